@@ -1,0 +1,10 @@
+"""Frozen values that all rooms share. No behaviour beyond what follows from the values.
+
+- `settings`: what a configuration file says, after validation
+- `table`: the versioned routing table that workers follow
+- `record`: what workers report: ticks (exact counters) and records (facts of a finished leg)
+- `histogram`: the log buckets that latencies are counted in
+- `evidence`: numbers computed from ticks and records, with n and what was lost
+- `release`: phases, verdicts and the live state of a route
+- `failure`: what can go wrong, by source, and the status that the client gets
+"""

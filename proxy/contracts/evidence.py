@@ -1,0 +1,34 @@
+"""Numbers computed from ticks and records, always with n and what was lost. `stats.board` makes these."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Evidence(Struct, frozen=True):
+    """What is known of one metric of a candidate against its primary.
+
+    `value` and `reference` are the candidate's and the primary's figures in base units (None without data); `ratio` is their
+    quotient. `n` and `n_reference` are the legs they rest on, `lost` how many were not seen. `log_breach` is the natural
+    logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm). `log_pass` likewise
+    against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that both were divided by.
+    """
+
+    metric: str
+    version: str
+    value: float | None
+    reference: float | None
+    n: int
+    n_reference: int
+    lost: int = 0
+    log_breach: float = 0.0
+    log_pass: float | None = None
+    dispersion: float = 1.0
+    needed: int | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """`value` / `reference`, or None where that says nothing."""
+        if self.value is None or not self.reference:
+            return None
+        return self.value / self.reference

@@ -1,0 +1,106 @@
+"""What a configuration file says, after validation. `proxy.config` makes these; nobody else reads files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
+
+Strategy = Literal["shadow", "canary", "ab-test", "blue-green", "big-bang"]
+OnBreach = Literal["rollback", "pause", "notify"]
+
+
+class Lineage(Struct, frozen=True):
+    """Where a version comes from: one auditable chain from commit to endpoint."""
+
+    commit: str = ""
+    dataset: str = ""
+    features: str = ""
+    training_config: str = ""
+    evaluation: str = ""
+
+
+class Limit(Struct, frozen=True):
+    """One line of a scorecard. None: not limited this way."""
+
+    max: float | None = None
+    min: float | None = None
+    max_ratio: float | None = None
+    max_drop: float | None = None
+    max_psi: float | None = None
+
+
+class Stage(Struct, frozen=True):
+    """One step of a release: `shadow` or `canary` percent, left after `requests` and `duration` (seconds) and a pass."""
+
+    shadow: float | None = None
+    canary: float | None = None
+    requests: int = 0
+    duration: float = 0.0
+
+
+class Guard(Struct, frozen=True):
+    """What a candidate is judged by. `false_alarm`: probability of ever rolling back a healthy one."""
+
+    scorecard: dict[str, Limit] = field(default_factory=lambda: {"error_rate": Limit(max_ratio=1.5)})
+    false_alarm: float = 0.001
+    on_breach: OnBreach = "rollback"
+
+
+class Release(Struct, frozen=True):
+    """A configured release of `candidate`."""
+
+    candidate: str
+    strategy: Strategy
+    stages: tuple[Stage, ...] = ()
+    guard: Guard = Guard()
+    accept_risk: bool = False
+
+
+class RouteSettings(Struct, frozen=True):
+    """One route as configured; `digest` identifies the section's content."""
+
+    name: str
+    match: Match
+    protocol: Protocol
+    primary: str
+    split: tuple[Share, ...] = ()
+    shadows: tuple[Share, ...] = ()
+    sticky: Sticky | None = None
+    rescue: Rescue | None = Rescue()
+    timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
+    guard: Guard = Guard()
+    release: Release | None = None
+    noise: float = 0.0
+    digest: str = ""
+
+
+class Address(Struct, frozen=True):
+    """A TCP address to listen on; port 0 lets the kernel choose."""
+
+    host: str
+    port: int
+
+
+class Admin(Struct, frozen=True):
+    """The admin API. An empty token: only loopback may change anything."""
+
+    listen: Address = Address("127.0.0.1", 9900)
+    token: str = ""
+
+
+class Settings(Struct, frozen=True):
+    """A whole configuration. `workers` is already a number; `state` a path, or ":memory:"."""
+
+    listen: Address
+    versions: dict[str, Version]
+    routes: tuple[RouteSettings, ...]
+    admin: Admin = Admin()
+    workers: int = 1
+    state: str = "penumbra.db"
+    lineage: dict[str, Lineage] = {}
+    lease: float = 10.0
+    drain: float = 30.0

@@ -1,0 +1,1 @@
+"""Control: the single writer of release state, statistics, admin API, metrics."""

@@ -1,0 +1,1 @@
+"""A worker: carries traffic. Small: no numpy, no aiohttp."""

@@ -1,0 +1,101 @@
+"""The messages between a worker and control, and how they are framed on the Unix socket.
+
+A frame is a length (4 bytes, big endian) and a MessagePack body with a `type` tag. Worker to control: `Hello` once, then
+`Ticks` and `Records`. Control to worker: `Apply` after each `Hello` and with each new table, `Ack` for each tick (which
+also renews the lease).
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from proxy.contracts.record import Record, Tick
+from proxy.contracts.table import Table
+
+MAX_FRAME = 64 * 1024 * 1024
+"""A larger length is a broken peer: the link is closed. A batch of records is far below (`link.outbox`)."""
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """A worker introduces itself. `incarnation` is unique for each start of a worker process."""
+
+    worker: int
+    incarnation: str
+    pid: int
+
+
+class Ticks(Struct, frozen=True, tag="tick"):
+    """One tick. It is sent again after a reconnect until it is acknowledged; control counts it once."""
+
+    tick: Tick
+
+
+class Records(Struct, frozen=True, tag="records"):
+    """A batch of records, oldest first."""
+
+    worker: int
+    incarnation: str
+    records: list[Record]
+
+
+class Apply(Struct, frozen=True, tag="apply"):
+    """The table to follow from now on."""
+
+    table: Table
+
+
+class Ack(Struct, frozen=True, tag="ack"):
+    """Tick `seq` is counted. `sample` is the share (0 to 1) of exchanges whose bodies control can take now."""
+
+    seq: int
+    sample: float = 1.0
+
+
+Message = Hello | Ticks | Records | Apply | Ack
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Message)
+
+
+class BrokenLink(Exception):
+    """The peer sent something that is not a frame; the connection cannot be used any more."""
+
+
+def encode(message: Message) -> bytes:
+    """One frame, ready to be written."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(4, "big") + body
+
+
+class FrameReader:
+    """Cuts a byte stream into messages: `feed` bytes as they arrive, get the messages that are complete."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages completed by `data`, in order. Raises BrokenLink on a frame that cannot be."""
+        self._buffer += data
+        messages: list[Message] = []
+        at = 0
+        while len(self._buffer) - at >= 4:
+            size = int.from_bytes(self._buffer[at : at + 4], "big")
+            if size > MAX_FRAME:
+                raise BrokenLink(f"a frame of {size} bytes is over the limit of {MAX_FRAME}")
+            if len(self._buffer) - at - 4 < size:
+                break
+            messages.append(_decode(bytes(self._buffer[at + 4 : at + 4 + size])))
+            at += 4 + size
+        del self._buffer[:at]
+        return messages
+
+
+def _decode(body: bytes) -> Message:
+    try:
+        message: Message = _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BrokenLink(f"a frame cannot be read: {error}") from error
+    return message

@@ -1,0 +1,1 @@
+"""Bodies to features, predictions and text, one file a protocol."""

@@ -1,0 +1,1 @@
+"""Evidence to verdict to phase to table: pure functions."""

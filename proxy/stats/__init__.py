@@ -1,0 +1,1 @@
+"""Records and ticks to evidence: pure statistics, one door (`board`)."""
