@@ -104,3 +104,23 @@ class Settings(Struct, frozen=True):
     lineage: dict[str, Lineage] = {}
     lease: float = 10.0
     drain: float = 30.0
+
+
+class Problem(Struct, frozen=True):
+    """One mistake in a configuration: where (`routes.cancer.canary.percent`), what was found, what is allowed."""
+
+    path: str
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        where = self.path or "(the whole file)"
+        return f"{where}: found {self.found}; allowed: {self.allowed}"
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used, with all of its mistakes."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
