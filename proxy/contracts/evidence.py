@@ -8,10 +8,11 @@ from msgspec import Struct
 class Evidence(Struct, frozen=True):
     """What is known of one metric of a candidate against its primary.
 
-    `value` and `reference` are the candidate's and the primary's figures in base units (None without data); `ratio` is their
-    quotient. `n` and `n_reference` are the legs they rest on, `lost` how many were not seen. `log_breach` is the natural
-    logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm). `log_pass` likewise
-    against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that both were divided by.
+    `value` and `reference` are the candidate's and the primary's figures in base units (None without data); `ratio`
+    is their quotient. `n` and `n_reference` are the legs they rest on, `lost` how many were not seen. `log_breach` is
+    the natural logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm).
+    `log_pass` likewise against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that
+    both were divided by.
     """
 
     metric: str

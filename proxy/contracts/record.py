@@ -45,10 +45,11 @@ MAX_FAILED_KEYS = 256
 class Tick(Struct):
     """Exact counters of one worker since its last acknowledged tick. Keys that are tuples stand as lists of rows.
 
-    `shadow_dropped`, `rescued`: rows (route, version, reason, count). `rejected`: rows (route or "", reason, count): requests
-    that never got a leg. `mirrored`: rows (route, version, count): copies that should have been made by the configured percentage,
-    before any drop. `overhead`: route to buckets of the seconds that the proxy itself added. `inflight`: rows (route,
-    version, role, count) right now, a gauge. `revision`: the table in force; `leased`: False once it runs on primaries only.
+    `shadow_dropped`, `rescued`: rows (route, version, reason, count). `rejected`: rows (route or "", reason, count):
+    requests that never got a leg. `mirrored`: rows (route, version, count): copies that should have been made by the
+    configured percentage, before any drop. `overhead`: route to buckets of the seconds that the proxy itself added.
+    `inflight`: rows (route, version, role, count) right now, a gauge. `revision`: the table in force; `leased`: False
+    once it runs on primaries only.
     """
 
     worker: int
@@ -72,8 +73,9 @@ class Record(Struct, array_like=True):
     """Facts of one finished leg.
 
     `exchange` ties the legs of one client request together (unique per worker incarnation; control pairs on
-    (worker, exchange)). Bodies are as they crossed the wire, or None: not kept (too large, or sampled out). The request's body, type and
-    path travel once, with the leg that answered the client. Times in seconds; `started` is Unix time.
+    (worker, exchange)). Bodies are as they crossed the wire, or None: not kept (too large, or sampled out). The
+    request's body, type and path travel once, with the leg that answered the client. Times in seconds; `started` is
+    Unix time.
     """
 
     exchange: int

@@ -30,10 +30,10 @@ class Verdict(Struct, frozen=True):
 class RouteState(Struct, frozen=True):
     """The live state of a route: what the store keeps and the table is derived from.
 
-    `split` (without the primary) and `shadows` are percents set by the configuration or by hand. `candidate` is the version
-    under judgement. `previous` is the primary before the last promote. `rolled_back` versions get live traffic again only by an
-    explicit change. `basis` is the digest of the configured section that this state grew from: a changed section wins
-    over a live state, an unchanged one does not.
+    `split` (without the primary) and `shadows` are percents set by the configuration or by hand. `candidate` is the
+    version under judgement. `previous` is the primary before the last promote. `rolled_back` versions get live
+    traffic again only by an explicit change. `basis` is the digest of the configured section that this state grew
+    from: a changed section wins over a live state, an unchanged one does not.
     """
 
     route: str

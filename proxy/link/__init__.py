@@ -1,1 +1,8 @@
-"""Worker and control, joined by a Unix socket: frames and a bounded outbox."""
+"""Worker and control, joined by a Unix socket: records and ticks go up, tables come down.
+
+- `frames`: the messages and how they are framed
+- `outbox`: what a worker has to send, bounded, with its drops counted
+- `client`: the worker's end: reconnects, resends the unacknowledged tick, knows how long control has been silent
+- `server`: control's end: counts each tick once, publishes tables
+- `slot`: the last published table, for a worker that starts while control is gone
+"""

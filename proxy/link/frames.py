@@ -1,8 +1,8 @@
 """The messages between a worker and control, and how they are framed on the Unix socket.
 
-A frame is a length (4 bytes, big endian) and a MessagePack body with a `type` tag. Worker to control: `Hello` once, then
-`Ticks` and `Records`. Control to worker: `Apply` after each `Hello` and with each new table, `Ack` for each tick (which
-also renews the lease).
+A frame is a length (4 bytes, big endian) and a MessagePack body with a `type` tag. Worker to control: `Hello` once,
+then `Ticks` and `Records`. Control to worker: `Apply` after each `Hello` and with each new table, `Ack` for each tick
+(which also renews the lease).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 
 
-class BrokenLink(Exception):
+class BrokenLinkError(Exception):
     """The peer sent something that is not a frame; the connection cannot be used any more."""
 
 
@@ -77,14 +77,14 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[Message]:
-        """The messages completed by `data`, in order. Raises BrokenLink on a frame that cannot be."""
+        """The messages completed by `data`, in order. Raises BrokenLinkError on a frame that cannot be."""
         self._buffer += data
         messages: list[Message] = []
         at = 0
         while len(self._buffer) - at >= 4:
             size = int.from_bytes(self._buffer[at : at + 4], "big")
             if size > MAX_FRAME:
-                raise BrokenLink(f"a frame of {size} bytes is over the limit of {MAX_FRAME}")
+                raise BrokenLinkError(f"a frame of {size} bytes is over the limit of {MAX_FRAME}")
             if len(self._buffer) - at - 4 < size:
                 break
             messages.append(_decode(bytes(self._buffer[at + 4 : at + 4 + size])))
@@ -97,5 +97,5 @@ def _decode(body: bytes) -> Message:
     try:
         message: Message = _decoder.decode(body)
     except msgspec.MsgspecError as error:
-        raise BrokenLink(f"a frame cannot be read: {error}") from error
+        raise BrokenLinkError(f"a frame cannot be read: {error}") from error
     return message

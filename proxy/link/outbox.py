@@ -1,0 +1,72 @@
+"""What a worker has to send to control. Bounded: records are dropped first and counted, ticks are never dropped.
+
+At most one tick is under way. Until it is acknowledged the worker goes on counting into its own accumulators, whose
+size does not depend on how long control is silent; so exactness costs no memory.
+"""
+
+from __future__ import annotations
+
+from proxy.contracts.record import Record, Tick
+from proxy.link.frames import Records, Ticks, encode
+
+MAX_RECORDS = 4096
+"""Records waiting: about 100 ms of traffic at 40,000 legs a second; control that is further behind must sample."""
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of bodies waiting, and bytes that the socket has not taken yet."""
+
+
+class Outbox:
+    """Records and the one tick under way of a worker."""
+
+    __slots__ = ("_bytes", "_hello", "_records", "_unacked", "dropped")
+
+    def __init__(self, worker: int, incarnation: str) -> None:
+        self._hello = (worker, incarnation)
+        self._records: list[Record] = []
+        self._bytes = 0
+        self._unacked: Tick | None = None
+        self.dropped: dict[str, int] = {}
+
+    def put(self, record: Record, size: int) -> None:
+        """Takes a record whose bodies have `size` bytes, or counts it as dropped (`outbox_full`)."""
+        if len(self._records) >= MAX_RECORDS or self._bytes + size > MAX_BYTES:
+            self.drop("outbox_full")
+            return
+        self._records.append(record)
+        self._bytes += size
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Counts records that control will not see."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+    def take_dropped(self) -> dict[str, int]:
+        """The drops since the last call."""
+        dropped, self.dropped = self.dropped, {}
+        return dropped
+
+    @property
+    def may_tick(self) -> bool:
+        """True when no tick is under way."""
+        return self._unacked is None
+
+    def tick(self, tick: Tick) -> bytes:
+        """The frame of a new tick; it is kept until `ack`."""
+        self._unacked = tick
+        return encode(Ticks(tick))
+
+    def ack(self, seq: int) -> None:
+        """Control has counted tick `seq`."""
+        if self._unacked is not None and self._unacked.seq == seq:
+            self._unacked = None
+
+    def resend(self) -> bytes:
+        """What has to be said again on a new connection."""
+        return b"" if self._unacked is None else encode(Ticks(self._unacked))
+
+    def flush(self, unsent: int) -> bytes:
+        """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
+        if not self._records or unsent > MAX_BYTES:
+            return b""
+        batch, self._records, self._bytes = self._records, [], 0
+        return encode(Records(*self._hello, batch))

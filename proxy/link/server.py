@@ -1,0 +1,139 @@
+"""Control's end of the link: counts each tick once, hands records on, publishes tables to present and future workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from proxy.contracts.record import Tick
+from proxy.contracts.table import Table
+from proxy.link.frames import Ack, Apply, BrokenLinkError, FrameReader, Hello, Records, Ticks, encode
+
+log = logging.getLogger("penumbra.link")
+
+
+class WorkerStatus:
+    """A worker as control sees it. `last` is its newest tick; `connected` is False once its link is gone."""
+
+    __slots__ = ("connected", "incarnation", "index", "last", "pid", "seq")
+
+    def __init__(self, hello: Hello) -> None:
+        self.index, self.incarnation, self.pid = hello.worker, hello.incarnation, hello.pid
+        self.connected = True
+        self.seq = -1
+        self.last: Tick | None = None
+
+    @property
+    def revision(self) -> int | None:
+        """The revision of the table that the worker follows, as of its last tick."""
+        return self.last.revision if self.last else None
+
+    @property
+    def leased(self) -> bool:
+        """False while the worker serves primaries only, because it did not hear from control."""
+        return self.last.leased if self.last else True
+
+
+class LinkServer:
+    """`on_tick` takes a tick and returns the share of bodies that control can take now (0 to 1); `on_records` a
+    batch.
+    """
+
+    def __init__(self, on_tick: Callable[[Tick], float], on_records: Callable[[Records], None]) -> None:
+        self._on_tick, self.on_records = on_tick, on_records
+        self._connections: set[_Connection] = set()
+        self._status: dict[int, WorkerStatus] = {}
+        self._server: asyncio.Server | None = None
+        self._apply: bytes | None = None
+
+    async def start(self, sock: socket.socket) -> None:
+        """Accepts workers on a bound Unix socket."""
+        self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Connection(self), sock=sock)
+
+    async def close(self) -> None:
+        """Stops accepting and closes all links."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    @property
+    def workers(self) -> list[WorkerStatus]:
+        """The newest incarnation of each worker, by index."""
+        return [self._status[index] for index in sorted(self._status)]
+
+    def publish(self, table: Table) -> None:
+        """Sends `table` to all workers now, and to each one that comes later."""
+        self._apply = encode(Apply(table))
+        for connection in self._connections:
+            connection.send(self._apply)
+
+    def opened(self, connection: _Connection) -> None:
+        self._connections.add(connection)
+
+    def greeted(self, connection: _Connection, hello: Hello) -> WorkerStatus:
+        if self._apply is not None:
+            connection.send(self._apply)
+        known = self._status.get(hello.worker)
+        if known is not None and known.incarnation == hello.incarnation:
+            known.connected = True
+            return known
+        status = self._status[hello.worker] = WorkerStatus(hello)
+        return status
+
+    def lost(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+
+    def ticked(self, connection: _Connection, status: WorkerStatus, tick: Tick) -> None:
+        """Counts a tick unless this incarnation's `seq` was counted before; acknowledges it in any case."""
+        sample = 1.0
+        if tick.seq > status.seq:
+            status.seq, status.last = tick.seq, tick
+            sample = self._on_tick(tick)
+        connection.send(encode(Ack(tick.seq, sample)))
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: LinkServer) -> None:
+        self._server = server
+        self._reader = FrameReader()
+        self._status: WorkerStatus | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._server.opened(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.lost(self)
+        if self._status is not None:
+            self._status.connected = False
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._reader.feed(data):
+                self._handle(message)
+        except BrokenLinkError as error:
+            log.error("link to a worker broken: %s", error)
+            self.abort()
+
+    def _handle(self, message: object) -> None:
+        if isinstance(message, Hello):
+            self._status = self._server.greeted(self, message)
+        elif self._status is None:
+            raise BrokenLinkError("a worker must say hello first")
+        elif isinstance(message, Ticks):
+            self._server.ticked(self, self._status, message.tick)
+        elif isinstance(message, Records):
+            self._server.on_records(message)
+
+    def send(self, frame: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(frame)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
