@@ -1,0 +1,82 @@
+"""Header fields: which names have a meaning to a proxy, and which bytes may go on.
+
+1. Hop-by-hop fields are for one connection and never forwarded (RFC 9110 §7.6.1), nor those that `Connection` names.
+2. Framing fields are read and written anew: a message leaves in exactly one form (RFC 9112 §6).
+3. Field values hold visible characters, spaces, tabs and bytes above 0x7F, nothing else (RFC 9110 §5.5).
+"""
+
+from __future__ import annotations
+
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"upgrade",
+    )
+)
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+
+REQUEST_SPECIAL = HOP_BY_HOP | FRAMING | {b"host", b"expect", b"x-request-id", b"x-penumbra-shadow"}
+"""Request fields that the reader keeps apart; all others are forwarded as they are."""
+
+RESPONSE_SPECIAL = HOP_BY_HOP | FRAMING | {b"x-penumbra-version", b"x-request-id"}
+"""Response fields that the reader keeps apart."""
+
+_LINE_BYTES = bytes(b for b in range(256) if b == 0x09 or (b >= 0x20 and b != 0x7F))
+_TARGET_BYTES = bytes(b for b in range(0x21, 0x7F) if b != ord("#"))
+_DIGITS = frozenset(b"0123456789")
+_HOST_BYTES = bytes(b for b in range(0x21, 0x7F) if b not in b'/?#@\\"<>^`{|}, ')
+
+Field = tuple[bytes, bytes]
+
+
+def joined(lines: list[bytes]) -> bytes | None:
+    """`lines` as a block of fields, each ended by CRLF, or None when one holds a byte that no field may hold.
+
+    What is left after deleting all allowed bytes must be the CRLFs that were put in here: one pass in C.
+    """
+    if not lines:
+        return b""
+    block = b"\r\n".join(lines) + b"\r\n"
+    if len(block.translate(None, _LINE_BYTES)) != 2 * len(lines):
+        return None
+    return block
+
+
+def target_is_clean(target: bytes) -> bool:
+    """True for an origin-form target of visible ASCII without a fragment (RFC 9112 §3.2.1)."""
+    return target[:1] == b"/" and not target.translate(None, _TARGET_BYTES)
+
+
+def host_is_clean(host: bytes) -> bool:
+    """True for a plausible `uri-host [":" port]` (RFC 9110 §7.2): no spaces, lists, paths or user information."""
+    if not host or host.translate(None, _HOST_BYTES):
+        return False
+    _, colon, port = host.rpartition(b":")
+    return not colon or host.endswith(b"]") or not port.translate(None, b"0123456789")
+
+
+def content_length(value: bytes) -> int | None:
+    """The value of Content-Length: digits alone (RFC 9112 §6.3), at most 18 of them; None otherwise.
+
+    A sign, a list, white space inside, or hexadecimal digits are what smuggling is made of.
+    """
+    if not value or len(value) > 18 or not _DIGITS.issuperset(value):
+        return None
+    return int(value)
+
+
+def tokens(value: bytes) -> list[bytes]:
+    """The members of a comma-separated list, in lower case (RFC 9110 §5.6.1)."""
+    return [token for part in value.lower().split(b",") if (token := part.strip(b" \t"))]
+
+
+def without(lines: list[bytes], names: list[bytes]) -> list[bytes]:
+    """`lines` without the fields that a Connection field named (RFC 9110 §7.6.1)."""
+    drop = tuple(name + b":" for name in names)
+    return [line for line in lines if not line.lower().startswith(drop)]

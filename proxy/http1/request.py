@@ -1,0 +1,270 @@
+"""The reader of what a client sends: a head, its body, the next head; anything doubtful is refused.
+
+The grammar is llhttp's in its strict mode (no bare LF, no obs-fold, no space before a colon, no repeated or signed
+Content-Length, no junk in chunk sizes). What llhttp leaves open is decided here:
+
+1. Exactly one valid Host in HTTP/1.1; an absolute target replaces it (RFC 9112 §3.2, §3.2.2).
+2. Transfer-Encoding is `chunked` alone, in HTTP/1.1 only (RFC 9112 §6.1).
+3. No CONNECT and no TRACE; targets in origin form or absolute form (RFC 9112 §3.2).
+4. Trailers are dropped (RFC 9110 §6.5.1 allows it).
+5. `Upgrade` is ignored unless it asks for a WebSocket (RFC 9110 §7.8 lets a server ignore it).
+"""
+
+from __future__ import annotations
+
+import httptools
+
+from proxy.http1.fields import REQUEST_SPECIAL, content_length, host_is_clean, joined, target_is_clean, tokens, without
+
+MAX_TARGET = 16 * 1024
+"""Bytes of a request target: RFC 9112 §3 asks for at least 8,000."""
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request head. Envoy's default is 60 KiB."""
+
+MAX_FIELDS = 128
+"""Fields of a request head. Envoy's default is 100."""
+
+
+class RequestError(Exception):
+    """The request is refused; `reason` is a key of `contracts.failure.FAILURES`, `detail` says what is wrong."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+class RequestHead:
+    """A request that was admitted. `fields` is the block of forwarded fields, each ended by CRLF.
+
+    `length` is the Content-Length, or None; at most one of `length` and `chunked` is set. `path` is the target without
+    the query. `upgrade` is set for a WebSocket handshake. `shadowed`: the request is itself a copy made by a proxy.
+    """
+
+    __slots__ = (
+        "chunked",
+        "expects",
+        "fields",
+        "host",
+        "http10",
+        "keep_alive",
+        "length",
+        "method",
+        "path",
+        "request_id",
+        "shadowed",
+        "target",
+        "upgrade",
+    )
+
+    method: bytes
+    target: bytes
+    path: bytes
+    host: bytes
+    fields: bytes
+    length: int | None
+    chunked: bool
+    http10: bool
+    keep_alive: bool
+    expects: bool
+    upgrade: bytes
+    request_id: bytes
+    shadowed: bool
+
+    def field(self, name: bytes) -> bytes | None:
+        """The value of the first field with `name` (lower case), or None."""
+        if name == b"host":
+            return self.host
+        fields = b"\r\n" + self.fields
+        start = fields.lower().find(b"\r\n" + name + b": ")
+        if start < 0:
+            return None
+        start += len(name) + 4
+        return fields[start : fields.index(b"\r\n", start)]
+
+
+class RequestReader:
+    """Base of a client connection. Feed bytes; the hooks are called in order: `request_head`, `request_body` for each
+    piece, `request_end`; then the next head. `feed` raises RequestError, after which nothing more is read."""
+
+    __slots__ = ("_head_bytes", "_in_head", "_lines", "_parser", "_reason", "_special", "_target")
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._start()
+
+    def _start(self) -> None:
+        self._target = b""
+        self._lines: list[bytes] = []
+        self._special: list[tuple[bytes, bytes]] = []
+        self._in_head = True
+        self._head_bytes = 0
+        self._reason: RequestError | None = None
+
+    def request_head(self, head: RequestHead) -> None:
+        """A new request."""
+        raise NotImplementedError
+
+    def request_body(self, data: bytes) -> None:
+        """A piece of its body."""
+        raise NotImplementedError
+
+    def request_end(self) -> None:
+        """Its end."""
+        raise NotImplementedError
+
+    @property
+    def in_head(self) -> bool:
+        """True while a head has begun and is not complete."""
+        return self._in_head and self._head_bytes > 0
+
+    def feed(self, data: bytes) -> None:
+        """Reads `data`. Raises RequestError."""
+        while data:
+            if self._in_head:
+                self._head_bytes += len(data)
+            try:
+                self._parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as upgrade:
+                self._parser = httptools.HttpRequestParser(self)
+                data = data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                raise self._refusal(error) from error
+        if self._head_bytes > MAX_HEAD and self._in_head:
+            raise RequestError("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
+
+    def _refusal(self, error: Exception) -> RequestError:
+        if self._reason is not None:
+            return self._reason
+        if isinstance(error, httptools.HttpParserInvalidMethodError):
+            return RequestError("not_implemented", "unknown method")
+        if "HTTP version" in str(error) or "PRI/Upgrade" in str(error):
+            return RequestError("version_not_supported", str(error))
+        return RequestError("bad_request", str(error))
+
+    def _refuse(self, reason: str, detail: str) -> RequestError:
+        self._reason = RequestError(reason, detail)
+        return self._reason
+
+    # llhttp's callbacks
+
+    def on_message_begin(self) -> None:
+        if not self._in_head:
+            self._start()
+            self._head_bytes = 1
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        if len(self._target) > MAX_TARGET:
+            raise self._refuse("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return
+        lower = name.lower()
+        if lower in REQUEST_SPECIAL:
+            self._special.append((lower, value))
+        else:
+            self._lines.append(name + b": " + value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self.request_head(self._head())
+
+    def on_body(self, data: bytes) -> None:
+        self.request_body(data)
+
+    def on_message_complete(self) -> None:
+        self.request_end()
+
+    def _head(self) -> RequestHead:
+        parser = self._parser
+        head = RequestHead()
+        head.method = parser.get_method()
+        head.http10 = parser.get_http_version() == "1.0"
+        head.keep_alive = parser.should_keep_alive()
+        head.length, head.chunked, head.expects, head.shadowed = None, False, False, False
+        head.upgrade = head.request_id = head.host = b""
+        self._take_target(head)
+        self._take_special(head)
+        fields = joined(self._lines)
+        if fields is None:
+            raise self._refuse("bad_request", "a field holds a control character")
+        head.fields = fields
+        if self._head_bytes > MAX_HEAD and len(fields) + len(head.target) > MAX_HEAD:
+            raise self._refuse("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
+        if len(self._lines) + len(self._special) > MAX_FIELDS:
+            raise self._refuse("head_too_large", f"the head has more than {MAX_FIELDS} fields")
+        return head
+
+    def _take_target(self, head: RequestHead) -> None:
+        target = self._target
+        if head.method in (b"CONNECT", b"TRACE"):
+            raise self._refuse("not_implemented", f"{head.method.decode()} is not supported")
+        if not head.http10 and self._parser.get_http_version() != "1.1":
+            raise self._refuse("version_not_supported", f"HTTP/{self._parser.get_http_version()}")
+        if target[:7].lower() == b"http://":
+            # RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
+            head.host, slash, rest = target[7:].partition(b"/")
+            target = slash + rest if slash else b"/"
+        if not target_is_clean(target):
+            raise self._refuse("bad_request", "the request target is not valid")
+        head.target = target
+        head.path = target.partition(b"?")[0]
+
+    def _take_special(self, head: RequestHead) -> None:
+        named: list[bytes] = []
+        hosts: list[bytes] = []
+        for name, value in self._special:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"content-length":
+                head.length = self._length(head, value)
+            elif name == b"transfer-encoding":
+                self._take_coding(head, value)
+            elif name == b"connection":
+                named += tokens(value)
+            elif name == b"upgrade":
+                head.upgrade = value
+            elif name == b"expect":
+                self._take_expectation(head, value)
+            elif name == b"x-request-id":
+                head.request_id = head.request_id or value
+            elif name == b"x-penumbra-shadow":
+                head.shadowed = True
+        self._take_host(head, hosts)
+        if head.request_id:
+            self._lines.append(b"x-request-id: " + head.request_id)
+        if head.shadowed:
+            self._lines += [b"x-penumbra-shadow: " + v for n, v in self._special if n == b"x-penumbra-shadow"]
+        if not (head.upgrade.lower() == b"websocket" and b"upgrade" in named and head.method == b"GET"):
+            head.upgrade = b""
+        if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
+            self._lines = without(self._lines, named)
+
+    def _length(self, head: RequestHead, value: bytes) -> int:
+        length = content_length(value)
+        if length is None or head.length is not None or head.chunked:
+            raise self._refuse("bad_request", "Content-Length is repeated, not a number, or beside Transfer-Encoding")
+        return length
+
+    def _take_coding(self, head: RequestHead, value: bytes) -> None:
+        if head.chunked or head.length is not None or head.http10:
+            # RFC 9112 §6.1: both framings, two codings fields, or a coding in HTTP/1.0 are what smuggling is made of.
+            raise self._refuse("bad_request", "Transfer-Encoding is repeated, beside Content-Length, or in HTTP/1.0")
+        if value.lower() != b"chunked":
+            raise self._refuse("not_implemented", "the only transfer coding supported is `chunked`")
+        head.chunked = True
+
+    def _take_host(self, head: RequestHead, hosts: list[bytes]) -> None:
+        if len(hosts) > 1 or (not hosts and not head.http10):
+            raise self._refuse("bad_request", "exactly one Host field is needed")
+        head.host = head.host or (hosts[0] if hosts else b"")
+        if (hosts and not host_is_clean(hosts[0])) or (head.host and not host_is_clean(head.host)):
+            raise self._refuse("bad_request", "the Host field is not valid")
+
+    def _take_expectation(self, head: RequestHead, value: bytes) -> None:
+        if value.lower() != b"100-continue":
+            raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
+        head.expects = not head.http10

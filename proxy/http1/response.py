@@ -1,0 +1,204 @@
+"""The reader of what a model server sends. Answers are not trusted: anything doubtful fails the leg.
+
+1. A body ends by chunks, by Content-Length, or by the end of the connection (RFC 9112 §6.3); HEAD, 204, 304 have none.
+2. Transfer-Encoding beside Content-Length, or other than `chunked`, is malformed: no guessing (RFC 9112 §6.1).
+3. Interim answers (1xx) are read over; 101 only where it was asked for.
+4. An answer before the request has ended is passed on, but the connection is not used again.
+5. Bytes after the answer: the connection is not used again.
+"""
+
+from __future__ import annotations
+
+import httptools
+
+from proxy.http1.fields import RESPONSE_SPECIAL, content_length, joined, tokens, without
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a response head, interim heads included."""
+
+MAX_FIELDS = 256
+"""Fields of a response head."""
+
+
+class ResponseError(Exception):
+    """The answer cannot be trusted; the text says why."""
+
+
+class ResponseHead:
+    """An answer's head. `fields` is the block of forwarded fields, each ended by CRLF.
+
+    At most one of `length` and `chunked` is set; neither: the body ends with the connection, unless `bodiless`.
+    """
+
+    __slots__ = ("bodiless", "chunked", "fields", "keep_alive", "length", "reason", "request_id", "status", "upgraded")
+
+    status: int
+    reason: bytes
+    fields: bytes
+    length: int | None
+    chunked: bool
+    bodiless: bool
+    keep_alive: bool
+    upgraded: bool
+    request_id: bytes
+
+
+class ResponseReader:
+    """Base of an upstream connection. Call `expect` before each request is sent; feed bytes; the hooks are called in
+    order: `response_head`, `response_body` for each piece, `response_end`. `feed` and `end_of_stream` raise
+    ResponseError, after which nothing more is read."""
+
+    __slots__ = (
+        "_ended",
+        "_error",
+        "_head",
+        "_head_bytes",
+        "_lines",
+        "_no_body",
+        "_parser",
+        "_phrase",
+        "_special",
+        "_upgrade",
+    )
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._head: ResponseHead | None = None
+        self._head_bytes = 0
+        self._no_body = self._upgrade = self._ended = False
+        self._error: ResponseError | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._phrase = b""
+        self._lines: list[bytes] = []
+        self._special: list[tuple[bytes, bytes]] = []
+
+    def response_head(self, head: ResponseHead) -> None:
+        """The answer's head."""
+        raise NotImplementedError
+
+    def response_body(self, data: bytes) -> None:
+        """A piece of its body."""
+        raise NotImplementedError
+
+    def response_end(self) -> None:
+        """Its end."""
+        raise NotImplementedError
+
+    def expect(self, no_body: bool, upgrade: bool = False) -> None:
+        """A request is about to be sent. `no_body`: it is a HEAD; `upgrade`: 101 is a possible answer."""
+        if self._no_body:
+            # llhttp does not know that this was the answer to a HEAD and still waits for the body.
+            self._parser = httptools.HttpResponseParser(self)
+        self._no_body, self._upgrade = no_body, upgrade
+        self._head, self._ended = None, False
+        self._head_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Reads `data`. Raises ResponseError."""
+        if self._head is None:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            raise self._error or ResponseError(str(error)) from error
+        if self._head is None and self._head_bytes > MAX_HEAD:
+            raise ResponseError(f"the head is larger than {MAX_HEAD} bytes")
+
+    def end_of_stream(self) -> None:
+        """The connection has ended. Ends a body that is delimited by it; otherwise raises ResponseError."""
+        head = self._head
+        if head is None or head.chunked or head.length is not None or head.bodiless:
+            raise ResponseError("the connection ended before the answer was complete")
+        self._end()
+
+    def _upgraded(self, rest: bytes) -> None:
+        if self._head is None or not self._head.upgraded:
+            raise ResponseError("an upgrade that was not asked for")
+        if rest:
+            self.response_body(rest)
+
+    def _fail(self, text: str) -> ResponseError:
+        self._error = ResponseError(text)
+        return self._error
+
+    # llhttp's callbacks
+
+    def on_message_begin(self) -> None:
+        if self._head is not None:
+            raise self._fail("bytes after the answer")
+        self._clear()
+
+    def on_status(self, phrase: bytes) -> None:
+        self._phrase += phrase
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head is not None:
+            return  # a trailer
+        lower = name.lower()
+        if lower in RESPONSE_SPECIAL:
+            self._special.append((lower, value))
+        else:
+            self._lines.append(name + b": " + value)
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200 and not (status == 101 and self._upgrade):
+            if status == 101:
+                raise self._fail("an upgrade that was not asked for")
+            return
+        self._head = head = self._read_head(status)
+        self.response_head(head)
+        if self._no_body:
+            self._end()
+
+    def on_body(self, data: bytes) -> None:
+        if self._head is None or self._head.bodiless:
+            raise self._fail("a body where none may be")
+        self.response_body(data)
+
+    def on_message_complete(self) -> None:
+        if self._head is not None and not self._head.upgraded:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self.response_end()
+
+    def _read_head(self, status: int) -> ResponseHead:
+        head = ResponseHead()
+        head.status, head.reason = status, self._phrase
+        head.length, head.chunked, head.request_id = None, False, b""
+        head.bodiless = self._no_body or status in (204, 304)
+        head.keep_alive = self._parser.should_keep_alive()
+        head.upgraded = status == 101
+        self._take_special(head)
+        fields = joined(self._lines)
+        if fields is None or len(self._lines) > MAX_FIELDS or len(fields) > MAX_HEAD:
+            raise self._fail("the head is too large or holds a control character")
+        head.fields = fields
+        return head
+
+    def _take_special(self, head: ResponseHead) -> None:
+        named: list[bytes] = []
+        for name, value in self._special:
+            if name == b"content-length":
+                length = content_length(value)
+                if length is None or (head.length is not None and head.length != length) or head.chunked:
+                    raise self._fail("Content-Length is repeated, not a number, or beside Transfer-Encoding")
+                head.length = length
+            elif name == b"transfer-encoding":
+                if value.lower() != b"chunked" or head.chunked or head.length is not None:
+                    raise self._fail("Transfer-Encoding is not `chunked` alone")
+                head.chunked = True
+            elif name == b"connection":
+                named += tokens(value)
+            elif name == b"x-request-id":
+                head.request_id = value
+                self._lines.append(b"x-request-id: " + value)
+        if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
+            self._lines = without(self._lines, named)

@@ -1,0 +1,94 @@
+"""Heads, chunks and the proxy's own problem answers, as bytes.
+
+A message leaves in exactly one form: at most one of Content-Length and `Transfer-Encoding: chunked`, once.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+from proxy.http1.request import RequestHead
+from proxy.http1.response import ResponseHead
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_STATUS_LINES = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
+
+
+def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes) -> bytes:
+    """A request's head for an upstream: `base_path` before the target, `host` as Host, `extra` as more field lines."""
+    if head.chunked:
+        framing = CHUNKED
+    elif head.length is not None:
+        framing = b"Content-Length: %d\r\n" % head.length
+    else:
+        framing = b""
+    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
+        head.method,
+        base_path,
+        head.target,
+        host,
+        head.fields,
+        framing,
+        extra,
+    )
+
+
+def replay_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes, length: int) -> bytes:
+    """As `request_head`, for a request whose whole body of `length` bytes is at hand."""
+    framing = b"Content-Length: %d\r\n" % length if length or head.length is not None or head.chunked else b""
+    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
+        head.method,
+        base_path,
+        head.target,
+        host,
+        head.fields,
+        framing,
+        extra,
+    )
+
+
+def upgrade_head(head: RequestHead, base_path: bytes, host: bytes) -> bytes:
+    """The head of a WebSocket handshake (RFC 6455 §4.1), which alone keeps its hop-by-hop fields."""
+    return request_head(head, base_path, host, b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.upgrade)
+
+
+def response_head(head: ResponseHead, chunked: bool, close: bool, extra: bytes) -> bytes:
+    """An answer's head for the client. `chunked`: its body is sent in chunks; `close`: the connection ends with it."""
+    status = _STATUS_LINES.get(head.status)
+    if status is None or (head.reason and not status.endswith(head.reason + b"\r\n")):
+        status = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
+    if chunked:
+        framing = CHUNKED
+    elif head.length is not None:
+        framing = b"Content-Length: %d\r\n" % head.length
+    else:
+        framing = b""
+    ending = b"Connection: close\r\n\r\n" if close else b"\r\n"
+    return b"".join((status, head.fields, framing, extra, ending))
+
+
+def switching_head(head: ResponseHead, extra: bytes) -> bytes:
+    """A 101 answer (RFC 9110 §15.2.2)."""
+    return b"".join((_STATUS_LINES[101], head.fields, extra, b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk (RFC 9112 §7.1); `data` must not be empty, or it would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def problem(status: int, reason: str, title: str, detail: str, extra: bytes = b"", head_only: bool = False) -> bytes:
+    """A whole answer with an `application/problem+json` body (RFC 9457), without the Connection field's blank line.
+
+    `reason` is the stable name that programs go by; the type is `about:blank` with the reason beside it.
+    """
+    body = json.dumps(
+        {"type": "about:blank", "title": title, "status": status, "reason": reason, "detail": detail}
+    ).encode()
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    head = b"%bContent-Type: application/problem+json\r\nContent-Length: %d\r\n%b\r\n" % (line, len(body), extra)
+    return head if head_only else head + body

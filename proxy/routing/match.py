@@ -1,0 +1,100 @@
+"""Which route a request belongs to.
+
+1. A path prefix matches on segment boundaries: `/v2/models/cancer/` matches `/v2/models/cancer` and what is below it,
+   not `/v2/models/cancer-next`.
+2. Of the routes whose conditions all hold, the one with the longest prefix wins; of equal prefixes the one with more
+   conditions, then the one that was configured first.
+
+A lookup tries the prefixes of the path, one dictionary access a segment, so the number of routes does not matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from proxy.contracts.table import Match, Route
+
+FieldOf = Callable[[bytes], "bytes | None"]
+"""Header lookup of a request: lower-case name to value."""
+
+_MODEL_IN_PATH = ("/v2/models/", "/v1/models/")
+
+
+class RouteIndex:
+    """The routes of a table, by prefix. `find` returns an index into `routes`."""
+
+    __slots__ = ("_by_prefix", "_matches")
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._matches = [_Conditions(route.match) for route in routes]
+        self._by_prefix: dict[bytes, list[int]] = {}
+        for index, route in enumerate(routes):
+            prefix = route.match.path.rstrip("/").encode()
+            self._by_prefix.setdefault(prefix, []).append(index)
+        for indexes in self._by_prefix.values():
+            indexes.sort(key=lambda index: -self._matches[index].count)
+
+    def find(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None) -> int | None:
+        """The route's index, or None. A model condition that needs the body does not hold while `body` is None."""
+        prefix = path
+        while True:
+            for index in self._by_prefix.get(prefix, ()):
+                if self._matches[index].hold(path, method, field, body):
+                    return index
+            if not prefix:
+                return None
+            prefix = prefix[: prefix.rfind(b"/")]
+
+    def wants_body(self, path: bytes) -> bool:
+        """True when a route that could match this path has a condition on the body."""
+        prefix = path
+        while True:
+            if any(self._matches[index].reads_body(path) for index in self._by_prefix.get(prefix, ())):
+                return True
+            if not prefix:
+                return False
+            prefix = prefix[: prefix.rfind(b"/")]
+
+
+class _Conditions:
+    __slots__ = ("_headers", "_methods", "_model", "count")
+
+    def __init__(self, match: Match) -> None:
+        self._headers = [(name.encode(), value.encode()) for name, value in match.headers.items()]
+        self._methods = frozenset(method.encode() for method in match.methods)
+        self._model = match.model
+        self.count = len(self._headers) + bool(self._methods) + bool(self._model)
+
+    def hold(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None) -> bool:
+        if not self.count:
+            return True
+        if self._methods and method not in self._methods:
+            return False
+        if any(field(name) != value for name, value in self._headers):
+            return False
+        return self._model is None or self._model == (model_in_path(path) or model_in_body(body))
+
+    def reads_body(self, path: bytes) -> bool:
+        return self._model is not None and model_in_path(path) is None
+
+
+def model_in_path(path: bytes) -> str | None:
+    """The model that a path of the Open Inference Protocol or KServe V1 names, or None."""
+    text = path.decode("latin-1")
+    for start in _MODEL_IN_PATH:
+        if text.startswith(start):
+            return text[len(start) :].split("/", 1)[0].split(":", 1)[0]
+    return None
+
+
+def model_in_body(body: bytes | None) -> str | None:
+    """The `model` member of a JSON body (OpenAI), or None."""
+    if not body:
+        return None
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    model = value.get("model") if isinstance(value, dict) else None
+    return model if isinstance(model, str) else None

@@ -1,0 +1,57 @@
+"""Sticky assignment: where the key is, and the point in [0, 1) that it hashes to.
+
+The point depends on the route's name and the key alone, so every worker, machine and restart agrees on it, and the same
+users meet every canary of a route first. A request without a key is assigned at random.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+
+from proxy.contracts.table import Sticky
+from proxy.routing.match import FieldOf
+
+
+def point(route: str, key: bytes) -> tuple[float, int]:
+    """The point in [0, 1) and the 64-bit hash of a key on a route."""
+    hashed = int.from_bytes(blake2b(key, digest_size=8, key=route.encode()[:64]).digest(), "big")
+    return (hashed >> 11) / (1 << 53), hashed
+
+
+def key_of(sticky: Sticky, field: FieldOf, body: bytes | None) -> bytes | None:
+    """The key of a request, or None: absent, empty, or the body is not JSON or not at hand."""
+    if sticky.source == "header":
+        return field(sticky.name.lower().encode()) or None
+    if sticky.source == "cookie":
+        return _cookie(field(b"cookie"), sticky.name.encode())
+    return _pointed(body, sticky.name)
+
+
+def _cookie(value: bytes | None, name: bytes) -> bytes | None:
+    for pair in (value or b"").split(b";"):
+        key, equals, content = pair.strip().partition(b"=")
+        if equals and key == name:
+            return content.strip(b'"') or None
+    return None
+
+
+def _pointed(body: bytes | None, pointer: str) -> bytes | None:
+    """The value at a JSON pointer (RFC 6901) as a key; containers and null are not keys."""
+    try:
+        value = json.loads(body) if body else None
+        for part in pointer.split("/")[1:]:
+            value = _step(value, part.replace("~1", "/").replace("~0", "~"))
+    except (ValueError, LookupError, RecursionError):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).encode("utf-8", "surrogatepass") or None
+
+
+def _step(value: object, part: str) -> object:
+    if isinstance(value, dict):
+        return value[part]
+    if isinstance(value, list) and part.isascii() and part.isdigit():
+        return value[int(part)]
+    raise LookupError(part)
