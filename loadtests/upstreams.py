@@ -1,0 +1,56 @@
+"""Model servers that cost next to nothing, the same for all peers: nginx that gives fixed answers, one port a version.
+
+nginx answers at once and reads the request's body behind the answer, on a connection that stays open. That is right for
+bodies that fit its buffer; `sink` is for larger ones. Their CPU is never counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadtests.processes import accepts, free_ports, running, wait_until
+from loadtests.traffic import answer_body
+
+HEAD = """\
+# One fixed answer for each version; never the bottleneck.
+daemon off;
+worker_processes 1;
+pid {home}/upstreams.pid;
+error_log stderr crit;
+events {{ worker_connections 8192; }}
+http {{
+    access_log off;
+    default_type application/json;
+    keepalive_requests 100000000;
+    keepalive_timeout 600s;
+    client_max_body_size 0;
+    client_body_buffer_size 64k;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+"""
+SERVER = "    server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 '{answer}'; }} }}\n"
+
+
+def nginx_config(home: Path, ports: Sequence[int]) -> str:
+    """An nginx configuration with one answering server for each port."""
+    servers = [
+        SERVER.format(port=port, answer=answer_body(f"v{index}", 0.9 + index / 100))
+        for index, port in enumerate(ports, 1)
+    ]
+    return HEAD.format(home=home) + "".join(servers) + "}\n"
+
+
+@contextmanager
+def answering(home: Path, versions: int) -> Iterator[list[int]]:
+    """`versions` fast model servers; yields their ports."""
+    ports = free_ports(versions)
+    config, log = home / "upstreams.conf", home / "upstreams.log"
+    config.write_text(nginx_config(home, ports))
+    with running(["nginx", "-p", str(home), "-e", "stderr", "-c", str(config)], log) as process:
+        wait_until(lambda: all(map(accepts, ports)), process, log)
+        yield ports

@@ -1,0 +1,115 @@
+"""Every peer does the work it is measured for: all requests answered, a tenth split off, every one copied."""
+
+import http.client
+import shutil
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from loadtests.proxies import PEER, PEERS, Plan, proxied, render
+from loadtests.traffic import PATH
+
+REQUESTS = 300
+PLAN = Plan(primary=1, canary=2, shadow=3)
+
+
+class Counting(ThreadingHTTPServer):
+    daemon_threads = True
+    seen: Counter[bytes]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Counting
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen[body] += 1
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+
+@contextmanager
+def model_server() -> Iterator[Counting]:
+    server = Counting(("127.0.0.1", 0), Handler)
+    server.seen = Counter()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def available(name: str) -> bool:
+    program = PEER[name].command(Path("config"))[0]
+    return shutil.which(program) is not None or Path(program).exists()
+
+
+def send(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    for number in range(REQUESTS):
+        connection.request("POST", PATH, f"request {number}", {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"{}")
+    connection.close()
+
+
+def counts(server: Counting) -> Counter[bytes]:
+    return Counter({body: n for body, n in server.seen.items() if body.startswith(b"request")})
+
+
+def until(condition: object, tries: int = 200) -> bool:
+    assert callable(condition)
+    pause = threading.Event()
+    return any(condition() or pause.wait(0.02) for _ in range(tries))
+
+
+@pytest.mark.parametrize("name", sorted(PEER))
+@pytest.mark.parametrize("mirror", [True, False], ids=["mirror", "split"])
+def test_a_peer_splits_and_mirrors(name: str, mirror: bool, tmp_path: Path) -> None:
+    if not available(name) or (mirror and not PEER[name].mirrors):
+        pytest.skip(f"{name} is not installed, or cannot mirror")
+    with ExitStack() as stack:
+        primary, canary, shadow = (stack.enter_context(model_server()) for _ in range(3))
+        plan = Plan(primary.server_port, canary.server_port, shadow.server_port, percent=10, mirror=mirror)
+        proxy = stack.enter_context(proxied(PEER[name], plan, tmp_path))
+        send(proxy.port)
+        live = counts(primary) + counts(canary)
+        assert len(live) == live.total() == REQUESTS
+        # 10 % of 300: outside 8 to 60 once in millions of runs.
+        assert 8 <= counts(canary).total() <= 60
+        expected = live if mirror else Counter[bytes]()
+        assert until(lambda: counts(shadow) == expected)
+
+
+@pytest.mark.parametrize("name", sorted(PEER))
+def test_nothing_is_left_to_fill_in_and_no_mirror_without_mirroring(name: str) -> None:
+    template = (PEERS / PEER[name].template).read_text()
+    full = render(template, PLAN, 4, 5, Path("/home"))
+    bare = render(template, Plan(1, 2, 3, mirror=False), 4, 5, Path("/home"))
+    assert "@{" not in full
+    assert "# mirror" not in bare
+    assert ("# mirror" in full) is PEER[name].mirrors
+
+
+def test_an_unknown_placeholder_is_an_error() -> None:
+    with pytest.raises(KeyError, match="nobody"):
+        render("listen @{nobody}", PLAN, 4, 5, Path("/home"))
+
+
+def test_penumbra_runs_with_this_python() -> None:
+    assert PEER["penumbra"].command(Path("c.yaml")) == [sys.executable, "-m", "proxy", "run", "c.yaml"]
