@@ -12,7 +12,8 @@ class Evidence(Struct, frozen=True):
     is their quotient. `n` and `n_reference` are the legs they rest on, `lost` how many were not seen. `log_breach` is
     the natural logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm).
     `log_pass` likewise against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that
-    both were divided by.
+    both were divided by. `limit` names the limit of the scorecard's line that this speaks about (`max_ratio`, `max`,
+    …); a line with two limits has two of these.
     """
 
     metric: str
@@ -26,6 +27,7 @@ class Evidence(Struct, frozen=True):
     log_pass: float | None = None
     dispersion: float = 1.0
     needed: int | None = None
+    limit: str = ""
 
     @property
     def ratio(self) -> float | None:

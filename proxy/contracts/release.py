@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.contracts.settings import Release
+
 Phase = Literal["steady", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
 Outcome = Literal["pass", "fail", "undecided"]
 
@@ -14,7 +16,8 @@ class Verdict(Struct, frozen=True):
     """What the scorecard says of one metric (or, with metric `scorecard`, of all).
 
     `sentence` carries both numbers, n and what was lost; `needed` is about how many more canary requests it would
-    take at the present rate, None where that cannot be said.
+    take at the present rate, None where that cannot be said. `bound` names the limit (`max`, `max_ratio`, …), `value`
+    is what was held against it (the ratio for `max_ratio`), `log_breach` the logarithm of the evidence against it.
     """
 
     metric: str
@@ -25,6 +28,10 @@ class Verdict(Struct, frozen=True):
     lost: int
     sentence: str
     needed: int | None = None
+    version: str = ""
+    bound: str = ""
+    reference: float | None = None
+    log_breach: float = 0.0
 
 
 class RouteState(Struct, frozen=True):
@@ -32,8 +39,9 @@ class RouteState(Struct, frozen=True):
 
     `split` (without the primary) and `shadows` are percents set by the configuration or by hand. `candidate` is the
     version under judgement. `previous` is the primary before the last promote. `rolled_back` versions get live
-    traffic again only by an explicit change. `basis` is the digest of the configured section that this state grew
-    from: a changed section wins over a live state, an unchanged one does not.
+    traffic again only by an explicit change. `release` is the plan in force, or the last one: during it the weight
+    follows from plan, stage and phase, and is stored nowhere else. `basis` is the digest of the configured section
+    that this state grew from: a changed section wins over a live state, an unchanged one does not.
     """
 
     route: str
@@ -50,3 +58,4 @@ class RouteState(Struct, frozen=True):
     since: float = 0.0
     basis: str = ""
     paused_from: Phase | None = None
+    release: Release | None = None
