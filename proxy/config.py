@@ -1,0 +1,296 @@
+"""A configuration file → `Settings`, or `ConfigError` with every mistake in it. The only reader of the environment.
+
+Rules:
+- nothing is silently ignored: what is unknown, unsupported or without effect is a mistake that names its path;
+- all mistakes are reported at once;
+- a `Settings` that comes out needs no further checks: every version that is named exists, every sum fits.
+
+`config_yaml` turns text into a tree, `config_reader` takes keys from it, `config_values` reads single values,
+`config_release` the sections about releases.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from msgspec.structs import replace
+
+from proxy import config_values as values
+from proxy.config_reader import Section, shown
+from proxy.config_release import read_guard, read_release
+from proxy.config_values import Parser, Refused
+from proxy.config_yaml import Tree, Unreadable, read_tree
+from proxy.contracts.settings import (
+    Address,
+    Admin,
+    ConfigError,
+    Lineage,
+    Problem,
+    RouteSettings,
+    Settings,
+)
+from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
+
+MAX_WORKERS = 256
+"""More processes than any machine has use for; a typing mistake should not fork a thousand."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+"""Methods that the data plane forwards; CONNECT and TRACE are not among them."""
+
+_LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
+_TIMEOUTS: dict[str, Parser] = dict.fromkeys(Timeouts.__struct_fields__, values.duration)
+_LIMITS: dict[str, Parser] = {
+    "body": values.size,
+    "mirror_body": values.size,
+    "mirror_inflight": values.whole(1, 1_000_000),
+}
+_GLOBALS: dict[str, Parser] = {"state": values.plain, "lease": values.duration, "drain": values.duration}
+
+
+def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads and validates the file at `path`. Raises ConfigError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        raise ConfigError((Problem("", f"{os.fspath(path)}: {error.strerror}", "a readable file"),)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError((Problem("", f"a byte that is not UTF-8 at {error.start}", "a text in UTF-8"),)) from error
+    return parse(text, environ)
+
+
+def parse(text: str, environ: Mapping[str, str]) -> Settings:
+    """Validates the text of a configuration. Raises ConfigError, and nothing else whatever the text is."""
+    problems: list[Problem] = []
+    try:
+        root = Section(read_tree(text, environ, problems), "", problems)
+    except Unreadable as unreadable:
+        raise ConfigError((*problems, unreadable.problem)) from unreadable
+    settings = _settings(root)
+    if problems:
+        raise ConfigError(tuple(problems))
+    return settings
+
+
+def _settings(root: Section) -> Settings:
+    listen = root.take("listen", values.address, Address("", 0), required=True)
+    require_lineage = root.take("require_lineage", values.truth, False)
+    versions, lineage = _versions(root, require_lineage)
+    admin = _admin(root.section("admin"))
+    if listen.port and listen == admin.listen:
+        root.refuse("admin.listen", f"{listen.host}:{listen.port}", "another address than listen")
+    settings = Settings(
+        listen=listen,
+        versions=versions,
+        routes=_routes(root, known(versions)),
+        admin=admin,
+        workers=root.take("workers", _workers, 1),
+        lineage=lineage,
+        **root.fields(_GLOBALS),
+    )
+    root.finish()
+    return settings
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    try:
+        return values.whole(1, MAX_WORKERS)(text)
+    except Refused as refused:
+        raise Refused(f"auto | {refused.allowed}") from refused
+
+
+def _admin(section: Section) -> Admin:
+    admin = Admin(**section.fields({"listen": values.address, "token": values.secret}))
+    section.finish()
+    return admin
+
+
+def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage]]:
+    versions: dict[str, Version] = {}
+    lineage: dict[str, Lineage] = {}
+    for name, section in root.entries("versions"):
+        _named(name, section)
+        host, port, authority, base = section.take("url", values.base_url, ("", 0, "", ""), required=True)
+        versions[name] = Version(name, host, port, authority, base)
+        lineage[name] = _lineage(section.section("lineage"), require_lineage)
+        section.finish()
+    if not versions:
+        root.refuse("versions", "no version", "at least one, as <name>: {url: http://host:port}")
+    return versions, lineage
+
+
+def _lineage(section: Section, required: bool) -> Lineage:
+    given = section.fields(_LINEAGE)
+    section.finish()
+    for key in _LINEAGE:
+        if required and key not in section:
+            section.refuse(key, "nothing", "require_lineage is true: a text")
+    return Lineage(**given)
+
+
+def _named(name: str, section: Section) -> None:
+    try:
+        values.name(name)
+    except Refused as refused:
+        section.refuse("", f"the name {shown(name)}", refused.allowed)
+
+
+def known(versions: Mapping[str, Version]) -> Parser:
+    """A parser of the names of configured versions."""
+
+    def parse(text: str) -> str:
+        if text not in versions:
+            raise Refused(f"a version of this file: {', '.join(versions) or 'there is none'}")
+        return text
+
+    return parse
+
+
+def _routes(root: Section, version: Parser) -> tuple[RouteSettings, ...]:
+    trees = root.tree.get("versions")
+    routes: list[RouteSettings] = []
+    matches: dict[object, str] = {}
+    for name, section in root.entries("routes"):
+        _named(name, section)
+        routes.append(_route(name, section, version, trees if isinstance(trees, dict) else {}))
+        first = matches.setdefault(_identity(routes[-1].match), name)
+        if first != name and routes[-1].match.path:
+            section.refuse("match", f"the same as of routes.{first}", "a match of its own for each route")
+    if not routes:
+        root.refuse("routes", "no route", "at least one, as <name>: {match, protocol, primary}")
+    return tuple(routes)
+
+
+def _identity(match: Match) -> object:
+    return match.path, frozenset(match.headers.items()), frozenset(match.methods), match.model
+
+
+def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tree]) -> RouteSettings:
+    primary = section.take("primary", version, "", required=True)
+    split, sticky = _split(section, version)
+    shadows = tuple(_share(item, version, default=100.0) for item in section.items("shadows"))
+    timeouts = Timeouts(**_finished(section, "timeouts", _TIMEOUTS))
+    guard = read_guard(section)
+    release = read_release(section, version, primary, guard)
+    route = RouteSettings(
+        name=name,
+        match=_match(section),
+        protocol=section.take("protocol", values.one_of(Protocol), "json", required=True),
+        primary=primary,
+        split=split,
+        shadows=shadows,
+        sticky=sticky,
+        rescue=_rescue(section, timeouts),
+        timeouts=timeouts,
+        limits=_limits(section),
+        guard=guard,
+        release=release,
+        noise=_noise(section),
+    )
+    _check_shares(section, route)
+    section.finish()
+    named = {primary, *(share.version for share in (*split, *shadows)), *([release.candidate] if release else [])}
+    return _with_digest(route, section.tree, {each: trees[each] for each in named if each in trees})
+
+
+def _with_digest(route: RouteSettings, tree: Tree, versions: Mapping[str, Tree]) -> RouteSettings:
+    """The route with the SHA-256 of what the file says about it and its versions, key order aside."""
+    canonical = dumps([tree, versions], sort_keys=True, separators=(",", ":")).encode()
+    return replace(route, digest=sha256(canonical).hexdigest())
+
+
+def _finished(section: Section, key: str, parsers: Mapping[str, Parser]) -> dict[str, Any]:
+    inner = section.section(key)
+    given = inner.fields(parsers)
+    inner.finish()
+    return given
+
+
+def _match(route: Section) -> Match:
+    section = route.section("match")
+    path = section.take("path", values.path_prefix, "", required=True)
+    headers = section.pairs("headers", values.header_name, values.header_value)
+    methods = section.values("methods", _method)
+    model = section.take("model", values.plain, None) if "model" in section else None
+    section.finish()
+    return Match(path, headers, methods, model)
+
+
+def _method(text: str) -> str:
+    if text not in METHODS:
+        raise Refused(" | ".join(METHODS))
+    return text
+
+
+def _share(section: Section, version: Parser, default: float | None) -> Share:
+    name = section.take("version", version, "", required=True)
+    percent = section.take("percent", values.percent, default or 0.0, required=default is None)
+    section.finish()
+    return Share(name, percent)
+
+
+def _split(route: Section, version: Parser) -> tuple[tuple[Share, ...], Sticky | None]:
+    """`canary: {version, percent, sticky}`, or several versions as `split: {version: percent}` and `sticky`."""
+    sticky = route.take("sticky", values.sticky, None) if "sticky" in route else None
+    shares = route.pairs("split", version, values.percent)
+    if "canary" not in route:
+        return tuple(Share(name, percent) for name, percent in shares.items()), sticky
+    section = route.section("canary")
+    if "sticky" in section:
+        if sticky:
+            section.refuse("sticky", "a second sticky", "sticky either here or in the route")
+        sticky = section.take("sticky", values.sticky, None)
+    if "split" in route:
+        route.refuse("split", "a split beside canary", "either canary or split")
+    return (_share(section, version, default=None),), sticky
+
+
+def _rescue(route: Section, timeouts: Timeouts) -> Rescue | None:
+    value = route.choice("rescue", {"off": "off", "on": "on"})
+    if not isinstance(value, Section):
+        return None if value == "off" else Rescue()
+    after = value.take("after", values.duration, 0.0, required=True)
+    if after >= timeouts.response and "after" in value:
+        value.refuse("after", f"{after:g}s", f"less than timeouts.response, which is {timeouts.response:g}s")
+    value.finish()
+    return Rescue(after)
+
+
+def _limits(route: Section) -> Limits:
+    given = _finished(route, "limits", _LIMITS)
+    limits = Limits(**given)
+    if limits.mirror_body > limits.body and "mirror_body" in given:
+        route.refuse("limits.mirror_body", f"{limits.mirror_body} bytes", f"at most limits.body, {limits.body} bytes")
+    return replace(limits, mirror_body=min(limits.mirror_body, limits.body))
+
+
+def _noise(route: Section) -> float:
+    if "noise" not in route:
+        return 0.0
+    section = route.section("noise")
+    percent = section.take("percent", values.percent, 0.0, required=True)
+    section.finish()
+    return percent
+
+
+def _check_shares(section: Section, route: RouteSettings) -> None:
+    total = sum(share.percent for share in route.split)
+    if total > 100.0 + 1e-9:
+        section.refuse("split", f"{total:g} percent in all", "at most 100 percent in all")
+    if route.split and route.release:
+        section.refuse("canary" if "canary" in section else "split", "a fixed split beside release", "one of the two")
+    if route.sticky and not (route.split or route.release):
+        section.refuse("sticky", "sticky without a canary, split or release", "sticky where traffic is split")
+    places = {"canary.version" if "canary" in section else "split": route.split, "shadows": route.shadows}
+    for place, shares in places.items():
+        names = [share.version for share in shares if share.version]
+        for name in {each for each in names if each == route.primary}:
+            section.refuse(place, shown(name), "another version than the primary")
+        for name in sorted({each for each in names if names.count(each) > 1}):
+            section.refuse(place, f"{shown(name)} twice", "each version once")
