@@ -1,4 +1,4 @@
-"""What workers report. Records only go up: ticks are exact, records may be sampled or dropped, and drops are counted."""
+"""What workers report, upwards only: ticks are exact; records may be sampled or dropped, and drops are counted."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ class Record(Struct, array_like=True):
 
     `exchange` ties the legs of one client request together (unique per worker incarnation; control pairs on
     (worker, exchange)). Bodies are as they crossed the wire, or None: not kept (too large, or sampled out). The
-    request's body, type and path travel once, with the leg that answered the client. Times in seconds; `started` is
-    Unix time.
+    request's body, fields and path travel once, with the leg that answered the client. `*_fields` are the header fields
+    as they were forwarded, each line ended by CRLF. Times in seconds; `started` is Unix time. `chunks` are the seconds
+    from the start at which pieces of a streamed answer arrived.
     """
 
     exchange: int
@@ -90,9 +91,9 @@ class Record(Struct, array_like=True):
     first_byte: float
     total: float
     path: str = ""
-    request_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    request_fields: bytes = b""
     request: bytes | None = None
-    response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    response_fields: bytes = b""
     response: bytes | None = None
     key: int = 0
     chunks: list[float] = field(default_factory=list)

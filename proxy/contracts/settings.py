@@ -33,7 +33,7 @@ class Limit(Struct, frozen=True):
 
 
 class Stage(Struct, frozen=True):
-    """One step of a release: `shadow` or `canary` percent, left after `requests` and `duration` (seconds) and a pass."""
+    """One step of a release: `shadow` or `canary` percent, until `requests`, `duration` (seconds) and a pass."""
 
     shadow: float | None = None
     canary: float | None = None

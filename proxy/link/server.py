@@ -1,4 +1,4 @@
-"""Control's end of the link: counts each tick once, hands records on, publishes tables to present and future workers."""
+"""Control's end of the link: counts each tick once, hands records on, publishes tables to all workers."""
 
 from __future__ import annotations
 
