@@ -1,0 +1,68 @@
+"""What the demo asks Penumbra's admin API, and what it reads from /metrics. Nothing shown comes from anywhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+
+class AdminRefused(Exception):
+    """The admin API did not do what the demo asked; the message carries its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """One scrape: samples as (name, labels, value)."""
+
+    samples: tuple[tuple[str, dict[str, str], float], ...]
+
+    def values(self, name: str, **labels: str) -> list[float]:
+        """The values of all samples called `name` that carry `labels`."""
+        return [value for found, carried, value in self.samples if found == name and labels.items() <= carried.items()]
+
+    def total(self, name: str, **labels: str) -> float:
+        """Their sum; 0 when there is none yet."""
+        return sum(self.values(name, **labels))
+
+    def one(self, name: str, **labels: str) -> float | None:
+        """The first of them, or None when there is none yet."""
+        return next(iter(self.values(name, **labels)), None)
+
+
+class Admin:
+    """A client of the admin API at `url`."""
+
+    __slots__ = ("_session", "url")
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session, self.url = session, url
+
+    async def route(self, name: str) -> dict[str, Any]:
+        return await self._ask("GET", f"/v1/routes/{name}")
+
+    async def put_split(self, name: str, split: dict[str, float]) -> dict[str, Any]:
+        return await self._ask("PUT", f"/v1/routes/{name}/split", split)
+
+    async def put_shadows(self, name: str, shadows: dict[str, float]) -> dict[str, Any]:
+        return await self._ask("PUT", f"/v1/routes/{name}/shadows", shadows)
+
+    async def audit(self) -> dict[str, Any]:
+        return await self._ask("GET", "/v1/audit")
+
+    async def metrics(self) -> Metrics:
+        """One scrape of /metrics."""
+        async with self._session.get(f"{self.url}/metrics") as response:
+            text = await response.text()
+        families = text_string_to_metric_families(text)
+        return Metrics(tuple((s.name, dict(s.labels), s.value) for family in families for s in family.samples))
+
+    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        async with self._session.request(method, self.url + path, json=body) as response:
+            text = await response.text()
+            if response.status != 200:
+                raise AdminRefused(f"{method} {path}: {response.status} {text[:500]}")
+            answer: dict[str, Any] = await response.json(content_type=None)
+            return answer

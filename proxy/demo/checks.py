@@ -1,0 +1,100 @@
+"""What has to hold for the story to be true. Each check carries the figures it was decided on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+from proxy.demo.traffic import Seen
+from proxy.demo.view import Row
+
+SIGMAS = 4.0
+"""A split is called wrong beyond so many standard deviations: once in 16,000 demos by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    what: str
+    measured: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """How the rollback went.
+
+    `seconds` from the kill until the admin API showed it (None: it never did); `decided` until control wrote it into
+    the audit trail (None: no entry). `failed` legs were charged to the dead canary until then, `rescued` of them were
+    answered by the primary.
+    """
+
+    seconds: float | None
+    decided: float | None
+    failed: int
+    rescued: int
+    reason: str
+
+
+def mirrored(shadow: Row) -> list[Check]:
+    """The shadow got copies, and its answers were compared with the primary's."""
+    compared = "nothing was compared" if shadow.disagreement is None else f"disagreement {shadow.disagreement:.1%}"
+    coverage = "unknown" if shadow.coverage is None else f"{shadow.coverage:.1%}"
+    held = shadow.copies > 0 and shadow.disagreement is not None
+    return [
+        Check(
+            f"{shadow.version} gets copies and is compared",
+            f"{shadow.copies:,} copies, coverage {coverage}, {compared}",
+            held,
+        )
+    ]
+
+
+def split(seen: Seen, version: str, percent: float, users: int) -> list[Check]:
+    """The canary's part is what was asked for, and every user stays with one version.
+
+    Assignment is per user, so the part varies with the users drawn as well as with the requests.
+    """
+    p, n = percent / 100, seen.requests
+    part = seen.of(version).requests / n if n else 0.0
+    bound = SIGMAS * sqrt(p * (1 - p) * (1 / users + 1 / max(n, 1)))
+    return [
+        Check(
+            f"{version} gets {percent:g} % ± {bound:.1%}",
+            f"{part:.1%} of {n:,} requests",
+            n > 0 and abs(part - p) <= bound,
+        ),
+        Check(
+            "the same user gets the same version", f"{seen.moved} of {len(seen.users):,} users changed", not seen.moved
+        ),
+    ]
+
+
+def rolled_back(version: str, flip: Flip) -> list[Check]:
+    """The rollback happened, by itself."""
+    what = f"{version}, killed, is rolled back by itself"
+    if flip.seconds is None:
+        return [Check(what, f"not rolled back; {flip.failed} canary requests failed", False)]
+    decided = "" if flip.decided is None else f", decided after {flip.decided:.2f} s"
+    took = f"{flip.seconds:.2f} s from the kill to the flip{decided}"
+    cost = f"{flip.failed} canary requests failed, {flip.rescued} rescued"
+    return [Check(what, f"{took}; {cost}", True)]
+
+
+def calm(seen: Seen, version: str) -> list[Check]:
+    """After the flip the rolled-back version gets nothing."""
+    late = seen.of(version).requests
+    return [
+        Check(
+            f"{version} gets nothing afterwards",
+            f"{late} of {seen.requests:,} requests",
+            not late and seen.requests > 0,
+        )
+    ]
+
+
+def unharmed(acts: list[Seen]) -> list[Check]:
+    """No client saw an error, in any act."""
+    requests, errors = sum(act.requests for act in acts), sum(act.errors for act in acts)
+    messages = [message for act in acts for message in act.messages]
+    measured = f"{errors} of {requests:,} requests" + (f", first: {messages[0]}" if messages else "")
+    return [Check("no client sees an error", measured, not errors and requests > 0)]

@@ -1,0 +1,66 @@
+"""The demo's configuration, and `penumbra run` in front of the model servers."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+import proxy
+from proxy.demo.processes import Child
+from proxy.demo.servers import MODEL, ModelServer
+
+ROUTE = "cancer"
+READY_SECONDS = 30.0
+
+_LISTENING = re.compile(r'"event": ?"listening".*?"data": ?"(?P<data>[^"]+)".*?"admin": ?"(?P<admin>[^"]+)"')
+
+
+@dataclass(slots=True)
+class Front:
+    """A running Penumbra; `url` is where the model is, `admin` where the admin API is."""
+
+    child: Child
+    config: Path
+    url: str = ""
+    admin: str = ""
+
+
+def configuration(servers: Sequence[ModelServer], state: Path) -> dict[str, object]:
+    """The first server is the primary, the second its shadow. Ports are left to the kernel."""
+    first, second = servers[0].version, servers[1].version
+    return {
+        "listen": "127.0.0.1:0",
+        "admin": {"listen": "127.0.0.1:0"},
+        "state": str(state),
+        "versions": {server.version: {"url": server.url} for server in servers},
+        "routes": {
+            ROUTE: {
+                "match": {"path": f"/v2/models/{MODEL}/"},
+                "protocol": "oip",
+                "primary": first,
+                "canary": {"version": second, "percent": 0, "sticky": "header:x-user-id"},
+                "shadows": [{"version": second, "percent": 100}],
+            }
+        },
+    }
+
+
+def start(servers: Sequence[ModelServer], folder: Path) -> Front:
+    """Writes the configuration into `folder` and starts `penumbra run` on it; it is not ready yet."""
+    config = folder / "penumbra.yaml"
+    config.write_text(yaml.safe_dump(configuration(servers, folder / "penumbra.db"), sort_keys=False), encoding="utf-8")
+    home = Path(proxy.__file__).parent.parent
+    argv = [sys.executable, "-m", "proxy", "run", str(config)]
+    return Front(Child("Penumbra", argv, folder / "penumbra.log", home), config)
+
+
+async def ready(front: Front) -> None:
+    """Waits until Penumbra says where it listens. Raises ChildFailed."""
+    found = await front.child.expect(_LISTENING, READY_SECONDS)
+    front.url = f"http://{found['data']}/v2/models/{MODEL}/infer"
+    front.admin = f"http://{found['admin']}"

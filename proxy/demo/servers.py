@@ -1,0 +1,138 @@
+"""Trains the versions in the models venv and serves each with one MLServer process.
+
+MLServer gets port 0 for HTTP and gRPC and no metrics server, so that no port is ever asked for that somebody else
+has; the address that it got is read from its log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from proxy.demo.processes import POLL, Child
+
+MODEL = "cancer"
+"""The model's name in every server, so that the path is the same whichever version answers."""
+
+READY_SECONDS = 90.0
+"""Three servers that import scikit-learn at once on a slow disk; usually it takes 3 s."""
+
+_ADDRESS = re.compile(r"Uvicorn running on (http://\S+:\d+)")
+
+
+class ModelsVenvMissing(Exception):
+    """There is no Python with MLServer and scikit-learn where the demo looked."""
+
+
+@dataclass(slots=True)
+class ModelServer:
+    """One version and the process that serves it; `url` is known once it is ready."""
+
+    version: str
+    child: Child
+    url: str = ""
+
+
+def models_python(venv: Path) -> Path:
+    """The Python of the models venv. Raises ModelsVenvMissing."""
+    python = venv / "bin" / "python"
+    if not python.exists():
+        raise ModelsVenvMissing(
+            f"{python} does not exist: `make demo` makes it, --models or PENUMBRA_MODELS_VENV names it"
+        )
+    return python
+
+
+async def train(python: Path, folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """Runs `train.py` in the models venv; yields its progress reports as they come. Raises ChildFailed."""
+    child = Child(
+        "training", [str(python), str(Path(__file__).with_name("train.py")), str(folder)], folder / "train.log", folder
+    )
+    told = 0
+    try:
+        while True:
+            ended = not child.running
+            lines = [line for line in child.log.read_text(encoding="utf-8").split("\n")[:-1] if line.startswith("{")]
+            for line in lines[told:]:
+                yield json.loads(line)
+            told = len(lines)
+            if ended:
+                break
+            await asyncio.sleep(POLL)
+        if child.process.returncode:
+            raise child.failed(f"ended with code {child.process.returncode}")
+    finally:
+        child.kill()
+
+
+def serve(python: Path, folder: Path, version: str) -> ModelServer:
+    """Starts MLServer for a trained version in `folder/version`; it is not ready yet."""
+    home = folder / version
+    settings = {
+        "host": "127.0.0.1",
+        "http_port": 0,
+        "grpc_port": 0,
+        "metrics_endpoint": None,
+        "parallel_workers": 0,
+        "debug": False,
+    }
+    model = {
+        "name": MODEL,
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": str(home / "model.joblib"), "version": version},
+    }
+    (home / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    (home / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
+    argv = [str(python), "-m", "mlserver.cli.main", "start", str(home)]
+    return ModelServer(version, Child(f"MLServer of {version}", argv, home / "server.log", home))
+
+
+async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
+    """Yields each server as it becomes ready to answer. Raises ChildFailed."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        waiting = [asyncio.create_task(_ready(server, session)) for server in servers]
+        try:
+            for done in asyncio.as_completed(waiting):
+                yield await done
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _ready(server: ModelServer, session: aiohttp.ClientSession) -> ModelServer:
+    found = await server.child.expect(_ADDRESS, READY_SECONDS)
+    server.url = found[1]
+    waited = 0.0
+    while waited < READY_SECONDS:
+        if await _answers(session, f"{server.url}/v2/models/{MODEL}/ready"):
+            return server
+        await asyncio.sleep(POLL)
+        waited += POLL
+    raise server.child.failed("did not become ready")
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def load_rows(folder: Path) -> list[list[float]]:
+    """The rows that no version has seen, in the order of the 30 features."""
+    rows: list[list[float]] = json.loads((folder / "rows.json").read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+async def stop(servers: Iterable[ModelServer]) -> None:
+    """Ends all servers, whatever state they are in."""
+    await asyncio.gather(*(server.child.stop() for server in servers))

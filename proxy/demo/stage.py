@@ -1,0 +1,124 @@
+"""Everything that is up while the story is told: three model servers, Penumbra in front of them, traffic."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from proxy.demo import front, servers
+from proxy.demo.admin import Admin
+from proxy.demo.display import Display
+from proxy.demo.front import ROUTE, Front
+from proxy.demo.servers import ModelServer
+from proxy.demo.traffic import Traffic
+from proxy.demo.view import View, look
+
+VERSIONS = ("cancer-v1", "cancer-v2", "cancer-v3")
+USERS = 1000
+CONNECTIONS = 16
+SEED = 7
+LOOK_EVERY = 0.25
+SETTLE = 0.3
+"""Seconds for requests under way to finish after a change, before a new count begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`models`: the Python of the models venv; `seconds` an act lasts; `rate` requests per second."""
+
+    models: Path
+    seconds: float
+    rate: float
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the acts play on."""
+
+    display: Display
+    models: dict[str, ModelServer]
+    front: Front
+    admin: Admin
+    traffic: Traffic
+    seconds: float
+
+    async def look(self, act: str) -> View:
+        """One look at Penumbra and at the client, shown."""
+        route, metrics = await self.admin.route(ROUTE), await self.admin.metrics()
+        view = look(act, VERSIONS, route, metrics, self.traffic.act)
+        self.display.show(view)
+        return view
+
+    async def play(self, act: str, seconds: float) -> View:
+        """Lets the traffic flow for `seconds`, looking on; returns the last view."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            await self.look(act)
+            await asyncio.sleep(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
+        return await self.look(act)
+
+    async def change(self, split: dict[str, float], shadows: dict[str, float]) -> None:
+        """Sets split and shadows through the admin API; a fresh count begins when the change has settled."""
+        await self.admin.put_shadows(ROUTE, shadows)
+        await self.admin.put_split(ROUTE, split)
+        await asyncio.sleep(SETTLE)
+        self.traffic.begin_act()
+
+
+@contextlib.asynccontextmanager
+async def built(display: Display, plan: Plan, folder: Path) -> AsyncIterator[Stage]:
+    """Trains, serves, starts Penumbra; takes all of it down again, whatever happens in the block."""
+    await _train(display, plan, folder)
+    async with (
+        _served(display, plan, folder) as models,
+        _fronted(display, list(models.values()), folder) as running,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+    ):
+        traffic = Traffic(running.url, servers.load_rows(folder), plan.rate, CONNECTIONS, USERS, SEED)
+        async with traffic.running():
+            yield Stage(display, models, running, Admin(session, running.admin), traffic, plan.seconds)
+
+
+async def _train(display: Display, plan: Plan, folder: Path) -> None:
+    with display.busy("Training three versions on the breast-cancer data ..."):
+        async for fact in servers.train(plan.models, folder):
+            display.say(_told(fact))
+
+
+def _told(fact: dict[str, Any]) -> str:
+    if fact["step"] == "data":
+        return f"  {fact['rows']} rows of {fact['features']} features; {fact['unseen']} of them are kept as traffic"
+    return f"  {fact['version']}: {fact['family']}, {fact['accuracy']:.1%} right on rows it has not seen"
+
+
+@contextlib.asynccontextmanager
+async def _served(display: Display, plan: Plan, folder: Path) -> AsyncIterator[dict[str, ModelServer]]:
+    started: dict[str, ModelServer] = {}
+    try:
+        with display.busy("Starting three MLServer processes ..."):
+            for version in VERSIONS:
+                started[version] = servers.serve(plan.models, folder, version)
+            async for server in servers.ready(started.values()):
+                display.say(f"  {server.version}: MLServer {server.child.pid} at {server.url}")
+        yield started
+    finally:
+        await servers.stop(started.values())
+
+
+@contextlib.asynccontextmanager
+async def _fronted(display: Display, models: list[ModelServer], folder: Path) -> AsyncIterator[Front]:
+    running = front.start(models, folder)
+    try:
+        with display.busy("Starting Penumbra in front of them ..."):
+            await front.ready(running)
+        display.say(f"  Penumbra {running.child.pid}: traffic to {running.url}, admin API at {running.admin}")
+        yield running
+    finally:
+        await running.child.stop()

@@ -1,0 +1,142 @@
+"""The demo's story, from training to an automatic rollback, told with what is measured while it happens.
+
+Acts: v2 is mirrored; v2 gets 10 % of the live traffic while v3, degraded on purpose, is watched as a shadow; v3 gets
+live traffic all the same and its process is killed; the rollback comes by itself. The exit code is 0 only if all that
+had to hold did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+
+from proxy.demo import checks, servers
+from proxy.demo.admin import AdminRefused
+from proxy.demo.checks import Check, Flip
+from proxy.demo.display import Display
+from proxy.demo.front import ROUTE
+from proxy.demo.processes import ChildFailed
+from proxy.demo.servers import ModelsVenvMissing
+from proxy.demo.stage import SETTLE, USERS, Plan, Stage, built
+from proxy.demo.view import View
+
+PERCENT = 10.0
+POLL = 0.01
+PATIENCE = 20.0
+"""Seconds until the demo gives up on the rollback; a dead canary at 10 % takes well under one."""
+INTERRUPTED = 130
+
+
+async def mirror(stage: Stage) -> list[Check]:
+    stage.display.act(
+        "Act 1: v2 in the shadow", "v1 answers everybody; v2 gets a copy of every request and its answers are compared."
+    )
+    with stage.display.live():
+        view = await stage.play("v2 mirrored", stage.seconds)
+    return checks.mirrored(view.of("cancer-v2"))
+
+
+async def canary(stage: Stage) -> list[Check]:
+    stage.display.act(
+        f"Act 2: v2 gets {PERCENT:g} % of the users",
+        "v2 now answers some users, always the same ones. v3, degraded on purpose, gets copies.",
+    )
+    await stage.change({"cancer-v2": PERCENT}, {"cancer-v3": 100.0})
+    with stage.display.live():
+        view = await stage.play(f"v2 canary {PERCENT:g} %, v3 mirrored", stage.seconds)
+    return checks.split(stage.traffic.act, "cancer-v2", PERCENT, USERS) + checks.mirrored(view.of("cancer-v3"))
+
+
+async def broken(stage: Stage) -> list[Check]:
+    stage.display.act(
+        f"Act 3: v3 gets {PERCENT:g} % of the users, and its process is killed",
+        "Nobody will touch Penumbra from here on: what happens next, it does by itself.",
+    )
+    await stage.change({"cancer-v3": PERCENT}, {})
+    with stage.display.live():
+        before = await stage.play(f"v3 canary {PERCENT:g} %", stage.seconds / 2)
+        flip = await rollback(stage, before)
+        await stage.look("v3 killed")
+    stage.display.say(f"Penumbra says: {flip.reason}" if flip.reason else "Penumbra has not rolled back.")
+    return checks.rolled_back("cancer-v3", flip)
+
+
+async def aftermath(stage: Stage) -> list[Check]:
+    stage.traffic.begin_act()
+    with stage.display.live():
+        await stage.play("after the rollback", stage.seconds / 2)
+    return checks.calm(stage.traffic.act, "cancer-v3")
+
+
+async def rollback(stage: Stage, before: View) -> Flip:
+    """Kills v3 and waits for the flip; nothing is sent to the admin API but questions."""
+    killed = time.monotonic()
+    stage.models["cancer-v3"].child.kill()
+    stage.display.say("v3's process is dead.", "bold red")
+    route = await stage.admin.route(ROUTE)
+    while route["phase"] != "rolled_back" and time.monotonic() - killed < PATIENCE:
+        await asyncio.sleep(POLL)
+        route = await stage.admin.route(ROUTE)
+    seconds = time.monotonic() - killed if route["phase"] == "rolled_back" else None
+    await asyncio.sleep(SETTLE)
+    metrics = await stage.admin.metrics()
+    labels = {"route": ROUTE, "version": "cancer-v3"}
+    legs = int(metrics.total("penumbra_requests_total", role="canary", **labels))
+    fine = int(metrics.total("penumbra_requests_total", role="canary", code="200", **labels))
+    rescued = int(metrics.total("penumbra_rescued_total", **labels))
+    return Flip(seconds, None, legs - fine, rescued, route.get("reason", "") if seconds is not None else "")
+
+
+ACTS = (mirror, canary, broken, aftermath)
+
+
+def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: float = 120.0) -> int:
+    """Runs the demo; the exit code. `models` is the models venv (else PENUMBRA_MODELS_VENV, else ./.venv-models);
+    `seconds` how long an act lasts; `rate` requests per second."""
+    display = Display(Console(highlight=False))
+    venv = models or Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models"))
+    try:
+        plan = Plan(servers.models_python(venv.absolute()), seconds, rate)
+        return asyncio.run(_interruptible(display, plan, hold))
+    except asyncio.CancelledError:
+        display.say("Interrupted; everything that was started has been ended.")
+        return INTERRUPTED
+    except (ChildFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError) as problem:
+        display.say(f"The demo could not go on: {problem}", "bold red")
+        return 1
+
+
+async def _interruptible(display: Display, plan: Plan, hold: bool) -> int:
+    """A signal cancels the story once; a second one does not disturb the clearing up."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: task.cancelling() or task.cancel())
+    return await _demo(display, plan, hold)
+
+
+async def _demo(display: Display, plan: Plan, hold: bool) -> int:
+    with tempfile.TemporaryDirectory(prefix="penumbra-demo-") as folder:
+        async with built(display, plan, Path(folder)) as stage:
+            found = [check for act in ACTS for check in await act(stage)]
+            found += checks.unharmed(stage.traffic.acts)
+            display.summary(found)
+            if hold:
+                await _hold(stage)
+    return 0 if all(check.held for check in found) else 1
+
+
+async def _hold(stage: Stage) -> None:
+    stage.display.say(
+        f"Traffic goes on to {stage.front.url}; the admin API is at {stage.front.admin}. Ctrl-C ends it all."
+    )
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
