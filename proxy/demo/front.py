@@ -17,7 +17,7 @@ from proxy.demo.servers import MODEL, ModelServer
 ROUTE = "cancer"
 READY_SECONDS = 30.0
 
-_LISTENING = re.compile(r'"event": ?"listening".*?"data": ?"(?P<data>[^"]+)".*?"admin": ?"(?P<admin>[^"]+)"')
+LISTENING = re.compile(r'"event": ?"listening".*?"data": ?"(?P<data>[^"]+)".*?"admin": ?"(?P<admin>[^"]+)"')
 
 
 @dataclass(slots=True)
@@ -61,6 +61,6 @@ def start(servers: Sequence[ModelServer], folder: Path) -> Front:
 
 async def ready(front: Front) -> None:
     """Waits until Penumbra says where it listens. Raises ChildFailed."""
-    found = await front.child.expect(_LISTENING, READY_SECONDS)
+    found = await front.child.expect(LISTENING, READY_SECONDS)
     front.url = f"http://{found['data']}/v2/models/{MODEL}/infer"
     front.admin = f"http://{found['admin']}"
