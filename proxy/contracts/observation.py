@@ -1,0 +1,78 @@
+"""What payload makes of a record: features, predictions and text, laid out so that batches become numpy arrays cheaply.
+
+Nothing here is per value: a body of 30 features is one `Tensor` with one flat list, as the JSON parser made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from proxy.contracts.table import Role
+
+Kind = Literal["number", "category", "mixed"]
+"""`number`: floats, None or NaN where missing. `category`: strings or booleans. `mixed`: a column may be either."""
+
+
+class Tensor(Struct, frozen=True):
+    """A named block of values, row-major and flat: `rows` x `width`.
+
+    `columns` names the columns where the protocol does (a data frame); otherwise they are numbered in `name`.
+    `integer`: the values are whole numbers by type, so a single column of them is a label rather than a score.
+    """
+
+    name: str
+    rows: int
+    width: int
+    kind: Kind
+    data: Sequence[Any]
+    columns: tuple[str, ...] = ()
+    integer: bool = False
+
+
+class Text(Struct, frozen=True):
+    """What a language model said. Times in seconds: `first_token` from the assignment, `gaps` between the later
+    chunks."""
+
+    text: str
+    finish: str = ""
+    tools: tuple[tuple[str, str], ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    first_token: float | None = None
+    gaps: tuple[float, ...] = ()
+
+
+class Observation(Struct):
+    """One leg as analysed. `source` and `exchange` tie the legs of one client request together.
+
+    `inputs` stands only with the leg that answered the client (the request travels once). `unreadable_request` and
+    `unreadable_response` say why a body gave nothing ("" when it did, or when there was none to read); the reasons are
+    few and fixed (`payload.decode.REASONS`), so they can be labels of metrics.
+    """
+
+    source: tuple[int, str]
+    exchange: int
+    request_id: str
+    route: str
+    version: str
+    role: Role
+    share: float
+    status: int
+    failure: str
+    started: float
+    first_byte: float
+    total: float
+    key: int = 0
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    text: Text | None = None
+    unreadable_request: str = ""
+    unreadable_response: str = ""
+
+    @property
+    def answered(self) -> bool:
+        """The version answered with success, so its predictions can be compared."""
+        return not self.failure and 200 <= self.status < 300

@@ -1,0 +1,148 @@
+"""The one door to statistics: ticks and observations in, evidence and counts out.
+
+What control does with it:
+
+- `watch(route, candidate, primary, guard, protocol, now)` whenever the live state may have changed: evidence starts
+  afresh when one of them did; otherwise nothing happens.
+- `absorb(tick, now)` for each tick, `observe(observations, now)` for each batch that payload decoded.
+- `evidence(route, now)`: one `Evidence` for each limit of the guard's scorecard, in its order. A metric that nothing
+  is known of has n = 0. `log_breach` is already corrected for the number of limits: breach is at
+  ln(1/guard.false_alarm).
+- For /metrics and the API, all monotone and untouched by `watch`: `counters` (arms, drops, rescues, rejections,
+  overhead, coverage, inflight), `unreadable`, `agreement(route, version)`, `latency(route, version, role, q, now)`.
+
+`now` is monotonic seconds. Nothing here raises on any tick or observation that decodes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.observation import Observation
+from proxy.contracts.record import Tick
+from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.table import Protocol, Role
+from proxy.stats.agreement import Pairing, Tally, compare
+from proxy.stats.counters import Counters
+from proxy.stats.disagreement import Disagreement
+from proxy.stats.errors import Baseline, Errors
+
+
+class Subject(Struct, frozen=True):
+    """What is judged on a route; evidence is of one subject and starts afresh with the next."""
+
+    candidate: str | None
+    primary: str
+    guard: Guard
+    protocol: Protocol
+
+
+class Case:
+    """The evidence about one subject."""
+
+    __slots__ = ("disagreement", "errors", "pairs", "subject")
+
+    def __init__(self, subject: Subject, baseline: Baseline) -> None:
+        limits, alpha = subject.guard.scorecard, subject.guard.false_alarm
+        tests = sum(len(limits_of(limit)) for limit in limits.values()) or 1
+        self.subject = subject
+        self.errors = Errors(subject.candidate or "", limits.get("error_rate", Limit()), alpha, tests, baseline)
+        self.disagreement = Disagreement(subject.candidate or "", limits.get("disagreement", Limit()), alpha, tests)
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of."""
+        found = (*self.errors.evidence(), *self.disagreement.evidence())
+        known = {(evidence.metric, evidence.limit): evidence for evidence in found}
+        lines = [(metric, name) for metric, limit in self.subject.guard.scorecard.items() for name in limits_of(limit)]
+        version = self.subject.candidate or ""
+        return tuple(known.get(line) or Evidence(line[0], version, None, None, 0, 0, limit=line[1]) for line in lines)
+
+
+class Board:
+    """All statistics of one control process."""
+
+    __slots__ = ("_baselines", "_cases", "_pairing", "_tallies", "counters", "unreadable")
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._baselines: defaultdict[tuple[str, str], Baseline] = defaultdict(Baseline)
+        self._cases: dict[str, Case] = {}
+        self._pairing = Pairing()
+        self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
+
+    def watch(
+        self, route: str, candidate: str | None, primary: str, guard: Guard, protocol: Protocol, now: float
+    ) -> None:
+        """Says what is under judgement on `route`."""
+        subject = Subject(candidate, primary, guard, protocol)
+        case = self._cases.get(route)
+        if case is None or case.subject != subject:
+            self._cases[route] = Case(subject, self._baselines[route, primary])
+
+    def absorb(self, tick: Tick, now: float) -> None:
+        """Counts a tick. It must come once; the link sees to that."""
+        self.counters.update(tick, now)
+        for route in {arm.route for arm in tick.arms}:
+            case = self._cases.get(route)
+            if case is None:
+                continue
+            subject = case.subject
+            arms = [arm for arm in tick.arms if arm.route == route]
+            case.errors.update(
+                [arm for arm in arms if arm.role == "canary" and arm.version == subject.candidate],
+                [arm for arm in arms if arm.role == "primary" and arm.version == subject.primary],
+                now,
+            )
+
+    def observe(self, observations: Iterable[Observation], now: float) -> None:
+        """Takes in what payload made of a batch of records."""
+        for seen in observations:
+            self._note_unreadable(seen)
+            for reference, copy in self._pairing.update(seen, now):
+                self._compare(reference, copy)
+        self._pairing.expire(now)
+
+    def _note_unreadable(self, seen: Observation) -> None:
+        for side, reason in (("request", seen.unreadable_request), ("response", seen.unreadable_response)):
+            if reason:
+                self.unreadable[seen.route, seen.version, seen.role, side, reason] += 1
+
+    def _compare(self, reference: Observation, copy: Observation) -> None:
+        difference = compare(reference, copy)
+        if difference is None:
+            return
+        self._tallies[copy.route, copy.version, copy.role].update(difference)
+        case = self._cases.get(copy.route)
+        if case and copy.role == "shadow" and copy.version == case.subject.candidate:
+            case.disagreement.update(difference.disagree)
+
+    def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
+        """What is known of the candidate of `route`; empty without one."""
+        case = self._cases.get(route)
+        if case is None or case.subject.candidate is None:
+            return ()
+        return case.evidence()
+
+    def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
+        """Paired comparisons since the start; role `noise` is the primary against itself."""
+        return self._tallies.get((route, version, role), Tally())
+
+    @property
+    def unpaired(self) -> dict[str, int]:
+        """Copies that never met their reference, by reason."""
+        return dict(self._pairing.unpaired)
+
+    def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
+        """The q-quantile of the total latency over the last minute, in seconds; None without data."""
+        arm = self.counters.arms.get((route, version, role))
+        return arm.recent_total.quantile(q, now) if arm else None
+
+
+def limits_of(limit: Limit) -> list[str]:
+    """The names of the limits that one line of a scorecard sets."""
+    return [name for name in limit.__struct_fields__ if getattr(limit, name) is not None]

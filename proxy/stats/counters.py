@@ -1,0 +1,101 @@
+"""Exact counts from ticks: every request that finished, monotone since control's start, whatever is under judgement."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from proxy.contracts.record import ArmTick, Tick
+from proxy.stats.latency import Histogram, Window
+
+Arm = tuple[str, str, str]
+"""Route, version, role."""
+
+
+class ArmCounts:
+    """One arm: legs by code, and its latencies (`total`, `first_byte`, `connect`), with sliding windows of the first
+    two."""
+
+    __slots__ = ("bad", "codes", "connect", "first_byte", "recent_first_byte", "recent_total", "total")
+
+    def __init__(self) -> None:
+        self.codes: Counter[str] = Counter()
+        self.bad = 0
+        self.total, self.first_byte, self.connect = Histogram(), Histogram(), Histogram()
+        self.recent_total, self.recent_first_byte = Window(), Window()
+
+    def update(self, arm: ArmTick, now: float) -> None:
+        """Adds what one tick says of this arm."""
+        self.codes.update(arm.codes)
+        self.bad += arm.bad
+        self.total.update(arm.total, arm.total_sum)
+        self.first_byte.update(arm.first_byte, arm.first_byte_sum)
+        self.connect.update(arm.connect, 0.0)
+        self.recent_total.update(arm.total, now)
+        self.recent_first_byte.update(arm.first_byte, now)
+
+
+class Counters:
+    """All arms and everything else that ticks count. Bounded by the configuration: routes x versions x roles x
+    codes."""
+
+    __slots__ = (
+        "_inflight",
+        "arms",
+        "connections",
+        "mirrored",
+        "overhead",
+        "records_dropped",
+        "rejected",
+        "rescued",
+        "shadow_dropped",
+    )
+
+    def __init__(self) -> None:
+        self.arms: defaultdict[Arm, ArmCounts] = defaultdict(ArmCounts)
+        self.shadow_dropped: Counter[tuple[str, str, str]] = Counter()
+        self.mirrored: Counter[tuple[str, str]] = Counter()
+        self.rescued: Counter[tuple[str, str, str]] = Counter()
+        self.rejected: Counter[tuple[str, str]] = Counter()
+        self.records_dropped: Counter[str] = Counter()
+        self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self._inflight: dict[int, tuple[float, dict[Arm, int]]] = {}
+        self.connections: dict[int, int] = {}
+
+    def update(self, tick: Tick, now: float) -> None:
+        """Adds one tick; whoever calls sees to it that a tick comes once."""
+        for arm in tick.arms:
+            self.arms[arm.route, arm.version, arm.role].update(arm, now)
+        for route, version, reason, count in tick.shadow_dropped:
+            self.shadow_dropped[route, version, reason] += count
+        for route, version, count in tick.mirrored:
+            self.mirrored[route, version] += count
+        for route, version, reason, count in tick.rescued:
+            self.rescued[route, version, reason] += count
+        for route, reason, count in tick.rejected:
+            self.rejected[route, reason] += count
+        self.records_dropped.update(tick.records_dropped)
+        for route, buckets in tick.overhead.items():
+            self.overhead[route].update(buckets, tick.overhead_sum.get(route, 0.0))
+        inflight = {(route, version, role): count for route, version, role, count in tick.inflight}
+        self._inflight[tick.worker] = (now, inflight)
+        self.connections[tick.worker] = tick.connections
+
+    def inflight(self, now: float) -> dict[Arm, int]:
+        """Legs in flight at the workers that have reported in the last `STALE` seconds."""
+        alive: Counter[Arm] = Counter()
+        for at, arms in self._inflight.values():
+            if now - at < STALE:
+                alive.update(arms)
+        return dict(alive)
+
+    def coverage(self, route: str, version: str) -> float | None:
+        """The part of the copies owed to a shadow that was not dropped, 0 to 1; None before the first."""
+        owed = self.mirrored.get((route, version), 0)
+        if not owed:
+            return None
+        lost = sum(n for (r, v, _), n in self.shadow_dropped.items() if (r, v) == (route, version))
+        return max(owed - lost, 0) / owed
+
+
+STALE = 3.0
+"""Seconds without a tick after which a worker's gauges no longer count: thirty ticks missed, so it is gone."""

@@ -1,0 +1,46 @@
+"""First failures of sticky keys: one user who always fails is one event, not a thousand.
+
+Events of one key are not independent, which a test over events needs. Both arms share one memory of keys, so that a
+user who failed at the primary before a ramp moved him does not count against the canary after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from proxy.contracts.record import MAX_FAILED_KEYS
+
+CAPACITY = 65_536
+"""Keys remembered (about 8 MB at most). When full the oldest is forgotten: his next failure counts once more."""
+
+WINDOW = 3600.0
+"""Seconds after which a key that fails again is news."""
+
+
+class FirstFailures:
+    """Turns bad legs and the keys of them into nearly independent events."""
+
+    __slots__ = ("_capacity", "_seen")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._seen: dict[int, float] = {}
+        self._capacity = capacity
+
+    def count(self, bad: int, keys: Iterable[int], now: float) -> int:
+        """Events in `bad` legs whose sticky keys are `keys` (legs without a key are events of their own).
+
+        A full list of keys means that more legs failed than were listed; the unlisted ones are left out.
+        """
+        listed = list(keys)
+        fresh = sum(self._is_new(key, now) for key in dict.fromkeys(listed))
+        return fresh if len(listed) >= MAX_FAILED_KEYS else fresh + max(bad - len(listed), 0)
+
+    def _is_new(self, key: int, now: float) -> bool:
+        before = self._seen.get(key)
+        if before is not None and now - before < WINDOW:
+            return False
+        self._seen.pop(key, None)
+        if len(self._seen) >= self._capacity:
+            del self._seen[next(iter(self._seen))]
+        self._seen[key] = now
+        return True

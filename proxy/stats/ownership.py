@@ -1,0 +1,115 @@
+"""Who owns the bad events: a sequential test of a canary's rate of bad events against its primary's.
+
+If the canary's rate is at most r0 times the primary's, the next bad event is the canary's with probability at most
+q(r0) = w·r0 / (w·r0 + 1 − w), where w is the canary's share when that request was assigned. An alternative r bets that
+it is q(r): a canary event adds ln(q(r)/q(r0)) to its log wealth, a primary event ln((1−q(r))/(1−q(r0))). Load and time
+of day hit both arms and cancel; ramps are safe because w goes with the event. Wealth and restarts: `stats.betting`.
+
+Assumes: assignment is random or hashed, independent of the request; both arms are alive at the same time; events are
+nearly independent (`stats.dispersion`, `stats.firsts` see to that).
+"""
+
+from __future__ import annotations
+
+from math import ceil, log
+from typing import Self
+
+import numpy as np
+
+from proxy.stats.betting import EASE, STEPS, Counts, Floats, Wealth
+
+PASS_RATIO = 2.0
+"""An early pass says "not twice as bad", or "not beyond max_ratio" where that is larger. A tighter claim about an equal
+canary takes several times the requests (`loadtests/statistics`)."""
+
+MISS = 0.05
+"""Probability of an early pass for a canary that is truly at the bound of it."""
+
+
+class Ownership:
+    """Evidence that the canary's rate of bad events is over `max_ratio` times the primary's, and that it is not."""
+
+    __slots__ = ("_breach", "_pass", "canary_bad", "max_ratio", "primary_bad")
+
+    def __init__(self, max_ratio: float = 1.0, shape: tuple[int, ...] = ()) -> None:
+        if not max_ratio > 0:
+            raise ValueError(f"max_ratio must be above 0, not {max_ratio}")
+        self.max_ratio = max_ratio
+        self._breach = Wealth(len(STEPS), shape=shape)
+        self._pass = Wealth(len(EASE), restarts=False, shape=shape)
+        self.canary_bad: Counts = 0
+        self.primary_bad: Counts = 0
+
+    def update(self, share: Counts, canary_bad: Counts, primary_bad: Counts, dispersion: Counts = 1.0) -> None:
+        """Counts of bad events of requests that were assigned at `share` (the canary's, 0 to 1) since the last call.
+
+        Shares 0 and 1 say nothing and change nothing. `dispersion` is the φ ≥ 1, from the past only, that log factors
+        are divided by. All may be arrays of the shape given to the constructor.
+        """
+        canary, primary = np.asarray(canary_bad, dtype=np.float64), np.asarray(primary_bad, dtype=np.float64)
+        self.canary_bad, self.primary_bad = self.canary_bad + canary_bad, self.primary_bad + primary_bad
+        for wealth, bound, steps in self._tests():
+            wealth.update(
+                gains(share, canary, primary, bound, np.array(steps)) / np.asarray(dispersion)[..., None],
+                canary + primary,
+            )
+
+    def _tests(self) -> tuple[tuple[Wealth, float, tuple[float, ...]], ...]:
+        return (self._breach, self.max_ratio, STEPS), (self._pass, self.pass_ratio, EASE)
+
+    @property
+    def pass_ratio(self) -> float:
+        """The ratio that an early pass speaks against."""
+        return max(self.max_ratio, PASS_RATIO)
+
+    @property
+    def log_breach(self) -> Floats:
+        """ln of the evidence against "rate at most `max_ratio` times the primary's"; breach at ln(1/false_alarm)."""
+        return self._breach.log
+
+    @property
+    def log_pass(self) -> Floats:
+        """ln of the evidence against "rate at least `pass_ratio` times the primary's"; pass at ln(1/MISS)."""
+        return self._pass.log
+
+    def __iadd__(self, other: Self) -> Self:
+        self._breach += other._breach
+        self._pass += other._pass
+        self.canary_bad, self.primary_bad = self.canary_bad + other.canary_bad, self.primary_bad + other.primary_bad
+        return self
+
+    def needed(self, canary: int, primary: int, false_alarm: float, dispersion: float = 1.0) -> int | None:
+        """About how many more canary requests decide, if rates and share stay as in `canary` and `primary` requests so
+        far.
+
+        None where that cannot be said: no event yet, one arm without requests, or a ratio at which neither test gains.
+        """
+        events = float(self.canary_bad + self.primary_bad)
+        if not events or not canary or not primary:
+            return None
+        share = canary / (canary + primary)
+        ratio = (float(self.canary_bad) + 0.5) / (canary + 1) / ((float(self.primary_bad) + 0.5) / (primary + 1))
+        owned = share * ratio / (share * ratio + 1 - share)
+        goals = log(1 / false_alarm), log(1 / MISS)
+        more = []
+        for (wealth, bound, steps), goal in zip(self._tests(), goals, strict=True):
+            growth = (
+                float(gains(share, np.array(owned), np.array(1 - owned), bound, np.array(steps)).max()) / dispersion
+            )
+            if growth > 0:
+                more.append(max(goal - float(wealth.log), 0.0) / growth / (events / canary))
+        return ceil(min(more)) if more else None
+
+
+def gains(share: Counts, canary: Floats, primary: Floats, bound: float, steps: Floats) -> Floats:
+    """Log factors of `canary` and `primary` events at `share`, for ratios `bound`·`steps` against `bound`; last axis:
+    steps.
+
+    ln(q(r)/q(b)) = ln(r/b) − ln((w·r+1−w)/(w·b+1−w)), and the second term alone is ln((1−q(r))/(1−q(b))): no division
+    by w.
+    """
+    w = np.asarray(share, dtype=np.float64)[..., None]
+    drag = np.log((w * bound * steps + 1 - w) / (w * bound + 1 - w))
+    both = canary[..., None] * np.log(steps) - (canary + primary)[..., None] * drag
+    result: Floats = np.where((w > 0) & (w < 1), both, 0.0)
+    return result

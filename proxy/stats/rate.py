@@ -1,0 +1,84 @@
+"""A rate against an absolute limit: a one-sided sequential test of a Bernoulli mean.
+
+Null: the chance of a bad event is at most `limit`. An alternative p bets with ln(p/limit) on a bad event and
+ln((1−p)/(1−limit)) on a good one; the factor's expectation is at most one for every chance up to the limit, also when
+it changes from event to event (Waudby-Smith and Ramdas, JRSS B 2024). Wealth and restarts: `stats.betting`.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log
+from typing import Self
+
+import numpy as np
+
+from proxy.stats.betting import EASE, STEPS, Counts, Floats, Wealth
+from proxy.stats.ownership import MISS
+
+MINIMUM = 20
+"""Requests before a limit can be called breached: the first failures of a cold start decide nothing alone."""
+
+SPAN = (1e-6, 1.0 - 1e-6)
+"""A limit of 0 or 1 is taken as this close to it, where the logarithms still exist."""
+
+
+class RateLimit:
+    """Evidence that a rate is over `limit`, and that it is under it."""
+
+    __slots__ = ("_above", "_below", "_breach", "_pass", "bad", "limit", "n")
+
+    def __init__(self, limit: float, shape: tuple[int, ...] = ()) -> None:
+        self.limit = min(max(limit, SPAN[0]), SPAN[1])
+        steps = np.array(STEPS)
+        # Far above the limit in odds as well as in rate, so that limits near 1 have alternatives too.
+        self._above: Floats = np.minimum(self.limit * steps, 1.0 - (1.0 - self.limit) / steps)
+        self._below: Floats = self.limit * np.array(EASE)
+        self._breach = Wealth(len(STEPS), shape=shape)
+        self._pass = Wealth(len(EASE), restarts=False, shape=shape)
+        self.bad: Counts = 0
+        self.n: Counts = 0
+
+    def update(self, bad: Counts, n: Counts, dispersion: Counts = 1.0) -> None:
+        """`bad` of `n` events since the last call; log factors are divided by `dispersion` (φ ≥ 1, from the past)."""
+        self.bad, self.n = self.bad + bad, self.n + n
+        x, size = np.asarray(bad, dtype=np.float64), np.asarray(n, dtype=np.float64)
+        phi = np.asarray(dispersion, dtype=np.float64)[..., None]
+        self._breach.update(self._gains(x, size, self._above) / phi, x)
+        self._pass.update(self._gains(x, size, self._below) / phi, x)
+
+    def _gains(self, bad: Floats, n: Floats, rates: Floats) -> Floats:
+        good = np.log1p(-rates) - np.log1p(-self.limit)
+        result: Floats = bad[..., None] * np.log(rates / self.limit) + (n - bad)[..., None] * good
+        return result
+
+    @property
+    def log_breach(self) -> Floats:
+        """ln of the evidence against "at most `limit`"; 0 before `MINIMUM` events."""
+        log_wealth: Floats = np.where(np.asarray(self.n) >= MINIMUM, self._breach.log, 0.0)
+        return log_wealth
+
+    @property
+    def log_pass(self) -> Floats:
+        """ln of the evidence against "at least `limit`"."""
+        return self._pass.log
+
+    def __iadd__(self, other: Self) -> Self:
+        self._breach += other._breach
+        self._pass += other._pass
+        self.bad, self.n = self.bad + other.bad, self.n + other.n
+        return self
+
+    def needed(self, false_alarm: float, dispersion: float = 1.0) -> int | None:
+        """About how many more events decide at the present rate, or None where that cannot be said."""
+        if not self.n:
+            return None
+        rate = np.array((float(self.bad) + 0.5) / (float(self.n) + 1.0))
+        more = []
+        for wealth, rates, goal in (
+            (self._breach, self._above, log(1 / false_alarm)),
+            (self._pass, self._below, log(1 / MISS)),
+        ):
+            growth = float(self._gains(rate, np.array(1.0), rates).max()) / dispersion
+            if growth > 0:
+                more.append(max(goal - float(wealth.log), 0.0) / growth)
+        return ceil(min(more)) if more else None

@@ -1,0 +1,102 @@
+"""Open Inference Protocol V2, JSON: bodies as MLServer and Triton write them, and bodies nobody should write."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.record import Record
+from proxy.payload.decode import REASONS, decode
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 10) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["inputs", "outputs", "name", "shape", "datatype", "data", "x"]), inner, max_size=5
+        )
+    ),
+    max_leaves=20,
+)
+
+
+def record(request=None, response=None, status=200, failure=""):
+    return Record(
+        1, "id", "r", "v", "primary", 0.9, status, failure, 0.0, 0.01, 0.02, request=request, response=response
+    )
+
+
+def request(*tensors):
+    return orjson.dumps({"inputs": list(tensors)})
+
+
+def tensor(shape, data, datatype="FP32", name="x"):
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data}
+
+
+def test_a_request_and_its_answer():
+    answer = {"model_name": "m", "outputs": [tensor([2, 1], [0, 1], "INT64", "predict")]}
+    seen = decode(record(request(tensor([2, 3], [1, 2, 3, 4, 5, 6])), orjson.dumps(answer)), "oip", (0, "a"))
+    (features,), (predicted,) = seen.inputs, seen.outputs
+    assert (features.rows, features.width, list(features.data)) == (2, 3, [1, 2, 3, 4, 5, 6])
+    assert (predicted.name, predicted.rows, predicted.integer) == ("predict", 2, True)
+    assert (seen.unreadable_request, seen.unreadable_response) == ("", "")
+
+
+@pytest.mark.parametrize("data", [[[1, 2], [3, 4]], [1, 2, 3, 4]])
+def test_nested_and_flat_data_are_the_same(data):
+    (features,) = decode(record(request(tensor([2, 2], data))), "oip", (0, "a")).inputs
+    assert list(features.data) == [1, 2, 3, 4]
+
+
+def test_bytes_are_categories():
+    (features,) = decode(record(request(tensor([2], ["a", "b"], "BYTES"))), "oip", (0, "a")).inputs
+    assert (features.kind, features.rows, features.width) == ("category", 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"not json", "json"),
+        (b"\xff\xfe", "json"),
+        (b"[1, 2]", "schema"),
+        (b'{"instances": [1]}', "schema"),
+        (request(tensor([2, 2], [1, 2, 3])), "shape"),
+        (request(tensor([2, 2], [[1, 2], 3])), "shape"),
+        (request(tensor([-1], [])), "schema"),
+        (request(tensor("x", [])), "schema"),
+        (request(tensor([1], [1], "FP7")), "schema"),
+        (request(tensor([1], {"a": 1})), "schema"),
+        (request(tensor([2], [1, "x"])), "values"),
+        (request(tensor([1], [{}])), "values"),
+        (request(tensor([1], [1], "BYTES")), "values"),
+        (request(*[tensor([1], [1])] * 300), "too_many_tensors"),
+        (request(tensor([300_000], [0] * 300_000)), "too_many_values"),
+        (request(tensor([1], [[[[[[[[[[1]]]]]]]]]])), "schema"),
+    ],
+)
+def test_what_cannot_be_read_has_a_reason(body, reason):
+    seen = decode(record(body), "oip", (0, "a"))
+    assert (seen.inputs, seen.unreadable_request) == ((), reason)
+    assert reason in REASONS
+
+
+def test_null_is_a_missing_number():
+    (features,) = decode(record(request(tensor([3], [1, None, 2]))), "oip", (0, "a")).inputs
+    assert [x if x == x else "missing" for x in features.data] == [1, "missing", 2]
+
+
+def test_an_answer_that_is_an_error_is_not_read():
+    for failed in (record(response=b"oops", status=500), record(response=b"oops", failure="reset")):
+        assert decode(failed, "oip", (0, "a")).unreadable_response == ""
+
+
+def test_a_protocol_without_a_codec_is_opaque():
+    seen = decode(record(b"anything", b"anything"), "opaque", (0, "a"))
+    assert (seen.inputs, seen.outputs, seen.unreadable_request, seen.total) == ((), (), "", 0.02)
+
+
+@given(st.binary(max_size=200) | JSON.map(orjson.dumps))
+def test_no_body_raises_and_every_reason_is_known(body):
+    seen = decode(record(body, body), "oip", (0, "a"))
+    assert {seen.unreadable_request, seen.unreadable_response} <= REASONS - {"internal"} | {""}

@@ -1,0 +1,90 @@
+"""Wealth against direct computation, its restarts, and merging."""
+
+import numpy as np
+import pytest
+
+from proxy.stats.betting import Wealth, log_mean
+
+
+def directly(factors):
+    """The wealth of the docstring in plain numbers: factors is a list of (per-bet factors, events)."""
+    active, reserve, seen = np.full(len(factors[0][0]), 0.5), 0.5, 0
+    for gain, events in factors:
+        active = active * np.array(gain)
+        before = reserve
+        seen += events
+        reserve = 0.5 * np.log(2) / np.log(seen + 2)
+        active = active + (before - reserve)
+    return float(np.mean(active + reserve))
+
+
+def test_wealth_is_the_direct_sum():
+    rng = np.random.default_rng(3)
+    factors = [(rng.uniform(0.5, 2.0, 4), int(rng.integers(0, 3))) for _ in range(30)]
+    wealth = Wealth(4)
+    for gain, events in factors:
+        wealth.update(np.log(gain), events)
+    assert np.exp(wealth.log) == pytest.approx(directly(factors))
+
+
+def test_without_restarts_it_is_the_plain_product():
+    wealth = Wealth(2, restarts=False)
+    for _ in range(3):
+        wealth.update(np.log([2.0, 0.5]), 1)
+    assert np.exp(wealth.log) == pytest.approx((8 + 1 / 8) / 2)
+
+
+def test_wealth_starts_at_one_and_idle_ticks_cost_nothing():
+    wealth = Wealth(3)
+    for _ in range(1000):
+        wealth.update(np.zeros(3), 0)
+    assert wealth.log == pytest.approx(0.0)
+
+
+def test_merging_with_an_empty_one_changes_nothing_and_order_does_not_matter():
+    def streams():
+        mine, other = Wealth(2), Wealth(2)
+        mine.update(np.log([3.0, 0.2]), 5)
+        other.update(np.log([1.5, 0.9]), 2)
+        return mine, other
+
+    a, b = streams()
+    before = float(a.log)
+    a += Wealth(2)
+    assert a.log == pytest.approx(before)
+    c, d = streams()
+    a += b
+    d += c
+    assert a.log == pytest.approx(d.log)
+
+
+def test_a_merged_wealth_goes_on():
+    a, b = Wealth(1), Wealth(1)
+    a += b
+    a.update(np.log([2.0]), 1)
+    assert 0 < a.log < np.log(2.0)
+
+
+def test_restarts_recover_from_a_long_loss():
+    def after_loss(restarts):
+        wealth = Wealth(1, restarts=restarts)
+        for _ in range(200):
+            wealth.update(np.log([0.5]), 1)
+        for _ in range(20):
+            wealth.update(np.log([3.0]), 1)
+        return wealth.log
+
+    assert after_loss(False) < -100
+    assert after_loss(True) > np.log(1000)
+
+
+@pytest.mark.parametrize("size", [1e3, -1e3, 1e6])
+def test_extreme_gains_stay_numbers(size):
+    wealth = Wealth(2)
+    for _ in range(50):
+        wealth.update(np.array([size, -size]), 1000)
+    assert np.isfinite(wealth.log)
+
+
+def test_log_mean_does_not_overflow():
+    assert log_mean(np.array([1000.0, 1000.0])) == pytest.approx(1000.0)

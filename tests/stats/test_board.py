@@ -1,0 +1,174 @@
+"""The one door: ticks and observations in, evidence and monotone counts out."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.record import ArmTick, Tick
+from proxy.contracts.settings import Guard, Limit
+from proxy.stats.board import Board
+
+GUARD = Guard()
+ROUTE = "cancer"
+
+
+def arm(role, version, ok=0, bad=0, share=0.1, **more):
+    codes = {code: n for code, n in (("200", ok), ("503", bad)) if n}
+    return ArmTick(ROUTE, version, role, share, codes=codes, bad=bad, **more)
+
+
+def tick(*arms, seq=1, **more):
+    return Tick(worker=0, incarnation="a", seq=seq, revision=1, arms=list(arms), **more)
+
+
+def watched(guard=GUARD, candidate="v2"):
+    board = Board()
+    board.watch(ROUTE, candidate, "v1", guard, "oip", 0.0)
+    return board
+
+
+def leg(role, version, exchange, label, status=200, **more):
+    outputs = (Tensor("predict", 1, 1, "number", [label], integer=True),)
+    return Observation(
+        (0, "a"), exchange, "", ROUTE, version, role, 0.0, status, "", 0.0, 0.01, 0.02, outputs=outputs, **more
+    )
+
+
+def test_a_dead_canary_is_found_within_a_dozen_requests():
+    board, rng, asked = watched(), np.random.default_rng(4), 0
+    while board.evidence(ROUTE, 0.0)[0].log_breach < np.log(1 / GUARD.false_alarm):
+        canary = int(rng.binomial(10, 0.1))
+        bad = int(rng.binomial(10 - canary, 0.01))
+        asked += canary
+        board.absorb(
+            tick(arm("canary", "v2", bad=canary), arm("primary", "v1", 10 - canary - bad, bad, 0.9)), asked * 0.1
+        )
+        assert asked < 30
+    assert asked <= 12
+
+
+def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way():
+    board, needs = watched(), []
+    for at in range(200):
+        board.absorb(tick(arm("canary", "v2", 95, 5), arm("primary", "v1", 855, 45, 0.9)), at * 0.1)
+        needs.append(board.evidence(ROUTE, at * 0.1)[0].needed)
+    found = board.evidence(ROUTE, 20.0)[0]
+    assert (found.metric, found.limit, found.version) == ("error_rate", "max_ratio", "v2")
+    assert (found.n, found.n_reference) == (20_000, 180_000)
+    assert found.value == pytest.approx(0.05)
+    assert found.ratio == pytest.approx(1.0)
+    assert found.log_pass > np.log(20)
+    assert found.log_breach < 0.1
+    assert needs[0] > needs[1] > 0
+
+
+def test_rescue_shadow_and_other_versions_do_not_count_as_evidence():
+    board = watched()
+    board.absorb(tick(arm("rescue", "v1", bad=50), arm("shadow", "v2", bad=50), arm("canary", "v9", bad=50)), 0.0)
+    found = board.evidence(ROUTE, 0.0)[0]
+    assert (found.n, found.n_reference, found.log_breach) == (0, 0, 0.0)
+
+
+def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject():
+    board = watched()
+    board.absorb(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
+    before = board.evidence(ROUTE, 0.0)
+    board.watch(ROUTE, "v2", "v1", Guard(), "oip", 1.0)
+    assert board.evidence(ROUTE, 1.0) == before
+    for candidate, primary, guard in (("v3", "v1", GUARD), ("v2", "v0", GUARD), ("v2", "v1", Guard(false_alarm=0.01))):
+        board.watch(ROUTE, candidate, primary, guard, "oip", 1.0)
+        assert board.evidence(ROUTE, 1.0)[0].n == 0
+    board.watch(ROUTE, None, "v1", GUARD, "oip", 1.0)
+    assert board.evidence(ROUTE, 1.0) == ()
+    assert board.counters.arms[ROUTE, "v2", "canary"].codes["503"] == 5
+
+
+def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms():
+    scorecard = {
+        "error_rate": Limit(max_ratio=1.5, max=0.1),
+        "disagreement": Limit(max=0.05),
+        "input_drift": Limit(max_psi=0.2),
+    }
+    board, alone = watched(Guard(scorecard=scorecard)), watched()
+    found = board.evidence(ROUTE, 0.0)
+    assert [(e.metric, e.limit) for e in found] == [
+        ("error_rate", "max"),
+        ("error_rate", "max_ratio"),
+        ("disagreement", "max"),
+        ("input_drift", "max_psi"),
+    ]
+    for each in (board, alone):
+        each.absorb(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
+    strict, plain = board.evidence(ROUTE, 0.0)[1], alone.evidence(ROUTE, 0.0)[0]
+    assert strict.log_breach == pytest.approx(plain.log_breach - np.log(4))
+
+
+def test_counters_are_exact_and_monotone():
+    board = watched()
+    one = tick(
+        arm(
+            "canary",
+            "v2",
+            3,
+            1,
+            total={-240: 3},
+            total_sum=0.03,
+            first_byte={-250: 3},
+            first_byte_sum=0.02,
+            connect={-300: 1},
+        ),
+        shadow_dropped=[(ROUTE, "v3", "inflight", 2)],
+        mirrored=[(ROUTE, "v3", 8)],
+        rescued=[(ROUTE, "v2", "connect_failed", 1)],
+        rejected=[("", "no_route", 4)],
+        records_dropped={"outbox": 7},
+        overhead={ROUTE: {-500: 4}},
+        overhead_sum={ROUTE: 0.0003},
+        inflight=[(ROUTE, "v2", "canary", 5)],
+    )
+    board.absorb(one, 0.0)
+    board.watch(ROUTE, "v3", "v1", GUARD, "oip", 0.5)
+    board.absorb(one, 1.0)
+    counters = board.counters
+    counted = counters.arms[ROUTE, "v2", "canary"]
+    assert counted.codes == {"200": 6, "503": 2}
+    assert (counted.bad, counted.total.buckets, counted.total.seconds) == (2, {-240: 6}, pytest.approx(0.06))
+    assert counted.connect.buckets == {-300: 2}
+    assert counters.shadow_dropped == {(ROUTE, "v3", "inflight"): 4}
+    assert counters.coverage(ROUTE, "v3") == 0.75
+    assert counters.coverage(ROUTE, "v1") is None
+    assert counters.rescued == {(ROUTE, "v2", "connect_failed"): 2}
+    assert counters.rejected == {("", "no_route"): 8}
+    assert counters.records_dropped == {"outbox": 14}
+    assert counters.overhead[ROUTE].buckets == {-500: 8}
+    assert counters.inflight(1.0) == {(ROUTE, "v2", "canary"): 5}
+    assert counters.inflight(60.0) == {}
+
+
+def test_latency_quantiles_slide():
+    board = watched()
+    board.absorb(tick(arm("primary", "v1", 10, total={-240: 10})), 0.0)
+    assert board.latency(ROUTE, "v1", "primary", 0.5, 30.0) == pytest.approx(0.01, rel=0.02)
+    board.absorb(tick(arm("primary", "v1", 10, total={-120: 10})), 70.0)
+    assert board.latency(ROUTE, "v1", "primary", 0.1, 70.0) == pytest.approx(0.1, rel=0.02)
+    assert board.latency(ROUTE, "v1", "primary", 0.5, 1000.0) is None
+    assert board.latency(ROUTE, "nobody", "primary", 0.5, 0.0) is None
+
+
+def test_disagreement_is_paired_and_judged():
+    board = watched(Guard(scorecard={"disagreement": Limit(max=0.05)}))
+    for exchange in range(200):
+        board.observe([leg("shadow", "v2", exchange, exchange % 2), leg("primary", "v1", exchange, 0)], exchange * 0.01)
+    tally, found = board.agreement(ROUTE, "v2"), board.evidence(ROUTE, 2.0)[0]
+    assert (tally.pairs, tally.disagreements, tally.ratio) == (200, 100, 0.5)
+    assert (found.metric, found.value, found.n) == ("disagreement", 0.5, 200)
+    assert found.log_breach > np.log(1000)
+
+
+def test_unreadable_bodies_are_counted_by_reason():
+    board = watched()
+    board.observe([leg("primary", "v1", 1, 0, unreadable_request="json", unreadable_response="shape")], 0.0)
+    assert board.unreadable == {
+        (ROUTE, "v1", "primary", "request", "json"): 1,
+        (ROUTE, "v1", "primary", "response", "shape"): 1,
+    }
