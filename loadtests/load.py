@@ -56,12 +56,12 @@ class Load:
     path: str = PATH
 
 
-class LoadError(Exception):
+class LoadFailed(Exception):
     """wrk itself failed; the message is what it said."""
 
 
 def drive(port: int, load: Load, seconds: float) -> Result:
-    """One run of `seconds` against a loopback port. Raises LoadError when wrk gives no result."""
+    """One run of `seconds` against a loopback port. Raises LoadFailed when wrk gives no result."""
     command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", f"--timeout={TIMEOUT_SECONDS}s"]
     command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}{load.path}"]
     done = subprocess.run(
@@ -69,7 +69,7 @@ def drive(port: int, load: Load, seconds: float) -> Result:
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
-        raise LoadError(f"wrk ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+        raise LoadFailed(f"wrk ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
     return msgspec.json.decode(lines[-1], type=Result)
 
 

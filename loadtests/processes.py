@@ -138,12 +138,12 @@ def _gone_is_fine() -> Iterator[None]:
         return
 
 
-class NotReadyError(Exception):
+class NotReady(Exception):
     """A process did not come up; the message holds the end of its log."""
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float = 15.0) -> None:
-    """Polls `ready` every 50 ms. Raises NotReadyError when `process` ends or the time is up."""
+    """Polls `ready` every 50 ms. Raises NotReady when `process` ends or the time is up."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -152,7 +152,7 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log:
             return
         time.sleep(0.05)
     tail = log.read_text(errors="replace")[-2000:]
-    raise NotReadyError(f"{process.args!r} is not ready (exit code {process.poll()}); the end of its log:\n{tail}")
+    raise NotReady(f"{process.args!r} is not ready (exit code {process.poll()}); the end of its log:\n{tail}")
 
 
 def accepts(port: int) -> bool:

@@ -1,7 +1,7 @@
-"""The peers: how each is started and asked to do the same work with one worker.
+"""The peers: how each is started and asked to do the same work.
 
 A configuration in `peers/` is complete and readable as it stands: `@{name}` is filled in, and lines that end in
-`# mirror` are left out of the split-only case.
+`# mirror` or `# statistics` are left out of the cases without.
 """
 
 from __future__ import annotations
@@ -19,17 +19,24 @@ from loadtests.processes import free_ports, running, wait_until
 from loadtests.traffic import PATH
 
 PEERS = Path(__file__).with_name("peers")
+HOUSE = Path(__file__).resolve().parent.parent
+"""Where `-m proxy` and `-m loadtests` find their packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The work: `percent` of the requests to the canary, copies of all to the shadow when `mirror`; loopback ports."""
+    """The work: `percent` of the requests to the canary, copies of all to the shadow when `mirror`. Loopback ports.
+
+    `statistics`: bodies are analysed and a full scorecard is judged, by the peer that can (Penumbra).
+    """
 
     primary: int
     canary: int
     shadow: int
     percent: int = 10
     mirror: bool = True
+    statistics: bool = False
+    workers: int = 1
 
 
 class Placeholders(string.Template):
@@ -40,9 +47,8 @@ class Placeholders(string.Template):
 
 def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> str:
     """A peer's configuration for `plan`. Raises KeyError on a placeholder that nobody fills."""
-    lines = template.splitlines(keepends=True)
-    if not plan.mirror:
-        lines = [line for line in lines if not line.rstrip().endswith("# mirror")]
+    left_out = tuple(f"# {word}" for word in ("mirror", "statistics") if not getattr(plan, word))
+    lines = [line for line in template.splitlines(keepends=True) if not line.rstrip().endswith(left_out)]
     return Placeholders("".join(lines)).substitute(
         listen=listen,
         admin=admin,
@@ -52,40 +58,57 @@ def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> st
         shadow=plan.shadow,
         percent=plan.percent,
         rest=100 - plan.percent,
+        workers=plan.workers,
+        protocol="oip" if plan.statistics else "opaque",
     )
+
+
+Command = Callable[[Path, Plan], list[str]]
+Edit = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`command` makes the command line from the path of the rendered configuration."""
+    """`command` makes the command line from the path of the rendered configuration; `label` is its name in tables."""
 
     name: str
     template: str
-    command: Callable[[Path], list[str]]
+    command: Command
     mirrors: bool = True
+    judges: bool = False
 
 
-def _envoy(config: Path) -> list[str]:
+def _envoy(config: Path, plan: Plan) -> list[str]:
     beside = Path(sys.executable).with_name("envoy")
     program = str(beside) if beside.exists() else "envoy"
-    return [program, "-c", str(config), "--concurrency", "1", "--log-level", "error", "--disable-hot-restart"]
+    workers = ["--concurrency", str(plan.workers)]
+    return [program, "-c", str(config), *workers, "--log-level", "error", "--disable-hot-restart"]
 
 
-def _penumbra(config: Path) -> list[str]:
+def _penumbra(config: Path, plan: Plan) -> list[str]:
     return [sys.executable, "-m", "proxy", "run", str(config)]
 
 
-def _nginx(config: Path) -> list[str]:
+def _naive(config: Path, plan: Plan) -> list[str]:
+    return [sys.executable, "-m", "loadtests.naive", str(config)]
+
+
+def _nginx(config: Path, plan: Plan) -> list[str]:
     return ["nginx", "-p", str(config.parent), "-e", "stderr", "-c", str(config)]
+
+
+def _haproxy(config: Path, plan: Plan) -> list[str]:
+    return ["haproxy", "-f", str(config)]
 
 
 PEER: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("penumbra", "penumbra.yaml", _penumbra),
+        Peer("penumbra", "penumbra.yaml", _penumbra, judges=True),
         Peer("envoy", "envoy.yaml", _envoy),
         Peer("nginx", "nginx.conf", _nginx),
-        Peer("haproxy", "haproxy.cfg", lambda config: ["haproxy", "-f", str(config)], mirrors=False),
+        Peer("haproxy", "haproxy.cfg", _haproxy, mirrors=False),
+        Peer("naive", "naive.yaml", _naive),
     )
 }
 
@@ -102,16 +125,19 @@ class Proxy:
 
 
 @contextmanager
-def proxied(peer: Peer, plan: Plan, home: Path) -> Iterator[Proxy]:
-    """`peer` at work on `plan`, ready to answer; everything it writes goes under `home`."""
+def proxied(peer: Peer, plan: Plan, home: Path, name: str = "", edit: Edit = str) -> Iterator[Proxy]:
+    """`peer` at work on `plan`, ready to answer; everything it writes goes under `home`.
+
+    `name` is what results call it. `edit` changes the rendered configuration: for cases that only one peer has.
+    """
     listen, admin = free_ports(2)
     home = home / f"{peer.name}-{listen}"
     home.mkdir()
     config, log = home / peer.template, home / "log"
-    config.write_text(render((PEERS / peer.template).read_text(), plan, listen, admin, home))
-    with running(peer.command(config), log) as process:
+    config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
+    with running(peer.command(config, plan), log, cwd=HOUSE) as process:
         wait_until(lambda: answers(listen), process, log)
-        yield Proxy(peer.name, listen, admin, process, log)
+        yield Proxy(name or peer.name, listen, admin, process, log)
 
 
 def answers(port: int) -> bool:

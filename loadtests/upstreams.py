@@ -1,7 +1,7 @@
 """Model servers that cost next to nothing, the same for all peers: nginx that gives fixed answers, one port a version.
 
-nginx answers at once and reads the request's body behind the answer, on a connection that stays open. That is right for
-bodies that fit its buffer; `sink` is for larger ones. Their CPU is never counted.
+They read each request to its end before they answer, as model servers do; nginx does so only when something asks for
+the body, which is what the internal mirror is for. Their CPU is never counted.
 """
 
 from __future__ import annotations
@@ -26,22 +26,27 @@ http {{
     keepalive_requests 100000000;
     keepalive_timeout 600s;
     client_max_body_size 0;
-    client_body_buffer_size 64k;
+    client_body_buffer_size 2m;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi;
     uwsgi_temp_path {home}/uwsgi;
     scgi_temp_path {home}/scgi;
 """
-SERVER = "    server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 '{answer}'; }} }}\n"
+SERVER = """\
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{ root /nonexistent; log_not_found off; mirror /read; error_page 404 405 =200 @answer; }}
+        location = /read {{ internal; return 204; }}
+        location @answer {{ return 200 '{answer}'; }}
+    }}
+"""
 
 
 def nginx_config(home: Path, ports: Sequence[int]) -> str:
-    """An nginx configuration with one answering server for each port."""
-    servers = [
-        SERVER.format(port=port, answer=answer_body(f"v{index}", 0.9 + index / 100))
-        for index, port in enumerate(ports, 1)
-    ]
+    """An nginx configuration with one answering server for each port; their scores differ a little."""
+    answers = [answer_body(f"v{index}", 0.9 + index / 100) for index in range(1, len(ports) + 1)]
+    servers = [SERVER.format(port=port, answer=answer) for port, answer in zip(ports, answers, strict=True)]
     return HEAD.format(home=home) + "".join(servers) + "}\n"
 
 

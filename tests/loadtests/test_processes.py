@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.processes import (
-    NotReadyError,
+    NotReady,
     accepts,
     cpu_by_label,
     descriptors,
@@ -100,7 +100,7 @@ def test_running_kills_who_does_not_listen(tmp_path: Path, monkeypatch: pytest.M
 def test_a_process_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> None:
     with (
         running([sys.executable, "-c", "raise SystemExit('no such port')"], tmp_path / "log") as process,
-        pytest.raises(NotReadyError, match="no such port"),
+        pytest.raises(NotReady, match="no such port"),
     ):
         wait_until(lambda: False, process, tmp_path / "log", seconds=5.0)
 

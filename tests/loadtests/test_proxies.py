@@ -55,7 +55,7 @@ def model_server() -> Iterator[Counting]:
 
 
 def available(name: str) -> bool:
-    program = PEER[name].command(Path("config"))[0]
+    program = PEER[name].command(Path("config"), PLAN)[0]
     return shutil.which(program) is not None or Path(program).exists()
 
 
@@ -112,4 +112,12 @@ def test_an_unknown_placeholder_is_an_error() -> None:
 
 
 def test_penumbra_runs_with_this_python() -> None:
-    assert PEER["penumbra"].command(Path("c.yaml")) == [sys.executable, "-m", "proxy", "run", "c.yaml"]
+    assert PEER["penumbra"].command(Path("c.yaml"), PLAN) == [sys.executable, "-m", "proxy", "run", "c.yaml"]
+
+
+def test_statistics_are_lines_of_their_own() -> None:
+    template = (PEERS / "penumbra.yaml").read_text()
+    without = render(template, PLAN, 4, 5, Path("/home"))
+    judged = render(template, Plan(1, 2, 3, statistics=True), 4, 5, Path("/home"))
+    assert "protocol: opaque" in without and "scorecard" not in without
+    assert "protocol: oip" in judged and "input_drift" in judged

@@ -1,0 +1,72 @@
+"""What a misbehaving shadow does to the client: latencies of a paced load against the same peer without shadow.
+
+nginx's mirror holds the client's connection until the copy is done; that is its design and shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rich.table import Table
+
+from loadtests.cases import stage, tell
+from loadtests.compare import Sample, Spread, ratio, rounds, spread
+from loadtests.load import Load
+from loadtests.misbehaving import MISBEHAVING
+from loadtests.processes import NotReady
+from loadtests.proxies import PEER, Plan, proxied
+from loadtests.traffic import write_bodies
+
+BASE = "no shadow"
+PEERS = ("penumbra", "envoy", "nginx")
+PAUSE_MS = 20
+"""About 1,500 requests a second: far below what any peer can do, so that p99 says what a request waits for."""
+
+
+def run_shadows(peer: str, seconds: float, repetitions: int) -> dict[str, list[Sample]]:
+    """Interleaved samples of one peer without shadow, with a healthy one, and with each misbehaving one."""
+    with stage() as (stack, home, (primary, canary, shadow)):
+        plan = Plan(primary, canary, shadow)
+        ports = {name: stack.enter_context(make()) for name, make in MISBEHAVING.items()}
+        plans = {BASE: replace(plan, mirror=False), "healthy": plan}
+        plans |= {name: replace(plan, shadow=port) for name, port in ports.items()}
+        proxies = [stack.enter_context(proxied(PEER[peer], plan, home, name)) for name, plan in plans.items()]
+        return rounds(proxies, Load(write_bodies(home / "bodies"), pause_ms=PAUSE_MS), seconds, repetitions, tell)
+
+
+def all_shadows(seconds: float, repetitions: int) -> dict[str, dict[str, list[Sample]]]:
+    """By peer, by kind of shadow; peers that are not on this machine are left out."""
+    results = {}
+    for peer in PEERS:
+        try:
+            results[peer] = run_shadows(peer, seconds, repetitions)
+        except (NotReady, OSError):
+            continue
+    return results
+
+
+def harm(samples: Mapping[str, Sequence[Sample]], kind: str) -> Spread:
+    """p99 with that shadow over p99 without, round by round."""
+    return ratio(samples, kind, BASE, lambda run: run.load.p99)
+
+
+def shadows_table(results: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Table:
+    """One line for each peer and kind of shadow."""
+    table = Table(title="What a misbehaving shadow does to the client (about 1,500 requests/s asked for)")
+    for name in ("peer", "shadow", "p50 us", "p99 us", "p99 against none", "requests/s", "errors"):
+        table.add_column(name, justify="left" if name in ("peer", "shadow") else "right")
+    for peer, samples in results.items():
+        for kind, runs in samples.items():
+            table.add_row(peer, kind, *_row(samples, kind, runs))
+    return table
+
+
+def _row(samples: Mapping[str, Sequence[Sample]], kind: str, runs: Sequence[Sample]) -> tuple[str, ...]:
+    return (
+        f"{spread([run.load.p50 for run in runs]).median:,.0f}",
+        f"{spread([run.load.p99 for run in runs]).median:,.0f}",
+        f"{harm(samples, kind).median:.2f} x",
+        f"{spread([run.load.rate for run in runs]).median:,.0f}",
+        f"{sum(run.load.errors for run in runs)}",
+    )
