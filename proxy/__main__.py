@@ -1,0 +1,72 @@
+"""`python -m proxy`: the entry of every process. `worker`, `control` and `supervisor` take one JSON argument and are
+started by Penumbra itself; everything else is the command line.
+
+Imports are lazy: a worker must not pay for what only control or the command line need.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+def worker(argument: str) -> int:
+    """Carries traffic."""
+    import msgspec
+
+    from proxy import logs
+    from proxy.dataplane.worker import WorkerArgs, run
+
+    args = msgspec.json.decode(argument, type=WorkerArgs)
+    logs.configure(f"worker-{args.index}")
+    return run(args)
+
+
+def control(argument: str) -> int:
+    """Statistics, releases, admin API."""
+    from functools import partial
+    from json import loads
+
+    import msgspec
+
+    from proxy import config, logs
+    from proxy.control.process import ControlArgs, run
+
+    logs.configure("control")
+    args = msgspec.json.decode(argument, type=ControlArgs)
+    return run(args, partial(config.reload, args.config, loads(argument)["fixed"]))
+
+
+def supervisor(argument: str) -> int:
+    """Binds, starts, restarts, drains. The argument is the path of the configuration, as JSON."""
+    from json import loads
+
+    from proxy import config, logs
+    from proxy.contracts.settings import ConfigError
+    from proxy.supervisor import log, run
+
+    logs.configure("supervisor")
+    path = loads(argument)
+    try:
+        return run(config.load(path), path)
+    except ConfigError as error:
+        for problem in error.problems:
+            facts = logs.fields(path=problem.path, found=problem.found, allowed=problem.allowed)
+            log.error("configuration refused", extra=facts)
+        return 1
+
+
+PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control, "supervisor": supervisor}
+
+
+def main() -> int:
+    """Starts the process that the first argument names."""
+    if len(sys.argv) == 3 and sys.argv[1] in PROCESSES:
+        return PROCESSES[sys.argv[1]](sys.argv[2])
+    from proxy import cli
+
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

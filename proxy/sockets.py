@@ -1,0 +1,71 @@
+"""What the supervisor opens once and its children inherit: listening sockets, the table slot, the lifeline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+
+from proxy.contracts.settings import Address, Settings
+
+BACKLOG = 4096
+"""Connections that wait while workers restart; the kernel lowers it to net.core.somaxconn."""
+
+
+class Sockets:
+    """What is bound or opened once and inherited: `data`, `admin`, `link`, the table slot and the lifeline."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.data = listen(settings.listen)
+        self.admin = listen(settings.admin.listen)
+        self.directory = _private_directory()
+        self.link_path = os.path.join(self.directory, "link")
+        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.link.bind(self.link_path)
+        self.link.listen(BACKLOG)
+        self.link.setblocking(False)
+        self.slot = os.memfd_create("penumbra-table")
+        self.lifeline, self._lifeline_writer = os.pipe()
+
+    def close(self) -> None:
+        for each in (self.data, self.admin, self.link):
+            each.close()
+        for fd in (self.slot, self.lifeline, self._lifeline_writer):
+            os.close(fd)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def listen(address: Address) -> socket.socket:
+    """A listening TCP socket. Raises OSError whose `filename` is the address."""
+    shown = f"{address.host}:{address.port}"
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, shown) from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(target)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, error.strerror, shown) from error
+    sock.setblocking(False)
+    return sock
+
+
+def bound(sock: socket.socket) -> str:
+    """`host:port` as bound, with the port that the kernel chose."""
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _private_directory() -> str:
+    """Only this user may reach the link. /dev/shm serves containers whose file system is read-only."""
+    try:
+        return tempfile.mkdtemp(prefix="penumbra-")
+    except OSError:
+        return tempfile.mkdtemp(prefix="penumbra-", dir="/dev/shm")
