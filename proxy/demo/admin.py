@@ -32,6 +32,12 @@ class Metrics:
         return next(iter(self.values(name, **labels)), None)
 
 
+def read_metrics(text: str) -> Metrics:
+    """Reads the exposition format of Prometheus."""
+    families = text_string_to_metric_families(text)
+    return Metrics(tuple((s.name, dict(s.labels), s.value) for family in families for s in family.samples))
+
+
 class Admin:
     """A client of the admin API at `url`."""
 
@@ -43,21 +49,22 @@ class Admin:
     async def route(self, name: str) -> dict[str, Any]:
         return await self._ask("GET", f"/v1/routes/{name}")
 
-    async def put_split(self, name: str, split: dict[str, float]) -> dict[str, Any]:
-        return await self._ask("PUT", f"/v1/routes/{name}/split", split)
+    async def put_split(self, name: str, split: dict[str, float], reason: str) -> None:
+        await self._ask("PUT", f"/v1/routes/{name}/split", {"split": split, "reason": reason})
 
-    async def put_shadows(self, name: str, shadows: dict[str, float]) -> dict[str, Any]:
-        return await self._ask("PUT", f"/v1/routes/{name}/shadows", shadows)
+    async def put_shadows(self, name: str, shadows: dict[str, float], reason: str) -> None:
+        await self._ask("PUT", f"/v1/routes/{name}/shadows", {"shadows": shadows, "reason": reason})
 
-    async def audit(self) -> dict[str, Any]:
-        return await self._ask("GET", "/v1/audit")
+    async def rollback_entry(self) -> dict[str, Any] | None:
+        """The audit entry of the latest rollback that the scorecard ordered."""
+        entries = (await self._ask("GET", "/v1/audit"))["entries"]
+        found = [entry for entry in entries if (entry["who"], entry["action"]) == ("scorecard", "rollback")]
+        return max(found, key=lambda entry: float(entry["at"]), default=None)
 
     async def metrics(self) -> Metrics:
         """One scrape of /metrics."""
         async with self._session.get(f"{self.url}/metrics") as response:
-            text = await response.text()
-        families = text_string_to_metric_families(text)
-        return Metrics(tuple((s.name, dict(s.labels), s.value) for family in families for s in family.samples))
+            return read_metrics(await response.text())
 
     async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         async with self._session.request(method, self.url + path, json=body) as response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +50,10 @@ def configuration(servers: Sequence[ModelServer], state: Path) -> dict[str, obje
     }
 
 
-def start(servers: Sequence[ModelServer], folder: Path) -> Front:
-    """Writes the configuration into `folder` and starts `penumbra run` on it; it is not ready yet."""
+def start(content: Mapping[str, object], folder: Path) -> Front:
+    """Writes a configuration into `folder` and starts `penumbra run` on it; it is not ready yet."""
     config = folder / "penumbra.yaml"
-    config.write_text(yaml.safe_dump(configuration(servers, folder / "penumbra.db"), sort_keys=False), encoding="utf-8")
+    config.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
     home = Path(proxy.__file__).parent.parent
     argv = [sys.executable, "-m", "proxy", "run", str(config)]
     return Front(Child("Penumbra", argv, folder / "penumbra.log", home), config)

@@ -64,10 +64,10 @@ class Stage:
             await asyncio.sleep(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
         return await self.look(act)
 
-    async def change(self, split: dict[str, float], shadows: dict[str, float]) -> None:
+    async def change(self, split: dict[str, float], shadows: dict[str, float], reason: str) -> None:
         """Sets split and shadows through the admin API; a fresh count begins when the change has settled."""
-        await self.admin.put_shadows(ROUTE, shadows)
-        await self.admin.put_split(ROUTE, split)
+        await self.admin.put_shadows(ROUTE, shadows, reason)
+        await self.admin.put_split(ROUTE, split, reason)
         await asyncio.sleep(SETTLE)
         self.traffic.begin_act()
 
@@ -114,7 +114,7 @@ async def _served(display: Display, plan: Plan, folder: Path) -> AsyncIterator[d
 
 @contextlib.asynccontextmanager
 async def _fronted(display: Display, models: list[ModelServer], folder: Path) -> AsyncIterator[Front]:
-    running = front.start(models, folder)
+    running = front.start(front.configuration(models, folder / "penumbra.db"), folder)
     try:
         with display.busy("Starting Penumbra in front of them ..."):
             await front.ready(running)

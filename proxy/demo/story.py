@@ -19,14 +19,13 @@ import aiohttp
 from rich.console import Console
 
 from proxy.demo import checks, servers
-from proxy.demo.admin import AdminRefused
+from proxy.demo.admin import AdminRefused, Metrics
 from proxy.demo.checks import Check, Flip
 from proxy.demo.display import Display
 from proxy.demo.front import ROUTE
 from proxy.demo.processes import ChildFailed
 from proxy.demo.servers import ModelsVenvMissing
 from proxy.demo.stage import SETTLE, USERS, Plan, Stage, built
-from proxy.demo.view import View
 
 PERCENT = 10.0
 POLL = 0.01
@@ -49,7 +48,7 @@ async def canary(stage: Stage) -> list[Check]:
         f"Act 2: v2 gets {PERCENT:g} % of the users",
         "v2 now answers some users, always the same ones. v3, degraded on purpose, gets copies.",
     )
-    await stage.change({"cancer-v2": PERCENT}, {"cancer-v3": 100.0})
+    await stage.change({"cancer-v2": PERCENT}, {"cancer-v3": 100.0}, "v2 agrees with v1")
     with stage.display.live():
         view = await stage.play(f"v2 canary {PERCENT:g} %, v3 mirrored", stage.seconds)
     return checks.split(stage.traffic.act, "cancer-v2", PERCENT, USERS) + checks.mirrored(view.of("cancer-v3"))
@@ -60,10 +59,10 @@ async def broken(stage: Stage) -> list[Check]:
         f"Act 3: v3 gets {PERCENT:g} % of the users, and its process is killed",
         "Nobody will touch Penumbra from here on: what happens next, it does by itself.",
     )
-    await stage.change({"cancer-v3": PERCENT}, {})
+    await stage.change({"cancer-v3": PERCENT}, {}, "somebody did not look at the disagreement")
     with stage.display.live():
-        before = await stage.play(f"v3 canary {PERCENT:g} %", stage.seconds / 2)
-        flip = await rollback(stage, before)
+        await stage.play(f"v3 canary {PERCENT:g} %", stage.seconds / 2)
+        flip = await rollback(stage)
         await stage.look("v3 killed")
     stage.display.say(f"Penumbra says: {flip.reason}" if flip.reason else "Penumbra has not rolled back.")
     return checks.rolled_back("cancer-v3", flip)
@@ -76,9 +75,9 @@ async def aftermath(stage: Stage) -> list[Check]:
     return checks.calm(stage.traffic.act, "cancer-v3")
 
 
-async def rollback(stage: Stage, before: View) -> Flip:
+async def rollback(stage: Stage) -> Flip:
     """Kills v3 and waits for the flip; nothing is sent to the admin API but questions."""
-    killed = time.monotonic()
+    killed_at, killed = time.time(), time.monotonic()
     stage.models["cancer-v3"].child.kill()
     stage.display.say("v3's process is dead.", "bold red")
     route = await stage.admin.route(ROUTE)
@@ -87,12 +86,17 @@ async def rollback(stage: Stage, before: View) -> Flip:
         route = await stage.admin.route(ROUTE)
     seconds = time.monotonic() - killed if route["phase"] == "rolled_back" else None
     await asyncio.sleep(SETTLE)
-    metrics = await stage.admin.metrics()
-    labels = {"route": ROUTE, "version": "cancer-v3"}
-    legs = int(metrics.total("penumbra_requests_total", role="canary", **labels))
-    fine = int(metrics.total("penumbra_requests_total", role="canary", code="200", **labels))
-    rescued = int(metrics.total("penumbra_rescued_total", **labels))
-    return Flip(seconds, None, legs - fine, rescued, route.get("reason", "") if seconds is not None else "")
+    entry = await stage.admin.rollback_entry()
+    failed, rescued = charged(await stage.admin.metrics(), "cancer-v3")
+    return Flip(seconds, entry["at"] - killed_at if entry else None, failed, rescued, entry["why"] if entry else "")
+
+
+def charged(metrics: Metrics, version: str) -> tuple[int, int]:
+    """(failed, rescued) canary requests of a version since the start."""
+    labels = {"route": ROUTE, "version": version}
+    legs = metrics.total("penumbra_requests_total", role="canary", **labels)
+    fine = metrics.total("penumbra_requests_total", role="canary", code="200", **labels)
+    return int(legs - fine), int(metrics.total("penumbra_rescued_total", **labels))
 
 
 ACTS = (mirror, canary, broken, aftermath)
@@ -109,7 +113,7 @@ def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: flo
     except asyncio.CancelledError:
         display.say("Interrupted; everything that was started has been ended.")
         return INTERRUPTED
-    except (ChildFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError) as problem:
+    except (ChildFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError, TimeoutError) as problem:
         display.say(f"The demo could not go on: {problem}", "bold red")
         return 1
 
