@@ -1,0 +1,349 @@
+"""One client request and its answer.
+
+1. A version is chosen once, when the head is complete (or the body, where the choice depends on it).
+2. The exchange keeps the pieces of the request's body while another leg, a retry or a shadow may need them; beyond the
+   route's `mirror_body` it keeps nothing and only streams.
+3. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
+   failure can only be an aborted connection, never a clean end.
+"""
+
+from __future__ import annotations
+
+from random import getrandbits, random
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from proxy.contracts.failure import FAILURES
+from proxy.dataplane.leg import Leg
+from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
+from proxy.dataplane.shadow import mirror
+from proxy.http1 import write
+from proxy.http1.request import RequestHead
+from proxy.http1.response import ResponseHead
+from proxy.routing.sticky import key_of, point
+
+if TYPE_CHECKING:
+    from proxy.dataplane.downstream import Downstream
+    from proxy.dataplane.worker import Worker
+
+
+MAX_HELD = 8 * 1024 * 1024
+"""Bytes of a body that are held while the route depends on them."""
+
+
+class Exchange:
+    """`leg` is the attempt under way; `number` identifies the exchange in records, 0: not recorded. `route` is set, and
+    `route_name` no longer empty, once a route was found."""
+
+    __slots__ = (
+        "_close",
+        "_out",
+        "_shadows",
+        "complete",
+        "downstream",
+        "extra",
+        "head",
+        "key",
+        "leg",
+        "number",
+        "over",
+        "pieces",
+        "request_id",
+        "responded",
+        "route",
+        "route_name",
+        "size",
+        "started",
+        "worker",
+    )
+
+    route: LiveRoute
+
+    def __init__(self, downstream: Downstream, worker: Worker, head: RequestHead) -> None:
+        self.downstream, self.worker, self.head = downstream, worker, head
+        self.leg: Leg | None = None
+        self.pieces: list[bytes] | None = []
+        self.size = 0
+        self.route_name = ""
+        self.complete = self.responded = self.over = self._close = False
+        self.key = self.number = 0
+        self.started = monotonic()
+        self._out: list[bytes] = []
+        self._shadows: list[ShadowTarget] | None = None
+        self.request_id = head.request_id
+        self.extra = b""
+        if not self.request_id:
+            self.request_id = b"%032x" % getrandbits(128)
+            self.extra = b"x-request-id: %b\r\n" % self.request_id
+
+    # the request
+
+    def start(self) -> None:
+        """The head is here, and it is this exchange's turn."""
+        if not self._find_route():
+            return
+        head, route = self.head, self.route
+        if head.length is not None and head.length > route.route.limits.body:
+            self.reject("body_too_large", f"{head.length} bytes, the limit is {route.route.limits.body}")
+            return
+        if head.expects and not self.complete and (head.chunked or head.length):
+            # RFC 9110 §10.1.1: the proxy takes the body, so it is the one to ask for it.
+            self.downstream.transport.write(write.CONTINUE)
+        if not route.sticky_body or self.complete:
+            self._assign()
+
+    def _find_route(self) -> bool:
+        table, head = self.worker.table, self.head
+        if table is None:
+            self.reject("overloaded", "there is no routing table yet")
+            return False
+        index = table.find(head.path, head.method, head.field, self.body() if self.complete else None)
+        if index is None:
+            if self.complete or not table.wants_body(head.path):
+                self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
+            return False  # otherwise `request_end` looks again, with the body
+        self.route = table.routes[index]
+        self.route_name = self.route.name
+        return True
+
+    def request_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self.over:
+            return
+        self.size += len(data)
+        leg = self.leg
+        if leg is None:
+            self._hold(data)
+            return
+        if self.size > self.route.route.limits.body:
+            self.reject("body_too_large", f"the limit is {self.route.route.limits.body} bytes")
+            return
+        if self.pieces is not None:
+            if self.size <= self.route.keep:
+                self.pieces.append(data)
+            else:
+                self.pieces = None
+        leg.send(data)
+
+    def _hold(self, data: bytes) -> None:
+        # Waits for its turn (bounded by one read of the socket), or for the body that decides (bounded here).
+        assert self.pieces is not None
+        self.pieces.append(data)
+        if self.downstream.current is not self:
+            return
+        if not self.route_name:
+            if self.size > MAX_HELD:
+                self.reject("body_too_large", f"routes that look into the body take {MAX_HELD} bytes")
+        elif self.size > self.route.keep:
+            self._assign()  # without the key: as a request that has none
+
+    def request_end(self) -> None:
+        """The request is complete."""
+        if self.complete:
+            return
+        self.complete = True
+        if self.over or self.downstream.current is not self:
+            return
+        if self.leg is not None:
+            self.leg.end_request()
+            self._mirror()
+        elif self.route_name or self._find_route():
+            self._assign()
+
+    def _mirror(self) -> None:
+        if self._shadows:
+            self.flush_request()  # the primary's bytes go first
+            mirror(self, self._shadows, monotonic())
+            self._shadows = None
+
+    def flush_request(self) -> None:
+        """The bytes that were read together have been handed over."""
+        if self.leg is not None:
+            self.leg.flush_request()
+
+    def body(self) -> bytes:
+        """The whole body; only while `pieces` are kept."""
+        assert self.pieces is not None
+        if len(self.pieces) > 1:
+            self.pieces = [b"".join(self.pieces)]
+        return self.pieces[0] if self.pieces else b""
+
+    def _assign(self) -> None:
+        route, head = self.route, self.head
+        sticky = route.route.sticky
+        at = random() if sticky is None else self._sticky_point()
+        target = self._target(route.split.choose(at)) if len(route.targets) > 1 else route.targets[0]
+        if route.shadows and not head.shadowed and not head.upgrade:
+            self._draw_shadows()
+        if route.recorded and not head.upgrade:
+            self.number = self.worker.recorder.next_exchange()
+        self.worker.exchanges.add(self)
+        self.leg = Leg(self, target, self.started)
+        self.leg.start()
+        if self.complete:
+            self._mirror()
+
+    def _sticky_point(self) -> float:
+        route = self.route
+        assert route.route.sticky is not None
+        body = self.body() if route.sticky_body and self.complete else None
+        key = key_of(route.route.sticky, self.head.field, body)
+        if key is None:
+            return random()
+        at, self.key = point(route.name, key)
+        return at
+
+    def _target(self, index: int) -> Target:
+        route = self.route
+        tripped = False
+        for target in route.targets[1:]:
+            assert target.breaker is not None
+            if target.breaker.open and target.breaker.blocks(self.started):
+                tripped = True
+        if not tripped:
+            chosen = route.targets[index]
+            if chosen.breaker is not None:
+                chosen.breaker.probing(self.started)
+            return chosen
+        breaker = route.targets[index].breaker
+        return route.neutral[0 if breaker is not None and breaker.blocks(self.started) else index]
+
+    def _draw_shadows(self) -> None:
+        self._shadows = []
+        for shadow in self.route.shadows:
+            if shadow.share.percent >= 100.0 or random() * 100.0 < shadow.share.percent:
+                self.worker.tally.mirrored(self.route.name, shadow.version)
+                self._shadows.append(shadow)
+
+    # the answer
+
+    def response_timeout(self, target: Target) -> float:
+        """Seconds from the request's end to the first byte that this target has."""
+        route = self.route.route
+        if target.arm.role == "canary" and route.rescue is not None and route.rescue.after is not None:
+            return min(route.rescue.after, route.timeouts.response)
+        return route.timeouts.response
+
+    def answer_head(self, leg: Leg, head: ResponseHead) -> bool:
+        """Queues the head for the client; True when the body must be sent in chunks."""
+        if head.upgraded:
+            self.responded = True
+            self._out.append(write.switching_head(head, leg.target.extra))
+            self.downstream.tunnel()
+            return False
+        streamed = head.length is None and not head.bodiless
+        chunked = streamed and not self.head.http10
+        self._close = (streamed and not chunked) or not self.complete or not self.downstream.keeps_alive(self.head)
+        extra = leg.target.extra
+        if self.extra and not head.request_id:
+            extra += self.extra
+        if self.head.http10 and not self._close:
+            extra += b"Connection: keep-alive\r\n"
+        self.responded = True
+        self._out.append(write.response_head(head, chunked, self._close, extra))
+        return chunked
+
+    def answer_body(self, data: bytes) -> None:
+        """Queues a piece of the body."""
+        self._out.append(data)
+
+    def flush_answer(self) -> None:
+        """Writes what is queued, in one piece."""
+        out = self._out
+        if out:
+            self.downstream.transport.write(b"".join(out) if len(out) > 1 else out[0])
+            self._out = []
+
+    def answered(self) -> None:
+        """The leg has finished and everything was written."""
+        self._end(self._close)
+
+    def can_rescue(self, leg: Leg) -> bool:
+        """True when the primary can still answer in place of this leg: it is a canary's, nothing was written to the
+        client, and the request's body is at hand."""
+        return (
+            leg.target.arm.role == "canary"
+            and self.route.route.rescue is not None
+            and not self.responded
+            and self.pieces is not None
+            and not self.over
+        )
+
+    def rescue(self, leg: Leg, reason: str) -> None:
+        """The primary answers in place of `leg`, which is already charged."""
+        self.worker.tally.rescued(self.route.name, leg.target.version, reason)
+        self.leg = Leg(self, self.route.rescue, monotonic())
+        self.leg.start()
+        self.flush_request()
+
+    def fail(self, reason: str, detail: str) -> None:
+        """No leg can answer: a problem, or an abort once a part of an answer was written."""
+        if self.over:
+            return
+        if self.responded:
+            self.over = True
+            self.worker.exchanges.discard(self)
+            self.downstream.abort()
+            return
+        self._problem(reason, detail)
+
+    def reject(self, reason: str, detail: str) -> None:
+        """The proxy itself refuses the request."""
+        self.worker.tally.rejected(self.route_name, reason)
+        if self.leg is not None:
+            self.leg.cancel(reason)
+        if self.responded:
+            self.fail(reason, detail)
+        else:
+            self._problem(reason, detail)
+
+    def _problem(self, reason: str, detail: str) -> None:
+        failure = FAILURES[reason]
+        unread = not self.complete and (self.head.chunked or bool(self.head.length))
+        close = unread or not self.downstream.keeps_alive(self.head)
+        extra = b"x-request-id: %b\r\n" % self.request_id
+        if failure.status == 503:
+            extra += b"Retry-After: 1\r\n"
+        if close:
+            extra += b"Connection: close\r\n"
+        self.responded = True
+        self.downstream.transport.write(
+            write.problem(failure.status, reason, failure.title, detail, extra, self.head.method == b"HEAD")
+        )
+        self._end(close)
+
+    def body_timeout(self) -> None:
+        """The client stopped in the middle of its body."""
+        self.reject("body_timeout", "the body stopped in the middle")
+
+    def aborted(self) -> None:
+        """The client has gone."""
+        if self.over:
+            return
+        self.over = True
+        self.worker.exchanges.discard(self)
+        if self.leg is not None:
+            self.leg.cancel("client_abort")
+        else:
+            self.worker.tally.rejected(self.route_name, "client_abort")
+        self._drop_shadows("client_abort")
+
+    def _end(self, close: bool) -> None:
+        self.over = True
+        self.worker.exchanges.discard(self)
+        if self._shadows and not self.complete:
+            self._drop_shadows("request_incomplete")
+        self.downstream.exchange_done(close)
+
+    def _drop_shadows(self, reason: str) -> None:
+        for shadow in self._shadows or ():
+            self.worker.tally.shadow_dropped(self.route.name, shadow.version, reason)
+        self._shadows = None
+
+    def judge(self, target: Target, succeeded: bool, now: float) -> None:
+        """Tells the target's breaker how a leg went; a change is logged."""
+        breaker = target.breaker
+        assert breaker is not None
+        changed = breaker.succeeded() if succeeded else breaker.failed(now)
+        if changed:
+            self.worker.breaker_changed(target, self.route.name)

@@ -1,0 +1,302 @@
+"""One attempt of an exchange at an upstream: writes the request, passes the answer back to the client.
+
+1. Nothing that the version does wrong becomes a clean-looking answer: a failed leg is answered by another leg (retry,
+   rescue), by a problem, or, once the client has seen a part, by an aborted connection.
+2. A leg is counted once, when it finishes, on the arm that it was assigned to.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from proxy.contracts.failure import FAILURES
+from proxy.dataplane.recorder import MAX_BODY
+from proxy.http1 import write
+from proxy.http1.response import ResponseHead
+
+if TYPE_CHECKING:
+    from proxy.dataplane.exchange import Exchange
+    from proxy.dataplane.live import Target
+    from proxy.dataplane.upstream import Upstream
+
+RESCUED_STATUS = frozenset((502, 503, 504))
+"""Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
+
+MAX_PENDING = 256 * 1024
+"""Bytes of a request that wait for a connection before the client is asked to pause."""
+
+MAX_CHUNK_TIMES = 512
+"""Arrival times of pieces that a record carries."""
+
+
+class Leg:
+    """`upstream` is None until there is a connection. `deadline` is swept, coarsely, by the worker."""
+
+    __slots__ = (
+        "active",
+        "answer",
+        "answer_size",
+        "chunked",
+        "chunks",
+        "connect_timeout",
+        "deadline",
+        "done",
+        "ended",
+        "exchange",
+        "first_byte",
+        "fresh",
+        "head",
+        "out",
+        "out_size",
+        "read_at",
+        "retried",
+        "sent_at",
+        "started",
+        "target",
+        "upstream",
+        "waited",
+    )
+
+    def __init__(self, exchange: Exchange, target: Target, started: float) -> None:
+        self.exchange, self.target, self.started = exchange, target, started
+        self.connect_timeout = exchange.route.route.timeouts.connect
+        self.upstream: Upstream | None = None
+        self.head: ResponseHead | None = None
+        self.out: list[bytes] = []
+        self.out_size = 0
+        self.answer: list[bytes] | None = []
+        self.answer_size = 0
+        self.chunks: list[float] = []
+        self.chunked = self.ended = self.done = self.retried = self.active = False
+        self.fresh = True
+        self.deadline = self.first_byte = self.waited = self.read_at = self.sent_at = 0.0
+
+    # the request
+
+    def start(self, fresh: bool = False) -> None:
+        """Asks for a connection; the request's head and what is there of its body wait for it."""
+        exchange, target = self.exchange, self.target
+        if not self.retried:
+            target.arm.inflight += 1
+        self.waited = monotonic()
+        head = exchange.head
+        host = head.host or target.host
+        if head.upgrade:
+            self.out = [write.upgrade_head(head, target.base_path, host)]
+        else:
+            self.out = [write.request_head(head, target.base_path, host, exchange.extra)]
+        for piece in exchange.pieces or ():
+            self.out.append(write.chunk(piece) if head.chunked else piece)
+        if exchange.complete:
+            self.end_request()
+        timeouts = exchange.route.route.timeouts
+        self.deadline = self.waited + (exchange.response_timeout(target) if exchange.complete else timeouts.idle)
+        target.pool.acquire(self, fresh)
+
+    def connected(self, upstream: Upstream, fresh: bool) -> None:
+        """The pool's answer."""
+        if self.done:
+            self.target.pool.release(upstream)
+            return
+        now = monotonic()
+        if fresh:
+            self.target.arm.connected(now - self.waited)
+        self.waited = now - self.waited
+        self.upstream, self.fresh = upstream, fresh
+        upstream.assign(self, self.exchange.head.method == b"HEAD", bool(self.exchange.head.upgrade))
+        if not self.exchange.downstream.feeding:
+            self.flush_request()
+
+    def connect_failed(self, reason: str, detail: str) -> None:
+        """The pool's other answer."""
+        if not self.done:
+            self.response_failed(reason, detail)
+
+    def send(self, data: bytes) -> None:
+        """A piece of the request's body; `flush_request` follows."""
+        self.out.append(write.chunk(data) if self.exchange.head.chunked else data)
+        self.out_size += len(data)
+
+    def end_request(self) -> None:
+        """The request's end; `flush_request` follows."""
+        if self.exchange.head.chunked:
+            self.out.append(write.LAST_CHUNK)
+
+    def flush_request(self) -> None:
+        """Writes what waits, in one piece."""
+        upstream = self.upstream
+        if upstream is None:
+            if self.out_size > MAX_PENDING:
+                self.exchange.downstream.pause("connecting")
+            return
+        if self.out:
+            out = self.out
+            upstream.transport.write(b"".join(out) if len(out) > 1 else out[0])
+            self.out = []
+            self.out_size = 0
+            self.exchange.downstream.resume("connecting")
+        self.active = True
+        if self.exchange.complete and not self.sent_at:
+            self.sent_at = monotonic()
+            self.deadline = self.sent_at + self.exchange.response_timeout(self.target)
+            upstream.request_sent()
+
+    def pause_request(self) -> None:
+        """The model server reads slowly."""
+        self.exchange.downstream.pause("upstream")
+
+    def resume_request(self) -> None:
+        """It reads again."""
+        self.exchange.downstream.resume("upstream")
+
+    # the answer
+
+    def response_head(self, head: ResponseHead) -> None:
+        self.read_at = now = monotonic()
+        self.first_byte = now - self.started
+        self.head = head
+        exchange = self.exchange
+        if head.status in RESCUED_STATUS and exchange.can_rescue(self):
+            self._charge(head.status, str(head.status))
+            self._drop_upstream()
+            exchange.rescue(self, str(head.status))
+            return
+        self.deadline = now + exchange.route.route.timeouts.idle
+        self.chunked = exchange.answer_head(self, head)
+
+    def response_body(self, data: bytes) -> None:
+        if self.done:
+            return
+        self.exchange.answer_body(write.chunk(data) if self.chunked else data)
+        self.active = True
+        if self.answer is None:
+            return
+        self.answer_size += len(data)
+        if self.answer_size > MAX_BODY:
+            self.answer = None
+        else:
+            self.answer.append(data)
+
+    def response_end(self) -> None:
+        if self.done:
+            return
+        if self.chunked:
+            self.exchange.answer_body(write.LAST_CHUNK)
+        self.ended = True
+
+    def response_flush(self) -> None:
+        if self.done:
+            return
+        if len(self.chunks) < MAX_CHUNK_TIMES and self.chunked:
+            self.chunks.append(monotonic() - self.started)
+        self.exchange.flush_answer()
+        if self.ended:
+            self._finish()
+        elif self.exchange.downstream.write_paused and self.upstream is not None:
+            self.upstream.pause()
+
+    def response_failed(self, reason: str, detail: str) -> None:
+        """No (more of the) answer: another leg, a problem, or an abort."""
+        if self.done:
+            return
+        exchange = self.exchange
+        if self._may_retry(reason):
+            self._drop_upstream()
+            self.retried, self.head, self.sent_at = True, None, 0.0
+            self.start(fresh=True)
+            exchange.flush_request()
+            return
+        self._charge(0, reason)
+        self._drop_upstream()
+        if exchange.can_rescue(self):
+            exchange.rescue(self, reason)
+        else:
+            exchange.fail(reason, detail)
+
+    def _may_retry(self, reason: str) -> bool:
+        # A stale connection: closed by the server while it was idle, noticed only by using it. Nothing was received, so
+        # the server has most likely not seen the request; the body is still at hand.
+        return (
+            reason == "reset"
+            and not self.fresh
+            and not self.retried
+            and self.head is None
+            and not self.read_at
+            and self.exchange.pieces is not None
+        )
+
+    def expire(self, now: float) -> None:
+        """Called by the sweep once `deadline` has passed."""
+        if self.head is not None or not self.exchange.complete:
+            if self.active:
+                self.active = False
+                self.deadline = now + self.exchange.route.route.timeouts.idle
+                return
+            if not self.exchange.complete and self.head is None:
+                self.exchange.body_timeout()
+                return
+            self.response_failed("idle_timeout", "the answer stopped in the middle")
+            return
+        late = self.exchange.can_rescue(self)
+        self.response_failed("late" if late else "response_timeout", "no answer in time")
+
+    def cancel(self, reason: str) -> None:
+        """The client has gone, or the proxy gives the exchange up: not the version's fault."""
+        if self.done:
+            return
+        self._count_failed(reason, charged=False)
+        self._drop_upstream()
+
+    # counting
+
+    def _finish(self) -> None:
+        self.done = True
+        exchange, arm, head = self.exchange, self.target.arm, self.head
+        assert head is not None
+        now = monotonic()
+        total = now - self.started
+        arm.inflight -= 1
+        arm.answered(head.status, self.first_byte, total, exchange.key)
+        breaker = self.target.breaker
+        if breaker is not None:
+            exchange.judge(self.target, head.status < 500, now)
+        exchange.worker.tally.overhead(
+            exchange.route.name, max(0.0, self.sent_at - self.started - self.waited) + now - self.read_at
+        )
+        if exchange.number:
+            exchange.worker.recorder.put(
+                exchange, arm, head.status, "", self.first_byte, total, self.answer, head.fields, self.chunks, True
+            )
+        if not exchange.complete and self.upstream is not None:
+            self.upstream.abort()
+        exchange.answered()
+
+    def _charge(self, status: int, reason: str) -> None:
+        exchange, arm = self.exchange, self.target.arm
+        if not status:
+            self._count_failed(reason, FAILURES[reason].source == "upstream")
+        else:
+            self.done = True
+            arm.inflight -= 1
+            arm.answered(status, self.first_byte, self.first_byte, exchange.key)
+        if self.target.breaker is not None:
+            exchange.judge(self.target, False, monotonic())
+        if exchange.number:
+            failure = "" if status else reason
+            exchange.worker.recorder.put(
+                exchange, arm, status, failure, self.first_byte, 0.0, None, b"", self.chunks, False
+            )
+
+    def _count_failed(self, reason: str, charged: bool) -> None:
+        self.done = True
+        arm = self.target.arm
+        arm.inflight -= 1
+        arm.failed(reason, charged, self.exchange.key)
+
+    def _drop_upstream(self) -> None:
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.abort()
+        else:
+            self.target.pool.abandon(self)

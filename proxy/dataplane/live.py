@@ -1,0 +1,157 @@
+"""The table in force, compiled: what the hot path needs, looked up once for each table and not for each request."""
+
+from __future__ import annotations
+
+from proxy.contracts.table import Role, Route, Share, Table, Version
+from proxy.dataplane.pool import Pool
+from proxy.dataplane.tally import Arm, ArmKey, Tally
+from proxy.routing.breaker import Breaker
+from proxy.routing.match import RouteIndex
+from proxy.routing.split import Split
+
+REPLAY = 64 * 1024
+"""Bytes of a request body that are always kept for a retry on a stale connection. Larger ones are kept only where a
+canary could be rescued or a shadow wants a copy."""
+
+
+class Target:
+    """One version in one role on one route: where a leg goes and where it is counted."""
+
+    __slots__ = ("arm", "base_path", "breaker", "extra", "host", "pool", "version")
+
+    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker | None) -> None:
+        self.arm, self.pool, self.breaker = arm, pool, breaker
+        self.version = pool.version.name
+        self.base_path = pool.version.base_path.encode()
+        self.host = pool.version.authority.encode()
+        self.extra = b"x-penumbra-version: %b\r\n" % self.version.encode()
+
+
+class ShadowTarget(Target):
+    """A version that gets copies of a route's requests. `inflight` counts those not finished; `limit` bounds them."""
+
+    __slots__ = ("inflight", "limit", "request_extra", "share")
+
+    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker, share: Share, limit: int) -> None:
+        super().__init__(arm, pool, breaker)
+        self.share, self.limit = share, limit
+        self.inflight = 0
+        self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
+
+
+class LiveRoute:
+    """A route with its targets. `targets` and `neutral` stand in the order of `split`: 0 is the primary.
+
+    The arms of `neutral` have share 1: while a breaker keeps a canary from its share, the assignment is not the
+    configured one, and what happens then must not count as evidence for or against anybody.
+    """
+
+    __slots__ = ("keep", "name", "neutral", "recorded", "rescue", "route", "shadows", "split", "sticky_body", "targets")
+
+    def __init__(self, route: Route, registry: Registry) -> None:
+        self.route, self.name = route, route.name
+        self.split = Split(route)
+        self.targets = [registry.target(route, i, self.split.shares[i]) for i in range(len(self.split.versions))]
+        self.neutral = [registry.target(route, i, 1.0) for i in range(len(self.split.versions))]
+        self.rescue = registry.rescue(route)
+        self.shadows = [registry.shadow(route, share, "shadow") for share in route.shadows if share.percent > 0]
+        if route.noise > 0:
+            self.shadows.append(registry.shadow(route, Share(route.primary, route.noise), "noise"))
+        self.sticky_body = route.sticky is not None and route.sticky.source == "json"
+        self.recorded = route.protocol != "opaque"
+        rescued = route.rescue is not None and len(self.targets) > 1
+        self.keep = max(REPLAY, route.limits.mirror_body) if self.shadows or rescued else REPLAY
+
+
+class LiveTable:
+    """A compiled table. `revision` is the table's."""
+
+    __slots__ = ("find", "revision", "routes", "wants_body")
+
+    def __init__(self, table: Table, registry: Registry) -> None:
+        self.revision = table.revision
+        self.routes = [LiveRoute(route, registry) for route in table.routes]
+        index = RouteIndex(table.routes)
+        self.find, self.wants_body = index.find, index.wants_body
+
+
+class Registry:
+    """What outlives a table: connections and breakers, by where they lead. `compile` makes a table live."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._versions: dict[str, Version] = {}
+        self._pools: dict[tuple[str, Version], Pool] = {}
+        self._breakers: dict[tuple[str, str, Role], Breaker] = {}
+        self._shadows: dict[tuple[str, Version, Role], ShadowTarget] = {}
+        self._used: set[object] = set()
+        self._arms: set[ArmKey] = set()
+
+    def compile(self, table: Table) -> LiveTable:
+        """The live form of `table`. Pools that it does not need are closed once their legs are done."""
+        self._versions = table.versions
+        self._used, self._arms = set(), set()
+        live = LiveTable(table, self)
+        for key in [key for key in self._pools if key not in self._used]:
+            self._pools.pop(key).close()
+        for shadow in [key for key in self._shadows if key not in self._used]:
+            del self._shadows[shadow]
+        for breaker in [key for key in self._breakers if key not in self._used]:
+            del self._breakers[breaker]
+        self._tally.keep(frozenset(self._arms))
+        return live
+
+    @property
+    def pools(self) -> list[Pool]:
+        """All pools in use."""
+        return list(self._pools.values())
+
+    def target(self, route: Route, index: int, share: float) -> Target:
+        """The version at `index` of the route's split."""
+        role: Role = "canary" if index else "primary"
+        name = route.split[index - 1].version if index else route.primary
+        breaker = self._breaker(route.name, name, role) if index else None
+        return Target(self._arm(route.name, name, role, share), self._pool("live", name), breaker)
+
+    def rescue(self, route: Route) -> Target:
+        """The primary, for extra legs in place of a failed canary's."""
+        return Target(self._arm(route.name, route.primary, "rescue", 1.0), self._pool("live", route.primary), None)
+
+    def shadow(self, route: Route, share: Share, role: Role) -> ShadowTarget:
+        """A shadow; the same object for table after table, so that its legs in flight stay counted."""
+        limit = route.limits.mirror_inflight
+        purpose = f"{role}:{route.name}"
+        pool = self._pool(purpose, share.version, limit)
+        arm = self._arm(route.name, share.version, role, share.percent / 100.0)
+        key = (route.name, self._versions[share.version], role)
+        self._used.add(key)
+        known = self._shadows.get(key)
+        if known is None:
+            breaker = self._breaker(route.name, share.version, role)
+            known = self._shadows[key] = ShadowTarget(arm, pool, breaker, share, limit)
+        else:
+            self._used.add((route.name, share.version, role))
+        known.arm, known.pool, known.share, known.limit = arm, pool, share, limit
+        return known
+
+    def _arm(self, route: str, version: str, role: Role, share: float) -> Arm:
+        arm = self._tally.arm(route, version, role, share)
+        self._arms.add(arm.key)
+        return arm
+
+    def _pool(self, purpose: str, name: str, limit: int | None = None) -> Pool:
+        version = self._versions[name]
+        key = (purpose, version)
+        self._used.add(key)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(version) if limit is None else Pool(version, limit)
+        return pool
+
+    def _breaker(self, route: str, version: str, role: Role) -> Breaker:
+        key = (route, version, role)
+        self._used.add(key)
+        breaker = self._breakers.get(key)
+        if breaker is None:
+            breaker = self._breakers[key] = Breaker()
+        return breaker

@@ -1,0 +1,82 @@
+"""Makes records of finished legs and puts them into the outbox; what is not put is counted by reason."""
+
+from __future__ import annotations
+
+from random import random
+from typing import TYPE_CHECKING
+
+from proxy.contracts.record import Record
+from proxy.link.outbox import Outbox
+
+if TYPE_CHECKING:
+    from proxy.dataplane.exchange import Exchange
+    from proxy.dataplane.tally import Arm
+
+MAX_BODY = 256 * 1024
+"""Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
+
+MAX_REQUEST_ID = 128
+"""Characters of a request id that a record carries."""
+
+
+class Recorder:
+    """`epoch` is Unix time minus monotonic time, so that one clock read serves both."""
+
+    __slots__ = ("_exchanges", "_outbox", "epoch", "sample")
+
+    def __init__(self, outbox: Outbox, epoch: float) -> None:
+        self._outbox, self.epoch = outbox, epoch
+        self._exchanges = 0
+        self.sample = 1.0
+
+    def next_exchange(self) -> int:
+        """The number of an exchange that will be recorded, or 0: not recorded (control asked for a sample)."""
+        if self.sample < 1.0 and random() >= self.sample:
+            self._outbox.drop("sampled")
+            return 0
+        self._exchanges += 1
+        return self._exchanges
+
+    def put(
+        self,
+        exchange: Exchange,
+        arm: Arm,
+        status: int,
+        failure: str,
+        first_byte: float,
+        total: float,
+        answer: list[bytes] | None,
+        fields: bytes,
+        chunks: list[float],
+        with_request: bool,
+    ) -> None:
+        """Records a leg of `exchange`. `answer` holds the pieces of its body, None when they were too large."""
+        response = None if answer is None else b"".join(answer)
+        request, request_fields, path = None, b"", ""
+        if with_request:
+            request_fields, path = exchange.head.fields, exchange.head.path.decode("latin-1")
+            if exchange.pieces is not None and exchange.size <= MAX_BODY:
+                request = exchange.body()
+        self._outbox.put(
+            Record(
+                exchange.number,
+                exchange.request_id.decode("latin-1")[:MAX_REQUEST_ID],
+                arm.route,
+                arm.version,
+                arm.role,
+                arm.share,
+                status,
+                failure,
+                exchange.started + self.epoch,
+                first_byte,
+                total,
+                path,
+                request_fields,
+                request,
+                fields,
+                response,
+                exchange.key,
+                chunks,
+            ),
+            len(request or b"") + len(response or b"") + 512,
+        )

@@ -1,0 +1,200 @@
+"""Exact counters of a worker: one arm for each (route, version, role, share). Everything here is counted, nothing
+sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
+from proxy.contracts.table import Role
+
+ArmKey = tuple[str, str, Role, float]
+
+
+class Arm:
+    """The counters of one arm since the last tick, and its legs in flight now."""
+
+    __slots__ = (
+        "bad",
+        "codes",
+        "connect",
+        "failed_keys",
+        "first_byte",
+        "first_byte_sum",
+        "inflight",
+        "key",
+        "role",
+        "route",
+        "share",
+        "total",
+        "total_sum",
+        "version",
+    )
+
+    def __init__(self, key: ArmKey) -> None:
+        self.key = key
+        self.route, self.version, self.role, self.share = key
+        self.inflight = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.codes: dict[int | str, int] = {}
+        self.bad = 0
+        self.failed_keys: list[int] = []
+        self.total: Buckets = {}
+        self.first_byte: Buckets = {}
+        self.connect: Buckets = {}
+        self.total_sum = self.first_byte_sum = 0.0
+
+    def answered(self, status: int, first_byte: float, total: float, key: int) -> None:
+        """A leg was answered, after these seconds. 5xx is charged to the version."""
+        codes = self.codes
+        codes[status] = codes.get(status, 0) + 1
+        self._time(first_byte, total)
+        if status >= 500:
+            self._bad(key)
+
+    def _time(self, first_byte: float, total: float) -> None:
+        index = bucket(total)
+        self.total[index] = self.total.get(index, 0) + 1
+        self.total_sum += total
+        index = bucket(first_byte)
+        self.first_byte[index] = self.first_byte.get(index, 0) + 1
+        self.first_byte_sum += first_byte
+
+    def failed(self, reason: str, charged: bool, key: int) -> None:
+        """A leg failed without an answer of its own; `charged`: it was the version's fault."""
+        self.codes[reason] = self.codes.get(reason, 0) + 1
+        if charged:
+            self._bad(key)
+
+    def _bad(self, key: int) -> None:
+        self.bad += 1
+        if key and len(self.failed_keys) < MAX_FAILED_KEYS:
+            self.failed_keys.append(key)
+
+    def connected(self, seconds: float) -> None:
+        """A connection for a leg of this arm was made."""
+        index = bucket(seconds)
+        self.connect[index] = self.connect.get(index, 0) + 1
+
+    def take(self) -> ArmTick:
+        """What was counted since the last call."""
+        tick = ArmTick(
+            self.route,
+            self.version,
+            self.role,
+            self.share,
+            {str(code): count for code, count in self.codes.items()},
+            self.bad,
+            self.failed_keys,
+            self.total,
+            self.total_sum,
+            self.first_byte,
+            self.first_byte_sum,
+            self.connect,
+        )
+        self._clear()
+        return tick
+
+
+class Tally:
+    """All counters of a worker. Arms of older tables stay until their last leg has finished and was reported."""
+
+    __slots__ = (
+        "_arms",
+        "_mirrored",
+        "_overhead",
+        "_overhead_sum",
+        "_rejected",
+        "_rescued",
+        "_seq",
+        "_shadow_dropped",
+        "connections",
+    )
+
+    def __init__(self) -> None:
+        self._arms: dict[ArmKey, Arm] = {}
+        self._seq = 0
+        self.connections = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._shadow_dropped: dict[tuple[str, str, str], int] = {}
+        self._mirrored: dict[tuple[str, str], int] = {}
+        self._rescued: dict[tuple[str, str, str], int] = {}
+        self._rejected: dict[tuple[str, str], int] = {}
+        self._overhead: dict[str, Buckets] = {}
+        self._overhead_sum: dict[str, float] = {}
+
+    def arm(self, route: str, version: str, role: Role, share: float) -> Arm:
+        """The arm of this key; made when it is new."""
+        key: ArmKey = (route, version, role, share)
+        arm = self._arms.get(key)
+        if arm is None:
+            arm = self._arms[key] = Arm(key)
+        return arm
+
+    def shadow_dropped(self, route: str, version: str, reason: str) -> None:
+        """A copy was not sent."""
+        key = (route, version, reason)
+        self._shadow_dropped[key] = self._shadow_dropped.get(key, 0) + 1
+
+    def mirrored(self, route: str, version: str) -> None:
+        """A copy was due by the configured percentage."""
+        key = (route, version)
+        self._mirrored[key] = self._mirrored.get(key, 0) + 1
+
+    def rescued(self, route: str, version: str, reason: str) -> None:
+        """The primary answers in place of canary `version`."""
+        key = (route, version, reason)
+        self._rescued[key] = self._rescued.get(key, 0) + 1
+
+    def rejected(self, route: str, reason: str) -> None:
+        """The proxy itself answered, or gave up on, a request that got no leg."""
+        key = (route, reason)
+        self._rejected[key] = self._rejected.get(key, 0) + 1
+
+    def overhead(self, route: str, seconds: float) -> None:
+        """The proxy's own time on one exchange."""
+        buckets = self._overhead.get(route)
+        if buckets is None:
+            buckets = self._overhead[route] = {}
+        index = bucket(seconds)
+        buckets[index] = buckets.get(index, 0) + 1
+        self._overhead_sum[route] = self._overhead_sum.get(route, 0.0) + seconds
+
+    def keep(self, live: frozenset[ArmKey]) -> None:
+        """Forgets reported arms without legs in flight that the table in force does not have."""
+        for key in [k for k, arm in self._arms.items() if k not in live and not arm.inflight and not arm.codes]:
+            del self._arms[key]
+
+    def take(self, worker: int, incarnation: str, revision: int, leased: bool, records_dropped: dict[str, int]) -> Tick:
+        """The tick of all that was counted since the last call."""
+        self._seq += 1
+        tick = Tick(
+            worker,
+            incarnation,
+            self._seq,
+            revision,
+            leased,
+            [arm.take() for arm in self._arms.values() if arm.codes or arm.connect],
+            [(*key, count) for key, count in self._shadow_dropped.items()],
+            [(*key, count) for key, count in self._mirrored.items()],
+            [(*key, count) for key, count in self._rescued.items()],
+            [(*key, count) for key, count in self._rejected.items()],
+            records_dropped,
+            self._overhead,
+            self._overhead_sum,
+            list(self._inflight()),
+            self.connections,
+        )
+        self._clear()
+        return tick
+
+    def _inflight(self) -> Iterator[tuple[str, str, str, int]]:
+        for arm in self._arms.values():
+            if arm.inflight:
+                yield arm.route, arm.version, arm.role, arm.inflight
