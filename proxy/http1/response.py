@@ -177,6 +177,8 @@ class ResponseReader:
         head.keep_alive = self._parser.should_keep_alive()
         head.upgraded = status == 101
         self._take_special(head)
+        if status == 204:
+            head.length, head.chunked = None, False  # RFC 9110 §8.6: neither may stand with a 204
         fields = joined(self._lines)
         if fields is None or len(self._lines) > MAX_FIELDS or len(fields) > MAX_HEAD:
             raise self._fail("the head is too large or holds a control character")
