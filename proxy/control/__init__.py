@@ -1,1 +1,9 @@
-"""Control: the single writer of release state, statistics, admin API, metrics."""
+"""Control: statistics, releases, admin API and metrics, in one process beside the workers.
+
+- `engine`: the single writer of live states: ticks in, tables out, commands and reloads between
+- `store`: live states and the audit chain in SQLite
+- `intake`: link messages → payload → board, and how many bodies control can take
+- `metrics`: what Prometheus reads
+- `api`, `bodies`, `problems`, `access`: the admin API, what it takes, refuses and allows
+- `process`: sockets, signals and clocks around all of it
+"""

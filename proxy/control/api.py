@@ -1,0 +1,308 @@
+"""The admin API: a table of endpoints, thin handlers, one place where refusals become answers.
+
+- Every change goes into the audit: who (the token's name, or loopback), when, why (`reason`), before, after.
+- `ETag` on a route and `If-Match` on a change: whoever decided on an old picture is refused (412).
+- Bodies are bounded, and nothing in them is coerced (`bodies`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from proxy.contracts.release import RouteState
+from proxy.contracts.settings import Release
+from proxy.control import access, bodies, views
+from proxy.control.engine import Engine, Move, UnknownRouteError
+from proxy.control.problems import ApiError, answer
+from proxy.control.store import StoreError
+from proxy.link.server import WorkerStatus
+from proxy.release import moves
+from proxy.release.machine import Refused
+from proxy.stats.board import Board
+
+log = logging.getLogger("penumbra.api")
+
+MAX_AUDIT = 1000
+"""Entries of one answer; the rest is read on with `after`."""
+GATES = {"pass": 200, "fail": 409, "undecided": 425}
+"""What Argo's `web` metric and Flagger's webhooks look at."""
+
+
+class Facts(Struct):
+    """What the API serves: the engine, statistics, workers, a clock (Unix seconds), and whether draining has begun."""
+
+    engine: Engine
+    board: Board
+    registry: CollectorRegistry
+    workers: Callable[[], list[WorkerStatus]]
+    now: Callable[[], float]
+    draining: bool = False
+
+
+class Endpoint(Struct, frozen=True):
+    """A row of the API."""
+
+    method: str
+    path: str
+    handler: str
+    summary: str
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/v1/routes", "routes", "All routes, the workers, and the state of the configuration"),
+    Endpoint("GET", "/v1/routes/{route}", "route", "One route"),
+    Endpoint(
+        "PUT", "/v1/routes/{route}/split", "put_split", "Split live traffic by hand; the rest goes to the primary"
+    ),
+    Endpoint("PUT", "/v1/routes/{route}/shadows", "put_shadows", "Say which versions get copies"),
+    Endpoint(
+        "POST", "/v1/routes/{route}/release", "post_release", "Start a release; without a candidate, the configured"
+    ),
+    Endpoint("POST", "/v1/routes/{route}/promote", "post_promote", "Make the candidate the primary"),
+    Endpoint("POST", "/v1/routes/{route}/rollback", "post_rollback", "All traffic to the primary"),
+    Endpoint("POST", "/v1/routes/{route}/pause", "post_pause", "Hold the weight as it is"),
+    Endpoint("POST", "/v1/routes/{route}/resume", "post_resume", "Go on where it was paused"),
+    Endpoint("GET", "/v1/routes/{route}/scorecard", "scorecard", "Verdict, value, limit and n of each metric"),
+    Endpoint("GET", "/v1/routes/{route}/disagreements", "disagreements", "How often copies differ from the primary"),
+    Endpoint("GET", "/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided"),
+    Endpoint("GET", "/v1/audit", "audit", "Who changed what, when and why, newest first or after a number"),
+    Endpoint("GET", "/metrics", "metrics", "For Prometheus"),
+    Endpoint("GET", "/healthz", "healthz", "This process lives"),
+    Endpoint("GET", "/readyz", "readyz", "Traffic can be served"),
+)
+
+
+def application(facts: Facts) -> web.Application:
+    """The API as an aiohttp application."""
+    app = web.Application(middlewares=[refusals], client_max_size=bodies.MAX_BODY)
+    api = Api(facts)
+    for endpoint in ENDPOINTS:
+        app.router.add_route(endpoint.method, endpoint.path, getattr(api, endpoint.handler))
+    return app
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every refusal as a problem document."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return answer(error.kind, error.detail, error.field, error.headers)
+    except UnknownRouteError as error:
+        return answer("unknown-route", f"no route {error.args[0]!r} is configured", "route")
+    except Refused as error:
+        return answer("refused", str(error))
+    except StoreError as error:
+        return answer("not-stored", str(error))
+    except web.HTTPException as error:
+        return _of_http(error)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return answer("internal", "the log has the details")
+
+
+_HTTP_KINDS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
+
+def _of_http(error: web.HTTPException) -> web.StreamResponse:
+    allow = error.headers.get("Allow")
+    return answer(_HTTP_KINDS.get(error.status, "malformed"), error.reason, None, {"Allow": allow} if allow else None)
+
+
+def document(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON answer. NaN cannot be in it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+
+
+class Api:
+    """The handlers. Reading needs the engine only; a change goes through `_change`."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts, self._engine = facts, facts.engine
+
+    # -- reading
+
+    async def routes(self, request: web.Request) -> web.Response:
+        engine = self._engine
+        return document(
+            {
+                "revision": engine.revision,
+                "routes": [views.route(engine, name) for name in engine.states],
+                "configuration": views.configuration(engine),
+                "workers": [views.worker(status) for status in self._facts.workers()],
+                "unsaved": engine.unsaved,
+            }
+        )
+
+    async def route(self, request: web.Request) -> web.Response:
+        return self._route(_name(request))
+
+    def _route(self, name: str) -> web.Response:
+        shown = views.route(self._engine, name)
+        return document(shown, headers={"ETag": views.etag(self._engine.state(name))})
+
+    async def scorecard(self, request: web.Request) -> web.Response:
+        return document(views.scorecard(self._engine, _name(request)))
+
+    async def gate(self, request: web.Request) -> web.Response:
+        shown = views.gate(self._engine, _name(request))
+        return document(shown, GATES[shown["verdict"]])
+
+    async def disagreements(self, request: web.Request) -> web.Response:
+        name = _name(request)
+        state = self._engine.state(name)
+        tallies = {version: self._facts.board.agreement(name, version) for version in moves.weights(state)[1]}
+        rows = [
+            {"version": version, "pairs": t.pairs, "disagreements": t.disagreements, "ratio": t.ratio, "kinds": t.kinds}
+            for version, t in tallies.items()
+        ]
+        return document({"route": name, "versions": rows})
+
+    async def audit(self, request: web.Request) -> web.Response:
+        store, route = self._engine.store, request.query.get("route")
+        limit = _whole(request, "limit", 100, MAX_AUDIT)
+        after = _whole(request, "after", -1, 2**62)
+        links = store.newest(limit, route) if after < 0 else store.audit(after, limit, route)
+        head = {"count": store.head.count, "hash": store.head.hash}
+        return document({"head": head, "entries": [views.entry(link) for link in links]})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._facts.registry), headers={"Content-Type": content_type})
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        return document({"status": "ok"})
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        if self._facts.draining:
+            return document({"status": "draining"}, 503)
+        ready = any(status.connected for status in self._facts.workers())
+        return document({"status": "ready" if ready else "no worker"}, 200 if ready else 503)
+
+    # -- changes
+
+    async def put_split(self, request: web.Request) -> web.Response:
+        def move(value: dict[str, Any]) -> tuple[Move, str]:
+            given, why = bodies.wrapped(value, "split")
+            state = self._engine.state(_name(request))
+            return partial(_split, bodies.split(given, self._versions, state.primary), why, self._facts.now()), why
+
+        return await self._change(request, "split", move)
+
+    async def put_shadows(self, request: web.Request) -> web.Response:
+        def move(value: dict[str, Any]) -> tuple[Move, str]:
+            given, why = bodies.wrapped(value, "shadows")
+            state = self._engine.state(_name(request))
+            return partial(_shadows, bodies.shadows(given, self._versions, state.primary), why, self._facts.now()), why
+
+        return await self._change(request, "shadows", move)
+
+    async def post_release(self, request: web.Request) -> web.Response:
+        def move(value: dict[str, Any]) -> tuple[Move, str]:
+            bodies.only(value, ("reason",))
+            why = bodies.reason(value)
+            return partial(_start, self._configured(_name(request)), why, self._facts.now()), why
+
+        return await self._change(request, "release", move)
+
+    async def post_promote(self, request: web.Request) -> web.Response:
+        def move(value: dict[str, Any]) -> tuple[Move, str]:
+            bodies.only(value, ("reason", "version"))
+            version, why = bodies.version(value, "version", self._versions), bodies.reason(value)
+            return lambda state: moves.promote(state, version, why, self._facts.now()), why
+
+        return await self._change(request, "promote", move)
+
+    async def post_rollback(self, request: web.Request) -> web.Response:
+        return await self._simple(request, "rollback", lambda s, why, now: moves.rollback(s, (), why, now))
+
+    async def post_pause(self, request: web.Request) -> web.Response:
+        return await self._simple(request, "pause", moves.pause)
+
+    async def post_resume(self, request: web.Request) -> web.Response:
+        return await self._simple(request, "resume", moves.resume)
+
+    async def _simple(
+        self, request: web.Request, action: str, move: Callable[[RouteState, str, float], RouteState]
+    ) -> web.Response:
+        def made(value: dict[str, Any]) -> tuple[Move, str]:
+            bodies.only(value, ("reason",))
+            why = bodies.reason(value)
+            return lambda state: move(state, why, self._facts.now()), why
+
+        return await self._change(request, action, made)
+
+    async def _change(
+        self, request: web.Request, action: str, read: Callable[[dict[str, Any]], tuple[Move, str]]
+    ) -> web.Response:
+        """Who may, what it says, whether it was decided on the present picture; then the engine makes it."""
+        engine, name = self._engine, _name(request)
+        who = access.caller(request.headers, request.remote, engine.settings.admin.token)
+        value = bodies.read_object(await _body(request), optional=request.method == "POST")
+        _if_match(request, engine.state(name))
+        move, why = read(value)
+        engine.command(name, action, move, who, why, self._facts.now())
+        return self._route(name)
+
+    @property
+    def _versions(self) -> Any:
+        return self._engine.settings.versions
+
+    def _configured(self, route: str) -> Release:
+        release = self._engine.section(route).release or self._engine.state(route).release
+        if release is None:
+            raise ApiError("refused", f"route {route} has no release in its configuration")
+        return release
+
+
+def _split(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:
+    return moves.split(state, percents, why, now)
+
+
+def _shadows(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:
+    return moves.shadows(state, percents, why, now)
+
+
+def _start(release: Release, why: str, now: float, state: RouteState) -> RouteState:
+    return moves.start(state, release, why, now)
+
+
+def _name(request: web.Request) -> str:
+    return request.match_info["route"]
+
+
+def _whole(request: web.Request, name: str, default: int, most: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or int(text[:20]) > most:
+        raise ApiError("invalid", f"{name}: found {text[:40]!r}; allowed: a whole number from 0 to {most}", name)
+    return int(text)
+
+
+async def _body(request: web.Request) -> bytes:
+    body = await request.read()
+    if body and request.content_type != "application/json":
+        raise ApiError("media-type", f"found {request.content_type}; allowed: application/json")
+    return body
+
+
+def _if_match(request: web.Request, state: RouteState) -> None:
+    """RFC 9110 §13.1.1: strong comparison with any of the tags."""
+    wanted = request.headers.get("If-Match")
+    if wanted is None or wanted.strip() == "*":
+        return
+    have = views.etag(state)
+    if have not in [tag.strip() for tag in wanted.split(",")]:
+        raise ApiError("changed", f"the route is now {have}", headers={"ETag": have})

@@ -1,0 +1,127 @@
+"""What the bodies of the admin API may say: JSON values → percents, reasons, names; or ApiError naming the field.
+
+Nothing is coerced: `true` is not 1, `"25"` is not 25, NaN is no number, an unknown field is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from math import isfinite
+from typing import Any
+
+from proxy.control.problems import ApiError
+
+MAX_BODY = 64 * 1024
+"""Bytes of a body: a split of a thousand versions is far below it."""
+MAX_REASON = 1000
+"""Characters of a reason: it is kept for ever in the audit."""
+NEAR = 1e-9
+
+
+def read_object(body: bytes, *, optional: bool = False) -> dict[str, Any]:
+    """The JSON object in `body`; with `optional` an empty body is an empty object."""
+    if optional and not body.strip():
+        return {}
+    try:
+        value = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise ApiError("malformed", f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ApiError("invalid", f"found {_kind(value)}; allowed: an object")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = {name for name in names if names.count(name) > 1} if len(names) != len(set(names)) else ()
+    if twice:
+        raise ValueError(f"the key {min(twice)!r} stands twice")
+    return dict(pairs)
+
+
+def percents(value: Mapping[str, Any], versions: Collection[str], within: str = "") -> dict[str, float]:
+    """Version to percent: known names, numbers from 0 to 100."""
+    return {name: _percent(name, number, versions, within) for name, number in value.items()}
+
+
+def _percent(name: str, number: Any, versions: Collection[str], within: str) -> float:
+    field = f"{within}{name}"
+    if name not in versions:
+        raise ApiError("invalid", f"{field}: unknown version; allowed: {', '.join(sorted(versions))}", field)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ApiError("invalid", f"{field}: found {_kind(number)}; allowed: a number from 0 to 100", field)
+    if not 0 <= number <= 100 or not isfinite(number):
+        raise ApiError("invalid", f"{field}: found {number}; allowed: a number from 0 to 100", field)
+    return float(number)
+
+
+def split(value: Mapping[str, Any], versions: Collection[str], primary: str) -> dict[str, float]:
+    """A split without its primary. What is not given goes to the primary; when it is named, the sum must be 100."""
+    given = percents(value, versions)
+    total = sum(given.values())
+    if total > 100 + NEAR:
+        raise ApiError("invalid", f"the percents add up to {total:g}; allowed: at most 100")
+    if primary in given and abs(total - 100) > NEAR:
+        raise ApiError(
+            "invalid", f"{primary}: with the primary the percents must add up to 100, not {total:g}", primary
+        )
+    return {name: percent for name, percent in given.items() if name != primary}
+
+
+def shadows(value: Mapping[str, Any], versions: Collection[str], primary: str) -> dict[str, float]:
+    """Shadows and the percent of requests that each gets a copy of."""
+    if primary in value:
+        raise ApiError("invalid", f"{primary} is the primary; a shadow must be another version", primary)
+    return percents(value, versions)
+
+
+def wrapped(value: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The object under `key` and the reason beside it, for `{key: {...}, "reason": …}`; a bare object has no reason."""
+    inner = value.get(key)
+    if not isinstance(inner, dict):
+        return value, ""
+    only(value, (key, "reason"))
+    return inner, reason(value)
+
+
+def reason(value: Mapping[str, Any]) -> str:
+    """The reason of a change, "" without one."""
+    return text(value, "reason", MAX_REASON) or ""
+
+
+def text(value: Mapping[str, Any], field: str, longest: int = 200) -> str | None:
+    """The text in a field, None without one."""
+    found = value.get(field)
+    if found is None:
+        return None
+    if not isinstance(found, str) or len(found) > longest or not found.isprintable():
+        allowed = f"one line of at most {longest} printable characters"
+        raise ApiError("invalid", f"{field}: found {_kind(found)}; allowed: {allowed}", field)
+    return found
+
+
+def version(value: Mapping[str, Any], field: str, versions: Collection[str]) -> str | None:
+    """The name of a known version in a field, None without one."""
+    name = text(value, field)
+    if name is not None and name not in versions:
+        raise ApiError("invalid", f"{field}: unknown version {name!r}; allowed: {', '.join(sorted(versions))}", field)
+    return name
+
+
+def only(value: Mapping[str, Any], fields: Collection[str]) -> None:
+    """Refuses fields that mean nothing here."""
+    for field in value:
+        if field not in fields:
+            raise ApiError("invalid", f"{field}: unknown field; allowed: {', '.join(fields)}", field)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    kinds = {bool: "a truth value", dict: "an object", list: "a list", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")

@@ -1,0 +1,315 @@
+"""The single writer of live states: ticks and commands in, tables out.
+
+    tick → board.absorb → evidence → scorecard.judge → decide → moves → store → publish
+    command (who, why) ───────────────────────────────────────→ moves → store → publish
+    reload ──────────────────────────────────────────── plan.merge ──→ store → publish
+
+- A command is acknowledged after it is durable; when it cannot be stored it is refused and changes nothing.
+- An automatic rollback does not wait for a full disk: it is published, kept, and stored as soon as that works.
+- A configuration that cannot be used leaves the one in force; its problems are kept and shown until a good one comes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+from typing import Protocol as Interface
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.record import Tick
+from proxy.contracts.release import RouteState, Verdict
+from proxy.contracts.settings import ConfigError, Guard, Problem, RouteSettings, Settings
+from proxy.contracts.table import Protocol, Table
+from proxy.control.store import Store, StoreError
+from proxy.release import decide, moves, plan, scorecard
+from proxy.release.audit import Change
+
+log = logging.getLogger("penumbra.engine")
+
+MAX_UNSAVED = 1000
+"""Automatic changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
+
+Move = Callable[[RouteState], RouteState]
+
+
+class BoardLike(Interface):
+    """What the engine needs of `stats.board.Board`."""
+
+    def watch(
+        self, route: str, candidate: str | None, primary: str, guard: Guard, protocol: Protocol, now: float
+    ) -> None: ...
+
+    def absorb(self, tick: Tick, now: float) -> None: ...
+
+    def evidence(self, route: str, now: float) -> tuple[Evidence, ...]: ...
+
+
+class UnknownRouteError(Exception):
+    """No route of this name is configured."""
+
+
+class Standing(Struct):
+    """What the engine knows of a route beside its state: not stored, begun anew with each start of control.
+
+    `legs`: the candidate's finished legs in the stage that began at `stage_since`; `told`: breaches that were told and
+    not acted upon, so that each is told once.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    legs: int = 0
+    told: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+class Engine:
+    """`publish` takes each new table; `listen` hears of each change after it is in force."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        board: BoardLike,
+        publish: Callable[[Table], None],
+        listen: Callable[[Change, float], None] = lambda change, now: None,
+    ) -> None:
+        self.settings = settings
+        self.board = board
+        self.states: dict[str, RouteState] = {}
+        self.problems: tuple[Problem, ...] = ()
+        self.reloaded = 0.0
+        self.rollbacks: Counter[tuple[str, str]] = Counter()
+        self.store_errors = 0
+        self.revision = store.head.revision
+        self._store = store
+        self._publish = publish
+        self._listen = listen
+        self._sections = {section.name: section for section in settings.routes}
+        self._standing: dict[str, Standing] = {}
+        self._known: dict[str, RouteState] = {}
+        self._unsaved: list[Change] = []
+        self._unsaved_states: dict[str, RouteState] = {}
+
+    # -- what is
+
+    @property
+    def store(self) -> Store:
+        """The state file, for reading."""
+        return self._store
+
+    @property
+    def unsaved(self) -> int:
+        """Changes in force that the disk has not taken yet; 0 is healthy."""
+        return len(self._unsaved)
+
+    def state(self, route: str) -> RouteState:
+        """The live state of a route. Raises UnknownRouteError."""
+        try:
+            return self.states[route]
+        except KeyError:
+            raise UnknownRouteError(route) from None
+
+    def section(self, route: str) -> RouteSettings:
+        """What the configuration says of a route. Raises UnknownRouteError."""
+        self.state(route)
+        return self._sections[route]
+
+    def standing(self, route: str) -> Standing:
+        """Verdicts, legs of the stage and warnings of a route."""
+        self.state(route)
+        return self._standing[route]
+
+    def verdict(self, route: str) -> Verdict:
+        """The verdict on all limits of a route's scorecard, as of the last tick."""
+        return scorecard.overall(self.standing(route).verdicts)
+
+    # -- the journeys
+
+    def begin(self, now: float, published: int = 0) -> None:
+        """Takes up the stored states and publishes the first table, above revision `published`. Raises StoreError."""
+        self.revision = max(self.revision, published)
+        self._known = self._store.states()
+        self._adopt(self.settings, "start", now)
+
+    def absorb(self, tick: Tick, now: float) -> None:
+        """Counts a tick and judges the routes that it speaks about."""
+        self.board.absorb(tick, now)
+        self._count(tick)
+        for route in {arm.route for arm in tick.arms}:
+            if route in self.states:
+                self._judge(route, now)
+
+    def look(self, now: float) -> None:
+        """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
+        works again. To be called about each second."""
+        for route in tuple(self.states):
+            self._judge(route, now)
+        if self._unsaved:
+            self._persist((), (), now)
+
+    def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
+        """Makes a change by hand. Raises UnknownRouteError, Refused (not possible now) or StoreError (not stored)."""
+        before = self.state(route)
+        after = move(before)
+        change = self._change(who, action, before, after, why)
+        self._store.save((*self._unsaved_states.values(), after), (*self._unsaved, change), self.revision + 1, now)
+        self._saved()
+        if action == "rollback":
+            self.rollbacks[route, "manual"] += 1
+        self._enforce((after,), (change,), now)
+        return after
+
+    def reload(self, load: Callable[[], Settings], now: float) -> bool:
+        """Takes up a new configuration, or keeps the one in force and says why."""
+        self.reloaded = now
+        try:
+            settings = load()
+        except ConfigError as error:
+            self.problems = error.problems
+            log.error("the new configuration is not used, the old one stays in force:\n%s", error)
+            return False
+        self.problems = ()
+        if settings != self.settings:
+            self._adopt(settings, "reload", now)
+            log.info("a new configuration is in force")
+        return True
+
+    # -- how
+
+    def _adopt(self, settings: Settings, action: str, now: float) -> None:
+        self.settings, known = settings, self._known
+        self._sections = {section.name: section for section in settings.routes}
+        merged = {s.name: plan.merge(s, known.get(s.name), settings.versions, now) for s in settings.routes}
+        changed = [state for name, (state, _) in merged.items() if state != known.get(name)]
+        changes = [self._change("configuration", action, known.get(s.route), s, "the section changed") for s in changed]
+        self.states = {name: state for name, (state, _) in merged.items()}
+        old = self._standing
+        self._standing = {name: _warned(old.get(name), warnings) for name, (_, warnings) in merged.items()}
+        for warning in (w for _, warnings in merged.values() for w in warnings):
+            log.warning("%s", warning)
+        self._persist(changed, changes, now)
+        self._enforce(self.states.values(), changes, now)
+
+    def _count(self, tick: Tick) -> None:
+        for arm in tick.arms:
+            state = self.states.get(arm.route)
+            stage = moves.stage_of(state) if state else None
+            if state is None or stage is None or arm.version != state.candidate:
+                continue
+            if arm.role == ("canary" if stage.canary else "shadow"):
+                self._standing[arm.route].legs += arm.finished
+
+    def _judge(self, route: str, now: float) -> None:
+        state, standing = self.states[route], self._standing[route]
+        versions = moves.candidates(state)
+        if not versions:
+            return
+        guard = plan.guard_of(self._sections[route], state)
+        evidence = self.board.evidence(route, now)
+        verdicts = (scorecard.judge(evidence, guard, version, _enough(state)) for version in versions)
+        standing.verdicts = tuple(verdict for lines in verdicts for verdict in lines)
+        action = decide.on_breach(state, standing.verdicts, guard.on_breach)
+        action = action or decide.on_pass(state, scorecard.overall(standing.verdicts), standing.legs, now)
+        if action is not None:
+            self._act(state, standing, action, now)
+
+    def _act(self, state: RouteState, standing: Standing, action: decide.Action, now: float) -> None:
+        after = _ACTS[action.act](state, action, now)
+        if action.act == "notify":
+            if action.cause in standing.told:
+                return
+            standing.told |= {action.cause}
+        log.warning("%s: %s: %s", state.route, action.act, action.reason)
+        change = self._change("scorecard", action.act, state, after, action.reason)
+        if action.act == "rollback":
+            self.rollbacks[state.route, action.cause] += 1
+        self._persist((after,), (change,), now)
+        if after != state:
+            self._enforce((after,), (change,), now)
+        else:
+            self._listen(change, now)
+
+    def _persist(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
+        self._unsaved_states |= {state.route: state for state in states}
+        self._unsaved = [*self._unsaved, *changes][-MAX_UNSAVED:]
+        failed_before = self.store_errors and self.unsaved
+        try:
+            self._store.save(self._unsaved_states.values(), self._unsaved, self.revision + 1, now)
+        except StoreError as error:
+            self.store_errors += 1
+            if not failed_before:
+                log.error("%s; the change is in force and will be stored when that works again", error)
+        else:
+            self._saved()
+
+    def _saved(self) -> None:
+        self._unsaved, self._unsaved_states = [], {}
+
+    def _enforce(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
+        for state in tuple(states):
+            self._stand(self._known.get(state.route), state)
+            self.states[state.route] = self._known[state.route] = state
+            self._watch(state, now)
+        self.revision += 1
+        self._publish(plan.table_of(self.settings, self.states, self.revision))
+        for change in changes:
+            self._listen(change, now)
+
+    def _stand(self, before: RouteState | None, after: RouteState) -> None:
+        standing = self._standing[after.route]
+        if before is None or moves.candidates(before) != moves.candidates(after):
+            standing.verdicts, standing.told = (), frozenset()
+        if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
+            standing.legs = 0
+
+    def _watch(self, state: RouteState, now: float) -> None:
+        section = self._sections[state.route]
+        candidate = next(iter(moves.candidates(state)), None)
+        guard = plan.guard_of(section, state)
+        self.board.watch(state.route, candidate, state.primary, guard, section.protocol, now)
+
+    def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
+        standing = self._standing.get(after.route)
+        return Change(
+            who=who,
+            action=action,
+            route=after.route,
+            why=why,
+            before=before,
+            after=after,
+            evidence=standing.verdicts if standing else (),
+            lineage=self._lineage(after),
+        )
+
+    def _lineage(self, state: RouteState) -> dict[str, Any]:
+        versions = self.settings.versions
+        named = [v for v in (state.primary, state.candidate, *state.split) if v is not None and v in versions]
+        return {
+            name: {"endpoint": versions[name].authority + versions[name].base_path, "lineage": self._said(name)}
+            for name in dict.fromkeys(named)
+        }
+
+    def _said(self, version: str) -> Any:
+        return self.settings.lineage.get(version)
+
+
+def _warned(standing: Standing | None, warnings: tuple[str, ...]) -> Standing:
+    return replace(standing, warnings=warnings) if standing else Standing(warnings=warnings)
+
+
+def _enough(state: RouteState) -> int:
+    stage = moves.stage_of(state)
+    return min(stage.requests, scorecard.ENOUGH) if stage and stage.requests else scorecard.ENOUGH
+
+
+_ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
+    "rollback": lambda s, a, now: moves.rollback(s, (a.version,) if a.version else (), a.reason, now),
+    "pause": lambda s, a, now: moves.pause(s, a.reason, now),
+    "notify": lambda s, a, now: s,
+    "advance": lambda s, a, now: moves.enter(s, s.stage + 1, a.reason, now),
+    "promote": lambda s, a, now: moves.promote(s, s.candidate, a.reason, now),
+}

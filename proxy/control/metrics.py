@@ -1,0 +1,204 @@
+"""What Prometheus reads: collectors that render the board's counts and the engine's facts at the time of a scrape.
+
+Nothing is counted twice: the board's numbers are monotone since control's start, so they are counters as they stand.
+Labels are bounded by the configuration (routes, versions) and by fixed tables (roles, codes, reasons).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from proxy import __version__
+from proxy.contracts.histogram import Buckets, lower_bound
+from proxy.control.engine import Engine
+from proxy.link.server import WorkerStatus
+from proxy.release import moves
+from proxy.stats.board import Board
+from proxy.stats.latency import Histogram
+
+DECADE = (0, 48, 84)
+"""Bucket indexes within a decade that are shown: 1, 2.51 and 5.01 times a power of ten, exactly bucket bounds."""
+DURATIONS = [120 * decade + step for decade in range(-4, 2) for step in DECADE] + [240]
+"""100 us … 100 s."""
+OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
+"""10 us … 1 s."""
+
+PHASES = ("steady", "shadowing", "ramping", "paused", "promoted", "rolled_back")
+OUTCOMES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
+
+Rows = Iterable[tuple[tuple[str, ...], float]]
+
+
+def cumulative(buckets: Buckets, bounds: list[int]) -> list[tuple[str, float]]:
+    """Counts below each bound (a bucket index), as Prometheus wants them: `le`, cumulative, with +Inf."""
+    counts = [0] * (len(bounds) + 1)
+    for index, count in buckets.items():
+        counts[_place(index, bounds)] += count
+    labels = [f"{lower_bound(bound):.6g}" for bound in bounds] + ["+Inf"]
+    return list(zip(labels, map(float, accumulate(counts)), strict=True))
+
+
+def _place(index: int, bounds: list[int]) -> int:
+    return next((place for place, bound in enumerate(bounds) if index < bound), len(bounds))
+
+
+def counter(name: str, text: str, labels: tuple[str, ...], rows: Rows) -> Metric:
+    """A counter family; `_total` is added to `name`."""
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in rows:
+        family.add_metric(values, count)
+    return family
+
+
+def gauge(name: str, text: str, labels: tuple[str, ...], rows: Rows) -> Metric:
+    """A gauge family."""
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, number in rows:
+        family.add_metric(values, number)
+    return family
+
+
+def histogram(
+    name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Histogram]], bounds: list[int]
+) -> Metric:
+    """A histogram family in seconds; the bounds are bucket indexes."""
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for values, seen in rows:
+        family.add_metric(values, buckets=cumulative(seen.buckets, bounds), sum_value=seen.seconds)
+    return family
+
+
+class BoardCollector(Collector):
+    """Traffic: what the workers counted."""
+
+    def __init__(self, board: Board, now: Callable[[], float]) -> None:
+        self._board, self._now = board, now
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._legs()
+        yield from self._shadows()
+        yield from self._losses()
+
+    def _legs(self) -> Iterator[Metric]:
+        counters = self._board.counters
+        arm = ("route", "version", "role")
+        codes = [((*key, code), float(n)) for key, seen in counters.arms.items() for code, n in seen.codes.items()]
+        yield counter("penumbra_requests", "Finished legs by status code or failure.", (*arm, "code"), codes)
+        totals = [(key, seen.total) for key, seen in counters.arms.items()]
+        text = "Seconds from the assignment of a leg to the last byte of its answer."
+        yield histogram("penumbra_request_duration_seconds", text, arm, totals, DURATIONS)
+        firsts = [(key, seen.first_byte) for key, seen in counters.arms.items()]
+        text = "Seconds from the assignment of a leg to the first byte of its answer."
+        yield histogram("penumbra_first_byte_seconds", text, arm, firsts, DURATIONS)
+        overhead = [((route,), seen) for route, seen in counters.overhead.items()]
+        yield histogram("penumbra_overhead_seconds", "Seconds added by the proxy.", ("route",), overhead, OVERHEADS)
+        inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
+        yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
+        rescued = [(key, float(n)) for key, n in counters.rescued.items()]
+        text = "Requests that the primary answered in place of a failed canary."
+        yield counter("penumbra_rescued", text, ("route", "version", "reason"), rescued)
+        rejected = [(key, float(n)) for key, n in counters.rejected.items()]
+        yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rejected)
+
+    def _shadows(self) -> Iterator[Metric]:
+        board, counters = self._board, self._board.counters
+        pair = ("route", "version")
+        owed = [(key, float(n)) for key, n in counters.mirrored.items()]
+        yield counter("penumbra_shadow_requests", "Copies that shadows should have got.", pair, owed)
+        dropped = [(key, float(n)) for key, n in counters.shadow_dropped.items()]
+        yield counter("penumbra_shadow_dropped", "Copies that were not sent.", (*pair, "reason"), dropped)
+        covered = [(key, cover) for key in counters.mirrored if (cover := counters.coverage(*key)) is not None]
+        yield gauge("penumbra_shadow_coverage_ratio", "Copies sent per copy that should have been.", pair, covered)
+        tallies = {key: board.agreement(*key) for key in counters.mirrored}
+        ratios = [(key, tally.ratio) for key, tally in tallies.items() if tally.ratio is not None]
+        yield gauge("penumbra_disagreement_ratio", "Compared answers that differ from the primary's.", pair, ratios)
+        pairs = [(key, float(tally.pairs)) for key, tally in tallies.items()]
+        yield counter("penumbra_compared", "Answers that were compared with the primary's.", pair, pairs)
+
+    def _losses(self) -> Iterator[Metric]:
+        board = self._board
+        dropped = [((reason,), float(n)) for reason, n in board.counters.records_dropped.items()]
+        yield counter("penumbra_records_dropped", "Records that control did not get.", ("reason",), dropped)
+        labels = ("route", "version", "role", "side", "reason")
+        unreadable = [(key, float(n)) for key, n in board.unreadable.items()]
+        yield counter("penumbra_unreadable_bodies", "Bodies that could not be read.", labels, unreadable)
+        unpaired = [((reason,), float(n)) for reason, n in board.unpaired.items()]
+        yield counter("penumbra_unpaired", "Copies that never met the answer to compare with.", ("reason",), unpaired)
+
+
+class EngineCollector(Collector):
+    """Decisions: splits, phases, verdicts, the configuration and the store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._routes()
+        yield from self._scorecards()
+        yield from self._itself()
+
+    def _routes(self) -> Iterator[Metric]:
+        states = self._engine.states
+        weights = {name: moves.weights(state) for name, state in states.items()}
+        splits = {name: {states[name].primary: 100.0 - sum(s.values()), **s} for name, (s, _) in weights.items()}
+        rows = [((name, version), percent) for name, split in splits.items() for version, percent in split.items()]
+        yield gauge("penumbra_split_percent", "Live traffic as decided.", ("route", "version"), rows)
+        rows = [((name, version), p) for name, (_, shadows) in weights.items() for version, p in shadows.items()]
+        yield gauge("penumbra_shadow_percent", "Requests copied as decided.", ("route", "version"), rows)
+        phases = [((name, p), float(p == state.phase)) for name, state in states.items() for p in PHASES]
+        yield gauge("penumbra_release_phase", "1 for the phase that a route is in.", ("route", "phase"), phases)
+        stages = [((name,), float(s.stage + 1)) for name, s in states.items() if moves.releasing(s)]
+        yield gauge("penumbra_release_stage", "The stage of a release, from 1.", ("route",), stages)
+        rollbacks = [(key, float(n)) for key, n in self._engine.rollbacks.items()]
+        yield counter("penumbra_rollbacks", "Rollbacks by cause.", ("route", "reason"), rollbacks)
+
+    def _scorecards(self) -> Iterator[Metric]:
+        engine, labels = self._engine, ("route", "version", "metric", "bound")
+        lines = [
+            ((name, v.version, v.metric, v.bound), v) for name in engine.states for v in engine.standing(name).verdicts
+        ]
+        values = [(key, v.value) for key, v in lines if v.value is not None]
+        yield gauge("penumbra_scorecard_value", "What is held against the limit.", labels, values)
+        limits = [(key, v.limit) for key, v in lines if v.limit is not None]
+        yield gauge("penumbra_scorecard_limit", "The limit.", labels, limits)
+        verdicts = [(key, OUTCOMES[v.outcome]) for key, v in lines]
+        yield gauge("penumbra_scorecard_verdict", "1 pass, 0 undecided, -1 fail.", labels, verdicts)
+        evidence = [(key, v.log_breach) for key, v in lines]
+        text = "Natural logarithm of the evidence of a breach; it acts at ln(1/false_alarm)."
+        yield gauge("penumbra_scorecard_evidence", text, labels, evidence)
+
+    def _itself(self) -> Iterator[Metric]:
+        engine = self._engine
+        yield gauge("penumbra_build_info", "The version that runs.", ("version",), [((__version__,), 1.0)])
+        yield _one("penumbra_table_revision", "The newest routing table.", engine.revision)
+        yield _one("penumbra_config_reload_failed", "1 while a new configuration is refused.", bool(engine.problems))
+        yield _one("penumbra_config_reload_timestamp_seconds", "When it was last reloaded.", engine.reloaded)
+        yield counter("penumbra_store_errors", "Failed writes.", (), [((), float(engine.store_errors))])
+        yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.unsaved)
+        warnings = [((name,), float(len(engine.standing(name).warnings))) for name in engine.states]
+        yield gauge("penumbra_route_warnings", "Visible warnings of a route.", ("route",), warnings)
+
+
+class WorkerCollector(Collector):
+    """Workers as the link sees them."""
+
+    def __init__(self, workers: Callable[[], list[WorkerStatus]]) -> None:
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        workers = [((str(status.index),), status) for status in self._workers()]
+        up = [(key, float(status.connected)) for key, status in workers]
+        yield gauge("penumbra_worker_up", "1 while the worker's link is up.", ("worker",), up)
+        leased = [(key, float(status.leased)) for key, status in workers]
+        text = "1 while the worker follows control; 0: primaries only."
+        yield gauge("penumbra_worker_leased", text, ("worker",), leased)
+        revisions = [(key, float(status.revision or 0)) for key, status in workers]
+        yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
+
+
+def _one(name: str, text: str, number: float) -> Metric:
+    return gauge(name, text, (), [((), float(number))])

@@ -1,0 +1,52 @@
+"""What the admin API answers when it refuses: `application/problem+json` (RFC 9457), by one table.
+
+`type` is a relative reference that stays the same for one kind of problem, `field` names what to correct.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+TITLES = {
+    "malformed": (400, "The request cannot be read"),
+    "unauthorized": (401, "A token is needed"),
+    "forbidden": (403, "This caller may not do this"),
+    "unknown-route": (404, "No such route"),
+    "not-found": (404, "Nothing is here"),
+    "method-not-allowed": (405, "This method is not possible here"),
+    "refused": (409, "Not possible now"),
+    "changed": (412, "The route has changed since it was read"),
+    "too-large": (413, "The body is too large"),
+    "media-type": (415, "The body must be JSON"),
+    "invalid": (422, "A value is not possible"),
+    "internal": (500, "Penumbra failed; this is a bug"),
+    "not-stored": (503, "The change could not be stored, and was not made"),
+}
+
+
+class ApiError(Exception):
+    """A refusal by its kind (a key of `TITLES`), with a sentence and, where there is one, the field to correct."""
+
+    def __init__(self, kind: str, detail: str, field: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.field, self.headers = kind, detail, field, headers
+
+
+def body_of(kind: str, detail: str, field: str | None = None) -> dict[str, Any]:
+    """The members of a problem document."""
+    status, title = TITLES[kind]
+    document = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail}
+    return document | ({"field": field} if field else {})
+
+
+def answer(kind: str, detail: str, field: str | None = None, headers: dict[str, str] | None = None) -> web.Response:
+    """A problem document as a response."""
+    return web.Response(
+        status=TITLES[kind][0],
+        text=json.dumps(body_of(kind, detail, field), ensure_ascii=False),
+        content_type="application/problem+json",
+        headers=headers,
+    )

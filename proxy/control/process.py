@@ -1,0 +1,195 @@
+"""The control process: inherited sockets, signals and clocks around engine, board, link and admin API.
+
+- SIGHUP, or a change of the configuration file, reloads; SIGUSR1 says that draining has begun; SIGTERM ends.
+- When the lifeline ends the supervisor is gone, and so is this process at once: the next supervisor must find the
+  store free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import uvloop
+from aiohttp import web
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from proxy.contracts.record import Tick
+from proxy.contracts.settings import ConfigError, Settings
+from proxy.contracts.table import Protocol, Table
+from proxy.control.api import Facts, application
+from proxy.control.engine import Engine
+from proxy.control.intake import Intake
+from proxy.control.metrics import BoardCollector, EngineCollector, WorkerCollector
+from proxy.control.store import Store, StoreError
+from proxy.link.frames import Records
+from proxy.link.server import LinkServer
+from proxy.link.slot import TableSlot
+from proxy.payload.decode import decode
+from proxy.stats.board import Board
+
+log = logging.getLogger("penumbra.control")
+
+EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
+LOOK_EVERY = 0.25
+"""Seconds between looks at what time alone can bring, and at the configuration file."""
+STAMP_EVERY = 4
+"""Looks between two looks at the configuration file: one a second."""
+
+Stamp = tuple[int, int, int] | None
+
+
+class ControlArgs(Struct):
+    """What the supervisor hands over: the path of the configuration, and file descriptors."""
+
+    config: str
+    admin_fd: int
+    link_fd: int
+    slot_fd: int
+    lifeline_fd: int
+
+
+class Clock:
+    """Unix seconds that never go back: set once, then moved on by the monotonic clock."""
+
+    __slots__ = ("_offset",)
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        return self._offset + time.monotonic()
+
+
+def run(args: ControlArgs, load: Callable[[], Settings]) -> int:
+    """Runs until SIGTERM; returns the exit code. `load` raises ConfigError."""
+    try:
+        settings = load()
+        store = Store(settings.state)
+    except ConfigError as error:
+        log.error("the configuration cannot be used:\n%s", error)
+        return EXIT_CONFIG
+    except StoreError as error:
+        log.error("the state cannot be used: %s", error)
+        return EXIT_STORE
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(Control(args, load, settings, store).serve())
+    finally:
+        store.close()
+    return 0
+
+
+class Control:
+    """Everything of one control process, wired."""
+
+    def __init__(self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store) -> None:
+        self._args, self._load = args, load
+        self._now = Clock()
+        self._slot = TableSlot(args.slot_fd)
+        self._board = Board()
+        self._engine = Engine(settings, store, self._board, self._publish)
+        self._intake = Intake(decode, self._board.observe, self._protocol, time.monotonic)
+        self._link = LinkServer(self._ticked, self._recorded)
+        self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
+        self._stamp = stamp(args.config)
+        self._over = asyncio.Event()
+
+    async def serve(self) -> None:
+        """From the first table to SIGTERM."""
+        self._begin()
+        self._listen_to_signals(asyncio.get_running_loop())
+        runner = web.AppRunner(application(self._facts), access_log=None, handle_signals=False)
+        await runner.setup()
+        await web.SockSite(runner, socket.socket(fileno=self._args.admin_fd)).start()
+        await self._link.start(socket.socket(fileno=self._args.link_fd))
+        log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.states))
+        await self._look_until_over()
+        await self._link.close()
+        await runner.cleanup()
+
+    def _begin(self) -> None:
+        published = self._slot.read()
+        self._engine.begin(self._now(), published.revision if published else 0)
+
+    def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._drain)
+        loop.add_signal_handler(signal.SIGTERM, self._over.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_reader(self._args.lifeline_fd, self._orphaned)
+
+    def _orphaned(self) -> None:
+        if not os.read(self._args.lifeline_fd, 1):
+            log.error("the supervisor is gone")
+            os._exit(EXIT_ORPHAN)
+
+    async def _look_until_over(self) -> None:
+        looks = 0
+        while not self._over.is_set():
+            try:
+                await asyncio.wait_for(self._over.wait(), LOOK_EVERY)
+            except TimeoutError:
+                looks += 1
+                self._look(looks)
+
+    def _look(self, looks: int) -> None:
+        self._safely(self._engine.look, self._now())
+        if looks % STAMP_EVERY == 0 and stamp(self._args.config) != self._stamp:
+            log.info("the configuration file has changed")
+            self._reload()
+
+    def _reload(self) -> None:
+        self._stamp = stamp(self._args.config)
+        self._safely(self._engine.reload, self._load, self._now())
+
+    def _drain(self) -> None:
+        self._facts.draining = True
+
+    def _publish(self, table: Table) -> None:
+        """Workers first: they must not wait for a slow disk."""
+        self._link.publish(table)
+        try:
+            self._slot.write(table)
+        except OSError as error:
+            log.error("the table could not be written for workers that start while control is gone: %s", error)
+
+    def _ticked(self, tick: Tick) -> float:
+        self._safely(self._engine.absorb, tick, self._now())
+        return self._intake.sample
+
+    def _recorded(self, batch: Records) -> None:
+        self._safely(self._intake.take, batch.records, (batch.worker, batch.incarnation), self._now())
+
+    def _protocol(self, route: str) -> Protocol | None:
+        return self._engine.section(route).protocol if route in self._engine.states else None
+
+    def _registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        registry.register(BoardCollector(self._board, self._now))
+        registry.register(EngineCollector(self._engine))
+        registry.register(WorkerCollector(lambda: self._link.workers))
+        ProcessCollector(registry=registry)
+        return registry
+
+    def _safely(self, do: Callable[..., object], *args: object) -> None:
+        """A bug in what one tick or batch brings must not end control, whose absence stops all canaries."""
+        try:
+            do(*args)
+        except Exception:
+            log.exception("%s failed", getattr(do, "__qualname__", do))
+
+
+def stamp(path: str) -> Stamp:
+    """What changes when the file does: device-independent and cheap; None while there is no file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

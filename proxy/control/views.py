@@ -1,0 +1,133 @@
+"""What the admin API shows, as JSON values made from the engine's facts. The shapes are the public contract."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from proxy.contracts.release import RouteState, Verdict
+from proxy.control.engine import Engine
+from proxy.link.server import WorkerStatus
+from proxy.release import moves, plan
+from proxy.release.audit import Link, plain, read
+
+
+def etag(state: RouteState) -> str:
+    """A strong validator (RFC 9110 §8.8.3): the same for the same live state, also after a restart."""
+    return f'"{sha256(msgspec.json.encode(state, order="sorted")).hexdigest()[:20]}"'
+
+
+def route(engine: Engine, name: str) -> dict[str, Any]:
+    """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
+    state, section, standing = engine.state(name), engine.section(name), engine.standing(name)
+    split, shadows = moves.weights(state)
+    total = engine.verdict(name)
+    return {
+        "route": name,
+        "phase": state.phase,
+        "primary": state.primary,
+        "split": {state.primary: round(100.0 - sum(split.values()), 9), **split},
+        "shadows": shadows,
+        "candidates": list(moves.candidates(state)),
+        "release": release(state, standing.legs),
+        "verdict": total.outcome,
+        "sentence": total.sentence,
+        "on_breach": plan.guard_of(section, state).on_breach,
+        "previous": state.previous,
+        "rolled_back": list(state.rolled_back),
+        "paused_from": state.paused_from,
+        "reason": state.reason,
+        "since": state.since,
+        "protocol": section.protocol,
+        "warnings": list(standing.warnings),
+    }
+
+
+def release(state: RouteState, legs: int) -> dict[str, Any] | None:
+    """The release in force or the last one; None when there never was one. `requests` are those of this stage."""
+    plan_ = state.release
+    if plan_ is None:
+        return None
+    return {
+        "candidate": plan_.candidate,
+        "strategy": plan_.strategy,
+        "active": moves.releasing(state),
+        "stage": state.stage + 1 if plan_.stages else 0,
+        "stages": plain(plan_.stages),
+        "stage_since": state.stage_since,
+        "requests": legs,
+        "false_alarm": plan_.guard.false_alarm,
+        "on_breach": plan_.guard.on_breach,
+    }
+
+
+def verdict(line: Verdict) -> dict[str, Any]:
+    """A line of a scorecard: verdict, value, limit, n. `evidence` is the logarithm of the evidence of a breach."""
+    return {
+        "metric": line.metric,
+        "version": line.version,
+        "bound": line.bound,
+        "verdict": line.outcome,
+        "value": plain(line.value),
+        "limit": line.limit,
+        "reference": plain(line.reference),
+        "n": line.n,
+        "lost": line.lost,
+        "needed": line.needed,
+        "evidence": plain(line.log_breach),
+        "sentence": line.sentence,
+    }
+
+
+def scorecard(engine: Engine, name: str) -> dict[str, Any]:
+    """All lines of a route's scorecard, and the verdict on all of them."""
+    total, state = engine.verdict(name), engine.state(name)
+    guard = plan.guard_of(engine.section(name), state)
+    return {
+        "route": name,
+        "phase": state.phase,
+        "candidates": list(moves.candidates(state)),
+        "verdict": total.outcome,
+        "sentence": total.sentence,
+        "needed": total.needed,
+        "false_alarm": guard.false_alarm,
+        "on_breach": guard.on_breach,
+        "metrics": [verdict(line) for line in engine.standing(name).verdicts],
+    }
+
+
+def gate(engine: Engine, name: str) -> dict[str, Any]:
+    """The verdict as others' gates need it: a route that was rolled back has failed, a promoted one has passed."""
+    state, total = engine.state(name), engine.verdict(name)
+    settled = {"rolled_back": "fail", "promoted": "pass"}.get(state.phase)
+    return {
+        "route": name,
+        "phase": state.phase,
+        "verdict": settled or total.outcome,
+        "sentence": (state.reason or state.phase) if settled else total.sentence,
+        "needed": None if settled else total.needed,
+    }
+
+
+def entry(link: Link) -> dict[str, Any]:
+    """An entry of the audit with its own hash."""
+    return {**plain(read(link)), "hash": link.hash}
+
+
+def configuration(engine: Engine) -> dict[str, Any]:
+    """Whether the newest configuration is in force; if not, everything that is wrong with it."""
+    problems = [{"path": p.path, "found": p.found, "allowed": p.allowed} for p in engine.problems]
+    return {"in_force": not problems, "problems": problems, "checked": engine.reloaded}
+
+
+def worker(status: WorkerStatus) -> dict[str, Any]:
+    """A worker: whether its link is up, the table it follows, and whether it still heeds control."""
+    return {
+        "worker": status.index,
+        "pid": status.pid,
+        "connected": status.connected,
+        "revision": status.revision,
+        "leased": status.leased,
+    }

@@ -1,0 +1,125 @@
+"""The hash chain of everything that was done: each entry carries the hash of the one before it.
+
+An entry's hash is SHA-256 over its canonical JSON (sorted keys, no spaces, UTF-8, no NaN), which contains the previous
+hash. An edit breaks the entry, a removal or a reorder breaks the chain, a cut-off end disagrees with the head that is
+kept apart. Who can write the whole file can also make a whole new chain: keep the head hash elsewhere (notifications
+carry it) and compare with `verify(…, head=…)`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+GENESIS = "0" * 64
+"""What stands for the hash before the first entry."""
+
+
+class Change(Struct, frozen=True):
+    """What was done: by whom, to which route, why, the state before and after, and what was known at that moment."""
+
+    who: str
+    action: str
+    route: str
+    why: str
+    before: Any = None
+    after: Any = None
+    evidence: Any = None
+    lineage: Any = None
+
+
+class Entry(Struct, frozen=True):
+    """A change in its place in the chain. `at` is Unix time; `seq` counts from 1."""
+
+    seq: int
+    at: float
+    who: str
+    action: str
+    route: str
+    why: str
+    before: Any
+    after: Any
+    evidence: Any
+    lineage: Any
+    previous: str
+
+
+class Link(Struct, frozen=True):
+    """An entry as it is stored: canonical JSON and its hash."""
+
+    body: str
+    hash: str
+
+
+def seal(change: Change, seq: int, previous: str, now: float) -> Link:
+    """The next link of a chain."""
+    entry = Entry(seq=seq, at=now, previous=previous, **plain(change))
+    body = canonical(entry)
+    return Link(body, digest(body))
+
+
+def read(link: Link) -> Entry:
+    """The entry of a link. Raises msgspec.MsgspecError on what is no entry."""
+    return msgspec.json.decode(link.body, type=Entry)
+
+
+def canonical(entry: Entry) -> str:
+    """The one text of an entry: the same on every machine."""
+    return json.dumps(plain(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(body: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return sha256(body.encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: structs as objects, NaN and infinities as their names."""
+    return _finite(msgspec.to_builtins(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value
+
+
+def verify(links: Iterable[Link], count: int, head: str) -> str | None:
+    """None when the chain holds, otherwise a sentence about its first fault. `count` and `head` are kept beside it."""
+    previous, seen = GENESIS, 0
+    for link in links:
+        fault = _fault(link, seen + 1, previous)
+        if fault:
+            return fault
+        previous, seen = link.hash, seen + 1
+    if seen != count:
+        return f"the chain ends after entry {seen}, but {count} were written"
+    if previous != head:
+        return f"the hash of entry {seen} is {previous[:12]}…, but the head says {head[:12]}…"
+    return None
+
+
+def _fault(link: Link, seq: int, previous: str) -> str | None:
+    if digest(link.body) != link.hash:
+        return f"entry {seq} was edited: its hash is not that of its text"
+    try:
+        entry = read(link)
+    except msgspec.MsgspecError as error:
+        return f"entry {seq} cannot be read: {error}"
+    if entry.seq != seq:
+        return f"entry {seq} is missing or out of order: entry {entry.seq} stands in its place"
+    if entry.previous != previous:
+        return f"entry {seq} does not continue the chain: it follows {entry.previous[:12]}…, not {previous[:12]}…"
+    if canonical(entry) != link.body:
+        return f"entry {seq} is not in canonical form"
+    return None

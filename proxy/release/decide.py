@@ -1,0 +1,72 @@
+"""A verdict → what to do about it. The engine does it, and nothing else does.
+
+- A breach acts in every phase where a candidate can have traffic, as `on_breach` says.
+- Inputs that drifted while nothing else is wrong mean that the world changed: told, and never blamed on the candidate.
+- A stage is left after its requests and its duration with a pass; a paused route stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from proxy.contracts.release import RouteState, Verdict
+from proxy.contracts.settings import OnBreach, Strategy
+from proxy.release.machine import legal
+from proxy.release.moves import stage_of
+
+Act = Literal["rollback", "pause", "notify", "advance", "promote"]
+
+WORLD = frozenset({"input_drift"})
+"""Metrics of what clients send: both versions get the same, so these alone never blame the candidate."""
+
+ENDS: dict[Strategy, Act | None] = {
+    "shadow": None,
+    "canary": "promote",
+    "ab-test": None,
+    "blue-green": "promote",
+    "big-bang": "promote",
+}
+"""What follows the last stage; None: the release stays there until somebody decides."""
+
+
+class Action(Struct, frozen=True):
+    """What to do, and the reason in one sentence. `cause` is the metric that decided, `version` who is blamed."""
+
+    act: Act
+    reason: str
+    cause: str = ""
+    version: str | None = None
+
+
+def on_breach(state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach) -> Action | None:
+    """The answer to verdicts that failed; None if none did."""
+    failed = [verdict for verdict in verdicts if verdict.outcome == "fail"]
+    blamed = [verdict for verdict in failed if verdict.metric not in WORLD]
+    if not failed:
+        return None
+    if not blamed:
+        return Action("notify", f"inputs drifted, the versions did not: {_sentences(failed)}", failed[0].metric)
+    if not legal(state.phase, wanted if wanted != "notify" else "rollback"):
+        wanted = "notify"
+    return Action(wanted, _sentences(blamed), blamed[0].metric, blamed[0].version)
+
+
+def on_pass(state: RouteState, total: Verdict, legs: int, now: float) -> Action | None:
+    """Whether the stage in force is done: `legs` are the candidate's finished legs in it."""
+    stage, release = stage_of(state), state.release
+    if state.phase == "paused" or stage is None or release is None:
+        return None
+    if total.outcome != "pass" or legs < stage.requests or now - state.stage_since < stage.duration:
+        return None
+    reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests; {total.sentence}"
+    if state.stage + 1 < len(release.stages):
+        return Action("advance", reason)
+    end = ENDS[release.strategy]
+    return Action(end, reason) if end else None
+
+
+def _sentences(verdicts: Iterable[Verdict]) -> str:
+    return "; ".join(verdict.sentence for verdict in verdicts)

@@ -1,0 +1,64 @@
+"""The phases of a route and the events that lead from one to the next.
+
+- `start` begins a release; its first stage follows at once: `observe` (copies), `ramp` (live traffic) or `promote`.
+- `split` is a change by hand. It is possible in every phase and ends a release, because an operator must always win.
+- `rollback` is possible wherever a candidate can have traffic: a breach leads to the primary alone from there.
+- A rolled-back route stays so until somebody says `start` or `split`; there is no other way out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from proxy.contracts.release import Phase
+
+Event = Literal["start", "observe", "ramp", "pause", "resume", "promote", "rollback", "split"]
+
+BACK = None
+"""Stands in the table for "the phase in which the route was paused"."""
+
+TABLE: dict[tuple[Phase, Event], Phase | None] = {
+    ("steady", "start"): "shadowing",
+    ("steady", "pause"): "paused",
+    ("steady", "promote"): "promoted",
+    ("steady", "rollback"): "rolled_back",
+    ("steady", "split"): "steady",
+    ("shadowing", "observe"): "shadowing",
+    ("shadowing", "ramp"): "ramping",
+    ("shadowing", "pause"): "paused",
+    ("shadowing", "promote"): "promoted",
+    ("shadowing", "rollback"): "rolled_back",
+    ("shadowing", "split"): "steady",
+    ("ramping", "observe"): "shadowing",
+    ("ramping", "ramp"): "ramping",
+    ("ramping", "pause"): "paused",
+    ("ramping", "promote"): "promoted",
+    ("ramping", "rollback"): "rolled_back",
+    ("ramping", "split"): "steady",
+    ("paused", "resume"): BACK,
+    ("paused", "promote"): "promoted",
+    ("paused", "rollback"): "rolled_back",
+    ("paused", "split"): "steady",
+    ("promoted", "start"): "shadowing",
+    ("promoted", "rollback"): "rolled_back",
+    ("promoted", "split"): "steady",
+    ("rolled_back", "start"): "shadowing",
+    ("rolled_back", "split"): "steady",
+}
+
+
+class Refused(Exception):
+    """A change that is not possible now. The message says why and what is; nothing was changed."""
+
+
+def legal(phase: Phase, event: Event) -> bool:
+    """Whether the table has this pair."""
+    return (phase, event) in TABLE
+
+
+def follow(phase: Phase, event: Event, paused_from: Phase | None = None) -> Phase:
+    """The phase after `event`. Raises Refused with both names for a pair that is not in the table."""
+    if not legal(phase, event):
+        possible = ", ".join(e for p, e in TABLE if p == phase)
+        raise Refused(f"{event} is not possible in phase {phase}; possible: {possible}")
+    return TABLE[phase, event] or paused_from or "steady"

@@ -1,0 +1,185 @@
+"""What each event makes of a route's live state. Every function returns a new state or raises Refused.
+
+The weight of a release is never stored: `weights` derives it from plan, stage and phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from proxy.contracts.release import Phase, RouteState
+from proxy.contracts.settings import Release, Stage, Strategy
+from proxy.release.machine import Refused, follow
+
+FIRST_STAGES: dict[Strategy, tuple[Stage, ...]] = {"shadow": (Stage(shadow=100.0),)}
+"""The stages of a strategy that names none; elsewhere that means none."""
+
+RELEASING: frozenset[Phase] = frozenset({"shadowing", "ramping"})
+
+Percents = dict[str, float]
+
+
+def effective(state: RouteState) -> Phase:
+    """The phase that decides about traffic: a paused route keeps what it had."""
+    if state.phase == "paused":
+        return state.paused_from or "steady"
+    return state.phase
+
+
+def releasing(state: RouteState) -> bool:
+    """Whether a release is on its way (paused or not)."""
+    return effective(state) in RELEASING and state.release is not None
+
+
+def stage_of(state: RouteState) -> Stage | None:
+    """The stage that a release stands in; None without one."""
+    if not releasing(state) or state.release is None:
+        return None
+    return state.release.stages[state.stage]
+
+
+def weights(state: RouteState) -> tuple[Percents, Percents]:
+    """The split (without the primary) and the shadows in force, in percent."""
+    phase = effective(state)
+    if phase in ("rolled_back", "promoted"):
+        return {}, without(state.shadows, (state.primary,))
+    stage = stage_of(state)
+    if stage is None or state.release is None:
+        return dict(state.split), dict(state.shadows)
+    candidate = state.release.candidate
+    split = {candidate: stage.canary} if stage.canary else {}
+    shadows = without(state.shadows, (candidate, state.primary))
+    return split, shadows | ({candidate: stage.shadow} if stage.shadow else {})
+
+
+def candidates(state: RouteState) -> tuple[str, ...]:
+    """The versions under judgement, the one with most traffic first."""
+    if releasing(state) and state.release is not None:
+        return (state.release.candidate,)
+    split, _ = weights(state)
+    return tuple(sorted(split, key=lambda version: -split[version]))
+
+
+def split(state: RouteState, percents: Percents, reason: str, now: float) -> RouteState:
+    """A split by hand (`percents` without the primary). It ends a release, and is the explicit change that lets
+    rolled-back versions have traffic again."""
+    phase = follow(state.phase, "split")
+    live = {version: percent for version, percent in percents.items() if percent > 0}
+    return _settled(replace(state, split=live, rolled_back=without_names(state.rolled_back, live)), phase, reason, now)
+
+
+def shadows(state: RouteState, percents: Percents, reason: str, now: float) -> RouteState:
+    """Shadows by hand, in every phase. A release goes on and keeps its own."""
+    return replace(state, shadows={v: p for v, p in percents.items() if p > 0}, reason=reason)
+
+
+def start(state: RouteState, release: Release, reason: str, now: float) -> RouteState:
+    """Begins `release` with its first stage; its candidate is no longer a rolled-back one."""
+    phase = follow(state.phase, "start")
+    if release.candidate == state.primary:
+        raise Refused(f"{release.candidate} is the primary already")
+    begun = replace(
+        state,
+        phase=phase,
+        release=replace(release, stages=release.stages or FIRST_STAGES.get(release.strategy, ())),
+        split={},
+        candidate=release.candidate,
+        rolled_back=without_names(state.rolled_back, (release.candidate,)),
+        paused_from=None,
+        since=now,
+    )
+    return enter(begun, 0, reason, now)
+
+
+def enter(state: RouteState, index: int, reason: str, now: float) -> RouteState:
+    """Stage `index` of the release in force; behind the last one the candidate is promoted."""
+    assert state.release is not None
+    if index >= len(state.release.stages):
+        return promote(state, state.release.candidate, reason, now)
+    stage = state.release.stages[index]
+    phase = follow(state.phase, "ramp" if stage.canary else "observe")
+    return replace(state, phase=phase, stage=index, stage_since=now, reason=reason)
+
+
+def pause(state: RouteState, reason: str, now: float) -> RouteState:
+    """Holds the weight as it is; a breach still acts."""
+    return replace(
+        state,
+        phase=follow(state.phase, "pause"),
+        paused_from=state.phase,
+        candidate=_first(state),
+        reason=reason,
+        since=now,
+    )
+
+
+def resume(state: RouteState, reason: str, now: float) -> RouteState:
+    """Goes on in the phase that was paused; the stage's duration begins anew."""
+    phase = follow(state.phase, "resume", state.paused_from)
+    return replace(state, phase=phase, paused_from=None, stage_since=now, reason=reason, since=now)
+
+
+def promote(state: RouteState, version: str | None, reason: str, now: float) -> RouteState:
+    """Makes a candidate the primary, and remembers the one before it for a rollback."""
+    phase = follow(state.phase, "promote")
+    winner = version or _only(candidates(state), "promote")
+    if winner not in candidates(state):
+        raise Refused(f"{winner} is not a candidate; candidates: {_names(candidates(state))}")
+    promoted = replace(state, primary=winner, previous=state.primary, split={}, candidate=winner)
+    promoted = replace(promoted, shadows=without(state.shadows, (winner,)))
+    return replace(promoted, phase=phase, paused_from=None, reason=reason, since=now, stage_since=now)
+
+
+def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float) -> RouteState:
+    """All traffic to the primary; after a promote, to the primary before it. `versions` (by default all candidates) are
+    remembered as rolled back."""
+    phase = follow(state.phase, "rollback")
+    blamed = tuple(versions) or candidates(state)
+    if state.phase == "promoted":
+        return _restored(state, phase, reason, now)
+    if not blamed:
+        raise Refused(f"nothing to roll back: all traffic goes to {state.primary} already")
+    remembered = tuple(dict.fromkeys((*state.rolled_back, *blamed)))
+    rolled = replace(state, phase=phase, split={}, candidate=blamed[0], rolled_back=remembered)
+    return replace(rolled, paused_from=None, reason=reason, since=now)
+
+
+def _restored(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:
+    if state.previous is None:
+        raise Refused(f"nothing to roll back to: no primary before {state.primary} is known")
+    remembered = tuple(dict.fromkeys((*without_names(state.rolled_back, (state.previous,)), state.primary)))
+    back = replace(state, primary=state.previous, previous=None, split={}, candidate=state.primary)
+    return replace(back, phase=phase, rolled_back=remembered, paused_from=None, reason=reason, since=now)
+
+
+def _settled(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:
+    ended = replace(state, phase=phase, paused_from=None, stage=0, reason=reason, since=now, stage_since=now)
+    return replace(ended, candidate=_first(ended))
+
+
+def _first(state: RouteState) -> str | None:
+    return next(iter(candidates(state)), None)
+
+
+def _only(names: tuple[str, ...], verb: str) -> str:
+    if len(names) != 1:
+        raise Refused(f"{verb} needs one candidate; candidates: {_names(names)}")
+    return names[0]
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def without(percents: Percents, names: Iterable[str]) -> Percents:
+    """`percents` less the entries of `names`."""
+    gone = set(names)
+    return {version: percent for version, percent in percents.items() if version not in gone}
+
+
+def without_names(versions: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """`versions` less `names`, in order."""
+    gone = set(names)
+    return tuple(version for version in versions if version not in gone)

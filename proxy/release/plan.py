@@ -1,0 +1,119 @@
+"""Settings and live states → the routing table; and what a reload keeps of a live state.
+
+- An unchanged section keeps the live state: a split by hand, a promote, a rollback survive restarts and reloads.
+- A changed section wins, except that a rolled-back version gets no live traffic from it.
+- "Changed" is what the section says about traffic (primary, canary, shadows, release): a new timeout restarts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+import msgspec
+from msgspec.structs import replace
+
+from proxy.contracts.release import RouteState
+from proxy.contracts.settings import Guard, Release, RouteSettings, Settings
+from proxy.contracts.table import Route, Share, Table
+from proxy.release import moves
+
+
+def basis(route: RouteSettings) -> str:
+    """The digest of what a section says about traffic."""
+    said = (route.primary, route.split, route.shadows, route.release)
+    return sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:16]
+
+
+def guard_of(route: RouteSettings, state: RouteState) -> Guard:
+    """The guard in force: the release's own during it, the route's otherwise."""
+    if moves.releasing(state) and state.release is not None:
+        return state.release.guard
+    return route.guard
+
+
+def merge(
+    route: RouteSettings, live: RouteState | None, versions: Iterable[str], now: float
+) -> tuple[RouteState, tuple[str, ...]]:
+    """The state of `route` under a new configuration, and warnings about what of it is not in force and why."""
+    known = frozenset(versions)
+    if live is None:
+        return fresh(route, (), None, now)
+    missing = _mentioned(live) - known
+    if live.basis == basis(route) and not missing:
+        return live, _warnings(route, live)
+    return fresh(route, live.rolled_back, live.primary if live.primary in known else None, now)
+
+
+def fresh(
+    route: RouteSettings, rolled_back: tuple[str, ...], live_primary: str | None, now: float
+) -> tuple[RouteState, tuple[str, ...]]:
+    """The state that a section asks for, less the live traffic of versions that were rolled back before."""
+    primary = route.primary
+    if primary in rolled_back and live_primary is not None:
+        primary = live_primary
+    wanted = {share.version: share.percent for share in route.split if share.version != primary}
+    shadows = {share.version: share.percent for share in route.shadows if share.version != primary}
+    split = moves.without(wanted, rolled_back)
+    state = RouteState(
+        route=route.name,
+        phase="rolled_back" if len(split) < len(wanted) else "steady",
+        primary=primary,
+        split=split if len(split) == len(wanted) else {},
+        shadows=shadows,
+        rolled_back=rolled_back,
+        since=now,
+        basis=basis(route),
+    )
+    state = replace(state, candidate=next(iter(moves.candidates(state)), None))
+    if route.release is not None:
+        state = _started(state, route.release, now)
+    return state, _warnings(route, state)
+
+
+def _started(state: RouteState, release: Release, now: float) -> RouteState:
+    if release.candidate in (*state.rolled_back, state.primary):
+        return replace(state, phase="rolled_back" if release.candidate in state.rolled_back else "steady")
+    return moves.start(state, release, "configured", now)
+
+
+def _mentioned(state: RouteState) -> set[str]:
+    return {state.primary, *state.split, *state.shadows, *moves.candidates(state)}
+
+
+def _warnings(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
+    path, said = f"routes.{route.name}", "was rolled back and gets live traffic only by a change through the admin API"
+    warnings = []
+    if route.primary in state.rolled_back:
+        warnings.append(f"{path}.primary: {route.primary} {said}")
+    warnings += [f"{path}.canary: {s.version} {said}" for s in route.split if s.version in state.rolled_back]
+    if route.release is not None and route.release.candidate in state.rolled_back:
+        warnings.append(f"{path}.release: {route.release.candidate} {said}")
+    return tuple(warnings)
+
+
+def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int) -> Table:
+    """The table that workers follow. Every configured route needs a state."""
+    routes = tuple(_route(section, states[section.name]) for section in settings.routes)
+    return Table(revision=revision, versions=settings.versions, routes=routes, lease=settings.lease)
+
+
+def _route(section: RouteSettings, state: RouteState) -> Route:
+    split, shadows = moves.weights(state)
+    return Route(
+        name=section.name,
+        match=section.match,
+        protocol=section.protocol,
+        primary=state.primary,
+        split=_shares(split),
+        shadows=_shares(shadows),
+        sticky=section.sticky,
+        rescue=section.rescue,
+        timeouts=section.timeouts,
+        limits=section.limits,
+        noise=section.noise,
+    )
+
+
+def _shares(percents: Mapping[str, float]) -> tuple[Share, ...]:
+    return tuple(Share(version, percent) for version, percent in percents.items())

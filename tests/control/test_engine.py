@@ -1,0 +1,249 @@
+"""The single writer: what ticks, commands, reloads and a full disk make of states and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
+from proxy.contracts.table import Share, Timeouts
+from proxy.control.engine import UnknownRouteError
+from proxy.control.store import StoreError
+from proxy.release import moves
+from proxy.release.audit import read, verify
+from proxy.release.machine import Refused
+from tests.control.houses import House, arm, canary_release, section, settings
+
+
+def by_hand(house: House, action: str, *args: Any, who: str = "ops") -> None:
+    move = {
+        "split": lambda s: moves.split(s, *args, "by hand", house.now),
+        "promote": lambda s: moves.promote(s, None, "by hand", house.now),
+        "rollback": lambda s: moves.rollback(s, (), "by hand", house.now),
+        "pause": lambda s: moves.pause(s, "by hand", house.now),
+        "resume": lambda s: moves.resume(s, "by hand", house.now),
+        "release": lambda s: moves.start(s, house.engine.section(s.route).release, "by hand", house.now),
+    }[action]
+    house.engine.command("cancer", action, move, who, "by hand", house.now)
+
+
+def test_the_first_table_is_what_the_configuration_says(house: House) -> None:
+    assert house.table.revision == 1
+    assert house.split() == {"v2": 10.0}
+    assert house.shadows() == {"v3": 100.0}
+    assert house.engine.state("cancer").phase == "steady"
+    assert house.engine.state("cancer").candidate == "v2"
+
+
+def test_a_dead_canary_is_rolled_back_within_a_tick(house: House) -> None:
+    house.traffic(primary=900, canary=100)
+    assert house.split() == {"v2": 10.0}
+    house.traffic(primary=100, canary=12, bad=12)
+    assert house.split() == {}
+    state = house.engine.state("cancer")
+    assert (state.phase, state.rolled_back) == ("rolled_back", ("v2",))
+    assert "error_rate" in state.reason and "n=112" in state.reason
+    assert house.engine.rollbacks == {("cancer", "error_rate"): 1}
+    assert house.heard[-1].action == "rollback"
+
+
+def test_a_healthy_canary_stays(house: House) -> None:
+    for _ in range(50):
+        house.tick(arm("v1", "primary", 900, 9, 0.9), arm("v2", "canary", 100, 1, 0.1))
+    assert house.split() == {"v2": 10.0}
+    assert house.engine.verdict("cancer").outcome == "pass"
+
+
+def test_shadows_stay_after_a_rollback(house: House) -> None:
+    house.traffic(100, 20, bad=20)
+    assert house.shadows() == {"v3": 100.0}
+
+
+@pytest.mark.parametrize(("wanted", "phase"), [("pause", "paused"), ("notify", "steady")])
+def test_a_breach_does_what_on_breach_says_and_once(wanted: Any, phase: str) -> None:
+    house = House(settings(section(guard=Guard(on_breach=wanted))))
+    for _ in range(5):
+        house.traffic(100, 20, bad=20)
+    assert house.split() == {"v2": 10.0}
+    assert house.engine.state("cancer").phase == phase
+    told = [change.action for change in house.heard if change.who == "scorecard"]
+    assert told == (["pause", "notify"] if wanted == "pause" else ["notify"])
+
+
+def test_a_paused_route_still_rolls_back(house: House) -> None:
+    by_hand(house, "pause")
+    house.traffic(100, 20, bad=20)
+    assert house.engine.state("cancer").phase == "rolled_back"
+    assert house.split() == {}
+
+
+def test_a_restart_finds_everything_as_it_was(house: House) -> None:
+    by_hand(house, "split", {"v2": 25.0})
+    again = House(settings(), house.store)
+    assert again.split() == {"v2": 25.0}
+    assert again.table.revision > house.table.revision
+
+
+def test_a_rolled_back_version_gets_nothing_by_restart_or_reload(house: House) -> None:
+    house.traffic(100, 20, bad=20)
+    again = House(settings(), house.store)
+    assert again.split() == {}
+    changed = settings(section(split=(Share("v2", 50.0),)))
+    assert again.engine.reload(lambda: changed, again.now)
+    assert again.split() == {}
+    assert again.engine.state("cancer").phase == "rolled_back"
+    assert "routes.cancer.canary: v2 was rolled back" in again.engine.standing("cancer").warnings[0]
+
+
+def test_a_split_by_hand_lets_a_rolled_back_version_in_again(house: House) -> None:
+    house.traffic(100, 20, bad=20)
+    by_hand(house, "split", {"v2": 5.0})
+    state = house.engine.state("cancer")
+    assert (state.phase, state.rolled_back, house.split()) == ("steady", (), {"v2": 5.0})
+    house.traffic(100, 5, share=0.05)
+    assert house.split() == {"v2": 5.0}, "evidence from before the rollback must not count again"
+
+
+def test_promote_and_back(house: House) -> None:
+    by_hand(house, "promote")
+    state = house.engine.state("cancer")
+    assert (state.phase, state.primary, state.previous, house.split()) == ("promoted", "v2", "v1", {})
+    assert house.table.routes[0].primary == "v2"
+    by_hand(house, "rollback")
+    state = house.engine.state("cancer")
+    assert (state.phase, state.primary, state.rolled_back) == ("rolled_back", "v1", ("v2",))
+
+
+def test_what_is_refused_changes_nothing(house: House) -> None:
+    before, table = house.engine.state("cancer"), house.table
+    with pytest.raises(Refused, match="resume is not possible in phase steady"):
+        by_hand(house, "resume")
+    with pytest.raises(UnknownRouteError):
+        house.engine.command("other", "pause", lambda s: s, "ops", "", 0.0)
+    assert house.engine.state("cancer") is before
+    assert house.table is table
+
+
+def test_a_release_goes_through_its_stages_to_promoted() -> None:
+    house = House(settings(section(split=(), shadows=(), release=canary_release())))
+    assert (house.engine.state("cancer").phase, house.shadows(), house.split()) == ("shadowing", {"v2": 100.0}, {})
+    by_hand(house, "pause")
+    assert house.shadows() == {"v2": 100.0}
+    by_hand(house, "resume")
+    by_hand(house, "split", {"v2": 10.0})
+    assert house.engine.state("cancer").phase == "steady"
+
+
+def test_a_stage_is_left_with_its_requests_its_duration_and_a_pass() -> None:
+    release = canary_release(stages=canary_release().stages[1:])
+    house = House(settings(section(split=(), shadows=(), release=release)))
+    assert (house.engine.state("cancer").phase, house.split()) == ("ramping", {"v2": 10.0})
+    house.traffic(900, 99)
+    assert house.split() == {"v2": 10.0}
+    house.traffic(9, 1)
+    assert house.split() == {"v2": 50.0}
+    house.traffic(100, 100, share=0.5)
+    assert house.split() == {"v2": 50.0}, "its 60 seconds are not over"
+    house.now += 60.0
+    house.engine.look(house.now)
+    state = house.engine.state("cancer")
+    assert (state.phase, state.primary, house.split()) == ("promoted", "v2", {})
+
+
+def test_a_broken_file_leaves_the_old_configuration_in_force(house: House) -> None:
+    problem = Problem("routes.cancer.primary", "'v9'", "v1 | v2 | v3")
+
+    def broken() -> Settings:
+        raise ConfigError((problem,))
+
+    table = house.table
+    assert not house.engine.reload(broken, house.now)
+    assert house.engine.problems == (problem,)
+    assert house.table is table
+    assert house.engine.reload(lambda: house.engine.settings, house.now)
+    assert house.engine.problems == ()
+
+
+def test_a_reload_that_changes_no_traffic_keeps_the_live_split(house: House) -> None:
+    by_hand(house, "split", {"v2": 25.0})
+    assert house.engine.reload(lambda: settings(section(timeouts=Timeouts(connect=3.0))), house.now)
+    assert house.split() == {"v2": 25.0}
+    assert house.table.routes[0].timeouts.connect == 3.0
+
+
+def test_a_changed_section_wins_over_the_live_split(house: House) -> None:
+    by_hand(house, "split", {"v2": 25.0})
+    assert house.engine.reload(lambda: settings(section(split=(Share("v3", 5.0),), shadows=())), house.now)
+    assert house.split() == {"v3": 5.0}
+
+
+def test_routes_come_and_go_with_reloads(house: House) -> None:
+    by_hand(house, "split", {"v2": 25.0})
+    assert house.engine.reload(lambda: settings(section("other")), house.now)
+    assert [route.name for route in house.table.routes] == ["other"]
+    assert house.engine.reload(lambda: settings(), house.now)
+    assert house.split() == {"v2": 25.0}, "a route that returns unchanged stands where it stood"
+
+
+def test_every_change_is_in_the_audit_with_who_why_before_and_after(house: House) -> None:
+    by_hand(house, "split", {"v2": 25.0}, who="alice")
+    house.traffic(100, 20, bad=20, share=0.25)
+    assert verify(house.store.chain(), house.store.head.count, house.store.head.hash) is None
+    start, split, rollback = [read(link) for link in house.store.chain()]
+    assert (start.who, start.before) == ("configuration", None)
+    assert (split.who, split.why, split.before["split"], split.after["split"]) == (
+        "alice",
+        "by hand",
+        {"v2": 10.0},
+        {"v2": 25.0},
+    )
+    assert (rollback.who, rollback.action, rollback.after["phase"]) == ("scorecard", "rollback", "rolled_back")
+    assert rollback.evidence[0]["metric"] == "error_rate"
+    assert rollback.lineage["v2"]["endpoint"] == "127.0.0.1:8082"
+
+
+def test_a_full_disk_refuses_commands_but_not_rollbacks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise StoreError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "save", full)
+        with pytest.raises(StoreError):
+            by_hand(house, "split", {"v2": 25.0})
+        assert house.split() == {"v2": 10.0}
+        house.traffic(100, 20, bad=20)
+        assert house.split() == {}
+        assert (house.engine.unsaved, house.engine.store_errors) == (1, 1)
+    house.engine.look(house.now)
+    assert house.engine.unsaved == 0
+    assert House(settings(), house.store).split() == {}
+    assert verify(house.store.chain(), house.store.head.count, house.store.head.hash) is None
+
+
+def test_a_tick_of_a_route_that_is_gone_is_counted_and_nothing_else(house: House) -> None:
+    house.tick(arm("v2", "canary", 10, 10, 0.1, route="gone"))
+    assert house.board.counters.arms["gone", "v2", "canary"].bad == 10
+
+
+def test_revisions_grow_above_what_was_published_before(house: House) -> None:
+    other = House(settings())
+    other.engine.begin(other.now, published=40)
+    assert other.table.revision == 41
+
+
+def test_commands_keep_a_paused_stage_counting_from_where_it_resumes() -> None:
+    release = canary_release(stages=canary_release().stages[1:])
+    house = House(settings(section(split=(), shadows=(), release=release)))
+    house.traffic(900, 60)
+    by_hand(house, "pause")
+    house.traffic(900, 60)
+    assert house.split() == {"v2": 10.0}
+    assert house.engine.standing("cancer").legs == 120
+    by_hand(house, "resume")
+    assert house.engine.standing("cancer").legs == 0
+
+
+def test_lease_travels_with_the_table() -> None:
+    assert House(replace(settings(), lease=3.0)).table.lease == 3.0
