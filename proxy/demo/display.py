@@ -135,7 +135,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _words(row: Row) -> str:
-    words = [f"{row.version} {row.role} {row.percent:g} %: {row.requests} requests"]
+    words = [f"{row.version} {row.role}"]
+    if row.role in ("primary", "canary"):
+        words[0] += f" {row.percent:g} %"
+    if row.requests or row.role != "shadow":
+        words.append(f"{row.requests} requests")
     if row.p50 is not None:
         words.append(f"p50 {milliseconds(row.p50)} p99 {milliseconds(row.p99)}")
     if row.role == "shadow":

@@ -32,6 +32,7 @@ POLL = 0.01
 PATIENCE = 20.0
 """Seconds until the demo gives up on the rollback; a dead canary at 10 % takes well under one."""
 INTERRUPTED = 130
+LOG_WIDTH = 160
 
 
 async def mirror(stage: Stage) -> list[Check]:
@@ -105,7 +106,7 @@ ACTS = (mirror, canary, broken, aftermath)
 def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: float = 120.0) -> int:
     """Runs the demo; the exit code. `models` is the models venv (else PENUMBRA_MODELS_VENV, else ./.venv-models);
     `seconds` how long an act lasts; `rate` requests per second."""
-    display = Display(Console(highlight=False))
+    display = Display(console())
     venv = models or Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models"))
     try:
         plan = Plan(servers.models_python(venv.absolute()), seconds, rate)
@@ -116,6 +117,12 @@ def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: flo
     except (ChildFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError, TimeoutError) as problem:
         display.say(f"The demo could not go on: {problem}", "bold red")
         return 1
+
+
+def console() -> Console:
+    """The terminal as it is; anything else gets lines wide enough not to be broken."""
+    here = Console(highlight=False)
+    return here if here.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
 async def _interruptible(display: Display, plan: Plan, hold: bool) -> int:
