@@ -35,7 +35,7 @@ lint: $(VENV)/.done
 
 bench: $(VENV)/.bench
 	@.ci/system-packages bench
-	@$(VENV)/bin/python -m loadtests $(ARGS)
+	@$(VENV)/bin/python -m loadtests.bench $(ARGS)
 
 system-packages:
 	@.ci/system-packages test

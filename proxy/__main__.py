@@ -24,17 +24,18 @@ def worker(argument: str) -> int:
 
 def control(argument: str) -> int:
     """Statistics, releases, admin API."""
-    from functools import partial
-    from json import loads
-
     import msgspec
 
-    from proxy import config, logs
+    from proxy import logs
+    from proxy.config_live import Loader, SettingsSlot
     from proxy.control.process import ControlArgs, run
 
+    class Argument(ControlArgs):
+        settings_fd: int
+
     logs.configure("control")
-    args = msgspec.json.decode(argument, type=ControlArgs)
-    return run(args, partial(config.reload, args.config, loads(argument)["fixed"]))
+    args = msgspec.json.decode(argument, type=Argument)
+    return run(args, Loader(args.config, SettingsSlot(args.settings_fd)))
 
 
 def supervisor(argument: str) -> int:

@@ -63,26 +63,6 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) 
     return parse(text, environ)
 
 
-def fixed(settings: Settings) -> dict[str, str]:
-    """What only a restart can change: it belongs to the supervisor, or to the store that is open."""
-    return {
-        "listen": f"{settings.listen.host}:{settings.listen.port}",
-        "admin.listen": f"{settings.admin.listen.host}:{settings.admin.listen.port}",
-        "workers": str(settings.workers),
-        "drain": f"{settings.drain:g}s",
-        "state": settings.state,
-    }
-
-
-def reload(path: str, running: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> Settings:
-    """As `load`, but also refuses a change of what is `fixed` in the running processes."""
-    settings = load(path, environ)
-    changed = {key: value for key, value in fixed(settings).items() if running.get(key, value) != value}
-    if changed:
-        raise ConfigError(tuple(Problem(key, changed[key], f"{running[key]} until a restart") for key in changed))
-    return settings
-
-
 def parse(text: str, environ: Mapping[str, str]) -> Settings:
     """Validates the text of a configuration. Raises ConfigError, and nothing else whatever the text is."""
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""What the supervisor opens once and its children inherit: listening sockets, the table slot, the lifeline."""
+"""What the supervisor opens once and its children inherit: listening sockets, slots, the lifeline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BACKLOG = 4096
 
 
 class Sockets:
-    """What is bound or opened once and inherited: `data`, `admin`, `link`, the table slot and the lifeline."""
+    """What is bound or opened once and inherited: `data`, `admin`, `link`, the slots and the lifeline."""
 
     def __init__(self, settings: Settings) -> None:
         self.data = listen(settings.listen)
@@ -26,12 +26,13 @@ class Sockets:
         self.link.listen(BACKLOG)
         self.link.setblocking(False)
         self.slot = os.memfd_create("penumbra-table")
+        self.settings = os.memfd_create("penumbra-settings")
         self.lifeline, self._lifeline_writer = os.pipe()
 
     def close(self) -> None:
         for each in (self.data, self.admin, self.link):
             each.close()
-        for fd in (self.slot, self.lifeline, self._lifeline_writer):
+        for fd in (self.slot, self.settings, self.lifeline, self._lifeline_writer):
             os.close(fd)
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -24,7 +24,7 @@ from json import dumps
 from pathlib import Path
 from typing import Literal
 
-from proxy.config import fixed
+from proxy.config_live import SettingsSlot
 from proxy.contracts.settings import Settings
 from proxy.logs import fields
 from proxy.sockets import Sockets, bound
@@ -102,6 +102,7 @@ def run(settings: Settings, config_path: str) -> int:
         log.error("cannot listen", extra=fields(error=error.strerror or str(error), address=error.filename))
         return EXIT_BIND
     try:
+        SettingsSlot(sockets.settings).write(settings)
         return Supervisor(settings, os.path.abspath(config_path), sockets).run()
     finally:
         sockets.close()
@@ -205,7 +206,7 @@ class Supervisor:
     def _control_arguments(self) -> dict[str, object]:
         return {
             "config": self._config_path,
-            "fixed": fixed(self._settings),
+            "settings_fd": self._sockets.settings,
             "admin_fd": self._sockets.admin.fileno(),
             "link_fd": self._sockets.link.fileno(),
             "slot_fd": self._sockets.slot,

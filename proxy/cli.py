@@ -1,0 +1,197 @@
+"""The command line. Everything heavy is imported by the command that needs it.
+
+Exit codes: 0 done · 1 the answer is no (configuration or change refused, chain broken, demo failed) · 2 wrong usage ·
+3 an address cannot be listened on, or the admin API cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import proxy
+
+if TYPE_CHECKING:
+    from proxy.contracts.settings import Settings
+
+EXIT_NO, EXIT_UNREACHABLE = 1, 3
+
+app = typer.Typer(
+    name="penumbra",
+    help="Mirrors, splits, compares and rolls back model versions in the data path.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 an address cannot be used.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+audit = typer.Typer(help="The record of every change.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="configuration file (YAML)")]
+Route = Annotated[str, typer.Argument(metavar="ROUTE")]
+Shares = Annotated[list[str], typer.Argument(metavar="VERSION=PERCENT...")]
+Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
+Admin = Annotated[str, typer.Option("--admin", envvar="PENUMBRA_ADMIN", help="address of the admin API")]
+Token = Annotated[str, typer.Option("--token", envvar="PENUMBRA_ADMIN_TOKEN", show_envvar=True, help="admin.token")]
+DEFAULT_ADMIN = "http://127.0.0.1:9900"
+
+
+def main() -> int:
+    """The entry of the command `penumbra`."""
+    app(prog_name="penumbra")
+    return 0
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"penumbra {proxy.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+) -> None:
+    """Options that come before the command."""
+
+
+@app.command()
+def run(config: Config) -> None:
+    """Serves until SIGTERM, which drains. SIGHUP, or a change of CONFIG, reloads."""
+    _checked(config)
+    from proxy.supervisor import command, environment
+
+    sys.stdout.flush()
+    argv = command("supervisor", dumps(str(config.absolute())))
+    os.execve(argv[0], argv, environment())
+
+
+@app.command()
+def check(config: Config, as_json: AsJson = False) -> None:
+    """Says everything that is wrong with CONFIG. Exit code 0: nothing is."""
+    settings = _checked(config, as_json)
+    if as_json:
+        print(dumps({"ok": True, "problems": []}))
+        return
+    routes, versions = len(settings.routes), len(settings.versions)
+    print(f"{config}: fine ({routes} route{'s'[: routes != 1]}, {versions} version{'s'[: versions != 1]})")
+
+
+def _checked(config: Path, as_json: bool = False) -> Settings:
+    from proxy.config import load
+    from proxy.contracts.settings import ConfigError
+
+    try:
+        return load(config)
+    except ConfigError as error:
+        from proxy.cli_views import show_problems
+
+        show_problems(str(config), error.problems, as_json)
+        raise typer.Exit(EXIT_NO) from None
+
+
+@app.command()
+def demo(
+    hold: Annotated[bool, typer.Option("--hold", help="keep everything up at the end, until Ctrl-C")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="length of one act")] = 8.0,
+    rate: Annotated[float, typer.Option(min=1, help="requests per second")] = 120.0,
+    models: Annotated[Path | None, typer.Option(help="environment with MLServer (default .venv-models)")] = None,
+) -> None:
+    """Three real model servers behind Penumbra, from mirroring to an automatic rollback."""
+    from proxy.demo.story import main as story
+
+    raise typer.Exit(story(hold, models, seconds, rate))
+
+
+@app.command()
+def status(
+    route: Annotated[str | None, typer.Argument(metavar="[ROUTE]")] = None,
+    as_json: AsJson = False,
+    admin: Admin = DEFAULT_ADMIN,
+    token: Token = "",
+) -> None:
+    """Phases, splits, shadows and verdicts, as they are now."""
+    from proxy import cli_views
+    from proxy.cli_admin import ask
+
+    answer = ask(admin, token, "GET", f"/v1/routes/{route}" if route else "/v1/routes")
+    shown = cli_views.show_route if route else cli_views.show_routes
+    print(dumps(answer)) if as_json else shown(answer)
+
+
+@app.command()
+def split(
+    route: Route, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN,
+    token: Token = "",
+) -> None:  # fmt: skip
+    """Splits live traffic by hand; what is left goes to the primary."""
+    body = {"split": _percents(shares)} | ({"reason": reason} if reason else {})
+    _change("PUT", f"/v1/routes/{route}/split", body, as_json, admin, token)
+
+
+@app.command()
+def shadows(
+    route: Route, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN,
+    token: Token = "",
+) -> None:  # fmt: skip
+    """Says which versions get copies of how many requests."""
+    body = {"shadows": _percents(shares)} | ({"reason": reason} if reason else {})
+    _change("PUT", f"/v1/routes/{route}/shadows", body, as_json, admin, token)
+
+
+def _action(name: str, text: str) -> None:
+    @app.command(name, help=text)
+    def act(
+        route: Route, reason: Reason, as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN, token: Token = ""
+    ) -> None:
+        _change("POST", f"/v1/routes/{route}/{name}", {"reason": reason}, as_json, admin, token)
+
+
+for _name, _text in {
+    "release": "Starts the configured release of ROUTE, again if need be.",
+    "promote": "Makes the candidate of ROUTE its primary.",
+    "rollback": "Gives all traffic of ROUTE to its primary.",
+    "pause": "Holds the split of ROUTE as it is.",
+    "resume": "Goes on where ROUTE was paused.",
+}.items():
+    _action(_name, _text)
+
+
+def _change(method: str, path: str, body: Mapping[str, object], as_json: bool, admin: str, token: str) -> None:
+    from proxy.cli_admin import ask
+    from proxy.cli_views import show_route
+
+    answer = ask(admin, token, method, path, body)
+    print(dumps(answer)) if as_json else show_route(answer)
+
+
+def _percents(shares: list[str]) -> dict[str, float]:
+    percents: dict[str, float] = {}
+    for share in shares:
+        version, separator, percent = share.rpartition("=")
+        try:
+            number = float(percent)
+        except ValueError:
+            separator = ""
+        if not separator or version in percents:
+            raise typer.BadParameter(f"{share!r}: each version once, as VERSION=PERCENT, such as cancer-v2=25")
+        percents[version] = number
+    return percents
+
+
+@audit.command("verify")
+def verify(config: Config, as_json: AsJson = False) -> None:
+    """Whether the audit chain in the state file of CONFIG holds. Exit code 0: it does."""
+    from proxy.cli_views import verify_chain
+
+    fault, sentence = verify_chain(_checked(config, as_json).state)
+    print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
+    raise typer.Exit(EXIT_NO if fault else 0)

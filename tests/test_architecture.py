@@ -1,0 +1,148 @@
+"""The house holds: who may import what, how long files are, and that a worker stays small."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HOUSE = ROOT / "proxy"
+
+FLOORS: dict[str, tuple[int, set[str]]] = {
+    "contracts": (0, {"msgspec"}),
+    "http1": (1, {"contracts", "httptools", "msgspec"}),
+    "routing": (1, {"contracts", "msgspec"}),
+    "payload": (1, {"contracts", "msgspec", "orjson", "numpy"}),
+    "stats": (1, {"contracts", "msgspec", "numpy", "river"}),
+    "release": (1, {"contracts", "msgspec"}),
+    "link": (2, {"contracts", "msgspec"}),
+    "dataplane": (3, {"contracts", "http1", "routing", "link", "msgspec", "orjson", "uvloop"}),
+    "control": (
+        3,
+        {"contracts", "payload", "stats", "release", "link", "aiohttp", "msgspec", "prometheus_client", "uvloop"},
+    ),
+}
+"""Room to its floor and what it may import beside itself and the standard library. msgspec is where Structs are; uvloop
+runs the two processes that have a loop; a worker reads the key of a JSON pointer with orjson."""
+
+WIRING = {
+    "__init__", "__main__", "logs", "sockets", "supervisor", "cli", "cli_admin", "cli_views",
+    "config", "config_live", "config_reader", "config_release", "config_values", "config_yaml",
+}  # fmt: skip
+"""Floor 4: modules that may import all rooms."""
+
+STORY = "demo"
+"""`penumbra demo` stands beside the house: it may import everything, and nothing but the command line imports it."""
+
+CLOCKLESS = {"time", "random", "secrets", "socket", "select", "threading", "subprocess", "asyncio", "os"}
+"""Floors 0 and 1 decide; time, chance and the outside are arguments."""
+
+LONGEST = 350
+"""Lines of a file. A longer one says why at its top, in a docstring that has the word `long`."""
+
+
+def modules() -> list[Path]:
+    return sorted(HOUSE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str, str]]:
+    """(line, top-level package, room or "") of every import in a file, lazy ones too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name.split(".")[0], _room(alias.name.split("."), ())
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import hides the room"
+            for alias in node.names:
+                parts = (node.module or "").split(".")
+                yield node.lineno, parts[0], _room(parts, (alias.name,))
+
+
+def _room(parts: list[str], names: tuple[str, ...]) -> str:
+    """The room that `from proxy.room…` or `from proxy import room` reaches; the version of the package is nobody's."""
+    if parts[0] != "proxy":
+        return ""
+    reached = [*parts[1:], *names]
+    return "" if reached[:1] in ([], ["__version__"]) else reached[0]
+
+
+def by_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", modules(), ids=by_name)
+def test_every_module_has_a_place(path: Path) -> None:
+    room = room_of(path)
+    assert room in FLOORS or room in WIRING or room == STORY
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room_of(p) in FLOORS], ids=by_name)
+def test_rooms_import_only_what_the_table_says(path: Path) -> None:
+    room = room_of(path)
+    floor, allowed = FLOORS[room]
+    for line, package, target in imports(path):
+        where = f"{by_name(path)}:{line}"
+        if package == "proxy":
+            assert target in allowed | {room, ""}, f"{where}: {room} (floor {floor}) may not import {target}"
+            continue
+        assert package in allowed or package in sys.stdlib_module_names, f"{where}: {room} may not import {package}"
+        assert floor > 1 or package not in CLOCKLESS, f"{where}: {package}: time, chance, outside are arguments here"
+
+
+def test_the_table_goes_downwards() -> None:
+    for room, (floor, allowed) in FLOORS.items():
+        below = {other for other in allowed if other in FLOORS}
+        assert all(FLOORS[other][0] < floor for other in below), f"{room} imports upwards or sideways"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room_of(p) in WIRING], ids=by_name)
+def test_only_the_command_line_knows_the_demo(path: Path) -> None:
+    assert room_of(path) == "cli" or all(target != STORY for _, _, target in imports(path))
+
+
+@pytest.mark.parametrize("path", modules(), ids=by_name)
+def test_files_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    reason = ast.get_docstring(ast.parse(text)) or ""
+    assert len(text.splitlines()) <= LONGEST or " long" in reason, "too long, and its docstring does not say why"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if p.name == "__init__.py"], ids=by_name)
+def test_init_files_are_a_docstring(path: Path) -> None:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    rest = [node for node in body[1:] if not isinstance(node, ast.Import | ast.ImportFrom | ast.Assign)]
+    assert isinstance(body[0], ast.Expr)
+    assert not rest
+
+
+HEAVY = ("numpy", "river", "scipy", "pandas", "aiohttp", "prometheus_client", "typer", "rich", "yaml", "sqlite3")
+
+
+def imported(module: str) -> set[str]:
+    """What a fresh interpreter holds after it imported `module`."""
+    code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
+    return set(json.loads(answer.stdout))
+
+
+def test_a_worker_is_small() -> None:
+    assert not set(HEAVY) & imported("proxy.dataplane.worker")
+
+
+def test_the_supervisor_is_small() -> None:
+    heavy = {"numpy", "river", "scipy", "aiohttp", "asyncio", "prometheus_client", "typer", "rich", "sqlite3"}
+    assert not heavy & imported("proxy.__main__, proxy.config, proxy.supervisor")
+
+
+def test_control_without_river_until_something_needs_it() -> None:
+    assert not {"river", "scipy", "pandas"} & imported("proxy.control.process")
