@@ -87,10 +87,11 @@ class RequestReader:
     """Base of a client connection. Feed bytes; the hooks are called in order: `request_head`, `request_body` for each
     piece, `request_end`; then the next head. `feed` raises RequestError, after which nothing more is read."""
 
-    __slots__ = ("_head_bytes", "_in_head", "_lines", "_parser", "_reason", "_special", "_target")
+    __slots__ = ("_head_bytes", "_in_head", "_lines", "_parser", "_reason", "_resume", "_special", "_target")
 
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
+        self._resume = b""
         self._start()
 
     def _start(self) -> None:
@@ -127,8 +128,11 @@ class RequestReader:
                 self._parser.feed_data(data)
                 break
             except httptools.HttpParserUpgrade as upgrade:
+                # llhttp takes all that follows for another protocol. It is not: the upgrade is ignored, or it only
+                # begins once the upstream has agreed. A new parser goes on, with the framing of a body that is still
+                # to come.
                 self._parser = httptools.HttpRequestParser(self)
-                data = data[upgrade.args[0] :]
+                data = self._resume + data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 raise self._refusal(error) from error
         if self._head_bytes > MAX_HEAD and self._in_head:
@@ -139,7 +143,7 @@ class RequestReader:
             return self._reason
         if isinstance(error, httptools.HttpParserInvalidMethodError):
             return RequestError("not_implemented", "unknown method")
-        if "HTTP version" in str(error) or "PRI/Upgrade" in str(error):
+        if "HTTP version" in str(error) or "HTTP/2" in str(error) or "PRI/Upgrade" in str(error):
             return RequestError("version_not_supported", str(error))
         return RequestError("bad_request", str(error))
 
@@ -150,18 +154,20 @@ class RequestReader:
     # llhttp's callbacks
 
     def on_message_begin(self) -> None:
-        if not self._in_head:
+        if not self._in_head and not self._resume:
             self._start()
             self._head_bytes = 1
 
     def on_url(self, url: bytes) -> None:
+        if self._resume:
+            return
         self._target += url
         if len(self._target) > MAX_TARGET:
             raise self._refuse("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
-            return
+            return  # a trailer, or the head that resumes
         lower = name.lower()
         if lower in REQUEST_SPECIAL:
             self._special.append((lower, value))
@@ -169,14 +175,21 @@ class RequestReader:
             self._lines.append(name + b": " + value)
 
     def on_headers_complete(self) -> None:
+        if self._resume:
+            self._resume = b""
+            return
         self._in_head = False
-        self.request_head(self._head())
+        head = self._head()
+        if self._parser.should_upgrade():
+            self._resume = _resuming(head)
+        self.request_head(head)
 
     def on_body(self, data: bytes) -> None:
         self.request_body(data)
 
     def on_message_complete(self) -> None:
-        self.request_end()
+        if not self._resume:
+            self.request_end()
 
     def _head(self) -> RequestHead:
         parser = self._parser
@@ -268,3 +281,14 @@ class RequestReader:
         if value.lower() != b"100-continue":
             raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
         head.expects = not head.http10
+
+
+def _resuming(head: RequestHead) -> bytes:
+    """A head with the framing of the body that `head` announces; nothing when it announces none."""
+    if head.chunked:
+        framing = b"Transfer-Encoding: chunked"
+    elif head.length:
+        framing = b"Content-Length: %d" % head.length
+    else:
+        return b""
+    return b"POST / HTTP/1.1\r\n" + framing + (b"\r\n\r\n" if head.keep_alive else b"\r\nConnection: close\r\n\r\n")
