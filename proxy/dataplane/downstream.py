@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from proxy.contracts.failure import FAILURES
 from proxy.dataplane.exchange import Exchange
@@ -63,8 +63,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         self.feeding = self.write_paused = self._closing = self._tunnel = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self.worker.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:

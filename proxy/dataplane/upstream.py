@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.http1.response import ResponseError, ResponseHead, ResponseReader
 
@@ -42,8 +42,7 @@ class Upstream(ResponseReader, asyncio.Protocol):
         self._reusable = self._done = self._sent = self._paused = self._tunnel = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def assign(self, leg: Answered, no_body: bool, upgrade: bool = False) -> None:
         """`leg` is about to send a request."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from typing import cast
 
 from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
@@ -84,9 +85,8 @@ class _Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._client.connected(transport)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._client.connected(self._transport)
 
     def data_received(self, data: bytes) -> None:
         try:
