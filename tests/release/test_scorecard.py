@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from math import inf, log, nan
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.release import Verdict
+from proxy.contracts.settings import Guard, Limit
+from proxy.release.scorecard import ENOUGH, bounds, judge, overall, threshold
+
+ERRORS = Guard({"error_rate": Limit(max_ratio=1.5)}, false_alarm=0.01)
+
+
+def seen(**changes: Any) -> Evidence:
+    given: dict[str, Any] = {"metric": "error_rate", "version": "v2", "value": 0.02, "reference": 0.01, "n": 500}
+    return Evidence(**({"n_reference": 4500, "limit": "max_ratio"} | given | changes))
+
+
+def line(guard: Guard = ERRORS, enough: int = ENOUGH, **changes: Any) -> Verdict:
+    return judge([seen(**changes)], guard, "v2", enough)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "said"),
+    [
+        ({"n": 0, "value": None}, "undecided", "no data"),
+        ({"value": None}, "undecided", "no data"),
+        ({"value": nan, "log_breach": 99.0}, "undecided", "not a number"),
+        ({"reference": nan, "log_breach": 99.0}, "undecided", "not a number"),
+        ({"log_breach": nan}, "undecided", "not a number"),
+        ({"log_breach": 99.0, "lost": 60}, "undecided", "11% lost"),
+        ({"log_pass": 99.0, "lost": 60}, "undecided", "11% lost"),
+        ({"log_breach": log(100.0) + 1e-9}, "fail", "error_rate ratio 2 > limit 1.5 (n=500, lost=0"),
+        ({"log_breach": inf}, "fail", "> limit 1.5"),
+        ({"log_breach": 99.0, "log_pass": 99.0}, "fail", "> limit 1.5"),
+        ({"n": 20, "log_pass": log(20.0) + 1e-9}, "pass", "n=20"),
+        ({"n": 20}, "undecided", "about 80 more canary requests"),
+        ({"n_reference": 0}, "undecided", "no data of the primary"),
+        ({"log_breach": log(10.0), "needed": 70}, "undecided", "leans to a breach, about 70 more"),
+        ({"log_breach": 1.0}, "pass", "ratio 2"),
+        ({"log_breach": -5.0, "lost": 50}, "pass", "lost=50"),
+        ({"reference": 0.0, "log_breach": 99.0}, "fail", "error_rate 0.02 against 0 at the primary, limit 1.5 times"),
+        ({"dispersion": 2.0}, "pass", "φ=2.00"),
+    ],
+)
+def test_the_ladder(changes: dict[str, Any], outcome: str, said: str) -> None:
+    verdict = line(**changes)
+    assert verdict.outcome == outcome
+    assert said in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("limit", "evidence", "outcome"),
+    [
+        (Limit(max=0.01), {"limit": "max", "log_breach": 9.0}, "fail"),
+        (Limit(min=0.9), {"limit": "min", "value": 0.8, "log_breach": 9.0}, "fail"),
+        (Limit(max_drop=0.02), {"limit": "max_drop", "value": 0.8, "reference": 0.9, "log_breach": 9.0}, "fail"),
+        (Limit(max_psi=0.2), {"limit": "max_psi", "value": 0.3, "reference": None, "log_breach": 9.0}, "fail"),
+        (Limit(max_psi=0.2), {"limit": "max_psi", "value": 0.1, "reference": None, "log_breach": 9.0}, "undecided"),
+    ],
+)
+def test_each_kind_of_limit(limit: Limit, evidence: dict[str, Any], outcome: str) -> None:
+    assert line(Guard({"error_rate": limit}), **evidence).outcome == outcome
+
+
+def test_a_line_with_two_limits_has_two_verdicts() -> None:
+    guard = Guard({"latency_p99": Limit(max_ratio=1.25, max=0.25)})
+    evidence = [
+        seen(metric="latency_p99", limit="max", value=0.3, log_breach=20.0),
+        seen(metric="latency_p99", limit="max_ratio", value=0.3, reference=0.29, log_breach=-3.0),
+    ]
+    verdicts = judge(evidence, guard, "v2")
+    assert [(v.bound, v.outcome) for v in verdicts] == [("max", "fail"), ("max_ratio", "pass")]
+    assert overall(verdicts).outcome == "fail"
+
+
+def test_evidence_of_another_version_says_nothing() -> None:
+    assert judge([seen(version="v3", log_breach=99.0)], ERRORS, "v2")[0].outcome == "undecided"
+
+
+def test_all_lines_must_pass_and_one_failure_suffices() -> None:
+    verdicts = [line(), line(n=20), line(log_breach=99.0)]
+    assert overall(verdicts[:1]).outcome == "pass"
+    assert overall(verdicts[:2]).outcome == "undecided"
+    assert overall(verdicts[:2]).needed == 80
+    assert overall(verdicts).outcome == "fail"
+    assert overall([]).outcome == "undecided"
+
+
+@given(
+    st.floats(),
+    st.floats(),
+    st.integers(0, 10_000),
+    st.integers(0, 10_000),
+    st.integers(0, 10_000),
+    st.floats(),
+    st.none() | st.floats(),
+)
+def test_no_numbers_break_it_and_no_data_never_decides(
+    value: float, reference: float, n: int, n_reference: int, lost: int, breach: float, early: float | None
+) -> None:
+    verdict = line(
+        value=value, reference=reference, n=n, n_reference=n_reference, lost=lost, log_breach=breach, log_pass=early
+    )
+    assert verdict.sentence
+    if n == 0 or value != value or reference != reference or breach != breach:
+        assert verdict.outcome == "undecided"
+    if lost > 0.1 * (n + lost):
+        assert verdict.outcome == "undecided"
+    if verdict.outcome == "fail":
+        assert breach >= threshold(ERRORS)
+
+
+def test_limits_stand_in_the_order_of_the_scorecard() -> None:
+    guard = Guard({"latency_p99": Limit(max_ratio=1.2, max=1.0), "error_rate": Limit(max=0.1)})
+    assert [bound[:2] for bound in bounds(guard)] == [
+        ("latency_p99", "max"),
+        ("latency_p99", "max_ratio"),
+        ("error_rate", "max"),
+    ]
