@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,24 +12,28 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.compare import Sample, rounds
-from loadtests.load import Load
-from loadtests.processes import NotReady
+from loadtests.compare import Run, rounds
+from loadtests.counted import summary
+from loadtests.load import Drive
+from loadtests.processes import NotReady, pss_by_label
 from loadtests.proxies import PEER, Plan, Proxy, proxied
+from loadtests.results import CaseResult, Sample
 from loadtests.traffic import write_bodies
 from loadtests.upstreams import answering
 
 console = Console(width=150)
 KIB = 1024
+DESCRIPTORS = 16384
+"""For 2,000 connections, each with one to the model server and one to each shadow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`plan` and `load` differ from the defaults (10 % split, full mirror, 30 features, 32 connections) as given."""
+    """`plan` and `how` differ from the defaults (10 % split, full mirror, 30 features, 32 connections) as given."""
 
     title: str
     plan: dict[str, Any] = field(default_factory=dict)
-    load: dict[str, Any] = field(default_factory=dict)
+    how: dict[str, Any] = field(default_factory=dict)
     body: int | None = None
     features: int = 30
 
@@ -51,6 +56,8 @@ CASES: dict[str, Case] = {
 @contextmanager
 def stage(versions: int = 3) -> Iterator[tuple[ExitStack, Path, list[int]]]:
     """A stack to start things on, a directory that goes away with it, and the ports of fast model servers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, DESCRIPTORS), hard), hard))
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loadtests-")))
         home.chmod(0o755)
@@ -65,26 +72,23 @@ def start(stack: ExitStack, home: Path, name: str, plan: Plan) -> Proxy | None:
     try:
         return stack.enter_context(proxied(peer, plan, home))
     except (NotReady, OSError) as error:
-        console.print(f"[red]{name} is left out:[/]", str(error), markup=True, highlight=False)
+        console.print(f"{name} is left out: {error}", style="red", markup=False, highlight=False)
         return None
 
 
 def run_case(
     case: Case, names: Sequence[str], seconds: float, repetitions: int, connections: int | None = None
-) -> dict[str, list[Sample]]:
+) -> CaseResult:
     """Interleaved samples of the peers in `names`; those that cannot mirror sit such a case out."""
     with stage() as (stack, home, (primary, canary, shadow)):
         plan = Plan(primary, canary, shadow, **case.plan)
-        started = [start(stack, home, name, plan) for name in names]
-        load = Load(write_bodies(home / "bodies", case.features, case.body), **case.load | _given(connections))
-        return rounds([proxy for proxy in started if proxy], load, seconds, repetitions, tell)
-
-
-def _given(connections: int | None) -> dict[str, int]:
-    return {} if connections is None else {"connections": connections}
-
-
-Told = Callable[[str, int, Sample], None]
+        proxies = [proxy for name in names if (proxy := start(stack, home, name, plan))]
+        given = {} if connections is None else {"connections": connections}
+        how = Drive(write_bodies(home / "bodies", case.features, case.body), **case.how | given)
+        samples = rounds([Run(proxy.name, proxy, how) for proxy in proxies], seconds, repetitions, tell)
+        memory = {proxy.name: pss_by_label(proxy.process.pid) for proxy in proxies}
+        judge = next((proxy for proxy in proxies if PEER[proxy.name].judges), None)
+        return CaseResult(samples, memory, summary(judge.admin) if judge else {})
 
 
 def tell(name: str, turn: int, sample: Sample) -> None:

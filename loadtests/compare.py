@@ -1,75 +1,70 @@
-"""Interleaved repetitions: every peer runs once per round, so that a noisy minute hurts all of them alike."""
+"""Interleaved repetitions: every run happens once per round, so that a noisy minute hurts all of them alike."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-import msgspec
-
-from loadtests.load import Load, Result, drive
+from loadtests.load import Drive, drive
 from loadtests.processes import cpu_by_label
 from loadtests.proxies import Proxy
+from loadtests.results import Sample, Samples, Spread, spread
 
 SETTLE_SECONDS = 0.4
 """After the load: statistics of the last batches belong to the requests that caused them."""
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """One run of one peer: CPU microseconds per request, by kind of process, and what wrk saw."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One line of a comparison: what results call it, who serves, how it is driven."""
 
-    cpu: dict[str, float]
-    load: Result
-
-    @property
-    def total(self) -> float:
-        """CPU microseconds per request of all processes."""
-        return sum(self.cpu.values())
+    name: str
+    proxy: Proxy
+    how: Drive
 
 
-class Spread(msgspec.Struct, frozen=True):
-    """The middle of some repetitions and how far they lie apart."""
-
-    median: float
-    low: float
-    high: float
+Told = Callable[[str, int, Sample], None]
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Median, smallest, largest."""
-    return Spread(statistics.median(values), min(values), max(values))
-
-
-def measure(proxy: Proxy, load: Load, seconds: float) -> Sample:
-    """Drives `proxy` for `seconds` and charges it for all CPU its processes used, also right after the load."""
-    before = cpu_by_label(proxy.process.pid)
-    result = drive(proxy.port, load, seconds)
+def measure(run: Run, seconds: float) -> Sample:
+    """Drives a proxy for `seconds` and charges it for all CPU its processes used, also right after the load."""
+    before = cpu_by_label(run.proxy.process.pid)
+    seen = drive(run.proxy.port, run.how, seconds)
     time.sleep(SETTLE_SECONDS)
-    after = cpu_by_label(proxy.process.pid)
-    requests = max(1, result.requests)
-    return Sample({name: (cpu - before.get(name, 0.0)) * 1e6 / requests for name, cpu in after.items()}, result)
+    after = cpu_by_label(run.proxy.process.pid)
+    requests = max(1, seen.requests)
+    return Sample({name: (cpu - before.get(name, 0.0)) * 1e6 / requests for name, cpu in after.items()}, seen)
 
 
-def rounds(
-    proxies: Sequence[Proxy],
-    load: Load,
-    seconds: float,
-    repetitions: int,
-    told: Callable[[str, int, Sample], None] = lambda name, turn, sample: None,
-) -> dict[str, list[Sample]]:
-    """`repetitions` samples of each proxy, after one uncounted warm-up second each."""
-    samples: dict[str, list[Sample]] = {proxy.name: [] for proxy in proxies}
-    for proxy in proxies:
-        drive(proxy.port, load, 1)
+def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told) -> Samples:
+    """`repetitions` samples of each run, after one uncounted warm-up second each."""
+    samples: Samples = {run.name: [] for run in runs}
+    for run in runs:
+        drive(run.proxy.port, run.how, 1)
     for turn in range(repetitions):
-        for proxy in proxies:
-            sample = measure(proxy, load, seconds)
-            samples[proxy.name].append(sample)
-            told(proxy.name, turn, sample)
+        for run in runs:
+            sample = measure(run, seconds)
+            samples[run.name].append(sample)
+            told(run.name, turn, sample)
     return samples
 
 
 def ratio(samples: Mapping[str, Sequence[Sample]], one: str, other: str, of: Callable[[Sample], float]) -> Spread:
     """How `one` compares to `other`, round by round: what both suffered in the same round cancels."""
     return spread([of(a) / of(b) for a, b in zip(samples[one], samples[other], strict=True)])
+
+
+def cost(sample: Sample) -> float:
+    """CPU microseconds per request."""
+    return sample.total
+
+
+def p50(sample: Sample) -> float:
+    """Median latency, microseconds."""
+    return sample.load.p50
+
+
+def p99(sample: Sample) -> float:
+    """Tail latency, microseconds."""
+    return sample.load.p99

@@ -21,10 +21,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtests.load import Load, drive
+from loadtests.load import Drive, drive
 from loadtests.processes import label, tree
 from loadtests.proxies import PEER, Plan, proxied
-from loadtests.report import RESULTS
+from loadtests.results import RESULTS
 from loadtests.traffic import write_bodies
 from loadtests.upstreams import answering
 
@@ -80,10 +80,10 @@ def main(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loadtests-")))
         primary, canary, shadow = stack.enter_context(answering(home, 3))
         proxy = stack.enter_context(proxied(PEER["penumbra"], Plan(primary, canary, shadow, mirror=mirror), home))
-        load = Load(write_bodies(home / "bodies"))
-        drive(proxy.port, load, 1)
+        how = Drive(write_bodies(home / "bodies"))
+        drive(proxy.port, how, 1)
         spying = spy(pid_of(proxy.process.pid, process), output, seconds, 400, native)
-        result = drive(proxy.port, load, seconds + 1)
+        result = drive(proxy.port, how, seconds + 1)
         spying.wait(30)
     console.print(f"{result.rate:,.0f} requests/s while profiled; written to {output}")
     if text:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadtests.results import Load
 from loadtests.traffic import PATH
 
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -16,37 +17,8 @@ TIMEOUT_SECONDS = 5
 """A request that takes longer counts as an error; also the longest a run outlives its duration."""
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What wrk saw. Latencies in microseconds, corrected by wrk for coordinated omission; errors by kind."""
-
-    requests: int
-    seconds: float
-    bytes: int
-    connect: int
-    read: int
-    write: int
-    status: int
-    timeout: int
-    p50: float
-    p90: float
-    p99: float
-    p999: float
-    mean: float
-    max: float
-
-    @property
-    def rate(self) -> float:
-        """Requests per second."""
-        return self.requests / self.seconds
-
-    @property
-    def errors(self) -> int:
-        """Requests that did not get a 2xx or 3xx answer."""
-        return self.connect + self.read + self.write + self.status + self.timeout
-
-
 @dataclass(frozen=True, slots=True)
-class Load:
+class Drive:
     """How a run is driven. `pause_ms`: mean pause of a connection between requests (None: as fast as it goes)."""
 
     bodies: Path
@@ -60,23 +32,22 @@ class LoadFailed(Exception):
     """wrk itself failed; the message is what it said."""
 
 
-def drive(port: int, load: Load, seconds: float) -> Result:
-    """One run of `seconds` against a loopback port. Raises LoadFailed when wrk gives no result."""
-    command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", f"--timeout={TIMEOUT_SECONDS}s"]
-    command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}{load.path}"]
-    done = subprocess.run(
-        command, env=_environment(load), capture_output=True, text=True, timeout=seconds + 4 * TIMEOUT_SECONDS
-    )
+def drive(port: int, how: Drive, seconds: float) -> Load:
+    """One run of `seconds` (whole ones, at least 1) against a loopback port. Raises LoadFailed without a result."""
+    command = ["wrk", "-t1", f"-c{how.connections}", f"-d{max(1, round(seconds))}s", f"--timeout={TIMEOUT_SECONDS}s"]
+    command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}{how.path}"]
+    patience = seconds + 4 * TIMEOUT_SECONDS
+    done = subprocess.run(command, env=_environment(how), capture_output=True, text=True, timeout=patience)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise LoadFailed(f"wrk ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
-    return msgspec.json.decode(lines[-1], type=Result)
+    return msgspec.json.decode(lines[-1], type=Load)
 
 
-def _environment(load: Load) -> dict[str, str]:
-    extra = {"LOAD_BODIES": str(load.bodies), "LOAD_PATH": load.path}
-    if load.close:
+def _environment(how: Drive) -> dict[str, str]:
+    extra = {"LOAD_BODIES": str(how.bodies), "LOAD_PATH": how.path}
+    if how.close:
         extra["LOAD_CLOSE"] = "1"
-    if load.pause_ms is not None:
-        extra["LOAD_DELAY_MS"] = str(load.pause_ms)
+    if how.pause_ms is not None:
+        extra["LOAD_DELAY_MS"] = str(how.pause_ms)
     return {**os.environ, **extra}

@@ -15,9 +15,9 @@ from typing import Annotated
 import typer
 
 from loadtests.cases import CASES, console, run_case
-from loadtests.compare import Sample
 from loadtests.proxies import PEER
-from loadtests.report import cost_table, save
+from loadtests.report import cost_table
+from loadtests.results import Bench, save
 
 WATCHED = "split,mirror,statistics"
 
@@ -30,11 +30,11 @@ def main(
     connections: Annotated[int | None, typer.Option(min=1, max=2000, help="instead of the case's own")] = None,
 ) -> None:
     """Measures, prints a table for each case and writes results/mirror.json."""
-    results: dict[str, dict[str, list[Sample]]] = {}
+    bench = Bench()
     for name in case.split(","):
-        results[name] = run_case(CASES[name], only.split(","), seconds, repetitions, connections)
-        console.print(cost_table(CASES[name].title, results[name], base="penumbra"))
-    console.print(f"written to {save('mirror', results)}")
+        bench.cases[name] = run_case(CASES[name], only.split(","), seconds, repetitions, connections)
+        console.print(cost_table(CASES[name].title, bench.cases[name], base="penumbra"))
+    console.print(f"written to {save(bench, 'mirror')}")
 
 
 if __name__ == "__main__":

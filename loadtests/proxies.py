@@ -69,7 +69,7 @@ Edit = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`command` makes the command line from the path of the rendered configuration; `label` is its name in tables."""
+    """`command` makes the command line from the path of the configuration. `judges`: it has figures of its own."""
 
     name: str
     template: str
@@ -125,10 +125,10 @@ class Proxy:
 
 
 @contextmanager
-def proxied(peer: Peer, plan: Plan, home: Path, name: str = "", edit: Edit = str) -> Iterator[Proxy]:
+def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str) -> Iterator[Proxy]:
     """`peer` at work on `plan`, ready to answer; everything it writes goes under `home`.
 
-    `name` is what results call it. `edit` changes the rendered configuration: for cases that only one peer has.
+    `edit` changes the rendered configuration: for cases that only one peer has.
     """
     listen, admin = free_ports(2)
     home = home / f"{peer.name}-{listen}"
@@ -137,7 +137,7 @@ def proxied(peer: Peer, plan: Plan, home: Path, name: str = "", edit: Edit = str
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
     with running(peer.command(config, plan), log, cwd=HOUSE) as process:
         wait_until(lambda: answers(listen), process, log)
-        yield Proxy(name or peer.name, listen, admin, process, log)
+        yield Proxy(peer.name, listen, admin, process, log)
 
 
 def answers(port: int) -> bool:

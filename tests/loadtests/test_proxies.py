@@ -119,5 +119,5 @@ def test_statistics_are_lines_of_their_own() -> None:
     template = (PEERS / "penumbra.yaml").read_text()
     without = render(template, PLAN, 4, 5, Path("/home"))
     judged = render(template, Plan(1, 2, 3, statistics=True), 4, 5, Path("/home"))
-    assert "protocol: opaque" in without and "scorecard" not in without
+    assert "protocol: opaque" in without and "scorecard:" not in without
     assert "protocol: oip" in judged and "input_drift" in judged
