@@ -21,8 +21,10 @@ _LOSS: dict[str, Parser] = {"max": values.number(0, 1e12), "max_ratio": values.r
 
 METRICS: dict[str, dict[str, Parser]] = {
     "error_rate": _RATE,
+    "latency": {"max_ratio": values.ratio},
     "latency_p50": _TIME,
     "latency_p90": _TIME,
+    "latency_p95": _TIME,
     "latency_p99": _TIME,
     "time_to_first_token": _TIME,
     "disagreement": {"max": values.fraction},

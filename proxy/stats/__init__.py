@@ -2,8 +2,9 @@
 
 - `board`: ticks and observations in, evidence and counts out
 - `counters`, `latency`: exact counts and histograms from ticks
-- `errors`, `disagreement`: evidence of one candidate, by metric
-- `ownership`, `rate`: sequential tests; `betting` is their common core
+- `case`: everything about one candidate; `errors`, `slowness`, `disagreement`: its evidence, by metric
+- `terms`: how false alarms are shared by the limits of a scorecard
+- `ownership`, `ranks`, `rate`: sequential tests; `betting` is their common core
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest
 - `agreement`: legs of one request brought together and compared
 """

@@ -19,58 +19,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from msgspec import Struct
-
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.observation import Observation
-from proxy.contracts.record import Tick
-from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.record import ArmTick, Tick
+from proxy.contracts.settings import Guard
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement import Pairing, Tally, compare
+from proxy.stats.case import Case, Habits, Subject
 from proxy.stats.counters import Counters
-from proxy.stats.disagreement import Disagreement
-from proxy.stats.errors import Baseline, Errors
-
-
-class Subject(Struct, frozen=True):
-    """What is judged on a route; evidence is of one subject and starts afresh with the next."""
-
-    candidate: str | None
-    primary: str
-    guard: Guard
-    protocol: Protocol
-
-
-class Case:
-    """The evidence about one subject."""
-
-    __slots__ = ("disagreement", "errors", "pairs", "subject")
-
-    def __init__(self, subject: Subject, baseline: Baseline) -> None:
-        limits, alpha = subject.guard.scorecard, subject.guard.false_alarm
-        tests = sum(len(limits_of(limit)) for limit in limits.values()) or 1
-        self.subject = subject
-        self.errors = Errors(subject.candidate or "", limits.get("error_rate", Limit()), alpha, tests, baseline)
-        self.disagreement = Disagreement(subject.candidate or "", limits.get("disagreement", Limit()), alpha, tests)
-
-    def evidence(self) -> tuple[Evidence, ...]:
-        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of."""
-        found = (*self.errors.evidence(), *self.disagreement.evidence())
-        known = {(evidence.metric, evidence.limit): evidence for evidence in found}
-        lines = [(metric, name) for metric, limit in self.subject.guard.scorecard.items() for name in limits_of(limit)]
-        version = self.subject.candidate or ""
-        return tuple(known.get(line) or Evidence(line[0], version, None, None, 0, 0, limit=line[1]) for line in lines)
 
 
 class Board:
     """All statistics of one control process."""
 
-    __slots__ = ("_baselines", "_cases", "_pairing", "_tallies", "counters", "unreadable")
+    __slots__ = ("_cases", "_habits", "_pairing", "_tallies", "counters", "unreadable")
 
     def __init__(self) -> None:
         self.counters = Counters()
         self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
-        self._baselines: defaultdict[tuple[str, str], Baseline] = defaultdict(Baseline)
+        self._habits: defaultdict[tuple[str, str], Habits] = defaultdict(Habits)
         self._cases: dict[str, Case] = {}
         self._pairing = Pairing()
         self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
@@ -82,22 +49,14 @@ class Board:
         subject = Subject(candidate, primary, guard, protocol)
         case = self._cases.get(route)
         if case is None or case.subject != subject:
-            self._cases[route] = Case(subject, self._baselines[route, primary])
+            self._cases[route] = Case(subject, self._habits[route, primary])
 
     def absorb(self, tick: Tick, now: float) -> None:
         """Counts a tick. It must come once; the link sees to that."""
         self.counters.update(tick, now)
-        for route in {arm.route for arm in tick.arms}:
-            case = self._cases.get(route)
-            if case is None:
-                continue
-            subject = case.subject
-            arms = [arm for arm in tick.arms if arm.route == route]
-            case.errors.update(
-                [arm for arm in arms if arm.role == "canary" and arm.version == subject.candidate],
-                [arm for arm in arms if arm.role == "primary" and arm.version == subject.primary],
-                now,
-            )
+        for route, arms in _by_route(tick.arms).items():
+            if case := self._cases.get(route):
+                case.absorb(arms, now)
 
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         """Takes in what payload made of a batch of records."""
@@ -143,6 +102,8 @@ class Board:
         return arm.recent_total.quantile(q, now) if arm else None
 
 
-def limits_of(limit: Limit) -> list[str]:
-    """The names of the limits that one line of a scorecard sets."""
-    return [name for name in limit.__struct_fields__ if getattr(limit, name) is not None]
+def _by_route(arms: Iterable[ArmTick]) -> dict[str, list[ArmTick]]:
+    routes: defaultdict[str, list[ArmTick]] = defaultdict(list)
+    for arm in arms:
+        routes[arm.route].append(arm)
+    return routes

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from math import log
-
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.rate import RateLimit
+from proxy.stats.terms import Terms
 
 
 class Disagreement:
     """`disagreement` of a candidate: `max` is the part of the pairs that may differ."""
 
-    __slots__ = ("_absolute", "_alpha", "_disagreed", "_pairs", "_spend", "_version")
+    __slots__ = ("_absolute", "_disagreed", "_pairs", "_terms")
 
-    def __init__(self, version: str, limit: Limit, false_alarm: float, tests: int) -> None:
-        self._version = version
+    def __init__(self, limit: Limit, terms: Terms) -> None:
+        self._terms = terms
         self._absolute = None if limit.max is None else RateLimit(limit.max)
-        self._spend, self._alpha = log(tests), false_alarm / tests
         self._pairs = self._disagreed = 0
 
     def update(self, disagreed: bool) -> None:
@@ -35,14 +33,14 @@ class Disagreement:
         return [
             Evidence(
                 "disagreement",
-                self._version,
+                self._terms.version,
                 self._disagreed / self._pairs if self._pairs else None,
                 None,
                 self._pairs,
                 self._pairs,
-                log_breach=float(test.log_breach) - self._spend,
+                log_breach=float(test.log_breach) - self._terms.spend,
                 log_pass=float(test.log_pass),
-                needed=test.needed(self._alpha),
+                needed=test.needed(self._terms.alpha),
                 limit="max",
             )
         ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from proxy.stats.betting import Counts, Floats
 
-WINDOW = 20.0
+WINDOW = 40.0
 """Seconds. Stalls of a backend (a collection pause, a failover) last seconds; shorter windows would cut them in
 pieces."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from math import log
+from collections.abc import Iterable
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
-from proxy.stats.betting import Counts
 from proxy.stats.dispersion import Dispersion
 from proxy.stats.firsts import FirstFailures
 from proxy.stats.ownership import Ownership
 from proxy.stats.rate import RateLimit
-from proxy.stats.shares import Shares
+from proxy.stats.shares import Side
+from proxy.stats.terms import Terms
 
 
 class Baseline:
@@ -26,85 +26,58 @@ class Baseline:
     def __init__(self) -> None:
         self.dispersion, self.firsts = Dispersion(), FirstFailures()
 
-    def primary_events(self, arm: ArmTick, now: float) -> int:
-        """Nearly independent bad events of a primary's arm; they also teach the dispersion."""
+    def events(self, arm: ArmTick, candidate: bool, now: float) -> int:
+        """Nearly independent bad events of an arm; a primary's also teach the dispersion."""
         events = self.firsts.count(arm.bad, arm.failed_keys, now)
-        self.dispersion.update(events, arm.finished, now)
+        if not candidate:
+            self.dispersion.update(events, arm.finished, now)
         return events
 
 
 class Errors:
-    """`error_rate` of a candidate: `max_ratio` against the primary, `max` absolute.
+    """`error_rate` of a candidate: `max_ratio` against the primary, `max` absolute."""
 
-    `alpha` is the false alarm probability of each of them; `log_breach` in the evidence is stated so that breach is at
-    ln(1/`false_alarm`) of the whole scorecard.
-    """
+    __slots__ = ("_absolute", "_bad", "_baseline", "_n", "_ratio", "_terms")
 
-    __slots__ = (
-        "_absolute",
-        "_alpha",
-        "_bad",
-        "_baseline",
-        "_n",
-        "_ratio",
-        "_shares",
-        "_spend",
-        "_version",
-    )
-
-    def __init__(self, version: str, limit: Limit, false_alarm: float, tests: int, baseline: Baseline) -> None:
-        self._version = version
+    def __init__(self, limit: Limit, terms: Terms, baseline: Baseline) -> None:
+        self._terms, self._baseline = terms, baseline
         self._ratio = None if limit.max_ratio is None else Ownership(limit.max_ratio)
         self._absolute = None if limit.max is None else RateLimit(limit.max)
-        self._spend, self._alpha = log(tests), false_alarm / tests
-        self._baseline, self._shares = baseline, Shares()
         self._n, self._bad = [0, 0], [0, 0]
 
-    def update(self, canary: list[ArmTick], primary: list[ArmTick], now: float) -> None:
-        """Arms of one tick: the candidate's and the primary's, by assignment."""
-        self._shares.update(canary, primary)
+    def update(self, sides: Iterable[Side], now: float) -> None:
+        """The arms of one tick."""
         phi = self._baseline.dispersion.value
-        for arm in primary:
-            events = self._baseline.primary_events(arm, now)
-            share = self._shares.of_primary(arm.share)
-            if share > 0.0:
-                self._count(1, arm)
-            self._owned(share, 0, events, phi)
-        for arm in canary:
-            events = self._baseline.firsts.count(arm.bad, arm.failed_keys, now)
-            self._count(0, arm)
-            self._owned(self._shares.of_canary(arm.share), events, 0, phi)
-            if self._absolute and arm.finished:
+        for arm, candidate, share in sides:
+            events = self._baseline.events(arm, candidate, now)
+            if not candidate and share <= 0.0:
+                continue
+            self._n[not candidate] += arm.finished
+            self._bad[not candidate] += arm.bad
+            if self._ratio and events:
+                self._ratio.update(share, events if candidate else 0, 0 if candidate else events, phi)
+            if self._absolute and candidate and arm.finished:
                 self._absolute.update(events, arm.finished, phi)
-
-    def _count(self, side: int, arm: ArmTick) -> None:
-        self._n[side] += arm.finished
-        self._bad[side] += arm.bad
-
-    def _owned(self, share: float, canary: int, primary: int, phi: Counts) -> None:
-        if self._ratio and canary + primary:
-            self._ratio.update(share, canary, primary, phi)
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit."""
-        found, phi = [], float(self._baseline.dispersion.value)
+        found, alpha, phi = [], self._terms.alpha, float(self._baseline.dispersion.value)
         if self._ratio:
-            needed = self._ratio.needed(self._n[0], self._n[1], self._alpha, phi)
-            found.append(self._as("max_ratio", self._ratio, needed))
+            found.append(self._as("max_ratio", self._ratio, self._ratio.needed(self._n[0], self._n[1], alpha, phi)))
         if self._absolute:
-            found.append(self._as("max", self._absolute, self._absolute.needed(self._alpha, phi)))
+            found.append(self._as("max", self._absolute, self._absolute.needed(alpha, phi)))
         return found
 
     def _as(self, limit: str, test: Ownership | RateLimit, needed: int | None) -> Evidence:
         (n, n_primary), (bad, bad_primary) = self._n, self._bad
         return Evidence(
             "error_rate",
-            self._version,
+            self._terms.version,
             bad / n if n else None,
             bad_primary / n_primary if n_primary else None,
             n,
             n_primary,
-            log_breach=float(test.log_breach) - self._spend,
+            log_breach=float(test.log_breach) - self._terms.spend,
             log_pass=float(test.log_pass),
             dispersion=float(self._baseline.dispersion.value),
             needed=needed,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from proxy.contracts.histogram import Buckets, add, quantile
 
 WINDOW = 60.0
-"""Seconds that a sliding quantile looks back."""
+"""Seconds that a sliding quantile looks back unless said otherwise."""
 
 SLICES = 6
-"""Parts of the window; it moves on by one part, so it covers 50 to 60 seconds."""
+"""Parts of a window; it moves on by one part, so it covers five to six sixths of its length."""
 
 
 class Histogram:
@@ -29,11 +29,12 @@ class Histogram:
 
 
 class Window:
-    """The buckets of the last `WINDOW` seconds, in `SLICES` parts. State: at most 6 x 1,200 buckets."""
+    """The buckets of the last `seconds`, in `SLICES` parts. State: at most 6 x 1,200 buckets."""
 
-    __slots__ = ("_part", "_parts")
+    __slots__ = ("_part", "_parts", "_seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = WINDOW) -> None:
+        self._seconds = seconds
         self._parts: list[Buckets] = [{} for _ in range(SLICES)]
         self._part = 0
 
@@ -55,7 +56,7 @@ class Window:
         return merged
 
     def _forget(self, now: float) -> None:
-        part = int(now * SLICES / WINDOW)
+        part = int(now * SLICES / self._seconds)
         for gone in range(max(self._part + 1, part - SLICES + 1), part + 1):
             self._parts[gone % SLICES] = {}
         self._part = max(part, self._part)

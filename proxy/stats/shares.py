@@ -1,12 +1,15 @@
 """A candidate's share of the traffic of two: itself and the primary, at the time a leg was assigned.
 
 An arm carries its own version's part of the live traffic. With two versions the other one has the rest; when a manual
-split names more, the other's part is looked up among those seen lately.
+split names more, the other's part is looked up among those seen lately. A shadow's part counts copies beside the live
+requests, so of (copies + primary's requests) it has s / (s + p). A request that is bad for both is then two dependent
+events, with a factor of at most one for it: (1+s)(1+2sρ−s) / (1+sρ)² = 1 − s²(ρ−1)² / (1+sρ)², so the tests stay valid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from proxy.contracts.record import ArmTick
 
@@ -16,33 +19,63 @@ REMEMBERED = 64
 NEAR = 1e-6
 
 
-class Shares:
-    """Finds w = c / (c + p) for a leg whose arm says c (the candidate) or p (the primary)."""
+class Side(NamedTuple):
+    """An arm of one tick, whose it is, and the candidate's share w of the two when its legs were assigned."""
 
-    __slots__ = ("_canary", "_primary")
+    arm: ArmTick
+    candidate: bool
+    share: float
+
+
+class Shares:
+    """Finds w = c / (c + p) for legs whose arm says c (the candidate) or p (the primary)."""
+
+    __slots__ = ("_candidate", "_primary", "_shadow")
 
     def __init__(self) -> None:
-        self._canary: dict[float, None] = {}
+        self._candidate: dict[float, None] = {}
         self._primary: dict[float, None] = {}
+        self._shadow = 0.0
 
-    def update(self, canary: Iterable[ArmTick], primary: Iterable[ArmTick]) -> None:
-        """Remembers the parts that the arms of one tick carry."""
-        for known, arms in ((self._canary, canary), (self._primary, primary)):
-            for arm in arms:
-                known.pop(arm.share, None)
-                known[arm.share] = None
-                if len(known) > REMEMBERED:
-                    del known[next(iter(known))]
+    def sides(self, arms: Iterable[ArmTick], candidate: str | None, primary: str) -> list[Side]:
+        """The arms of one tick that say something about `candidate` against `primary`, by assignment; no rescues."""
+        mine = [arm for arm in arms if arm.version == candidate and arm.role == "canary"]
+        copies = [arm for arm in arms if arm.version == candidate and arm.role == "shadow"]
+        theirs = [arm for arm in arms if arm.version == primary and arm.role == "primary"]
+        _remember(self._candidate, mine)
+        _remember(self._primary, theirs)
+        if mine or copies:
+            self._shadow = copies[-1].share if copies else 0.0
+        return [
+            *[Side(arm, False, self.of_primary(arm.share)) for arm in theirs],
+            *[Side(arm, True, self.of_canary(arm.share)) for arm in mine],
+            *[Side(arm, True, self._of_shadow(arm.share)) for arm in copies],
+        ]
 
     def of_canary(self, part: float) -> float:
         """The candidate's share of the two when its own part was `part`."""
-        other = _other(part, self._primary)
-        return part / (part + other) if part + other > 0 else 0.0
+        return _share(part, _other(part, self._primary))
 
     def of_primary(self, part: float) -> float:
-        """The candidate's share of the two when the primary's part was `part`."""
-        other = _other(part, self._canary)
-        return other / (part + other) if part + other > 0 else 0.0
+        """The candidate's share of the two when the primary's part was `part`; copies count while they are made."""
+        if self._shadow:
+            return _share(self._shadow, part)
+        return _share(_other(part, self._candidate), part)
+
+    def _of_shadow(self, part: float) -> float:
+        return _share(part, next(reversed(self._primary), 1.0))
+
+
+def _remember(known: dict[float, None], arms: Iterable[ArmTick]) -> None:
+    for arm in arms:
+        known.pop(arm.share, None)
+        known[arm.share] = None
+        if len(known) > REMEMBERED:
+            del known[next(iter(known))]
+
+
+def _share(mine: float, other: float) -> float:
+    return mine / (mine + other) if mine + other > 0 else 0.0
 
 
 def _other(part: float, known: dict[float, None]) -> float:

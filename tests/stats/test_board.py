@@ -62,9 +62,9 @@ def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way():
     assert needs[0] > needs[1] > 0
 
 
-def test_rescue_shadow_and_other_versions_do_not_count_as_evidence():
+def test_rescues_copies_of_others_and_other_versions_do_not_count_as_evidence():
     board = watched()
-    board.absorb(tick(arm("rescue", "v1", bad=50), arm("shadow", "v2", bad=50), arm("canary", "v9", bad=50)), 0.0)
+    board.absorb(tick(arm("rescue", "v1", bad=50), arm("shadow", "v9", bad=50), arm("canary", "v9", bad=50)), 0.0)
     found = board.evidence(ROUTE, 0.0)[0]
     assert (found.n, found.n_reference, found.log_breach) == (0, 0, 0.0)
 
@@ -172,3 +172,18 @@ def test_unreadable_bodies_are_counted_by_reason():
         (ROUTE, "v1", "primary", "request", "json"): 1,
         (ROUTE, "v1", "primary", "response", "shape"): 1,
     }
+
+
+def test_a_slow_candidate_is_found_from_ticks_alone():
+    board, rng = watched(Guard(scorecard={"latency_p50": Limit(max_ratio=1.25, max=1.0)})), np.random.default_rng(1)
+    for at in range(200):
+        primary = {int(i): 1 for i in rng.permutation(60)[:18] - 280}
+        canary = {int(i) + 30: 1 for i in rng.permutation(60)[:2] - 280}
+        arms = arm("primary", "v1", 18, share=0.9, total=primary), arm("canary", "v2", 2, total=canary)
+        board.absorb(tick(*arms), at * 0.1)
+    ratio, absolute = board.evidence(ROUTE, 20.0)[1], board.evidence(ROUTE, 20.0)[0]
+    assert (ratio.limit, absolute.limit, ratio.n) == ("max_ratio", "max", 400)
+    assert ratio.ratio == pytest.approx(10**0.25, rel=0.1)
+    assert ratio.log_breach > np.log(1000)
+    assert absolute.log_breach < 0.1
+    assert absolute.log_pass > np.log(20)

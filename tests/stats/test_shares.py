@@ -1,17 +1,49 @@
 """The candidate's share of two, from what each arm carries."""
 
+import numpy as np
 import pytest
 
 from proxy.contracts.record import ArmTick
+from proxy.stats.betting import STEPS
+from proxy.stats.ownership import gains
 from proxy.stats.shares import REMEMBERED, Shares
+
+
+def arms(canary=(), primary=(), shadow=()):
+    rows = (("canary", "v2", canary), ("primary", "v1", primary), ("shadow", "v2", shadow))
+    return [ArmTick("r", version, role, share) for role, version, shares in rows for share in shares]
 
 
 def seen(canary=(), primary=()):
     shares = Shares()
-    shares.update(
-        [ArmTick("r", "v2", "canary", s) for s in canary], [ArmTick("r", "v1", "primary", s) for s in primary]
-    )
+    shares.sides(arms(canary, primary), "v2", "v1")
     return shares
+
+
+def test_only_assignments_of_the_two_are_sides():
+    others = [ArmTick("r", "v1", "rescue", 0.9), ArmTick("r", "v1", "noise", 0.1), ArmTick("r", "v9", "canary", 0.1)]
+    sides = Shares().sides([*arms([0.1], [0.9]), *others], "v2", "v1")
+    assert [(side.arm.role, side.candidate) for side in sides] == [("primary", False), ("canary", True)]
+    assert [side.share for side in sides] == pytest.approx([0.1, 0.1])
+
+
+@pytest.mark.parametrize("part", [0.1, 1.0])
+def test_copies_count_beside_the_live_requests(part):
+    shares = Shares()
+    sides = shares.sides(arms(primary=[1.0], shadow=[part]), "v2", "v1")
+    assert [side.share for side in sides] == pytest.approx([part / (1 + part)] * 2)
+    after = shares.sides(arms([0.2], [0.8]), "v2", "v1")
+    assert [side.share for side in after] == pytest.approx([0.2, 0.2])
+
+
+def test_a_request_that_is_bad_for_shadow_and_primary_never_gains():
+    for part in np.linspace(0.01, 1.0, 25):
+        w = part / (1 + part)
+        mine, other = (
+            gains(w, np.array(1), np.array(0), 1.0, np.array(STEPS)),
+            gains(w, np.array(0), np.array(1), 1.0, np.array(STEPS)),
+        )
+        assert (np.exp(other) * (part * np.exp(mine) + 1 - part) <= 1.0 + 1e-12).all()
 
 
 def test_two_versions_share_everything():
@@ -40,4 +72,4 @@ def test_alone_means_all_or_nothing():
 
 def test_memory_is_bounded():
     shares = seen([i / 1000 for i in range(500)])
-    assert len(shares._canary) == REMEMBERED
+    assert len(shares._candidate) == REMEMBERED

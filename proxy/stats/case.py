@@ -1,0 +1,78 @@
+"""Everything that is known about one subject: a candidate of a route against its primary, under one guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol as TypingProtocol
+
+from msgspec import Struct
+
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.record import ArmTick
+from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.table import Protocol
+from proxy.stats.disagreement import Disagreement
+from proxy.stats.errors import Baseline, Errors
+from proxy.stats.shares import Shares
+from proxy.stats.slowness import QUANTILES, Pace, Slowness, Timed
+from proxy.stats.terms import limits_of, terms_of
+
+
+class Metric(TypingProtocol):
+    """A line of the scorecard, as evidence."""
+
+    def evidence(self) -> list[Evidence]:
+        """One for each configured limit of the line."""
+
+
+class Subject(Struct, frozen=True):
+    """What is judged on a route; evidence is of one subject and starts afresh with the next."""
+
+    candidate: str | None
+    primary: str
+    guard: Guard
+    protocol: Protocol
+
+
+class Habits:
+    """What is known of a route's primary whatever is judged; it outlives candidates."""
+
+    __slots__ = ("errors", "first_token", "total")
+
+    def __init__(self) -> None:
+        self.errors, self.total, self.first_token = Baseline(), Pace(), Pace()
+
+
+class Case:
+    """The evidence about one subject."""
+
+    __slots__ = ("_habits", "_shares", "disagreement", "errors", "first_token", "subject", "total")
+
+    def __init__(self, subject: Subject, habits: Habits) -> None:
+        self.subject, self._habits, self._shares = subject, habits, Shares()
+        lines, terms = subject.guard.scorecard, terms_of(subject.guard, subject.candidate or "")
+        self.errors = Errors(lines.get("error_rate", Limit()), terms, habits.errors)
+        self.disagreement = Disagreement(lines.get("disagreement", Limit()), terms)
+        paces = {name: habits.first_token if name == "time_to_first_token" else habits.total for name in QUANTILES}
+        slow = [Slowness(name, lines[name], terms, paces[name]) for name in QUANTILES if name in lines]
+        self.total = [each for each in slow if each.metric != "time_to_first_token"]
+        self.first_token = [each for each in slow if each.metric == "time_to_first_token"]
+
+    def absorb(self, arms: Iterable[ArmTick], now: float) -> None:
+        """The arms of this route in one tick."""
+        sides = self._shares.sides(arms, self.subject.candidate, self.subject.primary)
+        self.errors.update(sides, now)
+        timed = [Timed(arm.total, candidate, share) for arm, candidate, share in sides]
+        for metric in self.total:
+            metric.update(timed)
+        for side in sides:
+            if not side.candidate:
+                self._habits.total.seen(side.arm.total, now)
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of."""
+        metrics: tuple[Metric, ...] = (self.errors, self.disagreement, *self.total, *self.first_token)
+        known = {(found.metric, found.limit): found for metric in metrics for found in metric.evidence()}
+        lines = [(metric, name) for metric, limit in self.subject.guard.scorecard.items() for name in limits_of(limit)]
+        version = self.subject.candidate or ""
+        return tuple(known.get(line) or Evidence(line[0], version, None, None, 0, 0, limit=line[1]) for line in lines)

@@ -1,0 +1,148 @@
+"""Latency evidence of one candidate against its primary, from the exact histograms in ticks."""
+
+from __future__ import annotations
+
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.histogram import Buckets, add, bucket, quantile
+from proxy.contracts.settings import Limit
+from proxy.stats.betting import EASE
+from proxy.stats.dispersion import Dispersion
+from proxy.stats.latency import Window
+from proxy.stats.ownership import MISS
+from proxy.stats.ranks import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
+from proxy.stats.rate import RateLimit
+from proxy.stats.terms import Terms
+
+QUANTILES = {
+    "latency": 0.5,
+    "latency_p50": 0.5,
+    "latency_p90": 0.9,
+    "latency_p95": 0.95,
+    "latency_p99": 0.99,
+    "time_to_first_token": 0.9,
+}
+"""Metric to the quantile that it is about. `latency` compares whole distributions and shows medians."""
+
+ENOUGH = 100
+"""The primary's requests that cut points need."""
+
+MEMORY = 600.0
+"""Seconds that cut points look back. Shorter ones would follow a backend's slow wander, and hide from φ that it
+wanders."""
+
+REFRESH = 1.0
+"""Seconds between new cut points."""
+
+
+class Pace:
+    """How fast a primary is: its last minutes, the cut points from it, and how bursty its slow requests are.
+
+    It outlives candidates. `seen` comes after the requests were ranked, so that cut points are of the past.
+    """
+
+    __slots__ = ("_due", "_recent", "cuts", "dispersion")
+
+    def __init__(self) -> None:
+        self._recent, self.dispersion = Window(MEMORY), Dispersion()
+        self.cuts: list[int] | None = None
+        self._due = 0.0
+
+    def seen(self, latencies: Buckets, now: float) -> None:
+        """Learns from the primary's latencies of one tick."""
+        if self.cuts:
+            bins = ranked(latencies, self.cuts)
+            total = bins.sum()
+            self.dispersion.update(total - np.cumsum(bins)[:-1], np.full(len(CUTS), total), now)
+        self._recent.update(latencies, now)
+        if now >= self._due:
+            self._due = now + REFRESH
+            merged = self._recent.merged(now)
+            self.cuts = cuts_of(merged) if sum(merged.values()) >= ENOUGH else self.cuts
+
+    def phi(self, q: float | None) -> float:
+        """φ of the requests beyond the q-quantile; the largest of all cuts for None."""
+        value = np.broadcast_to(np.asarray(self.dispersion.value), (len(CUTS),))
+        return float(value.max() if q is None else value[CUTS.index(q)])
+
+
+class Timed(NamedTuple):
+    """Latencies of one arm in one tick, whose they are, and the candidate's share when the legs were assigned."""
+
+    latencies: Buckets
+    candidate: bool
+    share: float
+
+
+class Slowness:
+    """One latency metric of a candidate: `max_ratio` against the primary's quantile, `max` absolute (seconds)."""
+
+    __slots__ = ("_absolute", "_counts", "_limit", "_margin", "_pace", "_quantile", "_ratio", "_terms", "metric")
+
+    def __init__(self, metric: str, limit: Limit, terms: Terms, pace: Pace) -> None:
+        self.metric, self._terms, self._pace = metric, terms, pace
+        self._quantile = QUANTILES[metric]
+        self._margin = margin_buckets(limit.max_ratio or 1.0)
+        self._ratio = None if limit.max_ratio is None else self._test()
+        self._limit = 0 if limit.max is None else bucket(limit.max)
+        self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
+        self._counts: tuple[Buckets, Buckets] = ({}, {})
+
+    def _test(self) -> RankBetting:
+        if self.metric == "latency":
+            return RankBetting(anywhere())
+        return RankBetting(at_quantile(self._quantile), at_quantile(self._quantile, EASE))
+
+    @property
+    def _phi(self) -> float:
+        return self._pace.phi(None if self.metric == "latency" else self._quantile)
+
+    def update(self, timed: list[Timed]) -> None:
+        """Latencies of one tick, before the primary's are shown to its pace."""
+        phi = self._phi
+        for latencies, candidate, share in timed:
+            if latencies and (candidate or share > 0.0):
+                add(self._counts[not candidate], latencies)
+            if latencies and self._ratio and self._pace.cuts:
+                bins = ranked(latencies, self._pace.cuts, self._margin if candidate else 0)
+                none = np.zeros_like(bins)
+                self._ratio.update(share, bins if candidate else none, none if candidate else bins, phi)
+            if latencies and candidate and self._absolute:
+                slow = sum(count for index, count in latencies.items() if index > self._limit)
+                self._absolute.update(slow, sum(latencies.values()), phi)
+
+    def evidence(self) -> list[Evidence]:
+        """One for each configured limit; `value` and `reference` are seconds."""
+        found, goals = [], (log(1 / self._terms.alpha), log(1 / MISS))
+        if self._ratio:
+            found.append(
+                self._as(
+                    "max_ratio", self._ratio.log_breach, self._ratio.log_pass, self._ratio.needed(*goals, self._phi)
+                )
+            )
+        if self._absolute:
+            test = self._absolute
+            found.append(
+                self._as("max", float(test.log_breach), float(test.log_pass), test.needed(self._terms.alpha, self._phi))
+            )
+        return found
+
+    def _as(self, limit: str, log_breach: float, log_pass: float | None, needed: int | None) -> Evidence:
+        mine, theirs = self._counts
+        return Evidence(
+            self.metric,
+            self._terms.version,
+            quantile(mine, self._quantile),
+            quantile(theirs, self._quantile),
+            sum(mine.values()),
+            sum(theirs.values()),
+            log_breach=log_breach - self._terms.spend,
+            log_pass=log_pass,
+            dispersion=self._phi,
+            needed=needed,
+            limit=limit,
+        )

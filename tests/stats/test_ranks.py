@@ -1,0 +1,174 @@
+"""Rank betting: fairness of every factor, false alarms and delays on seeded latencies, through the product's
+classes."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.histogram import HIGHEST, LOWEST
+from proxy.contracts.settings import Limit
+from proxy.stats.betting import EASE
+from proxy.stats.dispersion import Dispersion
+from proxy.stats.ranks import (
+    BINS,
+    CUTS,
+    MASS,
+    RankBetting,
+    anywhere,
+    at_quantile,
+    cuts_of,
+    gains,
+    margin_buckets,
+    ranked,
+)
+from proxy.stats.slowness import Pace, Slowness, Timed
+from proxy.stats.terms import Terms
+
+TERMS = Terms("v2", 0.01, 0.0)
+
+
+def buckets(seconds):
+    indices = np.clip(np.floor(np.log10(seconds) * 120), LOWEST, HIGHEST).astype(int)
+    return {int(i): int(n) for i, n in zip(*np.unique(indices, return_counts=True), strict=True)}
+
+
+@pytest.mark.parametrize("w", [0.01, 0.1, 0.5, 0.9])
+def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w):
+    none = np.zeros(BINS)
+    faster = MASS * np.linspace(2.0, 0.0, BINS)
+    for ratios in (anywhere(), *(at_quantile(q) for q in CUTS)):
+        each = np.eye(BINS)
+        canary = np.exp([gains(w, row, none, ratios) for row in each])
+        primary = np.exp([gains(w, none, row, ratios) for row in each])
+        assert MASS @ (w * canary + (1 - w) * primary) == pytest.approx(1.0)
+        assert ((faster / faster.sum()) @ (w * canary) + MASS @ ((1 - w) * primary) <= 1.0 + 1e-9).all()
+
+
+def test_alternatives_are_distributions_that_grow_with_latency():
+    for ratios in (anywhere(), *(at_quantile(q) for q in CUTS)):
+        assert ratios @ MASS == pytest.approx(1.0)
+        assert (np.diff(ratios, axis=1) >= -1e-12).all()
+    for relief in (at_quantile(q, EASE) for q in CUTS):
+        assert relief @ MASS == pytest.approx(1.0)
+        assert (np.diff(relief, axis=1) <= 1e-12).all()
+
+
+def test_ranking_counts_cuts_below_and_moves_the_canary_down():
+    cuts = cuts_of(buckets(np.random.default_rng(1).lognormal(-4, 0.5, 100_000)))
+    latencies = buckets(np.random.default_rng(2).lognormal(-4, 0.5, 100_000))
+    assert ranked(latencies, cuts) / 100_000 == pytest.approx(MASS, abs=0.03)
+    slower = {index + 10: count for index, count in latencies.items()}
+    assert list(ranked(slower, cuts, 10)) == list(ranked(latencies, cuts))
+    assert ranked({}, cuts).sum() == 0
+    assert cuts_of({}) is None
+
+
+@pytest.mark.parametrize(("ratio", "buckets_"), [(1.0, 0), (1.05, 3), (1.25, 12), (10.0, 120)])
+def test_a_margin_is_never_smaller_than_asked_for(ratio, buckets_):
+    assert margin_buckets(ratio) == buckets_
+    assert 10 ** (margin_buckets(ratio) / 120) >= ratio * (1 - 1e-9)
+
+
+def run(metric, limit, canary_of, seed, looks=400, share=0.1):
+    """Canary requests until log evidence reached ln(100), or infinity; 100 requests a look, ten looks a second."""
+    rng, pace = np.random.default_rng(seed), Pace()
+    test, used = Slowness(metric, limit, TERMS, pace), 0
+    for look in range(-50, looks):
+        load = 1.0 + 0.5 * np.sin(look / 40)
+        n = rng.binomial(100, share)
+        primary = buckets(load * rng.lognormal(-4, 0.35, 100 - n))
+        canary = buckets(load * canary_of(rng, rng.lognormal(-4, 0.35, n))) if n else {}
+        if look >= 0:
+            used += n
+            test.update([Timed(primary, False, share), Timed(canary, True, share)])
+            if test.evidence()[0].log_breach >= np.log(100):
+                return used
+        pace.seen(primary, 5.0 + look * 0.1)
+    return np.inf
+
+
+def same(rng, x):
+    return x
+
+
+def test_a_canary_that_is_20_percent_slower_is_found_and_an_equal_one_is_not():
+    """Design: 112 canary requests at the median, 213 at the 90th percentile, with a margin of 5 %."""
+    slow = [run("latency", Limit(max_ratio=1.05), lambda rng, x: 1.2 * x, seed) for seed in range(20)]
+    assert np.median(slow) <= 150
+    assert np.quantile(slow, 0.9, method="inverted_cdf") <= 300
+    assert [run("latency", Limit(max_ratio=1.05), same, seed, 150) for seed in range(12)] == [np.inf] * 12
+
+
+def test_a_quantile_limit_asks_only_about_its_quantile():
+    def tail(rng, x):
+        return np.where(rng.random(x.size) < 0.08, 3 * x, x)
+
+    def body(rng, x):
+        return np.minimum(1.15 * x, max(np.quantile(x, 0.98), 0.0)) if x.size else x
+
+    found = [run("latency_p99", Limit(max_ratio=1.25), tail, seed, 1500) for seed in range(5)]
+    assert np.median(found) <= 4000
+    assert [run("latency_p99", Limit(max_ratio=1.25), body, seed, 200) for seed in range(5)] == [np.inf] * 5
+
+
+def test_an_equal_canary_passes_early():
+    rng, pace = np.random.default_rng(3), Pace()
+    test = Slowness("latency_p50", Limit(max_ratio=1.25), TERMS, pace)
+    pace.seen(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
+    for _ in range(60):
+        primary, canary = (buckets(rng.lognormal(-4, 0.35, n)) for n in (90, 10))
+        test.update([Timed(primary, False, 0.1), Timed(canary, True, 0.1)])
+    assert test.evidence()[0].log_pass >= np.log(20)
+
+
+def test_an_absolute_limit_counts_slower_requests():
+    test = Slowness("latency_p90", Limit(max=0.1), TERMS, Pace())
+    test.update([Timed(buckets(np.full(50, 0.2)), True, 1.0), Timed(buckets(np.full(50, 0.05)), True, 1.0)])
+    found = test.evidence()[0]
+    assert (found.limit, found.n, found.value) == ("max", 100, pytest.approx(0.2, rel=0.01))
+    assert found.log_breach > np.log(1000)
+
+
+def wandering(seed, tempered):
+    """Ten backends, each with its own slow wander (sd 15 %, a minute long); the canary is one of them. A look a
+    second."""
+    rng, pace, level, used = np.random.default_rng(seed), Pace(), np.zeros(10), 0
+    test = Slowness("latency", Limit(max_ratio=1.05), TERMS, pace)
+    for second in range(-300, 600):
+        level = 0.983 * level + 0.15 * np.sqrt(1 - 0.983**2) * rng.standard_normal(10)
+        latencies = np.exp(level)[:, None] * rng.lognormal(-4, 0.35, (10, 10))
+        primary, canary = buckets(latencies[:9].ravel()), buckets(latencies[9])
+        if not tempered:
+            pace.dispersion = Dispersion()
+        if second >= 0:
+            used += 10
+            test.update([Timed(primary, False, 0.1), Timed(canary, True, 0.1)])
+            if test.evidence()[0].log_breach >= np.log(100):
+                return used
+        pace.seen(primary, 300.0 + second)
+    return np.inf
+
+
+def test_backends_that_wander_by_themselves_are_tempered():
+    raw, tempered = ([wandering(seed, on) for seed in range(8)] for on in (False, True))
+    assert np.isfinite(raw).sum() >= 6
+    assert np.isfinite(tempered).sum() <= 2
+
+
+def test_merging_adds_evidence():
+    one, two = RankBetting(anywhere()), RankBetting(anywhere())
+    slow, usual = np.eye(BINS)[-1] * 3, MASS * 30
+    for each in (one, two):
+        each.update(0.1, slow, usual)
+    alone = one.log_breach
+    one.merge(two)
+    assert one.log_breach > alone
+
+
+def test_needed_shrinks_towards_the_goal():
+    test, said = RankBetting(at_quantile(0.5), at_quantile(0.5, EASE)), []
+    for _ in range(20):
+        test.update(0.1, MASS * 10, MASS * 90)
+        test.update(0.1, np.eye(BINS)[-1] * 2, np.zeros(BINS))
+        said.append(test.needed(np.log(100), np.log(20)))
+    assert said[-1] < said[0]
+    assert RankBetting(anywhere()).needed(1.0, 1.0) is None
