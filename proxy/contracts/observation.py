@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from proxy.contracts.table import Role
 
-Kind = Literal["number", "category", "mixed"]
-"""`number`: floats, None or NaN where missing. `category`: strings or booleans. `mixed`: a column may be either."""
+Kind = Literal["number", "category"]
+"""`number`: numbers or booleans, NaN where missing. `category`: strings, None where missing."""
 
 
 class Tensor(Struct, frozen=True):
@@ -21,6 +21,7 @@ class Tensor(Struct, frozen=True):
 
     `columns` names the columns where the protocol does (a data frame); otherwise they are numbered in `name`.
     `integer`: the values are whole numbers by type, so a single column of them is a label rather than a score.
+    `vector`: a row is one point (an embedding), compared by its direction.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Tensor(Struct, frozen=True):
     data: Sequence[Any]
     columns: tuple[str, ...] = ()
     integer: bool = False
+    vector: bool = False
 
 
 class Text(Struct, frozen=True):

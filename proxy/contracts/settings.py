@@ -59,6 +59,26 @@ class Release(Struct, frozen=True):
     accept_risk: bool = False
 
 
+class Analysis(Struct, frozen=True):
+    """How the bodies of a route are understood and compared.
+
+    `features`, `prediction`: JSON pointers (RFC 6901) into request and response for protocol `json`; "" is the whole
+    document. `redact`: pointers into request and response that examples must not show. `tolerance`: part of the larger
+    one by which two scores may differ and still agree. `profile`: path of a reference profile, or "": learnt from the
+    first `reference` rows. `detectors`: names of features and predictions that ADWIN watches beside the e-detector.
+    `wait`: seconds that a prediction waits for its label.
+    """
+
+    features: str = ""
+    prediction: str = ""
+    redact: tuple[str, ...] = ()
+    tolerance: float = 0.05
+    profile: str = ""
+    reference: int = 1000
+    detectors: tuple[str, ...] = ()
+    wait: float = 86_400.0
+
+
 class RouteSettings(Struct, frozen=True):
     """One route as configured; `digest` identifies the section's content."""
 
@@ -76,6 +96,7 @@ class RouteSettings(Struct, frozen=True):
     release: Release | None = None
     noise: float = 0.0
     digest: str = ""
+    analysis: Analysis = Analysis()
 
 
 class Address(Struct, frozen=True):
