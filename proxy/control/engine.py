@@ -129,10 +129,14 @@ class Engine:
 
     # -- the journeys
 
-    def begin(self, now: float, published: int = 0) -> None:
-        """Takes up the stored states and publishes the first table, above revision `published`. Raises StoreError."""
-        self.revision = max(self.revision, published)
+    def begin(self, now: float, published: Table | None = None) -> None:
+        """Takes up the stored states and publishes the first table. `published` is the last table of the control
+        process before this one: where it is newer than the store, a rollback could not be stored. Raises StoreError.
+        """
         self._known = self._store.states()
+        if published is not None and published.revision > self.revision:
+            self._known |= {s.route: s for s in plan.heed(published, self._known.values(), now)}
+            self.revision = published.revision
         self._adopt(self.settings, "start", now)
 
     def absorb(self, tick: Tick, now: float) -> None:
@@ -149,7 +153,7 @@ class Engine:
         for route in tuple(self.states):
             self._judge(route, now)
         if self._unsaved:
-            self._persist((), (), now)
+            self._persist((), (), self.revision, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
         """Makes a change by hand. Raises UnknownRouteError, Refused (not possible now) or StoreError (not stored)."""
@@ -191,7 +195,7 @@ class Engine:
         self._standing = {name: _warned(old.get(name), warnings) for name, (_, warnings) in merged.items()}
         for warning in (w for _, warnings in merged.values() for w in warnings):
             log.warning("%s", warning)
-        self._persist(changed, changes, now)
+        self._persist(self.states.values(), changes, self.revision + 1, now)
         self._enforce(self.states.values(), changes, now)
 
     def _count(self, tick: Tick) -> None:
@@ -205,17 +209,21 @@ class Engine:
 
     def _judge(self, route: str, now: float) -> None:
         state, standing = self.states[route], self._standing[route]
-        versions = moves.candidates(state)
-        if not versions:
-            return
+        standing.verdicts = self._verdicts(state, now)
         guard = plan.guard_of(self._sections[route], state)
-        evidence = self.board.evidence(route, now)
-        verdicts = (scorecard.judge(evidence, guard, version, _enough(state)) for version in versions)
-        standing.verdicts = tuple(verdict for lines in verdicts for verdict in lines)
         action = decide.on_breach(state, standing.verdicts, guard.on_breach)
         action = action or decide.on_pass(state, scorecard.overall(standing.verdicts), standing.legs, now)
         if action is not None:
             self._act(state, standing, action, now)
+
+    def _verdicts(self, state: RouteState, now: float) -> tuple[Verdict, ...]:
+        versions = moves.candidates(state)
+        if not versions:
+            return ()
+        guard = plan.guard_of(self._sections[state.route], state)
+        evidence = self.board.evidence(state.route, now)
+        lines = (scorecard.judge(evidence, guard, version, _enough(state)) for version in versions)
+        return tuple(verdict for verdicts in lines for verdict in verdicts)
 
     def _act(self, state: RouteState, standing: Standing, action: decide.Action, now: float) -> None:
         after = _ACTS[action.act](state, action, now)
@@ -227,18 +235,19 @@ class Engine:
         change = self._change("scorecard", action.act, state, after, action.reason)
         if action.act == "rollback":
             self.rollbacks[state.route, action.cause] += 1
-        self._persist((after,), (change,), now)
-        if after != state:
-            self._enforce((after,), (change,), now)
-        else:
+        if after == state:
+            self._persist((), (change,), self.revision, now)
             self._listen(change, now)
+        else:
+            self._persist((after,), (change,), self.revision + 1, now)
+            self._enforce((after,), (change,), now)
 
-    def _persist(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
+    def _persist(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
         self._unsaved_states |= {state.route: state for state in states}
         self._unsaved = [*self._unsaved, *changes][-MAX_UNSAVED:]
         failed_before = self.store_errors and self.unsaved
         try:
-            self._store.save(self._unsaved_states.values(), self._unsaved, self.revision + 1, now)
+            self._store.save(self._unsaved_states.values(), self._unsaved, revision, now)
         except StoreError as error:
             self.store_errors += 1
             if not failed_before:
@@ -254,6 +263,7 @@ class Engine:
             self._stand(self._known.get(state.route), state)
             self.states[state.route] = self._known[state.route] = state
             self._watch(state, now)
+            self._standing[state.route].verdicts = self._verdicts(state, now)
         self.revision += 1
         self._publish(plan.table_of(self.settings, self.states, self.revision))
         for change in changes:
@@ -262,7 +272,7 @@ class Engine:
     def _stand(self, before: RouteState | None, after: RouteState) -> None:
         standing = self._standing[after.route]
         if before is None or moves.candidates(before) != moves.candidates(after):
-            standing.verdicts, standing.told = (), frozenset()
+            standing.told = frozenset()
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             standing.legs = 0
 

@@ -104,6 +104,7 @@ class Control:
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
         self._begin()
+        self._reload()  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
         runner = web.AppRunner(application(self._facts), access_log=None, handle_signals=False)
         await runner.setup()
@@ -115,8 +116,7 @@ class Control:
         await runner.cleanup()
 
     def _begin(self) -> None:
-        published = self._slot.read()
-        self._engine.begin(self._now(), published.revision if published else 0)
+        self._engine.begin(self._now(), self._slot.read())
 
     def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGHUP, self._reload)

@@ -149,7 +149,7 @@ def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float
 def _restored(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:
     if state.previous is None:
         raise Refused(f"nothing to roll back to: no primary before {state.primary} is known")
-    remembered = tuple(dict.fromkeys((*without_names(state.rolled_back, (state.previous,)), state.primary)))
+    remembered = tuple(dict.fromkeys((*state.rolled_back, state.primary)))
     back = replace(state, primary=state.previous, previous=None, split={}, candidate=state.primary)
     return replace(back, phase=phase, rolled_back=remembered, paused_from=None, reason=reason, since=now)
 

@@ -71,6 +71,23 @@ def fresh(
     return state, _warnings(route, state)
 
 
+def heed(published: Table, known: Iterable[RouteState], now: float) -> tuple[RouteState, ...]:
+    """The states that would give traffic to a version which the last published table gave none, rolled back.
+
+    That table was newer than the store: whoever decided it could not write it down.
+    """
+    live = {route.name: {route.primary, *(share.version for share in route.split)} for route in published.routes}
+    return tuple(
+        moves.rollback(state, gone, "the last published table gave it no traffic", now)
+        for state in known
+        if (gone := _live(state) - live.get(state.route, _live(state))) and state.phase != "rolled_back"
+    )
+
+
+def _live(state: RouteState) -> set[str]:
+    return {state.primary, *moves.weights(state)[0]}
+
+
 def _started(state: RouteState, release: Release, now: float) -> RouteState:
     if release.candidate in (*state.rolled_back, state.primary):
         return replace(state, phase="rolled_back" if release.candidate in state.rolled_back else "steady")

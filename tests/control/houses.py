@@ -37,7 +37,7 @@ def canary_release(**changes: object) -> Release:
 class House:
     """An engine and what came out of it."""
 
-    def __init__(self, configured: Settings, store: Store | None = None) -> None:
+    def __init__(self, configured: Settings, store: Store | None = None, published: Table | None = None) -> None:
         self.tables: list[Table] = []
         self.heard: list[Change] = []
         self.now = 1000.0
@@ -47,7 +47,7 @@ class House:
         self.engine = Engine(
             configured, self.store, self.board, self.tables.append, lambda change, now: self.heard.append(change)
         )
-        self.engine.begin(self.now)
+        self.engine.begin(self.now, published)
 
     @property
     def table(self) -> Table:

@@ -205,11 +205,8 @@ def test_every_change_is_in_the_audit_with_who_why_before_and_after(house: House
 
 
 def test_a_full_disk_refuses_commands_but_not_rollbacks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object) -> None:
-        raise StoreError("database or disk is full")
-
     with monkeypatch.context() as patch:
-        patch.setattr(house.store, "save", full)
+        patch.setattr(house.store, "save", _full)
         with pytest.raises(StoreError):
             by_hand(house, "split", {"v2": 25.0})
         assert house.split() == {"v2": 10.0}
@@ -229,7 +226,7 @@ def test_a_tick_of_a_route_that_is_gone_is_counted_and_nothing_else(house: House
 
 def test_revisions_grow_above_what_was_published_before(house: House) -> None:
     other = House(settings())
-    other.engine.begin(other.now, published=40)
+    other.engine.begin(other.now, replace(other.table, revision=40))
     assert other.table.revision == 41
 
 
@@ -247,3 +244,18 @@ def test_commands_keep_a_paused_stage_counting_from_where_it_resumes() -> None:
 
 def test_lease_travels_with_the_table() -> None:
     assert House(replace(settings(), lease=3.0)).table.lease == 3.0
+
+
+def test_a_rollback_that_could_not_be_stored_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House(settings())
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "save", _full)
+        house.traffic(100, 20, bad=20)
+    again = House(settings(), house.store, house.table)
+    assert again.split() == {}
+    assert again.engine.state("cancer").rolled_back == ("v2",)
+    assert House(settings(), again.store).split() == {}
+
+
+def _full(*args: object) -> None:
+    raise StoreError("database or disk is full")
