@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 import proxy
-from proxy.demo.processes import Child
+from proxy.demo.processes import Child, until_ok
 from proxy.demo.servers import MODEL, ModelServer
 
 ROUTE = "cancer"
@@ -60,7 +60,8 @@ def start(content: Mapping[str, object], folder: Path) -> Front:
 
 
 async def ready(front: Front) -> None:
-    """Waits until Penumbra says where it listens. Raises ChildFailed."""
+    """Waits until Penumbra says where it listens and that it is ready. Raises ChildFailed."""
     found = await front.child.expect(LISTENING, READY_SECONDS)
     front.url = f"http://{found['data']}/v2/models/{MODEL}/infer"
     front.admin = f"http://{found['admin']}"
+    await until_ok(front.child, f"{front.admin}/readyz", READY_SECONDS)

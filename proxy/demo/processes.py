@@ -16,6 +16,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
+
 POLL = 0.02
 TAIL = 12
 """Lines of a child's log that an error shows."""
@@ -89,6 +91,25 @@ class Child:
             await asyncio.sleep(POLL)
             waited += POLL
         self.kill()
+
+
+async def until_ok(child: Child, url: str, seconds: float) -> None:
+    """Waits until `url` of a child answers 200. Raises ChildFailed when the child ends or the time is up."""
+    waited = 0.0
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        while not await _is_ok(session, url):
+            if not child.running or waited >= seconds:
+                raise child.failed(f"did not become ready at {url}")
+            await asyncio.sleep(POLL)
+            waited += POLL
+
+
+async def _is_ok(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 def _end_with_parent() -> None:

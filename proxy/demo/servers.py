@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from proxy.demo.processes import POLL, Child
+from proxy.demo.processes import POLL, Child, until_ok
 
 MODEL = "cancer"
 """The model's name in every server, so that the path is the same whichever version answers."""
@@ -96,35 +94,20 @@ def serve(python: Path, folder: Path, version: str) -> ModelServer:
 
 async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
     """Yields each server as it becomes ready to answer. Raises ChildFailed."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        waiting = [asyncio.create_task(_ready(server, session)) for server in servers]
-        try:
-            for done in asyncio.as_completed(waiting):
-                yield await done
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-
-
-async def _ready(server: ModelServer, session: aiohttp.ClientSession) -> ModelServer:
-    found = await server.child.expect(_ADDRESS, READY_SECONDS)
-    server.url = found[1]
-    waited = 0.0
-    while waited < READY_SECONDS:
-        if await _answers(session, f"{server.url}/v2/models/{MODEL}/ready"):
-            return server
-        await asyncio.sleep(POLL)
-        waited += POLL
-    raise server.child.failed("did not become ready")
-
-
-async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    waiting = [asyncio.create_task(_ready(server)) for server in servers]
     try:
-        async with session.get(url) as response:
-            return response.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
+        for done in asyncio.as_completed(waiting):
+            yield await done
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _ready(server: ModelServer) -> ModelServer:
+    server.url = (await server.child.expect(_ADDRESS, READY_SECONDS))[1]
+    await until_ok(server.child, f"{server.url}/v2/models/{MODEL}/ready", READY_SECONDS)
+    return server
 
 
 def load_rows(folder: Path) -> list[list[float]]:

@@ -144,6 +144,12 @@ class Penumbra:
             time.sleep(0.01)
         return route
 
+    def counted(self, requests: int) -> None:
+        """Waits until the ticks have brought as many assigned legs as there were requests. Fewer: some are missing;
+        more: something was sent twice behind the client's back."""
+        self.until(lambda _: self.legs(role="primary") + self.legs(role="canary") >= requests, f"{requests} legs")
+        assert self.legs(role="primary") + self.legs(role="canary") == requests
+
     def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(
             self.front.admin + path, body, {"content-type": "application/json"}, method=method

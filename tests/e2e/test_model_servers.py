@@ -35,6 +35,7 @@ def test_answers_are_those_of_the_model_server(models: Models, penumbra: Penumbr
         (e.version, e.probability, e.error) for e in direct
     ]
     assert {e.version for e in through} == {"cancer-v1"}
+    penumbra.counted(ROWS + 1)
     assert penumbra.legs(role="primary", code="200") == ROWS + 1, "the rows and one question whether the model is ready"
 
 
@@ -46,6 +47,7 @@ def test_the_split_is_sticky_and_grows_monotonely(models: Models, penumbra: Penu
         exchanges = models.exchanges(penumbra.address, count=2 * USERS, rate=300.0, users=USERS)
         users[percent] = versions_of_users(exchanges)
         assert within(percent / 100, users[percent])
+        penumbra.counted(sum(before.values()) + len(exchanges) + 1)
         after = legs(penumbra)
         for version, count in counted(exchanges).items():
             assert abs(after[version] - before[version] - count) <= 1, "readiness is asked once, of either version"
