@@ -37,8 +37,8 @@ class Board:
     def __init__(self) -> None:
         self.counters = Counters()
         self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
-        self._habits: defaultdict[tuple[str, str], Habits] = defaultdict(Habits)
-        self._cases: dict[str, Case] = {}
+        self._habits: defaultdict[tuple[str, str, int], Habits] = defaultdict(Habits)
+        self._cases: dict[str, tuple[Case, ...]] = {}
         self._pairing = Pairing()
         self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
 
@@ -46,16 +46,26 @@ class Board:
         self, route: str, candidate: str | None, primary: str, guard: Guard, protocol: Protocol, now: float
     ) -> None:
         """Says what is under judgement on `route`."""
-        subject = Subject(candidate, primary, guard, protocol)
-        case = self._cases.get(route)
-        if case is None or case.subject != subject:
-            self._cases[route] = Case(subject, self._habits[route, primary])
+        self.watch_all(route, (candidate,) if candidate else (), primary, guard, protocol, now)
+
+    def watch_all(
+        self, route: str, candidates: tuple[str, ...], primary: str, guard: Guard, protocol: Protocol, now: float
+    ) -> None:
+        """Says which versions are under judgement on `route`, each against the primary. Without any, its primary is
+        learnt. The first one meets what was learnt before it came; each further one learns for itself."""
+        before = self._cases.get(route, ())
+        subjects = [Subject(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
+        self._cases[route] = tuple(
+            next((case for case in before if case.subject == subject), None)
+            or Case(subject, self._habits[route, primary, place])
+            for place, subject in enumerate(subjects)
+        )
 
     def absorb(self, tick: Tick, now: float) -> None:
         """Counts a tick. It must come once; the link sees to that."""
         self.counters.update(tick, now)
         for route, arms in _by_route(tick.arms).items():
-            if case := self._cases.get(route):
+            for case in self._cases.get(route, ()):
                 case.absorb(arms, now)
 
     def observe(self, observations: Iterable[Observation], now: float) -> None:
@@ -76,16 +86,14 @@ class Board:
         if difference is None:
             return
         self._tallies[copy.route, copy.version, copy.role].update(difference)
-        case = self._cases.get(copy.route)
-        if case and copy.role == "shadow" and copy.version == case.subject.candidate:
-            case.disagreement.update(difference.disagree)
+        for case in self._cases.get(copy.route, ()):
+            if copy.role == "shadow" and copy.version == case.subject.candidate:
+                case.disagreement.update(difference.disagree)
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
-        """What is known of the candidate of `route`; empty without one."""
-        case = self._cases.get(route)
-        if case is None or case.subject.candidate is None:
-            return ()
-        return case.evidence()
+        """What is known of the candidates of `route`, in their order; empty without one."""
+        cases = [case for case in self._cases.get(route, ()) if case.subject.candidate is not None]
+        return tuple(evidence for case in cases for evidence in case.evidence())
 
     def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
         """Paired comparisons since the start; role `noise` is the primary against itself."""

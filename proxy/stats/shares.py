@@ -38,7 +38,12 @@ class Shares:
         self._shadow = 0.0
 
     def sides(self, arms: Iterable[ArmTick], candidate: str | None, primary: str) -> list[Side]:
-        """The arms of one tick that say something about `candidate` against `primary`, by assignment; no rescues."""
+        """The arms of one tick that say something about `candidate` against `primary`, by assignment; no rescues.
+
+        A candidate that was promoted is alone: there is nothing to hold it against but absolute limits.
+        """
+        if candidate == primary:
+            return [Side(arm, True, 1.0) for arm in arms if arm.version == primary and arm.role == "primary"]
         mine = [arm for arm in arms if arm.version == candidate and arm.role == "canary"]
         copies = [arm for arm in arms if arm.version == candidate and arm.role == "shadow"]
         theirs = [arm for arm in arms if arm.version == primary and arm.role == "primary"]

@@ -1,5 +1,7 @@
 """The one door: ticks and observations in, evidence and monotone counts out."""
 
+from math import log
+
 import numpy as np
 import pytest
 
@@ -187,3 +189,26 @@ def test_a_slow_candidate_is_found_from_ticks_alone():
     assert ratio.log_breach > np.log(1000)
     assert absolute.log_breach < 0.1
     assert absolute.log_pass > np.log(20)
+
+
+def test_several_candidates_are_judged_each_for_itself() -> None:
+    board = Board()
+    board.watch_all("r", ("v2", "v3"), "v1", Guard(), "json", 0.0)
+    for seq in range(5):
+        arms = [ArmTick("r", "v1", "primary", 0.8, {"200": 80}), ArmTick("r", "v2", "canary", 0.1, {"200": 10})]
+        arms.append(ArmTick("r", "v3", "canary", 0.1, {"500": 10}, bad=10))
+        board.absorb(Tick(0, "a", seq, 1, arms=arms), 0.1 * seq)
+    healthy, broken = board.evidence("r", 1.0)
+    assert (healthy.version, healthy.n, broken.version, broken.n) == ("v2", 50, "v3", 50)
+    assert healthy.log_breach < log(1000) <= broken.log_breach
+    board.watch_all("r", ("v3", "v2"), "v1", Guard(), "json", 1.0)
+    assert [evidence.n for evidence in board.evidence("r", 1.0)] == [50, 50]
+
+
+def test_a_promoted_candidate_is_held_to_absolute_limits() -> None:
+    board = Board()
+    board.watch("r", "v2", "v2", Guard({"error_rate": Limit(max=0.05)}), "json", 0.0)
+    board.absorb(Tick(0, "a", 1, 1, arms=[ArmTick("r", "v2", "primary", 1.0, {"500": 60}, bad=60)]), 0.1)
+    (evidence,) = board.evidence("r", 0.2)
+    assert (evidence.n, evidence.value) == (60, 1.0)
+    assert evidence.log_breach >= log(1000)
