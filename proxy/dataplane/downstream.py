@@ -75,6 +75,8 @@ class Downstream(RequestReader, asyncio.Protocol):
         for waiting in self._queue:
             waiting.aborted()
         self._queue.clear()
+        self._newest = None
+        self.release()
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -123,8 +125,11 @@ class Downstream(RequestReader, asyncio.Protocol):
         self._newest.request_body(data)
 
     def request_end(self) -> None:
-        assert self._newest is not None
-        self._newest.request_end()
+        newest = self._newest
+        assert newest is not None
+        newest.request_end()
+        if newest.over:
+            self._newest = None
 
     # what an exchange needs
 
@@ -148,6 +153,8 @@ class Downstream(RequestReader, asyncio.Protocol):
 
     def exchange_done(self, close: bool) -> None:
         """The answer was written. `close`: it was the connection's last."""
+        if self._newest is self.current and self.current is not None and self.current.complete:
+            self._newest = None
         self.current = None
         for reason in ("connecting", "upstream"):
             self.resume(reason)
@@ -216,7 +223,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         self._since = monotonic()
         if self.transport.is_closing():
             return
-        if self.current is None and not self.in_head and (self._newest is None or self._newest.complete):
+        if self.current is None and not self.in_head and self._newest is None:
             self.transport.close()
             return
         self._paused.clear()

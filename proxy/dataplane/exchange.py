@@ -324,12 +324,13 @@ class Exchange:
         self.worker.exchanges.discard(self)
         if self.leg is not None:
             self.leg.cancel("client_abort")
+            self.leg = None
         else:
             self.worker.tally.rejected(self.route_name, "client_abort")
         self._drop_shadows("client_abort")
 
     def _end(self, close: bool) -> None:
-        self.over = True
+        self.over, self.leg = True, None
         self.worker.exchanges.discard(self)
         if self._shadows and not self.complete:
             self._drop_shadows("request_incomplete")

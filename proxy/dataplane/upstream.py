@@ -90,6 +90,7 @@ class Upstream(ResponseReader, asyncio.Protocol):
                 leg.response_flush()
         self.leg = None
         self._pool.lost(self)
+        self.release()
 
     def pause_writing(self) -> None:
         if self.leg is not None:

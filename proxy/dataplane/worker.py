@@ -44,6 +44,10 @@ LEG_SWEEP = 0.025
 CLIENT_SWEEP = 0.5
 """Seconds between looks at idle and slow clients and at idle upstream connections."""
 
+GARBAGE = 30.0
+"""Seconds between collections of cyclic garbage. The hot path makes none, so that looking for it after so many
+allocations, as Python does, would only cost latency; what errors leave behind is collected here."""
+
 FIRST_TABLE = 1.0
 """Seconds that a starting worker waits for control before it takes the table from the slot."""
 
@@ -78,6 +82,7 @@ class Worker:
         self._source: Table | None = None
         self.table: LiveTable | None = None
         self.leased = True
+        self._unleased = 0.0
         self.draining = False
         self.exchanges: set[Exchange] = set()
         self._clients: set[Downstream] = set()
@@ -99,6 +104,7 @@ class Worker:
             loop.create_task(self._every(TICK, self._tick)),
             loop.create_task(self._every(LEG_SWEEP, self._sweep_legs)),
             loop.create_task(self._every(CLIENT_SWEEP, self._sweep_clients)),
+            loop.create_task(self._every(GARBAGE, gc.collect)),
         ]
         await self._first_table()
         if not self._stop.is_set():
@@ -118,16 +124,17 @@ class Worker:
                 table = self._slot.read()
                 if table is not None:
                     log.warning("no control: serving the primaries of the last table")
-                    self._source, self.leased = table, False
+                    self._source, self.leased, self._unleased = table, False, time.monotonic()
                     self.table = self._registry.compile(primaries_only(table))
 
     async def _serve(self) -> None:
-        sock = socket.socket(fileno=os.dup(self._args.listen_fd))
+        sock = socket.socket(fileno=self._args.listen_fd)  # no copy: closed, it refuses
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Downstream(self), sock=sock, backlog=BACKLOG)
         gc.collect()
         gc.freeze()
+        gc.disable()
         log.info("worker %d serves, table %d", self._args.index, self.table.revision if self.table else 0)
 
     async def _drain(self) -> None:
@@ -148,7 +155,7 @@ class Worker:
             self._tick()
         await _until(lambda: self._outbox.may_tick, 1.0)
 
-    async def _every(self, seconds: float, action: Callable[[], None]) -> None:
+    async def _every(self, seconds: float, action: Callable[[], object]) -> None:
         while True:
             await asyncio.sleep(seconds)
             action()
@@ -167,11 +174,17 @@ class Worker:
         self._ready.set()
 
     def _check_lease(self, now: float) -> None:
-        if not self.leased or self._source is None or now - self._link.heard < self._source.lease:
+        """The lease ends with control's silence and begins anew with its next word."""
+        if self._source is None:
             return
-        log.error("control has been silent for %g s: all traffic goes to the primaries", self._source.lease)
-        self.leased = False
-        self.table = self._registry.compile(primaries_only(self._source))
+        if not self.leased:
+            if self._link.heard > self._unleased:
+                self._apply(self._source)
+            return
+        if now - self._link.heard >= self._source.lease:
+            log.error("control has been silent for %g s: all traffic goes to the primaries", self._source.lease)
+            self.leased, self._unleased = False, now
+            self.table = self._registry.compile(primaries_only(self._source))
 
     # connections and legs
 
@@ -242,7 +255,6 @@ async def _until(condition: Callable[[], bool], seconds: float) -> None:
 
 def run(args: WorkerArgs) -> int:
     """The worker process's main function."""
-    gc.set_threshold(50_000, 20, 50)  # the hot path makes no cycles; looking for them costs latency
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(args))
 

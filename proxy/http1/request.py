@@ -102,6 +102,10 @@ class RequestReader:
         self._head_bytes = 0
         self._reason: RequestError | None = None
 
+    def release(self) -> None:
+        """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
+        del self._parser
+
     def request_head(self, head: RequestHead) -> None:
         """A new request."""
         raise NotImplementedError

@@ -74,6 +74,10 @@ class ResponseReader:
         self._lines: list[bytes] = []
         self._special: list[tuple[bytes, bytes]] = []
 
+    def release(self) -> None:
+        """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
+        del self._parser
+
     def response_head(self, head: ResponseHead) -> None:
         """The answer's head."""
         raise NotImplementedError
