@@ -234,13 +234,11 @@ class Exchange:
         streamed = head.length is None and not head.bodiless
         chunked = streamed and not self.head.http10
         self._close = (streamed and not chunked) or not self.complete or not self.downstream.keeps_alive(self.head)
-        extra = leg.target.extra
-        if self.extra and not head.request_id:
-            extra += self.extra
+        extra = b"" if head.request_id else self.extra
         if self.head.http10 and not self._close:
             extra += b"Connection: keep-alive\r\n"
         self.responded = True
-        self._out.append(write.response_head(head, chunked, self._close, extra))
+        self._out.append(write.response_head(head, chunked, self._close, leg.target.extra, extra))
         return chunked
 
     def answer_body(self, data: bytes) -> None:

@@ -8,12 +8,15 @@ Content-Length, no junk in chunk sizes). What llhttp leaves open is decided here
 3. No CONNECT and no TRACE; targets in origin form or absolute form (RFC 9112 §3.2).
 4. Trailers are dropped (RFC 9110 §6.5.1 allows it).
 5. `Upgrade` is ignored unless it asks for a WebSocket (RFC 9110 §7.8 lets a server ignore it).
+
+A request that arrives whole, with a head that was admitted before, is not parsed again (`memo`).
 """
 
 from __future__ import annotations
 
 import httptools
 
+from proxy.http1 import memo
 from proxy.http1.fields import REQUEST_SPECIAL, content_length, host_is_clean, joined, target_is_clean, tokens, without
 
 MAX_TARGET = 16 * 1024
@@ -39,6 +42,7 @@ class RequestHead:
 
     `length` is the Content-Length, or None; at most one of `length` and `chunked` is set. `path` is the target without
     the query. `upgrade` is set for a WebSocket handshake. `shadowed`: the request is itself a copy made by a proxy.
+    Heads are shared by equal requests and never change; `rendered` keeps what `write` has made of this one.
     """
 
     __slots__ = (
@@ -51,6 +55,7 @@ class RequestHead:
         "length",
         "method",
         "path",
+        "rendered",
         "request_id",
         "shadowed",
         "target",
@@ -70,6 +75,7 @@ class RequestHead:
     upgrade: bytes
     request_id: bytes
     shadowed: bool
+    rendered: dict[tuple[bytes, bytes], bytes]
 
     def field(self, name: bytes) -> bytes | None:
         """The value of the first field with `name` (lower case), or None."""
@@ -83,15 +89,31 @@ class RequestHead:
         return fields[start : fields.index(b"\r\n", start)]
 
 
+_MEMO: memo.HeadMemo[RequestHead] = memo.HeadMemo()
+
+
 class RequestReader:
     """Base of a client connection. Feed bytes; the hooks are called in order: `request_head`, `request_body` for each
     piece, `request_end`; then the next head. `feed` raises RequestError, after which nothing more is read."""
 
-    __slots__ = ("_head_bytes", "_in_head", "_lines", "_parser", "_reason", "_resume", "_special", "_target")
+    __slots__ = (
+        "_between",
+        "_head_bytes",
+        "_in_head",
+        "_last",
+        "_lines",
+        "_parser",
+        "_reason",
+        "_resume",
+        "_special",
+        "_target",
+    )
 
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._resume = b""
+        self._between = True
+        self._last: RequestHead | None = None
         self._start()
 
     def _start(self) -> None:
@@ -125,6 +147,28 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises RequestError."""
+        if not self._between:
+            self._parse(data)
+            return
+        end = data.find(b"\r\n\r\n") + 4
+        if not 4 < end <= memo.LARGEST:
+            self._parse(data)
+            return
+        raw = data[:end]
+        head = _MEMO.get(raw)
+        if head is None or (head.length or 0) != len(data) - end:
+            self._parse(data)
+            head = self._last
+            if head is not None and self._between and (head.length or 0) == len(data) - end and _plain(head):
+                _MEMO.put(raw, head)
+            return
+        self.request_head(head)
+        if len(data) > end:
+            self.request_body(data[end:])
+        self.request_end()
+
+    def _parse(self, data: bytes) -> None:
+        self._between, self._last = False, None
         while data:
             if self._in_head:
                 self._head_bytes += len(data)
@@ -158,6 +202,7 @@ class RequestReader:
     # llhttp's callbacks
 
     def on_message_begin(self) -> None:
+        self._between = False
         if not self._in_head and not self._resume:
             self._start()
             self._head_bytes = 1
@@ -186,6 +231,7 @@ class RequestReader:
         head = self._head()
         if self._parser.should_upgrade():
             self._resume = _resuming(head)
+        self._last = head
         self.request_head(head)
 
     def on_body(self, data: bytes) -> None:
@@ -193,6 +239,7 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         if not self._resume:
+            self._between = True
             self.request_end()
 
     def _head(self) -> RequestHead:
@@ -203,6 +250,7 @@ class RequestReader:
         head.keep_alive = parser.should_keep_alive()
         head.length, head.chunked, head.expects, head.shadowed = None, False, False, False
         head.upgrade = head.request_id = head.host = b""
+        head.rendered = {}
         self._take_target(head)
         self._take_special(head)
         fields = joined(self._lines)
@@ -285,6 +333,10 @@ class RequestReader:
         if value.lower() != b"100-continue":
             raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
         head.expects = not head.http10
+
+
+def _plain(head: RequestHead) -> bool:
+    return not (head.chunked or head.expects or head.upgrade or head.request_id)
 
 
 def _resuming(head: RequestHead) -> bytes:

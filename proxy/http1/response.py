@@ -5,12 +5,15 @@
 3. Interim answers (1xx) are read over; 101 only where it was asked for.
 4. An answer before the request has ended is passed on, but the connection is not used again.
 5. Bytes after the answer: the connection is not used again.
+
+An answer that arrives whole, with a head that was admitted before, is not parsed again (`memo`).
 """
 
 from __future__ import annotations
 
 import httptools
 
+from proxy.http1 import memo
 from proxy.http1.fields import RESPONSE_SPECIAL, content_length, joined, tokens, without
 
 MAX_HEAD = 64 * 1024
@@ -27,10 +30,22 @@ class ResponseError(Exception):
 class ResponseHead:
     """An answer's head. `fields` is the block of forwarded fields, each ended by CRLF.
 
-    At most one of `length` and `chunked` is set; neither: the body ends with the connection, unless `bodiless`.
+    At most one of `length` and `chunked` is set; neither: the body ends with the connection, unless `bodiless`. Heads
+    are shared by equal answers and never change; `rendered` keeps what `write` has made of this one.
     """
 
-    __slots__ = ("bodiless", "chunked", "fields", "keep_alive", "length", "reason", "request_id", "status", "upgraded")
+    __slots__ = (
+        "bodiless",
+        "chunked",
+        "fields",
+        "keep_alive",
+        "length",
+        "reason",
+        "rendered",
+        "request_id",
+        "status",
+        "upgraded",
+    )
 
     status: int
     reason: bytes
@@ -41,6 +56,10 @@ class ResponseHead:
     keep_alive: bool
     upgraded: bool
     request_id: bytes
+    rendered: dict[tuple[bool, bool, bytes], bytes]
+
+
+_MEMO: memo.HeadMemo[ResponseHead] = memo.HeadMemo()
 
 
 class ResponseReader:
@@ -101,6 +120,28 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises ResponseError."""
+        if self._head is not None or self._head_bytes or self._no_body:
+            self._parse(data)
+            return
+        end = data.find(b"\r\n\r\n") + 4
+        if not 4 < end <= memo.LARGEST:
+            self._parse(data)
+            return
+        raw = data[:end]
+        head = _MEMO.get(raw)
+        if head is None or head.length != len(data) - end:
+            self._parse(data)
+            head = self._head
+            if head is not None and head.length == len(data) - end and not (head.bodiless or head.request_id):
+                _MEMO.put(raw, head)
+            return
+        self._head = head
+        self.response_head(head)
+        if head.length:
+            self.response_body(data[end:])
+        self._end()
+
+    def _parse(self, data: bytes) -> None:
         if self._head is None:
             self._head_bytes += len(data)
         try:
@@ -180,6 +221,7 @@ class ResponseReader:
         head.bodiless = self._no_body or status in (204, 304)
         head.keep_alive = self._parser.should_keep_alive()
         head.upgraded = status == 101
+        head.rendered = {}
         self._take_special(head)
         if status == 204:
             head.length, head.chunked = None, False  # RFC 9110 §8.6: neither may stand with a 204

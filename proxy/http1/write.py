@@ -20,35 +20,28 @@ _STATUS_LINES = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) f
 
 def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes) -> bytes:
     """A request's head for an upstream: `base_path` before the target, `host` as Host, `extra` as more field lines."""
-    if head.chunked:
-        framing = CHUNKED
-    elif head.length is not None:
-        framing = b"Content-Length: %d\r\n" % head.length
-    else:
-        framing = b""
-    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
-        head.method,
-        base_path,
-        head.target,
-        host,
-        head.fields,
-        framing,
-        extra,
-    )
+    key = (base_path, host)
+    start = head.rendered.get(key)
+    if start is None:
+        start = head.rendered[key] = _request_start(head, base_path, host, head.length)
+    return b"%b%b\r\n" % (start, extra)
 
 
 def replay_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes, length: int) -> bytes:
     """As `request_head`, for a request whose whole body of `length` bytes is at hand."""
-    framing = b"Content-Length: %d\r\n" % length if length or head.length is not None or head.chunked else b""
-    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
-        head.method,
-        base_path,
-        head.target,
-        host,
-        head.fields,
-        framing,
-        extra,
-    )
+    if head.length == length or not (head.chunked or length):
+        return request_head(head, base_path, host, extra)
+    return b"%b%b\r\n" % (_request_start(head, base_path, host, length), extra)
+
+
+def _request_start(head: RequestHead, base_path: bytes, host: bytes, length: int | None) -> bytes:
+    framing = CHUNKED if length is None and head.chunked else _length(length)
+    line = b"%b %b%b HTTP/1.1\r\n" % (head.method, base_path, head.target)
+    return b"%bHost: %b\r\n%b%b" % (line, host, head.fields, framing)
+
+
+def _length(length: int | None) -> bytes:
+    return b"" if length is None else b"Content-Length: %d\r\n" % length
 
 
 def upgrade_head(head: RequestHead, base_path: bytes, host: bytes) -> bytes:
@@ -56,19 +49,22 @@ def upgrade_head(head: RequestHead, base_path: bytes, host: bytes) -> bytes:
     return request_head(head, base_path, host, b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.upgrade)
 
 
-def response_head(head: ResponseHead, chunked: bool, close: bool, extra: bytes) -> bytes:
-    """An answer's head for the client. `chunked`: its body is sent in chunks; `close`: the connection ends with it."""
+def response_head(head: ResponseHead, chunked: bool, close: bool, version: bytes, extra: bytes) -> bytes:
+    """An answer's head for the client. `chunked`: its body is sent in chunks; `close`: the connection ends with it;
+    `version` and `extra` are more field lines, `extra` those that differ from answer to answer."""
+    key = (chunked, close, version)
+    start = head.rendered.get(key)
+    if start is None:
+        start = head.rendered[key] = _response_start(head, chunked, close, version)
+    return b"%b%b\r\n" % (start, extra)
+
+
+def _response_start(head: ResponseHead, chunked: bool, close: bool, version: bytes) -> bytes:
     status = _STATUS_LINES.get(head.status)
     if status is None or (head.reason and not status.endswith(head.reason + b"\r\n")):
         status = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
-    if chunked:
-        framing = CHUNKED
-    elif head.length is not None:
-        framing = b"Content-Length: %d\r\n" % head.length
-    else:
-        framing = b""
-    ending = b"Connection: close\r\n\r\n" if close else b"\r\n"
-    return b"".join((status, head.fields, framing, extra, ending))
+    framing = CHUNKED if chunked else _length(head.length)
+    return b"".join((status, head.fields, framing, version, b"Connection: close\r\n" if close else b""))
 
 
 def switching_head(head: ResponseHead, extra: bytes) -> bytes:

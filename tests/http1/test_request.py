@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.http1 import write
+from proxy.http1 import request, write
+from proxy.http1.memo import HeadMemo
 from proxy.http1.request import MAX_FIELDS, MAX_HEAD, MAX_TARGET
 from tests.support.transcripts import FEEDS, read_requests
 
@@ -272,3 +273,25 @@ def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(data, start):
         again, problem = read_requests(iter([sent]))
         assert problem is None and again.ends == 1 and again.bodies == [body]
     assert error is None or error.reason
+
+
+WHOLE = [data for data, *_ in ADMITTED.values() if b"HTTP/1.0" not in data]
+
+
+@given(
+    st.lists(st.one_of(st.sampled_from(WHOLE), st.binary(max_size=30)), max_size=6),
+    st.lists(st.integers(0, 900), max_size=6),
+)
+def test_a_remembered_head_reads_as_it_did_the_first_time(messages, cuts):
+    ends = sorted({0, len(b"".join(messages))} | {cut for cut in cuts if cut < len(b"".join(messages))})
+    pieces = [b"".join(messages)[a:b] for a, b in pairwise(ends)]
+    transcripts = []
+    for remembered in (False, True):
+        request._MEMO = HeadMemo()
+        if remembered:
+            for data in WHOLE:
+                read_requests(iter([data]))
+        reader, error = read_requests(iter(pieces))
+        heads = [(head.method, head.target, head.host, head.fields, head.length) for head in reader.heads]
+        transcripts.append((heads, reader.bodies, reader.ends, str(error)))
+    assert transcripts[0] == transcripts[1]

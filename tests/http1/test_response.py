@@ -106,7 +106,7 @@ def test_the_answer_to_head_has_no_body_and_the_next_one_is_read(fields, feed):
 
 def test_a_204_carries_no_length_to_the_client():
     reader, _ = read_response(iter([b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"]))
-    assert b"ength" not in write.response_head(reader.head, False, False, b"")
+    assert b"ength" not in write.response_head(reader.head, False, False, b"", b"")
 
 
 def test_hop_by_hop_fields_and_a_forged_version_are_removed():

@@ -39,17 +39,17 @@ def test_a_request_without_a_body_gets_no_length():
 
 def test_response_head():
     head = response(b"Content-Length: 3\r\nA: b\r\n")
-    assert write.response_head(head, False, False, b"x-penumbra-version: v1\r\n") == (
-        b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 3\r\nx-penumbra-version: v1\r\n\r\n"
+    assert write.response_head(head, False, False, b"x-penumbra-version: v1\r\n", b"x: y\r\n") == (
+        b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 3\r\nx-penumbra-version: v1\r\nx: y\r\n\r\n"
     )
-    assert write.response_head(head, False, True, b"").endswith(b"Connection: close\r\n\r\n")
+    assert write.response_head(head, False, True, b"", b"").endswith(b"Connection: close\r\n\r\n")
 
 
 def test_a_phrase_of_its_own_is_kept():
-    assert write.response_head(response(b"Content-Length: 0\r\n", b"200 Fine"), False, False, b"").startswith(
+    assert write.response_head(response(b"Content-Length: 0\r\n", b"200 Fine"), False, False, b"", b"").startswith(
         b"HTTP/1.1 200 Fine\r\n"
     )
-    assert write.response_head(response(b"Content-Length: 0\r\n", b"299 Odd"), False, False, b"").startswith(
+    assert write.response_head(response(b"Content-Length: 0\r\n", b"299 Odd"), False, False, b"", b"").startswith(
         b"HTTP/1.1 299 Odd\r\n"
     )
 
