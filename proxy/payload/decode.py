@@ -6,34 +6,58 @@ A codec turns one parsed body into tensors. Protocols without a codec are `opaqu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
+from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
-from proxy.payload import oip
-from proxy.payload.reading import Unreadable
+from proxy.payload import kserve_v1, mlflow, oip, openai, plain
+from proxy.payload.encoding import decompress
+from proxy.payload.reading import Body, Found, Unreadable, field
 
 REASONS = frozenset(
-    ("json", "schema", "shape", "too_many_tensors", "too_many_values", "values", "encoding", "internal")
+    (
+        "json",
+        "schema",
+        "shape",
+        "values",
+        "binary",
+        "pointer",
+        "too_many_tensors",
+        "too_many_values",
+        "encoding",
+        "expansion",
+        "too_large",
+        "internal",
+    )
 )
-"""Why a body could not be read; label values of metrics. `internal`: a bug of a codec, logged by whoever counts it."""
+"""Why a body could not be read; label values of metrics. `too_large`: the worker did not keep it. `internal`: a bug of
+a codec."""
 
 
 class Codec(Struct, frozen=True):
-    """How the two bodies of a protocol are read. Both may raise Unreadable."""
+    """How the two bodies of a protocol are read. Both may raise Unreadable or orjson.JSONDecodeError."""
 
-    request: Callable[[Any], tuple[Tensor, ...]]
-    response: Callable[[Any], tuple[Tensor, ...]]
-
-
-CODECS: dict[Protocol, Codec] = {"oip": Codec(oip.read_request, oip.read_response)}
+    request: Callable[[Body], Found]
+    response: Callable[[Body], Found]
 
 
-def decode(record: Record, protocol: Protocol, source: tuple[int, str]) -> Observation:
+CODECS: dict[Protocol, Codec] = {
+    "oip": Codec(oip.read_request, oip.read_response),
+    "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response),
+    "mlflow": Codec(mlflow.read_request, mlflow.read_response),
+    "openai": Codec(openai.read_request, openai.read_response),
+    "json": Codec(plain.read_request, plain.read_response),
+}
+
+NOTHING = Found()
+USUAL = Analysis()
+
+
+def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = USUAL) -> Observation:
     """What `record` says in the words of `protocol`. `source` is (worker, incarnation)."""
     seen = Observation(
         source,
@@ -54,19 +78,31 @@ def decode(record: Record, protocol: Protocol, source: tuple[int, str]) -> Obser
     if codec is None:
         return seen
     if record.request:
-        seen.inputs, seen.unreadable_request = _read(codec.request, record.request)
-    if record.response and seen.answered:
-        seen.outputs, seen.unreadable_response = _read(codec.response, record.response)
+        found, seen.unreadable_request = _read(codec.request, record.request, record.request_fields, analysis, [])
+        seen.inputs = found.tensors
+    elif record.request is None and record.request_fields:
+        seen.unreadable_request = "too_large"
+    if not seen.answered:
+        return seen
+    if record.response:
+        fields = record.response_fields
+        found, seen.unreadable_response = _read(codec.response, record.response, fields, analysis, record.chunks)
+        seen.outputs, seen.text = found
+    elif record.response is None:
+        seen.unreadable_response = "too_large"
     return seen
 
 
-def _read(codec: Callable[[Any], tuple[Tensor, ...]], body: bytes) -> tuple[tuple[Tensor, ...], str]:
+def _read(
+    codec: Callable[[Body], Found], data: bytes, fields: bytes, analysis: Analysis, chunks: list[float]
+) -> tuple[Found, str]:
     try:
-        return codec(orjson.loads(body)), ""
+        plain_data = decompress(data, field(fields, b"content-encoding"))
+        return codec(Body(plain_data, fields, analysis, chunks)), ""
     except Unreadable as error:
-        return (), error.reason
-    except orjson.JSONDecodeError:
-        return (), "json"
+        return NOTHING, error.reason
+    except (orjson.JSONDecodeError, RecursionError):
+        return NOTHING, "json"
     except Exception:
         # Bodies come from strangers; a codec's bug must cost one observation, not the control process.
-        return (), "internal"
+        return NOTHING, "internal"

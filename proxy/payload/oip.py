@@ -10,30 +10,55 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.contracts.observation import Kind, Tensor
-from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten
+from proxy.payload import oip_binary
+from proxy.payload.reading import MAX_TENSORS, Body, Found, Unreadable, checked, field, fields_of, flatten
 
+HEADER = b"inference-header-content-length"
 INTEGERS = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
 FLOATS = frozenset(("FP16", "BF16", "FP32", "FP64"))
 KINDS: dict[str, Kind] = {**dict.fromkeys(INTEGERS | FLOATS, "number"), "BYTES": "category"}
 
 
-def read_request(body: Any) -> tuple[Tensor, ...]:
-    """The input tensors of a parsed request body. Raises Unreadable."""
-    return _tensors(fields_of(body), "inputs")
+def read_request(body: Body) -> Found:
+    """The input tensors of a request; columns that were sent as tensors of their own are one. Raises Unreadable."""
+    return Found(joined(_read(body, "inputs")))
 
 
-def read_response(body: Any) -> tuple[Tensor, ...]:
-    """The output tensors of a parsed response body. Raises Unreadable."""
-    return _tensors(fields_of(body), "outputs")
+def read_response(body: Body) -> Found:
+    """The output tensors of a response. Raises Unreadable."""
+    return Found(_read(body, "outputs"))
 
 
-def _tensors(body: Mapping[str, Any], side: str) -> tuple[Tensor, ...]:
-    tensors = body.get(side)
+def _read(body: Body, side: str) -> tuple[Tensor, ...]:
+    length = field(body.fields, HEADER)
+    if length:
+        return oip_binary.tensors(body.data, length, side)
+    return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
+
+
+def listed(document: Any, side: str) -> list[Any]:
+    """The tensors of one side, still as JSON. Raises Unreadable."""
+    tensors = fields_of(document).get(side)
     if not isinstance(tensors, list):
         raise Unreadable("schema")
     if len(tensors) > MAX_TENSORS:
         raise Unreadable("too_many_tensors")
-    return tuple([tensor_of(fields_of(tensor)) for tensor in tensors])
+    return tensors
+
+
+def joined(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Number tensors of one column each, as a data frame is sent, become one tensor with those columns."""
+    columns = [t for t in tensors if t.width == 1 and t.kind == "number" and t.rows == tensors[0].rows]
+    if len(columns) < 2:
+        return tensors
+    rows, width = tensors[0].rows, len(columns)
+    data = (
+        [t.data[0] for t in columns]
+        if rows == 1
+        else [v for row in zip(*(t.data for t in columns), strict=True) for v in row]
+    )
+    frame = Tensor("", rows, width, "number", data, tuple([t.name for t in columns]))
+    return (frame, *[tensor for tensor in tensors if not any(tensor is column for column in columns)])
 
 
 def tensor_of(fields: Mapping[str, Any]) -> Tensor:

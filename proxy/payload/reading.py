@@ -1,12 +1,14 @@
-"""What every codec shares: the one exception, the bounds, and how nested JSON is checked and flattened."""
+"""What every codec shares: the body it reads, what it found, the one exception, the bounds, and checks of values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
-from proxy.contracts.observation import Kind
+import orjson
+
+from proxy.contracts.observation import Kind, Tensor, Text
+from proxy.contracts.settings import Analysis
 
 MAX_TENSORS = 256
 """Tensors (or columns) of one body. A wider frame is not something a per-feature analysis can be read from."""
@@ -17,6 +19,9 @@ MAX_VALUES = 262_144
 MAX_DEPTH = 8
 """Nesting of JSON arrays in tensor data; deeper ones are no tensors."""
 
+NUMBERS = frozenset((int, float, bool))
+NOTHING = type(None)
+
 
 class Unreadable(Exception):
     """A body gives no features; `reason` is one of `payload.decode.REASONS`. Never leaves this room."""
@@ -26,15 +31,43 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def fields_of(value: Any) -> Mapping[str, Any]:
+class Body(NamedTuple):
+    """One body, already decompressed. `fields`: header lines as forwarded; `chunks`: seconds at which pieces
+    arrived."""
+
+    data: bytes
+    fields: bytes
+    analysis: Analysis
+    chunks: list[float]
+
+    def json(self) -> Any:
+        """The body as JSON. Raises orjson.JSONDecodeError."""
+        return orjson.loads(self.data)
+
+
+class Found(NamedTuple):
+    """What a codec makes of a body."""
+
+    tensors: tuple[Tensor, ...] = ()
+    text: Text | None = None
+
+
+def field(fields: bytes, name: bytes) -> bytes:
+    """The first value of header `name` (lower case) in a block of lines, or b""."""
+    block = b"\r\n" + fields.lower()
+    at = block.find(b"\r\n" + name + b":")
+    if at < 0:
+        return b""
+    begin = at + len(name) + 3
+    end = block.find(b"\r\n", begin)
+    return block[begin : end if end >= 0 else None].strip()
+
+
+def fields_of(value: Any) -> dict[str, Any]:
     """`value` as a JSON object. Raises Unreadable."""
     if not isinstance(value, dict):
         raise Unreadable("schema")
     return value
-
-
-NUMBERS = frozenset((int, float, bool))
-NOTHING = type(None)
 
 
 def checked(data: list[Any], kind: Kind) -> list[Any]:
@@ -64,3 +97,16 @@ def flatten(data: Any) -> list[Any]:
             raise Unreadable("shape")
         values = [value for row in values for value in row]
     raise Unreadable("schema")
+
+
+def pointed(document: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) leads to; "" is the whole document. Raises Unreadable."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict) and key in document:
+            document = document[key]
+        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            raise Unreadable("pointer")
+    return document

@@ -1,0 +1,115 @@
+"""JSON rows and columns to tensors: what KServe V1, MLflow and plain JSON have in common.
+
+A frame becomes at most two tensors, its number columns and its category columns, and one for each column of arrays.
+Strings longer than `MAX_CATEGORY` are texts, of which the length is a feature. Objects inside rows are not looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from proxy.contracts.observation import Kind, Tensor
+from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, NOTHING, NUMBERS, Unreadable, checked, flatten
+
+MAX_CATEGORY = 64
+"""Characters of a string that still counts as a category."""
+
+MAX_NAME = 128
+"""Characters of a column's name."""
+
+
+def tensors_of(value: Any, name: str) -> tuple[Tensor, ...]:
+    """Rows (of scalars, arrays or objects), a mapping of columns, or one object, as tensors. Raises Unreadable."""
+    if isinstance(value, dict):
+        return columns_of(value) if _is_columnar(value) else records_of([value])
+    if not isinstance(value, list):
+        value = [value]
+    if value and isinstance(value[0], dict):
+        return records_of(value)
+    return (block(value, name),)
+
+
+def _is_columnar(value: dict[str, Any]) -> bool:
+    sizes = {len(column) for column in value.values() if isinstance(column, list)}
+    return len(sizes) == 1 and all(isinstance(column, list) for column in value.values())
+
+
+def block(rows: list[Any], name: str) -> Tensor:
+    """Rows of scalars or of equally long (nested) arrays as one tensor."""
+    data = flatten(rows)
+    width = len(data) // len(rows) if rows else 1
+    if width * len(rows) != len(data):
+        raise Unreadable("shape")
+    return typed(name, len(rows), width, data)
+
+
+def typed(name: str, rows: int, width: int, data: list[Any], columns: tuple[str, ...] = ()) -> Tensor:
+    """A tensor whose kind follows from its values: all strings, or all numbers. Raises Unreadable."""
+    types = set(map(type, data))
+    kind: Kind = "category" if str in types else "number"
+    integer = int in types and types <= {int, bool, NOTHING}
+    return Tensor(name, rows, width, kind, checked(data, kind), columns, integer)
+
+
+def records_of(records: list[Any]) -> tuple[Tensor, ...]:
+    """Rows as objects; a key that a row lacks is missing there."""
+    if not all(isinstance(record, dict) for record in records):
+        raise Unreadable("schema")
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return split_of(names, [[record.get(name) for record in records] for name in names])
+
+
+def columns_of(columns: dict[str, list[Any]]) -> tuple[Tensor, ...]:
+    """Columns by name, all of the same length."""
+    return split_of(list(columns), list(columns.values()))
+
+
+def table_of(names: Any, rows: Any) -> tuple[Tensor, ...]:
+    """Column names and rows of scalars, as in a data frame split into `columns` and `data`."""
+    if not isinstance(names, list) or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise Unreadable("schema")
+    if any(len(row) != len(names) for row in rows):
+        raise Unreadable("shape")
+    data = flatten(rows)
+    if len(names) <= MAX_TENSORS and len(data) == len(rows) * len(names) and set(map(type, data)) <= NUMBERS:
+        return (typed("", len(rows), len(names), data, _names(names)),)
+    return split_of(names, [list(column) for column in zip(*rows, strict=True)])
+
+
+def split_of(names: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[Tensor, ...]:
+    """Named columns as tensors: numbers together, categories together, arrays alone. Raises Unreadable."""
+    if len(names) > MAX_TENSORS:
+        raise Unreadable("too_many_tensors")
+    rows = len(columns[0]) if columns else 0
+    if rows * len(names) > MAX_VALUES:
+        raise Unreadable("too_many_values")
+    numbers: dict[str, list[Any]] = {}
+    categories: dict[str, list[Any]] = {}
+    arrays: list[Tensor] = []
+    for name, column in zip(_names(names), columns, strict=True):
+        types = set(map(type, column)) - {NOTHING}
+        if types <= NUMBERS:
+            numbers[name] = column
+        elif types == {str}:
+            _place(name, column, numbers, categories)
+        elif types == {list}:
+            arrays.append(block(column, name))
+    frames = [_frame(part, rows) for part in (numbers, categories) if part]
+    return (*frames, *arrays)
+
+
+def _place(name: str, column: list[Any], numbers: dict[str, list[Any]], categories: dict[str, list[Any]]) -> None:
+    if max(len(text) for text in column if text is not None) > MAX_CATEGORY:
+        numbers[f"{name}.chars"] = [None if text is None else len(text) for text in column]
+    else:
+        categories[name] = column
+
+
+def _frame(columns: dict[str, list[Any]], rows: int) -> Tensor:
+    data = [value for row in zip(*columns.values(), strict=True) for value in row]
+    return typed("", rows, len(columns), data, tuple(columns))
+
+
+def _names(names: Sequence[Any]) -> tuple[str, ...]:
+    return tuple([str(name)[:MAX_NAME] for name in names])

@@ -1,0 +1,46 @@
+"""MLflow `/invocations`: four forms of a request, one of a response (bare rows are taken too, as version 1 answered).
+
+Published in the MLflow documentation (deployment, local serving, "accepted input formats").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from proxy.contracts.observation import Tensor
+from proxy.payload.frames import table_of, tensors_of
+from proxy.payload.reading import Body, Found, Unreadable, fields_of
+
+
+def _split(value: Any) -> tuple[Tensor, ...]:
+    frame = fields_of(value)
+    return table_of(frame.get("columns"), frame.get("data"))
+
+
+FORMS: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
+    "dataframe_split": _split,
+    "dataframe_records": lambda value: tensors_of(value, "dataframe_records"),
+    "instances": lambda value: tensors_of(value, "instances"),
+    "inputs": lambda value: tensors_of(value, "inputs"),
+}
+
+
+def read_request(body: Body) -> Found:
+    """The rows of a request, in whichever form. Raises Unreadable."""
+    fields = fields_of(body.json())
+    for name, read in FORMS.items():
+        if name in fields:
+            return Found(read(fields[name]))
+    raise Unreadable("schema")
+
+
+def read_response(body: Body) -> Found:
+    """The predictions of a response. Raises Unreadable."""
+    document = body.json()
+    if isinstance(document, list):
+        return Found(tensors_of(document, "predictions"))
+    fields = fields_of(document)
+    if "predictions" not in fields:
+        raise Unreadable("schema")
+    return Found(tensors_of(fields["predictions"], "predictions"))

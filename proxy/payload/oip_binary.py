@@ -1,0 +1,96 @@
+"""Open Inference Protocol V2, binary tensor data extension: JSON first, then raw tensors in its order, little endian.
+
+`Inference-Header-Content-Length` says where the JSON ends; a tensor with `parameters.binary_data_size` has its data
+after it. Published with Triton Inference Server (`protocol/extension_binary_data.md`) and the KServe specification.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from proxy.contracts.observation import Tensor
+from proxy.payload import oip
+from proxy.payload.reading import MAX_VALUES, Unreadable, fields_of
+
+TYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+"""BF16 and BYTES have readers of their own."""
+
+MAX_HEADER_DIGITS = 12
+
+
+def tensors(data: bytes, length: bytes, side: str) -> tuple[Tensor, ...]:
+    """The tensors of one side of a body whose first `length` bytes are JSON. Raises Unreadable."""
+    if not length.isdigit() or len(length) > MAX_HEADER_DIGITS or int(length) > len(data):
+        raise Unreadable("binary")
+    at, found = int(length), []
+    for each in oip.listed(orjson.loads(data[:at]), side):
+        tensor = fields_of(each)
+        size = _size(tensor)
+        if size is None:
+            found.append(oip.tensor_of(tensor))
+            continue
+        if at + size > len(data):
+            raise Unreadable("binary")
+        found.append(oip.shaped(tensor, values(data[at : at + size], tensor.get("datatype"))))
+        at += size
+    return tuple(found)
+
+
+def _size(tensor: dict[str, Any]) -> int | None:
+    parameters = tensor.get("parameters")
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if size is None:
+        return None
+    if type(size) is not int or size < 0:
+        raise Unreadable("binary")
+    return size
+
+
+def values(raw: bytes, datatype: Any) -> list[Any]:
+    """The values of one raw tensor, flat. Raises Unreadable."""
+    if datatype == "BYTES":
+        return _strings(raw)
+    if datatype == "BF16":
+        # The upper half of a 32-bit float: put zeros below it.
+        return _numbers(raw, np.dtype("<u2"), lambda half: (half.astype("<u4") << 16).view("<f4"))
+    kind = TYPES.get(datatype) if isinstance(datatype, str) else None
+    if kind is None:
+        raise Unreadable("schema")
+    return _numbers(raw, kind, lambda array: array)
+
+
+def _numbers(raw: bytes, kind: np.dtype[Any], read: Any) -> list[Any]:
+    if len(raw) % kind.itemsize:
+        raise Unreadable("binary")
+    if len(raw) // kind.itemsize > MAX_VALUES:
+        raise Unreadable("too_many_values")
+    numbers: list[Any] = read(np.frombuffer(raw, dtype=kind)).tolist()
+    return numbers
+
+
+def _strings(raw: bytes) -> list[Any]:
+    found: list[Any] = []
+    at = 0
+    while at < len(raw):
+        size = int.from_bytes(raw[at : at + 4], "little")
+        if at + 4 + size > len(raw) or len(found) >= MAX_VALUES:
+            raise Unreadable("binary")
+        found.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
+        at += 4 + size
+    return found

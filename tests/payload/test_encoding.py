@@ -1,0 +1,76 @@
+"""Content codings are read within a bound, and whatever is broken says so."""
+
+import gzip
+import zlib
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.record import Record
+from proxy.payload.decode import decode
+from proxy.payload.encoding import CODINGS, MAX_EXPANDED, decompress
+from proxy.payload.reading import Unreadable, field
+
+WRITERS = {
+    b"gzip": gzip.compress,
+    b"x-gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"zstd": zstandard.ZstdCompressor().compress,
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_what_was_written_is_read(coding):
+    for plain in (b"x", b'{"inputs": []}' * 1000):
+        assert decompress(WRITERS[coding](plain), coding) == plain
+
+
+def test_several_members_are_one_body():
+    assert decompress(gzip.compress(b"ab") + gzip.compress(b"cd"), b"gzip") == b"abcd"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_expansion_is_bounded(coding):
+    bomb = WRITERS[coding](bytes(MAX_EXPANDED * 4))
+    with pytest.raises(Unreadable, match="expansion"):
+        decompress(bomb, coding)
+    assert len(decompress(WRITERS[coding](bytes(MAX_EXPANDED)), coding)) == MAX_EXPANDED
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_half_a_body_is_an_error(coding):
+    whole = WRITERS[coding](bytes(range(256)) * 50)
+    with pytest.raises(Unreadable):
+        decompress(whole[: len(whole) // 2], coding)
+
+
+@given(st.binary(max_size=60), st.sampled_from([*CODINGS, b"br", b""]))
+def test_garbage_is_plain_or_a_reason(data, coding):
+    try:
+        decompress(data, coding)
+    except Unreadable as error:
+        assert error.reason in ("encoding", "expansion")
+
+
+@pytest.mark.parametrize(
+    ("fields", "value"),
+    [
+        (b"Content-Encoding: GZIP\r\n", b"gzip"),
+        (b"X: 1\r\ncontent-encoding:zstd", b"zstd"),
+        (b"X-Content-Encoding: gzip\r\n", b""),
+        (b"", b""),
+    ],
+)
+def test_header_fields_are_found(fields, value):
+    assert field(fields, b"content-encoding") == value
+
+
+def test_the_door_reads_through_codings():
+    data = gzip.compress(b'{"instances": [1, 2]}')
+    fields = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+    record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", fields, data)
+    assert decode(record, "kserve-v1", (0, "a")).inputs[0].data == [1, 2]
+    record.request_fields = b"content-encoding: br\r\n"
+    assert decode(record, "kserve-v1", (0, "a")).unreadable_request == "encoding"

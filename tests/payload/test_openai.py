@@ -1,0 +1,136 @@
+"""OpenAI bodies: whole and streamed, text, tools, usage, times, embeddings."""
+
+import base64
+import json
+import struct
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.record import Record
+from proxy.payload.decode import REASONS, decode
+from proxy.payload.sse import events, times
+
+STREAM = b"content-type: text/event-stream\r\n"
+
+
+def read(request=None, response=None, fields=b"", chunks=()):
+    bodies = [x if x is None or isinstance(x, bytes) else orjson.dumps(x) for x in (request, response)]
+    record = Record(
+        1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", b"", bodies[0], fields, bodies[1], 0, list(chunks)
+    )
+    return decode(record, "openai", (0, "a"))
+
+
+def stream(*chunks, end=True):
+    lines = [b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks]
+    return b": comment\n\n" + b"".join(lines) + (b"data: [DONE]\n\n" if end else b"")
+
+
+def delta(finish=None, **content):
+    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": content, "finish_reason": finish}]}
+
+
+def test_a_chat_request_gives_lengths_and_parameters():
+    parts = [{"type": "text", "text": "abc"}, {"type": "image_url", "image_url": {}}]
+    request = {
+        "messages": [{"role": "system", "content": "hello"}, {"role": "user", "content": parts}],
+        "max_tokens": 9,
+        "temperature": 0.5,
+    }
+    (tensor,) = read(request).inputs
+    assert dict(zip(tensor.columns, tensor.data, strict=True)) == {
+        "prompt_chars": 8,
+        "messages": 2,
+        "max_tokens": 9,
+        "temperature": 0.5,
+    }
+
+
+def test_a_chat_answer():
+    call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Ulm"}'}}
+    message = {"role": "assistant", "content": "Sunny", "tool_calls": [call]}
+    answer = {
+        "choices": [{"message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2},
+    }
+    text = read(response=answer).text
+    assert (text.text, text.finish, text.tools) == ("Sunny", "stop", (("weather", '{"city":"Ulm"}'),))
+    assert (text.prompt_tokens, text.completion_tokens) == (5, 2)
+
+
+def test_a_completion_answer():
+    assert read(response={"choices": [{"text": "abc", "finish_reason": "length"}]}).text.text == "abc"
+
+
+def test_a_stream_is_the_same_as_the_whole_with_times():
+    chunks = [delta(role="assistant"), delta(content="Sun"), delta(content="ny"), delta("stop")]
+    usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+    text = read(response=stream(*chunks, usage), fields=STREAM, chunks=[0.1, 0.2, 0.25, 0.3, 0.31]).text
+    assert (text.text, text.finish, text.completion_tokens) == ("Sunny", "stop", 2)
+    assert text.first_token == 0.2
+    assert text.gaps == pytest.approx((0.05, 0.05, 0.01))
+
+
+def test_streamed_tool_calls_are_put_together():
+    def call(index, **function):
+        return delta(tool_calls=[{"index": index, "function": function}])
+
+    chunks = [
+        call(0, name="f", arguments=""),
+        call(0, arguments='{"a"'),
+        call(1, name="g", arguments="{}"),
+        call(0, arguments=":1}"),
+    ]
+    assert read(response=stream(*chunks), fields=STREAM).text.tools == (("f", '{"a":1}'), ("g", "{}"))
+
+
+def test_a_streamed_completion():
+    assert (
+        read(response=stream({"choices": [{"text": "a"}]}, {"choices": [{"text": "b"}]}), fields=STREAM).text.text
+        == "ab"
+    )
+
+
+@given(st.lists(st.text(max_size=5), max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_events_are_what_was_sent_whatever_ends_lines(texts, end):
+    sent = "".join(f"event: x{end}data: {json.dumps(text)}{end}{end}" for text in texts)
+    assert [orjson.loads(data) for data in events(sent.encode() + b"data: cut")] == texts
+
+
+def test_embeddings_as_lists_and_as_base64():
+    vector = [0.5, -1.0, 2.0]
+    packed = base64.b64encode(struct.pack("<3f", *vector)).decode()
+    for embedding in (vector, packed):
+        (tensor,) = read(
+            response={"object": "list", "data": [{"embedding": embedding}, {"embedding": embedding}]}
+        ).outputs
+        assert (tensor.rows, tensor.width, tensor.vector, list(tensor.data)) == (2, 3, True, vector * 2)
+
+
+@pytest.mark.parametrize(
+    ("response", "fields", "reason"),
+    [
+        ({"choices": []}, b"", "schema"),
+        ({"choices": [1]}, b"", "schema"),
+        ({"data": [{"embedding": "%%"}]}, b"", "values"),
+        ({"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}, b"", "shape"),
+        (b"data: {\n\n", STREAM, "json"),
+        (b"data: 1\n\n", STREAM, "schema"),
+    ],
+)
+def test_what_cannot_be_read_has_a_reason(response, fields, reason):
+    assert read(response=response, fields=fields).unreadable_response == reason
+
+
+@given(st.binary(max_size=100))
+def test_no_stream_raises(data):
+    assert read(response=b"data: " + data, fields=STREAM).unreadable_response in REASONS - {"internal"} | {""}
+
+
+def test_times_without_content_or_pieces():
+    assert times([], 0) == (None, ())
+    assert times([0.1], None) == (None, ())
+    assert times([0.1, 0.2], 7) == (0.2, ())
