@@ -6,7 +6,7 @@ Rules:
 - a `Settings` that comes out needs no further checks: every version that is named exists, every sum fits.
 
 `config_yaml` turns text into a tree, `config_reader` takes keys from it, `config_values` reads single values,
-`config_release` the sections about releases.
+`config_release` the sections about releases, `config_admin` those about who may look, change, hear and keep.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from proxy import config_values as values
+from proxy.config_admin import read_admin, read_capture, read_hooks
 from proxy.config_reader import Section, shown
 from proxy.config_release import read_guard, read_release
 from proxy.config_values import Parser, Refused
 from proxy.config_yaml import Tree, Unreadable, read_tree
 from proxy.contracts.settings import (
     Address,
-    Admin,
     ConfigError,
     Lineage,
     Problem,
@@ -80,7 +80,7 @@ def _settings(root: Section) -> Settings:
     listen = root.take("listen", values.address, Address("", 0), required=True)
     require_lineage = root.take("require_lineage", values.truth, False)
     versions, lineage = _versions(root, require_lineage)
-    admin = _admin(root.section("admin"))
+    admin = read_admin(root.section("admin"))
     if listen.port and listen == admin.listen:
         root.refuse("admin.listen", f"{listen.host}:{listen.port}", "another address than listen")
     settings = Settings(
@@ -90,6 +90,8 @@ def _settings(root: Section) -> Settings:
         admin=admin,
         workers=root.take("workers", _workers, 1),
         lineage=lineage,
+        notify=read_hooks(root),
+        capture=read_capture(root),
         **root.fields(_GLOBALS),
     )
     root.finish()
@@ -103,12 +105,6 @@ def _workers(text: str) -> int:
         return values.whole(1, MAX_WORKERS)(text)
     except Refused as refused:
         raise Refused(f"auto | {refused.allowed}") from refused
-
-
-def _admin(section: Section) -> Admin:
-    admin = Admin(**section.fields({"listen": values.address, "token": values.secret}))
-    section.finish()
-    return admin
 
 
 def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage]]:
@@ -195,7 +191,11 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
     )
     _check_shares(section, route)
     section.finish()
-    named = {primary, *(share.version for share in (*split, *shadows)), *([release.candidate] if release else [])}
+    named = {
+        primary,
+        *(share.version for share in (*split, *shadows)),
+        *((release.candidate, *release.arms) if release else ()),
+    }
     return _with_digest(route, section.tree, {each: trees[each] for each in named if each in trees})
 
 
@@ -285,6 +285,8 @@ def _check_shares(section: Section, route: RouteSettings) -> None:
         section.refuse("split", f"{total:g} percent in all", "at most 100 percent in all")
     if route.split and route.release:
         section.refuse("canary" if "canary" in section else "split", "a fixed split beside release", "one of the two")
+    if route.release and route.release.strategy == "ab-test" and not route.sticky:
+        section.refuse("sticky", "nothing", "ab-test needs one: the same user must always meet the same arm")
     if route.sticky and not (route.split or route.release):
         section.refuse("sticky", "sticky without a canary, split or release", "sticky where traffic is split")
     places = {"canary.version" if "canary" in section else "split": route.split, "shadows": route.shadows}

@@ -41,26 +41,32 @@ METRICS: dict[str, dict[str, Parser]] = {
 """Metric to the limits that it can be held to: rates and scores are 0 to 1, times are durations."""
 
 
+_WINDOW = 600.0
+"""Ten minutes after a switch of all traffic at once: most breakage shows in the first of them."""
+
+
 class Plan(Struct, frozen=True):
-    """What stages a strategy takes: `shares` are the keys a stage may have, `needed` whether there must be one."""
+    """What stages a strategy takes: `shares` are the keys a stage may have, `needed` whether there must be one.
+    `window`: seconds after the switch in which a breach leads back, unless the file says otherwise."""
 
     shares: tuple[str, ...]
     needed: bool = False
+    window: float = 0.0
 
 
 PLANS: dict[Strategy, Plan] = {
     "shadow": Plan(("shadow",)),
     "canary": Plan(("shadow", "canary"), needed=True),
-    "ab-test": Plan(("shadow", "canary"), needed=True),
-    "blue-green": Plan(("shadow", "canary")),
-    "big-bang": Plan(()),
+    "ab-test": Plan(()),
+    "blue-green": Plan(("shadow", "canary"), window=_WINDOW),
+    "big-bang": Plan((), window=_WINDOW),
 }
 
 _STAGE: dict[str, Parser] = {
     "shadow": values.percent,
     "canary": values.percent,
     "requests": values.whole(1, 10**12),
-    "duration": values.duration,
+    "duration": values.span,
 }
 
 
@@ -94,19 +100,54 @@ def read_release(route: Section, version: Parser, primary: str, guard: Guard) ->
     if "release" not in route:
         return None
     strategy: Strategy = section.take("strategy", values.one_of(Strategy), "canary", required=True)
+    arms = _arms(section, strategy, version, primary)
     release = Release(
-        candidate=section.take("candidate", version, "", required=True),
+        candidate=next(iter(arms), "") if arms else section.take("candidate", version, "", required=True),
         strategy=strategy,
-        stages=_stages(section, PLANS[strategy]),
+        stages=(_test(section, arms),) if strategy == "ab-test" else _stages(section, PLANS[strategy]),
         guard=read_guard(section, guard),
         accept_risk=section.take("accept_risk", values.truth, False),
+        arms=arms,
+        promote_winner=section.take("promote_winner", values.truth, False),
+        rollback_window=section.take("rollback_window", values.span, PLANS[strategy].window),
     )
     section.finish()
-    if release.candidate and release.candidate == primary:
-        section.refuse("candidate", repr(primary), "another version than the primary")
-    if strategy == "big-bang" and not release.accept_risk:
-        section.refuse("accept_risk", "nothing", "true: big-bang gives the candidate all traffic at once")
+    _check(section, release, primary)
     return release
+
+
+def _check(section: Section, release: Release, primary: str) -> None:
+    if release.candidate and release.candidate == primary:
+        section.refuse("arms" if release.arms else "candidate", repr(primary), "another version than the primary")
+    if release.strategy == "big-bang" and not release.accept_risk:
+        section.refuse("accept_risk", "nothing", "true: big-bang gives the candidate all traffic at once")
+    if release.promote_winner and release.strategy != "ab-test":
+        section.refuse(
+            "promote_winner", "true", "only with strategy ab-test; the others promote by themselves or never"
+        )
+    if release.strategy == "shadow" and release.rollback_window:
+        section.refuse("rollback_window", f"{release.rollback_window:g}s", "no window: strategy shadow never switches")
+
+
+def _arms(release: Section, strategy: Strategy, version: Parser, primary: str) -> dict[str, float]:
+    """The arms of an A/B test besides the primary; either `arms`, or `candidate` with half of the traffic."""
+    if strategy != "ab-test":
+        return {}
+    arms: dict[str, float] = release.pairs("arms", version, values.percent)
+    if "arms" not in release:
+        candidate = release.take("candidate", version, "", required=True)
+        return {candidate: 50.0}
+    if not 0.0 < sum(arms.values()) <= 100.0 or min(arms.values()) <= 0.0 or primary in arms:
+        release.refuse(
+            "arms", "percents that cannot be", "versions besides the primary, each above 0, at most 100 in all"
+        )
+    return arms
+
+
+def _test(release: Section, arms: dict[str, float]) -> Stage:
+    """An A/B test is one stage: its arms never move while it runs."""
+    given = release.fields({"requests": _STAGE["requests"], "duration": _STAGE["duration"]})
+    return Stage(canary=sum(arms.values()) or 1.0, **given)
 
 
 def _stages(release: Section, plan: Plan) -> tuple[Stage, ...]:

@@ -29,6 +29,9 @@ _POINTER = re.compile(r"(/([^~/]|~[01])*)+")
 MAX_SECONDS = 24 * 3600.0
 """A longer wait than a day is a mistake in the unit."""
 
+MAX_DAYS = 90
+"""A stage of a release that is longer than a quarter of a year is a mistake in the unit."""
+
 
 class Refused(ValueError):
     """`allowed` says what would have been right; `found` replaces the text itself where that must not be shown."""
@@ -46,6 +49,32 @@ def duration(text: str) -> float:
     if not 0.0 < seconds <= MAX_SECONDS:
         raise Refused("a duration such as 500ms, 2s or 1m, above 0 and at most 24h")
     return seconds
+
+
+def span(text: str) -> float:
+    """Seconds of something that people wait for: as a duration, but also in days."""
+    match = re.fullmatch(r"([0-9]{1,2})d", text)
+    if not match:
+        try:
+            return duration(text)
+        except Refused:
+            pass
+    if not match or not 0 < int(match[1]) <= MAX_DAYS:
+        raise Refused(f"a duration such as 60s, 30m, 12h or 3d, above 0 and at most {MAX_DAYS}d")
+    return int(match[1]) * 24 * 3600.0
+
+
+def hook_url(text: str) -> str:
+    """An `http://` or `https://` URL without credentials."""
+    allowed = "http(s)://host[:port][/path] without user name or password"
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, fine = urlsplit(""), False
+    if "@" in text or "#" in text or not fine or not _VISIBLE.fullmatch(text) or " " in text or len(text) > 2048:
+        raise Refused(allowed, "a URL with credentials" if "@" in text else None)
+    return text
 
 
 def size(text: str) -> int:

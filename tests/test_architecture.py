@@ -33,7 +33,7 @@ runs the two processes that have a loop; a worker reads the key of a JSON pointe
 
 WIRING = {
     "__init__", "__main__", "logs", "sockets", "supervisor", "cli", "cli_admin", "cli_views",
-    "config", "config_live", "config_reader", "config_release", "config_values", "config_yaml",
+    "config", "config_admin", "config_live", "config_reader", "config_release", "config_values", "config_yaml",
 }  # fmt: skip
 """Floor 4: modules that may import all rooms."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from proxy.contracts.settings import Release
+from proxy.contracts.settings import Guard, Release
 
 Phase = Literal["steady", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
 Outcome = Literal["pass", "fail", "undecided"]
@@ -41,7 +41,8 @@ class RouteState(Struct, frozen=True):
     version under judgement. `previous` is the primary before the last promote. `rolled_back` versions get live
     traffic again only by an explicit change. `release` is the plan in force, or the last one: during it the weight
     follows from plan, stage and phase, and is stored nowhere else. `basis` is the digest of the configured section
-    that this state grew from: a changed section wins over a live state, an unchanged one does not.
+    that this state grew from: a changed section wins over a live state, an unchanged one does not. `after` is the
+    guard of a promoted version until `until` (Unix time): absolute limits, made from the figures of the primary before.
     """
 
     route: str
@@ -59,3 +60,5 @@ class RouteState(Struct, frozen=True):
     basis: str = ""
     paused_from: Phase | None = None
     release: Release | None = None
+    after: Guard | None = None
+    until: float = 0.0

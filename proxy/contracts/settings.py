@@ -10,6 +10,10 @@ from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky
 
 Strategy = Literal["shadow", "canary", "ab-test", "blue-green", "big-bang"]
 OnBreach = Literal["rollback", "pause", "notify"]
+AccessRole = Literal["read", "operate"]
+HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "change"]
+"""What happened: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a
+candidate became primary; `change`: anything else that somebody did."""
 
 
 class Lineage(Struct, frozen=True):
@@ -50,13 +54,21 @@ class Guard(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """A configured release of `candidate`."""
+    """A release of `candidate`.
+
+    `arms`: for an A/B test, the versions and their fixed percents (the candidate is the first); with `promote_winner`
+    one that has proved itself becomes primary. `rollback_window`: seconds after the promote in which a breach still
+    leads back to the primary before it.
+    """
 
     candidate: str
     strategy: Strategy
     stages: tuple[Stage, ...] = ()
     guard: Guard = Guard()
     accept_risk: bool = False
+    arms: dict[str, float] = {}
+    promote_winner: bool = False
+    rollback_window: float = 0.0
 
 
 class Analysis(Struct, frozen=True):
@@ -106,11 +118,41 @@ class Address(Struct, frozen=True):
     port: int
 
 
+class Token(Struct, frozen=True):
+    """A caller of the admin API by name: `read` may look, `operate` may look and change."""
+
+    name: str
+    token: str
+    role: AccessRole
+
+
 class Admin(Struct, frozen=True):
-    """The admin API. An empty token: only loopback may change anything."""
+    """The admin API. No operate token: only loopback may change anything. No read token: whoever reaches it may look.
+
+    `token` is an operate token without a name of its own.
+    """
 
     listen: Address = Address("127.0.0.1", 9900)
     token: str = ""
+    tokens: tuple[Token, ...] = ()
+
+
+class Hook(Struct, frozen=True):
+    """A webhook that hears of changes: `events` of them (none given: all), signed with `secret` if there is one."""
+
+    url: str
+    secret: str = ""
+    events: tuple[HookEvent, ...] = ()
+
+
+class Capture(Struct, frozen=True):
+    """Records kept for a backtest: `percent` of the exchanges, in files at `path` that together hold `max_bytes`.
+    Without `bodies` only times, statuses and who answered are kept."""
+
+    percent: float
+    path: str
+    max_bytes: int
+    bodies: bool = False
 
 
 class Settings(Struct, frozen=True):
@@ -125,6 +167,8 @@ class Settings(Struct, frozen=True):
     lineage: dict[str, Lineage] = {}
     lease: float = 10.0
     drain: float = 30.0
+    notify: tuple[Hook, ...] = ()
+    capture: Capture | None = None
 
 
 class Problem(Struct, frozen=True):

@@ -1,0 +1,63 @@
+"""The sections about operation: who may use the admin API, which webhooks hear of changes, what is captured."""
+
+from __future__ import annotations
+
+from proxy import config_values as values
+from proxy.config_reader import Section
+from proxy.contracts.settings import AccessRole, Admin, Capture, Hook, HookEvent, Token
+
+MAX_HOOKS = 16
+"""Each change is sent to each of them."""
+
+
+def read_admin(section: Section) -> Admin:
+    """`admin`: where it listens and who may use it."""
+    given = section.fields({"listen": values.address, "token": values.secret})
+    tokens = tuple(_token(item) for item in section.items("tokens"))
+    for kind in ("name", "token"):
+        seen = [getattr(token, kind) for token in tokens]
+        if len(set(seen)) < len(seen):
+            section.refuse("tokens", f"the same {kind} twice", f"each {kind} once")
+    section.finish()
+    return Admin(tokens=tokens, **given)
+
+
+def _token(section: Section) -> Token:
+    name = section.take("name", values.name, "", required=True)
+    role: AccessRole = section.take("role", values.one_of(AccessRole), "read", required=True)
+    secret = section.take("token", values.secret, "", required=True)
+    if "token" in section and not secret:
+        section.refuse("token", "an empty token", "at least one character; leave the entry out to have none")
+    section.finish()
+    return Token(name, secret, role)
+
+
+def read_hooks(root: Section) -> tuple[Hook, ...]:
+    """`notify`: a list of webhooks."""
+    hooks = tuple(_hook(item) for item in root.items("notify"))
+    if len(hooks) > MAX_HOOKS:
+        root.refuse("notify", f"{len(hooks)} webhooks", f"at most {MAX_HOOKS}")
+    return hooks
+
+
+def _hook(section: Section) -> Hook:
+    url = section.take("url", values.hook_url, "", required=True)
+    secret = section.take("secret", values.secret, "")
+    events: tuple[HookEvent, ...] = section.values("events", values.one_of(HookEvent))
+    section.finish()
+    return Hook(url, secret, events)
+
+
+def read_capture(root: Section) -> Capture | None:
+    """`capture`: records kept for `penumbra backtest`; None when there is none."""
+    section = root.section("capture")
+    if "capture" not in root:
+        return None
+    capture = Capture(
+        percent=section.take("percent", values.percent, 0.0, required=True),
+        path=section.take("path", values.plain, "", required=True),
+        max_bytes=section.take("max_bytes", values.size, 0, required=True),
+        bodies=section.take("bodies", values.truth, False),
+    )
+    section.finish()
+    return capture

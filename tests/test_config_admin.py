@@ -1,0 +1,100 @@
+"""Tokens, webhooks, capture, and the strategies of a release, as a configuration says them."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.config import parse
+from proxy.contracts.settings import Capture, ConfigError, Hook, Release, Settings, Stage, Token
+
+SMALL = """
+listen: 127.0.0.1:8080
+versions: {a: {url: "http://a"}, b: {url: "http://b"}, c: {url: "http://c"}}
+routes: {r: {match: {path: /}, protocol: json, primary: a %s}}
+%s
+"""
+
+
+def loaded(route: str = "", top: str = "") -> Settings:
+    return parse(SMALL % (f", {route}" if route else "", top), {})
+
+
+def release(text: str, sticky: bool = False) -> Release:
+    found = loaded(f"release: {text}" + (', sticky: "header:x"' if sticky else "")).routes[0].release
+    assert found is not None
+    return found
+
+
+def paths(route: str = "", top: str = "") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(route, top)
+    return [problem.path for problem in caught.value.problems]
+
+
+def test_tokens_webhooks_and_capture() -> None:
+    settings = loaded(
+        top="""
+admin: {tokens: [{name: ci, role: operate, token: s1}, {name: grafana, role: read, token: s2}]}
+notify: [{url: "https://hooks.example/x?y=1", secret: abc, events: [rollback, promote]}, {url: "http://localhost:1/"}]
+capture: {percent: 1, path: /tmp/records, max_bytes: 1MiB}
+"""
+    )
+    assert settings.admin.tokens == (Token("ci", "s1", "operate"), Token("grafana", "s2", "read"))
+    assert settings.notify[0] == Hook("https://hooks.example/x?y=1", "abc", ("rollback", "promote"))
+    assert settings.notify[1].events == ()
+    assert settings.capture == Capture(1.0, "/tmp/records", 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("top", "path"),
+    [
+        ("admin: {tokens: [{name: ci, role: root, token: s}]}", "admin.tokens[0].role"),
+        ("admin: {tokens: [{name: ci, role: read}]}", "admin.tokens[0].token"),
+        ('admin: {tokens: [{name: ci, role: read, token: ""}]}', "admin.tokens[0].token"),
+        ("admin: {tokens: [{name: a, role: read, token: s}, {name: a, role: read, token: t}]}", "admin.tokens"),
+        ("admin: {tokens: [{name: a, role: read, token: s}, {name: b, role: read, token: s}]}", "admin.tokens"),
+        ("notify: [{}]", "notify[0].url"),
+        ("notify: [{url: ftp://x/}]", "notify[0].url"),
+        ("notify: [{url: http://u:p@x/}]", "notify[0].url"),
+        ("notify: [{url: http://x/, events: [explosion]}]", "notify[0].events[0]"),
+        ("capture: {percent: 1}", "capture.path"),
+        ("capture: {percent: 101, path: x, max_bytes: 1MiB}", "capture.percent"),
+        ("capture: {percent: 1, path: x, max_bytes: 1MiB, rotate: 2}", "capture.rotate"),
+    ],
+)
+def test_mistakes(top: str, path: str) -> None:
+    assert path in paths(top=top)
+
+
+def test_strategies() -> None:
+    test = release("{strategy: ab-test, arms: {b: 30, c: 20}, requests: 10, duration: 3d, promote_winner: true}", True)
+    assert (test.candidate, test.arms, test.promote_winner) == ("b", {"b": 30.0, "c": 20.0}, True)
+    assert test.stages == (Stage(canary=50.0, requests=10, duration=259_200.0),)
+    half = release("{strategy: ab-test, candidate: c}", True)
+    assert (half.candidate, half.arms) == ("c", {"c": 50.0})
+    switch = release("{strategy: blue-green, candidate: b, stages: [{shadow: 100, requests: 5}]}")
+    assert (switch.rollback_window, switch.stages) == (600.0, (Stage(shadow=100.0, requests=5),))
+    assert (
+        release("{strategy: big-bang, candidate: b, accept_risk: true, rollback_window: 1h}").rollback_window == 3600.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("{strategy: ab-test, candidate: b}", "routes.r.sticky"),
+        ("{strategy: ab-test, arms: {a: 10}}", "routes.r.release.arms"),
+        ("{strategy: ab-test, arms: {b: 0}}", "routes.r.release.arms"),
+        ("{strategy: ab-test, arms: {}}", "routes.r.release.arms"),
+        ("{strategy: ab-test, arms: {b: 60, c: 60}}", "routes.r.release.arms"),
+        ("{strategy: ab-test, arms: {nobody: 60}}", "routes.r.release.arms.nobody"),
+        ("{strategy: ab-test, arms: {b: 5}, candidate: b}", "routes.r.release.candidate"),
+        ("{strategy: ab-test, candidate: b, stages: []}", "routes.r.release.stages"),
+        ("{strategy: blue-green, candidate: b, promote_winner: true}", "routes.r.release.promote_winner"),
+        ("{strategy: shadow, candidate: b, rollback_window: 5m}", "routes.r.release.rollback_window"),
+        ("{strategy: blue-green, candidate: b, rollback_window: 99d}", "routes.r.release.rollback_window"),
+        ("{strategy: blue-green, candidate: b, arms: {b: 5}}", "routes.r.release.arms"),
+    ],
+)
+def test_mistakes_in_a_release(text: str, path: str) -> None:
+    assert path in paths(f"release: {text}")
