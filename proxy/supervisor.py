@@ -5,7 +5,8 @@ It has no event loop and touches no traffic: it sleeps in `select` until a signa
 - a child that dies is started again at once; one that keeps dying within seconds waits a little longer each time, but
   it is never given up;
 - children hold the reading end of the lifeline: when this process is gone, whatever the way, they see its end and exit;
-- SIGHUP goes to control, which reloads the configuration; SIGTERM and SIGINT drain; a second one ends at once.
+- SIGHUP goes to control, which reloads the configuration; SIGTERM and SIGINT drain; a second one ends at once. Children
+  lead process groups of their own, so that a signal to the terminal's group is the supervisor's alone.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ GRACE = 2.0
 
 CONTROL_GRACE = 5.0
 """Seconds that control gets to close its store."""
+
+ECHO = 0.3
+"""Seconds. Some senders signal a process and then its group; a person who cannot wait is slower than this."""
 
 EXIT_DRAINED, EXIT_FORCED, EXIT_BIND = 0, 1, 3
 
@@ -119,6 +123,7 @@ class Supervisor:
         self._workers = [Child("worker", index) for index in range(settings.workers)]
         self._phase: Literal["serving", "draining", "finishing"] = "serving"
         self._deadline: float | None = None
+        self._told = 0.0
         self._exit = EXIT_DRAINED
         self._wakeup = -1
 
@@ -217,6 +222,8 @@ class Supervisor:
         if self._phase == "serving":
             self._drain(cause, now)
             return
+        if now < self._told + ECHO:
+            return
         log.warning("stopping at once", extra=fields(cause=cause))
         self._exit = EXIT_FORCED
         for child in self._children:
@@ -225,7 +232,7 @@ class Supervisor:
     def _drain(self, cause: str, now: float) -> None:
         """Readiness off, no new connections, exchanges in flight go on until the deadline."""
         log.info("draining", extra=fields(cause=cause, seconds=self._settings.drain))
-        self._phase, self._deadline = "draining", now + self._settings.drain + GRACE
+        self._phase, self._told, self._deadline = "draining", now, now + self._settings.drain + GRACE
         for child in self._children:
             child.due = None
         self._control.signal(signal.SIGUSR1)
@@ -263,6 +270,7 @@ def spawn(kind: Kind, arguments: dict[str, object]) -> int:
         command(kind, dumps(arguments)),
         stdin=subprocess.DEVNULL,
         pass_fds=inherited,
+        process_group=0,
         env=environment(),
         preexec_fn=_ignore_signals,
     )
@@ -284,25 +292,29 @@ def environment() -> dict[str, str]:
 
 
 def _ignore_signals() -> None:
-    """Until a child has handlers of its own: a reload must not end it, Ctrl-C is for the supervisor."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1):
+    """Until a child has handlers of its own a reload must not end it; it may always write to the terminal."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def caught_signals() -> Iterator[int]:
-    """While it lasts, the signals of interest do nothing but come as bytes (their numbers) from this descriptor."""
+    """While it lasts, the signals of interest do nothing but come as bytes (their numbers) from this descriptor.
+
+    Afterwards they are ignored: nothing may interrupt the last steps and change the exit code.
+    """
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
-    previous = {number: signal.signal(number, _noted) for number in _SIGNALS}
+    for number in _SIGNALS:
+        signal.signal(number, _noted)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield reader
     finally:
         signal.set_wakeup_fd(-1)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         os.close(reader)
         os.close(writer)
 

@@ -1,0 +1,92 @@
+"""Model servers for tests: threads that answer who they are, and can be slow, dead, wrong or hold an answer back."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+
+class Upstream(ThreadingHTTPServer):
+    """Answers every request with its name.
+
+    `status` is what it answers with, `body` its answer (the name by default), `seen` the requests so far as (method,
+    path). `hold()` makes it wait with answers until `release()`; `held` says how many wait. `garbage` is answered in
+    place of HTTP.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, name: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.name = name
+        self.status = 200
+        self.body = name.encode()
+        self.garbage = b""
+        self.seen: list[tuple[str, str]] = []
+        self.held = threading.Semaphore(0)
+        self._open = threading.Event()
+        self._open.set()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def hold(self) -> None:
+        """From now on no request is answered."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """All requests that wait are answered, and new ones at once."""
+        self._open.set()
+
+    def wait(self) -> None:
+        """Called by handlers: returns when answers may go out."""
+        if not self._open.is_set():
+            self.held.release()
+        self._open.wait()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away are what tests do."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Upstream
+
+    def _answer(self) -> None:
+        upstream = self.server
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        upstream.seen.append((self.command, self.path))
+        upstream.wait()
+        if upstream.garbage:
+            self.wfile.write(upstream.garbage)
+            self.close_connection = True
+            return
+        self.send_response(upstream.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(upstream.body)))
+        self.end_headers()
+        self.wfile.write(upstream.body)
+
+    do_GET = do_POST = do_PUT = _answer  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
