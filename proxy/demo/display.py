@@ -18,19 +18,8 @@ from proxy.demo.view import Row, View
 LINE_EVERY = 2.0
 """Seconds between two lines of the log; a terminal is redrawn with every view."""
 
-_COLUMNS = (
-    "version",
-    "role",
-    "split",
-    "requests",
-    "errors",
-    "p50",
-    "p99",
-    "copies",
-    "coverage",
-    "disagreement",
-    "rescued",
-)
+_COLUMNS = ("version", "role", "split", "answers", "p50/p99 ms", "copies", "covered", "disagrees", "rescued")
+"""76 characters of figures and gaps at most, so that the table fits a terminal of 80."""
 _STYLES = {"primary": "bold green", "canary": "bold yellow", "shadow": "cyan", "-": "dim"}
 
 
@@ -75,12 +64,13 @@ class Display:
             finally:
                 self._live = None
 
-    def show(self, view: View) -> None:
+    def show(self, view: View, last: bool = False) -> None:
+        """`last`: the act is over; a log gets its figures whenever the line before it was."""
         if self._live is not None:
             self._live.update(panel(view), refresh=True)
             return
         act, at = self._said_at
-        if view.act != act or view.seconds - at >= LINE_EVERY:
+        if last or view.act != act or view.seconds - at >= LINE_EVERY:
             self._said_at = (view.act, view.seconds)
             self.say(line(view))
 
@@ -97,7 +87,7 @@ class Display:
 
 def panel(view: View) -> Panel:
     """A view for the terminal."""
-    table = Table(box=box.SIMPLE_HEAD, expand=True)
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column in ("version", "role") else "right", no_wrap=True)
     for row in view.rows:
@@ -107,13 +97,14 @@ def panel(view: View) -> Panel:
 
 def line(view: View) -> str:
     """A view for a log: one line, only what is there."""
-    return " | ".join([_head(view), *(_words(row) for row in view.rows if row.role != "-" or row.requests)])
+    rows = [_words(row) for row in view.rows if row.role != "-" or row.requests]
+    return " | ".join([f"{view.act}: {_head(view)}", *rows])
 
 
 def _head(view: View) -> str:
     overhead = f", proxy overhead {milliseconds(view.overhead)} in the mean" if view.overhead is not None else ""
     return (
-        f"{view.seconds:4.1f} s, phase {view.phase}, {view.rate:.0f} requests/s, "
+        f"{view.seconds:.1f} s, phase {view.phase}, {view.rate:.0f} requests/s, "
         f"{view.requests:,} answered, {view.errors} client errors{overhead}"
     )
 
@@ -124,9 +115,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.role,
         f"{row.percent:g} %",
         f"{row.requests:,}",
-        str(row.errors),
-        milliseconds(row.p50),
-        milliseconds(row.p99),
+        "/".join(milliseconds(q).removesuffix(" ms") for q in (row.p50, row.p99)),
         f"{row.copies:,}",
         percent(row.coverage),
         percent(row.disagreement),

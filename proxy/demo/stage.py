@@ -49,11 +49,11 @@ class Stage:
     traffic: Traffic
     seconds: float
 
-    async def look(self, act: str) -> View:
-        """One look at Penumbra and at the client, shown."""
+    async def look(self, act: str, last: bool = False) -> View:
+        """One look at Penumbra and at the client, shown; `last` of an act."""
         route, metrics = await self.admin.route(ROUTE), await self.admin.metrics()
         view = look(act, VERSIONS, route, metrics, self.traffic.act)
-        self.display.show(view)
+        self.display.show(view, last)
         return view
 
     async def play(self, act: str, seconds: float) -> View:
@@ -62,7 +62,7 @@ class Stage:
         while time.monotonic() < until:
             await self.look(act)
             await asyncio.sleep(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
-        return await self.look(act)
+        return await self.look(act, last=True)
 
     async def change(self, split: dict[str, float], shadows: dict[str, float], reason: str) -> None:
         """Sets split and shadows through the admin API; a fresh count begins when the change has settled."""

@@ -64,7 +64,7 @@ async def broken(stage: Stage) -> list[Check]:
     with stage.display.live():
         await stage.play(f"v3 canary {PERCENT:g} %", stage.seconds / 2)
         flip = await rollback(stage)
-        await stage.look("v3 killed")
+        await stage.look("v3 killed", last=True)
     stage.display.say(f"Penumbra says: {flip.reason}" if flip.reason else "Penumbra has not rolled back.")
     return checks.rolled_back("cancer-v3", flip)
 

@@ -66,8 +66,9 @@ def test_an_unknown_figure_is_a_dash() -> None:
 
 
 def test_the_panel_and_the_line_show_the_same_figures(view: View) -> None:
+    """Also where the terminal has only 80 columns."""
     out = io.StringIO()
-    Console(file=out, width=160).print(panel(view))
+    Console(file=out, width=80).print(panel(view))
     for text in (out.getvalue(), line(view)):
         for figure in ("phase steady", "25.0%", "90.0%", "10 %", "30", "0 client errors"):
             assert figure in text
@@ -79,10 +80,11 @@ def test_a_log_gets_a_line_now_and_then_and_the_summary(view: View) -> None:
     with display.busy("Training"), display.live():
         for _ in range(3):
             display.show(view)
+        display.show(view, last=True)
     display.summary([Check("no errors", "0 of 10", True), Check("rolled back", "not", False)])
     text = out.getvalue()
     assert view.seconds > LINE_EVERY
-    assert text.count("phase steady") == 1
+    assert text.count("phase steady") == 2
     assert "Training" in text
     assert "held" in text
     assert "BROKEN" in text
