@@ -1,14 +1,20 @@
 """Penumbra beside what users would pick instead: cost per request, latency, memory, on one machine in one run.
 
-- `mirror`: the first case: a split and a full mirror, against nginx, Envoy and HAProxy
-- `hotpath`: a profile of the busy proxy
-- `processes`: start, stop and weigh process trees (/proc)
-- `load`: wrk and what it reports (`load.lua`)
-- `traffic`: bodies and answers of the Open Inference Protocol
-- `upstreams`: model servers that cost nothing, and ones that misbehave
-- `proxies`: the peers, each with its configuration in `peers/`
-- `compare`: interleaved repetitions, medians, ratios
-- `report`: tables and JSON files
+Commands (`python -m loadtests.NAME`):
+
+- `bench`: everything (`make bench`); `mirror`: the cases to watch with every change
+- `hotpath`: a profile of the busy proxy; `analysis`: the cost of analysing one exchange
+- `soak`: memory flat, descriptors flat, counters exact
+- `figures`: the README's figures from a run's JSON; `pytest loadtests/micro`: single functions
+
+What they are made of:
+
+- `results`: plain values, saved as JSON; `report`, `goals`, `charts`: tables, goals, pictures of them
+- `cases`, `shadows`, `streaming`, `growth`: what is measured
+- `compare`: interleaved repetitions, ratios; `counted`: what the proxy counted itself
+- `proxies`: the peers, each with its configuration in `peers/`; `naive`: the one written by hand
+- `upstreams`, `misbehaving`: model servers that cost nothing, and ones that fail; `traffic`: bodies and answers
+- `load`, `exact`: wrk, and a client that sends exactly n requests; `processes`: process trees, weighed from /proc
 
 Figures are ratios between peers of one run; times of different machines or days do not compare.
 """

@@ -42,15 +42,18 @@ CASES: dict[str, Case] = {
     "split": Case("10 % split", {"mirror": False}),
     "mirror": Case("10 % split, all mirrored"),
     "statistics": Case("10 % split, all mirrored, all statistics (Penumbra's alone)", {"statistics": True}),
-    "one connection": Case("one connection, 10 % split", {"mirror": False}, {"connections": 1}),
-    "one connection, mirror": Case("one connection, all mirrored", {}, {"connections": 1}),
-    "1 KB": Case("bodies of 1 KB, all mirrored", body=KIB),
-    "64 KB": Case("bodies of 64 KB, all mirrored", body=64 * KIB),
-    "1 MB": Case("bodies of 1 MB, all mirrored", {}, {"connections": 8}, body=KIB * KIB),
-    "new connections": Case("a new connection for each request, all mirrored", {}, {"close": True}),
-    "two workers": Case("two workers, all mirrored", {"workers": 2}),
+    "unique": Case(
+        "the same, each request with an id and trace parent of its own", {"statistics": True}, {"unique": True}
+    ),
+    "single": Case("one connection, 10 % split", {"mirror": False}, {"connections": 1}),
+    "single-mirror": Case("one connection, all mirrored", {}, {"connections": 1}),
+    "body-1k": Case("bodies of 1 KB, all mirrored", body=KIB),
+    "body-64k": Case("bodies of 64 KB, all mirrored", body=64 * KIB),
+    "body-1m": Case("bodies of 1 MB, all mirrored", {}, {"connections": 8}, body=KIB * KIB),
+    "reconnect": Case("a new connection for each request, all mirrored", {}, {"close": True}),
+    "two-workers": Case("two workers, all mirrored", {"workers": 2}),
 }
-"""Bodies of 1 MB come from 8 connections: 32 would only measure how buffers fill."""
+"""`unique` is what a proxy meets behind an ingress, and what keeps any cache of heads honest. Bodies of 1 MB come from 8 connections: 32 would only measure how buffers fill."""
 
 
 @contextmanager

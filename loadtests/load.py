@@ -19,12 +19,14 @@ TIMEOUT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """How a run is driven. `pause_ms`: mean pause of a connection between requests (None: as fast as it goes)."""
+    """How a run is driven. `pause_ms`: mean pause of a connection between requests (None: as fast as it goes);
+    `close`: a new connection for each request; `unique`: each request has an id and a trace parent of its own."""
 
     bodies: Path
     connections: int = 32
     pause_ms: float | None = None
     close: bool = False
+    unique: bool = False
     path: str = PATH
 
 
@@ -48,6 +50,8 @@ def _environment(how: Drive) -> dict[str, str]:
     extra = {"LOAD_BODIES": str(how.bodies), "LOAD_PATH": how.path}
     if how.close:
         extra["LOAD_CLOSE"] = "1"
+    if how.unique:
+        extra["LOAD_UNIQUE"] = "1"
     if how.pause_ms is not None:
         extra["LOAD_DELAY_MS"] = str(how.pause_ms)
     return {**os.environ, **extra}

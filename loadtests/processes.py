@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,11 @@ class Stat:
     pid: int
     parent: int
     cpu: float
+
+
+def program(name: str) -> str:
+    """The path of a program; Debian keeps servers where only root looks. The bare name when there is none."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") or name
 
 
 def read_stat(pid: int) -> Stat | None:

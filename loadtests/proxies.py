@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.processes import free_ports, running, wait_until
+from loadtests.processes import free_ports, program, running, wait_until
 from loadtests.traffic import PATH
 
 PEERS = Path(__file__).with_name("peers")
@@ -80,9 +80,9 @@ class Peer:
 
 def _envoy(config: Path, plan: Plan) -> list[str]:
     beside = Path(sys.executable).with_name("envoy")
-    program = str(beside) if beside.exists() else "envoy"
+    envoy = str(beside) if beside.exists() else program("envoy")
     workers = ["--concurrency", str(plan.workers)]
-    return [program, "-c", str(config), *workers, "--log-level", "error", "--disable-hot-restart"]
+    return [envoy, "-c", str(config), *workers, "--log-level", "error", "--disable-hot-restart"]
 
 
 def _penumbra(config: Path, plan: Plan) -> list[str]:
@@ -94,11 +94,11 @@ def _naive(config: Path, plan: Plan) -> list[str]:
 
 
 def _nginx(config: Path, plan: Plan) -> list[str]:
-    return ["nginx", "-p", str(config.parent), "-e", "stderr", "-c", str(config)]
+    return [program("nginx"), "-p", str(config.parent), "-e", "stderr", "-c", str(config)]
 
 
 def _haproxy(config: Path, plan: Plan) -> list[str]:
-    return ["haproxy", "-f", str(config)]
+    return [program("haproxy"), "-f", str(config)]
 
 
 PEER: dict[str, Peer] = {

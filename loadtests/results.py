@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from loadtests.processes import program
+
 RESULTS = Path(__file__).with_name("results")
 """Of any run; not kept in git."""
 PUBLISHED = Path(__file__).with_name("published")
@@ -151,7 +153,7 @@ def _package(name: str) -> str:
 
 def _first_line(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = subprocess.run([program(command[0]), *command[1:]], capture_output=True, text=True, timeout=10)
     except OSError:
         return "not installed"
     return next(iter((done.stdout + done.stderr).splitlines()), "")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtests.processes import accepts, free_ports, running, wait_until
+from loadtests.processes import accepts, free_ports, program, running, wait_until
 from loadtests.traffic import answer_body
 
 HEAD = """\
@@ -56,6 +56,6 @@ def answering(home: Path, versions: int) -> Iterator[list[int]]:
     ports = free_ports(versions)
     config, log = home / "upstreams.conf", home / "upstreams.log"
     config.write_text(nginx_config(home, ports))
-    with running(["nginx", "-p", str(home), "-e", "stderr", "-c", str(config)], log) as process:
+    with running([program("nginx"), "-p", str(home), "-e", "stderr", "-c", str(config)], log) as process:
         wait_until(lambda: all(map(accepts, ports)), process, log)
         yield ports

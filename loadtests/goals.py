@@ -1,0 +1,107 @@
+"""The figures to reach, each as a ratio or an amount taken from one benchmark. Said honestly: reached or missed.
+
+A goal is `value <= limit`. Ratios are taken round by round, so that what peers suffered together cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from loadtests.compare import cost, p50, ratio
+from loadtests.results import Bench, Spread, spread
+from loadtests.shadows import harm
+from loadtests.streaming import added
+
+MIB = 1024 * 1024
+Value = Callable[[Bench], Spread]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`unit` is "x" for a ratio."""
+
+    what: str
+    limit: float
+    unit: str
+    value: Value
+
+
+def _cost(case: str, peer: str) -> Value:
+    return lambda bench: ratio(bench.cases[case].samples, "penumbra", peer, cost)
+
+
+def _median_latency(case: str, peer: str) -> Value:
+    return lambda bench: ratio(bench.cases[case].samples, "penumbra", peer, p50)
+
+
+def _harm(kind: str) -> Value:
+    return lambda bench: harm(bench.shadows["penumbra"], kind)
+
+
+def _errors(bench: Bench) -> Spread:
+    return spread([float(sum(run.load.errors for runs in bench.shadows["penumbra"].values() for run in runs))])
+
+
+def _chunk(bench: Bench) -> Spread:
+    return spread([added(bench.streaming, "penumbra").median / added(bench.streaming, "nginx").median])
+
+
+def _memory(bench: Bench) -> Spread:
+    return spread([sum(bench.cases["statistics"].memory["penumbra"].values()) / MIB])
+
+
+GOALS: tuple[Goal, ...] = (
+    Goal("CPU: split, mirror and all statistics, against Envoy's mirror", 0.6, "x", _cost("statistics", "envoy")),
+    Goal("CPU: split, mirror and all statistics, against nginx's mirror", 0.6, "x", _cost("statistics", "nginx")),
+    Goal("CPU: the same, no two heads alike, against Envoy", 0.6, "x", _cost("unique", "envoy")),
+    Goal("CPU: the same, no two heads alike, against nginx", 0.6, "x", _cost("unique", "nginx")),
+    Goal("CPU: split only, against Envoy", 0.75, "x", _cost("split", "envoy")),
+    Goal("CPU: split only, against nginx", 2.0, "x", _cost("split", "nginx")),
+    Goal("p50 at one connection, against nginx", 1.2, "x", _median_latency("single", "nginx")),
+    Goal("p99 with a hung shadow, against none", 1.1, "x", _harm("hung")),
+    Goal("p99 with a dead shadow, against none", 1.1, "x", _harm("dead")),
+    Goal("p99 with a black-holed shadow, against none", 1.1, "x", _harm("black hole")),
+    Goal("client errors with misbehaving shadows", 0, "", _errors),
+    Goal("added delay of an SSE chunk, against nginx", 1.5, "x", _chunk),
+    Goal("memory of all processes (PSS), all statistics", 120, "MiB", _memory),
+)
+
+
+def measured(bench: Bench) -> list[tuple[Goal, Spread]]:
+    """The goals that this benchmark has data for: peers may be missing, cases may have been left out."""
+    found = []
+    for goal in GOALS:
+        try:
+            found.append((goal, goal.value(bench)))
+        except KeyError:
+            continue
+    return found
+
+
+def verdict(goal: Goal, value: Spread) -> str:
+    """Reached when the median is within the limit."""
+    return "reached" if value.median <= goal.limit else "missed"
+
+
+def amount(value: float, unit: str) -> str:
+    """A number as tables show it."""
+    return f"{value:.2f} x" if unit == "x" else f"{value:.0f} {unit}".rstrip()
+
+
+def goals_table(bench: Bench) -> Table:
+    """One line for each goal that was measured."""
+    table = Table(title="Goals")
+    for name in ("what", "goal", "measured", "spread", ""):
+        table.add_column(name, justify="right" if name in ("goal", "measured", "spread") else "left")
+    for goal, value in measured(bench):
+        row = (
+            f"<= {amount(goal.limit, goal.unit)}",
+            amount(value.median, goal.unit),
+            f"{value.low:.2f}-{value.high:.2f}",
+        )
+        word = verdict(goal, value)
+        table.add_row(goal.what, *row, f"[{'green' if word == 'reached' else 'red'}]{word}")
+    return table

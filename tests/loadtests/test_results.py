@@ -1,0 +1,134 @@
+"""What is saved can be read again; goals, figures and charts come from it and say what is missing."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from loadtests import figures, results
+from loadtests.charts import draw
+from loadtests.goals import GOALS, measured, verdict
+from loadtests.results import Bench, CaseResult, Delays, Load, Sample, Spread
+
+MIB = 1024 * 1024
+
+
+def sample(p50: float = 100.0, p99: float = 200.0, errors: int = 0, **cpu: float) -> Sample:
+    return Sample(cpu, Load(1000, 1.0, 0, 0, 0, 0, errors, 0, p50, p50, p99, p99, p50, p99))
+
+
+def case(ours: float, envoy: float, nginx: float) -> CaseResult:
+    samples = {
+        "penumbra": [sample(worker=ours, control=1.0)],
+        "envoy": [sample(envoy=envoy)],
+        "nginx": [sample(nginx=nginx)],
+    }
+    return CaseResult(samples, {"penumbra": {"worker": 30 * MIB, "control": 60 * MIB}}, {"requests": 1000.0})
+
+
+@pytest.fixture
+def bench() -> Bench:
+    shadows = {
+        "no shadow": [sample()],
+        "hung": [sample(p99=250.0)],
+        "dead": [sample(p99=210.0)],
+        "black hole": [sample()],
+    }
+    return Bench(
+        facts={
+            "when": "2026-01-02T03:04:05",
+            "cores": 2,
+            "cpu": "test",
+            "kernel": "6",
+            "python": "3",
+            "nginx": "n",
+            "envoy": "e",
+        },
+        cases={
+            "split": case(29.0, 40.0, 12.0),
+            "statistics": case(35.0, 60.0, 72.0),
+            "single": case(30.0, 40.0, 20.0),
+            "unique": case(40.0, 60.0, 72.0),
+        },
+        shadows={"penumbra": shadows},
+        streaming={
+            "direct": [Delays(100.0, 1.0, 9)],
+            "nginx": [Delays(150.0, 1.0, 9)],
+            "penumbra": [Delays(160.0, 1.0, 9)],
+        },
+        analysis={"product": Spread(5.0, 4.0, 6.0)},
+        growth={"routes": {"1": [sample(worker=20.0)], "1000": [sample(worker=21.0)]}},
+    )
+
+
+def test_every_goal_is_measured_by_a_whole_benchmark(bench: Bench) -> None:
+    found = {goal.what: (value.median, verdict(goal, value)) for goal, value in measured(bench)}
+    assert len(found) == len(GOALS)
+    assert found["CPU: split, mirror and all statistics, against Envoy's mirror"] == (0.6, "reached")
+    assert found["CPU: split, mirror and all statistics, against nginx's mirror"] == (0.5, "reached")
+    assert found["CPU: split only, against nginx"] == (2.5, "missed")
+    assert found["p99 with a hung shadow, against none"] == (1.25, "missed")
+    assert found["p99 with a dead shadow, against none"] == (1.05, "reached")
+    assert found["added delay of an SSE chunk, against nginx"] == (1.2, "reached")
+    assert found["memory of all processes (PSS), all statistics"] == (90.0, "reached")
+
+
+def test_a_goal_without_data_is_not_claimed(bench: Bench) -> None:
+    del bench.cases["statistics"].samples["envoy"]
+    bench.streaming.clear()
+    named = [goal.what for goal, _ in measured(bench)]
+    assert len(named) == len(GOALS) - 2
+    assert not any("SSE" in what or "all statistics, against Envoy" in what for what in named)
+
+
+def test_one_client_error_misses_the_goal(bench: Bench) -> None:
+    bench.shadows["penumbra"]["dead"] = [sample(errors=1)]
+    found = {goal.what: (value.high, value.median) for goal, value in measured(bench)}
+    assert found["client errors with misbehaving shadows"] == (1.0, 1.0)
+
+
+def test_what_is_saved_is_read_again(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    path = results.save(bench, "bench")
+    again = results.load(path)
+    assert again == bench
+    assert again.facts["python"].__str__().count(".") == 2
+    path.write_text('{"cases": 3}')
+    with pytest.raises(msgspec.ValidationError):
+        results.load(path)
+
+
+def test_figures_come_from_the_benchmark(bench: Bench) -> None:
+    text = figures.markdown(bench, ["charts/cost.svg"])
+    assert "| CPU: split only, against nginx | ≤ 2.00 x | 2.50 x | missed |" in text
+    assert "| 10 % split | penumbra | 30.0 (worker 29.0, control 1.0) | 1.00 x | 1,000 | 90 |" in text
+    assert "![cost](charts/cost.svg)" in text
+
+
+def test_figures_replace_what_stands_between_the_markers() -> None:
+    text = f"before {figures.BEGIN} old {figures.END} after"
+    once = figures.inserted(text, "new")
+    assert once == f"before {figures.BEGIN}\n\nnew\n\n{figures.END} after"
+    assert figures.inserted(once, "new") == once
+
+
+@pytest.mark.parametrize("text", ["nothing", figures.BEGIN, f"{figures.END} {figures.BEGIN}"])
+def test_no_place_for_figures(text: str) -> None:
+    with pytest.raises(figures.NoMarkers):
+        figures.inserted(text, "new")
+
+
+def test_the_readme_shows_the_published_figures() -> None:
+    readme = Path(figures.__file__).parent.parent / "README.md"
+    if not figures.BENCH.exists():
+        assert not readme.exists() or figures.BEGIN not in readme.read_text()
+        return
+    assert readme.read_text() == figures.expected(readme)
+
+
+def test_charts_are_the_same_for_the_same_figures(bench: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    first, again = draw(bench, tmp_path / "a"), draw(bench, tmp_path / "b")
+    assert [path.name for path in first] == ["cost.svg", "growth-routes.svg"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    assert b"routes in the table" in first[1].read_bytes()
