@@ -18,6 +18,7 @@ class Verdict(Struct, frozen=True):
     `sentence` carries both numbers, n and what was lost; `needed` is about how many more canary requests it would
     take at the present rate, None where that cannot be said. `bound` names the limit (`max`, `max_ratio`, …), `value`
     is what was held against it (the ratio for `max_ratio`), `log_breach` the logarithm of the evidence against it.
+    `proved`: passed by evidence, not only for want of evidence against it.
     """
 
     metric: str
@@ -32,6 +33,7 @@ class Verdict(Struct, frozen=True):
     bound: str = ""
     reference: float | None = None
     log_breach: float = 0.0
+    proved: bool = False
 
 
 class RouteState(Struct, frozen=True):

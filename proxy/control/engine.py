@@ -24,9 +24,10 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Guard, Problem, RouteSettings, Settings
-from proxy.contracts.table import Protocol, Table
+from proxy.contracts.table import Protocol, Role, Table
 from proxy.control.store import Store, StoreError
 from proxy.release import decide, moves, plan, scorecard
+from proxy.release.afterwards import Figure, guard_after
 from proxy.release.audit import Change
 
 log = logging.getLogger("penumbra.engine")
@@ -34,19 +35,25 @@ log = logging.getLogger("penumbra.engine")
 MAX_UNSAVED = 1000
 """Automatic changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
 
+LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
+
 Move = Callable[[RouteState], RouteState]
 
 
 class BoardLike(Interface):
     """What the engine needs of `stats.board.Board`."""
 
-    def watch(
-        self, route: str, candidate: str | None, primary: str, guard: Guard, protocol: Protocol, now: float
+    def watch_all(
+        self, route: str, candidates: tuple[str, ...], primary: str, guard: Guard, protocol: Protocol, now: float
     ) -> None: ...
 
     def absorb(self, tick: Tick, now: float) -> None: ...
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]: ...
+
+    def failures(self, route: str, version: str) -> tuple[int, int]: ...
+
+    def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None: ...
 
 
 class UnknownRouteError(Exception):
@@ -158,7 +165,7 @@ class Engine:
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
         """Makes a change by hand. Raises UnknownRouteError, Refused (not possible now) or StoreError (not stored)."""
         before = self.state(route)
-        after = move(before)
+        after = self._guarded(before, move(before), now)
         change = self._change(who, action, before, after, why)
         self._store.save((*self._unsaved_states.values(), after), (*self._unsaved, change), self.revision + 1, now)
         self._saved()
@@ -187,7 +194,7 @@ class Engine:
     def _adopt(self, settings: Settings, action: str, now: float) -> None:
         self.settings, known = settings, self._known
         self._sections = {section.name: section for section in settings.routes}
-        merged = {s.name: plan.merge(s, known.get(s.name), settings.versions, now) for s in settings.routes}
+        merged = {s.name: self._merged(s, now) for s in settings.routes}
         changed = [state for name, (state, _) in merged.items() if state != known.get(name)]
         changes = [self._change("configuration", action, known.get(s.route), s, "the section changed") for s in changed]
         self.states = {name: state for name, (state, _) in merged.items()}
@@ -198,11 +205,36 @@ class Engine:
         self._persist(self.states.values(), changes, self.revision + 1, now)
         self._enforce(self.states.values(), changes, now)
 
+    def _merged(self, section: RouteSettings, now: float) -> tuple[RouteState, tuple[str, ...]]:
+        known = self._known.get(section.name)
+        state, warnings = plan.merge(section, known, self.settings.versions, now)
+        return self._guarded(known, state, now), warnings
+
+    def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
+        """Puts a release that has just been promoted under the guard of its rollback window."""
+        if after.phase != "promoted" or after.release is None or (before and before.phase == "promoted"):
+            return after
+        return moves.guarded(after, guard_after(after.release.guard, self._figures(after, now)), now)
+
+    def _figures(self, state: RouteState, now: float) -> dict[str, Figure]:
+        """What the primary before had: from the evidence against it, and from exact counts."""
+        route, old = state.route, state.previous or ""
+        known = self.board.evidence(route, now)
+        figures = {e.metric: Figure(e.reference, e.n_reference) for e in known if e.reference is not None}
+        bad, legs = self.board.failures(route, old)
+        if legs:
+            figures["error_rate"] = Figure(bad / legs, legs)
+        for metric, q in LATENCIES.items():
+            seconds = self.board.latency(route, old, "primary", q, now)
+            if seconds is not None:
+                figures[metric] = Figure(seconds, legs)
+        return figures
+
     def _count(self, tick: Tick) -> None:
         for arm in tick.arms:
             state = self.states.get(arm.route)
             stage = moves.stage_of(state) if state else None
-            if state is None or stage is None or arm.version != state.candidate:
+            if state is None or stage is None or arm.version not in moves.candidates(state):
                 continue
             if arm.role == ("canary" if stage.canary else "shadow"):
                 self._standing[arm.route].legs += arm.finished
@@ -212,7 +244,11 @@ class Engine:
         standing.verdicts = self._verdicts(state, now)
         guard = plan.guard_of(self._sections[route], state)
         action = decide.on_breach(state, standing.verdicts, guard.on_breach)
-        action = action or decide.on_pass(state, scorecard.overall(standing.verdicts), standing.legs, now)
+        action = action or decide.on_pass(state, standing.verdicts, standing.legs, now)
+        if action is None and state.after is not None and now >= state.until:
+            action = decide.Action(
+                "settle", f"the rollback window is over: {scorecard.overall(standing.verdicts).sentence}"
+            )
         if action is not None:
             self._act(state, standing, action, now)
 
@@ -226,12 +262,13 @@ class Engine:
         return tuple(verdict for verdicts in lines for verdict in verdicts)
 
     def _act(self, state: RouteState, standing: Standing, action: decide.Action, now: float) -> None:
-        after = _ACTS[action.act](state, action, now)
+        after = self._guarded(state, _ACTS[action.act](state, action, now), now)
         if action.act == "notify":
             if action.cause in standing.told:
                 return
             standing.told |= {action.cause}
-        log.warning("%s: %s: %s", state.route, action.act, action.reason)
+        level = logging.WARNING if action.act in _ALARMS else logging.INFO
+        log.log(level, "%s: %s: %s", state.route, action.act, action.reason)
         change = self._change("scorecard", action.act, state, after, action.reason)
         if action.act == "rollback":
             self.rollbacks[state.route, action.cause] += 1
@@ -278,9 +315,8 @@ class Engine:
 
     def _watch(self, state: RouteState, now: float) -> None:
         section = self._sections[state.route]
-        candidate = next(iter(moves.candidates(state)), None)
         guard = plan.guard_of(section, state)
-        self.board.watch(state.route, candidate, state.primary, guard, section.protocol, now)
+        self.board.watch_all(state.route, moves.candidates(state), state.primary, guard, section.protocol, now)
 
     def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
         standing = self._standing.get(after.route)
@@ -316,10 +352,13 @@ def _enough(state: RouteState) -> int:
     return min(stage.requests, scorecard.ENOUGH) if stage and stage.requests else scorecard.ENOUGH
 
 
+_ALARMS = frozenset({"rollback", "pause", "notify"})
+
 _ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
     "rollback": lambda s, a, now: moves.rollback(s, (a.version,) if a.version else (), a.reason, now),
     "pause": lambda s, a, now: moves.pause(s, a.reason, now),
     "notify": lambda s, a, now: s,
     "advance": lambda s, a, now: moves.enter(s, s.stage + 1, a.reason, now),
-    "promote": lambda s, a, now: moves.promote(s, s.candidate, a.reason, now),
+    "promote": lambda s, a, now: moves.promote(s, a.version or s.candidate, a.reason, now),
+    "settle": lambda s, a, now: moves.unguarded(s),
 }

@@ -5,5 +5,6 @@
 - `moves`: what each event makes of a route's live state
 - `plan`: settings and live states → the routing table; what a reload keeps
 - `decide`: a verdict → what to do about it
+- `afterwards`: the guard of a promoted version
 - `audit`: the hash chain of everything that was done
 """

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Literal
 
 from msgspec import Struct
@@ -16,8 +17,9 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import OnBreach, Strategy
 from proxy.release.machine import legal
 from proxy.release.moves import stage_of
+from proxy.release.scorecard import overall
 
-Act = Literal["rollback", "pause", "notify", "advance", "promote"]
+Act = Literal["rollback", "pause", "notify", "advance", "promote", "settle"]
 
 WORLD = frozenset({"input_drift"})
 """Metrics of what clients send: both versions get the same, so these alone never blame the candidate."""
@@ -54,18 +56,38 @@ def on_breach(state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach) 
     return Action(wanted, _sentences(blamed), blamed[0].metric, blamed[0].version)
 
 
-def on_pass(state: RouteState, total: Verdict, legs: int, now: float) -> Action | None:
-    """Whether the stage in force is done: `legs` are the candidate's finished legs in it."""
+def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: float) -> Action | None:
+    """Whether the stage in force is done: `legs` are the candidates' finished legs in it."""
     stage, release = stage_of(state), state.release
     if state.phase == "paused" or stage is None or release is None:
         return None
-    if total.outcome != "pass" or legs < stage.requests or now - state.stage_since < stage.duration:
+    if legs < stage.requests or now - state.stage_since < stage.duration:
+        return None
+    if release.promote_winner:
+        return _winner(verdicts, tuple(release.arms))
+    total = overall(verdicts)
+    if total.outcome != "pass":
         return None
     reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests; {total.sentence}"
     if state.stage + 1 < len(release.stages):
         return Action("advance", reason)
     end = ENDS[release.strategy]
     return Action(end, reason) if end else None
+
+
+def _winner(verdicts: Sequence[Verdict], arms: Sequence[str]) -> Action | None:
+    """Of the arms that pass, and have proved the first line of the scorecard, the one that is best in it."""
+    lines = {arm: [verdict for verdict in verdicts if verdict.version == arm] for arm in arms}
+    proved = [own for own in lines.values() if overall(own).outcome == "pass" and own[0].proved]
+    if not proved:
+        return None
+    best = min((own[0] for own in proved), key=_rank)
+    return Action("promote", f"{best.version} has proved itself: {best.sentence}", best.metric, best.version)
+
+
+def _rank(verdict: Verdict) -> float:
+    value = verdict.value if verdict.value is not None else inf
+    return -value if verdict.bound == "min" else value
 
 
 def _sentences(verdicts: Iterable[Verdict]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from proxy.contracts.release import Phase, RouteState
-from proxy.contracts.settings import Release, Stage, Strategy
+from proxy.contracts.settings import Guard, Release, Stage, Strategy
 from proxy.release.machine import Refused, follow
 
 FIRST_STAGES: dict[Strategy, tuple[Stage, ...]] = {"shadow": (Stage(shadow=100.0),)}
@@ -48,6 +48,8 @@ def weights(state: RouteState) -> tuple[Percents, Percents]:
     stage = stage_of(state)
     if stage is None or state.release is None:
         return dict(state.split), dict(state.shadows)
+    if state.release.arms:
+        return dict(state.release.arms), without(state.shadows, (state.primary,))
     candidate = state.release.candidate
     split = {candidate: stage.canary} if stage.canary else {}
     shadows = without(state.shadows, (candidate, state.primary))
@@ -55,9 +57,11 @@ def weights(state: RouteState) -> tuple[Percents, Percents]:
 
 
 def candidates(state: RouteState) -> tuple[str, ...]:
-    """The versions under judgement, the one with most traffic first."""
+    """The versions under judgement, the one with most traffic first; after a promote the new primary, for a while."""
     if releasing(state) and state.release is not None:
-        return (state.release.candidate,)
+        return tuple(state.release.arms) or (state.release.candidate,)
+    if state.phase == "promoted":
+        return (state.primary,) if state.after else ()
     split, _ = weights(state)
     return tuple(sorted(split, key=lambda version: -split[version]))
 
@@ -76,18 +80,20 @@ def shadows(state: RouteState, percents: Percents, reason: str, now: float) -> R
 
 
 def start(state: RouteState, release: Release, reason: str, now: float) -> RouteState:
-    """Begins `release` with its first stage; its candidate is no longer a rolled-back one."""
+    """Begins `release` with its first stage; its candidates are no longer rolled-back ones."""
     phase = follow(state.phase, "start")
-    if release.candidate == state.primary:
-        raise Refused(f"{release.candidate} is the primary already")
+    versions = tuple(release.arms) or (release.candidate,)
+    if state.primary in versions:
+        raise Refused(f"{state.primary} is the primary already")
     begun = replace(
         state,
         phase=phase,
         release=replace(release, stages=release.stages or FIRST_STAGES.get(release.strategy, ())),
         split={},
         candidate=release.candidate,
-        rolled_back=without_names(state.rolled_back, (release.candidate,)),
+        rolled_back=without_names(state.rolled_back, versions),
         paused_from=None,
+        after=None,
         since=now,
     )
     return enter(begun, 0, reason, now)
@@ -132,10 +138,22 @@ def promote(state: RouteState, version: str | None, reason: str, now: float) -> 
     return replace(promoted, phase=phase, paused_from=None, reason=reason, since=now, stage_since=now)
 
 
+def guarded(state: RouteState, guard: Guard | None, now: float) -> RouteState:
+    """A promoted state under the guard of its release's rollback window."""
+    window = state.release.rollback_window if state.release else 0.0
+    return replace(state, after=guard, until=now + window) if window and guard else state
+
+
+def unguarded(state: RouteState) -> RouteState:
+    """A promoted state whose rollback window is over. A rollback by hand is still possible."""
+    return replace(state, after=None)
+
+
 def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float) -> RouteState:
     """All traffic to the primary; after a promote, to the primary before it. `versions` (by default all candidates) are
     remembered as rolled back."""
     phase = follow(state.phase, "rollback")
+    state = replace(state, after=None)
     blamed = tuple(versions) or candidates(state)
     if state.phase == "promoted":
         return _restored(state, phase, reason, now)
@@ -155,7 +173,9 @@ def _restored(state: RouteState, phase: Phase, reason: str, now: float) -> Route
 
 
 def _settled(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:
-    ended = replace(state, phase=phase, paused_from=None, stage=0, reason=reason, since=now, stage_since=now)
+    ended = replace(
+        state, phase=phase, after=None, paused_from=None, stage=0, reason=reason, since=now, stage_since=now
+    )
     return replace(ended, candidate=_first(ended))
 
 

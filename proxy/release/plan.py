@@ -26,7 +26,9 @@ def basis(route: RouteSettings) -> str:
 
 
 def guard_of(route: RouteSettings, state: RouteState) -> Guard:
-    """The guard in force: the release's own during it, the route's otherwise."""
+    """The guard in force: the release's own during it, the one of the rollback window after it, else the route's."""
+    if state.phase == "promoted" and state.after is not None:
+        return state.after
     if moves.releasing(state) and state.release is not None:
         return state.release.guard
     return route.guard
@@ -89,8 +91,9 @@ def _live(state: RouteState) -> set[str]:
 
 
 def _started(state: RouteState, release: Release, now: float) -> RouteState:
-    if release.candidate in (*state.rolled_back, state.primary):
-        return replace(state, phase="rolled_back" if release.candidate in state.rolled_back else "steady")
+    versions = {release.candidate, *release.arms}
+    if versions & {*state.rolled_back, state.primary}:
+        return replace(state, phase="rolled_back" if versions & {*state.rolled_back} else "steady")
     return moves.start(state, release, "configured", now)
 
 
@@ -104,8 +107,8 @@ def _warnings(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
     if route.primary in state.rolled_back:
         warnings.append(f"{path}.primary: {route.primary} {said}")
     warnings += [f"{path}.canary: {s.version} {said}" for s in route.split if s.version in state.rolled_back]
-    if route.release is not None and route.release.candidate in state.rolled_back:
-        warnings.append(f"{path}.release: {route.release.candidate} {said}")
+    released = {route.release.candidate, *route.release.arms} if route.release else set()
+    warnings += [f"{path}.release: {version} {said}" for version in sorted(released & {*state.rolled_back})]
     return tuple(warnings)
 
 

@@ -91,6 +91,7 @@ def _judge(bound: Bound, e: Evidence | None, breach: float, version: str, enough
         bound=name,
         reference=e.reference,
         log_breach=e.log_breach,
+        proved=outcome == "pass" and _proved(e),
     )
 
 
@@ -102,7 +103,7 @@ def _ladder(e: Evidence, name: str, limit: float, breach: float, enough: int) ->
         return "undecided", f"{e.lost / (e.n + e.lost):.0%} lost, more than {MAX_LOSS:.0%}", None
     if e.log_breach >= breach and (name not in _SIZE_COUNTS or _beyond(name, value, limit)):
         return "fail", "", None
-    if e.log_pass is not None and e.log_pass >= log(1.0 / FALSE_PASS):
+    if _proved(e):
         return "pass", "", None
     if name in _AGAINST_PRIMARY and not e.n_reference:
         return "undecided", "no data of the primary", None
@@ -112,6 +113,10 @@ def _ladder(e: Evidence, name: str, limit: float, breach: float, enough: int) ->
     if e.log_breach >= log(LEANING):
         return "undecided", "leans to a breach" + _more(e.needed), e.needed
     return "pass", "", None
+
+
+def _proved(e: Evidence) -> bool:
+    return e.log_pass is not None and e.log_pass >= log(1.0 / FALSE_PASS)
 
 
 def _more(needed: int | None) -> str:

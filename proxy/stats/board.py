@@ -104,6 +104,11 @@ class Board:
         """Copies that never met their reference, by reason."""
         return dict(self._pairing.unpaired)
 
+    def failures(self, route: str, version: str) -> tuple[int, int]:
+        """Bad and all finished legs of `version` as the primary of `route`, since the start."""
+        arm = self.counters.arms.get((route, version, "primary"))
+        return (arm.bad, sum(arm.codes.values())) if arm else (0, 0)
+
     def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
         """The q-quantile of the total latency over the last minute, in seconds; None without data."""
         arm = self.counters.arms.get((route, version, role))

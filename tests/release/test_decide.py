@@ -65,7 +65,7 @@ def started(strategy: Any = "canary", stages: tuple[Stage, ...] = STAGES) -> Rou
     ],
 )
 def test_a_stage_needs_requests_duration_and_a_pass(outcome: Any, legs: int, now: float, act: str | None) -> None:
-    action = on_pass(started(), verdict(outcome), legs, now)
+    action = on_pass(started(), [verdict(outcome)], legs, now)
     assert (action.act if action else None) == act
 
 
@@ -74,13 +74,13 @@ def test_a_stage_needs_requests_duration_and_a_pass(outcome: Any, legs: int, now
 )
 def test_what_follows_the_last_stage_is_the_strategys(strategy: Any, end: str | None) -> None:
     state = moves.enter(started(strategy), 1, "", 2000.0)
-    action = on_pass(state, verdict("pass"), 10, 2000.0)
+    action = on_pass(state, [verdict("pass")], 10, 2000.0)
     assert (action.act if action else None) == end
 
 
 def test_paused_and_steady_routes_do_not_advance() -> None:
-    assert on_pass(moves.pause(started(), "", 0.0), verdict("pass"), 1000, 9999.0) is None
-    assert on_pass(STEADY, verdict("pass"), 1000, 9999.0) is None
+    assert on_pass(moves.pause(started(), "", 0.0), [verdict("pass")], 1000, 9999.0) is None
+    assert on_pass(STEADY, [verdict("pass")], 1000, 9999.0) is None
 
 
 def test_a_strategy_without_stages_begins_with_its_own() -> None:
