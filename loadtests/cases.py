@@ -53,7 +53,8 @@ CASES: dict[str, Case] = {
     "reconnect": Case("a new connection for each request, all mirrored", {}, {"close": True}),
     "two-workers": Case("two workers, all mirrored", {"workers": 2}),
 }
-"""`unique` is what a proxy meets behind an ingress, and what keeps any cache of heads honest. Bodies of 1 MB come from 8 connections: 32 would only measure how buffers fill."""
+"""`unique` is what a proxy meets behind an ingress, and what keeps any memory of heads honest. Bodies of 1 MB come from
+8 connections: 32 would only measure how buffers fill."""
 
 
 @contextmanager
