@@ -43,7 +43,7 @@ def models_python(venv: Path) -> Path:
     python = venv / "bin" / "python"
     if not python.exists():
         raise ModelsVenvMissing(
-            f"{python} does not exist: `make demo` makes it, --models or PENUMBRA_MODELS_VENV names it"
+            f"{python} does not exist: `make demo` and `make test` make it, --models or PENUMBRA_MODELS_VENV names it"
         )
     return python
 

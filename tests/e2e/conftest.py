@@ -27,6 +27,7 @@ from proxy.demo.front import ROUTE, Front
 from proxy.demo.servers import MODEL, ModelServer, ModelsVenvMissing
 
 VERSIONS = ("cancer-v1", "cancer-v2", "cancer-v3")
+ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("oip_client.py")
 PATIENCE = 30.0
 
@@ -173,9 +174,9 @@ async def _trained(python: Path, folder: Path) -> None:
 def models_python() -> Path:
     """The Python of the models venv."""
     try:
-        return servers.models_python(Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models")).absolute())
+        return servers.models_python(Path(os.environ.get("PENUMBRA_MODELS_VENV", ROOT / ".venv-models")).absolute())
     except ModelsVenvMissing as problem:
-        pytest.fail(str(problem))
+        pytest.fail(str(problem), pytrace=False)
 
 
 @pytest.fixture(scope="session")
