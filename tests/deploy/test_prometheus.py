@@ -1,0 +1,67 @@
+"""The rules do what their unit tests say, use metrics that exist, and every alert has a section in the runbook."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+RULES: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text())
+ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
+EXPRESSIONS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
+METRICS = (Path(__file__).resolve().parents[2] / "proxy" / "control" / "metrics.py").read_text()
+
+promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+
+
+@promtool
+def test_rules_and_their_unit_tests() -> None:
+    done = subprocess.run(
+        ["promtool", "test", "rules", "rules_test.yaml"], cwd=DEPLOY / "prometheus", capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@promtool
+def test_the_scrape_configuration_is_valid(tmp_path: Path) -> None:
+    text = (DEPLOY / "prometheus" / "prometheus.yaml").read_text()
+    path = tmp_path / "prometheus.yaml"
+    path.write_text(text.replace("/etc/prometheus/rules.yaml", str(DEPLOY / "prometheus" / "rules.yaml")))
+    done = subprocess.run(["promtool", "check", "config", str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_every_alert_has_a_section_in_the_runbook(alert: dict[str, Any]) -> None:
+    runbook = (DEPLOY / "RUNBOOK.md").read_text()
+    assert f"### {alert['alert']}\n" in runbook
+    assert alert["annotations"]["runbook"] == f"RUNBOOK.md#{alert['alert'].lower()}"
+    assert alert["labels"]["severity"] in ("critical", "warning", "info")
+
+
+def test_the_runbook_has_no_section_of_an_alert_that_is_gone() -> None:
+    sections = set(re.findall(r"^### (\w+)$", (DEPLOY / "RUNBOOK.md").read_text(), re.MULTILINE))
+    assert sections == {alert["alert"] for alert in ALERTS}
+
+
+def test_every_alert_has_a_unit_test() -> None:
+    tests = yaml.safe_load((DEPLOY / "prometheus" / "rules_test.yaml").read_text())["tests"]
+    fired = {each["alertname"] for test in tests for each in test["alert_rule_test"] if each["exp_alerts"]}
+    assert fired == {alert["alert"] for alert in ALERTS}
+
+
+def test_rules_use_metrics_that_exist() -> None:
+    """Recorded names have colons; the others must be made by control, without the suffixes of their kind."""
+    recorded = {rule["record"] for group in RULES["groups"] for rule in group["rules"] if "record" in rule}
+    for expression in EXPRESSIONS:
+        for name in re.findall(r"[a-z_:]*penumbra_[a-z0-9_:]+", expression):
+            if ":" in name:
+                assert name in recorded
+            else:
+                assert f'"{re.sub(r"_(total|bucket|sum|count)$", "", name)}"' in METRICS, name
