@@ -1,0 +1,185 @@
+"""A real Prometheus scrapes /metrics and answers for every metric of the README; promtool finds nothing to say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.running import PATIENCE, Running, call, eventually
+from tests.support.upstream import Upstream
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+ROW = re.compile(r"^\| `(penumbra_\w+)(?:\{.*?\})?` \| (\w+) \|", re.MULTILINE)
+
+RARE = {
+    "penumbra_unpaired_total": "needs a copy that never ends",
+}
+"""Documented metrics that this test does not bring about, and why; Prometheus must know their type all the same."""
+
+
+def documented() -> dict[str, str]:
+    """Metric to type, as the README's table says."""
+    return dict(ROW.findall(README.read_text(encoding="utf-8")))
+
+
+def program(name: str) -> str:
+    """The path of a program that Debian's package `prometheus` has."""
+    found = shutil.which(name)
+    if found is None and os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed; .ci/system-packages does it")
+    if found is None:
+        pytest.skip(f"{name} is not installed (Debian: prometheus)")
+    return found
+
+
+CONFIG = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0}}
+state: {folder}/state.db
+versions: {{a: {{url: {a}}}, dead: {{url: "http://127.0.0.1:1"}}, c: {{url: {c}}}}}
+routes:
+  main:
+    match: {{path: /main/}}
+    protocol: json
+    primary: a
+    canary: {{version: dead, percent: 50}}
+    shadows: [{{version: c, percent: 100}}]
+    limits: {{mirror_inflight: 1}}
+  next:
+    match: {{path: /next/}}
+    protocol: oip
+    primary: a
+    release:
+      candidate: c
+      strategy: canary
+      stages: [{{canary: 50, requests: 1000000}}]
+      scorecard: {{error_rate: {{max_ratio: 1.5, max: 0.5}}, latency_p99: {{max: 10s}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Penumbra to which everything has happened that metrics speak of."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    with ExitStack() as stack:
+        a, c = (stack.enter_context(Upstream(name)) for name in "ac")
+        a.body = c.body = json.dumps({"outputs": [[0.5, 0.5]]}).encode()
+        config = folder / "penumbra.yaml"
+        config.write_text(CONFIG.format(folder=folder, a=a.url, c=c.url))
+        running = stack.enter_context(Running(config))
+        happen(running, c)
+        c.hold()
+        call(running.data, "POST", "/main/predict", {})  # a copy that stays in flight
+        yield running
+
+
+def happen(running: Running, c: Upstream) -> None:
+    for number in range(60):
+        assert call(running.data, "POST", "/main/predict", {"x": number}).status == 200
+        assert call(running.data, "POST", "/next/predict", "no tensors").status == 200
+    assert call(running.data, "GET", "/nowhere").status == 404
+    eventually(lambda: running.route("main")["phase"] == "rolled_back", "the rollback of a dead canary")
+    c.hold()
+    for _ in range(4):
+        call(running.data, "POST", "/main/predict", {})
+    c.release()
+    lose_records(running)
+
+
+def lose_records(running: Running) -> None:
+    """More bodies than a worker keeps for a control that does not read."""
+    control = running.child("control")
+    running.kill(control, signal.SIGSTOP)
+    body = "x" * 200_000
+    for _ in range(250):
+        call(running.data, "POST", "/main/predict", body)
+    running.kill(control, signal.SIGCONT)
+    eventually(lambda: b'penumbra_records_dropped_total{reason="outbox_full"}' in scrape(running), "counted drops")
+
+
+def scrape(running: Running) -> bytes:
+    return running.ask("GET", "/metrics").body
+
+
+@pytest.fixture(scope="module")
+def prometheus(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prometheus that has scraped `running`."""
+    folder = tmp_path_factory.mktemp("tsdb")
+    config = folder / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+        f"scrape_configs: [{{job_name: penumbra, static_configs: [{{targets: ['{running.admin}']}}]}}]\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={address}", "--log.level=error",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: scraped(address), "a scrape")
+            yield address
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def scraped(address: str) -> bool:
+    try:
+        return bool(query(address, "up == 1"))
+    except (OSError, ValueError):
+        return False
+
+
+def ask(address: str, path: str) -> Any:
+    return call(address, "GET", f"/api/v1/{path}").json()["data"]
+
+
+def query(address: str, expression: str) -> list[Any]:
+    found: list[Any] = ask(address, f"query?query={quote(expression)}")["result"]
+    return found
+
+
+def exposed(running: Running) -> dict[str, str]:
+    """Metric to type, as /metrics says; gauges that go with a counter's creation time aside."""
+    types = re.findall(r"^# TYPE (penumbra_\w+) (\w+)$", scrape(running).decode(), re.MULTILINE)
+    return {name: kind for name, kind in types if not name.endswith("_created")}
+
+
+def test_the_readme_documents_what_is_exposed(running: Running) -> None:
+    assert documented() == exposed(running)
+
+
+@pytest.mark.parametrize("metric", documented())
+def test_prometheus_answers_for_every_documented_metric(prometheus: str, metric: str) -> None:
+    kind = documented()[metric]
+    family = metric.removesuffix("_total")  # Prometheus asks for OpenMetrics, where a family has no suffix
+    assert ask(prometheus, f"metadata?metric={family}")[family][0]["type"] == kind
+    series = metric + "_bucket" if kind == "histogram" else metric
+    if metric not in RARE:
+        assert query(prometheus, f"count({series})"), f"no series of {metric}"
+
+
+def test_quantiles_come_out_of_the_histograms(prometheus: str) -> None:
+    expression = "histogram_quantile(0.99, sum by (le) (penumbra_request_duration_seconds_bucket))"
+    assert 0.0 < float(query(prometheus, expression)[0]["value"][1]) < 100.0
+
+
+def test_promtool_has_nothing_to_say(running: Running) -> None:
+    said = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=scrape(running), capture_output=True, check=False
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
