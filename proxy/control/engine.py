@@ -141,10 +141,9 @@ class Engine:
         process before this one: where it is newer than the store, a rollback could not be stored. Raises StoreError.
         """
         self._known = self._store.states()
-        if published is not None and published.revision > self.revision:
-            self._known |= {s.route: s for s in plan.heed(published, self._known.values(), now)}
-            self.revision = published.revision
-        self._adopt(self.settings, "start", now)
+        newer = published if published is not None and published.revision > self.revision else None
+        self.revision = max(self.revision, newer.revision if newer else 0)
+        self._adopt(self.settings, "start", now, newer)
 
     def absorb(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
@@ -191,10 +190,10 @@ class Engine:
 
     # -- how
 
-    def _adopt(self, settings: Settings, action: str, now: float) -> None:
+    def _adopt(self, settings: Settings, action: str, now: float, heeded: Table | None = None) -> None:
         self.settings, known = settings, self._known
         self._sections = {section.name: section for section in settings.routes}
-        merged = {s.name: self._merged(s, now) for s in settings.routes}
+        merged = {s.name: self._merged(s, heeded, now) for s in settings.routes}
         changed = [state for name, (state, _) in merged.items() if state != known.get(name)]
         changes = [self._change("configuration", action, known.get(s.route), s, "the section changed") for s in changed]
         self.states = {name: state for name, (state, _) in merged.items()}
@@ -205,10 +204,11 @@ class Engine:
         self._persist(self.states.values(), changes, self.revision + 1, now)
         self._enforce(self.states.values(), changes, now)
 
-    def _merged(self, section: RouteSettings, now: float) -> tuple[RouteState, tuple[str, ...]]:
+    def _merged(self, section: RouteSettings, heeded: Table | None, now: float) -> tuple[RouteState, tuple[str, ...]]:
         known = self._known.get(section.name)
         state, warnings = plan.merge(section, known, self.settings.versions, now)
-        return self._guarded(known, state, now), warnings
+        state = self._guarded(known, state, now)
+        return plan.heed(state, heeded, now) if heeded else state, warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
         """Puts a release that has just been promoted under the guard of its rollback window."""

@@ -73,21 +73,21 @@ def fresh(
     return state, _warnings(route, state)
 
 
-def heed(published: Table, known: Iterable[RouteState], now: float) -> tuple[RouteState, ...]:
-    """The states that would give traffic to a version which the last published table gave none, rolled back.
+def heed(state: RouteState, published: Table, now: float) -> RouteState:
+    """`state`, rolled back where the last published table had left its candidate, or its promoted primary.
 
-    That table was newer than the store: whoever decided it could not write it down.
+    That table was newer than the store: whoever decided it could not write it down. In doubt it was a rollback.
     """
-    live = {route.name: {route.primary, *(share.version for share in route.split)} for route in published.routes}
-    return tuple(
-        moves.rollback(state, gone, "the last published table gave it no traffic", now)
-        for state in known
-        if (gone := _live(state) - live.get(state.route, _live(state))) and state.phase != "rolled_back"
-    )
-
-
-def _live(state: RouteState) -> set[str]:
-    return {state.primary, *moves.weights(state)[0]}
+    route = next((route for route in published.routes if route.name == state.route), None)
+    if route is None or state.phase == "rolled_back":
+        return state
+    reason = "the last published table gave it no traffic, and why could not be stored"
+    if state.phase == "promoted":
+        return moves.rollback(state, (), reason, now) if route.primary == state.previous else state
+    copied = {share.version for share in route.shadows} - state.shadows.keys()
+    had = {route.primary, *(share.version for share in route.split)} | copied
+    gone = moves.without_names(moves.candidates(state), had)
+    return moves.rollback(state, gone, reason, now) if gone else state
 
 
 def _started(state: RouteState, release: Release, now: float) -> RouteState:
