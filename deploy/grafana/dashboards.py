@@ -1,0 +1,131 @@
+"""The dashboards, as code: `python deploy/grafana/dashboards.py` writes the JSON beside it, a test says when it is old.
+
+Every dashboard has two variables: the Prometheus to ask, and the routes to show. Arms are (route, version, role).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from panels import ARM, BAD, ROUTE, Panel, graph, number, page, rows, states, warmth
+
+FOLDER = Path(__file__).with_name("dashboards")
+LINE = "route, version, metric, bound"
+"""What tells the lines of a scorecard apart."""
+
+
+def rate(metric: str, by: str, only: str = "") -> str:
+    """The rate of a counter, or of a histogram's buckets, by labels."""
+    return f"sum by ({by}) (rate({metric}{{{ROUTE}{only}}}[$__rate_interval]))"
+
+
+def newest(metric: str, by: str) -> str:
+    """A gauge by labels, whichever instance has it."""
+    return f"max by ({by}) ({metric}{{{ROUTE}}})"
+
+
+ARMS = "route, version, role"
+LIVE = ', role=~"primary|canary"'
+REQUESTS = rate("penumbra_requests_total", ARMS)
+FAILING = rate("penumbra_requests_total", ARMS, f", {BAD}")
+TOTAL = f"sum({rate('penumbra_requests_total', 'role', LIVE)})"
+TOTAL_FAILING = f"(sum({rate('penumbra_requests_total', 'role', f'{LIVE}, {BAD}')}) or vector(0))"
+SPLIT = f"sum by (route, version) (penumbra_split_percent{{{ROUTE}}})"
+COVERAGE = f"min by (route, version) (penumbra_shadow_coverage_ratio{{{ROUTE}}})"
+DISAGREEMENT = newest("penumbra_disagreement_ratio", "route, version")
+OWED = rate("penumbra_shadow_requests_total", "route, version")
+DROPPED = rate("penumbra_shadow_dropped_total", "route, version, reason")
+LOST = "sum by (reason) (rate(penumbra_records_dropped_total[$__rate_interval])) or 0 * sum(penumbra_worker_up)"
+VALUE, LIMIT, VERDICT, EVIDENCE = (
+    newest(f"penumbra_scorecard_{what}", LINE) for what in ("value", "limit", "verdict", "evidence")
+)
+ROLLBACKS = (
+    f"sum by (route, reason) (penumbra_rollbacks_total{{{ROUTE}}}) or 0 * {newest('penumbra_route_warnings', 'route')}"
+)
+PAIR, SCORED = "{{route}} {{version}}", "{{version}} {{metric}} {{bound}}"
+NOW = {"0": ("", "transparent"), "1": ("now", "blue")}
+VERDICTS = {"1": ("pass", "green"), "0": ("undecided", "yellow"), "-1": ("fail", "red")}
+
+
+def quantile(q: float, metric: str, by: str, only: str = "") -> str:
+    """A quantile of a histogram by labels ("" for all together)."""
+    return f"histogram_quantile({q}, {rate(f'{metric}_bucket', f'{by}, le' if by else 'le', only)})"
+
+
+def overview() -> Iterable[Panel]:
+    """Who gets what share, and how each version does with it."""
+    duration, first, overhead = (f"penumbra_{what}_seconds" for what in ("request_duration", "first_byte", "overhead"))
+    spread = rate(f"{duration}_bucket", "le", ', role="primary"').replace("rate(", "increase(")
+    added = [(quantile(q, overhead, "route"), f"{{{{route}}}} p{q * 100:g}") for q in (0.5, 0.99)]
+    codes = rate("penumbra_requests_total", "code", LIVE)
+    yield number("Requests", "reqps", TOTAL)
+    yield number("Failing", "percentunit", f"{TOTAL_FAILING} / {TOTAL}", bad_from=0.01, what="Rescued ones included.")
+    yield number("Added by the proxy, p50", "s", quantile(0.5, overhead, ""))
+    yield number("In flight", "short", f"sum(penumbra_inflight_requests{{{ROUTE}}}) or vector(0)")
+    yield number("Workers up", "short", "sum(penumbra_worker_up)")
+    yield number("Warnings", "short", f"sum(penumbra_route_warnings{{{ROUTE}}})", bad_from=1)
+    yield graph("Split as decided", "percent", [(SPLIT, PAIR)], "As the routing table has it.", stacked=True)
+    yield graph("Requests by arm", "reqps", [(REQUESTS, ARM)], "Legs that finished.")
+    share = f"({FAILING} or 0 * {REQUESTS}) / ({REQUESTS} > 0)"
+    yield graph("Failing by arm", "percentunit", [(share, ARM)], "5xx or no answer. A client that left does not count.")
+    yield graph("Latency p50 by arm", "s", [(quantile(0.5, duration, ARMS), ARM)], "To the last byte.")
+    yield graph("Latency p99 by arm", "s", [(quantile(0.99, duration, ARMS), ARM)], "To the last byte.")
+    yield graph("First byte p99 by arm", "s", [(quantile(0.99, first, ARMS), ARM)], "Of a stream: its first token.")
+    yield graph("Answers by code", "reqps", [(codes, "{{code}}")], "A word: why there was no answer.", stacked=True)
+    yield graph("Added by the proxy", "s", added)
+    yield warmth("Latency of the primary", "s", spread)
+
+
+def release() -> Iterable[Panel]:
+    """Where a release stands, and what its scorecard says."""
+    about = "Verdict 1 pass, 0 undecided, -1 fail. A limit is breached when the evidence reaches ln(1/false_alarm)."
+    columns = [(VALUE, "value"), (LIMIT, "limit"), (EVIDENCE, "log evidence"), (VERDICT, "verdict")]
+    yield states("Phase", newest("penumbra_release_phase", "route, phase"), "{{route}} {{phase}}", NOW)
+    yield rows("Scorecard now", columns, about)
+    yield states("Verdicts", VERDICT, "{{route}} {{version}} {{metric}} {{bound}}", VERDICTS)
+    yield graph("Evidence of a breach", "none", [(EVIDENCE, SCORED)], about, low=None).span(12)
+    yield graph("Value against limit", "percentunit", [(f"{VALUE} / {LIMIT}", SCORED)], "100 % is at the limit.").span(
+        12
+    )
+    yield graph("Split as decided", "percent", [(SPLIT, PAIR)], stacked=True).span(12)
+    yield graph("Rollbacks since control started", "short", [(ROLLBACKS, "{{route}} {{reason}}")]).span(12)
+
+
+def shadows() -> Iterable[Panel]:
+    """How many copies shadows get, what is lost and why, and how far answers differ."""
+    beside = ', role=~"primary|shadow"'
+    slow = quantile(0.99, "penumbra_request_duration_seconds", ARMS, beside)
+    codes = rate("penumbra_requests_total", "route, version, code", ', role="shadow"')
+    about = "Below 90 % the evidence misses what the shadow could not take."
+    yield number("Coverage", "percentunit", COVERAGE, PAIR, what="Copies sent of copies due.").span(8)
+    yield number("Disagreement", "percentunit", DISAGREEMENT, PAIR, what="Of the answers compared.").span(8)
+    yield number("Compared", "reqps", rate("penumbra_compared_total", "route, version"), PAIR).span(8)
+    yield graph("Coverage", "percentunit", [(COVERAGE, PAIR)], about)
+    yield graph(
+        "Copies not sent, by reason", "reqps", [(f"{DROPPED} or 0 * {OWED}", PAIR + " {{reason}}")], stacked=True
+    )
+    yield graph("Disagreement", "percentunit", [(DISAGREEMENT, PAIR)])
+    yield graph("Latency p99 beside the primary", "s", [(slow, ARM)])
+    yield graph("Shadows' answers by code", "reqps", [(codes, PAIR + " {{code}}")], stacked=True)
+    lost = "Bodies for drift and disagreement; `sampled` is what control asked for."
+    yield graph("Records that control did not get", "reqps", [(LOST, "{{reason}}")], lost, stacked=True)
+
+
+DASHBOARDS = {"overview": overview, "release": release, "shadows": shadows}
+
+
+def built(name: str) -> str:
+    """The JSON of a dashboard."""
+    panels = DASHBOARDS[name]
+    made = page(f"Penumbra: {name}", f"penumbra-{name}", panels.__doc__ or "")
+    for panel in panels():
+        made.with_panel(panel)
+    return JSONEncoder(sort_keys=True, indent=2).encode(made.build()) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name in DASHBOARDS:
+        (FOLDER / f"{name}.json").write_text(built(name))

@@ -1,0 +1,157 @@
+"""The built dashboards are those of the code, and every query of every panel has data in a real run.
+
+A real Prometheus scrapes a real Penumbra with traffic, a shadow, and a canary that fails and is rolled back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.running import Running, call, eventually
+from tests.support.upstream import Upstream
+
+GRAFANA = Path(__file__).resolve().parents[2] / "deploy" / "grafana"
+NAMES = sorted(path.stem for path in (GRAFANA / "dashboards").glob("*.json"))
+
+CONFIG = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0}}
+state: {folder}/state.db
+versions: {{a: {{url: {a}}}, b: {{url: {b}}}, c: {{url: {c}}}}}
+routes:
+  main:
+    match: {{path: /main/}}
+    protocol: oip
+    primary: a
+    canary: {{version: b, percent: 50}}
+    shadows: [{{version: c, percent: 100}}]
+    scorecard: {{error_rate: {{max_ratio: 1.5, max: 0.9}}, disagreement: {{max: 0.5}}}}
+    on_breach: notify
+  back:
+    match: {{path: /back/}}
+    protocol: json
+    primary: a
+    canary: {{version: b, percent: 50}}
+"""
+ANSWER = {"outputs": [{"name": "y", "shape": [1, 1], "datatype": "FP64", "data": [0.5]}]}
+REQUEST = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}]}
+
+
+def expressions(name: str) -> list[tuple[str, str]]:
+    """(panel, PromQL) of everything that a dashboard asks."""
+    panels = json.loads((GRAFANA / "dashboards" / f"{name}.json").read_text())["panels"]
+    return [(panel["title"], target["expr"]) for panel in panels for target in panel["targets"]]
+
+
+@contextmanager
+def traffic(address: str) -> Iterator[None]:
+    """A request each few milliseconds, on both routes."""
+    over = threading.Event()
+
+    def send() -> None:
+        while not over.wait(0.005):
+            for route in ("main", "back"):
+                call(address, "POST", f"/{route}/infer", REQUEST)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def prometheus(folder: Path, admin: str) -> Iterator[str]:
+    """A Prometheus that scrapes every 500 ms; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        address = f"127.0.0.1:{sock.getsockname()[1]}"
+    config = folder / "prometheus.yml"
+    job = {"job_name": "penumbra", "scrape_interval": "500ms", "static_configs": [{"targets": [admin]}]}
+    config.write_text(json.dumps({"scrape_configs": [job]}))
+    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
+    process = subprocess.Popen([*command, f"--web.listen-address={address}"], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: process.poll() is None and ready(address), "a Prometheus that is ready")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def ready(address: str) -> bool:
+    try:
+        return call(address, "GET", "/-/ready").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not shutil.which("prometheus"):
+        pytest.skip("prometheus is not installed")
+    folder = tmp_path_factory.mktemp("grafana")
+    with ExitStack() as stack:
+        a, b, c = (stack.enter_context(Upstream(name)) for name in "abc")
+        a.body = b.body = c.body = json.dumps(ANSWER).encode()
+        config = folder / "penumbra.yaml"
+        config.write_text(CONFIG.format(folder=folder, a=a.url, b=b.url, c=c.url))
+        running = stack.enter_context(Running(config))
+        address = stack.enter_context(prometheus(folder, running.admin))
+        stack.enter_context(traffic(running.data))
+        b.status = 500
+        eventually(lambda: running.route("back")["phase"] == "rolled_back", "the rollback")
+        b.status = 200
+        yield address
+
+
+def asked(address: str, expr: str) -> list[dict[str, Any]]:
+    """The series that Prometheus has for an expression of a panel, at this moment."""
+    expr = expr.replace("$__rate_interval", "5s").replace("$route", ".*")
+    answer = call(address, "GET", f"/api/v1/query?{urlencode({'query': expr})}").json()
+    assert answer["status"] == "success", answer
+    return [series for series in answer["data"]["result"] if not math.isnan(float(series["value"][1]))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_query_has_data(name: str, scraped: str) -> None:
+    for panel, expr in expressions(name):
+        eventually(lambda expr=expr: asked(scraped, expr), f"data for {panel!r}: {expr}")
+
+
+def test_the_variable_finds_all_routes(scraped: str) -> None:
+    names = {series["metric"]["route"] for series in asked(scraped, "penumbra_release_phase")}
+    assert names == {"main", "back"}
+
+
+def test_the_built_json_is_that_of_the_code(tmp_path: Path) -> None:
+    pytest.importorskip("grafana_foundation_sdk")
+    for path in GRAFANA.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    subprocess.run([sys.executable, str(tmp_path / "dashboards.py")], check=True)
+    built = {path.name: path.read_text() for path in (tmp_path / "dashboards").iterdir()}
+    assert built == {path.name: path.read_text() for path in (GRAFANA / "dashboards").iterdir()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_panels_lie_side_by_side_and_ask_the_chosen_source(name: str) -> None:
+    page = json.loads((GRAFANA / "dashboards" / f"{name}.json").read_text())
+    places = [panel["gridPos"] for panel in page["panels"]]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    assert len({(place["x"], place["y"]) for place in places}) == len(places)
+    assert {panel["datasource"]["uid"] for panel in page["panels"]} == {"$datasource"}
+    assert [variable["name"] for variable in page["templating"]["list"]] == ["datasource", "route"]
