@@ -2,9 +2,11 @@
 
 - `board`: ticks and observations in, evidence and counts out
 - `counters`, `latency`: exact counts and histograms from ticks
-- `case`: everything about one candidate; `errors`, `slowness`, `disagreement`: its evidence, by metric
+- `case`: everything about one candidate; `errors`, `slowness`, `disagreement`, `contracted`: its evidence, by metric
 - `terms`: how false alarms are shared by the limits of a scorecard
 - `ownership`, `ranks`, `rate`: sequential tests; `betting` is their common core
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest
+- `streams`: rows of a route in batches; `layout` counts them, `drift` judges them, `scores` is ADWIN
+- `profile`: the reference profile and the data contract
 - `agreement`: legs of one request brought together and compared
 """

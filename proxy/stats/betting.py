@@ -32,25 +32,34 @@ EASE = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.25)
 class Wealth:
     """Log wealth of `bets` bets, each starting at 1; shape (*shape, bets) for vectors of runs."""
 
-    __slots__ = ("_active", "_events", "_reserve")
+    __slots__ = ("_active", "_events", "_reserve", "_settled")
 
     def __init__(self, bets: int, restarts: bool = True, shape: tuple[int, ...] = ()) -> None:
         self._active: Floats = np.full((*shape, bets), log(0.5) if restarts else 0.0)
         self._reserve: Floats = np.full((*shape, 1), log(0.5) if restarts else -np.inf)
         self._events: Floats = np.zeros((*shape, 1))
+        self._settled: Floats = self._events
 
     def update(self, gains: Floats, events: Counts) -> None:
-        """Adds log factors, shape (*shape, bets), of a batch of `events`, then releases what is due before the next
-        batch."""
+        """One look: adds log factors, shape (*shape, bets), of a batch of `events`, and settles."""
+        self.add(gains, events)
+        self.settle()
+
+    def add(self, gains: Floats, events: Counts) -> None:
+        """Part of a look. What belongs to one look is settled together: within it nobody knows which arm came first."""
         self._active += gains
-        later = self._events + np.asarray(events, dtype=np.float64)[..., None]
-        if self._reserve.max() > -np.inf:
-            kept = np.log(np.log(self._events + 2.0) / np.log(later + 2.0))
-            with np.errstate(divide="ignore"):
-                released = self._reserve + np.log(-np.expm1(kept))
-            self._active = np.logaddexp(self._active, released)
-            self._reserve = self._reserve + kept
-        self._events = later
+        self._events = self._events + np.asarray(events, dtype=np.float64)[..., None]
+
+    def settle(self) -> None:
+        """Ends a look: releases the wealth that is due before the next one."""
+        if self._reserve.max() == -np.inf:
+            return
+        kept = np.log(np.log(self._settled + 2.0) / np.log(self._events + 2.0))
+        with np.errstate(divide="ignore"):
+            released = self._reserve + np.log(-np.expm1(kept))
+        self._active = np.logaddexp(self._active, released)
+        self._reserve = self._reserve + kept
+        self._settled = self._events
 
     @property
     def log(self) -> Floats:
@@ -68,6 +77,7 @@ class Wealth:
         with np.errstate(divide="ignore"):
             self._active = totals + np.log(-np.expm1(np.minimum(self._reserve - totals, 0.0)))
         self._events = self._events + other._events
+        self._settled = self._settled + other._settled
         return self
 
 

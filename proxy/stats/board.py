@@ -20,36 +20,63 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from proxy.contracts.evidence import Evidence
+from proxy.contracts.histogram import bucket
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
-from proxy.contracts.settings import Guard
+from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement import Pairing, Tally, compare
 from proxy.stats.case import Case, Habits, Subject
 from proxy.stats.counters import Counters
+from proxy.stats.latency import Histogram
+from proxy.stats.profile import Profile, Side
+from proxy.stats.streams import Drift, Rows, Streams
+
+USUAL = Analysis()
+
+USUAL_PSI = 0.2
+"""PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
+
+SIDES: tuple[Side, ...] = ("input", "prediction")
 
 
 class Board:
     """All statistics of one control process."""
 
-    __slots__ = ("_cases", "_habits", "_pairing", "_tallies", "counters", "unreadable")
+    __slots__ = ("_cases", "_habits", "_pairing", "_streams", "_tallies", "counters", "tokens", "unreadable")
 
     def __init__(self) -> None:
         self.counters = Counters()
         self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._habits: defaultdict[tuple[str, str, int], Habits] = defaultdict(Habits)
         self._cases: dict[str, tuple[Case, ...]] = {}
+        self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
+        self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._pairing = Pairing()
         self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
 
     def watch(
-        self, route: str, candidate: str | None, primary: str, guard: Guard, protocol: Protocol, now: float
+        self,
+        route: str,
+        candidate: str | None,
+        primary: str,
+        guard: Guard,
+        protocol: Protocol,
+        now: float,
+        analysis: Analysis = USUAL,
     ) -> None:
-        """Says what is under judgement on `route`."""
-        self.watch_all(route, (candidate,) if candidate else (), primary, guard, protocol, now)
+        """Says what is under judgement on `route`, and how its bodies are analysed."""
+        self.watch_all(route, (candidate,) if candidate else (), primary, guard, protocol, now, analysis)
 
     def watch_all(
-        self, route: str, candidates: tuple[str, ...], primary: str, guard: Guard, protocol: Protocol, now: float
+        self,
+        route: str,
+        candidates: tuple[str, ...],
+        primary: str,
+        guard: Guard,
+        protocol: Protocol,
+        now: float,
+        analysis: Analysis = USUAL,
     ) -> None:
         """Says which versions are under judgement on `route`, each against the primary. Without any, its primary is
         learnt. The first one meets what was learnt before it came; each further one learns for itself."""
@@ -60,6 +87,18 @@ class Board:
             or Case(subject, self._habits[route, primary, place])
             for place, subject in enumerate(subjects)
         )
+        known = self._streams.get(route)
+        if known is None or known[0] != (analysis, protocol):
+            self._streams[route] = (analysis, protocol), Streams(analysis.reference, analysis.detectors)
+
+    def refer(self, route: str, profile: Profile) -> None:
+        """Takes a reference profile for a watched route, instead of learning one."""
+        self._streams[route][1].refer(profile)
+
+    def profile(self, route: str) -> Profile:
+        """The profile in force; the sides that are still being learnt are empty."""
+        known = self._streams.get(route)
+        return known[1].profile if known else Profile()
 
     def absorb(self, tick: Tick, now: float) -> None:
         """Counts a tick. It must come once; the link sees to that."""
@@ -71,10 +110,39 @@ class Board:
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         """Takes in what payload made of a batch of records."""
         for seen in observations:
-            self._note_unreadable(seen)
+            if seen.unreadable_request or seen.unreadable_response:
+                self._note_unreadable(seen)
             for reference, copy in self._pairing.update(seen, now):
                 self._compare(reference, copy)
+            if seen.inputs or seen.outputs:
+                self._stream(seen, now)
+            if seen.text is not None:
+                self._time_tokens(seen, now)
         self._pairing.expire(now)
+        self.flush(now)
+
+    def flush(self, now: float) -> None:
+        """Counts batches of rows that wait for more; call it about once a second when nothing is observed."""
+        for route, (_, streams) in self._streams.items():
+            self._check(route, streams.flush(now), now)
+
+    def _stream(self, seen: Observation, now: float) -> None:
+        known = self._streams.get(seen.route)
+        if known:
+            self._check(seen.route, known[1].update(seen, now), now)
+
+    def _check(self, route: str, rows: list[Rows], now: float) -> None:
+        for case in self._cases.get(route, ()) if rows else ():
+            case.checked(rows, now)
+
+    def _time_tokens(self, seen: Observation, now: float) -> None:
+        if seen.text and seen.text.first_token is not None:
+            first, gap = self.tokens[seen.route, seen.version, seen.role]
+            first.update({bucket(seen.text.first_token): 1}, seen.text.first_token)
+            for pause in seen.text.gaps:
+                gap.update({bucket(pause): 1}, pause)
+        for case in self._cases.get(seen.route, ()):
+            case.timed(seen, now)
 
     def _note_unreadable(self, seen: Observation) -> None:
         for side, reason in (("request", seen.unreadable_request), ("response", seen.unreadable_response)):
@@ -93,7 +161,23 @@ class Board:
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """What is known of the candidates of `route`, in their order; empty without one."""
         cases = [case for case in self._cases.get(route, ()) if case.subject.candidate is not None]
-        return tuple(evidence for case in cases for evidence in case.evidence())
+        drifts = (
+            self.drift(route) if any("drift" in line for case in cases for line in case.subject.guard.scorecard) else []
+        )
+        return tuple(evidence for case in cases for evidence in case.evidence(drifts))
+
+    def drift(self, route: str) -> list[Drift]:
+        """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""
+        known, cases = self._streams.get(route), self._cases.get(route)
+        if known is None or not cases:
+            return []
+        lines = cases[0].subject.guard.scorecard
+        return known[1].drift({side: lines.get(f"{side}_drift", Limit()).max_psi or USUAL_PSI for side in SIDES})
+
+    def violations(self, route: str) -> dict[tuple[str, Role, str], int]:
+        """Broken rules of the data contract, by version, role and rule."""
+        known = self._streams.get(route)
+        return dict(known[1].violations) if known else {}
 
     def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
         """Paired comparisons since the start; role `noise` is the primary against itself."""
@@ -113,6 +197,10 @@ class Board:
         """The q-quantile of the total latency over the last minute, in seconds; None without data."""
         arm = self.counters.arms.get((route, version, role))
         return arm.recent_total.quantile(q, now) if arm else None
+
+
+def _histograms() -> tuple[Histogram, Histogram]:
+    return Histogram(), Histogram()
 
 
 def _by_route(arms: Iterable[ArmTick]) -> dict[str, list[ArmTick]]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol as TypingProtocol
 
 from msgspec import Struct
 
 from proxy.contracts.evidence import Evidence
+from proxy.contracts.histogram import bucket
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol
+from proxy.stats.contracted import Contract, drift_evidence
 from proxy.stats.disagreement import Disagreement
+from proxy.stats.dispersion import Dispersion
 from proxy.stats.errors import Baseline, Errors
 from proxy.stats.shares import Shares
 from proxy.stats.slowness import QUANTILES, Pace, Slowness, Timed
+from proxy.stats.streams import Drift, Rows
 from proxy.stats.terms import limits_of, terms_of
 
 
@@ -37,22 +42,25 @@ class Subject(Struct, frozen=True):
 class Habits:
     """What is known of a route's primary whatever is judged; it outlives candidates."""
 
-    __slots__ = ("errors", "first_token", "total")
+    __slots__ = ("contract", "errors", "first_token", "total")
 
     def __init__(self) -> None:
-        self.errors, self.total, self.first_token = Baseline(), Pace(), Pace()
+        self.errors, self.contract = Baseline(), Dispersion()
+        self.total, self.first_token = Pace(), Pace()
 
 
 class Case:
     """The evidence about one subject."""
 
-    __slots__ = ("_habits", "_shares", "disagreement", "errors", "first_token", "subject", "total")
+    __slots__ = ("_habits", "_shares", "contract", "disagreement", "errors", "first_token", "subject", "total")
 
     def __init__(self, subject: Subject, habits: Habits) -> None:
         self.subject, self._habits, self._shares = subject, habits, Shares()
         lines, terms = subject.guard.scorecard, terms_of(subject.guard, subject.candidate or "")
         self.errors = Errors(lines.get("error_rate", Limit()), terms, habits.errors)
         self.disagreement = Disagreement(lines.get("disagreement", Limit()), terms)
+        violations = lines.get("contract_violations", Limit())
+        self.contract = Contract(violations, terms, subject.primary, habits.contract)
         paces = {name: habits.first_token if name == "time_to_first_token" else habits.total for name in QUANTILES}
         slow = [Slowness(name, lines[name], terms, paces[name]) for name in QUANTILES if name in lines]
         self.total = [each for each in slow if each.metric != "time_to_first_token"]
@@ -69,10 +77,40 @@ class Case:
             if not side.candidate:
                 self._habits.total.seen(side.arm.total, now)
 
-    def evidence(self) -> tuple[Evidence, ...]:
+    def checked(self, rows: Iterable[Rows], now: float) -> None:
+        """Rows of this route that were checked against the contract."""
+        self.contract.update(rows, now)
+
+    def timed(self, seen: Observation, now: float) -> None:
+        """A streamed answer of this route, for the time to its first token."""
+        if seen.text is None or seen.text.first_token is None:
+            return
+        latencies, subject = {bucket(seen.text.first_token): 1}, self.subject
+        if seen.role == "canary" and seen.version == subject.candidate:
+            self._first_token(Timed(latencies, True, self._shares.of_canary(seen.share)))
+        elif seen.role == "primary" and seen.version == subject.primary:
+            self._first_token(
+                Timed(latencies, subject.candidate == subject.primary, self._shares.of_primary(seen.share))
+            )
+            self._habits.first_token.seen(latencies, now)
+
+    def _first_token(self, timed: Timed) -> None:
+        for metric in self.first_token:
+            metric.update([timed])
+
+    def evidence(self, drifts: Sequence[Drift]) -> tuple[Evidence, ...]:
         """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of."""
-        metrics: tuple[Metric, ...] = (self.errors, self.disagreement, *self.total, *self.first_token)
-        known = {(found.metric, found.limit): found for metric in metrics for found in metric.evidence()}
+        known = {(found.metric, found.limit): found for found in self._found(drifts)}
         lines = [(metric, name) for metric, limit in self.subject.guard.scorecard.items() for name in limits_of(limit)]
         version = self.subject.candidate or ""
         return tuple(known.get(line) or Evidence(line[0], version, None, None, 0, 0, limit=line[1]) for line in lines)
+
+    def _found(self, drifts: Sequence[Drift]) -> Iterator[Evidence]:
+        metrics: tuple[Metric, ...] = (self.errors, self.disagreement, self.contract, *self.total, *self.first_token)
+        for metric in metrics:
+            yield from metric.evidence()
+        subject = self.subject
+        asked = [row for row in drifts if row.side == "input"]
+        said = [row for row in drifts if row.side == "prediction" and row.version == subject.candidate]
+        for name, rows in (("input_drift", asked), ("prediction_drift", said)):
+            yield from drift_evidence(name, rows, subject.candidate or "", subject.guard.false_alarm)

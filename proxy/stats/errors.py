@@ -55,9 +55,11 @@ class Errors:
             self._n[not candidate] += arm.finished
             self._bad[not candidate] += arm.bad
             if self._ratio and events:
-                self._ratio.update(share, events if candidate else 0, 0 if candidate else events, phi)
+                self._ratio.add(share, events if candidate else 0, 0 if candidate else events, phi)
             if self._absolute and candidate and arm.finished:
                 self._absolute.update(events, arm.finished, phi)
+        if self._ratio:
+            self._ratio.settle()
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit."""

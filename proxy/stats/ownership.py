@@ -41,18 +41,26 @@ class Ownership:
         self.primary_bad: Counts = 0
 
     def update(self, share: Counts, canary_bad: Counts, primary_bad: Counts, dispersion: Counts = 1.0) -> None:
-        """Counts of bad events of requests that were assigned at `share` (the canary's, 0 to 1) since the last call.
+        """One look at counts of bad events of requests that were assigned at `share`: `add` and `settle`."""
+        self.add(share, canary_bad, primary_bad, dispersion)
+        self.settle()
+
+    def add(self, share: Counts, canary_bad: Counts, primary_bad: Counts, dispersion: Counts = 1.0) -> None:
+        """Counts of bad events of requests that were assigned at `share` (the canary's, 0 to 1), part of one look.
 
         Shares 0 and 1 say nothing and change nothing. `dispersion` is the φ ≥ 1, from the past only, that log factors
         are divided by. All may be arrays of the shape given to the constructor.
         """
         canary, primary = np.asarray(canary_bad, dtype=np.float64), np.asarray(primary_bad, dtype=np.float64)
         self.canary_bad, self.primary_bad = self.canary_bad + canary_bad, self.primary_bad + primary_bad
+        phi = np.asarray(dispersion)[..., None]
         for wealth, bound, steps in self._tests():
-            wealth.update(
-                gains(share, canary, primary, bound, np.array(steps)) / np.asarray(dispersion)[..., None],
-                canary + primary,
-            )
+            wealth.add(gains(share, canary, primary, bound, np.array(steps)) / phi, canary + primary)
+
+    def settle(self) -> None:
+        """Ends a look. Both arms of it must be in: a restart between them would bet on their order."""
+        self._breach.settle()
+        self._pass.settle()
 
     def _tests(self) -> tuple[tuple[Wealth, float, tuple[float, ...]], ...]:
         return (self._breach, self.max_ratio, STEPS), (self._pass, self.pass_ratio, EASE)

@@ -93,15 +93,26 @@ class RankBetting:
         self._canary, self._primary = np.zeros(BINS), np.zeros(BINS)
 
     def update(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
+        """One look: `add` and `settle`."""
+        self.add(share, canary, primary, dispersion)
+        self.settle()
+
+    def settle(self) -> None:
+        """Ends a look, with both arms in."""
+        self._breach.settle()
+        if self._pass is not None:
+            self._pass.settle()
+
+    def add(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
         """Counts by bin of requests assigned at `share`, shape (BINS,) each; φ as in `stats.dispersion`."""
         if not 0.0 < share < 1.0:
             return
         self._canary += canary
         self._primary += primary
         events = float((canary + primary).sum()) / REQUESTS_PER_RESTART
-        self._breach.update(gains(share, canary, primary, self.ratios) / dispersion, events)
+        self._breach.add(gains(share, canary, primary, self.ratios) / dispersion, events)
         if self._pass is not None and self.relief is not None:
-            self._pass.update(gains(share, canary, primary, self.relief) / dispersion, events)
+            self._pass.add(gains(share, canary, primary, self.relief) / dispersion, events)
 
     @property
     def log_breach(self) -> float:

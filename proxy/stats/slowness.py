@@ -110,10 +110,12 @@ class Slowness:
             if latencies and self._ratio and self._pace.cuts:
                 bins = ranked(latencies, self._pace.cuts, self._margin if candidate else 0)
                 none = np.zeros_like(bins)
-                self._ratio.update(share, bins if candidate else none, none if candidate else bins, phi)
+                self._ratio.add(share, bins if candidate else none, none if candidate else bins, phi)
             if latencies and candidate and self._absolute:
                 slow = sum(count for index, count in latencies.items() if index > self._limit)
                 self._absolute.update(slow, sum(latencies.values()), phi)
+        if self._ratio:
+            self._ratio.settle()
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit; `value` and `reference` are seconds."""

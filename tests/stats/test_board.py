@@ -212,3 +212,14 @@ def test_a_promoted_candidate_is_held_to_absolute_limits() -> None:
     (evidence,) = board.evidence("r", 0.2)
     assert (evidence.n, evidence.value) == (60, 1.0)
     assert evidence.log_breach >= log(1000)
+
+
+def test_many_events_in_each_tick_do_not_look_like_an_order_of_them():
+    """Both arms of a tick are one look: a restart between them would see a hundred canary failures in a row."""
+    board, rng, worst = watched(Guard(scorecard={"error_rate": Limit(max_ratio=1.0)})), np.random.default_rng(2), -99.0
+    for at in range(300):
+        bad, bad_primary = int(rng.binomial(500, 0.2)), int(rng.binomial(500, 0.2))
+        arms = arm("primary", "v1", 500 - bad_primary, bad_primary, 0.5), arm("canary", "v2", 500 - bad, bad, 0.5)
+        board.absorb(tick(*arms), at * 0.1)
+        worst = max(worst, board.evidence(ROUTE, 0.0)[0].log_breach)
+    assert worst < np.log(20)

@@ -1,0 +1,204 @@
+"""Drift against a reference profile: an e-detector on bins as the evidence, a corrected PSI as the size.
+
+Null: the stream's distribution s has chi-square distance at most ε² from the profile p; ε² is a tolerance plus the
+sampling error of the profile itself, so tiny drifts and a finite reference do not alarm. A bet q has R = q/p and gains
+ln R(bin) − ln(1 + ε·sd_p(R)) a row, which is fair for every s in the ball (Cauchy-Schwarz: E_s R ≤ 1 + ε·sd_p(R)). Its
+Shiryaev-Roberts sum, M ← (M + w/K)·exp(gain), with w the time that passed, reaches T no sooner than after T on average
+(Shin, Ramdas, Rinaldo, "E-detectors", 2023): false alarms are one per T. Over features: e-BH (Wang and Ramdas, JRSS B
+2022).
+
+Bets: shifts and spreads of numbers, more of one bin, and two that are learnt from the past of the stream itself.
+State: a row of about 45 (numbers) or 50 (categories) bets and three of decayed counts a feature, below 1 kB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log, sqrt
+
+import numpy as np
+
+from proxy.stats.betting import Floats
+from proxy.stats.profile import Feature
+
+TOLERANCE = 0.02
+"""Chi-square distance that is no drift worth a word; as PSI about the same number."""
+
+HORIZON = 30 * 86_400.0
+"""T: seconds between false alarms, on average, of all features of a stream together."""
+
+FORGET = 20.0
+"""Sums fade over T / 20, so that a stream that says nothing for a month does not alarm by the clock."""
+
+LONGEST = 60.0
+"""Most seconds that one update may count for; a stream that pauses does not owe evidence for the pause."""
+
+SHIFTS = (-1.2, -0.6, -0.3, 0.3, 0.6, 1.2)
+SPREADS = (-0.6, -0.3, 0.15, 0.3)
+MORE = (0.02, 0.1)
+"""Parts of the stream that the bets on one bin move into it."""
+
+HALF_LIVES = (1000.0, 8000.0)
+"""Rows after which what the learnt bets have seen weighs half."""
+
+SIZE_HALF_LIFE = 500.0
+"""Rows after which what PSI is computed from weighs half."""
+
+PRIOR = 50.0
+"""Rows of the profile that the learnt bets start from."""
+
+BEYOND = 3.0902
+"""Normal quantile 0.999: how far the sampling error of the profile is allowed for."""
+
+
+def chi_square_quantile(freedom: Floats) -> Floats:
+    """The 0.999 quantile of chi-square (Wilson and Hilferty 1931), at most 2.5 % above the exact one from 2 degrees of
+    freedom up."""
+    part = 2.0 / (9.0 * np.maximum(freedom, 1.0))
+    result: Floats = freedom * (1.0 - part + BEYOND * np.sqrt(part)) ** 3
+    return result
+
+
+class Reference:
+    """What all streams against one profile share: shares, tolerance and the fixed bets, padded to (features, bins)."""
+
+    __slots__ = ("bets", "bins", "cost", "epsilon", "features", "gains", "n", "shares", "used")
+
+    def __init__(self, features: Sequence[Feature], tolerance: float = TOLERANCE) -> None:
+        self.features = list(features)
+        self.bins = max(len(feature.shares) for feature in features)
+        self.shares: Floats = np.array([_padded(feature.shares, self.bins) for feature in features])
+        self.used = self.shares > 0
+        self.n: Floats = np.array([float(feature.n) for feature in features])
+        self.epsilon = np.sqrt(tolerance + chi_square_quantile(self.used.sum(axis=1) - 1.0) / self.n)[:, None]
+        self.gains, self.cost = self._factors(np.array([_bets(feature, self.bins) for feature in features]))
+        self.bets = self.gains.shape[1]
+
+    def _factors(self, bets: Floats) -> tuple[Floats, Floats]:
+        """Gains (features, bets, bins) a row in each bin, and what each bet costs a row, of alternatives `bets`."""
+        shares = np.where(self.used, self.shares, 1.0)[:, None, :]
+        away = np.where(self.used[:, None, :], bets - self.shares[:, None, :], 0.0)
+        distance = np.sqrt((away**2 / shares).sum(axis=2))
+        # Each alternative is drawn towards the profile by the radius of the ball: beyond it lies the drift.
+        keep = np.maximum(1.0 - self.epsilon / np.maximum(distance, 1e-12), 0.0)
+        ratio = 1.0 + keep[:, :, None] * away / shares
+        cost: Floats = np.log1p(self.epsilon * keep * distance)
+        gains: Floats = np.log(np.maximum(ratio, 1e-12))
+        return gains, cost
+
+    def learnt(self, seen: Floats) -> tuple[Floats, Floats]:
+        """Gains and costs of the bets that `seen` (features, bets, bins; decayed counts) makes."""
+        counts = seen + PRIOR * self.shares[:, None, :]
+        return self._factors(counts / counts.sum(axis=2, keepdims=True))
+
+
+def _padded(shares: Sequence[float], bins: int) -> list[float]:
+    """Missing stays the last bin, so that all features have it at the same place."""
+    return [*shares[:-1], *[0.0] * (bins - len(shares)), shares[-1]]
+
+
+def _bets(feature: Feature, bins: int) -> list[Floats]:
+    """Alternatives of one feature, each (bins,), the same number of them for every feature of a reference."""
+    p = np.array(_padded(feature.shares, bins))
+    score = _score(p, feature)
+    found = [_tilted(p, theta * score) for theta in SHIFTS] + [_tilted(p, theta * (score**2 - 1)) for theta in SPREADS]
+    for at in range(bins):
+        more = np.eye(bins)[at] if p[at] > 0 else p
+        found += [(1.0 - part) * p + part * more for part in MORE]
+    return found
+
+
+def _score(p: Floats, feature: Feature) -> Floats:
+    """Standardised ranks of a number's bins; 0 for missing, and for categories, which have no order."""
+    if feature.kind == "category":
+        return np.zeros_like(p)
+    known = np.append(p[:-1], 0.0)
+    known /= known.sum()
+    middle = np.cumsum(known) - known / 2
+    middle[-1] = 0.5
+    centred = middle - (known * middle).sum()
+    scale = sqrt(float((known * centred**2).sum()))
+    return np.asarray(centred / scale) if scale > 0 else np.zeros_like(p)
+
+
+def _tilted(p: Floats, exponent: Floats) -> Floats:
+    weights: Floats = p * np.exp(exponent)
+    tilted: Floats = weights / weights.sum()
+    return tilted
+
+
+class Detector:
+    """Drift of one stream of rows from a reference, all features at once."""
+
+    __slots__ = ("_learnt", "_log", "_recent", "_squares", "_weights", "n", "reference")
+
+    def __init__(self, reference: Reference) -> None:
+        features, bins = reference.shares.shape
+        self.reference = reference
+        self._log: Floats = np.full((features, reference.bets + len(HALF_LIVES)), -np.inf)
+        self._learnt: Floats = np.zeros((features, len(HALF_LIVES), bins))
+        self._recent: Floats = np.zeros((features, bins))
+        self._weights: Floats = np.zeros(features)
+        self._squares: Floats = np.zeros(features)
+        self.n: Floats = np.zeros(features)
+
+    def update(self, counts: Floats, passed: float) -> None:
+        """Rows by bin (features, bins) since the last call, in which `passed` seconds went by."""
+        rows = counts.sum(axis=1)
+        gains, cost = self.reference.gains, self.reference.cost
+        learnt, learnt_cost = self.reference.learnt(self._learnt)
+        total = np.concatenate(
+            [
+                np.matmul(gains, counts[:, :, None])[:, :, 0] - rows[:, None] * cost,
+                np.matmul(learnt, counts[:, :, None])[:, :, 0] - rows[:, None] * learnt_cost,
+            ],
+            axis=1,
+        )
+        passed = min(max(passed, 1e-9), LONGEST)
+        fade, fresh = np.log1p(-passed * FORGET / HORIZON), log(passed / self._log.shape[1])
+        # Features without rows neither gain nor pay, and no time passes for them.
+        moved = np.logaddexp(self._log + fade, fresh) + total
+        self._log = np.where(rows[:, None] > 0, moved, self._log)
+        self._remember(counts, rows)
+
+    def _remember(self, counts: Floats, rows: Floats) -> None:
+        for at, life in enumerate(HALF_LIVES):
+            self._learnt[:, at] = self._learnt[:, at] * 0.5 ** (rows / life)[:, None] + counts
+        fade = 0.5 ** (rows / SIZE_HALF_LIFE)
+        self._recent = self._recent * fade[:, None] + counts
+        self._weights = self._weights * fade + rows
+        self._squares = self._squares * fade**2 + rows
+        self.n = self.n + rows
+
+    @property
+    def log_evidence(self) -> Floats:
+        """ln(M/T) of each feature, shape (features,): 0 is one false alarm in T by itself."""
+        top = self._log.max(axis=1)
+        safe = np.where(np.isfinite(top), top, 0.0)
+        total: Floats = np.log(np.exp(self._log - safe[:, None]).sum(axis=1).clip(1e-300)) + safe - log(HORIZON)
+        return total
+
+    @property
+    def margin(self) -> Floats:
+        """How far each feature is beyond what e-BH asks for, as a logarithm: from 0 up it drifted significantly.
+
+        e-BH at one false alarm in T over F features: the k largest with M ≥ T·F/k for the largest such k.
+        """
+        evidence = self.log_evidence
+        ranked = np.sort(evidence)[::-1]
+        need = log(len(evidence)) - np.log(np.arange(1, len(evidence) + 1))
+        hits = np.nonzero(ranked >= need)[0]
+        margin: Floats = evidence - need[hits[-1] if hits.size else 0]
+        return margin
+
+    @property
+    def psi(self) -> Floats:
+        """Population stability index of the recent rows against the profile, corrected for both sampling errors; ≥
+        0."""
+        p, used = self.reference.shares, self.reference.used
+        n = np.maximum(self._weights**2 / np.maximum(self._squares, 1e-12), 1e-12)
+        share = np.where(used, self._recent + np.maximum(0.5 * self._weights / n, 1e-9)[:, None], 0.0)
+        share /= share.sum(axis=1, keepdims=True)
+        terms = np.where(used, (share - p) * np.log(np.where(used, share, 1.0) / np.where(used, p, 1.0)), 0.0)
+        bias = (used.sum(axis=1) - 1.0) * (1.0 / n + 1.0 / self.reference.n)
+        return np.where(self._weights > 0, np.maximum(terms.sum(axis=1) - bias, 0.0), 0.0)

@@ -1,0 +1,177 @@
+"""How the tensors of a body lie on the features of a profile, and what a batch of such bodies counts: bins and
+violations.
+
+Bodies of one shape share a layout, made once, so that a batch of them is a few numpy calls. The data contract is
+checked on the way: every row, every rule, every feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from proxy.contracts.observation import Kind, Tensor
+from proxy.stats.betting import Floats
+from proxy.stats.drift import Reference
+from proxy.stats.profile import MAX_FEATURES, category_counts, number_bins
+
+RULES = ("type", "range", "category", "missing", "absent", "unexpected")
+"""`type`: strings for numbers or the reverse; `range`, `category`: not among the allowed; `missing`: null where
+required; `absent`: a feature that the body lacks; `unexpected`: a column that the profile lacks."""
+TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(RULES))
+
+
+class Block(NamedTuple):
+    """One tensor of a signature: what identifies its columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    width: int
+    kind: Kind
+
+
+Signature = tuple[Block, ...]
+
+
+def readable(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors that are tables of features: as many rows as the first, neither vectors nor wider than a profile."""
+    rows = tensors[0].rows if tensors else 0
+    return [t for t in tensors if t.rows == rows and rows and t.width <= MAX_FEATURES and not t.vector]
+
+
+def signature_of(tensors: Sequence[Tensor]) -> Signature:
+    """What bodies of the same layout have in common."""
+    return tuple([Block(t.name, t.columns, t.width, t.kind) for t in tensors])
+
+
+@lru_cache(maxsize=1024)
+def names_of(block: Block) -> tuple[str, ...]:
+    """The feature names of a block's columns."""
+    if block.columns:
+        return block.columns
+    return (block.name,) if block.width == 1 else tuple(f"{block.name}[{at}]" for at in range(block.width))
+
+
+def stacked(blocks: Sequence[Tensor]) -> Any:
+    """Equal blocks of several bodies as one array (rows, width); floats, or objects for categories."""
+    kind = np.float64 if blocks[0].kind == "number" else np.object_
+    if all(block.rows == 1 for block in blocks):
+        return np.array([block.data for block in blocks], dtype=kind).reshape(len(blocks), blocks[0].width)
+    return np.concatenate([np.array(block.data, dtype=kind).reshape(-1, block.width) for block in blocks])
+
+
+class Measured(NamedTuple):
+    """A batch: rows by bin (features, bins), violations (features, rules), unexpected columns' rows, rows, bad rows."""
+
+    counts: Floats
+    violations: Floats
+    rows: int
+    bad: int
+
+
+class Layout:
+    """Counts batches of bodies of one signature against a reference. Made once a signature, used for each batch."""
+
+    __slots__ = ("_absent", "_numbers", "_places", "_reference", "_unexpected")
+
+    def __init__(self, reference: Reference, signature: Signature) -> None:
+        self._reference = reference
+        known = {feature.name: at for at, feature in enumerate(reference.features)}
+        self._places = [[known.get(name, -1) for name in names_of(block)] for block in signature]
+        found = {place for places in self._places for place in places}
+        self._absent = np.array([place not in found for place in range(len(known))])
+        # A profile that is full does not know all columns, so an unknown one says nothing.
+        self._unexpected = -1 in found and len(known) < MAX_FEATURES
+        self._numbers = [_Numbers(reference, places) for places in self._places]
+
+    def measure(self, bodies: Sequence[Sequence[Tensor]]) -> Measured:
+        """What bodies (each with the tensors of this signature, in order) count."""
+        features, bins = self._reference.shares.shape
+        rows = sum(body[0].rows for body in bodies)
+        counts, violations = np.zeros((features, bins)), np.zeros((features, len(RULES)))
+        bad = np.full(rows, bool(self._absent.any() or self._unexpected))
+        violations[self._absent, ABSENT] += rows
+        for at, (places, numbers) in enumerate(zip(self._places, self._numbers, strict=True)):
+            blocks = [body[at] for body in bodies]
+            if blocks[0].kind == "number":
+                bad |= numbers.measure(stacked(blocks), counts, violations)
+            else:
+                bad |= self._categories(places, stacked(blocks), counts, violations)
+        return Measured(counts, violations, rows, int(bad.sum()))
+
+    @property
+    def unexpected(self) -> bool:
+        """Bodies of this layout have columns that the profile lacks."""
+        return self._unexpected
+
+    def _categories(self, places: list[int], block: Any, counts: Floats, violations: Floats) -> Any:
+        bad = np.zeros(len(block), dtype=np.bool_)
+        for column, place in enumerate(places):
+            if place >= 0:
+                bad |= self._category(place, block[:, column].tolist(), counts, violations)
+        return bad
+
+    def _category(self, place: int, column: list[str | None], counts: Floats, violations: Floats) -> Any:
+        feature = self._reference.features[place]
+        if feature.kind == "number":
+            violations[place, TYPE] += len(column)
+            return np.ones(len(column), dtype=np.bool_)
+        lookup = {value: at for at, value in enumerate(feature.categories)}
+        found = category_counts(column, lookup)
+        counts[place, : found.size - 1] += found[:-1]
+        counts[place, -1] += found[-1]
+        bad = np.zeros(len(column), dtype=np.bool_)
+        if feature.rules.closed and found[-2]:
+            violations[place, CATEGORY] += found[-2]
+            bad |= np.array([value is not None and value not in lookup for value in column])
+        if feature.rules.required and found[-1]:
+            violations[place, MISSING] += found[-1]
+            bad |= np.array([value is None for value in column])
+        return bad
+
+
+class _Numbers:
+    """The number columns of one block, as arrays over the features that they are."""
+
+    __slots__ = ("_columns", "_edges", "_highest", "_lowest", "_missing", "_offsets", "_places", "_required", "_wrong")
+
+    def __init__(self, reference: Reference, places: list[int]) -> None:
+        numeric = [at for at, place in enumerate(places) if place >= 0 and reference.features[place].kind == "number"]
+        self._columns = np.array(numeric, dtype=np.int64)
+        self._places = np.array([places[at] for at in numeric], dtype=np.int64)
+        self._wrong = [place for place in places if place >= 0 and reference.features[place].kind != "number"]
+        chosen = [reference.features[place] for place in self._places]
+        self._missing = reference.bins - 1
+        self._edges = np.full((len(chosen), max((len(f.edges) for f in chosen), default=0)), np.inf)
+        for row, feature in zip(self._edges, chosen, strict=True):
+            row[: len(feature.edges)] = feature.edges
+        self._lowest = np.array([-np.inf if f.rules.minimum is None else f.rules.minimum for f in chosen])
+        self._highest = np.array([np.inf if f.rules.maximum is None else f.rules.maximum for f in chosen])
+        self._required = np.array([f.rules.required for f in chosen], dtype=np.bool_)
+        self._offsets = np.arange(len(chosen)) * reference.bins
+
+    def measure(self, block: Floats, counts: Floats, violations: Floats) -> Any:
+        """Adds what `block` (rows, width) counts; the rows that break a rule, (rows,)."""
+        violations[self._wrong, TYPE] += len(block)
+        bad = np.full(len(block), bool(self._wrong))
+        if not self._columns.size:
+            return bad
+        values = block if self._columns.size == block.shape[1] else block[:, self._columns]
+        bins = number_bins(values, self._edges, self._missing)
+        counted = np.bincount((bins + self._offsets).ravel(), minlength=self._columns.size * counts.shape[1])
+        counts[self._places] += counted.reshape(self._columns.size, counts.shape[1])
+        for rule, broken in self._broken(values):
+            violations[self._places, rule] += broken.sum(axis=0)
+            bad |= broken.any(axis=1)
+        return bad
+
+    def _broken(self, values: Floats) -> Iterator[tuple[int, Any]]:
+        outside = (values < self._lowest) | (values > self._highest)
+        if outside.any():
+            yield RANGE, outside
+        missing = np.isnan(values) & self._required
+        if missing.any():
+            yield MISSING, missing

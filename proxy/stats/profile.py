@@ -1,0 +1,140 @@
+"""The reference profile: how each feature was distributed, and what values it may have. JSON, made to be edited.
+
+Numbers are binned at reference quantiles, categories by the most frequent ones; missing is a bin of its own. A profile
+is made of columns (`profile_of`), by `penumbra profile` from a file or in control from the first rows of a route.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any, Literal
+
+import numpy as np
+from msgspec import Struct, field
+
+from proxy.stats.betting import Floats
+
+QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
+TOP = 20
+"""Categories that have a bin of their own; the rest share `other`, where unseen ones fall too."""
+
+MAX_FEATURES = 200
+"""Features of one profile; further ones are left out and counted. About 40 kB of detector state each 10 features."""
+
+FREQUENT = 5
+"""Fewest sightings of the rarest category for a learnt list of categories to be closed."""
+
+SLACK = 1.0
+"""How far beyond the seen range a learnt range reaches, in widths of it: ranges catch units and signs, drift the
+rest."""
+
+Side = Literal["input", "prediction"]
+
+
+class Rules(Struct):
+    """What values of a feature are in contract. None or False: not restricted. Learnt, and meant to be edited."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    closed: bool = False
+    required: bool = False
+
+
+class Feature(Struct):
+    """One feature: `edges` (numbers) or `categories`, and the share of each bin.
+
+    Bins of numbers: below the first edge, between edges, from the last one up, missing. Bins of categories: each of
+    them, other, missing. `shares` are smoothed, so none is 0. `n` rows were seen.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    n: int
+    shares: list[float]
+    edges: list[float] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    rules: Rules = field(default_factory=Rules)
+
+
+class Profile(Struct):
+    """The features of requests and of predictions."""
+
+    inputs: list[Feature] = field(default_factory=list)
+    predictions: list[Feature] = field(default_factory=list)
+    made: str = ""
+
+    def side(self, side: Side) -> list[Feature]:
+        """The features of one side."""
+        return self.inputs if side == "input" else self.predictions
+
+
+def profile_of(
+    inputs: Mapping[str, Sequence[Any]], predictions: Mapping[str, Sequence[Any]], made: str = ""
+) -> Profile:
+    """The profile of columns by name; a column is numbers (None or NaN: missing) or strings. `made` says of what."""
+    return Profile(features_of(inputs), features_of(predictions), made)
+
+
+def features_of(columns: Mapping[str, Sequence[Any]]) -> list[Feature]:
+    """The features of the first `MAX_FEATURES` columns that are not empty."""
+    named = [(name, column) for name, column in columns.items() if len(column)]
+    return [feature_of(name, column) for name, column in named[:MAX_FEATURES]]
+
+
+def feature_of(name: str, column: Sequence[Any]) -> Feature:
+    """One feature. A column with any string is one of categories."""
+    if isinstance(column, np.ndarray) or not any(isinstance(value, str) for value in column):
+        return _number(name, np.asarray(column, dtype=np.float64))
+    return _category(name, [None if _is_missing(value) else str(value) for value in column])
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and isnan(value))
+
+
+def _number(name: str, column: Floats) -> Feature:
+    known = column[~np.isnan(column)]
+    edges = np.unique(np.quantile(known, QUANTILES, method="inverted_cdf")) if known.size else np.zeros(0)
+    counts = np.bincount(number_bins(column[:, None], edges[None], edges.size + 1)[:, 0], minlength=edges.size + 2)
+    rules = Rules(required=known.size == column.size)
+    if known.size:
+        slack = SLACK * float(known.max() - known.min())
+        rules.minimum, rules.maximum = float(known.min()) - slack, float(known.max()) + slack
+    return Feature(name, "number", len(column), _smoothed(counts), edges.tolist(), rules=rules)
+
+
+def _category(name: str, column: list[str | None]) -> Feature:
+    seen = Counter(value for value in column if value is not None)
+    top = [value for value, _ in seen.most_common(TOP)]
+    counts = category_counts(column, {value: at for at, value in enumerate(top)})
+    rules = Rules(closed=len(seen) <= TOP and min(seen.values()) >= FREQUENT, required=None not in column)
+    return Feature(name, "category", len(column), _smoothed(counts), categories=top, rules=rules)
+
+
+def _smoothed(counts: Any) -> list[float]:
+    shares: list[float] = ((counts + 0.5) / (counts + 0.5).sum()).tolist()
+    return shares
+
+
+def number_bins(block: Floats, edges: Floats, missing: int) -> Any:
+    """Bins of a block (rows, features) by edges (features, edges), padded with infinity; shape (rows, features).
+
+    A value on an edge belongs above it; NaN belongs into bin `missing`.
+    """
+    bins = np.zeros(block.shape, dtype=np.int64)
+    # One pass an edge is five times faster than one pass over (rows, features, edges).
+    for edge in edges.T:
+        bins += block >= edge
+    bins[np.isnan(block)] = missing
+    return bins
+
+
+def category_counts(column: Sequence[str | None], places: Mapping[str, int]) -> Any:
+    """Counts by category, other and missing, shape (len(places) + 2,)."""
+    other = len(places)
+    counts = np.zeros(other + 2)
+    for value, n in Counter(column).items():
+        counts[other + 1 if value is None else places.get(value, other)] += n
+    return counts

@@ -1,0 +1,92 @@
+"""Layouts: bins and violations of batches against one-by-one counting, for every rule and odd bodies."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.observation import Tensor
+from proxy.stats.drift import Reference
+from proxy.stats.layout import RULES, Block, Layout, names_of, readable, signature_of, stacked
+from proxy.stats.profile import profile_of
+
+PROFILE = profile_of(
+    {"x": np.linspace(0, 10, 1000), "y": [*np.linspace(0, 1, 999), None], "c": ["a", "b"] * 500}, {}
+).inputs
+
+
+def frame(columns, *rows, kind="number", name=""):
+    return Tensor(name, len(rows), len(columns), kind, [v for row in rows for v in row], tuple(columns))
+
+
+def body(x=5.0, y=0.5, c="a"):
+    return [frame(["x", "y"], (x, y)), frame(["c"], (c,), kind="category")]
+
+
+def measure(*bodies):
+    layout = Layout(Reference(PROFILE), signature_of(bodies[0]))
+    return layout.measure(bodies)
+
+
+def broken(measured):
+    return {RULES[rule]: int(n) for rule, n in enumerate(measured.violations.sum(axis=0)) if n}
+
+
+def test_bins_are_those_of_each_value():
+    rng = np.random.default_rng(3)
+    values = rng.uniform(0, 10, 50)
+    measured = measure(*[body(x=float(x)) for x in values])
+    expected = np.bincount(np.digitize(values, PROFILE[0].edges), minlength=measured.counts.shape[1])
+    assert (measured.counts[0] == expected).all()
+    assert (measured.counts.sum(axis=1) == 50).all()
+    assert (measured.rows, measured.bad, broken(measured)) == (50, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("bodies", "rules", "bad"),
+    [
+        ([body(x=25.0), body(), body(x=-15.0)], {"range": 2}, 2),
+        ([body(x=float("nan")), body(y=float("nan"))], {"missing": 1}, 1),
+        ([body(c="z"), body()], {"category": 1}, 1),
+        ([body(c=None), body()], {"missing": 1}, 1),
+        ([body(x=25.0, c="z")], {"range": 1, "category": 1}, 1),
+        ([[frame(["x"], (1.0,))]], {"absent": 2}, 1),
+        ([[frame(["x", "y"], ("1", "2"), kind="category"), frame(["c"], ("a",), kind="category")]], {"type": 2}, 1),
+        ([[*body()[:1], frame(["c"], (1.0,))]], {"type": 1}, 1),
+    ],
+)
+def test_every_rule_of_the_contract(bodies, rules, bad):
+    measured = measure(*bodies)
+    assert (broken(measured), measured.bad) == (rules, bad)
+
+
+def test_a_column_that_the_profile_lacks_is_unexpected():
+    bodies = [[*body(), frame(["new"], (1.0,))]]
+    layout = Layout(Reference(PROFILE), signature_of(bodies[0]))
+    assert layout.unexpected
+    assert layout.measure(bodies).bad == 1
+
+
+def test_rows_of_a_body_count_each():
+    bodies = [
+        [frame(["x", "y"], (1, 0.1), (2, 0.2), (99, 0.3)), frame(["c"], ("a",), ("b",), ("a",), kind="category")],
+        *[body()] * 0,
+    ]
+    measured = measure(*bodies)
+    assert (measured.rows, measured.bad) == (3, 1)
+    assert (measured.counts.sum(axis=1) == 3).all()
+
+
+def test_stacking_single_rows_and_batches_is_the_same():
+    one = [frame(["a", "b"], (1.0, 2.0)), frame(["a", "b"], (3.0, 4.0))]
+    many = [frame(["a", "b"], (1.0, 2.0), (3.0, 4.0))]
+    assert stacked(one).tolist() == stacked(many).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_names_and_what_is_readable():
+    assert names_of(Block("t", (), 3, "number")) == ("t[0]", "t[1]", "t[2]")
+    assert names_of(Block("t", (), 1, "number")) == ("t",)
+    assert names_of(Block("t", ("a",), 1, "number")) == ("a",)
+    image = Tensor("image", 1, 50_000, "number", [0.0] * 50_000)
+    vector = Tensor("e", 1, 3, "number", [1.0, 2.0, 3.0], vector=True)
+    other = Tensor("p", 2, 1, "number", [1.0, 2.0])
+    assert [t.name for t in readable([body()[0], image, vector, other])] == [""]
+    assert readable([]) == []

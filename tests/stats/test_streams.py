@@ -1,0 +1,147 @@
+"""Streams of a route through the board: learning, drift found and named by feature, contract, bounds."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.stats.board import Board
+from proxy.stats.profile import profile_of
+from proxy.stats.streams import BATCH, LAYOUTS, Streams
+
+GUARD = Guard(
+    scorecard={
+        "input_drift": Limit(max_psi=0.2),
+        "prediction_drift": Limit(max_psi=0.2),
+        "contract_violations": Limit(max=0.05, max_ratio=2.0),
+    }
+)
+
+ANALYSIS = Analysis(reference=2000)
+
+
+def leg(exchange, features, score, role="primary", version="v1", share=0.5):
+    inputs = (Tensor("x", 1, len(features), "number", list(features)),)
+    outputs = (Tensor("score", 1, 1, "number", [score]),)
+    return Observation((0, "a"), exchange, "", "r", version, role, share, 200, "", 0.0, 0.0, 0.0, 0, inputs, outputs)
+
+
+def board(analysis=ANALYSIS):
+    made = Board()
+    made.watch("r", "v2", "v1", GUARD, "oip", 0.0, analysis)
+    return made
+
+
+def feed(made, rng, n, start, shift=0.0, candidate_shift=0.0, scale=1.0):
+    """n requests from `start`, half of them to the canary, 250 a second; feature 2 and the canary's score may shift."""
+    for at in range(0, n, 250):
+        block = rng.standard_normal((250, 5))
+        block[:, 2] = scale * block[:, 2] + shift
+        legs = []
+        for i, row in enumerate(block.tolist()):
+            canary = i % 2 == 1
+            score = float(rng.standard_normal()) + (candidate_shift if canary else 0.0)
+            legs.append(leg(start + at + i, row, score, *(("canary", "v2") if canary else ("primary", "v1"))))
+        made.observe(legs, (start + at) / 250.0)
+    made.flush((start + n) / 250.0 + 2)
+
+
+def drifted(made):
+    return sorted({(row.side, row.feature, row.role) for row in made.drift("r") if row.drifted})
+
+
+def evidence(made):
+    return {(found.metric, found.limit): found for found in made.evidence("r", 0.0)}
+
+
+def test_a_profile_is_learnt_from_the_primary_and_a_stable_stream_is_quiet():
+    made = board()
+    feed(made, np.random.default_rng(1), 20_000, 0)
+    assert [feature.name for feature in made.profile("r").inputs] == [f"x[{i}]" for i in range(5)]
+    assert 2000 <= made.profile("r").inputs[0].n < 2000 + BATCH
+    assert drifted(made) == []
+    found = evidence(made)
+    assert found["input_drift", "max_psi"].log_breach <= 0
+    assert found["contract_violations", "max"].value < 0.01
+
+
+def test_a_drift_of_the_world_is_found_and_named_in_both_arms():
+    made, rng = board(), np.random.default_rng(2)
+    feed(made, rng, 10_000, 0)
+    feed(made, rng, 6_000, 10_000, shift=1.0)
+    assert drifted(made) == [("input", "x[2]", "canary"), ("input", "x[2]", "primary")]
+    found = evidence(made)["input_drift", "max_psi"]
+    assert found.value > 0.2
+    assert found.log_breach >= np.log(1 / GUARD.false_alarm)
+    assert evidence(made)["prediction_drift", "max_psi"].log_breach <= 0
+
+
+def test_a_candidate_whose_scores_moved_is_found():
+    made = board()
+    feed(made, np.random.default_rng(3), 16_000, 0, candidate_shift=1.0)
+    assert drifted(made) == [("prediction", "score", "canary")]
+    assert evidence(made)["prediction_drift", "max_psi"].value > 0.2
+
+
+def test_a_given_profile_is_used_at_once_and_its_rules_hold():
+    made = board()
+    columns = {f"x[{i}]": np.random.default_rng(i).standard_normal(5000) for i in range(5)}
+    profile = profile_of(columns, {"score": np.random.default_rng(9).standard_normal(5000)})
+    profile.inputs[2].rules.maximum = 0.0
+    made.refer("r", profile)
+    feed(made, np.random.default_rng(4), 2_000, 0)
+    violations = made.violations("r")
+    assert violations["v1", "primary", "range"] == pytest.approx(500, rel=0.2)
+    found = evidence(made)["contract_violations", "max"]
+    assert found.value == pytest.approx(0.25, abs=0.03), "half of the requests, none of the answers"
+    assert found.log_breach >= np.log(1 / GUARD.false_alarm)
+    assert evidence(made)["contract_violations", "max_ratio"].log_breach < np.log(10)
+
+
+def test_batches_are_counted_when_old_although_not_full():
+    made = board(Analysis(reference=10))
+    for exchange in range(12):
+        made.observe([leg(exchange, [1.0] * 5, 0.5)], 0.0)
+    made.flush(5.0)
+    made.observe([leg(20, [1.0] * 5, 0.5)], 6.0)
+    assert made.drift("r") == []
+    made.flush(8.0)
+    assert {row.n for row in made.drift("r")} == {1}
+
+
+def test_another_analysis_starts_the_streams_again_and_the_same_does_not():
+    made = board(Analysis(reference=10))
+    feed(made, np.random.default_rng(5), 250, 0)
+    assert made.profile("r").inputs
+    made.watch("r", "v3", "v1", GUARD, "oip", 9.0, Analysis(reference=10))
+    assert made.profile("r").inputs
+    made.watch("r", "v3", "v1", GUARD, "oip", 9.0, Analysis(reference=20))
+    assert not made.profile("r").inputs
+
+
+def test_rescues_and_noise_have_no_streams():
+    streams = Streams(1)
+    for role in ("rescue", "noise"):
+        streams.update(leg(1, [1.0], 0.1, role), 0.0)
+    assert not streams._batches
+
+
+def test_layouts_are_bounded():
+    streams = Streams(1)
+    streams.update(leg(1, [1.0], 0.1), 0.0)
+    streams.flush(5.0)
+    for width in range(2, LAYOUTS + 20):
+        streams.update(leg(1, [1.0] * width, 0.1), 6.0)
+    streams.flush(10.0)
+    assert len(streams._layouts) == LAYOUTS
+    assert streams.crowded > 0
+
+
+def test_adwin_watches_what_is_named():
+    made = board(Analysis(reference=500, detectors=("x[2]",)))
+    rng = np.random.default_rng(6)
+    feed(made, rng, 4_000, 0)
+    feed(made, rng, 2_000, 4_000, shift=2.0)
+    detected = {(row.feature, row.role): row.detected for row in made.drift("r") if row.side == "input"}
+    assert detected["x[2]", "primary"] >= 1
+    assert detected["x[0]", "primary"] is None
