@@ -3,6 +3,7 @@
 - `engine`: the single writer of live states: ticks in, tables out, commands and reloads between
 - `store`: live states and the audit chain in SQLite
 - `intake`: link messages → payload → board, and how many bodies control can take
+- `notify`: webhooks
 - `metrics`: what Prometheus reads
 - `api`, `bodies`, `problems`, `access`: the admin API, what it takes, refuses and allows
 - `process`: sockets, signals and clocks around all of it

@@ -50,12 +50,13 @@ class Facts(Struct):
 
 
 class Endpoint(Struct, frozen=True):
-    """A row of the API."""
+    """A row of the API. `open`: probes may ask without a token."""
 
     method: str
     path: str
     handler: str
     summary: str
+    open: bool = False
 
 
 ENDPOINTS = (
@@ -77,8 +78,8 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided"),
     Endpoint("GET", "/v1/audit", "audit", "Who changed what, when and why, newest first or after a number"),
     Endpoint("GET", "/metrics", "metrics", "For Prometheus"),
-    Endpoint("GET", "/healthz", "healthz", "This process lives"),
-    Endpoint("GET", "/readyz", "readyz", "Traffic can be served"),
+    Endpoint("GET", "/healthz", "healthz", "This process lives", open=True),
+    Endpoint("GET", "/readyz", "readyz", "Traffic can be served", open=True),
 )
 
 
@@ -87,7 +88,9 @@ def application(facts: Facts) -> web.Application:
     app = web.Application(middlewares=[refusals], client_max_size=bodies.MAX_BODY)
     api = Api(facts)
     for endpoint in ENDPOINTS:
-        app.router.add_route(endpoint.method, endpoint.path, getattr(api, endpoint.handler))
+        handler: Handler = getattr(api, endpoint.handler)
+        guarded = handler if endpoint.open or endpoint.method != "GET" else api.for_readers(handler)
+        app.router.add_route(endpoint.method, endpoint.path, guarded)
     return app
 
 
@@ -130,6 +133,15 @@ class Api:
 
     def __init__(self, facts: Facts) -> None:
         self._facts, self._engine = facts, facts.engine
+
+    def for_readers(self, handler: Handler) -> Handler:
+        """`handler` for those who may look."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            access.reader(request.headers, self._engine.settings.admin)
+            return await handler(request)
+
+        return guarded
 
     # -- reading
 
@@ -248,7 +260,7 @@ class Api:
     ) -> web.Response:
         """Who may, what it says, whether it was decided on the present picture; then the engine makes it."""
         engine, name = self._engine, _name(request)
-        who = access.caller(request.headers, request.remote, engine.settings.admin.token)
+        who = access.caller(request.headers, request.remote, engine.settings.admin)
         value = bodies.read_object(await _body(request), optional=request.method == "POST")
         _if_match(request, engine.state(name))
         move, why = read(value)

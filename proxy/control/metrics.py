@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from proxy import __version__
 from proxy.contracts.histogram import Buckets, lower_bound
 from proxy.control.engine import Engine
+from proxy.control.notify import Notifier
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.stats.board import Board
@@ -198,6 +199,17 @@ class WorkerCollector(Collector):
         yield gauge("penumbra_worker_leased", text, ("worker",), leased)
         revisions = [(key, float(status.revision or 0)) for key, status in workers]
         yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
+
+
+class NotifierCollector(Collector):
+    """Webhooks."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    def collect(self) -> Iterator[Metric]:
+        rows = [(key, float(n)) for key, n in self._notifier.counts.items()]
+        yield counter("penumbra_notifications", "Notifications by outcome.", ("event", "outcome"), rows)
 
 
 def _one(name: str, text: str, number: float) -> Metric:

@@ -26,7 +26,8 @@ from proxy.contracts.table import Protocol, Table
 from proxy.control.api import Facts, application
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
-from proxy.control.metrics import BoardCollector, EngineCollector, WorkerCollector
+from proxy.control.metrics import BoardCollector, EngineCollector, NotifierCollector, WorkerCollector
+from proxy.control.notify import Notifier
 from proxy.control.store import Store, StoreError
 from proxy.link.frames import Records
 from proxy.link.server import LinkServer
@@ -94,7 +95,8 @@ class Control:
         self._now = Clock()
         self._slot = TableSlot(args.slot_fd)
         self._board = Board()
-        self._engine = Engine(settings, store, self._board, self._publish)
+        self._notifier = Notifier(lambda: store.head.hash, self._now)
+        self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         self._intake = Intake(decode, self._board.observe, self._protocol, time.monotonic)
         self._link = LinkServer(self._ticked, self._recorded)
         self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
@@ -103,6 +105,7 @@ class Control:
 
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
+        self._notifier.use(self._engine.settings.notify)
         self._begin()
         self._reload()  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
@@ -114,6 +117,7 @@ class Control:
         await self._look_until_over()
         await self._link.close()
         await runner.cleanup()
+        await self._notifier.close()
 
     def _begin(self) -> None:
         self._engine.begin(self._now(), self._slot.read())
@@ -148,6 +152,7 @@ class Control:
     def _reload(self) -> None:
         self._stamp = stamp(self._args.config)
         self._safely(self._engine.reload, self._load, self._now())
+        self._notifier.use(self._engine.settings.notify)
 
     def _drain(self) -> None:
         self._facts.draining = True
@@ -175,6 +180,7 @@ class Control:
         registry.register(BoardCollector(self._board, self._now))
         registry.register(EngineCollector(self._engine))
         registry.register(WorkerCollector(lambda: self._link.workers))
+        registry.register(NotifierCollector(self._notifier))
         ProcessCollector(registry=registry)
         return registry
 

@@ -1,0 +1,195 @@
+"""Webhooks: each change as JSON to those who asked for it, in order, retried, signed.
+
+- A hook has a queue of its own (`QUEUE` changes; when it is full the oldest goes, counted) and one sender, so that a
+  dead one costs the others nothing and order is kept.
+- Anything but 2xx is tried again after 1, 2, 4 … seconds, `ATTEMPTS` times in all; then the change is given up, counted
+  and logged. 4xx other than 408 and 429 will not get better and is given up at once.
+- `X-Penumbra-Signature: t=<unix>,v1=<hex>` is HMAC-SHA-256 of "<unix>.<body>" under the hook's secret: a receiver
+  checks it and refuses old times, so that nobody else can speak or repeat.
+- Notifications never wait for the engine, nor it for them. They hold what the audit holds, with the hash of its head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+import aiohttp
+
+from proxy import __version__
+from proxy.contracts.settings import Hook, HookEvent
+from proxy.release.audit import Change, plain
+
+log = logging.getLogger("penumbra.notify")
+
+QUEUE = 256
+ATTEMPTS = 6
+FIRST_WAIT = 1.0
+LAST_WAIT = 1.0
+"""Seconds that the end of this process waits for a hook."""
+TIMEOUT = 10.0
+"""Seconds for one attempt."""
+PERHAPS_LATER = frozenset({408, 425, 429})
+
+EVENTS: dict[str, HookEvent] = {
+    "release": "start",
+    "advance": "stage",
+    "promote": "promote",
+    "rollback": "rollback",
+    "notify": "breach",
+}
+"""Action of the audit to event; the rest is `change`, except a pause by the scorecard, which is a breach."""
+
+
+def event_of(change: Change) -> HookEvent:
+    """What a change is to those who listen."""
+    if change.who == "scorecard" and change.action == "pause":
+        return "breach"
+    return EVENTS.get(change.action, "change")
+
+
+def body_of(change: Change, head: str, now: float) -> bytes:
+    """The JSON document of a notification."""
+    document: dict[str, Any] = {
+        "event": event_of(change),
+        "at": now,
+        "route": change.route,
+        "action": change.action,
+        "who": change.who,
+        "why": change.why,
+        "before": plain(change.before),
+        "after": plain(change.after),
+        "evidence": plain(change.evidence),
+        "audit_head": head,
+    }
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+
+
+def signature(body: bytes, secret: str, now: float) -> str:
+    """The value of `X-Penumbra-Signature`."""
+    signed = f"{int(now)}.".encode() + body
+    return f"t={int(now)},v1={hmac.new(secret.encode(), signed, sha256).hexdigest()}"
+
+
+class Notifier:
+    """Takes changes synchronously and sends them in tasks of its own. `head` says the audit's newest hash."""
+
+    def __init__(self, head: Callable[[], str], clock: Callable[[], float]) -> None:
+        self._head, self._clock = head, clock
+        self._senders: dict[Hook, Sender] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def listen(self, change: Change, now: float) -> None:
+        """Queues a change for every hook that wants its event."""
+        wanted = [
+            sender for hook, sender in self._senders.items() if not hook.events or event_of(change) in hook.events
+        ]
+        if wanted:
+            body = body_of(change, self._head(), now)
+            for sender in wanted:
+                sender.put(event_of(change), body)
+
+    def use(self, hooks: Iterable[Hook]) -> None:
+        """Sends to these from now on; needs a running loop."""
+        hooks = dict.fromkeys(hooks)
+        for hook in [hook for hook in self._senders if hook not in hooks]:
+            self._senders.pop(hook).close()
+        for hook in hooks:
+            if hook not in self._senders:
+                self._senders[hook] = Sender(hook, self.counts, self._clock)
+
+    async def close(self) -> None:
+        """Gives what is queued a moment, then stops."""
+        senders, self._senders = list(self._senders.values()), {}
+        for sender in senders:
+            await sender.finish()
+
+
+class Sender:
+    """One hook's queue and task. Counts (event, outcome): sent, failed, dropped."""
+
+    __slots__ = ("_clock", "_counts", "_dry", "_failing", "_hook", "_queue", "_task", "_wake")
+
+    def __init__(self, hook: Hook, counts: Counter[tuple[str, str]], clock: Callable[[], float]) -> None:
+        self._hook, self._counts, self._clock = hook, counts, clock
+        self._queue: deque[tuple[HookEvent, bytes]] = deque()
+        self._wake, self._dry = asyncio.Event(), asyncio.Event()
+        self._dry.set()
+        self._failing = False
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def put(self, event: HookEvent, body: bytes) -> None:
+        """Queues one notification."""
+        if len(self._queue) >= QUEUE:
+            dropped, _ = self._queue.popleft()
+            self._counts[dropped, "dropped"] += 1
+        self._queue.append((event, body))
+        self._dry.clear()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stops at once."""
+        self._task.cancel()
+
+    async def finish(self) -> None:
+        """Lets the queue run dry for a moment, then stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._dry.wait(), LAST_WAIT)
+        self.close()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                self._wake.clear()
+                while self._queue:
+                    event, body = self._queue[0]
+                    outcome = "sent" if await self._deliver(session, event, body) else "failed"
+                    self._counts[event, outcome] += 1
+                    if self._queue and self._queue[0][1] is body:
+                        self._queue.popleft()
+                self._dry.set()
+                await self._wake.wait()
+
+    async def _deliver(self, session: aiohttp.ClientSession, event: HookEvent, body: bytes) -> bool:
+        said = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(FIRST_WAIT * 2 ** (attempt - 1))
+            status, said = await self._post(session, event, body)
+            if 200 <= status < 300:
+                self._failing = False
+                return True
+            if 400 <= status < 500 and status not in PERHAPS_LATER:
+                break
+        if not self._failing:
+            log.error("notifications cannot be delivered to %s (%s: %s)", _shown(self._hook.url), event, said)
+        self._failing = True
+        return False
+
+    async def _post(self, session: aiohttp.ClientSession, event: HookEvent, body: bytes) -> tuple[int, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"penumbra/{__version__}",
+            "X-Penumbra-Event": event,
+        }
+        if self._hook.secret:
+            headers["X-Penumbra-Signature"] = signature(body, self._hook.secret, self._clock())
+        try:
+            async with session.post(self._hook.url, data=body, headers=headers, allow_redirects=False) as answer:
+                return answer.status, f"status {answer.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return 0, f"{type(error).__name__}: {error}"
+
+
+def _shown(url: str) -> str:
+    """Without the query, which may hold a secret."""
+    return url.partition("?")[0]

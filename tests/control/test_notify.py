@@ -1,0 +1,159 @@
+"""Webhooks against a real server on loopback: order, retries, signatures, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from proxy.contracts.settings import Hook
+from proxy.control import notify
+from proxy.control.notify import QUEUE, Notifier, event_of
+from proxy.release.audit import Change
+
+Heard = list[tuple[dict[str, str], bytes]]
+
+
+def change(action: str = "rollback", who: str = "scorecard", why: str = "bad") -> Change:
+    return Change(who, action, "cancer", why, before={"phase": "steady"}, after={"phase": "rolled_back"})
+
+
+@asynccontextmanager
+async def receiver(answers: list[int], heard: Heard) -> AsyncIterator[str]:
+    """Answers with each status in turn, then with the last one for ever."""
+
+    async def hook(request: web.Request) -> web.Response:
+        heard.append((dict(request.headers), await request.read()))
+        return web.Response(status=answers.pop(0) if len(answers) > 1 else answers[0])
+
+    app = web.Application()
+    app.router.add_post("/hook", hook)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/hook?key=hidden"))
+
+
+def play(scene: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(notify, "LAST_WAIT", 10.0)
+    asyncio.run(scene())  # type: ignore[arg-type]
+
+
+def test_a_change_arrives_with_its_facts_and_a_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            notifier = Notifier(lambda: "f00", lambda: 1700000000.9)
+            notifier.use([Hook(url, "s3cret")])
+            notifier.listen(change(), 1700000000.5)
+            await notifier.close()
+            assert notifier.counts == {("rollback", "sent"): 1}
+
+    play(scene, monkeypatch)
+    headers, body = heard[0]
+    document = json.loads(body)
+    assert (document["event"], document["route"], document["why"]) == ("rollback", "cancer", "bad")
+    assert (document["after"], document["audit_head"], document["at"]) == (
+        {"phase": "rolled_back"},
+        "f00",
+        1700000000.5,
+    )
+    wanted = hmac.new(b"s3cret", b"1700000000." + body, sha256).hexdigest()
+    assert headers["X-Penumbra-Signature"] == f"t=1700000000,v1={wanted}"
+    assert headers["X-Penumbra-Event"] == "rollback"
+
+
+def test_what_fails_is_tried_again_and_order_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+
+    async def scene() -> None:
+        async with receiver([500, 503, 429, 200], heard) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook(url)])
+            for why in ("first", "second"):
+                notifier.listen(change(why=why), 0.0)
+            await notifier.close()
+            assert notifier.counts == {("rollback", "sent"): 2}
+
+    play(scene, monkeypatch)
+    assert [json.loads(body)["why"] for _, body in heard] == ["first"] * 4 + ["second"]
+    assert "X-Penumbra-Signature" not in heard[0][0]
+
+
+@pytest.mark.parametrize(("answers", "attempts"), [([400], 1), ([500], notify.ATTEMPTS), ([302], notify.ATTEMPTS)])
+def test_what_cannot_be_delivered_is_given_up_and_counted(
+    answers: list[int], attempts: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: Heard = []
+
+    async def scene() -> None:
+        async with receiver(answers, heard) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook(url)])
+            notifier.listen(change(), 0.0)
+            await notifier.close()
+            assert notifier.counts == {("rollback", "failed"): 1}
+
+    play(scene, monkeypatch)
+    assert len(heard) == attempts
+    assert "hidden" not in caplog.text
+
+
+def test_a_dead_hook_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook("http://127.0.0.1:1/"), Hook(url, events=("rollback",))])
+            for n in range(QUEUE + 10):
+                notifier.listen(change(why=str(n)), 0.0)
+            notifier.listen(change("split", "ops"), 0.0)
+            await notifier.close()
+            assert notifier.counts["rollback", "dropped"] == 11 + 10
+            assert notifier.counts["rollback", "sent"] == QUEUE
+
+    monkeypatch.setattr(notify, "ATTEMPTS", 1)
+    play(scene, monkeypatch)
+    assert [json.loads(body)["why"] for _, body in heard] == [str(n) for n in range(10, QUEUE + 10)]
+
+
+def test_hooks_follow_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook("http://127.0.0.1:1/")])
+            notifier.use([Hook(url)])
+            notifier.listen(change(), 0.0)
+            await notifier.close()
+
+    play(scene, monkeypatch)
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "who", "event"),
+    [
+        ("release", "ops", "start"),
+        ("advance", "scorecard", "stage"),
+        ("notify", "scorecard", "breach"),
+        ("pause", "scorecard", "breach"),
+        ("pause", "ops", "change"),
+        ("rollback", "ops", "rollback"),
+        ("promote", "scorecard", "promote"),
+        ("split", "ops", "change"),
+        ("reload", "configuration", "change"),
+    ],
+)
+def test_events(action: str, who: str, event: Any) -> None:
+    assert event_of(change(action, who)) == event
