@@ -74,6 +74,7 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/routes/{route}/pause", "post_pause", "Hold the weight as it is"),
     Endpoint("POST", "/v1/routes/{route}/resume", "post_resume", "Go on where it was paused"),
     Endpoint("GET", "/v1/routes/{route}/scorecard", "scorecard", "Verdict, value, limit and n of each metric"),
+    Endpoint("GET", "/v1/routes/{route}/drift", "drift", "How far each feature is from the reference profile"),
     Endpoint("GET", "/v1/routes/{route}/disagreements", "disagreements", "How often copies differ from the primary"),
     Endpoint("GET", "/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided"),
     Endpoint("GET", "/v1/audit", "audit", "Who changed what, when and why, newest first or after a number"),
@@ -170,6 +171,12 @@ class Api:
     async def gate(self, request: web.Request) -> web.Response:
         shown = views.gate(self._engine, _name(request))
         return document(shown, GATES[shown["verdict"]])
+
+    async def drift(self, request: web.Request) -> web.Response:
+        name = _name(request)
+        self._engine.state(name)
+        rows = [views.drift(row) for row in self._facts.board.drift(name)]
+        return document({"route": name, "features": rows})
 
     async def disagreements(self, request: web.Request) -> web.Response:
         name = _name(request)

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import Tick
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.settings import ConfigError, Guard, Problem, RouteSettings, Settings
+from proxy.contracts.settings import Analysis, ConfigError, Guard, Problem, RouteSettings, Settings
 from proxy.contracts.table import Protocol, Role, Table
 from proxy.control.store import Store, StoreError
 from proxy.release import decide, moves, plan, scorecard
@@ -44,8 +44,17 @@ class BoardLike(Interface):
     """What the engine needs of `stats.board.Board`."""
 
     def watch_all(
-        self, route: str, candidates: tuple[str, ...], primary: str, guard: Guard, protocol: Protocol, now: float
+        self,
+        route: str,
+        candidates: tuple[str, ...],
+        primary: str,
+        guard: Guard,
+        protocol: Protocol,
+        now: float,
+        analysis: Analysis = ...,
     ) -> None: ...
+
+    def flush(self, now: float) -> None: ...
 
     def absorb(self, tick: Tick, now: float) -> None: ...
 
@@ -156,6 +165,7 @@ class Engine:
     def look(self, now: float) -> None:
         """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called about each second."""
+        self.board.flush(now)
         for route in tuple(self.states):
             self._judge(route, now)
         if self._unsaved:
@@ -316,7 +326,8 @@ class Engine:
     def _watch(self, state: RouteState, now: float) -> None:
         section = self._sections[state.route]
         guard = plan.guard_of(section, state)
-        self.board.watch_all(state.route, moves.candidates(state), state.primary, guard, section.protocol, now)
+        versions = moves.candidates(state)
+        self.board.watch_all(state.route, versions, state.primary, guard, section.protocol, now, section.analysis)
 
     def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
         standing = self._standing.get(after.route)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
+from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
 
 BUSY = 0.5
@@ -20,22 +21,22 @@ SPAN = 0.5
 LEAST = 1 / 1024
 """Never quite nothing: drift and agreement must go on being seen, however slowly."""
 
-Decode = Callable[[Record, Protocol, tuple[int, str]], Observation]
+Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
 
 
 class Intake:
-    """`protocols` says the protocol of a route now, or None; `clock` measures cost in seconds."""
+    """`section` says what is configured of a route now, or None; `clock` measures cost in seconds."""
 
-    __slots__ = ("_begun", "_clock", "_decode", "_observe", "_protocol", "_spent", "sample")
+    __slots__ = ("_begun", "_clock", "_decode", "_observe", "_section", "_spent", "sample")
 
     def __init__(
         self,
         decode: Decode,
         observe: Callable[[Iterable[Observation], float], None],
-        protocol: Callable[[str], Protocol | None],
+        section: Callable[[str], RouteSettings | None],
         clock: Callable[[], float],
     ) -> None:
-        self._decode, self._observe, self._protocol, self._clock = decode, observe, protocol, clock
+        self._decode, self._observe, self._section, self._clock = decode, observe, section, clock
         self._begun = clock()
         self._spent = 0.0
         self.sample = 1.0
@@ -51,8 +52,8 @@ class Intake:
             self._begun, self._spent = ended, 0.0
 
     def _observations(self, records: Iterable[Record], source: tuple[int, str]) -> list[Observation]:
-        pairs = ((record, self._protocol(record.route)) for record in records)
-        return [self._decode(record, protocol, source) for record, protocol in pairs if protocol is not None]
+        pairs = ((record, self._section(record.route)) for record in records)
+        return [self._decode(record, s.protocol, source, s.analysis) for record, s in pairs if s is not None]
 
     def _adjust(self, busy: float) -> None:
         if busy > BUSY:

@@ -20,6 +20,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.stats.board import Board
 from proxy.stats.latency import Histogram
+from proxy.stats.streams import Drift
 
 DECADE = (0, 48, 84)
 """Bucket indexes within a decade that are shown: 1, 2.51 and 5.01 times a power of ten, exactly bucket bounds."""
@@ -30,6 +31,9 @@ OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] 
 
 PHASES = ("steady", "shadowing", "ramping", "paused", "promoted", "rolled_back")
 OUTCOMES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
+
+FEATURES = 50
+"""Features of a route that are shown: a body may have thousands, Prometheus should not."""
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
 
@@ -82,6 +86,7 @@ class BoardCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._legs()
         yield from self._shadows()
+        yield from self._bodies()
         yield from self._losses()
 
     def _legs(self) -> Iterator[Metric]:
@@ -120,6 +125,23 @@ class BoardCollector(Collector):
         pairs = [(key, float(tally.pairs)) for key, tally in tallies.items()]
         yield counter("penumbra_compared", "Answers that were compared with the primary's.", pair, pairs)
 
+    def _bodies(self) -> Iterator[Metric]:
+        board, arm = self._board, ("route", "version", "role")
+        routes = sorted({route for route, _, _ in board.counters.arms})
+        drifts = [(route, row) for route in routes for row in _most_drifted(board.drift(route))]
+        psi = [((route, row.version, row.role, row.side, row.feature), row.psi) for route, row in drifts]
+        text = f"Population stability index; the {FEATURES} features of each route that are furthest off."
+        yield gauge("penumbra_drift_psi", text, (*arm, "side", "feature"), psi)
+        drifted = [(key, float(row.drifted)) for (key, _), (_, row) in zip(psi, drifts, strict=True)]
+        yield gauge("penumbra_drifted", "1: significant and larger than its limit.", (*arm, "side", "feature"), drifted)
+        broken = [((route, *key), float(n)) for route in routes for key, n in board.violations(route).items()]
+        yield counter("penumbra_contract_violations", "Rows that break a rule.", (*arm, "rule"), broken)
+        firsts = [(key, first) for key, (first, _) in board.tokens.items()]
+        text = "Seconds from the assignment to the first token."
+        yield histogram("penumbra_time_to_first_token_seconds", text, arm, firsts, DURATIONS)
+        gaps = [(key, gap) for key, (_, gap) in board.tokens.items()]
+        yield histogram("penumbra_token_gap_seconds", "Seconds between tokens.", arm, gaps, DURATIONS)
+
     def _losses(self) -> Iterator[Metric]:
         board = self._board
         dropped = [((reason,), float(n)) for reason, n in board.counters.records_dropped.items()]
@@ -129,6 +151,10 @@ class BoardCollector(Collector):
         yield counter("penumbra_unreadable_bodies", "Bodies that could not be read.", labels, unreadable)
         unpaired = [((reason,), float(n)) for reason, n in board.unpaired.items()]
         yield counter("penumbra_unpaired", "Copies that never met the answer to compare with.", ("reason",), unpaired)
+
+
+def _most_drifted(rows: Iterable[Drift]) -> list[Drift]:
+    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:FEATURES]
 
 
 class EngineCollector(Collector):

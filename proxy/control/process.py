@@ -21,8 +21,8 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from proxy.contracts.record import Tick
-from proxy.contracts.settings import ConfigError, Settings
-from proxy.contracts.table import Protocol, Table
+from proxy.contracts.settings import ConfigError, RouteSettings, Settings
+from proxy.contracts.table import Table
 from proxy.control.api import Facts, application
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
@@ -97,7 +97,7 @@ class Control:
         self._board = Board()
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
-        self._intake = Intake(decode, self._board.observe, self._protocol, time.monotonic)
+        self._intake = Intake(decode, self._board.observe, self._section, time.monotonic)
         self._link = LinkServer(self._ticked, self._recorded)
         self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
@@ -172,8 +172,8 @@ class Control:
     def _recorded(self, batch: Records) -> None:
         self._safely(self._intake.take, batch.records, (batch.worker, batch.incarnation), self._now())
 
-    def _protocol(self, route: str) -> Protocol | None:
-        return self._engine.section(route).protocol if route in self._engine.states else None
+    def _section(self, route: str) -> RouteSettings | None:
+        return self._engine.section(route) if route in self._engine.states else None
 
     def _registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()

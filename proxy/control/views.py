@@ -12,6 +12,7 @@ from proxy.control.engine import Engine
 from proxy.link.server import WorkerStatus
 from proxy.release import moves, plan
 from proxy.release.audit import Link, plain, read
+from proxy.stats.streams import Drift
 
 
 def etag(state: RouteState) -> str:
@@ -108,6 +109,21 @@ def gate(engine: Engine, name: str) -> dict[str, Any]:
         "verdict": settled or total.outcome,
         "sentence": (state.reason or state.phase) if settled else total.sentence,
         "needed": None if settled else total.needed,
+    }
+
+
+def drift(row: Drift) -> dict[str, Any]:
+    """A feature of a stream: its distance from the profile (PSI), and whether that is significant and large."""
+    return {
+        "feature": row.feature,
+        "side": row.side,
+        "version": row.version,
+        "role": row.role,
+        "psi": plain(row.psi),
+        "evidence": plain(row.evidence),
+        "drifted": row.drifted,
+        "n": row.n,
+        "detected": row.detected,
     }
 
 
