@@ -97,8 +97,9 @@ def _read(
     codec: Callable[[Body], Found], data: bytes, fields: bytes, analysis: Analysis, chunks: list[float]
 ) -> tuple[Found, str]:
     try:
-        plain_data = decompress(data, field(fields, b"content-encoding"))
-        return codec(Body(plain_data, fields, analysis, chunks)), ""
+        if fields and (coding := field(fields, b"content-encoding")):
+            data = decompress(data, coding)
+        return codec(Body(data, fields, analysis, chunks)), ""
     except Unreadable as error:
         return NOTHING, error.reason
     except (orjson.JSONDecodeError, RecursionError):

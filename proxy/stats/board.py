@@ -109,15 +109,20 @@ class Board:
 
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         """Takes in what payload made of a batch of records."""
+        pairs: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         for seen in observations:
             if seen.unreadable_request or seen.unreadable_response:
                 self._note_unreadable(seen)
             for reference, copy in self._pairing.update(seen, now):
-                self._compare(reference, copy)
+                self._compare(reference, copy, pairs)
             if seen.inputs or seen.outputs:
                 self._stream(seen, now)
             if seen.text is not None:
                 self._time_tokens(seen, now)
+        for (route, version), (disagreed, n) in pairs.items():
+            for case in self._cases.get(route, ()):
+                if case.subject.candidate == version:
+                    case.disagreement.update(disagreed, n)
         self._pairing.expire(now)
         self.flush(now)
 
@@ -149,14 +154,15 @@ class Board:
             if reason:
                 self.unreadable[seen.route, seen.version, seen.role, side, reason] += 1
 
-    def _compare(self, reference: Observation, copy: Observation) -> None:
+    def _compare(self, reference: Observation, copy: Observation, pairs: dict[tuple[str, str], list[int]]) -> None:
         difference = compare(reference, copy)
         if difference is None:
             return
         self._tallies[copy.route, copy.version, copy.role].update(difference)
-        for case in self._cases.get(copy.route, ()):
-            if copy.role == "shadow" and copy.version == case.subject.candidate:
-                case.disagreement.update(difference.disagree)
+        if copy.role == "shadow":
+            counted = pairs[copy.route, copy.version]
+            counted[0] += difference.disagree
+            counted[1] += 1
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """What is known of the candidates of `route`, in their order; empty without one."""

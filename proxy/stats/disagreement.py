@@ -18,12 +18,12 @@ class Disagreement:
         self._absolute = None if limit.max is None else RateLimit(limit.max)
         self._pairs = self._disagreed = 0
 
-    def update(self, disagreed: bool) -> None:
-        """Counts one pair."""
-        self._pairs += 1
+    def update(self, disagreed: int, pairs: int) -> None:
+        """Counts pairs, and those that disagree."""
+        self._pairs += pairs
         self._disagreed += disagreed
         if self._absolute:
-            self._absolute.update(int(disagreed), 1)
+            self._absolute.update(disagreed, pairs)
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit."""

@@ -24,35 +24,35 @@ required; `absent`: a feature that the body lacks; `unexpected`: a column that t
 TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(RULES))
 
 
-class Block(NamedTuple):
-    """One tensor of a signature: what identifies its columns."""
-
-    name: str
-    columns: tuple[str, ...]
-    width: int
-    kind: Kind
+Block = tuple[str, tuple[str, ...], int, Kind]
+"""One tensor of a signature: its name, its columns' names if it has any, its width and kind."""
 
 
 Signature = tuple[Block, ...]
 
 
-def readable(tensors: Sequence[Tensor]) -> list[Tensor]:
+def readable(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """The tensors that are tables of features: as many rows as the first, neither vectors nor wider than a profile."""
-    rows = tensors[0].rows if tensors else 0
+    if not tensors:
+        return ()
+    rows, only = tensors[0].rows, tensors[0]
+    if len(tensors) == 1 and rows and only.width <= MAX_FEATURES and not only.vector:
+        return tensors
     return [t for t in tensors if t.rows == rows and rows and t.width <= MAX_FEATURES and not t.vector]
 
 
 def signature_of(tensors: Sequence[Tensor]) -> Signature:
     """What bodies of the same layout have in common."""
-    return tuple([Block(t.name, t.columns, t.width, t.kind) for t in tensors])
+    return tuple([(t.name, t.columns, t.width, t.kind) for t in tensors])
 
 
 @lru_cache(maxsize=1024)
 def names_of(block: Block) -> tuple[str, ...]:
     """The feature names of a block's columns."""
-    if block.columns:
-        return block.columns
-    return (block.name,) if block.width == 1 else tuple(f"{block.name}[{at}]" for at in range(block.width))
+    name, columns, width, _ = block
+    if columns:
+        return columns
+    return (name,) if width == 1 else tuple(f"{name}[{at}]" for at in range(width))
 
 
 def stacked(blocks: Sequence[Tensor]) -> Any:

@@ -44,7 +44,7 @@ class Watchers:
             return
         for at, block in enumerate(signature):
             watched = [(place, name) for place, name in enumerate(names_of(block)) if name in self._names]
-            if watched and block.kind == "number":
+            if watched and block[3] == "number":
                 table = stacked([body[at] for body in bodies])
                 for place, name in watched:
                     self._show((stream, name), table[:, place])

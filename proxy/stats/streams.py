@@ -96,7 +96,7 @@ class Streams:
     def __init__(self, reference: int, watched: Sequence[str] = ()) -> None:
         self._rows = reference
         self._watchers = Watchers(watched)
-        self._batches: defaultdict[tuple[StreamKey, float], list[list[Tensor]]] = defaultdict(list)
+        self._batches: defaultdict[tuple[StreamKey, float], list[Sequence[Tensor]]] = defaultdict(list)
         self._since: dict[tuple[StreamKey, float], float] = {}
         self._flushed: dict[StreamKey, float] = {}
         self._detectors: dict[StreamKey, Detector] = {}
@@ -135,7 +135,7 @@ class Streams:
         rows = self._add(("input", seen.version, seen.role), seen.share, readable(seen.inputs), now)
         return rows + self._add(("prediction", seen.version, seen.role), seen.share, readable(seen.outputs), now)
 
-    def _add(self, key: StreamKey, share: float, tensors: list[Tensor], now: float) -> list[Rows]:
+    def _add(self, key: StreamKey, share: float, tensors: Sequence[Tensor], now: float) -> list[Rows]:
         if not tensors:
             return []
         batch = self._batches[key, share]
@@ -156,7 +156,7 @@ class Streams:
     def _count(self, key: StreamKey, share: float, now: float) -> list[Rows]:
         bodies = self._batches.pop((key, share))
         begun = self._since.pop((key, share))
-        groups: defaultdict[Signature, list[list[Tensor]]] = defaultdict(list)
+        groups: defaultdict[Signature, list[Sequence[Tensor]]] = defaultdict(list)
         for body in bodies:
             groups[signature_of(body)].append(body)
         side, version, role = key
@@ -199,7 +199,7 @@ class Streams:
             layout = self._layouts[side, signature] = Layout(self._references[side], signature)
         return layout
 
-    def _learn(self, side: Side, role: Role, groups: dict[Signature, list[list[Tensor]]]) -> None:
+    def _learn(self, side: Side, role: Role, groups: dict[Signature, list[Sequence[Tensor]]]) -> None:
         if role not in TEACHERS:
             return
         learner = self._learning[side]
@@ -247,7 +247,7 @@ class Learner:
         self._columns: dict[str, list[Any]] = {}
         self.rows = 0
 
-    def update(self, signature: Signature, bodies: list[list[Tensor]]) -> None:
+    def update(self, signature: Signature, bodies: list[Sequence[Tensor]]) -> None:
         """Adds bodies of one layout."""
         self.rows += sum(body[0].rows for body in bodies)
         for at, block in enumerate(signature):

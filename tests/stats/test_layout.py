@@ -5,7 +5,7 @@ import pytest
 
 from proxy.contracts.observation import Tensor
 from proxy.stats.drift import Reference
-from proxy.stats.layout import RULES, Block, Layout, names_of, readable, signature_of, stacked
+from proxy.stats.layout import RULES, Layout, names_of, readable, signature_of, stacked
 from proxy.stats.profile import profile_of
 
 PROFILE = profile_of(
@@ -82,11 +82,11 @@ def test_stacking_single_rows_and_batches_is_the_same():
 
 
 def test_names_and_what_is_readable():
-    assert names_of(Block("t", (), 3, "number")) == ("t[0]", "t[1]", "t[2]")
-    assert names_of(Block("t", (), 1, "number")) == ("t",)
-    assert names_of(Block("t", ("a",), 1, "number")) == ("a",)
+    assert names_of(("t", (), 3, "number")) == ("t[0]", "t[1]", "t[2]")
+    assert names_of(("t", (), 1, "number")) == ("t",)
+    assert names_of(("t", ("a",), 1, "number")) == ("a",)
     image = Tensor("image", 1, 50_000, "number", [0.0] * 50_000)
     vector = Tensor("e", 1, 3, "number", [1.0, 2.0, 3.0], vector=True)
     other = Tensor("p", 2, 1, "number", [1.0, 2.0])
     assert [t.name for t in readable([body()[0], image, vector, other])] == [""]
-    assert readable([]) == []
+    assert list(readable([])) == []
