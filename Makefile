@@ -66,6 +66,8 @@ lock:
 	$(COMPILE) -o requirements/runtime.txt pyproject.toml
 	$(COMPILE) --extra dev --extra bench -o requirements/dev.txt pyproject.toml
 	$(COMPILE) -o requirements/models.txt requirements/models.in
+	$(COMPILE) --generate-hashes -o deploy/docker/runtime.txt requirements/runtime.txt
+	$(COMPILE) --generate-hashes --allow-unsafe -o deploy/docker/build.txt deploy/docker/build.in
 
 clean:
 	@rm -rf .venv .venv-models .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,47 @@
+# docker build -t penumbra .                    the proxy
+# docker build -t penumbra-models --target models .   three demo models on MLServer, for deploy/compose
+#
+# docker run --read-only -v ./penumbra.yaml:/etc/penumbra/penumbra.yaml:ro -v penumbra:/var/lib/penumbra -p 8080:8080 penumbra
+# In it, `listen` is 0.0.0.0:8080, `admin.listen` 0.0.0.0:9900 with a token, and `state` /var/lib/penumbra/penumbra.db.
+
+# Pin the base by digest where builds must repeat: --build-arg PYTHON=3.11-slim-bookworm@sha256:...
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+WORKDIR /build
+# Packages first: they change less often than the code. Every one is pinned by hash.
+COPY deploy/docker/runtime.txt deploy/docker/build.txt ./
+RUN python3 -m venv tools && tools/bin/pip install --no-cache-dir --require-hashes --no-deps -r build.txt \
+    && python3 -m venv --without-pip /opt/penumbra \
+    && tools/bin/pip --python /opt/penumbra/bin/python install --no-cache-dir --require-hashes --no-deps -r runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY proxy proxy
+RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir wheels . \
+    && tools/bin/pip --python /opt/penumbra/bin/python install --no-cache-dir --no-deps --no-index wheels/*.whl
+
+FROM python:${PYTHON} AS models
+COPY requirements/models.txt /models/
+RUN pip install --no-cache-dir --no-deps -r /models/models.txt
+COPY proxy/demo/train.py deploy/docker/model-settings.py /models/
+RUN python3 /models/train.py /models && python3 /models/model-settings.py /models \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin models
+USER 10001
+ENV MODEL=cancer-v1
+EXPOSE 8080
+# The shell only fills in which of the trained versions this container serves; it is replaced by the server.
+CMD ["/bin/sh", "-c", "exec mlserver start /models/$MODEL"]
+HEALTHCHECK --interval=5s --start-period=60s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/v2/health/ready', timeout=2)"]
+
+FROM python:${PYTHON} AS penumbra
+# A fixed number, so that volumes and Kubernetes' runAsUser can name it. The state is the only place it writes to.
+RUN groupadd --gid 10001 penumbra && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin penumbra \
+    && install -d -o penumbra -g penumbra /var/lib/penumbra
+COPY --from=build /opt/penumbra /opt/penumbra
+ENV PATH=/opt/penumbra/bin:$PATH PENUMBRA_ADMIN=http://127.0.0.1:9900
+USER 10001:10001
+WORKDIR /var/lib/penumbra
+EXPOSE 8080 9900
+# Control's health; traffic itself does not depend on it. `penumbra run` becomes the supervisor, which is sent the signals.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(os.environ['PENUMBRA_ADMIN'] + '/healthz', timeout=2)"]
+ENTRYPOINT ["penumbra"]
+CMD ["run", "/etc/penumbra/penumbra.yaml"]
