@@ -16,7 +16,7 @@ Kind = Literal["number", "category"]
 """`number`: numbers or booleans, NaN where missing. `category`: strings, None where missing."""
 
 
-class Tensor(Struct, frozen=True):
+class Tensor(Struct, frozen=True, gc=False):
     """A named block of values, row-major and flat: `rows` x `width`.
 
     `columns` names the columns where the protocol does (a data frame); otherwise they are numbered in `name`.
@@ -34,7 +34,7 @@ class Tensor(Struct, frozen=True):
     vector: bool = False
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, gc=False):
     """What a language model said. Times in seconds: `first_token` from the assignment, `gaps` between the later
     chunks."""
 
@@ -47,7 +47,7 @@ class Text(Struct, frozen=True):
     gaps: tuple[float, ...] = ()
 
 
-class Observation(Struct):
+class Observation(Struct, gc=False):
     """One leg as analysed. `source` and `exchange` tie the legs of one client request together.
 
     `inputs` stands only with the leg that answered the client (the request travels once). `unreadable_request` and

@@ -20,18 +20,18 @@ from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, Body, Found, Unreadab
 Side = Literal["inputs", "outputs"]
 
 
-class _Wire(Struct):
+class _Wire(Struct, gc=False):
     name: str
     shape: list[int]
     datatype: str
-    data: list[float | None]
+    data: list[float]
 
 
-class _Inputs(Struct):
+class _Inputs(Struct, gc=False):
     tensors: list[_Wire] = field_of(name="inputs")
 
 
-class _Outputs(Struct):
+class _Outputs(Struct, gc=False):
     tensors: list[_Wire] = field_of(name="outputs")
 
 
@@ -65,7 +65,7 @@ def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
     try:
         tensors = USUAL[side].decode(body.data).tensors
     except msgspec.DecodeError:
-        # Nested data, strings, booleans, or something that is none of it: whatever it is, this tells.
+        # Nested data, strings, booleans, nulls, or something that is none of it: whatever it is, this tells.
         return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
     if len(tensors) > MAX_TENSORS:
         raise Unreadable("too_many_tensors")
@@ -75,7 +75,7 @@ def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
 def _usual(wire: _Wire) -> Tensor:
     """What nearly all tensors are: numbers, flat, of two dimensions; any other goes the long way."""
     data, shape = wire.data, wire.shape
-    if len(shape) != 2 or wire.datatype not in NUMBERS or None in data:
+    if len(shape) != 2 or wire.datatype not in NUMBERS:
         return shaped({"name": wire.name, "datatype": wire.datatype, "shape": shape}, flatten(data))
     rows, width = shape
     if rows * width != len(data) or rows < 0 or len(data) > MAX_VALUES:

@@ -7,7 +7,7 @@ longer than `PATIENCE`, and at most `CAPACITY` exchanges wait.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from proxy.contracts.observation import Observation, Tensor
@@ -66,54 +66,57 @@ class Waiting:
     since: float
     reference: Observation | None = None
     copies: list[Observation] = field(default_factory=list)
-    met: bool = False
+
+
+Key = tuple[tuple[int, str], int]
+NONE: list[tuple[Observation, Observation]] = []
 
 
 class Pairing:
     """Brings the legs of an exchange together, in whatever order they arrive."""
 
-    __slots__ = ("_capacity", "_waiting", "unpaired")
+    __slots__ = ("_capacity", "_order", "_waiting", "unpaired")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._waiting: dict[tuple[tuple[int, str], int], Waiting] = {}
+        self._waiting: dict[Key, Waiting] = {}
+        # A dict that is emptied from its front is slow to iterate, so the order of arrival is kept beside it.
+        self._order: deque[Key] = deque()
         self._capacity = capacity
         self.unpaired: Counter[str] = Counter()
 
     def update(self, seen: Observation, now: float) -> list[tuple[Observation, Observation]]:
         """The pairs (reference, copy) that `seen` completes."""
-        if seen.role not in REFERENCES and seen.role not in COPIES:
-            return []
-        waiting = self._place(seen, now)
-        if seen.role in COPIES:
-            if waiting.reference is None:
-                waiting.copies.append(seen)
-                return []
-            waiting.met = True
-            return [(waiting.reference, seen)]
-        waiting.reference = seen
-        pairs = [(seen, copy) for copy in waiting.copies]
-        waiting.copies, waiting.met = [], waiting.met or bool(pairs)
-        return pairs
+        role = seen.role
+        if role in COPIES:
+            waiting = self._place((seen.source, seen.exchange), now)
+            if waiting.reference is not None:
+                return [(waiting.reference, seen)]
+            waiting.copies.append(seen)
+        elif role in REFERENCES:
+            waiting = self._place((seen.source, seen.exchange), now)
+            waiting.reference = seen
+            if waiting.copies:
+                pairs = [(seen, copy) for copy in waiting.copies]
+                waiting.copies = []
+                return pairs
+        return NONE
 
     def expire(self, now: float) -> None:
         """Gives up on what waited too long."""
-        while self._waiting:
-            key, oldest = next(iter(self._waiting.items()))
-            if now - oldest.since < PATIENCE:
-                return
-            self._give_up(key, "late")
+        while self._order and now - self._waiting[self._order[0]].since >= PATIENCE:
+            self._give_up("late")
 
-    def _place(self, seen: Observation, now: float) -> Waiting:
-        key = (seen.source, seen.exchange)
+    def _place(self, key: Key, now: float) -> Waiting:
         waiting = self._waiting.get(key)
         if waiting is None:
-            if len(self._waiting) >= self._capacity:
-                self._give_up(next(iter(self._waiting)), "crowded")
+            if len(self._order) >= self._capacity:
+                self._give_up("crowded")
             waiting = self._waiting[key] = Waiting(now)
+            self._order.append(key)
         return waiting
 
-    def _give_up(self, key: tuple[tuple[int, str], int], reason: str) -> None:
-        left = self._waiting.pop(key)
+    def _give_up(self, reason: str) -> None:
+        left = self._waiting.pop(self._order.popleft())
         if left.copies:
             self.unpaired[reason] += len(left.copies)
 

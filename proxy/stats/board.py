@@ -115,8 +115,10 @@ class Board:
                 self._note_unreadable(seen)
             for reference, copy in self._pairing.update(seen, now):
                 self._compare(reference, copy, pairs)
-            if seen.inputs or seen.outputs:
-                self._stream(seen, now)
+            if (seen.inputs or seen.outputs) and (known := self._streams.get(seen.route)):
+                rows = known[1].update(seen, now)
+                if rows:
+                    self._check(seen.route, rows, now)
             if seen.text is not None:
                 self._time_tokens(seen, now)
         for (route, version), (disagreed, n) in pairs.items():
@@ -130,11 +132,6 @@ class Board:
         """Counts batches of rows that wait for more; call it about once a second when nothing is observed."""
         for route, (_, streams) in self._streams.items():
             self._check(route, streams.flush(now), now)
-
-    def _stream(self, seen: Observation, now: float) -> None:
-        known = self._streams.get(seen.route)
-        if known:
-            self._check(seen.route, known[1].update(seen, now), now)
 
     def _check(self, route: str, rows: list[Rows], now: float) -> None:
         for case in self._cases.get(route, ()) if rows else ():

@@ -6,6 +6,7 @@ user who failed at the primary before a ramp moved him does not count against th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from proxy.contracts.record import MAX_FAILED_KEYS
@@ -20,10 +21,11 @@ WINDOW = 3600.0
 class FirstFailures:
     """Turns bad legs and the keys of them into nearly independent events."""
 
-    __slots__ = ("_capacity", "_seen")
+    __slots__ = ("_capacity", "_order", "_seen")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._seen: dict[int, float] = {}
+        self._order: deque[tuple[int, float]] = deque()
         self._capacity = capacity
 
     def count(self, bad: int, keys: Iterable[int], now: float) -> int:
@@ -39,8 +41,11 @@ class FirstFailures:
         before = self._seen.get(key)
         if before is not None and now - before < WINDOW:
             return False
-        self._seen.pop(key, None)
-        if len(self._seen) >= self._capacity:
-            del self._seen[next(iter(self._seen))]
         self._seen[key] = now
+        self._order.append((key, now))
+        # A key that was seen again stands twice; only its last place is its own.
+        while len(self._seen) > self._capacity or len(self._order) > 2 * self._capacity:
+            oldest, at = self._order.popleft()
+            if self._seen.get(oldest) == at:
+                del self._seen[oldest]
         return True

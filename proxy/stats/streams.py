@@ -41,6 +41,8 @@ TEACHERS = frozenset(("primary",))
 """Roles whose rows a profile is learnt from."""
 
 StreamKey = tuple[Side, str, Role]
+BatchKey = tuple[StreamKey, float]
+"""A stream, and the share that its legs were assigned at."""
 
 
 class Drift(Struct, frozen=True):
@@ -74,6 +76,9 @@ class Rows(NamedTuple):
     bad: int
 
 
+NO_ROWS: list[Rows] = []
+
+
 class Streams:
     """All streams of one route."""
 
@@ -96,8 +101,8 @@ class Streams:
     def __init__(self, reference: int, watched: Sequence[str] = ()) -> None:
         self._rows = reference
         self._watchers = Watchers(watched)
-        self._batches: defaultdict[tuple[StreamKey, float], list[Sequence[Tensor]]] = defaultdict(list)
-        self._since: dict[tuple[StreamKey, float], float] = {}
+        self._batches: dict[BatchKey, list[Sequence[Tensor]]] = {}
+        self._since: dict[BatchKey, float] = {}
         self._flushed: dict[StreamKey, float] = {}
         self._detectors: dict[StreamKey, Detector] = {}
         self._layouts: dict[tuple[Side, Signature], Layout] = {}
@@ -131,19 +136,21 @@ class Streams:
     def update(self, seen: Observation, now: float) -> list[Rows]:
         """Takes in one observation; what was counted because of it."""
         if seen.role not in FOLLOWED:
-            return []
-        rows = self._add(("input", seen.version, seen.role), seen.share, readable(seen.inputs), now)
-        return rows + self._add(("prediction", seen.version, seen.role), seen.share, readable(seen.outputs), now)
+            return NO_ROWS
+        full = False
+        if seen.inputs and (tensors := readable(seen.inputs)):
+            full = self._add((("input", seen.version, seen.role), seen.share), tensors, now)
+        if seen.outputs and (tensors := readable(seen.outputs)):
+            full = self._add((("prediction", seen.version, seen.role), seen.share), tensors, now) or full
+        return self._count_all(now) if full else NO_ROWS
 
-    def _add(self, key: StreamKey, share: float, tensors: Sequence[Tensor], now: float) -> list[Rows]:
-        if not tensors:
-            return []
-        batch = self._batches[key, share]
-        if not batch:
-            self._since[key, share] = now
+    def _add(self, key: BatchKey, tensors: Sequence[Tensor], now: float) -> bool:
+        batch = self._batches.get(key)
+        if batch is None:
+            batch = self._batches[key] = []
+            self._since[key] = now
         batch.append(tensors)
-        full = len(batch) >= BATCH or tensors[0].rows * len(batch) >= MAX_ROWS
-        return self._count_all(now) if full else []
+        return len(batch) >= BATCH or tensors[0].rows * len(batch) >= MAX_ROWS
 
     def flush(self, now: float) -> list[Rows]:
         """Counts what waits when the oldest of it is old enough."""
