@@ -75,10 +75,10 @@ class Analysis(Struct, frozen=True):
     """How the bodies of a route are understood and compared.
 
     `features`, `prediction`: JSON pointers (RFC 6901) into request and response for protocol `json`; "" is the whole
-    document. `redact`: pointers into request and response that examples must not show. `tolerance`: part of the larger
-    one by which two scores may differ and still agree. `profile`: path of a reference profile, or "": learnt from the
-    first `reference` rows. `detectors`: names of features and predictions that ADWIN watches beside the e-detector.
-    `wait`: seconds that a prediction waits for its label.
+    document. `redact`: pointers into an example (`/request/…`, `/primary/…`, `/candidate/…`) that must not be shown.
+    `tolerance`: part of the larger one by which two scores may differ and still agree. `profile`: path of a reference
+    profile, or "": learnt from the first `reference` rows. `detectors`: names of features and predictions that ADWIN
+    watches beside the e-detector. `wait`: seconds that a prediction waits for its label.
     """
 
     features: str = ""

@@ -1,156 +1,190 @@
-"""Do two versions say the same about the same request: pairing of legs, and what a pair's difference is.
+"""Do two versions say the same about the same request, by what kind of answer it is.
 
-The reference is what the primary said (role primary or rescue); copies are shadows, and the noise copy that the
-primary itself answered. Legs meet on (source, exchange). Whatever never meets is counted, by reason; nothing waits
-longer than `PATIENCE`, and at most `CAPACITY` exchanges wait.
+| answer | disagree when |
+|---|---|
+| status | the copy failed where the reference answered |
+| label (whole numbers by type, strings) | any differs |
+| scores (several in a row that add up to 1, or named so) | the largest is another one |
+| vector | cosine below 1 − tolerance |
+| numbers | further apart than the tolerance, a part of the larger one |
+| text | tools differ, or the finish reason, or more than `TEXT` of the words were edited |
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import hypot
 
-from proxy.contracts.observation import Observation, Tensor
+from rapidfuzz.distance import Levenshtein
 
-CAPACITY = 4096
-"""Exchanges that wait for their other legs; when full the oldest goes and its copies count as unpaired."""
-
-PATIENCE = 60.0
-"""Seconds that a leg waits; longer than any leg lives with default timeouts."""
+from proxy.contracts.observation import Observation, Tensor, Text
 
 TOLERANCE = 0.05
-"""Scores and numbers agree within this part of the larger one (or of 1 for scores between 0 and 1)."""
+"""Part of the larger number by which two may differ unless said otherwise (`settings.Analysis`)."""
 
-REFERENCES = frozenset(("primary", "rescue"))
-COPIES = frozenset(("shadow", "noise"))
+TEXT = 0.3
+"""Part of the words that may be edited. Sampled answers differ more; judge them against their own noise floor."""
+
+MAX_WORDS = 2048
+"""Words of a text that are compared: edit distance grows with the square of them."""
+
+TOP = 5
+"""The best scores of which the overlap is told, where a row has more than twice as many."""
+
+SUM = 0.01
+"""How far from 1 the sum of a row of probabilities may be, for rounding."""
+
+SCORE_NAMES = ("prob", "logit", "score", "softmax")
 
 
 @dataclass(slots=True)
 class Difference:
-    """What a pair differs in. `flip`: the answer is another one. `shift`: mean absolute change of scores or numbers."""
+    """What a pair differs in. `shift`: mean absolute change of scores or numbers, distance of vectors, or the part of
+    the words that were edited. `overlap`: the part of the best `TOP` scores, or of a text's beginning, that both
+    have."""
 
     disagree: bool
     kind: str
     shift: float | None = None
+    overlap: float | None = None
 
 
 @dataclass(slots=True)
 class Tally:
-    """Paired copies of one version: pairs, disagreements, by kind, and the shifts' sum."""
+    """Paired copies of one version: pairs, disagreements, both by kind, and sums of what can be averaged."""
 
     pairs: int = 0
     disagreements: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     shifted: float = 0.0
     shifts: int = 0
+    overlapped: float = 0.0
+    overlaps: int = 0
 
     def update(self, difference: Difference) -> None:
-        """Counts one pair."""
+        """Counts one pair. `kinds` counts disagreements only."""
         self.pairs += 1
-        self.disagreements += difference.disagree
-        self.kinds[difference.kind] += 1
+        if difference.disagree:
+            self.disagreements += 1
+            self.kinds[difference.kind] += 1
         if difference.shift is not None:
             self.shifted += difference.shift
             self.shifts += 1
+        if difference.overlap is not None:
+            self.overlapped += difference.overlap
+            self.overlaps += 1
 
     @property
     def ratio(self) -> float | None:
         """Disagreements per pair, or None without pairs."""
         return self.disagreements / self.pairs if self.pairs else None
 
+    @property
+    def shift(self) -> float | None:
+        """Mean shift, or None without any."""
+        return self.shifted / self.shifts if self.shifts else None
 
-@dataclass(slots=True)
-class Waiting:
-    """The legs of one exchange that have arrived."""
-
-    since: float
-    reference: Observation | None = None
-    copies: list[Observation] = field(default_factory=list)
-
-
-Key = tuple[tuple[int, str], int]
-NONE: list[tuple[Observation, Observation]] = []
+    @property
+    def overlap(self) -> float | None:
+        """Mean overlap of the best scores, or None without any."""
+        return self.overlapped / self.overlaps if self.overlaps else None
 
 
-class Pairing:
-    """Brings the legs of an exchange together, in whatever order they arrive."""
-
-    __slots__ = ("_capacity", "_order", "_waiting", "unpaired")
-
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._waiting: dict[Key, Waiting] = {}
-        # A dict that is emptied from its front is slow to iterate, so the order of arrival is kept beside it.
-        self._order: deque[Key] = deque()
-        self._capacity = capacity
-        self.unpaired: Counter[str] = Counter()
-
-    def update(self, seen: Observation, now: float) -> list[tuple[Observation, Observation]]:
-        """The pairs (reference, copy) that `seen` completes."""
-        role = seen.role
-        if role in COPIES:
-            waiting = self._place((seen.source, seen.exchange), now)
-            if waiting.reference is not None:
-                return [(waiting.reference, seen)]
-            waiting.copies.append(seen)
-        elif role in REFERENCES:
-            waiting = self._place((seen.source, seen.exchange), now)
-            waiting.reference = seen
-            if waiting.copies:
-                pairs = [(seen, copy) for copy in waiting.copies]
-                waiting.copies = []
-                return pairs
-        return NONE
-
-    def expire(self, now: float) -> None:
-        """Gives up on what waited too long."""
-        while self._order and now - self._waiting[self._order[0]].since >= PATIENCE:
-            self._give_up("late")
-
-    def _place(self, key: Key, now: float) -> Waiting:
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            if len(self._order) >= self._capacity:
-                self._give_up("crowded")
-            waiting = self._waiting[key] = Waiting(now)
-            self._order.append(key)
-        return waiting
-
-    def _give_up(self, reason: str) -> None:
-        left = self._waiting.pop(self._order.popleft())
-        if left.copies:
-            self.unpaired[reason] += len(left.copies)
-
-
-def compare(reference: Observation, copy: Observation) -> Difference | None:
-    """How `copy` differs from `reference`; None when the reference failed, which says nothing about the copy."""
+def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> Difference | None:
+    """How `copy` differs from `reference`. None when that says nothing: the reference failed, or one was not
+    readable."""
     if not reference.answered:
         return None
     if not copy.answered:
         return Difference(True, "status")
+    if reference.text and copy.text:
+        return compare_texts(reference.text, copy.text)
     if not reference.outputs or not copy.outputs:
         return None
-    theirs = {tensor.name: tensor for tensor in copy.outputs}
-    differences = [compare_tensors(mine, theirs.get(mine.name)) for mine in reference.outputs]
-    return next((found for found in differences if found.disagree), differences[0])
+    found = [
+        compare_tensors(mine, _like(mine, at, copy.outputs), tolerance) for at, mine in enumerate(reference.outputs)
+    ]
+    return found[0] if len(found) == 1 else next((each for each in found if each.disagree), found[0])
 
 
-def compare_tensors(mine: Tensor, other: Tensor | None) -> Difference:
-    """The difference of two tensors: labels by equality, several scores a row by their largest, numbers by
-    tolerance."""
-    if other is None or (mine.rows, mine.width, mine.kind) != (other.rows, other.width, other.kind):
+def _like(mine: Tensor, at: int, others: Sequence[Tensor]) -> Tensor | None:
+    if at < len(others) and others[at].name == mine.name and others[at].columns == mine.columns:
+        return others[at]
+    return next((other for other in others if (other.name, other.columns) == (mine.name, mine.columns)), None)
+
+
+def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLERANCE) -> Difference:
+    """The difference of two tensors of the same name; another shape is a disagreement."""
+    if other is None or mine.rows != other.rows or mine.width != other.width or mine.kind != other.kind:
         return Difference(True, "shape")
     if mine.kind != "number" or mine.integer:
-        return Difference(list(mine.data) != list(other.data), "label")
-    shift = sum(abs(a - b) for a, b in zip(mine.data, other.data, strict=True)) / max(len(mine.data), 1)
-    if mine.width > 1:
-        return Difference(_argmaxes(mine) != _argmaxes(other), "argmax", shift)
-    return Difference(any(map(_apart, mine.data, other.data)), "number", shift)
+        return Difference(mine.data != other.data and list(mine.data) != list(other.data), "label")
+    if mine.vector:
+        return _vectors(mine, other, tolerance)
+    shift = sum([abs(a - b) for a, b in zip(mine.data, other.data, strict=True)]) / max(len(mine.data), 1)
+    if mine.width > 1 and _are_scores(mine):
+        return _scores(mine, other, shift)
+    apart = [1 for a, b in zip(mine.data, other.data, strict=True) if not abs(a - b) <= tolerance * max(abs(a), abs(b))]
+    return Difference(bool(apart), "number", shift)
 
 
-def _argmaxes(tensor: Tensor) -> list[int]:
-    rows = (tensor.data[at : at + tensor.width] for at in range(0, len(tensor.data), tensor.width))
-    return [max(range(len(row)), key=row.__getitem__) for row in rows]
+def _rows(tensor: Tensor) -> list[Sequence[float]]:
+    return [tensor.data[at : at + tensor.width] for at in range(0, len(tensor.data), tensor.width)]
 
 
-def _apart(a: float, b: float) -> bool:
-    return not abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+def _are_scores(tensor: Tensor) -> bool:
+    if tensor.columns or not tensor.rows:
+        return False
+    first = tensor.data[: tensor.width]
+    name = tensor.name.lower()
+    return any(word in name for word in SCORE_NAMES) or (min(first) >= 0.0 and abs(sum(first) - 1.0) <= SUM)
+
+
+def _scores(mine: Tensor, other: Tensor, shift: float) -> Difference:
+    pairs = list(zip(_rows(mine), _rows(other), strict=True))
+    flipped = any(_largest(a) != _largest(b) for a, b in pairs)
+    overlap = None
+    if mine.width > 2 * TOP:
+        overlap = sum(len(_best(a) & _best(b)) for a, b in pairs) / (TOP * len(pairs))
+    return Difference(flipped, "argmax", shift, overlap)
+
+
+def _largest(row: Sequence[float]) -> int:
+    return max(range(len(row)), key=row.__getitem__)
+
+
+def _best(row: Sequence[float]) -> set[int]:
+    return set(sorted(range(len(row)), key=row.__getitem__)[-TOP:])
+
+
+def _vectors(mine: Tensor, other: Tensor, tolerance: float) -> Difference:
+    distances = [1.0 - _cosine(a, b) for a, b in zip(_rows(mine), _rows(other), strict=True)]
+    return Difference(any(not far <= tolerance for far in distances), "vector", sum(distances) / max(len(distances), 1))
+
+
+def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    lengths = hypot(*a) * hypot(*b)
+    return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else float(list(a) == list(b))
+
+
+def compare_texts(mine: Text, other: Text) -> Difference:
+    """The difference of two texts: tools first, then words, then why they ended. `shift` is the part of words
+    edited."""
+    distance = 0.0
+    if mine.text != other.text:
+        words = mine.text.split()[:MAX_WORDS], other.text.split()[:MAX_WORDS]
+        distance = float(Levenshtein.normalized_distance(*words))
+    if mine.tools != other.tools:
+        return Difference(True, "tools", distance)
+    if distance > TEXT:
+        return Difference(True, "text", distance, _prefix(mine.text, other.text))
+    return Difference(mine.finish != other.finish, "finish", distance, _prefix(mine.text, other.text))
+
+
+def _prefix(a: str, b: str) -> float:
+    """The part of the longer text that both begin with."""
+    longer = max(len(a), len(b))
+    same = next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    return same / longer if longer else 1.0

@@ -25,10 +25,12 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
-from proxy.stats.agreement import Pairing, Tally, compare
+from proxy.stats.agreement import Difference, Tally, compare
 from proxy.stats.case import Case, Habits, Subject
 from proxy.stats.counters import Counters
+from proxy.stats.examples import Example, Examples
 from proxy.stats.latency import Histogram
+from proxy.stats.pairing import Pairing
 from proxy.stats.profile import Profile, Side
 from proxy.stats.streams import Drift, Rows, Streams
 
@@ -43,7 +45,18 @@ SIDES: tuple[Side, ...] = ("input", "prediction")
 class Board:
     """All statistics of one control process."""
 
-    __slots__ = ("_cases", "_habits", "_pairing", "_streams", "_tallies", "counters", "tokens", "unreadable")
+    __slots__ = (
+        "_cases",
+        "_examples",
+        "_habits",
+        "_noisy",
+        "_pairing",
+        "_streams",
+        "_tallies",
+        "counters",
+        "tokens",
+        "unreadable",
+    )
 
     def __init__(self) -> None:
         self.counters = Counters()
@@ -53,6 +66,8 @@ class Board:
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._pairing = Pairing()
+        self._examples: dict[tuple[str, str], Examples] = {}
+        self._noisy: set[str] = set()
         self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
 
     def watch(
@@ -152,14 +167,33 @@ class Board:
                 self.unreadable[seen.route, seen.version, seen.role, side, reason] += 1
 
     def _compare(self, reference: Observation, copy: Observation, pairs: dict[tuple[str, str], list[int]]) -> None:
-        difference = compare(reference, copy)
+        analysis = self._streams[copy.route][0][0] if copy.route in self._streams else USUAL
+        difference = compare(reference, copy, analysis.tolerance)
         if difference is None:
             return
         self._tallies[copy.route, copy.version, copy.role].update(difference)
-        if copy.role == "shadow":
+        if copy.role == "noise":
+            self._noisy.add(copy.route)
+        else:
             counted = pairs[copy.route, copy.version]
             counted[0] += difference.disagree
             counted[1] += 1
+            if difference.disagree:
+                self._keep(reference, copy, difference, analysis.redact)
+        if copy.route in self._noisy:
+            self._against_noise(copy, difference.disagree)
+
+    def _keep(self, reference: Observation, copy: Observation, difference: Difference, redact: tuple[str, ...]) -> None:
+        examples = self._examples.get((copy.route, copy.version))
+        if examples is None:
+            examples = self._examples[copy.route, copy.version] = Examples(redact)
+        examples.update(reference, copy, difference)
+
+    def _against_noise(self, copy: Observation, differs: bool) -> None:
+        for version, shadow, noise in self._pairing.beside_noise(copy, differs):
+            for case in self._cases.get(copy.route, ()):
+                if case.subject.candidate == version:
+                    case.disagreement.against_noise(shadow, noise)
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """What is known of the candidates of `route`, in their order; empty without one."""
@@ -185,6 +219,11 @@ class Board:
     def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
         """Paired comparisons since the start; role `noise` is the primary against itself."""
         return self._tallies.get((route, version, role), Tally())
+
+    def examples(self, route: str, version: str) -> list[Example]:
+        """The worst disagreements of a shadow, worst first, redacted."""
+        kept = self._examples.get((route, version))
+        return kept.worst() if kept else []
 
     @property
     def unpaired(self) -> dict[str, int]:

@@ -1,46 +1,68 @@
-"""Disagreement evidence of a shadow against its primary: paired answers to the same request, against a budget."""
+"""Disagreement evidence of a shadow against its primary: paired answers to the same request, against a budget.
+
+When requests are also duplicated to the primary itself (noise), a breach asks for both: more than the budget, and more
+than the primary disagrees with itself. For the latter only discordant requests count, those in which one of shadow and
+noise copy differs from the first answer and the other does not: events of two arms with equal shares
+(`stats.ownership`).
+"""
 
 from __future__ import annotations
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
+from proxy.stats.ownership import Ownership
 from proxy.stats.rate import RateLimit
 from proxy.stats.terms import Terms
+
+USUAL = 0.05
+"""The budget where the scorecard has none: `stats.world` asks about disagreement whatever is judged."""
 
 
 class Disagreement:
     """`disagreement` of a candidate: `max` is the part of the pairs that may differ."""
 
-    __slots__ = ("_absolute", "_disagreed", "_pairs", "_terms")
+    __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "noisy", "pairs", "triples")
 
     def __init__(self, limit: Limit, terms: Terms) -> None:
-        self._terms = terms
-        self._absolute = None if limit.max is None else RateLimit(limit.max)
-        self._pairs = self._disagreed = 0
+        self._terms, self._judged = terms, limit.max is not None
+        self._absolute = RateLimit(USUAL if limit.max is None else limit.max)
+        self._floor = Ownership(1.0)
+        self.pairs = self.disagreed = self.triples = self.noisy = 0
 
     def update(self, disagreed: int, pairs: int) -> None:
         """Counts pairs, and those that disagree."""
-        self._pairs += pairs
-        self._disagreed += disagreed
-        if self._absolute:
-            self._absolute.update(disagreed, pairs)
+        self.pairs += pairs
+        self.disagreed += disagreed
+        self._absolute.update(disagreed, pairs)
+
+    def against_noise(self, shadow: bool, noise: bool) -> None:
+        """One request that shadow and noise copy both answered; whether each differs from the first answer."""
+        self.triples += 1
+        self.noisy += noise
+        if shadow != noise:
+            self._floor.update(0.5, int(shadow), int(noise))
+
+    @property
+    def log_breach(self) -> float:
+        """ln of the evidence against "within the budget", and against "no more than noise" where there is noise."""
+        budget = float(self._absolute.log_breach)
+        return min(budget, float(self._floor.log_breach)) if self.triples else budget
 
     def evidence(self) -> list[Evidence]:
-        """One for each configured limit."""
-        test = self._absolute
-        if test is None:
+        """One if it is judged; `reference` is the primary's disagreement with itself."""
+        if not self._judged:
             return []
         return [
             Evidence(
                 "disagreement",
                 self._terms.version,
-                self._disagreed / self._pairs if self._pairs else None,
-                None,
-                self._pairs,
-                self._pairs,
-                log_breach=float(test.log_breach) - self._terms.spend,
-                log_pass=float(test.log_pass),
-                needed=test.needed(self._terms.alpha),
+                self.disagreed / self.pairs if self.pairs else None,
+                self.noisy / self.triples if self.triples else None,
+                self.pairs,
+                self.triples,
+                log_breach=self.log_breach - self._terms.spend,
+                log_pass=float(self._absolute.log_pass),
+                needed=self._absolute.needed(self._terms.alpha),
                 limit="max",
             )
         ]

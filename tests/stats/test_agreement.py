@@ -1,50 +1,19 @@
-"""Pairing is bounded and counts what never met; differences by kind of output."""
+"""Differences by kind of answer."""
 
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor
-from proxy.stats.agreement import PATIENCE, Pairing, compare
+from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.stats.agreement import TOP, Tally, compare, compare_texts
 
 
-def leg(role, exchange=1, outputs=(), status=200, source=(0, "a")):
-    return Observation(source, exchange, "", "r", role, role, 0.0, status, "", 0.0, 0.0, 0.0, outputs=outputs)
+def leg(role, exchange=1, outputs=(), status=200, source=(0, "a"), text=None):
+    return Observation(
+        source, exchange, "", "r", role, role, 0.0, status, "", 0.0, 0.0, 0.0, outputs=outputs, text=text
+    )
 
 
 def numbers(*values, width=1, name="p", integer=False):
     return (Tensor(name, len(values) // width, width, "number", list(values), integer=integer),)
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
-def test_legs_meet_in_any_order(order):
-    legs, pairing = [leg("primary"), leg("shadow"), leg("noise")], Pairing()
-    pairs = [pair for at in order for pair in pairing.update(legs[at], 0.0)]
-    assert {(a.role, b.role) for a, b in pairs} == {("primary", "shadow"), ("primary", "noise")}
-    assert len(pairs) == 2
-
-
-def test_other_workers_and_incarnations_do_not_meet():
-    pairing = Pairing()
-    pairing.update(leg("primary"), 0.0)
-    assert pairing.update(leg("shadow", source=(1, "a")), 0.0) == []
-    assert pairing.update(leg("shadow", source=(0, "b")), 0.0) == []
-
-
-def test_what_never_meets_is_counted_and_forgotten():
-    pairing = Pairing(capacity=3)
-    for exchange in range(5):
-        pairing.update(leg("shadow", exchange), 0.0)
-    assert pairing.unpaired == {"crowded": 2}
-    pairing.expire(PATIENCE - 1)
-    assert pairing.unpaired == {"crowded": 2}
-    pairing.expire(PATIENCE + 1)
-    assert pairing.unpaired == {"crowded": 2, "late": 3}
-
-
-def test_a_rescue_answer_is_a_reference_and_a_canary_is_not():
-    pairing = Pairing()
-    pairing.update(leg("shadow"), 0.0)
-    assert pairing.update(leg("canary"), 0.0) == []
-    assert len(pairing.update(leg("rescue"), 0.0)) == 1
 
 
 @pytest.mark.parametrize(
@@ -54,6 +23,8 @@ def test_a_rescue_answer_is_a_reference_and_a_canary_is_not():
         (numbers(1, 0, integer=True), numbers(1, 1, integer=True), True, "label", None),
         (numbers(0.7, 0.3, width=2), numbers(0.6, 0.4, width=2), False, "argmax", 0.1),
         (numbers(0.7, 0.3, width=2), numbers(0.4, 0.6, width=2), True, "argmax", 0.3),
+        (numbers(3.0, -1.0, width=2, name="logits"), numbers(9.0, -7.0, width=2, name="logits"), False, "argmax", 6.0),
+        (numbers(3.0, -1.0, width=2), numbers(9.0, -7.0, width=2), True, "number", 6.0),
         (numbers(100.0), numbers(104.0), False, "number", 4.0),
         (numbers(100.0), numbers(110.0), True, "number", 10.0),
         (numbers(100.0), numbers(float("nan")), True, "number", None),
@@ -72,3 +43,63 @@ def test_a_failed_copy_disagrees_and_a_failed_reference_says_nothing():
     assert compare(leg("primary", outputs=numbers(1)), leg("shadow", status=500)).kind == "status"
     assert compare(leg("primary", status=500), leg("shadow", outputs=numbers(1))) is None
     assert compare(leg("primary"), leg("shadow")) is None
+
+
+def test_outputs_are_matched_by_name_whatever_their_order():
+    mine, other = numbers(1.0, name="a") + numbers(2.0, name="b"), numbers(2.0, name="b") + numbers(1.0, name="a")
+    assert not compare(leg("primary", outputs=mine), leg("shadow", outputs=other)).disagree
+
+
+def test_a_tolerance_is_taken_as_given():
+    mine, other = leg("primary", outputs=numbers(100.0)), leg("shadow", outputs=numbers(110.0))
+    assert not compare(mine, other, 0.2).disagree
+
+
+def test_vectors_are_compared_by_direction():
+    def vector(*values):
+        return leg("x", outputs=(Tensor("embedding", 1, len(values), "number", list(values), vector=True),))
+
+    assert not compare(vector(1.0, 2.0), vector(10.0, 20.0)).disagree
+    assert compare(vector(1.0, 2.0), vector(2.0, -1.0)).kind == "vector"
+    assert compare(vector(1.0, 2.0), vector(2.0, -1.0)).shift == pytest.approx(1.0)
+    assert not compare(vector(0.0, 0.0), vector(0.0, 0.0)).disagree
+
+
+def test_the_overlap_of_the_best_scores():
+    row = [at / 190 for at in range(20)]
+    swapped = [*row[:12], row[19], *row[13:19], row[12]]
+    found = compare(leg("primary", outputs=numbers(*row, width=20)), leg("shadow", outputs=numbers(*swapped, width=20)))
+    assert (found.disagree, found.kind) == (True, "argmax")
+    assert found.overlap == pytest.approx((TOP - 1) / TOP)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "disagree", "kind"),
+    [
+        (Text("a b c", "stop"), Text("a b c", "stop"), False, "finish"),
+        (Text("a b c", "stop"), Text("a b c", "length"), True, "finish"),
+        (Text("a b c d e f g h i j", "stop"), Text("a b c d e f g h i x", "stop"), False, "finish"),
+        (Text("a b c", "stop"), Text("x y z", "stop"), True, "text"),
+        (Text("", "tool_calls", (("f", "{}"),)), Text("", "tool_calls", (("g", "{}"),)), True, "tools"),
+        (Text("", "stop"), Text("", "stop"), False, "finish"),
+    ],
+)
+def test_texts(mine, other, disagree, kind):
+    found = compare(leg("primary", text=mine), leg("shadow", text=other))
+    assert (found.disagree, found.kind) == (disagree, kind)
+
+
+def test_the_distance_of_texts_is_the_part_of_words_edited():
+    found = compare_texts(Text("the cat sat down"), Text("the dog sat down now"))
+    assert found.shift == pytest.approx(2 / 5)
+    assert found.overlap == pytest.approx(4 / 20)
+
+
+def test_a_tally_counts_kinds_of_disagreement_and_averages():
+    tally = Tally()
+    for other in (1.0, 2.0, 1.01):
+        tally.update(compare(leg("primary", outputs=numbers(1.0)), leg("shadow", outputs=numbers(other))))
+    assert (tally.pairs, tally.disagreements, tally.kinds) == (3, 1, {"number": 1})
+    assert tally.ratio == pytest.approx(1 / 3)
+    assert tally.shift == pytest.approx(1.01 / 3)
+    assert Tally().ratio is None

@@ -7,7 +7,7 @@ import pytest
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.record import ArmTick, Tick
-from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.stats.board import Board
 
 GUARD = Guard()
@@ -223,3 +223,36 @@ def test_many_events_in_each_tick_do_not_look_like_an_order_of_them():
         board.absorb(tick(*arms), at * 0.1)
         worst = max(worst, board.evidence(ROUTE, 0.0)[0].log_breach)
     assert worst < np.log(20)
+
+
+def noisy(board, rng, n, floor, more):
+    """A primary that disagrees with itself at `floor`, and a shadow that does so at `floor` + `more`."""
+    for exchange in range(n):
+        board.observe(
+            [
+                leg("primary", "v1", exchange, 0),
+                leg("noise", "v1", exchange, int(rng.random() < floor)),
+                leg("shadow", "v2", exchange, int(rng.random() < floor + more)),
+            ],
+            exchange * 0.01,
+        )
+    return board.evidence(ROUTE, 0.0)[0]
+
+
+def test_a_version_is_not_blamed_for_the_noise_of_the_primary_itself():
+    guard = Guard(scorecard={"disagreement": Limit(max=0.05)})
+    same = noisy(watched(guard), np.random.default_rng(1), 1500, 0.2, 0.0)
+    assert same.value == pytest.approx(0.2, abs=0.03)
+    assert same.reference == pytest.approx(0.2, abs=0.03)
+    assert same.log_breach < np.log(20)
+    worse = noisy(watched(guard), np.random.default_rng(2), 1500, 0.2, 0.2)
+    assert worse.log_breach > np.log(1000)
+
+
+def test_examples_of_disagreement_are_kept_and_redacted():
+    board = Board()
+    board.watch(ROUTE, "v2", "v1", GUARD, "oip", 0.0, Analysis(redact=("/primary/predict",)))
+    board.observe([leg("primary", "v1", 1, 0), leg("shadow", "v2", 1, 1)], 0.0)
+    (example,) = board.examples(ROUTE, "v2")
+    assert example.detail == {"request": {}, "primary": {"predict": "[redacted]"}, "candidate": {"predict": 1}}
+    assert board.examples(ROUTE, "v9") == []

@@ -1,0 +1,98 @@
+"""The worst disagreements of each version, to look at: a bounded few, with what must not be shown taken out."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.contracts.observation import Observation, Tensor
+from proxy.stats.agreement import Difference
+from proxy.stats.layout import names_of
+
+KEPT = 20
+"""Examples of one version; the mildest goes when a worse one comes."""
+
+MAX_SHOWN = 64
+"""Values of one side, and hundreds of characters of a text, that an example shows."""
+
+REDACTED = "[redacted]"
+
+
+class Example(Struct, frozen=True):
+    """One disagreement. `detail` has `request`, `primary` and `candidate`, each a mapping of names to values (of the
+    first row) or a text; redaction pointers (RFC 6901) lead into it, such as `/request/age`."""
+
+    request_id: str
+    started: float
+    version: str
+    kind: str
+    shift: float | None
+    detail: dict[str, Any]
+
+
+class Examples:
+    """The worst examples of one version of a route."""
+
+    __slots__ = ("_count", "_heap", "_redact")
+
+    def __init__(self, redact: Sequence[str] = ()) -> None:
+        self._redact = [pointer.split("/")[1:] for pointer in redact]
+        self._heap: list[tuple[float, int, Example]] = []
+        self._count = 0
+
+    def update(self, reference: Observation, copy: Observation, difference: Difference) -> None:
+        """Keeps the pair if it is among the worst."""
+        badness = difference.shift if difference.shift is not None else 1.0
+        if len(self._heap) >= KEPT and badness <= self._heap[0][0]:
+            return
+        self._count += 1
+        entry = (badness, self._count, self._example(reference, copy, difference))
+        if len(self._heap) < KEPT:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heapreplace(self._heap, entry)
+
+    def worst(self) -> list[Example]:
+        """The kept examples, worst first."""
+        return [example for _, _, example in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
+
+    def _example(self, reference: Observation, copy: Observation, difference: Difference) -> Example:
+        detail = {
+            "request": _shown(reference.inputs),
+            "primary": _said(reference),
+            "candidate": _said(copy),
+        }
+        for path in self._redact:
+            redact(detail, path)
+        return Example(copy.request_id, copy.started, copy.version, difference.kind, difference.shift, detail)
+
+
+def _said(seen: Observation) -> dict[str, Any]:
+    if not seen.answered:
+        return {"status": seen.status, "failure": seen.failure}
+    if seen.text is None:
+        return _shown(seen.outputs)
+    tools = [{"name": name, "arguments": arguments} for name, arguments in seen.text.tools]
+    return {"text": seen.text.text[: 100 * MAX_SHOWN], "finish": seen.text.finish, "tools": tools}
+
+
+def _shown(tensors: Sequence[Tensor]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for tensor in tensors:
+        names = names_of((tensor.name, tensor.columns, min(tensor.width, MAX_SHOWN), tensor.kind))
+        shown.update(zip(names[: MAX_SHOWN - len(shown)], tensor.data, strict=False))
+    return shown
+
+
+def redact(document: Any, path: Sequence[str]) -> None:
+    """Replaces what `path` (the parts of a JSON pointer) leads to; a path that leads nowhere changes nothing."""
+    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in path] or [""]
+    for part in parents:
+        if not isinstance(document, dict) or part not in document:
+            return
+        document = document[part]
+    if isinstance(document, dict) and last in document:
+        document[last] = REDACTED

@@ -1,0 +1,62 @@
+"""The worst examples: bounded, ordered, redacted."""
+
+from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.stats.agreement import Difference
+from proxy.stats.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
+
+
+def leg(exchange=1, value=1.0, status=200, text=None):
+    inputs = (Tensor("", 1, 2, "number", [value, 2.0], ("age", "a/b")),)
+    outputs = (Tensor("score", 1, 1, "number", [value]),)
+    return Observation(
+        (0, "a"), exchange, f"id{exchange}", "r", "v2", "shadow", 0.0, status, "", 5.0, 0, 0, 0, inputs, outputs, text
+    )
+
+
+def test_the_worst_are_kept_worst_first():
+    examples = Examples()
+    for at in range(100):
+        examples.update(leg(), leg(at), Difference(True, "number", float(at % 50)))
+    kept = examples.worst()
+    assert len(kept) == KEPT
+    assert [each.shift for each in kept[:4]] == [49.0, 49.0, 48.0, 48.0]
+
+
+def test_an_example_shows_request_and_both_answers():
+    examples = Examples()
+    examples.update(leg(value=3.0), leg(2, 4.0), Difference(True, "number", 1.0))
+    (example,) = examples.worst()
+    assert example.detail == {
+        "request": {"age": 3.0, "a/b": 2.0},
+        "primary": {"score": 3.0},
+        "candidate": {"score": 4.0},
+    }
+    assert (example.request_id, example.kind, example.started) == ("id2", "number", 5.0)
+
+
+def test_a_failed_copy_and_a_text():
+    examples = Examples()
+    examples.update(leg(text=Text("hello", "stop", (("f", "{}"),))), leg(2, status=500), Difference(True, "status"))
+    (example,) = examples.worst()
+    assert example.detail["candidate"] == {"status": 500, "failure": ""}
+    assert example.detail["primary"]["tools"] == [{"name": "f", "arguments": "{}"}]
+
+
+def test_pointers_take_out_what_must_not_be_shown():
+    examples = Examples(["/request/age", "/request/a~1b", "/candidate", "/nowhere/x", "/request/no"])
+    examples.update(leg(), leg(), Difference(True, "number", 1.0))
+    assert examples.worst()[0].detail == {
+        "request": {"age": REDACTED, "a/b": REDACTED},
+        "primary": {"score": 1.0},
+        "candidate": REDACTED,
+    }
+    redact([], ["x"])
+    redact({}, [])
+
+
+def test_wide_answers_are_cut():
+    wide = Observation((0, "a"), 1, "", "r", "v", "primary", 0.0, 200, "", 0, 0, 0)
+    wide.outputs = (Tensor("e", 1, 5000, "number", [0.0] * 5000),)
+    examples = Examples()
+    examples.update(wide, wide, Difference(True, "vector", 1.0))
+    assert len(examples.worst()[0].detail["primary"]) == MAX_SHOWN
