@@ -5,6 +5,7 @@
 - `intake`: link messages → payload → board, and how many bodies control can take
 - `notify`: webhooks
 - `metrics`: what Prometheus reads
-- `api`, `bodies`, `problems`, `access`: the admin API, what it takes, refuses and allows
+- `endpoints`, `api`, `bodies`, `problems`, `access`, `openapi`, `views`: the admin API: what there is, does, takes,
+  refuses, allows, says of itself, and shows
 - `process`: sockets, signals and clocks around all of it
 """

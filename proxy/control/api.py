@@ -1,4 +1,4 @@
-"""The admin API: a table of endpoints, thin handlers, one place where refusals become answers.
+"""The admin API: thin handlers behind the table of `endpoints`, one place where refusals become answers.
 
 - Every change goes into the audit: who (the token's name, or loopback), when, why (`reason`), before, after.
 - `ETag` on a route and `If-Match` on a change: whoever decided on an old picture is refused (412).
@@ -22,7 +22,9 @@ from prometheus_client.exposition import choose_encoder
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release
 from proxy.control import access, bodies, views
+from proxy.control.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.engine import Engine, Move, UnknownRouteError
+from proxy.control.openapi import describe
 from proxy.control.problems import ApiError, answer
 from proxy.control.store import StoreError
 from proxy.link.server import WorkerStatus
@@ -31,11 +33,6 @@ from proxy.release.machine import Refused
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.api")
-
-MAX_AUDIT = 1000
-"""Entries of one answer; the rest is read on with `after`."""
-GATES = {"pass": 200, "fail": 409, "undecided": 425}
-"""What Argo's `web` metric and Flagger's webhooks look at."""
 
 
 class Facts(Struct):
@@ -47,41 +44,6 @@ class Facts(Struct):
     workers: Callable[[], list[WorkerStatus]]
     now: Callable[[], float]
     draining: bool = False
-
-
-class Endpoint(Struct, frozen=True):
-    """A row of the API. `open`: probes may ask without a token."""
-
-    method: str
-    path: str
-    handler: str
-    summary: str
-    open: bool = False
-
-
-ENDPOINTS = (
-    Endpoint("GET", "/v1/routes", "routes", "All routes, the workers, and the state of the configuration"),
-    Endpoint("GET", "/v1/routes/{route}", "route", "One route"),
-    Endpoint(
-        "PUT", "/v1/routes/{route}/split", "put_split", "Split live traffic by hand; the rest goes to the primary"
-    ),
-    Endpoint("PUT", "/v1/routes/{route}/shadows", "put_shadows", "Say which versions get copies"),
-    Endpoint(
-        "POST", "/v1/routes/{route}/release", "post_release", "Start a release; without a candidate, the configured"
-    ),
-    Endpoint("POST", "/v1/routes/{route}/promote", "post_promote", "Make the candidate the primary"),
-    Endpoint("POST", "/v1/routes/{route}/rollback", "post_rollback", "All traffic to the primary"),
-    Endpoint("POST", "/v1/routes/{route}/pause", "post_pause", "Hold the weight as it is"),
-    Endpoint("POST", "/v1/routes/{route}/resume", "post_resume", "Go on where it was paused"),
-    Endpoint("GET", "/v1/routes/{route}/scorecard", "scorecard", "Verdict, value, limit and n of each metric"),
-    Endpoint("GET", "/v1/routes/{route}/drift", "drift", "How far each feature is from the reference profile"),
-    Endpoint("GET", "/v1/routes/{route}/disagreements", "disagreements", "How often copies differ from the primary"),
-    Endpoint("GET", "/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided"),
-    Endpoint("GET", "/v1/audit", "audit", "Who changed what, when and why, newest first or after a number"),
-    Endpoint("GET", "/metrics", "metrics", "For Prometheus"),
-    Endpoint("GET", "/healthz", "healthz", "This process lives", open=True),
-    Endpoint("GET", "/readyz", "readyz", "Traffic can be served", open=True),
-)
 
 
 def application(facts: Facts) -> web.Application:
@@ -170,7 +132,7 @@ class Api:
 
     async def gate(self, request: web.Request) -> web.Response:
         shown = views.gate(self._engine, _name(request))
-        return document(shown, GATES[shown["verdict"]])
+        return document(shown, _GATES[shown["verdict"]])
 
     async def drift(self, request: web.Request) -> web.Response:
         name = _name(request)
@@ -209,6 +171,9 @@ class Api:
         ready = any(status.connected for status in self._facts.workers())
         return document({"status": "ready" if ready else "no worker"}, 200 if ready else 503)
 
+    async def openapi(self, request: web.Request) -> web.Response:
+        return document(describe())
+
     # -- changes
 
     async def put_split(self, request: web.Request) -> web.Response:
@@ -229,9 +194,8 @@ class Api:
 
     async def post_release(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
-            bodies.only(value, ("reason",))
             why = bodies.reason(value)
-            return partial(_start, self._configured(_name(request)), why, self._facts.now()), why
+            return partial(_start, self._wanted(_name(request), value), why, self._facts.now()), why
 
         return await self._change(request, "release", move)
 
@@ -278,11 +242,19 @@ class Api:
     def _versions(self) -> Any:
         return self._engine.settings.versions
 
-    def _configured(self, route: str) -> Release:
-        release = self._engine.section(route).release or self._engine.state(route).release
+    def _wanted(self, route: str, value: dict[str, Any]) -> Release:
+        """The release that a body describes; without a candidate the configured one, or the last one again."""
+        section, state = self._engine.section(route), self._engine.state(route)
+        if "candidate" in value:
+            return bodies.release(value, self._versions, state.primary, section.guard)
+        bodies.only(value, ("reason",))
+        release = section.release or state.release
         if release is None:
-            raise ApiError("refused", f"route {route} has no release in its configuration")
+            raise ApiError("refused", f"route {route} has no release in its configuration; name a candidate")
         return release
+
+
+_GATES = {"pass": 200, "fail": 409, "undecided": 425}
 
 
 def _split(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from math import isfinite
 from typing import Any
 
+from proxy.contracts.settings import Guard, Release, Stage, Strategy
 from proxy.control.problems import ApiError
 
 MAX_BODY = 64 * 1024
@@ -118,6 +119,63 @@ def only(value: Mapping[str, Any], fields: Collection[str]) -> None:
     for field in value:
         if field not in fields:
             raise ApiError("invalid", f"{field}: unknown field; allowed: {', '.join(fields)}", field)
+
+
+_STAGES: dict[str, Strategy] = {
+    "shadow": "shadow",
+    "canary": "canary",
+    "blue-green": "blue-green",
+    "big-bang": "big-bang",
+}
+"""Strategies that a body may ask for; an A/B test needs a sticky key, which only the configuration can give."""
+MAX_STAGES = 100
+MAX_SPAN = 90 * 24 * 3600.0
+WINDOWS: dict[Strategy, float] = {"blue-green": 600.0, "big-bang": 600.0}
+
+
+def release(value: Mapping[str, Any], versions: Collection[str], primary: str, guard: Guard) -> Release:
+    """A release that the API starts: judged by the guard of its route."""
+    only(value, ("reason", "candidate", "strategy", "stages", "accept_risk", "rollback_window"))
+    candidate = version(value, "candidate", versions)
+    strategy = _STAGES.get(text(value, "strategy") or "canary")
+    if strategy is None:
+        raise ApiError("invalid", f"strategy: allowed: {', '.join(_STAGES)}", "strategy")
+    if candidate is None or candidate == primary:
+        raise ApiError("invalid", "candidate: allowed: a version other than the primary", "candidate")
+    if strategy == "big-bang" and value.get("accept_risk") is not True:
+        raise ApiError("invalid", "accept_risk: big-bang gives all traffic at once; allowed: true", "accept_risk")
+    window = _number(value.get("rollback_window", WINDOWS.get(strategy, 0.0)), "rollback_window", MAX_SPAN)
+    stages = _stages(value.get("stages", []), strategy)
+    return Release(candidate, strategy, stages, guard, strategy == "big-bang", rollback_window=window)
+
+
+def _stages(value: Any, strategy: Strategy) -> tuple[Stage, ...]:
+    if not isinstance(value, list) or len(value) > MAX_STAGES:
+        raise ApiError("invalid", f"stages: found {_kind(value)}; allowed: a list of at most {MAX_STAGES}", "stages")
+    if strategy == "big-bang" and value:
+        raise ApiError("invalid", "stages: big-bang has none", "stages")
+    if strategy == "canary" and not value:
+        raise ApiError("invalid", "stages: canary needs at least one", "stages")
+    return tuple(_stage(each, f"stages[{place}]", strategy) for place, each in enumerate(value))
+
+
+def _stage(value: Any, field: str, strategy: Strategy) -> Stage:
+    if not isinstance(value, dict):
+        raise ApiError("invalid", f"{field}: found {_kind(value)}; allowed: an object", field)
+    shares = ("shadow",) if strategy == "shadow" else ("shadow", "canary")
+    only(value, (*shares, "requests", "duration"))
+    share = {name: _number(value[name], f"{field}.{name}", 100.0) for name in shares if name in value}
+    duration = _number(value.get("duration", 0.0), f"{field}.duration", MAX_SPAN)
+    requests = _number(value.get("requests", 0), f"{field}.requests", 1e12)
+    if not share or not (requests or duration) or requests != int(requests):
+        raise ApiError("invalid", f"{field}: needs shadow or canary, and requests (whole) or duration (seconds)", field)
+    return Stage(requests=int(requests), duration=duration, **share)
+
+
+def _number(value: Any, field: str, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ApiError("invalid", f"{field}: found {_kind(value)}; allowed: a number from 0 to {most:g}", field)
+    return float(value)
 
 
 def _kind(value: Any) -> str:

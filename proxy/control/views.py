@@ -41,6 +41,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "paused_from": state.paused_from,
         "reason": state.reason,
         "since": state.since,
+        "guarded_until": state.until if state.after is not None else None,
         "protocol": section.protocol,
         "warnings": list(standing.warnings),
     }
@@ -59,6 +60,8 @@ def release(state: RouteState, legs: int) -> dict[str, Any] | None:
         "stages": plain(plan_.stages),
         "stage_since": state.stage_since,
         "requests": legs,
+        "arms": plan_.arms,
+        "rollback_window": plan_.rollback_window,
         "false_alarm": plan_.guard.false_alarm,
         "on_breach": plan_.guard.on_breach,
     }

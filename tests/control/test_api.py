@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import Admin, ConfigError, Problem
-from proxy.control.api import ENDPOINTS, Facts, application
+from proxy.control.api import Facts, application
+from proxy.control.endpoints import ENDPOINTS
 from proxy.control.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus

@@ -1,0 +1,83 @@
+"""The admin API as a table: what there is, what it takes, and every answer it can give. `api` routes by it, `openapi`
+describes by it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+MAX_AUDIT = 1000
+"""Entries of one answer; the rest is read on with `after`."""
+
+_LOOK = ("malformed", "unauthorized", "too-large")
+_ROUTE = (*_LOOK, "unknown-route")
+_CHANGE = (*_ROUTE, "forbidden", "refused", "changed", "media-type", "invalid", "not-stored")
+
+
+class Endpoint(Struct, frozen=True):
+    """A row of the API. `handler`: a method of `api.Api`. `statuses`: what is no problem, and what it means. `open`:
+    probes may ask without a token."""
+
+    method: str
+    path: str
+    handler: str
+    summary: str
+    answer: str = ""
+    body: str = ""
+    problems: tuple[str, ...] = _ROUTE
+    parameters: tuple[str, ...] = ()
+    statuses: tuple[tuple[int, str], ...] = ((200, "As asked"),)
+    media: str = "application/json"
+    open: bool = False
+
+
+def _look(path: str, handler: str, summary: str, answer: str, **more: object) -> Endpoint:
+    return Endpoint("GET", path, handler, summary, answer, **more)  # type: ignore[arg-type]
+
+
+def _change(method: str, action: str, handler: str, summary: str, body: str) -> Endpoint:
+    path = f"/v1/routes/{{route}}/{action}"
+    return Endpoint(method, path, handler, summary, "Route", body, _CHANGE, parameters=("If-Match",))
+
+
+GATE = ((200, "Pass"), (409, "Fail"), (425, "Undecided"))
+"""What Argo's `web` metric and Flagger's webhooks look at."""
+
+ENDPOINTS = (
+    _look(
+        "/v1/routes", "routes", "All routes, the workers, and the state of the configuration", "Routes", problems=_LOOK
+    ),
+    _look("/v1/routes/{route}", "route", "One route", "Route"),
+    _change("PUT", "split", "put_split", "Split live traffic by hand; the rest goes to the primary", "SplitBody"),
+    _change("PUT", "shadows", "put_shadows", "Say which versions get copies of how many requests", "ShadowsBody"),
+    _change(
+        "POST", "release", "post_release", "Start a release; without a candidate the configured one", "ReleaseBody"
+    ),
+    _change("POST", "promote", "post_promote", "Make the candidate the primary", "PromoteBody"),
+    _change("POST", "rollback", "post_rollback", "All traffic to the primary", "ReasonBody"),
+    _change("POST", "pause", "post_pause", "Hold the weight as it is; a breach still acts", "ReasonBody"),
+    _change("POST", "resume", "post_resume", "Go on where it was paused", "ReasonBody"),
+    _look("/v1/routes/{route}/scorecard", "scorecard", "Verdict, value, limit and n of each metric", "Scorecard"),
+    _look("/v1/routes/{route}/drift", "drift", "How far each feature is from the reference profile", "Drift"),
+    _look("/v1/routes/{route}/disagreements", "disagreements", "How often copies differ", "Disagreements"),
+    _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE),
+    _look(
+        "/v1/audit",
+        "audit",
+        "Who changed what, when and why: the newest, or those after a number",
+        "Audit",
+        problems=(*_LOOK, "invalid", "not-stored"),
+        parameters=("audit_route", "after", "limit"),
+    ),
+    _look("/metrics", "metrics", "For Prometheus", "", problems=_LOOK, media="text/plain"),
+    _look("/healthz", "healthz", "This process lives", "Status", problems=_LOOK[:1], open=True),
+    _look(
+        "/readyz",
+        "readyz",
+        "Traffic can be served",
+        "Status",
+        problems=_LOOK[:1],
+        statuses=((200, "Ready"), (503, "Draining, or no worker yet")),
+        open=True,
+    ),
+    _look("/openapi.json", "openapi", "This document", "", problems=_LOOK),
+)

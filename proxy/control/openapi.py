@@ -1,0 +1,236 @@
+"""The admin API as an OpenAPI 3.1 document, made from the endpoints themselves and the shapes below.
+
+Every status that an endpoint can answer with is here: a test drives the API with whatever this document allows, and
+with what it does not, and finds no other answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from proxy import __version__
+from proxy.control.bodies import MAX_REASON
+from proxy.control.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
+from proxy.control.problems import TITLES
+
+Schema = dict[str, Any]
+
+PHASES = ["steady", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
+VERDICTS = ["pass", "fail", "undecided"]
+
+
+def text(**more: Any) -> Schema:
+    return {"type": "string"} | more
+
+
+def number(**more: Any) -> Schema:
+    return {"type": "number"} | more
+
+
+def whole(**more: Any) -> Schema:
+    return {"type": "integer", "minimum": 0} | more
+
+
+def maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def many(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(optional: Iterable[str] = (), **fields: Schema) -> Schema:
+    """An object: all fields are there, except the optional ones; more may come with later versions."""
+    required = [name for name in fields if name not in set(optional)]
+    return {"type": "object", "properties": fields, "required": required}
+
+
+def closed(**fields: Schema) -> Schema:
+    """An object for a request body: nothing is required, and nothing else may be in it."""
+    return {"type": "object", "properties": fields, "additionalProperties": False}
+
+
+REASON = text(maxLength=MAX_REASON, description="Why; one line, kept in the audit.")
+PERCENTS: Schema = {
+    "type": "object",
+    "additionalProperties": number(minimum=0, maximum=100),
+    "description": "Version to percent; names must be configured versions.",
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "Route": record(
+        route=text(),
+        phase=text(enum=PHASES),
+        primary=text(),
+        split=PERCENTS,
+        shadows=PERCENTS,
+        candidates=many(text()),
+        release=maybe(ref("Release")),
+        verdict=text(enum=VERDICTS),
+        sentence=text(),
+        on_breach=text(),
+        previous=maybe(text()),
+        rolled_back=many(text()),
+        paused_from=maybe(text(enum=PHASES)),
+        reason=text(),
+        since=number(),
+        guarded_until=maybe(number()),
+        protocol=text(),
+        warnings=many(text()),
+    ),
+    "Release": record(
+        candidate=text(),
+        strategy=text(),
+        active={"type": "boolean"},
+        stage=whole(),
+        stages=many({"type": "object"}),
+        stage_since=number(),
+        requests=whole(),
+        arms=PERCENTS,
+        rollback_window=number(),
+        false_alarm=number(),
+        on_breach=text(),
+    ),
+    "Routes": record(
+        revision=whole(),
+        routes=many(ref("Route")),
+        configuration=record(in_force={"type": "boolean"}, problems=many(ref("Mistake")), checked=number()),
+        workers=many(ref("Worker")),
+        unsaved=whole(),
+    ),
+    "Mistake": record(path=text(), found=text(), allowed=text()),
+    "Worker": record(
+        worker=whole(),
+        pid=whole(),
+        connected={"type": "boolean"},
+        revision=maybe(whole()),
+        leased={"type": "boolean"},
+    ),
+    "Scorecard": record(
+        route=text(),
+        phase=text(enum=PHASES),
+        candidates=many(text()),
+        verdict=text(enum=VERDICTS),
+        sentence=text(),
+        needed=maybe(whole()),
+        false_alarm=number(),
+        on_breach=text(),
+        metrics=many(ref("Line")),
+    ),
+    "Line": record(
+        metric=text(),
+        version=text(),
+        bound=text(),
+        verdict=text(enum=VERDICTS),
+        value={"type": ["number", "string", "null"]},
+        limit=maybe(number()),
+        reference={"type": ["number", "string", "null"]},
+        n=whole(),
+        lost=whole(),
+        needed=maybe(whole()),
+        evidence={"type": ["number", "string"]},
+        sentence=text(),
+    ),
+    "Gate": record(
+        route=text(), phase=text(enum=PHASES), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())
+    ),
+    "Drift": record(route=text(), features=many(ref("Feature"))),
+    "Feature": record(
+        feature=text(),
+        side=text(),
+        version=text(),
+        role=text(),
+        psi={"type": ["number", "string"]},
+        evidence={"type": ["number", "string"]},
+        drifted={"type": "boolean"},
+        n=whole(),
+        detected=maybe(whole()),
+    ),
+    "Disagreements": record(route=text(), versions=many({"type": "object"})),
+    "Audit": record(head=record(count=whole(), hash=text()), entries=many(ref("Entry"))),
+    "Entry": record(
+        seq=whole(),
+        at=number(),
+        who=text(),
+        action=text(),
+        route=text(),
+        why=text(),
+        before={},
+        after={},
+        evidence={},
+        lineage={},
+        previous=text(),
+        hash=text(),
+    ),
+    "Status": record(status=text()),
+    "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),
+    "SplitBody": {"anyOf": [PERCENTS, closed(split=PERCENTS, reason=REASON)]},
+    "ShadowsBody": {"anyOf": [PERCENTS, closed(shadows=PERCENTS, reason=REASON)]},
+    "ReasonBody": closed(reason=REASON),
+    "PromoteBody": closed(reason=REASON, version=text()),
+    "ReleaseBody": closed(
+        reason=REASON,
+        candidate=text(),
+        strategy=text(enum=["shadow", "canary", "blue-green", "big-bang"]),
+        stages=many(closed(shadow=number(), canary=number(), requests=whole(), duration=number())),
+        accept_risk={"type": "boolean"},
+        rollback_window=number(),
+    ),
+}
+
+PARAMETERS: dict[str, Schema] = {
+    "route": {"name": "route", "in": "path", "required": True, "schema": text()},
+    "audit_route": {"name": "route", "in": "query", "schema": text()},
+    "after": {"name": "after", "in": "query", "schema": whole(), "description": "Entries after this number."},
+    "limit": {"name": "limit", "in": "query", "schema": whole(maximum=MAX_AUDIT)},
+    "If-Match": {"name": "If-Match", "in": "header", "schema": text(), "description": "The ETag that was decided on."},
+}
+
+
+def describe() -> Schema:
+    """The whole document."""
+    paths: dict[str, Schema] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Penumbra admin API", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def operation(endpoint: Endpoint) -> Schema:
+    """One endpoint: its parameters, its body, and every answer."""
+    names = (["route"] if "{route}" in endpoint.path else []) + list(endpoint.parameters)
+    described: Schema = {
+        "operationId": endpoint.handler,
+        "summary": endpoint.summary,
+        "parameters": [PARAMETERS[name] for name in names],
+        "responses": answers(endpoint),
+    }
+    if endpoint.body:
+        content = {"application/json": {"schema": ref(endpoint.body)}}
+        described["requestBody"] = {"required": endpoint.method == "PUT", "content": content}
+    return described
+
+
+def answers(endpoint: Endpoint) -> Schema:
+    """Status to answer: what the endpoint gives, and the problems that it can have."""
+    media = {endpoint.media: {"schema": ref(endpoint.answer)} if endpoint.answer else {}}
+    good = {str(status): {"description": why, "content": media} for status, why in endpoint.statuses}
+    problems: dict[str, Schema] = {}
+    for kind in endpoint.problems:
+        status, title = TITLES[kind]
+        content = {"application/problem+json": {"schema": ref("Problem")}}
+        problems.setdefault(str(status), {"description": title, "content": content})
+    return problems | good
