@@ -237,7 +237,6 @@ class Exchange:
         extra = b"" if head.request_id else self.extra
         if self.head.http10 and not self._close:
             extra += b"Connection: keep-alive\r\n"
-        self.responded = True
         self._out.append(write.response_head(head, chunked, self._close, leg.target.extra, extra))
         return chunked
 
@@ -249,6 +248,7 @@ class Exchange:
         """Writes what is queued, in one piece."""
         out = self._out
         if out:
+            self.responded = True
             self.downstream.transport.write(b"".join(out) if len(out) > 1 else out[0])
             self._out = []
 
@@ -270,6 +270,7 @@ class Exchange:
     def rescue(self, leg: Leg, reason: str) -> None:
         """The primary answers in place of `leg`, which is already charged."""
         self.worker.tally.rescued(self.route.name, leg.target.version, reason)
+        self._out = []
         self.leg = Leg(self, self.route.rescue, monotonic())
         self.leg.start()
         self.flush_request()

@@ -26,6 +26,10 @@ RESCUED_STATUS = frozenset((502, 503, 504))
 MAX_PENDING = 256 * 1024
 """Bytes of a request that wait for a connection before the client is asked to pause."""
 
+MAX_HELD = 64 * 1024
+"""Bytes of an answer that is kept back until it is whole while a rescue is possible. Servers write head and body apart;
+a canary that dies between the two would otherwise leave the client with half an answer. Larger ones are streamed."""
+
 MAX_CHUNK_TIMES = 512
 """Arrival times of pieces that a record carries."""
 
@@ -47,6 +51,7 @@ class Leg:
         "first_byte",
         "fresh",
         "head",
+        "held",
         "out",
         "out_size",
         "read_at",
@@ -68,7 +73,7 @@ class Leg:
         self.answer: list[bytes] | None = []
         self.answer_size = 0
         self.chunks: list[float] = []
-        self.chunked = self.ended = self.done = self.retried = self.active = False
+        self.chunked = self.ended = self.done = self.held = self.retried = self.active = False
         self.fresh = True
         self.deadline = self.first_byte = self.waited = self.read_at = self.sent_at = 0.0
 
@@ -186,7 +191,7 @@ class Leg:
         self.ended = True
 
     def response_flush(self) -> None:
-        if self.done:
+        if self.done or (not self.ended and self._hold()):
             return
         if len(self.chunks) < MAX_CHUNK_TIMES and self.chunked:
             self.chunks.append(monotonic() - self.started)
@@ -195,6 +200,18 @@ class Leg:
             self._finish()
         elif self.exchange.downstream.write_paused and self.upstream is not None:
             self.upstream.pause()
+
+    def _hold(self) -> bool:
+        """True while a small answer is kept back, so that a canary that dies in the middle of it can be rescued. It has
+        to be whole in the time that is given for its first byte."""
+        head, exchange = self.head, self.exchange
+        if head is None or head.length is None or head.length > MAX_HELD:
+            return False
+        if not self.sent_at or not exchange.can_rescue(self):
+            return False
+        self.held = True
+        self.deadline = self.sent_at + exchange.response_timeout(self.target)
+        return True
 
     def response_failed(self, reason: str, detail: str) -> None:
         """No (more of the) answer: another leg, a problem, or an abort."""
@@ -228,7 +245,7 @@ class Leg:
 
     def expire(self, now: float) -> None:
         """Called by the sweep once `deadline` has passed."""
-        if self.head is not None or not self.exchange.complete:
+        if (self.head is not None and not self.held) or not self.exchange.complete:
             if self.active:
                 self.active = False
                 self.deadline = now + self.exchange.route.route.timeouts.idle
