@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-PIN = re.compile(r"^([a-z0-9-]+==[^ \\]+)", re.MULTILINE)
+PIN = re.compile(r"^([a-z0-9-]+==[^\s\\]+)", re.MULTILINE)
 
 
 def test_hadolint_has_nothing_to_say() -> None:

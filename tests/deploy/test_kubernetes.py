@@ -1,0 +1,167 @@
+"""The examples render, hold against the schemas of several Kubernetes minors, and fit together.
+
+`kubectl kustomize` renders; it needs no cluster. Kinds that Kubernetes itself does not know (PodMonitor,
+InferenceService) are checked as far as they hold kinds that it does.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.config import load
+
+KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
+EXAMPLES = sorted(path.name for path in (KUBERNETES / "examples").iterdir())
+MINORS = ("1.31", "1.34", "1.37")
+FOREIGN = {"PodMonitor", "InferenceService"}
+Manifest = dict[str, Any]
+
+kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+
+
+def render(folder: Path) -> list[Manifest]:
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, list[Manifest]]:
+    return {name: render(KUBERNETES / "examples" / name) for name in EXAMPLES}
+
+
+def pods(manifests: list[Manifest]) -> Iterator[Manifest]:
+    """Every pod that the manifests would make: metadata and spec."""
+    for manifest in manifests:
+        if manifest["kind"] in ("Deployment", "StatefulSet"):
+            yield manifest["spec"]["template"]
+        if manifest["kind"] == "InferenceService":
+            spec = {k: v for k, v in manifest["spec"]["predictor"].items() if k != "minReplicas"}
+            yield {"metadata": {"name": "predictor", "labels": manifest["metadata"]["labels"]}, "spec": spec}
+
+
+def one(manifests: list[Manifest], kind: str) -> Manifest:
+    (found,) = (manifest for manifest in manifests if manifest["kind"] == kind)
+    return found
+
+
+def proxy_of(pod: Manifest) -> Manifest:
+    containers = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
+    (found,) = (container for container in containers if container["image"].startswith("penumbra"))
+    return found
+
+
+@kubectl
+@pytest.mark.parametrize("minor", MINORS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_hold_against_the_schemas(name: str, minor: str, rendered: dict[str, list[Manifest]]) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    for manifest in rendered[name]:
+        if manifest["kind"] not in FOREIGN:
+            kubernetes_validate.validate(manifest, minor, strict=True)
+    for pod in pods(rendered[name]):
+        whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": pod["spec"]}
+        kubernetes_validate.validate(whole, minor, strict=True)
+
+
+@kubectl
+def test_the_schemas_do_refuse_what_is_wrong(rendered: dict[str, list[Manifest]]) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    wrong = one(rendered["deployment"], "Deployment")
+    wrong = wrong | {"spec": wrong["spec"] | {"replica": 2}}
+    with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
+        kubernetes_validate.validate(wrong, MINORS[-1], strict=True)
+
+
+@kubectl
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_configuration_runs_and_names_the_ports_of_the_pod(
+    name: str, rendered: dict[str, list[Manifest]], tmp_path: Path
+) -> None:
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
+    settings = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"})
+    for pod in pods(rendered[name]):
+        ports = {port["name"]: port["containerPort"] for port in proxy_of(pod)["ports"]}
+        assert ports == {"penumbra-http": settings.listen.port, "penumbra-admin": settings.admin.listen.port}
+        mounts = [mount["mountPath"] for mount in proxy_of(pod)["volumeMounts"]]
+        assert str(Path(settings.state).parent) in mounts
+        assert proxy_of(pod)["args"] == ["run", f"{mounts[0]}/penumbra.yaml"]
+    assert base64.b64decode(one(rendered[name], "Secret")["data"]["token"])
+
+
+@kubectl
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_pod_has_the_time_that_its_end_takes(name: str, rendered: dict[str, list[Manifest]], tmp_path: Path) -> None:
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
+    drain = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"}).drain
+    for pod in pods(rendered[name]):
+        waits = [
+            int(c["lifecycle"]["preStop"]["exec"]["command"][1]) for c in pod["spec"]["containers"] if "lifecycle" in c
+        ]
+        assert waits
+        assert pod["spec"]["terminationGracePeriodSeconds"] > max(waits) + drain
+
+
+@kubectl
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_proxy_may_do_next_to_nothing(name: str, rendered: dict[str, list[Manifest]]) -> None:
+    for pod in pods(rendered[name]):
+        context = proxy_of(pod)["securityContext"]
+        assert context["runAsNonRoot"] and context["readOnlyRootFilesystem"]
+        assert context["runAsUser"] == 10001
+        assert context["capabilities"] == {"drop": ["ALL"]}
+
+
+@kubectl
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_refers_to_pods_finds_them_and_their_ports(name: str, rendered: dict[str, list[Manifest]]) -> None:
+    manifests = rendered[name]
+    for pod in pods(manifests):
+        labels, ports = pod["metadata"]["labels"], {port["name"] for port in proxy_of(pod)["ports"]}
+        policy, monitor = one(manifests, "NetworkPolicy")["spec"], one(manifests, "PodMonitor")["spec"]
+        for selector in (policy["podSelector"], monitor["selector"]):
+            assert selector["matchLabels"].items() <= labels.items()
+        assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == ports
+        assert {endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]} <= ports
+        for service in (manifest for manifest in manifests if manifest["kind"] == "Service"):
+            assert service["spec"]["selector"].items() <= labels.items()
+            assert {port["targetPort"] for port in service["spec"]["ports"]} == {"penumbra-http"}
+        for volume in (mount["name"] for mount in proxy_of(pod)["volumeMounts"]):
+            assert volume in {volume["name"] for volume in pod["spec"]["volumes"]}
+
+
+@kubectl
+def test_state_can_outlive_the_pod(rendered: dict[str, list[Manifest]]) -> None:
+    deployment = one(rendered["deployment"], "Deployment")
+    claim = one(rendered["deployment"], "PersistentVolumeClaim")["metadata"]["name"]
+    volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["penumbra-state"] == {"name": "penumbra-state", "persistentVolumeClaim": {"claimName": claim}}
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@kubectl
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_the_component_changes_only_what_asks_for_it(kind: str, tmp_path: Path) -> None:
+    shutil.copytree(KUBERNETES / "components", tmp_path / "components")
+    own = {"image": "x", "name": "own"}
+    for name, labels in (("asks", {"penumbra": "sidecar"}), ("does-not", {"app": "x"})):
+        spec = {"selector": {}, "template": {"spec": {"containers": [own], "initContainers": [own]}}}
+        manifest = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": spec}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(manifest))
+    kustomization = {"resources": ["asks.yaml", "does-not.yaml"], "components": ["components/sidecar"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    asks, does_not = (manifest["spec"]["template"]["spec"] for manifest in render(tmp_path))
+    assert {container["name"] for container in asks["initContainers"]} == {"own", "penumbra"}
+    assert proxy_of({"spec": asks})["restartPolicy"] == "Always"
+    assert does_not == {"containers": [own], "initContainers": [own]}
