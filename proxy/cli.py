@@ -187,11 +187,37 @@ def _percents(shares: list[str]) -> dict[str, float]:
     return percents
 
 
-@audit.command("verify")
-def verify(config: Config, as_json: AsJson = False) -> None:
-    """Whether the audit chain in the state file of CONFIG holds. Exit code 0: it does."""
-    from proxy.cli_views import verify_chain
+@audit.command("show")
+def show(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="ROUTE for its newest release, or ROUTE@NUMBER")],
+    config: Annotated[Path | None, typer.Option(help="read the state file of this configuration instead")] = None,
+    as_json: AsJson = False,
+    admin: Admin = DEFAULT_ADMIN,
+    token: Token = "",
+) -> None:
+    """One release, whole: from commit and dataset to endpoint, every change with its evidence."""
+    from proxy.cli_audit import entries_of, from_api, show_story
+    from proxy.release.history import NoSuchReleaseError, story_of
 
-    fault, sentence = verify_chain(_checked(config, as_json).state)
+    found = entries_of(_checked(config, as_json).state) if config else from_api(admin, token)
+    try:
+        show_story(story_of(found, release), as_json)
+    except NoSuchReleaseError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+
+
+@audit.command("verify")
+def verify(
+    config: Config,
+    head: Annotated[
+        str, typer.Option(help="hash of the newest entry as noted elsewhere, such as in a notification")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Whether the audit chain in the state file of CONFIG holds. Exit code 0: it does."""
+    from proxy.cli_audit import verify_chain
+
+    fault, sentence = verify_chain(_checked(config, as_json).state, head)
     print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
     raise typer.Exit(EXIT_NO if fault else 0)

@@ -20,7 +20,7 @@ def show_problems(config: str, problems: Iterable[Problem], as_json: bool) -> No
         print(dumps({"ok": False, "problems": rows}))
         return
     title = f"{config}: {len(rows)} problem{'s'[: len(rows) != 1]}"
-    _print(_table(title, ("path", "found", "allowed"), (row.values() for row in rows)), stderr=True)
+    put(table(title, ("path", "found", "allowed"), (row.values() for row in rows)), stderr=True)
 
 
 def show_routes(answer: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ def show_routes(answer: Mapping[str, Any]) -> None:
         (r["route"], r["phase"], r["primary"], _percents(r["split"]), _percents(r["shadows"]), r.get("verdict", ""))
         for r in answer["routes"]
     )
-    _print(_table(None, columns, rows))
+    put(table(None, columns, rows))
     for problem in answer.get("configuration", {}).get("problems", ()):
         print(f"the configuration file is not in force: {Problem(**problem)}")
     away = [worker["worker"] for worker in answer.get("workers", ()) if not worker["connected"]]
@@ -51,42 +51,27 @@ def show_route(route: Mapping[str, Any]) -> None:
         "reason": route.get("reason"),
         **{f"warning {n}": warning for n, warning in enumerate(route.get("warnings", ()), 1)},
     }
-    _print(_table(None, ("", ""), ((name, value) for name, value in facts.items() if value)))
-
-
-def verify_chain(state: str) -> tuple[bool, str]:
-    """(faulty, sentence) for the audit chain in the state file at `state`."""
-    from proxy.control.store import Store, StoreError
-    from proxy.release.audit import verify
-
-    if state == ":memory:":
-        return True, "state is :memory:, nothing is kept that could be verified"
-    try:
-        store = Store(state, write=False)
-        fault = verify(store.chain(), store.head.count, store.head.hash)
-    except StoreError as error:
-        return True, str(error)
-    store.close()
-    return bool(fault), fault or f"{state}: the chain of {store.head.count} entries holds, head {store.head.hash}"
+    put(table(None, ("", ""), ((name, value) for name, value in facts.items() if value)))
 
 
 def _percents(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{version} {percent:g} %" for version, percent in shares.items())
 
 
-def _table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, show_header=any(columns), pad_edge=False)
+def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    """Cells as text; markup in them is shown, not obeyed."""
+    made = Table(title=title, title_justify="left", box=None, show_header=any(columns), pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell).replace("[", "\\[") for cell in row))
-    return table
+        made.add_row(*(str(cell).replace("[", "\\[") for cell in row))
+    return made
 
 
-def _print(table: Table, stderr: bool = False) -> None:
+def put(made: Table, stderr: bool = False) -> None:
     """Pipes get lines as long as they are: a log must not depend on the width of nobody's terminal."""
     stream = sys.stderr if stderr else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 1000, highlight=False)
     with console.capture() as capture:
-        console.print(table)
+        console.print(made)
     print("\n".join(line.rstrip() for line in capture.get().splitlines()), file=stream)

@@ -1,6 +1,7 @@
 """Control: statistics, releases, admin API and metrics, in one process beside the workers.
 
 - `engine`: the single writer of live states: ticks in, tables out, commands and reloads between
+- `ledger`: what must be on disk, and what is not yet
 - `store`: live states and the audit chain in SQLite
 - `intake`: link messages → payload → board, and how many bodies control can take
 - `notify`: webhooks

@@ -116,7 +116,7 @@ class Api:
                 "routes": [views.route(engine, name) for name in engine.states],
                 "configuration": views.configuration(engine),
                 "workers": [views.worker(status) for status in self._facts.workers()],
-                "unsaved": engine.unsaved,
+                "unsaved": engine.ledger.unsaved,
             }
         )
 
@@ -151,7 +151,7 @@ class Api:
         return document({"route": name, "versions": rows})
 
     async def audit(self, request: web.Request) -> web.Response:
-        store, route = self._engine.store, request.query.get("route")
+        store, route = self._engine.ledger.store, request.query.get("route")
         limit = _whole(request, "limit", 100, MAX_AUDIT)
         after = _whole(request, "after", -1, 2**62)
         links = store.newest(limit, route) if after < 0 else store.audit(after, limit, route)

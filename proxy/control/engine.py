@@ -25,15 +25,13 @@ from proxy.contracts.record import Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Analysis, ConfigError, Guard, Problem, RouteSettings, Settings
 from proxy.contracts.table import Protocol, Role, Table
-from proxy.control.store import Store, StoreError
+from proxy.control.ledger import Ledger
+from proxy.control.store import Store
 from proxy.release import decide, moves, plan, scorecard
 from proxy.release.afterwards import Figure, guard_after
 from proxy.release.audit import Change
 
 log = logging.getLogger("penumbra.engine")
-
-MAX_UNSAVED = 1000
-"""Automatic changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
 
 LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 
@@ -99,28 +97,15 @@ class Engine:
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
         self.rollbacks: Counter[tuple[str, str]] = Counter()
-        self.store_errors = 0
         self.revision = store.head.revision
-        self._store = store
+        self.ledger = Ledger(store)
         self._publish = publish
         self._listen = listen
         self._sections = {section.name: section for section in settings.routes}
         self._standing: dict[str, Standing] = {}
         self._known: dict[str, RouteState] = {}
-        self._unsaved: list[Change] = []
-        self._unsaved_states: dict[str, RouteState] = {}
 
     # -- what is
-
-    @property
-    def store(self) -> Store:
-        """The state file, for reading."""
-        return self._store
-
-    @property
-    def unsaved(self) -> int:
-        """Changes in force that the disk has not taken yet; 0 is healthy."""
-        return len(self._unsaved)
 
     def state(self, route: str) -> RouteState:
         """The live state of a route. Raises UnknownRouteError."""
@@ -149,7 +134,7 @@ class Engine:
         """Takes up the stored states and publishes the first table. `published` is the last table of the control
         process before this one: where it is newer than the store, a rollback could not be stored. Raises StoreError.
         """
-        self._known = self._store.states()
+        self._known = self.ledger.store.states()
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
@@ -168,16 +153,15 @@ class Engine:
         self.board.flush(now)
         for route in tuple(self.states):
             self._judge(route, now)
-        if self._unsaved:
-            self._persist((), (), self.revision, now)
+        if self.ledger.unsaved:
+            self.ledger.keep((), (), self.revision, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
         """Makes a change by hand. Raises UnknownRouteError, Refused (not possible now) or StoreError (not stored)."""
         before = self.state(route)
         after = self._guarded(before, move(before), now)
         change = self._change(who, action, before, after, why)
-        self._store.save((*self._unsaved_states.values(), after), (*self._unsaved, change), self.revision + 1, now)
-        self._saved()
+        self.ledger.record(after, change, self.revision + 1, now)
         if action == "rollback":
             self.rollbacks[route, "manual"] += 1
         self._enforce((after,), (change,), now)
@@ -211,7 +195,7 @@ class Engine:
         self._standing = {name: _warned(old.get(name), warnings) for name, (_, warnings) in merged.items()}
         for warning in (w for _, warnings in merged.values() for w in warnings):
             log.warning("%s", warning)
-        self._persist(self.states.values(), changes, self.revision + 1, now)
+        self.ledger.keep(self.states.values(), changes, self.revision + 1, now)
         self._enforce(self.states.values(), changes, now)
 
     def _merged(self, section: RouteSettings, heeded: Table | None, now: float) -> tuple[RouteState, tuple[str, ...]]:
@@ -283,27 +267,11 @@ class Engine:
         if action.act == "rollback":
             self.rollbacks[state.route, action.cause] += 1
         if after == state:
-            self._persist((), (change,), self.revision, now)
+            self.ledger.keep((), (change,), self.revision, now)
             self._listen(change, now)
         else:
-            self._persist((after,), (change,), self.revision + 1, now)
+            self.ledger.keep((after,), (change,), self.revision + 1, now)
             self._enforce((after,), (change,), now)
-
-    def _persist(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
-        self._unsaved_states |= {state.route: state for state in states}
-        self._unsaved = [*self._unsaved, *changes][-MAX_UNSAVED:]
-        failed_before = self.store_errors and self.unsaved
-        try:
-            self._store.save(self._unsaved_states.values(), self._unsaved, revision, now)
-        except StoreError as error:
-            self.store_errors += 1
-            if not failed_before:
-                log.error("%s; the change is in force and will be stored when that works again", error)
-        else:
-            self._saved()
-
-    def _saved(self) -> None:
-        self._unsaved, self._unsaved_states = [], {}
 
     def _enforce(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
         for state in tuple(states):

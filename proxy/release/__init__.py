@@ -7,4 +7,5 @@
 - `decide`: a verdict → what to do about it
 - `afterwards`: the guard of a promoted version
 - `audit`: the hash chain of everything that was done
+- `history`: the story of one release, from the audit
 """

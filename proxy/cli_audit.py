@@ -1,0 +1,86 @@
+"""The audit on the command line: is the chain whole, and what is the story of a release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from json import dumps
+from typing import Any
+
+import msgspec
+import typer
+
+from proxy.cli_admin import EXIT_NO, ask
+from proxy.cli_views import put, table
+from proxy.control.store import Store, StoreError
+from proxy.release.audit import Entry, plain, read, verify
+from proxy.release.history import Story, chain_of
+
+PAGE = 1000
+
+
+def verify_chain(state: str, head: str = "") -> tuple[bool, str]:
+    """(faulty, sentence) for the audit chain in the state file at `state`; `head`: a hash that must be in it."""
+    if state == ":memory:":
+        return True, "state is :memory:, nothing is kept that could be verified"
+    try:
+        store = Store(state, write=False)
+        fault = verify(store.chain(), store.head.count, store.head.hash)
+        noted = not head or any(link.hash == head for link in store.chain())
+    except StoreError as error:
+        return True, str(error)
+    store.close()
+    if not fault and not noted:
+        fault = f"no entry has the hash {head[:12]}…: this is another chain than the one it was noted from"
+    return bool(fault), fault or f"{state}: the chain of {store.head.count} entries holds, head {store.head.hash}"
+
+
+def entries_of(state: str) -> list[Entry]:
+    """All entries of a state file. Ends the command when it cannot be read."""
+    try:
+        store = Store(state, write=False)
+        entries = [read(link) for link in store.chain()]
+    except (StoreError, msgspec.MsgspecError) as error:
+        print(error)
+        raise typer.Exit(EXIT_NO) from None
+    store.close()
+    return entries
+
+
+def from_api(admin: str, token: str) -> list[Entry]:
+    """All entries, page by page."""
+    return list(_pages(admin, token))
+
+
+def _pages(admin: str, token: str) -> Iterator[Entry]:
+    after = 0
+    while rows := ask(admin, token, "GET", f"/v1/audit?after={after}&limit={PAGE}")["entries"]:
+        yield from msgspec.convert(rows, list[Entry])
+        after = rows[-1]["seq"]
+
+
+def show_story(story: Story, as_json: bool) -> None:
+    """A release from commit to endpoint."""
+    if as_json:
+        print(dumps(plain(story)))
+        return
+    print(f"release {story.name}: {story.candidate} in place of {story.primary}, strategy {story.strategy}\n")
+    names = [name for name in (story.candidate, story.primary) if name in story.versions]
+    chains = [dict(chain_of(story.versions[name])) for name in names]
+    rows = [(link, *(chain[link] for chain in chains)) for link in (chains[0] if chains else ())]
+    put(table(None, ("", *names), rows))
+    print()
+    put(table(None, ("entry", "when", "who", "what", "phase", "why"), (_row(entry) for entry in story.entries)))
+    print()
+    put(table(None, ("entry", "verdict", "evidence"), (row for entry in story.entries for row in _evidence(entry))))
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    when = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
+    after: dict[str, Any] = entry.after or {}
+    return entry.seq, when, entry.who, entry.action, after.get("phase", ""), entry.why
+
+
+def _evidence(entry: Entry) -> list[tuple[object, ...]]:
+    lines = entry.evidence if isinstance(entry.evidence, list) else []
+    return [(entry.seq, line.get("outcome", ""), line.get("sentence", "")) for line in lines if isinstance(line, dict)]

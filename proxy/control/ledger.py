@@ -1,0 +1,61 @@
+"""What must be on disk, and what is not yet: the store behind the engine.
+
+- A change by hand is `record`ed: written, or refused with everything as it was.
+- An automatic change is `keep`t: in force whatever the disk says, and written with the next write that works.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from proxy.contracts.release import RouteState
+from proxy.control.store import Store, StoreError
+from proxy.release.audit import Change
+
+log = logging.getLogger("penumbra.engine")
+
+MAX_UNSAVED = 1000
+"""Changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
+
+
+class Ledger:
+    """A store, and the changes that it has not taken yet. `errors` counts failed writes."""
+
+    __slots__ = ("_changes", "_states", "errors", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.errors = 0
+        self._changes: list[Change] = []
+        self._states: dict[str, RouteState] = {}
+
+    @property
+    def unsaved(self) -> int:
+        """Changes in force that the disk has not taken; 0 is healthy."""
+        return len(self._changes)
+
+    def record(self, state: RouteState, change: Change, revision: int, now: float) -> None:
+        """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
+        states = self._states | {state.route: state}
+        self.store.save(states.values(), (*self._changes, change), revision, now)
+        self._clear()
+
+    def keep(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
+        """Writes changes now, or with the next write that works."""
+        waiting = bool(self._changes)
+        self._states |= {state.route: state for state in states}
+        self._changes = [*self._changes, *changes][-MAX_UNSAVED:]
+        try:
+            self.store.save(self._states.values(), self._changes, revision, now)
+        except StoreError as error:
+            self.errors += 1
+            if not waiting:
+                log.error("%s; the change is in force and will be stored when that works again", error)
+        else:
+            self._clear()
+            if waiting:
+                log.info("the state file works again, everything is stored")
+
+    def _clear(self) -> None:
+        self._changes, self._states = [], {}

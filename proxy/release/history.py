@@ -1,0 +1,86 @@
+"""The story of one release, from the audit: who started it, every stage, verdict and change, how it ended.
+
+A release is named ROUTE@NUMBER, after the audit entry that began it; ROUTE alone is its newest. It begins with the
+entry whose state has a plan in force that the one before had not, and ends before the next beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.release.audit import Entry
+
+ACTIVE = frozenset({"shadowing", "ramping", "paused", "promoted"})
+_LINEAGE = ("commit", "dataset", "features", "training_config", "evaluation")
+
+
+class Story(Struct, frozen=True):
+    """`name`: ROUTE@NUMBER. `versions`: name to lineage and endpoint, as they were at the beginning."""
+
+    name: str
+    candidate: str
+    primary: str
+    strategy: str
+    versions: dict[str, Any]
+    entries: tuple[Entry, ...]
+
+
+class NoSuchReleaseError(Exception):
+    """No release of this name is in the audit; the message lists those that are."""
+
+
+def begins(entry: Entry) -> bool:
+    """Whether a release begins with this entry."""
+    before, after = entry.before or {}, entry.after or {}
+    if not isinstance(after, dict) or after.get("release") is None or after.get("phase") not in ACTIVE:
+        return False
+    if entry.action == "release":
+        return True
+    return bool(after["release"] != before.get("release"))
+
+
+def stories(entries: Iterable[Entry]) -> list[Story]:
+    """All releases in the audit, in the order of their beginnings."""
+    open_: dict[str, list[Entry]] = {}
+    told: list[list[Entry]] = []
+    for entry in entries:
+        if begins(entry):
+            told.append(open_.setdefault(entry.route, []))
+            if told[-1]:
+                told[-1] = open_[entry.route] = []
+        if entry.route in open_:
+            open_[entry.route].append(entry)
+    return [_story(chapter) for chapter in told]
+
+
+def story_of(entries: Iterable[Entry], name: str) -> Story:
+    """The story called `name` (ROUTE@NUMBER, or ROUTE for its newest). Raises NoSuchReleaseError."""
+    known = stories(entries)
+    route, _, number = name.partition("@")
+    found = [story for story in known if (story.name == name if number else story.name.startswith(f"{route}@"))]
+    if not found:
+        raise NoSuchReleaseError(f"no release {name}; known: {', '.join(story.name for story in known) or 'none'}")
+    return found[-1]
+
+
+def _story(chapter: Sequence[Entry]) -> Story:
+    first = chapter[0]
+    plan = first.after["release"]
+    return Story(
+        name=f"{first.route}@{first.seq}",
+        candidate=plan["candidate"],
+        primary=(first.before or first.after)["primary"],
+        strategy=plan["strategy"],
+        versions=first.lineage or {},
+        entries=tuple(chapter),
+    )
+
+
+def chain_of(version: Any) -> list[tuple[str, str]]:
+    """One version's chain from commit to endpoint: what is known, in order; "not stated" where nothing is."""
+    lineage = version.get("lineage") or {}
+    said = [(name.replace("_", " "), lineage.get(name) or "not stated") for name in _LINEAGE]
+    return [*said, ("endpoint", version.get("endpoint", "not stated"))]

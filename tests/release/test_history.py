@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.release import RouteState
+from proxy.contracts.settings import Release, Stage
+from proxy.release import moves
+from proxy.release.audit import GENESIS, Change, Entry, read, seal
+from proxy.release.history import NoSuchReleaseError, chain_of, stories, story_of
+
+PLAN = Release("v2", "canary", (Stage(shadow=100.0, requests=1), Stage(canary=5.0, requests=1)))
+LINEAGE = {"v2": {"endpoint": "127.0.0.1:8082", "lineage": {"commit": "4f2a91c", "dataset": "sha256:9c1e"}}}
+
+
+def told() -> list[Entry]:
+    """A first start, a release that is rolled back, and another one that ends with a promote."""
+    steady = RouteState("cancer", "steady", "v1")
+    first = moves.start(steady, PLAN, "", 1.0)
+    ramped = moves.enter(first, 1, "", 2.0)
+    back = moves.rollback(ramped, (), "", 3.0)
+    again = moves.start(back, PLAN, "", 4.0)
+    promoted = moves.promote(again, None, "", 5.0)
+    steps = [
+        ("start", None, steady),
+        ("release", steady, first),
+        ("advance", first, ramped),
+        ("rollback", ramped, back),
+        ("release", back, again),
+        ("shadows", RouteState("other", "steady", "v1"), RouteState("other", "steady", "v1", shadows={"v2": 5.0})),
+        ("promote", again, promoted),
+    ]
+    entries: list[Entry] = []
+    for seq, (action, before, after) in enumerate(steps, 1):
+        change = Change("ops", action, after.route, "why", before, after, lineage=LINEAGE)
+        entries.append(read(seal(change, seq, GENESIS, float(seq))))
+    return entries
+
+
+def test_each_release_has_its_story() -> None:
+    first, second = stories(told())
+    assert (first.name, first.candidate, first.primary, first.strategy) == ("cancer@2", "v2", "v1", "canary")
+    assert [entry.action for entry in first.entries] == ["release", "advance", "rollback"]
+    assert [entry.action for entry in second.entries] == ["release", "promote"]
+
+
+def test_a_route_alone_is_its_newest_release() -> None:
+    assert story_of(told(), "cancer").name == "cancer@5"
+    assert story_of(told(), "cancer@2").name == "cancer@2"
+    for name in ("cancer@3", "other", "x@2"):
+        with pytest.raises(NoSuchReleaseError, match="known: cancer@2, cancer@5"):
+            story_of(told(), name)
+
+
+def test_a_configured_release_begins_with_its_start() -> None:
+    state = moves.start(RouteState("cancer", "steady", "v1"), PLAN, "", 1.0)
+    entry = read(seal(Change("configuration", "start", "cancer", "", None, state), 1, GENESIS, 0.0))
+    assert story_of([entry], "cancer").name == "cancer@1"
+
+
+def test_the_chain_from_commit_to_endpoint_says_what_is_not_stated() -> None:
+    chain = dict(chain_of(LINEAGE["v2"]))
+    assert list(chain) == ["commit", "dataset", "features", "training config", "evaluation", "endpoint"]
+    assert (chain["commit"], chain["features"], chain["endpoint"]) == ("4f2a91c", "not stated", "127.0.0.1:8082")
+    assert dict(chain_of({}))["endpoint"] == "not stated"
