@@ -165,6 +165,18 @@ for _name, _text in {
     _action(_name, _text)
 
 
+@app.command()
+def backtest(
+    config: Config,
+    records: Annotated[list[Path], typer.Argument(metavar="RECORDS...", help="captured records, oldest file first")],
+    as_json: AsJson = False,
+) -> None:
+    """Runs captured records through the decision code of CONFIG. Exit code 1: it would have acted on a breach."""
+    from proxy.cli_backtest import show_backtest
+
+    raise typer.Exit(EXIT_NO if show_backtest(_checked(config, as_json), records, as_json) else 0)
+
+
 def _change(method: str, path: str, body: Mapping[str, object], as_json: bool, admin: str, token: str) -> None:
     from proxy.cli_admin import ask
     from proxy.cli_views import show_route

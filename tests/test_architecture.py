@@ -32,8 +32,8 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
 runs the two processes that have a loop; a worker reads the key of a JSON pointer with orjson."""
 
 WIRING = {
-    "__init__", "__main__", "logs", "sockets", "supervisor", "cli", "cli_admin", "cli_audit", "cli_views",
-    "config", "config_admin", "config_live", "config_reader", "config_release", "config_values", "config_yaml",
+    "__init__", "__main__", "logs", "sockets", "supervisor", "cli", "cli_admin", "cli_audit", "cli_backtest", "cli_views",
+    "config", "config_admin", "config_analysis", "config_live", "config_reader", "config_release", "config_values", "config_yaml",
 }  # fmt: skip
 """Floor 4: modules that may import all rooms."""
 

@@ -5,6 +5,7 @@
 - `store`: live states and the audit chain in SQLite
 - `intake`: link messages → payload → board, and how many bodies control can take
 - `notify`: webhooks
+- `captured`, `capture`, `rehearsal`: records kept on disk, and the decision code run on them again
 - `metrics`: what Prometheus reads
 - `endpoints`, `api`, `bodies`, `problems`, `access`, `openapi`, `views`: the admin API: what there is, does, takes,
   refuses, allows, says of itself, and shows

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from proxy import __version__
 from proxy.contracts.histogram import Buckets, lower_bound
+from proxy.control.capture import Recorder
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.link.server import WorkerStatus
@@ -227,15 +228,18 @@ class WorkerCollector(Collector):
         yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
 
 
-class NotifierCollector(Collector):
-    """Webhooks."""
+class OutletCollector(Collector):
+    """Webhooks and capture."""
 
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
+    def __init__(self, notifier: Notifier, capture: Recorder) -> None:
+        self._notifier, self._capture = notifier, capture
 
     def collect(self) -> Iterator[Metric]:
         rows = [(key, float(n)) for key, n in self._notifier.counts.items()]
         yield counter("penumbra_notifications", "Notifications by outcome.", ("event", "outcome"), rows)
+        written, errors = float(self._capture.written), float(self._capture.errors)
+        yield counter("penumbra_captured_records", "Records written for a backtest.", (), [((), written)])
+        yield counter("penumbra_capture_errors", "Batches that could not be written.", (), [((), errors)])
 
 
 def _one(name: str, text: str, number: float) -> Metric:

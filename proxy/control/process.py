@@ -24,9 +24,10 @@ from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.api import Facts, application
+from proxy.control.capture import Recorder
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
-from proxy.control.metrics import BoardCollector, EngineCollector, NotifierCollector, WorkerCollector
+from proxy.control.metrics import BoardCollector, EngineCollector, OutletCollector, WorkerCollector
 from proxy.control.notify import Notifier
 from proxy.control.store import Store, StoreError
 from proxy.link.frames import Records
@@ -98,6 +99,7 @@ class Control:
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         self._intake = Intake(decode, self._board.observe, self._section, time.monotonic)
+        self._capture = Recorder()
         self._link = LinkServer(self._ticked, self._recorded)
         self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
@@ -105,7 +107,7 @@ class Control:
 
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
-        self._notifier.use(self._engine.settings.notify)
+        self._heed_settings()
         self._begin()
         self._reload()  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
@@ -118,6 +120,7 @@ class Control:
         await self._link.close()
         await runner.cleanup()
         await self._notifier.close()
+        self._capture.close()
 
     def _begin(self) -> None:
         self._engine.begin(self._now(), self._slot.read())
@@ -152,7 +155,12 @@ class Control:
     def _reload(self) -> None:
         self._stamp = stamp(self._args.config)
         self._safely(self._engine.reload, self._load, self._now())
+        self._heed_settings()
+
+    def _heed_settings(self) -> None:
+        """What is configured beside the routes."""
         self._notifier.use(self._engine.settings.notify)
+        self._capture.use(self._engine.settings.capture)
 
     def _drain(self) -> None:
         self._facts.draining = True
@@ -170,7 +178,9 @@ class Control:
         return self._intake.sample
 
     def _recorded(self, batch: Records) -> None:
-        self._safely(self._intake.take, batch.records, (batch.worker, batch.incarnation), self._now())
+        source = (batch.worker, batch.incarnation)
+        self._safely(self._intake.take, batch.records, source, self._now())
+        self._safely(self._capture.take, batch.records, source)
 
     def _section(self, route: str) -> RouteSettings | None:
         return self._engine.section(route) if route in self._engine.states else None
@@ -180,7 +190,7 @@ class Control:
         registry.register(BoardCollector(self._board, self._now))
         registry.register(EngineCollector(self._engine))
         registry.register(WorkerCollector(lambda: self._link.workers))
-        registry.register(NotifierCollector(self._notifier))
+        registry.register(OutletCollector(self._notifier, self._capture))
         ProcessCollector(registry=registry)
         return registry
 

@@ -1,0 +1,78 @@
+"""`penumbra backtest`: what the decision code would have done about captured records, as a table or JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from json import dumps
+from pathlib import Path
+
+import typer
+
+from proxy.cli_admin import EXIT_NO
+from proxy.cli_views import put, table
+from proxy.contracts.settings import Settings
+from proxy.control.captured import Captured, UnreadableLineError, read
+from proxy.control.rehearsal import Rehearsal, replay
+from proxy.release.audit import plain
+
+BREACHES = frozenset({"rollback", "pause", "notify"})
+
+
+class Progress:
+    """Counts legs as they pass; shown on a terminal, since a large file takes minutes."""
+
+    def __init__(self, legs: Iterator[Captured]) -> None:
+        self._legs, self.count = legs, 0
+
+    def __iter__(self) -> Iterator[Captured]:
+        for leg in self._legs:
+            self.count += 1
+            if self.count % 10_000 == 0 and sys.stderr.isatty():
+                print(f"\r{self.count:,} records", end="", file=sys.stderr, flush=True)
+            yield leg
+
+
+def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> bool:
+    """Prints what would have been done; True if a limit would have been breached. Unreadable files end the command."""
+    legs = Progress(read(paths))
+    try:
+        with _quiet():
+            rehearsal = replay(settings, legs)
+    except (UnreadableLineError, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+    _as_json(rehearsal, legs.count) if as_json else _as_tables(rehearsal, legs.count)
+    rehearsal.close()
+    return any(act.action in BREACHES for act in rehearsal.acts)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What a rehearsal does is no event of today's log."""
+    logger = logging.getLogger("penumbra")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _as_json(rehearsal: Rehearsal, count: int) -> None:
+    print(dumps({"records": count, "acts": plain(rehearsal.acts), "verdicts": plain(rehearsal.verdicts())}))
+
+
+def _as_tables(rehearsal: Rehearsal, count: int) -> None:
+    print(f"{count:,} records, {len(rehearsal.acts)} acts\n")
+    rows = (
+        (datetime.fromtimestamp(a.at, UTC).isoformat(timespec="milliseconds"), a.route, a.action, a.requests, a.reason)
+        for a in rehearsal.acts
+    )
+    put(table(None, ("when", "route", "what", "requests", "why"), rows))
+    print()
+    lines = ((name, v.version, v.outcome, v.sentence) for name, vs in rehearsal.verdicts().items() for v in vs)
+    put(table(None, ("route", "version", "verdict", "at the end"), lines))

@@ -1,0 +1,131 @@
+"""What a captured record is: one line of JSON, and the ticks that lines stand for.
+
+A line has the facts of one leg. Bodies are in it only when asked for, in base64, with the fields needed to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from proxy.contracts.failure import FAILURES
+from proxy.contracts.histogram import bucket
+from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
+from proxy.contracts.table import Role
+
+KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
+"""Header fields that are needed to read a body; all others may hold secrets, and go."""
+
+
+class Captured(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """One leg, and the worker that reported it. Fields as in `contracts.record.Record`."""
+
+    worker: int
+    incarnation: str
+    exchange: int
+    route: str
+    version: str
+    role: Role
+    share: float
+    started: float
+    total: float
+    status: int = 0
+    failure: str = ""
+    first_byte: float = 0.0
+    request_id: str = ""
+    path: str = ""
+    key: int = 0
+    chunks: list[float] = []
+    request_fields: bytes = b""
+    request: bytes | None = None
+    response_fields: bytes = b""
+    response: bytes | None = None
+
+    @property
+    def finished(self) -> float:
+        """Unix time of the leg's end."""
+        return self.started + self.total
+
+    def record(self) -> Record:
+        """The record as control got it."""
+        values = asdict(self)
+        return Record(**{name: values[name] for name in Record.__struct_fields__})
+
+
+class UnreadableLineError(Exception):
+    """A line that is no captured record; the message says which and why."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Captured)
+
+
+def captured(record: Record, source: tuple[int, str], bodies: bool) -> Captured:
+    """What is kept of a record. Without bodies neither header fields nor the query of the path are."""
+    values = asdict(record)
+    if bodies:
+        values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}
+    else:
+        values |= {"request": None, "response": None, "request_fields": b"", "response_fields": b""}
+        values["path"] = record.path.partition("?")[0]
+    return Captured(worker=source[0], incarnation=source[1], **values)
+
+
+def _needed(fields: bytes) -> bytes:
+    lines = fields.splitlines(keepends=True)
+    return b"".join(line for line in lines if line.partition(b":")[0].strip().lower() in KEPT_FIELDS)
+
+
+def line_of(leg: Captured) -> bytes:
+    """One line of a capture file."""
+    return _encoder.encode(leg) + b"\n"
+
+
+def read(paths: Iterable[Path]) -> Iterator[Captured]:
+    """The legs in capture files, in their order. Raises UnreadableLineError, OSError."""
+    for path in paths:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _parsed(line, path, number)
+
+
+def _parsed(line: bytes, path: Path, number: int) -> Captured:
+    try:
+        leg: Captured = _decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise UnreadableLineError(f"{path}, line {number}: {error}") from error
+    return leg
+
+
+def is_bad(leg: Captured) -> bool:
+    """Whether the leg is charged to its version, as workers count it: status 5xx, or a failure of the upstream."""
+    known = FAILURES.get(leg.failure)
+    return leg.status >= 500 or (known is not None and known.source == "upstream")
+
+
+def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
+    """The exact counters that a worker would have reported for these legs."""
+    arms: dict[tuple[str, str, Role, float], ArmTick] = {}
+    for leg in legs:
+        key = (leg.route, leg.version, leg.role, leg.share)
+        _count(arms.setdefault(key, ArmTick(*key)), leg)
+    return list(arms.values())
+
+
+def _count(arm: ArmTick, leg: Captured) -> None:
+    code = leg.failure or str(leg.status)
+    arm.codes[code] = arm.codes.get(code, 0) + 1
+    if is_bad(leg):
+        arm.bad += 1
+        if leg.key and len(arm.failed_keys) < MAX_FAILED_KEYS:
+            arm.failed_keys.append(leg.key)
+    if not leg.failure:
+        for buckets, seconds in ((arm.total, leg.total), (arm.first_byte, leg.first_byte)):
+            buckets[bucket(seconds)] = buckets.get(bucket(seconds), 0) + 1
+        arm.total_sum += leg.total
+        arm.first_byte_sum += leg.first_byte

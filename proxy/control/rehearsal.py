@@ -1,0 +1,107 @@
+"""The decision code without sockets, clocks and disk: ticks and records in, what it would have done out.
+
+Backtests feed it what was captured, simulations what they made up; it is the same engine and the same board that run in
+production.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from proxy.contracts.record import ArmTick, Tick
+from proxy.contracts.release import Verdict
+from proxy.contracts.settings import Settings
+from proxy.control.captured import Captured, arms_of
+from proxy.control.engine import Engine
+from proxy.control.store import Store
+from proxy.payload.decode import decode
+from proxy.release.audit import Change
+from proxy.stats.board import Board
+
+TICK = 0.1
+"""Seconds of one tick, as workers have it."""
+LOOK = 0.25
+"""Seconds between two looks at what time alone can bring, as control has it."""
+DECIDES = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
+
+
+class Act(Struct, frozen=True):
+    """What the decision code did: `at` seconds (Unix), after `requests` legs of the route's candidates."""
+
+    at: float
+    route: str
+    action: str
+    reason: str
+    requests: int
+
+
+class Rehearsal:
+    """An engine that publishes to nobody and stores in memory."""
+
+    def __init__(self, settings: Settings, now: float) -> None:
+        self.acts: list[Act] = []
+        self._legs: Counter[str] = Counter()
+        self._seq = 0
+        self._looked = now
+        self._store = Store(":memory:")
+        self.board = Board()
+        quiet = replace(settings, state=":memory:", notify=(), capture=None)
+        self.engine = Engine(quiet, self._store, self.board, lambda table: None, self._heard)
+        self.engine.begin(now)
+
+    def close(self) -> None:
+        """Frees the store."""
+        self._store.close()
+
+    def _heard(self, change: Change, now: float) -> None:
+        if change.action in DECIDES:
+            self.acts.append(Act(now, change.route, change.action, change.why, self._legs[change.route]))
+
+    def tick(self, arms: list[ArmTick], now: float) -> None:
+        """What workers counted until `now`."""
+        self._seq += 1
+        for arm in arms:
+            if arm.role == "canary" or arm.role == "shadow":
+                self._legs[arm.route] += arm.finished
+        self.engine.absorb(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
+        if now - self._looked >= LOOK:
+            self._looked = now
+            self.engine.look(now)
+
+    def observe(self, legs: Iterable[Captured], now: float) -> None:
+        """What bodies say."""
+        sections = {section.name: section for section in self.engine.settings.routes}
+        seen = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
+        self.board.observe(
+            [decode(leg.record(), s.protocol, (leg.worker, leg.incarnation), s.analysis) for leg, s in seen], now
+        )
+
+    def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
+        """The scorecard of each route as it stands."""
+        return {name: self.engine.standing(name).verdicts for name in self.engine.states}
+
+
+def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
+    """What would have been done about captured legs, in the order in which they were captured."""
+    rehearsal: Rehearsal | None = None
+    now = 0.0
+    for now, batch in _batches(legs):
+        rehearsal = rehearsal or Rehearsal(settings, now)
+        rehearsal.tick(arms_of(batch), now)
+        rehearsal.observe(batch, now)
+    rehearsal = rehearsal or Rehearsal(settings, now)
+    rehearsal.engine.look(now + LOOK)
+    return rehearsal
+
+
+def _batches(legs: Iterable[Captured]) -> Iterator[tuple[float, list[Captured]]]:
+    """Legs by the tick in which they ended; time does not go back where workers overlap."""
+    now = 0.0
+    for slot, group in groupby(legs, key=lambda leg: int(leg.finished / TICK)):
+        now = max(now, (slot + 1) * TICK)
+        yield now, list(group)
