@@ -2,11 +2,13 @@
 
 - `board`: ticks and observations in, evidence and counts out
 - `counters`, `latency`: exact counts and histograms from ticks
-- `case`: everything about one candidate; `errors`, `slowness`, `disagreement`, `contracted`: its evidence, by metric
+- `case`: everything about one candidate; `errors`, `slowness`, `disagreement`, `contracted`, `grades`: its evidence
 - `terms`: how false alarms are shared by the limits of a scorecard
-- `ownership`, `ranks`, `rate`: sequential tests; `betting` is their common core
+- `ownership`, `ranks`, `rate`, `means`: sequential tests; `betting` is their common core
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest
 - `streams`: rows of a route in batches; `layout` counts them, `drift` judges them, `scores` is ADWIN
 - `profile`: the reference profile and the data contract
-- `agreement`: legs of one request brought together and compared
+- `pairing`, `agreement`, `examples`: legs of one request brought together, compared, and the worst of them kept
+- `labels`, `quality`: labels that come late, and how good predictions were
+- `world`: did the world change, or the model
 """

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
@@ -29,15 +30,22 @@ from proxy.stats.agreement import Difference, Tally, compare
 from proxy.stats.case import Case, Habits, Subject
 from proxy.stats.counters import Counters
 from proxy.stats.examples import Example, Examples
+from proxy.stats.grades import Figure, arrivals_differ
+from proxy.stats.labels import CAPACITY, Labelled, Labels, Outcome
 from proxy.stats.latency import Histogram
 from proxy.stats.pairing import Pairing
 from proxy.stats.profile import Profile, Side
+from proxy.stats.quality import Score, grade
 from proxy.stats.streams import Drift, Rows, Streams
+from proxy.stats.world import Finding, finding
 
 USUAL = Analysis()
 
 USUAL_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
+
+Arm = tuple[str, str, Role]
+"""Route, version, role."""
 
 SIDES: tuple[Side, ...] = ("input", "prediction")
 
@@ -49,16 +57,20 @@ class Board:
         "_cases",
         "_examples",
         "_habits",
+        "_labels",
         "_noisy",
         "_pairing",
         "_streams",
         "_tallies",
         "counters",
+        "labelled",
+        "scores",
         "tokens",
+        "ungraded",
         "unreadable",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, labels: int = CAPACITY) -> None:
         self.counters = Counters()
         self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._habits: defaultdict[tuple[str, str, int], Habits] = defaultdict(Habits)
@@ -66,6 +78,10 @@ class Board:
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._pairing = Pairing()
+        self._labels = Labels(labels)
+        self.labelled: Counter[Arm] = Counter()
+        self.ungraded: Counter[tuple[str, str]] = Counter()
+        self.scores: dict[Arm, Score] = {}
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
         self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
@@ -134,6 +150,8 @@ class Board:
                 rows = known[1].update(seen, now)
                 if rows:
                     self._check(seen.route, rows, now)
+                if known[0][0].wait > 0:
+                    self._grade(self._labels.note(seen, known[0][0].wait, now))
             if seen.text is not None:
                 self._time_tokens(seen, now)
         for (route, version), (disagreed, n) in pairs.items():
@@ -141,6 +159,7 @@ class Board:
                 if case.subject.candidate == version:
                     case.disagreement.update(disagreed, n)
         self._pairing.expire(now)
+        self._labels.expire(now)
         self.flush(now)
 
     def flush(self, now: float) -> None:
@@ -160,6 +179,61 @@ class Board:
                 gap.update({bucket(pause): 1}, pause)
         for case in self._cases.get(seen.route, ()):
             case.timed(seen, now)
+
+    def feedback(self, request_id: str, label: Any, now: float) -> Outcome:
+        """Takes a label that came late: one value, or a list with one for each row of the request."""
+        outcome, met = self._labels.label(request_id, label)
+        self._grade(met)
+        return outcome
+
+    def _grade(self, met: list[Labelled]) -> None:
+        for each in met:
+            graded = grade(each.leg.said[each.row], each.label)
+            key = each.route, each.leg.version, each.leg.role
+            self.labelled[key] += 1
+            if graded is None:
+                self.ungraded[each.route, each.leg.version] += 1
+                continue
+            if key not in self.scores:
+                self.scores[key] = Score()
+            self.scores[key].update(graded)
+            for case in self._cases.get(each.route, ()):
+                case.labelled(each, self._figure(each.route, case.subject.primary))
+
+    def _figure(self, route: str, version: str) -> Figure:
+        score = self.scores.get((route, version, "primary"))
+        return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
+
+    def _graded(self, route: str, case: Case) -> list[Evidence]:
+        candidate, primary = case.subject.candidate or "", case.subject.primary
+        roles: tuple[Role, ...] = ("canary", "shadow", "primary")
+        mine = next(((route, candidate, role) for role in roles if (route, candidate, role) in self.scores), None)
+        if mine is None:
+            return case.grades.evidence(None, self.scores.get((route, primary, "primary")), 0)
+        theirs: Arm = (route, primary, "primary")
+        labelled = self.labelled[mine], self.labelled[theirs]
+        lost = labelled[0] if arrivals_differ(labelled, (self._predicted(mine), self._predicted(theirs))) else 0
+        return case.grades.evidence(self.scores[mine], self.scores.get(theirs), lost)
+
+    def _predicted(self, arm: Arm) -> int:
+        return self._labels.predicted[arm]
+
+    @property
+    def feedbacks(self) -> dict[Outcome, int]:
+        """Labels that were taken, by what became of them."""
+        return dict(self._labels.outcomes)
+
+    @property
+    def unlabelled(self) -> dict[tuple[str, str], int]:
+        """Requests whose predictions were given up without a label, by route and reason: `late`, `evicted`,
+        `too_many_rows`."""
+        return dict(self._labels.lost)
+
+    def finding(self, route: str) -> tuple[Finding, ...]:
+        """World or model: one for each candidate under judgement."""
+        drifts = self.drift(route)
+        cases = [case for case in self._cases.get(route, ()) if case.subject.candidate is not None]
+        return tuple(finding(drifts, case.disagreement, case.subject.candidate or "") for case in cases)
 
     def _note_unreadable(self, seen: Observation) -> None:
         for side, reason in (("request", seen.unreadable_request), ("response", seen.unreadable_response)):
@@ -201,7 +275,7 @@ class Board:
         drifts = (
             self.drift(route) if any("drift" in line for case in cases for line in case.subject.guard.scorecard) else []
         )
-        return tuple(evidence for case in cases for evidence in case.evidence(drifts))
+        return tuple(evidence for case in cases for evidence in case.evidence(drifts, self._graded(route, case)))
 
     def drift(self, route: str) -> list[Drift]:
         """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""

@@ -17,6 +17,8 @@ from proxy.stats.contracted import Contract, drift_evidence
 from proxy.stats.disagreement import Disagreement
 from proxy.stats.dispersion import Dispersion
 from proxy.stats.errors import Baseline, Errors
+from proxy.stats.grades import Figure, ReportCard
+from proxy.stats.labels import Labelled
 from proxy.stats.shares import Shares
 from proxy.stats.slowness import QUANTILES, Pace, Slowness, Timed
 from proxy.stats.streams import Drift, Rows
@@ -52,7 +54,17 @@ class Habits:
 class Case:
     """The evidence about one subject."""
 
-    __slots__ = ("_habits", "_shares", "contract", "disagreement", "errors", "first_token", "subject", "total")
+    __slots__ = (
+        "_habits",
+        "_shares",
+        "contract",
+        "disagreement",
+        "errors",
+        "first_token",
+        "grades",
+        "subject",
+        "total",
+    )
 
     def __init__(self, subject: Subject, habits: Habits) -> None:
         self.subject, self._habits, self._shares = subject, habits, Shares()
@@ -61,6 +73,7 @@ class Case:
         self.disagreement = Disagreement(lines.get("disagreement", Limit()), terms)
         violations = lines.get("contract_violations", Limit())
         self.contract = Contract(violations, terms, subject.primary, habits.contract)
+        self.grades = ReportCard(lines, terms, subject.primary)
         paces = {name: habits.first_token if name == "time_to_first_token" else habits.total for name in QUANTILES}
         slow = [Slowness(name, lines[name], terms, paces[name]) for name in QUANTILES if name in lines]
         self.total = [each for each in slow if each.metric != "time_to_first_token"]
@@ -94,13 +107,18 @@ class Case:
             )
             self._habits.first_token.seen(latencies, now)
 
+    def labelled(self, met: Labelled, primary: Figure) -> None:
+        """A prediction of this route that met its label."""
+        self.grades.update(met, primary)
+
     def _first_token(self, timed: Timed) -> None:
         for metric in self.first_token:
             metric.update([timed])
 
-    def evidence(self, drifts: Sequence[Drift]) -> tuple[Evidence, ...]:
-        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of."""
-        known = {(found.metric, found.limit): found for found in self._found(drifts)}
+    def evidence(self, drifts: Sequence[Drift], graded: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
+        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of. `graded`: those on
+        quality."""
+        known = {(found.metric, found.limit): found for found in (*self._found(drifts), *graded)}
         lines = [(metric, name) for metric, limit in self.subject.guard.scorecard.items() for name in limits_of(limit)]
         version = self.subject.candidate or ""
         return tuple(known.get(line) or Evidence(line[0], version, None, None, 0, 0, limit=line[1]) for line in lines)

@@ -1,0 +1,170 @@
+"""Labels that come late, joined with what every version predicted for that request, shadows included.
+
+Predictions wait for their label by request id: at most `CAPACITY` requests, and no longer than `wait` seconds. A label
+that comes twice counts once; one whose request is unknown (never seen, gone, not kept) is counted and dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.table import Role
+
+CAPACITY = 20_000
+"""Requests whose predictions wait for a label, about 0.7 kB each with a shadow; when full the oldest is given up, as
+`evicted`. `Board(labels=…)` sets another one, for labels that take longer than this many requests."""
+
+MAX_ROWS = 64
+"""Rows of one request that wait; predictions of larger batches are not kept (`too_many_rows`)."""
+
+Label = int | float | str
+Outcome = Literal["joined", "duplicate", "unknown", "mismatch"]
+"""What became of a label. `mismatch`: a list of another length than the request had rows, or no usable value."""
+
+
+class Said(NamedTuple):
+    """One prediction: a class, the scores of the classes, or a number; None where the version said none."""
+
+    label: Label | None = None
+    scores: tuple[float, ...] | None = None
+    number: float | None = None
+
+
+class Leg(NamedTuple):
+    """What one version predicted for a request, row by row, and the share it was assigned at."""
+
+    version: str
+    role: Role
+    share: float
+    said: tuple[Said, ...]
+
+
+class Labelled(NamedTuple):
+    """One row of a request with its label: the leg that the label newly meets, and all legs of the request."""
+
+    route: str
+    leg: Leg
+    row: int
+    label: Label
+    others: tuple[Leg, ...]
+
+
+class _Request:
+    __slots__ = ("labels", "legs", "route", "since")
+
+    def __init__(self, route: str, since: float) -> None:
+        self.route, self.since = route, since
+        self.legs: list[Leg] = []
+        self.labels: tuple[Label, ...] | None = None
+
+
+class Labels:
+    """The join of predictions and labels."""
+
+    __slots__ = ("_capacity", "_order", "_requests", "lost", "outcomes", "predicted")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._requests: dict[str, _Request] = {}
+        self._order: deque[tuple[str, float, float]] = deque()
+        self.outcomes: Counter[Outcome] = Counter()
+        self.lost: Counter[tuple[str, str]] = Counter()
+        self.predicted: Counter[tuple[str, str, Role]] = Counter()
+
+    def note(self, seen: Observation, wait: float, now: float) -> list[Labelled]:
+        """Keeps what a leg predicted; what its label, if it came first, now meets."""
+        said = said_of(seen.outputs) if seen.answered and seen.request_id else ()
+        if not said:
+            return []
+        if len(said) > MAX_ROWS:
+            self.lost[seen.route, "too_many_rows"] += 1
+            return []
+        request = self._request(seen, wait, now)
+        if any(leg.version == seen.version and leg.role == seen.role for leg in request.legs):
+            return []
+        leg = Leg(seen.version, seen.role, seen.share, said)
+        request.legs.append(leg)
+        self.predicted[seen.route, seen.version, seen.role] += len(said)
+        return list(_met(request, leg)) if request.labels else []
+
+    def _request(self, seen: Observation, wait: float, now: float) -> _Request:
+        request = self._requests.get(seen.request_id)
+        if request is None:
+            if len(self._requests) >= self._capacity:
+                self._give_up("evicted")
+            request = self._requests[seen.request_id] = _Request(seen.route, now)
+            self._order.append((seen.request_id, now, wait))
+        return request
+
+    def label(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
+        """Joins a label: one value, or a list with one for each row. What it meets."""
+        outcome, met = self._join(request_id, label)
+        self.outcomes[outcome] += 1
+        return outcome, met
+
+    def _join(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
+        request = self._requests.get(request_id)
+        if request is None:
+            return "unknown", []
+        if request.labels is not None:
+            return "duplicate", []
+        labels = tuple([_plain(each) for each in (label if isinstance(label, list) else [label])])
+        if None in labels or any(len(leg.said) != len(labels) for leg in request.legs):
+            return "mismatch", []
+        request.labels = tuple([each for each in labels if each is not None])
+        return "joined", [met for leg in request.legs for met in _met(request, leg)]
+
+    def expire(self, now: float) -> None:
+        """Gives up on predictions that waited too long."""
+        while self._order and now - self._order[0][1] >= self._order[0][2]:
+            self._give_up("late")
+
+    def _give_up(self, reason: str) -> None:
+        request = self._requests.pop(self._order.popleft()[0])
+        if request.labels is None:
+            self.lost[request.route, reason] += 1
+
+
+def _met(request: _Request, leg: Leg) -> Iterator[Labelled]:
+    for row, label in enumerate(request.labels or ()):
+        if row < len(leg.said):
+            yield Labelled(request.route, leg, row, label, tuple(request.legs))
+
+
+def _plain(value: Any) -> Label | None:
+    """A label as it is compared: whole numbers as int, whatever JSON or a tensor made of them."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value if value == value else None
+    return value if isinstance(value, int | str) else None
+
+
+def said_of(outputs: tuple[Tensor, ...]) -> tuple[Said, ...]:
+    """Row by row, what outputs predict: a label, scores of classes, a number, or several of these; () for none."""
+    rows = outputs[0].rows if outputs else 0
+    if len(outputs) == 1 and rows == 1 and outputs[0].width == 1:
+        only, value = outputs[0], outputs[0].data[0]
+        if only.integer or only.kind == "category":
+            return (Said(_plain(value)),)
+        return (Said(None, None, float(value)),)
+    label = next((t for t in outputs if t.width == 1 and t.rows == rows and (t.integer or t.kind == "category")), None)
+    scores = next((t for t in outputs if t.width > 1 and t.rows == rows and t.kind == "number" and not t.vector), None)
+    number = next(
+        (t for t in outputs if t.width == 1 and t.rows == rows and t.kind == "number" and not t.integer), None
+    )
+    if label is None and scores is None and number is None:
+        return ()
+    return tuple(
+        [
+            Said(
+                None if label is None else _plain(label.data[row]),
+                None if scores is None else tuple(scores.data[row * scores.width : (row + 1) * scores.width]),
+                None if number is None else float(number.data[row]),
+            )
+            for row in range(rows)
+        ]
+    )

@@ -1,0 +1,101 @@
+"""Late labels: joined with every role's prediction, once, within bounds; whatever is lost is counted."""
+
+import pytest
+
+from proxy.contracts.observation import Observation, Tensor
+from proxy.stats.labels import MAX_ROWS, Labels, Said, said_of
+
+
+def leg(request_id, role="primary", value=1, rows=1, status=200, version=None):
+    outputs = (Tensor("predict", rows, 1, "number", [value] * rows, integer=True),)
+    return Observation((0, "a"), 1, request_id, "r", version or role, role, 0.5, status, "", 0, 0, 0, 0, (), outputs)
+
+
+def note(labels, *args, now=0.0, wait=100.0, **more):
+    return labels.note(leg(*args, **more), wait, now)
+
+
+def test_a_label_meets_every_role():
+    labels = Labels()
+    note(labels, "a", "primary")
+    note(labels, "a", "shadow", 0)
+    outcome, met = labels.label("a", 1.0)
+    assert outcome == "joined"
+    assert [(m.leg.role, m.leg.said[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
+
+
+def test_a_leg_that_is_later_than_its_label_meets_it_too():
+    labels = Labels()
+    note(labels, "a", "primary")
+    labels.label("a", 1)
+    (met,) = note(labels, "a", "shadow", 0)
+    assert (met.leg.role, met.label, [other.role for other in met.others]) == ("shadow", 1, ["primary", "shadow"])
+
+
+def test_labels_and_legs_count_once():
+    labels = Labels()
+    note(labels, "a")
+    assert note(labels, "a") == []
+    assert [labels.label("a", 1)[0], labels.label("a", 0)[0], labels.label("b", 1)[0]] == [
+        "joined",
+        "duplicate",
+        "unknown",
+    ]
+    assert labels.outcomes == {"joined": 1, "duplicate": 1, "unknown": 1}
+    assert labels.predicted == {("r", "primary", "primary"): 1}
+
+
+@pytest.mark.parametrize("label", [[1, 2], None, {"a": 1}, float("nan"), [1, None]])
+def test_labels_that_do_not_fit_are_told(label):
+    labels = Labels()
+    note(labels, "a")
+    assert labels.label("a", label)[0] == "mismatch"
+    assert labels.label("a", 1)[0] == "joined"
+
+
+def test_rows_have_a_label_each():
+    labels = Labels()
+    note(labels, "a", rows=3)
+    outcome, met = labels.label("a", [1, 0, 1])
+    assert (outcome, [(m.row, m.label) for m in met]) == ("joined", [(0, 1), (1, 0), (2, 1)])
+    note(labels, "b", rows=MAX_ROWS + 1)
+    assert labels.lost == {("r", "too_many_rows"): 1}
+
+
+def test_what_waits_too_long_or_does_not_fit_is_counted():
+    labels = Labels(capacity=2)
+    for name in "abc":
+        note(labels, name)
+    assert labels.lost == {("r", "evicted"): 1}
+    labels.label("b", 1)
+    labels.expire(99.0)
+    assert labels.lost == {("r", "evicted"): 1}
+    labels.expire(100.0)
+    assert labels.lost == {("r", "evicted"): 1, ("r", "late"): 1}
+    assert labels.label("c", 1)[0] == "unknown"
+
+
+def test_failed_answers_and_nameless_requests_predict_nothing():
+    labels = Labels()
+    note(labels, "a", status=500)
+    note(labels, "")
+    assert not labels._requests
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        ((Tensor("p", 1, 1, "number", [2.0], integer=True),), (Said(2),)),
+        ((Tensor("p", 1, 1, "category", ["cat"]),), (Said("cat"),)),
+        ((Tensor("p", 1, 1, "number", [2.5]),), (Said(number=2.5),)),
+        ((Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),), (Said(scores=(0.1, 0.9)), Said(scores=(0.8, 0.2)))),
+        (
+            (Tensor("l", 1, 1, "number", [1.0], integer=True), Tensor("p", 1, 2, "number", [0.1, 0.9])),
+            (Said(1, (0.1, 0.9)),),
+        ),
+        ((Tensor("e", 1, 3, "number", [1.0, 2.0, 3.0], vector=True),), ()),
+        ((), ()),
+    ],
+)
+def test_what_outputs_say(outputs, said):
+    assert said_of(outputs) == said

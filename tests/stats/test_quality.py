@@ -1,0 +1,170 @@
+"""Quality against scikit-learn on the same predictions, and what it means for a candidate, through the board."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as exact
+
+from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.settings import Guard, Limit
+from proxy.stats.board import Board
+from proxy.stats.grades import arrivals_differ
+from proxy.stats.labels import Said
+from proxy.stats.quality import METRICS, Score, grade
+
+
+def graded(said, labels):
+    score = Score()
+    for each, label in zip(said, labels, strict=True):
+        score.update(grade(each, label))
+    return score
+
+
+def test_classification_is_scikit_learns():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 3000)
+    positive = np.clip(0.5 + 0.25 * (labels - 0.5) + 0.2 * rng.standard_normal(3000), 0.001, 0.999)
+    score = graded([Said(scores=(1 - p, p)) for p in positive.tolist()], labels.tolist())
+    guesses = (positive > 0.5).astype(int)
+    assert score.get("accuracy") == pytest.approx(exact.accuracy_score(labels, guesses))
+    assert score.get("f1") == pytest.approx(exact.f1_score(labels, guesses))
+    assert score.get("log_loss") == pytest.approx(exact.log_loss(labels, positive))
+    assert score.get("auroc") == pytest.approx(exact.roc_auc_score(labels, positive), abs=0.01)
+    assert score.get("mae") is None
+    numbers = graded([Said(number=p) for p in positive.tolist()], labels.tolist())
+    assert [numbers.get(m) for m in METRICS] == pytest.approx([score.get(m) for m in METRICS], nan_ok=True)
+
+
+def test_several_classes_are_scikit_learns():
+    rng = np.random.default_rng(2)
+    labels, guesses = rng.choice(["a", "b", "c"], 1000).tolist(), rng.choice(["a", "b", "c"], 1000).tolist()
+    score = graded([Said(guess) for guess in guesses], labels)
+    assert score.get("accuracy") == pytest.approx(exact.accuracy_score(labels, guesses))
+    assert score.get("f1") == pytest.approx(exact.f1_score(labels, guesses, average="macro"))
+
+
+def test_regression_is_scikit_learns():
+    rng = np.random.default_rng(3)
+    labels = rng.normal(100, 30, 1000)
+    guesses = labels + rng.normal(0, 10, 1000)
+    score = graded([Said(number=g) for g in guesses.tolist()], labels.tolist())
+    assert score.get("mae") == pytest.approx(exact.mean_absolute_error(labels, guesses))
+    assert score.get("rmse") == pytest.approx(exact.root_mean_squared_error(labels, guesses))
+    assert score.get("accuracy") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "label"),
+    [(Said(scores=(0.1, 0.9)), "cat"), (Said(scores=(0.1, 0.9)), 7), (Said(number=2.0), "x"), (Said(), 1)],
+)
+def test_what_does_not_fit_is_no_grade(said, label):
+    assert grade(said, label) is None
+
+
+def test_ids_for_labels_do_not_fill_the_memory():
+    score = graded([Said(f"id{at}") for at in range(3000)], [f"id{at}" for at in range(3000)])
+    assert score.get("accuracy") == 1.0
+    assert len(score._classes) <= 1001
+
+
+def leg(request_id, role, version, label, share):
+    outputs = (Tensor("predict", 1, 1, "number", [float(label)], integer=True),)
+    return Observation(
+        (0, "a"), hash(request_id), request_id, "r", version, role, share, 200, "", 0, 0, 0, 0, (), outputs
+    )
+
+
+def shadowed(scorecard, rates, n=1500, seed=0):
+    """A shadow and its primary on the same requests; `rates` are their error rates."""
+    board, rng = Board(), np.random.default_rng(seed)
+    board.watch("r", "v2", "v1", Guard(scorecard=scorecard), "oip", 0.0)
+    for at in range(n):
+        label = int(rng.integers(0, 2))
+        answers = [label ^ int(rng.random() < rate) for rate in rates]
+        board.observe(
+            [leg(str(at), "primary", "v1", answers[0], 1.0), leg(str(at), "shadow", "v2", answers[1], 1.0)], 0.0
+        )
+        assert board.feedback(str(at), label, 0.0) == "joined"
+    return {(found.metric, found.limit): found for found in board.evidence("r", 0.0)}
+
+
+LIMITS = {"accuracy": Limit(min=0.85, max_drop=0.02), "f1": Limit(min=0.85, max_drop=0.02)}
+
+
+def test_a_shadow_that_is_worse_is_found_without_exposure():
+    found = shadowed(LIMITS, (0.05, 0.3))
+    for line in (("accuracy", "min"), ("accuracy", "max_drop"), ("f1", "min"), ("f1", "max_drop")):
+        assert found[line].log_breach > np.log(1000), line
+    assert found["accuracy", "max_drop"].value == pytest.approx(0.7, abs=0.04)
+    assert found["accuracy", "max_drop"].reference == pytest.approx(0.95, abs=0.03)
+
+
+def test_an_equal_shadow_is_not_and_passes():
+    found = shadowed(LIMITS, (0.05, 0.05))
+    assert all(each.log_breach < np.log(20) for each in found.values())
+    assert found["accuracy", "min"].log_pass > np.log(20)
+    assert found["accuracy", "max_drop"].n == 1500
+
+
+def canaried(rates, labelled, n=6000, seed=1):
+    """A canary with half of the traffic; each arm's part of labelled predictions may differ."""
+    board, rng = Board(), np.random.default_rng(seed)
+    board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
+    for at in range(n):
+        mine, label = int(rng.random() < 0.5), int(rng.integers(0, 2))
+        answer = label ^ int(rng.random() < rates[mine])
+        board.observe([leg(str(at), *(("canary", "v2") if mine else ("primary", "v1")), answer, 0.5)], 0.0)
+        if rng.random() < labelled[mine]:
+            board.feedback(str(at), label, 0.0)
+    return board.evidence("r", 0.0)[0]
+
+
+def test_a_canary_is_compared_although_no_request_has_two_answers():
+    assert canaried((0.05, 0.4), (1.0, 1.0)).log_breach > np.log(1000)
+    same = canaried((0.05, 0.05), (1.0, 1.0))
+    assert same.log_breach < np.log(20)
+    assert same.lost == 0
+
+
+def test_labels_that_depend_on_the_version_conclude_nothing():
+    found = canaried((0.05, 0.05), (0.9, 0.5))
+    assert found.lost == found.n > 0
+    assert arrivals_differ((900, 500), (1000, 1000))
+    assert not arrivals_differ((905, 895), (1000, 1000))
+    assert not arrivals_differ((0, 0), (1000, 1000))
+
+
+def test_losses_of_a_regression():
+    board, rng = Board(), np.random.default_rng(5)
+    scorecard = {"mae": Limit(max=15.0, max_ratio=1.2), "rmse": Limit(max=20.0)}
+    board.watch("r", "v2", "v1", Guard(scorecard=scorecard), "oip", 0.0)
+    for at in range(1500):
+        label = 0.5 + float(rng.integers(50, 300))
+        legs = []
+        for role, version, spread in (("primary", "v1", 10.0), ("shadow", "v2", 40.0)):
+            outputs = (Tensor("predict", 1, 1, "number", [label + spread * float(rng.standard_normal())]),)
+            legs.append(Observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, (), outputs))
+        board.observe(legs, 0.0)
+        board.feedback(str(at), label, 0.0)
+    found = {(each.metric, each.limit): each for each in board.evidence("r", 0.0)}
+    assert all(each.log_breach > np.log(1000) for each in found.values())
+    assert found["mae", "max"].value == pytest.approx(32, rel=0.1)
+    assert found["mae", "max_ratio"].log_pass is None
+
+
+def test_auroc_is_judged_by_pairs():
+    def judged(strength):
+        board, rng = Board(), np.random.default_rng(6)
+        board.watch("r", "v2", "v1", Guard(scorecard={"auroc": Limit(min=0.8)}), "oip", 0.0)
+        for at in range(2000):
+            label = int(rng.integers(0, 2))
+            positive = float(1 / (1 + np.exp(-(strength * (label - 0.5) + rng.standard_normal()))))
+            outputs = (Tensor("proba", 1, 2, "number", [1 - positive, positive]),)
+            board.observe(
+                [Observation((0, "a"), at, str(at), "r", "v2", "shadow", 1.0, 200, "", 0, 0, 0, 0, (), outputs)], 0.0
+            )
+            board.feedback(str(at), label, 0.0)
+        return board.evidence("r", 0.0)[0]
+
+    good, bad = judged(3.0), judged(0.5)
+    assert good.value > 0.95 and good.log_pass > np.log(20) and good.log_breach < np.log(20)
+    assert bad.value < 0.7 and bad.log_breach > np.log(1000)

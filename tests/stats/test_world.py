@@ -1,0 +1,49 @@
+"""World or model: the four corners of the table, and too little to tell."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.settings import Limit
+from proxy.stats.disagreement import Disagreement
+from proxy.stats.streams import Drift
+from proxy.stats.terms import Terms
+from proxy.stats.world import finding
+
+
+def drift(side="input", drifted=False, version="v1", role="primary", n=5000, feature="x"):
+    return Drift(feature, side, version, role, 0.5 if drifted else 0.0, 1.0, 1.0 if drifted else -5.0, drifted, n)
+
+
+def pairs(n=1000, ratio=0.0):
+    made = Disagreement(Limit(), Terms("v2", 0.001, 0.0))
+    if n:
+        made.update(int(n * ratio), n)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("drifted", "ratio", "kind"),
+    [(False, 0.01, "steady"), (True, 0.01, "world"), (False, 0.5, "model"), (True, 0.5, "both")],
+)
+def test_the_four_corners(drifted, ratio, kind):
+    found = finding([drift(drifted=drifted)], pairs(ratio=ratio), "v2")
+    assert found.kind == kind
+    assert found.features == (("x",) if drifted else ())
+    assert found.disagreement == ratio
+    assert str(found.pairs) in found.sentence.replace(",", "")
+
+
+def test_too_little_is_unknown():
+    assert finding([], pairs(), "v2").kind == "unknown"
+    assert finding([drift(n=10)], pairs(), "v2").kind == "unknown"
+    assert finding([drift()], pairs(10), "v2").kind == "unknown"
+    assert finding([drift()], pairs(0), "v2").kind == "unknown"
+
+
+def test_without_pairs_predictions_speak():
+    mine, primary = drift("prediction", True, "v2", "canary", feature="score"), drift("prediction", feature="score")
+    assert finding([drift(), mine, primary], pairs(0), "v2").kind == "model"
+    both = drift("prediction", True, feature="score")
+    assert finding([drift(drifted=True), mine, both], pairs(0), "v2").kind == "world"
+    assert finding([drift(), drift("prediction", False, "v2", "canary"), primary], pairs(0), "v2").kind == "steady"
+    assert np.isfinite(finding([drift()], pairs(0), "v2").rows)
