@@ -6,7 +6,8 @@ Rules:
 - a `Settings` that comes out needs no further checks: every version that is named exists, every sum fits.
 
 `config_yaml` turns text into a tree, `config_reader` takes keys from it, `config_values` reads single values,
-`config_release` the sections about releases, `config_admin` those about who may look, change, hear and keep.
+`config_release` the sections about releases, `config_analysis` how bodies are understood, `config_admin` who may look,
+change, hear and keep.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 
 from proxy import config_values as values
 from proxy.config_admin import read_admin, read_capture, read_hooks
+from proxy.config_analysis import read_analysis
 from proxy.config_reader import Section, shown
 from proxy.config_release import read_guard, read_release
 from proxy.config_values import Parser, Refused
@@ -174,10 +176,11 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
     timeouts = Timeouts(**_finished(section, "timeouts", _TIMEOUTS))
     guard = read_guard(section)
     release = read_release(section, version, primary, guard)
+    protocol: Protocol = section.take("protocol", values.one_of(Protocol), "json", required=True)
     route = RouteSettings(
         name=name,
         match=_match(section),
-        protocol=section.take("protocol", values.one_of(Protocol), "json", required=True),
+        protocol=protocol,
         primary=primary,
         split=split,
         shadows=shadows,
@@ -188,6 +191,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         guard=guard,
         release=release,
         noise=_noise(section),
+        analysis=read_analysis(section, protocol),
     )
     _check_shares(section, route)
     section.finish()

@@ -233,3 +233,10 @@ def sticky(text: str) -> Sticky:
         raise Refused("header:<name> | cookie:<name> | json:</pointer> (RFC 6901)")
     kind: StickySource = one_of(StickySource)(source)
     return Sticky(kind, key.lower() if kind == "header" else key)
+
+
+def pointer(text: str) -> str:
+    """A JSON pointer (RFC 6901); the empty one is the whole document."""
+    if text and not _POINTER.fullmatch(text):
+        raise Refused("a JSON pointer such as /instances/0 (RFC 6901)")
+    return text

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config import load, parse
-from proxy.contracts.settings import Address, ConfigError, Limit, Problem, Settings, Stage
+from proxy.contracts.settings import Address, Analysis, ConfigError, Limit, Problem, Settings, Stage
 from proxy.contracts.table import Limits, Match, Rescue, Share, Sticky, Timeouts, Version
 
 FULL = """
@@ -123,6 +123,11 @@ def test_defaults() -> None:
         ("canary: {version: b, percent: 1, sticky: 'json:/a~1b/0'}", "sticky", Sticky("json", "/a~1b/0")),
         ("timeouts: {idle: 1.5s}", "timeouts", Timeouts(idle=1.5)),
         ("limits: {body: 1KiB}", "limits", Limits(body=1024, mirror_body=1024)),
+        (
+            "analysis: {features: /x, redact: [/request/name], tolerance: 0.1, reference: 500, wait: 1h}",
+            "analysis",
+            Analysis("/x", "", ("/request/name",), 0.1, "", 500, (), 3600.0),
+        ),
     ],
 )
 def test_what_a_route_may_say(route: str, field: str, value: object) -> None:
@@ -182,6 +187,11 @@ def test_what_a_route_may_say(route: str, field: str, value: object) -> None:
             "routes.r.release.stages[0].canary",
         ),
         ("release: {candidate: b, strategy: blue-green}, canary: {version: b, percent: 1}", "routes.r.canary"),
+        ("analysis: {features: x}", "routes.r.analysis.features"),
+        ("analysis: {tolerance: 2}", "routes.r.analysis.tolerance"),
+        ("analysis: {reference: 10}", "routes.r.analysis.reference"),
+        ("analysis: {redact: [/name]}", "routes.r.analysis.redact"),
+        ("analysis: {profile: p.json}", "routes.r.analysis.profile"),
         ("mirror: {}", "routes.r.mirror"),
     ],
 )
@@ -235,6 +245,10 @@ def test_mistakes_in_a_route(route: str, path: str) -> None:
 def test_mistakes_elsewhere(text: str, path: str) -> None:
     found = paths(text)
     assert path in found or (path == "" and found)
+
+
+def test_pointers_need_a_protocol_that_has_them() -> None:
+    assert paths((SMALL % ", analysis: {features: /x}").replace("json", "oip")) == ["routes.r.analysis.features"]
 
 
 def test_all_mistakes_at_once() -> None:
