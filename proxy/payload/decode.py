@@ -97,9 +97,10 @@ def _read(
     codec: Callable[[Body], Found], data: bytes, fields: bytes, analysis: Analysis, chunks: list[float]
 ) -> tuple[Found, str]:
     try:
-        if fields and (coding := field(fields, b"content-encoding")):
+        lines = fields.lower()
+        if coding := field(lines, b"content-encoding"):
             data = decompress(data, coding)
-        return codec(Body(data, fields, analysis, chunks)), ""
+        return codec(Body(data, lines, analysis, chunks)), ""
     except Unreadable as error:
         return NOTHING, error.reason
     except (orjson.JSONDecodeError, RecursionError):

@@ -59,7 +59,7 @@ def read_response(body: Body) -> Found:
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
-    length = field(body.fields, HEADER) if body.fields else b""
+    length = field(body.fields, HEADER)
     if length:
         return oip_binary.tensors(body.data, length, side)
     try:

@@ -32,7 +32,7 @@ class Unreadable(Exception):
 
 
 class Body(NamedTuple):
-    """One body, already decompressed. `fields`: header lines as forwarded; `chunks`: seconds at which pieces
+    """One body, already decompressed. `fields`: header lines in lower case; `chunks`: seconds at which pieces
     arrived."""
 
     data: bytes
@@ -53,8 +53,10 @@ class Found(NamedTuple):
 
 
 def field(fields: bytes, name: bytes) -> bytes:
-    """The first value of header `name` (lower case) in a block of lines, or b""."""
-    block = b"\r\n" + fields.lower()
+    """The first value of header `name` in a block of lines, both in lower case, or b""."""
+    if name not in fields:
+        return b""
+    block = b"\r\n" + fields
     at = block.find(b"\r\n" + name + b":")
     if at < 0:
         return b""

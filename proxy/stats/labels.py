@@ -10,6 +10,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+from msgspec import Struct
+
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 
@@ -25,7 +27,7 @@ Outcome = Literal["joined", "duplicate", "unknown", "mismatch"]
 """What became of a label. `mismatch`: a list of another length than the request had rows, or no usable value."""
 
 
-class Said(NamedTuple):
+class Said(Struct, frozen=True, gc=False):
     """One prediction: a class, the scores of the classes, or a number; None where the version said none."""
 
     label: Label | None = None
@@ -33,7 +35,7 @@ class Said(NamedTuple):
     number: float | None = None
 
 
-class Leg(NamedTuple):
+class Leg(Struct, frozen=True, gc=False):
     """What one version predicted for a request, row by row, and the share it was assigned at."""
 
     version: str
@@ -52,13 +54,11 @@ class Labelled(NamedTuple):
     others: tuple[Leg, ...]
 
 
-class _Request:
-    __slots__ = ("labels", "legs", "route", "since")
-
-    def __init__(self, route: str, since: float) -> None:
-        self.route, self.since = route, since
-        self.legs: list[Leg] = []
-        self.labels: tuple[Label, ...] | None = None
+class _Request(Struct, gc=False):
+    # Tens of thousands wait: none of it is for the garbage collector to walk through.
+    route: str
+    legs: tuple[Leg, ...] = ()
+    labels: tuple[Label, ...] | None = None
 
 
 class Labels:
@@ -83,10 +83,11 @@ class Labels:
             self.lost[seen.route, "too_many_rows"] += 1
             return []
         request = self._request(seen, wait, now)
-        if any(leg.version == seen.version and leg.role == seen.role for leg in request.legs):
-            return []
+        for known in request.legs:
+            if known.version == seen.version and known.role == seen.role:
+                return []
         leg = Leg(seen.version, seen.role, seen.share, said)
-        request.legs.append(leg)
+        request.legs += (leg,)
         self.predicted[seen.route, seen.version, seen.role] += len(said)
         return list(_met(request, leg)) if request.labels else []
 
@@ -95,7 +96,7 @@ class Labels:
         if request is None:
             if len(self._requests) >= self._capacity:
                 self._give_up("evicted")
-            request = self._requests[seen.request_id] = _Request(seen.route, now)
+            request = self._requests[seen.request_id] = _Request(seen.route)
             self._order.append((seen.request_id, now, wait))
         return request
 
@@ -131,7 +132,7 @@ class Labels:
 def _met(request: _Request, leg: Leg) -> Iterator[Labelled]:
     for row, label in enumerate(request.labels or ()):
         if row < len(leg.said):
-            yield Labelled(request.route, leg, row, label, tuple(request.legs))
+            yield Labelled(request.route, leg, row, label, request.legs)
 
 
 def _plain(value: Any) -> Label | None:
@@ -150,7 +151,7 @@ def said_of(outputs: tuple[Tensor, ...]) -> tuple[Said, ...]:
         only, value = outputs[0], outputs[0].data[0]
         if only.integer or only.kind == "category":
             return (Said(_plain(value)),)
-        return (Said(None, None, float(value)),)
+        return (Said(None, None, value),)
     label = next((t for t in outputs if t.width == 1 and t.rows == rows and (t.integer or t.kind == "category")), None)
     scores = next((t for t in outputs if t.width > 1 and t.rows == rows and t.kind == "number" and not t.vector), None)
     number = next(

@@ -8,7 +8,8 @@ itself answered. Legs meet on (source, exchange). Whatever never meets is counte
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from proxy.contracts.observation import Observation
 
@@ -22,15 +23,14 @@ REFERENCES = frozenset(("primary", "rescue"))
 COPIES = frozenset(("shadow", "noise"))
 
 
-@dataclass(slots=True)
-class Waiting:
-    """The legs of one exchange that have arrived."""
+class Waiting(Struct, gc=False):
+    """The legs of one exchange that have arrived; how its copies differ is noted where there is noise."""
 
     since: float
     reference: Observation | None = None
-    copies: list[Observation] = field(default_factory=list)
+    copies: tuple[Observation, ...] = ()
     noise: bool | None = None
-    shadows: dict[str, bool] = field(default_factory=dict)
+    shadows: tuple[tuple[str, bool], ...] = ()
 
 
 Key = tuple[tuple[int, str], int]
@@ -56,13 +56,13 @@ class Pairing:
             waiting = self._place((seen.source, seen.exchange), now)
             if waiting.reference is not None:
                 return [(waiting.reference, seen)]
-            waiting.copies.append(seen)
+            waiting.copies += (seen,)
         elif role in REFERENCES:
             waiting = self._place((seen.source, seen.exchange), now)
             waiting.reference = seen
             if waiting.copies:
                 pairs = [(seen, copy) for copy in waiting.copies]
-                waiting.copies = []
+                waiting.copies = ()
                 return pairs
         return NONE
 
@@ -73,10 +73,10 @@ class Pairing:
         if waiting is None:
             return []
         if copy.role == "shadow":
-            waiting.shadows[copy.version] = differs
+            waiting.shadows += ((copy.version, differs),)
             return [] if waiting.noise is None else [(copy.version, differs, waiting.noise)]
         waiting.noise = differs
-        return [(version, shadow, differs) for version, shadow in waiting.shadows.items()]
+        return [(version, shadow, differs) for version, shadow in waiting.shadows]
 
     def expire(self, now: float) -> None:
         """Gives up on what waited too long."""
