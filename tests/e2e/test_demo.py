@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,12 @@ class Demo:
         """The command lines of processes that carry the mark."""
         return [words for pid in os.listdir("/proc") if pid.isdigit() and (words := _marked(pid, self.mark))]
 
-    def emptied(self) -> None:
-        """Waits until no process is left."""
+    def until(self, true: Callable[[list[str]], bool]) -> None:
+        """Waits until `true` of the processes that are left."""
         deadline = time.monotonic() + PATIENCE
-        while left := self.left():
+        while not true(left := self.left()):
             assert time.monotonic() < deadline, left
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def says(self, text: str) -> None:
         """Waits until the demo has said `text`."""
@@ -90,11 +90,11 @@ def test_an_interrupted_demo_leaves_nothing(
     them, so they end after it."""
     with demo(models_python, tmp_path, "hold=False, seconds=60.0") as running:
         running.says(when)
-        assert len(running.left()) >= processes
+        running.until(lambda left: len(left) >= processes)
         running.process.send_signal(number)
         assert running.process.wait(PATIENCE) == code, running.log.read_text(encoding="utf-8")
         if number == signal.SIGKILL:
-            running.emptied()
+            running.until(lambda left: not left)
         assert running.left() == []
 
 
