@@ -26,7 +26,7 @@ http {{
     keepalive_requests 100000000;
     keepalive_timeout 600s;
     client_max_body_size 0;
-    client_body_buffer_size 2m;
+    client_body_buffer_size 64m;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi;

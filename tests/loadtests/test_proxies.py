@@ -85,3 +85,21 @@ def test_statistics_are_lines_of_their_own() -> None:
     judged = render(template, Plan(1, 2, 3, statistics=True), 4, 5, Path("/home"))
     assert "protocol: opaque" in without and "scorecard:" not in without
     assert "protocol: oip" in judged and "input_drift" in judged
+
+
+@pytest.mark.parametrize("name", sorted(PEER))
+def test_a_peer_passes_bodies_that_need_many_reads(name: str, tmp_path: Path) -> None:
+    """What `body-1m` sends: without an answer to each, a case would measure nothing."""
+    if not available(name):
+        pytest.skip(f"{name} is not installed")
+    sizes = (300_000, 64, 3_000_000, 70_000)
+    with ExitStack() as stack:
+        server = stack.enter_context(model_server())
+        plan = Plan(server.server_port, server.server_port, server.server_port, mirror=False)
+        proxy = stack.enter_context(proxied(PEER[name], plan, tmp_path))
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        for size in sizes:
+            connection.request("POST", PATH, b"request" + b"x" * size, {"Content-Type": "application/json"})
+            assert connection.getresponse().read() == b"{}"
+        connection.close()
+        assert [len(body) for body in counts(server)] == [size + len(b"request") for size in sizes]
