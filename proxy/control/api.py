@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -29,8 +30,10 @@ from proxy.control.problems import ApiError, answer
 from proxy.control.store import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
+from proxy.release.audit import plain
 from proxy.release.machine import Refused
 from proxy.stats.board import Board
+from proxy.stats.labels import Outcome
 
 log = logging.getLogger("penumbra.api")
 
@@ -48,7 +51,7 @@ class Facts(Struct):
 
 def application(facts: Facts) -> web.Application:
     """The API as an aiohttp application."""
-    app = web.Application(middlewares=[refusals], client_max_size=bodies.MAX_BODY)
+    app = web.Application(middlewares=[refusals], client_max_size=bodies.MAX_FEEDBACK)
     api = Api(facts)
     for endpoint in ENDPOINTS:
         handler: Handler = getattr(api, endpoint.handler)
@@ -138,17 +141,14 @@ class Api:
         name = _name(request)
         self._engine.state(name)
         rows = [views.drift(row) for row in self._facts.board.drift(name)]
-        return document({"route": name, "features": rows})
+        findings = [plain(found) for found in self._facts.board.finding(name)]
+        return document({"route": name, "features": rows, "findings": findings})
 
     async def disagreements(self, request: web.Request) -> web.Response:
         name = _name(request)
-        state = self._engine.state(name)
-        tallies = {version: self._facts.board.agreement(name, version) for version in moves.weights(state)[1]}
-        rows = [
-            {"version": version, "pairs": t.pairs, "disagreements": t.disagreements, "ratio": t.ratio, "kinds": t.kinds}
-            for version, t in tallies.items()
-        ]
-        return document({"route": name, "versions": rows})
+        self._engine.state(name)
+        versions = [version for version in self._versions if self._facts.board.agreement(name, version).pairs]
+        return document({"route": name, "versions": [views.disagreement(self._facts.board, name, v) for v in versions]})
 
     async def audit(self, request: web.Request) -> web.Response:
         store, route = self._engine.ledger.store, request.query.get("route")
@@ -175,6 +175,14 @@ class Api:
         return document(describe())
 
     # -- changes
+
+    async def feedback(self, request: web.Request) -> web.Response:
+        """Labels decide about releases, so whoever gives them must be allowed to change things."""
+        access.caller(request.headers, request.remote, self._engine.settings.admin)
+        labels = bodies.labels(bodies.read(await _body(request, bodies.MAX_FEEDBACK)))
+        now = self._facts.now()
+        outcomes = Counter(self._facts.board.feedback(request_id, label, now) for request_id, label in labels)
+        return document({name: outcomes[name] for name in get_args(Outcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
@@ -282,8 +290,10 @@ def _whole(request: web.Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-async def _body(request: web.Request) -> bytes:
+async def _body(request: web.Request, most: int = bodies.MAX_BODY) -> bytes:
     body = await request.read()
+    if len(body) > most:
+        raise ApiError("too-large", f"found {len(body):,} bytes; allowed: {most:,}")
     if body and request.content_type != "application/json":
         raise ApiError("media-type", f"found {request.content_type}; allowed: application/json")
     return body

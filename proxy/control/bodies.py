@@ -17,17 +17,28 @@ MAX_BODY = 64 * 1024
 """Bytes of a body: a split of a thousand versions is far below it."""
 MAX_REASON = 1000
 """Characters of a reason: it is kept for ever in the audit."""
+MAX_FEEDBACK = 1024 * 1024
+"""Bytes of a body with labels."""
+MAX_LABELS = 10_000
+"""Labels of one body: about as many as fit."""
+MAX_ROWS = 64
+MAX_REQUEST_ID = 128
 NEAR = 1e-9
+
+
+def read(body: bytes) -> Any:
+    """The JSON value in `body`."""
+    try:
+        return json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise ApiError("malformed", f"the body is not JSON: {error}") from error
 
 
 def read_object(body: bytes, *, optional: bool = False) -> dict[str, Any]:
     """The JSON object in `body`; with `optional` an empty body is an empty object."""
     if optional and not body.strip():
         return {}
-    try:
-        value = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise ApiError("malformed", f"the body is not JSON: {error}") from error
+    value = read(body)
     if not isinstance(value, dict):
         raise ApiError("invalid", f"found {_kind(value)}; allowed: an object")
     return value
@@ -176,6 +187,31 @@ def _number(value: Any, field: str, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise ApiError("invalid", f"{field}: found {_kind(value)}; allowed: a number from 0 to {most:g}", field)
     return float(value)
+
+
+def labels(value: Any) -> list[tuple[str, Any]]:
+    """Request ids and labels: `{request_id, label}`, or a list of them."""
+    given = value if isinstance(value, list) else [value]
+    if len(given) > MAX_LABELS:
+        raise ApiError("invalid", f"found {len(given):,} labels; allowed: at most {MAX_LABELS:,} at a time")
+    return [_label(each, f"[{place}]." if isinstance(value, list) else "") for place, each in enumerate(given)]
+
+
+def _label(value: Any, within: str) -> tuple[str, Any]:
+    if not isinstance(value, dict):
+        raise ApiError("invalid", f"{within or 'the body'}: found {_kind(value)}; allowed: an object", within or None)
+    only(value, ("request_id", "label"))
+    request_id, label = value.get("request_id"), value.get("label")
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= MAX_REQUEST_ID:
+        allowed = f"a text of 1 to {MAX_REQUEST_ID} characters"
+        raise ApiError(
+            "invalid", f"{within}request_id: found {_kind(request_id)}; allowed: {allowed}", f"{within}request_id"
+        )
+    rows = label if isinstance(label, list) else [label]
+    if not 0 < len(rows) <= MAX_ROWS or not all(isinstance(row, bool | int | float | str) for row in rows):
+        allowed = f"a number, text or truth value, or a list of 1 to {MAX_ROWS}, one for each row"
+        raise ApiError("invalid", f"{within}label: found {_kind(label)}; allowed: {allowed}", f"{within}label")
+    return request_id, label
 
 
 def _kind(value: Any) -> str:

@@ -21,6 +21,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.stats.board import Board
 from proxy.stats.latency import Histogram
+from proxy.stats.quality import METRICS
 from proxy.stats.streams import Drift
 
 DECADE = (0, 48, 84)
@@ -137,11 +138,25 @@ class BoardCollector(Collector):
         yield gauge("penumbra_drifted", "1: significant and larger than its limit.", (*arm, "side", "feature"), drifted)
         broken = [((route, *key), float(n)) for route in routes for key, n in board.violations(route).items()]
         yield counter("penumbra_contract_violations", "Rows that break a rule.", (*arm, "rule"), broken)
+        yield from self._quality()
         firsts = [(key, first) for key, (first, _) in board.tokens.items()]
         text = "Seconds from the assignment to the first token."
         yield histogram("penumbra_time_to_first_token_seconds", text, arm, firsts, DURATIONS)
         gaps = [(key, gap) for key, (_, gap) in board.tokens.items()]
         yield histogram("penumbra_token_gap_seconds", "Seconds between tokens.", arm, gaps, DURATIONS)
+
+    def _quality(self) -> Iterator[Metric]:
+        board, arm = self._board, ("route", "version", "role")
+        values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in METRICS]
+        known = [(key, value) for key, value in values if value is not None]
+        yield gauge("penumbra_quality", "Metrics of labelled predictions.", (*arm, "metric"), known)
+        labelled = [(key, float(n)) for key, n in board.labelled.items()]
+        yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)
+        outcomes = [((name,), float(n)) for name, n in board.feedbacks.items()]
+        yield counter("penumbra_labels", "Labels by what became of them.", ("outcome",), outcomes)
+        gone = [(key, float(n)) for key, n in board.unlabelled.items()]
+        text = "Requests whose predictions were given up without a label."
+        yield counter("penumbra_unlabelled_requests", text, ("route", "reason"), gone)
 
     def _losses(self) -> Iterator[Metric]:
         board = self._board

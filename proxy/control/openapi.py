@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy import __version__
-from proxy.control.bodies import MAX_REASON
+from proxy.control.bodies import MAX_LABELS, MAX_REASON, MAX_REQUEST_ID, MAX_ROWS
 from proxy.control.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.problems import TITLES
 
@@ -61,6 +61,12 @@ PERCENTS: Schema = {
     "additionalProperties": number(minimum=0, maximum=100),
     "description": "Version to percent; names must be configured versions.",
 }
+
+LABEL: Schema = {"type": ["number", "string", "boolean"]}
+LABELLED: Schema = record(
+    request_id=text(minLength=1, maxLength=MAX_REQUEST_ID),
+    label={"anyOf": [LABEL, {"type": "array", "items": LABEL, "minItems": 1, "maxItems": MAX_ROWS}]},
+) | {"additionalProperties": False}
 
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
@@ -139,7 +145,15 @@ SCHEMAS: dict[str, Schema] = {
     "Gate": record(
         route=text(), phase=text(enum=PHASES), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())
     ),
-    "Drift": record(route=text(), features=many(ref("Feature"))),
+    "Drift": record(route=text(), features=many(ref("Feature")), findings=many(ref("Finding"))),
+    "Finding": record(
+        kind=text(enum=["unknown", "steady", "world", "model", "both"]),
+        sentence=text(),
+        features=many(text()),
+        disagreement=maybe(number()),
+        pairs=whole(),
+        rows=whole(),
+    ),
     "Feature": record(
         feature=text(),
         side=text(),
@@ -151,7 +165,25 @@ SCHEMAS: dict[str, Schema] = {
         n=whole(),
         detected=maybe(whole()),
     ),
-    "Disagreements": record(route=text(), versions=many({"type": "object"})),
+    "Disagreements": record(route=text(), versions=many(ref("Disagreement"))),
+    "Disagreement": record(
+        version=text(),
+        pairs=whole(),
+        disagreements=whole(),
+        ratio=maybe(number()),
+        kinds={"type": "object", "additionalProperties": whole()},
+        examples=many(
+            record(
+                request_id=text(),
+                started=number(),
+                version=text(),
+                kind=text(),
+                shift={"type": ["number", "string", "null"]},
+                detail={"type": "object"},
+            )
+        ),
+    ),
+    "Outcomes": record(joined=whole(), duplicate=whole(), unknown=whole(), mismatch=whole()),
     "Audit": record(head=record(count=whole(), hash=text()), entries=many(ref("Entry"))),
     "Entry": record(
         seq=whole(),
@@ -172,6 +204,7 @@ SCHEMAS: dict[str, Schema] = {
     "SplitBody": {"anyOf": [PERCENTS, closed(split=PERCENTS, reason=REASON)]},
     "ShadowsBody": {"anyOf": [PERCENTS, closed(shadows=PERCENTS, reason=REASON)]},
     "ReasonBody": closed(reason=REASON),
+    "FeedbackBody": {"anyOf": [LABELLED, {"type": "array", "items": LABELLED, "maxItems": MAX_LABELS}]},
     "PromoteBody": closed(reason=REASON, version=text()),
     "ReleaseBody": closed(
         reason=REASON,

@@ -12,6 +12,7 @@ from proxy.control.engine import Engine
 from proxy.link.server import WorkerStatus
 from proxy.release import moves, plan
 from proxy.release.audit import Link, plain, read
+from proxy.stats.board import Board
 from proxy.stats.streams import Drift
 
 
@@ -127,6 +128,19 @@ def drift(row: Drift) -> dict[str, Any]:
         "drifted": row.drifted,
         "n": row.n,
         "detected": row.detected,
+    }
+
+
+def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
+    """How often a version's copies differed from the primary, and the worst of them, redacted."""
+    tally = board.agreement(route, version)
+    return {
+        "version": version,
+        "pairs": tally.pairs,
+        "disagreements": tally.disagreements,
+        "ratio": tally.ratio,
+        "kinds": dict(tally.kinds),
+        "examples": [plain(example) for example in board.examples(route, version)],
     }
 
 
