@@ -43,6 +43,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         "_queue",
         "_since",
         "_tunnel",
+        "_unreadable",
         "current",
         "feeding",
         "transport",
@@ -60,7 +61,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._paused: set[str] = set()
         self._since = monotonic()
-        self.feeding = self.write_paused = self._closing = self._tunnel = False
+        self.feeding = self.write_paused = self._closing = self._unreadable = self._tunnel = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
@@ -79,7 +80,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         self.release()
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
+        if self._closing or self._unreadable:
             return
         if self._tunnel:
             self._forward(data)
@@ -149,7 +150,8 @@ class Downstream(RequestReader, asyncio.Protocol):
 
     def keeps_alive(self, head: RequestHead) -> bool:
         """True when the connection goes on after the answer to `head`."""
-        return head.keep_alive and not self.worker.draining and not self._closing
+        ending = self._closing or self.worker.draining or self._unreadable
+        return head.keep_alive and not (ending and not self._queue)
 
     def exchange_done(self, close: bool) -> None:
         """The answer was written. `close`: it was the connection's last."""
@@ -158,7 +160,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         self.current = None
         for reason in ("connecting", "upstream"):
             self.resume(reason)
-        if close or self._closing:
+        if close or self._closing or (self._unreadable and not self._queue):
             self._close()
         elif self._queue:
             self.current = self._queue.popleft()
@@ -215,8 +217,7 @@ class Downstream(RequestReader, asyncio.Protocol):
             )
             self._close()
         else:
-            # Answers of earlier requests go first; what follows them cannot be read.
-            self._closing = True
+            self._unreadable = True  # answers of earlier requests go first; what follows them cannot be read
 
     def _close(self) -> None:
         self._closing = True

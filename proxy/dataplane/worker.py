@@ -113,6 +113,7 @@ class Worker:
         await self._drain()
         for task in tasks:
             task.cancel()
+        loop.remove_reader(self._args.lifeline_fd)
         return 0
 
     async def _first_table(self) -> None:

@@ -1,0 +1,271 @@
+"""A worker in this process, with a control that only writes down what it hears, and clients on raw sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import uvloop
+
+from proxy.contracts.record import Record, Tick
+from proxy.contracts.table import Match, Route, Table, Version
+from proxy.dataplane.worker import Worker, WorkerArgs
+from proxy.link.frames import Records
+from proxy.link.server import LinkServer
+from tests.support.scripted import Script, Scripted
+
+T = TypeVar("T")
+
+PATIENCE = 20.0
+"""Seconds until a test gives up on something that takes milliseconds."""
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Runs a test on the loop that workers use."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_bounded(test))
+
+
+async def _bounded(test: Callable[[], Awaitable[None]]) -> None:
+    async with asyncio.timeout(4 * PATIENCE):
+        await test()
+
+
+class Plane:
+    """`port` is where clients connect. `ticks` and `records` are what control was told."""
+
+    def __init__(self, home: str, upstreams: dict[str, Scripted]) -> None:
+        self.upstreams = upstreams
+        self.ticks: list[Tick] = []
+        self.records: list[Record] = []
+        self.server = LinkServer(self._on_tick, self._on_records)
+        self.link_path = f"{home}/link"
+        self.revision = 0
+        self.worker: Worker
+        self.port = 0
+        self.ends: dict[str, tuple[str, int]] = {}
+
+    def _on_tick(self, tick: Tick) -> float:
+        self.ticks.append(tick)
+        return 1.0
+
+    def _on_records(self, batch: Records) -> None:
+        self.records += batch.records
+
+    def publish(self, *routes: Route, lease: float = 10.0) -> None:
+        self.revision += 1
+        versions = {name: self._version(name, upstream.port) for name, upstream in self.upstreams.items()}
+        self.server.publish(Table(self.revision, versions, routes, lease))
+
+    def _version(self, name: str, port: int) -> Version:
+        host, port = self.ends.get(name, ("127.0.0.1", port))
+        return Version(name, host, port, f"{host}:{port}")
+
+    def silence(self) -> None:
+        """Control hears, and says nothing."""
+        self.server.ticked = lambda connection, status, tick: None  # type: ignore[method-assign]
+
+    def speak(self) -> None:
+        """Control is back: it connects its workers anew."""
+        del self.server.ticked  # type: ignore[method-assign]
+        for connection in tuple(self.server._connections):
+            connection.abort()
+
+    async def published(self, *routes: Route, lease: float = 10.0) -> None:
+        self.publish(*routes, lease=lease)
+        revision = self.revision
+        await self.until(lambda: self.worker.table is not None and self.worker.table.revision == revision)
+
+    async def until(self, look: Callable[[], object]) -> None:
+        """Returns once `look` is true; fails the test when it never is."""
+        async with asyncio.timeout(PATIENCE):
+            while not look():  # noqa: ASYNC110 (what it looks at has no event)
+                await asyncio.sleep(0.005)
+
+    async def until_async(self, look: Callable[[], Awaitable[bool]]) -> None:
+        """As `until`, for something that has to be asked."""
+        async with asyncio.timeout(PATIENCE):
+            while not await look():  # noqa: ASYNC110 (likewise)
+                await asyncio.sleep(0.005)
+
+    async def settled(self) -> None:
+        """Returns once everything that has happened so far was reported."""
+        await self.until(lambda: not self.worker.exchanges and not self.worker._shadows)
+        seen = len(self.ticks)
+        await self.until(lambda: len(self.ticks) >= seen + 2)
+
+    def codes(self) -> Counter[tuple[str, str, str]]:
+        """Legs by (version, role, code)."""
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for tick in self.ticks:
+            for arm in tick.arms:
+                for code, count in arm.codes.items():
+                    counted[arm.version, arm.role, code] += count
+        return counted
+
+    def bad(self) -> Counter[tuple[str, str]]:
+        counted: Counter[tuple[str, str]] = Counter()
+        for tick in self.ticks:
+            for arm in tick.arms:
+                counted[arm.version, arm.role] += arm.bad
+        return +counted
+
+    def rows(self, name: str) -> Counter[tuple[str, ...]]:
+        """`shadow_dropped`, `mirrored`, `rescued` or `rejected`, added up."""
+        counted: Counter[tuple[str, ...]] = Counter()
+        for tick in self.ticks:
+            for *key, count in getattr(tick, name):
+                counted[tuple(key)] += count
+        return counted
+
+    async def connect(self) -> Client:
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20))
+
+    async def ask(self, raw: bytes) -> Reply:
+        """One request on a connection of its own."""
+        client = await self.connect()
+        try:
+            return await client.ask(raw)
+        finally:
+            client.close()
+
+
+class Reply:
+    """An answer as it arrived. `whole` is False when the connection ended before its end."""
+
+    def __init__(self, head: bytes, body: bytes, whole: bool) -> None:
+        self.head, self.body, self.whole = head, body, whole
+
+    @property
+    def status(self) -> int:
+        return int(self.head.split(b" ", 2)[1]) if self.head else 0
+
+    def field(self, name: str) -> str | None:
+        for line in self.head.split(b"\r\n")[1:]:
+            key, _, value = line.partition(b":")
+            if key.strip().lower() == name.encode():
+                return value.strip().decode("latin-1")
+        return None
+
+    @property
+    def version(self) -> str | None:
+        return self.field("x-penumbra-version")
+
+
+class Client:
+    """A connection to the proxy."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, raw: bytes) -> None:
+        self.writer.write(raw)
+
+    async def ask(self, raw: bytes) -> Reply:
+        self.send(raw)
+        return await self.reply(head_only=raw.startswith(b"HEAD "))
+
+    async def reply(self, head_only: bool = False) -> Reply:
+        """Reads one answer; interim ones are passed over."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                head = await self.reader.readuntil(b"\r\n\r\n")
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return Reply(b"", b"", False)
+            if head.startswith(b"HTTP/1.1 100 "):
+                return await self.reply(head_only)
+            if head_only or head.split(b" ")[1] in (b"204", b"304", b"101"):
+                return Reply(head, b"", True)
+            return await self._body(head)
+
+    async def _body(self, head: bytes) -> Reply:
+        lower, body = head.lower(), b""
+        try:
+            if b"transfer-encoding: chunked" in lower:
+                while True:
+                    size = int(await self.reader.readuntil(b"\r\n"), 16)
+                    data = await self.reader.readexactly(size + 2)
+                    body += data[:-2]
+                    if not size:
+                        return Reply(head, body, True)
+            if b"\r\ncontent-length: " in lower:
+                size = int(lower.split(b"\r\ncontent-length: ")[1].split(b"\r\n")[0])
+                return Reply(head, await self.reader.readexactly(size), True)
+            return Reply(head, await self.reader.read(-1), True)
+        except asyncio.IncompleteReadError as error:
+            return Reply(head, body + error.partial, False)
+        except ConnectionError:
+            return Reply(head, body, False)
+
+    async def ended(self) -> bool:
+        """True once the proxy has closed the connection without another byte."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionError:
+                return True
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def route(primary: str = "v1", **more: object) -> Route:
+    """A route for everything below /v2."""
+    more.setdefault("protocol", "oip")
+    return Route("r", Match("/v2"), primary=primary, **more)  # type: ignore[arg-type]
+
+
+def post(body: bytes = b'{"inputs": []}', fields: str = "", path: str = "/v2/models/m/infer") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: models\r\nContent-Length: {len(body)}\r\n{fields}\r\n"
+    return head.encode() + body
+
+
+def post_chunks(*chunks: bytes, fields: str = "") -> bytes:
+    head = f"POST /v2/models/m/infer HTTP/1.1\r\nHost: models\r\nTransfer-Encoding: chunked\r\n{fields}\r\n"
+    return head.encode() + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
+
+
+def get(path: str = "/v2/models/m", fields: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: models\r\n{fields}\r\n".encode()
+
+
+@contextlib.asynccontextmanager
+async def plane(*routes: Route, drain: float = 5.0, lease: float = 10.0, **scripts: Script) -> AsyncIterator[Plane]:
+    """A worker that follows a table of `routes`, with one scripted model server for each keyword."""
+    upstreams = {name: Scripted(name, script) for name, script in scripts.items()}
+    for upstream in upstreams.values():
+        await upstream.start()
+    with (
+        tempfile.TemporaryDirectory(prefix="plane-") as home,
+        tempfile.TemporaryFile() as slot,
+    ):
+        it = Plane(home, upstreams)
+        link = socket.socket(socket.AF_UNIX)  # the loop will close it
+        link.bind(it.link_path)
+        link.listen(16)
+        link.setblocking(False)
+        await it.server.start(link)
+        it.publish(*routes, lease=lease)
+        listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+        it.port = listening.getsockname()[1]
+        alive, hold = os.pipe()
+        it.worker = Worker(WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain))
+        running = asyncio.create_task(it.worker.run())
+        await it.until(lambda: it.worker.table is not None)
+        try:
+            yield it
+        finally:
+            it.worker._stop.set()
+            await running
+            await it.server.close()
+            link.detach()
+            for upstream in upstreams.values():
+                await upstream.stop()
+            os.close(alive)
+            os.close(hold)
