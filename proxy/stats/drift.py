@@ -8,7 +8,7 @@ Shiryaev-Roberts sum, M ← (M + w/K)·exp(gain), with w the time that passed, r
 2022).
 
 Bets: shifts and spreads of numbers, more of one bin, and two that are learnt from the past of the stream itself.
-State: a row of about 45 (numbers) or 50 (categories) bets and three of decayed counts a feature, below 1 kB.
+State: a row of 50 to 80 bets and three of decayed counts a feature, below 2 kB.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LONGEST = 60.0
 
 SHIFTS = (-1.2, -0.6, -0.3, 0.3, 0.6, 1.2)
 SPREADS = (-0.6, -0.3, 0.15, 0.3)
-MORE = (0.02, 0.1)
+MORE = (0.002, 0.02, 0.1)
 """Parts of the stream that the bets on one bin move into it."""
 
 HALF_LIVES = (1000.0, 8000.0)
