@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -48,7 +49,8 @@ CONFIG = """
 listen: 127.0.0.1:0
 admin: {{listen: 127.0.0.1:0}}
 state: {folder}/state.db
-versions: {{a: {{url: {a}}}, dead: {{url: "http://127.0.0.1:1"}}, c: {{url: {c}}}}}
+notify: [{{url: "{a}/hook"}}]
+versions: {{a: {{url: {a}}}, dead: {{url: "http://127.0.0.1:1"}}, c: {{url: {c}}}, chat: {{url: {chat}}}}}
 routes:
   main:
     match: {{path: /main/}}
@@ -57,6 +59,7 @@ routes:
     canary: {{version: dead, percent: 50}}
     shadows: [{{version: c, percent: 100}}]
     limits: {{mirror_inflight: 1}}
+    analysis: {{prediction: /outputs/0/data, wait: 1s}}
   next:
     match: {{path: /next/}}
     protocol: oip
@@ -66,6 +69,11 @@ routes:
       strategy: canary
       stages: [{{canary: 50, requests: 1000000}}]
       scorecard: {{error_rate: {{max_ratio: 1.5, max: 0.5}}, latency_p99: {{max: 10s}}}}
+    analysis: {{reference: 100, wait: 1s}}
+  chat:
+    match: {{path: /v1/}}
+    protocol: openai
+    primary: chat
 """
 
 
@@ -74,10 +82,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A Penumbra to which everything has happened that metrics speak of."""
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
-        a, c = (stack.enter_context(Upstream(name)) for name in "ac")
-        a.body = c.body = json.dumps({"outputs": [[0.5, 0.5]]}).encode()
+        a, c, chat = (stack.enter_context(Upstream(name)) for name in ("a", "c", "chat"))
+        a.body = c.body = json.dumps({"outputs": [tensor("y", [0.5])]}).encode()
+        chat.stream = [*(json.dumps(token(word)).encode() for word in ("one", "two", "three")), b"[DONE]"]
         config = folder / "penumbra.yaml"
-        config.write_text(CONFIG.format(folder=folder, a=a.url, c=c.url))
+        config.write_text(CONFIG.format(folder=folder, a=a.url, c=c.url, chat=chat.url))
         running = stack.enter_context(Running(config))
         happen(running, c)
         c.hold()
@@ -85,7 +94,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
+def tensor(name: str, data: list[float]) -> dict[str, Any]:
+    return {"name": name, "shape": [1, len(data)], "datatype": "FP64", "data": data}
+
+
+def token(word: str) -> dict[str, Any]:
+    return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": word}}]}
+
+
 def happen(running: Running, c: Upstream) -> None:
+    eventually(lambda: rows(running, 0.0) and has(running, "penumbra_drift_psi"), "a reference that is learnt")
+    eventually(lambda: rows(running, 1000.0) and has(running, "penumbra_contract_violations_total"), "broken rules")
+    eventually(lambda: label(running) and has(running, "penumbra_quality"), "a prediction that met its label")
+    assert call(running.data, "POST", "/v1/chat/completions", {"model": "m", "stream": True}).status == 200
     for number in range(60):
         assert call(running.data, "POST", "/main/predict", {"x": number}).status == 200
         assert call(running.data, "POST", "/next/predict", "no tensors").status == 200
@@ -98,6 +119,27 @@ def happen(running: Running, c: Upstream) -> None:
     lose_records(running)
 
 
+def rows(running: Running, base: float) -> bool:
+    """Twenty rows with x from `base` to `base` + 0.9."""
+    for number in range(20):
+        body = {"inputs": [tensor("x", [base + number % 10 / 10])]}
+        assert call(running.data, "POST", "/next/predict", body).status == 200
+    return True
+
+
+def label(running: Running) -> bool:
+    """A prediction whose truth is told afterwards."""
+    name = secrets.token_hex(8)
+    body = {"inputs": [tensor("x", [0.5])]}
+    call(running.data, "POST", "/next/predict", body, {"X-Request-Id": name})
+    return running.ask("POST", "/v1/feedback", {"request_id": name, "label": 1.0}).status == 200
+
+
+def has(running: Running, metric: str) -> bool:
+    """Whether /metrics has a sample of `metric`."""
+    return f"\n{metric}{{".encode() in scrape(running)
+
+
 def lose_records(running: Running) -> None:
     """More bodies than a worker keeps for a control that does not read."""
     control = running.child("control")
@@ -107,6 +149,7 @@ def lose_records(running: Running) -> None:
         call(running.data, "POST", "/main/predict", body)
     running.kill(control, signal.SIGCONT)
     eventually(lambda: b'penumbra_records_dropped_total{reason="outbox_full"}' in scrape(running), "counted drops")
+    eventually(lambda: rows(running, 0.0) and has(running, "penumbra_unlabelled_requests_total"), "no label in time")
 
 
 def scrape(running: Running) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,7 @@ class Upstream(ThreadingHTTPServer):
 
     `status` is what it answers with, `body` its answer (the name by default), `seen` the requests so far as (method,
     path). `hold()` makes it wait with answers until `release()`; `held` says how many wait. `garbage` is answered in
-    place of HTTP.
+    place of HTTP, `stream` in place of the body, as server-sent events, one after the other.
     """
 
     daemon_threads = True
@@ -26,6 +27,7 @@ class Upstream(ThreadingHTTPServer):
         self.status = 200
         self.body = name.encode()
         self.garbage = b""
+        self.stream: list[bytes] = []
         self.seen: list[tuple[str, str]] = []
         self.held = threading.Semaphore(0)
         self._open = threading.Event()
@@ -81,10 +83,23 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(upstream.status)
+        if upstream.stream:
+            self._tell(upstream.stream)
+            return
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(upstream.body)))
         self.end_headers()
         self.wfile.write(upstream.body)
+
+    def _tell(self, events: list[bytes]) -> None:
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in events:
+            data = b"data: %b\n\n" % event
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+            time.sleep(0.002)
+        self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PUT = _answer  # noqa: N815
 
