@@ -115,7 +115,7 @@ class Board:
         subjects = [Subject(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
         self._cases[route] = tuple(
             next((case for case in before if case.subject == subject), None)
-            or Case(subject, self._habits[route, primary, place])
+            or Case(subject, self._habits[route, primary, place], self._unseen(route, subject.candidate))
             for place, subject in enumerate(subjects)
         )
         known = self._streams.get(route)
@@ -275,7 +275,11 @@ class Board:
         drifts = (
             self.drift(route) if any("drift" in line for case in cases for line in case.subject.guard.scorecard) else []
         )
-        return tuple(evidence for case in cases for evidence in case.evidence(drifts, self._graded(route, case)))
+        return tuple(evidence for case in cases for evidence in self._evidence_of(route, case, drifts))
+
+    def _evidence_of(self, route: str, case: Case, drifts: list[Drift]) -> tuple[Evidence, ...]:
+        case.disagreement.lost = self._unseen(route, case.subject.candidate) - case.unseen
+        return case.evidence(drifts, self._graded(route, case))
 
     def drift(self, route: str) -> list[Drift]:
         """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""
@@ -302,7 +306,23 @@ class Board:
     @property
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""
-        return dict(self._pairing.unpaired)
+        reasons: Counter[str] = Counter()
+        for (_, _, reason), count in self._pairing.unpaired.items():
+            reasons[reason] += count
+        return dict(reasons)
+
+    def _unseen(self, route: str, version: str | None) -> int:
+        """Copies for `version` that were not compared although they were due: dropped, never paired, or not
+        readable."""
+        key = (route, version)
+        dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
+        unpaired = sum(n for (r, v, _), n in self._pairing.unpaired.items() if (r, v) == key)
+        unread = sum(
+            n
+            for (r, v, role, side, _), n in self.unreadable.items()
+            if (r, v, role, side) == (*key, "shadow", "response")
+        )
+        return dropped + unpaired + unread
 
     def failures(self, route: str, version: str) -> tuple[int, int]:
         """Bad and all finished legs of `version` as the primary of `route`, since the start."""

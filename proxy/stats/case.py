@@ -52,7 +52,7 @@ class Habits:
 
 
 class Case:
-    """The evidence about one subject."""
+    """The evidence about one subject. `unseen`: copies for the candidate that were already lost when it began."""
 
     __slots__ = (
         "_habits",
@@ -64,10 +64,12 @@ class Case:
         "grades",
         "subject",
         "total",
+        "unseen",
     )
 
-    def __init__(self, subject: Subject, habits: Habits) -> None:
+    def __init__(self, subject: Subject, habits: Habits, unseen: int = 0) -> None:
         self.subject, self._habits, self._shares = subject, habits, Shares()
+        self.unseen = unseen
         lines, terms = subject.guard.scorecard, terms_of(subject.guard, subject.candidate or "")
         self.errors = Errors(lines.get("error_rate", Limit()), terms, habits.errors)
         self.disagreement = Disagreement(lines.get("disagreement", Limit()), terms)

@@ -19,15 +19,15 @@ USUAL = 0.05
 
 
 class Disagreement:
-    """`disagreement` of a candidate: `max` is the part of the pairs that may differ."""
+    """`disagreement` of a candidate: `max` is the part of the pairs that may differ. `lost`: copies not compared."""
 
-    __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "noisy", "pairs", "triples")
+    __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "lost", "noisy", "pairs", "triples")
 
     def __init__(self, limit: Limit, terms: Terms) -> None:
         self._terms, self._judged = terms, limit.max is not None
         self._absolute = RateLimit(USUAL if limit.max is None else limit.max)
         self._floor = Ownership(1.0)
-        self.pairs = self.disagreed = self.triples = self.noisy = 0
+        self.pairs = self.disagreed = self.triples = self.noisy = self.lost = 0
 
     def update(self, disagreed: int, pairs: int) -> None:
         """Counts pairs, and those that disagree."""
@@ -60,6 +60,7 @@ class Disagreement:
                 self.noisy / self.triples if self.triples else None,
                 self.pairs,
                 self.triples,
+                lost=self.lost,
                 log_breach=self.log_breach - self._terms.spend,
                 log_pass=float(self._absolute.log_pass),
                 needed=self._absolute.needed(self._terms.alpha),

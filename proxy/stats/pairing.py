@@ -38,7 +38,8 @@ NONE: list[tuple[Observation, Observation]] = []
 
 
 class Pairing:
-    """Brings the legs of an exchange together, in whatever order they arrive."""
+    """Brings the legs of an exchange together, in whatever order they arrive. `unpaired` counts copies that never met
+    their reference by (route, version, reason): `late` or `crowded`."""
 
     __slots__ = ("_capacity", "_order", "_waiting", "unpaired")
 
@@ -47,7 +48,7 @@ class Pairing:
         # A dict that is emptied from its front is slow to iterate, so the order of arrival is kept beside it.
         self._order: deque[Key] = deque()
         self._capacity = capacity
-        self.unpaired: Counter[str] = Counter()
+        self.unpaired: Counter[tuple[str, str, str]] = Counter()
 
     def update(self, seen: Observation, now: float) -> list[tuple[Observation, Observation]]:
         """The pairs (reference, copy) that `seen` completes."""
@@ -94,5 +95,5 @@ class Pairing:
 
     def _give_up(self, reason: str) -> None:
         left = self._waiting.pop(self._order.popleft())
-        if left.copies:
-            self.unpaired[reason] += len(left.copies)
+        for copy in left.copies:
+            self.unpaired[copy.route, copy.version, reason] += 1

@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.stats.board import Board
@@ -256,3 +256,34 @@ def test_examples_of_disagreement_are_kept_and_redacted():
     (example,) = board.examples(ROUTE, "v2")
     assert example.detail == {"request": {}, "primary": {"predict": "[redacted]"}, "candidate": {"predict": 1}}
     assert board.examples(ROUTE, "v9") == []
+
+
+def test_copies_that_were_not_compared_are_lost():
+    board = watched(Guard(scorecard={"disagreement": Limit(max=0.05)}))
+    board.absorb(tick(shadow_dropped=[(ROUTE, "v2", "inflight", 3), (ROUTE, "v9", "inflight", 9)]), 0.0)
+    board.observe([leg("shadow", "v2", 1, 0), leg("shadow", "v2", 2, 0, unreadable_response="json")], 0.0)
+    board.observe([leg("primary", "v1", 2, 0)], 100.0)
+    assert board.unpaired == {"late": 1}
+    assert board.evidence(ROUTE, 0.0)[0].lost == 3 + 1 + 1
+    board.watch(ROUTE, "v2", "v0", Guard(scorecard={"disagreement": Limit(max=0.05)}), "oip", 101.0)
+    assert board.evidence(ROUTE, 0.0)[0].lost == 0
+
+
+def test_the_time_to_the_first_token_is_judged_and_counted():
+    board, rng = (
+        watched(Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25, max=1.0)})),
+        np.random.default_rng(3),
+    )
+    for at in range(3000):
+        canary = rng.random() < 0.3
+        first = float(rng.lognormal(-2, 0.3)) * (1.8 if canary else 1.0)
+        text = Text("hi", "stop", first_token=first, gaps=(0.01, 0.02))
+        seen = leg(*(("canary", "v2") if canary else ("primary", "v1")), at, 0)
+        seen.text, seen.share = text, 0.3 if canary else 0.7
+        board.observe([seen], at * 0.01)
+    absolute, ratio = board.evidence(ROUTE, 30.0)
+    assert ratio.ratio == pytest.approx(1.8, rel=0.15)
+    assert ratio.log_breach > np.log(1000)
+    assert absolute.log_pass > np.log(20)
+    first, gap = board.tokens[ROUTE, "v1", "primary"]
+    assert sum(gap.buckets.values()) == 2 * sum(first.buckets.values()) > 3000

@@ -29,11 +29,11 @@ def test_what_never_meets_is_counted_and_forgotten():
     pairing = Pairing(capacity=3)
     for exchange in range(5):
         pairing.update(leg("shadow", exchange), 0.0)
-    assert pairing.unpaired == {"crowded": 2}
+    assert pairing.unpaired == {("r", "shadow", "crowded"): 2}
     pairing.expire(PATIENCE - 1)
-    assert pairing.unpaired == {"crowded": 2}
+    assert pairing.unpaired == {("r", "shadow", "crowded"): 2}
     pairing.expire(PATIENCE + 1)
-    assert pairing.unpaired == {"crowded": 2, "late": 3}
+    assert pairing.unpaired == {("r", "shadow", "crowded"): 2, ("r", "shadow", "late"): 3}
 
 
 def test_a_rescue_answer_is_a_reference_and_a_canary_is_not():
