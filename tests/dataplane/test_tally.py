@@ -1,0 +1,72 @@
+"""Counters are exact: what was counted is in exactly one tick."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.record import MAX_FAILED_KEYS, Tick
+from proxy.dataplane.tally import Tally
+
+LEGS = st.lists(
+    st.tuples(
+        st.sampled_from(["v1", "v2"]),
+        st.sampled_from(["primary", "canary", "shadow"]),
+        st.sampled_from([0.1, 0.5]),
+        st.sampled_from([200, 404, 503, "reset", "client_abort"]),
+    ),
+    max_size=60,
+)
+
+
+def take(tally: Tally) -> Tick:
+    return tally.take(0, "abc", 1, True, {})
+
+
+@given(LEGS, st.sets(st.integers(0, 60)))
+def test_every_leg_is_in_exactly_one_tick(legs, ticks_after):
+    tally, ticks = Tally(), []
+    for n, (version, role, share, code) in enumerate(legs):
+        arm = tally.arm("r", version, role, share)
+        if isinstance(code, int):
+            arm.answered(code, 0.001, 0.002, 0)
+        else:
+            arm.failed(code, code == "reset", 0)
+        if n in ticks_after:
+            ticks.append(take(tally))
+            tally.keep(frozenset())
+    ticks.append(take(tally))
+    counted = Counter()
+    bad = timed = 0
+    for arm in (arm for tick in ticks for arm in tick.arms):
+        for code, count in arm.codes.items():
+            counted[arm.version, arm.role, arm.share, code] += count
+        bad += arm.bad
+        timed += sum(arm.total.values())
+    assert counted == Counter((v, r, s, str(c)) for v, r, s, c in legs)
+    assert bad == sum(code in (503, "reset") for *_, code in legs)
+    assert timed == sum(isinstance(code, int) for *_, code in legs)
+    assert [tick.seq for tick in ticks] == list(range(1, len(ticks) + 1))
+
+
+def test_failed_keys_are_bounded():
+    tally = Tally()
+    arm = tally.arm("r", "v", "canary", 0.1)
+    for key in range(1, MAX_FAILED_KEYS + 50):
+        arm.failed("reset", True, key)
+    (tick,) = take(tally).arms
+    assert len(tick.failed_keys) == MAX_FAILED_KEYS
+    assert tick.bad == MAX_FAILED_KEYS + 49
+
+
+def test_an_arm_with_legs_in_flight_is_kept_for_them():
+    tally = Tally()
+    arm = tally.arm("r", "v", "canary", 0.1)
+    arm.inflight = 1
+    tally.keep(frozenset())
+    assert tally.arm("r", "v", "canary", 0.1) is arm
+    arm.inflight = 0
+    tally.keep(frozenset())
+    assert tally.arm("r", "v", "canary", 0.1) is not arm

@@ -1,0 +1,47 @@
+"""Frames survive any cutting; what is not a frame breaks the link and nothing else."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.record import ArmTick, Record, Tick
+from proxy.contracts.table import Match, Route, Share, Table, Version
+from proxy.link.frames import MAX_FRAME, Ack, Apply, BrokenLinkError, FrameReader, Hello, Records, Ticks, encode
+
+RECORD = Record(1, "id", "r", "v1", "shadow", 0.1, 200, "", 1.5, 0.1, 0.2, request=b"a", response=b"\x00\xff")
+TABLE = Table(3, {"v": Version("v", "h", 1, "h:1")}, (Route("r", Match("/"), "oip", "v", split=(Share("v", 1.0),)),))
+MESSAGES = [
+    Hello(0, "abc", 7),
+    Ticks(Tick(0, "abc", 1, 3, arms=[ArmTick("r", "v", "canary", 0.1, {"200": 5}, total={-300: 5})])),
+    Records(0, "abc", [RECORD]),
+    Apply(TABLE),
+    Ack(1, 0.5),
+]
+
+
+@given(st.lists(st.sampled_from(MESSAGES), max_size=8), st.lists(st.integers(0, 2000), max_size=10))
+def test_any_cutting(messages, cuts):
+    data = b"".join(map(encode, messages))
+    ends = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
+    reader, read = FrameReader(), []
+    for start, end in itertools.pairwise(ends):
+        read += reader.feed(data[start:end])
+    assert read == messages
+
+
+def test_a_length_beyond_the_limit_breaks_the_link():
+    with pytest.raises(BrokenLinkError, match="over the limit"):
+        FrameReader().feed((MAX_FRAME + 1).to_bytes(4, "big"))
+
+
+@given(st.binary(max_size=60))
+def test_what_cannot_be_read_breaks_the_link(body):
+    try:
+        messages = FrameReader().feed(len(body).to_bytes(4, "big") + body)
+    except BrokenLinkError:
+        return
+    assert len(messages) == 1

@@ -1,0 +1,57 @@
+"""Ticks are never dropped, records are, and every drop is counted."""
+
+from __future__ import annotations
+
+from proxy.contracts.record import Record, Tick
+from proxy.link.frames import FrameReader
+from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, Outbox
+
+
+def record(n: int = 1) -> Record:
+    return Record(n, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2)
+
+
+def test_records_go_out_in_order_once():
+    outbox = Outbox(0, "abc")
+    for n in range(5):
+        outbox.put(record(n), 10)
+    (batch,) = FrameReader().feed(outbox.flush(0))
+    assert [r.exchange for r in batch.records] == list(range(5))
+    assert outbox.flush(0) == b""
+
+
+def test_too_many_records_are_dropped_and_counted():
+    outbox = Outbox(0, "abc")
+    for _ in range(MAX_RECORDS + 3):
+        outbox.put(record(), 1)
+    assert outbox.take_dropped() == {"outbox_full": 3}
+    assert outbox.take_dropped() == {}
+
+
+def test_too_many_bytes_are_dropped_and_counted():
+    outbox = Outbox(0, "abc")
+    outbox.put(record(), MAX_BYTES)
+    outbox.put(record(), 1)
+    assert outbox.take_dropped() == {"outbox_full": 1}
+    assert outbox.flush(0)
+    outbox.put(record(), 1)
+    assert outbox.take_dropped() == {}
+
+
+def test_records_wait_while_the_socket_is_full():
+    outbox = Outbox(0, "abc")
+    outbox.put(record(), 1)
+    assert outbox.flush(MAX_BYTES + 1) == b""
+    assert outbox.flush(0)
+
+
+def test_a_tick_is_said_again_until_it_is_acknowledged():
+    outbox = Outbox(0, "abc")
+    tick = Tick(0, "abc", 1, 1)
+    frame = outbox.tick(tick)
+    assert not outbox.may_tick
+    assert outbox.resend() == frame
+    outbox.ack(7)
+    assert not outbox.may_tick
+    outbox.ack(1)
+    assert outbox.may_tick and outbox.resend() == b""

@@ -1,0 +1,27 @@
+"""The slot gives back the last table that was written whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from proxy.contracts.table import Table
+from proxy.link.slot import TableSlot
+
+
+def test_last_table():
+    with tempfile.TemporaryFile() as file:
+        writer, reader = TableSlot(file.fileno()), TableSlot(os.dup(file.fileno()))
+        assert reader.read() is None
+        for revision in (1, 200_000, 3):
+            writer.write(Table(revision, {}, ()))
+            assert reader.read().revision == revision
+        os.close(reader._fd)
+
+
+def test_a_torn_write_reads_as_no_table():
+    with tempfile.TemporaryFile() as file:
+        slot = TableSlot(file.fileno())
+        slot.write(Table(1, {}, (), lease=3.0))
+        os.pwrite(file.fileno(), b"\x00", 12)
+        assert slot.read() is None

@@ -1,0 +1,77 @@
+"""When a version is ejected, probed and taken back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.routing.breaker import BASE, LONGEST, SPAN, TRIP, Breaker
+
+
+def tripped(at: float = 100.0) -> Breaker:
+    breaker = Breaker()
+    for n in range(TRIP):
+        breaker.failed(at - SPAN + n * SPAN / (TRIP - 1))
+    assert breaker.open
+    return breaker
+
+
+def test_failures_in_a_row_over_a_span_open_it():
+    breaker = Breaker()
+    for _ in range(5 * TRIP):
+        assert not breaker.failed(1.0)  # at once: control decides on this evidence first
+    assert not breaker.open
+    assert breaker.failed(1.0 + SPAN)
+    assert not breaker.failed(1.0 + SPAN)  # said once
+
+
+def test_a_success_in_between_starts_anew():
+    breaker = Breaker()
+    for n in range(10 * TRIP):
+        breaker.failed(n)
+        breaker.succeeded()
+    assert not breaker.open
+
+
+def test_one_probe_after_another():
+    breaker = tripped(100.0)
+    assert breaker.blocks(100.0)
+    assert not breaker.blocks(100.0 + BASE)
+    breaker.probing(100.0 + BASE)
+    assert breaker.blocks(100.0 + BASE)
+    breaker.failed(100.0 + BASE)
+    assert breaker.blocks(100.0 + BASE + 1.9 * BASE)
+    assert not breaker.blocks(100.0 + BASE + 2 * BASE)
+
+
+def test_the_wait_is_bounded():
+    breaker = tripped()
+    for n in range(50):
+        breaker.failed(200.0 + n)
+    assert not breaker.blocks(249.0 + LONGEST)
+
+
+def test_a_success_closes_it():
+    breaker = tripped()
+    assert breaker.succeeded()
+    assert not breaker.blocks(100.0)
+    assert not breaker.succeeded()
+    assert "closed" in repr(breaker)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 5)), max_size=80))
+def test_it_is_open_only_after_enough_failures_in_a_row(events):
+    breaker, now, row, since = Breaker(), 0.0, 0, 0.0
+    for failed, pause in events:
+        now += pause
+        if failed:
+            since = since if row else now
+            row += 1
+            breaker.failed(now)
+        else:
+            row = 0
+            breaker.succeeded()
+        if breaker.open:
+            assert row >= TRIP and now - since >= SPAN
+        if not row:
+            assert not breaker.blocks(now)
