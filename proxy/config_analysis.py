@@ -14,6 +14,7 @@ _FIELDS: dict[str, Parser] = {
     "tolerance": values.fraction,
     "reference": values.whole(100, 10_000_000),
     "wait": values.span,
+    "profile": values.readable,
 }
 _POINTERS: dict[str, Parser] = {"features": values.pointer, "prediction": values.pointer}
 _PARTS = ("/request", "/primary", "/candidate")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from math import isfinite
@@ -152,6 +153,13 @@ def plain(text: str) -> str:
     """Any text on one line that is not empty."""
     if not text.strip() or any(ord(c) < 32 or ord(c) == 127 for c in text) or len(text) > 1024:
         raise Refused("a text on one line, not empty, at most 1024 characters")
+    return text
+
+
+def readable(text: str) -> str:
+    """The path of a file that is there and can be read."""
+    if not os.path.isfile(plain(text)) or not os.access(text, os.R_OK):
+        raise Refused("the path of a file that can be read")
     return text
 
 

@@ -6,6 +6,7 @@
 - `intake`: link messages → payload → board, and how many bodies control can take
 - `notify`: webhooks
 - `captured`, `capture`, `rehearsal`: records kept on disk, and the decision code run on them again
+- `profiles`: reference profiles from files; `warnings`: what is configured and does not happen
 - `metrics`: what Prometheus reads
 - `endpoints`, `api`, `bodies`, `problems`, `access`, `openapi`, `views`: the admin API: what there is, does, takes,
   refuses, allows, says of itself, and shows

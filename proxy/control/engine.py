@@ -27,9 +27,11 @@ from proxy.contracts.settings import Analysis, ConfigError, Guard, Problem, Rout
 from proxy.contracts.table import Protocol, Role, Table
 from proxy.control.ledger import Ledger
 from proxy.control.store import Store
+from proxy.control.warnings import Warnings
 from proxy.release import decide, moves, plan, scorecard
 from proxy.release.afterwards import Figure, guard_after
 from proxy.release.audit import Change
+from proxy.stats.counters import Counters
 
 log = logging.getLogger("penumbra.engine")
 
@@ -40,6 +42,8 @@ Move = Callable[[RouteState], RouteState]
 
 class BoardLike(Interface):
     """What the engine needs of `stats.board.Board`."""
+
+    counters: Counters
 
     def watch_all(
         self,
@@ -96,6 +100,7 @@ class Engine:
         self.states: dict[str, RouteState] = {}
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
+        self.warnings = Warnings()
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.revision = store.head.revision
         self.ledger = Ledger(store)
@@ -151,6 +156,7 @@ class Engine:
         """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called about each second."""
         self.board.flush(now)
+        self.warnings.look(self.states.values(), self.board.counters, now)
         for route in tuple(self.states):
             self._judge(route, now)
         if self.ledger.unsaved:

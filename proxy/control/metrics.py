@@ -222,7 +222,10 @@ class EngineCollector(Collector):
         yield _one("penumbra_config_reload_timestamp_seconds", "When it was last reloaded.", engine.reloaded)
         yield counter("penumbra_store_errors", "Failed writes.", (), [((), float(engine.ledger.errors))])
         yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.ledger.unsaved)
-        warnings = [((name,), float(len(engine.standing(name).warnings))) for name in engine.states]
+        warnings = [
+            ((name,), float(len(engine.standing(name).warnings) + len(engine.warnings.of(name))))
+            for name in engine.states
+        ]
         yield gauge("penumbra_route_warnings", "Visible warnings of a route.", ("route",), warnings)
 
 

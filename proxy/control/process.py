@@ -29,6 +29,7 @@ from proxy.control.engine import Engine
 from proxy.control.intake import Intake
 from proxy.control.metrics import BoardCollector, EngineCollector, OutletCollector, WorkerCollector
 from proxy.control.notify import Notifier
+from proxy.control.profiles import Profiles
 from proxy.control.store import Store, StoreError
 from proxy.link.frames import Records
 from proxy.link.server import LinkServer
@@ -100,6 +101,7 @@ class Control:
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         self._intake = Intake(decode, self._board.observe, self._section, time.monotonic)
         self._capture = Recorder()
+        self._profiles = Profiles(self._board)
         self._link = LinkServer(self._ticked, self._recorded)
         self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
@@ -161,6 +163,8 @@ class Control:
         """What is configured beside the routes."""
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
+        self._profiles.use(s for s in self._engine.settings.routes if s.name in self._engine.states)
+        self._engine.warnings.extra = self._profiles.faults
 
     def _drain(self) -> None:
         self._facts.draining = True

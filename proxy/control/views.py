@@ -44,7 +44,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "since": state.since,
         "guarded_until": state.until if state.after is not None else None,
         "protocol": section.protocol,
-        "warnings": list(standing.warnings),
+        "warnings": [*standing.warnings, *engine.warnings.of(name)],
     }
 
 

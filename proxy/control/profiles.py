@@ -1,0 +1,47 @@
+"""Reference profiles from files, made by `penumbra profile` and edited by people. One that cannot be used is a warning
+on its route, and the profile is learnt from the first rows instead."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import msgspec
+
+from proxy.contracts.settings import Analysis, RouteSettings
+from proxy.stats.board import Board
+from proxy.stats.profile import Profile
+
+log = logging.getLogger("penumbra.profiles")
+
+
+class Profiles:
+    """Gives the board what configured files say; `faults` by route, for those that cannot be used."""
+
+    __slots__ = ("_board", "_given", "faults")
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._given: dict[str, tuple[bytes, Analysis]] = {}
+        self.faults: dict[str, str] = {}
+
+    def use(self, sections: Iterable[RouteSettings]) -> None:
+        """Reads the profiles of these routes; one that has not changed is not given again, so that drift goes on."""
+        self.faults = {}
+        for section in sections:
+            if section.analysis.profile:
+                self._refer(section.name, section.analysis)
+
+    def _refer(self, route: str, analysis: Analysis) -> None:
+        path = analysis.profile
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+            profile = msgspec.json.decode(content, type=Profile)
+        except (OSError, msgspec.MsgspecError) as error:
+            self.faults[route] = f"routes.{route}.analysis.profile: {path} cannot be used: {error}"
+            log.error("%s", self.faults[route])
+            return
+        if self._given.get(route) != (content, analysis):
+            self._given[route] = content, analysis
+            self._board.refer(route, profile)
