@@ -45,6 +45,7 @@ CASES: dict[str, Case] = {
     "unique": Case(
         "the same, each request with an id and trace parent of its own", {"statistics": True}, {"unique": True}
     ),
+    "paced": Case("the same at about 3,000 requests/s, nothing sampled", {"statistics": True}, {"pause_ms": 10}),
     "single": Case("one connection, 10 % split", {"mirror": False}, {"connections": 1}),
     "single-mirror": Case("one connection, all mirrored", {}, {"connections": 1}),
     "body-1k": Case("bodies of 1 KB, all mirrored", body=KIB),
@@ -98,4 +99,5 @@ def run_case(
 def tell(name: str, turn: int, sample: Sample) -> None:
     """One line for each run, as it ends."""
     cost, rate = sample.total, sample.load.rate
-    console.print(f"  round {turn + 1} {name:20} {cost:7.1f} us/request {rate:8,.0f} requests/s", highlight=False)
+    part = "" if sample.analysed is None else f"  {sample.analysed:4.0%} analysed"
+    console.print(f"  round {turn + 1} {name:20} {cost:7.1f} us/request {rate:8,.0f} requests/s{part}", highlight=False)

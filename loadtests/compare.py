@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from loadtests.counted import analysed, summary
 from loadtests.load import Drive, drive
 from loadtests.processes import cpu_by_label
-from loadtests.proxies import Proxy
+from loadtests.proxies import PEER, Proxy
 from loadtests.results import Sample, Samples, Spread, spread
 
 SETTLE_SECONDS = 0.4
@@ -29,12 +30,15 @@ Told = Callable[[str, int, Sample], None]
 
 def measure(run: Run, seconds: float) -> Sample:
     """Drives a proxy for `seconds` and charges it for all CPU its processes used, also right after the load."""
+    judges = PEER[run.proxy.name].judges
+    counted = summary(run.proxy.admin) if judges else {}
     before = cpu_by_label(run.proxy.process.pid)
     seen = drive(run.proxy.port, run.how, seconds)
     time.sleep(SETTLE_SECONDS)
     after = cpu_by_label(run.proxy.process.pid)
+    part = analysed(counted, summary(run.proxy.admin)) if judges else None
     requests = max(1, seen.requests)
-    return Sample({name: (cpu - before.get(name, 0.0)) * 1e6 / requests for name, cpu in after.items()}, seen)
+    return Sample({name: (cpu - before.get(name, 0.0)) * 1e6 / requests for name, cpu in after.items()}, seen, part)
 
 
 def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told) -> Samples:

@@ -42,7 +42,20 @@ def summary(admin: int) -> dict[str, float]:
         "copies": roles["shadow"],
         "copies_dropped": total(samples, "penumbra_shadow_dropped_total"),
         "records_dropped": total(samples, "penumbra_records_dropped_total"),
+        "sampled": total(samples, "penumbra_records_dropped_total", reason="sampled"),
     }
+
+
+def analysed(before: dict[str, float], after: dict[str, float]) -> float | None:
+    """The part of the exchanges between two summaries whose records reached control; None without exchanges.
+
+    `sampled` is counted for each exchange, the other reasons for each leg.
+    """
+    delta = {name: after[name] - before[name] for name in after}
+    legs = delta["requests"] + delta["copies"]
+    if delta["requests"] <= 0:
+        return None
+    return max(0.0, 1.0 - delta["sampled"] / delta["requests"] - (delta["records_dropped"] - delta["sampled"]) / legs)
 
 
 def settled(admin: int, sent: int, seconds: float = 5.0) -> dict[Row, float]:

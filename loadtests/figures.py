@@ -21,7 +21,7 @@ from loadtests.cases import CASES
 from loadtests.charts import draw
 from loadtests.compare import cost, ratio
 from loadtests.goals import amount, measured, verdict
-from loadtests.report import MIB, by_process
+from loadtests.report import MIB, analysed, by_process
 from loadtests.results import PUBLISHED, Bench, Sample, load, spread
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
@@ -60,14 +60,19 @@ def _goals(bench: Bench) -> str:
 
 
 def _costs(bench: Bench) -> str:
-    lines = ["| case | peer | CPU µs/request | Penumbra is | requests/s | memory MiB |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| case | peer | CPU µs/request | Penumbra is | requests/s | analysed | memory MiB |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, result in bench.cases.items():
         title = CASES[name].title if name in CASES else name
         for peer, runs in result.samples.items():
             ours = "penumbra" in result.samples
             against = f"{ratio(result.samples, 'penumbra', peer, cost).median:.2f} x" if ours else ""
             memory = sum(result.memory.get(peer, {}).values()) / MIB
-            lines.append(f"| {title} | {peer} | {_cost(peer, runs)} | {against} | {_rate(runs)} | {memory:.0f} |")
+            lines.append(
+                f"| {title} | {peer} | {_cost(peer, runs)} | {against} | {_rate(runs)} | {analysed(runs)} | {memory:.0f} |"
+            )
             title = ""
     return "\n".join(lines)
 

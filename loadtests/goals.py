@@ -56,6 +56,8 @@ def _memory(bench: Bench) -> Spread:
 GOALS: tuple[Goal, ...] = (
     Goal("CPU: split, mirror and all statistics, against Envoy's mirror", 0.6, "x", _cost("statistics", "envoy")),
     Goal("CPU: split, mirror and all statistics, against nginx's mirror", 0.6, "x", _cost("statistics", "nginx")),
+    Goal("CPU: the same at 3,000 requests/s, nothing sampled, against Envoy", 0.6, "x", _cost("paced", "envoy")),
+    Goal("CPU: the same at 3,000 requests/s, nothing sampled, against nginx", 0.6, "x", _cost("paced", "nginx")),
     Goal("CPU: the same, no two heads alike, against Envoy", 0.6, "x", _cost("unique", "envoy")),
     Goal("CPU: the same, no two heads alike, against nginx", 0.6, "x", _cost("unique", "nginx")),
     Goal("CPU: split only, against Envoy", 0.75, "x", _cost("split", "envoy")),

@@ -15,7 +15,18 @@ MIB = 1024 * 1024
 def cost_table(title: str, result: CaseResult, base: str) -> Table:
     """CPU per request (median, spread), by kind of process, throughput, latency, memory; `base` against each."""
     table = Table(title=title)
-    columns = ("peer", "CPU us/request", "spread", f"{base} is", "requests/s", "p50 us", "p99 us", "PSS MiB", "errors")
+    columns = (
+        "peer",
+        "CPU us/request",
+        "spread",
+        f"{base} is",
+        "requests/s",
+        "p50 us",
+        "p99 us",
+        "PSS MiB",
+        "analysed",
+        "errors",
+    )
     for name in columns:
         table.add_column(name, justify="left" if name == "peer" else "right")
     table.add_column("CPU us/request by process")
@@ -37,9 +48,16 @@ def _row(runs: Sequence[Sample], against: str, memory: int) -> tuple[str, ...]:
         f"{spread([p50(run) for run in runs]).median:,.0f}",
         f"{spread([p99(run) for run in runs]).median:,.0f}",
         f"{memory / MIB:.1f}",
+        analysed(runs),
         f"{sum(run.load.errors for run in runs)}",
         ", ".join(f"{name} {part:.1f}" for name, part in by_process(runs).items()),
     )
+
+
+def analysed(runs: Sequence[Sample]) -> str:
+    """The part of the exchanges that statistics saw, in the run where it was least; "" for peers without."""
+    parts = [run.analysed for run in runs if run.analysed is not None]
+    return f"{min(parts):.0%}" if parts else ""
 
 
 def by_process(runs: Sequence[Sample]) -> Mapping[str, float]:

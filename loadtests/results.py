@@ -51,10 +51,15 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One run of one peer: CPU microseconds per request, by kind of process, and what wrk saw."""
+    """One run of one peer: CPU microseconds per request, by kind of process, and what wrk saw.
+
+    `analysed`: the part of the exchanges whose records reached the statistics; the rest was sampled out or dropped. A
+    cost per request of all statistics is only one when this is 1. None: the peer has no statistics.
+    """
 
     cpu: dict[str, float]
     load: Load
+    analysed: float | None = None
 
     @property
     def total(self) -> float:

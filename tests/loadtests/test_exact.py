@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from loadtests.counted import by_label, total
+from loadtests.counted import analysed, by_label, total
 from loadtests.exact import Answers, Work, read_head, request_bytes, send_exactly
 from loadtests.soak import differences, flat
 from tests.support.counting import model_server
@@ -67,3 +67,10 @@ def test_exactly_so_many_requests_arrive() -> None:
         answers = send_exactly(server.server_port, [b"a", b"b", b"c"], 301, connections=7)
         assert answers == {("", 200): 301}
         assert server.seen.total() == 301
+
+
+def test_what_was_sampled_out_or_dropped_was_not_analysed() -> None:
+    before = {"requests": 0.0, "copies": 0.0, "copies_dropped": 0.0, "records_dropped": 0.0, "sampled": 0.0}
+    after = {"requests": 100.0, "copies": 100.0, "copies_dropped": 0.0, "records_dropped": 50.0, "sampled": 30.0}
+    assert analysed(before, after) == 0.6
+    assert analysed(before, before) is None

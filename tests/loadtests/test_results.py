@@ -49,6 +49,7 @@ def bench() -> Bench:
             "statistics": case(35.0, 60.0, 72.0),
             "single": case(30.0, 40.0, 20.0),
             "unique": case(40.0, 60.0, 72.0),
+            "paced": case(50.0, 99.0, 99.0),
         },
         shadows={"penumbra": shadows},
         streaming={
@@ -101,7 +102,7 @@ def test_what_is_saved_is_read_again(bench: Bench, tmp_path: Path, monkeypatch: 
 def test_figures_come_from_the_benchmark(bench: Bench) -> None:
     text = figures.markdown(bench, ["charts/cost.svg"])
     assert "| CPU: split only, against nginx | ≤ 2.00 x | 2.50 x | missed |" in text
-    assert "| 10 % split | penumbra | 30.0 (worker 29.0, control 1.0) | 1.00 x | 1,000 | 90 |" in text
+    assert "| 10 % split | penumbra | 30.0 (worker 29.0, control 1.0) | 1.00 x | 1,000 |  | 90 |" in text
     assert "![cost](charts/cost.svg)" in text
 
 
