@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config import load, parse
-from proxy.contracts.settings import Address, Analysis, ConfigError, Limit, Problem, Settings, Stage
+from proxy.config_release import METRICS
+from proxy.contracts.settings import Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
 from proxy.contracts.table import Limits, Match, Rescue, Share, Sticky, Timeouts, Version
+from proxy.release.scorecard import bounds
+from proxy.stats.board import Board
 
 FULL = """
 listen: 127.0.0.1:8080
@@ -370,3 +373,12 @@ def test_a_damaged_file_is_settings_or_a_config_error(at: int, length: int, inse
         parse(FULL[:at] + inserted + FULL[at + length :], {})
     except ConfigError as error:
         assert all(problem.allowed for problem in error.problems)
+
+
+def test_every_limit_that_may_be_configured_is_judged() -> None:
+    """Otherwise a scorecard would wait for ever for a line that nobody looks at."""
+    guard = Guard({metric: Limit(**dict.fromkeys(limits, 0.5)) for metric, limits in METRICS.items()})
+    board = Board()
+    board.watch("r", "b", "a", guard, "oip", 0.0)
+    judged = {(evidence.metric, evidence.limit) for evidence in board.evidence("r", 1.0)}
+    assert judged >= {(metric, limit) for metric, limit, _ in bounds(guard)}
