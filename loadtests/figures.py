@@ -60,10 +60,8 @@ def _goals(bench: Bench) -> str:
 
 
 def _costs(bench: Bench) -> str:
-    lines = [
-        "| case | peer | CPU µs/request | Penumbra is | requests/s | analysed | memory MiB |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    columns = ("case", "peer", "CPU µs/request", "Penumbra is", "requests/s", "analysed", "memory MiB")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, result in bench.cases.items():
         title = CASES[name].title if name in CASES else name
         for peer, runs in result.samples.items():
