@@ -68,9 +68,8 @@ def _costs(bench: Bench) -> str:
             ours = "penumbra" in result.samples
             against = f"{ratio(result.samples, 'penumbra', peer, cost).median:.2f} x" if ours else ""
             memory = sum(result.memory.get(peer, {}).values()) / MIB
-            lines.append(
-                f"| {title} | {peer} | {_cost(peer, runs)} | {against} | {_rate(runs)} | {analysed(runs)} | {memory:.0f} |"
-            )
+            row = (title, peer, _cost(peer, runs), against, _rate(runs), analysed(runs), f"{memory:.0f}")
+            lines.append(f"| {' | '.join(row)} |")
             title = ""
     return "\n".join(lines)
 
