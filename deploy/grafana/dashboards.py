@@ -113,7 +113,48 @@ def shadows() -> Iterable[Panel]:
     yield graph("Records that control did not get", "reqps", [(LOST, "{{reason}}")], lost, stacked=True)
 
 
-DASHBOARDS = {"overview": overview, "release": release, "shadows": shadows}
+WORLD = {
+    "0": ("as the reference", "green"),
+    "1": ("the world changed", "yellow"),
+    "2": ("the model changed", "red"),
+    "3": ("both", "red"),
+}
+DRIFTED = newest("penumbra_drifted", "route, side, feature")
+
+
+def drift() -> Iterable[Panel]:
+    """Whether requests and predictions still look like the reference, whose change it is, and what labels say."""
+    inputs = f'max by (route) (penumbra_drifted{{{ROUTE}, side="input"}})'
+    verdicts = f'max by (route) (penumbra_scorecard_verdict{{{ROUTE}, metric="disagreement"}} == bool -1)'
+    about = "Inputs drifted: the world. A disagreement that breaches its limit while inputs did not drift: the model."
+    size, feature = "0.1 is small, 0.25 large.", "{{route}} {{role}} {{version}} {{feature}}"
+    arm, named = "route, version, role, side, feature", "The features that are furthest off, at most 50."
+    yield (
+        number("Drifted", "short", f"sum by (side) ({DRIFTED})", "{{side}}", bad_from=1, what="Features.")
+        .span(6)
+        .height(8)
+    )
+    yield states(
+        "World or model", f"{inputs} + on (route) (2 * {verdicts} or 0 * {inputs})", "{{route}}", WORLD, about
+    ).span(18)
+    for side, title in (("input", "inputs"), ("prediction", "predictions")):
+        psi = f'max by ({arm}) (penumbra_drift_psi{{{ROUTE}, side="{side}"}})'
+        yield graph(f"PSI of {title}", "short", [(psi, feature)], f"Corrected for sample size. {size} {named}").span(12)
+    columns = [(newest("penumbra_drift_psi", arm), "PSI"), (newest("penumbra_drifted", arm), "drifted")]
+    yield rows("Features now", columns, "Drifted: significant and larger than its limit.")
+    broken = rate("penumbra_contract_violations_total", "route, version, rule")
+    yield graph("Rows that break a rule", "reqps", [(broken, "{{version}} {{rule}}")], stacked=True)
+    quality = newest("penumbra_quality", "route, version, role, metric")
+    yield graph(
+        "Quality by labels", "short", [(quality, ARM + " {{metric}}")], "Of predictions that met a label.", low=None
+    )
+    labelled = rate("penumbra_labelled_predictions_total", ARMS)
+    yield graph(
+        "Predictions labelled", "reqps", [(labelled, ARM)], "Arms that get labels unlike each other cannot be compared."
+    )
+
+
+DASHBOARDS = {"overview": overview, "release": release, "drift": drift, "shadows": shadows}
 
 
 def built(name: str) -> str:

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -40,6 +41,7 @@ routes:
     shadows: [{{version: c, percent: 100}}]
     scorecard: {{error_rate: {{max_ratio: 1.5, max: 0.9}}, disagreement: {{max: 0.5}}}}
     on_breach: notify
+    analysis: {{reference: 100, wait: 2s}}
   back:
     match: {{path: /back/}}
     protocol: json
@@ -47,7 +49,12 @@ routes:
     canary: {{version: b, percent: 50}}
 """
 ANSWER = {"outputs": [{"name": "y", "shape": [1, 1], "datatype": "FP64", "data": [0.5]}]}
-REQUEST = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}]}
+
+
+def request(number: int) -> dict[str, Any]:
+    """A row of two features. The first hundreds are what the reference learns from."""
+    value = number % 10 / 10 + (1000.0 if number > 400 and number % 2 else 0.0)
+    return {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [value, 2.0]}]}
 
 
 def expressions(name: str) -> list[tuple[str, str]]:
@@ -57,14 +64,18 @@ def expressions(name: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def traffic(address: str) -> Iterator[None]:
-    """A request each few milliseconds, on both routes."""
+def traffic(data: str, admin: str) -> Iterator[None]:
+    """A request each few milliseconds, on both routes, and its label; values leave their range after the reference."""
     over = threading.Event()
 
     def send() -> None:
-        while not over.wait(0.005):
+        for number in count():
+            if over.wait(0.005):
+                return
+            name = f"request-{number}"
             for route in ("main", "back"):
-                call(address, "POST", f"/{route}/infer", REQUEST)
+                call(data, "POST", f"/{route}/infer", request(number), {"X-Request-Id": name})
+            call(admin, "POST", "/v1/feedback", {"request_id": name, "label": 0.5})
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -112,7 +123,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         config.write_text(CONFIG.format(folder=folder, a=a.url, b=b.url, c=c.url))
         running = stack.enter_context(Running(config))
         address = stack.enter_context(prometheus(folder, running.admin))
-        stack.enter_context(traffic(running.data))
+        stack.enter_context(traffic(running.data, running.admin))
         b.status = 500
         eventually(lambda: running.route("back")["phase"] == "rolled_back", "the rollback")
         b.status = 200
