@@ -49,8 +49,15 @@ _LIMITS: dict[str, Parser] = {
     "body": values.size,
     "mirror_body": values.size,
     "mirror_inflight": values.whole(1, 1_000_000),
+    "inflight": values.whole(1, 1_000_000),
+    "connections": values.whole(1, 1_000_000),
 }
-_GLOBALS: dict[str, Parser] = {"state": values.plain, "lease": values.duration, "drain": values.duration}
+_GLOBALS: dict[str, Parser] = {
+    "state": values.plain,
+    "lease": values.duration,
+    "drain": values.duration,
+    "connections": values.whole(1, 1_000_000),
+}
 
 
 def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Settings:

@@ -85,5 +85,6 @@ def _fixed(settings: Settings) -> dict[str, str]:
         "admin.listen": f"{settings.admin.listen.host}:{settings.admin.listen.port}",
         "workers": str(settings.workers),
         "drain": f"{settings.drain:g}s",
+        "connections": str(settings.connections),
         "state": settings.state,
     }

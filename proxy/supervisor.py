@@ -206,6 +206,7 @@ class Supervisor:
             "slot_fd": self._sockets.slot,
             "lifeline_fd": self._sockets.lifeline,
             "drain": self._settings.drain,
+            "connections": self._settings.connections,
         }
 
     def _control_arguments(self) -> dict[str, object]:

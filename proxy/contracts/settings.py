@@ -46,11 +46,14 @@ class Stage(Struct, frozen=True):
 
 
 class Guard(Struct, frozen=True):
-    """What a candidate is judged by. `false_alarm`: probability of ever rolling back a healthy one."""
+    """What a candidate is judged by. `false_alarm`: probability of ever rolling back a healthy one. `warm_up`: first
+    requests whose latency is not judged, since caches, connections and models are cold; errors are, from the first.
+    """
 
     scorecard: dict[str, Limit] = field(default_factory=lambda: {"error_rate": Limit(max_ratio=1.5)})
     false_alarm: float = 0.001
     on_breach: OnBreach = "rollback"
+    warm_up: int = 100
 
 
 class Release(Struct, frozen=True):
@@ -167,6 +170,7 @@ class Settings(Struct, frozen=True):
     lineage: dict[str, Lineage] = {}
     lease: float = 10.0
     drain: float = 30.0
+    connections: int = 10_000
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
 

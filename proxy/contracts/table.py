@@ -55,19 +55,24 @@ class Rescue(Struct, frozen=True):
 
 
 class Timeouts(Struct, frozen=True):
-    """Seconds. `connect`: TCP; `response`: request sent to response head; `idle`: no byte either way."""
+    """Seconds. `connect`: TCP; `response`: request sent to response head, for each try; `idle`: no byte either way;
+    `total`: the whole exchange, all tries and a body in both directions (None: not limited, for streams)."""
 
     connect: float = 1.0
     response: float = 30.0
     idle: float = 60.0
+    total: float | None = None
 
 
 class Limits(Struct, frozen=True):
-    """`body`, `mirror_body`: bytes of one request body; `mirror_inflight`: unfinished legs of one shadow."""
+    """`body`, `mirror_body`: bytes of one request body. In one worker: `mirror_inflight`: unfinished legs of a shadow;
+    `inflight`: unfinished exchanges of the route; `connections`: to one version for the route's live traffic."""
 
     body: int = 64 * 1024 * 1024
     mirror_body: int = 8 * 1024 * 1024
     mirror_inflight: int = 256
+    inflight: int = 4096
+    connections: int = 1024
 
 
 class Route(Struct, frozen=True):

@@ -3,7 +3,8 @@
 A request's life, file by file:
 
     downstream   bytes from a client become an exchange (http1.request reads them)
-    exchange     routing chooses a version; the exchange owns the request's body and the rescue
+    exchange     owns the request's body and the rescue
+    assign       chooses its version and its shadows, as routing says
     leg          one attempt at an upstream: writes the request, passes the answer back
     pool         finds or makes the upstream connection
     upstream     bytes from a model server (http1.response reads them)

@@ -198,6 +198,14 @@ class Downstream(RequestReader, asyncio.Protocol):
         if self.current is None and not self.in_head:
             self.transport.close()
 
+    def refuse(self, reason: str, detail: str) -> None:
+        """Answers before any request was read, and ends."""
+        self.worker.tally.rejected("", reason)
+        failure = FAILURES[reason]
+        extra = b"Retry-After: 1\r\nConnection: close\r\n" if failure.status == 503 else b"Connection: close\r\n"
+        self.transport.write(write.problem(failure.status, reason, failure.title, detail, extra))
+        self._close()
+
     def _forward(self, data: bytes) -> None:
         leg = self.current.leg if self.current is not None else None
         if leg is not None and leg.upstream is not None:
@@ -209,14 +217,10 @@ class Downstream(RequestReader, asyncio.Protocol):
             # The error is in the body of a request that is under way.
             self._newest.reject(error.reason, error.detail)
             return
-        self.worker.tally.rejected("", error.reason)
         if self.current is None:
-            failure = FAILURES[error.reason]
-            self.transport.write(
-                write.problem(failure.status, error.reason, failure.title, error.detail, b"Connection: close\r\n")
-            )
-            self._close()
+            self.refuse(error.reason, error.detail)
         else:
+            self.worker.tally.rejected("", error.reason)
             self._unreadable = True  # answers of earlier requests go first; what follows them cannot be read
 
     def _close(self) -> None:

@@ -9,18 +9,18 @@
 
 from __future__ import annotations
 
-from random import getrandbits, random
+from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.contracts.failure import FAILURES
+from proxy.dataplane.assign import assign, draw_shadows
 from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
 from proxy.dataplane.shadow import mirror
 from proxy.http1 import write
 from proxy.http1.request import RequestHead
 from proxy.http1.response import ResponseHead
-from proxy.routing.sticky import key_of, point
 
 if TYPE_CHECKING:
     from proxy.dataplane.downstream import Downstream
@@ -83,6 +83,9 @@ class Exchange:
         if not self._find_route():
             return
         head, route = self.head, self.route
+        if route.inflight.count >= route.route.limits.inflight:
+            self.reject("overloaded", f"the limit is {route.route.limits.inflight}")
+            return
         if head.length is not None and head.length > route.route.limits.body:
             self.reject("body_too_large", f"{head.length} bytes, the limit is {route.route.limits.body}")
             return
@@ -95,7 +98,7 @@ class Exchange:
     def _find_route(self) -> bool:
         table, head = self.worker.table, self.head
         if table is None:
-            self.reject("overloaded", "there is no routing table yet")
+            self.reject("no_table", "control has not sent one")
             return False
         index = table.find(head.path, head.method, head.field, self.body() if self.complete else None)
         if index is None:
@@ -170,50 +173,23 @@ class Exchange:
 
     def _assign(self) -> None:
         route, head = self.route, self.head
-        sticky = route.route.sticky
-        at = random() if sticky is None else self._sticky_point()
-        target = self._target(route.split.choose(at)) if len(route.targets) > 1 else route.targets[0]
+        body = self.body() if route.sticky_body and self.complete else None
+        target, self.key = assign(route, head, body, self.started)
         if route.shadows and not head.shadowed and not head.upgrade:
-            self._draw_shadows()
+            self._shadows = draw_shadows(route, self.worker.tally)
         if route.recorded and not head.upgrade:
             self.number = self.worker.recorder.next_exchange()
         self.worker.exchanges.add(self)
+        route.inflight.count += 1
         self.leg = Leg(self, target, self.started)
         self.leg.start()
         if self.complete:
             self._mirror()
 
-    def _sticky_point(self) -> float:
-        route = self.route
-        assert route.route.sticky is not None
-        body = self.body() if route.sticky_body and self.complete else None
-        key = key_of(route.route.sticky, self.head.field, body)
-        if key is None:
-            return random()
-        at, self.key = point(route.name, key)
-        return at
-
-    def _target(self, index: int) -> Target:
-        route = self.route
-        tripped = False
-        for target in route.targets[1:]:
-            assert target.breaker is not None
-            if target.breaker.open and target.breaker.blocks(self.started):
-                tripped = True
-        if not tripped:
-            chosen = route.targets[index]
-            if chosen.breaker is not None:
-                chosen.breaker.probing(self.started)
-            return chosen
-        breaker = route.targets[index].breaker
-        return route.neutral[0 if breaker is not None and breaker.blocks(self.started) else index]
-
-    def _draw_shadows(self) -> None:
-        self._shadows = []
-        for shadow in self.route.shadows:
-            if shadow.share.percent >= 100.0 or random() * 100.0 < shadow.share.percent:
-                self.worker.tally.mirrored(self.route.name, shadow.version)
-                self._shadows.append(shadow)
+    def _finished(self) -> None:
+        if self in self.worker.exchanges:
+            self.worker.exchanges.discard(self)
+            self.route.inflight.count -= 1
 
     # the answer
 
@@ -281,7 +257,7 @@ class Exchange:
             return
         if self.responded:
             self.over = True
-            self.worker.exchanges.discard(self)
+            self._finished()
             self.downstream.abort()
             return
         self._problem(reason, detail)
@@ -311,6 +287,16 @@ class Exchange:
         )
         self._end(close)
 
+    def expire(self, now: float) -> None:
+        """Called by the sweep: ends what has taken too long."""
+        leg, total = self.leg, self.route.route.timeouts.total
+        if leg is None:
+            return
+        if total is not None and now - self.started > total:
+            leg.overdue(f"more than {total:g} s")
+        elif leg.deadline < now:
+            leg.expire(now)
+
     def body_timeout(self) -> None:
         """The client stopped in the middle of its body."""
         self.reject("body_timeout", "the body stopped in the middle")
@@ -320,7 +306,7 @@ class Exchange:
         if self.over:
             return
         self.over = True
-        self.worker.exchanges.discard(self)
+        self._finished()
         if self.leg is not None:
             self.leg.cancel("client_abort")
             self.leg = None
@@ -330,7 +316,7 @@ class Exchange:
 
     def _end(self, close: bool) -> None:
         self.over, self.leg = True, None
-        self.worker.exchanges.discard(self)
+        self._finished()
         if self._shadows and not self.complete:
             self._drop_shadows("request_incomplete")
         self.downstream.exchange_done(close)

@@ -258,6 +258,15 @@ class Leg:
         late = self.exchange.can_rescue(self)
         self.response_failed("late" if late else "response_timeout", "no answer in time")
 
+    def overdue(self, detail: str) -> None:
+        """The whole exchange has taken too long: charged to the version once it had the whole request."""
+        if not self.exchange.complete:
+            self.exchange.body_timeout()
+        elif not self.done:
+            self._charge(0, "total_timeout")
+            self._drop_upstream()
+            self.exchange.fail("total_timeout", detail)
+
     def cancel(self, reason: str) -> None:
         """The client has gone, or the proxy gives the exchange up: not the version's fault."""
         if self.done:

@@ -39,6 +39,15 @@ class ShadowTarget(Target):
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
 
 
+class Inflight:
+    """How many exchanges of a route have not finished, under whichever table they began."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class LiveRoute:
     """A route with its targets. `targets` and `neutral` stand in the order of `split`: 0 is the primary.
 
@@ -46,10 +55,23 @@ class LiveRoute:
     configured one, and what happens then must not count as evidence for or against anybody.
     """
 
-    __slots__ = ("keep", "name", "neutral", "recorded", "rescue", "route", "shadows", "split", "sticky_body", "targets")
+    __slots__ = (
+        "inflight",
+        "keep",
+        "name",
+        "neutral",
+        "recorded",
+        "rescue",
+        "route",
+        "shadows",
+        "split",
+        "sticky_body",
+        "targets",
+    )
 
     def __init__(self, route: Route, registry: Registry) -> None:
         self.route, self.name = route, route.name
+        self.inflight = registry.inflight(route.name)
         self.split = Split(route)
         self.targets = [registry.target(route, i, self.split.shares[i]) for i in range(len(self.split.versions))]
         self.neutral = [registry.target(route, i, 1.0) for i in range(len(self.split.versions))]
@@ -84,6 +106,7 @@ class Registry:
         self._pools: dict[tuple[str, Version], Pool] = {}
         self._breakers: dict[tuple[str, str, Role], Breaker] = {}
         self._shadows: dict[tuple[str, Version, Role], ShadowTarget] = {}
+        self._inflight: dict[str, Inflight] = {}
         self._used: set[object] = set()
         self._arms: set[ArmKey] = set()
 
@@ -111,11 +134,16 @@ class Registry:
         role: Role = "canary" if index else "primary"
         name = route.split[index - 1].version if index else route.primary
         breaker = self._breaker(route.name, name, role) if index else None
-        return Target(self._arm(route.name, name, role, share), self._pool("live", name), breaker)
+        return Target(self._arm(route.name, name, role, share), self._live_pool(route, name), breaker)
+
+    def inflight(self, route: str) -> Inflight:
+        """The route's exchanges in flight, table after table."""
+        return self._inflight.setdefault(route, Inflight())
 
     def rescue(self, route: Route) -> Target:
         """The primary, for extra legs in place of a failed canary's."""
-        return Target(self._arm(route.name, route.primary, "rescue", 1.0), self._pool("live", route.primary), None)
+        arm = self._arm(route.name, route.primary, "rescue", 1.0)
+        return Target(arm, self._live_pool(route, route.primary), None)
 
     def shadow(self, route: Route, share: Share, role: Role) -> ShadowTarget:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
@@ -139,13 +167,17 @@ class Registry:
         self._arms.add(arm.key)
         return arm
 
-    def _pool(self, purpose: str, name: str, limit: int | None = None) -> Pool:
+    def _live_pool(self, route: Route, name: str) -> Pool:
+        return self._pool(f"live:{route.name}", name, route.limits.connections)
+
+    def _pool(self, purpose: str, name: str, limit: int) -> Pool:
         version = self._versions[name]
         key = (purpose, version)
         self._used.add(key)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(version) if limit is None else Pool(version, limit)
+            pool = self._pools[key] = Pool(version, limit)
+        pool.limit = limit
         return pool
 
     def _breaker(self, route: str, version: str, role: Role) -> Breaker:

@@ -18,9 +18,6 @@ from proxy.dataplane.upstream import Upstream
 MAX_IDLE = 55.0
 """Seconds. Shorter than the common server limit of 60; a server that closes sooner costs one silent retry."""
 
-MAX_CONNECTIONS = 1024
-"""Of one pool for live traffic: Envoy's default for a cluster."""
-
 MAX_WAITING = 1024
 """Legs waiting for a connection: Envoy's default for pending requests."""
 
@@ -40,11 +37,11 @@ class Caller(Protocol):
 class Pool:
     """Idle and busy connections to `version`."""
 
-    __slots__ = ("_closed", "_connecting", "_idle", "_limit", "_open", "_waiting", "version")
+    __slots__ = ("_closed", "_connecting", "_idle", "_open", "_waiting", "limit", "version")
 
-    def __init__(self, version: Version, limit: int = MAX_CONNECTIONS) -> None:
+    def __init__(self, version: Version, limit: int) -> None:
         self.version = version
-        self._limit = limit
+        self.limit = limit
         self._idle: list[Upstream] = []
         self._open = 0
         self._connecting: set[asyncio.Task[None]] = set()
@@ -60,12 +57,12 @@ class Pool:
         idle = self._idle
         if idle and not fresh:
             caller.connected(idle.pop(), False)
-        elif self._open < self._limit:
+        elif self._open < self.limit:
             self._connect(caller)
         elif len(self._waiting) < MAX_WAITING:
             self._waiting.append(caller)
         else:
-            caller.connect_failed("overloaded", f"{self._limit} connections are busy and {MAX_WAITING} legs wait")
+            caller.connect_failed("pool_full", f"{self.limit} connections are busy and {MAX_WAITING} legs wait")
 
     def abandon(self, caller: Caller) -> None:
         """`caller` does not wait any more (a connection under way goes to the idle ones)."""
@@ -87,7 +84,7 @@ class Pool:
         self._open -= 1
         if upstream in self._idle:
             self._idle.remove(upstream)
-        if self._waiting and self._open < self._limit:
+        if self._waiting and self._open < self.limit:
             self._connect(self._waiting.popleft())
 
     def sweep(self, now: float) -> None:

@@ -56,7 +56,7 @@ BACKLOG = 4096
 
 class WorkerArgs(Struct, frozen=True):
     """What the supervisor passes on: numbers of inherited descriptors, the link's path, the drain's length in
-    seconds.
+    seconds, how many client connections may be open.
     """
 
     index: int
@@ -65,6 +65,7 @@ class WorkerArgs(Struct, frozen=True):
     slot_fd: int
     lifeline_fd: int
     drain: float
+    connections: int = 10_000
 
 
 class Worker:
@@ -194,6 +195,8 @@ class Worker:
         self.tally.connections += 1
         if self.draining:
             client.transport.close()
+        elif len(self._clients) > self._args.connections:
+            client.refuse("too_many_connections", f"the limit is {self._args.connections}")
 
     def closed(self, client: Downstream) -> None:
         self._clients.discard(client)
@@ -233,9 +236,8 @@ class Worker:
     def _sweep_legs(self) -> None:
         self._link.send_records()
         now = time.monotonic()
-        for exchange in [e for e in self.exchanges if e.leg is not None and e.leg.deadline < now]:
-            assert exchange.leg is not None
-            exchange.leg.expire(now)
+        for exchange in tuple(self.exchanges):
+            exchange.expire(now)
         for leg in [leg for leg in self._shadows if leg.deadline < now]:
             leg.expire(now)
 

@@ -451,3 +451,81 @@ def test_silent_control_sends_all_to_the_primary_until_it_is_back():
             assert (await p.ask(post())).version == "v2"
 
     run(test)
+
+
+def test_too_many_in_flight_are_turned_away_with_retry_after():
+    async def test():
+        async with plane(route(limits=Limits(inflight=3)), drain=0.0, v1=black_hole) as p:
+            waiting = [await p.connect() for _ in range(3)]
+            for client in waiting:
+                client.send(post())
+            await p.until(lambda: len(p.worker.exchanges) == 3)
+            reply = await p.ask(post())
+            assert (reply.status, reply.field("retry-after")) == (503, "1")
+            assert json.loads(reply.body)["reason"] == "overloaded"
+            waiting.pop().close()
+            await p.until(lambda: len(p.worker.exchanges) == 2)
+            p.upstreams["v1"].script = V1
+            assert (await p.ask(post())).body == b"one"
+            for client in waiting:
+                client.close()
+
+    run(test)
+
+
+def test_too_many_connections_are_turned_away():
+    async def test():
+        async with plane(route(), connections=2, v1=V1) as p:
+            held = [await p.connect() for _ in range(2)]
+            assert [(await client.ask(post())).status for client in held] == [200, 200]
+            reply = await p.ask(b"")
+            assert (reply.status, json.loads(reply.body)["reason"]) == (503, "too_many_connections")
+            for client in held:
+                client.close()
+            await p.until(lambda: not p.worker._clients)
+            assert (await p.ask(post())).status == 200
+
+    run(test)
+
+
+def test_legs_wait_for_a_connection_when_the_pool_is_full():
+    async def test():
+        async with plane(route(limits=Limits(connections=2)), v1=says(answer(b"one"), delay=0.05)) as p:
+            clients = [await p.connect() for _ in range(10)]
+            for client in clients:
+                client.send(post())
+            assert [(await client.reply()).body for client in clients] == [b"one"] * 10
+            assert p.upstreams["v1"].connections == 2
+            for client in clients:
+                client.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("script", [black_hole, drips(answer(b"x" * 100), 0.05)], ids=["black hole", "drip"])
+def test_an_exchange_that_takes_too_long_in_all(script):
+    async def test():
+        async with plane(route(timeouts=Timeouts(total=0.2)), v1=script) as p:
+            reply = await p.ask(post())
+            assert not reply.whole or reply.status == 504
+            await p.settled()
+            assert p.codes() == {("v1", "primary", "total_timeout"): 1}
+
+    run(test)
+
+
+def test_a_body_that_drips_too_long_in_all_is_408():
+    async def test():
+        async with plane(route(timeouts=Timeouts(total=0.3)), v1=V1) as p:
+            client = await p.connect()
+            client.send(post(b"x" * 100)[:-100])
+            for _ in range(100):
+                client.send(b"x")
+                await asyncio.sleep(0.02)
+                if not p.worker.exchanges:
+                    break
+            reply = await client.reply()
+            assert (reply.status, json.loads(reply.body)["reason"]) == (408, "body_timeout")
+            client.close()
+
+    run(test)

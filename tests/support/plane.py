@@ -236,7 +236,9 @@ def get(path: str = "/v2/models/m", fields: str = "") -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def plane(*routes: Route, drain: float = 5.0, lease: float = 10.0, **scripts: Script) -> AsyncIterator[Plane]:
+async def plane(
+    *routes: Route, drain: float = 5.0, lease: float = 10.0, connections: int = 10_000, **scripts: Script
+) -> AsyncIterator[Plane]:
     """A worker that follows a table of `routes`, with one scripted model server for each keyword."""
     upstreams = {name: Scripted(name, script) for name, script in scripts.items()}
     for upstream in upstreams.values():
@@ -255,7 +257,7 @@ async def plane(*routes: Route, drain: float = 5.0, lease: float = 10.0, **scrip
         listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         it.port = listening.getsockname()[1]
         alive, hold = os.pipe()
-        it.worker = Worker(WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain))
+        it.worker = Worker(WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, connections))
         running = asyncio.create_task(it.worker.run())
         await it.until(lambda: it.worker.table is not None)
         try:

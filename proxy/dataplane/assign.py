@@ -1,0 +1,49 @@
+"""Who gets a request: draws the numbers that `routing` decides by, and looks at the breakers.
+
+While a breaker keeps a canary from its share, everything goes to arms that count as no evidence (`LiveRoute.neutral`);
+once the breaker lets a probe through, assignments are the configured ones again until that probe has failed.
+"""
+
+from __future__ import annotations
+
+from random import random
+
+from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
+from proxy.dataplane.tally import Tally
+from proxy.http1.request import RequestHead
+from proxy.routing.sticky import key_of, point
+
+
+def assign(route: LiveRoute, head: RequestHead, body: bytes | None, now: float) -> tuple[Target, int]:
+    """The target of a request and the hash of its sticky key (0: none). `body` only where it is whole and needed."""
+    if len(route.targets) == 1:
+        return route.targets[0], 0
+    at, key = _point(route, head, body)
+    index = route.split.choose(at)
+    if any(_blocked(target, now) for target in route.targets[1:]):
+        return route.neutral[0 if _blocked(route.targets[index], now) else index], key
+    chosen = route.targets[index]
+    if chosen.breaker is not None:
+        chosen.breaker.probing(now)
+    return chosen, key
+
+
+def draw_shadows(route: LiveRoute, tally: Tally) -> list[ShadowTarget]:
+    """The shadows that a request is copied to; counts the copies that are due."""
+    drawn = []
+    for shadow in route.shadows:
+        if shadow.share.percent >= 100.0 or random() * 100.0 < shadow.share.percent:
+            tally.mirrored(route.name, shadow.version)
+            drawn.append(shadow)
+    return drawn
+
+
+def _point(route: LiveRoute, head: RequestHead, body: bytes | None) -> tuple[float, int]:
+    sticky = route.route.sticky
+    key = None if sticky is None else key_of(sticky, head.field, body)
+    return (random(), 0) if key is None else point(route.name, key)
+
+
+def _blocked(target: Target, now: float) -> bool:
+    breaker = target.breaker
+    return breaker is not None and breaker.open and breaker.blocks(now)
