@@ -226,7 +226,7 @@ class Board:
     @property
     def unlabelled(self) -> dict[tuple[str, str], int]:
         """Requests whose predictions were given up without a label, by route and reason: `late`, `evicted`,
-        `too_many_rows`."""
+        `too_large`, `no_prediction`."""
         return dict(self._labels.lost)
 
     def finding(self, route: str) -> tuple[Finding, ...]:

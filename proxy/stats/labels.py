@@ -19,8 +19,8 @@ CAPACITY = 20_000
 """Requests whose predictions wait for a label, about 0.7 kB each with a shadow; when full the oldest is given up, as
 `evicted`. `Board(labels=…)` sets another one, for labels that take longer than this many requests."""
 
-MAX_ROWS = 64
-"""Rows of one request that wait; predictions of larger batches are not kept (`too_many_rows`)."""
+MAX_VALUES = 256
+"""Values of the answers that wait; those of larger batches, and vectors, are not kept (`too_large`)."""
 
 Label = int | float | str
 Outcome = Literal["joined", "duplicate", "unknown", "mismatch"]
@@ -36,12 +36,18 @@ class Said(Struct, frozen=True, gc=False):
 
 
 class Leg(Struct, frozen=True, gc=False):
-    """What one version predicted for a request, row by row, and the share it was assigned at."""
+    """What one version answered to a request, and the share it was assigned at. What that predicts is read when a label
+    comes, which for most requests is never."""
 
     version: str
     role: Role
     share: float
-    said: tuple[Said, ...]
+    outputs: tuple[Tensor, ...]
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """The predictions, row by row."""
+        return said_of(self.outputs)
 
 
 class Labelled(NamedTuple):
@@ -57,6 +63,8 @@ class Labelled(NamedTuple):
 class _Request(Struct, gc=False):
     # Tens of thousands wait: none of it is for the garbage collector to walk through.
     route: str
+    until: float
+    rows: int
     legs: tuple[Leg, ...] = ()
     labels: tuple[Label, ...] | None = None
 
@@ -69,35 +77,37 @@ class Labels:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._requests: dict[str, _Request] = {}
-        self._order: deque[tuple[str, float, float]] = deque()
+        self._order: deque[str] = deque()
         self.outcomes: Counter[Outcome] = Counter()
         self.lost: Counter[tuple[str, str]] = Counter()
         self.predicted: Counter[tuple[str, str, Role]] = Counter()
 
     def note(self, seen: Observation, wait: float, now: float) -> list[Labelled]:
         """Keeps what a leg predicted; what its label, if it came first, now meets."""
-        said = said_of(seen.outputs) if seen.answered and seen.request_id else ()
-        if not said:
-            return []
-        if len(said) > MAX_ROWS:
-            self.lost[seen.route, "too_many_rows"] += 1
-            return []
-        request = self._request(seen, wait, now)
-        for known in request.legs:
-            if known.version == seen.version and known.role == seen.role:
-                return []
-        leg = Leg(seen.version, seen.role, seen.share, said)
-        request.legs += (leg,)
-        self.predicted[seen.route, seen.version, seen.role] += len(said)
-        return list(_met(request, leg)) if request.labels else []
-
-    def _request(self, seen: Observation, wait: float, now: float) -> _Request:
+        outputs = seen.outputs
+        if not outputs or not seen.request_id or not seen.answered:
+            return NONE
         request = self._requests.get(seen.request_id)
         if request is None:
-            if len(self._requests) >= self._capacity:
-                self._give_up("evicted")
-            request = self._requests[seen.request_id] = _Request(seen.route)
-            self._order.append((seen.request_id, now, wait))
+            request = self._new(seen, wait, now)
+            if request is None:
+                return NONE
+        elif request.rows != outputs[0].rows or _has(request.legs, seen):
+            return NONE
+        leg = Leg(seen.version, seen.role, seen.share, outputs)
+        request.legs += (leg,)
+        self.predicted[seen.route, seen.version, seen.role] += request.rows
+        return list(_met(request, leg)) if request.labels else NONE
+
+    def _new(self, seen: Observation, wait: float, now: float) -> _Request | None:
+        size = sum([len(tensor.data) for tensor in seen.outputs])
+        if size > MAX_VALUES or not said_of(seen.outputs[:1]):
+            self.lost[seen.route, "too_large" if size > MAX_VALUES else "no_prediction"] += 1
+            return None
+        if len(self._requests) >= self._capacity:
+            self._give_up("evicted")
+        request = self._requests[seen.request_id] = _Request(seen.route, now + wait, seen.outputs[0].rows)
+        self._order.append(seen.request_id)
         return request
 
     def label(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
@@ -113,25 +123,33 @@ class Labels:
         if request.labels is not None:
             return "duplicate", []
         labels = tuple([_plain(each) for each in (label if isinstance(label, list) else [label])])
-        if None in labels or any(len(leg.said) != len(labels) for leg in request.legs):
+        if None in labels or len(labels) != request.rows:
             return "mismatch", []
         request.labels = tuple([each for each in labels if each is not None])
         return "joined", [met for leg in request.legs for met in _met(request, leg)]
 
     def expire(self, now: float) -> None:
         """Gives up on predictions that waited too long."""
-        while self._order and now - self._order[0][1] >= self._order[0][2]:
+        while self._order and now >= self._requests[self._order[0]].until:
             self._give_up("late")
 
     def _give_up(self, reason: str) -> None:
-        request = self._requests.pop(self._order.popleft()[0])
+        request = self._requests.pop(self._order.popleft())
         if request.labels is None:
             self.lost[request.route, reason] += 1
 
 
+NONE: list[Labelled] = []
+
+
+def _has(legs: tuple[Leg, ...], seen: Observation) -> bool:
+    return any(leg.version == seen.version and leg.role == seen.role for leg in legs)
+
+
 def _met(request: _Request, leg: Leg) -> Iterator[Labelled]:
+    rows = len(leg.said)
     for row, label in enumerate(request.labels or ()):
-        if row < len(leg.said):
+        if row < rows:
             yield Labelled(request.route, leg, row, label, request.legs)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.stats.labels import MAX_ROWS, Labels, Said, said_of
+from proxy.stats.labels import MAX_VALUES, Labels, Said, said_of
 
 
 def leg(request_id, role="primary", value=1, rows=1, status=200, version=None):
@@ -58,8 +58,8 @@ def test_rows_have_a_label_each():
     note(labels, "a", rows=3)
     outcome, met = labels.label("a", [1, 0, 1])
     assert (outcome, [(m.row, m.label) for m in met]) == ("joined", [(0, 1), (1, 0), (2, 1)])
-    note(labels, "b", rows=MAX_ROWS + 1)
-    assert labels.lost == {("r", "too_many_rows"): 1}
+    note(labels, "b", rows=MAX_VALUES + 1)
+    assert labels.lost == {("r", "too_large"): 1}
 
 
 def test_what_waits_too_long_or_does_not_fit_is_counted():
