@@ -1,10 +1,19 @@
 """The exact client knows every answer; counters that differ by one are reported."""
 
+import shutil
 from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
 
-from loadtests.counted import analysed, by_label, total
+import pytest
+
+from loadtests.counted import analysed, by_label, settled, total
 from loadtests.exact import Answers, Work, read_head, request_bytes, send_exactly
+from loadtests.processes import program
+from loadtests.proxies import PEER, Plan, proxied
 from loadtests.soak import differences, flat
+from loadtests.traffic import write_bodies
+from loadtests.upstreams import answering
 from tests.support.counting import model_server
 
 Row = tuple[str, frozenset[tuple[str, str]]]
@@ -48,6 +57,7 @@ def test_sums_by_label() -> None:
 
 def test_memory_may_settle_but_not_climb() -> None:
     assert flat([50.0, 80.0, 85.0, 84.0, 86.0], 8)
+    assert flat([147, 166, 208, 208, 208, 208], 16)
     assert not flat([50.0, 60.0, 70.0, 80.0, 90.0], 8)
 
 
@@ -74,3 +84,24 @@ def test_what_was_sampled_out_or_dropped_was_not_analysed() -> None:
     after = {"requests": 100.0, "copies": 100.0, "copies_dropped": 0.0, "records_dropped": 50.0, "sampled": 30.0}
     assert analysed(before, after) == 0.6
     assert analysed(before, before) is None
+
+
+@pytest.mark.skipif(not shutil.which(program("nginx")), reason="nginx is not installed")
+def test_the_product_counts_every_request(tmp_path: Path) -> None:
+    bodies = write_bodies(tmp_path / "bodies").read_bytes().splitlines()
+    tmp_path.chmod(0o755)
+    with answering(tmp_path, 3) as (primary, canary, shadow), ExitStack() as stack:
+        plan = Plan(primary, canary, shadow, statistics=True)
+        proxy = stack.enter_context(proxied(PEER["penumbra"], plan, tmp_path))
+        warm = settled(proxy.admin, 1)
+        before = warm_requests(warm)
+        answers = send_exactly(proxy.port, bodies, 3000)
+        after = settled(proxy.admin, before + 3000)
+    assert {status for _, status in answers} == {200}
+    assert differences(answers, {row: value - warm.get(row, 0.0) for row, value in after.items()}) == []
+
+
+def warm_requests(samples: dict[Row, float]) -> int:
+    """Client requests before the test: those that asked whether the proxy is ready."""
+    roles = by_label(samples, "penumbra_requests_total", "role")
+    return roles["primary"] + roles["canary"]

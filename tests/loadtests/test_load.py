@@ -9,12 +9,15 @@ import pytest
 
 from loadtests.load import Drive, LoadFailed, drive
 from loadtests.misbehaving import MISBEHAVING
+from loadtests.processes import program
 from loadtests.streaming import arrivals, event, listen, talking
 from loadtests.traffic import write_bodies
 from loadtests.upstreams import answering
 from tests.support.counting import model_server
 
-wrk = pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
+wrk = pytest.mark.skipif(
+    not shutil.which("wrk") or not shutil.which(program("nginx")), reason="wrk and nginx are not installed"
+)
 
 
 @wrk
