@@ -70,9 +70,18 @@ _STAGE: dict[str, Parser] = {
 }
 
 
+_GUARD: dict[str, Parser] = {
+    "false_alarm": values.probability,
+    "on_breach": values.one_of(OnBreach),
+    "warm_up": values.whole(0, 10**9),
+}
+
+
 def read_guard(section: Section, base: Guard | None = None) -> Guard:
-    """`scorecard`, `false_alarm` and `on_breach` of a route or release; what is absent is as in `base`."""
-    given = section.fields({"false_alarm": values.probability, "on_breach": values.one_of(OnBreach)})
+    """`scorecard`, `false_alarm`, `on_breach` and `warm_up` of a route or release; what is absent is as in `base`."""
+    given = section.fields(
+        {"false_alarm": values.probability, "on_breach": values.one_of(OnBreach), "warm_up": values.whole(0, 10**9)}
+    )
     if "scorecard" in section:
         given["scorecard"] = _scorecard(section.section("scorecard"))
     return replace(base or Guard(), **given)

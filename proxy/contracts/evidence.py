@@ -13,7 +13,7 @@ class Evidence(Struct, frozen=True):
     the natural logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm).
     `log_pass` likewise against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that
     both were divided by. `limit` names the limit of the scorecard's line that this speaks about (`max_ratio`, `max`,
-    …); a line with two limits has two of these.
+    …); a line with two limits has two of these. `note` says why there is no data, where that is known.
     """
 
     metric: str
@@ -28,6 +28,7 @@ class Evidence(Struct, frozen=True):
     dispersion: float = 1.0
     needed: int | None = None
     limit: str = ""
+    note: str = ""
 
     @property
     def ratio(self) -> float | None:

@@ -74,7 +74,16 @@ def _judge(bound: Bound, e: Evidence | None, breach: float, version: str, enough
     metric, name, limit = bound
     if e is None or e.n == 0 or e.value is None:
         return Verdict(
-            metric, "undecided", None, limit, 0, e.lost if e else 0, f"{metric}: no data", enough, version, name
+            metric,
+            "undecided",
+            None,
+            limit,
+            0,
+            e.lost if e else 0,
+            f"{metric}: {(e and e.note) or 'no data'}",
+            enough,
+            version,
+            name,
         )
     outcome, why, needed = _ladder(e, name, limit, breach, enough)
     value = None if isnan(e.value) else _VALUE[name](e)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol as TypingProtocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
@@ -23,6 +24,7 @@ from proxy.stats.shares import Shares
 from proxy.stats.slowness import QUANTILES, Pace, Slowness, Timed
 from proxy.stats.streams import Drift, Rows
 from proxy.stats.terms import limits_of, terms_of
+from proxy.stats.warmth import Warmth
 
 
 class Metric(TypingProtocol):
@@ -57,6 +59,7 @@ class Case:
     __slots__ = (
         "_habits",
         "_shares",
+        "_warmth",
         "contract",
         "disagreement",
         "errors",
@@ -70,6 +73,7 @@ class Case:
     def __init__(self, subject: Subject, habits: Habits, unseen: int = 0) -> None:
         self.subject, self._habits, self._shares = subject, habits, Shares()
         self.unseen = unseen
+        self._warmth = Warmth(subject.guard.warm_up)
         lines, terms = subject.guard.scorecard, terms_of(subject.guard, subject.candidate or "")
         self.errors = Errors(lines.get("error_rate", Limit()), terms, habits.errors)
         self.disagreement = Disagreement(lines.get("disagreement", Limit()), terms)
@@ -85,9 +89,10 @@ class Case:
         """The arms of this route in one tick."""
         sides = self._shares.sides(arms, self.subject.candidate, self.subject.primary)
         self.errors.update(sides, now)
-        timed = [Timed(arm.total, candidate, share) for arm, candidate, share in sides]
-        for metric in self.total:
-            metric.update(timed)
+        if self._warmth.update(sides, now):
+            timed = [Timed(arm.total, candidate, share) for arm, candidate, share in sides]
+            for metric in self.total:
+                metric.update(timed)
         for side in sides:
             if not side.candidate:
                 self._habits.total.seen(side.arm.total, now)
@@ -114,7 +119,7 @@ class Case:
         self.grades.update(met, primary)
 
     def _first_token(self, timed: Timed) -> None:
-        for metric in self.first_token:
+        for metric in self.first_token if self._warmth.warm else ():
             metric.update([timed])
 
     def evidence(self, drifts: Sequence[Drift], graded: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
@@ -128,7 +133,9 @@ class Case:
     def _found(self, drifts: Sequence[Drift]) -> Iterator[Evidence]:
         metrics: tuple[Metric, ...] = (self.errors, self.disagreement, self.contract, *self.total, *self.first_token)
         for metric in metrics:
-            yield from metric.evidence()
+            for found in metric.evidence():
+                cold = not self._warmth.warm and found.metric in QUANTILES
+                yield replace(found, note=self._warmth.note) if cold else found
         subject = self.subject
         asked = [row for row in drifts if row.side == "input"]
         said = [row for row in drifts if row.side == "prediction" and row.version == subject.candidate]

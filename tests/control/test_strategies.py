@@ -92,7 +92,7 @@ def test_blue_green_switches_at_once_after_its_checks_and_one_breach_leads_back(
 
 
 def test_after_the_switch_latency_is_held_to_what_the_old_primary_had() -> None:
-    house = switched(Guard({"latency_p99": Limit(max_ratio=1.25)}))
+    house = switched(Guard({"latency_p99": Limit(max_ratio=1.25)}, warm_up=0))
     after = house.engine.state("cancer").after
     assert after is not None
     assert after.scorecard["latency_p99"].max == pytest.approx(0.010 * 1.25 * 1.1, rel=0.02)

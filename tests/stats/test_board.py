@@ -177,7 +177,10 @@ def test_unreadable_bodies_are_counted_by_reason():
 
 
 def test_a_slow_candidate_is_found_from_ticks_alone():
-    board, rng = watched(Guard(scorecard={"latency_p50": Limit(max_ratio=1.25, max=1.0)})), np.random.default_rng(1)
+    board, rng = (
+        watched(Guard(scorecard={"latency_p50": Limit(max_ratio=1.25, max=1.0)}, warm_up=0)),
+        np.random.default_rng(1),
+    )
     for at in range(200):
         primary = {int(i): 1 for i in rng.permutation(60)[:18] - 280}
         canary = {int(i) + 30: 1 for i in rng.permutation(60)[:2] - 280}
@@ -271,7 +274,7 @@ def test_copies_that_were_not_compared_are_lost():
 
 def test_the_time_to_the_first_token_is_judged_and_counted():
     board, rng = (
-        watched(Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25, max=1.0)})),
+        watched(Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25, max=1.0)}, warm_up=0)),
         np.random.default_rng(3),
     )
     for at in range(3000):
