@@ -4,7 +4,7 @@ limit.
     python -m loadtests.statistics.latency
 
 Lognormal (light) and Pareto (heavy tail) latencies, 10 % share, a look every 100 requests, load that swings by half
-with a period of 250 looks, alpha 0.01, margin 5 %, 30,000 requests a run.
+with a period of 2,500 looks, alpha 0.01, margin 5 %, 30,000 requests a run.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def run(make: Callable[[], Look], draw: Draw, change: Change, seed: int) -> floa
     """Canary requests until flagged, infinity for never."""
     rng, look, used = np.random.default_rng(seed), make(), 0
     for at in range(-WARM, LOOKS):
-        load, n = 1.0 + 0.5 * np.sin(at / 40), int(rng.binomial(LOOK, SHARE))
+        load, n = 1.0 + 0.5 * np.sin(at / 400), int(rng.binomial(LOOK, SHARE))
         primary, canary = load * draw(rng, LOOK - n), load * change(rng, draw(rng, max(n, 1)))
         used += n if at >= 0 else 0
         if look(primary, canary, at):

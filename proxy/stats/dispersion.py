@@ -1,12 +1,15 @@
 """How much burstier than independent events are a primary's bad events: the φ that log factors are divided by.
 
-Pearson's index of dispersion over windows of time, with exponential forgetting: φ = Σ (x − p·n)² / (p·(1−p)·n) / (m −
-1) for x bad of n in each window (McCullagh and Nelder, Generalized Linear Models, §4.5). A factor raised to 1/φ, φ ≥ 1
-from the past only, still has an expectation of at most one under the null (Jensen), so dividing never costs validity. A
-rate that moves with the time of day raises φ too; that costs some delay and is accepted.
+An index of dispersion over windows of time: the mean of (r_i − r_j)² / (p·(1 − p)·(1/n_i + 1/n_j)), for the rate r of
+each window against those of the `NEAR` windows before it (a local form of Pearson's, after von Neumann 1941). It sees
+bursts and wander of up to a few minutes; the time of day, which moves both arms alike, is too slow to count. A factor
+raised to 1/φ, φ ≥ 1 from the past only, still has an expectation of at most one under the null (Jensen), so dividing
+never costs validity, only delay.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 import numpy as np
 
@@ -16,17 +19,21 @@ WINDOW = 40.0
 """Seconds. Stalls of a backend (a collection pause, a failover) last seconds; shorter windows would cut them in
 pieces."""
 
-KEEP = 0.97
-"""Weight of a window when the next one closes: about the last 33 windows (11 minutes) count."""
+NEAR = 4
+"""Windows before that one is compared with: 160 seconds."""
 
-ENOUGH = 4.0
-"""Windows (weighted) before φ may leave 1."""
+KEEP = 0.97
+"""Weight of a window when the next one closes: about the last 33 windows (22 minutes) count."""
+
+ENOUGH = 6.0
+"""Comparisons before φ may leave 1: those of the first four windows."""
 
 
 class Dispersion:
-    """φ ≥ 1 of a stream of (bad, n). State: five sums and one open window, each of the shape of the counts."""
+    """φ ≥ 1 of a stream of (bad, n). State: `NEAR` closed windows, an open one and four sums, each of the shape of the
+    counts."""
 
-    __slots__ = ("_bad", "_closes", "_mass", "_n", "_requests", "_squares", "_value", "_windows", "_x")
+    __slots__ = ("_bad", "_closes", "_compared", "_n", "_near", "_requests", "_squares", "_value", "_x")
 
     def __init__(self) -> None:
         self._x: Counts = 0.0
@@ -34,7 +41,8 @@ class Dispersion:
         self._bad: Counts = 0.0
         self._requests: Counts = 0.0
         self._squares: Counts = 0.0
-        self._windows = 0.0
+        self._compared = 0.0
+        self._near: deque[tuple[Floats, Floats]] = deque(maxlen=NEAR)
         self._closes: float | None = None
         self._value: Counts = 1.0
 
@@ -58,16 +66,20 @@ class Dispersion:
         if not n.any():
             return
         self._bad, self._requests = KEEP * self._bad + x, KEEP * self._requests + n
-        self._squares = KEEP * self._squares + x * x / np.maximum(n, 1.0)
-        self._windows = KEEP * self._windows + 1.0
+        self._squares, self._compared = KEEP * self._squares, KEEP * self._compared
+        for earlier, size in self._near:
+            apart = x / np.maximum(n, 1.0) - earlier / np.maximum(size, 1.0)
+            self._squares = self._squares + apart**2 / (1.0 / np.maximum(n, 1.0) + 1.0 / np.maximum(size, 1.0))
+            self._compared += 1.0
+        self._near.append((x, n))
         self._value = self._phi()
 
     def _phi(self) -> Counts:
-        if self._windows < ENOUGH:
+        if self._compared < ENOUGH * KEEP**NEAR:
             return 1.0
         bad, requests = np.asarray(self._bad), np.asarray(self._requests)
         spread = (bad > 0) & (bad < requests)
         rate = np.where(spread, bad / np.maximum(requests, 1.0), 0.5)
-        pearson: Floats = (self._squares / rate - bad) / (1.0 - rate)
-        phi = np.where(spread, np.maximum(pearson / (self._windows - 1.0), 1.0), 1.0)
+        index: Floats = np.asarray(self._squares / self._compared / (rate * (1.0 - rate)))
+        phi = np.where(spread, np.maximum(index, 1.0), 1.0)
         return phi if phi.ndim else float(phi)

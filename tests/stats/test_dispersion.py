@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.dispersion import ENOUGH, KEEP, WINDOW, Dispersion
+from proxy.stats.dispersion import KEEP, NEAR, WINDOW, Dispersion
 
 
 def phi_of(counts, n):
@@ -14,13 +14,14 @@ def phi_of(counts, n):
     return dispersion.value
 
 
-def test_it_is_pearsons_statistic():
+def test_it_is_the_mean_of_squared_differences_to_the_windows_before():
     rng = np.random.default_rng(2)
     x, n = rng.binomial(1000, 0.02, 12).astype(float) * 3, 1000.0
     weight = KEEP ** np.arange(11, -1, -1)
     p = (weight * x).sum() / (weight.sum() * n)
-    pearson = (weight * (x - p * n) ** 2 / (p * (1 - p) * n)).sum() / (weight.sum() - 1)
-    assert phi_of(x, n) == pytest.approx(max(pearson, 1.0))
+    pairs = [(i, j) for i in range(12) for j in range(max(i - NEAR, 0), i)]
+    squares = sum(weight[i] * (x[i] - x[j]) ** 2 / (2 * n) for i, j in pairs) / sum(weight[i] for i, _ in pairs)
+    assert phi_of(x, n) == pytest.approx(squares / (p * (1 - p)))
 
 
 def test_independent_events_are_near_one_and_bursts_are_not():
@@ -31,8 +32,14 @@ def test_independent_events_are_near_one_and_bursts_are_not():
     assert phi_of(bursts, 1000) > 20
 
 
+def test_the_time_of_day_is_no_burst():
+    rng, hours = np.random.default_rng(3), 2 * np.pi * np.arange(300) * WINDOW / 86_400
+    assert phi_of(rng.binomial(10_000, 0.02 * (1 + 0.5 * np.sin(hours))), 10_000) < 1.4
+
+
 def test_it_stays_one_until_there_is_enough():
-    assert phi_of([100, 0, 100][: int(ENOUGH) - 1], 1000) == 1.0
+    assert phi_of([100, 0, 100], 1000) == 1.0
+    assert phi_of([100, 0, 100, 0], 1000) > 10
 
 
 def test_no_requests_and_no_failures_are_no_bursts():

@@ -73,7 +73,7 @@ def run(metric, limit, canary_of, seed, looks=400, share=0.1):
     rng, pace = np.random.default_rng(seed), Pace()
     test, used = Slowness(metric, limit, TERMS, pace), 0
     for look in range(-50, looks):
-        load = 1.0 + 0.5 * np.sin(look / 40)
+        load = 1.0 + 0.5 * np.sin(look / 400)
         n = rng.binomial(100, share)
         primary = buckets(load * rng.lognormal(-4, 0.35, 100 - n))
         canary = buckets(load * canary_of(rng, rng.lognormal(-4, 0.35, n))) if n else {}
