@@ -219,6 +219,25 @@ def show(
         raise typer.Exit(EXIT_NO) from None
 
 
+@app.command()
+def profile(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="rows: .csv with a header, or .jsonl")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="where the profile goes")] = Path("profile.json"),
+    prediction: Annotated[list[str] | None, typer.Option("--prediction", help="a column of answers")] = None,
+    tensor: Annotated[str, typer.Option("--tensor", help="name inputs NAME[0], NAME[1] … as in one tensor")] = "",
+) -> None:
+    """Makes a reference profile and a data contract of known rows, for `analysis: {profile: …}`."""
+    from proxy.cli_profile import UnusableData, document, profile_from
+
+    try:
+        made = profile_from(data, prediction or (), tensor)
+        output.write_bytes(document(made))
+    except (UnusableData, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+    print(f"{output}: {len(made.inputs)} inputs, {len(made.predictions)} predictions, of {made.made}")
+
+
 @audit.command("verify")
 def verify(
     config: Config,

@@ -33,7 +33,7 @@ runs the two processes that have a loop; a worker reads the key of a JSON pointe
 
 WIRING = set(
     "__init__ __main__ logs sockets supervisor "
-    "cli cli_admin cli_audit cli_backtest cli_views "
+    "cli cli_admin cli_audit cli_backtest cli_profile cli_views "
     "config config_admin config_analysis config_live config_reader config_release config_values config_yaml".split()
 )
 """Floor 4: modules that may import all rooms."""

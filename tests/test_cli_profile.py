@@ -1,0 +1,73 @@
+"""Rows of a file → a profile that a running Penumbra can use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from proxy import cli
+from proxy.cli_profile import UnusableData, columns_of, document, profile_from
+from proxy.stats.profile import Profile
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_columns_are_numbers_or_categories_and_may_miss_values(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", "x,kind,empty\n1,a,\n,b,\n2.5,7,\n")
+    assert columns_of(path) == {"x": [1.0, None, 2.5], "kind": ["a", "b", "7"], "empty": [None, None, None]}
+
+
+def test_json_lines_may_leave_keys_out(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.jsonl", '{"x": 1, "ok": true}\n\n{"x": null, "kind": "a"}\n')
+    assert columns_of(path) == {"x": [1.0, None], "ok": [1.0, None], "kind": [None, "a"]}
+
+
+def test_inputs_of_one_tensor_are_named_by_place(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", "age,y,income\n" + "".join(f"{n},{n % 2},{n * 10}\n" for n in range(50)))
+    profile = profile_from(path, ["y"], "predict")
+    assert [feature.name for feature in profile.inputs] == ["predict[0]", "predict[1]"]
+    assert [feature.name for feature in profile.predictions] == ["y"]
+    assert profile.made == "rows.csv: 50 rows"
+    assert profile.inputs[1].rules.maximum == 490.0 * 2
+    assert msgspec.json.decode(document(profile), type=Profile) == profile
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("rows.csv", "", "no rows"),
+        ("rows.csv", "x,y\n", "no rows"),
+        ("rows.csv", "x\n1,2\n", "row 2: more cells"),
+        ("rows.jsonl", "[1]\n", "line 1: not an object"),
+        ("rows.jsonl", '{"x": 1}\n{', "line 2"),
+        ("rows.jsonl", '{"x": [1]}\n', "found a list or object"),
+        ("rows.parquet", "PAR1", "found .parquet; allowed: .csv, .jsonl, .ndjson"),
+        ("rows.csv", "x\n1\n", "no column y; there are x"),
+    ],
+)
+def test_data_that_cannot_be_used(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(UnusableData, match=message):
+        profile_from(written(tmp_path, name, text), ["y"] if "no column" in message else [], "")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UnusableData, match="No such file"):
+        columns_of(tmp_path / "none.csv")
+
+
+def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
+    path = written(tmp_path, "rows.csv", "x,y\n1,2\n3,4\n")
+    out = tmp_path / "profile.json"
+    done = CliRunner().invoke(cli.app, ["profile", str(path), "-o", str(out), "--prediction", "y"])
+    assert (done.exit_code, done.output) == (0, f"{out}: 1 inputs, 1 predictions, of rows.csv: 2 rows\n")
+    assert json.loads(out.read_text())["made"] == "rows.csv: 2 rows"
+    refused = CliRunner().invoke(cli.app, ["profile", str(tmp_path / "none.csv"), "-o", str(out)])
+    assert (refused.exit_code, refused.stdout) == (1, "")
