@@ -1,0 +1,92 @@
+"""The chart's values hold against its schema and load as a configuration; with helm it is rendered and validated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.config import load
+
+CHART = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "penumbra"
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+MINORS = ("1.31", "1.34", "1.37")
+CHOICES: dict[str, list[str]] = {
+    "defaults": [],
+    "everything": ["podMonitor.enabled=true", "token.value=secret", "state.storageClass=fast", "nodeSelector.disk=ssd"],
+    "least": ["networkPolicy.enabled=false", "state.persistent=false", "token.secret=mine"],
+}
+
+helm = pytest.mark.skipif(not shutil.which("helm"), reason="helm is not installed")
+
+
+def problems(values: dict[str, Any]) -> list[str]:
+    jsonschema = pytest.importorskip("jsonschema")
+    return [error.message for error in jsonschema.Draft7Validator(SCHEMA).iter_errors(values)]
+
+
+def test_the_values_hold_against_the_schema() -> None:
+    assert problems(VALUES) == []
+    assert set(VALUES) == set(SCHEMA["properties"]) - {"global"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"replicas": 3},
+        {"config": {"versions": {}, "routes": {}}},
+        {"config": {**VALUES["config"], "listen": "0.0.0.0:1"}},
+        {"token": {"secret": "a", "value": "b"}},
+        {"state": {"size": "1 gigabyte"}},
+        {"drainSeconds": 0},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_the_schema_refuses_what_is_wrong(wrong: dict[str, Any]) -> None:
+    assert problems({**VALUES, **wrong})
+
+
+def test_the_default_configuration_loads(tmp_path: Path) -> None:
+    config = {"listen": "0.0.0.0:8080", "admin": {"listen": "0.0.0.0:9900"}, "state": "x.db", **VALUES["config"]}
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(yaml.safe_dump(config))
+    assert set(load(path, {}).versions) == {"v1", "v2"}
+
+
+def test_the_chart_has_the_version_of_the_product() -> None:
+    import proxy
+
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == proxy.__version__
+
+
+@helm
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_chart_renders_valid_objects(choice: str, tmp_path: Path) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    sets = [argument for value in CHOICES[choice] for argument in ("--set", value)]
+    done = subprocess.run(["helm", "template", "rel", str(CHART), *sets], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    manifests = list(yaml.safe_load_all(done.stdout))
+    for manifest in manifests:
+        if manifest["kind"] != "PodMonitor":
+            for minor in MINORS:
+                kubernetes_validate.validate(manifest, minor, strict=True)
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(next(m for m in manifests if m["kind"] == "ConfigMap")["data"]["penumbra.yaml"])
+    settings = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"})
+    pod = next(m for m in manifests if m["kind"] == "StatefulSet")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] > settings.drain + 10
+    assert settings.admin.token == "secret"
+
+
+@helm
+def test_helm_has_nothing_to_say() -> None:
+    done = subprocess.run(["helm", "lint", "--strict", str(CHART)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
