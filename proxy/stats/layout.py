@@ -36,9 +36,9 @@ def readable(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     if not tensors:
         return ()
     rows, only = tensors[0].rows, tensors[0]
-    if len(tensors) == 1 and rows and only.width <= MAX_FEATURES and not only.vector:
+    if len(tensors) == 1 and rows and 0 < only.width <= MAX_FEATURES and not only.vector:
         return tensors
-    return [t for t in tensors if t.rows == rows and rows and t.width <= MAX_FEATURES and not t.vector]
+    return [t for t in tensors if t.rows == rows and rows and 0 < t.width <= MAX_FEATURES and not t.vector]
 
 
 def signature_of(tensors: Sequence[Tensor]) -> Signature:

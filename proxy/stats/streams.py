@@ -163,9 +163,7 @@ class Streams:
     def _count(self, key: StreamKey, share: float, now: float) -> list[Rows]:
         bodies = self._batches.pop((key, share))
         begun = self._since.pop((key, share))
-        groups: defaultdict[Signature, list[Sequence[Tensor]]] = defaultdict(list)
-        for body in bodies:
-            groups[signature_of(body)].append(body)
+        groups = _alike(bodies)
         side, version, role = key
         if side in self._learning:
             self._learn(side, role, groups)
@@ -212,10 +210,9 @@ class Streams:
         learner = self._learning[side]
         for signature, alike in groups.items():
             learner.update(signature, alike)
-        if learner.rows >= self._rows:
-            features = learner.features()
-            profile = Profile(features, features, f"the first {learner.rows} rows")
-            self._take(side, profile)
+        features = learner.features() if learner.rows >= self._rows else []
+        if features:
+            self._take(side, Profile(features, features, f"the first {learner.rows} rows"))
 
     def drift(self, limits: Mapping[Side, float]) -> list[Drift]:
         """Every feature of every stream; `limits` are the PSI above which a significant drift counts, by side."""
@@ -243,6 +240,27 @@ class Streams:
             )
             for at, feature in enumerate(detector.reference.features)
         ]
+
+
+def _alike(bodies: list[Sequence[Tensor]]) -> dict[Signature, list[Sequence[Tensor]]]:
+    """Bodies by layout. Most are as the one before, which is cheaper to see than to say of what layout they are."""
+    groups: defaultdict[Signature, list[Sequence[Tensor]]] = defaultdict(list)
+    last, group = None, groups[()]
+    for body in bodies:
+        one = body[0]
+        if (
+            last is None
+            or len(body) > 1
+            or one.name != last.name
+            or one.width != last.width
+            or one.kind != last.kind
+            or one.columns != last.columns
+        ):
+            group = groups[signature_of(body)]
+            last = one if len(body) == 1 else None
+        group.append(body)
+    del groups[()]
+    return groups
 
 
 class Learner:
