@@ -1,5 +1,6 @@
 """Control: statistics, releases, admin API and metrics, in one process beside the workers.
 
+- `board`: what control needs of statistics
 - `engine`: the single writer of live states: ticks in, tables out, commands and reloads between
 - `ledger`: what must be on disk, and what is not yet
 - `store`: live states and the audit chain in SQLite

@@ -15,56 +15,25 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
-from typing import Protocol as Interface
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import Tick
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.settings import Analysis, ConfigError, Guard, Problem, RouteSettings, Settings
-from proxy.contracts.table import Protocol, Role, Table
+from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
+from proxy.contracts.table import Table
+from proxy.control.board import BoardLike, figures_of
 from proxy.control.ledger import Ledger
 from proxy.control.store import Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, moves, plan, scorecard
-from proxy.release.afterwards import Figure, guard_after
+from proxy.release.afterwards import guard_after
 from proxy.release.audit import Change
-from proxy.stats.counters import Counters
 
 log = logging.getLogger("penumbra.engine")
 
-LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
-
 Move = Callable[[RouteState], RouteState]
-
-
-class BoardLike(Interface):
-    """What the engine needs of `stats.board.Board`."""
-
-    counters: Counters
-
-    def watch_all(
-        self,
-        route: str,
-        candidates: tuple[str, ...],
-        primary: str,
-        guard: Guard,
-        protocol: Protocol,
-        now: float,
-        analysis: Analysis = ...,
-    ) -> None: ...
-
-    def flush(self, now: float) -> None: ...
-
-    def absorb(self, tick: Tick, now: float) -> None: ...
-
-    def evidence(self, route: str, now: float) -> tuple[Evidence, ...]: ...
-
-    def failures(self, route: str, version: str) -> tuple[int, int]: ...
-
-    def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None: ...
 
 
 class UnknownRouteError(Exception):
@@ -195,7 +164,9 @@ class Engine:
         self._sections = {section.name: section for section in settings.routes}
         merged = {s.name: self._merged(s, heeded, now) for s in settings.routes}
         changed = [state for name, (state, _) in merged.items() if state != known.get(name)]
-        changes = [self._change("configuration", action, known.get(s.route), s, "the section changed") for s in changed]
+        changes = [
+            self._change("configuration", action, known.get(s.route), s, _why(known.get(s.route))) for s in changed
+        ]
         self.states = {name: state for name, (state, _) in merged.items()}
         old = self._standing
         self._standing = {name: _warned(old.get(name), warnings) for name, (_, warnings) in merged.items()}
@@ -214,21 +185,7 @@ class Engine:
         """Puts a release that has just been promoted under the guard of its rollback window."""
         if after.phase != "promoted" or after.release is None or (before and before.phase == "promoted"):
             return after
-        return moves.guarded(after, guard_after(after.release.guard, self._figures(after, now)), now)
-
-    def _figures(self, state: RouteState, now: float) -> dict[str, Figure]:
-        """What the primary before had: from the evidence against it, and from exact counts."""
-        route, old = state.route, state.previous or ""
-        known = self.board.evidence(route, now)
-        figures = {e.metric: Figure(e.reference, e.n_reference) for e in known if e.reference is not None}
-        bad, legs = self.board.failures(route, old)
-        if legs:
-            figures["error_rate"] = Figure(bad / legs, legs)
-        for metric, q in LATENCIES.items():
-            seconds = self.board.latency(route, old, "primary", q, now)
-            if seconds is not None:
-                figures[metric] = Figure(seconds, legs)
-        return figures
+        return moves.guarded(after, guard_after(after.release.guard, figures_of(self.board, after, now)), now)
 
     def _count(self, tick: Tick) -> None:
         for arm in tick.arms:
@@ -330,6 +287,10 @@ class Engine:
 
 def _warned(standing: Standing | None, warnings: tuple[str, ...]) -> Standing:
     return replace(standing, warnings=warnings) if standing else Standing(warnings=warnings)
+
+
+def _why(known: RouteState | None) -> str:
+    return "configured" if known is None else "its section of the configuration changed"
 
 
 def _enough(state: RouteState) -> int:
