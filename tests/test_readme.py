@@ -3,30 +3,88 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import typer.main
+import yaml
+from msgspec.structs import replace
 
 from proxy import cli
 from proxy.config import parse
+from proxy.contracts.settings import ConfigError
 from proxy.contracts.table import Rescue
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+PLAIN = "listen: h:1\nversions: {a: {url: http://h}}\nroutes: {r: {match: {path: /}, protocol: json, primary: a}}"
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
 def test_the_configuration_loads() -> None:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-    settings = parse(block, {})
+    settings = parse(BLOCKS[0], {})
     assert [route.name for route in settings.routes] == ["cancer", "cancer-next"]
     assert settings.routes[0].rescue == Rescue(2.0)
     assert settings.routes[1].release is not None
 
 
+def test_the_reference_loads() -> None:
+    assert len(parse(BLOCKS[1], {}).routes) == 4
+
+
+def test_the_reference_shows_the_defaults() -> None:
+    shown, usual = parse(BLOCKS[1], {}), parse(PLAIN, {})
+    assert (shown.workers, shown.state, shown.lease, shown.drain) == (1, usual.state, usual.lease, usual.drain)
+    assert (shown.connections, shown.admin.listen) == (usual.connections, usual.admin.listen)
+    route, other = shown.routes[0], usual.routes[0]
+    assert (route.limits, route.guard) == (other.limits, other.guard)
+    assert replace(route.timeouts, total=None) == other.timeouts
+    learnt = replace(other.analysis, features="/instances", prediction="/predictions")
+    assert replace(route.analysis, detectors=(), redact=()) == learnt
+
+
+def kind(path: str) -> str:
+    """A path with the names that the user chooses replaced: sections of one kind are documented together."""
+    path = re.sub(r"^(routes|versions)\.[^.]+", r"\1.*", re.sub(r"\[\d+\]", "[]", path))
+    return path.replace(".release.scorecard", ".scorecard")
+
+
+def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, object]]]:
+    """(path, mapping) of every mapping that may have only certain keys."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from sections(item, f"{path}[0]")
+    if isinstance(tree, dict):
+        if path not in ("routes", "versions") and not path.endswith((".headers", ".split", ".arms")):
+            yield path, tree
+        for key, value in tree.items():
+            yield from sections(value, f"{path}.{key}" if path else key)
+
+
+def test_the_reference_has_every_key() -> None:
+    """A key that nobody takes is put into every section; each answer says what may be there."""
+    tree = yaml.safe_load(BLOCKS[1].replace("# profile:", "profile:").replace("${", "$${"))
+    found = list(sections(tree))
+    told: dict[str, set[str]] = {}
+    for path, section in found:
+        told.setdefault(kind(path), set()).update(section)
+    for _, section in found:
+        section["unknown"] = ""
+    with pytest.raises(ConfigError) as caught:
+        parse(yaml.safe_dump(tree), {})
+    answers = [problem for problem in caught.value.problems if problem.found == "an unknown key"]
+    assert {kind(problem.path) for problem in answers} == {f"{name}.unknown".lstrip(".") for name in told}
+    for problem in answers:
+        section = kind(problem.path).removesuffix("unknown").removesuffix(".")
+        allowed = set(problem.allowed.partition(";")[0].split(", "))
+        assert allowed <= told[section], f"{section}: not in the README: {sorted(allowed - told[section])}"
+
+
 def test_defaults_are_as_told() -> None:
-    settings = parse(
-        "listen: h:1\nversions: {a: {url: http://h}}\nroutes: {r: {match: {path: /}, protocol: json, primary: a}}", {}
-    )
+    settings = parse(PLAIN, {})
     assert "`lease` (10 s)" in TEXT
     assert "`drain` (30 s)" in TEXT
     assert (settings.lease, settings.drain) == (10.0, 30.0)
