@@ -29,6 +29,10 @@ HEAD_TIMEOUT = 15.0
 KEEP_ALIVE = 75.0
 """Seconds that a connection may stay without a request: nginx's default."""
 
+DRAIN_IDLE = 1.0
+"""Seconds without a request after which a connection is closed while the worker drains. Not at once: a client may be
+sending just now. One that does gets its answer with `Connection: close`."""
+
 LINGER = 2.0
 """Seconds of input that are thrown away after an answer that ends the connection."""
 
@@ -190,12 +194,7 @@ class Downstream(RequestReader, asyncio.Protocol):
         elif self.in_head:
             if now - self._since > HEAD_TIMEOUT:
                 self._refuse_request(RequestError("head_timeout", f"no complete head within {HEAD_TIMEOUT:g} s"))
-        elif now - self._since > KEEP_ALIVE:
-            self.transport.close()
-
-    def drain(self) -> None:
-        """No more requests: ends now when idle, otherwise with the answer under way."""
-        if self.current is None and not self.in_head:
+        elif now - self._since > (DRAIN_IDLE if self.worker.draining else KEEP_ALIVE):
             self.transport.close()
 
     def refuse(self, reason: str, detail: str) -> None:

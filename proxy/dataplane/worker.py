@@ -143,8 +143,6 @@ class Worker:
         self.draining = True
         if self._server is not None:
             self._server.close()
-        for client in tuple(self._clients):
-            client.drain()
         await _until(lambda: not self._clients and not self._shadows, self._args.drain)
         if self._clients:
             log.warning("drain deadline: %d connections cut off", len(self._clients))

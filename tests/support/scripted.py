@@ -163,14 +163,15 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     lower = head.lower()
     raw, body = head, b""
     if b"transfer-encoding: chunked" in lower:
+        pieces = []
         while True:
             line = await reader.readuntil(b"\r\n")
-            size = int(line, 16)
-            data = await reader.readexactly(size + 2)
-            raw += line + data
-            body += data[:-2]
-            if not size:
+            data = await reader.readexactly(int(line, 16) + 2)
+            pieces.append((line, data))
+            if data == b"\r\n":
                 break
+        raw += b"".join(line + data for line, data in pieces)
+        body = b"".join(data[:-2] for _, data in pieces)
     elif b"\r\ncontent-length: " in lower:
         size = int(lower.split(b"\r\ncontent-length: ")[1].split(b"\r\n")[0])
         body = await reader.readexactly(size)
