@@ -290,11 +290,17 @@ def _whole(request: web.Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
+_MEDIA = frozenset(("application/json", "application/x-www-form-urlencoded", "application/octet-stream"))
+"""JSON, and what `curl -d` and clients that say nothing call it; `access` keeps foreign pages out, whatever they call
+it.
+"""
+
+
 async def _body(request: web.Request, most: int = bodies.MAX_BODY) -> bytes:
     body = await request.read()
     if len(body) > most:
         raise ApiError("too-large", f"found {len(body):,} bytes; allowed: {most:,}")
-    if body and request.content_type != "application/json":
+    if body and request.content_type not in _MEDIA:
         raise ApiError("media-type", f"found {request.content_type}; allowed: application/json")
     return body
 

@@ -119,6 +119,17 @@ def test_bodies_that_mean_nothing_are_refused_and_change_nothing(
     assert house.engine.state("cancer") is before
 
 
+def test_a_body_as_plain_curl_sends_it(house: House) -> None:
+    async def story(client: Client) -> None:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        response = await client.put("/v1/routes/cancer/split", data=b'{"v2": 25}', headers=form)
+        assert (await response.json())["split"] == {"v1": 75.0, "v2": 25.0}
+        foreign = form | {"Origin": "https://elsewhere.example"}
+        await problem(await client.put("/v1/routes/cancer/split", data=b'{"v2": 50}', headers=foreign), 403)
+
+    play(house, story)
+
+
 def test_a_refusal_lists_what_is_allowed(house: House) -> None:
     async def story(client: Client) -> None:
         shown = await problem(await client.put("/v1/routes/cancer/split", json={"v9": 1}), 422, "v9")
@@ -128,7 +139,9 @@ def test_a_refusal_lists_what_is_allowed(house: House) -> None:
         response = await client.delete("/v1/routes/cancer")
         assert "GET" in response.headers["Allow"]
         await problem(response, 405)
-        await problem(await client.put("/v1/routes/cancer/split", data=b"v2=1"), 415)
+        await problem(
+            await client.put("/v1/routes/cancer/split", data=b"v2=1", headers={"Content-Type": "text/csv"}), 415
+        )
         await problem(await client.get("/v1/audit?limit=-1"), 422, "limit")
         await problem(await client.get("/v1/audit?limit=1001"), 422, "limit")
         shown = await problem(await client.post("/v1/routes/cancer/resume"), 409)
