@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from proxy import cli
 from proxy.config import parse
+from proxy.contracts.failure import FAILURES
 from proxy.contracts.settings import ConfigError
 from proxy.contracts.table import Rescue
 
@@ -114,3 +115,12 @@ def test_calls_exist() -> None:
     told = set(re.findall(r"localhost:9900(/\S+)", TEXT))
     assert told
     assert told <= paths
+
+
+def test_the_reasons_of_the_reliability_table_exist() -> None:
+    table = TEXT.split("## Reliability")[1].split("\n## ")[0]
+    drops = {"inflight", "body_too_large", "memory", "ejected", "client_abort"}
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", table))
+    reasons = {name for name in named if not name.startswith("penumbra_")}
+    assert len(reasons) > 15
+    assert reasons <= set(FAILURES) | drops

@@ -39,6 +39,7 @@ FAILURES: dict[str, Failure] = {
         Failure("connect_failed", "upstream", 502, "The model server cannot be reached"),
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),
         Failure("reset", "upstream", 502, "The model server closed the connection before its answer was complete"),
+        Failure("answer_too_large", "upstream", 502, "The answer of a shadow is larger than is read"),
         Failure("malformed", "upstream", 502, "The model server's answer is not valid HTTP/1.1"),
         Failure("response_timeout", "upstream", 504, "The model server did not answer in time"),
         Failure("idle_timeout", "upstream", 504, "The model server stopped in the middle of its answer"),
