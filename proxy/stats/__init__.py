@@ -8,7 +8,7 @@
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest
 - `streams`: rows of a route in batches; `layout` counts them, `drift` judges them, `scores` is ADWIN
 - `profile`: the reference profile and the data contract
-- `pairing`, `agreement`, `examples`: legs of one request brought together, compared, and the worst of them kept
-- `labels`, `quality`: labels that come late, and how good predictions were
+- `comparing`: `pairing` brings legs of one request together, `agreement` compares them, `examples` keeps the worst
+- `grading`: `labels` come late and are joined, `quality` says how good predictions were
 - `world`: did the world change, or the model
 """

@@ -2,14 +2,19 @@
 
 What control does with it:
 
-- `watch(route, candidate, primary, guard, protocol, now)` whenever the live state may have changed: evidence starts
-  afresh when one of them did; otherwise nothing happens.
-- `absorb(tick, now)` for each tick, `observe(observations, now)` for each batch that payload decoded.
+- `watch_all(route, candidates, primary, guard, protocol, now, analysis)` whenever the live state may have changed
+  (`watch` for one candidate): evidence starts afresh when one of them did, rows and profile when the analysis did;
+  otherwise nothing happens. `refer(route, profile)` gives a reference profile, instead of one learnt from the primary.
+- `absorb(tick, now)` for each tick, `observe(observations, now)` for each batch that payload decoded, `flush(now)`
+  about once a second when there is nothing to observe, `feedback(request_id, label, now)` for each label.
 - `evidence(route, now)`: one `Evidence` for each limit of the guard's scorecard, in its order. A metric that nothing
   is known of has n = 0. `log_breach` is already corrected for the number of limits: breach is at
   ln(1/guard.false_alarm).
-- For /metrics and the API, all monotone and untouched by `watch`: `counters` (arms, drops, rescues, rejections,
-  overhead, coverage, inflight), `unreadable`, `agreement(route, version)`, `latency(route, version, role, q, now)`.
+- `drift(route)`, `violations(route)`, `profile(route)`, `finding(route)` (world or model), `agreement(route, version,
+  role)`, `examples(route, version)`: what the API shows, rows and structs that are plain data.
+- For /metrics, all monotone and untouched by `watch`: `counters` (arms, drops, rescues, rejections, overhead, coverage,
+  inflight), `tokens` (time to first token, gaps), `unreadable`, `unpaired`, `scores` (quality), `labelled`, `ungraded`,
+  `feedbacks`, `unlabelled`; and the sliding `latency(route, version, role, q, now)`.
 
 `now` is monotonic seconds. Nothing here raises on any tick or observation that decodes.
 """
@@ -26,16 +31,15 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
-from proxy.stats.agreement import Difference, Tally, compare
+from proxy.stats.agreement import Tally
 from proxy.stats.case import Case, Habits, Subject
+from proxy.stats.comparing import Compared, Comparing
 from proxy.stats.counters import Counters
-from proxy.stats.examples import Example, Examples
-from proxy.stats.grades import Figure, arrivals_differ
-from proxy.stats.labels import CAPACITY, Labelled, Labels, Outcome
+from proxy.stats.examples import Example
+from proxy.stats.grading import Grading
+from proxy.stats.labels import CAPACITY, Labelled, Outcome
 from proxy.stats.latency import Histogram
-from proxy.stats.pairing import Pairing
 from proxy.stats.profile import Profile, Side
-from proxy.stats.quality import Score, grade
 from proxy.stats.streams import Drift, Rows, Streams
 from proxy.stats.world import Finding, finding
 
@@ -43,9 +47,6 @@ USUAL = Analysis()
 
 USUAL_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
-
-Arm = tuple[str, str, Role]
-"""Route, version, role."""
 
 SIDES: tuple[Side, ...] = ("input", "prediction")
 
@@ -55,36 +56,31 @@ class Board:
 
     __slots__ = (
         "_cases",
-        "_examples",
+        "_comparing",
+        "_grading",
         "_habits",
-        "_labels",
-        "_noisy",
-        "_pairing",
         "_streams",
-        "_tallies",
         "counters",
+        "feedbacks",
         "labelled",
         "scores",
         "tokens",
         "ungraded",
+        "unlabelled",
         "unreadable",
     )
 
     def __init__(self, labels: int = CAPACITY) -> None:
         self.counters = Counters()
         self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
+        self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._habits: defaultdict[tuple[str, str, int], Habits] = defaultdict(Habits)
         self._cases: dict[str, tuple[Case, ...]] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
-        self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
-        self._pairing = Pairing()
-        self._labels = Labels(labels)
-        self.labelled: Counter[Arm] = Counter()
-        self.ungraded: Counter[tuple[str, str]] = Counter()
-        self.scores: dict[Arm, Score] = {}
-        self._examples: dict[tuple[str, str], Examples] = {}
-        self._noisy: set[str] = set()
-        self._tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
+        self._comparing = Comparing()
+        self._grading = Grading(labels)
+        self.scores, self.labelled, self.ungraded = self._grading.scores, self._grading.labelled, self._grading.ungraded
+        self.feedbacks, self.unlabelled = self._grading.labels.outcomes, self._grading.labels.lost
 
     def watch(
         self,
@@ -120,6 +116,7 @@ class Board:
         )
         known = self._streams.get(route)
         if known is None or known[0] != (analysis, protocol):
+            self._comparing.forget(route)
             self._streams[route] = (analysis, protocol), Streams(analysis.reference, analysis.detectors)
 
     def refer(self, route: str, profile: Profile) -> None:
@@ -140,27 +137,32 @@ class Board:
 
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         """Takes in what payload made of a batch of records."""
-        pairs: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        compared: list[Compared] = []
         for seen in observations:
+            known = self._streams.get(seen.route)
+            if known is None:
+                continue
+            (analysis, _), streams = known
             if seen.unreadable_request or seen.unreadable_response:
                 self._note_unreadable(seen)
-            for reference, copy in self._pairing.update(seen, now):
-                self._compare(reference, copy, pairs)
-            if (seen.inputs or seen.outputs) and (known := self._streams.get(seen.route)):
-                rows = known[1].update(seen, now)
-                if rows:
-                    self._check(seen.route, rows, now)
-                if known[0][0].wait > 0:
-                    self._grade(self._labels.note(seen, known[0][0].wait, now))
+            compared += self._comparing.update(seen, analysis, now)
+            if seen.inputs or seen.outputs:
+                self._check(seen.route, streams.update(seen, now), now)
+                if analysis.wait > 0:
+                    self._grade(self._grading.note(seen, analysis.wait, now))
             if seen.text is not None:
                 self._time_tokens(seen, now)
-        for (route, version), (disagreed, n) in pairs.items():
+        self._judge(compared)
+        self._comparing.expire(now)
+        self._grading.labels.expire(now)
+        self.flush(now)
+
+    def _judge(self, compared: list[Compared]) -> None:
+        """One look for all pairs of a batch."""
+        for (route, version), pairs in _by_version(compared).items():
             for case in self._cases.get(route, ()):
                 if case.subject.candidate == version:
-                    case.disagreement.update(disagreed, n)
-        self._pairing.expire(now)
-        self._labels.expire(now)
-        self.flush(now)
+                    case.disagreement.look(pairs)
 
     def flush(self, now: float) -> None:
         """Counts batches of rows that wait for more; call it about once a second when nothing is observed."""
@@ -182,52 +184,14 @@ class Board:
 
     def feedback(self, request_id: str, label: Any, now: float) -> Outcome:
         """Takes a label that came late: one value, or a list with one for each row of the request."""
-        outcome, met = self._labels.label(request_id, label)
+        outcome, met = self._grading.label(request_id, label)
         self._grade(met)
         return outcome
 
     def _grade(self, met: list[Labelled]) -> None:
         for each in met:
-            graded = grade(each.leg.said[each.row], each.label)
-            key = each.route, each.leg.version, each.leg.role
-            self.labelled[key] += 1
-            if graded is None:
-                self.ungraded[each.route, each.leg.version] += 1
-                continue
-            if key not in self.scores:
-                self.scores[key] = Score()
-            self.scores[key].update(graded)
             for case in self._cases.get(each.route, ()):
-                case.labelled(each, self._figure(each.route, case.subject.primary))
-
-    def _figure(self, route: str, version: str) -> Figure:
-        score = self.scores.get((route, version, "primary"))
-        return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
-
-    def _graded(self, route: str, case: Case) -> list[Evidence]:
-        candidate, primary = case.subject.candidate or "", case.subject.primary
-        roles: tuple[Role, ...] = ("canary", "shadow", "primary")
-        mine = next(((route, candidate, role) for role in roles if (route, candidate, role) in self.scores), None)
-        if mine is None:
-            return case.grades.evidence(None, self.scores.get((route, primary, "primary")), 0)
-        theirs: Arm = (route, primary, "primary")
-        labelled = self.labelled[mine], self.labelled[theirs]
-        lost = labelled[0] if arrivals_differ(labelled, (self._predicted(mine), self._predicted(theirs))) else 0
-        return case.grades.evidence(self.scores[mine], self.scores.get(theirs), lost)
-
-    def _predicted(self, arm: Arm) -> int:
-        return self._labels.predicted[arm]
-
-    @property
-    def feedbacks(self) -> dict[Outcome, int]:
-        """Labels that were taken, by what became of them."""
-        return dict(self._labels.outcomes)
-
-    @property
-    def unlabelled(self) -> dict[tuple[str, str], int]:
-        """Requests whose predictions were given up without a label, by route and reason: `late`, `evicted`,
-        `too_large`, `no_prediction`."""
-        return dict(self._labels.lost)
+                case.labelled(each, self._grading.figure(each.route, case.subject.primary))
 
     def finding(self, route: str) -> tuple[Finding, ...]:
         """World or model: one for each candidate under judgement."""
@@ -240,46 +204,18 @@ class Board:
             if reason:
                 self.unreadable[seen.route, seen.version, seen.role, side, reason] += 1
 
-    def _compare(self, reference: Observation, copy: Observation, pairs: dict[tuple[str, str], list[int]]) -> None:
-        analysis = self._streams[copy.route][0][0] if copy.route in self._streams else USUAL
-        difference = compare(reference, copy, analysis.tolerance)
-        if difference is None:
-            return
-        self._tallies[copy.route, copy.version, copy.role].update(difference)
-        if copy.role == "noise":
-            self._noisy.add(copy.route)
-        else:
-            counted = pairs[copy.route, copy.version]
-            counted[0] += difference.disagree
-            counted[1] += 1
-            if difference.disagree:
-                self._keep(reference, copy, difference, analysis.redact)
-        if copy.route in self._noisy:
-            self._against_noise(copy, difference.disagree)
-
-    def _keep(self, reference: Observation, copy: Observation, difference: Difference, redact: tuple[str, ...]) -> None:
-        examples = self._examples.get((copy.route, copy.version))
-        if examples is None:
-            examples = self._examples[copy.route, copy.version] = Examples(redact)
-        examples.update(reference, copy, difference)
-
-    def _against_noise(self, copy: Observation, differs: bool) -> None:
-        for version, shadow, noise in self._pairing.beside_noise(copy, differs):
-            for case in self._cases.get(copy.route, ()):
-                if case.subject.candidate == version:
-                    case.disagreement.against_noise(shadow, noise)
-
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """What is known of the candidates of `route`, in their order; empty without one."""
         cases = [case for case in self._cases.get(route, ()) if case.subject.candidate is not None]
-        drifts = (
-            self.drift(route) if any("drift" in line for case in cases for line in case.subject.guard.scorecard) else []
-        )
+        watched = any("drift" in line for case in cases for line in case.subject.guard.scorecard)
+        drifts = self.drift(route) if watched else []
         return tuple(evidence for case in cases for evidence in self._evidence_of(route, case, drifts))
 
     def _evidence_of(self, route: str, case: Case, drifts: list[Drift]) -> tuple[Evidence, ...]:
-        case.disagreement.lost = self._unseen(route, case.subject.candidate) - case.unseen
-        return case.evidence(drifts, self._graded(route, case))
+        subject = case.subject
+        case.disagreement.lost = self._unseen(route, subject.candidate) - case.unseen
+        graded = case.grades.evidence(*self._grading.against(route, subject.candidate or "", subject.primary))
+        return case.evidence(drifts, graded)
 
     def drift(self, route: str) -> list[Drift]:
         """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""
@@ -296,33 +232,28 @@ class Board:
 
     def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
         """Paired comparisons since the start; role `noise` is the primary against itself."""
-        return self._tallies.get((route, version, role), Tally())
+        return self._comparing.tallies.get((route, version, role), Tally())
 
     def examples(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""
-        kept = self._examples.get((route, version))
-        return kept.worst() if kept else []
+        return self._comparing.worst(route, version)
 
     @property
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""
-        reasons: Counter[str] = Counter()
-        for (_, _, reason), count in self._pairing.unpaired.items():
-            reasons[reason] += count
-        return dict(reasons)
+        return self._comparing.unpaired()
 
     def _unseen(self, route: str, version: str | None) -> int:
         """Copies for `version` that were not compared although they were due: dropped, never paired, or not
         readable."""
         key = (route, version)
         dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
-        unpaired = sum(n for (r, v, _), n in self._pairing.unpaired.items() if (r, v) == key)
         unread = sum(
             n
             for (r, v, role, side, _), n in self.unreadable.items()
             if (r, v, role, side) == (*key, "shadow", "response")
         )
-        return dropped + unpaired + unread
+        return dropped + self._comparing.unpaired_of(route, version) + unread
 
     def failures(self, route: str, version: str) -> tuple[int, int]:
         """Bad and all finished legs of `version` as the primary of `route`, since the start."""
@@ -344,3 +275,10 @@ def _by_route(arms: Iterable[ArmTick]) -> dict[str, list[ArmTick]]:
     for arm in arms:
         routes[arm.route].append(arm)
     return routes
+
+
+def _by_version(compared: Iterable[Compared]) -> dict[tuple[str, str], list[Compared]]:
+    versions: defaultdict[tuple[str, str], list[Compared]] = defaultdict(list)
+    for pair in compared:
+        versions[pair.route, pair.version].append(pair)
+    return versions

@@ -8,8 +8,11 @@ noise copy differs from the first answer and the other does not: events of two a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
+from proxy.stats.comparing import Compared
 from proxy.stats.ownership import Ownership
 from proxy.stats.rate import RateLimit
 from proxy.stats.terms import Terms
@@ -35,12 +38,17 @@ class Disagreement:
         self.disagreed += disagreed
         self._absolute.update(disagreed, pairs)
 
-    def against_noise(self, shadow: bool, noise: bool) -> None:
-        """One request that shadow and noise copy both answered; whether each differs from the first answer."""
-        self.triples += 1
-        self.noisy += noise
-        if shadow != noise:
-            self._floor.update(0.5, int(shadow), int(noise))
+    def look(self, compared: Sequence[Compared]) -> None:
+        """Takes in the pairs of one batch, and what is known of them beside noise."""
+        pairs = [pair.differs for pair in compared if pair.noise is None]
+        if pairs:
+            self.update(sum(pairs), len(pairs))
+        triples = [(pair.differs, pair.noise) for pair in compared if pair.noise is not None]
+        if triples:
+            self.triples += len(triples)
+            self.noisy += sum(noise for _, noise in triples)
+            alone = sum(shadow and not noise for shadow, noise in triples)
+            self._floor.update(0.5, alone, sum(noise and not shadow for shadow, noise in triples))
 
     @property
     def log_breach(self) -> float:

@@ -8,7 +8,8 @@ Shiryaev-Roberts sum, M ← (M + w/K)·exp(gain), with w the time that passed, r
 2022).
 
 Bets: shifts and spreads of numbers, more of one bin, and two that are learnt from the past of the stream itself.
-State: a row of 50 to 80 bets and three of decayed counts a feature, below 2 kB.
+State of a stream: 50 to 80 sums and three rows of decayed counts a feature, below 2 kB; the bets themselves, below
+16 kB a feature, are the profile's.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from proxy.stats.profile import MAX_FEATURES, category_counts, number_bins
 
 RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 """`type`: strings for numbers or the reverse; `range`, `category`: not among the allowed; `missing`: null where
-required; `absent`: a feature that the body lacks; `unexpected`: a column that the profile lacks."""
+required; `absent`: a required feature that the body lacks; `unexpected`: a column that the profile lacks."""
 TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(RULES))
 
 
@@ -75,7 +75,7 @@ class Measured(NamedTuple):
 class Layout:
     """Counts batches of bodies of one signature against a reference. Made once a signature, used for each batch."""
 
-    __slots__ = ("_absent", "_numbers", "_places", "_reference", "_unexpected")
+    __slots__ = ("_absent", "_lacking", "_numbers", "_places", "_reference", "_unexpected")
 
     def __init__(self, reference: Reference, signature: Signature) -> None:
         self._reference = reference
@@ -83,6 +83,8 @@ class Layout:
         self._places = [[known.get(name, -1) for name in names_of(block)] for block in signature]
         found = {place for places in self._places for place in places}
         self._absent = np.array([place not in found for place in range(len(known))])
+        required = np.array([feature.rules.required for feature in reference.features], dtype=np.bool_)
+        self._lacking = self._absent & required
         # A profile that is full does not know all columns, so an unknown one says nothing.
         self._unexpected = -1 in found and len(known) < MAX_FEATURES
         self._numbers = [_Numbers(reference, places) for places in self._places]
@@ -92,8 +94,9 @@ class Layout:
         features, bins = self._reference.shares.shape
         rows = sum(body[0].rows for body in bodies)
         counts, violations = np.zeros((features, bins)), np.zeros((features, len(RULES)))
-        bad = np.full(rows, bool(self._absent.any() or self._unexpected))
-        violations[self._absent, ABSENT] += rows
+        bad = np.full(rows, bool(self._lacking.any() or self._unexpected))
+        violations[self._lacking, ABSENT] += rows
+        counts[self._absent, -1] += rows
         for at, (places, numbers) in enumerate(zip(self._places, self._numbers, strict=True)):
             blocks = [body[at] for body in bodies]
             if blocks[0].kind == "number":

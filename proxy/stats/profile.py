@@ -21,7 +21,7 @@ TOP = 20
 """Categories that have a bin of their own; the rest share `other`, where unseen ones fall too."""
 
 MAX_FEATURES = 200
-"""Features of one profile; further ones are left out and counted. About 40 kB of detector state each 10 features."""
+"""Features of one profile; further ones are left out. At most 16 kB each, and 2 kB in each stream."""
 
 FREQUENT = 5
 """Fewest sightings of the rarest category for a learnt list of categories to be closed."""

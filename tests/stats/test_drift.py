@@ -132,3 +132,17 @@ def test_numbers_and_categories_share_a_reference_and_missing_stays_last():
     assert ref.shares.sum(axis=1) == pytest.approx([1.0, 1.0])
     assert (ref.shares[:, -1] > 0).all()
     assert ref.shares[0, 12] == 0
+
+
+def test_state_is_bounded_as_stated():
+    """A stream has less than 2 kB a feature; a profile's bets, which all its streams share, less than 16 kB."""
+    rng = np.random.default_rng(1)
+    columns = [rng.standard_normal(1000) for _ in range(25)] + [[str(i % 40) for i in range(1000)] for _ in range(5)]
+    ref = Reference([feature_of(f"f{at}", column) for at, column in enumerate(columns)])
+
+    def size(thing):
+        held = [getattr(thing, name) for name in thing.__slots__]
+        return sum(each.nbytes for each in held if isinstance(each, np.ndarray)) / 30
+
+    assert size(Detector(ref)) < 2_000
+    assert size(ref) < 16_000

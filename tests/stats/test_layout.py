@@ -48,7 +48,8 @@ def test_bins_are_those_of_each_value():
         ([body(c="z"), body()], {"category": 1}, 1),
         ([body(c=None), body()], {"missing": 1}, 1),
         ([body(x=25.0, c="z")], {"range": 1, "category": 1}, 1),
-        ([[frame(["x"], (1.0,))]], {"absent": 2}, 1),
+        ([[frame(["x"], (1.0,)), frame(["c"], ("a",), kind="category")]], {}, 0),
+        ([[frame(["y"], (1.0,))]], {"absent": 2}, 1),
         ([[frame(["x", "y"], ("1", "2"), kind="category"), frame(["c"], ("a",), kind="category")]], {"type": 2}, 1),
         ([[*body()[:1], frame(["c"], (1.0,))]], {"type": 1}, 1),
     ],
@@ -90,3 +91,8 @@ def test_names_and_what_is_readable():
     other = Tensor("p", 2, 1, "number", [1.0, 2.0])
     assert [t.name for t in readable([body()[0], image, vector, other])] == [""]
     assert list(readable([])) == []
+
+
+def test_a_feature_that_a_body_lacks_is_missing():
+    measured = measure([frame(["x", "y"], (1.0, 0.5))])
+    assert (measured.counts[2, -1], measured.counts[0, -1]) == (1, 0)
