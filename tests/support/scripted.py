@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 Script = Callable[["Served", "Request"], Awaitable[bool]]
 
 
+REMEMBERED = 8 << 20
+"""Bytes of a body up to which a request is kept, and its raw bytes too."""
+
+
 @dataclass
 class Request:
-    """One request as it arrived: `raw` is every byte of it."""
+    """One request as it arrived: `raw` is every byte of it, unless it is very large."""
 
     head: bytes
     body: bytes
@@ -151,7 +155,8 @@ class Scripted:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 request = await read_request(reader)
-                self.seen.append(request)
+                if len(request.body) <= REMEMBERED:
+                    self.seen.append(request)
                 if not await self.script(Served(reader, writer), request):
                     break
                 await writer.drain()
@@ -170,8 +175,9 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
             pieces.append((line, data))
             if data == b"\r\n":
                 break
-        raw += b"".join(line + data for line, data in pieces)
         body = b"".join(data[:-2] for _, data in pieces)
+        if len(body) <= REMEMBERED:
+            raw += b"".join(line + data for line, data in pieces)
     elif b"\r\ncontent-length: " in lower:
         size = int(lower.split(b"\r\ncontent-length: ")[1].split(b"\r\n")[0])
         body = await reader.readexactly(size)
