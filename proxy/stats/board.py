@@ -40,7 +40,7 @@ from proxy.stats.grading import Grading
 from proxy.stats.labels import CAPACITY, Labelled, Outcome
 from proxy.stats.latency import Histogram
 from proxy.stats.profile import Profile, Side
-from proxy.stats.streams import Drift, Rows, Streams
+from proxy.stats.streams import Drift, Rows, Shape, Streams
 from proxy.stats.world import Finding, finding
 
 USUAL = Analysis()
@@ -145,11 +145,13 @@ class Board:
             (analysis, _), streams = known
             if seen.unreadable_request or seen.unreadable_response:
                 self._note_unreadable(seen)
-            compared += self._comparing.update(seen, analysis, now)
+            if pairs := self._comparing.update(seen, analysis, now):
+                compared += pairs
             if seen.inputs or seen.outputs:
-                self._check(seen.route, streams.update(seen, now), now)
-                if analysis.wait > 0:
-                    self._grade(self._grading.note(seen, analysis.wait, now))
+                if rows := streams.update(seen, now):
+                    self._check(seen.route, rows, now)
+                if analysis.wait > 0 and (met := self._grading.note(seen, analysis.wait, now)):
+                    self._grade(met)
             if seen.text is not None:
                 self._time_tokens(seen, now)
         self._judge(compared)
@@ -224,6 +226,11 @@ class Board:
             return []
         lines = cases[0].subject.guard.scorecard
         return known[1].drift({side: lines.get(f"{side}_drift", Limit()).max_psi or USUAL_PSI for side in SIDES})
+
+    def shape(self, route: str, row: Drift) -> Shape | None:
+        """The reference and live distributions behind a row of `drift`."""
+        known = self._streams.get(route)
+        return known[1].shape(row) if known else None
 
     def violations(self, route: str) -> dict[tuple[str, Role, str], int]:
         """Broken rules of the data contract, by version, role and rule."""

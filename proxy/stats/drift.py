@@ -192,6 +192,12 @@ class Detector:
         margin: Floats = evidence - need[hits[-1] if hits.size else 0]
         return margin
 
+    def recent(self, at: int) -> list[float]:
+        """Shares of the recent rows in each bin of feature `at`, as PSI sees them; empty before the first row."""
+        counts, bins = self._recent[at], len(self.reference.features[at].shares)
+        total = float(counts.sum())
+        return [float(n) / total for n in (*counts[: bins - 1], counts[-1])] if total else []
+
     @property
     def psi(self) -> Floats:
         """Population stability index of the recent rows against the profile, corrected for both sampling errors; ≥

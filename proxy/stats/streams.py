@@ -66,6 +66,18 @@ class Drift(Struct, frozen=True):
     detected: int | None = None
 
 
+class Shape(Struct, frozen=True):
+    """How a feature was and is distributed: shares by bin, each list with the sum 1. Bins of numbers: below the first
+    of `edges`, between them, from the last one up, missing. Bins of `categories`: each of them, other, missing. `live`
+    is empty before the first row."""
+
+    kind: str
+    edges: list[float]
+    categories: list[str]
+    reference: list[float]
+    live: list[float]
+
+
 class Rows(NamedTuple):
     """Rows of one arm that were checked against the contract."""
 
@@ -220,6 +232,16 @@ class Streams:
             rows = [row for key, known in self._detectors.items() for row in self._rows_of(key, known, limits[key[0]])]
             self._drift = dict(limits), rows
         return self._drift[1]
+
+    def shape(self, row: Drift) -> Shape | None:
+        """The distributions behind a row of `drift`; None when its stream is gone."""
+        detector = self._detectors.get((row.side, row.version, row.role))
+        features = detector.reference.features if detector else []
+        at = next((at for at, feature in enumerate(features) if feature.name == row.feature), None)
+        if detector is None or at is None:
+            return None
+        known = features[at]
+        return Shape(known.kind, known.edges, known.categories, known.shares, detector.recent(at))
 
     def _rows_of(self, key: StreamKey, detector: Detector, limit: float) -> list[Drift]:
         side, version, role = key
