@@ -87,7 +87,7 @@ def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis
     if record.response:
         fields = record.response_fields
         found, seen.unreadable_response = _read(codec.response, record.response, fields, analysis, record.chunks)
-        seen.outputs, seen.text = found
+        seen.outputs, seen.text = found.tensors, found.text
     elif record.response is None:
         seen.unreadable_response = "too_large"
     return seen

@@ -67,6 +67,8 @@ def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
     except msgspec.DecodeError:
         # Nested data, strings, booleans, nulls, or something that is none of it: whatever it is, this tells.
         return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
+    if len(tensors) == 1:
+        return (_usual(tensors[0]),)
     if len(tensors) > MAX_TENSORS:
         raise Unreadable("too_many_tensors")
     return tuple([_usual(tensor) for tensor in tensors])

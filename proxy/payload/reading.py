@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from proxy.contracts.observation import Kind, Tensor, Text
 from proxy.contracts.settings import Analysis
@@ -31,7 +32,7 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-class Body(NamedTuple):
+class Body(Struct, gc=False):
     """One body, already decompressed. `fields`: header lines in lower case; `chunks`: seconds at which pieces
     arrived."""
 
@@ -45,7 +46,7 @@ class Body(NamedTuple):
         return orjson.loads(self.data)
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True, gc=False):
     """What a codec makes of a body."""
 
     tensors: tuple[Tensor, ...] = ()

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot
 
+from msgspec import Struct
 from rapidfuzz.distance import Levenshtein
 
 from proxy.contracts.observation import Observation, Tensor, Text
@@ -39,8 +40,7 @@ SUM = 0.01
 SCORE_NAMES = ("prob", "logit", "score", "softmax")
 
 
-@dataclass(slots=True)
-class Difference:
+class Difference(Struct, frozen=True, gc=False):
     """What a pair differs in. `shift`: mean absolute change of scores or numbers, distance of vectors, or the part of
     the words that were edited. `overlap`: the part of the best `TOP` scores, or of a text's beginning, that both
     have."""
@@ -103,10 +103,13 @@ def compare(reference: Observation, copy: Observation, tolerance: float = TOLERA
         return compare_texts(reference.text, copy.text)
     if not reference.outputs or not copy.outputs:
         return None
+    if len(reference.outputs) == 1:
+        mine = reference.outputs[0]
+        return compare_tensors(mine, _like(mine, 0, copy.outputs), tolerance)
     found = [
         compare_tensors(mine, _like(mine, at, copy.outputs), tolerance) for at, mine in enumerate(reference.outputs)
     ]
-    return found[0] if len(found) == 1 else next((each for each in found if each.disagree), found[0])
+    return next((each for each in found if each.disagree), found[0])
 
 
 def _like(mine: Tensor, at: int, others: Sequence[Tensor]) -> Tensor | None:
@@ -121,6 +124,10 @@ def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLER
         return Difference(True, "shape")
     if mine.kind != "number" or mine.integer:
         return Difference(mine.data != other.data and list(mine.data) != list(other.data), "label")
+    if len(mine.data) == 1:
+        a, b = mine.data[0], other.data[0]
+        far = abs(a - b)
+        return Difference(not far <= tolerance * max(abs(a), abs(b)), "number", far)
     if mine.vector:
         return _vectors(mine, other, tolerance)
     shift = sum([abs(a - b) for a, b in zip(mine.data, other.data, strict=True)]) / max(len(mine.data), 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
@@ -13,7 +14,7 @@ from proxy.stats.examples import Example, Examples
 from proxy.stats.pairing import Pairing
 
 
-class Compared(NamedTuple):
+class Compared(Struct, frozen=True, gc=False):
     """A shadow's answer beside the primary's (`differs`), or beside that of the noise copy too (`noise`: does that one
     differ from the primary's)."""
 
@@ -55,7 +56,9 @@ class Comparing:
             if key not in self._examples:
                 self._examples[key] = Examples(analysis.redact)
             self._examples[key].update(reference, copy, difference)
-        beside = self._pairing.beside_noise(copy, difference.disagree) if copy.route in self._noisy else []
+        if copy.route not in self._noisy:
+            return [Compared(copy.route, copy.version, difference.disagree)]
+        beside = self._pairing.beside_noise(copy, difference.disagree)
         met = [Compared(copy.route, version, shadow, noise) for version, shadow, noise in beside]
         return met if copy.role == "noise" else [Compared(copy.route, copy.version, difference.disagree), *met]
 

@@ -31,7 +31,8 @@ class Grading:
 
     def note(self, seen: Observation, wait: float, now: float) -> list[Labelled]:
         """Keeps what a leg predicted; what its label, if it came first, now meets."""
-        return self._scored(self.labels.note(seen, wait, now))
+        met = self.labels.note(seen, wait, now)
+        return self._scored(met) if met else met
 
     def label(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
         """Takes a label; what it meets."""

@@ -100,13 +100,14 @@ class Labels:
         return list(_met(request, leg)) if request.labels else NONE
 
     def _new(self, seen: Observation, wait: float, now: float) -> _Request | None:
-        size = sum([len(tensor.data) for tensor in seen.outputs])
-        if size > MAX_VALUES or not said_of(seen.outputs[:1]):
+        first = seen.outputs[0]
+        size = len(first.data) if len(seen.outputs) == 1 else sum([len(tensor.data) for tensor in seen.outputs])
+        if size > MAX_VALUES or first.vector or not first.width:
             self.lost[seen.route, "too_large" if size > MAX_VALUES else "no_prediction"] += 1
             return None
         if len(self._requests) >= self._capacity:
             self._give_up("evicted")
-        request = self._requests[seen.request_id] = _Request(seen.route, now + wait, seen.outputs[0].rows)
+        request = self._requests[seen.request_id] = _Request(seen.route, now + wait, first.rows)
         self._order.append(seen.request_id)
         return request
 
@@ -143,7 +144,8 @@ NONE: list[Labelled] = []
 
 
 def _has(legs: tuple[Leg, ...], seen: Observation) -> bool:
-    return any(leg.version == seen.version and leg.role == seen.role for leg in legs)
+    version, role = seen.version, seen.role
+    return any(leg.version == version and leg.role == role for leg in legs)
 
 
 def _met(request: _Request, leg: Leg) -> Iterator[Labelled]:
