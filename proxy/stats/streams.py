@@ -1,8 +1,9 @@
 """The streams of one route: what its versions were asked and what they said, against one profile.
 
 A stream is (side, version, role). Rows wait in batches and are counted, all streams together, when one is full or a
-second old; until there is a profile, the primary's rows teach one. All state is bounded: `BATCH` bodies wait a stream
-and share, `LAYOUTS` layouts are known.
+second old. Until a profile is given, the primary's rows teach one: a preliminary one soon, which the final one takes in
+unless what came after it has drifted from it. All state is bounded: `BATCH` bodies wait a stream and share, `LAYOUTS`
+layouts are known.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from proxy.contracts.table import Role
 from proxy.stats.betting import Floats
 from proxy.stats.drift import Detector, Reference
 from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature, names_of, readable, signature_of, stacked
-from proxy.stats.profile import MAX_FEATURES, Feature, Profile, Side, features_of
+from proxy.stats.profile import MAX_FEATURES, Feature, Profile, Rules, Side, features_of
 from proxy.stats.scores import Watchers
 
 BATCH = 256
@@ -33,6 +34,13 @@ LAYOUTS = 64
 
 MAX_ROWS = 65_536
 """Rows of one batch; a batch with more is counted at once."""
+
+PRELIMINARY = 200
+"""Rows that a first profile is made of, without rules: a drift that begins before the final one would else be learnt
+as usual."""
+
+MOVING = 0.1
+"""PSI above which rows after the first profile are not taken into the final one: usually called a moderate shift."""
 
 FOLLOWED = frozenset(("primary", "canary", "shadow"))
 """Roles that have streams; a rescue is a request of another arm, a noise copy is seen already."""
@@ -136,14 +144,18 @@ class Streams:
             if profile.side(side):
                 self._take(side, profile)
 
-    def _take(self, side: Side, profile: Profile) -> None:
+    def _take(self, side: Side, profile: Profile, final: bool = True) -> None:
         if side == "input":
             self._profile.inputs = profile.inputs
         else:
             self._profile.predictions = profile.predictions
         self._profile.made = profile.made
         self._references[side] = Reference(profile.side(side))
-        self._learning.pop(side, None)
+        self._detectors = {key: detector for key, detector in self._detectors.items() if key[0] != side}
+        self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != side}
+        self._drift = None
+        if final:
+            self._learning.pop(side, None)
 
     def update(self, seen: Observation, now: float) -> list[Rows]:
         """Takes in one observation; what was counted because of it."""
@@ -177,8 +189,7 @@ class Streams:
         begun = self._since.pop((key, share))
         groups = _alike(bodies)
         side, version, role = key
-        if side in self._learning:
-            self._learn(side, role, groups)
+        if side in self._learning and self._learn(side, role, groups):
             return []
         n = bad = 0
         counts = np.zeros_like(self._references[side].shares)
@@ -216,15 +227,40 @@ class Streams:
             layout = self._layouts[side, signature] = Layout(self._references[side], signature)
         return layout
 
-    def _learn(self, side: Side, role: Role, groups: dict[Signature, list[Sequence[Tensor]]]) -> None:
+    def _learn(self, side: Side, role: Role, groups: dict[Signature, list[Sequence[Tensor]]]) -> bool:
+        """Shows rows to the learner of a side; whether they are used up by that, rather than to be judged as well."""
+        known = side in self._references
         if role not in TEACHERS:
-            return
+            return not known
         learner = self._learning[side]
         for signature, alike in groups.items():
             learner.update(signature, alike)
-        features = learner.features() if learner.rows >= self._rows else []
-        if features:
-            self._take(side, Profile(features, features, f"the first {learner.rows} rows"))
+        if learner.rows >= self._rows:
+            self._finish(side, learner)
+            return True
+        if not known and learner.rows >= PRELIMINARY:
+            features = learner.features()
+            for feature in features:
+                feature.rules = Rules()
+            if features:
+                self._take(side, _learnt(features, learner.rows), final=False)
+            return True
+        return not known
+
+    def _finish(self, side: Side, learner: Learner) -> None:
+        """The last word on a profile, unless what came after the first word has drifted from it: then that one
+        stays."""
+        features = learner.features()
+        if side in self._references and self._is_moving(side):
+            self._learning.pop(side)
+        elif features:
+            self._take(side, _learnt(features, learner.rows))
+
+    def _is_moving(self, side: Side) -> bool:
+        taught = [
+            detector for (where, _, role), detector in self._detectors.items() if where == side and role in TEACHERS
+        ]
+        return any(bool(((detector.margin >= 0) | (detector.psi > MOVING)).any()) for detector in taught)
 
     def drift(self, limits: Mapping[Side, float]) -> list[Drift]:
         """Every feature of every stream; `limits` are the PSI above which a significant drift counts, by side."""
@@ -262,6 +298,10 @@ class Streams:
             )
             for at, feature in enumerate(detector.reference.features)
         ]
+
+
+def _learnt(features: list[Feature], rows: int) -> Profile:
+    return Profile(features, features, f"the first {rows} rows")
 
 
 def _alike(bodies: list[Sequence[Tensor]]) -> dict[Signature, list[Sequence[Tensor]]]:

@@ -145,3 +145,26 @@ def test_adwin_watches_what_is_named():
     detected = {(row.feature, row.role): row.detected for row in made.drift("r") if row.side == "input"}
     assert detected["x[2]", "primary"] >= 1
     assert detected["x[0]", "primary"] is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed):
+    made, rng = board(Analysis(reference=5000)), np.random.default_rng(seed)
+    feed(made, rng, 1000, 0)
+    assert drifted(made) == []
+    assert 200 <= made.profile("r").inputs[0].n < 600
+    feed(made, rng, 1000, 1000, shift=2.0)
+    assert ("input", "x[2]", "primary") in drifted(made)
+    assert {feature for _, feature, _ in drifted(made)} == {"x[2]"}
+    feed(made, rng, 10_000, 2000, shift=2.0)
+    assert made.profile("r").inputs[0].n < 600, "what moved is not taken into the final profile"
+    assert ("input", "x[2]", "primary") in drifted(made)
+
+
+def test_a_first_profile_has_no_rules_and_the_final_one_has():
+    made, rng = board(), np.random.default_rng(7)
+    feed(made, rng, 1000, 0)
+    assert made.profile("r").inputs[0].rules.minimum is None
+    feed(made, rng, 4000, 1000)
+    assert made.profile("r").inputs[0].rules.minimum is not None
+    assert made.profile("r").inputs[0].n >= 2000
