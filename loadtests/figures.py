@@ -1,6 +1,6 @@
 """The README's figures, written from a benchmark's JSON, never by hand.
 
-    python -m loadtests.figures --publish results/bench.json   choose a run: its JSON and charts go to published/
+    python -m loadtests.figures --publish results/bench.json   choose a run: JSON, charts, all tables go to published/
     python -m loadtests.figures --write README.md              fill in what stands between the markers
     python -m loadtests.figures --check README.md              exit code 1 when README and JSON disagree
 
@@ -19,26 +19,37 @@ import typer
 
 from loadtests.cases import CASES
 from loadtests.charts import draw
-from loadtests.compare import cost, ratio
+from loadtests.compare import cost, p50, p99, ratio
 from loadtests.goals import amount, measured, verdict
 from loadtests.report import MIB, analysed, by_process
 from loadtests.results import PUBLISHED, Bench, Sample, load, spread
+from loadtests.shadows import harm
+from loadtests.streaming import added
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 BENCH = PUBLISHED / "bench.json"
+PAGE = PUBLISHED / "FIGURES.md"
 
 
 class NoMarkers(Exception):
     """The text has no place for figures."""
 
 
-def markdown(bench: Bench, charts: Sequence[str]) -> str:
-    """All figures of a benchmark: the machine, the goals, the cost of each case, the charts (paths from the README)."""
-    parts = [_machine(bench), _goals(bench), _costs(bench)]
-    if bench.analysis:
-        parts.append(_analysis(bench))
+def short(bench: Bench, folder: str) -> str:
+    """What the README shows: the machine, the goals, one chart. `folder`: the published files, seen from there."""
+    more = f"All cases, peers and growth: [FIGURES.md]({folder}/FIGURES.md). How it is measured: `loadtests/`."
+    chart = f"![CPU per request of Penumbra and its peers]({folder}/cost.svg)"
+    return "\n\n".join([_machine(bench), _goals(bench), chart, more])
+
+
+def full(bench: Bench, charts: Sequence[str]) -> str:
+    """All figures of a benchmark, for a page beside its charts."""
+    parts = ["# Figures", _machine(bench), _goals(bench), _costs(bench)]
+    parts += [_shadows(bench)] if bench.shadows else []
+    parts += [_streaming(bench)] if bench.streaming else []
+    parts += [_analysis(bench)] if bench.analysis else []
     parts += [f"![{Path(chart).stem.replace('-', ' ')}]({chart})" for chart in charts]
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) + "\n"
 
 
 def _machine(bench: Bench) -> str:
@@ -85,6 +96,25 @@ def _rate(runs: Sequence[Sample]) -> str:
     return f"{spread([run.load.rate for run in runs]).median:,.0f}"
 
 
+def _shadows(bench: Bench) -> str:
+    lines = ["| peer | shadow | p50 µs | p99 µs | p99 against none | requests/s | errors |", "|---" * 7 + "|"]
+    for peer, samples in bench.shadows.items():
+        for kind, runs in samples.items():
+            latency = [f"{spread([of(run) for run in runs]).median:,.0f}" for of in (p50, p99)]
+            errors = sum(run.load.errors for run in runs)
+            row = (peer, kind, *latency, f"{harm(samples, kind).median:.2f} x", _rate(runs), str(errors))
+            lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def _streaming(bench: Bench) -> str:
+    lines = ["| server-sent events through | median chunk µs | added µs |", "|---|---|---|"]
+    for peer, runs in bench.streaming.items():
+        middle = spread([run.p50 for run in runs]).median
+        lines.append(f"| {peer} | {middle:.0f} | {added(bench.streaming, peer).median:.0f} |")
+    return "\n".join(lines)
+
+
 def _analysis(bench: Bench) -> str:
     lines = [f"| {method} | {value.median:.1f} |" for method, value in bench.analysis.items()]
     return "\n".join(["| analysing one exchange of 30 features and a shadow's answer | CPU µs |", "|---|---|", *lines])
@@ -100,8 +130,7 @@ def inserted(text: str, figures: str) -> str:
 
 def expected(readme: Path) -> str:
     """What `readme` should be, from the published benchmark."""
-    charts = [os.path.relpath(chart, readme.parent.resolve()) for chart in sorted(PUBLISHED.glob("*.svg"))]
-    return inserted(readme.read_text(), markdown(load(BENCH), charts))
+    return inserted(readme.read_text(), short(load(BENCH), os.path.relpath(PUBLISHED, readme.parent.resolve())))
 
 
 def publish(path: Path) -> list[Path]:
@@ -109,7 +138,9 @@ def publish(path: Path) -> list[Path]:
     shutil.rmtree(PUBLISHED, ignore_errors=True)
     PUBLISHED.mkdir()
     shutil.copyfile(path, BENCH)
-    return [BENCH, *draw(load(path), PUBLISHED)]
+    charts = draw(load(path), PUBLISHED)
+    PAGE.write_text(full(load(path), [chart.name for chart in charts]))
+    return [BENCH, *charts, PAGE]
 
 
 def main(

@@ -100,10 +100,28 @@ def test_what_is_saved_is_read_again(bench: Bench, tmp_path: Path, monkeypatch: 
 
 
 def test_figures_come_from_the_benchmark(bench: Bench) -> None:
-    text = figures.markdown(bench, ["charts/cost.svg"])
+    text = figures.full(bench, ["cost.svg"])
     assert "| CPU: split only, against nginx | ≤ 2.00 x | 2.50 x | missed |" in text
     assert "| 10 % split | penumbra | 30.0 (worker 29.0, control 1.0) | 1.00 x | 1,000 |  | 90 |" in text
-    assert "![cost](charts/cost.svg)" in text
+    assert "| penumbra | hung | 100 | 250 | 1.25 x | 1,000 | 0 |" in text
+    assert "| penumbra | 160 | 60 |" in text
+    assert "![cost](cost.svg)" in text
+
+
+def test_the_readme_has_goals_and_a_chart(bench: Bench) -> None:
+    text = figures.short(bench, "some/place")
+    assert "| CPU: split only, against nginx | ≤ 2.00 x | 2.50 x | missed |" in text
+    assert "(some/place/cost.svg)" in text
+    assert len(text) < 4000
+
+
+def test_the_published_page_is_that_of_the_published_run() -> None:
+    if figures.BENCH.exists():
+        charts = [path.name for path in figures.PUBLISHED.glob("*.svg")]
+        page = figures.PAGE.read_text()
+        assert all(chart in page for chart in charts)
+        in_order = sorted(charts, key=page.index)
+        assert page == figures.full(results.load(figures.BENCH), in_order)
 
 
 def test_figures_replace_what_stands_between_the_markers() -> None:
