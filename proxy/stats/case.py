@@ -106,8 +106,9 @@ class Case:
         if seen.text is None or seen.text.first_token is None:
             return
         latencies, subject = {bucket(seen.text.first_token): 1}, self.subject
-        if seen.role == "canary" and seen.version == subject.candidate:
-            self._first_token(Timed(latencies, True, self._shares.of_canary(seen.share)))
+        if seen.version == subject.candidate and seen.role in ("canary", "shadow"):
+            share_of = self._shares.of_canary if seen.role == "canary" else self._shares.of_shadow
+            self._first_token(Timed(latencies, True, share_of(seen.share)))
         elif seen.role == "primary" and seen.version == subject.primary:
             self._first_token(
                 Timed(latencies, subject.candidate == subject.primary, self._shares.of_primary(seen.share))

@@ -54,7 +54,7 @@ class Shares:
         return [
             *[Side(arm, False, self.of_primary(arm.share)) for arm in theirs],
             *[Side(arm, True, self.of_canary(arm.share)) for arm in mine],
-            *[Side(arm, True, self._of_shadow(arm.share)) for arm in copies],
+            *[Side(arm, True, self.of_shadow(arm.share)) for arm in copies],
         ]
 
     def of_canary(self, part: float) -> float:
@@ -67,7 +67,8 @@ class Shares:
             return _share(self._shadow, part)
         return _share(_other(part, self._candidate), part)
 
-    def _of_shadow(self, part: float) -> float:
+    def of_shadow(self, part: float) -> float:
+        """The candidate's share of the two when copies of a part `part` of the requests were made for it."""
         return _share(part, next(reversed(self._primary), 1.0))
 
 

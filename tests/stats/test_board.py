@@ -290,3 +290,15 @@ def test_the_time_to_the_first_token_is_judged_and_counted():
     assert absolute.log_pass > np.log(20)
     first, gap = board.tokens[ROUTE, "v1", "primary"]
     assert sum(gap.buckets.values()) == 2 * sum(first.buckets.values()) > 3000
+
+
+def test_a_shadow_is_judged_by_its_first_token_too():
+    guard = Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25)}, warm_up=0)
+    board, rng = watched(guard), np.random.default_rng(4)
+    board.absorb(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+    for at in range(1500):
+        for role, version, factor in (("primary", "v1", 1.0), ("shadow", "v2", 1.8)):
+            seen = leg(role, version, at, 0)
+            seen.text, seen.share = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3))), 1.0
+            board.observe([seen], at * 0.01)
+    assert board.evidence(ROUTE, 15.0)[0].log_breach > np.log(1000)
