@@ -7,6 +7,7 @@
 - `intake`: link messages → payload → board, and how many bodies control can take
 - `notify`: webhooks
 - `captured`, `capture`, `rehearsal`: records kept on disk, and the decision code run on them again
+- `culprits`: ids of requests that went wrong
 - `profiles`: reference profiles from files; `warnings`: what is configured and does not happen
 - `metrics`: what Prometheus reads
 - `endpoints`, `api`, `bodies`, `problems`, `access`, `openapi`, `views`: the admin API: what there is, does, takes,

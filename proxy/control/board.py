@@ -11,6 +11,7 @@ from proxy.contracts.settings import Analysis, Guard
 from proxy.contracts.table import Protocol, Role
 from proxy.release.afterwards import Figure
 from proxy.stats.counters import Counters
+from proxy.stats.examples import Example
 
 LATENCIES = {"latency": 0.5, "latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 
@@ -30,6 +31,8 @@ class BoardLike(Interface):
         now: float,
         analysis: Analysis = ...,
     ) -> None: ...
+
+    def examples(self, route: str, version: str) -> list[Example]: ...
 
     def flush(self, now: float) -> None: ...
 

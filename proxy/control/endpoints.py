@@ -74,6 +74,15 @@ ENDPOINTS = (
         "FeedbackBody",
         (*_LOOK, "forbidden", "media-type", "invalid"),
     ),
+    Endpoint(
+        "POST",
+        "/v1/routes/{route}/gate",
+        "ask_gate",
+        "As GET, for those who can only POST; the body is not looked at",
+        "Gate",
+        problems=_ROUTE,
+        statuses=GATE,
+    ),
     _look(
         "/v1/audit",
         "audit",

@@ -24,6 +24,7 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.board import BoardLike, figures_of
+from proxy.control.culprits import Culprits
 from proxy.control.ledger import Ledger
 from proxy.control.store import Store
 from proxy.control.warnings import Warnings
@@ -32,6 +33,9 @@ from proxy.release.afterwards import guard_after
 from proxy.release.audit import Change
 
 log = logging.getLogger("penumbra.engine")
+
+MAX_EXAMPLES = 20
+"""Request ids that an audit entry keeps."""
 
 Move = Callable[[RouteState], RouteState]
 
@@ -69,7 +73,7 @@ class Engine:
         self.states: dict[str, RouteState] = {}
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
-        self.warnings = Warnings()
+        self.warnings, self.culprits = Warnings(), Culprits()
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.revision = store.head.revision
         self.ledger = Ledger(store)
@@ -271,7 +275,17 @@ class Engine:
             after=after,
             evidence=standing.verdicts if standing else (),
             lineage=self._lineage(after),
+            examples=self._examples(before),
         )
+
+    def _examples(self, before: RouteState | None) -> tuple[str, ...]:
+        """Failed requests of the candidates, then those with the worst disagreements."""
+        if before is None:
+            return ()
+        versions = moves.candidates(before)
+        worst = [kept.request_id for version in versions for kept in self.board.examples(before.route, version)]
+        found = dict.fromkeys((*self.culprits.of(before.route, versions), *worst))
+        return tuple(found)[:MAX_EXAMPLES]
 
     def _lineage(self, state: RouteState) -> dict[str, Any]:
         versions = self.settings.versions

@@ -67,6 +67,7 @@ def body_of(change: Change, head: str, now: float) -> bytes:
         "before": plain(change.before),
         "after": plain(change.after),
         "evidence": plain(change.evidence),
+        "examples": list(change.examples),
         "audit_head": head,
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()

@@ -198,6 +198,7 @@ SCHEMAS: dict[str, Schema] = {
         lineage={},
         previous=text(),
         hash=text(),
+        examples=many(text()),
     ),
     "Status": record(status=text()),
     "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),

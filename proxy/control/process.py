@@ -185,6 +185,7 @@ class Control:
         source = (batch.worker, batch.incarnation)
         self._safely(self._intake.take, batch.records, source, self._now())
         self._safely(self._capture.take, batch.records, source)
+        self._safely(self._engine.culprits.note, batch.records)
 
     def _section(self, route: str) -> RouteSettings | None:
         return self._engine.section(route) if route in self._engine.states else None

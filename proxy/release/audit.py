@@ -22,7 +22,8 @@ GENESIS = "0" * 64
 
 
 class Change(Struct, frozen=True):
-    """What was done: by whom, to which route, why, the state before and after, and what was known at that moment."""
+    """What was done: by whom, to which route, why, the state before and after, and what was known at that moment.
+    `examples`: ids of requests that went wrong."""
 
     who: str
     action: str
@@ -32,6 +33,7 @@ class Change(Struct, frozen=True):
     after: Any = None
     evidence: Any = None
     lineage: Any = None
+    examples: tuple[str, ...] = ()
 
 
 class Entry(Struct, frozen=True):
@@ -48,6 +50,7 @@ class Entry(Struct, frozen=True):
     evidence: Any
     lineage: Any
     previous: str
+    examples: tuple[str, ...] = ()
 
 
 class Link(Struct, frozen=True):
@@ -69,8 +72,8 @@ def read(link: Link) -> Entry:
     return msgspec.json.decode(link.body, type=Entry)
 
 
-def canonical(entry: Entry) -> str:
-    """The one text of an entry: the same on every machine."""
+def canonical(entry: Any) -> str:
+    """The one text of an entry, or of the JSON value that it is: the same on every machine."""
     return json.dumps(plain(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -120,6 +123,6 @@ def _fault(link: Link, seq: int, previous: str) -> str | None:
         return f"entry {seq} is missing or out of order: entry {entry.seq} stands in its place"
     if entry.previous != previous:
         return f"entry {seq} does not continue the chain: it follows {entry.previous[:12]}…, not {previous[:12]}…"
-    if canonical(entry) != link.body:
+    if canonical(json.loads(link.body)) != link.body:
         return f"entry {seq} is not in canonical form"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from proxy.contracts.record import Tick
+from proxy.contracts.record import Record, Tick
 from proxy.contracts.settings import Admin, ConfigError, Problem
+from proxy.control import views
 from proxy.control.api import Facts, application
 from proxy.control.endpoints import ENDPOINTS
 from proxy.control.metrics import BoardCollector, EngineCollector, WorkerCollector
@@ -319,3 +321,42 @@ def test_every_endpoint_has_a_handler() -> None:
     from proxy.control.api import Api
 
     assert all(callable(getattr(Api, endpoint.handler)) for endpoint in ENDPOINTS)
+
+
+def test_the_gate_answers_those_who_can_only_post(house: House) -> None:
+    async def story(client: Client) -> None:
+        house.traffic(1800, 200)
+        response = await client.post("/v1/routes/cancer/gate", data=b"name=podinfo&phase=Progressing")
+        assert (response.status, (await response.json())["verdict"]) == (200, "pass")
+        await problem(await client.post("/v1/routes/nope/gate", json={}), 404, "route")
+
+    play(house, story)
+
+
+def test_feedback_says_what_became_of_each_label(house: House) -> None:
+    async def story(client: Client) -> None:
+        response = await client.post(
+            "/v1/feedback", json=[{"request_id": "a", "label": 1}, {"request_id": "b", "label": [0]}]
+        )
+        assert await response.json() == {"joined": 0, "duplicate": 0, "unknown": 2, "mismatch": 0}
+        for body, field in (
+            ({"request_id": "a"}, "label"),
+            ({"request_id": "", "label": 1}, "request_id"),
+            ([{"request_id": "a", "label": {}}], "[0].label"),
+            ({"request_id": "a", "label": 1, "weight": 2}, "weight"),
+            ({"request_id": "a", "label": []}, "label"),
+        ):
+            await problem(await client.post("/v1/feedback", json=body), 422, field)
+        await problem(await client.post("/v1/feedback", data=BytesIO(b" " * (1024 * 1024 + 1))), 413)
+
+    play(house, story)
+
+
+def test_the_audit_names_requests_that_went_wrong(house: House) -> None:
+    house.engine.culprits.note(
+        [Record(n, f"id-{n}", "cancer", "v2", "canary", 0.1, 500, "", 0.0, 0.0, 0.0) for n in range(30)]
+        + [Record(99, "fine", "cancer", "v2", "canary", 0.1, 200, "", 0.0, 0.0, 0.0)]
+    )
+    house.traffic(100, 20, bad=20)
+    entry = views.entry(house.store.newest(1)[0])
+    assert entry["examples"] == [f"id-{n}" for n in range(29, 19, -1)]
