@@ -24,6 +24,7 @@ from typing import Any
 import aiohttp
 
 from proxy import __version__
+from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Hook, HookEvent
 from proxy.release.audit import Change, plain
 
@@ -52,7 +53,16 @@ def event_of(change: Change) -> HookEvent:
     """What a change is to those who listen."""
     if change.who == "scorecard" and change.action == "pause":
         return "breach"
+    if change.who == "configuration" and _begins(change.before, change.after):
+        return "start"
     return EVENTS.get(change.action, "change")
+
+
+def _begins(before: Any, after: Any) -> bool:
+    """Whether a configuration has put a release on its way."""
+    if not isinstance(after, RouteState) or after.release is None or after.phase in ("steady", "rolled_back"):
+        return False
+    return not isinstance(before, RouteState) or before.release != after.release
 
 
 def body_of(change: Change, head: str, now: float) -> bytes:

@@ -14,10 +14,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Hook
 from proxy.control import notify
 from proxy.control.notify import QUEUE, Notifier, event_of
+from proxy.release import moves
 from proxy.release.audit import Change
+from tests.control.houses import canary_release
 
 Heard = list[tuple[dict[str, str], bytes]]
 
@@ -157,3 +160,12 @@ def test_hooks_follow_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_events(action: str, who: str, event: Any) -> None:
     assert event_of(change(action, who)) == event
+
+
+def test_a_configured_release_is_a_start() -> None:
+    begun = moves.start(RouteState("cancer", "steady", "v1"), canary_release(), "", 0.0)
+    assert event_of(Change("configuration", "start", "cancer", "", None, begun)) == "start"
+    assert event_of(Change("configuration", "reload", "cancer", "", begun, begun)) == "change"
+    assert (
+        event_of(Change("configuration", "start", "cancer", "", None, RouteState("cancer", "steady", "v1"))) == "change"
+    )

@@ -73,6 +73,20 @@ def test_a_failed_save_writes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "p.db"))
+    store.save([state()], [change()], 1, 0.0)
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="disk is full"):
+        store.save([state(reason="x" * 50_000)], [change("y" * 50_000)], 2, 0.0)
+    assert (store.states(), store.head.count) == ({"cancer": state()}, 1)
+    store._db.execute("PRAGMA max_page_count = 100000")
+    store.save([state(reason="later")], [change()], 2, 0.0)
+    assert verify(store.chain(), store.head.count, store.head.hash) is None
+    store.close()
+
+
 def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
     path = str(tmp_path / "p.db")
     store = Store(path)
