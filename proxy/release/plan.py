@@ -41,6 +41,8 @@ def merge(
     known = frozenset(versions)
     if live is None:
         return fresh(route, (), None, now)
+    if live.previous is not None and live.previous not in known:
+        live = replace(live, previous=None, after=None)
     missing = _mentioned(live) - known
     if live.basis == basis(route) and not missing:
         return live, _warnings(route, live)

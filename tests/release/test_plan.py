@@ -112,3 +112,12 @@ def test_weights_of_a_paused_release_stay() -> None:
 def test_stages_of_a_plan_in_force_do_not_follow_the_file() -> None:
     state = moves.enter(taken(section(split=(), release=RELEASE)), 1, "", 6.0)
     assert replace(state, release=RELEASE).release == RELEASE
+
+
+def test_a_primary_of_before_that_is_gone_is_forgotten() -> None:
+    """Otherwise a rollback would send all traffic to a version that nobody can reach."""
+    promoted = moves.guarded(moves.promote(taken(section()), None, "", 9.0), Guard(), 9.0)
+    state, _ = merge(section(), promoted, ("v2", "v3"), 10.0)
+    assert (state.phase, state.primary, state.previous, state.after) == ("promoted", "v2", None, None)
+    with pytest.raises(moves.Refused, match="nothing to roll back to"):
+        moves.rollback(state, (), "", 11.0)
