@@ -1,7 +1,7 @@
 """The command line. Everything heavy is imported by the command that needs it.
 
 Exit codes: 0 done · 1 the answer is no (configuration or change refused, chain broken, demo failed) · 2 wrong usage ·
-3 an address cannot be listened on, or the admin API cannot be reached.
+3 an address cannot be listened on, or the admin API cannot be reached · 4 the state file cannot be used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXIT_NO, EXIT_UNREACHABLE = 1, 3
 app = typer.Typer(
     name="penumbra",
     help="Mirrors, splits, compares and rolls back model versions in the data path.",
-    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 an address cannot be used.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 an address cannot be used, 4 the state file cannot.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -49,6 +49,13 @@ ECHO = 0.3
 
 EXIT_DRAINED, EXIT_FORCED, EXIT_BIND = 0, 1, 3
 
+REFUSALS = {1: "the configuration", 4: "the state file"}
+"""Exit codes of control that say what it cannot start with."""
+
+MAX_REFUSALS = 3
+"""In a row, and only while no table was ever published: then nothing is served, and an end says more than a loop. Later
+ones are tried for ever, since workers serve on."""
+
 Kind = Literal["control", "worker"]
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -124,6 +131,7 @@ class Supervisor:
         self._phase: Literal["serving", "draining", "finishing"] = "serving"
         self._deadline: float | None = None
         self._told = 0.0
+        self._refusals = 0
         self._exit = EXIT_DRAINED
         self._wakeup = -1
 
@@ -180,6 +188,16 @@ class Supervisor:
         how = {"signal": signal.Signals(-code).name} if code < 0 else {"code": code}
         facts = fields(child=child.name, pid=pid, **how, lived=round(lived, 3), restart_in=delay)
         log.log(level, "child exited", extra=facts)
+        if child is self._control:
+            self._refusals = self._refusals + 1 if code in REFUSALS else 0
+            if self._refusals >= MAX_REFUSALS and not os.fstat(self._sockets.slot).st_size:
+                self._give_up(code, now)
+
+    def _give_up(self, code: int, now: float) -> None:
+        log.error("control cannot start", extra=fields(because=REFUSALS[code], tries=self._refusals))
+        if self._phase == "serving":
+            self._exit = code
+            self._drain("control cannot start", now)
 
     def _start_due(self, now: float) -> None:
         for child in self._children:

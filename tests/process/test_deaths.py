@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
-from tests.process.conftest import Start
+from proxy.supervisor import MAX_REFUSALS
+from tests.process.conftest import Start, Write
 from tests.support.running import Running, Traffic, alive, eventually
 
 
@@ -100,3 +105,24 @@ def test_children_that_hang_are_ended_with_their_supervisor(start: Start) -> Non
     running.kill(running.pid)
     running.kill(worker, signal.SIGCONT)
     eventually(lambda: not alive(worker), "the end of the worker")
+
+
+def test_a_damaged_state_file_ends_it_before_anything_is_served(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database" * 1000)
+    command = [sys.executable, "-m", "proxy", "run", str(write())]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 4
+    events = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert any("state.db" in event["event"] for event in events)
+    assert "control cannot start" in [event["event"] for event in events]
+    assert (tmp_path / "state.db").read_bytes() == b"no database" * 1000
+
+
+def test_a_state_file_that_is_damaged_later_ends_nothing(start: Start, tmp_path: Path) -> None:
+    running = start()
+    (tmp_path / "state.db").unlink()
+    (tmp_path / "state.db").write_bytes(b"no database" * 1000)
+    running.kill(running.child("control"))
+    running.event("child exited", 1 + MAX_REFUSALS)
+    assert running.get().body == b"a"
+    assert not running.events("control cannot start")
