@@ -186,7 +186,7 @@ class Board:
 
     def feedback(self, request_id: str, label: Any, now: float) -> Outcome:
         """Takes a label that came late: one value, or a list with one for each row of the request."""
-        outcome, met = self._grading.label(request_id, label)
+        outcome, met = self._grading.label(request_id, label, now)
         self._grade(met)
         return outcome
 

@@ -34,9 +34,9 @@ class Grading:
         met = self.labels.note(seen, wait, now)
         return self._scored(met) if met else met
 
-    def label(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
+    def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
         """Takes a label; what it meets."""
-        outcome, met = self.labels.label(request_id, label)
+        outcome, met = self.labels.label(request_id, label, now)
         return outcome, self._scored(met)
 
     def _scored(self, met: list[Labelled]) -> list[Labelled]:

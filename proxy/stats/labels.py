@@ -19,12 +19,20 @@ CAPACITY = 20_000
 """Requests whose predictions wait for a label, about 0.7 kB each with a shadow; when full the oldest is given up, as
 `evicted`. `Board(labels=…)` sets another one, for labels that take longer than this many requests."""
 
+EARLY = 10.0
+"""Seconds that a label waits for its request: records come up to a second after the answer that a client labels at
+once."""
+
+MAX_EARLY = 1024
+"""Labels that wait so; the oldest goes first. Ids that never were must not fill the memory."""
+
 MAX_VALUES = 256
 """Values of the answers that wait; those of larger batches, and vectors, are not kept (`too_large`)."""
 
 Label = int | float | str
 Outcome = Literal["joined", "duplicate", "unknown", "mismatch"]
-"""What became of a label. `mismatch`: a list of another length than the request had rows, or no usable value."""
+"""What became of a label. `unknown`: no such request so far; if it comes within `EARLY` seconds, they still meet.
+`mismatch`: a list of another length than the request had rows, or no usable value."""
 
 
 class Said(Struct, frozen=True, gc=False):
@@ -72,12 +80,13 @@ class _Request(Struct, gc=False):
 class Labels:
     """The join of predictions and labels."""
 
-    __slots__ = ("_capacity", "_order", "_requests", "lost", "outcomes", "predicted")
+    __slots__ = ("_capacity", "_early", "_order", "_requests", "lost", "outcomes", "predicted")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._requests: dict[str, _Request] = {}
         self._order: deque[str] = deque()
+        self._early: dict[str, tuple[Any, float]] = {}
         self.outcomes: Counter[Outcome] = Counter()
         self.lost: Counter[tuple[str, str]] = Counter()
         self.predicted: Counter[tuple[str, str, Role]] = Counter()
@@ -94,6 +103,8 @@ class Labels:
                 return NONE
         elif request.rows != outputs[0].rows or _has(request.legs, seen):
             return NONE
+        if self._early and (early := self._early.pop(seen.request_id, None)) and now < early[1]:
+            self.outcomes[self._join(seen.request_id, early[0])[0]] += 1
         leg = Leg(seen.version, seen.role, seen.share, outputs)
         request.legs += (leg,)
         self.predicted[seen.route, seen.version, seen.role] += request.rows
@@ -111,10 +122,14 @@ class Labels:
         self._order.append(seen.request_id)
         return request
 
-    def label(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
+    def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
         """Joins a label: one value, or a list with one for each row. What it meets."""
         outcome, met = self._join(request_id, label)
         self.outcomes[outcome] += 1
+        if outcome == "unknown":
+            self._early[request_id] = label, now + EARLY
+            if len(self._early) > MAX_EARLY:
+                del self._early[next(iter(self._early))]
         return outcome, met
 
     def _join(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:

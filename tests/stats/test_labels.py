@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.stats.labels import MAX_VALUES, Labels, Said, said_of
+from proxy.stats.labels import EARLY, MAX_EARLY, MAX_VALUES, Labels, Said, said_of
 
 
 def leg(request_id, role="primary", value=1, rows=1, status=200, version=None):
@@ -19,7 +19,7 @@ def test_a_label_meets_every_role():
     labels = Labels()
     note(labels, "a", "primary")
     note(labels, "a", "shadow", 0)
-    outcome, met = labels.label("a", 1.0)
+    outcome, met = labels.label("a", 1.0, 0.0)
     assert outcome == "joined"
     assert [(m.leg.role, m.leg.said[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
 
@@ -27,7 +27,7 @@ def test_a_label_meets_every_role():
 def test_a_leg_that_is_later_than_its_label_meets_it_too():
     labels = Labels()
     note(labels, "a", "primary")
-    labels.label("a", 1)
+    labels.label("a", 1, 0.0)
     (met,) = note(labels, "a", "shadow", 0)
     assert (met.leg.role, met.label, [other.role for other in met.others]) == ("shadow", 1, ["primary", "shadow"])
 
@@ -36,7 +36,7 @@ def test_labels_and_legs_count_once():
     labels = Labels()
     note(labels, "a")
     assert note(labels, "a") == []
-    assert [labels.label("a", 1)[0], labels.label("a", 0)[0], labels.label("b", 1)[0]] == [
+    assert [labels.label("a", 1, 0.0)[0], labels.label("a", 0, 0.0)[0], labels.label("b", 1, 0.0)[0]] == [
         "joined",
         "duplicate",
         "unknown",
@@ -49,14 +49,14 @@ def test_labels_and_legs_count_once():
 def test_labels_that_do_not_fit_are_told(label):
     labels = Labels()
     note(labels, "a")
-    assert labels.label("a", label)[0] == "mismatch"
-    assert labels.label("a", 1)[0] == "joined"
+    assert labels.label("a", label, 0.0)[0] == "mismatch"
+    assert labels.label("a", 1, 0.0)[0] == "joined"
 
 
 def test_rows_have_a_label_each():
     labels = Labels()
     note(labels, "a", rows=3)
-    outcome, met = labels.label("a", [1, 0, 1])
+    outcome, met = labels.label("a", [1, 0, 1], 0.0)
     assert (outcome, [(m.row, m.label) for m in met]) == ("joined", [(0, 1), (1, 0), (2, 1)])
     note(labels, "b", rows=MAX_VALUES + 1)
     assert labels.lost == {("r", "too_large"): 1}
@@ -67,12 +67,12 @@ def test_what_waits_too_long_or_does_not_fit_is_counted():
     for name in "abc":
         note(labels, name)
     assert labels.lost == {("r", "evicted"): 1}
-    labels.label("b", 1)
+    labels.label("b", 1, 0.0)
     labels.expire(99.0)
     assert labels.lost == {("r", "evicted"): 1}
     labels.expire(100.0)
     assert labels.lost == {("r", "evicted"): 1, ("r", "late"): 1}
-    assert labels.label("c", 1)[0] == "unknown"
+    assert labels.label("c", 1, 0.0)[0] == "unknown"
 
 
 def test_failed_answers_and_nameless_requests_predict_nothing():
@@ -99,3 +99,15 @@ def test_failed_answers_and_nameless_requests_predict_nothing():
 )
 def test_what_outputs_say(outputs, said):
     assert said_of(outputs) == said
+
+
+def test_a_label_that_comes_before_its_record_waits_a_moment():
+    labels = Labels()
+    assert labels.label("a", 1, 0.0)[0] == labels.label("b", 1, 0.0)[0] == "unknown"
+    (met,) = note(labels, "a", now=EARLY - 1)
+    assert met.label == 1
+    assert note(labels, "b", now=EARLY + 1) == []
+    assert labels.outcomes == {"unknown": 2, "joined": 1}
+    for at in range(3 * MAX_EARLY):
+        labels.label(f"nobody{at}", 1, 0.0)
+    assert len(labels._early) == MAX_EARLY
