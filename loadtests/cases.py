@@ -41,11 +41,9 @@ class Case:
 CASES: dict[str, Case] = {
     "split": Case("10 % split", {"mirror": False}),
     "mirror": Case("10 % split, all mirrored"),
-    "statistics": Case("10 % split, all mirrored, all statistics (Penumbra's alone)", {"statistics": True}),
-    "unique": Case(
-        "the same, each request with an id and trace parent of its own", {"statistics": True}, {"unique": True}
-    ),
-    "paced": Case("the same at about 3,000 requests/s, nothing sampled", {"statistics": True}, {"pause_ms": 10}),
+    "statistics": Case("all mirrored, all statistics (Penumbra's alone)", {"statistics": True}),
+    "unique": Case("all mirrored, all statistics, no two heads alike", {"statistics": True}, {"unique": True}),
+    "paced": Case("all mirrored, all statistics, 3,000 requests/s", {"statistics": True}, {"pause_ms": 10}),
     "single": Case("one connection, 10 % split", {"mirror": False}, {"connections": 1}),
     "single-mirror": Case("one connection, all mirrored", {}, {"connections": 1}),
     "body-1k": Case("bodies of 1 KB, all mirrored", body=KIB),

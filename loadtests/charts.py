@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from loadtests.cases import CASES
@@ -14,7 +15,7 @@ from loadtests.results import Bench, CaseResult, Sample, Samples, spread
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WATCHED = ("split", "mirror", "statistics", "unique")
+WATCHED = ("split", "mirror", "statistics", "unique", "paced")
 OURS, THEIRS = "#6d4aff", "#9aa0a6"
 PARTS = {"worker": "#6d4aff", "control": "#b39dff"}
 """Colours of our processes; everything of the peers is one colour."""
@@ -45,11 +46,14 @@ def _save(path: Path, plots: Sequence[object]) -> Path:
 
 def _draw_cost(bench: Bench) -> object:
     from matplotlib import pyplot
+    from matplotlib.patches import Patch
 
     names = [name for name in WATCHED if name in bench.cases]
-    figure, plots = pyplot.subplots(1, len(names), figsize=(3.4 * len(names), 2.6), squeeze=False)
+    figure, plots = pyplot.subplots(1, len(names), figsize=(3.0 * len(names), 2.4), squeeze=False, layout="constrained")
     for plot, name in zip(plots[0], names, strict=True):
         _draw_case(plot, CASES[name].title, bench.cases[name])
+    handles = [Patch(color=colour) for colour in (*PARTS.values(), THEIRS)]
+    figure.legend(handles, ["Penumbra's workers", "its statistics", "a peer"], loc="outside lower center", ncols=3)
     return figure
 
 
@@ -61,7 +65,8 @@ def _draw_case(plot: Axes, title: str, result: CaseResult) -> None:
             left += cost
         plot.text(left, place, f" {left:.0f}", va="center")
     plot.set_yticks(range(len(result.samples)), list(reversed(result.samples)))
-    plot.set_title(title.replace(" (", "\n("), fontsize=9)
+    plot.set_title(fill(title.partition(" (")[0], 26), fontsize=9)
+    plot.margins(x=0.2)
     plot.set_xlabel("CPU us per request")
     plot.spines[["top", "right"]].set_visible(False)
 
@@ -69,7 +74,8 @@ def _draw_case(plot: Axes, title: str, result: CaseResult) -> None:
 def _parts(peer: str, runs: Sequence[Sample]) -> dict[str, float]:
     """Ours by process, so that one sees what statistics cost; a peer is one bar."""
     if peer == "penumbra":
-        return {name: cost for name, cost in by_process(runs).items() if name in PARTS}
+        costs = by_process(runs)
+        return {name: costs[name] for name in PARTS if name in costs}
     return {"all": spread([run.total for run in runs]).median}
 
 
