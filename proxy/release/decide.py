@@ -24,6 +24,9 @@ Act = Literal["rollback", "pause", "notify", "advance", "promote", "settle"]
 WORLD = frozenset({"input_drift"})
 """Metrics of what clients send: both versions get the same, so these alone never blame the candidate."""
 
+OUTCOMES = frozenset({"accuracy", "f1", "auroc", "log_loss", "mae", "rmse"})
+"""What an A/B test is about, if the scorecard has one of these; else its first line."""
+
 ENDS: dict[Strategy, Act | None] = {
     "shadow": None,
     "canary": "promote",
@@ -76,13 +79,18 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
 
 
 def _winner(verdicts: Sequence[Verdict], arms: Sequence[str]) -> Action | None:
-    """Of the arms that pass, and have proved the first line of the scorecard, the one that is best in it."""
-    lines = {arm: [verdict for verdict in verdicts if verdict.version == arm] for arm in arms}
-    proved = [own for own in lines.values() if overall(own).outcome == "pass" and own[0].proved]
+    """Of the arms that pass, and have proved what the test is about, the one that is best in it."""
+    lines = [[verdict for verdict in verdicts if verdict.version == arm] for arm in arms]
+    asked = [_outcome(own) for own in lines if overall(own).outcome == "pass"]
+    proved = [verdict for verdict in asked if verdict.proved]
     if not proved:
         return None
-    best = min((own[0] for own in proved), key=_rank)
+    best = min(proved, key=_rank)
     return Action("promote", f"{best.version} has proved itself: {best.sentence}", best.metric, best.version)
+
+
+def _outcome(lines: Sequence[Verdict]) -> Verdict:
+    return next((verdict for verdict in lines if verdict.metric in OUTCOMES), lines[0])
 
 
 def _rank(verdict: Verdict) -> float:

@@ -87,3 +87,27 @@ def test_a_strategy_without_stages_begins_with_its_own() -> None:
     assert moves.weights(started("shadow", ())) == ({}, {"v2": 100.0})
     assert started("big-bang", ()).phase == "promoted"
     assert started("blue-green", ()).primary == "v2"
+
+
+def line(version: str, metric: str, value: float, **changes: Any) -> Verdict:
+    return Verdict(metric, changes.pop("outcome", "pass"), value, 0.0, 500, 0, metric, version=version, **changes)
+
+
+def test_an_ab_test_is_won_by_the_best_arm_that_has_proved_the_outcome() -> None:
+    plan = Release(
+        "v2", "ab-test", (Stage(canary=60.0, requests=10),), arms={"v2": 30.0, "v3": 30.0}, promote_winner=True
+    )
+    state = moves.start(RouteState("r", "steady", "v1"), plan, "", 0.0)
+    errors = [line("v2", "error_rate", 1.0), line("v3", "error_rate", 1.0)]
+
+    def winner(*outcomes: Verdict) -> str | None:
+        action = on_pass(state, [*errors, *outcomes], 10, 1.0)
+        return action.version if action else None
+
+    better = {"bound": "max_drop", "proved": True}
+    assert winner(line("v2", "accuracy", -0.02, **better), line("v3", "accuracy", -0.05, **better)) == "v3"
+    assert winner(line("v2", "accuracy", -0.02, **better), line("v3", "accuracy", -0.05, bound="max_drop")) == "v2"
+    assert winner(line("v2", "accuracy", -0.02), line("v3", "accuracy", -0.05)) is None
+    assert winner(line("v2", "accuracy", 0.9, **(better | {"bound": "min"})), line("v3", "accuracy", 0.8)) == "v2"
+    failed = line("v2", "accuracy", -0.02, **better, outcome="undecided")
+    assert winner(failed, line("v3", "accuracy", 0.0)) is None
