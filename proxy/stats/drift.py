@@ -42,7 +42,7 @@ MORE = (0.002, 0.02, 0.1)
 HALF_LIVES = (1000.0, 8000.0)
 """Rows after which what the learnt bets have seen weighs half."""
 
-SIZE_HALF_LIFE = 500.0
+SIZE_HALF_LIFE = 250.0
 """Rows after which what PSI is computed from weighs half."""
 
 PRIOR = 50.0
