@@ -25,12 +25,14 @@ from proxy.contracts.settings import Release
 from proxy.control import access, bodies, views
 from proxy.control.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.engine import Engine, Move, UnknownRouteError
+from proxy.control.events import Events, picture
 from proxy.control.openapi import describe
+from proxy.control.page import static
 from proxy.control.problems import ApiError, answer
 from proxy.control.store import StoreError
+from proxy.control.traffic import traffic
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
-from proxy.release.audit import plain
 from proxy.release.machine import Refused
 from proxy.stats.board import Board
 from proxy.stats.labels import Outcome
@@ -57,6 +59,8 @@ def application(facts: Facts) -> web.Application:
         handler: Handler = getattr(api, endpoint.handler)
         guarded = handler if endpoint.open or endpoint.method != "GET" else api.for_readers(handler)
         app.router.add_route(endpoint.method, endpoint.path, guarded)
+    app.router.add_get("/page/{file}", api.page)
+    app.on_shutdown.append(api.end)
     return app
 
 
@@ -99,6 +103,11 @@ class Api:
 
     def __init__(self, facts: Facts) -> None:
         self._facts, self._engine = facts, facts.engine
+        self._events = Events(lambda: picture(facts.engine, facts.board, facts.workers(), facts.now()))
+
+    async def end(self, app: web.Application) -> None:
+        """Lets go of those who listen."""
+        self._events.close()
 
     def for_readers(self, handler: Handler) -> Handler:
         """`handler` for those who may look."""
@@ -112,16 +121,7 @@ class Api:
     # -- reading
 
     async def routes(self, request: web.Request) -> web.Response:
-        engine = self._engine
-        return document(
-            {
-                "revision": engine.revision,
-                "routes": [views.route(engine, name) for name in engine.states],
-                "configuration": views.configuration(engine),
-                "workers": [views.worker(status) for status in self._facts.workers()],
-                "unsaved": engine.ledger.unsaved,
-            }
-        )
+        return document(views.routes(self._engine, self._facts.workers()))
 
     async def route(self, request: web.Request) -> web.Response:
         return self._route(_name(request))
@@ -142,26 +142,32 @@ class Api:
         await _body(request, any_type=True)
         return await self.gate(request)
 
+    async def page(self, request: web.Request) -> web.Response:
+        return static.serve(request, request.match_info.get("file", static.HOME))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        return await self._events.stream(request)
+
+    async def traffic(self, request: web.Request) -> web.Response:
+        name = _name(request)
+        self._engine.state(name)
+        return document(traffic(self._facts.board, name, self._facts.now()))
+
     async def drift(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        rows = [views.drift(row) for row in self._facts.board.drift(name)]
-        findings = [plain(found) for found in self._facts.board.finding(name)]
-        return document({"route": name, "features": rows, "findings": findings})
+        return document(views.drifts(self._facts.board, name))
 
     async def disagreements(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        versions = [version for version in self._versions if self._facts.board.agreement(name, version).pairs]
-        return document({"route": name, "versions": [views.disagreement(self._facts.board, name, v) for v in versions]})
+        return document(views.disagreements(self._facts.board, name, self._versions))
 
     async def audit(self, request: web.Request) -> web.Response:
-        store, route = self._engine.ledger.store, request.query.get("route")
+        route = request.query.get("route")
         limit = _whole(request, "limit", 100, MAX_AUDIT)
         after = _whole(request, "after", -1, 2**62)
-        links = store.newest(limit, route) if after < 0 else store.audit(after, limit, route)
-        head = {"count": store.head.count, "hash": store.head.hash}
-        return document({"head": head, "entries": [views.entry(link) for link in links]})
+        return document(views.audit(self._engine.ledger.store, limit, after, route))
 
     async def metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

@@ -57,6 +57,7 @@ ENDPOINTS = (
     _change("POST", "pause", "post_pause", "Hold the weight as it is; a breach still acts", "ReasonBody"),
     _change("POST", "resume", "post_resume", "Go on where it was paused", "ReasonBody"),
     _look("/v1/routes/{route}/scorecard", "scorecard", "Verdict, value, limit and n of each metric", "Scorecard"),
+    _look("/v1/routes/{route}/traffic", "traffic", "Counts and latencies of each version", "Traffic"),
     _look("/v1/routes/{route}/drift", "drift", "How far features are from the profile; world or model", "Drift"),
     _look(
         "/v1/routes/{route}/disagreements",
@@ -91,6 +92,14 @@ ENDPOINTS = (
         problems=(*_LOOK, "invalid", "not-stored"),
         parameters=("audit_route", "after", "limit"),
     ),
+    _look(
+        "/v1/events",
+        "events",
+        "Everything above, as server-sent events whenever it changes: path, etag, document",
+        "",
+        problems=(*_LOOK, "too-many"),
+        media="text/event-stream",
+    ),
     _look("/metrics", "metrics", "For Prometheus", "", problems=_LOOK, media="text/plain"),
     _look("/healthz", "healthz", "This process lives", "Status", problems=_LOOK[:1], open=True),
     _look(
@@ -103,4 +112,5 @@ ENDPOINTS = (
         open=True,
     ),
     _look("/openapi.json", "openapi", "This document", "", problems=_LOOK),
+    _look("/", "page", "The status page", "", problems=_LOOK[:1], media="text/html", open=True),
 )

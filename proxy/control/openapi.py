@@ -68,6 +68,8 @@ LABELLED: Schema = record(
     label={"anyOf": [LABEL, {"type": "array", "items": LABEL, "minItems": 1, "maxItems": MAX_ROWS}]},
 ) | {"additionalProperties": False}
 
+COUNTS: Schema = {"type": "object", "additionalProperties": whole()}
+
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
         route=text(),
@@ -105,6 +107,7 @@ SCHEMAS: dict[str, Schema] = {
     "Routes": record(
         revision=whole(),
         routes=many(ref("Route")),
+        versions=many(text()),
         configuration=record(in_force={"type": "boolean"}, problems=many(ref("Mistake")), checked=number()),
         workers=many(ref("Worker")),
         unsaved=whole(),
@@ -145,6 +148,36 @@ SCHEMAS: dict[str, Schema] = {
     "Gate": record(
         route=text(), phase=text(enum=PHASES), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())
     ),
+    "Traffic": record(
+        route=text(),
+        window=number(),
+        arms=many(ref("Arm")),
+        shadows=many(
+            record(version=text(), owed=whole(), coverage=maybe(number(minimum=0, maximum=1)), dropped=COUNTS)
+        ),
+        rescued=many(record(version=text(), reason=text(), count=whole())),
+        rejected=COUNTS,
+        overhead=record(n=whole(), p50=maybe(number()), p99=maybe(number())),
+    ),
+    "Arm": record(
+        version=text(),
+        role=text(),
+        legs=whole(),
+        bad=whole(),
+        bad_ratio=maybe(number()),
+        codes=COUNTS,
+        inflight=whole(),
+        total=ref("Latency"),
+        first_byte=ref("Latency"),
+    ),
+    "Latency": record(n=whole(), p50=maybe(number()), p90=maybe(number()), p99=maybe(number())),
+    "Distribution": record(
+        kind=text(enum=["number", "category"]),
+        edges=many(number()),
+        categories=many(text()),
+        reference=many(number()),
+        live=many(number()),
+    ),
     "Drift": record(route=text(), features=many(ref("Feature")), findings=many(ref("Finding"))),
     "Finding": record(
         kind=text(enum=["unknown", "steady", "world", "model", "both"]),
@@ -164,6 +197,7 @@ SCHEMAS: dict[str, Schema] = {
         drifted={"type": "boolean"},
         n=whole(),
         detected=maybe(whole()),
+        distribution=maybe(ref("Distribution")),
     ),
     "Disagreements": record(route=text(), versions=many(ref("Disagreement"))),
     "Disagreement": record(

@@ -23,6 +23,7 @@ TITLES = {
     "media-type": (415, "The body must be JSON"),
     "invalid": (422, "A value is not possible"),
     "internal": (500, "Penumbra failed; this is a bug"),
+    "too-many": (503, "Too many are connected"),
     "not-stored": (503, "The change could not be stored, and was not made"),
 }
 

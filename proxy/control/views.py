@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -9,11 +10,15 @@ import msgspec
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
+from proxy.control.store import Store
 from proxy.link.server import WorkerStatus
 from proxy.release import moves, plan
 from proxy.release.audit import Link, plain, read
 from proxy.stats.board import Board
 from proxy.stats.streams import Drift
+
+SHAPES = 12
+"""Features of a route that are shown with their distributions: what an eye can compare."""
 
 
 def etag(state: RouteState) -> str:
@@ -142,6 +147,41 @@ def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
         "kinds": dict(tally.kinds),
         "examples": [plain(example) for example in board.examples(route, version)],
     }
+
+
+def drifts(board: Board, name: str) -> dict[str, Any]:
+    """All features of a route, and what their drift means. The `SHAPES` that are furthest off have their
+    distributions."""
+    rows = board.drift(name)
+    furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:SHAPES]}
+    shapes = [plain(board.shape(name, row)) if id(row) in furthest else None for row in rows]
+    features = [drift(row) | {"distribution": shape} for row, shape in zip(rows, shapes, strict=True)]
+    return {"route": name, "features": features, "findings": [plain(found) for found in board.finding(name)]}
+
+
+def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str, Any]:
+    """Every version of a route that copies were compared of."""
+    compared = [version for version in versions if board.agreement(name, version).pairs]
+    return {"route": name, "versions": [disagreement(board, name, version) for version in compared]}
+
+
+def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
+    """Everything at a glance: all routes, the workers, and the state of the configuration."""
+    return {
+        "revision": engine.revision,
+        "routes": [route(engine, name) for name in engine.states],
+        "versions": list(engine.settings.versions),
+        "configuration": configuration(engine),
+        "workers": [worker(status) for status in workers],
+        "unsaved": engine.ledger.unsaved,
+    }
+
+
+def audit(store: Store, limit: int, after: int = -1, name: str | None = None) -> dict[str, Any]:
+    """The newest entries, or those after a number; of one route, or of all. Raises StoreError."""
+    links = store.newest(limit, name) if after < 0 else store.audit(after, limit, name)
+    head = {"count": store.head.count, "hash": store.head.hash}
+    return {"head": head, "entries": [entry(link) for link in links]}
 
 
 def entry(link: Link) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""`GET /v1/events`: what the API shows, as server-sent events, whenever it changes.
+
+Each event `document` is one JSON object: `at` (Unix seconds), `path` (what one would GET), `etag` (where it has one)
+and `document` (what that GET gives). A listener first gets all documents, then those that differ from what it was sent.
+Nothing is queued: a listener that reads slowly gets fewer pictures, never older ones.
+
+Bounds: `MAX_LISTENERS`; two rounds a second, fewer when a picture takes long, so that listeners cost at most a tenth of
+a CPU; `PATIENCE` for a listener that does not read. Pictures are made once for all listeners, and none without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any
+
+from aiohttp import web
+
+from proxy.control import views
+from proxy.control.engine import Engine
+from proxy.control.problems import ApiError
+from proxy.control.store import StoreError
+from proxy.control.traffic import traffic
+from proxy.link.server import WorkerStatus
+from proxy.stats.board import Board
+
+log = logging.getLogger("penumbra.events")
+
+MAX_LISTENERS = 16
+"""Open streams; a further one is refused with 503: a team looks at a sidecar, not a crowd."""
+EVERY = 0.5
+"""Seconds between two pictures: faster than this no eye follows figures."""
+SHARE = 10.0
+"""A round is at least so many times as long as making its picture took."""
+HEARTBEAT = 5.0
+"""Seconds without anything to tell after which a listener is told that."""
+PATIENCE = 20.0
+"""Seconds that a listener may not read."""
+NEWEST = 50
+"""Audit entries of a picture."""
+
+Pictured = dict[str, tuple[bytes, bytes]]
+"""Path to (digest of the document, event)."""
+
+
+def documents(
+    engine: Engine, board: Board, workers: list[WorkerStatus], now: float
+) -> Iterator[tuple[str, str | None, Any]]:
+    """(path, entity tag, document) of everything that is shown live."""
+    yield "/v1/routes", None, views.routes(engine, workers)
+    for name in list(engine.states):
+        path = f"/v1/routes/{name}"
+        yield path, views.etag(engine.state(name)), views.route(engine, name)
+        yield f"{path}/traffic", None, traffic(board, name, now)
+        yield f"{path}/scorecard", None, views.scorecard(engine, name)
+        yield f"{path}/drift", None, views.drifts(board, name)
+        yield f"{path}/disagreements", None, views.disagreements(board, name, engine.settings.versions)
+    try:
+        yield f"/v1/audit?limit={NEWEST}", None, views.audit(engine.ledger.store, NEWEST)
+    except StoreError as error:
+        log.warning("the audit cannot be shown: %s", error)
+
+
+def event(name: str, value: Any) -> bytes:
+    """One server-sent event. JSON has no line breaks, so one `data` line is enough."""
+    return f"event: {name}\ndata: {json.dumps(value, ensure_ascii=False, allow_nan=False)}\n\n".encode()
+
+
+def picture(engine: Engine, board: Board, workers: list[WorkerStatus], now: float) -> Pictured:
+    """All documents, each with a digest to see whether it changed."""
+    made: Pictured = {}
+    for path, etag, document in documents(engine, board, workers, now):
+        digest = sha256(json.dumps((etag, document)).encode()).digest()
+        made[path] = digest, event("document", {"at": now, "path": path, "etag": etag, "document": document})
+    return made
+
+
+class Events:
+    """The listeners, and the newest picture that they share."""
+
+    def __init__(self, make: Callable[[], Pictured]) -> None:
+        self._make = make
+        self._picture: Pictured = {}
+        self._next = 0.0
+        self._listeners = 0
+        self._over = asyncio.Event()
+
+    @property
+    def listeners(self) -> int:
+        """Streams that are open."""
+        return self._listeners
+
+    def close(self) -> None:
+        """Ends all streams, so that nobody waits for them."""
+        self._over.set()
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Tells one listener until it goes away. Raises ApiError when there are too many."""
+        if self._listeners >= MAX_LISTENERS:
+            raise ApiError("too-many", f"{MAX_LISTENERS} listeners are connected", headers={"Retry-After": "30"})
+        self._listeners += 1
+        try:
+            response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+            response.content_type = "text/event-stream"
+            response.charset = "utf-8"
+            await response.prepare(request)
+            await self._tell(response)
+        except (ConnectionError, TimeoutError):
+            return response
+        finally:
+            self._listeners -= 1
+        return response
+
+    async def _tell(self, response: web.StreamResponse) -> None:
+        sent: dict[str, bytes] = {}
+        spoken = 0.0
+        while not self._over.is_set():
+            news = self._news(sent)
+            if not news and time.monotonic() - spoken >= HEARTBEAT:
+                news = b"event: heartbeat\ndata: {}\n\n"
+            if news:
+                spoken = time.monotonic()
+                await asyncio.wait_for(response.write(news), PATIENCE)
+            await self._pause(max(EVERY, self._next - time.monotonic()))
+
+    def _news(self, sent: dict[str, bytes]) -> bytes:
+        """What a listener has not been sent yet; documents that are gone are told as null."""
+        now = self._current()
+        news = [told for path, (digest, told) in now.items() if sent.get(path) != digest]
+        news += [event("document", {"path": path, "document": None}) for path in sent.keys() - now.keys()]
+        sent.clear()
+        sent.update({path: digest for path, (digest, _) in now.items()})
+        return b"".join(news)
+
+    def _current(self) -> Pictured:
+        begun = time.monotonic()
+        if begun >= self._next:
+            self._picture = self._make()
+            took = time.monotonic() - begun
+            self._next = begun + max(EVERY, SHARE * took)
+        return self._picture
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._over.wait(), seconds)
+        except TimeoutError:
+            return

@@ -1,0 +1,96 @@
+// Elements and figures. Whatever comes from outside becomes a text node or an attribute of a known name, never markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const h = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+
+export const svg = (tag, attributes = {}, ...children) =>
+  fill(document.createElementNS(SVG, tag), attributes, children);
+
+export const $ = (id) => document.getElementById(id);
+
+// -- figures; what is not known says so
+
+export const NONE = "no data";
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export const count = (n) => (n === null || n === undefined ? NONE : whole.format(n));
+
+// JSON has no infinities; the API names them.
+const NAMED = { inf: Infinity, "-inf": -Infinity, nan: NaN };
+export const number = (value) => (typeof value === "string" ? NAMED[value] ?? NaN : value);
+
+export function figure(value, digits = 3) {
+  const x = number(value);
+  if (x === null || x === undefined || Number.isNaN(x)) return NONE;
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  if (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6)) return x.toExponential(digits - 1).replace("-", "−");
+  return new Intl.NumberFormat("en", { maximumSignificantDigits: digits }).format(x).replace("-", "−");
+}
+
+// A part of 1 as percent. Rare is not never: what is above 0 is not shown as 0.
+export function part(ratio) {
+  if (ratio === null || ratio === undefined) return NONE;
+  const percent = 100 * ratio;
+  if (percent > 0 && percent < 0.01) return "< 0.01 %";
+  return `${percents(percent)} %`;
+}
+
+export const percents = (percent) =>
+  new Intl.NumberFormat("en", { maximumFractionDigits: percent < 10 ? 2 : 1 }).format(percent);
+
+export function seconds(value) {
+  if (value === null || value === undefined) return NONE;
+  if (value < 1e-3) return `${figure(1e6 * value)} µs`;
+  if (value < 1) return `${figure(1e3 * value)} ms`;
+  return `${figure(value)} s`;
+}
+
+// -- time: the server's clock decides, the browser's may be wrong
+
+let ahead = 0;
+
+export const setClock = (at) => {
+  ahead = at - Date.now() / 1000;
+};
+
+const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
+function ago(at) {
+  const passed = Date.now() / 1000 + ahead - at;
+  if (passed < 1) return "now";
+  const [unit, name] = STEPS.find(([unit]) => passed >= unit);
+  return `${Math.floor(passed / unit)} ${name} ago`;
+}
+
+export function when(at) {
+  const moment = new Date(1000 * at);
+  const full = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "long" });
+  return h("time", { datetime: moment.toISOString(), title: full, "data-at": at }, ago(at));
+}
+
+export function refreshTimes() {
+  for (const element of document.querySelectorAll("time[data-at]")) {
+    const told = ago(Number(element.dataset.at));
+    if (element.textContent !== told) element.textContent = told;
+  }
+}
+
+// -- small parts
+
+// A name may be as long as it likes, and must not break the page.
+export const name = (text) => h("span", { class: "name", title: text }, text);
+
+export const badge = (text, tone = "") => h("span", { class: `badge ${tone}` }, text);
+
+export const none = (text) => h("p", { class: "none" }, text);

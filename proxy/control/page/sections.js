@@ -1,0 +1,224 @@
+// The sections of a route, each made of one document of the API. Every figure comes with n; what is not known says so.
+
+import { bar, distribution, meter, verdict } from "./charts.js";
+import { badge, count, figure, h, name, none, number, part, percents, seconds } from "./dom.js";
+
+// -- versions side by side
+
+const ORDER = ["primary", "canary", "shadow", "rescue", "noise"];
+
+// Arms that have traffic, and those that should have.
+function armsOf(route, traffic) {
+  const arms = (traffic?.arms ?? []).map((arm) => ({ ...arm }));
+  const want = (version, role, percent) => {
+    let arm = arms.find((known) => known.version === version && known.role === role);
+    if (!arm) arms.push((arm = { version, role, legs: 0, bad: 0, bad_ratio: null, codes: {}, inflight: 0 }));
+    arm.percent = percent;
+  };
+  for (const [version, percent] of Object.entries(route.split)) {
+    want(version, version === route.primary ? "primary" : "canary", percent);
+  }
+  for (const [version, percent] of Object.entries(route.shadows)) want(version, "shadow", percent);
+  return arms.sort((a, b) => ORDER.indexOf(a.role) - ORDER.indexOf(b.role));
+}
+
+const lines = (...told) => h("span", { class: "lines" }, ...told.filter(Boolean).map((line) => h("small", {}, line)));
+
+const worst = (arms, field) => Math.max(...arms.map((arm) => arm.total?.[field] ?? 0), 1e-12);
+
+function latency(arm, field, arms) {
+  const value = arm.total?.[field] ?? null;
+  if (value === null) return [none("no data")];
+  return [h("b", {}, seconds(value)), bar(value / worst(arms, field), "time")];
+}
+
+function errors(arm, arms) {
+  if (!arm.legs) return [none("no data")];
+  const most = Math.max(...arms.map((each) => each.bad_ratio ?? 0), 0.01);
+  return [h("b", {}, part(arm.bad_ratio)), bar(arm.bad_ratio / most, "fail"),
+    lines(`${count(arm.bad)} of ${count(arm.legs)}`)];
+}
+
+function lastMinute(arm, arms) {
+  const live = arms.filter((each) => each.role === "primary" || each.role === "canary");
+  const all = live.reduce((sum, each) => sum + (each.total?.n ?? 0), 0);
+  const n = arm.total?.n ?? 0;
+  if (!live.includes(arm)) return [n ? h("b", {}, count(n)) : none("no data")];
+  return all ? [h("b", {}, part(n / all)), lines(`${count(n)} of ${count(all)}`)] : [none("no data")];
+}
+
+const reasons = (counts) => Object.entries(counts).map(([reason, n]) => `${reason} ${count(n)}`);
+
+function lost(arm, traffic) {
+  if (arm.role === "shadow") {
+    const shadow = traffic?.shadows.find((each) => each.version === arm.version);
+    if (!shadow || shadow.coverage === null) return [none("no data")];
+    return [h("b", {}, part(1 - shadow.coverage)), lines(`of ${count(shadow.owed)} copies`, ...reasons(shadow.dropped))];
+  }
+  const rescued = (traffic?.rescued ?? []).filter((each) => each.version === arm.version && arm.role === "canary");
+  const all = rescued.reduce((sum, each) => sum + each.count, 0);
+  if (!arm.legs) return [none("no data")];
+  return all ? [h("b", {}, `${count(all)} rescued`), lines(...rescued.map((r) => `${r.reason} ${count(r.count)}`))] : ["none"];
+}
+
+export function versions(route, traffic, colourOf) {
+  const arms = armsOf(route, traffic);
+  const decided = (arm) => (arm.percent === undefined ? ["–"]
+    : [h("b", {}, `${percents(arm.percent)} %`), lines(arm.role === "shadow" ? "of requests copied" : "")]);
+  const rows = [
+    ["Share decided", decided],
+    ["Last minute", (arm) => lastMinute(arm, arms)],
+    ["p50", (arm) => latency(arm, "p50", arms)],
+    ["p99", (arm) => latency(arm, "p99", arms)],
+    ["Failed", (arm) => errors(arm, arms)],
+    ["Answers", (arm) => (arm.legs ? [lines(...reasons(arm.codes))] : [none("no data")])],
+    ["Lost or rescued", (arm) => lost(arm, traffic)],
+    ["In flight", (arm) => [count(arm.inflight)]],
+  ];
+  const heads = arms.map((arm) => h("th", { scope: "col" }, h("i", { class: `dot ${colourOf(arm.version)}` }),
+    name(arm.version), h("span", { class: "role" }, arm.role)));
+  const table = h("table", { class: "versions" },
+    h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
+    h("tbody", {}, ...rows.map(([label, cell]) => h("tr", {}, h("th", { scope: "row" }, label),
+      ...arms.map((arm) => h("td", {}, ...cell(arm)))))));
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Versions side by side" }, table,
+    h("p", { class: "note" }, told(traffic)));
+}
+
+function told(traffic) {
+  if (!traffic) return "Waiting for figures.";
+  const rejected = reasons(traffic.rejected);
+  const { overhead } = traffic;
+  return ["Latencies: the last minute. Counts: since control started.",
+    overhead.n ? `The proxy adds ${seconds(overhead.p50)} (p50), ${seconds(overhead.p99)} (p99).` : "",
+    rejected.length ? `Turned away: ${rejected.join(", ")}.` : ""].filter(Boolean).join(" ");
+}
+
+// -- scorecard
+
+const BOUNDS = { max: "at most", max_ratio: "at most × primary", max_psi: "PSI at most", min: "at least",
+  max_drop: "drop at most" };
+
+const RATES = /error_rate|disagreement|violations|accuracy|f1|auroc/;
+const TIMES = /latency|time_to/;
+
+function unit(line, value) {
+  if (value === null) return NONE_YET;
+  if (line.bound === "max_ratio") return `${figure(value)} ×`;
+  if (TIMES.test(line.metric)) return seconds(number(value));
+  if (RATES.test(line.metric) && Number.isFinite(number(value))) return part(number(value));
+  return figure(value);
+}
+
+const NONE_YET = "no data";
+
+// How far the evidence of a breach is on its way to where it acts: ln(1/false_alarm).
+function evidence(line, falseAlarm) {
+  const acts = Math.log(1 / falseAlarm);
+  const have = number(line.evidence);
+  if (Number.isNaN(have) || !line.n) return h("p", { class: "evidence" }, h("span", {}, "Evidence of a breach"), NONE_YET);
+  return h("p", { class: "evidence", title: `acts at ln(1/${falseAlarm})` }, h("span", {}, "Evidence of a breach"),
+    bar(have / acts, "fail"), h("span", {}, `${figure(have, 2)} of ${figure(acts, 2)}`));
+}
+
+function line(each, falseAlarm) {
+  const facts = [["value", unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
+    ["n", count(each.n)], ["lost", count(each.lost)]];
+  if (each.needed !== null) facts.push(["still needed", `about ${count(each.needed)}`]);
+  return h("li", { class: `line ${each.verdict}`, "data-metric": each.metric },
+    h("header", {}, h("b", {}, each.metric.replaceAll("_", " ")), name(each.version), verdict(each.verdict)),
+    meter(each),
+    h("dl", {}, ...facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))),
+    evidence(each, falseAlarm),
+    h("p", { class: "sentence" }, each.sentence));
+}
+
+export function scorecard(document) {
+  if (!document.candidates.length) return [none("Nothing is under judgement: all live traffic goes to the primary.")];
+  const acts = { rollback: "rolls back", pause: "pauses", notify: "notifies" }[document.on_breach] ?? document.on_breach;
+  return [
+    h("p", { class: "about" }, `A breach ${acts}; a healthy candidate is ever taken for a breach with probability at most ` +
+      `${figure(document.false_alarm)}.`),
+    h("ul", { class: "cards" }, ...document.metrics.map((each) => line(each, document.false_alarm))),
+  ];
+}
+
+// -- drift
+
+const KINDS = { world: "the world changed", model: "the model changed", both: "both changed", steady: "steady",
+  unknown: "not known yet" };
+const KIND_TONES = { world: "open", model: "bad", both: "bad", steady: "good" };
+
+function feature(row, colourOf) {
+  const shape = row.distribution;
+  return h("li", { class: `line ${row.drifted ? "fail" : ""}`, "data-feature": row.feature },
+    h("header", {}, name(row.feature), row.drifted ? badge("drifted", "bad") : badge("steady", "good")),
+    shape ? distribution(shape, colourOf(row.version)) : bar(Math.min(number(row.psi), 1)),
+    h("p", { class: "evidence" }, h("span", {}, h("i", { class: `dot ${colourOf(row.version)}` }), name(row.version),
+      h("span", { class: "role" }, `${row.role}, ${row.side}`))),
+    h("dl", {}, ...[["PSI", figure(row.psi, 2)], ["n", count(row.n)],
+      ...(row.detected === null ? [] : [["cuts by ADWIN", count(row.detected)]])]
+      .map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))));
+}
+
+export function drift(document, colourOf) {
+  const { features, findings } = document;
+  const said = findings.map((found) => h("p", { class: "finding" }, badge(KINDS[found.kind] ?? found.kind,
+    KIND_TONES[found.kind] ?? ""), " ", found.sentence));
+  if (!features.length) {
+    return [...said, none("No data: there is no reference profile yet, or bodies of this route are not read.")];
+  }
+  const shown = features.filter((row) => row.distribution)
+    .sort((a, b) => b.drifted - a.drifted || number(b.psi) - number(a.psi));
+  const others = features.length - shown.length;
+  return [...said,
+    h("p", { class: "about" }, h("i", { class: "dot pale" }), " reference   ", h("i", { class: "dot c1" }),
+      ` live. ${features.filter((row) => row.drifted).length} of ${features.length} drifted` +
+      (others > 0 ? `; the ${shown.length} furthest off are shown.` : ".")),
+    h("ul", { class: "cards small" }, ...shown.map((row) => feature(row, colourOf)))];
+}
+
+// -- disagreements
+
+const SHOWN = 5;
+
+const said = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+function sides(detail) {
+  const { primary, candidate, request } = detail;
+  if (typeof primary !== "object" || typeof candidate !== "object" || !primary || !candidate) {
+    return h("div", { class: "texts" }, ...[["request", request], ["primary", primary], ["candidate", candidate]]
+      .map(([label, value]) => h("div", {}, h("h4", {}, label), h("pre", {}, value === undefined ? "no data" : said(value)))));
+  }
+  const keys = [...new Set([...Object.keys(primary), ...Object.keys(candidate)])];
+  const rows = keys.map((key) => {
+    const differs = said(primary[key]) !== said(candidate[key]);
+    return h("tr", { class: differs ? "differs" : null }, h("th", { scope: "row" }, key),
+      ...[primary[key], candidate[key]].map((value) => h("td", {}, value === undefined ? "–" : said(value))));
+  });
+  const asked = typeof request === "object" && request
+    ? Object.entries(request).map(([key, value]) => h("span", {}, h("b", {}, key), ` ${said(value)}`))
+    : [h("span", {}, request === undefined ? "no data" : said(request))];
+  return h("div", { class: "scroll" },
+    h("table", { class: "compare" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "answer"),
+      h("th", { scope: "col" }, "primary"), h("th", { scope: "col" }, "candidate"))), h("tbody", {}, ...rows)),
+    h("h4", {}, "asked"), h("p", { class: "asked" }, ...asked));
+}
+
+function example(each, at, isOpen) {
+  const key = `${each.version} ${each.request_id}`;
+  return h("details", { "data-key": key, open: isOpen(key, at === 0) },
+    h("summary", {}, badge(each.kind.replaceAll("_", " "), "bad"), h("code", {}, each.request_id || "no id"),
+      each.shift === null ? "" : h("span", {}, `shift ${figure(each.shift)}`)), sides(each.detail));
+}
+
+export function disagreements(document, colourOf, isOpen) {
+  if (!document.versions.length) return [none("No data: no copy was compared with the primary's answer yet.")];
+  return document.versions.flatMap((each) => [
+    h("p", { class: "finding" }, h("i", { class: `dot ${colourOf(each.version)}` }), name(each.version),
+      " differs in ", h("b", {}, part(each.ratio)), ` of ${count(each.pairs)} compared answers`,
+      ...Object.entries(each.kinds).map(([kind, n]) => h("span", { class: "chip" },
+        `${kind.replaceAll("_", " ")} ${count(n)}`))),
+    ...each.examples.slice(0, SHOWN).map((one, at) => example(one, at, isOpen)),
+  ]);
+}

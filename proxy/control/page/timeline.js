@@ -1,0 +1,46 @@
+// Who changed what, when and why: the audit, newest first.
+
+import { badge, h, name, none, percents, when } from "./dom.js";
+
+const TONES = { rollback: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
+
+const live = (state) => {
+  if (!state) return null;
+  const stage = state.phase === "ramping" || state.phase === "shadowing" ? state.release?.stages?.[state.stage] : null;
+  if (state.phase === "rolled_back" || state.phase === "promoted") return {};
+  if (stage) return stage.canary ? { [state.release.candidate]: stage.canary } : {};
+  return state.split;
+};
+
+function differences(before, after) {
+  if (!after) return [];
+  const rows = [];
+  const put = (what, from, to) => rows.push(h("li", {}, `${what} `, from === null ? "" : h("span", { class: "from" },
+    from), from === null ? "" : " → ", h("b", {}, to)));
+  if (before?.phase !== after.phase) put("phase", before?.phase.replace("_", " ") ?? null, after.phase.replace("_", " "));
+  if (before && before.primary !== after.primary) put("primary", before.primary, after.primary);
+  for (const [label, from, to] of [["", live(before), live(after)], ["copies to", before?.shadows, after.shadows]]) {
+    const versions = new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})]);
+    for (const version of versions) {
+      const [was, is] = [from?.[version] ?? 0, to?.[version] ?? 0];
+      if (was !== is) put(`${label} ${version}`.trim(), `${percents(was)} %`, `${percents(is)} %`);
+    }
+  }
+  return rows;
+}
+
+function item(entry) {
+  return h("li", { "data-seq": entry.seq },
+    h("p", { class: "change-head" }, badge(entry.action.replace("_", " "), TONES[entry.action] ?? ""), name(entry.route),
+      when(entry.at)),
+    h("p", { class: "change-who" }, "by ", h("b", {}, entry.who)),
+    entry.why ? h("p", { class: "change-why" }, entry.why) : null,
+    h("ul", { class: "moved" }, ...differences(entry.before, entry.after)));
+}
+
+// Draws what is new; entries never change.
+export function timeline(list, audit) {
+  const entries = [...audit.entries].sort((a, b) => b.seq - a.seq);
+  if (!entries.length) return list.replaceChildren(h("li", {}, none("No change yet.")));
+  list.replaceChildren(...entries.map(item));
+}

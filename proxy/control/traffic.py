@@ -1,0 +1,67 @@
+"""What each version of a route got and gave: counts since control's start, latencies of the last minute.
+
+A figure without a sample is null, never 0: whoever looks must see that nothing was seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.contracts.histogram import Buckets, quantile
+from proxy.stats.board import Board
+from proxy.stats.counters import ArmCounts
+from proxy.stats.latency import WINDOW
+
+
+def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
+    """The arms of a route beside each other, and everything that did not become a leg. Durations are seconds."""
+    counters, inflight = board.counters, board.counters.inflight(now)
+    arms = [(key, seen) for key, seen in counters.arms.items() if key[0] == route]
+    overhead = counters.overhead[route].buckets if route in counters.overhead else {}
+    return {
+        "route": route,
+        "window": WINDOW,
+        "arms": [_arm(key[1], key[2], seen, inflight.get(key, 0), now) for key, seen in arms],
+        "shadows": [_shadow(board, route, version) for r, version in counters.mirrored if r == route],
+        "rescued": [
+            {"version": version, "reason": reason, "count": n}
+            for (r, version, reason), n in counters.rescued.items()
+            if r == route
+        ],
+        "rejected": {reason: n for (r, reason), n in counters.rejected.items() if r == route},
+        "overhead": {"n": sum(overhead.values()), "p50": quantile(overhead, 0.5), "p99": quantile(overhead, 0.99)},
+    }
+
+
+def _arm(version: str, role: str, seen: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
+    legs = sum(seen.codes.values())
+    return {
+        "version": version,
+        "role": role,
+        "legs": legs,
+        "bad": seen.bad,
+        "bad_ratio": seen.bad / legs if legs else None,
+        "codes": dict(seen.codes),
+        "inflight": inflight,
+        "total": _latency(seen.recent_total.merged(now)),
+        "first_byte": _latency(seen.recent_first_byte.merged(now)),
+    }
+
+
+def _latency(recent: Buckets) -> dict[str, Any]:
+    return {
+        "n": sum(recent.values()),
+        "p50": quantile(recent, 0.5),
+        "p90": quantile(recent, 0.9),
+        "p99": quantile(recent, 0.99),
+    }
+
+
+def _shadow(board: Board, route: str, version: str) -> dict[str, Any]:
+    counters = board.counters
+    return {
+        "version": version,
+        "owed": counters.mirrored[route, version],
+        "coverage": counters.coverage(route, version),
+        "dropped": {reason: n for (r, v, reason), n in counters.shadow_dropped.items() if (r, v) == (route, version)},
+    }
