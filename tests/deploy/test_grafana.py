@@ -125,7 +125,8 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         address = stack.enter_context(prometheus(folder, running.admin))
         stack.enter_context(traffic(running.data, running.admin))
         b.status = 500
-        eventually(lambda: running.route("back")["phase"] == "rolled_back", "the rollback")
+        eventually(lambda: b'role="canary"' in running.ask("GET", "/metrics").body, "requests to the canary")
+        assert running.ask("POST", "/v1/routes/back/rollback", {"reason": "it fails"}).status == 200
         b.status = 200
         yield address
 
