@@ -149,9 +149,9 @@ def wandering(seed, tempered):
 
 
 def test_backends_that_wander_by_themselves_are_tempered():
-    raw, tempered = ([wandering(seed, on) for seed in range(8)] for on in (False, True))
-    assert np.isfinite(raw).sum() >= 6
-    assert np.isfinite(tempered).sum() <= 2
+    raw, tempered = ([wandering(seed, on) for seed in range(5)] for on in (False, True))
+    assert np.isfinite(raw).sum() >= 3
+    assert np.isfinite(tempered).sum() <= 1
 
 
 def test_merging_adds_evidence():
