@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.breaker import BASE, LONGEST, SPAN, TRIP, Breaker
+from proxy.routing.breaker import BASE, LONGEST, PROBES, SPAN, TRIP, Breaker
 
 
 def tripped(at: float = 100.0) -> Breaker:
@@ -40,15 +40,24 @@ def test_one_probe_after_another():
     breaker.probing(100.0 + BASE)
     assert breaker.blocks(100.0 + BASE)
     breaker.failed(100.0 + BASE)
-    assert breaker.blocks(100.0 + BASE + 1.9 * BASE)
-    assert not breaker.blocks(100.0 + BASE + 2 * BASE)
+    assert breaker.blocks(100.0 + 1.9 * BASE)
+    assert not breaker.blocks(100.0 + 2.1 * BASE)
+
+
+def test_after_many_probes_the_wait_doubles():
+    breaker = tripped(100.0)
+    for _ in range(PROBES + 1):
+        breaker.failed(200.0)
+    assert breaker.blocks(200.0 + 3.9 * BASE)
+    assert not breaker.blocks(200.0 + 4.1 * BASE)
 
 
 def test_the_wait_is_bounded():
     breaker = tripped()
-    for n in range(50):
+    for n in range(10 * PROBES):
         breaker.failed(200.0 + n)
-    assert not breaker.blocks(249.0 + LONGEST)
+    assert breaker.blocks(199.0 + 10 * PROBES + LONGEST - BASE)
+    assert not breaker.blocks(199.0 + 10 * PROBES + LONGEST)
 
 
 def test_a_success_closes_it():
