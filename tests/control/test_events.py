@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -118,9 +119,11 @@ def test_listeners_are_bounded_and_their_places_are_given_back() -> None:
         assert (refused.status, (await refused.json())["type"]) == (503, "/problems/too-many")
         assert int(refused.headers["Retry-After"]) > 0
         open_ones[0].close()
-        while (response := await client.get("/v1/events")).status == 503:
+        for _ in range(1000):
+            if (await client.get("/v1/events")).status == 200:
+                return
             await asyncio.sleep(0.01)
-        assert response.status == 200
+        raise AssertionError("no place was given back")
 
     play(busy(), story)
 
@@ -153,7 +156,7 @@ def test_pictures_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyP
         source._current()
         clock[0] += 1.0
     assert made == [0.0, *made[1:]]
-    assert all(later - earlier >= 2.0 * events.SHARE for earlier, later in zip(made, made[1:], strict=False))
+    assert all(later - earlier >= 2.0 * events.SHARE for earlier, later in pairwise(made))
 
 
 def test_a_token_to_read_is_needed_here_too() -> None:

@@ -40,6 +40,8 @@ class Card {
       h("h3", {}, "Drift"), this.parts.drift,
       h("h3", {}, "Disagreements"), this.parts.disagreements);
     this.figures = {};
+    this.toggled = new Map();
+    this.link = h("a", { href: `#${id}` });
   }
 
   draw(part, document, etag) {
@@ -58,7 +60,10 @@ class Card {
   drawRoute(route, etag) {
     for (const version of [route.primary, ...Object.keys(route.split), ...Object.keys(route.shadows)]) colourOf(version);
     const phase = badge(route.phase.replace("_", " "), TONES[route.phase] ?? "");
-    this.badges.replaceChildren(phase, route.candidates.length ? verdict(route.verdict) : "");
+    const said = route.candidates.length ? verdict(route.verdict) : "";
+    this.badges.replaceChildren(phase, said);
+    const rest = Object.entries(route.split).map(([version, percent]) => [version, percent, colourOf(version)]);
+    this.link.replaceChildren(h("b", {}, route.route), phase.cloneNode(true), said && said.cloneNode(true), shares(rest));
     this.about.replaceChildren(...this.told(route));
     this.warnings.replaceChildren(...route.warnings.map((warning) => h("li", {}, warning)));
     this.drawShares(route);
@@ -96,12 +101,16 @@ class Card {
       h("span", { class: "role" }, role), h("b", {}, percent));
   }
 
-  // Which examples were opened outlives a redraw.
+  // What was opened or closed by hand outlives a redraw, and so does the focus.
   drawDisagreements(document) {
-    const open = new Set([...this.parts.disagreements.querySelectorAll("details[open]")].map((d) => d.dataset.key));
-    const shut = new Set([...this.parts.disagreements.querySelectorAll("details:not([open])")].map((d) => d.dataset.key));
+    const focused = this.parts.disagreements.querySelector("summary:focus")?.parentElement.dataset.key;
     this.parts.disagreements.replaceChildren(...disagreements(document, colourOf, (key, usual) =>
-      open.has(key) || (usual && !shut.has(key))));
+      this.toggled.get(key) ?? usual));
+    for (const details of this.parts.disagreements.querySelectorAll("details")) {
+      const summary = details.querySelector("summary");
+      summary.addEventListener("click", () => this.toggled.set(details.dataset.key, !details.open));
+      if (details.dataset.key === focused) summary.focus();
+    }
   }
 }
 
@@ -134,9 +143,9 @@ function arrange(names) {
   for (const route of names) if (!cards.has(route)) cards.set(route, new Card(route));
   const wanted = names.map((route) => cards.get(route).element);
   const have = [...$("routes").children];
-  if (wanted.length !== have.length || wanted.some((element, at) => element !== have[at])) {
-    $("routes").replaceChildren(...wanted);
-  }
+  if (wanted.length === have.length && wanted.every((element, at) => element === have[at])) return;
+  $("routes").replaceChildren(...wanted);
+  $("glance").replaceChildren(...names.map((route) => h("li", {}, cards.get(route).link)));
 }
 
 function take({ at, path, etag, document }) {

@@ -122,8 +122,11 @@ function evidence(line, falseAlarm) {
 }
 
 function line(each, falseAlarm) {
-  const facts = [["value", unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
+  const facts = [["value", each.value === null && each.n ? "undefined" : unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
     ["n", count(each.n)], ["lost", count(each.lost)]];
+  if (each.bound === "max_ratio" && each.reference !== null) {
+    facts.splice(2, 0, ["primary", unit({ ...each, bound: "" }, each.reference)]);
+  }
   if (each.needed !== null) facts.push(["still needed", `about ${count(each.needed)}`]);
   return h("li", { class: `line ${each.verdict}`, "data-metric": each.metric },
     h("header", {}, h("b", {}, each.metric.replaceAll("_", " ")), name(each.version), verdict(each.verdict)),

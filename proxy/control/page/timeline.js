@@ -4,13 +4,16 @@ import { badge, h, name, none, percents, when } from "./dom.js";
 
 const TONES = { rollback: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
 
-const live = (state) => {
-  if (!state) return null;
-  const stage = state.phase === "ramping" || state.phase === "shadowing" ? state.release?.stages?.[state.stage] : null;
-  if (state.phase === "rolled_back" || state.phase === "promoted") return {};
-  if (stage) return stage.canary ? { [state.release.candidate]: stage.canary } : {};
-  return state.split;
-};
+// Live traffic of a stored state, beside the primary: a release's follows from its stage, a paused route keeps what it had.
+function live(state) {
+  const phase = state.phase === "paused" ? state.paused_from ?? "steady" : state.phase;
+  if (phase === "rolled_back" || phase === "promoted") return {};
+  const { release } = state;
+  if (!release || (phase !== "ramping" && phase !== "shadowing")) return state.split;
+  if (Object.keys(release.arms ?? {}).length) return release.arms;
+  const stage = release.stages[state.stage];
+  return stage?.canary ? { [release.candidate]: stage.canary } : {};
+}
 
 function differences(before, after) {
   if (!after) return [];
@@ -19,11 +22,11 @@ function differences(before, after) {
     from), from === null ? "" : " → ", h("b", {}, to)));
   if (before?.phase !== after.phase) put("phase", before?.phase.replace("_", " ") ?? null, after.phase.replace("_", " "));
   if (before && before.primary !== after.primary) put("primary", before.primary, after.primary);
-  for (const [label, from, to] of [["", live(before), live(after)], ["copies to", before?.shadows, after.shadows]]) {
-    const versions = new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})]);
-    for (const version of versions) {
+  const shares = [["", before && live(before), live(after)], ["copies to ", before && before.shadows, after.shadows]];
+  for (const [label, from, to] of shares) {
+    for (const version of new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})])) {
       const [was, is] = [from?.[version] ?? 0, to?.[version] ?? 0];
-      if (was !== is) put(`${label} ${version}`.trim(), `${percents(was)} %`, `${percents(is)} %`);
+      if (was !== is) put(label + version, from ? `${percents(was)} %` : null, `${percents(is)} %`);
     }
   }
   return rows;

@@ -1,0 +1,291 @@
+"""The status page in a real browser, in front of a real `penumbra run`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.process.conftest import Start, Write
+from tests.support.running import Running, Traffic, eventually
+from tests.support.upstream import Upstream
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Debian packages chromium and chromium-driver")
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+CANARY = "canary: {version: b, percent: 10}"
+
+
+class Page:
+    """The page of one `penumbra run`, as somebody at a browser meets it."""
+
+    def __init__(self, driver: webdriver.Chrome, running: Running) -> None:
+        self.driver, self.running = driver, running
+        driver.get("about:blank")
+        driver.get_log("browser")  # what pages before this one left
+        driver.get(f"http://{running.admin}/")
+
+    def find(self, css: str) -> WebElement:
+        """The first element that matches, as soon as there is one."""
+        return eventually(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css)
+
+    def text(self, css: str) -> str:
+        """Its text; empty while it is redrawn."""
+        try:
+            return str(self.driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", css))
+        except WebDriverException:
+            return ""
+
+    def shows(self, css: str, text: str) -> None:
+        """Returns when `text` can be read in an element."""
+        eventually(lambda: text.lower() in self.text(css).lower(), f"{text!r} in {css}: {self.text(css)!r}")
+
+    def press(self, css: str) -> None:
+        eventually(lambda: self.find(css).is_enabled() and self.find(css).is_displayed(), f"{css} can be pressed")
+        self.find(css).click()
+
+    def say(self, why: str) -> None:
+        """Gives a reason, and confirms by the keyboard."""
+        self.find("#confirm-why").send_keys(why, Keys.ENTER)
+
+    def asking(self) -> bool:
+        return bool(self.driver.execute_script("return document.getElementById('confirm').open"))
+
+    def closed(self) -> None:
+        eventually(lambda: not self.asking(), "the end of the dialog")
+
+    def script(self, code: str, *given: Any) -> Any:
+        return self.driver.execute_script(code, *given)
+
+    def complaints(self) -> list[str]:
+        """What the browser complained of: policy violations, errors of scripts, files that are not there."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(CHROMIUM)
+        for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,900"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+        yield driver
+        driver.quit()
+
+
+@pytest.fixture
+def opened(driver: webdriver.Chrome, start: Start) -> Callable[..., Page]:
+    """Starts `penumbra run` and opens its page."""
+
+    def opened(**config: str) -> Page:
+        page = Page(driver, start(**config))
+        page.shows("#feed", "live")
+        return page
+
+    return opened
+
+
+@contextmanager
+def as_seen(driver: webdriver.Chrome, width: int, scheme: str) -> Iterator[None]:
+    """The window `width` pixels wide, in a light or dark colour scheme."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_the_slider_changes_real_traffic(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    page.shows(".legend", "10 %")
+    slider = page.find('[data-version="b"] input[type="range"]')
+    slider.send_keys(Keys.END)
+    page.shows(".rest", "a gets the rest: 0 %")
+    assert page.running.route()["split"] == {"a": 90.0, "b": 10.0}, "nothing happens before it is confirmed"
+    page.press(".controls .buttons button")
+    page.shows("#confirm-what", "10 % → 100 %")
+    page.say("b has proved itself")
+    page.closed()
+    page.running.serving("b")
+    assert {page.running.get().version for _ in range(30)} == {"b"}
+    page.shows(".legend", "100 %")
+    page.shows("#changes li:first-child", "b has proved itself")
+    assert page.complaints() == []
+
+
+def test_the_exact_number_is_sent_as_it_was_typed(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    exact = page.find('[data-version="b"] input[type="number"]')
+    exact.send_keys(Keys.CONTROL, "a")
+    exact.send_keys("12.5")
+    page.press(".controls .buttons button")
+    page.say("an eighth")
+    page.closed()
+    assert page.running.route()["split"] == {"a": 87.5, "b": 12.5}
+    exact.send_keys(Keys.CONTROL, "a")
+    exact.send_keys("101")
+    page.shows(".rest", "at most 100 %")
+    assert not page.find(".controls .buttons button").is_enabled()
+
+
+def test_nothing_is_done_without_a_reason(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    page.press('[data-action="rollback"]')
+    for why in ("", "   "):
+        page.say(why)
+        assert page.asking()
+    page.find("#confirm-why").send_keys(Keys.ESCAPE)
+    page.closed()
+    page.press('[data-action="rollback"]')
+    page.press("#confirm-no")
+    page.closed()
+    assert page.running.route()["phase"] == "steady"
+    page.press('[data-action="rollback"]')
+    page.say("pager")
+    page.closed()
+    assert page.running.route()["phase"] == "rolled_back"
+    entry = page.running.ask("GET", "/v1/audit?limit=1").json()["entries"][0]
+    assert (entry["action"], entry["why"], entry["who"]) == ("rollback", "pager", "loopback")
+
+
+def test_pause_resume_and_promote(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    for action, phase in (("pause", "paused"), ("resume", "steady"), ("promote", "promoted")):
+        page.press(f'[data-action="{action}"]')
+        page.say(f"{action} by hand")
+        page.closed()
+        page.shows(".card .badges", phase)
+    assert page.running.route()["primary"] == "b"
+    page.running.serving("b")
+
+
+def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstream) -> None:
+    page = opened(route="canary: {version: b, percent: 50}")
+    page.script("window.same = true")
+    page.shows(".versions", "no data")
+    with Traffic(page.running.data) as traffic:
+        traffic.more(100)
+        page.shows(".scorecard", "error_rate")
+        b.status = 500
+        page.shows(".card .badges", "rolled back")
+    page.shows("#changes li:first-child", "by scorecard")
+    page.shows("#changes li:first-child", "error_rate")
+    page.shows(".legend", "100 %")
+    assert page.script("return window.same") is True
+    assert page.complaints() == []
+
+
+def test_what_strangers_wrote_is_text(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    evil = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>'
+    page.running.ask("POST", "/v1/routes/r/pause", {"reason": evil})
+    page.shows("#changes li:first-child", evil)
+    page.shows(".card .about", evil)
+    assert page.script("return window.evil ?? null") is None
+    assert page.driver.find_elements(By.CSS_SELECTOR, "img[src=x]") == []
+    assert page.complaints() == []
+
+
+def test_the_policy_holds(opened: Callable[..., Page]) -> None:
+    page = opened()
+    blocked = """
+        const done = [];
+        const tries = [
+          () => { document.body.innerHTML = "<b>x</b>"; },
+          () => { document.createElement("script").textContent = "window.evil = 1"; },
+          () => { document.body.setAttribute("onclick", "window.evil = 1"); },
+        ];
+        for (const attempt of tries) { try { attempt(); } catch (error) { done.push(error.name); } }
+        return [done.length, window.evil ?? null];
+    """
+    assert page.script(blocked) == [3, None]
+    page.script("new Image().src = 'http://127.0.0.1:9/outside.png'")
+    eventually(lambda: any("Content Security Policy" in told for told in page.complaints()), "what the browser says")
+
+
+def test_nothing_is_asked_of_others(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    asked = page.script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert len(asked) >= 5
+    assert [url for url in asked if not url.startswith(f"http://{page.running.admin}/")] == []
+
+
+def test_a_token_is_asked_for_and_kept_in_the_tab(driver: webdriver.Chrome, write: Write) -> None:
+    path = write(route=CANARY)
+    text = path.read_text().replace(
+        "127.0.0.1:0}", "127.0.0.1:0, tokens: [{name: ops, role: operate, token: opssecret}]}", 1
+    )
+    path.write_text(text)
+    with Running(path) as running:
+        page = Page(driver, running)
+        page.shows("#feed", "live")
+        page.press('[data-action="pause"]')
+        page.say("lunch")
+        page.shows("#confirm-error", "token")
+        eventually(lambda: page.script("return document.getElementById('login').open"), "the question for a token")
+        page.find("#login-token").send_keys("opssecret", Keys.ENTER)
+        page.say("")
+        page.find("#confirm-yes").click()
+        page.closed()
+        page.shows(".card .badges", "paused")
+        assert running.ask("GET", "/v1/audit?limit=1").json()["entries"][0]["who"] == "ops"
+        assert page.script("return [localStorage.length, document.cookie, location.search]") == [0, "", ""]
+
+
+def test_the_page_says_when_it_no_longer_hears(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    page.running.kill(page.running.child("control"))
+    page.shows("#feed", "trying again")
+    assert page.script("return document.body.classList.contains('stale')") is True
+    page.shows("#feed", "live")
+    assert page.script("return document.body.classList.contains('stale')") is False
+
+
+def test_an_open_page_does_not_hold_up_the_end(opened: Callable[..., Page]) -> None:
+    page = opened()
+    page.running.kill(page.running.pid, 15)
+    assert page.running.wait() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_it_fits(opened: Callable[..., Page], tmp_path: Path, width: int, scheme: str) -> None:
+    page = opened(route=f"{CANARY}, shadows: [{{version: b, percent: 100}}]" if width == 1280 else CANARY)
+    with as_seen(page.driver, width, scheme):
+        with Traffic(page.running.data) as traffic:
+            traffic.more(200)
+            page.shows(".versions", "ms")
+        assert page.script("return document.documentElement.scrollWidth <= innerWidth")
+        paper = page.script("return getComputedStyle(document.body).backgroundColor")
+        light = sum(int(part) for part in paper.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
+        assert light == (scheme == "light"), paper
+        assert page.driver.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
+
+
+def test_everything_is_reached_by_the_keyboard(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    page.find('[data-version="b"]')
+    reached = set()
+    for _ in range(20):
+        page.driver.switch_to.active_element.send_keys(Keys.TAB)
+        reached.add(page.script("const e = document.activeElement; return e.dataset.action || e.type || e.className"))
+    assert {"skip", "range", "number", "pause", "promote", "rollback"} <= reached
