@@ -132,7 +132,8 @@ class ResponseReader:
         if head is None or head.length != len(data) - end:
             self._parse(data)
             head = self._head
-            if head is not None and head.length == len(data) - end and not (head.bodiless or head.request_id):
+            # Only of an answer that has ended is it sure that `raw` is its head, and not an interim one before it.
+            if self._ended and head is not None and head.length == len(data) - end and _plain(head):
                 _MEMO.put(raw, head)
             return
         self._head = head
@@ -250,3 +251,7 @@ class ResponseReader:
                 self._lines.append(b"x-request-id: " + value)
         if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
             self._lines = without(self._lines, named)
+
+
+def _plain(head: ResponseHead) -> bool:
+    return not (head.bodiless or head.request_id)

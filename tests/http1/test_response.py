@@ -120,3 +120,22 @@ def test_an_upgrade_that_was_asked_for():
     reader, error = read_response(iter([data]), upgrade=True)
     assert error is None
     assert reader.head.upgraded and reader.body == b"\x81\x00"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"],
+)
+def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first):
+    lying = OK + b"Content-Length: 60\r\n\r\n"
+    read_response(iter([first + lying + b"x" * (60 - len(lying))]))  # as long after `first` as it says it is
+    honest = OK + b"Content-Length: 21\r\n\r\n"
+    reader, error = read_response(iter([first + honest + b"y" * 21]))
+    assert error is None and (reader.head.length, reader.body) == (21, b"y" * 21)
+
+
+def test_an_upgrade_is_never_remembered():
+    data = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
+    assert read_response(iter([data]), upgrade=True)[0].head.upgraded
+    reader, error = read_response(iter([data]))
+    assert error is not None and reader.head is None
