@@ -109,7 +109,11 @@ class Events:
             response.charset = "utf-8"
             await response.prepare(request)
             await self._tell(response)
-        except (ConnectionError, TimeoutError):
+        except ConnectionError:
+            return response
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
             return response
         finally:
             self._listeners -= 1

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from proxy.contracts.settings import Admin, Token
@@ -126,6 +126,32 @@ def test_listeners_are_bounded_and_their_places_are_given_back() -> None:
         raise AssertionError("no place was given back")
 
     play(busy(), story)
+
+
+def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "PATIENCE", 0.1)
+    rounds: list[bytes] = []
+
+    def make() -> events.Pictured:
+        rounds.append(b"x")
+        return {"/v1/routes": (b"".join(rounds), b"x" * 1_000_000)}
+
+    async def scene() -> None:
+        source, app = events.Events(make), web.Application()
+        app.router.add_get("/", source.stream)
+        async with TestServer(app) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readline()
+            assert source.listeners == 1
+            for _ in range(1000):
+                if not source.listeners:
+                    break
+                await asyncio.sleep(0.01)
+            assert source.listeners == 0
+            writer.close()
+
+    asyncio.run(scene())
 
 
 def test_nobody_who_listens_holds_up_the_end() -> None:

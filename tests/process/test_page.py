@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.process.conftest import Start, Write
-from tests.support.running import Running, Traffic, eventually
+from tests.support.running import Running, Traffic, call, eventually
 from tests.support.upstream import Upstream
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -71,6 +71,10 @@ class Page:
 
     def script(self, code: str, *given: Any) -> Any:
         return self.driver.execute_script(code, *given)
+
+    def pairs(self) -> int:
+        """Answers that were compared, according to the API."""
+        return int(self.running.ask("GET", "/v1/routes/r/disagreements").json()["versions"][0]["pairs"])
 
     def complaints(self) -> list[str]:
         """What the browser complained of: policy violations, errors of scripts, files that are not there."""
@@ -194,6 +198,43 @@ def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstrea
     assert page.complaints() == []
 
 
+RELEASE = (
+    "analysis: {features: /instances, prediction: /predictions, reference: 100}, release: {candidate: b, "
+    "strategy: canary, stages: [{shadow: 100, requests: 9000}, {canary: 50, requests: 10}], "
+    "scorecard: {error_rate: {max_ratio: 1.5}, latency_p99: {max: 10s}, input_drift: {max_psi: 0.2}}}"
+)
+
+
+def test_a_release_is_seen_with_stages_drift_and_disagreements(
+    opened: Callable[..., Page], a: Upstream, b: Upstream
+) -> None:
+    a.body, b.body = b'{"predictions": [0.1]}', b'{"predictions": [0.9]}'
+    page = opened(route=RELEASE)
+    page.shows(".drift", "no data")
+    page.shows(".disagreements", "no data")
+
+    def asked(count: int) -> bool:
+        for n in range(count):
+            call(page.running.data, "POST", "/predict", {"instances": [{"amount": n, "place": "abc"[n % 3]}]})
+        return True
+
+    shown = "return document.querySelectorAll('svg.distribution').length"
+    eventually(lambda: asked(50) and page.script(shown) >= 3, "distributions of inputs and predictions")
+    page.shows(".stages .present", "of 9,000 requests")
+    page.shows(".stages .ahead", "50 % live")
+    page.shows(".disagreements", "differs in 100 %")
+    page.shows(".disagreements details[open]", "0.9")
+    page.shows('.scorecard [data-metric="latency_p99"]', "10 s")
+    told = page.running.ask("GET", "/v1/routes/r/traffic").json()
+    arm = next(arm for arm in told["arms"] if arm["role"] == "primary")
+    page.shows(".versions", f"0 of {arm['legs']:,}")
+    page.press(".disagreements details summary")
+    asked(50)
+    eventually(lambda: f"of {page.pairs():,} compared" in page.text(".disagreements"), "newer figures")
+    assert page.driver.find_elements(By.CSS_SELECTOR, ".disagreements details[open]") == [], "closed stays closed"
+    assert page.complaints() == []
+
+
 def test_what_strangers_wrote_is_text(opened: Callable[..., Page]) -> None:
     page = opened(route=CANARY)
     evil = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>'
@@ -243,12 +284,27 @@ def test_a_token_is_asked_for_and_kept_in_the_tab(driver: webdriver.Chrome, writ
         page.shows("#confirm-error", "token")
         eventually(lambda: page.script("return document.getElementById('login').open"), "the question for a token")
         page.find("#login-token").send_keys("opssecret", Keys.ENTER)
-        page.say("")
-        page.find("#confirm-yes").click()
+        eventually(lambda: not page.script("return document.getElementById('login').open"), "the end of it")
+        page.say(", still")
         page.closed()
         page.shows(".card .badges", "paused")
         assert running.ask("GET", "/v1/audit?limit=1").json()["entries"][0]["who"] == "ops"
         assert page.script("return [localStorage.length, document.cookie, location.search]") == [0, "", ""]
+
+
+def test_a_token_to_read_is_asked_for_first(driver: webdriver.Chrome, write: Write) -> None:
+    path = write(route=CANARY)
+    tokens = "127.0.0.1:0, tokens: [{name: eyes, role: read, token: eyessecret}]}"
+    path.write_text(path.read_text().replace("127.0.0.1:0}", tokens, 1))
+    with Running(path) as running:
+        page = Page(driver, running)
+        page.shows("#feed", "token")
+        assert page.driver.find_elements(By.CSS_SELECTOR, ".card") == []
+        for given, said in (("wrong", "token"), ("eyessecret", "live")):
+            eventually(lambda: page.script("return document.getElementById('login').open"), "the question for a token")
+            page.find("#login-token").send_keys(given, Keys.ENTER)
+            page.shows("#feed", said)
+        page.shows(".legend", "10 %")
 
 
 def test_the_page_says_when_it_no_longer_hears(opened: Callable[..., Page]) -> None:

@@ -1,6 +1,6 @@
 // Documents in, sections out. The server sends what changed; each document redraws one section and nothing else.
 
-import { $, badge, count, h, name, none, refreshTimes, setClock, when } from "./dom.js";
+import { $, badge, count, h, name, none, refreshTimes, seconds, setClock, when } from "./dom.js";
 import { shares, verdict } from "./charts.js";
 import { Controls, wireDialogs } from "./controls.js";
 import { Feed, setToken, token } from "./feed.js";
@@ -76,11 +76,7 @@ class Card {
     if (route.rolled_back.length) told.push(` · rolled back: ${route.rolled_back.join(", ")}`);
     const { release } = route;
     if (release?.active) {
-      const stage = release.stages[release.stage - 1] ?? {};
-      const needed = stage.requests ? ` of ${count(stage.requests)}` : "";
-      told.push(` · ${release.strategy} release of ${release.candidate}` +
-        (release.stage ? `, stage ${release.stage} of ${release.stages.length}, ` : ", ") +
-        `${count(release.requests)}${needed} requests`);
+      told.push(` · ${release.strategy} release of ${release.candidate}`);
     }
     return told;
   }
@@ -93,7 +89,7 @@ class Card {
         version === route.primary ? "primary" : "canary")),
       ...copies.map(([version, percent]) => this.key(version, colourOf(version), `${percent} %`, "copies")),
     ];
-    this.who.replaceChildren(shares(parts), h("ul", { class: "legend" }, ...legend));
+    this.who.replaceChildren(shares(parts), h("ul", { class: "legend" }, ...legend), stages(route));
   }
 
   key(version, colour, percent, role) {
@@ -112,6 +108,21 @@ class Card {
       if (details.dataset.key === focused) summary.focus();
     }
   }
+}
+
+// Where an active release stands, stage by stage.
+function stages({ release }) {
+  if (!release?.active || !release.stages.length) return "";
+  const steps = release.stages.map((stage, at) => {
+    const now = at + 1 === release.stage;
+    const what = stage.canary ? `${stage.canary} % live` : `${stage.shadow} % copies`;
+    const ends = [now && stage.requests ? `${count(release.requests)} of ${count(stage.requests)} requests`
+      : stage.requests ? `${count(stage.requests)} requests` : "", stage.duration ? seconds(stage.duration) : ""];
+    const standing = at + 1 < release.stage ? "past" : now ? "present" : "ahead";
+    return h("li", { class: standing, "aria-current": now ? "step" : null }, h("b", {}, what),
+      h("small", {}, ends.filter(Boolean).join(", ")));
+  });
+  return h("ol", { class: "stages", "aria-label": "Stages of the release" }, ...steps);
 }
 
 function overview(document) {

@@ -152,10 +152,18 @@ const KINDS = { world: "the world changed", model: "the model changed", both: "b
   unknown: "not known yet" };
 const KIND_TONES = { world: "open", model: "bad", both: "bad", steady: "good" };
 
+const MODERATE = 0.1; // PSI from which a shift is commonly called moderate
+
+// A large PSI of few rows is neither drift nor its absence.
+function standing(row) {
+  if (row.drifted) return badge("drifted", "bad");
+  return number(row.psi) > MODERATE ? badge("not significant", "open") : badge("steady", "good");
+}
+
 function feature(row, colourOf) {
   const shape = row.distribution;
   return h("li", { class: `line ${row.drifted ? "fail" : ""}`, "data-feature": row.feature },
-    h("header", {}, name(row.feature), row.drifted ? badge("drifted", "bad") : badge("steady", "good")),
+    h("header", {}, name(row.feature), standing(row)),
     shape ? distribution(shape, colourOf(row.version)) : bar(Math.min(number(row.psi), 1)),
     h("p", { class: "evidence" }, h("span", {}, h("i", { class: `dot ${colourOf(row.version)}` }), name(row.version),
       h("span", { class: "role" }, `${row.role}, ${row.side}`))),
@@ -175,8 +183,8 @@ export function drift(document, colourOf) {
     .sort((a, b) => b.drifted - a.drifted || number(b.psi) - number(a.psi));
   const others = features.length - shown.length;
   return [...said,
-    h("p", { class: "about" }, h("i", { class: "dot pale" }), " reference   ", h("i", { class: "dot c1" }),
-      ` live. ${features.filter((row) => row.drifted).length} of ${features.length} drifted` +
+    h("p", { class: "about" }, h("span", { class: "key" }, h("i", { class: "dot pale" }), "reference"),
+      h("span", { class: "key" }, h("i", { class: "dot" }), "live, in the version's colour"), `${features.filter((row) => row.drifted).length} of ${features.length} drifted` +
       (others > 0 ? `; the ${shown.length} furthest off are shown.` : ".")),
     h("ul", { class: "cards small" }, ...shown.map((row) => feature(row, colourOf)))];
 }
