@@ -13,7 +13,10 @@ MAX_RECORDS = 4096
 """Records waiting: about 100 ms of traffic at 40,000 legs a second; control that is further behind must sample."""
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Bytes of bodies waiting, and bytes that the socket has not taken yet."""
+"""Bytes of bodies waiting."""
+
+MAX_UNSENT = 1024 * 1024
+"""Bytes that the socket has not taken yet, above which further batches wait here, where they are bounded."""
 
 
 class Outbox:
@@ -66,7 +69,7 @@ class Outbox:
 
     def flush(self, unsent: int) -> bytes:
         """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
-        if not self._records or unsent > MAX_BYTES:
+        if not self._records or unsent > MAX_UNSENT:
             return b""
         batch, self._records, self._bytes = self._records, [], 0
         return encode(Records(*self._hello, batch))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.contracts.record import Record, Tick
 from proxy.link.frames import FrameReader
-from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, Outbox
+from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
 
 
 def record(n: int = 1) -> Record:
@@ -41,7 +41,7 @@ def test_too_many_bytes_are_dropped_and_counted():
 def test_records_wait_while_the_socket_is_full():
     outbox = Outbox(0, "abc")
     outbox.put(record(), 1)
-    assert outbox.flush(MAX_BYTES + 1) == b""
+    assert outbox.flush(MAX_UNSENT + 1) == b""
     assert outbox.flush(0)
 
 

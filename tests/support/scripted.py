@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 Script = Callable[["Served", "Request"], Awaitable[bool]]
 
 
-REMEMBERED = 8 << 20
+REMEMBERED = 1 << 20
 """Bytes of a body up to which a request is kept, and its raw bytes too."""
 
 
