@@ -50,7 +50,7 @@ def test_a_thousand_changes(start: Start, write: Write) -> None:
             witness.start()
         for number in range(CHANGES):
             change(running, write, number)
-            if number % 5 == 4:
+            if number % 10 == 9:
                 out.append(held(running))
         for witness in witnesses:
             witness.over.set()
