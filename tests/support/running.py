@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a test gives up on something that takes milliseconds: only a bug or a stuck machine takes them."""
 
 
