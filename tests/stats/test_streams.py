@@ -168,3 +168,28 @@ def test_a_first_profile_has_no_rules_and_the_final_one_has():
     feed(made, rng, 4000, 1000)
     assert made.profile("r").inputs[0].rules.minimum is not None
     assert made.profile("r").inputs[0].n >= 2000
+
+
+def test_the_distributions_behind_a_row_say_what_changed():
+    made = board()
+    rng = np.random.default_rng(5)
+    feed(made, rng, 4000, 0)
+    feed(made, rng, 4000, 4000, shift=2.0)
+    rows = {(row.feature, row.role): row for row in made.drift("r") if row.side == "input"}
+    same, moved = (made.shape("r", rows[feature, "primary"]) for feature in ("x[0]", "x[2]"))
+    for shape in (same, moved):
+        assert len(shape.reference) == len(shape.live) == len(shape.edges) + 2
+        assert sum(shape.live) == pytest.approx(1.0)
+        assert sum(shape.reference) == pytest.approx(1.0)
+    assert np.abs(np.subtract(same.live, same.reference)).max() < 0.05
+    above = next(at for at, edge in enumerate(moved.edges) if edge > 1.2)
+    assert sum(moved.live[above + 1 :]) > 0.6 > 4 * sum(moved.reference[above + 1 :])
+
+
+def test_a_row_of_another_board_has_no_distribution():
+    made, other = board(), board()
+    feed(made, np.random.default_rng(6), 3000, 0)
+    rows = made.drift("r")
+    assert made.shape("r", rows[0]) is not None
+    assert other.shape("r", rows[0]) is None
+    assert other.shape("nope", rows[0]) is None
