@@ -94,7 +94,7 @@ def model_in_body(body: bytes | None) -> str | None:
         return None
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     model = value.get("model") if isinstance(value, dict) else None
     return model if isinstance(model, str) else None
