@@ -41,12 +41,14 @@ class Downstream(RequestReader, asyncio.Protocol):
     """`current` is the exchange that has its turn; `feeding` is True while bytes of one read are being handed over."""
 
     __slots__ = (
+        "_advancing",
         "_closing",
         "_newest",
         "_paused",
         "_queue",
         "_since",
         "_tunnel",
+        "_unread",
         "_unreadable",
         "current",
         "feeding",
@@ -65,7 +67,8 @@ class Downstream(RequestReader, asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._paused: set[str] = set()
         self._since = monotonic()
-        self.feeding = self.write_paused = self._closing = self._unreadable = self._tunnel = False
+        self._unread = 0
+        self.feeding = self.write_paused = self._closing = self._unreadable = self._tunnel = self._advancing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
@@ -111,14 +114,20 @@ class Downstream(RequestReader, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.write_paused = False
-        if self.current is not None and self.current.leg is not None and self.current.leg.upstream is not None:
+        self.resume("unread")
+        if self.current is None:
+            self._next()
+        elif self.current.leg is not None and self.current.leg.upstream is not None:
+            self.current.leg.active = True
             self.current.leg.upstream.resume()
 
     # RequestReader's hooks
 
     def request_head(self, head: RequestHead) -> None:
+        if self._closing:
+            return  # RFC 9112 §9.6: nothing is processed after the request whose answer ends the connection
         exchange = self._newest = Exchange(self, self.worker, head)
-        if self.current is None:
+        if self.current is None and not self._queue:
             self.current = exchange
             exchange.start()
         else:
@@ -126,15 +135,15 @@ class Downstream(RequestReader, asyncio.Protocol):
             self.pause("pipeline")
 
     def request_body(self, data: bytes) -> None:
-        assert self._newest is not None
-        self._newest.request_body(data)
+        if self._newest is not None:
+            self._newest.request_body(data)
 
     def request_end(self) -> None:
         newest = self._newest
-        assert newest is not None
-        newest.request_end()
-        if newest.over:
-            self._newest = None
+        if newest is not None:
+            newest.request_end()
+            if newest.over:
+                self._newest = None
 
     # what an exchange needs
 
@@ -166,15 +175,29 @@ class Downstream(RequestReader, asyncio.Protocol):
             self.resume(reason)
         if close or self._closing or (self._unreadable and not self._queue):
             self._close()
-        elif self._queue:
-            self.current = self._queue.popleft()
-            if not self._queue:
-                self.resume("pipeline")
-            self.current.start()
-            if not self.feeding and self.current is not None:
-                self.current.flush_request()
-        else:
-            self._since = monotonic()
+            return
+        self._since = monotonic()
+        if self.write_paused:
+            self.pause("unread")  # who does not take its answers gets no more of them
+        if self._queue:
+            self._next()
+
+    def _next(self) -> None:
+        """Starts the request that waits. In a loop: those that are refused at once end here, not in each other."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._queue and self.current is None and not (self.write_paused or self._closing):
+                exchange = self.current = self._queue.popleft()
+                if not self._queue:
+                    self.resume("pipeline")
+                exchange.started = monotonic()
+                exchange.start()
+        finally:
+            self._advancing = False
+        if self.current is not None and not self.feeding:
+            self.current.flush_request()
 
     def tunnel(self) -> None:
         """The upstream has agreed to a WebSocket: bytes pass as they are from now on."""
@@ -188,7 +211,12 @@ class Downstream(RequestReader, asyncio.Protocol):
         """Ends what takes too long. Called coarsely."""
         if self.current is not None:
             return
-        if self._closing:
+        if self.takes():
+            self._since = now
+        if self._unread:
+            if now - self._since > KEEP_ALIVE:
+                self.transport.abort()
+        elif self._closing:
             if now - self._since > LINGER:
                 self.transport.abort()
         elif self.in_head:
@@ -196,6 +224,11 @@ class Downstream(RequestReader, asyncio.Protocol):
                 self._refuse_request(RequestError("head_timeout", f"no complete head within {HEAD_TIMEOUT:g} s"))
         elif now - self._since > (DRAIN_IDLE if self.worker.draining else KEEP_ALIVE):
             self.transport.close()
+
+    def takes(self) -> bool:
+        """True when the client has taken some of what was written for it since the last look."""
+        before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        return before != self._unread
 
     def refuse(self, reason: str, detail: str) -> None:
         """Answers before any request was read, and ends."""
@@ -212,11 +245,17 @@ class Downstream(RequestReader, asyncio.Protocol):
             leg.active = True
 
     def _refuse_request(self, error: RequestError) -> None:
-        if self._newest is not None and not self._newest.complete and not self._newest.over:
-            # The error is in the body of a request that is under way.
-            self._newest.reject(error.reason, error.detail)
+        newest = self._newest
+        if self._closing:
             return
-        if self.current is None:
+        if newest is not None and not newest.complete and not newest.over:
+            # The error is in the body of a request: of the one under way, or of one that waits and now cannot be read.
+            if newest is self.current:
+                newest.reject(error.reason, error.detail)
+                return
+            self._queue.remove(newest)
+            newest.over, self._newest = True, None
+        if self.current is None and not self._queue:
             self.refuse(error.reason, error.detail)
         else:
             self.worker.tally.rejected("", error.reason)

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.contracts.failure import FAILURES
+from proxy.contracts.table import Timeouts
 from proxy.dataplane.assign import assign, draw_shadows
 from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
@@ -30,13 +31,18 @@ if TYPE_CHECKING:
 MAX_HELD = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
 
+UNROUTED = Timeouts()
+"""Until a body has decided about the route."""
+
 
 class Exchange:
     """`leg` is the attempt under way; `number` identifies the exchange in records, 0: not recorded. `route` is set, and
     `route_name` no longer empty, once a route was found."""
 
     __slots__ = (
+        "_admitted",
         "_close",
+        "_heard",
         "_out",
         "_shadows",
         "complete",
@@ -65,9 +71,9 @@ class Exchange:
         self.pieces: list[bytes] | None = []
         self.size = 0
         self.route_name = ""
-        self.complete = self.responded = self.over = self._close = False
+        self.complete = self.responded = self.over = self._close = self._admitted = False
         self.key = self.number = 0
-        self.started = monotonic()
+        self.started = self._heard = monotonic()
         self._out: list[bytes] = []
         self._shadows: list[ShadowTarget] | None = None
         self.request_id = head.request_id
@@ -80,20 +86,29 @@ class Exchange:
 
     def start(self) -> None:
         """The head is here, and it is this exchange's turn."""
-        if not self._find_route():
+        self.worker.exchanges.add(self)
+        found = self._find_route() and self._admit()
+        if self.over:
             return
-        head, route = self.head, self.route
-        if route.inflight.count >= route.route.limits.inflight:
-            self.reject("overloaded", f"the limit is {route.route.limits.inflight}")
-            return
-        if head.length is not None and head.length > route.route.limits.body:
-            self.reject("body_too_large", f"{head.length} bytes, the limit is {route.route.limits.body}")
-            return
+        head = self.head
         if head.expects and not self.complete and (head.chunked or head.length):
-            # RFC 9110 §10.1.1: the proxy takes the body, so it is the one to ask for it.
+            # RFC 9110 §10.1.1: the proxy takes the body, so it asks for it.
             self.downstream.transport.write(write.CONTINUE)
-        if not route.sticky_body or self.complete:
-            self._assign()
+        if found and (not self.route.sticky_body or self.complete):
+            self._assign(self.started)
+
+    def _admit(self) -> bool:
+        """True when the route takes one more request of this size."""
+        inflight, limits = self.route.inflight, self.route.route.limits
+        size = max(self.head.length or 0, self.size)
+        if inflight.count >= limits.inflight:
+            self.reject("overloaded", f"the limit is {limits.inflight}")
+        elif size > limits.body:
+            self.reject("body_too_large", f"{size} bytes, the limit is {limits.body}")
+        else:
+            self._admitted = True
+            inflight.count += 1
+        return self._admitted
 
     def _find_route(self) -> bool:
         table, head = self.worker.table, self.head
@@ -114,8 +129,7 @@ class Exchange:
         if self.over:
             return
         self.size += len(data)
-        leg = self.leg
-        if leg is None:
+        if (leg := self.leg) is None:
             self._hold(data)
             return
         if self.size > self.route.route.limits.body:
@@ -134,11 +148,14 @@ class Exchange:
         self.pieces.append(data)
         if self.downstream.current is not self:
             return
+        self._heard = monotonic()
         if not self.route_name:
             if self.size > MAX_HELD:
                 self.reject("body_too_large", f"routes that look into the body take {MAX_HELD} bytes")
+        elif self.size > self.route.route.limits.body:
+            self.reject("body_too_large", f"the limit is {self.route.route.limits.body} bytes")
         elif self.size > self.route.keep:
-            self._assign()  # without the key: as a request that has none
+            self._assign(self._heard)  # without the key: as a request that has none
 
     def request_end(self) -> None:
         """The request is complete."""
@@ -150,8 +167,8 @@ class Exchange:
         if self.leg is not None:
             self.leg.end_request()
             self._mirror()
-        elif self.route_name or self._find_route():
-            self._assign()
+        elif self.route_name or (self._find_route() and self._admit()):
+            self._assign(monotonic())
 
     def _mirror(self) -> None:
         if self._shadows:
@@ -171,24 +188,23 @@ class Exchange:
             self.pieces = [b"".join(self.pieces)]
         return self.pieces[0] if self.pieces else b""
 
-    def _assign(self) -> None:
+    def _assign(self, now: float) -> None:
         route, head = self.route, self.head
         body = self.body() if route.sticky_body and self.complete else None
-        target, self.key = assign(route, head, body, self.started)
+        target, self.key = assign(route, head, body, now)
         if route.shadows and not head.shadowed and not head.upgrade:
             self._shadows = draw_shadows(route, self.worker.tally)
         if route.recorded and not head.upgrade:
             self.number = self.worker.recorder.next_exchange()
-        self.worker.exchanges.add(self)
-        route.inflight.count += 1
-        self.leg = Leg(self, target, self.started)
+        self.leg = Leg(self, target, now)
         self.leg.start()
         if self.complete:
             self._mirror()
 
     def _finished(self) -> None:
-        if self in self.worker.exchanges:
-            self.worker.exchanges.discard(self)
+        self.worker.exchanges.discard(self)
+        if self._admitted:
+            self._admitted = False
             self.route.inflight.count -= 1
 
     # the answer
@@ -203,7 +219,7 @@ class Exchange:
     def answer_head(self, leg: Leg, head: ResponseHead) -> bool:
         """Queues the head for the client; True when the body must be sent in chunks."""
         if head.upgraded:
-            self.responded = True
+            self.responded = self._close = True
             self._out.append(write.switching_head(head, leg.target.extra))
             self.downstream.tunnel()
             return False
@@ -255,22 +271,21 @@ class Exchange:
         """No leg can answer: a problem, or an abort once a part of an answer was written."""
         if self.over:
             return
-        if self.responded:
-            self.over = True
-            self._finished()
-            self.downstream.abort()
+        if not self.responded:
+            self._problem(reason, detail)
             return
-        self._problem(reason, detail)
+        self.over = True
+        self._finished()
+        self._drop_shadows("request_incomplete")
+        self.downstream.abort()
 
     def reject(self, reason: str, detail: str) -> None:
         """The proxy itself refuses the request."""
-        self.worker.tally.rejected(self.route_name, reason)
         if self.leg is not None:
             self.leg.cancel(reason)
-        if self.responded:
-            self.fail(reason, detail)
         else:
-            self._problem(reason, detail)
+            self.worker.tally.rejected(self.route_name, reason)
+        self.fail(reason, detail)
 
     def _problem(self, reason: str, detail: str) -> None:
         failure = FAILURES[reason]
@@ -289,11 +304,13 @@ class Exchange:
 
     def expire(self, now: float) -> None:
         """Called by the sweep: ends what has taken too long."""
-        leg, total = self.leg, self.route.route.timeouts.total
+        leg, timeouts = self.leg, self.route.route.timeouts if self.route_name else UNROUTED
+        late = timeouts.total is not None and now - self.started > timeouts.total
         if leg is None:
-            return
-        if total is not None and now - self.started > total:
-            leg.overdue(f"more than {total:g} s")
+            if late or now - self._heard > timeouts.idle:
+                self.body_timeout()
+        elif late:
+            leg.overdue(f"more than {timeouts.total} s")
         elif leg.deadline < now:
             leg.expire(now)
 
@@ -330,6 +347,5 @@ class Exchange:
         """Tells the target's breaker how a leg went; a change is logged."""
         breaker = target.breaker
         assert breaker is not None
-        changed = breaker.succeeded() if succeeded else breaker.failed(now)
-        if changed:
+        if breaker.succeeded() if succeeded else breaker.failed(now):
             self.worker.breaker_changed(target, self.route.name)

@@ -248,14 +248,19 @@ def test_keep_alive_in_http_1_0():
     run(test)
 
 
-@pytest.mark.parametrize("raw", [post(b"x" * 2000), post_chunks(b"x" * 900, b"y" * 900)], ids=["length", "chunks"])
-def test_a_body_over_the_limit_is_refused(raw):
+@pytest.mark.parametrize(
+    ("raw", "legs"),
+    [(post(b"x" * 2000), 0), (post_chunks(b"x" * 900, b"y" * 900), 1)],
+    ids=["length", "chunks"],
+)
+def test_a_body_over_the_limit_is_refused_and_counted_once(raw, legs):
     async def test():
         async with plane(route(limits=Limits(body=1000)), v1=V1) as p:
             reply = await p.ask(raw)
             assert reply.status == 413 and json.loads(reply.body)["reason"] == "body_too_large"
             await p.settled()
-            assert p.rows("rejected") == {("r", "body_too_large"): 1}
+            assert p.rows("rejected")["r", "body_too_large"] == 1 - legs
+            assert p.codes()["v1", "primary", "body_too_large"] == legs
             assert (await p.ask(post(b"x" * 1000))).status == 200
 
     run(test)
