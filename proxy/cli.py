@@ -221,7 +221,7 @@ def show(
 
 @app.command()
 def profile(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="rows: .csv with a header, or .jsonl")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="rows: .csv with a header, .jsonl or .parquet")],
     output: Annotated[Path, typer.Option("-o", "--output", help="where the profile goes")] = Path("profile.json"),
     prediction: Annotated[list[str] | None, typer.Option("--prediction", help="a column of answers")] = None,
     tensor: Annotated[str, typer.Option("--tensor", help="name inputs NAME[0], NAME[1] … as in one tensor")] = "",

@@ -1,7 +1,7 @@
 """`penumbra profile`: rows of a file → a reference profile with the data contract, as JSON made to be edited.
 
-CSV with a header line, or JSON lines of flat objects. An empty cell or null is missing; a column of which every other
-value is a number is a number, any other one a category.
+CSV with a header line, JSON lines of flat objects, or Parquet (with the extra `parquet`). An empty cell or null is
+missing; a column of which every other value is a number is a number, any other one a category.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def columns_of(data: Path) -> dict[str, list[Value]]:
         raise UnusableData(f"{data}: found {data.suffix or 'no suffix'}; allowed: {', '.join(_READERS)}")
     try:
         rows = list(islice(read(data), MAX_ROWS))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UnusableData(f"{data}: {error}") from error
     names = dict.fromkeys(name for row in rows for name in row)
     if not rows or not names:
@@ -82,7 +82,22 @@ def _json_lines(data: Path) -> Iterator[Row]:
             yield row
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {".csv": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines}
+def _parquet(data: Path) -> Iterator[Row]:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise UnusableData(f"{data}: Parquet needs the extra: pip install 'penumbra[parquet]'") from error
+    with parquet.ParquetFile(data) as file:
+        for batch in file.iter_batches():
+            yield from batch.to_pylist()
+
+
+_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".csv": _csv,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".parquet": _parquet,
+}
 
 
 def _column(cells: list[object], where: str) -> list[Value]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import msgspec
+import pyarrow
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from proxy import cli
@@ -30,6 +33,18 @@ def test_json_lines_may_leave_keys_out(tmp_path: Path) -> None:
     assert columns_of(path) == {"x": [1.0, None], "ok": [1.0, None], "kind": [None, "a"]}
 
 
+def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"x": [1, None, 2.5], "kind": ["a", "b", "7"], "no": [None] * 3}), path)
+    assert columns_of(path) == {"x": [1.0, None, 2.5], "kind": ["a", "b", "7"], "no": [None, None, None]}
+
+
+def test_parquet_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UnusableData, match=r"pip install 'penumbra\[parquet\]'"):
+        columns_of(written(tmp_path, "rows.parquet", ""))
+
+
 def test_inputs_of_one_tensor_are_named_by_place(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.csv", "age,y,income\n" + "".join(f"{n},{n % 2},{n * 10}\n" for n in range(50)))
     profile = profile_from(path, ["y"], "predict")
@@ -49,7 +64,8 @@ def test_inputs_of_one_tensor_are_named_by_place(tmp_path: Path) -> None:
         ("rows.jsonl", "[1]\n", "line 1: not an object"),
         ("rows.jsonl", '{"x": 1}\n{', "line 2"),
         ("rows.jsonl", '{"x": [1]}\n', "found a list or object"),
-        ("rows.parquet", "PAR1", "found .parquet; allowed: .csv, .jsonl, .ndjson"),
+        ("rows.xlsx", "PK", "found .xlsx; allowed: .csv, .jsonl, .ndjson, .parquet"),
+        ("rows.parquet", "PAR1", "Parquet"),
         ("rows.csv", "x\n1\n", "no column y; there are x"),
     ],
 )
