@@ -103,7 +103,7 @@ class Api:
 
     def __init__(self, facts: Facts) -> None:
         self._facts, self._engine = facts, facts.engine
-        self._events = Events(lambda: picture(facts.engine, facts.board, facts.workers(), facts.now()))
+        self._events = Events(lambda: picture(facts.engine, facts.board, facts.workers(), facts.now()), facts.now)
 
     async def end(self, app: web.Application) -> None:
         """Lets go of those who listen."""

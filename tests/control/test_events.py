@@ -137,7 +137,7 @@ def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.Monke
         return {"/v1/routes": (b"".join(rounds), b"x" * 1_000_000)}
 
     async def scene() -> None:
-        source, app = events.Events(make), web.Application()
+        source, app = events.Events(make, lambda: 0.0), web.Application()
         app.router.add_get("/", source.stream)
         async with TestServer(app) as server:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
@@ -177,7 +177,7 @@ def test_pictures_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyP
         clock[0] += 2.0
         return {}
 
-    source = events.Events(make)
+    source = events.Events(make, lambda: 0.0)
     for _ in range(100):
         source._current()
         clock[0] += 1.0
