@@ -170,21 +170,19 @@ class RequestReader:
     def _parse(self, data: bytes) -> None:
         self._between, self._last = False, None
         while data:
-            if self._in_head:
-                self._head_bytes += len(data)
+            self._head_bytes += len(data)  # since the head began, or since the last piece of the body
             try:
                 self._parser.feed_data(data)
                 break
             except httptools.HttpParserUpgrade as upgrade:
-                # llhttp takes all that follows for another protocol. It is not: the upgrade is ignored, or it only
-                # begins once the upstream has agreed. A new parser goes on, with the framing of a body that is still
-                # to come.
+                # llhttp takes all that follows for another protocol. It is not: the upgrade is ignored, or it begins
+                # once the upstream has agreed. A new parser goes on, with the framing of a body still to come.
                 self._parser = httptools.HttpRequestParser(self)
                 data = self._resume + data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 raise self._refusal(error) from error
-        if self._head_bytes > MAX_HEAD and self._in_head:
-            raise RequestError("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
+        if self._head_bytes > MAX_HEAD and not self._between:
+            raise RequestError("head_too_large", f"a head, chunk extension or trailers larger than {MAX_HEAD} bytes")
 
     def _refusal(self, error: Exception) -> RequestError:
         if self._reason is not None:
@@ -235,6 +233,7 @@ class RequestReader:
         self.request_head(head)
 
     def on_body(self, data: bytes) -> None:
+        self._head_bytes = 0
         self.request_body(data)
 
     def on_message_complete(self) -> None:
@@ -269,11 +268,12 @@ class RequestReader:
             raise self._refuse("not_implemented", f"{head.method.decode()} is not supported")
         if not head.http10 and self._parser.get_http_version() != "1.1":
             raise self._refuse("version_not_supported", f"HTTP/{self._parser.get_http_version()}")
-        if target[:7].lower() == b"http://":
+        if absolute := target[:7].lower() == b"http://":
             # RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
             head.host, slash, rest = target[7:].partition(b"/")
             target = slash + rest if slash else b"/"
-        if not target_is_clean(target):
+        # RFC 9110 §4.2.1: an empty host identifier is invalid.
+        if not target_is_clean(target) or (absolute and not head.host):
             raise self._refuse("bad_request", "the request target is not valid")
         head.target = target
         head.path = target.partition(b"?")[0]

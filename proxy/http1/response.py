@@ -118,6 +118,11 @@ class ResponseReader:
         self._head, self._ended = None, False
         self._head_bytes = 0
 
+    @property
+    def untouched(self) -> bool:
+        """True while not one byte of an answer was received."""
+        return self._head is None and not self._head_bytes
+
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises ResponseError."""
         if self._head is not None or self._head_bytes or self._no_body:
@@ -143,16 +148,15 @@ class ResponseReader:
         self._end()
 
     def _parse(self, data: bytes) -> None:
-        if self._head is None:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)  # since the head began, or since the last piece of the body
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             raise self._error or ResponseError(str(error)) from error
-        if self._head is None and self._head_bytes > MAX_HEAD:
-            raise ResponseError(f"the head is larger than {MAX_HEAD} bytes")
+        if self._head_bytes > MAX_HEAD and not self._ended and not (self._head and self._head.upgraded):
+            raise ResponseError(f"a head, chunk extension or trailer section is larger than {MAX_HEAD} bytes")
 
     def end_of_stream(self) -> None:
         """The connection has ended. Ends a body that is delimited by it; otherwise raises ResponseError."""
@@ -204,6 +208,7 @@ class ResponseReader:
     def on_body(self, data: bytes) -> None:
         if self._head is None or self._head.bodiless:
             raise self._fail("a body where none may be")
+        self._head_bytes = 0
         self.response_body(data)
 
     def on_message_complete(self) -> None:

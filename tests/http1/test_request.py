@@ -134,6 +134,7 @@ REFUSED_LINES = {
     "CONNECT": (b"CONNECT models:443 HTTP/1.1\r\n", 501),
     "TRACE": (b"TRACE / HTTP/1.1\r\n", 501),
     "an unknown method": (b"BREW / HTTP/1.1\r\n", 501),
+    "an absolute target without a host": (b"GET http:///x HTTP/1.1\r\n", 400),
     "another scheme": (b"GET ftp://models/ HTTP/1.1\r\n", 400),
     "user information in an absolute target": (b"GET http://u@models/ HTTP/1.1\r\n", 400),
     "HTTP/2": (b"GET / HTTP/2.0\r\n", 505),
@@ -217,6 +218,13 @@ def test_websocket_handshake_is_kept():
     data = b"GET /ws HTTP/1.1\r\n" + HOST + b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
     reader, _ = read_requests(iter([data]))
     assert reader.heads[0].upgrade == b"websocket"
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
+def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless):
+    start = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + endless
+    _, error = read_requests(iter([start] + [b"a" * 4096] * 20))
+    assert_refused(error, 431)
 
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ0123456789", min_size=1, max_size=12).map(str.encode)

@@ -134,6 +134,13 @@ def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first):
     assert error is None and (reader.head.length, reader.body) == (21, b"y" * 21)
 
 
+@pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
+def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless):
+    start = OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + endless
+    reader, error = read_response(iter([start] + [b"a" * 4096] * 20))
+    assert error is not None and reader.ends == 0
+
+
 def test_an_upgrade_is_never_remembered():
     data = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
     assert read_response(iter([data]), upgrade=True)[0].head.upgraded
