@@ -78,5 +78,5 @@ class Recorder:
                 exchange.key,
                 chunks,
             ),
-            len(request or b"") + len(response or b"") + 512,
+            len(request or b"") + len(response or b"") + len(request_fields) + len(fields) + 8 * len(chunks) + 512,
         )
