@@ -158,7 +158,10 @@ class Worker:
     async def _every(self, seconds: float, action: Callable[[], object]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            action()
+            try:
+                action()
+            except Exception:  # a bug must not end all deadlines and all ticks
+                log.exception("periodic work failed")
 
     def _orphaned(self) -> None:
         log.error("the supervisor is gone")
