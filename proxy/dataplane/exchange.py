@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from proxy.dataplane.downstream import Downstream
     from proxy.dataplane.worker import Worker
 
-
 MAX_HELD = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
 

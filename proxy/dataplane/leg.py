@@ -57,6 +57,7 @@ class Leg:
         "read_at",
         "retried",
         "sent_at",
+        "stalled",
         "started",
         "target",
         "upstream",
@@ -73,7 +74,7 @@ class Leg:
         self.answer: list[bytes] | None = []
         self.answer_size = 0
         self.chunks: list[float] = []
-        self.chunked = self.ended = self.done = self.held = self.retried = self.active = False
+        self.chunked = self.ended = self.done = self.held = self.retried = self.active = self.stalled = False
         self.fresh = True
         self.deadline = self.first_byte = self.waited = self.read_at = self.sent_at = 0.0
 
@@ -83,6 +84,7 @@ class Leg:
         """Asks for a connection; the request's head and what is there of its body wait for it."""
         exchange, target = self.exchange, self.target
         if not self.retried:
+            target.arm = exchange.worker.tally.counted(target.arm)
             target.arm.inflight += 1
         self.waited = monotonic()
         head = exchange.head
@@ -148,11 +150,16 @@ class Leg:
             upstream.request_sent()
 
     def pause_request(self) -> None:
-        """The model server reads slowly."""
+        """The model server reads slowly. It must go on within the time that it has to answer."""
+        self.stalled = True
+        self.deadline = monotonic() + self.exchange.response_timeout(self.target)
         self.exchange.downstream.pause("upstream")
 
     def resume_request(self) -> None:
         """It reads again."""
+        self.stalled = False
+        if not self.sent_at:
+            self.deadline = monotonic() + self.exchange.route.route.timeouts.idle
         self.exchange.downstream.resume("upstream")
 
     # the answer
@@ -232,28 +239,31 @@ class Leg:
             exchange.fail(reason, detail)
 
     def _may_retry(self, reason: str) -> bool:
-        # A stale connection: closed by the server while it was idle, noticed only by using it. Nothing was received, so
-        # the server has most likely not seen the request; the body is still at hand.
+        # RFC 9112 §9.3.1, a stale connection: closed by the server while it was idle, noticed only by using it. Nothing
+        # was received, so the server has most likely not seen the request; the body is still at hand.
         return (
             reason == "reset"
             and not self.fresh
             and not self.retried
-            and self.head is None
-            and not self.read_at
+            and self.upstream is not None
+            and self.upstream.untouched
             and self.exchange.pieces is not None
         )
 
     def expire(self, now: float) -> None:
         """Called by the sweep once `deadline` has passed."""
-        if (self.head is not None and not self.held) or not self.exchange.complete:
-            if self.active:
+        streaming = self.head is not None and not self.held
+        uploading = not self.exchange.complete and not self.stalled and self.upstream is not None
+        if streaming or uploading:
+            if self.active or self.exchange.downstream.takes():
                 self.active = False
                 self.deadline = now + self.exchange.route.route.timeouts.idle
-                return
-            if not self.exchange.complete and self.head is None:
+            elif not streaming:
                 self.exchange.body_timeout()
-                return
-            self.response_failed("idle_timeout", "the answer stopped in the middle")
+            elif self.exchange.downstream.write_paused:
+                self._unread()
+            else:
+                self.response_failed("idle_timeout", "the answer stopped in the middle")
             return
         late = self.exchange.can_rescue(self)
         self.response_failed("late" if late else "response_timeout", "no answer in time")
@@ -262,10 +272,17 @@ class Leg:
         """The whole exchange has taken too long: charged to the version once it had the whole request."""
         if not self.exchange.complete:
             self.exchange.body_timeout()
+        elif self.exchange.downstream.write_paused:
+            self._unread()
         elif not self.done:
             self._charge(0, "total_timeout")
             self._drop_upstream()
             self.exchange.fail("total_timeout", detail)
+
+    def _unread(self) -> None:
+        # The client does not take what is there for it: as if it had gone.
+        self.cancel("client_abort")
+        self.exchange.fail("client_abort", "the client does not read its answer")
 
     def cancel(self, reason: str) -> None:
         """The client has gone, or the proxy gives the exchange up: not the version's fault."""
@@ -322,6 +339,8 @@ class Leg:
 
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
+        self.stalled = False
+        self.exchange.downstream.resume("upstream")
         if upstream is not None:
             upstream.abort()
         else:

@@ -84,6 +84,9 @@ class Pool:
         self._open -= 1
         if upstream in self._idle:
             self._idle.remove(upstream)
+        self._connect_next()
+
+    def _connect_next(self) -> None:
         if self._waiting and self._open < self.limit:
             self._connect(self._waiting.popleft())
 
@@ -118,10 +121,13 @@ class Pool:
                     lambda: Upstream(self), version.host, version.port
                 )
         except TimeoutError:
-            self._open -= 1
-            caller.connect_failed("connect_timeout", f"no connection within {caller.connect_timeout:g} s")
+            self._failed(caller, "connect_timeout", f"no connection within {caller.connect_timeout:g} s")
         except OSError as error:
-            self._open -= 1
-            caller.connect_failed("connect_failed", error.strerror or str(error))
+            self._failed(caller, "connect_failed", error.strerror or str(error))
         else:
             caller.connected(upstream, True)
+
+    def _failed(self, caller: Caller, reason: str, detail: str) -> None:
+        self._open -= 1
+        caller.connect_failed(reason, detail)
+        self._connect_next()

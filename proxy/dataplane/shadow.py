@@ -112,7 +112,8 @@ class ShadowLeg:
     def response_failed(self, reason: str, detail: str) -> None:
         if self.done:
             return
-        if reason == "reset" and not self.fresh and not self.retried and not self.status:
+        stale = reason == "reset" and not self.fresh and self.upstream is not None and self.upstream.untouched
+        if stale and not self.retried:
             self.retried, self.upstream = True, None
             self.start(fresh=True)
             return
@@ -168,6 +169,7 @@ def mirror(exchange: Exchange, targets: list[ShadowTarget], now: float) -> None:
         assert target.breaker is not None
         target.breaker.probing(now)
         leg = ShadowLeg(exchange, target, body, now)
+        leg.arm = worker.tally.counted(leg.arm)
         worker.shadow_started(leg)
         leg.start()
 

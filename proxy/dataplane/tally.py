@@ -23,6 +23,7 @@ class Arm:
         "failed_keys",
         "first_byte",
         "first_byte_sum",
+        "forgotten",
         "inflight",
         "key",
         "role",
@@ -37,6 +38,7 @@ class Arm:
         self.key = key
         self.route, self.version, self.role, self.share = key
         self.inflight = 0
+        self.forgotten = False
         self._clear()
 
     def _clear(self) -> None:
@@ -137,6 +139,10 @@ class Tally:
             arm = self._arms[key] = Arm(key)
         return arm
 
+    def counted(self, arm: Arm) -> Arm:
+        """`arm`, or the one that counts in its place: a leg may begin under a table whose arms were forgotten."""
+        return self.arm(*arm.key) if arm.forgotten else arm
+
     def shadow_dropped(self, route: str, version: str, reason: str) -> None:
         """A copy was not sent."""
         key = (route, version, reason)
@@ -169,7 +175,7 @@ class Tally:
     def keep(self, live: frozenset[ArmKey]) -> None:
         """Forgets reported arms without legs in flight that the table in force does not have."""
         for key in [k for k, arm in self._arms.items() if k not in live and not arm.inflight and not arm.codes]:
-            del self._arms[key]
+            self._arms.pop(key).forgotten = True
 
     def take(self, worker: int, incarnation: str, revision: int, leased: bool, records_dropped: dict[str, int]) -> Tick:
         """The tick of all that was counted since the last call."""

@@ -30,7 +30,18 @@ class Answered(Protocol):
 class Upstream(ResponseReader, asyncio.Protocol):
     """`leg` has the connection from `assign` until its answer and its request are both complete."""
 
-    __slots__ = ("_done", "_paused", "_pool", "_reusable", "_sent", "_tunnel", "idle_since", "leg", "transport")
+    __slots__ = (
+        "_blocked",
+        "_done",
+        "_paused",
+        "_pool",
+        "_reusable",
+        "_sent",
+        "_tunnel",
+        "idle_since",
+        "leg",
+        "transport",
+    )
 
     transport: asyncio.Transport
 
@@ -39,7 +50,7 @@ class Upstream(ResponseReader, asyncio.Protocol):
         self._pool = pool
         self.leg: Answered | None = None
         self.idle_since = 0.0
-        self._reusable = self._done = self._sent = self._paused = self._tunnel = False
+        self._reusable = self._done = self._sent = self._paused = self._tunnel = self._blocked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
@@ -82,9 +93,11 @@ class Upstream(ResponseReader, asyncio.Protocol):
         leg = self.leg
         if leg is not None and not self._done:
             try:
+                if error is not None:
+                    raise ResponseError(str(error))  # RFC 9112 §8: a body that a failure cuts off is incomplete
                 self.end_of_stream()
             except ResponseError as broken:
-                self._broken("reset", str(error or broken))
+                self._broken("reset", str(broken))
             else:
                 self._reusable = False
                 leg.response_flush()
@@ -93,10 +106,12 @@ class Upstream(ResponseReader, asyncio.Protocol):
         self.release()
 
     def pause_writing(self) -> None:
+        self._blocked = True
         if self.leg is not None:
             self.leg.pause_request()
 
     def resume_writing(self) -> None:
+        self._blocked = False
         if self.leg is not None:
             self.leg.resume_request()
 
@@ -143,10 +158,10 @@ class Upstream(ResponseReader, asyncio.Protocol):
             return
         self.leg = None
         self.resume()
-        if self._reusable and not self.transport.is_closing():
+        if self._reusable and not self._blocked and not self.transport.is_closing():
             self._pool.release(self)
         else:
-            self.transport.close()
+            self.transport.abort()  # not close(): a server that does not read would keep it open
 
     def _broken(self, reason: str, detail: str) -> None:
         leg, self.leg = self.leg, None
