@@ -36,7 +36,7 @@ MAX_LISTENERS = 16
 EVERY = 0.5
 """Seconds between two pictures: faster than this no eye follows figures."""
 SHARE = 10.0
-"""A round is at least so many times as long as making its picture took."""
+"""A round is at least so many times as long as the CPU time that its picture took."""
 HEARTBEAT = 5.0
 """Seconds without anything to tell after which a listener is told that."""
 PATIENCE = 20.0
@@ -143,11 +143,10 @@ class Events:
         return b"".join(news)
 
     def _current(self) -> Pictured:
-        begun = time.monotonic()
-        if begun >= self._next:
+        now, begun = time.monotonic(), time.thread_time()
+        if now >= self._next:
             self._picture = self._make()
-            took = time.monotonic() - begun
-            self._next = begun + max(EVERY, SHARE * took)
+            self._next = now + max(EVERY, SHARE * (time.thread_time() - begun))
         return self._picture
 
     async def _pause(self, seconds: float) -> None:

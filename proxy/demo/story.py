@@ -147,7 +147,7 @@ async def _demo(display: Display, plan: Plan, hold: bool) -> int:
 
 async def _hold(stage: Stage) -> None:
     stage.display.say(
-        f"Traffic goes on to {stage.front.url}; the admin API is at {stage.front.admin}. Ctrl-C ends it all."
+        f"Traffic goes on to {stage.front.url}; the status page is at {stage.front.admin}. Ctrl-C ends it all."
     )
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()

@@ -170,6 +170,7 @@ def test_nobody_who_listens_holds_up_the_end() -> None:
 def test_pictures_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(events.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(events.time, "thread_time", lambda: clock[0])
     made = []
 
     def make() -> events.Pictured:

@@ -53,7 +53,7 @@ class Page:
 
     def shows(self, css: str, text: str) -> None:
         """Returns when `text` can be read in an element."""
-        eventually(lambda: text.lower() in self.text(css).lower(), f"{text!r} in {css}: {self.text(css)!r}")
+        eventually(lambda: text.lower() in self.text(css).lower(), f"{text!r} in {css}")
 
     def press(self, css: str) -> None:
         eventually(lambda: self.find(css).is_enabled() and self.find(css).is_displayed(), f"{css} can be pressed")
@@ -71,6 +71,11 @@ class Page:
 
     def script(self, code: str, *given: Any) -> Any:
         return self.driver.execute_script(code, *given)
+
+    def legs(self) -> int:
+        """Legs of the primary, according to the API."""
+        arms = self.running.ask("GET", "/v1/routes/r/traffic").json()["arms"]
+        return int(next(arm["legs"] for arm in arms if arm["role"] == "primary"))
 
     def pairs(self) -> int:
         """Answers that were compared, according to the API."""
@@ -225,9 +230,7 @@ def test_a_release_is_seen_with_stages_drift_and_disagreements(
     page.shows(".disagreements", "differs in 100 %")
     page.shows(".disagreements details[open]", "0.9")
     page.shows('.scorecard [data-metric="latency_p99"]', "10 s")
-    told = page.running.ask("GET", "/v1/routes/r/traffic").json()
-    arm = next(arm for arm in told["arms"] if arm["role"] == "primary")
-    page.shows(".versions", f"0 of {arm['legs']:,}")
+    eventually(lambda: f"0 of {page.legs():,}" in page.text(".versions"), "the counts that the API gives")
     page.press(".disagreements details summary")
     asked(50)
     eventually(lambda: f"of {page.pairs():,} compared" in page.text(".disagreements"), "newer figures")
@@ -335,6 +338,25 @@ def test_it_fits(opened: Callable[..., Page], tmp_path: Path, width: int, scheme
         light = sum(int(part) for part in paper.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
         assert light == (scheme == "light"), paper
         assert page.driver.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
+
+
+def test_a_redraw_takes_neither_focus_nor_place(opened: Callable[..., Page]) -> None:
+    page = opened(route=CANARY)
+    with as_seen(page.driver, 400, "light"), Traffic(page.running.data) as traffic:
+        page.shows(".versions", "ms")
+        place = page.find(".traffic")
+        page.script("arguments[0].focus()", place)
+        exact = page.find('[data-version="b"] input[type="number"]')
+        legs = page.legs()
+        eventually(lambda: traffic.more(20) or page.legs() > legs + 100, "more traffic")
+        eventually(lambda: f"0 of {legs:,}" not in page.text(".versions"), "a redraw")
+        assert page.script("return document.activeElement === arguments[0]", place)
+        exact.click()
+        exact.send_keys(Keys.CONTROL, "a")
+        exact.send_keys("33")
+        traffic.more(200)
+        eventually(lambda: page.script("return document.activeElement === arguments[0]", exact), "focus")
+        assert exact.get_attribute("value") == "33"
 
 
 def test_everything_is_reached_by_the_keyboard(opened: Callable[..., Page]) -> None:

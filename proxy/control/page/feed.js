@@ -93,7 +93,12 @@ export class Feed {
   take(event) {
     const lines = event.split("\n");
     const data = lines.find((line) => line.startsWith("data: "));
-    if (lines.includes("event: document") && data) this.told(JSON.parse(data.slice(6)));
+    if (!lines.includes("event: document") || !data) return;
+    try {
+      this.told(JSON.parse(data.slice(6)));
+    } catch (error) {
+      console.error(error); // one document that cannot be drawn must not end the others
+    }
   }
 
   again(why) {

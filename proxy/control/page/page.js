@@ -32,6 +32,11 @@ class Card {
     this.who = h("div", { class: "who" });
     this.parts = Object.fromEntries(["traffic", "scorecard", "drift", "disagreements"].map((part) =>
       [part, h("div", { class: part }, none("waiting for figures"))]));
+    // The place that scrolls is not redrawn: it keeps focus and position.
+    for (const [name, value] of [["tabindex", 0], ["role", "region"], ["aria-label", "Versions side by side"]]) {
+      this.parts.traffic.setAttribute(name, value);
+    }
+    this.parts.traffic.classList.add("scroll");
     this.element = h("section", { class: "card", "aria-labelledby": id, "data-route": route },
       h("header", {}, this.title, this.badges), this.about, this.warnings, this.who,
       h("div", { class: "pair" },
@@ -50,7 +55,7 @@ class Card {
     const route = this.figures.route;
     if (!route) return;
     if (part === "route" || part === "traffic") {
-      this.parts.traffic.replaceChildren(versions(route, this.figures.traffic, colourOf));
+      this.parts.traffic.replaceChildren(...versions(route, this.figures.traffic, colourOf));
     }
     if (part === "scorecard") this.parts.scorecard.replaceChildren(...scorecard(document));
     if (part === "drift") this.parts.drift.replaceChildren(...drift(document, colourOf));

@@ -81,8 +81,7 @@ export function versions(route, traffic, colourOf) {
     h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
     h("tbody", {}, ...rows.map(([label, cell]) => h("tr", {}, h("th", { scope: "row" }, label),
       ...arms.map((arm) => h("td", {}, ...cell(arm)))))));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Versions side by side" }, table,
-    h("p", { class: "note" }, told(traffic)));
+  return [table, h("p", { class: "note" }, told(traffic))];
 }
 
 function told(traffic) {
