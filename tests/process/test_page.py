@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -325,19 +326,18 @@ def test_an_open_page_does_not_hold_up_the_end(opened: Callable[..., Page]) -> N
     assert page.running.wait() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
-def test_it_fits(opened: Callable[..., Page], tmp_path: Path, width: int, scheme: str) -> None:
-    page = opened(route=f"{CANARY}, shadows: [{{version: b, percent: 100}}]" if width == 1280 else CANARY)
-    with as_seen(page.driver, width, scheme):
-        with Traffic(page.running.data) as traffic:
-            traffic.more(200)
-            page.shows(".versions", "ms")
-        assert page.script("return document.documentElement.scrollWidth <= innerWidth")
-        paper = page.script("return getComputedStyle(document.body).backgroundColor")
-        light = sum(int(part) for part in paper.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
-        assert light == (scheme == "light"), paper
-        assert page.driver.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
+def test_it_fits_in_light_and_dark(opened: Callable[..., Page], tmp_path: Path) -> None:
+    page = opened(route=f"{CANARY}, shadows: [{{version: b, percent: 100}}]")
+    with Traffic(page.running.data) as traffic:
+        traffic.more(200)
+        page.shows(".versions", "ms")
+    for width, scheme in product((1280, 400), ("light", "dark")):
+        with as_seen(page.driver, width, scheme):
+            assert page.script("return document.documentElement.scrollWidth <= innerWidth"), width
+            paper = page.script("return getComputedStyle(document.body).backgroundColor")
+            light = sum(int(part) for part in paper.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
+            assert light == (scheme == "light"), paper
+            assert page.driver.save_screenshot(str(tmp_path / f"{width}-{scheme}.png"))
 
 
 def test_a_redraw_takes_neither_focus_nor_place(opened: Callable[..., Page]) -> None:
