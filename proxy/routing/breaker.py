@@ -30,7 +30,7 @@ LONGEST = 10.0
 class Breaker:
     """Closed: everything passes. Open: only probes pass."""
 
-    __slots__ = ("_failures", "_probe_at", "_probes", "_since", "_wait", "open")
+    __slots__ = ("_failures", "_probe_at", "_probed", "_probes", "_since", "_wait", "open")
 
     def __init__(self) -> None:
         self.open = False
@@ -38,6 +38,7 @@ class Breaker:
         self._since = 0.0
         self._wait = BASE
         self._probe_at = 0.0
+        self._probed = False
 
     def __repr__(self) -> str:
         state = f"open, next probe at {self._probe_at:.3f}" if self.open else f"closed, {self._failures} failures"
@@ -50,7 +51,7 @@ class Breaker:
     def probing(self, now: float) -> None:
         """A request goes to the version; when the breaker is open, the next one waits."""
         if self.open:
-            self._probe_at = now + self._wait
+            self._probed, self._probe_at = True, now + self._wait
 
     def succeeded(self) -> bool:
         """A leg was answered without a server error. True when this closed the breaker."""
@@ -65,10 +66,12 @@ class Breaker:
             self._since = now
         self._failures += 1
         if self.open:
+            if not self._probed:
+                return False  # of a leg that was under way when it opened: says nothing new
             self._probes += 1
             self._wait = BASE if self._probes < PROBES else min(self._wait * 2, LONGEST)
         elif self._failures < TRIP or now - self._since < SPAN:
             return False
-        opened, self.open = not self.open, True
+        opened, self.open, self._probed = not self.open, True, False
         self._probe_at = now + self._wait
         return opened

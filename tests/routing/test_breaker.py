@@ -47,14 +47,23 @@ def test_one_probe_after_another():
 def test_after_many_probes_the_wait_doubles():
     breaker = tripped(100.0)
     for _ in range(PROBES + 1):
+        breaker.probing(200.0)
         breaker.failed(200.0)
     assert breaker.blocks(200.0 + 3.9 * BASE)
     assert not breaker.blocks(200.0 + 4.1 * BASE)
 
 
+def test_failures_of_legs_that_were_under_way_when_it_opened_do_not_put_off_the_probe():
+    breaker = tripped(100.0)
+    for _ in range(50):
+        breaker.failed(100.1)
+    assert not breaker.blocks(100.0 + BASE)
+
+
 def test_the_wait_is_bounded():
     breaker = tripped()
     for n in range(10 * PROBES):
+        breaker.probing(200.0 + n)
         breaker.failed(200.0 + n)
     assert breaker.blocks(199.0 + 10 * PROBES + LONGEST - BASE)
     assert not breaker.blocks(199.0 + 10 * PROBES + LONGEST)
