@@ -138,7 +138,7 @@ def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLER
 
 
 def _rows(tensor: Tensor) -> list[Sequence[float]]:
-    return [tensor.data[at : at + tensor.width] for at in range(0, len(tensor.data), tensor.width)]
+    return [tensor.data[at : at + tensor.width] for at in range(0, len(tensor.data), max(tensor.width, 1))]
 
 
 def _are_scores(tensor: Tensor) -> bool:

@@ -65,6 +65,11 @@ def test_vectors_are_compared_by_direction():
     assert not compare(vector(0.0, 0.0), vector(0.0, 0.0)).disagree
 
 
+def test_two_answers_without_any_vector_agree():
+    none = leg("x", outputs=(Tensor("embedding", 0, 0, "number", [], vector=True),))
+    assert not compare(none, none).disagree
+
+
 def test_the_overlap_of_the_best_scores():
     row = [at / 190 for at in range(20)]
     swapped = [*row[:12], row[19], *row[13:19], row[12]]
