@@ -1,7 +1,8 @@
 """The reference profile: how each feature was distributed, and what values it may have. JSON, made to be edited.
 
-Numbers are binned at reference quantiles, categories by the most frequent ones; missing is a bin of its own. A profile
-is made of columns (`profile_of`), by `penumbra profile` from a file or in control from the first rows of a route.
+Numbers are binned beside reference quantiles, categories by the most frequent ones; missing is a bin of its own. A
+profile is made of columns (`profile_of`), by `penumbra profile` from a file or in control from the first rows of a
+route.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ FREQUENT = 5
 SLACK = 1.0
 """How far beyond the seen range a learnt range reaches, in widths of it: ranges catch units and signs, drift the
 rest."""
+
+ROUNDING = 1e-5
+"""Part of the lowest value by whose half a value may be lower and still be that one: single precision is nearer, and so
+are six digits."""
 
 Side = Literal["input", "prediction"]
 
@@ -96,13 +101,26 @@ def _is_missing(value: Any) -> bool:
 
 def _number(name: str, column: Floats) -> Feature:
     known = column[~np.isnan(column)]
-    edges = np.unique(np.quantile(known, QUANTILES, method="inverted_cdf")) if known.size else np.zeros(0)
+    edges = _edges(np.unique(known), np.quantile(known, QUANTILES, method="inverted_cdf")) if known.size else known
     counts = np.bincount(number_bins(column[:, None], edges[None], edges.size + 1)[:, 0], minlength=edges.size + 2)
     rules = Rules(required=known.size == column.size)
     if known.size:
         slack = SLACK * float(known.max() - known.min())
         rules.minimum, rules.maximum = float(known.min()) - slack, float(known.max()) + slack
     return Feature(name, "number", len(column), _smoothed(counts), edges.tolist(), rules=rules)
+
+
+def _edges(values: Floats, quantiles: Floats) -> Floats:
+    """Edges halfway between each quantile and the next lower one of `values` (distinct, sorted).
+
+    On a value that many rows have, an edge would tell 0.7 in single precision, or printed with fewer digits, from 0.7.
+    """
+    at = np.searchsorted(values, np.unique(quantiles))
+    with np.errstate(invalid="ignore"):
+        lower = np.append(values[0] - ROUNDING * abs(values[0]), values)[at]
+        middle = lower / 2 + values[at] / 2
+    edges: Floats = np.where(np.isfinite(middle), middle, values[at])
+    return edges
 
 
 def _category(name: str, column: list[str | None]) -> Feature:
