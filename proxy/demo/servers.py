@@ -22,7 +22,17 @@ MODEL = "cancer"
 READY_SECONDS = 90.0
 """Three servers that import scikit-learn at once on a slow disk; usually it takes 3 s."""
 
-_ADDRESS = re.compile(r"Uvicorn running on (http://\S+:\d+)")
+ADDRESS = re.compile(r"Uvicorn running on (http://\S+:\d+)")
+
+SETTINGS = {
+    "host": "127.0.0.1",
+    "http_port": 0,
+    "grpc_port": 0,
+    "metrics_endpoint": None,
+    "parallel_workers": 0,
+    "debug": False,
+}
+"""Of every MLServer process."""
 
 
 class ModelsVenvMissing(Exception):
@@ -73,20 +83,12 @@ async def train(python: Path, folder: Path) -> AsyncIterator[dict[str, Any]]:
 def serve(python: Path, folder: Path, version: str) -> ModelServer:
     """Starts MLServer for a trained version in `folder/version`; it is not ready yet."""
     home = folder / version
-    settings = {
-        "host": "127.0.0.1",
-        "http_port": 0,
-        "grpc_port": 0,
-        "metrics_endpoint": None,
-        "parallel_workers": 0,
-        "debug": False,
-    }
     model = {
         "name": MODEL,
         "implementation": "mlserver_sklearn.SKLearnModel",
         "parameters": {"uri": str(home / "model.joblib"), "version": version},
     }
-    (home / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    (home / "settings.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
     (home / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
     argv = [str(python), "-m", "mlserver.cli.main", "start", str(home)]
     return ModelServer(version, Child(f"MLServer of {version}", argv, home / "server.log", home))
@@ -105,7 +107,7 @@ async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
 
 
 async def _ready(server: ModelServer) -> ModelServer:
-    server.url = (await server.child.expect(_ADDRESS, READY_SECONDS))[1]
+    server.url = (await server.child.expect(ADDRESS, READY_SECONDS))[1]
     await until_ok(server.child, f"{server.url}/v2/models/{MODEL}/ready", READY_SECONDS)
     return server
 

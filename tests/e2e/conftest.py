@@ -24,7 +24,7 @@ import pytest
 from proxy.demo import front, servers
 from proxy.demo.admin import Metrics, read_metrics
 from proxy.demo.front import ROUTE, Front
-from proxy.demo.servers import MODEL, ModelServer, ModelsVenvMissing
+from proxy.demo.servers import ModelServer, ModelsVenvMissing
 
 VERSIONS = ("cancer-v1", "cancer-v2", "cancer-v3")
 ROOT = Path(__file__).parents[2]
@@ -105,9 +105,10 @@ class Models:
 
 @dataclass
 class Penumbra:
-    """A running `penumbra run`."""
+    """A running `penumbra run` with one route."""
 
     front: Front
+    name: str = ROUTE
 
     @property
     def address(self) -> str:
@@ -115,7 +116,7 @@ class Penumbra:
         return self.front.url.removeprefix("http://").partition("/")[0]
 
     def route(self) -> dict[str, Any]:
-        return self.ask("GET", f"/v1/routes/{ROUTE}")
+        return self.ask("GET", f"/v1/routes/{self.name}")
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """An admin call; raises on a refusal."""
@@ -123,7 +124,7 @@ class Penumbra:
 
     def put(self, what: str, percents: dict[str, float]) -> None:
         """Sets `split` or `shadows`, and waits until the workers follow."""
-        self.ask("PUT", f"/v1/routes/{ROUTE}/{what}", percents)
+        self.ask("PUT", f"/v1/routes/{self.name}/{what}", percents)
         revision = self.metrics().one("penumbra_table_revision") or 0.0
         self.until(lambda _: self.metrics().one("penumbra_worker_revision") == revision, f"workers at {revision}")
 
@@ -137,7 +138,7 @@ class Penumbra:
 
     def legs(self, **labels: str) -> int:
         """Legs that Penumbra has counted so far."""
-        return int(self.metrics().total("penumbra_requests_total", route=ROUTE, **labels))
+        return int(self.metrics().total("penumbra_requests_total", route=self.name, **labels))
 
     def until(self, true: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         """Waits until `true` of the route as the admin API shows it; a test that waits in vain says for what."""
@@ -198,21 +199,21 @@ def models(models_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Penumbra]]:
-    """Starts Penumbra with one route: `start(urls, primary=..., shadows=...)`."""
+    """Starts Penumbra with one route, to the model of its name: `start(urls, primary=..., shadows=...)`."""
     running: list[Front] = []
 
-    def start(urls: dict[str, str], **route: Any) -> Penumbra:
-        section = {"match": {"path": f"/v2/models/{MODEL}/"}, "protocol": "oip"} | route
+    def start(urls: dict[str, str], name: str = ROUTE, **route: Any) -> Penumbra:
+        section = {"match": {"path": f"/v2/models/{name}/"}, "protocol": "oip"} | route
         content = {
             "listen": "127.0.0.1:0",
             "admin": {"listen": "127.0.0.1:0"},
             "state": str(tmp_path / "penumbra.db"),
             "versions": {version: {"url": url} for version, url in urls.items()},
-            "routes": {ROUTE: section},
+            "routes": {name: section},
         }
         running.append(front.start(content, tmp_path))
         asyncio.run(front.ready(running[-1]))
-        return Penumbra(running[-1])
+        return Penumbra(running[-1], name)
 
     yield start
     for each in running:
