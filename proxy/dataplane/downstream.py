@@ -92,7 +92,9 @@ class Downstream(RequestReader, asyncio.Protocol):
         if self._tunnel:
             self._forward(data)
             return
-        if self.current is None and not self.in_head:
+        if self.current is not None:
+            self.current.read_at = monotonic()
+        elif not self.in_head:
             self._since = monotonic()
         self.feeding = True
         try:

@@ -41,7 +41,6 @@ class Exchange:
     __slots__ = (
         "_admitted",
         "_close",
-        "_heard",
         "_out",
         "_shadows",
         "complete",
@@ -53,6 +52,7 @@ class Exchange:
         "number",
         "over",
         "pieces",
+        "read_at",
         "request_id",
         "responded",
         "route",
@@ -72,7 +72,7 @@ class Exchange:
         self.route_name = ""
         self.complete = self.responded = self.over = self._close = self._admitted = False
         self.key = self.number = 0
-        self.started = self._heard = monotonic()
+        self.started = self.read_at = monotonic()
         self._out: list[bytes] = []
         self._shadows: list[ShadowTarget] | None = None
         self.request_id = head.request_id
@@ -147,14 +147,13 @@ class Exchange:
         self.pieces.append(data)
         if self.downstream.current is not self:
             return
-        self._heard = monotonic()
         if not self.route_name:
             if self.size > MAX_HELD:
                 self.reject("body_too_large", f"routes that look into the body take {MAX_HELD} bytes")
         elif self.size > self.route.route.limits.body:
             self.reject("body_too_large", f"the limit is {self.route.route.limits.body} bytes")
         elif self.size > self.route.keep:
-            self._assign(self._heard)  # without the key: as a request that has none
+            self._assign(self.read_at)  # without the key: as a request that has none
 
     def request_end(self) -> None:
         """The request is complete."""
@@ -306,7 +305,7 @@ class Exchange:
         leg, timeouts = self.leg, self.route.route.timeouts if self.route_name else UNROUTED
         late = timeouts.total is not None and now - self.started > timeouts.total
         if leg is None:
-            if late or now - self._heard > timeouts.idle:
+            if late or now - self.read_at > timeouts.idle:
                 self.body_timeout()
         elif late:
             leg.overdue(f"more than {timeouts.total} s")

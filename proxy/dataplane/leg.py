@@ -298,15 +298,13 @@ class Leg:
         exchange, arm, head = self.exchange, self.target.arm, self.head
         assert head is not None
         now = monotonic()
-        total = now - self.started
+        total = self.first_byte if head.upgraded else now - self.started  # a tunnel's life is not an answer's time
         arm.inflight -= 1
         arm.answered(head.status, self.first_byte, total, exchange.key)
         breaker = self.target.breaker
         if breaker is not None:
             exchange.judge(self.target, head.status < 500, now)
-        exchange.worker.tally.overhead(
-            exchange.route.name, max(0.0, self.sent_at - self.started - self.waited) + now - self.read_at
-        )
+        exchange.worker.tally.overhead(exchange.route.name, self._asking() + now - self.read_at)
         if exchange.number:
             exchange.worker.recorder.put(
                 exchange, arm, head.status, "", self.first_byte, total, self.answer, head.fields, self.chunks, True
@@ -314,6 +312,11 @@ class Leg:
         if not exchange.complete and self.upstream is not None:
             self.upstream.abort()
         exchange.answered()
+
+    def _asking(self) -> float:
+        # The proxy's own time on the request: not that of a connect, nor of a client that sends its body bit by bit.
+        read_at = self.exchange.read_at
+        return max(0.0, self.sent_at - (read_at if read_at > self.started else self.started + self.waited))
 
     def _charge(self, status: int, reason: str) -> None:
         exchange, arm = self.exchange, self.target.arm

@@ -57,8 +57,11 @@ def host_is_clean(host: bytes) -> bool:
     """True for a plausible `uri-host [":" port]` (RFC 9110 §7.2): no spaces, lists, paths or user information."""
     if not host or host.translate(None, _HOST_BYTES):
         return False
-    _, colon, port = host.rpartition(b":")
-    return not colon or host.endswith(b"]") or not port.translate(None, b"0123456789")
+    name, bracket, port = host.partition(b"]") if host[:1] == b"[" else (host, b"", b"")
+    if not bracket:
+        name, colon, port = host.partition(b":")
+        port = colon + port
+    return bool(name) and (not port or (port[:1] == b":" and not port[1:].translate(None, b"0123456789")))
 
 
 def content_length(value: bytes) -> int | None:

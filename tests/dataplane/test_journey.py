@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from math import sqrt
 
 import pytest
 
+from proxy.contracts.histogram import value_of
 from proxy.contracts.table import Share, Sticky
 from tests.support.plane import get, plane, post, post_chunks, route, run
 from tests.support.scripted import answer, says
@@ -220,5 +222,21 @@ def test_no_route():
                 assert json.loads(reply.body)["reason"] == "no_route"
             await p.settled()
             assert p.rows("rejected") == {("", "no_route"): 2}
+
+    run(test)
+
+
+def test_the_time_of_a_slow_client_is_not_the_proxy_s_own():
+    async def test():
+        async with plane(route(), v1=V1) as p:
+            client = await p.connect()
+            raw = post(b"x" * 10)
+            client.send(raw[:-5])
+            await asyncio.sleep(1.0)
+            assert (await client.ask(raw[-5:])).body == b"one"
+            client.close()
+            await p.settled()
+            (overhead,) = [tick.overhead["r"] for tick in p.ticks if tick.overhead]
+            assert value_of(max(overhead)) < 0.5
 
     run(test)

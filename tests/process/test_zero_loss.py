@@ -62,7 +62,14 @@ def test_a_thousand_changes(start: Start, write: Write) -> None:
     judged = [(since, who) for began, who in seen for since, until, _ in out if since <= began < until]
     assert len(judged) > CHANGES / 10
     wrong = [who for began, who in seen for since, until, gone in out if since <= began < until and who == gone]
-    assert not wrong
+    # The primary also answers in place of a canary whose server, a busy thread of this test, has dropped a connection.
+    assert "b" not in wrong
+    assert len(wrong) <= rescued(running)
+
+
+def rescued(running: Running) -> float:
+    lines = running.ask("GET", "/metrics").body.decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("penumbra_rescued_total{"))
 
 
 def change(running: Running, write: Write, number: int) -> None:
