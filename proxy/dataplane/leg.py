@@ -165,7 +165,7 @@ class Leg:
     # the answer
 
     def response_head(self, head: ResponseHead) -> None:
-        self.read_at = now = monotonic()
+        now = self.read_at
         self.first_byte = now - self.started
         self.head = head
         exchange = self.exchange

@@ -40,6 +40,7 @@ class ShadowLeg:
         "fields",
         "first_byte",
         "fresh",
+        "read_at",
         "request",
         "retried",
         "started",
@@ -62,7 +63,7 @@ class ShadowLeg:
         self.answer: list[bytes] | None = []
         self.answer_size = self.status = 0
         self.fields = b""
-        self.first_byte = self.waited = 0.0
+        self.first_byte = self.waited = self.read_at = 0.0
         self.done = self.ended = self.fresh = self.retried = False
 
     def start(self, fresh: bool = False) -> None:
@@ -87,8 +88,7 @@ class ShadowLeg:
         self.response_failed(reason, detail)
 
     def response_head(self, head: ResponseHead) -> None:
-        now = monotonic()
-        self.first_byte = now - self.started
+        self.first_byte = self.read_at - self.started
         self.status, self.fields = head.status, head.fields
 
     def response_body(self, data: bytes) -> None:

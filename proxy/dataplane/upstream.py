@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.http1.response import ResponseError, ResponseHead, ResponseReader
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 
 
 class Answered(Protocol):
-    """What a leg must bear."""
+    """What a leg must bear. `read_at`: when the bytes that are being handed over were read."""
+
+    read_at: float
 
     def response_head(self, head: ResponseHead) -> None: ...
     def response_body(self, data: bytes) -> None: ...
@@ -73,6 +76,7 @@ class Upstream(ResponseReader, asyncio.Protocol):
             # Bytes that belong to no request: the next answer could not be trusted (RFC 9112 §9.2).
             self.transport.abort()
             return
+        leg.read_at = monotonic()
         if self._tunnel:
             leg.response_body(data)
             leg.response_flush()
@@ -92,6 +96,7 @@ class Upstream(ResponseReader, asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         leg = self.leg
         if leg is not None and not self._done:
+            leg.read_at = monotonic()
             try:
                 if error is not None:
                     raise ResponseError(str(error))  # RFC 9112 §8: a body that a failure cuts off is incomplete

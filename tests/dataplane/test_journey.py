@@ -240,3 +240,20 @@ def test_the_time_of_a_slow_client_is_not_the_proxy_s_own():
             assert value_of(max(overhead)) < 0.5
 
     run(test)
+
+
+def test_the_time_of_a_slow_server_is_not_the_proxy_s_own():
+    async def test():
+        async def slow(served, request):
+            served.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+            await asyncio.sleep(1.0)
+            served.writer.write(b"one")
+            return True
+
+        async with plane(route(), v1=slow) as p:
+            assert (await p.ask(post())).body == b"one"
+            await p.settled()
+            (overhead,) = [tick.overhead["r"] for tick in p.ticks if tick.overhead]
+            assert value_of(max(overhead)) < 0.5
+
+    run(test)
