@@ -181,7 +181,7 @@ class RequestReader:
                 data = self._resume + data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 raise self._refusal(error) from error
-        if self._head_bytes > MAX_HEAD and not self._between:
+        if self._head_bytes > MAX_HEAD and not self._between:  # RFC 6585 §5
             raise RequestError("head_too_large", f"a head, chunk extension or trailers larger than {MAX_HEAD} bytes")
 
     def _refusal(self, error: Exception) -> RequestError:
@@ -209,7 +209,7 @@ class RequestReader:
         if self._resume:
             return
         self._target += url
-        if len(self._target) > MAX_TARGET:
+        if len(self._target) > MAX_TARGET:  # RFC 9110 §15.5.15
             raise self._refuse("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -253,27 +253,27 @@ class RequestReader:
         self._take_target(head)
         self._take_special(head)
         fields = joined(self._lines)
-        if fields is None:
+        if fields is None:  # RFC 9110 §5.5
             raise self._refuse("bad_request", "a field holds a control character")
         head.fields = fields
-        if self._head_bytes > MAX_HEAD and len(fields) + len(head.target) > MAX_HEAD:
+        if self._head_bytes > MAX_HEAD and len(fields) + len(head.target) > MAX_HEAD:  # RFC 6585 §5
             raise self._refuse("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
-        if len(self._lines) + len(self._special) > MAX_FIELDS:
+        if len(self._lines) + len(self._special) > MAX_FIELDS:  # RFC 6585 §5
             raise self._refuse("head_too_large", f"the head has more than {MAX_FIELDS} fields")
         return head
 
     def _take_target(self, head: RequestHead) -> None:
         target = self._target
-        if head.method in (b"CONNECT", b"TRACE"):
+        if head.method in (b"CONNECT", b"TRACE"):  # RFC 9110 §15.6.2
             raise self._refuse("not_implemented", f"{head.method.decode()} is not supported")
-        if not head.http10 and self._parser.get_http_version() != "1.1":
+        if not head.http10 and self._parser.get_http_version() != "1.1":  # RFC 9110 §15.6.6
             raise self._refuse("version_not_supported", f"HTTP/{self._parser.get_http_version()}")
         if absolute := target[:7].lower() == b"http://":
             # RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
             head.host, slash, rest = target[7:].partition(b"/")
             target = slash + rest if slash else b"/"
         # RFC 9110 §4.2.1: an empty host identifier is invalid.
-        if not target_is_clean(target) or (absolute and not head.host):
+        if not target_is_clean(target) or (absolute and not head.host):  # RFC 9112 §3.2
             raise self._refuse("bad_request", "the request target is not valid")
         head.target = target
         head.path = target.partition(b"?")[0]
@@ -310,7 +310,7 @@ class RequestReader:
 
     def _length(self, head: RequestHead, value: bytes) -> int:
         length = content_length(value)
-        if length is None or head.length is not None or head.chunked:
+        if length is None or head.length is not None or head.chunked:  # RFC 9112 §6.3
             raise self._refuse("bad_request", "Content-Length is repeated, not a number, or beside Transfer-Encoding")
         return length
 
@@ -318,19 +318,19 @@ class RequestReader:
         if head.chunked or head.length is not None or head.http10:
             # RFC 9112 §6.1: both framings, two codings fields, or a coding in HTTP/1.0 are what smuggling is made of.
             raise self._refuse("bad_request", "Transfer-Encoding is repeated, beside Content-Length, or in HTTP/1.0")
-        if value.lower() != b"chunked":
+        if value.lower() != b"chunked":  # RFC 9112 §6.1
             raise self._refuse("not_implemented", "the only transfer coding supported is `chunked`")
         head.chunked = True
 
     def _take_host(self, head: RequestHead, hosts: list[bytes]) -> None:
-        if len(hosts) > 1 or (not hosts and not head.http10):
+        if len(hosts) > 1 or (not hosts and not head.http10):  # RFC 9112 §3.2
             raise self._refuse("bad_request", "exactly one Host field is needed")
         head.host = head.host or (hosts[0] if hosts else b"")
-        if (hosts and not host_is_clean(hosts[0])) or (head.host and not host_is_clean(head.host)):
+        if (hosts and not host_is_clean(hosts[0])) or (head.host and not host_is_clean(head.host)):  # RFC 9110 §7.2
             raise self._refuse("bad_request", "the Host field is not valid")
 
     def _take_expectation(self, head: RequestHead, value: bytes) -> None:
-        if value.lower() != b"100-continue":
+        if value.lower() != b"100-continue":  # RFC 9110 §10.1.1
             raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
         head.expects = not head.http10
 

@@ -161,12 +161,12 @@ class ResponseReader:
     def end_of_stream(self) -> None:
         """The connection has ended. Ends a body that is delimited by it; otherwise raises ResponseError."""
         head = self._head
-        if head is None or head.chunked or head.length is not None or head.bodiless:
+        if head is None or head.chunked or head.length is not None or head.bodiless:  # RFC 9112 §8
             raise ResponseError("the connection ended before the answer was complete")
         self._end()
 
     def _upgraded(self, rest: bytes) -> None:
-        if self._head is None or not self._head.upgraded:
+        if self._head is None or not self._head.upgraded:  # RFC 9110 §15.2.2
             raise ResponseError("an upgrade that was not asked for")
         if rest:
             self.response_body(rest)
@@ -197,7 +197,7 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200 and not (status == 101 and self._upgrade):
-            if status == 101:
+            if status == 101:  # RFC 9110 §15.2.2
                 raise self._fail("an upgrade that was not asked for")
             return
         self._head = head = self._read_head(status)
@@ -206,7 +206,7 @@ class ResponseReader:
             self._end()
 
     def on_body(self, data: bytes) -> None:
-        if self._head is None or self._head.bodiless:
+        if self._head is None or self._head.bodiless:  # RFC 9112 §6.3
             raise self._fail("a body where none may be")
         self._head_bytes = 0
         self.response_body(data)
@@ -232,7 +232,7 @@ class ResponseReader:
         if status == 204:
             head.length, head.chunked = None, False  # RFC 9110 §8.6: neither may stand with a 204
         fields = joined(self._lines)
-        if fields is None or len(self._lines) > MAX_FIELDS or len(fields) > MAX_HEAD:
+        if fields is None or len(self._lines) > MAX_FIELDS or len(fields) > MAX_HEAD:  # RFC 9110 §5.4, §5.5
             raise self._fail("the head is too large or holds a control character")
         head.fields = fields
         return head
@@ -242,11 +242,13 @@ class ResponseReader:
         for name, value in self._special:
             if name == b"content-length":
                 length = content_length(value)
-                if length is None or (head.length is not None and head.length != length) or head.chunked:
+                if (
+                    length is None or (head.length is not None and head.length != length) or head.chunked
+                ):  # RFC 9112 §6.3
                     raise self._fail("Content-Length is repeated, not a number, or beside Transfer-Encoding")
                 head.length = length
             elif name == b"transfer-encoding":
-                if value.lower() != b"chunked" or head.chunked or head.length is not None:
+                if value.lower() != b"chunked" or head.chunked or head.length is not None:  # RFC 9112 §6.1
                     raise self._fail("Transfer-Encoding is not `chunked` alone")
                 head.chunked = True
             elif name == b"connection":
