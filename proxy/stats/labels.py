@@ -1,23 +1,26 @@
 """Labels that come late, joined with what every version predicted for that request, shadows included.
 
-Predictions wait for their label by request id: at most `CAPACITY` requests, and no longer than `wait` seconds. A label
-that comes twice counts once; one whose request is unknown (never seen, gone, not kept) is counted and dropped.
+Predictions wait for their label by request id, each route's no longer than its `wait`, and at most `CAPACITY` requests
+in all: when that is full, the route that holds most of it gives up its oldest, so a busy route costs the others
+nothing. A label that comes twice counts once; one whose request is unknown (never seen, gone, not kept) is counted and
+dropped.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 
 CAPACITY = 20_000
-"""Requests whose predictions wait for a label, about 0.7 kB each with a shadow; when full the oldest is given up, as
-`evicted`. `Board(labels=…)` sets another one, for labels that take longer than this many requests."""
+"""Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
+the route that holds most is given up, as `evicted`. `Board(labels=…)` sets another one, for labels that take longer
+than this many requests."""
 
 EARLY = 10.0
 """Seconds that a label waits for its request: records come up to a second after the answer that a client labels at
@@ -71,21 +74,27 @@ class Labelled(NamedTuple):
 class _Request(Struct, gc=False):
     # Tens of thousands wait: none of it is for the garbage collector to walk through.
     route: str
-    until: float
+    since: float
     rows: int
     legs: tuple[Leg, ...] = ()
     labels: tuple[Label, ...] | None = None
 
 
+class _Queue(Struct, gc=False):
+    # Request ids of one route, oldest first, and how long they wait by its configuration of now.
+    wait: float = 0.0
+    order: deque[str] = field(default_factory=deque)
+
+
 class Labels:
     """The join of predictions and labels."""
 
-    __slots__ = ("_capacity", "_early", "_order", "_requests", "lost", "outcomes", "predicted")
+    __slots__ = ("_capacity", "_early", "_queues", "_requests", "lost", "outcomes", "predicted")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._requests: dict[str, _Request] = {}
-        self._order: deque[str] = deque()
+        self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._early: dict[str, tuple[Any, float]] = {}
         self.outcomes: Counter[Outcome] = Counter()
         self.lost: Counter[tuple[str, str]] = Counter()
@@ -101,6 +110,9 @@ class Labels:
             request = self._new(seen, wait, now)
             if request is None:
                 return NONE
+        elif request.route != seen.route:
+            self.lost[seen.route, "id_in_use"] += 1
+            return NONE
         elif request.rows != outputs[0].rows or _has(request.legs, seen):
             return NONE
         if self._early and (early := self._early.pop(seen.request_id, None)) and now < early[1]:
@@ -117,9 +129,11 @@ class Labels:
             self.lost[seen.route, "too_large" if size > MAX_VALUES else "no_prediction"] += 1
             return None
         if len(self._requests) >= self._capacity:
-            self._give_up("evicted")
-        request = self._requests[seen.request_id] = _Request(seen.route, now + wait, first.rows)
-        self._order.append(seen.request_id)
+            self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
+        request = self._requests[seen.request_id] = _Request(seen.route, now, first.rows)
+        queue = self._queues[seen.route]
+        queue.wait = wait
+        queue.order.append(seen.request_id)
         return request
 
     def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
@@ -146,11 +160,12 @@ class Labels:
 
     def expire(self, now: float) -> None:
         """Gives up on predictions that waited too long."""
-        while self._order and now >= self._requests[self._order[0]].until:
-            self._give_up("late")
+        for queue in self._queues.values():
+            while queue.order and now >= self._requests[queue.order[0]].since + queue.wait:
+                self._give_up(queue, "late")
 
-    def _give_up(self, reason: str) -> None:
-        request = self._requests.pop(self._order.popleft())
+    def _give_up(self, queue: _Queue, reason: str) -> None:
+        request = self._requests.pop(queue.order.popleft())
         if request.labels is None:
             self.lost[request.route, reason] += 1
 

@@ -6,9 +6,9 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.stats.labels import EARLY, MAX_EARLY, MAX_VALUES, Labels, Said, said_of
 
 
-def leg(request_id, role="primary", value=1, rows=1, status=200, version=None):
+def leg(request_id, role="primary", value=1, rows=1, status=200, version=None, route="r"):
     outputs = (Tensor("predict", rows, 1, "number", [value] * rows, integer=True),)
-    return Observation((0, "a"), 1, request_id, "r", version or role, role, 0.5, status, "", 0, 0, 0, 0, (), outputs)
+    return Observation((0, "a"), 1, request_id, route, version or role, role, 0.5, status, "", 0, 0, 0, 0, (), outputs)
 
 
 def note(labels, *args, now=0.0, wait=100.0, **more):
@@ -73,6 +73,41 @@ def test_what_waits_too_long_or_does_not_fit_is_counted():
     labels.expire(100.0)
     assert labels.lost == {("r", "evicted"): 1, ("r", "late"): 1}
     assert labels.label("c", 1, 0.0)[0] == "unknown"
+
+
+def test_a_route_that_waits_long_does_not_hold_up_another():
+    labels = Labels()
+    note(labels, "long", route="day", wait=86_400.0)
+    note(labels, "short", route="minute", wait=60.0)
+    labels.expire(60.0)
+    assert labels.lost == {("minute", "late"): 1}
+    assert labels.label("long", 1, 86_399.0)[0] == "joined"
+
+
+def test_a_shorter_wait_holds_for_what_waits_already():
+    labels = Labels()
+    note(labels, "a", wait=86_400.0)
+    note(labels, "b", now=10.0, wait=60.0)
+    labels.expire(60.0)
+    assert labels.lost == {("r", "late"): 1}
+
+
+def test_a_busy_route_pushes_out_its_own():
+    labels = Labels(capacity=10)
+    note(labels, "rare", route="quiet")
+    for at in range(100):
+        note(labels, f"often{at}", route="busy")
+    assert labels.lost == {("busy", "evicted"): 91}
+    assert len(labels._requests) == 10
+    assert labels.label("rare", 1, 0.0)[0] == "joined"
+
+
+def test_an_id_that_two_routes_use_belongs_to_the_first():
+    labels = Labels()
+    note(labels, "a")
+    assert note(labels, "a", version="other", route="s") == []
+    assert labels.lost == {("s", "id_in_use"): 1}
+    assert [met.leg.version for met in labels.label("a", 1, 0.0)[1]] == ["primary"]
 
 
 def test_failed_answers_and_nameless_requests_predict_nothing():
