@@ -18,6 +18,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy import config_values as values
@@ -40,7 +41,9 @@ from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky
 MAX_WORKERS = 256
 """More processes than any machine has use for; a typing mistake should not fork a thousand."""
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+WORKERS = values.Whole(1, MAX_WORKERS)
+
+METHODS = values.OneOf(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Methods that the data plane forwards; CONNECT and TRACE are not among them."""
 
 _LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
@@ -48,15 +51,15 @@ _TIMEOUTS: dict[str, Parser] = dict.fromkeys(Timeouts.__struct_fields__, values.
 _LIMITS: dict[str, Parser] = {
     "body": values.size,
     "mirror_body": values.size,
-    "mirror_inflight": values.whole(1, 1_000_000),
-    "inflight": values.whole(1, 1_000_000),
-    "connections": values.whole(1, 1_000_000),
+    "mirror_inflight": values.Whole(1, 1_000_000),
+    "inflight": values.Whole(1, 1_000_000),
+    "connections": values.Whole(1, 1_000_000),
 }
 _GLOBALS: dict[str, Parser] = {
     "state": values.plain,
     "lease": values.duration,
     "drain": values.duration,
-    "connections": values.whole(1, 1_000_000),
+    "connections": values.Whole(1, 1_000_000),
 }
 
 
@@ -95,9 +98,9 @@ def _settings(root: Section) -> Settings:
     settings = Settings(
         listen=listen,
         versions=versions,
-        routes=_routes(root, known(versions)),
+        routes=_routes(root, Known(tuple(versions))),
         admin=admin,
-        workers=root.take("workers", _workers, 1),
+        workers=root.take("workers", workers, 1),
         lineage=lineage,
         notify=read_hooks(root),
         capture=read_capture(root),
@@ -107,11 +110,12 @@ def _settings(root: Section) -> Settings:
     return settings
 
 
-def _workers(text: str) -> int:
+def workers(text: str) -> int:
+    """How many; `auto` is one for each CPU that may be used."""
     if text == "auto":
         return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
     try:
-        return values.whole(1, MAX_WORKERS)(text)
+        return WORKERS(text)
     except Refused as refused:
         raise Refused(f"auto | {refused.allowed}") from refused
 
@@ -119,8 +123,7 @@ def _workers(text: str) -> int:
 def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage]]:
     versions: dict[str, Version] = {}
     lineage: dict[str, Lineage] = {}
-    for name, section in root.entries("versions"):
-        _named(name, section)
+    for name, section in root.entries("versions", values.name):
         host, port, authority, base = section.take("url", values.base_url, ("", 0, "", ""), required=True)
         versions[name] = Version(name, host, port, authority, base)
         lineage[name] = _lineage(section.section("lineage"), require_lineage)
@@ -139,30 +142,22 @@ def _lineage(section: Section, required: bool) -> Lineage:
     return Lineage(**given)
 
 
-def _named(name: str, section: Section) -> None:
-    try:
-        values.name(name)
-    except Refused as refused:
-        section.refuse("", f"the name {shown(name)}", refused.allowed)
-
-
-def known(versions: Mapping[str, Version]) -> Parser:
+class Known(Struct, frozen=True):
     """A parser of the names of configured versions."""
 
-    def parse(text: str) -> str:
-        if text not in versions:
-            raise Refused(f"a version of this file: {', '.join(versions) or 'there is none'}")
-        return text
+    versions: tuple[str, ...]
 
-    return parse
+    def __call__(self, text: str) -> str:
+        if text not in self.versions:
+            raise Refused(f"a version of this file: {', '.join(self.versions) or 'there is none'}")
+        return text
 
 
 def _routes(root: Section, version: Parser) -> tuple[RouteSettings, ...]:
     trees = root.tree.get("versions")
     routes: list[RouteSettings] = []
     matches: dict[object, str] = {}
-    for name, section in root.entries("routes"):
-        _named(name, section)
+    for name, section in root.entries("routes", values.name):
         routes.append(_route(name, section, version, trees if isinstance(trees, dict) else {}))
         first = matches.setdefault(_identity(routes[-1].match), name)
         if first != name and routes[-1].match.path:
@@ -227,16 +222,10 @@ def _match(route: Section) -> Match:
     section = route.section("match")
     path = section.take("path", values.path_prefix, "", required=True)
     headers = section.pairs("headers", values.header_name, values.header_value)
-    methods = section.values("methods", _method)
+    methods = section.values("methods", METHODS)
     model = section.take("model", values.plain, None) if "model" in section else None
     section.finish()
     return Match(path, headers, methods, model)
-
-
-def _method(text: str) -> str:
-    if text not in METHODS:
-        raise Refused(" | ".join(METHODS))
-    return text
 
 
 def _share(section: Section, version: Parser, default: float | None) -> Share:

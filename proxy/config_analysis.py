@@ -12,7 +12,7 @@ from proxy.contracts.table import Protocol
 
 _FIELDS: dict[str, Parser] = {
     "tolerance": values.fraction,
-    "reference": values.whole(100, 10_000_000),
+    "reference": values.Whole(100, 10_000_000),
     "wait": values.span,
     "profile": values.readable,
 }

@@ -77,11 +77,16 @@ class Section:
         parsed = (self._parsed(f"{key}[{index}]", item, parse, _ABSENT) for index, item in enumerate(self._list(key)))
         return tuple(value for value in parsed if value is not _ABSENT)
 
-    def entries(self, key: str) -> Iterator[tuple[str, Section]]:
+    def entries(self, key: str, parse_name: Parser) -> Iterator[tuple[str, Section]]:
         """The names and mappings below the mapping at `key`."""
         group = self.section(key)
         for name, tree in group.tree.items():
-            yield name, Section(tree, join(group.path, name), self._problems)
+            section = Section(tree, join(group.path, name), self._problems)
+            try:
+                parse_name(name)
+            except Refused as refused:
+                section.refuse("", f"the name {shown(name)}", refused.allowed)
+            yield name, section
 
     def pairs(self, key: str, parse_key: Callable[[str], str], parse: Callable[[str], T]) -> dict[str, T]:
         """The readable keys and values of the mapping at `key`."""

@@ -17,7 +17,7 @@ _RATE: dict[str, Parser] = {"max": values.fraction, "max_ratio": values.ratio}
 _TIME: dict[str, Parser] = {"max": values.duration, "max_ratio": values.ratio}
 _DRIFT: dict[str, Parser] = {"max_psi": values.ratio}
 _SCORE: dict[str, Parser] = {"min": values.fraction, "max_drop": values.fraction}
-_LOSS: dict[str, Parser] = {"max": values.number(0, 1e12), "max_ratio": values.ratio}
+_LOSS: dict[str, Parser] = {"max": values.Number(0, 1e12), "max_ratio": values.ratio}
 
 METRICS: dict[str, dict[str, Parser]] = {
     "error_rate": _RATE,
@@ -65,23 +65,20 @@ PLANS: dict[Strategy, Plan] = {
 _STAGE: dict[str, Parser] = {
     "shadow": values.percent,
     "canary": values.percent,
-    "requests": values.whole(1, 10**12),
+    "requests": values.Whole(1, 10**12),
     "duration": values.span,
 }
-
 
 _GUARD: dict[str, Parser] = {
     "false_alarm": values.probability,
     "on_breach": values.one_of(OnBreach),
-    "warm_up": values.whole(0, 10**9),
+    "warm_up": values.Whole(0, 10**9),
 }
 
 
 def read_guard(section: Section, base: Guard | None = None) -> Guard:
     """`scorecard`, `false_alarm`, `on_breach` and `warm_up` of a route or release; what is absent is as in `base`."""
-    given = section.fields(
-        {"false_alarm": values.probability, "on_breach": values.one_of(OnBreach), "warm_up": values.whole(0, 10**9)}
-    )
+    given = section.fields(_GUARD)
     if "scorecard" in section:
         given["scorecard"] = _scorecard(section.section("scorecard"))
     return replace(base or Guard(), **given)

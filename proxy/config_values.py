@@ -6,26 +6,31 @@ import os
 import re
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from proxy.contracts.settings import Address
 from proxy.contracts.table import Sticky, StickySource
 
 Parser = Callable[[str], Any]
 
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
+DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h)")
+DAYS = re.compile(r"([0-9]{1,2})d")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)?")
+SIZE = re.compile(r"([0-9]{1,15})(B|KiB|MiB|GiB)?")
 _BYTES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,3})?")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-_HOST = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
-_ADDRESS = re.compile(rf"({_HOST.pattern}):([0-9]{{1,5}})")
-_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
-_VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
-_POINTER = re.compile(r"(/([^~/]|~[01])*)+")
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,3})?")
+WHOLE = re.compile(r"[0-9]{1,15}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+HOST = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+ADDRESS = re.compile(rf"({HOST.pattern}):([0-9]{{1,5}})")
+AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
+PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+POINTER = re.compile(r"(/([^~/]|~[01])*)+")
 
 MAX_SECONDS = 24 * 3600.0
 """A longer wait than a day is a mistake in the unit."""
@@ -45,7 +50,7 @@ class Refused(ValueError):
 
 def duration(text: str) -> float:
     """Seconds, above zero."""
-    match = _DURATION.fullmatch(text)
+    match = DURATION.fullmatch(text)
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if not 0.0 < seconds <= MAX_SECONDS:
         raise Refused("a duration such as 500ms, 2s or 1m, above 0 and at most 24h")
@@ -54,7 +59,7 @@ def duration(text: str) -> float:
 
 def span(text: str) -> float:
     """Seconds of something that people wait for: as a duration, but also in days."""
-    match = re.fullmatch(r"([0-9]{1,2})d", text)
+    match = DAYS.fullmatch(text)
     if not match:
         try:
             return duration(text)
@@ -73,78 +78,84 @@ def hook_url(text: str) -> str:
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         parts, fine = urlsplit(""), False
-    if "@" in text or "#" in text or not fine or not _VISIBLE.fullmatch(text) or " " in text or len(text) > 2048:
+    if "@" in text or "#" in text or not fine or not VISIBLE.fullmatch(text) or " " in text or len(text) > 2048:
         raise Refused(allowed, "a URL with credentials" if "@" in text else None)
     return text
 
 
 def size(text: str) -> int:
     """Bytes, at least one."""
-    match = _SIZE.fullmatch(text)
+    match = SIZE.fullmatch(text)
     number = int(match[1]) * _BYTES[match[2]] if match else 0
     if not 0 < number <= 1024**4:
         raise Refused("a size such as 4096, 512KiB, 64MiB or 2GiB, above 0 and at most 1024GiB")
     return number
 
 
-def number(low: float, high: float, *, above: bool = False) -> Callable[[str], float]:
+class Number(Struct, frozen=True):
     """A parser of decimal numbers from `low` (`above`: beyond it) to `high`."""
 
-    def parse(text: str) -> float:
-        value = float(text) if _NUMBER.fullmatch(text) else -1.0
-        if not (isfinite(value) and low <= value <= high) or (above and value == low):
-            raise Refused(
-                f"a number {'above' if above else 'from'} {low:g} {'and at most' if above else 'to'} {high:g}"
-            )
+    low: float
+    high: float
+    above: bool = False
+
+    def __call__(self, text: str) -> float:
+        value = float(text) if NUMBER.fullmatch(text) else -1.0
+        if not (isfinite(value) and self.low <= value <= self.high) or (self.above and value == self.low):
+            low, high = ("above", "and at most") if self.above else ("from", "to")
+            raise Refused(f"a number {low} {self.low:g} {high} {self.high:g}")
         return value
 
-    return parse
 
-
-percent = number(0, 100)
-fraction = number(0, 1)
-ratio = number(0, 1e6, above=True)
+percent = Number(0, 100)
+fraction = Number(0, 1)
+ratio = Number(0, 1e6, above=True)
 
 
 def probability(text: str) -> float:
     """A probability that is neither impossible nor certain."""
-    value = fraction(text) if _NUMBER.fullmatch(text) else 0.0
+    value = fraction(text) if NUMBER.fullmatch(text) else 0.0
     if not 0.0 < value < 1.0:
         raise Refused("a probability above 0 and below 1, such as 0.001")
     return value
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+class Whole(Struct, frozen=True):
     """A parser of whole numbers from `low` to `high`."""
 
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,15}", text) or not low <= int(text) <= high:
-            raise Refused(f"a whole number from {low} to {high}")
+    low: int
+    high: int
+
+    def __call__(self, text: str) -> int:
+        if not WHOLE.fullmatch(text) or not self.low <= int(text) <= self.high:
+            raise Refused(f"a whole number from {self.low} to {self.high}")
         return int(text)
 
-    return parse
 
+class OneOf(Struct, frozen=True):
+    """A parser of a few words."""
 
-def one_of(kind: Any) -> Callable[[str], Any]:
-    """A parser of the values of a `Literal`."""
-    choices: tuple[str, ...] = get_args(kind)
+    words: tuple[str, ...]
 
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise Refused(" | ".join(choices))
+    def __call__(self, text: str) -> Any:
+        if text not in self.words:
+            raise Refused(" | ".join(self.words))
         return text
 
-    return parse
+
+def one_of(kind: Any) -> OneOf:
+    """A parser of the values of a `Literal`."""
+    return OneOf(get_args(kind))
 
 
 def truth(text: str) -> bool:
     """`true` or `false`, nothing else."""
-    return bool(one_of(Literal["true", "false"])(text) == "true")
+    return bool(OneOf(("true", "false"))(text) == "true")
 
 
 def name(text: str) -> str:
     """A name of a route or version: it stands in URLs, headers and metric labels."""
-    if not _NAME.fullmatch(text):
+    if not NAME.fullmatch(text):
         raise Refused("1 to 100 of A-Z a-z 0-9 . _ -, beginning with a letter or digit")
     return text
 
@@ -165,14 +176,14 @@ def readable(text: str) -> str:
 
 def secret(text: str) -> str:
     """A token as it stands in an Authorization header; it is never shown."""
-    if text and (not _VISIBLE.fullmatch(text) or " " in text or len(text) > 1024):
+    if text and (not VISIBLE.fullmatch(text) or " " in text or len(text) > 1024):
         raise Refused("at most 1024 printable ASCII characters without spaces", found="a value that is not shown")
     return text
 
 
 def address(text: str) -> Address:
     """`host:port`; port 0 lets the kernel choose."""
-    match = _ADDRESS.fullmatch(text)
+    match = ADDRESS.fullmatch(text)
     if not match or int(match[2]) > 65535:
         raise Refused("host:port, such as 127.0.0.1:8080 or [::1]:8080, port 0 to 65535")
     return Address(match[1].strip("[]"), int(match[2]))
@@ -188,7 +199,7 @@ def base_url(text: str) -> tuple[str, int, str, str]:
     if "@" in authority:
         raise Refused(f"{allowed} without user name or password", _hidden(rest))
     host, port = _authority(authority, allowed)
-    if slash and not _PATH.fullmatch(slash + path):
+    if slash and not PATH.fullmatch(slash + path):
         raise Refused(f"{allowed} without query or fragment")
     return host, port, authority.lower(), (slash + path).rstrip("/")
 
@@ -199,7 +210,7 @@ def _hidden(rest: str) -> str | None:
 
 
 def _authority(text: str, allowed: str) -> tuple[str, int]:
-    match = re.fullmatch(rf"({_HOST.pattern})(?::([0-9]{{1,5}}))?", text)
+    match = AUTHORITY.fullmatch(text)
     port = int(match[2] or 80) if match else 0
     if not match or not 0 < port <= 65535:
         raise Refused(f"{allowed}, port 1 to 65535")
@@ -214,21 +225,21 @@ def _authority(text: str, allowed: str) -> tuple[str, int]:
 
 def path_prefix(text: str) -> str:
     """The beginning of a request path."""
-    if not _PATH.fullmatch(text):
+    if not PATH.fullmatch(text):
         raise Refused("a path that begins with / and has no query, such as /v2/models/cancer/")
     return text
 
 
 def header_name(text: str) -> str:
     """A field name (RFC 9110 §5.1), in lower case."""
-    if not _TOKEN.fullmatch(text):
+    if not TOKEN.fullmatch(text):
         raise Refused("a header name such as x-user-id")
     return text.lower()
 
 
 def header_value(text: str) -> str:
     """A field value (RFC 9110 §5.5) of visible ASCII."""
-    if not _VISIBLE.fullmatch(text):
+    if not VISIBLE.fullmatch(text):
         raise Refused("a header value of printable ASCII, not empty")
     return text
 
@@ -236,7 +247,7 @@ def header_value(text: str) -> str:
 def sticky(text: str) -> Sticky:
     """`header:NAME`, `cookie:NAME` or `json:/POINTER`."""
     source, _, key = text.partition(":")
-    rules: dict[str, re.Pattern[str]] = {"header": _TOKEN, "cookie": _TOKEN, "json": _POINTER}
+    rules: dict[str, re.Pattern[str]] = {"header": TOKEN, "cookie": TOKEN, "json": POINTER}
     if source not in rules or not rules[source].fullmatch(key):
         raise Refused("header:<name> | cookie:<name> | json:</pointer> (RFC 6901)")
     kind: StickySource = one_of(StickySource)(source)
@@ -245,6 +256,6 @@ def sticky(text: str) -> Sticky:
 
 def pointer(text: str) -> str:
     """A JSON pointer (RFC 6901); the empty one is the whole document."""
-    if text and not _POINTER.fullmatch(text):
+    if text and not POINTER.fullmatch(text):
         raise Refused("a JSON pointer such as /instances/0 (RFC 6901)")
     return text
