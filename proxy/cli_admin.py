@@ -20,7 +20,8 @@ def ask(admin: str, token: str, method: str, path: str, body: object = None) -> 
     try:
         status, answer = asyncio.run(_ask(base + path, token, method, body))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        _end(f"the admin API at {base} cannot be reached: {error or type(error).__name__}", EXIT_UNREACHABLE)
+        why = error or type(error).__name__
+        _end(f"the admin API at {base} cannot be reached (--admin says where it is): {why}", EXIT_UNREACHABLE)
     if status >= 400:
         _end(_refusal(status, answer), EXIT_NO)
     return answer

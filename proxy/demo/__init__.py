@@ -10,5 +10,6 @@
 - `display`: the live view, on a terminal and in a log file
 - `checks`: what has to hold for the story to be true
 - `stage`: all of it up at once, and down again
+- `guide`: what `--hold` leaves its user with: addresses, files, next steps to paste
 - `story`: the acts, the closing summary and the exit code
 """

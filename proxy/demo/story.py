@@ -18,7 +18,7 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 
-from proxy.demo import checks, servers
+from proxy.demo import checks, guide, servers
 from proxy.demo.admin import AdminRefused, Metrics
 from proxy.demo.checks import Check, Flip
 from proxy.demo.display import Display
@@ -146,8 +146,14 @@ async def _demo(display: Display, plan: Plan, hold: bool) -> int:
 
 
 async def _hold(stage: Stage) -> None:
-    stage.display.say(
-        f"Traffic goes on to {stage.front.url}; the status page is at {stage.front.admin}. Ctrl-C ends it all."
-    )
+    """v2 is the version to play with: v3 is dead, and without v1 nobody would be left."""
+    version, folder = "cancer-v2", stage.front.config.parent
+    pid = stage.models[version].child.pid
+    props = guide.Props(stage.front.url, stage.front.admin, folder, version, pid, stage.traffic.bodies[0])
+    guide.write(props)
+    stage.display.say("Everything stays up, and traffic goes on. To try, from another terminal:\n", "bold")
+    for line in guide.lines(guide.steps(props)):
+        stage.display.say(line)
+    stage.display.say("\nCtrl-C ends it all.")
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
