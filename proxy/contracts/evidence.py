@@ -13,7 +13,9 @@ class Evidence(Struct, frozen=True):
     the natural logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm).
     `log_pass` likewise against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that
     both were divided by. `limit` names the limit of the scorecard's line that this speaks about (`max_ratio`, `max`,
-    …); a line with two limits has two of these. `note` says why there is no data, where that is known.
+    …); a line with two limits has two of these. `note` says why there is no data, where that is known. A candidate with
+    live traffic has `value` and `n` of that alone; `shadow` and `n_shadow` are those of its copies, which the evidence
+    rests on too.
     """
 
     metric: str
@@ -29,6 +31,8 @@ class Evidence(Struct, frozen=True):
     needed: int | None = None
     limit: str = ""
     note: str = ""
+    shadow: float | None = None
+    n_shadow: int = 0
 
     @property
     def ratio(self) -> float | None:

@@ -18,7 +18,8 @@ class Verdict(Struct, frozen=True):
     `sentence` carries both numbers, n and what was lost; `needed` is about how many more canary requests it would
     take at the present rate, None where that cannot be said. `bound` names the limit (`max`, `max_ratio`, …), `value`
     is what was held against it (the ratio for `max_ratio`), `log_breach` the logarithm of the evidence against it.
-    `proved`: passed by evidence, not only for want of evidence against it.
+    `proved`: passed by evidence, not only for want of evidence against it. `shadow`, `n_shadow`: what `n_shadow`
+    copies said, where `n` counts live requests alone.
     """
 
     metric: str
@@ -34,6 +35,8 @@ class Verdict(Struct, frozen=True):
     reference: float | None = None
     log_breach: float = 0.0
     proved: bool = False
+    shadow: float | None = None
+    n_shadow: int = 0
 
 
 class RouteState(Struct, frozen=True):

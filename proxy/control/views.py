@@ -74,7 +74,8 @@ def release(state: RouteState, legs: int) -> dict[str, Any] | None:
 
 
 def verdict(line: Verdict) -> dict[str, Any]:
-    """A line of a scorecard: verdict, value, limit, n. `evidence` is the logarithm of the evidence of a breach."""
+    """A line of a scorecard: verdict, value, limit, n; once those are of live requests alone, `shadow` of `n_shadow`
+    copies. `evidence` is the logarithm of the evidence of a breach."""
     return {
         "metric": line.metric,
         "version": line.version,
@@ -85,6 +86,8 @@ def verdict(line: Verdict) -> dict[str, Any]:
         "reference": plain(line.reference),
         "n": line.n,
         "lost": line.lost,
+        "shadow": plain(line.shadow),
+        "n_shadow": line.n_shadow,
         "needed": line.needed,
         "evidence": plain(line.log_breach),
         "sentence": line.sentence,

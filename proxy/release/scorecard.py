@@ -101,6 +101,8 @@ def _judge(bound: Bound, e: Evidence | None, breach: float, version: str, enough
         reference=e.reference,
         log_breach=e.log_breach,
         proved=outcome == "pass" and _proved(e),
+        shadow=e.shadow,
+        n_shadow=e.n_shadow,
     )
 
 
@@ -149,6 +151,8 @@ def _sentence(bound: Bound, e: Evidence, value: float | None) -> str:
     parts = [f"n={e.n:,}", f"lost={e.lost:,}"]
     if name in _AGAINST_PRIMARY and value is not None:
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}"]
+    if e.n_shadow:
+        parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
     if e.dispersion > 1.0:
         parts += [f"φ={e.dispersion:.2f}"]
     return f"{found} ({', '.join(parts)})"

@@ -3,6 +3,7 @@
 - `board`: ticks and observations in, evidence and counts out
 - `counters`, `latency`: exact counts and histograms from ticks
 - `case`: everything about one candidate; `errors`, `slowness`, `disagreement`, `contracted`, `grades`: its evidence
+- `bad_events`: a rate against the primary and against a limit; `exposure`: figures of live requests apart from copies
 - `terms`: how false alarms are shared by the limits of a scorecard
 - `ownership`, `ranks`, `rate`, `means`: sequential tests; `betting` is their common core
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest

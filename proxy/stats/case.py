@@ -90,7 +90,7 @@ class Case:
         sides = self._shares.sides(arms, self.subject.candidate, self.subject.primary)
         self.errors.update(sides, now)
         if self._warmth.update(sides, now):
-            timed = [Timed(arm.total, candidate, share) for arm, candidate, share in sides]
+            timed = [Timed(arm.total, candidate, share, arm.role) for arm, candidate, share in sides]
             for metric in self.total:
                 metric.update(timed)
         for side in sides:
@@ -108,11 +108,10 @@ class Case:
         latencies, subject = {bucket(seen.text.first_token): 1}, self.subject
         if seen.version == subject.candidate and seen.role in ("canary", "shadow"):
             share_of = self._shares.of_canary if seen.role == "canary" else self._shares.of_shadow
-            self._first_token(Timed(latencies, True, share_of(seen.share)))
+            self._first_token(Timed(latencies, True, share_of(seen.share), seen.role))
         elif seen.role == "primary" and seen.version == subject.primary:
-            self._first_token(
-                Timed(latencies, subject.candidate == subject.primary, self._shares.of_primary(seen.share))
-            )
+            alone = subject.candidate == subject.primary
+            self._first_token(Timed(latencies, alone, self._shares.of_primary(seen.share), seen.role))
             self._habits.first_token.seen(latencies, now)
 
     def labelled(self, met: Labelled, primary: Figure) -> None:

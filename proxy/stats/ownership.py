@@ -29,7 +29,7 @@ MISS = 0.05
 class Ownership:
     """Evidence that the canary's rate of bad events is over `max_ratio` times the primary's, and that it is not."""
 
-    __slots__ = ("_breach", "_pass", "canary_bad", "max_ratio", "primary_bad")
+    __slots__ = ("_breach", "_pass", "max_ratio")
 
     def __init__(self, max_ratio: float = 1.0, shape: tuple[int, ...] = ()) -> None:
         if not max_ratio > 0:
@@ -37,8 +37,6 @@ class Ownership:
         self.max_ratio = max_ratio
         self._breach = Wealth(len(STEPS), shape=shape)
         self._pass = Wealth(len(EASE), restarts=False, shape=shape)
-        self.canary_bad: Counts = 0
-        self.primary_bad: Counts = 0
 
     def update(self, share: Counts, canary_bad: Counts, primary_bad: Counts, dispersion: Counts = 1.0) -> None:
         """One look at counts of bad events of requests that were assigned at `share`: `add` and `settle`."""
@@ -52,7 +50,6 @@ class Ownership:
         are divided by. All may be arrays of the shape given to the constructor.
         """
         canary, primary = np.asarray(canary_bad, dtype=np.float64), np.asarray(primary_bad, dtype=np.float64)
-        self.canary_bad, self.primary_bad = self.canary_bad + canary_bad, self.primary_bad + primary_bad
         phi = np.asarray(dispersion)[..., None]
         for wealth, bound, steps in self._tests():
             wealth.add(gains(share, canary, primary, bound, np.array(steps)) / phi, canary + primary)
@@ -83,29 +80,27 @@ class Ownership:
     def __iadd__(self, other: Self) -> Self:
         self._breach += other._breach
         self._pass += other._pass
-        self.canary_bad, self.primary_bad = self.canary_bad + other.canary_bad, self.primary_bad + other.primary_bad
         return self
 
-    def needed(self, canary: int, primary: int, false_alarm: float, dispersion: float = 1.0) -> int | None:
-        """About how many more canary requests decide, if rates and share stay as in `canary` and `primary` requests so
-        far.
+    def needed(
+        self, canary: tuple[int, int], primary: tuple[int, int], false_alarm: float, dispersion: float = 1.0
+    ) -> int | None:
+        """About how many more canary requests decide, if both arms, (bad events, requests) each, go on as they did.
 
         None where that cannot be said: no event yet, one arm without requests, or a ratio at which neither test gains.
         """
-        events = float(self.canary_bad + self.primary_bad)
-        if not events or not canary or not primary:
+        (bad, n), (primary_bad, n_primary) = canary, primary
+        if not bad + primary_bad or not n or not n_primary:
             return None
-        share = canary / (canary + primary)
-        ratio = (float(self.canary_bad) + 0.5) / (canary + 1) / ((float(self.primary_bad) + 0.5) / (primary + 1))
+        share = n / (n + n_primary)
+        ratio = (bad + 0.5) / (n + 1) / ((primary_bad + 0.5) / (n_primary + 1))
         owned = share * ratio / (share * ratio + 1 - share)
         goals = log(1 / false_alarm), log(1 / MISS)
         more = []
         for (wealth, bound, steps), goal in zip(self._tests(), goals, strict=True):
-            growth = (
-                float(gains(share, np.array(owned), np.array(1 - owned), bound, np.array(steps)).max()) / dispersion
-            )
+            growth = gains(share, np.array(owned), np.array(1 - owned), bound, np.array(steps)).max() / dispersion
             if growth > 0:
-                more.append(max(goal - float(wealth.log), 0.0) / growth / (events / canary))
+                more.append(max(goal - float(wealth.log), 0.0) / growth / ((bad + primary_bad) / n))
         return ceil(min(more)) if more else None
 
 

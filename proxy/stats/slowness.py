@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.histogram import Buckets, add, bucket, quantile
+from proxy.contracts.histogram import Buckets, bucket, quantile
 from proxy.contracts.settings import Limit
+from proxy.contracts.table import Role
 from proxy.stats.betting import EASE
 from proxy.stats.dispersion import Dispersion
+from proxy.stats.exposure import Exposure
 from proxy.stats.latency import Window
 from proxy.stats.ownership import MISS
 from proxy.stats.ranks import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
@@ -71,17 +73,19 @@ class Pace:
 
 
 class Timed(NamedTuple):
-    """Latencies of one arm in one tick, whose they are, and the candidate's share when the legs were assigned."""
+    """Latencies of one arm in one tick, whose they are, the candidate's share when the legs were assigned, and what
+    the legs were for."""
 
     latencies: Buckets
     candidate: bool
     share: float
+    role: Role
 
 
 class Slowness:
     """One latency metric of a candidate: `max_ratio` against the primary's quantile, `max` absolute (seconds)."""
 
-    __slots__ = ("_absolute", "_counts", "_limit", "_margin", "_pace", "_quantile", "_ratio", "_terms", "metric")
+    __slots__ = ("_absolute", "_limit", "_margin", "_pace", "_quantile", "_ratio", "_shown", "_terms", "metric")
 
     def __init__(self, metric: str, limit: Limit, terms: Terms, pace: Pace) -> None:
         self.metric, self._terms, self._pace = metric, terms, pace
@@ -90,7 +94,7 @@ class Slowness:
         self._ratio = None if limit.max_ratio is None else self._test()
         self._limit = 0 if limit.max is None else bucket(limit.max)
         self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
-        self._counts: tuple[Buckets, Buckets] = ({}, {})
+        self._shown: Exposure[int] = Exposure()
 
     def _test(self) -> RankBetting:
         if self.metric == "latency":
@@ -104,9 +108,10 @@ class Slowness:
     def update(self, timed: list[Timed]) -> None:
         """Latencies of one tick, before the primary's are shown to its pace."""
         phi = self._phi
-        for latencies, candidate, share in timed:
-            if latencies and (candidate or share > 0.0):
-                add(self._counts[not candidate], latencies)
+        self._shown.look(
+            (each.latencies, each.candidate, each.role) for each in timed if each.candidate or each.share > 0
+        )
+        for latencies, candidate, share, _ in timed:
             if latencies and self._ratio and self._pace.cuts:
                 bins = ranked(latencies, self._pace.cuts, self._margin if candidate else 0)
                 none = np.zeros_like(bins)
@@ -134,7 +139,7 @@ class Slowness:
         return found
 
     def _as(self, limit: str, log_breach: float, log_pass: float | None, needed: int | None) -> Evidence:
-        mine, theirs = self._counts
+        mine, theirs, copies = self._shown.mine, self._shown.theirs, self._shown.copies
         return Evidence(
             self.metric,
             self._terms.version,
@@ -147,4 +152,6 @@ class Slowness:
             dispersion=self._phi,
             needed=needed,
             limit=limit,
+            shadow=quantile(copies, self._quantile),
+            n_shadow=sum(copies.values()),
         )

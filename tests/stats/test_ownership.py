@@ -66,7 +66,6 @@ def test_merging_two_workers_is_as_convincing_as_one():
         both.update(0.1, 2, 1)
         both.update(0.1, 2, 1)
     one += two
-    assert one.canary_bad == both.canary_bad == 40
     assert float(one.log_breach) == pytest.approx(float(both.log_breach), abs=2.0)
 
 
@@ -189,21 +188,21 @@ def test_needed_is_about_what_it_then_takes():
     """Half way to a pass, `needed` is right within a factor of two and a half for most of the runs."""
     ratios = []
     for seed in range(40):
-        traffic, test, n, n_primary, said = Traffic(1, 0.1, 0.05, 1.0, seed), Ownership(), 0, 0, None
+        traffic, test, mine, theirs, said = Traffic(1, 0.1, 0.05, 1.0, seed), Ownership(), [0, 0], [0, 0], None
         for _ in range(3000):
             arms = traffic.tick()
             canary, a, b = (int(x[0]) for x in arms)
-            n, n_primary = n + canary, n_primary + 100 - canary
+            mine, theirs = [mine[0] + a, mine[1] + canary], [theirs[0] + b, theirs[1] + 100 - canary]
             test.update(0.1, a, b)
-            if said is None and n >= 120:
-                said = (n, test.needed(n, n_primary, ALPHA))
+            if said is None and mine[1] >= 120:
+                said = (mine[1], test.needed(mine, theirs, ALPHA))
             if test.log_pass >= np.log(1 / MISS):
                 break
-        if said and said[1] is not None and n > said[0]:
-            ratios.append((n - said[0]) / max(said[1], 1))
+        if said and said[1] is not None and mine[1] > said[0]:
+            ratios.append((mine[1] - said[0]) / max(said[1], 1))
     assert len(ratios) >= 20
     assert 0.4 <= np.median(ratios) <= 2.5
 
 
 def test_needed_says_nothing_without_events():
-    assert Ownership().needed(100, 900, ALPHA) is None
+    assert Ownership().needed((0, 100), (0, 900), ALPHA) is None
