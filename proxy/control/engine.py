@@ -48,10 +48,11 @@ class Standing(Struct):
     """What the engine knows of a route beside its state: not stored, begun anew with each start of control.
 
     `legs`: the candidate's finished legs in the stage that began at `stage_since`; `told`: breaches that were told and
-    not acted upon, so that each is told once.
+    not acted upon, so that each is told once; `at_rollback`: the last verdicts, while the route is rolled back.
     """
 
     verdicts: tuple[Verdict, ...] = ()
+    at_rollback: tuple[Verdict, ...] = ()
     legs: int = 0
     told: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
@@ -116,6 +117,9 @@ class Engine:
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
+        for route, state in self.states.items():
+            if state.phase == "rolled_back" and not self._standing[route].at_rollback:
+                self._standing[route].at_rollback = self.ledger.at_rollback(route)
 
     def absorb(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
@@ -257,6 +261,10 @@ class Engine:
             standing.told = frozenset()
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             standing.legs = 0
+        if after.phase != "rolled_back":
+            standing.at_rollback = ()
+        elif before is None or before.phase != "rolled_back":
+            standing.at_rollback = standing.verdicts
 
     def _watch(self, state: RouteState, now: float) -> None:
         section = self._sections[state.route]

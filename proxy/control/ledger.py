@@ -9,14 +9,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from proxy.contracts.release import RouteState
+import msgspec
+
+from proxy.contracts.release import RouteState, Verdict
 from proxy.control.store import Store, StoreError
-from proxy.release.audit import Change
+from proxy.release import history
+from proxy.release.audit import Change, read
 
 log = logging.getLogger("penumbra.engine")
 
 MAX_UNSAVED = 1000
 """Changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
+
+
+MAX_ENTRIES = 100
+"""Audit entries of a route that are searched for its last rollback: more changes after it hide it."""
 
 
 class Ledger:
@@ -56,6 +63,13 @@ class Ledger:
             self._clear()
             if waiting:
                 log.info("the state file works again, everything is stored")
+
+    def at_rollback(self, route: str) -> tuple[Verdict, ...]:
+        """What was known when a route was last rolled back; () where the audit does not say, or cannot be read."""
+        try:
+            return history.at_rollback(map(read, self.store.newest(MAX_ENTRIES, route)))
+        except (StoreError, msgspec.MsgspecError):
+            return ()
 
     def _clear(self) -> None:
         self._changes, self._states = [], {}

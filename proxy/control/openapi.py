@@ -130,6 +130,7 @@ SCHEMAS: dict[str, Schema] = {
         false_alarm=number(),
         on_breach=text(),
         metrics=many(ref("Line")),
+        at_rollback=many(ref("Line")),
     ),
     "Line": record(
         metric=text(),

@@ -95,8 +95,9 @@ def verdict(line: Verdict) -> dict[str, Any]:
 
 
 def scorecard(engine: Engine, name: str) -> dict[str, Any]:
-    """All lines of a route's scorecard, and the verdict on all of them."""
-    total, state = engine.verdict(name), engine.state(name)
+    """All lines of a route's scorecard, and the verdict on all of them. `at_rollback`: the lines as they were when the
+    route was rolled back, until something else is under judgement."""
+    total, state, standing = engine.verdict(name), engine.state(name), engine.standing(name)
     guard = plan.guard_of(engine.section(name), state)
     return {
         "route": name,
@@ -107,7 +108,8 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
         "needed": total.needed,
         "false_alarm": guard.false_alarm,
         "on_breach": guard.on_breach,
-        "metrics": [verdict(line) for line in engine.standing(name).verdicts],
+        "metrics": [verdict(line) for line in standing.verdicts],
+        "at_rollback": [verdict(line) for line in standing.at_rollback],
     }
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from proxy.contracts.release import Verdict
 from proxy.release.audit import Entry
 
 ACTIVE = frozenset({"shadowing", "ramping", "paused", "promoted"})
@@ -40,6 +42,26 @@ def begins(entry: Entry) -> bool:
     if entry.action == "release":
         return True
     return bool(after["release"] != before.get("release"))
+
+
+def at_rollback(newest_first: Iterable[Entry]) -> tuple[Verdict, ...]:
+    """The verdicts that were known when a route was last rolled back, from its audit; () where none were kept."""
+    for entry in newest_first:
+        if _phase(entry.after) == "rolled_back" and _phase(entry.before) != "rolled_back":
+            return _verdicts(entry.evidence)
+    return ()
+
+
+def _phase(state: Any) -> Any:
+    return state.get("phase") if isinstance(state, dict) else None
+
+
+def _verdicts(evidence: Any) -> tuple[Verdict, ...]:
+    try:
+        # Numbers that are none stand as text in the audit.
+        return msgspec.convert(evidence or (), tuple[Verdict, ...], strict=False)
+    except msgspec.ValidationError:
+        return ()
 
 
 def stories(entries: Iterable[Entry]) -> list[Story]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
+from proxy.control import views
 from proxy.control.engine import UnknownRouteError
 from proxy.control.store import StoreError
 from proxy.release import moves
@@ -95,6 +96,23 @@ def test_a_rolled_back_version_gets_nothing_by_restart_or_reload(house: House) -
     assert again.split() == {}
     assert again.engine.state("cancer").phase == "rolled_back"
     assert "routes.cancer.canary: v2 was rolled back" in again.engine.standing("cancer").warnings[0]
+
+
+def test_what_was_known_at_a_rollback_stays_visible_until_something_else_is_judged(house: House) -> None:
+    house.traffic(100, 20, bad=20)
+    kept = views.scorecard(house.engine, "cancer")
+    (line,) = kept["at_rollback"]
+    assert (kept["candidates"], kept["metrics"]) == ([], [])
+    assert (line["metric"], line["version"], line["verdict"], line["n"]) == ("error_rate", "v2", "fail", 20)
+    for _ in range(3):
+        house.traffic(100, 0)
+    house.engine.reload(lambda: settings(section(timeouts=Timeouts(connect=3.0))), house.now)
+    assert views.scorecard(house.engine, "cancer") == kept
+    again = House(settings(), house.store)
+    assert views.scorecard(again.engine, "cancer") == kept
+    by_hand(again, "split", {"v2": 5.0})
+    assert views.scorecard(again.engine, "cancer")["at_rollback"] == []
+    assert len(views.scorecard(again.engine, "cancer")["metrics"]) == 1
 
 
 def test_a_split_by_hand_lets_a_rolled_back_version_in_again(house: House) -> None:

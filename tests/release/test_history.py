@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.contracts.release import RouteState
+from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Release, Stage
 from proxy.release import moves
 from proxy.release.audit import GENESIS, Change, Entry, read, seal
-from proxy.release.history import NoSuchReleaseError, chain_of, stories, story_of
+from proxy.release.history import NoSuchReleaseError, at_rollback, chain_of, stories, story_of
 
 PLAN = Release("v2", "canary", (Stage(shadow=100.0, requests=1), Stage(canary=5.0, requests=1)))
 LINEAGE = {"v2": {"endpoint": "127.0.0.1:8082", "lineage": {"commit": "4f2a91c", "dataset": "sha256:9c1e"}}}
@@ -62,3 +62,22 @@ def test_the_chain_from_commit_to_endpoint_says_what_is_not_stated() -> None:
     assert list(chain) == ["commit", "dataset", "features", "training config", "evaluation", "endpoint"]
     assert (chain["commit"], chain["features"], chain["endpoint"]) == ("4f2a91c", "not stated", "127.0.0.1:8082")
     assert dict(chain_of({}))["endpoint"] == "not stated"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "found"),
+    [
+        ((Verdict("error_rate", "fail", float("inf"), 1.5, 20, 0, "said"),), (("error_rate", float("inf"), 20),)),
+        ((), ()),
+        ({"not": "verdicts"}, ()),
+    ],
+)
+def test_what_was_known_at_the_last_rollback(evidence: object, found: tuple[object, ...]) -> None:
+    ramped, back = RouteState("r", "ramping", "v1"), RouteState("r", "rolled_back", "v1")
+    steps = [("rollback", ramped, back, evidence), ("shadows", back, back, ())]
+    entries = [
+        read(seal(Change("ops", action, "r", "", before, after, known), seq, GENESIS, 0.0))
+        for seq, (action, before, after, known) in enumerate(steps, 1)
+    ]
+    assert tuple((v.metric, v.value, v.n) for v in at_rollback(reversed(entries))) == found
+    assert at_rollback(entries[1:]) == ()

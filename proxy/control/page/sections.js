@@ -136,7 +136,11 @@ function line(each, falseAlarm) {
 }
 
 export function scorecard(document) {
-  if (!document.candidates.length) return [none("Nothing is under judgement: all live traffic goes to the primary.")];
+  if (!document.candidates.length) {
+    const before = document.at_rollback.map((each) => line(each, document.false_alarm));
+    return [none("Nothing is under judgement: all live traffic goes to the primary."),
+      ...before.length ? [h("p", { class: "about" }, "When it was rolled back:"), h("ul", { class: "cards" }, ...before)] : []];
+  }
   const acts = { rollback: "rolls back", pause: "pauses", notify: "notifies" }[document.on_breach] ?? document.on_breach;
   return [
     h("p", { class: "about" }, `A breach ${acts}; a healthy candidate is ever taken for a breach with probability at most ` +
