@@ -3,15 +3,32 @@
 Fields: `time` (UTC), `level`, `process` (supervisor, control, worker-0 …), `logger`, `event` (the message), then what
 the event carries. `log.info("listening", extra=fields(data="127.0.0.1:8080"))` makes
 `{"time":"…","level":"info","process":"supervisor","logger":"penumbra","event":"listening","data":"127.0.0.1:8080"}`.
+
+Rules:
+- Nobody waits for stderr: a thread writes, so that a pipe that nobody reads stops neither traffic nor a rollback.
+- What waits is bounded by `MOST` for each kind of line; what does not fit is dropped and counted.
+- An error may be the last word of a process: it is given `LAST_WORD` seconds to be written, if nothing waits before it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import select
 import sys
+import threading
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any
+
+MOST = {"event": 4_096, "access": 1_024}
+"""Lines that wait: about a megabyte of transitions, and a second of access log."""
+LAST_WORD = 0.02
+AT_EXIT = 1.0
+"""Seconds for what still waits when a process ends."""
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -27,21 +44,90 @@ class JsonLines(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "process": self._process,
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        line.update(getattr(record, "fields", {}))
+        facts: dict[str, object] = dict(getattr(record, "fields", {}))
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+            facts["error"] = self.formatException(record.exc_info)
+        return self.line(record.created, record.levelname.lower(), record.name, record.getMessage(), facts)
+
+    def line(self, at: float, level: str, logger: str, event: str, facts: Mapping[str, object]) -> str:
+        """One line about what happened `at` (Unix time), without its end."""
+        when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+        told = {"time": when, "level": level, "process": self._process, "logger": logger, "event": event, **facts}
+        return json.dumps(told, default=str, ensure_ascii=False)
 
 
-def configure(process: str) -> None:
+class Outlet(logging.Handler):
+    """Lines on their way to the file descriptor `fd`. `dropped` counts, by kind, those that were not taken."""
+
+    def __init__(self, process: str, fd: int) -> None:
+        super().__init__()
+        self._lines = JsonLines(process)
+        self.setFormatter(self._lines)
+        self._fd = fd
+        self._queue: SimpleQueue[tuple[str, str]] = SimpleQueue()
+        self._taken, self._written = dict.fromkeys(MOST, 0), dict.fromkeys(MOST, 0)
+        self._thread: threading.Thread | None = None
+        self.dropped = dict.fromkeys(MOST, 0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A transition."""
+        alone = self.waiting() == 0
+        if self._offer("event", self.format(record)) and alone and record.levelno >= logging.ERROR:
+            self._wait(LAST_WORD)
+
+    def access(self, facts: Mapping[str, object]) -> bool:
+        """An exchange, as a line of the access log; False when it was dropped."""
+        line = self._lines.line(time.time(), "info", "penumbra.access", "exchange", facts)
+        self.acquire()
+        try:
+            return self._offer("access", line)
+        finally:
+            self.release()
+
+    def waiting(self) -> int:
+        """Lines that are not written yet."""
+        return sum(self._taken.values()) - sum(self._written.values())
+
+    def flush(self) -> None:
+        """Gives what waits `AT_EXIT` seconds; `logging` calls this when the process ends."""
+        self._wait(AT_EXIT)
+
+    def _offer(self, kind: str, line: str) -> bool:
+        if self._taken[kind] - self._written[kind] >= MOST[kind]:
+            self.dropped[kind] += 1
+            return False
+        self._taken[kind] += 1
+        self._queue.put((kind, line))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+            self._thread.start()
+        return True
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self.waiting() and time.monotonic() < until:
+            time.sleep(0.0005)
+
+    def _write_all(self) -> None:
+        while True:
+            kind, line = self._queue.get()
+            try:
+                self._write(line.encode(errors="backslashreplace") + b"\n")
+            except OSError:  # the reader has gone: there is nobody left to tell
+                self.dropped[kind] += 1
+            self._written[kind] += 1
+
+    def _write(self, data: bytes) -> None:
+        # In one call: lines of up to PIPE_BUF bytes do not mix with those of other processes on the same pipe.
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:  # somebody who shares stderr has made it non-blocking
+                select.select([], [self._fd], [])
+
+
+def configure(process: str) -> Outlet:
     """Sends the log of this process to stderr. Called once, at the start of a process."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(process))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    outlet = Outlet(process, sys.stderr.fileno())
+    logging.basicConfig(level=logging.INFO, handlers=[outlet], force=True)
+    return outlet

@@ -1,0 +1,115 @@
+"""Lines on their way to stderr: in order, bounded, and nobody waits for them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy import logs
+from tests.support.running import eventually
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Pipe:
+    """A log whose reader reads when it is told to."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
+        self.outlet = logs.Outlet("test", self.writer)
+        self.log = logging.Logger("penumbra.test")
+        self.log.addHandler(self.outlet)
+        self._rest = b""
+
+    def lines(self, number: int) -> list[dict[str, Any]]:
+        while self._rest.count(b"\n") < number:
+            self._rest += os.read(self.reader, 65536)
+        *found, self._rest = self._rest.split(b"\n")
+        assert len(found) == number
+        return [json.loads(line) for line in found]
+
+    def close(self) -> None:
+        os.close(self.reader)
+        eventually(lambda: self.outlet.waiting() == 0, "the end of all lines")
+        os.close(self.writer)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    pipe.close()
+
+
+def test_lines_of_both_kinds_keep_their_order(pipe: Pipe) -> None:
+    pipe.log.info("one", extra=logs.fields(port=1))
+    assert pipe.outlet.access({"status": 200})
+    pipe.log.warning("tw\udcffo\n")
+    one, access, two = pipe.lines(3)
+    assert (one["event"], one["port"], one["process"], one["logger"]) == ("one", 1, "test", "penumbra.test")
+    assert (access["event"], access["status"], access["logger"], access["level"]) == (
+        "exchange", 200, "penumbra.access", "info",
+    )  # fmt: skip
+    assert two["event"] == "tw\udcffo\n"
+
+
+def test_a_reader_that_sleeps_costs_lines_and_no_time(pipe: Pipe) -> None:
+    most = logs.MOST["access"]
+    taken = sum(pipe.outlet.access({"number": number}) for number in range(most + 100))
+    refused = pipe.outlet.dropped["access"]
+    assert taken + refused == most + 100 and taken >= most and refused > 0
+    pipe.log.info("a transition has a bound of its own")
+    pipe.log.error("so has an error, though it is late")
+    assert pipe.outlet.dropped["event"] == 0
+    *first, transition, error = pipe.lines(taken + 2)
+    assert [line["number"] for line in first] == sorted(line["number"] for line in first)
+    assert (transition["level"], error["level"]) == ("info", "error")
+    eventually(lambda: pipe.outlet.access({}), "room")
+    pipe.lines(1)
+
+
+def test_transitions_are_bounded_too(pipe: Pipe) -> None:
+    most = logs.MOST["event"]
+    for number in range(most + 100):
+        pipe.log.info("%d", number)
+    dropped = pipe.outlet.dropped["event"]
+    assert 0 < dropped <= 100
+    pipe.lines(most + 100 - dropped)
+
+
+def test_an_error_is_written_before_a_process_ends_by_force() -> None:
+    code = "import os; from proxy import logs; import logging; logs.configure('x'); logging.error('over'); os._exit(3)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, json.loads(ended.stderr)["event"]) == (3, "over")
+
+
+def test_everything_is_written_before_a_process_ends() -> None:
+    code = "from proxy import logs; import logging; logs.configure('x'); [logging.info(n) for n in range(1000)]"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [json.loads(line)["event"] for line in ended.stderr.splitlines()] == [str(n) for n in range(1000)]
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    pipe = Pipe()
+    os.close(pipe.reader)
+    pipe.log.info("one")
+    pipe.outlet.flush()
+    assert pipe.outlet.dropped == {"event": 1, "access": 0}
+    os.close(pipe.writer)
+
+
+def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:
+    os.set_blocking(pipe.writer, False)
+    for number in range(100):
+        pipe.log.info("%d", number)
+    assert [line["event"] for line in pipe.lines(100)] == [str(number) for number in range(100)]
