@@ -33,9 +33,9 @@ def control(argument: str) -> int:
     class Argument(ControlArgs):
         settings_fd: int
 
-    logs.configure("control")
+    outlet = logs.configure("control")
     args = msgspec.json.decode(argument, type=Argument)
-    return run(args, Loader(args.config, SettingsSlot(args.settings_fd)))
+    return run(args, Loader(args.config, SettingsSlot(args.settings_fd)), outlet)
 
 
 def supervisor(argument: str) -> int:

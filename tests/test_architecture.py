@@ -25,11 +25,13 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "dataplane": (3, {"contracts", "http1", "routing", "link", "msgspec", "orjson", "uvloop"}),
     "control": (
         3,
-        {"contracts", "payload", "stats", "release", "link", "aiohttp", "msgspec", "prometheus_client", "uvloop"},
+        {"contracts", "payload", "stats", "release", "link"}
+        | {"aiohttp", "msgspec", "opentelemetry", "prometheus_client", "uvloop"},
     ),
 }
 """Room to its floor and what it may import beside itself and the standard library. msgspec is where Structs are; uvloop
-runs the two processes that have a loop; a worker reads the key of a JSON pointer with orjson."""
+runs the two processes that have a loop; a worker reads the key of a JSON pointer with orjson; `control.spans` alone
+imports OpenTelemetry, which is an extra."""
 
 WIRING = set(
     "__init__ __main__ logs sockets supervisor "
@@ -126,7 +128,15 @@ def test_init_files_are_a_docstring(path: Path) -> None:
     assert not rest
 
 
-HEAVY = ("numpy", "river", "scipy", "pandas", "aiohttp", "prometheus_client", "typer", "rich", "yaml", "sqlite3")
+def test_only_one_module_imports_opentelemetry() -> None:
+    found = {by_name(path) for path in modules() for _, package, _ in imports(path) if package == "opentelemetry"}
+    assert found == {"proxy/control/spans.py"}
+
+
+HEAVY = (
+    *("numpy", "river", "scipy", "pandas", "aiohttp", "prometheus_client"),
+    *("opentelemetry", "typer", "rich", "yaml", "sqlite3"),
+)
 
 
 def imported(module: str) -> set[str]:
@@ -145,5 +155,5 @@ def test_the_supervisor_is_small() -> None:
     assert not heavy & imported("proxy.__main__, proxy.config, proxy.supervisor")
 
 
-def test_control_without_river_until_something_needs_it() -> None:
-    assert not {"river", "scipy", "pandas"} & imported("proxy.control.process")
+def test_control_without_what_is_not_configured() -> None:
+    assert not {"river", "scipy", "pandas", "opentelemetry"} & imported("proxy.control.process")

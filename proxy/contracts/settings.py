@@ -158,6 +158,21 @@ class Capture(Struct, frozen=True):
     bodies: bool = False
 
 
+class AccessLog(Struct, frozen=True):
+    """A line for `percent` of the exchanges, chosen by request id; with `errors` for each in which a version failed."""
+
+    percent: float = 1.0
+    errors: bool = True
+
+
+class Tracing(Struct, frozen=True):
+    """Spans, sent to an OTLP/HTTP `endpoint`. A request whose caller decided about its trace follows that decision;
+    of the others `percent` are traced."""
+
+    endpoint: str
+    percent: float = 1.0
+
+
 class Settings(Struct, frozen=True):
     """A whole configuration. `workers` is already a number; `state` a path, or ":memory:"."""
 
@@ -173,6 +188,8 @@ class Settings(Struct, frozen=True):
     connections: int = 10_000
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
+    access_log: AccessLog | None = None
+    tracing: Tracing | None = None
 
 
 class Problem(Struct, frozen=True):

@@ -16,6 +16,7 @@ from proxy import __version__
 from proxy.contracts.histogram import Buckets, lower_bound
 from proxy.control.capture import Recorder
 from proxy.control.engine import Engine
+from proxy.control.journal import Journal
 from proxy.control.notify import Notifier
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
@@ -258,6 +259,20 @@ class OutletCollector(Collector):
         written, errors = float(self._capture.written), float(self._capture.errors)
         yield counter("penumbra_captured_records", "Records written for a backtest.", (), [((), written)])
         yield counter("penumbra_capture_errors", "Batches that could not be written.", (), [((), errors)])
+
+
+class JournalCollector(Collector):
+    """Log lines and spans."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def collect(self) -> Iterator[Metric]:
+        lines = [(key, float(n)) for key, n in self._journal.lines_dropped.items()]
+        text = "Log lines of control that were not written."
+        yield counter("penumbra_log_lines_dropped", text, ("kind", "reason"), lines)
+        spans = [((outcome,), float(n)) for outcome, n in self._journal.spans.items()]
+        yield counter("penumbra_spans", "Spans by what became of them.", ("outcome",), spans)
 
 
 def _one(name: str, text: str, number: float) -> Metric:

@@ -27,7 +27,8 @@ from proxy.control.api import Facts, application
 from proxy.control.capture import Recorder
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
-from proxy.control.metrics import BoardCollector, EngineCollector, OutletCollector, WorkerCollector
+from proxy.control.journal import Journal, Outlet
+from proxy.control.metrics import BoardCollector, EngineCollector, JournalCollector, OutletCollector, WorkerCollector
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.store import Store, StoreError
@@ -70,8 +71,8 @@ class Clock:
         return self._offset + time.monotonic()
 
 
-def run(args: ControlArgs, load: Callable[[], Settings]) -> int:
-    """Runs until SIGTERM; returns the exit code. `load` raises ConfigError."""
+def run(args: ControlArgs, load: Callable[[], Settings], outlet: Outlet) -> int:
+    """Runs until SIGTERM; returns the exit code. `load` raises ConfigError; lines of the access log go to `outlet`."""
     try:
         settings = load()
         store = Store(settings.state)
@@ -83,7 +84,7 @@ def run(args: ControlArgs, load: Callable[[], Settings]) -> int:
         return EXIT_STORE
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Control(args, load, settings, store).serve())
+            runner.run(Control(args, load, settings, store, outlet).serve())
     finally:
         store.close()
     return 0
@@ -92,7 +93,9 @@ def run(args: ControlArgs, load: Callable[[], Settings]) -> int:
 class Control:
     """Everything of one control process, wired."""
 
-    def __init__(self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store) -> None:
+    def __init__(
+        self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, outlet: Outlet
+    ) -> None:
         self._args, self._load = args, load
         self._now = Clock()
         self._slot = TableSlot(args.slot_fd)
@@ -101,6 +104,7 @@ class Control:
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         self._intake = Intake(decode, self._board.observe, self._section, time.monotonic)
         self._capture = Recorder()
+        self._journal = Journal(outlet, self._section)
         self._profiles = Profiles(self._board)
         self._link = LinkServer(self._ticked, self._recorded)
         self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
@@ -123,6 +127,7 @@ class Control:
         await runner.cleanup()
         await self._notifier.close()
         self._capture.close()
+        await self._journal.close(self._now())
 
     def _begin(self) -> None:
         self._engine.begin(self._now(), self._slot.read())
@@ -136,7 +141,7 @@ class Control:
 
     def _orphaned(self) -> None:
         if not os.read(self._args.lifeline_fd, 1):
-            log.error("the supervisor is gone")
+            log.error("the supervisor is gone")  # an error is written before the program goes on
             os._exit(EXIT_ORPHAN)
 
     async def _look_until_over(self) -> None:
@@ -150,6 +155,7 @@ class Control:
 
     def _look(self, looks: int) -> None:
         self._safely(self._engine.look, self._now())
+        self._safely(self._journal.look, self._now())
         if looks % STAMP_EVERY == 0 and stamp(self._args.config) != self._stamp:
             log.info("the configuration file has changed")
             self._reload()
@@ -163,6 +169,7 @@ class Control:
         """What is configured beside the routes."""
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
+        self._safely(self._journal.use, self._engine.settings)
         self._profiles.use(s for s in self._engine.settings.routes if s.name in self._engine.states)
         self._engine.warnings.extra = self._profiles.faults
 
@@ -185,6 +192,7 @@ class Control:
         source = (batch.worker, batch.incarnation)
         self._safely(self._intake.take, batch.records, source, self._now())
         self._safely(self._capture.take, batch.records, source)
+        self._safely(self._journal.take, batch.records, source, self._now())
         self._safely(self._engine.culprits.note, batch.records)
 
     def _section(self, route: str) -> RouteSettings | None:
@@ -196,6 +204,7 @@ class Control:
         registry.register(EngineCollector(self._engine))
         registry.register(WorkerCollector(lambda: self._link.workers))
         registry.register(OutletCollector(self._notifier, self._capture))
+        registry.register(JournalCollector(self._journal))
         ProcessCollector(registry=registry)
         return registry
 

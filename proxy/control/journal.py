@@ -1,0 +1,76 @@
+"""What is told of single exchanges: the access log and spans. Where neither is configured nothing is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from proxy.contracts.record import Record
+from proxy.contracts.settings import RouteSettings, Settings
+from proxy.control.access_log import AccessLogger
+from proxy.control.exchanges import Exchange, Exchanges, Source
+from proxy.control.tracing import Tracer
+
+
+class Outlet(Protocol):
+    """Where log lines go. `access` queues the fields of one, or refuses at once; `dropped` counts lines by kind."""
+
+    dropped: dict[str, int]
+
+    def access(self, facts: Mapping[str, object]) -> bool: ...
+
+
+class Journal:
+    """`use` what is configured, then `take` records, and `look` at what time alone brings.
+
+    `section` says what is configured of a route now, or None.
+    """
+
+    __slots__ = ("_access", "_exchanges", "_outlet", "_section", "_settings", "_tracer")
+
+    def __init__(self, outlet: Outlet, section: Callable[[str], RouteSettings | None]) -> None:
+        self._outlet, self._section = outlet, section
+        self._settings: Settings | None = None
+        self._access = AccessLogger(outlet.access)
+        self._tracer = Tracer(lambda: self._settings.versions if self._settings else {})
+        self._exchanges = Exchanges(self._rescued)
+
+    def use(self, settings: Settings) -> None:
+        """Tells by these settings from now on."""
+        self._settings = settings
+        self._access.use(settings.access_log)
+        self._tracer.use(settings.tracing)
+
+    def take(self, records: list[Record], source: Source, now: float) -> None:
+        """Tells what is to be told of a batch of one worker."""
+        if self._access.on or self._tracer.on:
+            self._tell(self._exchanges.take(records, source, now), now)
+            self._tracer.copies(records, source)
+
+    def look(self, now: float) -> None:
+        """Tells of what was waited for in vain."""
+        self._tell(self._exchanges.overdue(now), now)
+
+    async def close(self, now: float) -> None:
+        """Tells the rest, and sends what waits, for a bounded time."""
+        self._tell(self._exchanges.rest(), now)
+        await self._tracer.close()
+
+    @property
+    def lines_dropped(self) -> dict[tuple[str, str], int]:
+        """Log lines of control that were not written, by kind and reason. Monotone."""
+        access = {("access", reason): n for reason, n in self._access.dropped.items()}
+        return {**access, ("event", "unread"): self._outlet.dropped["event"]}
+
+    @property
+    def spans(self) -> dict[str, int]:
+        """Spans by what became of them. Monotone."""
+        return self._tracer.counts
+
+    def _tell(self, exchanges: list[Exchange], now: float) -> None:
+        self._access.take(exchanges, now)
+        self._tracer.take(exchanges)
+
+    def _rescued(self, route: str) -> bool:
+        section = self._section(route)
+        return section is not None and section.rescue is not None

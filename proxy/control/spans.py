@@ -1,0 +1,218 @@
+"""Spans as OpenTelemetry has them, and their way to a collector. The only module that imports OpenTelemetry.
+
+- Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
+  is none the trace id decides.
+- Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them. Records have no method.
+- A BatchSpanProcessor sends. At most `MOST` spans wait or are under way; what does not fit is counted, not made.
+- Standard environment variables for the service's name and resource, and for headers, certificates, compression and
+  timeout of the exporter are heard by OpenTelemetry itself (`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS`, …).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, set_span_in_context
+from opentelemetry.trace.status import StatusCode
+
+from proxy import __version__
+from proxy.contracts.record import Record
+from proxy.contracts.settings import Tracing
+from proxy.contracts.table import Version
+from proxy.control.exchanges import Exchange
+from proxy.control.trace_context import trace_context
+
+log = logging.getLogger("penumbra.tracing")
+
+MOST = 8192
+"""Spans that wait: at a kilobyte each what control can spare, and seconds of a collector that restarts."""
+BATCH = 512
+DELAY = 1000
+"""Milliseconds until a span is sent."""
+
+
+class Parent(NamedTuple):
+    """Where the legs of an exchange belong, and the path that they all ask for ("" where it is not known)."""
+
+    context: Context
+    path: str
+
+
+Attributes = dict[str, str | int | float]
+
+
+class Sender(SpanExporter):
+    """Counts what an exporter does. Called by the processor's thread only."""
+
+    def __init__(self, inner: SpanExporter, endpoint: str) -> None:
+        self._inner, self._endpoint = inner, endpoint
+        self._failing = self._said = False
+        self.exported = self.failed = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Sends a batch; the exporter tries again by itself, for ten seconds."""
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._inner.export(spans)
+        finally:
+            fine = result is SpanExportResult.SUCCESS
+            if fine:
+                self.exported += len(spans)
+            else:
+                self.failed += len(spans)
+            self._tell(not fine)
+        return result
+
+    def shutdown(self) -> None:
+        """Ends also a try that is under way."""
+        self._inner.shutdown()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """As a filter of the exporter's log: lets it say once why it fails, and not with each try."""
+        first, self._said = not self._said, True
+        return first
+
+    def _tell(self, failing: bool) -> None:
+        if failing and not self._failing:
+            log.error("spans are lost: %s does not take them", self._endpoint)
+        elif self._failing and not failing:
+            log.info("spans are exported again to %s", self._endpoint)
+        self._failing = failing
+        self._said = self._said and failing
+
+
+class Spans:
+    """Makes spans of exchanges and legs and sends them. `close` blocks until what waits is sent, or has failed."""
+
+    def __init__(self, settings: Tracing, versions: Callable[[], Mapping[str, Version]]) -> None:
+        exporter = OTLPSpanExporter(settings.endpoint)
+        self._versions = versions
+        self._sender = Sender(exporter, settings.endpoint)
+        self._log = logging.getLogger(OTLPSpanExporter.__module__)
+        self._log.addFilter(self._sender)
+        self._processor = BatchSpanProcessor(
+            self._sender, max_queue_size=MOST, max_export_batch_size=BATCH, schedule_delay_millis=DELAY
+        )
+        provider = TracerProvider(
+            ParentBased(TraceIdRatioBased(settings.percent / 100)), _resource(), shutdown_on_exit=False
+        )
+        provider.add_span_processor(self._processor)
+        self._tracer = provider.get_tracer("penumbra", __version__)
+        self._made = self._refused = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Spans since the start."""
+        return {
+            "exported": self._sender.exported,
+            "failed": self._sender.failed,
+            "queue_full": self._refused,
+        }
+
+    def exchange(self, exchange: Exchange) -> Parent | None:
+        """Makes the spans of an exchange and the legs that the client waited for; None: it is not traced."""
+        leg, canary, start = exchange.leg, exchange.canary, _nanoseconds(exchange.started)
+        span = self._tracer.start_span(
+            f"HTTP {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
+        )
+        if not span.is_recording():
+            return None
+        parent = Parent(set_span_in_context(NonRecordingSpan(span.get_span_context()), Context()), leg.path)
+        if self._room():
+            span.set_attributes(_of_exchange(exchange))
+            _judge(span, exchange.status, leg.failure, 500)
+            self._end(span, leg)
+        for each in (canary, leg) if canary else (leg,):
+            self.leg(each, parent)
+        return parent
+
+    def leg(self, leg: Record, parent: Parent) -> None:
+        """Makes the span of a leg."""
+        if not self._room():
+            return
+        start = _nanoseconds(leg.started)
+        span = self._tracer.start_span(
+            f"HTTP {leg.version}", parent.context, SpanKind.CLIENT, self._of_leg(leg, parent.path), start_time=start
+        )
+        _judge(span, leg.status, leg.failure, 400)
+        self._end(span, leg)
+
+    def close(self) -> None:
+        """Sends what waits."""
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
+        self._log.removeFilter(self._sender)
+
+    def _room(self) -> bool:
+        room = self._made - self._sender.exported - self._sender.failed < MOST
+        self._refused += not room
+        return room
+
+    def _end(self, span: Span, leg: Record) -> None:
+        self._made += 1
+        span.end(_nanoseconds(leg.started + max(leg.total, leg.first_byte)))
+
+    def _of_leg(self, leg: Record, path: str) -> Attributes:
+        found: Attributes = _of_any(leg)
+        version = self._versions().get(leg.version)
+        if version is not None:
+            found |= {"server.address": version.host, "server.port": version.port}
+            if path:
+                found["url.full"] = f"http://{version.authority}{version.base_path}{path}"
+        return found
+
+
+def _of_any(leg: Record) -> Attributes:
+    found: Attributes = {
+        "penumbra.route": leg.route,
+        "penumbra.version": leg.version,
+        "penumbra.role": leg.role,
+        "penumbra.share": leg.share,
+    }
+    if leg.first_byte:
+        found["penumbra.first_byte"] = leg.first_byte
+    return found
+
+
+def _of_exchange(exchange: Exchange) -> Attributes:
+    leg = exchange.leg
+    found = _of_any(leg) | {"url.scheme": "http", "penumbra.request_id": leg.request_id}
+    if leg.path:
+        found["url.path"] = leg.path
+    if exchange.canary is not None:
+        found["penumbra.rescued_from"] = exchange.canary.version
+    return found
+
+
+def _judge(span: Span, status: int, failure: str, bad: int) -> None:
+    """A status from `bad` on is an error: 400 for who asks, 500 for who answers."""
+    if status:
+        span.set_attribute("http.response.status_code", status)
+    if failure or status >= bad:
+        span.set_attribute("error.type", failure or str(status))
+        span.set_status(StatusCode.ERROR)
+
+
+def _caller(fields: bytes) -> Context:
+    """The span of the caller as the parent; an empty context where there is none."""
+    found = trace_context(fields)
+    if found is None:
+        return Context()
+    parent = SpanContext(int(found.trace_id, 16), int(found.parent_id, 16), True, TraceFlags(found.flags))
+    return set_span_in_context(NonRecordingSpan(parent), Context())
+
+
+def _resource() -> Resource:
+    usual = Resource({"service.name": "penumbra", "service.version": __version__})
+    return Resource.create().merge(usual).merge(OTELResourceDetector().detect())
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)

@@ -1,0 +1,136 @@
+"""Records → spans: which exchange a leg belongs to, whether that one is traced, and who sends it.
+
+- A span of kind SERVER for an exchange, and below it one of kind CLIENT for each leg, copies too.
+- The legs of an exchange come in any order: a copy may be faster than the answer, or slower by half a minute. Copies
+  wait for the answer, and the answer leaves behind where later copies belong; of both, `MOST` exchanges are remembered.
+- OpenTelemetry is imported (`spans`) when tracing is configured, and not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from proxy.contracts.record import Record
+from proxy.contracts.settings import Tracing
+from proxy.contracts.table import Version
+from proxy.control.exchanges import COPIES, Exchange, Key, Source
+
+if TYPE_CHECKING:
+    from proxy.control.spans import Parent, Spans
+
+MOST = 8192
+"""Exchanges: some seconds of traffic, a few megabytes."""
+OUTCOMES = ("exported", "failed", "queue_full", "orphaned")
+"""`failed`: the collector did not take it. `orphaned`: a copy whose exchange is not known: its record was dropped, or
+is too long ago."""
+GRACE = 2.0
+"""Seconds to send what waits when control ends; a collector that hangs must not hold up a restart."""
+
+
+class Tracer:
+    """`use` what is configured, then `take` exchanges and `copies`. `counts` is spans by what became of them."""
+
+    __slots__ = ("_early", "_parents", "_past", "_retired", "_settings", "_spans", "_versions")
+
+    def __init__(self, versions: Callable[[], Mapping[str, Version]]) -> None:
+        self._versions = versions
+        self._settings: Tracing | None = None
+        self._spans: Spans | None = None
+        self._retired: list[tuple[Spans, Thread]] = []
+        self._past: Counter[str] = Counter()
+        self._parents: OrderedDict[Key, Parent | None] = OrderedDict()
+        self._early: OrderedDict[Key, list[Record]] = OrderedDict()
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is traced."""
+        return self._spans is not None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Spans by `OUTCOMES`, since tracing was first configured. Monotone."""
+        total = Counter(self._past)
+        for spans, _ in self._retired:
+            total.update(spans.counts)
+        if self._spans is not None:
+            total.update(self._spans.counts)
+            total.update(dict.fromkeys(OUTCOMES, 0))
+        return dict(total)
+
+    def use(self, settings: Tracing | None) -> None:
+        """Traces by these settings from now on; None: nothing. What waits is sent to where it was to go."""
+        if settings == self._settings:
+            return
+        self._retire(lambda: None)
+        self._settings = settings
+        if settings is not None:
+            from proxy.control.spans import Spans
+
+            self._spans = Spans(settings, self._versions)
+
+    def take(self, exchanges: Iterable[Exchange]) -> None:
+        """Traces those that are to be traced, with the copies that were there before them."""
+        spans = self._spans
+        if spans is None:
+            return
+        for exchange in exchanges:
+            parent = self._parents[exchange.key] = spans.exchange(exchange)
+            for copy in self._early.pop(exchange.key, ()):
+                if parent is not None:
+                    spans.leg(copy, parent)
+        while len(self._parents) > MOST:
+            self._parents.popitem(last=False)
+
+    def copies(self, records: Iterable[Record], source: Source) -> None:
+        """Traces the copies of exchanges that are traced."""
+        spans = self._spans
+        if spans is None:
+            return
+        for copy in records:
+            if copy.role not in COPIES:
+                continue
+            key = (source, copy.exchange)
+            if key not in self._parents:
+                self._early.setdefault(key, []).append(copy)
+            elif (parent := self._parents[key]) is not None:
+                spans.leg(copy, parent)
+        while len(self._early) > MOST:
+            self._past["orphaned"] += len(self._early.popitem(last=False)[1])
+
+    async def close(self) -> None:
+        """Sends what waits, for at most `GRACE` seconds."""
+        if self._spans is None:
+            return
+        loop, sent = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # it took too long, the loop is closed
+                loop.call_soon_threadsafe(sent.set)
+
+        self._retire(tell)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sent.wait(), GRACE)
+
+    def _retire(self, then: Callable[[], None]) -> None:
+        for last, thread in self._retired:
+            if not thread.is_alive():
+                self._past.update(last.counts)
+        self._retired = [each for each in self._retired if each[1].is_alive()]
+        spans, self._spans, self._settings = self._spans, None, None
+        self._parents.clear()
+        self._early.clear()
+        if spans is not None:
+            # Sending blocks, so a thread does it; not one of a pool, which would be waited for when the process ends.
+            thread = Thread(target=_close, args=(spans, then), name="last spans", daemon=True)
+            self._retired.append((spans, thread))
+            thread.start()
+
+
+def _close(spans: Spans, then: Callable[[], None]) -> None:
+    spans.close()
+    then()

@@ -1,0 +1,176 @@
+"""Spans from records: who belongs where, what is not traced, and what is lost. No collector: see tests/process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from proxy.contracts.record import Record
+from proxy.contracts.settings import Tracing
+from proxy.contracts.table import Version
+from proxy.control import spans, tracing
+from proxy.control.exchanges import Exchange
+from proxy.control.tracing import Tracer
+from tests.control.records import SOURCE, answer, failure, leg
+from tests.support.running import eventually
+
+VERSIONS = {"v1": Version("v1", "127.0.0.1", 81, "v1.example:81", "/base"), "v2": Version("v2", "::1", 82, "[::1]:82")}
+UNSAMPLED = b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n"
+
+
+class Exporter:
+    """In place of the one that sends."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.spans: list[ReadableSpan] = []
+        self.result = SpanExportResult.SUCCESS
+        MADE.append(self)
+
+    def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.spans += batch
+        return self.result
+
+    def shutdown(self) -> None:
+        """Nothing is open."""
+
+
+MADE: list[Exporter] = []
+Make = Callable[..., Tracer]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    monkeypatch.setattr(spans, "OTLPSpanExporter", Exporter)
+    MADE.clear()
+    tracers: list[Tracer] = []
+
+    def make(percent: float = 100.0) -> Tracer:
+        tracers.append(Tracer(lambda: VERSIONS))
+        tracers[-1].use(Tracing("http://collector/", percent))
+        return tracers[-1]
+
+    yield make
+    for tracer in tracers:
+        tracer.use(None)
+
+
+def sent(tracer: Tracer) -> list[ReadableSpan]:
+    """Everything, once it was sent: tracing ends with it."""
+    tracer.use(None)
+    eventually(lambda: not any(thread.is_alive() for _, thread in tracer._retired), "the end of all threads")
+    return MADE[-1].spans
+
+
+def exchange(leg: Record, canary: Record | None = None) -> Exchange:
+    return Exchange((SOURCE, leg.exchange), leg, canary)
+
+
+def facts(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+def roles(found: list[ReadableSpan]) -> list[str]:
+    return [f"{span.kind.name} {facts(span)['penumbra.role']}" for span in found]
+
+
+def test_copies_find_their_exchange_before_and_after_it(make: Make) -> None:
+    tracer = make(0.0)
+    tracer.copies([leg("shadow", 1), leg("shadow", 2), answer()], SOURCE)
+    tracer.copies([leg("shadow", 1)], (1, "another worker"))
+    tracer.take([exchange(answer())])
+    tracer.copies([leg("noise", 1)], SOURCE)
+    found = sent(tracer)
+    assert roles(found) == ["SERVER primary", "CLIENT primary", "CLIENT shadow", "CLIENT noise"]
+    server, *legs = found
+    assert server.parent is not None and server.parent.span_id == 0x00F067AA0BA902B7
+    assert all(each.parent is not None and each.parent.span_id == server.context.span_id for each in legs)
+    assert facts(legs[0])["url.full"] == "http://v1.example:81/base/v2"
+    assert facts(legs[0])["server.address"] == "127.0.0.1"
+    assert "server.address" not in facts(legs[1])  # v3 is no longer configured
+
+
+def test_nothing_is_sent_of_what_is_not_traced(make: Make) -> None:
+    for percent, fields, traced in [
+        (100.0, b"", True),
+        (0.0, b"", False),
+        (100.0, UNSAMPLED, False),
+        (100.0, UNSAMPLED * 2, True),
+        (0.0, UNSAMPLED, False),
+        (0.0, answer().request_fields, True),
+    ]:
+        tracer = make(percent)
+        tracer.take([exchange(answer(request_fields=fields))])
+        tracer.copies([leg("shadow")], SOURCE)
+        assert len(sent(tracer)) == 3 * traced, (percent, fields)
+
+
+def test_the_percentage_is_that_of_the_traces(make: Make) -> None:
+    tracer = make(10.0)
+    tracer.take([exchange(answer(exchange=number, request_fields=b"")) for number in range(3000)])
+    found = sent(tracer)
+    assert len(found) % 2 == 0 and 200 < len(found) / 2 < 400
+
+
+def test_times_and_statuses(make: Make) -> None:
+    tracer = make()
+    tracer.take([exchange(answer("rescue", started=1001.0), failure("canary", reason="late", first_byte=0.5))])
+    server, canary, rescue = sent(tracer)
+    times = [(span.start_time, span.end_time) for span in (server, canary, rescue)]
+    assert times == [
+        (1_000_000_000_000, 1_001_020_000_000),
+        (1_000_000_000_000, 1_000_500_000_000),
+        (1_001_000_000_000, 1_001_020_000_000),
+    ]
+    assert [span.status.is_ok for span in (server, canary, rescue)] == [True, False, True]
+    assert facts(canary)["error.type"] == "late" and "http.response.status_code" not in facts(canary)
+    assert facts(server)["penumbra.rescued_from"] == "v2"
+
+
+def test_a_mistake_of_the_client_is_an_error_of_the_leg_only(make: Make) -> None:
+    tracer = make()
+    tracer.take([exchange(answer(status=404))])
+    server, client = sent(tracer)
+    assert server.status.is_ok and not client.status.is_ok
+    assert "error.type" not in facts(server) and facts(client)["error.type"] == "404"
+
+
+def test_copies_without_an_exchange_are_counted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "MOST", 10)
+    tracer = make()
+    tracer.copies([leg("shadow", number) for number in range(15)], SOURCE)
+    assert tracer.counts == {"exported": 0, "failed": 0, "queue_full": 0, "orphaned": 5}
+    tracer.take([exchange(answer(exchange=number)) for number in range(100, 115)])
+    tracer.copies([leg("shadow", 100), leg("shadow", 114)], SOURCE)
+    assert tracer.counts["orphaned"] == 6
+    assert roles(sent(tracer)).count("CLIENT shadow") == 1
+
+
+def test_spans_that_do_not_fit_are_counted_and_not_made(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "MOST", 7)
+    monkeypatch.setattr(spans, "BATCH", 7)
+    monkeypatch.setattr(spans, "DELAY", 3_600_000)
+    tracer = make()
+    tracer.take([exchange(answer(exchange=number)) for number in range(3)])
+    tracer.take([exchange(answer("rescue", 3), failure("canary", 3))])
+    assert tracer.counts["queue_full"] == 2 or MADE[-1].spans  # the processor's thread may have made room meanwhile
+    tracer.copies([leg("shadow", 3)], SOURCE)
+    total = tracer.counts["queue_full"] + len(sent(tracer))
+    assert total == 3 * 2 + 3 + 1
+
+
+def test_what_was_counted_stays_counted(make: Make) -> None:
+    tracer = make()
+    tracer.take([exchange(answer())])
+    MADE[-1].result = SpanExportResult.FAILURE
+    sent(tracer)
+    assert tracer.counts["failed"] == 2
+    tracer.use(Tracing("http://other/", 100.0))
+    tracer.take([exchange(answer())])
+    sent(tracer)
+    assert (tracer.counts["failed"], tracer.counts["exported"]) == (2, 2)
+    tracer.use(None)
+    assert not tracer.on and len(MADE) == 2
