@@ -7,7 +7,7 @@ Rules:
 
 `config_yaml` turns text into a tree, `config_reader` takes keys from it, `config_values` reads single values,
 `config_release` the sections about releases, `config_analysis` how bodies are understood, `config_admin` who may look,
-change, hear and keep.
+change, hear, keep, log and trace.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy import config_values as values
-from proxy.config_admin import read_admin, read_capture, read_hooks
+from proxy.config_admin import read_access_log, read_admin, read_capture, read_hooks, read_tracing
 from proxy.config_analysis import read_analysis
 from proxy.config_reader import Section, shown
 from proxy.config_release import read_guard, read_release
@@ -104,6 +104,8 @@ def _settings(root: Section) -> Settings:
         lineage=lineage,
         notify=read_hooks(root),
         capture=read_capture(root),
+        access_log=read_access_log(root),
+        tracing=read_tracing(root),
         **root.fields(_GLOBALS),
     )
     root.finish()

@@ -1,13 +1,19 @@
-"""The sections about operation: who may use the admin API, which webhooks hear of changes, what is captured."""
+"""The sections about operation: who may use the admin API, which webhooks hear of changes, what is captured, logged
+and traced."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from proxy import config_values as values
 from proxy.config_reader import Section
-from proxy.contracts.settings import AccessRole, Admin, Capture, Hook, HookEvent, Token
+from proxy.contracts.settings import AccessLog, AccessRole, Admin, Capture, Hook, HookEvent, Token, Tracing
 
 MAX_HOOKS = 16
 """Each change is sent to each of them."""
+
+OTEL = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+"""What the extra `otel` brings."""
 
 
 def read_admin(section: Section) -> Admin:
@@ -61,3 +67,35 @@ def read_capture(root: Section) -> Capture | None:
     )
     section.finish()
     return capture
+
+
+def read_access_log(root: Section) -> AccessLog | None:
+    """`access_log`: a line for some of the exchanges; None when there is none."""
+    section = root.section("access_log")
+    if "access_log" not in root:
+        return None
+    given = section.fields({"percent": values.percent, "errors": values.truth})
+    section.finish()
+    return AccessLog(**given)
+
+
+def read_tracing(root: Section) -> Tracing | None:
+    """`tracing`: spans for some of the exchanges; None when there are none."""
+    section = root.section("tracing")
+    if "tracing" not in root:
+        return None
+    tracing = Tracing(
+        endpoint=section.take("endpoint", values.hook_url, "", required=True),
+        percent=section.take("percent", values.percent, Tracing("").percent),
+    )
+    section.finish()
+    if not all(map(_installed, OTEL)):
+        root.refuse("tracing", "tracing without OpenTelemetry", "tracing where penumbra[otel] is installed")
+    return tracing
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

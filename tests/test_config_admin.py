@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from proxy import config_admin
 from proxy.config import parse
-from proxy.contracts.settings import Capture, ConfigError, Hook, Release, Settings, Stage, Token
+from proxy.contracts.settings import (
+    AccessLog,
+    Capture,
+    ConfigError,
+    Hook,
+    Release,
+    Settings,
+    Stage,
+    Token,
+    Tracing,
+)
 
 SMALL = """
 listen: 127.0.0.1:8080
@@ -60,10 +71,38 @@ capture: {percent: 1, path: /tmp/records, max_bytes: 1MiB}
         ("capture: {percent: 1}", "capture.path"),
         ("capture: {percent: 101, path: x, max_bytes: 1MiB}", "capture.percent"),
         ("capture: {percent: 1, path: x, max_bytes: 1MiB, rotate: 2}", "capture.rotate"),
+        ("access_log: {percent: 101}", "access_log.percent"),
+        ("access_log: {errors: some}", "access_log.errors"),
+        ("access_log: {path: /var/log/x}", "access_log.path"),
+        ("access_log: on", "access_log"),
+        ("tracing: {percent: 1}", "tracing.endpoint"),
+        ("tracing: {endpoint: collector:4318}", "tracing.endpoint"),
+        ("tracing: {endpoint: http://c/, percent: 101}", "tracing.percent"),
+        ("tracing: {endpoint: http://c/, sampler: x}", "tracing.sampler"),
     ],
 )
 def test_mistakes(top: str, path: str) -> None:
     assert path in paths(top=top)
+
+
+def test_access_log_and_tracing() -> None:
+    assert (loaded().access_log, loaded().tracing) == (None, None)
+    settings = loaded(top="access_log: {}\ntracing: {endpoint: http://127.0.0.1:4318/v1/traces}")
+    assert settings.access_log == AccessLog(1.0, True)
+    assert settings.tracing == Tracing("http://127.0.0.1:4318/v1/traces", 1.0)
+    settings = loaded(top="access_log: {percent: 0.5, errors: false}\ntracing: {endpoint: https://c/x, percent: 100}")
+    assert (settings.access_log, settings.tracing) == (AccessLog(0.5, False), Tracing("https://c/x", 100.0))
+
+
+@pytest.mark.parametrize("module", ["opentelemetry.no_such_module", "no_such_package.module"])
+def test_tracing_needs_the_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setattr(config_admin, "OTEL", (config_admin.OTEL[0], module))
+    assert loaded().tracing is None
+    with pytest.raises(ConfigError) as caught:
+        loaded(top="tracing: {endpoint: http://c/}")
+    assert str(caught.value) == (
+        "tracing: found tracing without OpenTelemetry; allowed: tracing where penumbra[otel] is installed"
+    )
 
 
 def test_strategies() -> None:

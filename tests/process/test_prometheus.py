@@ -50,6 +50,7 @@ listen: 127.0.0.1:0
 admin: {{listen: 127.0.0.1:0}}
 state: {folder}/state.db
 notify: [{{url: "{a}/hook"}}]
+tracing: {{endpoint: "{a}/v1/traces"}}
 versions: {{a: {{url: {a}}}, dead: {{url: "http://127.0.0.1:1"}}, c: {{url: {c}}}, chat: {{url: {chat}}}}}
 routes:
   main:
