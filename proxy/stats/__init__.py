@@ -10,6 +10,7 @@
 - `streams`: rows of a route in batches; `layout` counts them, `drift` judges them, `scores` is ADWIN
 - `profile`: the reference profile and the data contract
 - `comparing`: `pairing` brings legs of one request together, `agreement` compares them, `examples` keeps the worst
-- `grading`: `labels` come late and are joined, `quality` says how good predictions were
+- `grading`: `labels` come late and are joined, `quality` says how good predictions were; `floors` and `differences` hold
+  a candidate against its primary's
 - `world`: did the world change, or the model
 """

@@ -1,81 +1,83 @@
 """Quality evidence of one candidate against its primary, from labelled predictions.
 
-| limit | what is bet on | compared with |
+| metric | limit | what is bet on, and against what |
 |---|---|---|
-| accuracy min, max_drop | errors | a constant; the primary's errors, on the same request or weighted by share |
-| f1 min, max_drop | m·(FP + FN) − 2·(1 − m)·TP, whose mean is at most 0 exactly when F1 ≥ m | constant; the primary's
-F1 so far | | auroc min, max_drop | pairs of a positive and a negative in the wrong order | constant; the primary's
-AUROC so far | | log_loss, mae, rmse: max, max_ratio | the loss (its square for rmse) | constant; the primary's so far |
+| accuracy | min | errors; a constant |
+| f1 | min | m·(FP + FN) − 2·(1 − m)·TP, whose mean is at most 0 exactly when F1 ≥ m; a constant |
+| auroc | min | pairs of a positive and a negative in the wrong order; a constant |
+| f1, auroc | max_drop | the same; a bound that the primary's score is above (`floors`), less the drop |
+| accuracy | max_drop | the difference in errors (`differences`) |
+| log_loss, mae, rmse | max | the loss (its square for rmse); a constant |
+| log_loss, mae, rmse | max_ratio | the difference in losses (`differences`) |
 
-"So far" is a number with a sampling error of its own, so it must rest on `SETTLED` labels, and the probability of a
-false alarm holds up to that error. All are means, tested by betting (`stats.means`); losses have no upper end, so they
-cannot pass early.
+All are means, tested by betting (`stats.means`), valid however often one looks. Against a floor half of the probability
+of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no ceiling, so
+neither can what is held against one. F1 over more than two classes is a mean of ratios, which no bet here is about: it
+is shown, and not judged.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from math import sqrt
+from math import log, sqrt
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
+from proxy.stats.differences import LOSSES, Difference, Figure, sides
+from proxy.stats.floors import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.labels import Labelled, Leg
 from proxy.stats.means import MeanLimit
 from proxy.stats.quality import METRICS, Graded, Score, grade
 from proxy.stats.terms import Terms, limits_of
 
-SETTLED = 200
-"""The primary's labels that its figure must rest on before a candidate is held against it."""
-
-QUEUE = 1000
-"""Positives or negatives that wait for one of the other kind; when full the oldest goes."""
-
 SAME_ARRIVAL = 4.0
 """Standard errors by which the versions' shares of labelled predictions may differ before nothing is concluded."""
 
-Figure = Callable[[str], tuple[float | None, int]]
-"""A metric's name to the primary's value so far and the number of labels that it rests on."""
+SEVERAL = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
+
+Key = tuple[str, str]
+"""Metric and limit."""
 
 
-class Grades:
-    """One quality metric of a candidate under one limit."""
+class Grade:
+    """One metric of a candidate against a constant, or against the primary's floor."""
 
-    __slots__ = ("_bound", "_limit", "_metric", "_negatives", "_positives", "_test")
+    __slots__ = ("_bound", "_floor", "_limit", "_metric", "_pairs", "_several", "_test")
 
-    def __init__(self, metric: str, limit: str, bound: float) -> None:
+    def __init__(self, metric: str, limit: str, bound: float, alpha: float) -> None:
         self._metric, self._limit, self._bound = metric, limit, bound
         self._test = MeanLimit()
-        self._positives: deque[float] = deque(maxlen=QUEUE)
-        self._negatives: deque[float] = deque(maxlen=QUEUE)
+        self._floor = Floor(alpha / 2.0) if limit == "max_drop" else None
+        self._pairs = Pairs(), Pairs()
+        self._several = False
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """Metric and limit."""
         return self._metric, self._limit
 
-    def update(self, graded: Graded, primary: Figure) -> None:
-        """One labelled prediction of the candidate."""
-        target = self._target(primary)
-        if target is not None and not (self._metric == "accuracy" and self._limit == "max_drop"):
+    def update(self, graded: Graded, mine: bool) -> None:
+        """One labelled prediction, of the candidate (`mine`) or of the primary."""
+        if mine and (target := self._target()) is not None:
             _BETS[self._metric](self, graded, target)
+        elif not mine and self._floor is not None:
+            self._raise(self._floor, graded)
 
-    def _target(self, primary: Figure) -> float | None:
-        if self._limit in ("min", "max"):
+    def _target(self) -> float | None:
+        if self._floor is None:
             return self._bound
-        value, n = primary(self._metric)
-        if value is None or n < SETTLED:
-            return None
-        return value - self._bound if self._limit == "max_drop" else value * self._bound
+        floor = self._floor.value
+        return None if floor is None else floor - self._bound
 
-    def drop(self, x: float, low: float, high: float) -> None:
-        """One difference in errors, candidate minus primary, whose mean is the drop in accuracy."""
-        self._test.update(x, self._bound, low, high)
-
-    @property
-    def drops(self) -> bool:
-        """This is about a drop in accuracy, which is told in differences."""
-        return self.key == ("accuracy", "max_drop")
+    def _raise(self, floor: Floor, graded: Graded) -> None:
+        if self._metric == "auroc":
+            right = self._pairs[1].right(graded)
+            if right is not None:
+                floor.update(right - GRID)
+        elif graded.guess is not None:
+            hit, miss = hit_and_miss(graded)
+            if hit or miss:
+                floor.update(2.0 * (1.0 - GRID) if hit else -GRID)
 
     def accuracy(self, graded: Graded, least: float) -> None:
         """A guess against a least accuracy."""
@@ -84,90 +86,78 @@ class Grades:
 
     def f1(self, graded: Graded, least: float) -> None:
         """A guess against a least F1 of class 1."""
+        self._several |= graded.guess is not None and not {graded.label, graded.guess} <= {0, 1}
         if graded.guess is None or not 0.0 < least < 1.0:
             return
-        hit = graded.label == 1 and graded.guess == 1
-        miss = graded.wrong and 1 in (graded.label, graded.guess)
+        hit, miss = hit_and_miss(graded)
         x = -2.0 * (1.0 - least) if hit else least if miss else 0.0
         self._test.update(x, 0.0, -2.0 * (1.0 - least), least)
 
     def auroc(self, graded: Graded, least: float) -> None:
-        """A score against a least AUROC, once it finds one of the other class: each is used once."""
-        if graded.positive is None:
-            return
-        mine, others = (self._positives, self._negatives) if graded.label else (self._negatives, self._positives)
-        if not others:
-            mine.append(graded.positive)
-            return
-        other = others.popleft()
-        high, low = (graded.positive, other) if graded.label else (other, graded.positive)
-        wrong = 0.5 if high == low else float(high < low)
-        self._test.update(wrong, 1.0 - least, 0.0, 1.0)
+        """A score against a least AUROC, once it finds one of the other class."""
+        right = self._pairs[0].right(graded)
+        if right is not None:
+            self._test.update(1.0 - right, 1.0 - least, 0.0, 1.0)
 
     def loss(self, graded: Graded, most: float) -> None:
         """A loss against the most that its mean may be."""
-        loss = _LOSSES[self._metric](graded)
+        loss = LOSSES[self._metric](graded)
         if loss is not None and most > 0:
             self._test.update(loss, most * most if self._metric == "rmse" else most, 0.0)
 
-    def evidence(
-        self, terms: Terms, mine: tuple[float | None, int], primary: tuple[float | None, int], lost: int
-    ) -> Evidence:
-        """What is known, with the figures that river computed."""
-        passes = self._metric in ("accuracy", "f1", "auroc")
-        return Evidence(
-            self._metric,
-            terms.version,
-            mine[0],
-            primary[0],
-            mine[1],
-            primary[1],
-            lost=lost,
-            log_breach=self._test.log_breach - terms.spend,
-            log_pass=self._test.log_pass if passes else None,
-            limit=self._limit,
-        )
+    @property
+    def log_breach(self) -> float:
+        """ln of the evidence against "within the limit"; what the floor may err is already taken from it."""
+        return self._test.log_breach - (log(2.0) if self._floor else 0.0)
+
+    @property
+    def log_pass(self) -> float | None:
+        """ln of the evidence against "beyond the limit"."""
+        return None if self._floor or self._metric in LOSSES else self._test.log_pass
+
+    @property
+    def note(self) -> str:
+        """Why this is not judged."""
+        return SEVERAL if self._several else ""
 
 
-_BETS: dict[str, Callable[[Grades, Graded, float], None]] = {
-    "accuracy": Grades.accuracy,
-    "f1": Grades.f1,
-    "auroc": Grades.auroc,
-    "log_loss": Grades.loss,
-    "mae": Grades.loss,
-    "rmse": Grades.loss,
+_BETS: dict[str, Callable[[Grade, Graded, float], None]] = {
+    "accuracy": Grade.accuracy,
+    "f1": Grade.f1,
+    "auroc": Grade.auroc,
+    **dict.fromkeys(LOSSES, Grade.loss),
 }
-_LOSSES: dict[str, Callable[[Graded], float | None]] = {
-    "log_loss": lambda graded: graded.log_loss,
-    "mae": lambda graded: None if graded.error is None else abs(graded.error),
-    "rmse": lambda graded: None if graded.error is None else graded.error**2,
-}
+
+_DIFFERENCES = frozenset({("accuracy", "max_drop"), *((loss, "max_ratio") for loss in LOSSES)})
 
 
 class ReportCard:
     """All quality limits of one candidate."""
 
-    __slots__ = ("_grades", "_primary", "_terms")
+    __slots__ = ("_differences", "_grades", "_keys", "_primary", "_terms")
 
     def __init__(self, scorecard: dict[str, Limit], terms: Terms, primary: str) -> None:
         self._terms, self._primary = terms, primary
         lines = [(name, limit) for name, limit in scorecard.items() if name in METRICS]
-        self._grades = [Grades(name, each, getattr(limit, each)) for name, limit in lines for each in limits_of(limit)]
+        bounds = {(name, each): float(getattr(limit, each)) for name, limit in lines for each in limits_of(limit)}
+        self._keys = tuple(bounds)
+        self._grades = {key: Grade(*key, bounds[key], terms.alpha) for key in bounds if key not in _DIFFERENCES}
+        self._differences = {key: Difference(key[0], bounds[key]) for key in bounds if key in _DIFFERENCES}
 
     def update(self, met: Labelled, primary: Figure) -> None:
         """A leg that met its label."""
-        if not self._grades:
+        mine, theirs = self._is_mine(met.leg), self._is_primary(met.leg)
+        if not self._keys or not (mine or theirs):
             return
         graded = grade(met.leg.said[met.row], met.label)
         if graded is None:
             return
-        if self._is_mine(met.leg):
-            for each in self._grades:
-                each.update(graded, primary)
-        drop = self._drop(met, graded) if graded.guess is not None else None
-        for each in self._grades if drop else ():
-            if each.drops and drop:
-                each.drop(*drop)
+        for each in self._grades.values():
+            each.update(graded, mine)
+        told = sides(met, graded, mine, self._is_primary if mine else self._is_mine) if self._differences else None
+        for difference in self._differences.values() if told else ():
+            if told:
+                difference.update(told, primary)
 
     def _is_mine(self, leg: Leg) -> bool:
         return leg.version == self._terms.version and leg.role in ("canary", "shadow")
@@ -175,32 +165,28 @@ class ReportCard:
     def _is_primary(self, leg: Leg) -> bool:
         return leg.version == self._primary and leg.role == "primary"
 
-    def _drop(self, met: Labelled, graded: Graded) -> tuple[float, float, float] | None:
-        """The difference in errors that this leg tells of, and its range: paired with the other version's answer to
-        the same request if there is one, else weighted by the share of its arm."""
-        mine, wrong = self._is_mine(met.leg), float(graded.wrong)
-        if not mine and not self._is_primary(met.leg):
-            return None
-        partner = next((leg for leg in met.others if (self._is_primary if mine else self._is_mine)(leg)), None)
-        if partner is not None:
-            # Both legs meet the label; the pair is told once, by the one that came later.
-            if met.others.index(partner) > met.others.index(met.leg):
-                return None
-            other = grade(partner.said[met.row], met.label) if met.row < len(partner.said) else None
-            if other is None or other.guess is None:
-                return None
-            return (wrong - other.wrong if mine else other.wrong - wrong), -1.0, 1.0
-        share = met.leg.share if mine else 1.0 - met.leg.share
-        if met.leg.role == "shadow" or not 0.0 < share < 1.0:
-            return None
-        return (wrong / share if mine else -wrong / (1.0 - share)), -1.0 / (1.0 - share), 1.0 / share
-
     def evidence(self, mine: Score | None, primary: Score | None, lost: int) -> list[Evidence]:
-        """One for each limit. `lost`: predictions that cannot be concluded from (`arrivals_differ`)."""
-        return [
-            each.evidence(self._terms, _figure(mine, each.key[0]), _figure(primary, each.key[0]), lost)
-            for each in self._grades
-        ]
+        """One for each limit, with the figures that river computed. `lost`: predictions that cannot be concluded from
+        (`arrivals_differ`)."""
+        return [self._evidence(key, mine, primary, lost) for key in self._keys]
+
+    def _evidence(self, key: Key, mine: Score | None, primary: Score | None, lost: int) -> Evidence:
+        test = self._grades.get(key) or self._differences[key]
+        (value, n), (reference, n_reference) = _figure(mine, key[0]), _figure(primary, key[0])
+        if test.note:
+            return Evidence(key[0], self._terms.version, None, None, 0, 0, lost=lost, limit=key[1], note=test.note)
+        return Evidence(
+            key[0],
+            self._terms.version,
+            value,
+            reference,
+            n,
+            n_reference,
+            lost=lost,
+            log_breach=test.log_breach - self._terms.spend,
+            log_pass=test.log_pass,
+            limit=key[1],
+        )
 
 
 def _figure(score: Score | None, metric: str) -> tuple[float | None, int]:

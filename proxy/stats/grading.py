@@ -7,7 +7,8 @@ from typing import Any
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
-from proxy.stats.grades import Figure, arrivals_differ
+from proxy.stats.differences import Figure
+from proxy.stats.grades import arrivals_differ
 from proxy.stats.labels import Labelled, Labels, Outcome
 from proxy.stats.quality import Score, grade
 

@@ -1,0 +1,115 @@
+"""The difference between a candidate's errors, or losses, and its primary's, told request by request.
+
+Where both answered the same request it is theirs on it; else each counts for 1/(its share of the traffic), so that the
+mean over all requests is the difference of the two means. What changes for both, in the world or by the hour, cancels.
+
+A loss has no upper end, and a mean of what has none cannot be bounded. So losses are cut off at `CUT` times what the
+primary's usually is, and the claim that is tested is about those: "the mean of the candidate's losses, cut off, is at
+most `ratio` times the primary's". It holds for every candidate whose losses are, in distribution, no larger than
+`ratio` times the primary's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxy.stats.labels import Labelled, Leg
+from proxy.stats.means import MeanLimit
+from proxy.stats.quality import Graded, grade
+
+SETTLED = 200
+"""The primary's labels that the cut must rest on."""
+
+CUT = 5.0
+"""Mean losses at which a loss is cut off: further away it would hold down what a difference can stake."""
+
+Figure = Callable[[str], tuple[float | None, int]]
+"""A metric's name to the primary's value so far and the number of labels that it rests on."""
+
+LOSSES: dict[str, Callable[[Graded], float | None]] = {
+    "log_loss": lambda graded: graded.log_loss,
+    "mae": lambda graded: None if graded.error is None else abs(graded.error),
+    "rmse": lambda graded: None if graded.error is None else graded.error**2,
+}
+
+
+class Sides(NamedTuple):
+    """A request's predictions by candidate and primary, None where the other version was not asked; and what a
+    prediction of each counts for."""
+
+    mine: Graded | None
+    theirs: Graded | None
+    mine_counts: float = 1.0
+    theirs_count: float = 1.0
+
+
+def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool]) -> Sides | None:
+    """What the leg that met its label, `mine` or the primary's, tells of both; None where the pair is told by the other
+    leg, or nothing can be. `other`: is this a leg of the other version."""
+    partner = next((leg for leg in met.others if other(leg)), None)
+    if partner is not None:
+        # Both legs meet the label; the pair is told once, by the one that came later.
+        if met.others.index(partner) > met.others.index(met.leg):
+            return None
+        second = grade(partner.said[met.row], met.label) if met.row < len(partner.said) else None
+        return None if second is None else Sides(graded, second) if mine else Sides(second, graded)
+    share = met.leg.share if mine else 1.0 - met.leg.share
+    if met.leg.role == "shadow" or not 0.0 < share < 1.0:
+        return None
+    return Sides(graded if mine else None, None if mine else graded, 1.0 / share, 1.0 / (1.0 - share))
+
+
+class Difference:
+    """`accuracy` with the most that it may drop, or a loss with the most times that it may be the primary's."""
+
+    __slots__ = ("_bound", "_cut", "_measure", "_metric", "_ratio", "_test")
+
+    note = ""
+
+    def __init__(self, metric: str, bound: float) -> None:
+        self._metric = metric
+        self._measure = LOSSES.get(metric, _wrong)
+        self._bound, self._ratio = (0.0, _squared(metric, bound)) if metric in LOSSES else (bound, 1.0)
+        self._cut = 0.0 if metric in LOSSES else 1.0
+        self._test = MeanLimit()
+
+    def update(self, told: Sides, primary: Figure) -> None:
+        """One request."""
+        if self._cut:
+            self._bet(told)
+        if self._metric in LOSSES:
+            value, n = primary(self._metric)
+            self._cut = CUT * _squared(self._metric, value) if value is not None and n >= SETTLED else 0.0
+
+    def _bet(self, told: Sides) -> None:
+        mine, theirs = self._size(told.mine), self._size(told.theirs)
+        if mine is None or theirs is None:
+            return
+        low, high = -self._ratio * told.theirs_count * self._cut, told.mine_counts * self._cut
+        x = told.mine_counts * mine - self._ratio * told.theirs_count * theirs
+        self._test.update(x, self._bound, low, None if self._metric in LOSSES else high)
+
+    def _size(self, graded: Graded | None) -> float | None:
+        if graded is None:
+            return 0.0
+        size = self._measure(graded)
+        return None if size is None else min(size, self._cut)
+
+    @property
+    def log_breach(self) -> float:
+        """ln of the evidence against "within the limit"."""
+        return self._test.log_breach
+
+    @property
+    def log_pass(self) -> float | None:
+        """ln of the evidence against "beyond the limit"; losses are cut off, so what they hide could not be passed."""
+        return None if self._metric in LOSSES else self._test.log_pass
+
+
+def _wrong(graded: Graded) -> float | None:
+    return None if graded.guess is None else float(graded.wrong)
+
+
+def _squared(metric: str, value: float) -> float:
+    return value * value if metric == "rmse" else value

@@ -1,0 +1,70 @@
+"""A lower bound on a primary's score that holds at all times at once: what a candidate may be held against.
+
+For each m of a grid, a bet against "the score is at most m"; what has lost at 1/α is ruled out, and stays so with
+probability 1 − α however often one looks. The bound is the highest m up to which all are ruled out (a confidence
+sequence by betting: Waudby-Smith and Ramdas, JRSS B 2024). Assumes that the primary is as good all the time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import log
+
+import numpy as np
+
+from proxy.stats.betting import Floats, Wealth
+from proxy.stats.means import STAKES
+from proxy.stats.quality import Graded
+
+GRID: Floats = np.arange(1, 100) / 100.0
+
+QUEUE = 1000
+"""Positives or negatives that wait for one of the other kind; when full the oldest goes."""
+
+
+class Floor:
+    """State: one wealth for each stake and each m of the grid."""
+
+    __slots__ = ("_goal", "_wealth")
+
+    def __init__(self, alpha: float) -> None:
+        self._goal = log(1.0 / alpha)
+        self._wealth = Wealth(len(STAKES), restarts=False, shape=(len(GRID),))
+
+    def update(self, x: Floats) -> None:
+        """A number for each m of the grid, at least −m, whose mean is at most 0 exactly when the score is at most m."""
+        self._wealth.update(np.log1p(STAKES * (x / GRID)[:, None]), 1)
+
+    @property
+    def value(self) -> float | None:
+        """The bound; None while nothing is ruled out."""
+        out = self._wealth.log >= self._goal
+        ruled = int(np.argmin(out)) if not out.all() else len(GRID)
+        return float(GRID[ruled - 1]) if ruled else None
+
+
+class Pairs:
+    """Brings scores of positives and negatives together, each once: the part in the right order is the AUROC."""
+
+    __slots__ = ("_negatives", "_positives")
+
+    def __init__(self) -> None:
+        self._positives: deque[float] = deque(maxlen=QUEUE)
+        self._negatives: deque[float] = deque(maxlen=QUEUE)
+
+    def right(self, graded: Graded) -> float | None:
+        """Whether the pair that this score completes is in the right order (a half for equal ones); None without."""
+        if graded.positive is None:
+            return None
+        mine, others = (self._positives, self._negatives) if graded.label else (self._negatives, self._positives)
+        if not others:
+            mine.append(graded.positive)
+            return None
+        other = others.popleft()
+        high, low = (graded.positive, other) if graded.label else (other, graded.positive)
+        return 0.5 if high == low else float(high > low)
+
+
+def hit_and_miss(graded: Graded) -> tuple[bool, bool]:
+    """A true positive, and a false positive or negative: F1 = 2·hits / (2·hits + misses) of class 1."""
+    return graded.label == 1 and graded.guess == 1, graded.wrong and 1 in (graded.label, graded.guess)

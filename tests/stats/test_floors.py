@@ -1,0 +1,55 @@
+"""A floor stays below the true score, at all looks of nearly all runs, and comes near it."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as exact
+
+from proxy.stats.floors import GRID, Floor, Pairs, hit_and_miss
+from proxy.stats.quality import Graded
+
+
+def floors_of(hits, alpha):
+    """The floor after each event of an F1: a hit, or a miss."""
+    floor, seen = Floor(alpha), []
+    for hit in hits:
+        floor.update(2.0 * (1.0 - GRID) if hit else -GRID)
+        seen.append(floor.value or 0.0)
+    return np.array(seen)
+
+
+def test_it_is_ever_above_the_true_score_as_seldom_as_asked():
+    rng, hit = np.random.default_rng(1), 0.75
+    true = 2 * hit / (2 * hit + 1 - hit)
+    runs = [floors_of(rng.random(400) < hit, 0.2) for _ in range(40)]
+    assert np.mean([run.max() > true for run in runs]) <= 0.2
+    assert np.mean([run[-1] for run in runs]) > true - 0.06
+
+
+def test_nothing_is_ruled_out_without_data_or_by_misses():
+    assert Floor(0.05).value is None
+    assert (floors_of([False] * 200, 0.05) == 0.0).all()
+    assert floors_of([True] * 500, 0.05)[-1] == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("m", [0.2, 0.5, 0.9])
+def test_the_bet_on_f1_is_fair_at_its_score(m):
+    hit = m / (2.0 - m)
+    assert 2 * hit / (2 * hit + 1 - hit) == pytest.approx(m)
+    assert hit * 2.0 * (1.0 - m) - (1.0 - hit) * m == pytest.approx(0.0)
+
+
+def test_pairs_are_the_auroc():
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 2, 20_000)
+    scores = labels + 1.2 * rng.standard_normal(20_000)
+    pairs = Pairs()
+    right = [pairs.right(Graded(int(y), positive=float(s))) for y, s in zip(labels, scores, strict=True)]
+    assert np.mean([each for each in right if each is not None]) == pytest.approx(
+        exact.roc_auc_score(labels, scores), abs=0.02
+    )
+    assert Pairs().right(Graded(1)) is None
+
+
+@pytest.mark.parametrize(("label", "guess", "found"), [(1, 1, (1, 0)), (1, 0, (0, 1)), (0, 1, (0, 1)), (0, 0, (0, 0))])
+def test_hits_and_misses(label, guess, found):
+    assert hit_and_miss(Graded(label, guess)) == found
