@@ -16,12 +16,14 @@ import yaml
 from loadtests import quotes
 from proxy import cli
 from proxy.config import parse
-from proxy.contracts.settings import Analysis, OnBreach, Settings, Strategy
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings, Strategy
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts
 from proxy.control.endpoints import ENDPOINTS
 from proxy.control.openapi import describe
 from proxy.control.page.static import POLICY
 from proxy.release.machine import TABLE
+from proxy.release.scorecard import judge
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -188,6 +190,14 @@ def test_the_transitions_are_those_of_the_machine() -> None:
 def test_strategies_and_reactions_are_complete(first: str, kind: Any) -> None:
     section = DOCS["concepts.md"].split(f"\n| {first} |")[1].split("\n\n")[0]
     assert tuple(re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE)) == get_args(kind)
+
+
+def test_the_sentence_is_one_that_the_scorecard_says() -> None:
+    known = Evidence(
+        "error_rate", "b", 0.00773, 0.00191, 1164, 3480, log_breach=4.1, dispersion=1.2, needed=300, limit="max_ratio"
+    )
+    (verdict,) = judge([known], Guard(), "b")
+    assert f"    {verdict.sentence}\n" in DOCS["statistics.md"]
 
 
 def test_the_policy_of_the_page_is_as_told() -> None:
