@@ -69,7 +69,7 @@ class Journal:
 
     def _tell(self, exchanges: list[Exchange], now: float) -> None:
         self._access.take(exchanges, now)
-        self._tracer.take(exchanges)
+        self._tracer.take(exchanges, now)
 
     def _rescued(self, route: str) -> bool:
         section = self._section(route)

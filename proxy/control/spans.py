@@ -3,7 +3,8 @@
 - Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
   is none the trace id decides.
 - Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them. Records have no method.
-- A BatchSpanProcessor sends. At most `MOST` spans wait or are under way; what does not fit is counted, not made.
+- A BatchSpanProcessor sends. At most `MOST` spans wait or are under way, and no exchange is traced once `PACE` spans
+  were made in a second, whatever callers have sampled; what does not fit is counted, not made.
 - Standard environment variables for the service's name and resource, and for headers, certificates, compression and
   timeout of the exporter are heard by OpenTelemetry itself (`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS`, …).
 """
@@ -28,14 +29,17 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
 from proxy.control.exchanges import Exchange
+from proxy.control.pace import Pace
 from proxy.control.trace_context import trace_context
 
 log = logging.getLogger("penumbra.tracing")
 
 MOST = 8192
 """Spans that wait: at a kilobyte each what control can spare, and seconds of a collector that restarts."""
+PACE = 1000
+"""Spans a second: about 9 % of a CPU."""
 BATCH = 512
-DELAY = 1000
+DELAY = 500
 """Milliseconds until a span is sent."""
 
 
@@ -106,7 +110,8 @@ class Spans:
         )
         provider.add_span_processor(self._processor)
         self._tracer = provider.get_tracer("penumbra", __version__)
-        self._made = self._refused = 0
+        self._pace = Pace(PACE)
+        self._made = self._refused = self._late = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,22 +120,27 @@ class Spans:
             "exported": self._sender.exported,
             "failed": self._sender.failed,
             "queue_full": self._refused,
+            "rate": self._late,
         }
 
-    def exchange(self, exchange: Exchange) -> Parent | None:
+    def exchange(self, exchange: Exchange, now: float) -> Parent | None:
         """Makes the spans of an exchange and the legs that the client waited for; None: it is not traced."""
         leg, canary, start = exchange.leg, exchange.canary, _nanoseconds(exchange.started)
+        legs = (canary, leg) if canary else (leg,)
         span = self._tracer.start_span(
             f"HTTP {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
         )
         if not span.is_recording():
+            return None
+        if not self._pace.allows(now, 1 + len(legs)):
+            self._late += 1 + len(legs)
             return None
         parent = Parent(set_span_in_context(NonRecordingSpan(span.get_span_context()), Context()), leg.path)
         if self._room():
             span.set_attributes(_of_exchange(exchange))
             _judge(span, exchange.status, leg.failure, 500)
             self._end(span, leg)
-        for each in (canary, leg) if canary else (leg,):
+        for each in legs:
             self.leg(each, parent)
         return parent
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 MOST = 8192
 """Exchanges: some seconds of traffic, a few megabytes."""
-OUTCOMES = ("exported", "failed", "queue_full", "orphaned")
-"""`failed`: the collector did not take it. `orphaned`: a copy whose exchange is not known: its record was dropped, or
-is too long ago."""
+OUTCOMES = ("exported", "failed", "queue_full", "rate", "orphaned")
+"""`failed`: the collector did not take it. `queue_full`, `rate`: never made, see `spans`. `orphaned`: a copy whose
+exchange is not known: its record was dropped, or is too long ago."""
 GRACE = 2.0
 """Seconds to send what waits when control ends; a collector that hangs must not hold up a restart."""
 
@@ -73,13 +73,13 @@ class Tracer:
 
             self._spans = Spans(settings, self._versions)
 
-    def take(self, exchanges: Iterable[Exchange]) -> None:
+    def take(self, exchanges: Iterable[Exchange], now: float) -> None:
         """Traces those that are to be traced, with the copies that were there before them."""
         spans = self._spans
         if spans is None:
             return
         for exchange in exchanges:
-            parent = self._parents[exchange.key] = spans.exchange(exchange)
+            parent = self._parents[exchange.key] = spans.exchange(exchange, now)
             for copy in self._early.pop(exchange.key, ()):
                 if parent is not None:
                     spans.leg(copy, parent)

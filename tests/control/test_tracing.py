@@ -81,7 +81,7 @@ def test_copies_find_their_exchange_before_and_after_it(make: Make) -> None:
     tracer = make(0.0)
     tracer.copies([leg("shadow", 1), leg("shadow", 2), answer()], SOURCE)
     tracer.copies([leg("shadow", 1)], (1, "another worker"))
-    tracer.take([exchange(answer())])
+    tracer.take([exchange(answer())], 10.0)
     tracer.copies([leg("noise", 1)], SOURCE)
     found = sent(tracer)
     assert roles(found) == ["SERVER primary", "CLIENT primary", "CLIENT shadow", "CLIENT noise"]
@@ -103,21 +103,22 @@ def test_nothing_is_sent_of_what_is_not_traced(make: Make) -> None:
         (0.0, answer().request_fields, True),
     ]:
         tracer = make(percent)
-        tracer.take([exchange(answer(request_fields=fields))])
+        tracer.take([exchange(answer(request_fields=fields))], 10.0)
         tracer.copies([leg("shadow")], SOURCE)
         assert len(sent(tracer)) == 3 * traced, (percent, fields)
 
 
-def test_the_percentage_is_that_of_the_traces(make: Make) -> None:
+def test_the_percentage_is_that_of_the_traces(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "PACE", 1_000_000)
     tracer = make(10.0)
-    tracer.take([exchange(answer(exchange=number, request_fields=b"")) for number in range(3000)])
+    tracer.take([exchange(answer(exchange=number, request_fields=b"")) for number in range(3000)], 10.0)
     found = sent(tracer)
     assert len(found) % 2 == 0 and 200 < len(found) / 2 < 400
 
 
 def test_times_and_statuses(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer("rescue", started=1001.0), failure("canary", reason="late", first_byte=0.5))])
+    tracer.take([exchange(answer("rescue", started=1001.0), failure("canary", reason="late", first_byte=0.5))], 10.0)
     server, canary, rescue = sent(tracer)
     times = [(span.start_time, span.end_time) for span in (server, canary, rescue)]
     assert times == [
@@ -132,7 +133,7 @@ def test_times_and_statuses(make: Make) -> None:
 
 def test_a_mistake_of_the_client_is_an_error_of_the_leg_only(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer(status=404))])
+    tracer.take([exchange(answer(status=404))], 10.0)
     server, client = sent(tracer)
     assert server.status.is_ok and not client.status.is_ok
     assert "error.type" not in facts(server) and facts(client)["error.type"] == "404"
@@ -142,8 +143,8 @@ def test_copies_without_an_exchange_are_counted(make: Make, monkeypatch: pytest.
     monkeypatch.setattr(tracing, "MOST", 10)
     tracer = make()
     tracer.copies([leg("shadow", number) for number in range(15)], SOURCE)
-    assert tracer.counts == {"exported": 0, "failed": 0, "queue_full": 0, "orphaned": 5}
-    tracer.take([exchange(answer(exchange=number)) for number in range(100, 115)])
+    assert tracer.counts == {"exported": 0, "failed": 0, "queue_full": 0, "rate": 0, "orphaned": 5}
+    tracer.take([exchange(answer(exchange=number)) for number in range(100, 115)], 10.0)
     tracer.copies([leg("shadow", 100), leg("shadow", 114)], SOURCE)
     assert tracer.counts["orphaned"] == 6
     assert roles(sent(tracer)).count("CLIENT shadow") == 1
@@ -154,22 +155,31 @@ def test_spans_that_do_not_fit_are_counted_and_not_made(make: Make, monkeypatch:
     monkeypatch.setattr(spans, "BATCH", 7)
     monkeypatch.setattr(spans, "DELAY", 3_600_000)
     tracer = make()
-    tracer.take([exchange(answer(exchange=number)) for number in range(3)])
-    tracer.take([exchange(answer("rescue", 3), failure("canary", 3))])
+    tracer.take([exchange(answer(exchange=number)) for number in range(3)], 10.0)
+    tracer.take([exchange(answer("rescue", 3), failure("canary", 3))], 10.0)
     assert tracer.counts["queue_full"] == 2 or MADE[-1].spans  # the processor's thread may have made room meanwhile
     tracer.copies([leg("shadow", 3)], SOURCE)
     total = tracer.counts["queue_full"] + len(sent(tracer))
     assert total == 3 * 2 + 3 + 1
 
 
+def test_an_exchange_beyond_the_pace_is_not_traced(make: Make) -> None:
+    tracer = make()
+    tracer.take([exchange(answer(exchange=number)) for number in range(600)], 10.0)
+    tracer.copies([leg("shadow", 1), leg("shadow", 599)], SOURCE)
+    assert tracer.counts["rate"] == 200
+    tracer.take([exchange(answer(exchange=600))], 11.0)
+    assert len(sent(tracer)) == 1000 + 1 + 2
+
+
 def test_what_was_counted_stays_counted(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer())])
+    tracer.take([exchange(answer())], 10.0)
     MADE[-1].result = SpanExportResult.FAILURE
     sent(tracer)
     assert tracer.counts["failed"] == 2
     tracer.use(Tracing("http://other/", 100.0))
-    tracer.take([exchange(answer())])
+    tracer.take([exchange(answer())], 10.0)
     sent(tracer)
     assert (tracer.counts["failed"], tracer.counts["exported"]) == (2, 2)
     tracer.use(None)

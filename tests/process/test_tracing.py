@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Iterator
 
@@ -135,6 +136,17 @@ def test_spans_that_a_collector_refuses_are_counted_and_said_once(start: Start, 
     ask(running)
     eventually(lambda: metric(running, 'spans_total{outcome="exported"}') == 2, "spans that are taken again")
     running.event("spans are exported again")
+
+
+def test_a_collector_that_hangs_does_not_hold_up_the_end(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        running = start(top=f"tracing: {{endpoint: 'http://127.0.0.1:{deaf.getsockname()[1]}/', percent: 100}}")
+        ask(running)
+        with deaf.accept()[0]:
+            running.kill(running.pid, 15)
+            assert running.wait() == 0
+    (control,) = [event for event in running.events("child exited") if event["child"] == "control"]
+    assert control["code"] == 0
 
 
 def metric(running: Running, name: str) -> float:
