@@ -8,7 +8,7 @@
 - `notify`: webhooks
 - `captured`, `capture`, `rehearsal`: records kept on disk, and the decision code run on them again
 - `journal`: what is told of single exchanges: `exchanges` puts legs together, `access_log` writes lines, `tracing` and
-  `spans` send spans to a collector, `trace_context` reads whose trace it is, `pace` bounds all that
+  `spans` send spans to a collector, `trace_context` reads whose trace it is, `throttle` bounds all that
 - `culprits`: ids of requests that went wrong
 - `profiles`: reference profiles from files; `warnings`: what is configured and does not happen
 - `metrics`: what Prometheus reads

@@ -15,7 +15,7 @@ from typing import Any
 
 from proxy.contracts.settings import AccessLog
 from proxy.control.exchanges import Exchange
-from proxy.control.pace import Pace
+from proxy.control.throttle import Throttle
 from proxy.control.trace_context import trace_context
 
 MOST = 1000
@@ -29,12 +29,12 @@ Write = Callable[[Mapping[str, object]], bool]
 class AccessLogger:
     """`use` what is configured, then `take` exchanges. `write` queues the fields of a line, or refuses at once."""
 
-    __slots__ = ("_pace", "_settings", "_write", "dropped")
+    __slots__ = ("_settings", "_throttle", "_write", "dropped")
 
     def __init__(self, write: Write) -> None:
         self._write = write
         self._settings: AccessLog | None = None
-        self._pace = Pace(MOST)
+        self._throttle = Throttle(MOST)
         self.dropped = {"rate": 0, "unread": 0}
 
     @property
@@ -56,7 +56,7 @@ class AccessLogger:
                 self._log(exchange, now)
 
     def _log(self, exchange: Exchange, now: float) -> None:
-        if not self._pace.allows(now):
+        if not self._throttle.allows(now):
             self.dropped["rate"] += 1
         elif not self._write(line(exchange)):
             self.dropped["unread"] += 1

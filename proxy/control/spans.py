@@ -3,7 +3,7 @@
 - Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
   is none the trace id decides.
 - Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them. Records have no method.
-- A BatchSpanProcessor sends. At most `MOST` spans wait or are under way, and no exchange is traced once `PACE` spans
+- A BatchSpanProcessor sends. At most `MOST` spans wait or are under way, and no exchange is traced once `RATE` spans
   were made in a second, whatever callers have sampled; what does not fit is counted, not made.
 - Standard environment variables for the service's name and resource, and for headers, certificates, compression and
   timeout of the exporter are heard by OpenTelemetry itself (`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS`, …).
@@ -29,14 +29,14 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
 from proxy.control.exchanges import Exchange
-from proxy.control.pace import Pace
+from proxy.control.throttle import Throttle
 from proxy.control.trace_context import trace_context
 
 log = logging.getLogger("penumbra.tracing")
 
 MOST = 8192
 """Spans that wait: at a kilobyte each what control can spare, and seconds of a collector that restarts."""
-PACE = 1000
+RATE = 1000
 """Spans a second: about 9 % of a CPU."""
 BATCH = 512
 DELAY = 500
@@ -110,7 +110,7 @@ class Spans:
         )
         provider.add_span_processor(self._processor)
         self._tracer = provider.get_tracer("penumbra", __version__)
-        self._pace = Pace(PACE)
+        self._throttle = Throttle(RATE)
         self._made = self._refused = self._late = 0
 
     @property
@@ -132,7 +132,7 @@ class Spans:
         )
         if not span.is_recording():
             return None
-        if not self._pace.allows(now, 1 + len(legs)):
+        if not self._throttle.allows(now, 1 + len(legs)):
             self._late += 1 + len(legs)
             return None
         parent = Parent(set_span_in_context(NonRecordingSpan(span.get_span_context()), Context()), leg.path)

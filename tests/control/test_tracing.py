@@ -109,7 +109,7 @@ def test_nothing_is_sent_of_what_is_not_traced(make: Make) -> None:
 
 
 def test_the_percentage_is_that_of_the_traces(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spans, "PACE", 1_000_000)
+    monkeypatch.setattr(spans, "RATE", 1_000_000)
     tracer = make(10.0)
     tracer.take([exchange(answer(exchange=number, request_fields=b"")) for number in range(3000)], 10.0)
     found = sent(tracer)
@@ -163,7 +163,7 @@ def test_spans_that_do_not_fit_are_counted_and_not_made(make: Make, monkeypatch:
     assert total == 3 * 2 + 3 + 1
 
 
-def test_an_exchange_beyond_the_pace_is_not_traced(make: Make) -> None:
+def test_an_exchange_beyond_the_rate_is_not_traced(make: Make) -> None:
     tracer = make()
     tracer.take([exchange(answer(exchange=number)) for number in range(600)], 10.0)
     tracer.copies([leg("shadow", 1), leg("shadow", 599)], SOURCE)

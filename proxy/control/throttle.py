@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Pace:
+class Throttle:
     """`most` in each second of the clock. What is not used in one second is not kept for the next."""
 
     __slots__ = ("_left", "_most", "_second")
