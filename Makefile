@@ -2,6 +2,7 @@
 # make test    all tests; ARGS="tests/routing -k sticky" for some of them
 # make check   format, lint, types and all tests: what must hold before a commit
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
+# make docs    writes what in docs/ is made from the code
 # make lock    resolves the requirements anew
 # make clean   removes everything that was made here
 #
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench lock clean system-packages
+.PHONY: help demo test check lint bench docs lock clean system-packages
 
 VENV := .venv
 MODELS := .venv-models
@@ -35,6 +36,9 @@ lint: $(VENV)/.done
 
 bench: $(VENV)/.done system-packages
 	@$(VENV)/bin/python -m loadtests.bench $(ARGS)
+
+docs: $(VENV)/.done
+	@$(VENV)/bin/python -m docs.generate
 
 system-packages:
 	@.ci/system-packages

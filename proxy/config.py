@@ -18,7 +18,6 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy import config_values as values
@@ -82,13 +81,14 @@ def parse(text: str, environ: Mapping[str, str]) -> Settings:
         root = Section(read_tree(text, environ, problems), "", problems)
     except Unreadable as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
-    settings = _settings(root)
+    settings = settings_of(root)
     if problems:
         raise ConfigError(tuple(problems))
     return settings
 
 
-def _settings(root: Section) -> Settings:
+def settings_of(root: Section) -> Settings:
+    """Everything that `root` says; mistakes go to its problems. `config_shape` records what is asked of it."""
     listen = root.take("listen", values.address, Address("", 0), required=True)
     require_lineage = root.take("require_lineage", values.truth, False)
     versions, lineage = _versions(root, require_lineage)
@@ -98,7 +98,7 @@ def _settings(root: Section) -> Settings:
     settings = Settings(
         listen=listen,
         versions=versions,
-        routes=_routes(root, Known(tuple(versions))),
+        routes=_routes(root, values.Known(tuple(versions))),
         admin=admin,
         workers=root.take("workers", workers, 1),
         lineage=lineage,
@@ -142,17 +142,6 @@ def _lineage(section: Section, required: bool) -> Lineage:
         if required and key not in section:
             section.refuse(key, "nothing", "require_lineage is true: a text")
     return Lineage(**given)
-
-
-class Known(Struct, frozen=True):
-    """A parser of the names of configured versions."""
-
-    versions: tuple[str, ...]
-
-    def __call__(self, text: str) -> str:
-        if text not in self.versions:
-            raise Refused(f"a version of this file: {', '.join(self.versions) or 'there is none'}")
-        return text
 
 
 def _routes(root: Section, version: Parser) -> tuple[RouteSettings, ...]:

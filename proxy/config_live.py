@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from zlib import crc32
 
 import msgspec
@@ -71,20 +71,20 @@ class Loader:
         return settings
 
 
+FIXED: dict[str, Callable[[Settings], str]] = {
+    "listen": lambda settings: f"{settings.listen.host}:{settings.listen.port}",
+    "admin.listen": lambda settings: f"{settings.admin.listen.host}:{settings.admin.listen.port}",
+    "workers": lambda settings: str(settings.workers),
+    "drain": lambda settings: f"{settings.drain:g}s",
+    "connections": lambda settings: str(settings.connections),
+    "state": lambda settings: settings.state,
+}
+"""What belongs to the supervisor, or to the store that is open: a reload cannot change it."""
+
+
 def refuse_what_needs_a_restart(running: Settings, wanted: Settings) -> None:
-    """Raises ConfigError when `wanted` differs in what belongs to the supervisor or to the store that is open."""
-    before, after = _fixed(running), _fixed(wanted)
-    changed = [key for key in after if after[key] != before[key]]
+    """Raises ConfigError when `wanted` differs in what is `FIXED`."""
+    pairs = ((key, shown(wanted), shown(running)) for key, shown in FIXED.items())
+    changed = tuple(Problem(key, after, f"{before} until a restart") for key, after, before in pairs if after != before)
     if changed:
-        raise ConfigError(tuple(Problem(key, after[key], f"{before[key]} until a restart") for key in changed))
-
-
-def _fixed(settings: Settings) -> dict[str, str]:
-    return {
-        "listen": f"{settings.listen.host}:{settings.listen.port}",
-        "admin.listen": f"{settings.admin.listen.host}:{settings.admin.listen.port}",
-        "workers": str(settings.workers),
-        "drain": f"{settings.drain:g}s",
-        "connections": str(settings.connections),
-        "state": settings.state,
-    }
+        raise ConfigError(changed)

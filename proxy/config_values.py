@@ -35,6 +35,9 @@ POINTER = re.compile(r"(/([^~/]|~[01])*)+")
 MAX_SECONDS = 24 * 3600.0
 """A longer wait than a day is a mistake in the unit."""
 
+MAX_BYTES = 1024**4
+"""More than any machine has; the largest size that can be said."""
+
 MAX_DAYS = 90
 """A stage of a release that is longer than a quarter of a year is a mistake in the unit."""
 
@@ -87,7 +90,7 @@ def size(text: str) -> int:
     """Bytes, at least one."""
     match = SIZE.fullmatch(text)
     number = int(match[1]) * _BYTES[match[2]] if match else 0
-    if not 0 < number <= 1024**4:
+    if not 0 < number <= MAX_BYTES:
         raise Refused("a size such as 4096, 512KiB, 64MiB or 2GiB, above 0 and at most 1024GiB")
     return number
 
@@ -146,6 +149,17 @@ class OneOf(Struct, frozen=True):
 def one_of(kind: Any) -> OneOf:
     """A parser of the values of a `Literal`."""
     return OneOf(get_args(kind))
+
+
+class Known(Struct, frozen=True):
+    """A parser of the names of configured versions."""
+
+    versions: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        if text not in self.versions:
+            raise Refused(f"a version of this file: {', '.join(self.versions) or 'there is none'}")
+        return text
 
 
 def truth(text: str) -> bool:

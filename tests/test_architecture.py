@@ -36,7 +36,8 @@ imports OpenTelemetry, which is an extra."""
 WIRING = set(
     "__init__ __main__ logs sockets supervisor "
     "cli cli_admin cli_audit cli_backtest cli_profile cli_views "
-    "config config_admin config_analysis config_live config_reader config_release config_values config_yaml".split()
+    "config config_admin config_analysis config_live config_reader config_release config_scalars config_schema "
+    "config_shape config_values config_words config_yaml".split()
 )
 """Floor 4: modules that may import all rooms."""
 

@@ -87,3 +87,10 @@ def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["made"] == "rows.csv: 2 rows"
     refused = CliRunner().invoke(cli.app, ["profile", str(tmp_path / "none.csv"), "-o", str(out)])
     assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+def test_the_command_names_inputs_as_parts_of_one_tensor(tmp_path: Path) -> None:
+    path, out = written(tmp_path, "rows.csv", "x,y\n1,2\n3,4\n"), tmp_path / "profile.json"
+    done = CliRunner().invoke(cli.app, ["profile", str(path), "--output", str(out), "--tensor", "predict"])
+    assert done.exit_code == 0
+    assert [feature["name"] for feature in json.loads(out.read_text())["inputs"]] == ["predict[0]", "predict[1]"]

@@ -1,0 +1,7 @@
+"""What in `docs/` is made from the code: `python -m docs.generate` (or `make docs`) writes it, a test compares it.
+
+- `configuration`: every option of a configuration, from its reader
+- `api`: every endpoint of the admin API, from its OpenAPI document
+- `commands`: every command, from the command line
+- `markdown`: tables
+"""

@@ -1,0 +1,108 @@
+"""The reference of the admin API, from its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docs.generate.markdown import code, joined, table
+from proxy.control.openapi import PARAMETERS, describe
+from proxy.control.problems import TITLES
+
+OPENING = """\
+# Admin API
+
+<!-- made by `make docs` from the OpenAPI document: edit proxy/control/endpoints.py and openapi.py, not this page -->
+
+JSON over HTTP at `admin.listen`; `/openapi.json` describes the same for programs. Who has a token sends it as
+`Authorization: Bearer TOKEN`. Looking needs one as soon as a token of the role `read` is configured, changing as soon
+as one that may change is; without any of these, only loopback may change anything.
+
+Each answer about a route has an `ETag`. A change with `If-Match` is made only if the route is still as it was read, and
+refused with 412 if not. Every change is kept in the audit: who, when, why, before, after.
+"""
+
+TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false", "null": "null"}
+
+
+def page() -> str:
+    """The whole page."""
+    document = describe()
+    calls = [(method, path, call) for path, calls in document["paths"].items() for method, call in calls.items()]
+    endpoints = table(("call", "what it does", "body", "answers"), (_row(*each) for each in calls))
+    shapes = document["components"]["schemas"]
+    bodies = [name for name in shapes if name.endswith("Body")]
+    others = [name for name in shapes if name not in bodies]
+    return joined(
+        OPENING,
+        joined("## Calls", endpoints),
+        joined("## Parameters", table(("parameter", "where", "what", "meaning"), map(_parameter, PARAMETERS.values()))),
+        *(joined(title, *(_shape(name, shapes[name]) for name in names)) for title, names in
+          (("## Bodies", bodies), ("## Answers", others))),
+        joined("## Problems", PROBLEMS, table(("type", "status", "title"), map(_problem, TITLES))),
+    )  # fmt: skip
+
+
+PROBLEMS = "Refusals are `application/problem+json` (RFC 9457); `field` names what to correct, `detail` says how."
+
+
+def _row(method: str, path: str, call: dict[str, Any]) -> tuple[str, ...]:
+    body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    answers = ", ".join(_answer(status, answer) for status, answer in sorted(call["responses"].items()))
+    return code(f"{method.upper()} {path}"), call["summary"], kind(body) if body else "", answers
+
+
+def _answer(status: str, answer: dict[str, Any]) -> str:
+    (media, content), *_ = answer["content"].items()
+    if media == "application/problem+json":
+        return status
+    return f"{status} {kind(content['schema']) if content else code(media)}"
+
+
+def _parameter(parameter: dict[str, Any]) -> tuple[str, ...]:
+    return code(parameter["name"]), parameter["in"], kind(parameter["schema"]), parameter.get("description", "")
+
+
+def _problem(name: str) -> tuple[str, ...]:
+    status, title = TITLES[name]
+    return code(f"/problems/{name}"), str(status), title
+
+
+def _shape(name: str, shape: dict[str, Any]) -> str:
+    if "properties" not in shape:
+        return joined(f"### {name}", kind(shape))
+    needed = set(shape.get("required", ()))
+    fields = shape["properties"].items()
+    rows = ((code(key), kind(inner) + ("" if key in needed else " (optional)")) for key, inner in fields)
+    return joined(f"### {name}", table(("field", "what"), rows))
+
+
+def kind(schema: dict[str, Any]) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(map(kind, schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(code(str(word)) for word in schema["enum"])
+    if isinstance(schema.get("type"), list):
+        return " or ".join(TYPES[each] for each in schema["type"])
+    return _container(schema) or _bounded(schema)
+
+
+def _container(schema: dict[str, Any]) -> str:
+    if schema.get("type") == "array":
+        return f"list of {kind(schema['items'])}"
+    if "properties" in schema:
+        fields = (f"{code(key)}: {kind(inner)}" for key, inner in schema["properties"].items())
+        return f"{{{', '.join(fields)}}}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"names to {kind(schema['additionalProperties'])}"
+    return "object" if schema.get("type") == "object" else ""
+
+
+def _bounded(schema: dict[str, Any]) -> str:
+    if "type" not in schema:
+        return "any"
+    low, high = schema.get("minimum"), schema.get("maximum")
+    return TYPES[schema["type"]] + (f" from {low} to {high}" if low is not None and high is not None else "")

@@ -1,0 +1,159 @@
+"""The reference of the configuration: what the reader takes, in its own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.generate.markdown import code, joined, table
+from proxy.config_live import FIXED
+from proxy.config_scalars import allowed
+from proxy.config_schema import describe, ordered
+from proxy.config_shape import Choice, Group, Items, Names, Node, Value, shape
+from proxy.config_words import BOUNDS, DEFAULTS, TEXTS, word
+
+EVERYTHING = Path(__file__).resolve().parents[1] / "everything.yaml"
+
+TRAFFIC = ("primary", "canary", "split", "shadows", "release")
+"""Keys of a route that say who gets its traffic."""
+STICKY = "routes.*.canary.sticky"
+"""Among them, and yet not: it says how traffic is dealt out, not who gets it."""
+
+OPENING = """\
+# Configuration
+
+<!-- made by `make docs`: edit proxy/config_words.py, docs/everything.yaml or docs/generate, not this page -->
+
+A configuration is one YAML file. `penumbra check FILE` says everything that is wrong with it at once; nothing is
+silently ignored.
+
+- **Durations** are `500ms`, `2s`, `1m`, `12h`; where people are waited for also `7d`. **Sizes** are `4096`, `512KiB`,
+  `64MiB`, `2GiB`. **Shares** are percents from 0 to 100.
+- **Variables**: `${VAR}` and `${VAR:-default}` are taken from the environment, in any value. `$${` is a literal `${`.
+  What a variable holds can never change the structure of the file.
+- **Reload**: on SIGHUP, and when the file changes. No request is dropped. A broken file leaves the old one in force.
+
+## In an editor
+
+`penumbra schema > penumbra.schema.json` prints a JSON Schema of everything below;
+[penumbra.schema.json](penumbra.schema.json) is the same. Editors with the YAML language server complete and check a
+file by it, if the file begins with the path of the schema, relative to the file:
+
+```yaml
+# yaml-language-server: $schema=penumbra.schema.json
+```
+
+Put quotes around variables between braces: `{token: "${TOKEN:-}"}`. Penumbra takes them without, but for an editor the
+brace of the variable ends the mapping. Any value may be a text with a variable in it, also where a number is wanted;
+in keys, the schema does not know variables. It sees the structure, and one value at a time. `penumbra check` also knows
+whether a named version exists, whether shares fit into 100 percent, and whether one duration is shorter than another.
+"""
+
+RELOAD = """\
+## What a reload changes
+
+Everything, at once, for new requests, but for two kinds of option:
+
+- what **needs a restart** belongs to the first process or to the open state file. A reload that changes one of them is
+  refused as a whole, and says so;
+- what **begins the route anew** says who gets its traffic. A split by hand, a pause and the stage of a release end with
+  such a change. A version that was rolled back still gets no live traffic by it. For a route with a release, its
+  scorecard, `false_alarm`, `on_breach` and `warm_up` are of this kind as well, wherever they are written.
+
+An option that stays as it is changes nothing: a live split outlives the reload of another option of its route.
+"""
+
+NEEDED = {"versions", "routes", "routes.*.match"}
+"""Mappings that must be there; the reader asks for what is in them."""
+
+SCORECARD = joined(
+    f"{TEXTS['scorecard']} Without any: `{DEFAULTS['scorecard']}`. `release.scorecard` is the same, for one release.",
+    table(("bound", "what it says"), ((code(bound), said.text) for bound, said in BOUNDS.items())),
+)
+
+
+def schema() -> str:
+    """The JSON Schema, as it lies in the repository and as `penumbra schema` prints it."""
+    return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
+
+
+def page() -> str:
+    """The whole page."""
+    example = EVERYTHING.read_text(encoding="utf-8").strip("\n")
+    everything = f"## Everything at once\n\n```yaml\n{example}\n```"
+    return joined(OPENING, everything, RELOAD, "## Every option", *sections(shape()))
+
+
+def sections(group: Group, path: str = "") -> Iterator[str]:
+    """A table for each mapping of the file, outer ones first."""
+    title = code(path.replace("routes.*", "routes.ROUTE").replace(".*", ".NAME")) or "The file"
+    yield joined(f"### {title}", table(COLUMNS, rows(group, path)))
+    for key in ordered(group.keys, path):
+        at = f"{path}.{key}".lstrip(".")
+        inner = within(group.keys[key], at)
+        if at == "routes.*.scorecard" and inner:
+            metrics = table(("metric", "bounds", "what it is"), scorecard(*inner))
+            yield joined(f"### {code('routes.ROUTE.scorecard')}", SCORECARD, metrics)
+        elif inner and key != "scorecard":
+            yield from sections(*inner)
+
+
+def within(node: Node, path: str) -> tuple[Group, str] | None:
+    """The mapping with known keys that stands at `path`, or below it in a list or under names."""
+    match node:
+        case Group():
+            return node, path
+        case Choice(_, group):
+            return group, path
+        case Items(Group() as group):
+            return group, f"{path}[]"
+        case Names(_, Group() as group):
+            return group, f"{path}.*"
+    return None
+
+
+COLUMNS = ("option", "without it", "allowed", "what it is for", "by reload")
+
+
+def rows(group: Group, path: str) -> Iterator[tuple[str, ...]]:
+    """The options of one mapping."""
+    for key in ordered(group.keys, path):
+        at = f"{path}.{key}".lstrip(".")
+        said = word(at)
+        absent = said.absent or code(said.default or "")
+        needed = key in group.required or at in NEEDED
+        yield code(key), "**required**" if needed else absent, kind(group.keys[key]), said.text, reload(at)
+
+
+def kind(node: Node) -> str:
+    """What may stand there."""
+    match node:
+        case Value(parser):
+            return allowed(parser)
+        case Items(Value(parser)):
+            return f"a list of: {allowed(parser)}"
+        case Names(key, Value(parser)):
+            return f"a mapping of: {allowed(key)}; to: {allowed(parser)}"
+        case Choice(words, _):
+            return f"{' | '.join(words)} or a mapping, below"
+        case Items():
+            return "a list of mappings, below"
+    return "a mapping, below"
+
+
+def scorecard(lines: Group, path: str) -> Iterator[tuple[str, str, str]]:
+    """Metrics by bounds."""
+    for metric in ordered(lines.keys, path):
+        line = lines.keys[metric]
+        assert isinstance(line, Group)
+        bounds = (f"{code(bound)}: {kind(node)}" for bound, node in line.keys.items())
+        yield code(metric), "<br>".join(bounds), word(f"{path}.{metric}").text
+
+
+def reload(path: str) -> str:
+    """What a changed option does to a running Penumbra."""
+    if path in FIXED:
+        return "needs a restart"
+    key = path.removeprefix("routes.*.").partition(".")[0].removesuffix("[]")
+    return "begins the route anew" if key in TRAFFIC and path != STICKY else "at once"

@@ -1,0 +1,101 @@
+"""What a JSON Schema says about a single value of a configuration.
+
+A file is YAML, and its reader takes each scalar as the text that was written: `10` and `"10"` are the same number, and
+a commit `1234` is a text. An editor sees YAML 1.2 values instead, so most schemas here allow more than one type; the
+bounds hold for numbers, the pattern for texts. A text with `${` in it is a variable and may stand for anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from proxy import config, config_values
+from proxy.config_values import Known, Number, OneOf, Parser, Whole
+
+Schema = dict[str, Any]
+
+VARIABLE = r"\$\{"
+TEXT = ["string", "number", "boolean"]
+"""What YAML makes of a text without quotes."""
+
+SCHEME = "[Hh][Tt][Tt][Pp]"
+LINE = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
+WEB = re.compile(SCHEME + r'[Ss]?://[!"$-?A-~]+')
+
+
+def whole_text(*patterns: re.Pattern[str] | str) -> str:
+    """A pattern for the whole of a text, or a variable."""
+    sources = (each if isinstance(each, str) else each.pattern for each in patterns)
+    return f"^({'|'.join(f'({source})' for source in sources)})$|{VARIABLE}"
+
+
+def text(*patterns: re.Pattern[str] | str, types: str | list[str] = "string") -> Schema:
+    return {"type": types, "pattern": whole_text(*patterns)}
+
+
+def number(pattern: re.Pattern[str] | str, kind: str = "number", **bounds: float) -> Schema:
+    return {"type": [kind, "string"], "pattern": whole_text(pattern)} | bounds
+
+
+def words(*choices: str) -> Schema:
+    """One of some words; those that YAML takes for something else in both forms."""
+    return {"anyOf": [{"enum": list(choices)}, {"type": "string", "pattern": VARIABLE}]}
+
+
+_BASE = f"{SCHEME}://({config_values.AUTHORITY.pattern})({config_values.PATH.pattern})?"
+_KEY = f"(header|cookie):({config_values.TOKEN.pattern})"
+_WORKERS = config.WORKERS
+
+SCALARS: dict[Callable[[str], Any], Schema] = {
+    config.workers: number(
+        f"auto|{config_values.WHOLE.pattern}", "integer", minimum=_WORKERS.low, maximum=_WORKERS.high
+    ),
+    config_values.address: text(config_values.ADDRESS),
+    config_values.base_url: text(_BASE),
+    config_values.duration: text(config_values.DURATION),
+    config_values.header_name: text(config_values.TOKEN),
+    config_values.header_value: text(config_values.VISIBLE, types=TEXT),
+    config_values.hook_url: text(WEB),
+    config_values.name: text(config_values.NAME, types=TEXT) | {"minimum": 0},
+    config_values.path_prefix: text(config_values.PATH),
+    config_values.plain: text(LINE, types=TEXT),
+    config_values.pointer: text("", config_values.POINTER, types=["string", "null"]),
+    config_values.probability: number(config_values.NUMBER, exclusiveMinimum=0, exclusiveMaximum=1),
+    config_values.readable: text(LINE, types=TEXT),
+    config_values.secret: text("[!-~]{0,1024}", types=[*TEXT, "null"]),
+    config_values.size: number(config_values.SIZE, "integer", minimum=1, maximum=config_values.MAX_BYTES),
+    config_values.span: text(config_values.DURATION, config_values.DAYS),
+    config_values.sticky: text(_KEY, f"json:({config_values.POINTER.pattern})"),
+    config_values.truth: text("true|false", types=["boolean", "string"]),
+}
+"""Each parser without parameters; a new one that is not here ends in a KeyError, which a test finds."""
+
+
+def scalar(parser: Parser) -> Schema:
+    """What `parser` takes."""
+    match parser:
+        case Number(low, high, above):
+            least = {"exclusiveMinimum" if above else "minimum": low}
+            return number(config_values.NUMBER, maximum=high) | least
+        case Whole(low, high):
+            return number(config_values.WHOLE, "integer", minimum=low, maximum=high)
+        case OneOf(choices):
+            return words(*choices)
+        case Known():
+            return SCALARS[config_values.name]
+        case _:
+            return SCALARS[parser]
+
+
+def allowed(parser: Parser) -> str:
+    """The words in which a mistake is told what would have been right."""
+    if isinstance(parser, Known):
+        return "a version of this file"
+    for wrong in ("/", "\0"):
+        try:
+            parser(wrong)
+        except config_values.Refused as refused:
+            return refused.allowed
+    raise AssertionError(f"{parser} takes anything")

@@ -1,0 +1,185 @@
+"""The configuration as a JSON Schema (draft 2020-12), for editors and for whoever writes configurations by program.
+
+Keys, types and what is required come from the reader itself (`config_shape`), descriptions from `config_words`; `rules`
+are what the reader checks between keys, as far as structure shows it. The rest stays with `penumbra check`: that a
+named version exists, that sums fit, that one duration is shorter than another. Only keywords that draft-07 has as well
+are used, since not every editor knows a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, get_args
+
+import yaml
+
+from proxy.config_admin import MAX_HOOKS
+from proxy.config_analysis import PARTS
+from proxy.config_release import PLANS
+from proxy.config_scalars import VARIABLE, Schema, allowed, scalar
+from proxy.config_shape import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
+from proxy.config_words import Word, place, word
+from proxy.contracts.settings import Lineage, Strategy
+from proxy.contracts.table import Protocol
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+YES = {"enum": [True, "true"]}
+SPLIT = {"required": ["split"], "properties": {"split": {"minProperties": 1}}}
+
+
+def has(*keys: str) -> Schema:
+    return {"required": list(keys)}
+
+
+def none_of(keys: Iterable[str]) -> Schema:
+    return {"properties": dict.fromkeys(keys, False)}
+
+
+def either(*keys: str) -> Schema:
+    return {"anyOf": [has(key) for key in keys]}
+
+
+def when(condition: Schema, then: Schema) -> Schema:
+    return {"if": condition, "then": then}
+
+
+def says(key: str, schema: Schema) -> Schema:
+    return {"required": [key], "properties": {key: schema}}
+
+
+def _lineage() -> Schema:
+    version = says("lineage", has(*Lineage.__struct_fields__))
+    return when(says("require_lineage", YES), {"properties": {"versions": {"additionalProperties": version}}})
+
+
+def _protocols() -> Schema:
+    others = [protocol for protocol in get_args(Protocol) if protocol != "json"]
+    return when(says("protocol", {"enum": others}), {"properties": {"analysis": none_of(("features", "prediction"))}})
+
+
+def _strategy(strategy: Strategy, keys: set[str]) -> Schema:
+    """What a release of one strategy may say: the keys that the reader took, and the stages of its plan."""
+    cases = [case for case in CASES if case.strategy == strategy]
+    variants = [_variant(case, keys, {other.absent for other in cases} - {"", case.absent}) for case in cases]
+    plan = PLANS[strategy]
+    rules: list[Schema] = [{"oneOf": variants} if len(variants) > 1 else variants[0]]
+    if plan.needed:
+        rules.append(says("stages", {"minItems": 1}))
+    unfit = none_of(sorted({"shadow", "canary"} - set(plan.shares)))
+    rules.append({"properties": {"stages": {"items": unfit} if plan.shares else {"maxItems": 0}}})
+    return when(says("strategy", {"const": strategy}), {"allOf": rules})
+
+
+def _variant(case: Case, keys: set[str], present: set[str]) -> Schema:
+    taken = release_of(recorded(case))
+    return has(*sorted(taken.required | present)) | none_of(sorted(keys - taken.keys.keys() | {case.absent} - {""}))
+
+
+def release_of(root: Group) -> Group:
+    """The recorded keys of a release."""
+    routes: Any = root.keys["routes"]
+    release: Group = routes.node.keys["release"]
+    return release
+
+
+def rules() -> dict[str, Schema]:
+    """Path to what holds there beside types and keys."""
+    keys = set(release_of(shape()).keys)
+    strategies = [_strategy(strategy, keys) for strategy in PLANS]
+    not_test = says("strategy", {"enum": [strategy for strategy in PLANS if strategy != "ab-test"]})
+    return {
+        "": {"required": ["listen", "versions", "routes"], "allOf": [_lineage()]},
+        "versions": {"minProperties": 1},
+        "routes": {"minProperties": 1},
+        "notify": {"maxItems": MAX_HOOKS},
+        "admin.tokens[].token": {"type": ["string", "number", "boolean"], "minLength": 1},
+        "routes.*": {
+            "required": ["match", "primary", "protocol"],
+            "allOf": [
+                when(has("canary"), none_of(("split", "release"))),
+                when(SPLIT, none_of(("release",))),
+                when(has("sticky"), {"anyOf": [has("canary"), SPLIT, has("release")]}),
+                when(has("sticky"), {"properties": {"canary": none_of(("sticky",))}}),
+                when(says("release", says("strategy", {"const": "ab-test"})), has("sticky")),
+                _protocols(),
+            ],
+        },
+        "routes.*.scorecard": {"minProperties": 1},
+        "routes.*.release": {
+            "allOf": [
+                *strategies,
+                when(says("strategy", {"const": "big-bang"}), says("accept_risk", {"anyOf": [YES, _VARIABLE]})),
+                when(not_test, {"properties": {"promote_winner": {"not": YES}}}),
+                when(says("strategy", {"const": "shadow"}), none_of(("rollback_window",))),
+            ]
+        },
+        "routes.*.release.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},
+        "routes.*.analysis.redact[]": {"type": "string", "allOf": [{"pattern": f"^({'|'.join(PARTS)})|{VARIABLE}"}]},
+    }
+
+
+_VARIABLE: Schema = {"type": "string", "pattern": VARIABLE}
+
+
+def describe() -> Schema:
+    """The whole schema."""
+    document = _schema(shape(), "", rules())
+    return {"$schema": DIALECT, "title": "Configuration of Penumbra"} | document
+
+
+def _schema(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
+    """The schema of what stands at `path`."""
+    made, kind = _structure(node, path, rules), path.replace(".release.scorecard", ".scorecard")
+    with suppress(KeyError):
+        made = told(word(path), node) | made
+    if kind.startswith("routes.*.scorecard.") and isinstance(node, Group):
+        made["minProperties"] = 1
+    rule = rules.get(kind, {})
+    required = {*made.get("required", ()), *rule.get("required", ())}
+    return made | rule | ({"required": sorted(required)} if required else {})
+
+
+def told(said: Word, node: Node) -> Schema:
+    """Annotations: what an editor shows, and what it says about a text that does not fit (a keyword that some know)."""
+    right = f"Allowed: {allowed(node.parser)}." if isinstance(node, Value) else ""
+    otherwise = said.absent or said.default
+    absent = f"Without it: {otherwise}." if otherwise else ""
+    made: Schema = {"description": " ".join(filter(None, (said.text, right, absent)))}
+    if right:
+        made["patternErrorMessage"] = right
+    if said.default is not None:
+        made["default"] = value(said.default)
+    return made | ({"examples": [value(said.example)]} if said.example else {})
+
+
+def value(text: str) -> Any:
+    """YAML 1.2 as words hold it: `on` and `off` are texts there."""
+    return text if text in ("on", "off") else yaml.safe_load(text)
+
+
+def _structure(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
+    match node:
+        case Value(parser):
+            return dict(scalar(parser))
+        case Names(key, below):
+            names = {"pattern": scalar(key)["pattern"]}
+            return {
+                "type": "object",
+                "propertyNames": names,
+                "additionalProperties": _schema(below, f"{path}.*", rules),
+            }
+        case Items(below):
+            return {"type": "array", "items": _schema(below, f"{path}[]", rules)}
+        case Choice(choices, group):
+            return {"anyOf": [{"enum": list(choices)}, _VARIABLE, _structure(group, path, rules)]}
+        case Group(keys, required):
+            known = {key: _schema(keys[key], f"{path}.{key}".lstrip("."), rules) for key in ordered(keys, path)}
+            made = {"type": "object", "properties": known, "additionalProperties": False}
+            return made | ({"required": sorted(required)} if required else {})
+
+
+def ordered(keys: Iterable[str], path: str) -> list[str]:
+    """Keys in the order of their words."""
+    return sorted(keys, key=lambda key: place(f"{path}.{key}".lstrip(".")))

@@ -1,0 +1,371 @@
+"""What each option of a configuration means: words for the schema and the reference, in the order of reading.
+
+Paths of options of a route are without `routes.*.`, bounds of a scorecard's lines in a table of their own. What is
+allowed is not said here, the parsers do. Tests hold these tables: they have every option that the reader takes and no
+other; writing a default changes nothing; writing an example does. The file is long as there are many options.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+
+class Word(Struct, frozen=True):
+    """`default` and `example` are YAML. Without a default, `absent` says what holds instead."""
+
+    text: str
+    default: str | None = None
+    example: str = ""
+    absent: str = ""
+
+
+TEXTS = {
+    "listen": "Address that clients connect to. Port 0 lets the kernel choose; the log says which.",
+    "admin": "The admin API, the status page and `/metrics`.",
+    "admin.listen": "Address of the admin API.",
+    "admin.token": (
+        "Who sends it as a bearer token may change things. Without any token that may change, only loopback may."
+    ),
+    "admin.tokens": "Further tokens with names, so that the audit says who did what.",
+    "admin.tokens[].name": "The name that the audit shows.",
+    "admin.tokens[].role": "`read` may look; `operate` may look and change. With a read token, looking needs one.",
+    "admin.tokens[].token": "The token itself. At least one character.",
+    "workers": "Processes that carry traffic. `auto`: one for each CPU that may be used.",
+    "state": (
+        "SQLite file of the live split, releases and audit, relative to the working directory. `:memory:` keeps "
+        "nothing."
+    ),
+    "lease": "When workers have not heard from control for longer, they send everything to the primaries.",
+    "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
+    "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
+    "require_lineage": "Every version must say all of its lineage.",
+    "notify": "Webhooks that hear of changes.",
+    "notify[].url": "Where to POST.",
+    "notify[].secret": "Signs each call by HMAC-SHA-256.",
+    "notify[].events": (
+        "Which ones: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a "
+        "candidate became primary; `change` is anything else that somebody did."
+    ),
+    "capture": "Records kept for `penumbra backtest`.",
+    "capture.percent": "Part of the exchanges.",
+    "capture.path": "File. When it holds half of `max_bytes`, it is renamed to `….1` and a new one begun.",
+    "capture.max_bytes": "What both files together may hold.",
+    "capture.bodies": "Keep bodies too. Without, only times, statuses and who answered.",
+    "access_log": "A line of the log for some of the exchanges.",
+    "access_log.percent": "Part of the exchanges, chosen by request id.",
+    "access_log.errors": "Also each exchange in which a version failed.",
+    "tracing": "OpenTelemetry spans of exchanges and legs; needs the extra `otel`.",
+    "tracing.endpoint": "Where spans are sent by OTLP/HTTP.",
+    "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
+    "versions": "Model servers by name.",
+    "versions.*.url": "Where the version is served; a path is put before the path of each request.",
+    "versions.*.lineage": "Where the version comes from, for the audit.",
+    "versions.*.lineage.commit": "Commit of the code.",
+    "versions.*.lineage.dataset": "Data that it was trained on.",
+    "versions.*.lineage.features": "Version of the feature transformation.",
+    "versions.*.lineage.training_config": "Configuration of the training.",
+    "versions.*.lineage.evaluation": "Report of its evaluation.",
+    "routes": "Requests by what they match, and who answers them.",
+    "match": "What a request must be to belong to the route. All conditions must hold.",
+    "match.path": "Prefix of the path, on segment boundaries.",
+    "match.headers": "Headers with exactly these values.",
+    "match.methods": "Methods, in upper case.",
+    "match.model": "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a JSON body.",
+    "protocol": "How bodies are understood. `opaque`: not at all; legs are counted all the same.",
+    "primary": "The version that answers what is not split off, and to which a rollback leads.",
+    "canary": "A version that answers part of the live traffic.",
+    "canary.version": "The canary.",
+    "canary.percent": "Its part of the requests.",
+    "canary.sticky": "As `sticky` of the route; in one of the two places.",
+    "split": "Several versions with their parts of the live traffic, in place of `canary`.",
+    "sticky": (
+        "Where the key is found by which a user keeps the same version. A request without it is assigned by chance."
+    ),
+    "shadows": "Versions that get copies; their answers are compared and never returned.",
+    "shadows[].version": "The shadow.",
+    "shadows[].percent": "Part of the requests that is copied.",
+    "noise": "Requests sent to the primary twice, to know how often it differs from itself.",
+    "noise.percent": "Part of the requests.",
+    "rescue": "The primary answers in the same exchange when a canary fails. `off`: its failures reach the client.",
+    "rescue.after": "A canary whose first byte is later than this has failed, too.",
+    "timeouts": "How long each part of an exchange may take.",
+    "timeouts.connect": "TCP connection to a version.",
+    "timeouts.response": "From the request sent to the head of the response, for each try.",
+    "timeouts.idle": "Without a byte in either direction.",
+    "timeouts.total": "The whole exchange.",
+    "limits": "How much there may be at once. What is above is refused, or not mirrored, and counted.",
+    "limits.body": "One request body. Larger: 413.",
+    "limits.mirror_body": "One request body that is copied. Larger: not mirrored. At most `limits.body`.",
+    "limits.mirror_inflight": "Unfinished copies to one shadow, in one worker. More: not mirrored.",
+    "limits.inflight": "Unfinished exchanges of the route, in one worker. More: 503.",
+    "limits.connections": "Connections to one version, in one worker. More: legs wait.",
+    "scorecard": "Limits that a candidate is held to; each is a metric with one or more bounds.",
+    "scorecard.error_rate": "Part of the requests that failed: no answer, or status 500 and above.",
+    "scorecard.latency": "Latency as a whole: no quantile may be slower.",
+    "scorecard.latency_p50": "Median of the time to the last byte.",
+    "scorecard.latency_p90": "90th percentile of the time to the last byte.",
+    "scorecard.latency_p95": "95th percentile of the time to the last byte.",
+    "scorecard.latency_p99": "99th percentile of the time to the last byte.",
+    "scorecard.time_to_first_token": "90th percentile of the time to the first token of a stream.",
+    "scorecard.disagreement": "Part of the compared answers of a shadow that differ from the primary's.",
+    "scorecard.input_drift": "Features against the reference profile.",
+    "scorecard.prediction_drift": "Predictions against the reference profile.",
+    "scorecard.contract_violations": "Part of the rows that break a rule of the data contract.",
+    "scorecard.accuracy": "Of labelled predictions.",
+    "scorecard.f1": "Of labelled predictions.",
+    "scorecard.auroc": "Area under the ROC curve, of labelled scores.",
+    "scorecard.log_loss": "Of labelled probabilities.",
+    "scorecard.mae": "Mean absolute error of labelled predictions.",
+    "scorecard.rmse": "Root mean squared error of labelled predictions.",
+    "false_alarm": "Probability of ever rolling a healthy candidate back, however often one looks.",
+    "on_breach": "What a breach of the scorecard does.",
+    "warm_up": "First requests of a new candidate in which latency is not judged; errors are, from the first.",
+    "analysis": "How bodies are understood and compared.",
+    "analysis.features": (
+        'JSON pointer to the features in a request; `""` is the whole body. Only with protocol `json`.'
+    ),
+    "analysis.prediction": "JSON pointer to the prediction in a response. Only with protocol `json`.",
+    "analysis.tolerance": "Part of the larger score by which two may differ and still agree.",
+    "analysis.reference": "Rows from which the reference profile is learnt.",
+    "analysis.profile": "File made by `penumbra profile`, in place of a learnt reference.",
+    "analysis.detectors": "Names of features and predictions that ADWIN watches beside.",
+    "analysis.redact": "Parts of an example of disagreement that are never shown.",
+    "analysis.wait": "How long a prediction waits for its label.",
+    "release": "Brings a candidate to primary, in place of `canary` or `split`.",
+    "release.candidate": "The version that may become primary.",
+    "release.strategy": (
+        "`shadow` only copies; `canary` goes by stages; `ab-test` keeps fixed arms until a verdict; `blue-green` "
+        "switches at once after its stages; `big-bang` switches at once."
+    ),
+    "release.stages": "Steps; each ends after its requests and duration, if the scorecard passes.",
+    "release.stages[].shadow": "Part of the requests that the candidate gets as copies.",
+    "release.stages[].canary": "Part of the live traffic that the candidate gets.",
+    "release.stages[].requests": "Requests of the candidate before the stage may end.",
+    "release.stages[].duration": "Time before the stage may end.",
+    "release.arms": "A/B test: versions and their parts of the live traffic, in place of a candidate that gets half.",
+    "release.requests": "A/B test: requests of the arms before a winner may be promoted.",
+    "release.duration": "A/B test: time before a winner may be promoted.",
+    "release.scorecard": "As of the route, during the release and its rollback window.",
+    "release.false_alarm": "As of the route.",
+    "release.on_breach": "As of the route.",
+    "release.warm_up": "As of the route.",
+    "release.rollback_window": "After the promote, how long a breach leads back to the version before.",
+    "release.accept_risk": "Must be true for big-bang: it gives the candidate all traffic at once.",
+    "release.promote_winner": "A/B test: an arm that has proved itself becomes primary.",
+}
+"""Path to what the option is for."""
+
+DEFAULTS = {
+    "admin.listen": "127.0.0.1:9900",
+    "admin.token": '""',
+    "admin.tokens": "[]",
+    "workers": "1",
+    "state": "penumbra.db",
+    "lease": "10s",
+    "drain": "30s",
+    "connections": "10000",
+    "require_lineage": "false",
+    "notify": "[]",
+    "notify[].secret": '""',
+    "notify[].events": "[]",
+    "capture.bodies": "false",
+    "access_log.percent": "1",
+    "access_log.errors": "true",
+    "tracing.percent": "1",
+    "versions.*.lineage": "{}",
+    "match.headers": "{}",
+    "match.methods": "[]",
+    "split": "{}",
+    "shadows": "[]",
+    "shadows[].percent": "100",
+    "rescue": "on",
+    "timeouts": "{}",
+    "timeouts.connect": "1s",
+    "timeouts.response": "30s",
+    "timeouts.idle": "60s",
+    "limits": "{}",
+    "limits.body": "64MiB",
+    "limits.mirror_body": "8MiB",
+    "limits.mirror_inflight": "256",
+    "limits.inflight": "4096",
+    "limits.connections": "1024",
+    "scorecard": "{error_rate: {max_ratio: 1.5}}",
+    "false_alarm": "0.001",
+    "on_breach": "rollback",
+    "warm_up": "100",
+    "analysis": "{}",
+    "analysis.features": '""',
+    "analysis.prediction": '""',
+    "analysis.tolerance": "0.05",
+    "analysis.reference": "1000",
+    "analysis.detectors": "[]",
+    "analysis.redact": "[]",
+    "analysis.wait": "24h",
+    "release.accept_risk": "false",
+    "release.promote_winner": "false",
+}
+"""Path to what may as well be written as left out."""
+
+EXAMPLES = {
+    "listen": "127.0.0.1:8080",
+    "admin.listen": "0.0.0.0:9900",
+    "admin.token": '"${PENUMBRA_ADMIN_TOKEN:-made-up}"',
+    "admin.tokens[].name": "argo",
+    "admin.tokens[].role": "operate",
+    "admin.tokens[].token": '"${ARGO_TOKEN:-made-up-too}"',
+    "workers": "2",
+    "state": "/var/lib/penumbra/penumbra.db",
+    "lease": "30s",
+    "drain": "1m",
+    "connections": "500",
+    "require_lineage": "true",
+    "notify[].url": "https://hooks.example/penumbra",
+    "notify[].secret": '"${HOOK_SECRET:-sesame}"',
+    "notify[].events": "[rollback, promote]",
+    "capture.percent": "1",
+    "capture.path": "records.capture",
+    "capture.max_bytes": "1GiB",
+    "capture.bodies": "true",
+    "access_log.percent": "10",
+    "access_log.errors": "false",
+    "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
+    "tracing.percent": "10",
+    "versions.*.url": "http://127.0.0.1:8081/base",
+    "versions.*.lineage.commit": "4f2a91c",
+    "versions.*.lineage.dataset": '"sha256:9c1e"',
+    "versions.*.lineage.features": "features-12",
+    "versions.*.lineage.training_config": "lr.yaml",
+    "versions.*.lineage.evaluation": "report-81",
+    "match.path": "/v2/models/cancer/",
+    "match.headers": "{x-tenant: acme}",
+    "match.methods": "[POST]",
+    "match.model": "fraud",
+    "protocol": "oip",
+    "primary": "v1",
+    "canary.version": "v2",
+    "canary.percent": "5",
+    "canary.sticky": '"cookie:session"',
+    "split": "{v2: 5, v3: 5}",
+    "sticky": '"header:x-user-id"',
+    "shadows[].version": "v3",
+    "shadows[].percent": "50",
+    "noise.percent": "1",
+    "rescue": "off",
+    "rescue.after": "2s",
+    "timeouts.connect": "500ms",
+    "timeouts.response": "10s",
+    "timeouts.idle": "5m",
+    "timeouts.total": "10m",
+    "limits.body": "1GiB",
+    "limits.mirror_body": "1MiB",
+    "limits.mirror_inflight": "64",
+    "limits.inflight": "1000",
+    "limits.connections": "100",
+    "false_alarm": "0.01",
+    "on_breach": "pause",
+    "warm_up": "500",
+    "analysis.features": "/instances",
+    "analysis.prediction": "/predictions",
+    "analysis.tolerance": "0.01",
+    "analysis.reference": "5000",
+    "analysis.profile": "profile.json",
+    "analysis.detectors": "[amount]",
+    "analysis.redact": "[/request/name]",
+    "analysis.wait": "7d",
+    "release.candidate": "v2",
+    "release.strategy": "canary",
+    "release.stages[].shadow": "100",
+    "release.stages[].canary": "50",
+    "release.stages[].requests": "500",
+    "release.stages[].duration": "60s",
+    "release.arms": "{v2: 30, v3: 30}",
+    "release.requests": "100000",
+    "release.duration": "7d",
+    "release.false_alarm": "0.01",
+    "release.on_breach": "pause",
+    "release.warm_up": "500",
+    "release.rollback_window": "1h",
+    "release.accept_risk": "true",
+    "release.promote_winner": "true",
+}
+"""Path to a value that is not the default."""
+
+ABSENT = {
+    "admin.token": "none",
+    "notify[].secret": "calls are not signed",
+    "notify[].events": "all of them",
+    "capture": "nothing is kept",
+    "access_log": "none",
+    "tracing": "none",
+    "versions.*.lineage.commit": "unknown",
+    "versions.*.lineage.dataset": "unknown",
+    "versions.*.lineage.features": "unknown",
+    "versions.*.lineage.training_config": "unknown",
+    "versions.*.lineage.evaluation": "unknown",
+    "match.headers": "any",
+    "match.methods": "all",
+    "match.model": "any",
+    "canary": "none",
+    "canary.sticky": "none",
+    "split": "none",
+    "sticky": "each request by chance",
+    "noise": "none",
+    "rescue.after": "no deadline of its own",
+    "timeouts.total": "not limited, for streams",
+    "analysis.profile": "learnt",
+    "analysis.detectors": "none",
+    "analysis.redact": "none",
+    "release": "none",
+    "release.candidate": "with `arms`: the first of them",
+    "release.stages": "none",
+    "release.stages[].shadow": "`canary` must be there",
+    "release.stages[].canary": "`shadow` must be there",
+    "release.stages[].requests": "`duration` must be there",
+    "release.stages[].duration": "`requests` must be there",
+    "release.arms": "`candidate` gets half",
+    "release.requests": "a verdict is enough",
+    "release.duration": "a verdict is enough",
+    "release.scorecard": "as of the route",
+    "release.false_alarm": "as of the route",
+    "release.on_breach": "as of the route",
+    "release.warm_up": "as of the route",
+    "release.rollback_window": "blue-green and big-bang 10m, others none",
+}
+"""Path to what holds where the option is left out and no value would say the same."""
+
+BOUNDS = {
+    "max": Word("At most, in absolute terms.", example="0.02", absent="not limited"),
+    "min": Word("At least, in absolute terms.", example="0.9", absent="not limited"),
+    "max_ratio": Word("At most so many times the primary's.", example="1.25", absent="not limited"),
+    "max_drop": Word("At most so much below the primary's.", example="0.02", absent="not limited"),
+    "max_psi": Word(
+        "Population stability index of a feature, at most. Drifted is what is above and significant.",
+        example="0.2",
+        absent="not limited",
+    ),
+}
+"""What a line of a scorecard may say."""
+
+_LINE = "scorecard."
+_TIMES = ("scorecard.latency", "scorecard.time_to_first_token")
+_ORDER = {path: place for place, path in enumerate(TEXTS)}
+
+
+def word(path: str) -> Word:
+    """The words for the option at `path`. Raises KeyError where there are none."""
+    key = _key(path)
+    line, _, bound = key.rpartition(".")
+    if line.startswith(_LINE) and line in TEXTS:
+        known = BOUNDS[bound]
+        return replace(known, example="250ms") if bound == "max" and line.startswith(_TIMES) else known
+    return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key, ""), ABSENT.get(key, ""))
+
+
+def place(path: str) -> int:
+    """Where the option stands in the order of reading."""
+    return _ORDER.get(_key(path), len(_ORDER))
+
+
+def _key(path: str) -> str:
+    return path.removeprefix("routes.*.").replace("release.scorecard.", _LINE)

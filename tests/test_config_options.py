@@ -1,0 +1,226 @@
+"""Every option that the reader takes, one by one: it has words, its example works and has an effect, its default is the
+default, a wrong value is refused at its path; and the schema agrees with the reader about each of these files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from msgspec.structs import replace
+
+from docs.generate.configuration import NEEDED, reload
+from proxy.config import parse
+from proxy.config_live import refuse_what_needs_a_restart
+from proxy.config_schema import describe
+from proxy.config_shape import Choice, Group, Items, Names, Node, Value, shape, walk
+from proxy.config_words import TEXTS, word
+from proxy.contracts.settings import ConfigError, Settings
+from proxy.release.plan import basis
+from tests.support.yaml12 import load
+
+OPTIONS: dict[str, tuple[Node, bool]] = {path: (node, needed or path in NEEDED) for path, node, needed in walk(shape())}
+VALUES = [path for path, (node, _) in OPTIONS.items() if not isinstance(node, Group)]
+SCHEMA = jsonschema.Draft202012Validator(describe())
+EVERYTHING = Path(__file__).resolve().parents[1] / "docs" / "everything.yaml"
+
+PLAIN = """
+listen: 127.0.0.1:9999
+versions: {v1: {url: "http://h:1"}, v2: {url: "http://h:2"}, v3: {url: "http://h:3"}}
+routes: {r: {match: {path: /}, protocol: json, primary: v1}}
+"""
+WHENCE = "{url: 'http://h', lineage: {commit: a, dataset: b, features: c, training_config: d, evaluation: e}}"
+STAGE = "{shadow: 1, canary: 1, requests: 1, duration: 1s}"
+AROUND = {
+    "require_lineage": f"versions: {{v1: {WHENCE}, v2: {WHENCE}, v3: {WHENCE}}}",
+    "admin.tokens[]": "admin: {tokens: [{name: ci, role: read, token: x}]}",
+    "notify[]": "notify: [{url: 'http://h/'}]",
+    "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
+    "access_log": "access_log: {}",
+    "tracing": "tracing: {endpoint: 'http://h/'}",
+    "versions.*.lineage": "versions: {v1: {url: 'http://h', lineage: {}}}",
+    "routes.*.primary": "routes: {r: {match: {path: /}, protocol: json, primary: v3}}",
+    "routes.*.sticky": "routes: {r: {split: {v2: 1}}}",
+    "routes.*.canary": "routes: {r: {canary: {version: v3, percent: 1}}}",
+    "routes.*.shadows[]": "routes: {r: {shadows: [{version: v2}]}}",
+    "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
+    "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",
+    "routes.*.release": "routes: {r: {release: {candidate: v3, strategy: blue-green}}}",
+    "routes.*.release.accept_risk": "routes: {r: {release: {candidate: v2, strategy: big-bang}}}",
+    "routes.*.release.strategy": (
+        "routes: {r: {release: {candidate: v2, strategy: shadow, stages: [{shadow: 1, requests: 1}]}}}"
+    ),
+    "routes.*.release.stages[]": f"routes: {{r: {{release: {{candidate: v2, strategy: canary, stages: [{STAGE}]}}}}}}",
+    "routes.*.release.arms": "routes: {r: {sticky: 'cookie:a', release: {strategy: ab-test}}}",
+} | dict.fromkeys(
+    ("routes.*.release.requests", "routes.*.release.duration", "routes.*.release.promote_winner"),
+    "routes: {r: {sticky: 'cookie:a', release: {candidate: v2, strategy: ab-test}}}",
+)
+"""What else a file must say, so that an option below a path can be written at all."""
+
+CHECKS_ONLY = {"require_lineage"}
+"""Says what a file must say, and leaves no trace in the settings."""
+
+
+def around(path: str) -> Any:
+    """The smallest file that has a place for the option."""
+    tree = load(PLAIN)
+    for start in sorted(each for each in AROUND if path == each or path.startswith((f"{each}.", f"{each}["))):
+        _merge(tree, load(AROUND[start]))
+    return tree
+
+
+def _merge(tree: Any, more: Any) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(tree.get(key), dict) and key != "release":
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def place(tree: Any, path: str) -> tuple[Any, str, str]:
+    """The mapping that holds the option, its key there, and its path in the words of the reader."""
+    *above, key = path.replace("routes.*", "routes.r").replace("versions.*", "versions.v1").split(".")
+    for step in above:
+        name = step.removesuffix("[]")
+        if not isinstance(tree.get(name), dict | list):
+            tree[name] = {}
+        tree = tree[name][0] if step.endswith("[]") else tree[name]
+    return tree, key, ".".join((*above, key)).replace("[]", "[0]")
+
+
+def said(tree: Any) -> Settings | None:
+    """What the reader makes of a file; None: refused. The schema must be of the same opinion."""
+    text = yaml.safe_dump(tree, sort_keys=False)
+    complaints = [error.message for error in SCHEMA.iter_errors(load(text))]
+    try:
+        settings = parse(text, {})
+    except ConfigError as error:
+        assert complaints, f"the reader refuses what the schema lets pass: {error}"
+        return None
+    assert not complaints, text
+    return replace(settings, routes=tuple(replace(route, digest="") for route in settings.routes))
+
+
+@pytest.fixture(autouse=True)
+def a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "profile.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_option_has_words_and_every_word_an_option() -> None:
+    told = {path.removeprefix("routes.*.") for path in OPTIONS if ".scorecard." not in path.removesuffix(".scorecard")}
+    lines = {path.removeprefix("routes.*.") for path in OPTIONS if re.fullmatch(r"routes\.\*\.scorecard\.\w+", path)}
+    assert told | lines == set(TEXTS)
+    for path, (node, needed) in OPTIONS.items():
+        text = word(path)
+        assert text.example or not isinstance(node, Value | Choice), f"{path} has no example"
+        if isinstance(node, Value | Choice) and not needed:
+            assert text.default is not None or text.absent, f"{path}: what holds without it is not said"
+
+
+@pytest.mark.parametrize("path", OPTIONS)
+def test_every_option_is_in_the_example(path: str) -> None:
+    text = EVERYTHING.read_text(encoding="utf-8").replace("# profile:", "profile:")
+    assert found(load(text), path), f"docs/everything.yaml does not show {path}"
+
+
+def found(tree: Any, path: str) -> bool:
+    """Whether a tree says something at `path`. Both places of a scorecard are one option."""
+    if path.startswith("routes.*.scorecard."):
+        path = path.replace("routes.*.", "routes.*.release.")
+    trees = [tree]
+    for step in path.split("."):
+        name = step.removesuffix("[]")
+        inner = [value for each in trees if isinstance(each, dict) for value in _below(each, name)]
+        trees = [item for each in inner for item in each] if step.endswith("[]") else inner
+    return bool(trees)
+
+
+def _below(tree: dict[str, Any], name: str) -> list[Any]:
+    return list(tree.values()) if name == "*" else [tree[name]] if name in tree else []
+
+
+def written(path: str, text: str | None) -> Settings | None:
+    """The settings of the smallest file with `text` at `path`; None: left out."""
+    tree = around(path)
+    holder, key, _ = place(tree, path)
+    holder.pop(key, None)
+    if text is not None:
+        holder[key] = load(text)
+    return said(tree)
+
+
+@pytest.mark.parametrize("path", VALUES)
+def test_the_example_works_and_changes_something(path: str) -> None:
+    text = word(path).example
+    if not text:
+        return
+    given = written(path, text)
+    assert given is not None, f"{path}: {text} is refused"
+    if path not in CHECKS_ONLY:
+        assert given != said(around(path)), f"{path}: {text} has no effect"
+
+
+@pytest.mark.parametrize("path", [path for path in OPTIONS if word(path).default is not None])
+def test_the_default_is_what_holds_without_it(path: str) -> None:
+    assert written(path, word(path).default) == written(path, None)
+
+
+@pytest.mark.parametrize("path", [path for path, (_, needed) in OPTIONS.items() if needed])
+def test_what_is_required_must_be_there(path: str) -> None:
+    assert written(path, None) is None
+
+
+@pytest.mark.parametrize("path", OPTIONS)
+def test_a_wrong_value_is_refused_at_its_path(path: str) -> None:
+    chosen = isinstance(OPTIONS[path][0], Names)  # its keys are the user's
+    for wrong in ([[]], "\x7f", *([] if chosen else [{"unknown": 1}])):
+        tree = around(path)
+        holder, key, at = place(tree, path)
+        holder[key] = wrong
+        assert said(tree) is None, f"{path}: {wrong!r} is taken"
+        with pytest.raises(ConfigError) as caught:
+            parse(yaml.safe_dump(tree, sort_keys=False), {})
+        assert any(problem.path.startswith(at) for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("path", ["", *(path for path, (node, _) in OPTIONS.items() if isinstance(node, Group))])
+def test_an_unknown_key_is_refused(path: str) -> None:
+    tree = around(f"{path}.unknown" if path else "unknown")
+    holder, key, at = place(tree, f"{path}.unknown".lstrip("."))
+    holder[key] = 1
+    assert said(tree) is None
+    with pytest.raises(ConfigError) as caught:
+        parse(yaml.safe_dump(tree, sort_keys=False), {})
+    assert at in [problem.path for problem in caught.value.problems if problem.found == "an unknown key"]
+
+
+@pytest.mark.parametrize("path", [path for path in VALUES if word(path).example])
+def test_a_variable_may_stand_for_any_value(path: str) -> None:
+    tree = around(path)
+    holder, key, _ = place(tree, path)
+    holder[key] = {Items: ["${X:-}"], Names: {"${K}": "${X:-}"}}.get(type(OPTIONS[path][0]), "${X:-}")
+    assert not [error.message for error in SCHEMA.iter_errors(load(yaml.safe_dump(tree)))]
+
+
+@pytest.mark.parametrize("path", [path for path in VALUES if word(path).example and path not in CHECKS_ONLY])
+def test_a_reload_does_what_is_documented(path: str) -> None:
+    before, after = said(around(path)) or said(load(PLAIN)), written(path, word(path).example)
+    assert before is not None
+    assert after is not None
+    did = "needs a restart" if refused(before, after) else "at once"
+    if basis(before.routes[0]) != basis(after.routes[0]):
+        did = "begins the route anew"
+    assert did == reload(path)
+
+
+def refused(before: Settings, after: Settings) -> bool:
+    try:
+        refuse_what_needs_a_restart(before, after)
+    except ConfigError:
+        return True
+    return False

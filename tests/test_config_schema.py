@@ -1,0 +1,171 @@
+"""The schema and the reader agree about any file: what the reader takes is valid, and what is valid the reader refuses
+only for reasons that a schema cannot know."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from proxy import cli, config_values
+from proxy.config import parse
+from proxy.config_scalars import SCALARS, allowed, scalar
+from proxy.config_schema import describe
+from proxy.config_shape import Items, Names, Node, Value, shape, walk
+from proxy.contracts.settings import ConfigError
+from tests.support.yaml12 import load
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = jsonschema.Draft202012Validator(describe())
+TEXT = (ROOT / "docs" / "everything.yaml").read_text(encoding="utf-8")
+EVERYTHING: dict[str, Any] = load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
+"""Everything that a file may say, variables replaced: what they will hold no schema knows."""
+
+BEYOND = re.compile(
+    r"a version of this file|another version than|another address than listen|each version once|at most 100 percent"
+    r"|less than timeouts.response|at most limits.body|a match of its own|each (name|token) once"
+    r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
+    r"|besides the primary, each above 0|http\(s\)://host|http://host"
+)
+"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit."""
+
+
+def test_it_is_a_schema_for_new_and_for_old_editors() -> None:
+    jsonschema.Draft202012Validator.check_schema(describe())
+    jsonschema.Draft7Validator.check_schema(describe())
+    assert not set(re.findall(r'"(\$\w+|unevaluated\w+|prefixItems|dependent\w+)":', json.dumps(describe()))) - {
+        "$schema"
+    }
+
+
+def test_the_command_prints_it() -> None:
+    printed = CliRunner().invoke(cli.app, ["schema"])
+    assert printed.exit_code == 0
+    assert json.loads(printed.output) == describe()
+
+
+def complaints(text: str) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in SCHEMA.iter_errors(load(text))]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "README.md",
+        "docs/everything.yaml",
+        *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("deploy/**/penumbra.yaml")),
+    ],
+)
+def test_configurations_of_this_repository_are_valid(place: str) -> None:
+    text = (ROOT / place).read_text(encoding="utf-8")
+    texts = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL) if place.endswith(".md") else [text]
+    assert [complaint for each in texts for complaint in complaints(each)] == []
+
+
+def parsers(node: Node) -> Iterator[Any]:
+    match node:
+        case Value(parser):
+            yield parser
+        case Items(Value() as value):
+            yield from parsers(value)
+        case Names(key, below):
+            yield key
+            yield from parsers(below)
+
+
+PARSERS = [parser for _, node, _ in walk(shape()) for parser in parsers(node)]
+NUMBERS = [parser for parser in PARSERS if isinstance(parser, config_values.Number | config_values.Whole)]
+
+
+def test_every_parser_is_described_and_no_other() -> None:
+    assert all(scalar(parser) and allowed(parser) for parser in PARSERS)
+    assert set(SCALARS) <= {*PARSERS, config_values.name}
+
+
+LIKELY = """
+0 1 5 10 100 101 0.5 1e-3 1.5e3 -1 nan on off true false yes null ~ auto 10s 0s 500ms 7d 1h 64MiB 1MB h:1 [::1]:80 http://h
+https://h http://h:0/x http://u:p@h / /a/b /a?b header:x cookie:x json:/a json:a v1 a$b GET
+"""
+TEXTS = st.one_of(
+    st.sampled_from([*LIKELY.split(), "", " ", "a b", "x\ty", "é", "9" * 16]),
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12),
+)
+
+
+@given(TEXTS, st.sampled_from(PARSERS))
+def test_what_a_parser_takes_is_valid(text: str, parser: Any) -> None:
+    try:
+        parser(text)
+    except config_values.Refused:
+        return
+    jsonschema.validate(text, scalar(parser))  # as written between quotes
+
+
+@given(st.sampled_from(NUMBERS), st.data())
+def test_numbers_have_the_same_bounds(parser: Any, data: st.DataObject) -> None:
+    number = data.draw(st.one_of(st.integers(-2, 10**13), st.sampled_from([parser.low, parser.high, parser.high + 1])))
+    try:
+        parser(f"{number:.15g}".replace("e+", "e"))
+        taken = True
+    except config_values.Refused:
+        taken = False
+    assert jsonschema.Draft202012Validator(scalar(parser)).is_valid(number) == taken
+
+
+KEYS = sorted({path.rpartition(".")[2].removesuffix("[]") for path, _, _ in walk(shape())} | {"unknown", "*"})
+WRONG = st.sampled_from(
+    [[], {}, [{}], "", "x", "v2", 0, 1, -1, 101, 0.5, True, "off", "10s", "60d", "64MiB", ["x"], {"v2": 5}]
+)
+
+
+def spots(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """(container, key) of everything in a tree."""
+    for key, value in list(tree.items() if isinstance(tree, dict) else enumerate(tree)):
+        yield tree, key
+        if isinstance(value, dict | list):
+            yield from spots(value)
+
+
+def mutate(tree: Any, draw: st.DataObject) -> None:
+    """Takes something away, puts something else in its place, or adds a key."""
+    places = list(spots(tree))
+    holder, key = places[draw.draw(st.integers(0, len(places) - 1))]
+    match draw.draw(st.sampled_from(["delete", "replace", "swap", "add"])):
+        case "delete":
+            del holder[key]
+        case "replace":
+            holder[key] = draw.draw(WRONG)
+        case "swap":
+            other, at = places[draw.draw(st.integers(0, len(places) - 1))]
+            holder[key] = deepcopy(other[at])
+        case "add" if isinstance(holder, dict):
+            holder[draw.draw(st.sampled_from(KEYS))] = draw.draw(WRONG)
+
+
+@given(st.integers(1, 3), st.sampled_from(list(EVERYTHING["routes"])), st.data())
+@effort(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_reader_and_the_schema_agree_about_any_file(count: int, name: str, data: st.DataObject) -> None:
+    tree = deepcopy(EVERYTHING)
+    tree["routes"] = {name: tree["routes"][name]}
+    for _ in range(count):
+        mutate(tree, data)
+    text = yaml.safe_dump(tree, sort_keys=False)
+    said = complaints(text)
+    try:
+        parse(text, {})
+    except ConfigError as error:
+        unseen = [problem for problem in error.problems if not BEYOND.search(problem.allowed)]
+        assert said or not unseen, f"valid, but {unseen[0]}\n{text}"
+    else:
+        assert not said, f"taken, but {said[0]}\n{text}"
