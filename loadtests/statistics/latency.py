@@ -53,7 +53,8 @@ def ours(metric: str, ratio: float) -> Callable[[], Look]:
         def look(primary: np.ndarray, canary: np.ndarray, at: int) -> bool:
             seen = buckets(primary)
             if at >= 0:
-                test.update([Timed(seen, False, SHARE, "primary"), Timed(buckets(canary), True, SHARE, "canary")])
+                arms = [Timed(seen, False, SHARE, "primary"), Timed(buckets(canary), True, SHARE, "canary")]
+                test.update(arms, 100.0 + at)
             pace.seen(seen, 100.0 + at)
             return at >= 0 and test.evidence()[0].log_breach >= np.log(1 / ALPHA)
 

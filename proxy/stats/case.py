@@ -93,7 +93,7 @@ class Case:
         if self._warmth.update(sides, now):
             timed = [Timed(arm.total, candidate, share, arm.role) for arm, candidate, share in sides]
             for metric in self.total:
-                metric.update(timed)
+                metric.update(timed, now)
         for side in sides:
             if not side.candidate:
                 self._habits.total.seen(side.arm.total, now)
@@ -109,19 +109,19 @@ class Case:
         latencies, subject = {bucket(seen.text.first_token): 1}, self.subject
         if seen.version == subject.candidate and seen.role in ("canary", "shadow"):
             share_of = self._shares.of_canary if seen.role == "canary" else self._shares.of_shadow
-            self._first_token(Timed(latencies, True, share_of(seen.share), seen.role))
+            self._first_token(Timed(latencies, True, share_of(seen.share), seen.role), now)
         elif seen.role == "primary" and seen.version == subject.primary:
             alone = subject.candidate == subject.primary
-            self._first_token(Timed(latencies, alone, self._shares.of_primary(seen.share), seen.role))
+            self._first_token(Timed(latencies, alone, self._shares.of_primary(seen.share), seen.role), now)
             self._habits.first_token.seen(latencies, now)
 
     def labelled(self, met: Labelled, primary: Figure) -> None:
         """A prediction of this route that met its label."""
         self.grades.update(met, primary)
 
-    def _first_token(self, timed: Timed) -> None:
+    def _first_token(self, timed: Timed, now: float) -> None:
         for metric in self.first_token if self._warmth.warm else ():
-            metric.update([timed])
+            metric.update([timed], now)
 
     def evidence(self, drifts: Sequence[Drift], graded: Sequence[Evidence] = ()) -> tuple[Evidence, ...]:
         """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of. `graded`: those on

@@ -11,8 +11,8 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import Buckets, bucket, quantile
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
-from proxy.stats.betting import EASE
-from proxy.stats.dispersion import Dispersion
+from proxy.stats.betting import EASE, Floats
+from proxy.stats.dispersion import Apart, Dispersion
 from proxy.stats.exposure import Exposure
 from proxy.stats.latency import Window
 from proxy.stats.ownership import MISS
@@ -68,8 +68,12 @@ class Pace:
 
     def phi(self, q: float | None) -> float:
         """φ of the requests beyond the q-quantile; the largest of all cuts for None."""
-        value = np.broadcast_to(np.asarray(self.dispersion.value), (len(CUTS),))
-        return float(value.max() if q is None else value[CUTS.index(q)])
+        return of_cut(np.broadcast_to(np.asarray(self.dispersion.value), (len(CUTS),)), q)
+
+
+def of_cut(phi: Floats, q: float | None) -> float:
+    """The φ of the requests beyond the q-quantile; the largest of all cuts for None."""
+    return float(phi.max() if q is None else phi[CUTS.index(q)])
 
 
 class Timed(NamedTuple):
@@ -85,7 +89,18 @@ class Timed(NamedTuple):
 class Slowness:
     """One latency metric of a candidate: `max_ratio` against the primary's quantile, `max` absolute (seconds)."""
 
-    __slots__ = ("_absolute", "_limit", "_margin", "_pace", "_quantile", "_ratio", "_shown", "_terms", "metric")
+    __slots__ = (
+        "_absolute",
+        "_apart",
+        "_limit",
+        "_margin",
+        "_pace",
+        "_quantile",
+        "_ratio",
+        "_shown",
+        "_terms",
+        "metric",
+    )
 
     def __init__(self, metric: str, limit: Limit, terms: Terms, pace: Pace) -> None:
         self.metric, self._terms, self._pace = metric, terms, pace
@@ -94,6 +109,7 @@ class Slowness:
         self._ratio = None if limit.max_ratio is None else self._test()
         self._limit = 0 if limit.max is None else bucket(limit.max)
         self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
+        self._apart = Apart(len(CUTS))
         self._shown: Exposure[int] = Exposure()
 
     def _test(self) -> RankBetting:
@@ -102,12 +118,16 @@ class Slowness:
         return RankBetting(at_quantile(self._quantile), at_quantile(self._quantile, EASE))
 
     @property
-    def _phi(self) -> float:
-        return self._pace.phi(None if self.metric == "latency" else self._quantile)
+    def _cut(self) -> float | None:
+        return None if self.metric == "latency" else self._quantile
 
-    def update(self, timed: list[Timed]) -> None:
+    @property
+    def _phi(self) -> float:
+        return max(self._pace.phi(self._cut), of_cut(self._apart.value, self._cut))
+
+    def update(self, timed: list[Timed], now: float) -> None:
         """Latencies of one tick, before the primary's are shown to its pace."""
-        phi = self._phi
+        phi, primary_phi = self._phi, self._pace.phi(self._cut)
         self._shown.look(
             (each.latencies, each.candidate, each.role) for each in timed if each.candidate or each.share > 0
         )
@@ -116,29 +136,26 @@ class Slowness:
                 bins = ranked(latencies, self._pace.cuts, self._margin if candidate else 0)
                 none = np.zeros_like(bins)
                 self._ratio.add(share, bins if candidate else none, none if candidate else bins, phi)
+                self._apart.update(not candidate, bins.sum() - np.cumsum(bins)[:-1], float(bins.sum()), now)
             if latencies and candidate and self._absolute:
                 slow = sum(count for index, count in latencies.items() if index > self._limit)
-                self._absolute.update(slow, sum(latencies.values()), phi)
+                self._absolute.update(slow, sum(latencies.values()), primary_phi)
         if self._ratio:
             self._ratio.settle()
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit; `value` and `reference` are seconds."""
-        found, goals = [], (log(1 / self._terms.alpha), log(1 / MISS))
-        if self._ratio:
-            found.append(
-                self._as(
-                    "max_ratio", self._ratio.log_breach, self._ratio.log_pass, self._ratio.needed(*goals, self._phi)
-                )
-            )
-        if self._absolute:
-            test = self._absolute
-            found.append(
-                self._as("max", float(test.log_breach), float(test.log_pass), test.needed(self._terms.alpha, self._phi))
-            )
+        found = []
+        if (ratio := self._ratio) is not None:
+            needed = ratio.needed(log(1 / self._terms.alpha), log(1 / MISS), self._phi)
+            found.append(self._as("max_ratio", ratio.log_breach, ratio.log_pass, needed, self._phi))
+        if (absolute := self._absolute) is not None:
+            phi = self._pace.phi(self._cut)
+            logs = float(absolute.log_breach), float(absolute.log_pass)
+            found.append(self._as("max", *logs, absolute.needed(self._terms.alpha, phi), phi))
         return found
 
-    def _as(self, limit: str, log_breach: float, log_pass: float | None, needed: int | None) -> Evidence:
+    def _as(self, limit: str, log_breach: float, log_pass: float | None, needed: int | None, phi: float) -> Evidence:
         mine, theirs, copies = self._shown.mine, self._shown.theirs, self._shown.copies
         return Evidence(
             self.metric,
@@ -149,7 +166,7 @@ class Slowness:
             sum(theirs.values()),
             log_breach=log_breach - self._terms.spend,
             log_pass=log_pass,
-            dispersion=self._phi,
+            dispersion=phi,
             needed=needed,
             limit=limit,
             shadow=quantile(copies, self._quantile),

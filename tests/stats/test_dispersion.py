@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.dispersion import KEEP, NEAR, WINDOW, Dispersion
+from proxy.stats.dispersion import KEEP, NEAR, WINDOW, Apart, Dispersion
 
 
 def phi_of(counts, n):
@@ -52,3 +52,32 @@ def test_arrays_are_independent_runs():
     many = phi_of([np.array([10, a]) for a in (0, 90, 0, 80, 0, 90, 0, 0)], np.array([1000, 1000]))
     assert many[0] == 1.0
     assert many[1] > 10
+
+
+def apart(candidate, primary, n=(200, 1800)):
+    """φ of one cut after windows with these rates of the two arms."""
+    rng, both = np.random.default_rng(4), Apart(1)
+    for window, rates in enumerate(zip(candidate, primary, strict=True)):
+        for arm in (0, 1):
+            both.update(arm, rng.binomial(n[arm], [rates[arm]]), n[arm], window * WINDOW / 2)
+    both.update(0, np.zeros(1), 0, len(candidate) * WINDOW / 2)
+    return float(both.value[0])
+
+
+def test_what_a_candidate_wanders_by_itself_is_seen_and_what_hits_both_is_not():
+    t = np.arange(30)
+    wander, steady = 0.5 + 0.2 * np.sin(t), np.full(30, 0.5)
+    assert apart(steady, steady) == 1.0
+    assert apart(wander, wander) < 1.3
+    assert apart(wander, steady) > 5
+    assert apart(steady + 0.3, steady) == 1.0, "always slower is no wander"
+
+
+def test_a_candidate_is_known_after_four_windows():
+    assert apart([0.3, 0.7, 0.3], [0.5] * 3) == 1.0
+    assert apart([0.3, 0.7, 0.3, 0.7], [0.5] * 4) > 5
+
+
+def test_what_is_rare_in_a_window_is_no_wander():
+    assert apart([0.001] * 30, [0.001] * 30) == 1.0
+    assert apart([0.5] * 30, [0.5] * 30, (0, 1800)) == 1.0

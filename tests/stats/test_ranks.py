@@ -79,7 +79,9 @@ def run(metric, limit, canary_of, seed, looks=400, share=0.1):
         canary = buckets(load * canary_of(rng, rng.lognormal(-4, 0.35, n))) if n else {}
         if look >= 0:
             used += n
-            test.update([Timed(primary, False, share, "primary"), Timed(canary, True, share, "canary")])
+            test.update(
+                [Timed(primary, False, share, "primary"), Timed(canary, True, share, "canary")], 5.0 + look * 0.1
+            )
             if test.evidence()[0].log_breach >= np.log(100):
                 return used
         pace.seen(primary, 5.0 + look * 0.1)
@@ -114,16 +116,17 @@ def test_an_equal_canary_passes_early():
     rng, pace = np.random.default_rng(3), Pace()
     test = Slowness("latency_p50", Limit(max_ratio=1.25), TERMS, pace)
     pace.seen(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
-    for _ in range(60):
+    for second in range(60):
         primary, canary = (buckets(rng.lognormal(-4, 0.35, n)) for n in (90, 10))
-        test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")])
+        test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], second)
     assert test.evidence()[0].log_pass >= np.log(20)
 
 
 def test_an_absolute_limit_counts_slower_requests():
     test = Slowness("latency_p90", Limit(max=0.1), TERMS, Pace())
     test.update(
-        [Timed(buckets(np.full(50, 0.2)), True, 1.0, "canary"), Timed(buckets(np.full(50, 0.05)), True, 1.0, "canary")]
+        [Timed(buckets(np.full(50, 0.2)), True, 1.0, "canary"), Timed(buckets(np.full(50, 0.05)), True, 1.0, "canary")],
+        0.0,
     )
     found = test.evidence()[0]
     assert (found.limit, found.n, found.value) == ("max", 100, pytest.approx(0.2, rel=0.01))
@@ -143,7 +146,7 @@ def wandering(seed, tempered):
             pace.dispersion = Dispersion()
         if second >= 0:
             used += 10
-            test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")])
+            test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], 300.0 + second)
             if test.evidence()[0].log_breach >= np.log(100):
                 return used
         pace.seen(primary, 300.0 + second)

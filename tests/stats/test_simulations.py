@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loadtests.statistics import drift, errors, latency
+from loadtests.statistics import drift, errors, latency, wander
 from loadtests.statistics.tables import delay, table
 
 PRODUCT = "e-detector (Penumbra)"
@@ -41,3 +41,9 @@ def test_tables():
     assert delay([1.0, 2.0, np.inf, np.inf, np.inf]) == "never / never"
     assert delay([10.0] * 9 + [2000.0]) == "10 / 10"
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_a_backend_that_wanders_is_rarely_flagged_with_a_margin_and_a_slow_one_is():
+    world = wander.WORLDS["only the canary's, 1 min"]
+    assert sum(np.isfinite(wander.run(world, "latency_p50", 1.5, seed, life=300)) for seed in range(4)) <= 1
+    assert wander.run(wander.STEADY["steady, 100/s"], "latency", 1.05, 1, 1.5) < 300
