@@ -2,7 +2,7 @@
 # make test    all tests; ARGS="tests/routing -k sticky" for some of them
 # make check   format, lint, types and all tests: what must hold before a commit
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
-# make docs    writes what in docs/ is made from the code
+# make docs    writes what in docs/ and deploy/ is made from the code
 # make lock    resolves the requirements anew
 # make clean   removes everything that was made here
 #

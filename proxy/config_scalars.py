@@ -64,7 +64,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     config_values.pointer: text("", config_values.POINTER, types=["string", "null"]),
     config_values.probability: number(config_values.NUMBER, exclusiveMinimum=0, exclusiveMaximum=1),
     config_values.readable: text(LINE, types=TEXT),
-    config_values.secret: text("[!-~]{0,1024}", types=[*TEXT, "null"]),
+    config_values.secret: text("[!-~]*", types=[*TEXT, "null"]),
     config_values.size: number(config_values.SIZE, "integer", minimum=1, maximum=config_values.MAX_BYTES),
     config_values.span: text(config_values.DURATION, config_values.DAYS),
     config_values.sticky: text(_KEY, f"json:({config_values.POINTER.pattern})"),

@@ -1,7 +1,8 @@
-"""What in `docs/` is made from the code: `python -m docs.generate` (or `make docs`) writes it, a test compares it.
+"""What is made from the code: `python -m docs.generate` (or `make docs`) writes it, a test compares it.
 
 - `configuration`: every option of a configuration, from its reader
 - `api`: every endpoint of the admin API, from its OpenAPI document
 - `commands`: every command, from the command line
+- `chart`: what the Helm chart's schema says about the configuration
 - `markdown`: tables
 """

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.generate import api, commands, configuration
+from docs.generate import api, chart, commands, configuration
 
-DOCS = Path(__file__).resolve().parents[1]
-PAGES = {
-    "penumbra.schema.json": configuration.schema,
-    "configuration.md": configuration.page,
-    "api.md": api.page,
-    "commands.md": commands.page,
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "docs/penumbra.schema.json": configuration.schema,
+    "docs/configuration.md": configuration.page,
+    "docs/api.md": api.page,
+    "docs/commands.md": commands.page,
+    "deploy/helm/penumbra/values.schema.json": chart.values_schema,
 }
 
 
 def main() -> None:
-    for name, made in PAGES.items():
-        (DOCS / name).write_text(made(), encoding="utf-8")
+    for name, made in FILES.items():
+        (ROOT / name).write_text(made(), encoding="utf-8")
 
 
 if __name__ == "__main__":

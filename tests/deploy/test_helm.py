@@ -42,6 +42,13 @@ def test_the_values_hold_against_the_schema() -> None:
         {"replicas": 3},
         {"config": {"versions": {}, "routes": {}}},
         {"config": {**VALUES["config"], "listen": "0.0.0.0:1"}},
+        {"config": {**VALUES["config"], "wrokers": 2}},
+        {
+            "config": {
+                **VALUES["config"],
+                "routes": {"r": {"match": {"path": "/"}, "protocol": "grpc", "primary": "v1"}},
+            }
+        },
         {"token": {"secret": "a", "value": "b"}},
         {"state": {"size": "1 gigabyte"}},
         {"drainSeconds": 0},

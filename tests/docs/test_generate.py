@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from docs.generate.__main__ import DOCS, PAGES
+from docs.generate.__main__ import FILES, ROOT
 from docs.generate.commands import leaves
 from docs.generate.configuration import within
 from docs.generate.markdown import table
@@ -24,13 +23,13 @@ from proxy.stats.board import Board
 from tests.control.houses import House, section, settings
 from tests.control.test_api import facts
 
-ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
 TESTS = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", FILES)
 def test_what_is_made_is_up_to_date(name: str) -> None:
-    assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "`make docs` writes it anew"
+    assert (ROOT / name).read_text(encoding="utf-8") == FILES[name](), "`make docs` writes it anew"
 
 
 def test_cells_stay_cells() -> None:
