@@ -1,8 +1,8 @@
 """Control: statistics, releases, admin API and metrics, in one process beside the workers.
 
-- `board`: what control needs of statistics
+- `board`: what control asks statistics before a promote
 - `engine`: the single writer of live states: ticks in, tables out, commands and reloads between
-- `ledger`: what must be on disk, and what is not yet
+- `ledger`: what must be on disk, and what is not yet; `memory`: evidence and counts that a restart takes up
 - `store`: live states and the audit chain in SQLite
 - `intake`: link messages → payload → board, and how many bodies control can take
 - `notify`: webhooks

@@ -16,21 +16,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.record import Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
 from proxy.contracts.table import Table
-from proxy.control.board import BoardLike, figures_of
+from proxy.control.board import figures_of
 from proxy.control.culprits import Culprits
 from proxy.control.ledger import Ledger
+from proxy.control.memory import Memory, Standing
 from proxy.control.store import Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, moves, plan, scorecard
 from proxy.release.afterwards import guard_after
 from proxy.release.audit import Change
+from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.engine")
 
@@ -44,20 +45,6 @@ class UnknownRouteError(Exception):
     """No route of this name is configured."""
 
 
-class Standing(Struct):
-    """What the engine knows of a route beside its state: not stored, begun anew with each start of control.
-
-    `legs`: the candidate's finished legs in the stage that began at `stage_since`; `told`: breaches that were told and
-    not acted upon, so that each is told once; `at_rollback`: the last verdicts, while the route is rolled back.
-    """
-
-    verdicts: tuple[Verdict, ...] = ()
-    at_rollback: tuple[Verdict, ...] = ()
-    legs: int = 0
-    told: frozenset[str] = frozenset()
-    warnings: tuple[str, ...] = ()
-
-
 class Engine:
     """`publish` takes each new table; `listen` hears of each change after it is in force."""
 
@@ -65,7 +52,7 @@ class Engine:
         self,
         settings: Settings,
         store: Store,
-        board: BoardLike,
+        board: Board,
         publish: Callable[[Table], None],
         listen: Callable[[Change, float], None] = lambda change, now: None,
     ) -> None:
@@ -77,7 +64,7 @@ class Engine:
         self.warnings, self.culprits = Warnings(), Culprits()
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.revision = store.head.revision
-        self.ledger = Ledger(store)
+        self.ledger, self.memory = Ledger(store), Memory(store)
         self._publish = publish
         self._listen = listen
         self._sections = {section.name: section for section in settings.routes}
@@ -117,6 +104,7 @@ class Engine:
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
+        self.memory.recall(self.states, self._standing, self.board)
         for route, state in self.states.items():
             if state.phase == "rolled_back" and not self._standing[route].at_rollback:
                 self._standing[route].at_rollback = self.ledger.at_rollback(route)
@@ -138,6 +126,7 @@ class Engine:
             self._judge(route, now)
         if self.ledger.unsaved:
             self.ledger.keep((), (), self.revision, now)
+        self.memory.keep(self.states, self._standing, self.board, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
         """Makes a change by hand. Raises UnknownRouteError, Refused (not possible now) or StoreError (not stored)."""

@@ -221,7 +221,8 @@ class EngineCollector(Collector):
         yield _one("penumbra_table_revision", "The newest routing table.", engine.revision)
         yield _one("penumbra_config_reload_failed", "1 while a new configuration is refused.", bool(engine.problems))
         yield _one("penumbra_config_reload_timestamp_seconds", "When it was last reloaded.", engine.reloaded)
-        yield counter("penumbra_store_errors", "Failed writes.", (), [((), float(engine.ledger.errors))])
+        errors = float(engine.ledger.errors + engine.memory.errors)
+        yield counter("penumbra_store_errors", "Failed writes.", (), [((), errors)])
         yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.ledger.unsaved)
         warnings = [
             ((name,), float(len(engine.standing(name).warnings) + len(engine.warnings.of(name))))

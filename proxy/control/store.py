@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -24,6 +24,9 @@ from proxy.release.audit import GENESIS, Change, Link, seal
 APPLICATION = 0x50454E55
 """SQLite's application_id of our files: "PENU"."""
 SCHEMA = 1
+
+_MEMORY_SQL = "CREATE TABLE IF NOT EXISTS memory (route TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"
+"""No part of the schema: a file without it is as good, and a Penumbra that does not know it leaves it alone."""
 
 _SCHEMA_SQL = f"""
 BEGIN;
@@ -56,8 +59,8 @@ class Store:
     """Opens or creates the state file at `path` (":memory:" keeps nothing). Raises StoreError."""
 
     def __init__(self, path: str, *, write: bool = True) -> None:
-        self._path = path
-        self._lock = _locked(path) if write and path != ":memory:" else None
+        self._path, self.durable = path, path != ":memory:"
+        self._lock = _locked(path) if write and self.durable else None
         try:
             self._db = _open(path, write)
             self.head = self._check()
@@ -99,6 +102,27 @@ class Store:
             )
             self._db.execute("UPDATE head SET revision = ?, count = ?, hash = ?", (revision, count, last))
         self.head = Head(revision, count, last)
+
+    def remember(self, rows: Mapping[str, bytes]) -> None:
+        """Replaces what is remembered of all routes. A power cut may take it, and only it: nothing waits for the disk.
+        Raises StoreError: what was remembered before still is."""
+        with self._errors("written"), self._unsynced(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM memory")
+            self._db.executemany("INSERT INTO memory VALUES (?, ?)", rows.items())
+
+    def remembered(self) -> dict[str, bytes]:
+        """What was remembered last, by route."""
+        with self._errors("read"):
+            return dict(self._db.execute("SELECT route, body FROM memory").fetchall())
+
+    @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self._db.execute("PRAGMA synchronous = FULL")
 
     def audit(self, after: int = 0, limit: int = 100, route: str | None = None) -> list[Link]:
         """Links with seq > `after`, oldest first, at most `limit`."""
@@ -172,6 +196,7 @@ def _open(path: str, write: bool) -> sqlite3.Connection:
         if write:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute(_MEMORY_SQL)
         _sound(db, path)
     except sqlite3.Error as error:
         if db is not None:

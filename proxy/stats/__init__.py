@@ -1,6 +1,6 @@
 """Records and ticks to evidence: pure statistics, one door (`board`).
 
-- `board`: ticks and observations in, evidence and counts out
+- `board`: ticks and observations in, evidence and counts out; `snapshot`: evidence that outlives its process
 - `counters`, `latency`: exact counts and histograms from ticks
 - `case`: everything about one candidate; `errors`, `slowness`, `disagreement`, `contracted`, `grades`: its evidence
 - `bad_events`: a rate against the primary and against a limit; `exposure`: figures of live requests apart from copies

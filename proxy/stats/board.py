@@ -10,6 +10,7 @@ What control does with it:
 - `evidence(route, now)`: one `Evidence` for each limit of the guard's scorecard, in its order. A metric that nothing
   is known of has n = 0. `log_breach` is already corrected for the number of limits: breach is at
   ln(1/guard.false_alarm).
+- `keep(route)` and `resume(route, kept)`: evidence that outlives this process.
 - `drift(route)`, `violations(route)`, `profile(route)`, `finding(route)` (world or model), `agreement(route, version,
   role)`, `examples(route, version)`: what the API shows, rows and structs that are plain data.
 - For /metrics, all monotone and untouched by `watch`: `counters` (arms, drops, rescues, rejections, overhead, coverage,
@@ -40,6 +41,7 @@ from proxy.stats.grading import Grading
 from proxy.stats.labels import CAPACITY, Labelled, Outcome
 from proxy.stats.latency import Histogram
 from proxy.stats.profile import Profile, Side
+from proxy.stats.snapshot import freeze, thaw
 from proxy.stats.streams import Drift, Rows, Shape, Streams
 from proxy.stats.world import Finding, finding
 
@@ -215,9 +217,21 @@ class Board:
 
     def _evidence_of(self, route: str, case: Case, drifts: list[Drift]) -> tuple[Evidence, ...]:
         subject = case.subject
-        case.disagreement.lost = self._unseen(route, subject.candidate) - case.unseen
+        case.disagreement.lost = self._lost(route, case)
         graded = case.grades.evidence(*self._grading.against(route, subject.candidate or "", subject.primary))
         return case.evidence(drifts, graded)
+
+    def keep(self, route: str) -> list[bytes]:
+        """What was gathered about the candidates of `route`, for a process after this one."""
+        return [freeze(case, self._lost(route, case)) for case in self._cases.get(route, ())]
+
+    def resume(self, route: str, kept: Iterable[bytes]) -> None:
+        """Takes up what a process before this one had kept of the same candidates. Raises SnapshotError."""
+        for case, state in zip(self._cases.get(route, ()), kept, strict=False):
+            case.unseen = self._unseen(route, case.subject.candidate) - thaw(case, state)
+
+    def _lost(self, route: str, case: Case) -> int:
+        return self._unseen(route, case.subject.candidate) - case.unseen
 
     def drift(self, route: str) -> list[Drift]:
         """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""

@@ -1,0 +1,177 @@
+"""Evidence that outlives its process: what a case has gathered, as bytes, and back into a fresh one.
+
+The probability of a false alarm is one of a candidate's whole life only if its wealth is carried on when control is
+started again. What is kept is numbers and containers of them; what follows from the configuration is built anew. Lost
+with a process are: who failed already (`firsts`), profiles and drift, pairs and predictions that wait, and the figures
+that river computes, which are shown beside the evidence on quality.
+
+Bytes that do not fit, from another version or of another subject, raise `SnapshotError` and change nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from proxy.stats.bad_events import BadEvents
+from proxy.stats.betting import Wealth
+from proxy.stats.case import Case, Habits
+from proxy.stats.contracted import Contract
+from proxy.stats.differences import Difference
+from proxy.stats.disagreement import Disagreement
+from proxy.stats.dispersion import Apart, Dispersion, Index
+from proxy.stats.errors import Baseline, Errors
+from proxy.stats.exposure import Exposure
+from proxy.stats.floors import Floor, Pairs
+from proxy.stats.grades import Grade, ReportCard
+from proxy.stats.latency import Window
+from proxy.stats.means import MeanLimit
+from proxy.stats.ownership import Ownership
+from proxy.stats.ranks import RankBetting
+from proxy.stats.rate import RateLimit
+from proxy.stats.shares import Shares
+from proxy.stats.slowness import Pace, Slowness
+from proxy.stats.warmth import Warmth
+
+KEPT: dict[type, tuple[str, ...]] = {
+    Apart: ("_bad", "_closes", "_index", "_n", "_windows", "value"),
+    BadEvents: ("_absolute", "_ratio", "_shown"),
+    Baseline: ("dispersion",),
+    Case: ("_habits", "_shares", "_warmth", "contract", "disagreement", "errors", "first_token", "grades", "total"),
+    Contract: ("_rate", "_shadow"),
+    Difference: ("_cut", "_test"),
+    Disagreement: ("_absolute", "_floor", "disagreed", "lost", "noisy", "pairs", "triples"),
+    Dispersion: ("_bad", "_closes", "_index", "_n", "_value"),
+    Errors: ("_rate",),
+    Exposure: ("_live", "copies", "mine", "theirs"),
+    Floor: ("_wealth",),
+    Grade: ("_floor", "_pairs", "_several", "_test"),
+    Habits: ("contract", "errors", "first_token", "total"),
+    Index: ("_bad", "_compared", "_near", "_requests", "_squares"),
+    MeanLimit: ("_breach", "_pass", "n"),
+    Ownership: ("_breach", "_pass"),
+    Pace: ("_due", "_recent", "cuts", "dispersion"),
+    Pairs: ("_negatives", "_positives"),
+    RankBetting: ("_breach", "_canary", "_pass", "_primary"),
+    RateLimit: ("_breach", "_pass", "bad", "n"),
+    ReportCard: ("_differences", "_grades"),
+    Shares: ("_candidate", "_primary", "_shadow"),
+    Slowness: ("_absolute", "_apart", "_ratio", "_shown"),
+    Warmth: ("_legs", "_since", "warm"),
+    Wealth: ("_active", "_events", "_reserve", "_settled"),
+    Window: ("_part", "_parts"),
+}
+"""Class to the attributes that are kept of it; the others are configuration, or belong to somebody else."""
+
+_SHAPE = sha256(repr(sorted((kind.__name__, names) for kind, names in KEPT.items())).encode()).hexdigest()[:16]
+
+
+class SnapshotError(ValueError):
+    """Bytes that are no snapshot of this case."""
+
+
+class Snapshot(Struct, array_like=True):
+    """`shape` and `subject` identify what `state` fits; `lost`: copies that were not compared so far."""
+
+    shape: str
+    subject: str
+    lost: int
+    state: Any
+
+
+def freeze(case: Case, lost: int) -> bytes:
+    """What a case has gathered."""
+    return msgspec.msgpack.encode(Snapshot(_SHAPE, _subject(case), lost, _frozen(case)))
+
+
+def thaw(case: Case, kept: bytes) -> int:
+    """Takes up in a fresh case what another of the same subject had gathered; the copies that it had lost. Raises
+    SnapshotError."""
+    try:
+        snapshot = msgspec.msgpack.decode(kept, type=Snapshot)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(str(error)) from error
+    if (snapshot.shape, snapshot.subject) != (_SHAPE, _subject(case)):
+        raise SnapshotError("of another subject, or of another version of this program")
+    _thawed(Case(case.subject, Habits()), snapshot.state)  # a rehearsal: a misfit must not leave a half-filled case
+    _thawed(case, snapshot.state)
+    return snapshot.lost
+
+
+def _subject(case: Case) -> str:
+    return sha256(msgspec.json.encode(case.subject, order="sorted")).hexdigest()[:16]
+
+
+def _frozen(value: Any) -> Any:
+    names = KEPT.get(type(value))
+    if names is not None:
+        return [_frozen(getattr(value, name)) for name in names]
+    if isinstance(value, dict):
+        return [[_frozen(key), _frozen(inner)] for key, inner in value.items()]
+    if isinstance(value, list | tuple | deque):
+        return [_frozen(inner) for inner in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _thawed(now: Any, kept: Any) -> Any:
+    """`kept` in the form of `now`, which is what a fresh object has in this place; objects are filled in place."""
+    names = KEPT.get(type(now))
+    if names is not None:
+        _fit(kept, len(names))
+        for name, inner in zip(names, kept, strict=True):
+            setattr(now, name, _thawed(getattr(now, name), inner))
+        return now
+    if _holds_objects(now):
+        return _filled(now, kept)
+    if isinstance(now, dict):
+        return {_key(key): _plain(inner) for key, inner in kept}
+    if isinstance(now, list) and any(isinstance(inner, dict) for inner in now):
+        _fit(kept, len(now))
+        return [_thawed(inner, state) for inner, state in zip(now, kept, strict=True)]
+    if isinstance(now, deque):
+        return deque((_plain(inner) for inner in kept), now.maxlen)
+    if isinstance(now, np.ndarray):
+        array = np.asarray(kept, dtype=np.float64)
+        if array.shape != now.shape and now.ndim:
+            raise SnapshotError(f"an array of shape {array.shape}, expected {now.shape}")
+        return array
+    return kept if now is None or isinstance(now, list) else _plain(kept)
+
+
+def _holds_objects(now: Any) -> bool:
+    inner = now.values() if isinstance(now, dict) else now if isinstance(now, list | tuple) else ()
+    return any(type(each) in KEPT for each in inner)
+
+
+def _filled(now: Any, kept: Any) -> Any:
+    _fit(kept, len(now))
+    if isinstance(now, dict):
+        for (key, inner), (known, state) in zip(now.items(), kept, strict=True):
+            if _key(known) != key:
+                raise SnapshotError(f"{known} in the place of {key}")
+            _thawed(inner, state)
+    else:
+        for inner, state in zip(now, kept, strict=True):
+            _thawed(inner, state)
+    return now
+
+
+def _fit(kept: Any, size: int) -> None:
+    if not isinstance(kept, list) or len(kept) != size:
+        raise SnapshotError("other parts than expected")
+
+
+def _key(key: Any) -> Any:
+    return tuple(key) if isinstance(key, list) else key
+
+
+def _plain(kept: Any) -> Any:
+    """A number, an array of them, or a pair of those (a window and its size), which may read as an array of two."""
+    if not isinstance(kept, list):
+        return kept
+    return tuple(map(_plain, kept)) if any(isinstance(inner, list) for inner in kept) else np.asarray(kept, np.float64)

@@ -1,0 +1,159 @@
+"""What one process gathered goes on in the next: the same evidence now, and the same after more of everything."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.record import ArmTick, Tick
+from proxy.contracts.settings import Guard, Limit
+from proxy.stats import snapshot
+from proxy.stats.board import Board
+from proxy.stats.differences import Difference
+from proxy.stats.snapshot import KEPT, SnapshotError
+
+SCORECARD = {
+    "error_rate": Limit(max=0.05, max_ratio=1.5),
+    "latency": Limit(max_ratio=1.05),
+    "latency_p99": Limit(max=0.2, max_ratio=1.25),
+    "time_to_first_token": Limit(max_ratio=1.2),
+    "disagreement": Limit(max=0.05),
+    "contract_violations": Limit(max=0.05, max_ratio=2.0),
+    "accuracy": Limit(min=0.8, max_drop=0.02),
+    "f1": Limit(max_drop=0.02),
+    "auroc": Limit(min=0.7, max_drop=0.02),
+    "log_loss": Limit(max=2.0, max_ratio=1.2),
+}
+GUARD = Guard(SCORECARD, warm_up=10)
+FIXED = {
+    "_above", "_asked", "_baseline", "_below", "_bound", "_candidate", "_dispersion", "_goal", "_judged", "_keys",
+    "_limit", "_margin", "_measure", "_metric", "_pace", "_primary", "_quantile", "_seconds", "_terms", "firsts",
+    "limit", "max_ratio", "metric", "ratios", "relief", "subject", "unseen",
+}  # fmt: skip
+FIXED_OF = {Difference: {"_ratio"}}
+
+
+def watched():
+    board = Board()
+    board.watch("r", "v2", "v1", GUARD, "oip", 0.0)
+    return board
+
+
+def arm(rng, version, role, share, n, slower):
+    places = np.floor(120 * np.log10(slower * rng.lognormal(-4, 0.4, n))).astype(int)
+    buckets, counts = (found.tolist() for found in np.unique(places, return_counts=True))
+    bad = int(rng.binomial(n, 0.03))
+    total = dict(zip(buckets, counts, strict=True))
+    return ArmTick("r", version, role, share, {"200": n - bad, "500": bad}, bad, total=total)
+
+
+def leg(rng, at, role, version, label):
+    positive = float(np.clip(0.5 + 0.3 * (label - 0.5) + 0.2 * rng.standard_normal(), 0.01, 0.99))
+    outputs = (Tensor("p", 1, 2, "number", [1 - positive, positive]),)
+    text = Text("said", first_token=float(rng.lognormal(-3, 0.3)))
+    inputs = (Tensor("x", 1, 3, "number", rng.standard_normal(3).tolist()),) if role == "primary" else ()
+    return Observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, inputs, outputs, text)
+
+
+def feed(board, start, seconds, seed):
+    rng = np.random.default_rng(seed)
+    for second in range(start, start + seconds):
+        arms = [arm(rng, "v1", "primary", 1.0, 90, 1.0), arm(rng, "v2", "shadow", 1.0, 90, 1.1)]
+        if second >= 40:
+            arms = [arm(rng, "v1", "primary", 0.8, 80, 1.0), arm(rng, "v2", "canary", 0.2, 20, 1.1)]
+        board.absorb(Tick(0, "a", second + 1, 1, arms=arms), float(second))
+        for at in range(second * 4, second * 4 + 4):
+            label = int(rng.random() < 0.5)
+            board.observe([leg(rng, at, "primary", "v1", label), leg(rng, at, "shadow", "v2", label)], float(second))
+            board.feedback(str(at), label, float(second))
+
+
+def resumed(board):
+    after = watched()
+    after.resume("r", board.keep("r"))
+    return after
+
+
+def gathered(board):
+    """What evidence rests on; figures that river computes begin anew."""
+    return {
+        (e.metric, e.limit): (e.log_breach, e.log_pass, e.dispersion, e.needed, e.n_shadow)
+        for e in board.evidence("r", 0.0)
+    }
+
+
+def test_evidence_goes_on_as_if_nothing_had_happened():
+    board = watched()
+    feed(board, 0, 130, 1)
+    after = resumed(board)
+    assert gathered(after) == gathered(board)
+    assert len(gathered(board)) == 16
+    assert sum(abs(breach) > 0.1 for breach, *_ in gathered(board).values()) >= 12
+    again = resumed(after)
+    assert again.keep("r") == after.keep("r") == board.keep("r")
+
+
+def test_what_ticks_tell_is_the_same_after_more_of_them():
+    board = watched()
+    feed(board, 0, 60, 1)
+    after = resumed(board)
+    for each in (board, after):
+        rng = np.random.default_rng(7)
+        for second in range(60, 260):
+            arms = [arm(rng, "v1", "primary", 0.8, 80, 1.0), arm(rng, "v2", "canary", 0.2, 20, 1.2)]
+            each.absorb(Tick(0, "b", second, 1, arms=arms), float(second))
+    lines = [key for key in gathered(board) if key[0] in ("error_rate", "latency", "latency_p99")]
+    assert [gathered(after)[line] for line in lines] == [gathered(board)[line] for line in lines]
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize("change", [lambda guard: (Guard(SCORECARD, warm_up=11), "v2"), lambda guard: (guard, "v3")])
+def test_another_subject_takes_nothing_up(change):
+    board, after = watched(), Board()
+    feed(board, 0, 20, 1)
+    guard, candidate = change(GUARD)
+    after.watch("r", candidate, "v1", guard, "oip", 0.0)
+    fresh = gathered(after)
+    with pytest.raises(SnapshotError):
+        after.resume("r", board.keep("r"))
+    assert gathered(after) == fresh
+
+
+@pytest.mark.parametrize("kept", [b"", b"rubbish", b"\x94"])
+def test_rubbish_takes_nothing_up(kept):
+    with pytest.raises(SnapshotError):
+        watched().resume("r", [kept])
+
+
+def test_a_state_that_does_not_fit_takes_nothing_up():
+    board = watched()
+    feed(board, 0, 20, 1)
+    (whole,) = board.keep("r")
+    found = snapshot.msgspec.msgpack.decode(whole, type=snapshot.Snapshot)
+    found.state[3] = found.state[3][:1]
+    after = watched()
+    fresh = gathered(after)
+    with pytest.raises(SnapshotError):
+        after.resume("r", [snapshot.msgspec.msgpack.encode(found)])
+    assert gathered(after) == fresh
+
+
+def test_lost_copies_are_carried_on():
+    board = watched()
+    board.absorb(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 7)]), 0.0)
+    after = resumed(board)
+    after.absorb(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 2)]), 0.0)
+    found = next(e for e in after.evidence("r", 0.0) if e.metric == "disagreement")
+    assert found.lost == 9
+
+
+def test_every_attribute_is_kept_or_known_to_be_fixed():
+    for kind, names in KEPT.items():
+        slots = {slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ()) if not slot.startswith("__")}
+        assert set(names) <= slots, kind
+        assert slots - set(names) <= FIXED | FIXED_OF.get(kind, set()), kind
+
+
+def test_it_is_small():
+    board = watched()
+    feed(board, 0, 60, 1)
+    assert sum(map(len, board.keep("r"))) < 100_000
