@@ -74,6 +74,79 @@ def test_configurations_of_this_repository_are_valid(place: str) -> None:
     assert [complaint for each in texts for complaint in complaints(each)] == []
 
 
+SMALL = """
+listen: h:1
+versions: {a: {url: "http://a"}, b: {url: "http://b"}, c: {url: "http://c"}}
+routes: {r: {match: {path: /}, protocol: oip, primary: a%s}}
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("route", "top"),
+    [
+        ("", "require_lineage: true"),
+        ("", f"notify: [{', '.join(['{url: http://h/}'] * 17)}]"),
+        ("", "admin: {tokens: [{name: x, role: read, token: ''}]}"),
+        ("canary: {version: b, percent: 1}, split: {c: 1}", ""),
+        ("canary: {version: b, percent: 1}, release: {candidate: b, strategy: blue-green}", ""),
+        ("split: {b: 1}, release: {candidate: b, strategy: blue-green}", ""),
+        ("sticky: 'cookie:x'", ""),
+        ("sticky: 'cookie:x', canary: {version: b, percent: 1, sticky: 'cookie:x'}", ""),
+        ("release: {candidate: b, strategy: ab-test}", ""),
+        ("sticky: 'cookie:x', release: {strategy: ab-test}", ""),
+        ("sticky: 'cookie:x', release: {strategy: ab-test, candidate: b, arms: {b: 1}}", ""),
+        ("sticky: 'cookie:x', release: {strategy: ab-test, candidate: b, stages: []}", ""),
+        ("release: {strategy: blue-green, candidate: b, requests: 5}", ""),
+        ("release: {strategy: blue-green}", ""),
+        ("release: {strategy: canary, candidate: b}", ""),
+        ("release: {strategy: canary, candidate: b, stages: []}", ""),
+        ("release: {strategy: canary, candidate: b, stages: [{canary: 5}]}", ""),
+        ("release: {strategy: canary, candidate: b, stages: [{requests: 5}]}", ""),
+        ("release: {strategy: shadow, candidate: b, stages: [{canary: 5, requests: 5}]}", ""),
+        ("release: {strategy: shadow, candidate: b, rollback_window: 5m}", ""),
+        ("release: {strategy: big-bang, candidate: b}", ""),
+        ("release: {strategy: big-bang, candidate: b, accept_risk: true, stages: [{shadow: 5, requests: 5}]}", ""),
+        ("release: {strategy: blue-green, candidate: b, promote_winner: true}", ""),
+        ("release: {strategy: blue-green, candidate: b, scorecard: {}}", ""),
+        ("scorecard: {error_rate: {}}", ""),
+        ("analysis: {features: /x}", ""),
+        ("analysis: {prediction: /x}", ""),
+        ("analysis: {redact: [/name]}", ""),
+        ("rescue: {}", ""),
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_both(route: str, top: str) -> None:
+    text = SMALL % (f", {route}" if route else "", top)
+    with pytest.raises(ConfigError):
+        parse(text, {})
+    assert complaints(text)
+
+
+def test_each_rule_is_needed_by_one_of_these_files() -> None:
+    """Without it, a file that the reader refuses would be valid."""
+    marks: Any = test_what_does_not_go_together_is_refused_by_both
+    texts = [SMALL % (f", {route}" if route else "", top) for route, top in marks.pytestmark[0].args[1]]
+    files = [load(text) for text in texts]
+    for name, weaker in without_one_rule(describe()):
+        validator = jsonschema.Draft202012Validator(weaker)
+        assert any(validator.is_valid(file) for file in files), f"no file needs the rule {name}"
+
+
+def without_one_rule(schema: Any) -> Iterator[tuple[str, Any]]:
+    """(where, the schema without one of the conditions that stand in an `allOf`)."""
+    route = ("properties", "routes", "additionalProperties")
+    for path in ((), route, (*route, "properties", "release")):
+        for place in range(len(_at(schema, path)["allOf"])):
+            weaker = deepcopy(schema)
+            del _at(weaker, path)["allOf"][place]
+            yield f"{'.'.join(path)}[{place}]", weaker
+
+
+def _at(schema: Any, path: tuple[str, ...]) -> Any:
+    return schema if not path else _at(schema[path[0]], path[1:])
+
+
 def parsers(node: Node) -> Iterator[Any]:
     match node:
         case Value(parser):
