@@ -88,7 +88,10 @@ def test_transitions_are_bounded_too(pipe: Pipe) -> None:
 
 
 def test_an_error_is_written_before_a_process_ends_by_force() -> None:
-    code = "import os; from proxy import logs; import logging; logs.configure('x'); logging.error('over'); os._exit(3)"
+    code = (
+        "import logging, os; from proxy import logs; logs.LAST_WORD = 60.0; logs.configure('x')\n"
+        "logging.error('over'); os._exit(3)"
+    )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, json.loads(ended.stderr)["event"]) == (3, "over")
 
@@ -103,7 +106,7 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     pipe = Pipe()
     os.close(pipe.reader)
     pipe.log.info("one")
-    pipe.outlet.flush()
+    eventually(lambda: pipe.outlet.waiting() == 0, "the end of the line")
     assert pipe.outlet.dropped == {"event": 1, "access": 0}
     os.close(pipe.writer)
 
