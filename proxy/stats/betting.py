@@ -81,6 +81,38 @@ class Wealth:
         return self
 
 
+class TwoSided:
+    """Evidence against "within a bound", `breaches` bets, and against "beyond it", `passes` bets (without restarts: a
+    pass is asked for once)."""
+
+    __slots__ = ("_breach", "_pass")
+
+    def __init__(self, breaches: int, passes: int, shape: tuple[int, ...] = ()) -> None:
+        self._breach = Wealth(breaches, shape=shape)
+        self._pass = Wealth(passes, restarts=False, shape=shape)
+
+    @property
+    def log_breach(self) -> Floats:
+        """ln of the evidence against "within the bound"; breach at ln(1/false_alarm)."""
+        return self._breach.log
+
+    @property
+    def log_pass(self) -> Floats:
+        """ln of the evidence against "beyond the bound"; pass at ln(1/MISS)."""
+        return self._pass.log
+
+    def settle(self) -> None:
+        """Ends a look. All of it must be in: a restart within it would bet on its order."""
+        self._breach.settle()
+        self._pass.settle()
+
+    def __iadd__(self, other: Self) -> Self:
+        """Merges evidence of another stream about the same bound."""
+        self._breach += other._breach
+        self._pass += other._pass
+        return self
+
+
 def log_mean(logs: Floats) -> Floats:
     """ln of the mean of exp(`logs`) over the last axis, without overflow."""
     top = logs.max(axis=-1, keepdims=True)

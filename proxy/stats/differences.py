@@ -99,12 +99,12 @@ class Difference:
     @property
     def log_breach(self) -> float:
         """ln of the evidence against "within the limit"."""
-        return self._test.log_breach
+        return float(self._test.log_breach)
 
     @property
     def log_pass(self) -> float | None:
         """ln of the evidence against "beyond the limit"; losses are cut off, so what they hide could not be passed."""
-        return None if self._metric in LOSSES else self._test.log_pass
+        return None if self._metric in LOSSES else float(self._test.log_pass)
 
 
 def _wrong(graded: Graded) -> float | None:

@@ -108,12 +108,12 @@ class Grade:
     @property
     def log_breach(self) -> float:
         """ln of the evidence against "within the limit"; what the floor may err is already taken from it."""
-        return self._test.log_breach - (log(2.0) if self._floor else 0.0)
+        return float(self._test.log_breach) - (log(2.0) if self._floor else 0.0)
 
     @property
     def log_pass(self) -> float | None:
         """ln of the evidence against "beyond the limit"."""
-        return None if self._floor or self._metric in LOSSES else self._test.log_pass
+        return None if self._floor or self._metric in LOSSES else float(self._test.log_pass)
 
     @property
     def note(self) -> str:

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from proxy.stats.betting import Floats, Wealth
+from proxy.stats.betting import Floats, TwoSided
 
 STAKES: Floats = np.array((0.02, 0.05, 0.1, 0.2, 0.4, 0.7))
 """Parts of the largest stake that cannot ruin."""
 
 
-class MeanLimit:
+class MeanLimit(TwoSided):
     """Evidence that a mean is over a bound, and that it is under it. Bound and range may change from number to
     number."""
 
-    __slots__ = ("_breach", "_pass", "n")
+    __slots__ = ("n",)
 
     def __init__(self) -> None:
-        self._breach, self._pass = Wealth(len(STAKES)), Wealth(len(STAKES), restarts=False)
+        super().__init__(len(STAKES), len(STAKES))
         self.n = 0
 
     def update(self, x: float, bound: float, low: float, high: float | None = None) -> None:
@@ -36,13 +36,3 @@ class MeanLimit:
             self._breach.update(np.log1p(STAKES / (bound - low) * (x - bound)), 1)
         if high is not None and high > bound:
             self._pass.update(np.log1p(STAKES / (high - bound) * (bound - x)), 1)
-
-    @property
-    def log_breach(self) -> float:
-        """ln of the evidence against "mean at most the bound"."""
-        return float(self._breach.log)
-
-    @property
-    def log_pass(self) -> float:
-        """ln of the evidence against "mean at least the bound"."""
-        return float(self._pass.log)

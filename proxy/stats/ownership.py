@@ -12,11 +12,10 @@ nearly independent (`stats.dispersion`, `stats.firsts` see to that).
 from __future__ import annotations
 
 from math import ceil, log
-from typing import Self
 
 import numpy as np
 
-from proxy.stats.betting import EASE, STEPS, Counts, Floats, Wealth
+from proxy.stats.betting import EASE, STEPS, Counts, Floats, TwoSided, Wealth
 
 PASS_RATIO = 2.0
 """An early pass says "not twice as bad", or "not beyond max_ratio" where that is larger. A tighter claim about an equal
@@ -26,17 +25,17 @@ MISS = 0.05
 """Probability of an early pass for a canary that is truly at the bound of it."""
 
 
-class Ownership:
-    """Evidence that the canary's rate of bad events is over `max_ratio` times the primary's, and that it is not."""
+class Ownership(TwoSided):
+    """Evidence that the canary's rate of bad events is over `max_ratio` times the primary's, and that it is not: a pass
+    speaks against "at least `pass_ratio` times"."""
 
-    __slots__ = ("_breach", "_pass", "max_ratio")
+    __slots__ = ("max_ratio",)
 
     def __init__(self, max_ratio: float = 1.0, shape: tuple[int, ...] = ()) -> None:
         if not max_ratio > 0:
             raise ValueError(f"max_ratio must be above 0, not {max_ratio}")
+        super().__init__(len(STEPS), len(EASE), shape)
         self.max_ratio = max_ratio
-        self._breach = Wealth(len(STEPS), shape=shape)
-        self._pass = Wealth(len(EASE), restarts=False, shape=shape)
 
     def update(self, share: Counts, canary_bad: Counts, primary_bad: Counts, dispersion: Counts = 1.0) -> None:
         """One look at counts of bad events of requests that were assigned at `share`: `add` and `settle`."""
@@ -54,11 +53,6 @@ class Ownership:
         for wealth, bound, steps in self._tests():
             wealth.add(gains(share, canary, primary, bound, np.array(steps)) / phi, canary + primary)
 
-    def settle(self) -> None:
-        """Ends a look. Both arms of it must be in: a restart between them would bet on their order."""
-        self._breach.settle()
-        self._pass.settle()
-
     def _tests(self) -> tuple[tuple[Wealth, float, tuple[float, ...]], ...]:
         return (self._breach, self.max_ratio, STEPS), (self._pass, self.pass_ratio, EASE)
 
@@ -66,21 +60,6 @@ class Ownership:
     def pass_ratio(self) -> float:
         """The ratio that an early pass speaks against."""
         return max(self.max_ratio, PASS_RATIO)
-
-    @property
-    def log_breach(self) -> Floats:
-        """ln of the evidence against "rate at most `max_ratio` times the primary's"; breach at ln(1/false_alarm)."""
-        return self._breach.log
-
-    @property
-    def log_pass(self) -> Floats:
-        """ln of the evidence against "rate at least `pass_ratio` times the primary's"; pass at ln(1/MISS)."""
-        return self._pass.log
-
-    def __iadd__(self, other: Self) -> Self:
-        self._breach += other._breach
-        self._pass += other._pass
-        return self
 
     def needed(
         self, canary: tuple[int, int], primary: tuple[int, int], false_alarm: float, dispersion: float = 1.0

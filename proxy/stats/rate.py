@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from proxy.stats.betting import EASE, STEPS, Counts, Floats, Wealth
+from proxy.stats.betting import EASE, STEPS, Counts, Floats, TwoSided
 from proxy.stats.ownership import MISS
 
 MINIMUM = 20
@@ -22,19 +22,18 @@ SPAN = (1e-6, 1.0 - 1e-6)
 """A limit of 0 or 1 is taken as this close to it, where the logarithms still exist."""
 
 
-class RateLimit:
+class RateLimit(TwoSided):
     """Evidence that a rate is over `limit`, and that it is under it."""
 
-    __slots__ = ("_above", "_below", "_breach", "_pass", "bad", "limit", "n")
+    __slots__ = ("_above", "_below", "bad", "limit", "n")
 
     def __init__(self, limit: float, shape: tuple[int, ...] = ()) -> None:
+        super().__init__(len(STEPS), len(EASE), shape)
         self.limit = min(max(limit, SPAN[0]), SPAN[1])
         steps = np.array(STEPS)
         # Far above the limit in odds as well as in rate, so that limits near 1 have alternatives too.
         self._above: Floats = np.minimum(self.limit * steps, 1.0 - (1.0 - self.limit) / steps)
         self._below: Floats = self.limit * np.array(EASE)
-        self._breach = Wealth(len(STEPS), shape=shape)
-        self._pass = Wealth(len(EASE), restarts=False, shape=shape)
         self.bad: Counts = 0
         self.n: Counts = 0
 
@@ -54,17 +53,11 @@ class RateLimit:
     @property
     def log_breach(self) -> Floats:
         """ln of the evidence against "at most `limit`"; 0 before `MINIMUM` events."""
-        log_wealth: Floats = np.where(np.asarray(self.n) >= MINIMUM, self._breach.log, 0.0)
+        log_wealth: Floats = np.where(np.asarray(self.n) >= MINIMUM, super().log_breach, 0.0)
         return log_wealth
 
-    @property
-    def log_pass(self) -> Floats:
-        """ln of the evidence against "at least `limit`"."""
-        return self._pass.log
-
     def __iadd__(self, other: Self) -> Self:
-        self._breach += other._breach
-        self._pass += other._pass
+        super().__iadd__(other)
         self.bad, self.n = self.bad + other.bad, self.n + other.n
         return self
 
