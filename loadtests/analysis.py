@@ -1,7 +1,8 @@
-"""What it costs to analyse one exchange: with a river detector for each value, and as the product does.
+"""What it costs to analyse records of 30 features: with a river detector for each value, and as the product does.
 
-One exchange is a request of 30 features, the answer to the client and the shadow's answer. CPU time of one process,
-bodies to evidence, no sockets: this is the part of control that grows with traffic.
+A record is a request and its answer; an exchange has another one of the shadow's answer. CPU time of one process, no
+sockets: from the frames of the link to evidence for the product, from bodies to detectors for river. This is the part
+of control that grows with traffic.
 
     python -m loadtests.analysis
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ from loadtests.results import Spread, spread
 from loadtests.traffic import answer_body, request_body
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Guard, Limit
+from proxy.link.frames import FrameReader, Observations, Records, encode
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
 
@@ -38,6 +41,11 @@ GUARD = Guard(
 )
 Body = tuple[bytes, bytes, bytes]
 """A request, the answer to the client, the shadow's answer."""
+FIELDS = b"content-type: application/json\r\nserver: uvicorn\r\ndate: Mon, 23 Nov 2026 16:00:00 GMT\r\n"
+Work = Callable[[], object]
+"""What is timed."""
+Method = Callable[[Sequence[Body]], Work]
+"""Prepares exchanges, as they would arrive; what it returns analyses them."""
 
 
 def bodies(count: int, seed: int = 7) -> list[Body]:
@@ -53,7 +61,7 @@ def bodies(count: int, seed: int = 7) -> list[Body]:
     ]
 
 
-def naive(make: Callable[[], Any]) -> Callable[[Sequence[Body]], None]:
+def naive(make: Callable[[], Any]) -> Method:
     """One detector for each feature and one for the difference of the answers, fed value by value."""
     detectors = [make() for _ in range(FEATURES)]
     differences = make()
@@ -66,67 +74,78 @@ def naive(make: Callable[[], Any]) -> Callable[[Sequence[Body]], None]:
             score, other = (orjson.loads(body)["outputs"][0]["data"][0] for body in (answer, copy))
             differences.update(abs(score - other))
 
-    return analyse
+    return lambda exchanges: lambda: analyse(exchanges)
 
 
-def product() -> Callable[[Sequence[Body]], None]:
-    """Records through payload and board, in batches, as the link delivers them."""
-    board, numbers = Board(), iter(range(10**9))
+def product(mirrored: bool) -> Method:
+    """Frames of the link through payload and board, as control gets them; without copies, or with one of each."""
+    board, numbers, reader = Board(), count(), FrameReader()
     board.watch("cancer", "v3", "v1", GUARD, "oip", 0.0)
 
-    def analyse(exchanges: Sequence[Body]) -> None:
-        for at in range(0, len(exchanges), BATCH):
-            seen = [
-                decode(record, "oip", (0, "bench"))
-                for request, answer, copy in exchanges[at : at + BATCH]
-                for record in legs(next(numbers), request, answer, copy)
-            ]
-            board.observe(seen, time.monotonic())
+    def prepare(exchanges: Sequence[Body]) -> Work:
+        records = [
+            legs(next(numbers), request, answer, copy if mirrored else b"")[: 1 + mirrored]
+            for request, answer, copy in exchanges
+        ]
+        frames = [
+            encode(Records(0, "bench", [leg for each in records[at : at + BATCH] for leg in each]))
+            for at in range(0, len(records), BATCH)
+        ]
+        return lambda: [analyse(frame) for frame in frames]
 
-    return analyse
+    def analyse(frame: bytes) -> None:
+        for message in reader.feed(frame):
+            assert isinstance(message, Observations)
+            board.observe([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
+
+    return prepare
 
 
 def legs(exchange: int, request: bytes, answer: bytes, copy: bytes) -> tuple[Record, Record]:
     """The two records of one exchange; the request travels with the leg that answered."""
+    who = exchange, f"{exchange:032x}", "cancer"
+    facts = 200, "", 0.0, 0.002, 0.002
     return (
-        Record(
-            exchange, "", "cancer", "v1", "primary", 0.9, 200, "", 0.0, 0.002, 0.002, request=request, response=answer
-        ),
-        Record(exchange, "", "cancer", "v3", "shadow", 1.0, 200, "", 0.0, 0.002, 0.002, response=copy),
+        Record(*who, "v1", "primary", 0.9, *facts, "/infer", FIELDS, request, FIELDS, answer, copies=1 if copy else 0),
+        Record(*who, "v3", "shadow", 1.0, *facts, response_fields=FIELDS, response=copy),
     )
 
 
-def methods() -> dict[str, tuple[Callable[[Sequence[Body]], None], int]]:
+def methods() -> dict[str, tuple[Method, int]]:
     """Ways to analyse, each with the number of exchanges that takes well under a second."""
     from river.drift import ADWIN, KSWIN
 
     return {
-        "product: payload and board": (product(), 8192),
+        ONE_RECORD: (product(mirrored=False), 8192),
+        "product: a record and its shadow's": (product(mirrored=True), 8192),
         "river: ADWIN for each value": (naive(ADWIN), 8192),
         "river: KSWIN for each value": (naive(lambda: KSWIN(seed=7)), 256),
     }
 
 
+ONE_RECORD = "product: a record"
+
+
 def run_analysis(repetitions: int) -> dict[str, Spread]:
-    """CPU microseconds of one exchange, by method; each is warmed up with one uncounted turn."""
+    """CPU microseconds of one record (or exchange), by method; each is warmed up with one uncounted turn."""
     results: dict[str, Spread] = {}
-    for name, (analyse, count) in methods().items():
-        exchanges = bodies(count)
-        analyse(exchanges)
-        results[name] = spread([timed(analyse, exchanges) for _ in range(repetitions)])
+    for name, (prepare, count_of) in methods().items():
+        exchanges = bodies(count_of)
+        prepare(exchanges)()
+        results[name] = spread([timed(prepare(exchanges)) / len(exchanges) for _ in range(repetitions)])
     return results
 
 
-def timed(analyse: Callable[[Sequence[Body]], None], exchanges: Sequence[Body]) -> float:
-    """CPU microseconds of one exchange."""
+def timed(work: Work) -> float:
+    """CPU microseconds of what `work` does."""
     before = time.process_time()
-    analyse(exchanges)
-    return (time.process_time() - before) * 1e6 / len(exchanges)
+    work()
+    return (time.process_time() - before) * 1e6
 
 
 def analysis_table(results: dict[str, Spread]) -> Table:
     """One line for each method."""
-    table = Table(title=f"Analysing one exchange of {FEATURES} features with a shadow")
+    table = Table(title=f"Analysing {FEATURES} features and what was answered")
     for name in ("method", "CPU us", "spread"):
         table.add_column(name, justify="left" if name == "method" else "right")
     for name, cost in results.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from loadtests.analysis import ONE_RECORD
 from loadtests.compare import cost, p50, ratio
 from loadtests.results import Bench, Spread, spread
 from loadtests.shadows import harm
@@ -49,6 +50,10 @@ def _chunk(bench: Bench) -> Spread:
     return spread([added(bench.streaming, "penumbra").median / added(bench.streaming, "nginx").median])
 
 
+def _analysis(bench: Bench) -> Spread:
+    return bench.analysis[ONE_RECORD]
+
+
 def _memory(bench: Bench) -> Spread:
     return spread([sum(bench.cases["statistics"].memory["penumbra"].values()) / MIB])
 
@@ -60,6 +65,7 @@ GOALS: tuple[Goal, ...] = (
     Goal("CPU: all statistics, 3,000 requests/s, nothing sampled, against nginx", 0.6, "x", _cost("paced", "nginx")),
     Goal("CPU: all statistics, no two heads alike, against Envoy", 0.6, "x", _cost("unique", "envoy")),
     Goal("CPU: all statistics, no two heads alike, against nginx", 0.6, "x", _cost("unique", "nginx")),
+    Goal("CPU: analysis of a record with 30 features", 10, "us", _analysis),
     Goal("CPU: split only, against Envoy", 0.75, "x", _cost("split", "envoy")),
     Goal("CPU: split only, against nginx", 2.0, "x", _cost("split", "nginx")),
     Goal("p50 at one connection, against nginx", 1.2, "x", _median_latency("single", "nginx")),

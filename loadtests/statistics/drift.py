@@ -20,8 +20,9 @@ from scipy.stats import kstwobign
 
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.observation import Tensor
+from proxy.stats.batches import Group
 from proxy.stats.drift import Detector, Reference
-from proxy.stats.layout import Layout
+from proxy.stats.layout import Layout, Signature
 from proxy.stats.profile import features_of
 
 NUMBERS, CATEGORIES, LOOK, WINDOW = 25, 5, 250, 1000
@@ -91,8 +92,11 @@ class Product:
         known = Reference(features_of({**columns, **named}))
         self._names = (tuple(columns), tuple(named))
         self._detector = Detector(known)
-        signature = (("", self._names[0], NUMBERS, "number"), ("", self._names[1], CATEGORIES, "category"))
-        self._layout = Layout(known, signature)  # type: ignore[arg-type]
+        self._signature: Signature = (
+            ("", self._names[0], NUMBERS, "number"),
+            ("", self._names[1], CATEGORIES, "category"),
+        )
+        self._layout = Layout(known, self._signature)
 
     def look(self, block: Block) -> set[int]:
         """Features that are significant after these records."""
@@ -101,7 +105,9 @@ class Product:
             Tensor("", rows, NUMBERS, "number", block[0].ravel().tolist(), self._names[0]),
             Tensor("", rows, CATEGORIES, "category", block[1].ravel().astype(str).tolist(), self._names[1]),
         ]
-        self._detector.update(self._layout.measure([tensors]).counts, 1.0)
+        group = Group(self._signature)
+        group.add(tensors)
+        self._detector.update(self._layout.measure(group.tables()).counts, 1.0)
         return set(np.nonzero(self._detector.margin >= 0)[0].tolist())
 
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from proxy.contracts.table import Role
+from proxy.contracts.record import Record
 
 Kind = Literal["number", "category"]
 """`number`: numbers or booleans, NaN where missing. `category`: strings, None where missing."""
@@ -47,27 +48,16 @@ class Text(Struct, frozen=True, gc=False):
     gaps: tuple[float, ...] = ()
 
 
-class Observation(Struct, gc=False):
-    """One leg as analysed. `source` and `exchange` tie the legs of one client request together.
+class Observation(Record, array_like=True, gc=False):
+    """A record as analysed: control reads records as these, and payload fills in what their bodies say.
 
-    `inputs` stands only with the leg that answered the client (the request travels once). `unreadable_request` and
-    `unreadable_response` say why a body gave nothing ("" when it did, or when there was none to read); the reasons are
-    few and fixed (`payload.decode.REASONS`), so they can be labels of metrics.
+    `source` (worker, incarnation) and `exchange` tie the legs of one client request together. `inputs` stands only with
+    the leg that answered the client (the request travels once). `unreadable_request` and `unreadable_response` say why
+    a body gave nothing ("" when it did, or when there was none to read); the reasons are few and fixed
+    (`payload.decode.REASONS`), so they can be labels of metrics.
     """
 
-    source: tuple[int, str]
-    exchange: int
-    request_id: str
-    route: str
-    version: str
-    role: Role
-    share: float
-    status: int
-    failure: str
-    started: float
-    first_byte: float
-    total: float
-    key: int = 0
+    source: tuple[int, str] = (0, "")
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
     text: Text | None = None
@@ -78,3 +68,8 @@ class Observation(Struct, gc=False):
     def answered(self) -> bool:
         """The version answered with success, so its predictions can be compared."""
         return not self.failure and 200 <= self.status < 300
+
+
+def unread(record: Record) -> Observation:
+    """A record of which nothing has been read yet."""
+    return Observation(*astuple(record))

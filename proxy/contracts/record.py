@@ -69,14 +69,15 @@ class Tick(Struct):
     connections: int = 0
 
 
-class Record(Struct, array_like=True):
+class Record(Struct, array_like=True, gc=False):
     """Facts of one finished leg.
 
     `exchange` ties the legs of one client request together (unique per worker incarnation; control pairs on
     (worker, exchange)). Bodies are as they crossed the wire, or None: not kept (too large, or sampled out). The
     request's body, fields and path travel once, with the leg that answered the client. `*_fields` are the header fields
     as they were forwarded, each line ended by CRLF. Times in seconds; `started` is Unix time. `chunks` are the seconds
-    from the start at which pieces of a streamed answer arrived.
+    from the start at which pieces of a streamed answer arrived. `copies`: how many copies (shadow and noise) of the
+    request were sent, with the leg that answered the client; -1: not known.
     """
 
     exchange: int
@@ -97,3 +98,4 @@ class Record(Struct, array_like=True):
     response: bytes | None = None
     key: int = 0
     chunks: list[float] = field(default_factory=list)
+    copies: int = -1

@@ -44,6 +44,7 @@ class Captured(Struct, omit_defaults=True, forbid_unknown_fields=True):
     request: bytes | None = None
     response_fields: bytes = b""
     response: bytes | None = None
+    copies: int = -1
 
     @property
     def finished(self) -> float:
@@ -66,7 +67,7 @@ _decoder = msgspec.json.Decoder(Captured)
 
 def captured(record: Record, source: tuple[int, str], bodies: bool) -> Captured:
     """What is kept of a record. Without bodies neither header fields nor the query of the path are."""
-    values = asdict(record)
+    values = {name: getattr(record, name) for name in Record.__struct_fields__}
     if bodies:
         values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}
     else:

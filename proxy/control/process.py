@@ -32,7 +32,7 @@ from proxy.control.metrics import BoardCollector, EngineCollector, JournalCollec
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.store import Store, StoreError
-from proxy.link.frames import Records
+from proxy.link.frames import Observations
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
 from proxy.payload.decode import decode
@@ -188,12 +188,13 @@ class Control:
         self._safely(self._engine.absorb, tick, self._now())
         return self._intake.sample
 
-    def _recorded(self, batch: Records) -> None:
+    def _recorded(self, batch: Observations) -> None:
         source = (batch.worker, batch.incarnation)
-        self._safely(self._intake.take, batch.records, source, self._now())
         self._safely(self._capture.take, batch.records, source)
         self._safely(self._journal.take, batch.records, source, self._now())
         self._safely(self._engine.culprits.note, batch.records)
+        # Last, because it takes the bodies out of them.
+        self._safely(self._intake.take, batch.records, source, self._now())
 
     def _section(self, route: str) -> RouteSettings | None:
         return self._engine.section(route) if route in self._engine.states else None

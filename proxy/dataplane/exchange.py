@@ -44,6 +44,7 @@ class Exchange:
         "_out",
         "_shadows",
         "complete",
+        "copies",
         "downstream",
         "extra",
         "head",
@@ -71,7 +72,7 @@ class Exchange:
         self.size = 0
         self.route_name = ""
         self.complete = self.responded = self.over = self._close = self._admitted = False
-        self.key = self.number = 0
+        self.key = self.number = self.copies = 0
         self.started = self.read_at = monotonic()
         self._out: list[bytes] = []
         self._shadows: list[ShadowTarget] | None = None

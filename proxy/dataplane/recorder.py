@@ -52,8 +52,9 @@ class Recorder:
     ) -> None:
         """Records a leg of `exchange`. `answer` holds the pieces of its body, None when they were too large."""
         response = None if answer is None else b"".join(answer)
-        request, request_fields, path = None, b"", ""
+        request, request_fields, path, copies = None, b"", "", -1
         if with_request:
+            copies = exchange.copies
             request_fields, path = exchange.head.fields, exchange.head.path.decode("latin-1")
             if exchange.pieces is not None and exchange.size <= MAX_BODY:
                 request = exchange.body()
@@ -77,6 +78,7 @@ class Recorder:
                 response,
                 exchange.key,
                 chunks,
+                copies,
             ),
             len(request or b"") + len(response or b"") + len(request_fields) + len(fields) + 8 * len(chunks) + 512,
         )

@@ -171,6 +171,7 @@ def mirror(exchange: Exchange, targets: list[ShadowTarget], now: float) -> None:
         leg = ShadowLeg(exchange, target, body, now)
         leg.arm = worker.tally.counted(leg.arm)
         worker.shadow_started(leg)
+        exchange.copies += 1
         leg.start()
 
 

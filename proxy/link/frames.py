@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Table
 
@@ -32,11 +33,19 @@ class Ticks(Struct, frozen=True, tag="tick"):
 
 
 class Records(Struct, frozen=True, tag="records"):
-    """A batch of records, oldest first."""
+    """A batch of records, oldest first, as a worker sends it."""
 
     worker: int
     incarnation: str
     records: list[Record]
+
+
+class Observations(Struct, frozen=True, tag="records"):
+    """The same as control gets it: each record with room for what its bodies say, so that it need not be copied."""
+
+    worker: int
+    incarnation: str
+    records: list[Observation]
 
 
 class Apply(Struct, frozen=True, tag="apply"):
@@ -52,7 +61,7 @@ class Ack(Struct, frozen=True, tag="ack"):
     sample: float = 1.0
 
 
-Message = Hello | Ticks | Records | Apply | Ack
+Message = Hello | Ticks | Observations | Apply | Ack
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
@@ -62,7 +71,7 @@ class BrokenLinkError(Exception):
     """The peer sent something that is not a frame; the connection cannot be used any more."""
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message | Records) -> bytes:
     """One frame, ready to be written."""
     body = _encoder.encode(message)
     return len(body).to_bytes(4, "big") + body

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import Observation, Tensor, unread
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
@@ -38,15 +38,23 @@ REASONS = frozenset(
 a codec."""
 
 
+Usual = Callable[[bytes], tuple[Tensor, ...] | None]
+
+
 class Codec(Struct, frozen=True):
-    """How the two bodies of a protocol are read. Both may raise Unreadable or orjson.JSONDecodeError."""
+    """How the two bodies of a protocol are read. Both may raise Unreadable or orjson.JSONDecodeError.
+
+    A `usual` reader is tried first: it takes a body of the commonest form in one step, and says None to all others.
+    """
 
     request: Callable[[Body], Found]
     response: Callable[[Body], Found]
+    usual_request: Usual | None = None
+    usual_response: Usual | None = None
 
 
 CODECS: dict[Protocol, Codec] = {
-    "oip": Codec(oip.read_request, oip.read_response),
+    "oip": Codec(oip.read_request, oip.read_response, oip.usual_request, oip.usual_response),
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response),
     "openai": Codec(openai.read_request, openai.read_response),
@@ -58,39 +66,46 @@ USUAL = Analysis()
 
 
 def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = USUAL) -> Observation:
-    """What `record` says in the words of `protocol`. `source` is (worker, incarnation)."""
-    seen = Observation(
-        source,
-        record.exchange,
-        record.request_id,
-        record.route,
-        record.version,
-        record.role,
-        record.share,
-        record.status,
-        record.failure,
-        record.started,
-        record.first_byte,
-        record.total,
-        record.key,
-    )
+    """What `record` says in the words of `protocol`. `source` is (worker, incarnation).
+
+    An observation is filled in where it stands and gives up its bodies; any other record stays as it is.
+    """
+    seen = record if type(record) is Observation else unread(record)
+    seen.source = source
     codec = CODECS.get(protocol)
-    if codec is None:
-        return seen
-    if record.request:
-        found, seen.unreadable_request = _read(codec.request, record.request, record.request_fields, analysis, [])
-        seen.inputs = found.tensors
-    elif record.request is None and record.request_fields:
-        seen.unreadable_request = "too_large"
-    if not seen.answered:
-        return seen
-    if record.response:
-        fields = record.response_fields
-        found, seen.unreadable_response = _read(codec.response, record.response, fields, analysis, record.chunks)
-        seen.outputs, seen.text = found.tensors, found.text
-    elif record.response is None:
-        seen.unreadable_response = "too_large"
+    if codec is not None:
+        _read_request(seen, codec, analysis)
+        if not seen.failure and 200 <= seen.status < 300:
+            _read_response(seen, codec, analysis)
+    seen.request = seen.response = None
     return seen
+
+
+def _read_request(seen: Observation, codec: Codec, analysis: Analysis) -> None:
+    data = seen.request
+    if data:
+        usual = codec.usual_request(data) if codec.usual_request else None
+        if usual is not None:
+            seen.inputs = usual
+        else:
+            found, seen.unreadable_request = _read(codec.request, data, seen.request_fields, analysis, [])
+            seen.inputs = found.tensors
+    elif data is None and seen.request_fields:
+        seen.unreadable_request = "too_large"
+
+
+def _read_response(seen: Observation, codec: Codec, analysis: Analysis) -> None:
+    data = seen.response
+    if data:
+        usual = codec.usual_response(data) if codec.usual_response else None
+        if usual is not None:
+            seen.outputs = usual
+        else:
+            fields, chunks = seen.response_fields, seen.chunks
+            found, seen.unreadable_response = _read(codec.response, data, fields, analysis, chunks)
+            seen.outputs, seen.text = found.tensors, found.text
+    elif data is None:
+        seen.unreadable_response = "too_large"
 
 
 def _read(

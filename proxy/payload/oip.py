@@ -35,17 +35,56 @@ class _Outputs(Struct, gc=False):
     tensors: list[_Wire] = field_of(name="outputs")
 
 
-USUAL: dict[Side, msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs]] = {
-    "inputs": msgspec.json.Decoder(_Inputs),
-    "outputs": msgspec.json.Decoder(_Outputs),
-}
-"""Typed decoding of flat numbers costs half of reading any JSON and checking it afterwards."""
+_inputs = msgspec.json.Decoder(_Inputs)
+_outputs = msgspec.json.Decoder(_Outputs)
 
 HEADER = b"inference-header-content-length"
 INTEGERS = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
 FLOATS = frozenset(("FP16", "BF16", "FP32", "FP64"))
 NUMBERS = INTEGERS | FLOATS
 KINDS: dict[str, Kind] = {**dict.fromkeys(NUMBERS, "number"), "BYTES": "category"}
+
+
+def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
+    """The inputs of a request whose tensors are all flat tables of numbers, as nearly all are; None for any other.
+
+    Typed decoding costs half of reading any JSON and checking it afterwards. What is compressed or binary is not JSON,
+    so it needs no look at the header here.
+    """
+    try:
+        tensors = _inputs.decode(data).tensors
+    except msgspec.DecodeError:
+        return None
+    if len(tensors) == 1:
+        return _usual(tensors[0])
+    found = _all_usual(tensors)
+    return joined(found) if found else None
+
+
+def usual_response(data: bytes) -> tuple[Tensor, ...] | None:
+    """The same of a response."""
+    try:
+        tensors = _outputs.decode(data).tensors
+    except msgspec.DecodeError:
+        return None
+    return _usual(tensors[0]) if len(tensors) == 1 else _all_usual(tensors)
+
+
+def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
+    data, shape = wire.data, wire.shape
+    if len(shape) != 2 or wire.datatype not in NUMBERS or len(data) > MAX_VALUES:
+        return None
+    rows, width = shape
+    if rows < 0 or rows * width != len(data):
+        return None
+    return (Tensor(wire.name, rows, width, "number", data, (), wire.datatype in INTEGERS),)
+
+
+def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
+    if len(tensors) > MAX_TENSORS:
+        return None
+    found = [_usual(tensor) for tensor in tensors]
+    return None if None in found else tuple([each[0] for each in found if each])
 
 
 def read_request(body: Body) -> Found:
@@ -62,27 +101,7 @@ def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
     length = field(body.fields, HEADER)
     if length:
         return oip_binary.tensors(body.data, length, side)
-    try:
-        tensors = USUAL[side].decode(body.data).tensors
-    except msgspec.DecodeError:
-        # Nested data, strings, booleans, nulls, or something that is none of it: whatever it is, this tells.
-        return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
-    if len(tensors) == 1:
-        return (_usual(tensors[0]),)
-    if len(tensors) > MAX_TENSORS:
-        raise Unreadable("too_many_tensors")
-    return tuple([_usual(tensor) for tensor in tensors])
-
-
-def _usual(wire: _Wire) -> Tensor:
-    """What nearly all tensors are: numbers, flat, of two dimensions; any other goes the long way."""
-    data, shape = wire.data, wire.shape
-    if len(shape) != 2 or wire.datatype not in NUMBERS:
-        return shaped({"name": wire.name, "datatype": wire.datatype, "shape": shape}, flatten(data))
-    rows, width = shape
-    if rows * width != len(data) or rows < 0 or len(data) > MAX_VALUES:
-        return shaped({"name": wire.name, "datatype": wire.datatype, "shape": shape}, flatten(data))
-    return Tensor(wire.name, rows, width, "number", data, (), wire.datatype in INTEGERS)
+    return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
 
 
 def listed(document: Any, side: str) -> list[Any]:

@@ -7,10 +7,11 @@
 - `terms`: how false alarms are shared by the limits of a scorecard
 - `ownership`, `ranks`, `rate`, `means`: sequential tests; `betting` is their common core
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest
-- `streams`: rows of a route in batches; `layout` counts them, `drift` judges them, `scores` is ADWIN
+- `streams`: rows of a route; `batches` packs them, `layout` counts them, `drift` judges them, `scores` is ADWIN
 - `profile`: the reference profile and the data contract
-- `comparing`: `pairing` brings legs of one request together, `agreement` compares them, `examples` keeps the worst
-- `grading`: `labels` come late and are joined, `quality` says how good predictions were; `floors` and `differences` hold
-  a candidate against its primary's
+- `comparing`: `pairing` brings legs of one request together, `agreement` compares them (`agreement_many`: batches of
+  them), `examples` keeps the worst
+- `grading`: `labels` come late and are joined, `quality` says how good predictions were; `floors` and `differences`
+  hold a candidate against its primary's
 - `world`: did the world change, or the model
 """

@@ -76,6 +76,16 @@ class Tally:
             self.overlapped += difference.overlap
             self.overlaps += 1
 
+    def update_many(self, kind: str, disagree: Sequence[bool], shift: Sequence[float] | None) -> None:
+        """Counts pairs that differ in the same kind of thing."""
+        self.pairs += len(disagree)
+        if disagreements := sum(disagree):
+            self.disagreements += disagreements
+            self.kinds[kind] += disagreements
+        if shift is not None:
+            self.shifted += sum(shift)
+            self.shifts += len(shift)
+
     @property
     def ratio(self) -> float | None:
         """Disagreements per pair, or None without pairs."""
@@ -95,16 +105,18 @@ class Tally:
 def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> Difference | None:
     """How `copy` differs from `reference`. None when that says nothing: the reference failed, or one was not
     readable."""
-    if not reference.answered:
+    if reference.failure or not 200 <= reference.status < 300:
         return None
-    if not copy.answered:
+    if copy.failure or not 200 <= copy.status < 300:
         return Difference(True, "status")
     if reference.text and copy.text:
         return compare_texts(reference.text, copy.text)
     if not reference.outputs or not copy.outputs:
         return None
     if len(reference.outputs) == 1:
-        mine = reference.outputs[0]
+        mine, other = reference.outputs[0], copy.outputs[0]
+        if mine.name == other.name and mine.columns == other.columns:
+            return compare_tensors(mine, other, tolerance)
         return compare_tensors(mine, _like(mine, 0, copy.outputs), tolerance)
     found = [
         compare_tensors(mine, _like(mine, at, copy.outputs), tolerance) for at, mine in enumerate(reference.outputs)
@@ -145,8 +157,13 @@ def _are_scores(tensor: Tensor) -> bool:
     if tensor.columns or not tensor.rows:
         return False
     first = tensor.data[: tensor.width]
-    name = tensor.name.lower()
-    return any(word in name for word in SCORE_NAMES) or (min(first) >= 0.0 and abs(sum(first) - 1.0) <= SUM)
+    return is_named_score(tensor.name) or (min(first) >= 0.0 and abs(sum(first) - 1.0) <= SUM)
+
+
+def is_named_score(name: str) -> bool:
+    """Whether a tensor says by its name that it holds scores of classes."""
+    lower = name.lower()
+    return any(word in lower for word in SCORE_NAMES)
 
 
 def _scores(mine: Tensor, other: Tensor, shift: float) -> Difference:

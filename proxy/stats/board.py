@@ -50,6 +50,9 @@ USUAL = Analysis()
 USUAL_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
 
+FLUSH = 0.25
+"""Seconds between looks at what waits to be counted: it waits for about a second, and a look is at all routes."""
+
 SIDES: tuple[Side, ...] = ("input", "prediction")
 
 
@@ -59,6 +62,7 @@ class Board:
     __slots__ = (
         "_cases",
         "_comparing",
+        "_flushed",
         "_grading",
         "_habits",
         "_streams",
@@ -80,6 +84,7 @@ class Board:
         self._cases: dict[str, tuple[Case, ...]] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self._comparing = Comparing()
+        self._flushed = -FLUSH
         self._grading = Grading(labels)
         self.scores, self.labelled, self.ungraded = self._grading.scores, self._grading.labelled, self._grading.ungraded
         self.feedbacks, self.unlabelled = self._grading.labels.outcomes, self._grading.labels.lost
@@ -140,22 +145,21 @@ class Board:
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         """Takes in what payload made of a batch of records."""
         compared: list[Compared] = []
-        for seen in observations:
-            known = self._streams.get(seen.route)
+        for (route, *_), legs in _by_arm(observations).items():
+            known = self._streams.get(route)
             if known is None:
                 continue
             (analysis, _), streams = known
-            if seen.unreadable_request or seen.unreadable_response:
-                self._note_unreadable(seen)
-            if pairs := self._comparing.update(seen, analysis, now):
-                compared += pairs
-            if seen.inputs or seen.outputs:
-                if rows := streams.update(seen, now):
-                    self._check(seen.route, rows, now)
-                if analysis.wait > 0 and (met := self._grading.note(seen, analysis.wait, now)):
-                    self._grade(met)
-            if seen.text is not None:
-                self._time_tokens(seen, now)
+            compared += self._comparing.update(legs, analysis, now)
+            if rows := streams.update(legs, now):
+                self._check(route, rows, now)
+            if analysis.wait > 0:
+                self._grade(self._grading.note(legs, analysis.wait, now))
+            for seen in legs:
+                if seen.unreadable_request or seen.unreadable_response:
+                    self._note_unreadable(seen)
+                if seen.text is not None:
+                    self._time_tokens(seen, now)
         self._judge(compared)
         self._comparing.expire(now)
         self._grading.labels.expire(now)
@@ -170,6 +174,9 @@ class Board:
 
     def flush(self, now: float) -> None:
         """Counts batches of rows that wait for more; call it about once a second when nothing is observed."""
+        if now - self._flushed < FLUSH:
+            return
+        self._flushed = now
         for route, (_, streams) in self._streams.items():
             self._check(route, streams.flush(now), now)
 
@@ -296,6 +303,19 @@ def _by_route(arms: Iterable[ArmTick]) -> dict[str, list[ArmTick]]:
     for arm in arms:
         routes[arm.route].append(arm)
     return routes
+
+
+def _by_arm(observations: Iterable[Observation]) -> dict[tuple[str, str, Role, float], list[Observation]]:
+    """Legs by route, version, role and share: what holds for an arm is then looked up once for all of them."""
+    arms: dict[tuple[str, str, Role, float], list[Observation]] = {}
+    for seen in observations:
+        key = seen.route, seen.version, seen.role, seen.share
+        legs = arms.get(key)
+        if legs is None:
+            arms[key] = [seen]
+        else:
+            legs.append(seen)
+    return arms
 
 
 def _by_version(compared: Iterable[Compared]) -> dict[tuple[str, str], list[Compared]]:

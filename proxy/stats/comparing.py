@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
-from proxy.stats.agreement import Tally, compare
-from proxy.stats.examples import Example, Examples
-from proxy.stats.pairing import Pairing
+from proxy.stats.agreement import Difference, Tally, compare
+from proxy.stats.agreement_many import Differences, compare_many
+from proxy.stats.examples import KEPT, Example, Examples
+from proxy.stats.pairing import Pair, Pairing
+
+MANY = 8
+"""Pairs from which on it is cheaper to compare them in one go."""
 
 
 class Compared(Struct, frozen=True, gc=False):
-    """A shadow's answer beside the primary's (`differs`), or beside that of the noise copy too (`noise`: does that one
-    differ from the primary's)."""
+    """Answers of a shadow beside the primary's: so many `pairs`, of which `disagreed`; `beside` the noise copy of the
+    same request: (the shadow's differs, the noise copy's differs)."""
 
     route: str
     version: str
-    differs: bool
-    noise: bool | None = None
+    pairs: int = 0
+    disagreed: int = 0
+    beside: tuple[bool, bool] | None = None
 
 
 class Comparing:
@@ -35,32 +41,61 @@ class Comparing:
         self._noisy: set[str] = set()
         self.tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
 
-    def update(self, seen: Observation, analysis: Analysis, now: float) -> list[Compared]:
-        """What `seen` completes."""
-        pairs = self._pairing.update(seen, now)
-        return [found for pair in pairs for found in self._compare(*pair, analysis)] if pairs else []
+    def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[Compared]:
+        """What `legs` (of one route, version and role) complete."""
+        pairs = self._pairing.update(legs, now)
+        if len(pairs) >= MANY and legs[0].route not in self._noisy:
+            arms = {(copy.version, copy.role) for _, copy in pairs}
+            differences = compare_many(pairs, analysis.tolerance) if len(arms) == 1 else None
+            if differences is not None and pairs[0][1].role == "shadow":
+                return [self._count_many(pairs, differences, analysis)]
+        found: list[Compared] = []
+        for reference, copy in pairs:
+            difference = compare(reference, copy, analysis.tolerance)
+            if difference is not None:
+                self._count(reference, copy, difference, analysis, found)
+        return found
+
+    def _count_many(self, pairs: Sequence[Pair], differences: Differences, analysis: Analysis) -> Compared:
+        kind, disagree, shift = differences
+        copy = pairs[0][1]
+        self.tallies[copy.route, copy.version, copy.role].update_many(kind, disagree, shift)
+        worst = [at for at, differs in enumerate(disagree) if differs]
+        if len(worst) > KEPT and shift is not None:
+            worst = sorted(worst, key=shift.__getitem__)[-KEPT:]
+        for at in worst[:KEPT]:
+            self._keep(*pairs[at], Difference(True, kind, shift[at] if shift else None), analysis)
+        return Compared(copy.route, copy.version, len(pairs), sum(disagree))
 
     def expire(self, now: float) -> None:
         """Gives up on legs that waited too long."""
         self._pairing.expire(now)
 
-    def _compare(self, reference: Observation, copy: Observation, analysis: Analysis) -> list[Compared]:
-        difference = compare(reference, copy, analysis.tolerance)
-        if difference is None:
-            return []
-        self.tallies[copy.route, copy.version, copy.role].update(difference)
-        if copy.role == "noise":
-            self._noisy.add(copy.route)
-        elif difference.disagree:
-            key = copy.route, copy.version
-            if key not in self._examples:
-                self._examples[key] = Examples(analysis.redact)
-            self._examples[key].update(reference, copy, difference)
-        if copy.route not in self._noisy:
-            return [Compared(copy.route, copy.version, difference.disagree)]
-        beside = self._pairing.beside_noise(copy, difference.disagree)
-        met = [Compared(copy.route, version, shadow, noise) for version, shadow, noise in beside]
-        return met if copy.role == "noise" else [Compared(copy.route, copy.version, difference.disagree), *met]
+    def _count(
+        self,
+        reference: Observation,
+        copy: Observation,
+        difference: Difference,
+        analysis: Analysis,
+        found: list[Compared],
+    ) -> None:
+        route, version, role = copy.route, copy.version, copy.role
+        self.tallies[route, version, role].update(difference)
+        if role == "noise":
+            self._noisy.add(route)
+        else:
+            found.append(Compared(route, version, 1, int(difference.disagree)))
+            if difference.disagree:
+                self._keep(reference, copy, difference, analysis)
+        if route in self._noisy:
+            beside = self._pairing.beside_noise(copy, difference.disagree)
+            found += [Compared(route, shadow, beside=(differs, noise)) for shadow, differs, noise in beside]
+
+    def _keep(self, reference: Observation, copy: Observation, difference: Difference, analysis: Analysis) -> None:
+        key = copy.route, copy.version
+        if key not in self._examples:
+            self._examples[key] = Examples(analysis.redact)
+        self._examples[key].update(reference, copy, difference)
 
     def worst(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""

@@ -40,10 +40,10 @@ class Disagreement:
 
     def look(self, compared: Sequence[Compared]) -> None:
         """Takes in the pairs of one batch, and what is known of them beside noise."""
-        pairs = [pair.differs for pair in compared if pair.noise is None]
+        pairs = sum([each.pairs for each in compared])
         if pairs:
-            self.update(sum(pairs), len(pairs))
-        triples = [(pair.differs, pair.noise) for pair in compared if pair.noise is not None]
+            self.update(sum([each.disagreed for each in compared]), pairs)
+        triples = [each.beside for each in compared if each.beside is not None]
         if triples:
             self.triples += len(triples)
             self.noisy += sum(noise for _, noise in triples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from proxy.contracts.observation import Observation
@@ -30,9 +31,9 @@ class Grading:
         self.ungraded: Counter[tuple[str, str]] = Counter()
         self.scores: dict[Arm, Score] = {}
 
-    def note(self, seen: Observation, wait: float, now: float) -> list[Labelled]:
-        """Keeps what a leg predicted; what its label, if it came first, now meets."""
-        met = self.labels.note(seen, wait, now)
+    def note(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
+        """Keeps what legs of one arm predicted; what their labels, if they came first, now meet."""
+        met = self.labels.note(legs, wait, now)
         return self._scored(met) if met else met
 
     def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:

@@ -9,7 +9,7 @@ dropped.
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
@@ -100,40 +100,57 @@ class Labels:
         self.lost: Counter[tuple[str, str]] = Counter()
         self.predicted: Counter[tuple[str, str, Role]] = Counter()
 
-    def note(self, seen: Observation, wait: float, now: float) -> list[Labelled]:
-        """Keeps what a leg predicted; what its label, if it came first, now meets."""
-        outputs = seen.outputs
-        if not outputs or not seen.request_id or not seen.answered:
-            return NONE
-        request = self._requests.get(seen.request_id)
-        if request is None:
-            request = self._new(seen, wait, now)
+    def note(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
+        """Keeps what legs (of one version and role of a route) predicted; what their labels, if they came first, now
+        meet."""
+        route, version, role = legs[0].route, legs[0].version, legs[0].role
+        self._queues[route].wait = wait
+        requests, rows = self._requests, 0
+        found: list[Labelled] = NONE
+        for seen in legs:
+            request_id, outputs = seen.request_id, seen.outputs
+            if not outputs or not request_id or seen.failure or not 200 <= seen.status < 300:
+                continue
+            request = requests.get(request_id)
             if request is None:
-                return NONE
-        elif request.route != seen.route:
-            self.lost[seen.route, "id_in_use"] += 1
-            return NONE
-        elif request.rows != outputs[0].rows or _has(request.legs, seen):
-            return NONE
-        if self._early and (early := self._early.pop(seen.request_id, None)) and now < early[1]:
-            self.outcomes[self._join(seen.request_id, early[0])[0]] += 1
-        leg = Leg(seen.version, seen.role, seen.share, outputs)
-        request.legs += (leg,)
-        self.predicted[seen.route, seen.version, seen.role] += request.rows
-        return list(_met(request, leg)) if request.labels else NONE
+                request = self._new(seen, now)
+                if request is None:
+                    continue
+            elif request.route != route:
+                self.lost[route, "id_in_use"] += 1
+                continue
+            elif request.rows != outputs[0].rows or _has(request.legs, version, role):
+                continue
+            leg = Leg(version, role, seen.share, outputs)
+            request.legs += (leg,)
+            rows += request.rows
+            if self._early or request.labels:
+                found = found + self._meet(request_id, request, leg, now)
+        if rows:
+            self.predicted[route, version, role] += rows
+        return found
 
-    def _new(self, seen: Observation, wait: float, now: float) -> _Request | None:
-        first = seen.outputs[0]
-        size = len(first.data) if len(seen.outputs) == 1 else sum([len(tensor.data) for tensor in seen.outputs])
+    def _meet(self, request_id: str, request: _Request, leg: Leg, now: float) -> list[Labelled]:
+        """What `leg` meets of labels that were there before it."""
+        early = self._early.pop(request_id, None)
+        if early and now < early[1]:
+            outcome, met = self._join(request_id, early[0])
+            self.outcomes[outcome] += 1
+            if outcome == "joined":
+                return met
+        return list(_met(request, leg))
+
+    def _new(self, seen: Observation, now: float) -> _Request | None:
+        outputs = seen.outputs
+        first = outputs[0]
+        size = len(first.data) if len(outputs) == 1 else sum([len(tensor.data) for tensor in outputs])
         if size > MAX_VALUES or first.vector or not first.width:
             self.lost[seen.route, "too_large" if size > MAX_VALUES else "no_prediction"] += 1
             return None
         if len(self._requests) >= self._capacity:
             self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
         request = self._requests[seen.request_id] = _Request(seen.route, now, first.rows)
-        queue = self._queues[seen.route]
-        queue.wait = wait
-        queue.order.append(seen.request_id)
+        self._queues[seen.route].order.append(seen.request_id)
         return request
 
     def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
@@ -173,8 +190,7 @@ class Labels:
 NONE: list[Labelled] = []
 
 
-def _has(legs: tuple[Leg, ...], seen: Observation) -> bool:
-    version, role = seen.version, seen.role
+def _has(legs: tuple[Leg, ...], version: str, role: Role) -> bool:
     return any(leg.version == version and leg.role == role for leg in legs)
 
 

@@ -55,14 +55,6 @@ def names_of(block: Block) -> tuple[str, ...]:
     return (name,) if width == 1 else tuple(f"{name}[{at}]" for at in range(width))
 
 
-def stacked(blocks: Sequence[Tensor]) -> Any:
-    """Equal blocks of several bodies as one array (rows, width); floats, or objects for categories."""
-    kind = np.float64 if blocks[0].kind == "number" else np.object_
-    if all(block.rows == 1 for block in blocks):
-        return np.array([block.data for block in blocks], dtype=kind).reshape(len(blocks), blocks[0].width)
-    return np.concatenate([np.array(block.data, dtype=kind).reshape(-1, block.width) for block in blocks])
-
-
 class Measured(NamedTuple):
     """A batch: rows by bin (features, bins), violations (features, rules), unexpected columns' rows, rows, bad rows."""
 
@@ -89,20 +81,19 @@ class Layout:
         self._unexpected = -1 in found and len(known) < MAX_FEATURES
         self._numbers = [_Numbers(reference, places) for places in self._places]
 
-    def measure(self, bodies: Sequence[Sequence[Tensor]]) -> Measured:
-        """What bodies (each with the tensors of this signature, in order) count."""
+    def measure(self, tables: Sequence[Any]) -> Measured:
+        """What bodies of this signature count: a table (rows, width) for each of its blocks, in order."""
         features, bins = self._reference.shares.shape
-        rows = sum(body[0].rows for body in bodies)
+        rows = len(tables[0])
         counts, violations = np.zeros((features, bins)), np.zeros((features, len(RULES)))
         bad = np.full(rows, bool(self._lacking.any() or self._unexpected))
         violations[self._lacking, ABSENT] += rows
         counts[self._absent, -1] += rows
-        for at, (places, numbers) in enumerate(zip(self._places, self._numbers, strict=True)):
-            blocks = [body[at] for body in bodies]
-            if blocks[0].kind == "number":
-                bad |= numbers.measure(stacked(blocks), counts, violations)
+        for places, numbers, table in zip(self._places, self._numbers, tables, strict=True):
+            if table.dtype == np.float64:
+                bad |= numbers.measure(table, counts, violations)
             else:
-                bad |= self._categories(places, stacked(blocks), counts, violations)
+                bad |= self._categories(places, table, counts, violations)
         return Measured(counts, violations, rows, int(bad.sum()))
 
     @property

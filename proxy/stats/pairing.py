@@ -1,13 +1,15 @@
 """Legs of one client request brought together, in whatever order they arrive.
 
 The reference is what the primary said (role primary or rescue); copies are shadows, and the noise copy that the primary
-itself answered. Legs meet on (source, exchange). Whatever never meets is counted, by reason; nothing waits longer than
-`PATIENCE`, and at most `CAPACITY` exchanges wait.
+itself answered. Legs meet on (source, exchange). An exchange with one copy is done when both have met; one with several
+stays, because a noise copy is looked at beside each of the others. Whatever never meets is counted, by reason; nothing
+waits longer than `PATIENCE`, and at most `CAPACITY` exchanges wait.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -34,38 +36,57 @@ class Waiting(Struct, gc=False):
 
 
 Key = tuple[tuple[int, str], int]
-NONE: list[tuple[Observation, Observation]] = []
+Pair = tuple[Observation, Observation]
+NONE: list[Pair] = []
 
 
 class Pairing:
     """Brings the legs of an exchange together, in whatever order they arrive. `unpaired` counts copies that never met
     their reference by (route, version, reason): `late` or `crowded`."""
 
-    __slots__ = ("_capacity", "_order", "_waiting", "unpaired")
+    __slots__ = ("_capacity", "_waiting", "unpaired")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._waiting: dict[Key, Waiting] = {}
-        # A dict that is emptied from its front is slow to iterate, so the order of arrival is kept beside it.
-        self._order: deque[Key] = deque()
+        # In the order of arrival; a plain dict is slow to iterate once it was emptied from its front.
+        self._waiting: OrderedDict[Key, Waiting] = OrderedDict()
         self._capacity = capacity
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
 
-    def update(self, seen: Observation, now: float) -> list[tuple[Observation, Observation]]:
-        """The pairs (reference, copy) that `seen` completes."""
-        role = seen.role
+    def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
+        """The pairs (reference, copy) that `legs`, all of one role, complete."""
+        role = legs[0].role
         if role in COPIES:
-            waiting = self._place((seen.source, seen.exchange), now)
-            if waiting.reference is not None:
-                return [(waiting.reference, seen)]
-            waiting.copies += (seen,)
-        elif role in REFERENCES:
-            waiting = self._place((seen.source, seen.exchange), now)
-            waiting.reference = seen
-            if waiting.copies:
-                pairs = [(seen, copy) for copy in waiting.copies]
-                waiting.copies = ()
-                return pairs
-        return NONE
+            return self._add_copies(legs, now)
+        return self._add_references(legs, now) if role in REFERENCES else NONE
+
+    def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
+        pairs, waiting = [], self._waiting
+        for seen in legs:
+            key = seen.source, seen.exchange
+            known = waiting.get(key) or self._place(key, now)
+            reference = known.reference
+            if reference is None:
+                known.copies += (seen,)
+                continue
+            pairs.append((reference, seen))
+            if reference.copies == 1:
+                del waiting[key]
+        return pairs
+
+    def _add_references(self, legs: Sequence[Observation], now: float) -> list[Pair]:
+        pairs, waiting = [], self._waiting
+        for seen in legs:
+            if seen.copies == 0:
+                continue
+            key = seen.source, seen.exchange
+            known = waiting.get(key) or self._place(key, now)
+            known.reference, copies = seen, known.copies
+            if copies:
+                known.copies = ()
+                pairs += [(seen, copy) for copy in copies]
+                if seen.copies == 1:
+                    del waiting[key]
+        return pairs
 
     def beside_noise(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:
         """Notes that `copy` differs from its reference, or not; what that completes: (version of the shadow, it
@@ -81,19 +102,16 @@ class Pairing:
 
     def expire(self, now: float) -> None:
         """Gives up on what waited too long."""
-        while self._order and now - self._waiting[self._order[0]].since >= PATIENCE:
+        while self._waiting and now - next(iter(self._waiting.values())).since >= PATIENCE:
             self._give_up("late")
 
     def _place(self, key: Key, now: float) -> Waiting:
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            if len(self._order) >= self._capacity:
-                self._give_up("crowded")
-            waiting = self._waiting[key] = Waiting(now)
-            self._order.append(key)
+        if len(self._waiting) >= self._capacity:
+            self._give_up("crowded")
+        waiting = self._waiting[key] = Waiting(now)
         return waiting
 
     def _give_up(self, reason: str) -> None:
-        left = self._waiting.pop(self._order.popleft())
+        _, left = self._waiting.popitem(last=False)
         for copy in left.copies:
             self.unpaired[copy.route, copy.version, reason] += 1

@@ -141,8 +141,8 @@ def number_bins(block: Floats, edges: Floats, missing: int) -> Any:
 
     A value on an edge belongs above it; NaN belongs into bin `missing`.
     """
-    bins = np.zeros(block.shape, dtype=np.int64)
-    # One pass an edge is five times faster than one pass over (rows, features, edges).
+    # One pass an edge is five times faster than one pass over (rows, features, edges), and small numbers are quicker.
+    bins = np.zeros(block.shape, dtype=np.min_scalar_type(max(missing, edges.shape[1])))
     for edge in edges.T:
         bins += block >= edge
     bins[np.isnan(block)] = missing

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from proxy.contracts.observation import Tensor
-from proxy.stats.layout import Signature, names_of, stacked
+from proxy.stats.layout import Signature, names_of
 
 DELTA = 0.002
 """False alarm probability of one window, shared by the watched features."""
@@ -38,14 +37,13 @@ class Watchers:
         detector: Any = ADWIN
         return detector(delta=DELTA / max(len(self._names), 1))
 
-    def update(self, stream: Hashable, signature: Signature, bodies: Sequence[Sequence[Tensor]]) -> None:
+    def update(self, stream: Hashable, signature: Signature, tables: Sequence[Any]) -> None:
         """Shows the watched number columns of bodies of one layout, missing values left out."""
         if not self._names:
             return
-        for at, block in enumerate(signature):
+        for block, table in zip(signature, tables, strict=True):
             watched = [(place, name) for place, name in enumerate(names_of(block)) if name in self._names]
             if watched and block[3] == "number":
-                table = stacked([body[at] for body in bodies])
                 for place, name in watched:
                     self._show((stream, name), table[:, place])
 

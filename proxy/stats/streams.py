@@ -1,15 +1,15 @@
 """The streams of one route: what its versions were asked and what they said, against one profile.
 
 A stream is (side, version, role). Rows wait in batches and are counted, all streams together, when one is full or a
-second old. Until a profile is given, the primary's rows teach one: a preliminary one soon, which the final one takes in
-unless what came after it has drifted from it. All state is bounded: `BATCH` bodies wait a stream and share, `LAYOUTS`
-layouts are known.
+second old; their counts go to the detectors about once a second. Until a profile is given, the primary's rows teach
+one: a preliminary one soon, which the final one takes in unless what came after it has drifted from it. All state is
+bounded: about `BATCH` bodies wait a stream and share, `LAYOUTS` layouts are known.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
+from proxy.stats.batches import Batch, Group
 from proxy.stats.betting import Floats
 from proxy.stats.drift import Detector, Reference
-from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature, names_of, readable, signature_of, stacked
+from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature, names_of
 from proxy.stats.profile import MAX_FEATURES, Feature, Profile, Rules, Side, features_of
 from proxy.stats.scores import Watchers
 
@@ -27,7 +28,11 @@ BATCH = 256
 """Bodies of a batch: numpy's overhead is then below a tenth of a microsecond a row and feature."""
 
 AGE = 1.0
-"""Seconds after which a batch is counted although it is not full."""
+"""Seconds after which a batch is counted although it is not full, and between two looks of the detectors."""
+
+DETECT = 2048
+"""Rows of a stream that its detector sees at once, sooner when they come faster than that a second. A look costs as
+much as counting several batches, and looking more often does not find more."""
 
 LAYOUTS = 64
 """Different layouts that are known of one side; bodies of further ones are only counted (`crowded`)."""
@@ -104,15 +109,15 @@ class Streams:
 
     __slots__ = (
         "_batches",
+        "_counted",
         "_detectors",
         "_drift",
-        "_flushed",
         "_layouts",
         "_learning",
+        "_looked",
         "_profile",
         "_references",
         "_rows",
-        "_since",
         "_watchers",
         "crowded",
         "violations",
@@ -121,9 +126,9 @@ class Streams:
     def __init__(self, reference: int, watched: Sequence[str] = ()) -> None:
         self._rows = reference
         self._watchers = Watchers(watched)
-        self._batches: dict[BatchKey, list[Sequence[Tensor]]] = {}
-        self._since: dict[BatchKey, float] = {}
-        self._flushed: dict[StreamKey, float] = {}
+        self._batches: dict[BatchKey, Batch] = {}
+        self._counted: dict[StreamKey, Floats] = {}
+        self._looked: dict[StreamKey, float] = {}
         self._detectors: dict[StreamKey, Detector] = {}
         self._layouts: dict[tuple[Side, Signature], Layout] = {}
         self._references: dict[Side, Reference] = {}
@@ -152,58 +157,66 @@ class Streams:
         self._profile.made = profile.made
         self._references[side] = Reference(profile.side(side))
         self._detectors = {key: detector for key, detector in self._detectors.items() if key[0] != side}
+        self._counted = {key: counts for key, counts in self._counted.items() if key[0] != side}
         self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != side}
         self._drift = None
         if final:
             self._learning.pop(side, None)
 
-    def update(self, seen: Observation, now: float) -> list[Rows]:
-        """Takes in one observation; what was counted because of it."""
-        if seen.role not in FOLLOWED:
+    def update(self, legs: Sequence[Observation], now: float) -> list[Rows]:
+        """Takes in legs of one version, role and share; what was counted because of them."""
+        first = legs[0]
+        if first.role not in FOLLOWED:
             return NO_ROWS
+        version, role, share = first.version, first.role, first.share
         full = False
-        if seen.inputs and (tensors := readable(seen.inputs)):
-            full = self._add((("input", seen.version, seen.role), seen.share), tensors, now)
-        if seen.outputs and (tensors := readable(seen.outputs)):
-            full = self._add((("prediction", seen.version, seen.role), seen.share), tensors, now) or full
+        if inputs := [seen.inputs for seen in legs if seen.inputs]:
+            full = self._add((("input", version, role), share), inputs, now)
+        if outputs := [seen.outputs for seen in legs if seen.outputs]:
+            full = self._add((("prediction", version, role), share), outputs, now) or full
         return self._count_all(now) if full else NO_ROWS
 
-    def _add(self, key: BatchKey, tensors: Sequence[Tensor], now: float) -> bool:
+    def _add(self, key: BatchKey, bodies: list[tuple[Tensor, ...]], now: float) -> bool:
         batch = self._batches.get(key)
         if batch is None:
-            batch = self._batches[key] = []
-            self._since[key] = now
-        batch.append(tensors)
-        return len(batch) >= BATCH or tensors[0].rows * len(batch) >= MAX_ROWS
+            batch = self._batches[key] = Batch(now)
+        batch.extend(bodies)
+        return batch.bodies >= BATCH or batch.rows >= MAX_ROWS
 
     def flush(self, now: float) -> list[Rows]:
-        """Counts what waits when the oldest of it is old enough."""
-        return self._count_all(now) if self._since and now - min(self._since.values()) >= AGE else []
+        """Counts what waits when the oldest of it is old enough, and shows it to the detectors."""
+        old = self._batches and now - min([batch.since for batch in self._batches.values()]) >= AGE
+        rows = self._count_all(now) if old else NO_ROWS
+        self._detect(self._counted, now, 0)
+        return rows
 
     def _count_all(self, now: float) -> list[Rows]:
         """All arms together: a test that saw one arm's batch before the other's would see an order that is none."""
-        return [rows for key, share in list(self._batches) for rows in self._count(key, share, now)]
+        found = [rows for key, share in list(self._batches) for rows in self._count(key, share, now)]
+        self._detect(self._counted, now, DETECT)
+        return found
 
     def _count(self, key: StreamKey, share: float, now: float) -> list[Rows]:
-        bodies = self._batches.pop((key, share))
-        begun = self._since.pop((key, share))
-        groups = _alike(bodies)
+        batch = self._batches.pop((key, share))
         side, version, role = key
-        if side in self._learning and self._learn(side, role, groups):
+        if side in self._learning and self._learn(side, role, batch.groups.values(), now):
             return []
         n = bad = 0
         counts = np.zeros_like(self._references[side].shares)
-        for signature, alike in groups.items():
+        for signature, group in batch.groups.items():
             layout = self._layout(side, signature)
             if layout is None:
-                self.crowded += len(alike)
+                self.crowded += group.bodies
                 continue
-            measured = layout.measure(alike)
+            tables = group.tables()
+            measured = layout.measure(tables)
             counts += measured.counts
             n, bad = n + measured.rows, bad + measured.bad
             self._note(version, role, measured.violations.sum(axis=0), layout.unexpected * measured.rows)
-            self._watchers.update(key, signature, alike)
-        self._detect(key, counts, now, begun)
+            self._watchers.update(key, signature, tables)
+        self._looked.setdefault(key, batch.since)
+        known = self._counted.get(key)
+        self._counted[key] = counts if known is None else known + counts
         return [Rows(version, role, share, n, bad)] if n else []
 
     def _note(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
@@ -213,13 +226,20 @@ class Streams:
         if unexpected:
             self.violations[version, role, RULES[UNEXPECTED]] += unexpected
 
-    def _detect(self, key: StreamKey, counts: Floats, now: float, begun: float) -> None:
+    def _detect(self, keys: Collection[StreamKey], now: float, rows: int) -> None:
+        """Shows what was counted to the detectors that have not looked for `AGE`, or have as much as `rows` waiting."""
+        for key in list(keys):
+            passed = now - self._looked[key]
+            if passed >= AGE or (rows and self._counted[key][0].sum() >= rows):
+                self._look(key, now, passed)
+
+    def _look(self, key: StreamKey, now: float, passed: float) -> None:
         detector = self._detectors.get(key)
         if detector is None:
             detector = self._detectors[key] = Detector(self._references[key[0]])
+        detector.update(self._counted.pop(key), passed)
+        self._looked[key] = now
         self._drift = None
-        detector.update(counts, now - self._flushed.get(key, begun))
-        self._flushed[key] = now
 
     def _layout(self, side: Side, signature: Signature) -> Layout | None:
         layout = self._layouts.get((side, signature))
@@ -227,16 +247,16 @@ class Streams:
             layout = self._layouts[side, signature] = Layout(self._references[side], signature)
         return layout
 
-    def _learn(self, side: Side, role: Role, groups: dict[Signature, list[Sequence[Tensor]]]) -> bool:
+    def _learn(self, side: Side, role: Role, groups: Collection[Group], now: float) -> bool:
         """Shows rows to the learner of a side; whether they are used up by that, rather than to be judged as well."""
         known = side in self._references
         if role not in TEACHERS:
             return not known
         learner = self._learning[side]
-        for signature, alike in groups.items():
-            learner.update(signature, alike)
+        for group in groups:
+            learner.update(group)
         if learner.rows >= self._rows:
-            self._finish(side, learner)
+            self._finish(side, learner, now)
             return True
         if not known and learner.rows >= PRELIMINARY:
             features = learner.features()
@@ -247,10 +267,11 @@ class Streams:
             return True
         return not known
 
-    def _finish(self, side: Side, learner: Learner) -> None:
+    def _finish(self, side: Side, learner: Learner, now: float) -> None:
         """The last word on a profile, unless what came after the first word has drifted from it: then that one
         stays."""
         features = learner.features()
+        self._detect([key for key in self._counted if key[0] == side], now, 1)
         if side in self._references and self._is_moving(side):
             self._learning.pop(side)
         elif features:
@@ -304,27 +325,6 @@ def _learnt(features: list[Feature], rows: int) -> Profile:
     return Profile(features, features, f"the first {rows} rows")
 
 
-def _alike(bodies: list[Sequence[Tensor]]) -> dict[Signature, list[Sequence[Tensor]]]:
-    """Bodies by layout. Most are as the one before, which is cheaper to see than to say of what layout they are."""
-    groups: defaultdict[Signature, list[Sequence[Tensor]]] = defaultdict(list)
-    last, group = None, groups[()]
-    for body in bodies:
-        one = body[0]
-        if (
-            last is None
-            or len(body) > 1
-            or one.name != last.name
-            or one.width != last.width
-            or one.kind != last.kind
-            or one.columns != last.columns
-        ):
-            group = groups[signature_of(body)]
-            last = one if len(body) == 1 else None
-        group.append(body)
-    del groups[()]
-    return groups
-
-
 class Learner:
     """Columns by name until there are enough rows for a profile. At most `MAX_FEATURES` columns."""
 
@@ -334,11 +334,10 @@ class Learner:
         self._columns: dict[str, list[Any]] = {}
         self.rows = 0
 
-    def update(self, signature: Signature, bodies: list[Sequence[Tensor]]) -> None:
+    def update(self, group: Group) -> None:
         """Adds bodies of one layout."""
-        self.rows += sum(body[0].rows for body in bodies)
-        for at, block in enumerate(signature):
-            table = stacked([body[at] for body in bodies])
+        self.rows += group.rows
+        for block, table in zip(group.signature, group.tables(), strict=True):
             for name, column in zip(names_of(block), table.T, strict=True):
                 if name in self._columns or len(self._columns) < MAX_FEATURES:
                     self._columns.setdefault(name, []).extend(column.tolist())

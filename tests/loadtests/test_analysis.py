@@ -21,7 +21,7 @@ FAKES: list[Fake] = []
 
 def test_naive_analysis_feeds_every_value_to_its_detector() -> None:
     FAKES.clear()
-    naive(Fake)(bodies(5))
+    naive(Fake)(bodies(5))()
     assert [len(fake.values) for fake in FAKES] == [5] * 31
 
 

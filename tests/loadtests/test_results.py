@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from loadtests import figures, results
+from loadtests.analysis import ONE_RECORD
 from loadtests.charts import draw
 from loadtests.goals import GOALS, measured, verdict
 from loadtests.results import Bench, CaseResult, Delays, Load, Sample, Spread
@@ -57,7 +58,7 @@ def bench() -> Bench:
             "nginx": [Delays(150.0, 1.0, 9)],
             "penumbra": [Delays(160.0, 1.0, 9)],
         },
-        analysis={"product": Spread(5.0, 4.0, 6.0)},
+        analysis={ONE_RECORD: Spread(5.0, 4.0, 6.0)},
         growth={"routes": {"1": [sample(worker=20.0)], "1000": [sample(worker=21.0)]}},
     )
 

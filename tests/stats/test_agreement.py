@@ -2,12 +2,13 @@
 
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.observation import Tensor, Text
 from proxy.stats.agreement import TOP, Tally, compare, compare_texts
+from tests.support.observed import observation
 
 
 def leg(role, exchange=1, outputs=(), status=200, source=(0, "a"), text=None):
-    return Observation(
+    return observation(
         source, exchange, "", "r", role, role, 0.0, status, "", 0.0, 0.0, 0.0, outputs=outputs, text=text
     )
 

@@ -5,10 +5,11 @@ from math import log
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.observation import Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.stats.board import Board
+from tests.support.observed import observation
 
 GUARD = Guard()
 ROUTE = "cancer"
@@ -31,7 +32,7 @@ def watched(guard=GUARD, candidate="v2"):
 
 def leg(role, version, exchange, label, status=200, **more):
     outputs = (Tensor("predict", 1, 1, "number", [label], integer=True),)
-    return Observation(
+    return observation(
         (0, "a"), exchange, "", ROUTE, version, role, 0.0, status, "", 0.0, 0.01, 0.02, outputs=outputs, **more
     )
 

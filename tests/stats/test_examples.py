@@ -1,14 +1,15 @@
 """The worst examples: bounded, ordered, redacted."""
 
-from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.observation import Tensor, Text
 from proxy.stats.agreement import Difference
 from proxy.stats.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
+from tests.support.observed import observation
 
 
 def leg(exchange=1, value=1.0, status=200, text=None):
     inputs = (Tensor("", 1, 2, "number", [value, 2.0], ("age", "a/b")),)
     outputs = (Tensor("score", 1, 1, "number", [value]),)
-    return Observation(
+    return observation(
         (0, "a"), exchange, f"id{exchange}", "r", "v2", "shadow", 0.0, status, "", 5.0, 0, 0, 0, inputs, outputs, text
     )
 
@@ -55,7 +56,7 @@ def test_pointers_take_out_what_must_not_be_shown():
 
 
 def test_wide_answers_are_cut():
-    wide = Observation((0, "a"), 1, "", "r", "v", "primary", 0.0, 200, "", 0, 0, 0)
+    wide = observation((0, "a"), 1, "", "r", "v", "primary", 0.0, 200, "", 0, 0, 0)
     wide.outputs = (Tensor("e", 1, 5000, "number", [0.0] * 5000),)
     examples = Examples()
     examples.update(wide, wide, Difference(True, "vector", 1.0))

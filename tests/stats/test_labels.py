@@ -2,17 +2,18 @@
 
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.observation import Tensor
 from proxy.stats.labels import EARLY, MAX_EARLY, MAX_VALUES, Labels, Said, said_of
+from tests.support.observed import observation
 
 
 def leg(request_id, role="primary", value=1, rows=1, status=200, version=None, route="r"):
     outputs = (Tensor("predict", rows, 1, "number", [value] * rows, integer=True),)
-    return Observation((0, "a"), 1, request_id, route, version or role, role, 0.5, status, "", 0, 0, 0, 0, (), outputs)
+    return observation((0, "a"), 1, request_id, route, version or role, role, 0.5, status, "", 0, 0, 0, 0, (), outputs)
 
 
 def note(labels, *args, now=0.0, wait=100.0, **more):
-    return labels.note(leg(*args, **more), wait, now)
+    return labels.note([leg(*args, **more)], wait, now)
 
 
 def test_a_label_meets_every_role():

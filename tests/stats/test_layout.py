@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from proxy.contracts.observation import Tensor
+from proxy.stats.batches import Batch
 from proxy.stats.drift import Reference
-from proxy.stats.layout import RULES, Layout, names_of, readable, signature_of, stacked
+from proxy.stats.layout import RULES, Layout, names_of, readable, signature_of
 from proxy.stats.profile import profile_of
 
 PROFILE = profile_of(
@@ -22,8 +23,14 @@ def body(x=5.0, y=0.5, c="a"):
 
 
 def measure(*bodies):
-    layout = Layout(Reference(PROFILE), signature_of(bodies[0]))
-    return layout.measure(bodies)
+    ((signature, group),) = batch(bodies).groups.items()
+    return Layout(Reference(PROFILE), signature).measure(group.tables())
+
+
+def batch(bodies):
+    made = Batch(0.0)
+    made.extend(bodies)
+    return made
 
 
 def broken(measured):
@@ -63,7 +70,7 @@ def test_a_column_that_the_profile_lacks_is_unexpected():
     bodies = [[*body(), frame(["new"], (1.0,))]]
     layout = Layout(Reference(PROFILE), signature_of(bodies[0]))
     assert layout.unexpected
-    assert layout.measure(bodies).bad == 1
+    assert measure(*bodies).bad == 1
 
 
 def test_rows_of_a_body_count_each():
@@ -74,12 +81,6 @@ def test_rows_of_a_body_count_each():
     measured = measure(*bodies)
     assert (measured.rows, measured.bad) == (3, 1)
     assert (measured.counts.sum(axis=1) == 3).all()
-
-
-def test_stacking_single_rows_and_batches_is_the_same():
-    one = [frame(["a", "b"], (1.0, 2.0)), frame(["a", "b"], (3.0, 4.0))]
-    many = [frame(["a", "b"], (1.0, 2.0), (3.0, 4.0))]
-    assert stacked(one).tolist() == stacked(many).tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
 def test_names_and_what_is_readable():

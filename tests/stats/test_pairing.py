@@ -2,33 +2,33 @@
 
 import pytest
 
-from proxy.contracts.observation import Observation
 from proxy.stats.pairing import PATIENCE, Pairing
+from tests.support.observed import observation
 
 
 def leg(role, exchange=1, source=(0, "a"), version=""):
-    return Observation(source, exchange, "", "r", version or role, role, 0.0, 200, "", 0.0, 0.0, 0.0)
+    return observation(source, exchange, "", "r", version or role, role, 0.0, 200, "", 0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
 def test_legs_meet_in_any_order(order):
     legs, pairing = [leg("primary"), leg("shadow"), leg("noise")], Pairing()
-    pairs = [pair for at in order for pair in pairing.update(legs[at], 0.0)]
+    pairs = [pair for at in order for pair in pairing.update([legs[at]], 0.0)]
     assert {(a.role, b.role) for a, b in pairs} == {("primary", "shadow"), ("primary", "noise")}
     assert len(pairs) == 2
 
 
 def test_other_workers_and_incarnations_do_not_meet():
     pairing = Pairing()
-    pairing.update(leg("primary"), 0.0)
-    assert pairing.update(leg("shadow", source=(1, "a")), 0.0) == []
-    assert pairing.update(leg("shadow", source=(0, "b")), 0.0) == []
+    pairing.update([leg("primary")], 0.0)
+    assert pairing.update([leg("shadow", source=(1, "a"))], 0.0) == []
+    assert pairing.update([leg("shadow", source=(0, "b"))], 0.0) == []
 
 
 def test_what_never_meets_is_counted_and_forgotten():
     pairing = Pairing(capacity=3)
     for exchange in range(5):
-        pairing.update(leg("shadow", exchange), 0.0)
+        pairing.update([leg("shadow", exchange)], 0.0)
     assert pairing.unpaired == {("r", "shadow", "crowded"): 2}
     pairing.expire(PATIENCE - 1)
     assert pairing.unpaired == {("r", "shadow", "crowded"): 2}
@@ -38,15 +38,15 @@ def test_what_never_meets_is_counted_and_forgotten():
 
 def test_a_rescue_answer_is_a_reference_and_a_canary_is_not():
     pairing = Pairing()
-    pairing.update(leg("shadow"), 0.0)
-    assert pairing.update(leg("canary"), 0.0) == []
-    assert len(pairing.update(leg("rescue"), 0.0)) == 1
+    pairing.update([leg("shadow")], 0.0)
+    assert pairing.update([leg("canary")], 0.0) == []
+    assert len(pairing.update([leg("rescue")], 0.0)) == 1
 
 
 def test_noise_and_shadow_of_one_request_are_told_together():
     pairing = Pairing()
     for each in (leg("primary"), leg("shadow", version="v2"), leg("shadow", version="v3"), leg("noise")):
-        pairing.update(each, 0.0)
+        pairing.update([each], 0.0)
     assert pairing.beside_noise(leg("shadow", version="v2"), True) == []
     assert pairing.beside_noise(leg("noise"), False) == [("v2", True, False)]
     assert pairing.beside_noise(leg("shadow", version="v3"), False) == [("v3", False, False)]

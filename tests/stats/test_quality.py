@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as exact
 
-from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.grades import arrivals_differ
 from proxy.stats.labels import Said
 from proxy.stats.quality import METRICS, Score, grade
+from tests.support.observed import observation
 
 
 def graded(said, labels):
@@ -68,7 +69,7 @@ def test_ids_for_labels_do_not_fill_the_memory():
 
 def leg(request_id, role, version, label, share):
     outputs = (Tensor("predict", 1, 1, "number", [float(label)], integer=True),)
-    return Observation(
+    return observation(
         (0, "a"), hash(request_id), request_id, "r", version, role, share, 200, "", 0, 0, 0, 0, (), outputs
     )
 
@@ -142,7 +143,7 @@ def test_losses_of_a_regression():
         legs = []
         for role, version, spread in (("primary", "v1", 10.0), ("shadow", "v2", 40.0)):
             outputs = (Tensor("predict", 1, 1, "number", [label + spread * float(rng.standard_normal())]),)
-            legs.append(Observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, (), outputs))
+            legs.append(observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, (), outputs))
         board.observe(legs, 0.0)
         board.feedback(str(at), label, 0.0)
     found = {(each.metric, each.limit): each for each in board.evidence("r", 0.0)}
@@ -160,7 +161,7 @@ def test_auroc_is_judged_by_pairs():
             positive = float(1 / (1 + np.exp(-(strength * (label - 0.5) + rng.standard_normal()))))
             outputs = (Tensor("proba", 1, 2, "number", [1 - positive, positive]),)
             board.observe(
-                [Observation((0, "a"), at, str(at), "r", "v2", "shadow", 1.0, 200, "", 0, 0, 0, 0, (), outputs)], 0.0
+                [observation((0, "a"), at, str(at), "r", "v2", "shadow", 1.0, 200, "", 0, 0, 0, 0, (), outputs)], 0.0
             )
             board.feedback(str(at), label, 0.0)
         return board.evidence("r", 0.0)[0]

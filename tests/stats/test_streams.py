@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.profile import profile_of
 from proxy.stats.streams import BATCH, LAYOUTS, Streams
+from tests.support.observed import observation
 
 GUARD = Guard(
     scorecard={
@@ -23,7 +24,7 @@ ANALYSIS = Analysis(reference=2000)
 def leg(exchange, features, score, role="primary", version="v1", share=0.5):
     inputs = (Tensor("x", 1, len(features), "number", list(features)),)
     outputs = (Tensor("score", 1, 1, "number", [score]),)
-    return Observation((0, "a"), exchange, "", "r", version, role, share, 200, "", 0.0, 0.0, 0.0, 0, inputs, outputs)
+    return observation((0, "a"), exchange, "", "r", version, role, share, 200, "", 0.0, 0.0, 0.0, 0, inputs, outputs)
 
 
 def board(analysis=ANALYSIS):
@@ -122,16 +123,16 @@ def test_another_analysis_starts_the_streams_again_and_the_same_does_not():
 def test_rescues_and_noise_have_no_streams():
     streams = Streams(1)
     for role in ("rescue", "noise"):
-        streams.update(leg(1, [1.0], 0.1, role), 0.0)
+        streams.update([leg(1, [1.0], 0.1, role)], 0.0)
     assert not streams._batches
 
 
 def test_layouts_are_bounded():
     streams = Streams(1)
-    streams.update(leg(1, [1.0], 0.1), 0.0)
+    streams.update([leg(1, [1.0], 0.1)], 0.0)
     streams.flush(5.0)
     for width in range(2, LAYOUTS + 20):
-        streams.update(leg(1, [1.0] * width, 0.1), 6.0)
+        streams.update([leg(1, [1.0] * width, 0.1)], 6.0)
     streams.flush(10.0)
     assert len(streams._layouts) == LAYOUTS
     assert streams.crowded > 0

@@ -16,7 +16,7 @@ import uvloop
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Match, Route, Table, Version
 from proxy.dataplane.worker import Worker, WorkerArgs
-from proxy.link.frames import Records
+from proxy.link.frames import Observations
 from proxy.link.server import LinkServer
 from tests.support.scripted import Script, Scripted
 
@@ -55,7 +55,7 @@ class Plane:
         self.ticks.append(tick)
         return 1.0
 
-    def _on_records(self, batch: Records) -> None:
+    def _on_records(self, batch: Observations) -> None:
         self.records += batch.records
 
     def publish(self, *routes: Route, lease: float = 10.0) -> None:

@@ -1,0 +1,78 @@
+"""Many pairs at once say what each pair says by itself, or nothing."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.observation import Tensor, Text
+from proxy.stats.agreement import compare
+from proxy.stats.agreement_many import compare_many
+from tests.support.observed import observation
+
+VALUES = st.one_of(st.floats(-10, 10), st.sampled_from([0.0, 1.0, float("nan"), float("inf"), 0.5]))
+ROW = st.lists(st.integers(0, 3).map(float), min_size=2, max_size=2)
+
+
+def leg(values, role="primary", name="p", status=200, text=None, **more):
+    outputs = (Tensor(name, 1, len(values), "number", list(values), **more),) if values is not None else ()
+    return observation((0, "a"), 1, "", "r", role, role, 0.0, status, "", 0.0, 0.0, 0.0, outputs=outputs, text=text)
+
+
+@st.composite
+def batches(draw):
+    """Pairs of rows of one width; as they are, or made into probabilities."""
+    width = draw(st.integers(1, 10))
+    rows = draw(st.lists(st.lists(VALUES, min_size=width, max_size=width), min_size=2, max_size=20))
+    if draw(st.booleans()):
+        positive = [[abs(v) + 0.1 if v == v and v < 100 else 1.0 for v in row] for row in rows]
+        rows = [[v / sum(row) for v in row] for row in positive]
+    return [(rows[at], rows[(at + draw(st.integers(0, 1))) % len(rows)]) for at in range(len(rows))]
+
+
+def same(pairs, tolerance=0.05):
+    found = compare_many(pairs, tolerance)
+    if found is None:
+        return False
+    one_by_one = [compare(*pair, tolerance) for pair in pairs]
+    assert found.disagree == [each.disagree for each in one_by_one]
+    assert {each.kind for each in one_by_one} == {found.kind}
+    for mine, theirs in zip(found.shift or [None] * len(pairs), one_by_one, strict=True):
+        assert mine == theirs.shift or (mine != mine and theirs.shift != theirs.shift) or near(mine, theirs.shift)
+    return True
+
+
+def near(a, b):
+    return abs(a - b) <= 1e-9 * max(abs(a), abs(b), 1.0)
+
+
+@given(batches(), st.sampled_from(["p", "probabilities"]))
+def test_numbers_and_scores(batch, name):
+    finite = all(v == v and abs(v) < 100 for pair in batch for row in pair for v in row)
+    if not finite and name != "p":
+        return  # the largest of scores that are not numbers is nothing that two ways of looking agree on
+    same([(leg(a, name=name), leg(b, "shadow", name)) for a, b in batch])
+
+
+@given(st.lists(st.tuples(ROW, ROW), min_size=1))
+def test_labels(batch):
+    assert same([(leg(a, integer=True), leg(b, "shadow", integer=True)) for a, b in batch])
+
+
+def test_what_does_not_answer_alike_is_left_to_be_compared_one_by_one():
+    good = (leg([1.0]), leg([2.0], "shadow"))
+    for odd in (
+        (leg([1.0]), leg([2.0], "shadow", status=500)),
+        (leg(None), leg([2.0], "shadow")),
+        (leg([1.0]), leg([2.0], "shadow", name="q")),
+        (leg([1.0, 2.0]), leg([2.0, 1.0], "shadow")),
+        (leg([1.0]), leg(None, "shadow", text=Text("a"))),
+        (leg([1.0], vector=True), leg([2.0], "shadow", vector=True)),
+    ):
+        assert compare_many([good, odd], 0.05) is None
+    assert compare_many([good, good], 0.05).disagree == [True, True]
+
+
+def test_rows_of_which_only_some_are_scores_are_left_too():
+    scores, numbers = (leg([0.4, 0.6]), leg([0.6, 0.4], "shadow")), (leg([3.0, 4.0]), leg([4.0, 3.0], "shadow"))
+    assert compare_many([scores, numbers], 0.05) is None
+    assert compare_many([scores, scores], 0.05).kind == "argmax"
+    assert compare_many([numbers, numbers], 0.05).kind == "number"

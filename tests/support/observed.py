@@ -1,0 +1,50 @@
+"""Observations as tests write them: who, what, when, and then what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.table import Role
+
+
+def observation(
+    source: tuple[int, str],
+    exchange: int,
+    request_id: str,
+    route: str,
+    version: str,
+    role: Role,
+    share: float,
+    status: int,
+    failure: str,
+    started: float,
+    first_byte: float,
+    total: float,
+    key: int = 0,
+    inputs: Sequence[Tensor] = (),
+    outputs: Sequence[Tensor] = (),
+    text: Text | None = None,
+    **more: Any,
+) -> Observation:
+    """A leg that needed no body."""
+    return Observation(
+        exchange,
+        request_id,
+        route,
+        version,
+        role,
+        share,
+        status,
+        failure,
+        started,
+        first_byte,
+        total,
+        key=key,
+        source=source,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        text=text,
+        **more,
+    )
