@@ -359,6 +359,8 @@ def word(path: str) -> Word:
     if line.startswith(_LINE) and line in TEXTS:
         known = BOUNDS[bound]
         return replace(known, example="250ms") if bound == "max" and line.startswith(_TIMES) else known
+    if key not in TEXTS:
+        raise KeyError(f"{path} has no words in {__name__}")
     return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key, ""), ABSENT.get(key, ""))
 
 

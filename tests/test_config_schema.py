@@ -219,12 +219,12 @@ def mutate(tree: Any, draw: st.DataObject) -> None:
         case "delete":
             del holder[key]
         case "replace":
-            holder[key] = draw.draw(WRONG)
+            holder[key] = deepcopy(draw.draw(WRONG))
         case "swap":
             other, at = places[draw.draw(st.integers(0, len(places) - 1))]
             holder[key] = deepcopy(other[at])
         case "add" if isinstance(holder, dict):
-            holder[draw.draw(st.sampled_from(KEYS))] = draw.draw(WRONG)
+            holder[draw.draw(st.sampled_from(KEYS))] = deepcopy(draw.draw(WRONG))
 
 
 @given(st.integers(1, 3), st.sampled_from(list(EVERYTHING["routes"])), st.data())
