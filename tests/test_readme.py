@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from proxy import cli
 from proxy.config import parse
+from proxy.config_live import FIXED
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.settings import ConfigError
 from proxy.contracts.table import Rescue
@@ -94,6 +95,12 @@ def test_defaults_are_as_told() -> None:
     assert "`false_alarm` 0.001, rollback" in TEXT
     guard = settings.routes[0].guard
     assert (guard.scorecard["error_rate"].max_ratio, guard.false_alarm, guard.on_breach) == (1.5, 0.001, "rollback")
+
+
+def test_what_needs_a_restart_is_told() -> None:
+    row = next(line for line in TEXT.splitlines() if "need a restart" in line)
+    told = set(re.findall(r"`(\w+)`", row.partition("Addresses")[2]))
+    assert told == {key for key in FIXED if not key.endswith("listen")}
 
 
 def test_commands_exist() -> None:
