@@ -74,10 +74,11 @@ class Record(Struct, array_like=True, gc=False):
 
     `exchange` ties the legs of one client request together (unique per worker incarnation; control pairs on
     (worker, exchange)). Bodies are as they crossed the wire, or None: not kept (too large, or sampled out). The
-    request's body, fields and path travel once, with the leg that answered the client. `*_fields` are the header fields
-    as they were forwarded, each line ended by CRLF. Times in seconds; `started` is Unix time. `chunks` are the seconds
-    from the start at which pieces of a streamed answer arrived. `copies`: how many copies (shadow and noise) of the
-    request were sent, with the leg that answered the client; -1: not known.
+    request's body, fields, method and path travel once, with the leg that answered the client; where none did, with the
+    last one, less the body. `*_fields` are the header fields as they were forwarded, each line ended by CRLF. Times in
+    seconds; `started` is the Unix time at which the leg began, `total` how long it took, also where it failed. `chunks`
+    are the seconds from the start at which pieces of a streamed answer arrived. `copies`: how many copies (shadow and
+    noise) of the request were sent, where the request travels; -1: not known.
     """
 
     exchange: int
@@ -98,4 +99,5 @@ class Record(Struct, array_like=True, gc=False):
     response: bytes | None = None
     key: int = 0
     chunks: list[float] = field(default_factory=list)
+    method: str = ""
     copies: int = -1

@@ -79,6 +79,7 @@ def line(exchange: Exchange) -> dict[str, Any]:
         "route": leg.route,
         "version": leg.version,
         "role": leg.role,
+        "method": leg.method or None,
         "path": leg.path.partition("?")[0] or None,
         "status": exchange.status,
         "failure": leg.failure or None,

@@ -44,6 +44,7 @@ class Captured(Struct, omit_defaults=True, forbid_unknown_fields=True):
     request: bytes | None = None
     response_fields: bytes = b""
     response: bytes | None = None
+    method: str = ""
     copies: int = -1
 
     @property

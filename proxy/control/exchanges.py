@@ -1,16 +1,15 @@
 """Records → exchanges as clients saw them: which leg answered, and in whose place.
 
 Rules:
-- a leg that answered the client carries the request's path (`contracts.record`): the exchange is over;
-- a leg of the primary that failed, also in place of a canary, is what the client got, too: nobody comes after it;
-- a canary that failed waits for the leg that answers in its place, where the route has a rescue: `PATIENCE` seconds, or
-  until `MOST` others wait. Then it stands for itself: there was no rescue, or the client did not wait for it;
+- a leg that answered the client, or after which none did, carries the request's path (`contracts.record`);
+- a canary that failed without it waits for the leg in its place: `PATIENCE` seconds, or until `MOST` others wait. Then
+  it stands for itself: the client did not wait, or the record of that leg was dropped;
 - copies (shadow, noise) are no part of what the client saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import inf
 
 from msgspec import Struct
@@ -56,12 +55,9 @@ class Exchange(Struct):
 
 
 class Exchanges:
-    """`rescued` says whether a route has a rescue."""
+    __slots__ = ("_waiting",)
 
-    __slots__ = ("_rescued", "_waiting")
-
-    def __init__(self, rescued: Callable[[str], bool]) -> None:
-        self._rescued = rescued
+    def __init__(self) -> None:
         self._waiting: dict[Key, tuple[Record, float]] = {}
 
     def take(self, records: Iterable[Record], source: Source, now: float) -> list[Exchange]:
@@ -89,7 +85,7 @@ class Exchanges:
         return self.overdue(inf)
 
     def _waits(self, leg: Record, source: Source, now: float) -> bool:
-        if leg.role != "canary" or leg.path or not self._rescued(leg.route):
+        if leg.role != "canary" or leg.path:
             return False
         self._waiting[source, leg.exchange] = leg, now
         return True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from proxy.contracts.record import Record
-from proxy.contracts.settings import RouteSettings, Settings
+from proxy.contracts.settings import Settings
 from proxy.control.access_log import AccessLogger
 from proxy.control.exchanges import Exchange, Exchanges, Source
 from proxy.control.tracing import Tracer
@@ -21,19 +21,16 @@ class Outlet(Protocol):
 
 
 class Journal:
-    """`use` what is configured, then `take` records, and `look` at what time alone brings.
+    """`use` what is configured, then `take` records, and `look` at what time alone brings."""
 
-    `section` says what is configured of a route now, or None.
-    """
+    __slots__ = ("_access", "_exchanges", "_outlet", "_settings", "_tracer")
 
-    __slots__ = ("_access", "_exchanges", "_outlet", "_section", "_settings", "_tracer")
-
-    def __init__(self, outlet: Outlet, section: Callable[[str], RouteSettings | None]) -> None:
-        self._outlet, self._section = outlet, section
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
         self._settings: Settings | None = None
         self._access = AccessLogger(outlet.access)
         self._tracer = Tracer(lambda: self._settings.versions if self._settings else {})
-        self._exchanges = Exchanges(self._rescued)
+        self._exchanges = Exchanges()
 
     def use(self, settings: Settings) -> None:
         """Tells by these settings from now on."""
@@ -70,7 +67,3 @@ class Journal:
     def _tell(self, exchanges: list[Exchange], now: float) -> None:
         self._access.take(exchanges, now)
         self._tracer.take(exchanges, now)
-
-    def _rescued(self, route: str) -> bool:
-        section = self._section(route)
-        return section is not None and section.rescue is not None

@@ -104,7 +104,7 @@ class Control:
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         self._intake = Intake(decode, self._board.observe, self._section, time.monotonic)
         self._capture = Recorder()
-        self._journal = Journal(outlet, self._section)
+        self._journal = Journal(outlet)
         self._profiles = Profiles(self._board)
         self._link = LinkServer(self._ticked, self._recorded)
         self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)

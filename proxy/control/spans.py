@@ -2,7 +2,7 @@
 
 - Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
   is none the trace id decides.
-- Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them. Records have no method.
+- Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them.
 - A BatchSpanProcessor sends. At most `MOST` spans wait or are under way, and no exchange is traced once `RATE` spans
   were made in a second, whatever callers have sampled; what does not fit is counted, not made.
 - Standard environment variables for the service's name and resource, and for headers, certificates, compression and
@@ -44,9 +44,10 @@ DELAY = 500
 
 
 class Parent(NamedTuple):
-    """Where the legs of an exchange belong, and the path that they all ask for ("" where it is not known)."""
+    """Where the legs of an exchange belong, and what they all ask for."""
 
     context: Context
+    method: str
     path: str
 
 
@@ -128,14 +129,14 @@ class Spans:
         leg, canary, start = exchange.leg, exchange.canary, _nanoseconds(exchange.started)
         legs = (canary, leg) if canary else (leg,)
         span = self._tracer.start_span(
-            f"HTTP {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
+            f"{leg.method or 'HTTP'} {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
         )
         if not span.is_recording():
             return None
         if not self._throttle.allows(now, 1 + len(legs)):
             self._late += 1 + len(legs)
             return None
-        parent = Parent(set_span_in_context(NonRecordingSpan(span.get_span_context()), Context()), leg.path)
+        parent = Parent(set_span_in_context(NonRecordingSpan(span.get_span_context()), Context()), leg.method, leg.path)
         if self._room():
             span.set_attributes(_of_exchange(exchange))
             _judge(span, exchange.status, leg.failure, 500)
@@ -150,7 +151,11 @@ class Spans:
             return
         start = _nanoseconds(leg.started)
         span = self._tracer.start_span(
-            f"HTTP {leg.version}", parent.context, SpanKind.CLIENT, self._of_leg(leg, parent.path), start_time=start
+            f"{parent.method or 'HTTP'} {leg.version}",
+            parent.context,
+            SpanKind.CLIENT,
+            self._of_leg(leg, parent),
+            start_time=start,
         )
         _judge(span, leg.status, leg.failure, 400)
         self._end(span, leg)
@@ -169,23 +174,24 @@ class Spans:
         self._made += 1
         span.end(_nanoseconds(leg.started + max(leg.total, leg.first_byte)))
 
-    def _of_leg(self, leg: Record, path: str) -> Attributes:
-        found: Attributes = _of_any(leg)
+    def _of_leg(self, leg: Record, parent: Parent) -> Attributes:
+        found = _of_any(leg, parent.method)
         version = self._versions().get(leg.version)
         if version is not None:
             found |= {"server.address": version.host, "server.port": version.port}
-            if path:
-                found["url.full"] = f"http://{version.authority}{version.base_path}{path}"
+            found["url.full"] = f"http://{version.authority}{version.base_path}{parent.path}"
         return found
 
 
-def _of_any(leg: Record) -> Attributes:
+def _of_any(leg: Record, method: str) -> Attributes:
     found: Attributes = {
         "penumbra.route": leg.route,
         "penumbra.version": leg.version,
         "penumbra.role": leg.role,
         "penumbra.share": leg.share,
     }
+    if method:
+        found["http.request.method"] = method
     if leg.first_byte:
         found["penumbra.first_byte"] = leg.first_byte
     return found
@@ -193,9 +199,8 @@ def _of_any(leg: Record) -> Attributes:
 
 def _of_exchange(exchange: Exchange) -> Attributes:
     leg = exchange.leg
-    found = _of_any(leg) | {"url.scheme": "http", "penumbra.request_id": leg.request_id}
-    if leg.path:
-        found["url.path"] = leg.path
+    found = _of_any(leg, leg.method)
+    found |= {"url.scheme": "http", "url.path": leg.path, "penumbra.request_id": leg.request_id}
     if exchange.canary is not None:
         found["penumbra.rescued_from"] = exchange.canary.version
     return found

@@ -170,7 +170,7 @@ class Leg:
         self.head = head
         exchange = self.exchange
         if head.status in RESCUED_STATUS and exchange.can_rescue(self):
-            self._charge(head.status, str(head.status))
+            self._charge(head.status, str(head.status), last=False)
             self._drop_upstream()
             exchange.rescue(self, str(head.status))
             return
@@ -231,9 +231,10 @@ class Leg:
             self.start(fresh=True)
             exchange.flush_request()
             return
-        self._charge(0, reason)
+        rescued = exchange.can_rescue(self)
+        self._charge(0, reason, last=not rescued)
         self._drop_upstream()
-        if exchange.can_rescue(self):
+        if rescued:
             exchange.rescue(self, reason)
         else:
             exchange.fail(reason, detail)
@@ -275,7 +276,7 @@ class Leg:
         elif self.exchange.downstream.write_paused:
             self._unread()
         elif not self.done:
-            self._charge(0, "total_timeout")
+            self._charge(0, "total_timeout", last=True)
             self._drop_upstream()
             self.exchange.fail("total_timeout", detail)
 
@@ -306,8 +307,9 @@ class Leg:
             exchange.judge(self.target, head.status < 500, now)
         exchange.worker.tally.overhead(exchange.route.name, self._asking() + now - self.read_at)
         if exchange.number:
+            times = (self.started, self.first_byte, total)
             exchange.worker.recorder.put(
-                exchange, arm, head.status, "", self.first_byte, total, self.answer, head.fields, self.chunks, True
+                exchange, arm, head.status, "", times, self.answer, head.fields, self.chunks, True
             )
         if not exchange.complete and self.upstream is not None:
             self.upstream.abort()
@@ -318,7 +320,7 @@ class Leg:
         read_at = self.exchange.read_at
         return max(0.0, self.sent_at - (read_at if read_at > self.started else self.started + self.waited))
 
-    def _charge(self, status: int, reason: str) -> None:
+    def _charge(self, status: int, reason: str, last: bool) -> None:
         exchange, arm = self.exchange, self.target.arm
         if not status:
             self._count_failed(reason, FAILURES[reason].source == "upstream")
@@ -329,10 +331,8 @@ class Leg:
         if self.target.breaker is not None:
             exchange.judge(self.target, False, monotonic())
         if exchange.number:
-            failure = "" if status else reason
-            exchange.worker.recorder.put(
-                exchange, arm, status, failure, self.first_byte, 0.0, None, b"", self.chunks, False
-            )
+            failure, times = "" if status else reason, (self.started, self.first_byte, monotonic() - self.started)
+            exchange.worker.recorder.put(exchange, arm, status, failure, times, None, b"", self.chunks, last)
 
     def _count_failed(self, reason: str, charged: bool) -> None:
         self.done = True

@@ -43,20 +43,21 @@ class Recorder:
         arm: Arm,
         status: int,
         failure: str,
-        first_byte: float,
-        total: float,
+        times: tuple[float, float, float],
         answer: list[bytes] | None,
         fields: bytes,
         chunks: list[float],
         with_request: bool,
     ) -> None:
-        """Records a leg of `exchange`. `answer` holds the pieces of its body, None when they were too large."""
+        """Records a leg of `exchange`. `times`: when it began (monotonic), seconds to the first byte, seconds in all.
+        `answer` holds the pieces of its body, None when they were too large."""
+        started, first_byte, total = times
         response = None if answer is None else b"".join(answer)
-        request, request_fields, path, copies = None, b"", "", -1
+        request, request_fields, path, method, copies = None, b"", "", "", -1
         if with_request:
-            copies = exchange.copies
-            request_fields, path = exchange.head.fields, exchange.head.path.decode("latin-1")
-            if exchange.pieces is not None and exchange.size <= MAX_BODY:
+            head, copies = exchange.head, exchange.copies
+            request_fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
+            if not failure and exchange.pieces is not None and exchange.size <= MAX_BODY:
                 request = exchange.body()
         self._outbox.put(
             Record(
@@ -68,7 +69,7 @@ class Recorder:
                 arm.share,
                 status,
                 failure,
-                exchange.started + self.epoch,
+                started + self.epoch,
                 first_byte,
                 total,
                 path,
@@ -78,6 +79,7 @@ class Recorder:
                 response,
                 exchange.key,
                 chunks,
+                method,
                 copies,
             ),
             len(request or b"") + len(response or b"") + len(request_fields) + len(fields) + 8 * len(chunks) + 512,

@@ -90,7 +90,7 @@ def _read_request(seen: Observation, codec: Codec, analysis: Analysis) -> None:
         else:
             found, seen.unreadable_request = _read(codec.request, data, seen.request_fields, analysis, [])
             seen.inputs = found.tensors
-    elif data is None and seen.request_fields:
+    elif data is None and seen.request_fields and not seen.failure:
         seen.unreadable_request = "too_large"
 
 

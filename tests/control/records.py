@@ -29,9 +29,9 @@ def leg(role: str = "primary", exchange: int = 1, **changes: Any) -> Record:
 
 def answer(role: str = "primary", exchange: int = 1, **changes: Any) -> Record:
     """A leg that answered the client."""
-    return leg(role, exchange, **({"path": "/v2", "request_fields": FIELDS} | changes))
+    return leg(role, exchange, **({"path": "/v2", "method": "POST", "request_fields": FIELDS} | changes))
 
 
 def failure(role: str = "primary", exchange: int = 1, reason: str = "reset", **changes: Any) -> Record:
-    """A leg that failed, before anything else came."""
-    return leg(role, exchange, **({"status": 0, "failure": reason, "first_byte": 0.0, "total": 0.0} | changes))
+    """A leg that failed, before anything came of it, and was not the last."""
+    return leg(role, exchange, **({"status": 0, "failure": reason, "first_byte": 0.0} | changes))

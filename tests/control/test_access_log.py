@@ -70,6 +70,7 @@ def test_a_line() -> None:
         "route": "cancer",
         "version": "v1",
         "role": "primary",
+        "method": "POST",
         "path": "/v2",
         "status": 200,
         "failure": None,
@@ -83,7 +84,7 @@ def test_a_line() -> None:
 
 def test_what_is_not_known_is_null() -> None:
     facts = line(exchange(failure(reason="connect_failed")))
-    assert [facts[name] for name in ("trace_id", "path", "duration", "first_byte")] == [None] * 4
+    assert [facts[name] for name in ("trace_id", "method", "path", "first_byte")] == [None] * 4
     assert (facts["status"], facts["failure"]) == (502, "connect_failed")
 
 

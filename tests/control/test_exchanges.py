@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.contracts.record import Record
 from proxy.control.exchanges import MOST, PATIENCE, Exchange, Exchanges
-from tests.control.records import SOURCE, answer, failure, leg
+from tests.control.records import FIELDS, SOURCE, answer, failure, leg
 
 
 def told(exchanges: Iterable[Exchange]) -> list[tuple[int, str, str]]:
@@ -17,13 +17,13 @@ def told(exchanges: Iterable[Exchange]) -> list[tuple[int, str, str]]:
 
 
 def test_an_answer_is_an_exchange_and_a_copy_is_none() -> None:
-    exchanges = Exchanges(lambda route: True)
+    exchanges = Exchanges()
     assert told(exchanges.take([leg("shadow"), answer(), leg("noise")], SOURCE, 0.0)) == [(1, "primary", "")]
     assert exchanges.rest() == []
 
 
 def test_a_canary_waits_for_the_leg_in_its_place() -> None:
-    exchanges = Exchanges(lambda route: True)
+    exchanges = Exchanges()
     assert exchanges.take([failure("canary", 1), leg("canary", 2, status=503)], SOURCE, 0.0) == []
     assert told(exchanges.take([answer("rescue", 2)], SOURCE, 1.0)) == [(2, "rescue", "v2")]
     assert told(exchanges.take([answer("rescue", 1)], (1, "b"), 1.0)) == [(1, "rescue", "")]
@@ -31,7 +31,7 @@ def test_a_canary_waits_for_the_leg_in_its_place() -> None:
 
 
 def test_a_canary_that_nobody_answers_for_stands_for_itself() -> None:
-    exchanges = Exchanges(lambda route: True)
+    exchanges = Exchanges()
     exchanges.take([failure("canary", 1)], SOURCE, 0.0)
     exchanges.take([failure("canary", 2)], SOURCE, 1.0)
     assert exchanges.overdue(PATIENCE - 0.1) == []
@@ -39,13 +39,13 @@ def test_a_canary_that_nobody_answers_for_stands_for_itself() -> None:
     assert told(exchanges.rest()) == [(2, "canary", "")]
 
 
-def test_a_canary_of_a_route_without_rescue_does_not_wait() -> None:
-    exchanges = Exchanges(lambda route: False)
-    assert told(exchanges.take([failure("canary")], SOURCE, 0.0)) == [(1, "canary", "")]
+def test_a_canary_after_which_nobody_comes_does_not_wait() -> None:
+    last = failure("canary", path="/v2", request_fields=FIELDS)
+    assert told(Exchanges().take([last], SOURCE, 0.0)) == [(1, "canary", "")]
 
 
 def test_too_many_that_wait_push_out_the_oldest() -> None:
-    exchanges = Exchanges(lambda route: True)
+    exchanges = Exchanges()
     found = exchanges.take([failure("canary", number) for number in range(MOST + 2)], SOURCE, 0.0)
     assert told(found) == [(0, "canary", ""), (1, "canary", "")]
 
@@ -80,7 +80,7 @@ def test_each_exchange_is_told_once(stories: list[str], random: object) -> None:
         [Record(**{f: getattr(r, f) for f in r.__struct_fields__} | {"exchange": number}) for r in STORIES[story]]
         for number, story in enumerate(stories)
     ]
-    exchanges, found = Exchanges(lambda route: True), []
+    exchanges, found = Exchanges(), []
     while any(waiting):
         legs = getattr(random, "choice")([legs for legs in waiting if legs])  # noqa: B009
         found += exchanges.take([legs.pop(0)], SOURCE, 0.0)

@@ -37,7 +37,8 @@ def test_a_line_for_each_exchange(start: Start) -> None:
     assert line.pop("time") >= line.pop("started")
     assert line == {
         "level": "info", "process": "control", "logger": "penumbra.access", "event": "exchange",
-        "request_id": "req-1", "trace_id": TRACE, "route": "r", "version": "a", "role": "primary", "path": "/predict",
+        "request_id": "req-1", "trace_id": TRACE, "route": "r", "version": "a", "role": "primary",
+        "method": "GET", "path": "/predict",
         "status": 200, "failure": None, "rescued": None, "share": 1.0,
     }  # fmt: skip
 
@@ -56,9 +57,10 @@ def test_what_went_wrong_is_logged_also_outside_of_the_sample(
         "rescued", "a", "rescue", 200,
     )  # fmt: skip
     assert rescued["rescued"] == {"version": "b", "reason": "malformed"}
-    assert (failed["request_id"], failed["status"], failed["failure"], failed["duration"]) == (
-        "failed", 502, "malformed", None,
+    assert (failed["request_id"], failed["status"], failed["failure"], failed["trace_id"]) == (
+        "failed", 502, "malformed", TRACE,
     )  # fmt: skip
+    assert (failed["path"], failed["method"]) == ("/predict", "GET") and failed["duration"] > 0
     assert failed["rescued"] == {"version": "b", "reason": "malformed"}
 
 

@@ -48,9 +48,10 @@ def test_an_exchange_and_its_legs_belong_to_the_trace_of_the_caller(
     begun = time.time()
     assert ask(running) == 200
     server, legs = exchange(collector, 2)
-    assert (server.trace_id, server.parent_id, server.name) == (TRACE, CALLER, "HTTP r")
+    assert (server.trace_id, server.parent_id, server.name) == (TRACE, CALLER, "GET r")
     assert begun - 1 < server.start < server.end < time.time() + 1
     assert server.attributes.items() >= {
+        "http.request.method": "GET",
         "url.path": "/predict",
         "url.scheme": "http",
         "http.response.status_code": 200,
@@ -77,6 +78,7 @@ def test_a_rescue_is_two_legs(start: Start, collector: Collector, b: Upstream) -
     by_role = {leg.attributes["penumbra.role"]: leg for leg in legs}
     canary, rescue = by_role["canary"], by_role["rescue"]
     assert canary.failed and canary.attributes["error.type"] == "503"
+    assert server.start == canary.start < canary.end <= rescue.start < rescue.end == server.end
     assert not rescue.failed and rescue.attributes["http.response.status_code"] == 200
 
 
@@ -85,6 +87,8 @@ def test_a_failure_is_an_error_with_its_reason(start: Start, collector: Collecto
     a.garbage = b"no HTTP\r\n\r\n"
     assert ask(running) == 502
     server, (leg,) = exchange(collector, 1)
+    assert (server.trace_id, server.parent_id, server.attributes["url.path"]) == (TRACE, CALLER, "/predict")
+    assert server.start == leg.start < leg.end == server.end
     assert server.failed and leg.failed
     assert server.attributes["error.type"] == leg.attributes["error.type"] == "malformed"
     assert server.attributes["http.response.status_code"] == 502
