@@ -194,9 +194,9 @@ def _open(path: str, write: bool) -> sqlite3.Connection:
             db = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, isolation_level=None)
         _recognise(db, path, write)
         if write:
+            db.execute(_MEMORY_SQL)  # before the log: the first page stands in the file, where damage to it shows
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            db.execute(_MEMORY_SQL)
         _sound(db, path)
     except sqlite3.Error as error:
         if db is not None:
