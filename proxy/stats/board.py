@@ -225,7 +225,7 @@ class Board:
     def _evidence_of(self, route: str, case: Case, drifts: list[Drift]) -> tuple[Evidence, ...]:
         subject = case.subject
         case.disagreement.lost = self._lost(route, case)
-        graded = case.grades.evidence(*self._grading.against(route, subject.candidate or "", subject.primary))
+        graded = case.grades.evidence(self._grading.lost(route, subject.candidate or "", subject.primary))
         return case.evidence(drifts, graded)
 
     def keep(self, route: str) -> list[bytes]:

@@ -19,19 +19,17 @@ is shown, and not judged.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log, sqrt
+from math import log
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
+from proxy.contracts.table import Role
 from proxy.stats.differences import LOSSES, Difference, Figure, sides
 from proxy.stats.floors import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.labels import Labelled, Leg
 from proxy.stats.means import MeanLimit
 from proxy.stats.quality import METRICS, Graded, Score, grade
 from proxy.stats.terms import Terms, limits_of
-
-SAME_ARRIVAL = 4.0
-"""Standard errors by which the versions' shares of labelled predictions may differ before nothing is concluded."""
 
 SEVERAL = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
 
@@ -134,10 +132,11 @@ _DIFFERENCES = frozenset({("accuracy", "max_drop"), *((loss, "max_ratio") for lo
 class ReportCard:
     """All quality limits of one candidate."""
 
-    __slots__ = ("_differences", "_grades", "_keys", "_primary", "_terms")
+    __slots__ = ("_differences", "_grades", "_keys", "_primary", "_scores", "_terms")
 
     def __init__(self, scorecard: dict[str, Limit], terms: Terms, primary: str) -> None:
         self._terms, self._primary = terms, primary
+        self._scores: dict[Role, Score] = {}
         lines = [(name, limit) for name, limit in scorecard.items() if name in METRICS]
         bounds = {(name, each): float(getattr(limit, each)) for name, limit in lines for each in limits_of(limit)}
         self._keys = tuple(bounds)
@@ -152,6 +151,9 @@ class ReportCard:
         graded = grade(met.leg.said[met.row], met.label)
         if graded is None:
             return
+        if met.leg.role not in self._scores:
+            self._scores[met.leg.role] = Score()
+        self._scores[met.leg.role].update(graded)
         for each in self._grades.values():
             each.update(graded, mine)
         told = sides(met, graded, mine, self._is_primary if mine else self._is_mine) if self._differences else None
@@ -160,21 +162,27 @@ class ReportCard:
                 difference.update(told, primary)
 
     def _is_mine(self, leg: Leg) -> bool:
+        if self._terms.version == self._primary:
+            return leg.version == self._primary and leg.role == "primary"
         return leg.version == self._terms.version and leg.role in ("canary", "shadow")
 
     def _is_primary(self, leg: Leg) -> bool:
-        return leg.version == self._primary and leg.role == "primary"
+        return leg.version == self._primary != self._terms.version and leg.role == "primary"
 
-    def evidence(self, mine: Score | None, primary: Score | None, lost: int) -> list[Evidence]:
+    def evidence(self, lost: int) -> list[Evidence]:
         """One for each limit, with the figures that river computed. `lost`: predictions that cannot be concluded from
-        (`arrivals_differ`)."""
-        return [self._evidence(key, mine, primary, lost) for key in self._keys]
+        (`arrivals`)."""
+        return [self._evidence(key, lost) for key in self._keys]
 
-    def _evidence(self, key: Key, mine: Score | None, primary: Score | None, lost: int) -> Evidence:
+    def _evidence(self, key: Key, lost: int) -> Evidence:
         test = self._grades.get(key) or self._differences[key]
-        (value, n), (reference, n_reference) = _figure(mine, key[0]), _figure(primary, key[0])
         if test.note:
             return Evidence(key[0], self._terms.version, None, None, 0, 0, lost=lost, limit=key[1], note=test.note)
+        live, shadow, primary = (self._figure(role, key[0]) for role in ("canary", "shadow", "primary"))
+        nothing = (None, 0)
+        alone = self._terms.version == self._primary
+        (value, n), (reference, n_reference) = (primary, nothing) if alone else (live if live[1] else shadow, primary)
+        copies = shadow if live[1] else nothing
         return Evidence(
             key[0],
             self._terms.version,
@@ -186,19 +194,10 @@ class ReportCard:
             log_breach=test.log_breach - self._terms.spend,
             log_pass=test.log_pass,
             limit=key[1],
+            shadow=copies[0],
+            n_shadow=copies[1],
         )
 
-
-def _figure(score: Score | None, metric: str) -> tuple[float | None, int]:
-    return (score.get(metric), score.n[metric]) if score else (None, 0)
-
-
-def arrivals_differ(labelled: tuple[int, int], predicted: tuple[int, int]) -> bool:
-    """The two versions' shares of predictions that got a label differ by more than chance: the label depends on the
-    version, and whatever the labels say may be due to that."""
-    (a, b), (n, m) = labelled, predicted
-    if not n or not m or not a + b:
-        return False
-    pooled = (a + b) / (n + m)
-    error = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    return error > 0 and abs(a / n - b / m) > SAME_ARRIVAL * error
+    def _figure(self, role: Role, metric: str) -> tuple[float | None, int]:
+        score = self._scores.get(role)
+        return (score.get(metric), score.n[metric]) if score else (None, 0)

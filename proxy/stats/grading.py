@@ -8,28 +8,32 @@ from typing import Any
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
+from proxy.stats.arrivals import differ
 from proxy.stats.differences import Figure
-from proxy.stats.grades import arrivals_differ
 from proxy.stats.labels import Labelled, Labels, Outcome
 from proxy.stats.quality import Score, grade
 
 Arm = tuple[str, str, Role]
 """Route, version, role."""
 
-ROLES: tuple[Role, ...] = ("canary", "shadow", "primary")
-"""Where a candidate's score is looked for, in this order."""
+LIVE_FIRST: tuple[Role, ...] = ("canary", "shadow")
+"""Which of a candidate's labels are looked at."""
+
+AGAIN = 1.05
+"""Growth of labels after which it is asked again whether they come alike: that walks through all that waits."""
 
 
 class Grading:
     """`labelled` and `ungraded` count predictions that met a label, and those of them that did not fit it."""
 
-    __slots__ = ("labelled", "labels", "scores", "ungraded")
+    __slots__ = ("_differ", "labelled", "labels", "scores", "ungraded")
 
     def __init__(self, capacity: int) -> None:
         self.labels = Labels(capacity)
         self.labelled: Counter[Arm] = Counter()
         self.ungraded: Counter[tuple[str, str]] = Counter()
         self.scores: dict[Arm, Score] = {}
+        self._differ: dict[tuple[str, str, Role, str], tuple[int, bool]] = {}
 
     def note(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
         """Keeps what legs of one arm predicted; what their labels, if they came first, now meet."""
@@ -59,13 +63,15 @@ class Grading:
         score = self.scores.get((route, version, "primary"))
         return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
 
-    def against(self, route: str, candidate: str, primary: str) -> tuple[Score | None, Score | None, int]:
-        """The scores of two versions, and how many of the candidate's labels conclude nothing because labels depend on
-        the version."""
-        theirs: Arm = (route, primary, "primary")
-        mine = next((arm for role in ROLES if (arm := (route, candidate, role)) in self.scores), None)
-        if mine is None:
-            return None, self.scores.get(theirs), 0
-        labelled, predicted = [(counts[mine], counts[theirs]) for counts in (self.labelled, self.labels.predicted)]
-        lost = labelled[0] if arrivals_differ(labelled, predicted) else 0
-        return self.scores[mine], self.scores.get(theirs), lost
+    def lost(self, route: str, candidate: str, primary: str) -> int:
+        """How many of a candidate's labels conclude nothing, because labels depend on the version. Looked up again
+        when there are a twentieth more."""
+        role = next((role for role in LIVE_FIRST if self.labelled[route, candidate, role]), None)
+        if role is None or candidate == primary:
+            return 0
+        labelled, key = self.labelled[route, candidate, role], (route, candidate, role, primary)
+        looked, depends = self._differ.get(key, (0, False))
+        if labelled > looked * AGAIN:
+            depends = differ(self.labels.waiting(route, (candidate, role), (primary, "primary")))
+            self._differ[key] = labelled, depends
+        return labelled if depends else 0

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
+from proxy.stats.arrivals import Waiting
 
 CAPACITY = 20_000
 """Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
@@ -31,6 +32,9 @@ MAX_EARLY = 1024
 
 MAX_VALUES = 256
 """Values of the answers that wait; those of larger batches, and vectors, are not kept (`too_large`)."""
+
+Arm = tuple[str, Role]
+"""Version and role."""
 
 Label = int | float | str
 Outcome = Literal["joined", "duplicate", "unknown", "mismatch"]
@@ -174,6 +178,12 @@ class Labels:
             return "mismatch", []
         request.labels = tuple([each for each in labels if each is not None])
         return "joined", [met for leg in request.legs for met in _met(request, leg)]
+
+    def waiting(self, route: str, mine: Arm, theirs: Arm) -> Iterator[Waiting]:
+        """The requests of a route that are kept, oldest first, as two arms answered them."""
+        for request in map(self._requests.__getitem__, self._queues[route].order):
+            legs = request.legs
+            yield Waiting(_has(legs, *mine), _has(legs, *theirs), request.labels is not None)
 
     def expire(self, now: float) -> None:
         """Gives up on predictions that waited too long."""

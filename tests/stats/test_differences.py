@@ -47,7 +47,7 @@ class Labels:
         """Labels until the evidence is 1/ALPHA at a look every ten, or infinity."""
         for at in range(1, n + 1):
             self.one(worse)
-            if at % 10 == 0 and self.card.evidence(None, None, 0)[0].log_breach >= np.log(1 / ALPHA):
+            if at % 10 == 0 and self.card.evidence(0)[0].log_breach >= np.log(1 / ALPHA):
                 return at
         return np.inf
 
@@ -129,5 +129,5 @@ def test_f1_of_several_classes_is_not_judged():
     leg = Leg("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
     for _ in range(200):
         card.update(Labelled("r", leg, 0, "dog", (leg,)), lambda name: (None, 0))
-    (found,) = card.evidence(Score(), None, 0)
+    (found,) = card.evidence(0)
     assert (found.n, found.value, found.note) == (0, None, SEVERAL)

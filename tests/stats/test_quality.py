@@ -7,7 +7,6 @@ from sklearn import metrics as exact
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
-from proxy.stats.grades import arrivals_differ
 from proxy.stats.labels import Said
 from proxy.stats.quality import METRICS, Score, grade
 from tests.support.observed import observation
@@ -129,9 +128,6 @@ def test_a_canary_is_compared_although_no_request_has_two_answers():
 def test_labels_that_depend_on_the_version_conclude_nothing():
     found = canaried((0.05, 0.05), (0.9, 0.5))
     assert found.lost == found.n > 0
-    assert arrivals_differ((900, 500), (1000, 1000))
-    assert not arrivals_differ((905, 895), (1000, 1000))
-    assert not arrivals_differ((0, 0), (1000, 1000))
 
 
 def test_losses_of_a_regression():
@@ -169,3 +165,55 @@ def test_auroc_is_judged_by_pairs():
     good, bad = judged(3.0), judged(0.5)
     assert good.value > 0.95 and good.log_pass > np.log(20) and good.log_breach < np.log(20)
     assert bad.value < 0.7 and bad.log_breach > np.log(1000)
+
+
+def test_labels_that_come_late_for_all_are_no_difference():
+    """A canary of lately has few labels yet, its primary has those of an hour before: the same delay for both."""
+    board, rng, due = Board(), np.random.default_rng(3), []
+    board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
+    for at in range(4000):
+        mine, label = at > 2000 and rng.random() < 0.5, int(rng.integers(0, 2))
+        share = 0.5 if at > 2000 else 0.0
+        arm = ("canary", "v2", label, share) if mine else ("primary", "v1", label, 1.0 - share)
+        board.observe([leg(str(at), *arm)], float(at))
+        due.append((str(at), label))
+        if at >= 1000:
+            assert board.feedback(*due[at - 1000], float(at)) == "joined"
+    found = board.evidence("r", 4000.0)[0]
+    assert found.n == pytest.approx(500, abs=60)
+    assert found.lost == 0
+
+
+def test_a_promoted_version_is_graded_as_primary():
+    board, rng = Board(), np.random.default_rng(4)
+    board.watch("r", "v2", "v2", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
+    for at in range(400):
+        label = int(rng.integers(0, 2))
+        board.observe([leg(str(at), "primary", "v2", label ^ int(rng.random() < 0.5), 1.0)], 0.0)
+        board.feedback(str(at), label, 0.0)
+    found = board.evidence("r", 0.0)[0]
+    assert (found.n, found.lost) == (400, 0)
+    assert found.value < 0.6 and found.log_breach > np.log(1000)
+
+
+def test_figures_of_a_verdict_begin_with_what_is_judged():
+    """A version that was rolled back and comes again is not shown with its old faults; /metrics goes on counting."""
+    board = Board()
+    for at, (bad, limit) in enumerate(((1, 0.9), (0, 0.8))):
+        board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(min=limit)}), "oip", 0.0)
+        for number in range(50):
+            board.observe([leg(f"{at}.{number}", "canary", "v2", bad, 0.5)], 0.0)
+            board.feedback(f"{at}.{number}", 0, 0.0)
+    found = board.evidence("r", 0.0)[0]
+    assert (found.value, found.n) == (1.0, 50)
+    assert board.scores["r", "v2", "canary"].n["accuracy"] == 100
+
+
+def test_quality_of_live_requests_stands_apart_from_that_of_copies():
+    board = Board()
+    board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
+    for at, (role, answer) in enumerate([("shadow", 1)] * 30 + [("canary", 0)] * 20):
+        board.observe([leg(str(at), role, "v2", answer, 0.5)], 0.0)
+        board.feedback(str(at), 1, 0.0)
+    found = board.evidence("r", 0.0)[0]
+    assert (found.value, found.n, found.shadow, found.n_shadow) == (0.0, 20, 1.0, 30)
