@@ -11,7 +11,7 @@
 - `profile`: the reference profile and the data contract
 - `comparing`: `pairing` brings legs of one request together, `agreement` compares them (`agreement_many`: batches of
   them), `examples` keeps the worst
-- `grading`: `labels` come late and are joined, `arrivals` asks whether alike for all, `quality` says how good predictions were; `floors` and `differences`
-  hold a candidate against its primary's
+- `grading`: `labels` come late and are joined, `arrivals` asks whether alike for all, `quality` says how good
+  predictions were; `grades` holds a candidate against limits, and against its primary by `floors` and `differences`
 - `world`: did the world change, or the model
 """
