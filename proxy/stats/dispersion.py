@@ -89,13 +89,14 @@ class Apart:
         self._windows = 0
         self.value: Floats = np.ones(cuts)
 
-    def update(self, arm: int, bad: Floats, n: float, now: float) -> None:
-        """Counts `bad` (one for each cut) of `n` requests of an arm, 0 or 1. Closes the window if its time is over."""
+    def update(self, candidate: bool, bad: Floats, n: float, now: float) -> None:
+        """Counts `bad` (one for each cut) of `n` requests of an arm. Closes the window if its time is over."""
         if self._closes is None:
             self._closes = now + WINDOW / 2
         if now >= self._closes:
             self._close()
             self._closes = now + WINDOW / 2
+        arm = int(candidate)  # a bool would be a mask
         self._bad[arm] += bad
         self._n[arm] += n
 

@@ -136,7 +136,7 @@ class Slowness:
                 bins = ranked(latencies, self._pace.cuts, self._margin if candidate else 0)
                 none = np.zeros_like(bins)
                 self._ratio.add(share, bins if candidate else none, none if candidate else bins, phi)
-                self._apart.update(not candidate, bins.sum() - np.cumsum(bins)[:-1], float(bins.sum()), now)
+                self._apart.update(candidate, bins.sum() - np.cumsum(bins)[:-1], float(bins.sum()), now)
             if latencies and candidate and self._absolute:
                 slow = sum(count for index, count in latencies.items() if index > self._limit)
                 self._absolute.update(slow, sum(latencies.values()), primary_phi)

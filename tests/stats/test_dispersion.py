@@ -58,9 +58,9 @@ def apart(candidate, primary, n=(200, 1800)):
     """φ of one cut after windows with these rates of the two arms."""
     rng, both = np.random.default_rng(4), Apart(1)
     for window, rates in enumerate(zip(candidate, primary, strict=True)):
-        for arm in (0, 1):
-            both.update(arm, rng.binomial(n[arm], [rates[arm]]), n[arm], window * WINDOW / 2)
-    both.update(0, np.zeros(1), 0, len(candidate) * WINDOW / 2)
+        for arm, mine in enumerate((True, False)):
+            both.update(mine, rng.binomial(n[arm], [rates[arm]]), n[arm], window * WINDOW / 2)
+    both.update(True, np.zeros(1), 0, len(candidate) * WINDOW / 2)
     return float(both.value[0])
 
 

@@ -7,7 +7,7 @@ import pytest
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
 from proxy.stats.betting import EASE
-from proxy.stats.dispersion import Dispersion
+from proxy.stats.dispersion import Apart, Dispersion
 from proxy.stats.ranks import (
     BINS,
     CUTS,
@@ -143,7 +143,7 @@ def wandering(seed, tempered):
         latencies = np.exp(level)[:, None] * rng.lognormal(-4, 0.35, (10, 10))
         primary, canary = buckets(latencies[:9].ravel()), buckets(latencies[9])
         if not tempered:
-            pace.dispersion = Dispersion()
+            pace.dispersion, test._apart = Dispersion(), Apart(len(CUTS))
         if second >= 0:
             used += 10
             test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], 300.0 + second)
@@ -157,6 +157,19 @@ def test_backends_that_wander_by_themselves_are_tempered():
     raw, tempered = ([wandering(seed, on) for seed in range(5)] for on in (False, True))
     assert np.isfinite(raw).sum() >= 3
     assert np.isfinite(tempered).sum() <= 1
+
+
+def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered():
+    rng, pace = np.random.default_rng(6), Pace()
+    test = Slowness("latency_p50", Limit(max_ratio=1.2), TERMS, pace)
+    for second in range(-60, 300):
+        primary = buckets(rng.lognormal(-4, 0.35, 90))
+        if second >= 0:
+            canary = buckets(rng.lognormal(-4 + 0.2 * np.sin(second / 20), 0.35, 10))
+            test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], second)
+        pace.seen(primary, 60.0 + second)
+    assert pace.phi(0.5) < 1.5
+    assert test.evidence()[0].dispersion > 2.0
 
 
 def test_merging_adds_evidence():
