@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import compress
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement import Difference, Tally, compare
 from proxy.stats.agreement_many import Differences, compare_many
-from proxy.stats.examples import KEPT, Example, Examples
+from proxy.stats.examples import Example, Examples
 from proxy.stats.pairing import Pair, Pairing
 
 MANY = 8
@@ -60,12 +61,13 @@ class Comparing:
         kind, disagree, shift = differences
         copy = pairs[0][1]
         self.tallies[copy.route, copy.version, copy.role].update_many(kind, disagree, shift)
-        worst = [at for at, differs in enumerate(disagree) if differs]
-        if len(worst) > KEPT and shift is not None:
-            worst = sorted(worst, key=shift.__getitem__)[-KEPT:]
-        for at in worst[:KEPT]:
-            self._keep(*pairs[at], Difference(True, kind, shift[at] if shift else None), analysis)
-        return Compared(copy.route, copy.version, len(pairs), sum(disagree))
+        disagreed = list(compress(range(len(pairs)), disagree))
+        if disagreed:
+            examples = self._examples_of(copy, analysis)
+            for at in disagreed:
+                if examples.wants(shift[at] if shift else None):
+                    examples.update(*pairs[at], Difference(True, kind, shift[at] if shift else None))
+        return Compared(copy.route, copy.version, len(pairs), len(disagreed))
 
     def expire(self, now: float) -> None:
         """Gives up on legs that waited too long."""
@@ -86,16 +88,16 @@ class Comparing:
         else:
             found.append(Compared(route, version, 1, int(difference.disagree)))
             if difference.disagree:
-                self._keep(reference, copy, difference, analysis)
+                self._examples_of(copy, analysis).update(reference, copy, difference)
         if route in self._noisy:
             beside = self._pairing.beside_noise(copy, difference.disagree)
             found += [Compared(route, shadow, beside=(differs, noise)) for shadow, differs, noise in beside]
 
-    def _keep(self, reference: Observation, copy: Observation, difference: Difference, analysis: Analysis) -> None:
+    def _examples_of(self, copy: Observation, analysis: Analysis) -> Examples:
         key = copy.route, copy.version
         if key not in self._examples:
             self._examples[key] = Examples(analysis.redact)
-        self._examples[key].update(reference, copy, difference)
+        return self._examples[key]
 
     def worst(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""

@@ -45,15 +45,18 @@ class Examples:
 
     def update(self, reference: Observation, copy: Observation, difference: Difference) -> None:
         """Keeps the pair if it is among the worst."""
-        badness = difference.shift if difference.shift is not None else 1.0
-        if len(self._heap) >= KEPT and badness <= self._heap[0][0]:
+        if not self.wants(difference.shift):
             return
         self._count += 1
-        entry = (badness, self._count, self._example(reference, copy, difference))
+        entry = (_badness(difference.shift), self._count, self._example(reference, copy, difference))
         if len(self._heap) < KEPT:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heapreplace(self._heap, entry)
+
+    def wants(self, shift: float | None) -> bool:
+        """Whether a disagreement by so much is among the worst."""
+        return len(self._heap) < KEPT or _badness(shift) > self._heap[0][0]
 
     def worst(self) -> list[Example]:
         """The kept examples, worst first."""
@@ -68,6 +71,10 @@ class Examples:
         for path in self._redact:
             redact(detail, path)
         return Example(copy.request_id, copy.started, copy.version, difference.kind, difference.shift, detail)
+
+
+def _badness(shift: float | None) -> float:
+    return 1.0 if shift is None else shift
 
 
 def _said(seen: Observation) -> dict[str, Any]:
