@@ -59,6 +59,7 @@ _GLOBALS: dict[str, Parser] = {
     "lease": values.duration,
     "drain": values.duration,
     "connections": values.Whole(1, 1_000_000),
+    "analysis_cpu": values.Number(1, 100),
 }
 
 

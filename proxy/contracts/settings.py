@@ -174,7 +174,8 @@ class Tracing(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
-    """A whole configuration. `workers` is already a number; `state` a path, or ":memory:"."""
+    """A whole configuration. `workers` is already a number; `state` a path, or ":memory:". `analysis_cpu`: percent of
+    one CPU that the analysis of bodies may take; exchanges beyond that are sampled."""
 
     listen: Address
     versions: dict[str, Version]
@@ -186,6 +187,7 @@ class Settings(Struct, frozen=True):
     lease: float = 10.0
     drain: float = 30.0
     connections: int = 10_000
+    analysis_cpu: float = 10.0
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
     access_log: AccessLog | None = None

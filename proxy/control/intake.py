@@ -1,8 +1,8 @@
 """Link → payload → board, and how many bodies control can take.
 
-Decoding bodies is the one thing here whose cost grows with traffic. When it takes more than `BUSY` of the time, workers
-are told to send bodies of fewer exchanges (halved at each step), and of more again when there is room. Counters
-are exact whatever the share is; sampling is by exchange, so what is seen stays representative.
+Analysing bodies is the one thing here whose cost grows with traffic. It has a budget: a part of one CPU
+(`analysis_cpu`). Workers are told to record so many exchanges, as a share, that it is kept to; where there is room, all
+of them. Counters are exact whatever the share is; sampling is by exchange, so what is seen stays representative.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
 
-BUSY = 0.5
-"""Share of control's time for bodies; the rest is for ticks, scrapes and the admin API, which must stay quick."""
 SPAN = 0.5
-"""Seconds over which the share is measured and kept; shorter spans would follow single batches."""
+"""Seconds over which the cost is measured and the share kept; shorter spans would follow single batches."""
 LEAST = 1 / 1024
 """Never quite nothing: drift and agreement must go on being seen, however slowly."""
+ROOM = 0.8
+"""Part of the budget below which more is asked for."""
+RISE = 1.5
+"""Most that the share grows in a span; a burst that ends must not bring the next one at full size."""
 
 Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
 
 
 class Intake:
-    """`section` says what is configured of a route now, or None; `clock` measures cost in seconds."""
+    """`section` says what is configured of a route now, or None; `budget` is the part of one CPU that may be spent;
+    `clock` measures it, in seconds of CPU."""
 
-    __slots__ = ("_begun", "_clock", "_decode", "_observe", "_section", "_spent", "sample")
+    __slots__ = ("_begun", "_clock", "_decode", "_observe", "_section", "_spent", "budget", "sample")
 
     def __init__(
         self,
@@ -37,26 +40,35 @@ class Intake:
         clock: Callable[[], float],
     ) -> None:
         self._decode, self._observe, self._section, self._clock = decode, observe, section, clock
-        self._begun = clock()
+        self._begun: float | None = None
         self._spent = 0.0
-        self.sample = 1.0
+        self.budget = self.sample = 1.0
 
     def take(self, records: Iterable[Record], source: tuple[int, str], now: float) -> None:
         """Decodes a batch of one worker and hands it to the board. Records of routes that are gone are left out."""
         begun = self._clock()
         self._observe(self._observations(records, source), now)
-        ended = self._clock()
-        self._spent += ended - begun
-        if ended - self._begun >= SPAN:
-            self._adjust(self._spent / (ended - self._begun))
-            self._begun, self._spent = ended, 0.0
+        self._spent += self._clock() - begun
+        if self._begun is None:
+            self._begun = now
+        elif now - self._begun >= SPAN:
+            self._adjust(self._spent / (now - self._begun))
+            self._begun, self._spent = now, 0.0
 
     def _observations(self, records: Iterable[Record], source: tuple[int, str]) -> list[Observation]:
-        pairs = ((record, self._section(record.route)) for record in records)
-        return [self._decode(record, s.protocol, source, s.analysis) for record, s in pairs if s is not None]
+        sections: dict[str, RouteSettings | None] = {}
+        seen = []
+        for record in records:
+            route = record.route
+            if route not in sections:
+                sections[route] = self._section(route)
+            section = sections[route]
+            if section is not None:
+                seen.append(self._decode(record, section.protocol, source, section.analysis))
+        return seen
 
     def _adjust(self, busy: float) -> None:
-        if busy > BUSY:
-            self.sample = max(self.sample / 2, LEAST)
-        elif busy < BUSY / 2:
-            self.sample = min(self.sample * 1.5, 1.0)
+        if busy > self.budget:
+            self.sample = max(self.sample * self.budget / busy, LEAST)
+        elif busy < ROOM * self.budget and self.sample < 1.0:
+            self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), RISE), 1.0)

@@ -226,6 +226,7 @@ class Worker:
         self._check_lease(now)
         sample = self._link.sample
         self.recorder.sample = sample
+        self._link.send_records()
         if not self._outbox.may_tick:
             return
         revision = self._source.revision if self._source is not None else 0
@@ -235,7 +236,8 @@ class Worker:
         self._link.send_tick(tick)
 
     def _sweep_legs(self) -> None:
-        self._link.send_records()
+        if self._outbox.ripe:
+            self._link.send_records()
         now = time.monotonic()
         for exchange in tuple(self.exchanges):
             exchange.expire(now)

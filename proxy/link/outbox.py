@@ -15,6 +15,9 @@ MAX_RECORDS = 4096
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of bodies waiting."""
 
+BATCH = 256
+"""Records that are worth a frame of their own before the next tick: fewer cost control more for each."""
+
 MAX_UNSENT = 1024 * 1024
 """Bytes that the socket has not taken yet, above which further batches wait here, where they are bounded."""
 
@@ -66,6 +69,11 @@ class Outbox:
     def resend(self) -> bytes:
         """What has to be said again on a new connection."""
         return b"" if self._unacked is None else encode(Ticks(self._unacked))
+
+    @property
+    def ripe(self) -> bool:
+        """So much waits that it should go before the next tick."""
+        return len(self._records) >= BATCH or self._bytes >= MAX_UNSENT
 
     def flush(self, unsent: int) -> bytes:
         """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""

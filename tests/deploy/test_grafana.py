@@ -53,7 +53,7 @@ ANSWER = {"outputs": [{"name": "y", "shape": [1, 1], "datatype": "FP64", "data":
 
 def request(number: int) -> dict[str, Any]:
     """A row of two features. The first hundreds are what the reference learns from."""
-    value = number % 10 / 10 + (1000.0 if number > 400 and number % 2 else 0.0)
+    value = number % 10 / 10 + (1000.0 if number > 800 and number % 2 else 0.0)
     return {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [value, 2.0]}]}
 
 

@@ -1,0 +1,74 @@
+"""How many exchanges are analysed: what the budget allows, all of them where there is room, never none."""
+
+import pytest
+
+from proxy.contracts.observation import Observation
+from proxy.contracts.settings import RouteSettings
+from proxy.contracts.table import Match
+from proxy.control.intake import LEAST, Intake
+
+SECTION = RouteSettings("r", Match("/"), "oip", "v1")
+
+
+class Bench:
+    """Batches that cost what they are said to cost, 20 of them a second."""
+
+    def __init__(self, budget, each=0.001):
+        self.cpu, self.now, self.each, self.seen = 0.0, 0.0, each, []
+        self.intake = Intake(self.decode, self.observe, {"r": SECTION}.get, lambda: self.cpu)
+        self.intake.budget = budget
+
+    def decode(self, record, protocol, source, analysis):
+        self.cpu += self.each
+        return record
+
+    def observe(self, observations, now):
+        self.seen += observations
+
+    def run(self, a_second, seconds):
+        """Exchanges as they come, of which the asked share is recorded; the part of a CPU spent on the last second."""
+        for _ in range(int(20 * seconds)):
+            self.now += 0.05
+            before = self.cpu
+            count = round(a_second / 20 * self.intake.sample)
+            self.intake.take([leg("r") for _ in range(count)], (0, "a"), self.now)
+        return (self.cpu - before) * 20
+
+
+def leg(route):
+    return Observation(1, "", route, "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0)
+
+
+def test_everything_is_analysed_within_the_budget():
+    bench = Bench(0.1)
+    bench.run(80, 20)
+    assert bench.intake.sample == 1.0
+    assert len(bench.seen) == 80 * 20
+
+
+@pytest.mark.parametrize("times", [2, 10, 100])
+def test_more_is_sampled_so_that_the_budget_is_kept(times):
+    bench = Bench(0.1, each=0.0001)
+    spent = bench.run(1000 * times, 30)
+    assert bench.intake.sample == pytest.approx(1 / times, rel=0.35)
+    assert spent <= 0.1 * 1.1
+
+
+def test_all_of_it_again_once_the_load_is_gone():
+    bench = Bench(0.1, each=0.0001)
+    bench.run(100_000, 10)
+    assert bench.intake.sample < 0.05
+    bench.run(500, 20)
+    assert bench.intake.sample == 1.0
+
+
+def test_never_none_whatever_it_costs():
+    bench = Bench(0.01, each=10.0)
+    bench.run(10_000, 60)
+    assert bench.intake.sample == LEAST
+
+
+def test_records_of_routes_that_are_gone_are_left_out():
+    bench = Bench(1.0)
+    bench.intake.take([leg("r"), leg("gone"), leg("r")], (0, "a"), 0.0)
+    assert [seen.route for seen in bench.seen] == ["r", "r"]
