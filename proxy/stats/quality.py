@@ -19,6 +19,9 @@ MAX_CLASSES = 1000
 SMALLEST = 1e-15
 """Probabilities are taken as at least this, so that log loss stays a number."""
 
+LARGEST = 1e100
+"""Numbers beyond it are no measurements, and their squares are no numbers."""
+
 METRICS = ("accuracy", "f1", "auroc", "log_loss", "mae", "rmse")
 
 
@@ -44,7 +47,8 @@ class Graded(NamedTuple):
 
 
 def grade(said: Said, label: Label) -> Graded | None:
-    """What `said` is worth given `label`; None when the two do not fit (a class name for scores without names)."""
+    """What `said` is worth given `label`; None when the two do not fit (a class name for scores without names, a
+    number that is none)."""
     scores = said.scores
     if said.number is not None and said.label is None and scores is None:
         return _grade_number(said.number, label)
@@ -60,7 +64,7 @@ def grade(said: Said, label: Label) -> Graded | None:
 
 
 def _grade_number(number: float, label: Label) -> Graded | None:
-    if isinstance(label, str):
+    if isinstance(label, str) or not (abs(label) <= LARGEST and abs(number) <= LARGEST):
         return None
     if label in (0, 1) and 0.0 <= number <= 1.0:
         return Graded(label, int(number >= 0.5), number if label else 1.0 - number, number)

@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as exact
 
 from proxy.contracts.observation import Tensor
+from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.labels import Said
@@ -54,7 +55,15 @@ def test_regression_is_scikit_learns():
 
 @pytest.mark.parametrize(
     ("said", "label"),
-    [(Said(scores=(0.1, 0.9)), "cat"), (Said(scores=(0.1, 0.9)), 7), (Said(number=2.0), "x"), (Said(), 1)],
+    [
+        (Said(scores=(0.1, 0.9)), "cat"),
+        (Said(scores=(0.1, 0.9)), 7),
+        (Said(number=2.0), "x"),
+        (Said(), 1),
+        (Said(number=1e200), 1.5),
+        (Said(number=2.0), 10**400),
+        (Said(number=float("nan")), 1.5),
+    ],
 )
 def test_what_does_not_fit_is_no_grade(said, label):
     assert grade(said, label) is None
@@ -217,3 +226,19 @@ def test_quality_of_live_requests_stands_apart_from_that_of_copies():
         board.feedback(str(at), 1, 0.0)
     found = board.evidence("r", 0.0)[0]
     assert (found.value, found.n, found.shadow, found.n_shadow) == (0.0, 20, 1.0, 30)
+
+
+def test_equal_arms_of_several_are_not_flagged():
+    """With a primary at 40 % and two arms at 30 %, what each leg counts for must not depend on which arm it was of."""
+    board, rng = Board(), np.random.default_rng(8)
+    guard = Guard(scorecard={"accuracy": Limit(max_drop=0.01)})
+    board.watch_all("r", ("v2", "v3"), "v1", guard, "oip", 0.0)
+    arms = [("primary", "v1", 0.4), ("canary", "v2", 0.3), ("canary", "v3", 0.3)]
+    board.absorb(Tick(0, "a", 1, 1, arms=[ArmTick("r", v, role, s, {"200": 10}) for role, v, s in arms]), 0.0)
+    for at in range(3000):
+        role, version, share = arms[rng.choice(3, p=(0.4, 0.3, 0.3))]
+        label = int(rng.integers(0, 2))
+        board.observe([leg(str(at), role, version, label ^ int(rng.random() < 0.2), share)], 0.0)
+        board.feedback(str(at), label, 0.0)
+    for found in board.evidence("r", 0.0):
+        assert found.log_breach < np.log(20), found.version
