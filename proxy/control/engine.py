@@ -106,6 +106,7 @@ class Engine:
         self._adopt(self.settings, "start", now, newer)
         self.memory.recall(self.states, self._standing, self.board)
         for route, state in self.states.items():
+            self._standing[route].verdicts = self._verdicts(state, now)
             if state.phase == "rolled_back" and not self._standing[route].at_rollback:
                 self._standing[route].at_rollback = self.ledger.at_rollback(route)
 

@@ -1,8 +1,9 @@
 """What control gathers between changes, kept beside the live states so that a restart goes on where this process was.
 
 Without it `false_alarm` would hold for one life of control only, and every stage would begin anew. It is written each
-`EVERY` seconds, and with the next look after a change; what came since is not counted twice, it is not counted. It is
-of the state that it was gathered in: a release that was started anew, or another candidate, begins with nothing.
+`EVERY` seconds, and with the next look after a change; what came since is not counted (a tick that a worker had no
+answer to, a tenth of a second, may count twice). It is of the state that it was gathered in: a release that was started
+anew, or another candidate, begins with nothing.
 """
 
 from __future__ import annotations

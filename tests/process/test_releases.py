@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from proxy.control.memory import Kept
+from proxy.control.store import Store
 from tests.process.conftest import Start, Write
 from tests.support.running import Running, Traffic, eventually
 from tests.support.upstream import Upstream
@@ -110,6 +114,31 @@ def test_the_death_of_any_process_in_any_phase_changes_nothing(write: Write, rea
         assert standing(again.route()) == before
         if reach is rolled_back:
             assert {again.get().version for _ in range(30)} == {"a"}
+
+
+def test_a_stage_goes_on_where_a_killed_control_was(start: Start, tmp_path: Path) -> None:
+    running = start(route=release(HELD.replace("1000000", "20", 1)))
+    paused(running)
+
+    def requests() -> int:
+        return int(running.route()["release"]["requests"])
+
+    eventually(lambda: kept(tmp_path / "state.db", "r") == requests() > 0, "the stage's requests in the state file")
+    had = requests()
+    kill(running, "control")
+    assert requests() == had
+    (line,) = running.ask("GET", "/v1/routes/r/scorecard").json()["metrics"]
+    assert line["n"] > 0 and line["n_shadow"] > 0
+
+
+def kept(path: Path, route: str) -> int:
+    """The requests of a stage that a control after this one would begin with."""
+    store = Store(str(path), write=False)
+    try:
+        row = store.remembered().get(route)
+        return msgspec.msgpack.decode(row, type=Kept).legs if row else 0
+    finally:
+        store.close()
 
 
 def kill(running: Running, victim: str) -> None:
