@@ -43,7 +43,11 @@ CASES: dict[str, Case] = {
     "mirror": Case("10 % split, all mirrored"),
     "statistics": Case("all mirrored, all statistics (Penumbra's alone)", {"statistics": True}),
     "unique": Case("all mirrored, all statistics, no two heads alike", {"statistics": True}, {"unique": True}),
-    "paced": Case("all mirrored, all statistics, 3,000 requests/s", {"statistics": True}, {"pause_ms": 10}),
+    "paced": Case(
+        "all mirrored, all statistics of every exchange, 3,000 requests/s",
+        {"statistics": True, "whole": True},
+        {"pause_ms": 10},
+    ),
     "single": Case("one connection, 10 % split", {"mirror": False}, {"connections": 1}),
     "single-mirror": Case("one connection, all mirrored", {}, {"connections": 1}),
     "body-1k": Case("bodies of 1 KB, all mirrored", body=KIB),

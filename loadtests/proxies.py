@@ -1,7 +1,7 @@
 """The peers: how each is started and asked to do the same work.
 
 A configuration in `peers/` is complete and readable as it stands: `@{name}` is filled in, and lines that end in
-`# mirror` or `# statistics` are left out of the cases without.
+`# mirror`, `# statistics` or `# whole` are left out of the cases without.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ HOUSE = Path(__file__).resolve().parent.parent
 class Plan:
     """The work: `percent` of the requests to the canary, copies of all to the shadow when `mirror`. Loopback ports.
 
-    `statistics`: bodies are analysed and a full scorecard is judged, by the peer that can (Penumbra).
+    `statistics`: bodies are analysed and a full scorecard is judged, by the peer that can (Penumbra); `whole`: all of
+    them, whatever it costs.
     """
 
     primary: int
@@ -36,6 +37,7 @@ class Plan:
     percent: int = 10
     mirror: bool = True
     statistics: bool = False
+    whole: bool = False
     workers: int = 1
 
 
@@ -47,7 +49,7 @@ class Placeholders(string.Template):
 
 def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> str:
     """A peer's configuration for `plan`. Raises KeyError on a placeholder that nobody fills."""
-    left_out = tuple(f"# {word}" for word in ("mirror", "statistics") if not getattr(plan, word))
+    left_out = tuple(f"# {word}" for word in ("mirror", "statistics", "whole") if not getattr(plan, word))
     lines = [line for line in template.splitlines(keepends=True) if not line.rstrip().endswith(left_out)]
     return Placeholders("".join(lines)).substitute(
         listen=listen,

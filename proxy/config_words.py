@@ -166,7 +166,7 @@ DEFAULTS = {
     "lease": "10s",
     "drain": "30s",
     "connections": "10000",
-    "analysis_cpu": "10",
+    "analysis_cpu": "5",
     "require_lineage": "false",
     "notify": "[]",
     "notify[].secret": '""',

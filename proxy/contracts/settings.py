@@ -175,7 +175,7 @@ class Tracing(Struct, frozen=True):
 
 class Settings(Struct, frozen=True):
     """A whole configuration. `workers` is already a number; `state` a path, or ":memory:". `analysis_cpu`: percent of
-    one CPU that the analysis of bodies may take; exchanges beyond that are sampled."""
+    one CPU that the analysis of bodies may take; beyond that, exchanges are sampled."""
 
     listen: Address
     versions: dict[str, Version]
@@ -187,7 +187,7 @@ class Settings(Struct, frozen=True):
     lease: float = 10.0
     drain: float = 30.0
     connections: int = 10_000
-    analysis_cpu: float = 10.0
+    analysis_cpu: float = 5.0
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
     access_log: AccessLog | None = None

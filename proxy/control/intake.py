@@ -1,8 +1,9 @@
 """Link → payload → board, and how many bodies control can take.
 
-Analysing bodies is the one thing here whose cost grows with traffic. It has a budget: a part of one CPU
-(`analysis_cpu`). Workers are told to record so many exchanges, as a share, that it is kept to; where there is room, all
-of them. Counters are exact whatever the share is; sampling is by exchange, so what is seen stays representative.
+Analysing bodies is the one thing in control whose cost grows with traffic. It has a budget of its own, a part of one
+CPU (`analysis_cpu`), whatever else control does. Workers are told to record so many exchanges, as a share, that it is
+kept to; where there is room, all of them. Counters are exact whatever the share is; sampling is by exchange, so what is
+seen stays representative.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Intake:
 
     def take(self, records: Iterable[Record], source: tuple[int, str], now: float) -> None:
         """Decodes a batch of one worker and hands it to the board. Records of routes that are gone are left out."""
-        begun = self._clock()
+        before = self._clock()
         self._observe(self._observations(records, source), now)
-        self._spent += self._clock() - begun
+        self._spent += self._clock() - before
         if self._begun is None:
             self._begun = now
         elif now - self._begun >= SPAN:

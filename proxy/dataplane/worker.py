@@ -38,6 +38,9 @@ log = logging.getLogger("penumbra.worker")
 TICK = 0.1
 """Seconds between ticks."""
 
+RECORDS = 0.25
+"""Seconds that records wait for more: what they are evidence of is judged about once a second."""
+
 LEG_SWEEP = 0.025
 """Seconds between looks at the deadlines of legs: how much later than configured a deadline may be met."""
 
@@ -103,6 +106,7 @@ class Worker:
         tasks = [
             link,
             loop.create_task(self._every(TICK, self._tick)),
+            loop.create_task(self._every(RECORDS, self._link.send_records)),
             loop.create_task(self._every(LEG_SWEEP, self._sweep_legs)),
             loop.create_task(self._every(CLIENT_SWEEP, self._sweep_clients)),
             loop.create_task(self._every(GARBAGE, gc.collect)),
@@ -150,6 +154,7 @@ class Worker:
 
     async def _report_all(self) -> None:
         # Two ticks: the one under way, and one with what was counted meanwhile.
+        self._link.send_records()
         for _ in range(2):
             await _until(lambda: self._outbox.may_tick, 1.0)
             self._tick()
@@ -226,7 +231,6 @@ class Worker:
         self._check_lease(now)
         sample = self._link.sample
         self.recorder.sample = sample
-        self._link.send_records()
         if not self._outbox.may_tick:
             return
         revision = self._source.revision if self._source is not None else 0

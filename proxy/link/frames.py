@@ -90,19 +90,21 @@ class FrameReader:
         self._buffer += data
         messages: list[Message] = []
         at = 0
-        while len(self._buffer) - at >= 4:
-            size = int.from_bytes(self._buffer[at : at + 4], "big")
-            if size > MAX_FRAME:
-                raise BrokenLinkError(f"a frame of {size} bytes is over the limit of {MAX_FRAME}")
-            if len(self._buffer) - at - 4 < size:
-                break
-            messages.append(_decode(bytes(self._buffer[at + 4 : at + 4 + size])))
-            at += 4 + size
+        with memoryview(self._buffer) as buffer:
+            while len(buffer) - at >= 4:
+                size = int.from_bytes(buffer[at : at + 4], "big")
+                if size > MAX_FRAME:
+                    raise BrokenLinkError(f"a frame of {size} bytes is over the limit of {MAX_FRAME}")
+                if len(buffer) - at - 4 < size:
+                    break
+                with buffer[at + 4 : at + 4 + size] as body:
+                    messages.append(_decode(body))
+                at += 4 + size
         del self._buffer[:at]
         return messages
 
 
-def _decode(body: bytes) -> Message:
+def _decode(body: memoryview) -> Message:
     try:
         message: Message = _decoder.decode(body)
     except msgspec.MsgspecError as error:
