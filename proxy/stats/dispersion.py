@@ -85,7 +85,7 @@ class Apart:
     def __init__(self, cuts: int) -> None:
         self._bad, self._n = np.zeros((2, cuts)), np.zeros((2, 1))
         self._closes: float | None = None
-        self._index = Index(2 * NEAR)
+        self._index = Index(NEAR)
         self._windows = 0
         self.value: Floats = np.ones(cuts)
 
