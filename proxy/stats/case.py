@@ -100,7 +100,7 @@ class Case:
 
     def checked(self, rows: Iterable[Rows], now: float) -> None:
         """Rows of this route that were checked against the contract."""
-        self.contract.update(rows, now)
+        self.contract.update(rows, self._shares, now)
 
     def timed(self, seen: Observation, now: float) -> None:
         """A streamed answer of this route, for the time to its first token."""
@@ -117,7 +117,7 @@ class Case:
 
     def labelled(self, met: Labelled, primary: Figure) -> None:
         """A prediction of this route that met its label."""
-        self.grades.update(met, primary)
+        self.grades.update(met, primary, self._shares)
 
     def _first_token(self, timed: Timed, now: float) -> None:
         for metric in self.first_token if self._warmth.warm else ():

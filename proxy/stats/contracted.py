@@ -11,6 +11,7 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.bad_events import BadEvents, Part
 from proxy.stats.dispersion import Dispersion
+from proxy.stats.shares import Shares
 from proxy.stats.streams import Drift, Rows
 from proxy.stats.terms import Terms
 
@@ -19,35 +20,30 @@ class Contract:
     """`contract_violations` of a candidate: rows that break a rule; `max` absolute, `max_ratio` against the primary.
     Rows of requests and rows of answers count alike."""
 
-    __slots__ = ("_candidate", "_dispersion", "_primary", "_rate", "_shadow")
+    __slots__ = ("_candidate", "_dispersion", "_primary", "_rate")
 
     def __init__(self, limit: Limit, terms: Terms, primary: str, dispersion: Dispersion) -> None:
         self._candidate, self._primary, self._dispersion = terms.version, primary, dispersion
         self._rate = BadEvents("contract_violations", limit, terms, dispersion)
-        self._shadow = 0.0
 
-    def update(self, checked: Iterable[Rows], now: float) -> None:
-        """Rows of all arms that were checked in one look."""
-        parts = [part for rows in checked if (part := self._part(rows))]
+    def update(self, checked: Iterable[Rows], shares: Shares, now: float) -> None:
+        """Rows of all arms that were checked in one look. `shares` knows the candidate's share of the two."""
+        parts = [part for rows in checked if (part := self._part(rows, shares))]
         self._rate.look(parts)
         for part in parts:
             if not part.candidate:
                 self._dispersion.update(part.bad, part.n, now)
 
-    def _part(self, rows: Rows) -> Part | None:
-        candidate = rows.version == self._candidate and (rows.role != "primary" or rows.version == self._primary)
-        if not candidate and (rows.version != self._primary or rows.role != "primary"):
-            return None
-        if candidate:
-            self._shadow = rows.share if rows.role == "shadow" else 0.0
-        return Part(candidate, rows.role, self._share(rows, candidate), rows.n, rows.bad, rows.bad)
-
-    def _share(self, rows: Rows, candidate: bool) -> float:
-        if candidate and rows.role == "primary":
-            return 1.0
-        if self._shadow:
-            return self._shadow / (self._shadow + (1.0 if candidate else rows.share))
-        return rows.share if candidate else 1.0 - rows.share
+    def _part(self, rows: Rows, shares: Shares) -> Part | None:
+        if rows.version == self._candidate and (rows.role != "primary" or rows.version == self._primary):
+            if rows.role == "primary":
+                share = 1.0
+            else:
+                share = (shares.of_shadow if rows.role == "shadow" else shares.of_canary)(rows.share)
+            return Part(True, rows.role, share, rows.n, rows.bad, rows.bad)
+        if rows.version == self._primary and rows.role == "primary":
+            return Part(False, rows.role, shares.of_primary(rows.share), rows.n, rows.bad, rows.bad)
+        return None
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit; n are rows."""

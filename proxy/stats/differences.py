@@ -1,7 +1,8 @@
 """The difference between a candidate's errors, or losses, and its primary's, told request by request.
 
-Where both answered the same request it is theirs on it; else each counts for 1/(its share of the traffic), so that the
-mean over all requests is the difference of the two means. What changes for both, in the world or by the hour, cancels.
+Where both answered the same request it is theirs on it; else each counts for 1/(its share of the requests of the two),
+so that the mean over these is the difference of the two means. What changes for both, in the world or by the hour,
+cancels.
 
 A loss has no upper end, and a mean of what has none cannot be bounded. So losses are cut off at `CUT` times what the
 primary's usually is, and the claim that is tested is about those: "the mean of the candidate's losses, cut off, is at
@@ -44,9 +45,10 @@ class Sides(NamedTuple):
     theirs_count: float = 1.0
 
 
-def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool]) -> Sides | None:
+def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool], share: float) -> Sides | None:
     """What the leg that met its label, `mine` or the primary's, tells of both; None where the pair is told by the other
-    leg, or nothing can be. `other`: is this a leg of the other version."""
+    leg, or nothing can be. `other`: is this a leg of the other version. `share`: the candidate's of the two when the
+    leg was assigned; what legs count for must not depend on which of them it was."""
     partner = next((leg for leg in met.others if other(leg)), None)
     if partner is not None:
         # Both legs meet the label; the pair is told once, by the one that came later.
@@ -54,7 +56,6 @@ def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool
             return None
         second = grade(partner.said[met.row], met.label) if met.row < len(partner.said) else None
         return None if second is None else Sides(graded, second) if mine else Sides(second, graded)
-    share = met.leg.share if mine else 1.0 - met.leg.share
     if met.leg.role == "shadow" or not 0.0 < share < 1.0:
         return None
     return Sides(graded if mine else None, None if mine else graded, 1.0 / share, 1.0 / (1.0 - share))

@@ -29,6 +29,7 @@ from proxy.stats.floors import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.labels import Labelled, Leg
 from proxy.stats.means import MeanLimit
 from proxy.stats.quality import METRICS, Graded, Score, grade
+from proxy.stats.shares import Shares
 from proxy.stats.terms import Terms, limits_of
 
 SEVERAL = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
@@ -143,8 +144,8 @@ class ReportCard:
         self._grades = {key: Grade(*key, bounds[key], terms.alpha) for key in bounds if key not in _DIFFERENCES}
         self._differences = {key: Difference(key[0], bounds[key]) for key in bounds if key in _DIFFERENCES}
 
-    def update(self, met: Labelled, primary: Figure) -> None:
-        """A leg that met its label."""
+    def update(self, met: Labelled, primary: Figure, shares: Shares) -> None:
+        """A leg that met its label. `shares` knows the candidate's share of the two."""
         mine, theirs = self._is_mine(met.leg), self._is_primary(met.leg)
         if not self._keys or not (mine or theirs):
             return
@@ -156,9 +157,12 @@ class ReportCard:
         self._scores[met.leg.role].update(graded)
         for each in self._grades.values():
             each.update(graded, mine)
-        told = sides(met, graded, mine, self._is_primary if mine else self._is_mine) if self._differences else None
-        for difference in self._differences.values() if told else ():
-            if told:
+        if not self._differences:
+            return
+        share = (shares.of_canary if mine else shares.of_live_primary)(met.leg.share)
+        told = sides(met, graded, mine, self._is_primary if mine else self._is_mine, share)
+        for difference in self._differences.values():
+            if told is not None:
                 difference.update(told, primary)
 
     def _is_mine(self, leg: Leg) -> bool:

@@ -63,8 +63,10 @@ class Shares:
 
     def of_primary(self, part: float) -> float:
         """The candidate's share of the two when the primary's part was `part`; copies count while they are made."""
-        if self._shadow:
-            return _share(self._shadow, part)
+        return _share(self._shadow, part) if self._shadow else self.of_live_primary(part)
+
+    def of_live_primary(self, part: float) -> float:
+        """The candidate's share of the two in live requests, when the primary's part was `part`."""
         return _share(_other(part, self._candidate), part)
 
     def of_shadow(self, part: float) -> float:

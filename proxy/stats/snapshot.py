@@ -43,7 +43,7 @@ KEPT: dict[type, tuple[str, ...]] = {
     BadEvents: ("_absolute", "_ratio", "_shown"),
     Baseline: ("dispersion",),
     Case: ("_habits", "_shares", "_warmth", "contract", "disagreement", "errors", "first_token", "grades", "total"),
-    Contract: ("_rate", "_shadow"),
+    Contract: ("_rate",),
     Difference: ("_cut", "_test"),
     Disagreement: ("_absolute", "_floor", "disagreed", "lost", "noisy", "pairs", "triples"),
     Dispersion: ("_bad", "_closes", "_index", "_n", "_value"),

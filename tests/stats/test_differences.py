@@ -9,6 +9,7 @@ from proxy.stats.differences import CUT, LOSSES, SETTLED, Difference, Sides
 from proxy.stats.grades import SEVERAL, ReportCard
 from proxy.stats.labels import Labelled, Leg
 from proxy.stats.quality import Graded, Score, grade
+from proxy.stats.shares import Shares
 from proxy.stats.terms import Terms
 
 ALPHA = 0.05
@@ -30,7 +31,9 @@ class Labels:
         if self.metric in LOSSES:  # river's AUROC is slow, and nothing is held against it
             self.scores[version].update(grade(leg.said[0], label))
         primary = self.scores["v1"]
-        self.card.update(Labelled("r", leg, 0, label, (leg,)), lambda name: (primary.get(name), primary.n[name]))
+        self.card.update(
+            Labelled("r", leg, 0, label, (leg,)), lambda name: (primary.get(name), primary.n[name]), Shares()
+        )
 
     def answer(self, worse):
         if self.metric in ("mae", "rmse"):
@@ -128,6 +131,6 @@ def test_f1_of_several_classes_is_not_judged():
     card = ReportCard({"f1": Limit(min=0.9)}, Terms("v2", ALPHA, 0.0), "v1")
     leg = Leg("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
     for _ in range(200):
-        card.update(Labelled("r", leg, 0, "dog", (leg,)), lambda name: (None, 0))
+        card.update(Labelled("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), Shares())
     (found,) = card.evidence(0)
     assert (found.n, found.value, found.note) == (0, None, SEVERAL)

@@ -129,7 +129,7 @@ def test_a_state_that_does_not_fit_takes_nothing_up():
     feed(board, 0, 20, 1)
     (whole,) = board.keep("r")
     found = snapshot.msgspec.msgpack.decode(whole, type=snapshot.Snapshot)
-    found.state[3] = found.state[3][:1]
+    found.state[4] = found.state[4][:1]
     after = watched()
     fresh = gathered(after)
     with pytest.raises(SnapshotError):

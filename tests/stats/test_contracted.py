@@ -1,0 +1,48 @@
+"""Violations of the contract by arm: what each counts for depends on the two shares, not on whose row it is."""
+
+import numpy as np
+import pytest
+
+from proxy.contracts.record import ArmTick
+from proxy.contracts.settings import Limit
+from proxy.stats.contracted import Contract
+from proxy.stats.dispersion import Dispersion
+from proxy.stats.shares import Shares
+from proxy.stats.streams import Rows
+from proxy.stats.terms import Terms
+
+ARMS = [("v1", "primary", 0.4), ("v2", "canary", 0.3), ("v3", "canary", 0.3)]
+
+
+def judged(candidate, arms, rates, seed, looks=300):
+    rng, shares = np.random.default_rng(seed), Shares()
+    contract = Contract(Limit(max_ratio=1.0), Terms(candidate, 0.01, 0.0), "v1", Dispersion())
+    shares.sides([ArmTick("r", *arm, {"200": 1}) for arm in arms], candidate, "v1")
+    for look in range(looks):
+        sizes = rng.multinomial(20, np.array([arm[2] for arm in arms]) / sum(arm[2] for arm in arms))
+        rows = [Rows(*arm, int(n), int(rng.binomial(n, rates[arm[0]]))) for arm, n in zip(arms, sizes, strict=True)]
+        contract.update(rows, shares, look * 0.1)
+    return contract.evidence()[0]
+
+
+@pytest.mark.parametrize("candidate", ["v2", "v3"])
+def test_equal_arms_of_several_lose_their_bets(candidate):
+    rates = dict.fromkeys(("v1", "v2", "v3"), 0.3)
+    assert np.mean([judged(candidate, ARMS, rates, seed).log_breach for seed in range(10)]) < -0.5
+
+
+@pytest.mark.parametrize("arms", [ARMS, [("v1", "primary", 1.0), ("v2", "shadow", 1.0)]])
+def test_one_that_breaks_rules_is_found(arms):
+    found = judged("v2", arms, {"v1": 0.02, "v2": 0.2, "v3": 0.02}, 1)
+    assert found.log_breach > np.log(1000)
+    assert found.value == pytest.approx(0.2, abs=0.03)
+    assert found.reference == pytest.approx(0.02, abs=0.01)
+
+
+def test_a_promoted_version_has_nobody_beside_it():
+    found = Contract(Limit(max=0.05, max_ratio=1.0), Terms("v2", 0.01, 0.0), "v2", Dispersion())
+    for look in range(10):
+        found.update([Rows("v2", "primary", 1.0, 50, 20)], Shares(), float(look))
+    ratio, most = found.evidence()
+    assert (ratio.log_breach, ratio.n, ratio.n_reference) == (pytest.approx(0.0), 500, 0)
+    assert most.log_breach > np.log(1000)
