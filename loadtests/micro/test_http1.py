@@ -9,7 +9,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from loadtests.exact import request_bytes
 from proxy.http1 import write
-from proxy.http1.request import RequestHead, RequestReader
+from proxy.http1.request import RequestReader
+from proxy.http1.request_head import RequestHead
 from proxy.http1.response import ResponseHead, ResponseReader
 
 BODY = b'{"inputs":[{"name":"x","shape":[1,30],"datatype":"FP64","data":[' + b"1.2345," * 29 + b"1]}]}"

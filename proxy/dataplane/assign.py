@@ -10,7 +10,7 @@ from random import random
 
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
 from proxy.dataplane.tally import Tally
-from proxy.http1.request import RequestHead
+from proxy.http1.request_head import RequestHead
 from proxy.routing.sticky import key_of, point
 
 

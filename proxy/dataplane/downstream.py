@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, cast
 from proxy.contracts.failure import FAILURES
 from proxy.dataplane.exchange import Exchange
 from proxy.http1 import write
-from proxy.http1.request import RequestError, RequestHead, RequestReader
+from proxy.http1.request import RequestError, RequestReader
+from proxy.http1.request_head import RequestHead
 
 if TYPE_CHECKING:
     from proxy.dataplane.worker import Worker

@@ -20,7 +20,7 @@ from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
 from proxy.dataplane.shadow import mirror
 from proxy.http1 import write
-from proxy.http1.request import RequestHead
+from proxy.http1.request_head import RequestHead
 from proxy.http1.response import ResponseHead
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ head.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 LARGEST = 2048
@@ -14,19 +15,20 @@ LARGEST = 2048
 
 ENTRIES = 512
 
+Key = TypeVar("Key", bound=Hashable)
 Head = TypeVar("Head")
 
 
-class HeadMemo(Generic[Head]):
-    """Raw head, with its final blank line, to what it means."""
+class HeadMemo(Generic[Key, Head]):
+    """Raw head, with its final blank line or cut into pieces, to what it means."""
 
     __slots__ = ("_heads", "get")
 
     def __init__(self) -> None:
-        self._heads: dict[bytes, Head] = {}
+        self._heads: dict[Key, Head] = {}
         self.get = self._heads.get
 
-    def put(self, raw: bytes, head: Head) -> None:
+    def put(self, raw: Key, head: Head) -> None:
         """Remembers a head that was admitted."""
         if len(self._heads) >= ENTRIES:
             self._heads.clear()

@@ -9,7 +9,8 @@ Content-Length, no junk in chunk sizes). What llhttp leaves open is decided here
 4. Trailers are dropped (RFC 9110 §6.5.1 allows it).
 5. `Upgrade` is ignored unless it asks for a WebSocket (RFC 9110 §7.8 lets a server ignore it).
 
-A request that arrives whole, with a head that was admitted before, is not parsed again (`memo`).
+A request that arrives whole, with a head that was admitted before (`memo`) or that differs from such a one only in
+values that decide nothing (`template`), is not parsed again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import httptools
 
 from proxy.http1 import memo
 from proxy.http1.fields import REQUEST_SPECIAL, content_length, host_is_clean, joined, target_is_clean, tokens, without
+from proxy.http1.request_head import RequestHead
+from proxy.http1.template import Templates
 
 MAX_TARGET = 16 * 1024
 """Bytes of a request target: RFC 9112 §3 asks for at least 8,000."""
@@ -37,59 +40,8 @@ class RequestError(Exception):
         self.reason, self.detail = reason, detail
 
 
-class RequestHead:
-    """A request that was admitted. `fields` is the block of forwarded fields, each ended by CRLF.
-
-    `length` is the Content-Length, or None; at most one of `length` and `chunked` is set. `path` is the target without
-    the query. `upgrade` is set for a WebSocket handshake. `shadowed`: the request is itself a copy made by a proxy.
-    Heads are shared by equal requests and never change; `rendered` keeps what `write` has made of this one.
-    """
-
-    __slots__ = (
-        "chunked",
-        "expects",
-        "fields",
-        "host",
-        "http10",
-        "keep_alive",
-        "length",
-        "method",
-        "path",
-        "rendered",
-        "request_id",
-        "shadowed",
-        "target",
-        "upgrade",
-    )
-
-    method: bytes
-    target: bytes
-    path: bytes
-    host: bytes
-    fields: bytes
-    length: int | None
-    chunked: bool
-    http10: bool
-    keep_alive: bool
-    expects: bool
-    upgrade: bytes
-    request_id: bytes
-    shadowed: bool
-    rendered: dict[tuple[bytes, bytes], bytes]
-
-    def field(self, name: bytes) -> bytes | None:
-        """The value of the first field with `name` (lower case), or None."""
-        if name == b"host":
-            return self.host
-        fields = b"\r\n" + self.fields
-        start = fields.lower().find(b"\r\n" + name + b": ")
-        if start < 0:
-            return None
-        start += len(name) + 4
-        return fields[start : fields.index(b"\r\n", start)]
-
-
-_MEMO: memo.HeadMemo[RequestHead] = memo.HeadMemo()
+_MEMO: memo.HeadMemo[bytes, RequestHead] = memo.HeadMemo()
+_TEMPLATES = Templates()
 
 
 class RequestReader:
@@ -155,17 +107,29 @@ class RequestReader:
             self._parse(data)
             return
         raw = data[:end]
-        head = _MEMO.get(raw)
+        head = _MEMO.get(raw) or self._by_template(raw)
         if head is None or (head.length or 0) != len(data) - end:
             self._parse(data)
             head = self._last
-            if head is not None and self._between and (head.length or 0) == len(data) - end and _plain(head):
-                _MEMO.put(raw, head)
+            if head is not None and self._between and (head.length or 0) == len(data) - end:
+                self._remember(raw, head)
             return
         self.request_head(head)
         if len(data) > end:
             self.request_body(data[end:])
         self.request_end()
+
+    def _by_template(self, raw: bytes) -> RequestHead | None:
+        head, common = _TEMPLATES.head_of(raw)
+        if common and head is not None:
+            _MEMO.put(raw, head)
+        return head
+
+    def _remember(self, raw: bytes, head: RequestHead) -> None:
+        if not (head.chunked or head.expects or head.upgrade):
+            if not head.request_id:
+                _MEMO.put(raw, head)
+            _TEMPLATES.learn(raw, head)
 
     def _parse(self, data: bytes) -> None:
         self._between, self._last = False, None
@@ -333,10 +297,6 @@ class RequestReader:
         if value.lower() != b"100-continue":  # RFC 9110 §10.1.1
             raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
         head.expects = not head.http10
-
-
-def _plain(head: RequestHead) -> bool:
-    return not (head.chunked or head.expects or head.upgrade or head.request_id)
 
 
 def _resuming(head: RequestHead) -> bytes:

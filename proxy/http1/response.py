@@ -59,7 +59,7 @@ class ResponseHead:
     rendered: dict[tuple[bool, bool, bytes], bytes]
 
 
-_MEMO: memo.HeadMemo[ResponseHead] = memo.HeadMemo()
+_MEMO: memo.HeadMemo[bytes, ResponseHead] = memo.HeadMemo()
 
 
 class ResponseReader:

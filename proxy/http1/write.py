@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from proxy.http1.request import RequestHead
+from proxy.http1.request_head import RequestHead
 from proxy.http1.response import ResponseHead
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"

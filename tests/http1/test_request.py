@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from proxy.http1 import request, write
 from proxy.http1.memo import HeadMemo
 from proxy.http1.request import MAX_FIELDS, MAX_HEAD, MAX_TARGET
+from proxy.http1.template import Templates
 from tests.support.transcripts import FEEDS, read_requests
 
 HOST = b"Host: models\r\n"
@@ -299,7 +300,7 @@ def test_a_remembered_head_reads_as_it_did_the_first_time(messages, cuts):
     pieces = [b"".join(messages)[a:b] for a, b in pairwise(ends)]
     transcripts = []
     for remembered in (False, True):
-        request._MEMO = HeadMemo()
+        request._MEMO, request._TEMPLATES = HeadMemo(), Templates()
         if remembered:
             for data in WHOLE:
                 read_requests(iter([data]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from proxy.http1.request import RequestError, RequestHead, RequestReader
+from proxy.http1.request import RequestError, RequestReader
+from proxy.http1.request_head import RequestHead
 from proxy.http1.response import ResponseError, ResponseHead, ResponseReader
 
 

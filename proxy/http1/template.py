@@ -1,0 +1,129 @@
+"""Heads that differ from one that was admitted only in values that no rule looks at, and in the length of the body.
+
+Behind an ingress every request has an id, a trace context and a caller of its own, so no two heads are the same bytes.
+A template is what is left of an admitted head without those values. Another head of the same template is admitted, too:
+
+1. All else is the same bytes, cut at the same names.
+2. A value that varies is printable ASCII without a space at its ends, in a field that decides nothing (`VARYING`).
+3. Content-Length is read by the one rule for it (`fields.content_length`).
+
+Whatever is not so is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy.http1.fields import content_length
+from proxy.http1.memo import HeadMemo
+from proxy.http1.request_head import RequestHead
+
+_NAMES = (
+    "content-length",
+    "x-request-id",
+    "x-correlation-id",
+    "traceparent",
+    "tracestate",
+    "b3",
+    "x-b3-[a-z]+",
+    "x-datadog-[a-z-]+",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-forwarded-for",
+    "x-real-ip",
+    "x-user-id",
+    "authorization",
+    "cookie",
+)
+"""Fields that differ from request to request. All but the first two are passed on as they are."""
+
+
+def _any_case(name: str) -> str:
+    """A pattern for `name` in upper and lower case; cheaper than to ignore case everywhere."""
+    name, ranges, rest = name.partition("[a-z")
+    letters = "".join(f"[{each.upper()}{each}]" if each.isalpha() else each for each in name)
+    return letters + ranges.replace("a-z", "A-Za-z") + rest
+
+
+VARYING = re.compile(
+    rb"(\r\n(?:%b): )([!-~](?:[ -~]*[!-~])?)(?=\r\n)" % "|".join(_any_case(name) for name in _NAMES).encode()
+)
+
+
+class Template:
+    """One shape of head. `common`: only the length varies, so there are few of them."""
+
+    __slots__ = ("_head", "_id", "_length", "_parts", "_places", "common")
+
+    def __init__(self, head: RequestHead, length: int, request_id: int, parts: list[bytes], places: list[int]) -> None:
+        self._head, self._length, self._id = head, length, request_id
+        self._parts, self._places = parts, places
+        self.common = not places
+
+    def fill(self, values: list[bytes]) -> RequestHead | None:
+        """The head with these values (those of `VARYING`, in their order); None when the length is none."""
+        known, head = self._head, RequestHead()
+        head.length = known.length if self._length < 0 else content_length(values[self._length])
+        if head.length is None and self._length >= 0:
+            return None
+        head.request_id = known.request_id if self._id < 0 else values[self._id]
+        parts = self._parts.copy()
+        for at, place in enumerate(self._places):
+            parts[2 * at + 1] = values[place]
+        head.fields = b"".join(parts)
+        head.method, head.target, head.path, head.host = known.method, known.target, known.path, known.host
+        head.http10, head.keep_alive, head.shadowed = known.http10, known.keep_alive, known.shadowed
+        head.chunked = head.expects = False
+        head.upgrade = b""
+        head.rendered = {}
+        return head
+
+
+def learn(head: RequestHead, names: list[bytes], values: list[bytes]) -> Template | None:
+    """The template of a head that was admitted; None when it is not sure where a value has gone."""
+    lower = [name[2:-2].lower() for name in names]
+    if len(set(lower)) < len(lower) or head.chunked or head.expects or head.upgrade:
+        return None
+    block, cuts = b"\r\n" + head.fields, []
+    for place, (name, value) in enumerate(zip(names, values, strict=True)):
+        if lower[place] == b"content-length":
+            continue
+        line = b"\r\nx-request-id: " if lower[place] == b"x-request-id" else name
+        if block.count(line + value + b"\r\n") != 1:
+            return None
+        start = block.index(line + value + b"\r\n") + len(line)
+        cuts.append((start, start + len(value), place))
+    cuts.sort()
+    parts, end = [], 2
+    for start, stop, _ in cuts:
+        parts += [block[end:start], b""]
+        end = stop
+    parts.append(block[end:])
+    length, request_id = (lower.index(each) if each in lower else -1 for each in (b"content-length", b"x-request-id"))
+    return Template(head, length, request_id, parts, [place for _, _, place in cuts])
+
+
+class Templates:
+    """Templates by what is left of a head without its values; bounded like the memo of heads."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: HeadMemo[tuple[bytes, ...], Template] = HeadMemo()
+
+    def head_of(self, raw: bytes) -> tuple[RequestHead | None, bool]:
+        """What a raw head means by a template (None where there is none), and whether only its length varies."""
+        pieces = VARYING.split(raw)
+        values = pieces[2::3]
+        del pieces[2::3]
+        template = self._known.get(tuple(pieces))
+        return (None, False) if template is None else (template.fill(values), template.common)
+
+    def learn(self, raw: bytes, head: RequestHead) -> None:
+        """Remembers the template of a raw head that was parsed and admitted."""
+        pieces = VARYING.split(raw)
+        values = pieces[2::3]
+        del pieces[2::3]
+        template = learn(head, pieces[1::2], values) if values else None
+        if template is not None:
+            self._known.put(tuple(pieces), template)
