@@ -76,7 +76,8 @@ class Limits(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """Requests that match, and who gets them. What `split` leaves of 100 % goes to `primary`."""
+    """Requests that match, and who gets them. What `split` leaves of 100 % goes to `primary`. `journal`: legs are
+    recorded even where bodies say nothing (protocol `opaque`), for the access log and spans."""
 
     name: str
     match: Match
@@ -89,6 +90,7 @@ class Route(Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     noise: float = 0.0
+    journal: bool = False
 
 
 class Table(Struct, frozen=True):

@@ -46,7 +46,8 @@ class Intake:
         self.budget = self.sample = 1.0
 
     def take(self, records: Iterable[Record], source: tuple[int, str], now: float) -> None:
-        """Decodes a batch of one worker and hands it to the board. Records of routes that are gone are left out."""
+        """Decodes a batch of one worker and hands it to the board. Records of routes that are gone, or whose bodies are
+        not understood, are left out."""
         before = self._clock()
         self._observe(self._observations(records, source), now)
         self._spent += self._clock() - before
@@ -64,7 +65,7 @@ class Intake:
             if route not in sections:
                 sections[route] = self._section(route)
             section = sections[route]
-            if section is not None:
+            if section is not None and section.protocol != "opaque":
                 seen.append(self._decode(record, section.protocol, source, section.analysis))
         return seen
 

@@ -71,7 +71,7 @@ class Leg:
         self.head: ResponseHead | None = None
         self.out: list[bytes] = []
         self.out_size = 0
-        self.answer: list[bytes] | None = [] if exchange.number else None
+        self.answer: list[bytes] | None = [] if exchange.number and exchange.route.analysed else None
         self.answer_size = 0
         self.chunks: list[float] = []
         self.chunked = self.ended = self.done = self.held = self.retried = self.active = self.stalled = False

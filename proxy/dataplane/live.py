@@ -56,6 +56,7 @@ class LiveRoute:
     """
 
     __slots__ = (
+        "analysed",
         "inflight",
         "keep",
         "name",
@@ -80,7 +81,8 @@ class LiveRoute:
         if route.noise > 0:
             self.shadows.append(registry.shadow(route, Share(route.primary, route.noise), "noise"))
         self.sticky_body = route.sticky is not None and route.sticky.source == "json"
-        self.recorded = route.protocol != "opaque"
+        self.analysed = route.protocol != "opaque"
+        self.recorded = self.analysed or route.journal
         rescued = route.rescue is not None and len(self.targets) > 1
         self.keep = max(REPLAY, route.limits.mirror_body) if self.shadows or rescued else REPLAY
 

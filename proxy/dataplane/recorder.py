@@ -57,7 +57,7 @@ class Recorder:
         if with_request:
             head, copies = exchange.head, exchange.copies
             request_fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
-            if not failure and exchange.pieces is not None and exchange.size <= MAX_BODY:
+            if exchange.route.analysed and not failure and exchange.pieces is not None and exchange.size <= MAX_BODY:
                 request = exchange.body()
         self._outbox.put(
             Record(

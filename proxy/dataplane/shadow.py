@@ -60,7 +60,7 @@ class ShadowLeg:
         )
         self.request = head + body if body else head
         self.upstream: Upstream | None = None
-        self.answer: list[bytes] | None = [] if exchange.number else None
+        self.answer: list[bytes] | None = [] if exchange.number and exchange.route.analysed else None
         self.answer_size = self.status = 0
         self.fields = b""
         self.first_byte = self.waited = self.read_at = 0.0

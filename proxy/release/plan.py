@@ -116,11 +116,12 @@ def _warnings(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
 
 def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int) -> Table:
     """The table that workers follow. Every configured route needs a state."""
-    routes = tuple(_route(section, states[section.name]) for section in settings.routes)
+    journal = settings.access_log is not None or settings.tracing is not None
+    routes = tuple(_route(section, states[section.name], journal) for section in settings.routes)
     return Table(revision=revision, versions=settings.versions, routes=routes, lease=settings.lease)
 
 
-def _route(section: RouteSettings, state: RouteState) -> Route:
+def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
     split, shadows = moves.weights(state)
     return Route(
         name=section.name,
@@ -134,6 +135,7 @@ def _route(section: RouteSettings, state: RouteState) -> Route:
         timeouts=section.timeouts,
         limits=section.limits,
         noise=section.noise,
+        journal=journal,
     )
 
 

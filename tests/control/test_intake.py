@@ -8,6 +8,7 @@ from proxy.contracts.table import Match
 from proxy.control.intake import LEAST, Intake
 
 SECTION = RouteSettings("r", Match("/"), "oip", "v1")
+OPAQUE = RouteSettings("opaque", Match("/o"), "opaque", "v1")
 
 
 class Bench:
@@ -15,7 +16,7 @@ class Bench:
 
     def __init__(self, budget, each=0.001):
         self.cpu, self.now, self.each, self.seen = 0.0, 0.0, each, []
-        self.intake = Intake(self.decode, self.observe, {"r": SECTION}.get, lambda: self.cpu)
+        self.intake = Intake(self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu)
         self.intake.budget = budget
 
     def decode(self, record, protocol, source, analysis):
@@ -68,7 +69,7 @@ def test_never_none_whatever_it_costs():
     assert bench.intake.sample == LEAST
 
 
-def test_records_of_routes_that_are_gone_are_left_out():
+def test_records_of_routes_that_are_gone_or_not_understood_are_left_out():
     bench = Bench(1.0)
-    bench.intake.take([leg("r"), leg("gone"), leg("r")], (0, "a"), 0.0)
+    bench.intake.take([leg("r"), leg("gone"), leg("opaque"), leg("r")], (0, "a"), 0.0)
     assert [seen.route for seen in bench.seen] == ["r", "r"]

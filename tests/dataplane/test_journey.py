@@ -196,6 +196,19 @@ def test_opaque_routes_are_counted_but_not_recorded():
     run(test)
 
 
+def test_for_a_journal_opaque_routes_are_recorded_without_bodies():
+    async def test():
+        shadowed = route(protocol="opaque", journal=True, shadows=(Share("v2", 100.0),))
+        async with plane(shadowed, v1=V1, v2=V2) as p:
+            await p.ask(post(b"question"))
+            await p.until(lambda: len(p.records) == 2)
+            live, shadow = sorted(p.records, key=lambda record: record.role)
+            assert (live.role, live.status, live.path, live.method) == ("primary", 200, "/v2/models/m/infer", "POST")
+            assert (live.request, live.response, shadow.request, shadow.response) == (None, None, None, None)
+
+    run(test)
+
+
 def test_latencies_and_overhead_are_counted_for_each_leg():
     async def test():
         async with plane(route(), v1=V1) as p:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import Address, Guard, Release, RouteSettings, Settings, Stage
+from proxy.contracts.settings import AccessLog, Address, Guard, Release, RouteSettings, Settings, Stage, Tracing
 from proxy.contracts.table import Match, Share, Timeouts, Version
 from proxy.release import moves
 from proxy.release.plan import basis, guard_of, merge, table_of
@@ -102,6 +102,13 @@ def test_the_table_follows_from_settings_and_states() -> None:
     assert made.timeouts.connect == 2.0
     promoted = moves.promote(state, None, "", 8.0)
     assert table_of(settings, {"r": promoted}, 13).routes[0].primary == "v2"
+
+
+def test_an_access_log_or_spans_ask_for_records_of_every_route() -> None:
+    plain = Settings(Address("", 0), VERSIONS, (section(),))
+    told = [replace(plain, access_log=AccessLog()), replace(plain, tracing=Tracing("http://h"))]
+    journals = [table_of(each, {"r": taken(section())}, 1).routes[0].journal for each in (plain, *told)]
+    assert journals == [False, True, True]
 
 
 def test_weights_of_a_paused_release_stay() -> None:
