@@ -2,8 +2,9 @@
 
 The reference is what the primary said (role primary or rescue); copies are shadows, and the noise copy that the primary
 itself answered. Legs meet on (source, exchange). An exchange with one copy is done when both have met; one with several
-stays, because a noise copy is looked at beside each of the others. Whatever never meets is counted, by reason; nothing
-waits longer than `PATIENCE`, and at most `CAPACITY` exchanges wait.
+stays, because a noise copy is looked at beside each of the others. Copies of what a canary answered have no reference and
+are let go. Whatever else never meets is counted, by reason; nothing waits longer than `PATIENCE`, and at most `CAPACITY`
+exchanges wait.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ COPIES = frozenset(("shadow", "noise"))
 
 
 class Waiting(Struct, gc=False):
-    """The legs of one exchange that have arrived; how its copies differ is noted where there is noise."""
+    """The legs of one exchange that have arrived; how its copies differ is noted where there is noise. `alone`: so many
+    copies are still to come, and there is no reference for them."""
 
     since: float
     reference: Observation | None = None
     copies: tuple[Observation, ...] = ()
     noise: bool | None = None
     shadows: tuple[tuple[str, bool], ...] = ()
+    alone: int = 0
 
 
 Key = tuple[tuple[int, str], int]
@@ -57,7 +60,10 @@ class Pairing:
         role = legs[0].role
         if role in COPIES:
             return self._add_copies(legs, now)
-        return self._add_references(legs, now) if role in REFERENCES else NONE
+        if role in REFERENCES:
+            return self._add_references(legs, now)
+        self._add_canaries(legs, now)
+        return NONE
 
     def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting
@@ -66,12 +72,34 @@ class Pairing:
             known = waiting.get(key) or self._place(key, now)
             reference = known.reference
             if reference is None:
-                known.copies += (seen,)
+                self._keep(key, known, seen)
                 continue
             pairs.append((reference, seen))
             if reference.copies == 1:
                 del waiting[key]
         return pairs
+
+    def _keep(self, key: Key, known: Waiting, copy: Observation) -> None:
+        if not known.alone:
+            known.copies += (copy,)
+            return
+        known.alone -= 1
+        if not known.alone:
+            del self._waiting[key]
+
+    def _add_canaries(self, legs: Sequence[Observation], now: float) -> None:
+        """Where the canary had the last word, the primary said nothing that copies could be compared with."""
+        for seen in legs:
+            if seen.copies <= 0:
+                continue
+            key = seen.source, seen.exchange
+            known = self._waiting.get(key)
+            missing = seen.copies - (len(known.copies) if known else 0)
+            if missing <= 0:
+                del self._waiting[key]
+                continue
+            known = known or self._place(key, now)
+            known.copies, known.alone = (), missing
 
     def _add_references(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting

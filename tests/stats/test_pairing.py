@@ -1,5 +1,7 @@
 """Legs of one request meet in any order; what never meets is counted; nothing waits for ever."""
 
+from itertools import permutations
+
 import pytest
 
 from proxy.stats.pairing import PATIENCE, Pairing
@@ -51,3 +53,30 @@ def test_noise_and_shadow_of_one_request_are_told_together():
     assert pairing.beside_noise(leg("noise"), False) == [("v2", True, False)]
     assert pairing.beside_noise(leg("shadow", version="v3"), False) == [("v3", False, False)]
     assert pairing.beside_noise(leg("noise", exchange=9), True) == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_copies_of_what_a_canary_answered_are_let_go(order):
+    pairing = Pairing()
+    legs = [leg("canary"), leg("shadow"), leg("shadow", version="other")]
+    legs[0].copies = 2
+    for at in order:
+        assert pairing.update([legs[at]], 0.0) == []
+    assert not pairing._waiting
+    pairing.expire(2 * PATIENCE)
+    assert not pairing.unpaired
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_nothing_waits_once_the_only_copy_has_met_its_reference(order):
+    pairing, legs = Pairing(), [leg("primary"), leg("shadow")]
+    legs[0].copies = 1
+    assert sum(len(pairing.update([legs[at]], 0.0)) for at in order) == 1
+    assert not pairing._waiting
+
+
+def test_a_request_without_copies_never_waits():
+    pairing, alone = Pairing(), leg("primary")
+    alone.copies = 0
+    assert pairing.update([alone], 0.0) == []
+    assert not pairing._waiting
