@@ -2,9 +2,9 @@
 
 The reference is what the primary said (role primary or rescue); copies are shadows, and the noise copy that the primary
 itself answered. Legs meet on (source, exchange). An exchange with one copy is done when both have met; one with several
-stays, because a noise copy is looked at beside each of the others. Copies of what a canary answered have no reference and
-are let go. Whatever else never meets is counted, by reason; nothing waits longer than `PATIENCE`, and at most `CAPACITY`
-exchanges wait.
+stays, because a noise copy is looked at beside each of the others. Copies of what a canary answered have no reference
+and are let go. Whatever else never meets is counted, by reason; nothing waits longer than `PATIENCE`, and at most
+`CAPACITY` exchanges wait.
 """
 
 from __future__ import annotations
