@@ -23,6 +23,7 @@ from loadtests.results import Spread, spread
 from loadtests.traffic import answer_body, request_body
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Guard, Limit
+from proxy.control.process import spare_the_collector
 from proxy.link.frames import FrameReader, Observations, Records, encode
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
@@ -128,6 +129,7 @@ ONE_RECORD = "product: a record"
 
 def run_analysis(repetitions: int) -> dict[str, Spread]:
     """CPU microseconds of one record (or exchange), by method; each is warmed up with one uncounted turn."""
+    spare_the_collector()  # as control does
     results: dict[str, Spread] = {}
     for name, (prepare, count_of) in methods().items():
         exchanges = bodies(count_of)
