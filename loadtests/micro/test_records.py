@@ -33,7 +33,7 @@ def test_put_a_record(benchmark: BenchmarkFixture) -> None:
     numbers, body = count(), bodies(1)[0]
 
     def put() -> None:
-        outbox.put(legs(next(numbers), *body)[0], 600)
+        outbox.put(legs(next(numbers), *body)[0])
 
     outbox = Outbox(0, "bench")
     benchmark(put)

@@ -81,6 +81,5 @@ class Recorder:
                 chunks,
                 method,
                 copies,
-            ),
-            len(request or b"") + len(response or b"") + len(request_fields) + len(fields) + 8 * len(chunks) + 512,
+            )
         )

@@ -77,6 +77,26 @@ def encode(message: Message | Records) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
+encode_record = _encoder.encode_into
+"""Appends one record, as it stands in a batch, to a bytearray: `encode_record(record, buffer, -1)`."""
+
+
+class BatchWriter:
+    """Puts encoded records into frames of `Records`, so that a worker need not keep what they were made of."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, worker: int, incarnation: str) -> None:
+        empty = _encoder.encode(Records(worker, incarnation, []))
+        assert empty.endswith(b"\x90")  # an array without members, as the last field
+        self._start = empty[:-1]
+
+    def frame(self, count: int, records: bytes | bytearray) -> bytes:
+        """The frame of `count` records, encoded one after the other."""
+        size = len(self._start) + 5 + len(records)
+        return b"".join((size.to_bytes(4, "big"), self._start, b"\xdd", count.to_bytes(4, "big"), records))
+
+
 class FrameReader:
     """Cuts a byte stream into messages: `feed` bytes as they arrive, get the messages that are complete."""
 

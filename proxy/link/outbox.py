@@ -7,13 +7,13 @@ size does not depend on how long control is silent; so exactness costs no memory
 from __future__ import annotations
 
 from proxy.contracts.record import Record, Tick
-from proxy.link.frames import Records, Ticks, encode
+from proxy.link.frames import BatchWriter, Ticks, encode, encode_record
 
 MAX_RECORDS = 4096
 """Records waiting: about 100 ms of traffic at 40,000 legs a second; control that is further behind must sample."""
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Bytes of bodies waiting."""
+"""Bytes of records waiting, not counting the last one."""
 
 BATCH = 1024
 """Records that go at once; fewer wait for `dataplane.worker.RECORDS`, because control is quicker with many of them."""
@@ -25,22 +25,22 @@ MAX_UNSENT = 1024 * 1024
 class Outbox:
     """Records and the one tick under way of a worker."""
 
-    __slots__ = ("_bytes", "_hello", "_records", "_unacked", "dropped")
+    __slots__ = ("_count", "_records", "_unacked", "_writer", "dropped")
 
     def __init__(self, worker: int, incarnation: str) -> None:
-        self._hello = (worker, incarnation)
-        self._records: list[Record] = []
-        self._bytes = 0
+        self._writer = BatchWriter(worker, incarnation)
+        # Encoded at once, while they are in the cache; as objects they would push out what the next requests need.
+        self._records, self._count = bytearray(), 0
         self._unacked: Tick | None = None
         self.dropped: dict[str, int] = {}
 
-    def put(self, record: Record, size: int) -> None:
-        """Takes a record whose bodies have `size` bytes, or counts it as dropped (`outbox_full`)."""
-        if len(self._records) >= MAX_RECORDS or self._bytes + size > MAX_BYTES:
+    def put(self, record: Record) -> None:
+        """Takes a record, or counts it as dropped (`outbox_full`)."""
+        if self._count >= MAX_RECORDS or len(self._records) >= MAX_BYTES:
             self.drop("outbox_full")
             return
-        self._records.append(record)
-        self._bytes += size
+        encode_record(record, self._records, -1)
+        self._count += 1
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Counts records that control will not see."""
@@ -73,11 +73,12 @@ class Outbox:
     @property
     def ripe(self) -> bool:
         """So much waits that it should go at once."""
-        return len(self._records) >= BATCH or self._bytes >= MAX_UNSENT
+        return self._count >= BATCH or len(self._records) >= MAX_UNSENT
 
     def flush(self, unsent: int) -> bytes:
         """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
-        if not self._records or unsent > MAX_UNSENT:
+        if not self._count or unsent > MAX_UNSENT:
             return b""
-        batch, self._records, self._bytes = self._records, [], 0
-        return encode(Records(*self._hello, batch))
+        frame = self._writer.frame(self._count, self._records)
+        self._records, self._count = bytearray(), 0
+        return frame

@@ -15,6 +15,7 @@ from proxy.link.frames import (
     MAX_FRAME,
     Ack,
     Apply,
+    BatchWriter,
     BrokenLinkError,
     FrameReader,
     Hello,
@@ -22,6 +23,7 @@ from proxy.link.frames import (
     Records,
     Ticks,
     encode,
+    encode_record,
 )
 
 RECORD = Record(1, "id", "r", "v1", "shadow", 0.1, 200, "", 1.5, 0.1, 0.2, request=b"a", response=b"\x00\xff")
@@ -63,3 +65,16 @@ def test_what_cannot_be_read_breaks_the_link(body):
     except BrokenLinkError:
         return
     assert len(messages) == 1
+
+
+@given(st.lists(st.builds(bytes, st.integers(0, 300)), max_size=300))
+def test_records_that_were_encoded_one_by_one_are_a_batch(bodies):
+    records = [
+        Record(at, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, response=body)
+        for at, body in enumerate(bodies)
+    ]
+    buffer = bytearray()
+    for record in records:
+        encode_record(record, buffer, -1)
+    (batch,) = FrameReader().feed(BatchWriter(3, "abc").frame(len(records), buffer))
+    assert batch == as_control_reads(Records(3, "abc", records))

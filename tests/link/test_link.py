@@ -130,7 +130,7 @@ def test_a_tick_that_found_no_control_waits_for_it(tmp_path):
 def test_records_arrive(tmp_path):
     async def test(ends):
         await ends.until(lambda: ends.server.workers)
-        ends.outbox.put(Record(1, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2), 10)
+        ends.outbox.put(Record(1, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2))
         ends.client.send_records()
         await ends.until(lambda: ends.records)
         assert ends.records[0].request_id == "id"

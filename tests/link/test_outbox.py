@@ -7,14 +7,14 @@ from proxy.link.frames import FrameReader
 from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
 
 
-def record(n: int = 1) -> Record:
-    return Record(n, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2)
+def record(n: int = 1, request: bytes | None = None) -> Record:
+    return Record(n, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, request=request)
 
 
 def test_records_go_out_in_order_once():
     outbox = Outbox(0, "abc")
     for n in range(5):
-        outbox.put(record(n), 10)
+        outbox.put(record(n))
     (batch,) = FrameReader().feed(outbox.flush(0))
     assert [r.exchange for r in batch.records] == list(range(5))
     assert outbox.flush(0) == b""
@@ -23,24 +23,24 @@ def test_records_go_out_in_order_once():
 def test_too_many_records_are_dropped_and_counted():
     outbox = Outbox(0, "abc")
     for _ in range(MAX_RECORDS + 3):
-        outbox.put(record(), 1)
+        outbox.put(record())
     assert outbox.take_dropped() == {"outbox_full": 3}
     assert outbox.take_dropped() == {}
 
 
 def test_too_many_bytes_are_dropped_and_counted():
     outbox = Outbox(0, "abc")
-    outbox.put(record(), MAX_BYTES)
-    outbox.put(record(), 1)
+    outbox.put(record(request=b"x" * MAX_BYTES))
+    outbox.put(record())
     assert outbox.take_dropped() == {"outbox_full": 1}
     assert outbox.flush(0)
-    outbox.put(record(), 1)
+    outbox.put(record())
     assert outbox.take_dropped() == {}
 
 
 def test_records_wait_while_the_socket_is_full():
     outbox = Outbox(0, "abc")
-    outbox.put(record(), 1)
+    outbox.put(record())
     assert outbox.flush(MAX_UNSENT + 1) == b""
     assert outbox.flush(0)
 
