@@ -40,6 +40,9 @@ _outputs = msgspec.json.Decoder(_Outputs)
 
 HEADER = b"inference-header-content-length"
 INTEGERS = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
+LONG = frozenset(("UINT64", "INT64"))
+EXACT = 2.0**53
+"""From here on a float is not every whole number: two ids that differ by one would be the same label."""
 FLOATS = frozenset(("FP16", "BF16", "FP32", "FP64"))
 NUMBERS = INTEGERS | FLOATS
 KINDS: dict[str, Kind] = {**dict.fromkeys(NUMBERS, "number"), "BYTES": "category"}
@@ -51,9 +54,8 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
     Typed decoding costs half of reading any JSON and checking it afterwards. What is compressed or binary is not JSON,
     so it needs no look at the header here.
     """
-    try:
-        tensors = _inputs.decode(data).tensors
-    except msgspec.DecodeError:
+    tensors = _tensors(_inputs, data)
+    if tensors is None:
         return None
     if len(tensors) == 1:
         return _usual(tensors[0])
@@ -63,11 +65,17 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
 
 def usual_response(data: bytes) -> tuple[Tensor, ...] | None:
     """The same of a response."""
-    try:
-        tensors = _outputs.decode(data).tensors
-    except msgspec.DecodeError:
+    tensors = _tensors(_outputs, data)
+    if tensors is None:
         return None
     return _usual(tensors[0]) if len(tensors) == 1 else _all_usual(tensors)
+
+
+def _tensors(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs], data: bytes) -> Any:
+    try:
+        return decoder.decode(data).tensors
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # the other reader says why
 
 
 def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
@@ -75,7 +83,9 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
     if len(shape) != 2 or wire.datatype not in NUMBERS or len(data) > MAX_VALUES:
         return None
     rows, width = shape
-    if rows < 0 or rows * width != len(data):
+    if rows < 0 or width < 0 or rows * width != len(data):
+        return None
+    if wire.datatype in LONG and data and max(max(data), -min(data)) >= EXACT:
         return None
     return (Tensor(wire.name, rows, width, "number", data, (), wire.datatype in INTEGERS),)
 

@@ -100,3 +100,25 @@ def test_a_protocol_without_a_codec_is_opaque():
 def test_no_body_raises_and_every_reason_is_known(body):
     seen = decode(record(body, body), "oip", (0, "a"))
     assert {seen.unreadable_request, seen.unreadable_response} <= REASONS - {"internal"} | {""}
+
+
+NESTED = 5_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x":' + b"[" * NESTED + b"]" * NESTED + b',"inputs":[]}',
+        b'{"inputs":[{"name":"\xff","shape":[1,1],"datatype":"FP32","data":[1]}]}',
+        b'{"inputs":[{"name":"a","shape":[0,-5],"datatype":"FP32","data":[]}]}',
+    ],
+)
+def test_what_a_typed_reader_chokes_on_costs_one_observation(body):
+    assert decode(record(body), "oip", (0, "a")).unreadable_request in REASONS
+    assert decode(record(None, body.replace(b"inputs", b"outputs")), "oip", (0, "a")).unreadable_response in REASONS
+
+
+def test_labels_that_no_float_can_tell_apart_stay_whole():
+    answers = [orjson.dumps({"outputs": [tensor([1, 1], [2**53 + more], "INT64")]}) for more in (0, 1)]
+    first, second = (decode(record(None, answer), "oip", (0, "a")).outputs[0].data for answer in answers)
+    assert first != second
