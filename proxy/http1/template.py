@@ -79,10 +79,13 @@ class Template:
         return head
 
 
-def learn(head: RequestHead, names: list[bytes], values: list[bytes]) -> Template | None:
-    """The template of a head that was admitted; None when it is not sure where a value has gone."""
+def learn(head: RequestHead, names: list[bytes], values: list[bytes], rest: bytes) -> Template | None:
+    """The template of a head that was admitted; None when it is not sure where a value has gone. `rest`: the head
+    without its values, in lower case."""
     lower = [name[2:-2].lower() for name in names]
-    if len(set(lower)) < len(lower) or head.chunked or head.expects or head.upgrade:
+    # A field that is there twice may be written in two ways, of which `VARYING` knows one.
+    once = all(rest.count(b"\r\n" + name + b":") == 1 for name in lower)
+    if not once or head.chunked or head.expects or head.upgrade:
         return None
     block, cuts = b"\r\n" + head.fields, []
     for place, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -124,6 +127,6 @@ class Templates:
         pieces = VARYING.split(raw)
         values = pieces[2::3]
         del pieces[2::3]
-        template = learn(head, pieces[1::2], values) if values else None
+        template = learn(head, pieces[1::2], values, b"".join(pieces).lower()) if values else None
         if template is not None:
             self._known.put(tuple(pieces), template)

@@ -120,6 +120,9 @@ def test_an_empty_value_does_not_give_its_place_to_another():
     "odd",
     [
         b"traceparent: 1\r\ntraceparent: 2\r\n",
+        b"x-request-id:1\r\nx-request-id: 1\r\n",
+        b"Authorization:1\r\nAuthorization: 1\r\n",
+        b"Authorization:  1\r\nauthorization: 1\r\n",
         b"traceparent: 1\r\nConnection: traceparent\r\n",
         b"x-request-id: 1\r\nConnection: x-request-id\r\n",
         b"Expect: 100-continue\r\ncontent-length: 0\r\ntraceparent: 1\r\n",
