@@ -4,7 +4,7 @@
 |---|---|
 | status | the copy failed where the reference answered |
 | label (whole numbers by type, strings) | any differs |
-| scores (several in a row that add up to 1, or named so) | the largest is another one |
+| scores (several in a row that add up to 1, or named so) | the largest is another one, or one is no number |
 | vector | cosine below 1 − tolerance |
 | numbers | further apart than the tolerance, a part of the larger one |
 | text | tools differ, or the finish reason, or more than `TEXT` of the words were edited |
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import hypot
+from math import hypot, isfinite
 
 from msgspec import Struct
 from rapidfuzz.distance import Levenshtein
@@ -53,7 +53,8 @@ class Difference(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Tally:
-    """Paired copies of one version: pairs, disagreements, both by kind, and sums of what can be averaged."""
+    """Paired copies of one version: pairs, disagreements, both by kind, and sums of what can be averaged (a shift that
+    is infinite or no number cannot)."""
 
     pairs: int = 0
     disagreements: int = 0
@@ -69,7 +70,7 @@ class Tally:
         if difference.disagree:
             self.disagreements += 1
             self.kinds[difference.kind] += 1
-        if difference.shift is not None:
+        if difference.shift is not None and isfinite(difference.shift):
             self.shifted += difference.shift
             self.shifts += 1
         if difference.overlap is not None:
@@ -83,8 +84,9 @@ class Tally:
             self.disagreements += disagreements
             self.kinds[kind] += disagreements
         if shift is not None:
-            self.shifted += sum(shift)
-            self.shifts += len(shift)
+            known = [each for each in shift if isfinite(each)]
+            self.shifted += sum(known)
+            self.shifts += len(known)
 
     @property
     def ratio(self) -> float | None:
@@ -168,7 +170,8 @@ def is_named_score(name: str) -> bool:
 
 def _scores(mine: Tensor, other: Tensor, shift: float) -> Difference:
     pairs = list(zip(_rows(mine), _rows(other), strict=True))
-    flipped = any(_largest(a) != _largest(b) for a, b in pairs)
+    lost = shift != shift and any(value != value for value in (*mine.data, *other.data))
+    flipped = lost or any(_largest(a) != _largest(b) for a, b in pairs)
     overlap = None
     if mine.width > 2 * TOP:
         overlap = sum(len(_best(a) & _best(b)) for a, b in pairs) / (TOP * len(pairs))

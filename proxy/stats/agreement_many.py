@@ -40,9 +40,9 @@ def compare_many(pairs: Sequence[tuple[Observation, Observation]], tolerance: fl
     name, columns, width, kind, integer, rows, vector = shapes.pop()
     if kind != "number" or rows != 1 or vector or not 0 < width <= 2 * TOP:
         return None
+    if integer:  # as they are: as floats, two ids could be the same
+        return Differences("label", [list(a.data) != list(b.data) for a, b in zip(mine, other, strict=True)], None)
     a, b = (np.array([tensor.data for tensor in tensors], dtype=np.float64) for tensors in (mine, other))
-    if integer:
-        return Differences("label", _listed((a != b).any(axis=1)), None)
     with np.errstate(invalid="ignore"):
         return _compare_numbers(a, b, tolerance, width > 1 and not columns and _are_scores(name, a))
 
@@ -53,7 +53,8 @@ def _compare_numbers(a: Floats, b: Floats, tolerance: float, scores: bool | None
     if scores is None:
         return None
     if scores:
-        return Differences("argmax", _listed(a.argmax(axis=1) != b.argmax(axis=1)), shift)
+        lost = np.isnan(a).any(axis=1) | np.isnan(b).any(axis=1)
+        return Differences("argmax", _listed(lost | (a.argmax(axis=1) != b.argmax(axis=1))), shift)
     near = far <= tolerance * np.maximum(np.abs(a), np.abs(b))
     return Differences("number", _listed(~near.all(axis=1)), shift)
 

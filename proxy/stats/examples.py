@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from msgspec import Struct
@@ -74,7 +75,9 @@ class Examples:
 
 
 def _badness(shift: float | None) -> float:
-    return 1.0 if shift is None else shift
+    if shift is None:
+        return 1.0
+    return shift if shift == shift else inf  # a heap cannot order what is no number
 
 
 def _said(seen: Observation) -> dict[str, Any]:

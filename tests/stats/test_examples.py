@@ -61,3 +61,10 @@ def test_wide_answers_are_cut():
     examples = Examples()
     examples.update(wide, wide, Difference(True, "vector", 1.0))
     assert len(examples.worst()[0].detail["primary"]) == MAX_SHOWN
+
+
+def test_what_is_no_number_is_the_worst_and_keeps_nothing_else_out():
+    examples = Examples()
+    for at in range(KEPT + 1):
+        examples.update(leg(), leg(at), Difference(True, "number", float("nan") if at == 0 else float(at)))
+    assert [each.request_id for each in examples.worst()] == ["id0", *(f"id{at}" for at in range(KEPT, 1, -1))]
