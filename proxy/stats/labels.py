@@ -115,6 +115,9 @@ class Labels:
             request_id, outputs = seen.request_id, seen.outputs
             if not outputs or not request_id or seen.failure or not 200 <= seen.status < 300:
                 continue
+            if _size(outputs) > MAX_VALUES:
+                self.lost[route, "too_large"] += 1
+                continue
             request = requests.get(request_id)
             if request is None:
                 request = self._new(seen, now)
@@ -145,11 +148,9 @@ class Labels:
         return list(_met(request, leg))
 
     def _new(self, seen: Observation, now: float) -> _Request | None:
-        outputs = seen.outputs
-        first = outputs[0]
-        size = len(first.data) if len(outputs) == 1 else sum([len(tensor.data) for tensor in outputs])
-        if size > MAX_VALUES or first.vector or not first.width:
-            self.lost[seen.route, "too_large" if size > MAX_VALUES else "no_prediction"] += 1
+        first = seen.outputs[0]
+        if first.vector or not first.width:
+            self.lost[seen.route, "no_prediction"] += 1
             return None
         if len(self._requests) >= self._capacity:
             self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
@@ -198,6 +199,10 @@ class Labels:
 
 
 NONE: list[Labelled] = []
+
+
+def _size(outputs: tuple[Tensor, ...]) -> int:
+    return len(outputs[0].data) if len(outputs) == 1 else sum([len(tensor.data) for tensor in outputs])
 
 
 def _has(legs: tuple[Leg, ...], version: str, role: Role) -> bool:

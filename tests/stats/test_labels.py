@@ -63,6 +63,16 @@ def test_rows_have_a_label_each():
     assert labels.lost == {("r", "too_large"): 1}
 
 
+def test_a_large_answer_is_not_kept_beside_a_small_one():
+    labels = Labels()
+    note(labels, "a")
+    vast = (Tensor("scores", 1, MAX_VALUES + 1, "number", [0.0] * (MAX_VALUES + 1)),)
+    late = observation((0, "a"), 1, "a", "r", "v2", "shadow", 0.5, 200, "", 0, 0, 0, 0, (), vast)
+    labels.note([late], 100.0, 0.0)
+    assert labels.lost == {("r", "too_large"): 1}
+    assert [met.leg.role for met in labels.label("a", 1, 0.0)[1]] == ["primary"]
+
+
 def test_what_waits_too_long_or_does_not_fit_is_counted():
     labels = Labels(capacity=2)
     for name in "abc":
