@@ -42,6 +42,7 @@ CASES: dict[str, Case] = {
     "split": Case("10 % split", {"mirror": False}),
     "mirror": Case("10 % split, all mirrored"),
     "statistics": Case("all mirrored, all statistics (Penumbra's alone)", {"statistics": True}),
+    "whole": Case("all mirrored, all statistics of every exchange", {"statistics": True, "whole": True}),
     "unique": Case("all mirrored, all statistics, no two heads alike", {"statistics": True}, {"unique": True}),
     "paced": Case(
         "all mirrored, all statistics of every exchange, 3,000 requests/s",

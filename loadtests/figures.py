@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import fields
 
 from loadtests.cases import CASES
 from loadtests.charts import draw
@@ -25,6 +26,7 @@ from loadtests.report import MIB, analysed, by_process
 from loadtests.results import PUBLISHED, Bench, Sample, load, spread
 from loadtests.shadows import harm
 from loadtests.streaming import added
+from proxy.contracts.settings import Settings
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 BENCH = PUBLISHED / "bench.json"
@@ -39,12 +41,12 @@ def short(bench: Bench, folder: str) -> str:
     """What the README shows: the machine, the goals, one chart. `folder`: the published files, seen from there."""
     more = f"All cases, peers and growth: [FIGURES.md]({folder}/FIGURES.md). How it is measured: `loadtests/`."
     chart = f"![CPU per request of Penumbra and its peers]({folder}/cost.svg)"
-    return "\n\n".join([_machine(bench), _goals(bench), chart, more])
+    return "\n\n".join([_machine(bench), _goals(bench), *_budget(bench), chart, more])
 
 
 def full(bench: Bench, charts: Sequence[str]) -> str:
     """All figures of a benchmark, for a page beside its charts."""
-    parts = ["# Figures", _machine(bench), _goals(bench), _costs(bench)]
+    parts = ["# Figures", _machine(bench), _goals(bench), *_budget(bench), _costs(bench)]
     parts += [_shadows(bench)] if bench.shadows else []
     parts += [_streaming(bench)] if bench.streaming else []
     parts += [_analysis(bench)] if bench.analysis else []
@@ -68,6 +70,21 @@ def _goals(bench: Bench) -> str:
         limit, middle = amount(goal.limit, goal.unit), amount(value.median, goal.unit)
         lines.append(f"| {goal.what} | ≤ {limit} | {middle} | {verdict(goal, value)} |")
     return "\n".join(lines)
+
+
+def _budget(bench: Bench) -> list[str]:
+    """How much of the traffic was analysed in the cases that keep to the default budget."""
+    runs = bench.cases["statistics"].samples["penumbra"] if "statistics" in bench.cases else []
+    parts = [run.analysed for run in runs if run.analysed is not None]
+    if not parts:
+        return []
+    rate = spread([run.load.rate for run in runs]).median
+    budget = next(field.default for field in fields(Settings) if field.name == "analysis_cpu")
+    return [
+        "Errors, latencies and all other counters are of every request. Bodies are analysed within a budget "
+        f"(`analysis_cpu`, {budget:g} % of a CPU): {spread(parts).median:.0%} of the exchanges at {rate:,.0f} "
+        "requests/s, unless it says that nothing is sampled."
+    ]
 
 
 def _costs(bench: Bench) -> str:

@@ -1,6 +1,6 @@
 """The case to watch with every change: 10 % split, full mirror, 0.4 KB inference requests, 32 connections.
 
-    python -m loadtests.mirror                            split, mirror, statistics, unique, paced; all peers
+    python -m loadtests.mirror                            split, mirror, statistics, whole, unique, paced; all peers
     python -m loadtests.mirror --only penumbra            one peer, while optimising
     python -m loadtests.mirror --case mirror --seconds 2
 
@@ -19,7 +19,7 @@ from loadtests.proxies import PEER
 from loadtests.report import cost_table
 from loadtests.results import Bench, save
 
-WATCHED = "split,mirror,statistics,unique,paced"
+WATCHED = "split,mirror,statistics,whole,unique,paced"
 
 
 def main(
