@@ -21,8 +21,8 @@ LEAST = 1 / 1024
 """Never quite nothing: drift and agreement must go on being seen, however slowly."""
 ROOM = 0.8
 """Part of the budget below which more is asked for."""
-RISE = 1.5
-"""Most that the share grows in a span; a burst that ends must not bring the next one at full size."""
+RISE, FALL = 1.5, 0.5
+"""Most that the share grows or shrinks by in a span; a burst that ends must not bring the next one at full size."""
 
 Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
 
@@ -31,7 +31,7 @@ class Intake:
     """`section` says what is configured of a route now, or None; `budget` is the part of one CPU that may be spent;
     `clock` measures it, in seconds of CPU."""
 
-    __slots__ = ("_begun", "_clock", "_decode", "_observe", "_section", "_spent", "budget", "sample")
+    __slots__ = ("_before", "_begun", "_clock", "_decode", "_observe", "_section", "_spent", "budget", "sample")
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Intake:
     ) -> None:
         self._decode, self._observe, self._section, self._clock = decode, observe, section, clock
         self._begun: float | None = None
-        self._spent = 0.0
+        self._spent = self._before = 0.0
         self.budget = self.sample = 1.0
 
     def take(self, records: Iterable[Record], source: tuple[int, str], now: float) -> None:
@@ -70,7 +70,9 @@ class Intake:
         return seen
 
     def _adjust(self, busy: float) -> None:
-        if busy > self.budget:
-            self.sample = max(self.sample * self.budget / busy, LEAST)
+        # A span by itself may be the first batch, which imports what it needs, or a burst.
+        lasting, self._before = min(busy, self._before), busy
+        if lasting > self.budget:
+            self.sample = max(self.sample * max(self.budget / lasting, FALL), LEAST)
         elif busy < ROOM * self.budget and self.sample < 1.0:
             self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), RISE), 1.0)

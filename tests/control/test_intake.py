@@ -55,6 +55,16 @@ def test_more_is_sampled_so_that_the_budget_is_kept(times):
     assert spent <= 0.1 * 1.1
 
 
+def test_a_batch_that_is_dear_by_itself_changes_nothing():
+    bench = Bench(0.1, each=0.0001)
+    bench.run(500, 2)
+    bench.each = 0.5
+    bench.run(20, 0.05)
+    bench.each = 0.0001
+    bench.run(500, 3)
+    assert bench.intake.sample == 1.0
+
+
 def test_all_of_it_again_once_the_load_is_gone():
     bench = Bench(0.1, each=0.0001)
     bench.run(100_000, 10)

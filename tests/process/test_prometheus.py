@@ -49,6 +49,7 @@ CONFIG = """
 listen: 127.0.0.1:0
 admin: {{listen: 127.0.0.1:0}}
 state: {folder}/state.db
+analysis_cpu: 100
 notify: [{{url: "{a}/hook"}}]
 tracing: {{endpoint: "{a}/v1/traces"}}
 versions: {{a: {{url: {a}}}, dead: {{url: "http://127.0.0.1:1"}}, c: {{url: {c}}}, chat: {{url: {chat}}}}}
