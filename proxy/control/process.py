@@ -200,7 +200,8 @@ class Control:
         self._safely(self._journal.take, batch.records, source, self._now())
         self._safely(self._engine.culprits.note, batch.records)
         # Last, because it takes the bodies out of them.
-        self._safely(self._intake.take, batch.records, source, self._now())
+        if not self._safely(self._intake.take, batch.records, source, self._now()):
+            self._board.counters.records_dropped["internal"] += len(batch.records)
 
     def _section(self, route: str) -> RouteSettings | None:
         return self._engine.section(route) if route in self._engine.states else None
@@ -215,12 +216,15 @@ class Control:
         ProcessCollector(registry=registry)
         return registry
 
-    def _safely(self, do: Callable[..., object], *args: object) -> None:
-        """A bug in what one tick or batch brings must not end control, whose absence stops all canaries."""
+    def _safely(self, do: Callable[..., object], *args: object) -> bool:
+        """A bug in what one tick or batch brings must not end control, whose absence stops all canaries. Whether it was
+        done."""
         try:
             do(*args)
         except Exception:
             log.exception("%s failed", getattr(do, "__qualname__", do))
+            return False
+        return True
 
 
 def spare_the_collector() -> None:
