@@ -25,6 +25,9 @@ class Run:
     how: Drive
 
 
+WARM_UP = 3
+"""Seconds; what adapts to the load it meets (Penumbra's budget for bodies) has done so by then."""
+
 Told = Callable[[str, int, Sample], None]
 
 
@@ -42,10 +45,10 @@ def measure(run: Run, seconds: float) -> Sample:
 
 
 def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told) -> Samples:
-    """`repetitions` samples of each run, after one uncounted warm-up second each."""
+    """`repetitions` samples of each run, after `WARM_UP` uncounted seconds each."""
     samples: Samples = {run.name: [] for run in runs}
     for run in runs:
-        drive(run.proxy.port, run.how, 1)
+        drive(run.proxy.port, run.how, WARM_UP)
     for turn in range(repetitions):
         for run in runs:
             sample = measure(run, seconds)

@@ -21,8 +21,8 @@ LEAST = 1 / 1024
 """Never quite nothing: drift and agreement must go on being seen, however slowly."""
 ROOM = 0.8
 """Part of the budget below which more is asked for."""
-RISE, FALL = 1.5, 0.5
-"""Most that the share grows or shrinks by in a span; a burst that ends must not bring the next one at full size."""
+RISE = 1.5
+"""Most that the share grows by in a span; a burst that ends must not bring the next one at full size."""
 
 Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
 
@@ -73,6 +73,6 @@ class Intake:
         # A span by itself may be the first batch, which imports what it needs, or a burst.
         lasting, self._before = min(busy, self._before), busy
         if lasting > self.budget:
-            self.sample = max(self.sample * max(self.budget / lasting, FALL), LEAST)
+            self.sample = max(self.sample * self.budget / lasting, LEAST)
         elif busy < ROOM * self.budget and self.sample < 1.0:
             self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), RISE), 1.0)
