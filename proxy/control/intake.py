@@ -51,11 +51,16 @@ class Intake:
         before = self._clock()
         self._observe(self._observations(records, source), now)
         self._spent += self._clock() - before
+
+    def share(self, now: float) -> float:
+        """The part of the exchanges to record from now on. To be asked with each tick, also when no records come: the
+        fewer are asked for, the longer the next one would take to say that there is room again."""
         if self._begun is None:
             self._begun = now
         elif now - self._begun >= SPAN:
             self._adjust(self._spent / (now - self._begun))
             self._begun, self._spent = now, 0.0
+        return self.sample
 
     def _observations(self, records: Iterable[Record], source: tuple[int, str]) -> list[Observation]:
         sections: dict[str, RouteSettings | None] = {}

@@ -192,7 +192,7 @@ class Control:
 
     def _ticked(self, tick: Tick) -> float:
         self._safely(self._engine.absorb, tick, self._now())
-        return self._intake.sample
+        return self._intake.share(self._now())
 
     def _recorded(self, batch: Observations) -> None:
         source = (batch.worker, batch.incarnation)

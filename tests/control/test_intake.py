@@ -32,7 +32,9 @@ class Bench:
             self.now += 0.05
             before = self.cpu
             count = round(a_second / 20 * self.intake.sample)
-            self.intake.take([leg("r") for _ in range(count)], (0, "a"), self.now)
+            if count:
+                self.intake.take([leg("r") for _ in range(count)], (0, "a"), self.now)
+            self.intake.share(self.now)
         return (self.cpu - before) * 20
 
 
@@ -70,6 +72,14 @@ def test_all_of_it_again_once_the_load_is_gone():
     bench.run(100_000, 10)
     assert bench.intake.sample < 0.05
     bench.run(500, 20)
+    assert bench.intake.sample == 1.0
+
+
+def test_all_of_it_again_soon_although_hardly_anything_comes():
+    bench = Bench(0.1, each=0.001)
+    bench.run(100_000, 20)
+    assert bench.intake.sample < 0.01
+    bench.run(0, 10)
     assert bench.intake.sample == 1.0
 
 
