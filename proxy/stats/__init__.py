@@ -8,7 +8,7 @@
 - `ownership`, `ranks`, `rate`, `means`: sequential tests; `betting` is their common core
 - `dispersion`, `firsts`, `shares`: what keeps those tests honest
 - `streams`: rows of a route; `batches` packs them, `layout` counts them, `drift` judges them, `scores` is ADWIN
-- `profile`: the reference profile and the data contract
+- `profile`: the reference profile and the data contract; `learner` makes one of the primary's rows
 - `comparing`: `pairing` brings legs of one request together, `agreement` compares them (`agreement_many`: batches of
   them), `examples` keeps the worst
 - `grading`: `labels` come late and are joined, `arrivals` asks whether alike for all, `quality` says how good

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -20,8 +20,9 @@ from proxy.contracts.table import Role
 from proxy.stats.batches import Batch, Group
 from proxy.stats.betting import Floats
 from proxy.stats.drift import Detector, Reference
-from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature, names_of
-from proxy.stats.profile import MAX_FEATURES, Feature, Profile, Rules, Side, features_of
+from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature
+from proxy.stats.learner import Learner
+from proxy.stats.profile import Profile, Side
 from proxy.stats.scores import Watchers
 
 BATCH = 256
@@ -199,7 +200,8 @@ class Streams:
     def _count(self, key: StreamKey, share: float, now: float) -> list[Rows]:
         batch = self._batches.pop((key, share))
         side, version, role = key
-        if side in self._learning and self._learn(side, role, batch.groups.values(), now):
+        if side not in self._references:
+            self._begin(side, role, batch.groups.values())
             return []
         n = bad = 0
         counts = np.zeros_like(self._references[side].shares)
@@ -217,6 +219,8 @@ class Streams:
         self._looked.setdefault(key, batch.since)
         known = self._counted.get(key)
         self._counted[key] = counts if known is None else known + counts
+        if side in self._learning and role in TEACHERS:
+            self._learn(side, batch.groups.values(), now)
         return [Rows(version, role, share, n, bad)] if n else []
 
     def _note(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
@@ -247,35 +251,28 @@ class Streams:
             layout = self._layouts[side, signature] = Layout(self._references[side], signature)
         return layout
 
-    def _learn(self, side: Side, role: Role, groups: Collection[Group], now: float) -> bool:
-        """Shows rows to the learner of a side; whether they are used up by that, rather than to be judged as well."""
-        known = side in self._references
+    def _begin(self, side: Side, role: Role, groups: Collection[Group]) -> None:
+        """Shows the first rows of a side to its learner, until there is a first profile."""
         if role not in TEACHERS:
-            return not known
+            return
         learner = self._learning[side]
-        for group in groups:
-            learner.update(group)
-        if learner.rows >= self._rows:
-            self._finish(side, learner, now)
-            return True
-        if not known and learner.rows >= PRELIMINARY:
-            features = learner.features()
-            for feature in features:
-                feature.rules = Rules()
-            if features:
-                self._take(side, _learnt(features, learner.rows), final=False)
-            return True
-        return not known
+        learner.update(groups)
+        final = learner.rows >= self._rows
+        if (final or learner.rows >= PRELIMINARY) and (profile := learner.profile(rules=final)).side(side):
+            self._take(side, profile, final)
 
-    def _finish(self, side: Side, learner: Learner, now: float) -> None:
-        """The last word on a profile, unless what came after the first word has drifted from it: then that one
-        stays."""
-        features = learner.features()
+    def _learn(self, side: Side, groups: Collection[Group], now: float) -> None:
+        """Shows further rows, which were held against the first profile, to the learner of a side. The last word is
+        the final profile, unless what came after the first one has drifted from it: then that one stays."""
+        learner = self._learning[side]
+        learner.update(groups)
+        if learner.rows < self._rows:
+            return
         self._detect([key for key in self._counted if key[0] == side], now, 1)
-        if side in self._references and self._is_moving(side):
+        if self._is_moving(side):
             self._learning.pop(side)
-        elif features:
-            self._take(side, _learnt(features, learner.rows))
+        else:
+            self._take(side, learner.profile())
 
     def _is_moving(self, side: Side) -> bool:
         taught = [
@@ -319,29 +316,3 @@ class Streams:
             )
             for at, feature in enumerate(detector.reference.features)
         ]
-
-
-def _learnt(features: list[Feature], rows: int) -> Profile:
-    return Profile(features, features, f"the first {rows} rows")
-
-
-class Learner:
-    """Columns by name until there are enough rows for a profile. At most `MAX_FEATURES` columns."""
-
-    __slots__ = ("_columns", "rows")
-
-    def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {}
-        self.rows = 0
-
-    def update(self, group: Group) -> None:
-        """Adds bodies of one layout."""
-        self.rows += group.rows
-        for block, table in zip(group.signature, group.tables(), strict=True):
-            for name, column in zip(names_of(block), table.T, strict=True):
-                if name in self._columns or len(self._columns) < MAX_FEATURES:
-                    self._columns.setdefault(name, []).extend(column.tolist())
-
-    def features(self) -> list[Feature]:
-        """The features of what was seen."""
-        return features_of(self._columns)

@@ -162,6 +162,18 @@ def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed):
     assert ("input", "x[2]", "primary") in drifted(made)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_too(seed):
+    made, rng = board(Analysis(reference=1000)), np.random.default_rng(seed)
+    feed(made, rng, 1000, 0)
+    rows = rng.standard_normal((1000, 5))
+    rows[:, 2] += 2.0
+    made.observe([leg(1000 + i, row, float(rng.standard_normal())) for i, row in enumerate(rows.tolist())], 6.0)
+    made.flush(9.0)
+    assert drifted(made) == [("input", "x[2]", "primary")]
+    assert made.profile("r").inputs[0].n < 600
+
+
 def test_a_first_profile_has_no_rules_and_the_final_one_has():
     made, rng = board(), np.random.default_rng(7)
     feed(made, rng, 1000, 0)
