@@ -11,12 +11,16 @@ FROM python:${PYTHON} AS build
 WORKDIR /build
 # Packages first: they change less often than the code. Every one is pinned by hash.
 COPY deploy/docker/runtime.txt deploy/docker/build.txt ./
-RUN python3 -m venv tools && tools/bin/pip install --no-cache-dir --require-hashes --no-deps -r build.txt \
+# The compiler stays in this stage. `tools` has the dependencies too: mypyc reads their types.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/* \
+    && python3 -m venv tools \
+    && tools/bin/pip install --no-cache-dir --require-hashes --no-deps -r build.txt -r runtime.txt \
     && python3 -m venv --without-pip /opt/penumbra \
     && tools/bin/pip --python /opt/penumbra/bin/python install --no-cache-dir --require-hashes --no-deps -r runtime.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY proxy proxy
-RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir wheels . \
+RUN PENUMBRA_COMPILE=1 tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir wheels . \
     && tools/bin/pip --python /opt/penumbra/bin/python install --no-cache-dir --no-deps --no-index wheels/*.whl
 
 FROM python:${PYTHON} AS models

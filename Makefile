@@ -68,7 +68,7 @@ lock:
 	"$$(.ci/python 3.11 3.11)" -m venv .venv-lock
 	.venv-lock/bin/python -m pip install $(PIP) pip-tools
 	$(COMPILE) --extra otel -o requirements/runtime.txt pyproject.toml
-	$(COMPILE) --extra dev --extra bench --extra otel -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --allow-unsafe --extra dev --extra bench --extra otel -o requirements/dev.txt pyproject.toml
 	$(COMPILE) -o requirements/models.txt requirements/models.in
 	$(COMPILE) --generate-hashes -o deploy/docker/runtime.txt requirements/runtime.txt
 	$(COMPILE) --generate-hashes --allow-unsafe -o deploy/docker/build.txt deploy/docker/build.in

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import proxy
+from proxy.contracts.build import build
 
 if TYPE_CHECKING:
     from proxy.contracts.settings import Settings
@@ -52,7 +53,7 @@ def main() -> int:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"penumbra {proxy.__version__}")
+        print(f"penumbra {proxy.__version__} ({build()})")
         raise typer.Exit
 
 

@@ -16,7 +16,7 @@ HOUSE = ROOT / "proxy"
 
 FLOORS: dict[str, tuple[int, set[str]]] = {
     "contracts": (0, {"msgspec"}),
-    "http1": (1, {"contracts", "httptools", "msgspec"}),
+    "http1": (1, {"contracts", "httptools", "msgspec", "mypy_extensions"}),
     "routing": (1, {"contracts", "msgspec"}),
     "payload": (1, {"contracts", "msgspec", "orjson", "numpy", "zstandard"}),
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
@@ -30,8 +30,8 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     ),
 }
 """Room to its floor and what it may import beside itself and the standard library. msgspec is where Structs are; uvloop
-runs the two processes that have a loop; a worker reads the key of a JSON pointer with orjson; `control.spans` alone
-imports OpenTelemetry, which is an extra."""
+runs the two processes that have a loop; mypy_extensions tells the compiler which classes tests derive from; a worker
+reads the key of a JSON pointer with orjson; `control.spans` alone imports OpenTelemetry, which is an extra."""
 
 WIRING = set(
     "__init__ __main__ logs sockets supervisor "

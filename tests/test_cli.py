@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from proxy import __version__, cli
+from proxy.contracts.build import build
 from proxy.control.store import Store
 from proxy.release.audit import Change
 
@@ -86,7 +87,7 @@ def penumbra(*arguments: object) -> Result:
 
 
 def test_version() -> None:
-    assert penumbra("--version").output == f"penumbra {__version__}\n"
+    assert penumbra("--version").output == f"penumbra {__version__} ({build()})\n"
 
 
 def test_check_a_good_file(config: Path) -> None:

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from proxy import __version__
+from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
 from proxy.control.capture import Recorder
 from proxy.control.engine import Engine
@@ -217,7 +218,10 @@ class EngineCollector(Collector):
 
     def _itself(self) -> Iterator[Metric]:
         engine = self._engine
-        yield gauge("penumbra_build_info", "The version that runs.", ("version",), [((__version__,), 1.0)])
+        installed = [((__version__, build()), 1.0)]
+        yield gauge(
+            "penumbra_build_info", "The version that runs, and how it is built.", ("version", "build"), installed
+        )
         yield _one("penumbra_table_revision", "The newest routing table.", engine.revision)
         yield _one("penumbra_config_reload_failed", "1 while a new configuration is refused.", bool(engine.problems))
         yield _one("penumbra_config_reload_timestamp_seconds", "When it was last reloaded.", engine.reloaded)

@@ -15,7 +15,10 @@ values that decide nothing (`template`), is not parsed again.
 
 from __future__ import annotations
 
+from typing import Any
+
 import httptools
+from mypy_extensions import mypyc_attr
 
 from proxy.http1 import memo
 from proxy.http1.fields import REQUEST_SPECIAL, content_length, host_is_clean, joined, target_is_clean, tokens, without
@@ -44,6 +47,7 @@ _MEMO: memo.HeadMemo[bytes, RequestHead] = memo.HeadMemo()
 _TEMPLATES = Templates()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RequestReader:
     """Base of a client connection. Feed bytes; the hooks are called in order: `request_head`, `request_body` for each
     piece, `request_end`; then the next head. `feed` raises RequestError, after which nothing more is read."""
@@ -62,7 +66,7 @@ class RequestReader:
     )
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._resume = b""
         self._between = True
         self._last: RequestHead | None = None
@@ -78,7 +82,7 @@ class RequestReader:
 
     def release(self) -> None:
         """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
-        del self._parser
+        self._parser = None
 
     def request_head(self, head: RequestHead) -> None:
         """A new request."""

@@ -11,7 +11,10 @@ An answer that arrives whole, with a head that was admitted before, is not parse
 
 from __future__ import annotations
 
+from typing import Any
+
 import httptools
+from mypy_extensions import mypyc_attr
 
 from proxy.http1 import memo
 from proxy.http1.fields import RESPONSE_SPECIAL, content_length, joined, tokens, without
@@ -62,6 +65,7 @@ class ResponseHead:
 _MEMO: memo.HeadMemo[bytes, ResponseHead] = memo.HeadMemo()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ResponseReader:
     """Base of an upstream connection. Call `expect` before each request is sent; feed bytes; the hooks are called in
     order: `response_head`, `response_body` for each piece, `response_end`. `feed` and `end_of_stream` raise
@@ -81,7 +85,7 @@ class ResponseReader:
     )
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._head: ResponseHead | None = None
         self._head_bytes = 0
         self._no_body = self._upgrade = self._ended = False
@@ -95,7 +99,7 @@ class ResponseReader:
 
     def release(self) -> None:
         """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
-        del self._parser
+        self._parser = None
 
     def response_head(self, head: ResponseHead) -> None:
         """The answer's head."""
@@ -136,16 +140,19 @@ class ResponseReader:
         head = _MEMO.get(raw)
         if head is None or head.length != len(data) - end:
             self._parse(data)
-            head = self._head
-            # Only of an answer that has ended is it sure that `raw` is its head, and not an interim one before it.
-            if self._ended and head is not None and head.length == len(data) - end and _plain(head):
-                _MEMO.put(raw, head)
+            self._remember(raw, len(data) - end)
             return
         self._head = head
         self.response_head(head)
         if head.length:
             self.response_body(data[end:])
         self._end()
+
+    def _remember(self, raw: bytes, length: int) -> None:
+        head = self._head
+        # Only of an answer that has ended is it sure that `raw` is its head, and not an interim one before it.
+        if self._ended and head is not None and head.length == length and _plain(head):
+            _MEMO.put(raw, head)
 
     def _parse(self, data: bytes) -> None:
         self._head_bytes += len(data)  # since the head began, or since the last piece of the body

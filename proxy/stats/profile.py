@@ -88,7 +88,7 @@ def features_of(columns: Mapping[str, Sequence[Any]]) -> list[Feature]:
     return [feature_of(name, column) for name, column in named[:MAX_FEATURES]]
 
 
-def feature_of(name: str, column: Sequence[Any]) -> Feature:
+def feature_of(name: str, column: Sequence[Any] | Floats) -> Feature:
     """One feature. A column with any string is one of categories."""
     if isinstance(column, np.ndarray) or not any(isinstance(value, str) for value in column):
         return _number(name, np.asarray(column, dtype=np.float64))

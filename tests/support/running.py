@@ -74,7 +74,7 @@ class Running:
         self.config = config
         self.log: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "proxy", "run", str(config)],
+            [sys.executable, "-P", "-m", "proxy", "run", str(config)],
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,0 +1,89 @@
+"""The compiled package, made and tested in the background: it compiles while other tests wait for sockets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WITH_IT = ("http1", "routing", "dataplane", "process/test_chaos.py", "process/test_streams.py", "process/test_drain.py")
+"""The tests of what is compiled, and some in which real processes run it."""
+
+_begun: list[Background] = []
+
+
+class Background:
+    """`.ci/compile`, then those tests with what it made."""
+
+    def __init__(self) -> None:
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        code = f"from tests.support.compiled import main; main({[f'tests/{each}' for each in WITH_IT]})"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def result(self) -> tuple[int, str]:
+        """The exit code and all that was written, once it has ended."""
+        code = self._process.wait()
+        self._output.seek(0)
+        return code, self._output.read().decode()
+
+    def end(self) -> None:
+        """Ends it, if nobody waited for it."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+        self._output.close()
+
+
+def possible() -> bool:
+    """Whether there is a C compiler, and what it needs of Python."""
+    return bool(shutil.which("cc")) and (Path(sysconfig.get_path("include")) / "Python.h").exists()
+
+
+def package() -> Path:
+    """The directory with the compiled package; made when it is not there, or older than the source."""
+    done = subprocess.run([ROOT / ".ci/compile", sys.executable], stdout=subprocess.PIPE, check=True, text=True)
+    return Path(done.stdout.strip())
+
+
+def environment() -> dict[str, str]:
+    """An environment in which `python -P` takes the compiled package."""
+    return os.environ | {"PYTHONPATH": str(package())}
+
+
+def main(tests: list[str]) -> None:
+    """Becomes pytest on `tests`, with the compiled package."""
+    paths = f"pythonpath={package()} ."
+    argv = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-o", paths, *tests]
+    os.execve(sys.executable, argv, environment())
+
+
+def begin() -> None:
+    """Begins in the background, where it can be done."""
+    if possible():
+        _begun.append(Background())
+
+
+def background() -> Background:
+    """What was begun."""
+    return _begun[0]
+
+
+def end() -> None:
+    """Ends what was begun."""
+    while _begun:
+        _begun.pop().end()

@@ -1,0 +1,43 @@
+"""The data plane compiled: it is what the image runs, and it passes the tests of the source."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import compiled
+
+ROOMS = ("http1", "routing", "dataplane")
+
+pytestmark = pytest.mark.skipif(not compiled.possible(), reason="needs a C compiler and Python's headers")
+
+
+def loaded() -> dict[str, str]:
+    """Every module of the compiled rooms to the file that a fresh interpreter takes it from."""
+    root = Path(__file__).resolve().parent.parent
+    modules = [f"proxy.{room}.{path.stem}" for room in ROOMS for path in (root / "proxy" / room).glob("[!_]*.py")]
+    code = f"import importlib as i\nfor name in {modules}: print(name, i.import_module(name).__file__)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=compiled.environment(), capture_output=True, check=True, text=True
+    )
+    return dict(line.split(" ") for line in done.stdout.splitlines())
+
+
+def test_the_tests_of_the_compiled_rooms_pass() -> None:
+    code, output = compiled.background().result()
+    assert code == 0, output
+
+
+def test_all_of_the_rooms_is_compiled() -> None:
+    files = loaded()
+    assert files
+    assert all(name.endswith(".so") and str(compiled.package()) in name for name in files.values()), files
+
+
+def test_it_says_that_it_is_compiled() -> None:
+    argv = [sys.executable, "-P", "-m", "proxy", "--version"]
+    done = subprocess.run(argv, env=compiled.environment(), capture_output=True, check=True, text=True)
+    assert done.stdout.endswith(" (compiled)\n")
