@@ -93,7 +93,8 @@ def run_case(
         proxies = [proxy for name in names if (proxy := start(stack, home, name, plan))]
         given = {} if connections is None else {"connections": connections}
         how = Drive(write_bodies(home / "bodies", case.features, case.body), **case.how | given)
-        samples = rounds([Run(proxy.name, proxy, how) for proxy in proxies], seconds, repetitions, tell)
+        runs = [Run(each.name, each, how, plan.statistics and PEER[each.name].judges) for each in proxies]
+        samples = rounds(runs, seconds, repetitions, tell)
         memory = {proxy.name: pss_by_label(proxy.process.pid) for proxy in proxies}
         judge = next((proxy for proxy in proxies if PEER[proxy.name].judges), None)
         return CaseResult(samples, memory, summary(judge.admin) if judge else {})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from loadtests.cases import CASES
 from loadtests.growth import AXES
+from loadtests.proxies import PEER
 from loadtests.report import by_process
 from loadtests.results import Bench, CaseResult, Sample, Samples, spread
 
@@ -73,7 +74,7 @@ def _draw_case(plot: Axes, title: str, result: CaseResult) -> None:
 
 def _parts(peer: str, runs: Sequence[Sample]) -> dict[str, float]:
     """Ours by process, so that one sees what statistics cost; a peer is one bar."""
-    if peer == "penumbra":
+    if PEER[peer].judges:
         costs = by_process(runs)
         return {name: costs[name] for name in PARTS if name in costs}
     return {"all": spread([run.total for run in runs]).median}

@@ -18,15 +18,17 @@ SETTLE_SECONDS = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One line of a comparison: what results call it, who serves, how it is driven."""
+    """One line of a comparison: what results call it, who serves, how it is driven. `adapts`: it changes with the load
+    (Penumbra keeps to a budget for bodies), so it is warmed up before each sample instead of once."""
 
     name: str
     proxy: Proxy
     how: Drive
+    adapts: bool = False
 
 
 WARM_UP = 3
-"""Seconds; what adapts to the load it meets (Penumbra's budget for bodies) has done so by then."""
+"""Seconds; what adapts to the load it meets has done so by then."""
 
 Told = Callable[[str, int, Sample], None]
 
@@ -45,12 +47,12 @@ def measure(run: Run, seconds: float) -> Sample:
 
 
 def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told) -> Samples:
-    """`repetitions` samples of each run, after `WARM_UP` uncounted seconds each."""
+    """`repetitions` samples of each run, after `WARM_UP` uncounted seconds."""
     samples: Samples = {run.name: [] for run in runs}
-    for run in runs:
-        drive(run.proxy.port, run.how, WARM_UP)
     for turn in range(repetitions):
         for run in runs:
+            if not turn or run.adapts:
+                drive(run.proxy.port, run.how, WARM_UP)
             sample = measure(run, seconds)
             samples[run.name].append(sample)
             told(run.name, turn, sample)

@@ -95,7 +95,7 @@ def main(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loadtests-")))
         primary, canary, shadow = stack.enter_context(answering(home, 3))
         proxy = stack.enter_context(
-            proxied(PEER["penumbra"], Plan(primary, canary, shadow, mirror=mirror, statistics=statistics), home)
+            proxied(PEER["interpreted"], Plan(primary, canary, shadow, mirror=mirror, statistics=statistics), home)
         )
         how = Drive(write_bodies(home / "bodies"), pause_ms=pause_ms)
         drive(proxy.port, how, 1)

@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests import compiled
 from loadtests.processes import free_ports, program, running, wait_until
 from loadtests.traffic import PATH
 
 PEERS = Path(__file__).with_name("peers")
 HOUSE = Path(__file__).resolve().parent.parent
-"""Where `-m proxy` and `-m loadtests` find their packages."""
+"""Where `-m loadtests` finds its package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +68,20 @@ def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> st
 
 Command = Callable[[Path, Plan], list[str]]
 Edit = Callable[[str], str]
+Environment = Callable[[], dict[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`command` makes the command line from the path of the configuration. `judges`: it has figures of its own."""
+    """`command` makes the command line from the path of the configuration, `environment` what it runs in (None: this
+    one). `judges`: it has figures of its own."""
 
     name: str
     template: str
     command: Command
     mirrors: bool = True
     judges: bool = False
+    environment: Environment = lambda: None
 
 
 def _envoy(config: Path, plan: Plan) -> list[str]:
@@ -88,7 +92,7 @@ def _envoy(config: Path, plan: Plan) -> list[str]:
 
 
 def _penumbra(config: Path, plan: Plan) -> list[str]:
-    return [sys.executable, "-m", "proxy", "run", str(config)]
+    return [sys.executable, "-P", "-m", "proxy", "run", str(config)]
 
 
 def _naive(config: Path, plan: Plan) -> list[str]:
@@ -106,11 +110,12 @@ def _haproxy(config: Path, plan: Plan) -> list[str]:
 PEER: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("penumbra", "penumbra.yaml", _penumbra, judges=True),
+        Peer("penumbra", "penumbra.yaml", _penumbra, judges=True, environment=compiled.environment),
         Peer("envoy", "envoy.yaml", _envoy),
         Peer("nginx", "nginx.conf", _nginx),
         Peer("haproxy", "haproxy.cfg", _haproxy, mirrors=False),
         Peer("naive", "naive.yaml", _naive),
+        Peer("interpreted", "penumbra.yaml", _penumbra, judges=True, environment=compiled.interpreted),
     )
 }
 
@@ -137,7 +142,7 @@ def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str) -> Iterator[Pr
     home.mkdir()
     config, log = home / peer.template, home / "log"
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
-    with running(peer.command(config, plan), log, cwd=HOUSE) as process:
+    with running(peer.command(config, plan), log, cwd=HOUSE, env=peer.environment()) as process:
         wait_until(lambda: answers(listen), process, log)
         yield Proxy(peer.name, listen, admin, process, log)
 

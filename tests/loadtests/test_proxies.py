@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests import compiled
 from loadtests.proxies import PEER, PEERS, Plan, proxied, render
 from loadtests.traffic import PATH
 from tests.support.counting import Counting, model_server
@@ -19,6 +20,8 @@ PLAN = Plan(primary=1, canary=2, shadow=3)
 
 
 def available(name: str) -> bool:
+    if name == "penumbra" and not compiled.possible():
+        return False
     program = PEER[name].command(Path("config"), PLAN)[0]
     return shutil.which(program) is not None or Path(program).exists()
 
@@ -75,8 +78,9 @@ def test_an_unknown_placeholder_is_an_error() -> None:
         render("listen @{nobody}", PLAN, 4, 5, Path("/home"))
 
 
-def test_penumbra_runs_with_this_python() -> None:
-    assert PEER["penumbra"].command(Path("c.yaml"), PLAN) == [sys.executable, "-m", "proxy", "run", "c.yaml"]
+@pytest.mark.parametrize("name", ["penumbra", "interpreted"])
+def test_penumbra_runs_with_this_python(name: str) -> None:
+    assert PEER[name].command(Path("c.yaml"), PLAN) == [sys.executable, "-P", "-m", "proxy", "run", "c.yaml"]
 
 
 def test_statistics_are_lines_of_their_own() -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
-from pathlib import Path
 from typing import IO
 
-ROOT = Path(__file__).resolve().parents[2]
+from loadtests.compiled import HOUSE, environment, package, possible
 
 WITH_IT = ("http1", "routing", "dataplane", "process/test_chaos.py", "process/test_streams.py", "process/test_drain.py")
 """The tests of what is compiled, and some in which real processes run it."""
@@ -28,7 +25,7 @@ class Background:
         code = f"from tests.support.compiled import main; main({[f'tests/{each}' for each in WITH_IT]})"
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
-            cwd=ROOT,
+            cwd=HOUSE,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -47,22 +44,6 @@ class Background:
             os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait()
         self._output.close()
-
-
-def possible() -> bool:
-    """Whether there is a C compiler, and what it needs of Python."""
-    return bool(shutil.which("cc")) and (Path(sysconfig.get_path("include")) / "Python.h").exists()
-
-
-def package() -> Path:
-    """The directory with the compiled package; made when it is not there, or older than the source."""
-    done = subprocess.run([ROOT / ".ci/compile", sys.executable], stdout=subprocess.PIPE, check=True, text=True)
-    return Path(done.stdout.strip())
-
-
-def environment() -> dict[str, str]:
-    """An environment in which `python -P` takes the compiled package."""
-    return os.environ | {"PYTHONPATH": str(package())}
 
 
 def main(tests: list[str]) -> None:
