@@ -1,6 +1,6 @@
 """Shadows that misbehave, each in its own way, without a byte of cleverness in the proxies' favour.
 
-- hung: accepts connections, reads requests, never answers
+- hung: connections and requests are taken, answers never come
 - dead: nothing listens; connections are refused at once
 - black hole: no answer even to the connection's first packet. A listening socket whose backlog is full drops it.
 """
@@ -8,36 +8,24 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from loadtests.processes import free_ports, stop
+from loadtests.processes import free_ports
 
-_HUNG = """
-import asyncio, socket, sys
-class Reads(asyncio.Protocol): pass
-async def main():
-    sock = socket.socket(fileno=int(sys.argv[1]))
-    server = await asyncio.get_running_loop().create_server(Reads, sock=sock, backlog=4096)
-    await server.serve_forever()
-asyncio.run(main())
-"""
+BACKLOG = 4096
+"""Connections that the kernel takes for a server that does not: more than any proxy here makes."""
+
 FILLERS = 16
 """Connections that are tried to fill a backlog of nothing; the kernel lets one or two in."""
 
 
 @contextmanager
 def hung() -> Iterator[int]:
-    """A server that reads everything and says nothing; in a process of its own, not to disturb the load."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        process = subprocess.Popen([sys.executable, "-c", _HUNG, str(sock.fileno())], pass_fds=[sock.fileno()])
-    try:
-        yield port
-    finally:
-        stop(process)
+    """A port whose connections the kernel accepts, and whose bytes it takes, for a server that never looks. A process
+    that did so would take CPU from the proxies: a shadow is on another machine."""
+    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as sock:
+        yield sock.getsockname()[1]
 
 
 @contextmanager
