@@ -15,11 +15,11 @@ Outcome = Literal["pass", "fail", "undecided"]
 class Verdict(Struct, frozen=True):
     """What the scorecard says of one metric (or, with metric `scorecard`, of all).
 
-    `sentence` carries both numbers, n and what was lost; `needed` is about how many more canary requests it would
-    take at the present rate, None where that cannot be said. `bound` names the limit (`max`, `max_ratio`, …), `value`
-    is what was held against it (the ratio for `max_ratio`), `log_breach` the logarithm of the evidence against it.
-    `proved`: passed by evidence, not only for want of evidence against it. `shadow`, `n_shadow`: what `n_shadow`
-    copies said, where `n` counts live requests alone.
+    `sentence` carries both numbers, n and what was lost; `needed` is about how many more canary requests of those that
+    the metric counts (all, analysed, labelled) it would take at the present rate, None where that cannot be said.
+    `bound` names the limit (`max`, `max_ratio`, …), `value` is what was held against it (the ratio for `max_ratio`),
+    `log_breach` the logarithm of the evidence against it. `proved`: passed by evidence, not only for want of evidence
+    against it. `shadow`, `n_shadow`: what `n_shadow` copies said, where `n` counts live requests alone.
     """
 
     metric: str

@@ -30,6 +30,15 @@ ENOUGH = 100
 LEANING = 10.0
 """A healthy candidate ever gets here with probability 0.1 at most; one that does waits until it is clear."""
 
+_KIND = {
+    "disagreement": "compared",
+    "input_drift": "analysed",
+    "prediction_drift": "analysed",
+    "contract_violations": "analysed",
+}
+"""Which requests of the candidate count for a metric: those whose bodies are looked at may be a sample of all. Errors
+and latencies are of every request, and what is not named here of those that have a label."""
+
 Bound = tuple[str, str, float]
 """Metric, name of the limit, and its value."""
 
@@ -120,9 +129,10 @@ def _ladder(e: Evidence, name: str, limit: float, breach: float, enough: int) ->
         return "undecided", "no data of the primary", None
     if e.n < enough:
         more = enough - e.n
-        return "undecided", f"about {more:,} more canary requests", more
+        return "undecided", _more(e.metric, more), more
     if e.log_breach >= log(LEANING):
-        return "undecided", "leans to a breach" + _more(e.needed), e.needed
+        hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
+        return "undecided", f"leans to a breach{hint}", e.needed
     return "pass", "", None
 
 
@@ -130,8 +140,9 @@ def _proved(e: Evidence) -> bool:
     return e.log_pass is not None and e.log_pass >= log(1.0 / FALSE_PASS)
 
 
-def _more(needed: int | None) -> str:
-    return "" if needed is None else f", about {needed:,} more canary requests"
+def _more(metric: str, needed: int) -> str:
+    kind = "canary" if metric == "error_rate" or metric.startswith("latency") else _KIND.get(metric, "labelled")
+    return f"about {needed:,} more {kind} requests"
 
 
 def _beyond(name: str, value: float | None, limit: float) -> bool:

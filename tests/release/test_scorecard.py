@@ -67,6 +67,22 @@ def test_each_kind_of_limit(limit: Limit, evidence: dict[str, Any], outcome: str
     assert line(Guard({"error_rate": limit}), **evidence).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("metric", "kind"),
+    [
+        ("error_rate", "canary"),
+        ("latency_p99", "canary"),
+        ("disagreement", "compared"),
+        ("input_drift", "analysed"),
+        ("contract_violations", "analysed"),
+        ("accuracy", "labelled"),
+    ],
+)
+def test_what_is_needed_is_counted_as_the_metric_counts(metric: str, kind: str) -> None:
+    guard = Guard({metric: Limit(max=0.1)})
+    assert f"about 80 more {kind} requests" in line(guard, metric=metric, limit="max", n=20).sentence
+
+
 def test_a_line_with_two_limits_has_two_verdicts() -> None:
     guard = Guard({"latency_p99": Limit(max_ratio=1.25, max=0.25)})
     evidence = [
