@@ -1,7 +1,7 @@
 """Compiles the rooms that traffic passes through, by mypyc, when PENUMBRA_COMPILE is 1; pyproject.toml has all else.
 
-Needs a C compiler and, in the same environment (`pip install --no-build-isolation`), mypy and the dependencies, whose
-types it reads. Without it the same modules run interpreted.
+That needs a C compiler and, in the same environment (`pip install --no-build-isolation`), what deploy/docker/build.in
+names and the dependencies, whose types it reads. Where the variable is not set, the same modules run interpreted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def extensions() -> list[Extension]:
     from mypyc.build import mypycify
 
     modules = sorted(path for room in ROOMS for path in glob(f"proxy/{room}/[!_]*.py"))
-    return mypycify(modules, group_name="proxy_compiled", opt_level="3", debug_level="1")
+    return mypycify(modules, group_name="proxy_compiled")
 
 
 setup(ext_modules=extensions())

@@ -18,6 +18,7 @@ import typer
 
 from loadtests.analysis import analysis_table, run_analysis
 from loadtests.cases import CASES, console, run_case
+from loadtests.compiled import possible
 from loadtests.goals import goals_table
 from loadtests.growth import run_growth
 from loadtests.proxies import PEER
@@ -83,6 +84,8 @@ def main(
     quick: Annotated[bool, typer.Option(help="one run of a second for each")] = False,
 ) -> None:
     """Measures, prints tables, writes results/bench.json."""
+    if "penumbra" in _named(only, PEER) and not possible():
+        raise typer.BadParameter("a C compiler and Python's headers are needed; --only interpreted,… does without")
     effort = Effort(1 if quick else seconds, 1 if quick else repetitions, _named(only, PEER), _named(case, CASES))
     bench = Bench()
     for part in _named(parts, PARTS):

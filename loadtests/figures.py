@@ -41,12 +41,12 @@ def short(bench: Bench, folder: str) -> str:
     """What the README shows: the machine, the goals, one chart. `folder`: the published files, seen from there."""
     more = f"All cases, peers and growth: [FIGURES.md]({folder}/FIGURES.md). How it is measured: `loadtests/`."
     chart = f"![CPU per request of Penumbra and its peers]({folder}/cost.svg)"
-    return "\n\n".join([_machine(bench), _goals(bench), *_budget(bench), chart, more])
+    return "\n\n".join([_machine(bench), _goals(bench), *_budget(bench), *_interpreted(bench), chart, more])
 
 
 def full(bench: Bench, charts: Sequence[str]) -> str:
     """All figures of a benchmark, for a page beside its charts."""
-    parts = ["# Figures", _machine(bench), _goals(bench), *_budget(bench), _costs(bench)]
+    parts = ["# Figures", _machine(bench), _goals(bench), *_budget(bench), *_interpreted(bench), _costs(bench)]
     parts += [_shadows(bench)] if bench.shadows else []
     parts += [_streaming(bench)] if bench.streaming else []
     parts += [_analysis(bench)] if bench.analysis else []
@@ -84,6 +84,18 @@ def _budget(bench: Bench) -> list[str]:
         "Errors, latencies and all other counters are of every request. Bodies are analysed within a budget "
         f"(`analysis_cpu`, {budget:g} % of a CPU): {spread(parts).median:.0%} of the exchanges at {rate:,.0f} "
         "requests/s, unless it says that nothing is sampled."
+    ]
+
+
+def _interpreted(bench: Bench) -> list[str]:
+    """What the first goals would be without a compiler."""
+    samples = bench.cases["statistics"].samples if "statistics" in bench.cases else {}
+    if not {"interpreted", "envoy", "nginx"} <= samples.keys():
+        return []
+    envoy, nginx = (ratio(samples, "interpreted", peer, cost).median for peer in ("envoy", "nginx"))
+    return [
+        "The data plane is compiled, as in the image. Interpreted, as `pip install .` gives it, split, mirror and all "
+        f"statistics cost {envoy:.2f} x Envoy's mirror and {nginx:.2f} x nginx's."
     ]
 
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loadtests.compiled import environment
 from loadtests.processes import free_ports, running, wait_until
 
 
@@ -91,8 +92,8 @@ def once(home: Path) -> tuple[float, float, int]:
         "routes: {r: {match: {path: /}, protocol: json, primary: a, canary: {version: b, percent: 50}}}\n"
     )
     log, over, failures = home / "penumbra.log", threading.Event(), list[str]()
-    command = [sys.executable, "-m", "proxy", "run", str(config)]
-    with running(command, log) as process:
+    command = [sys.executable, "-P", "-m", "proxy", "run", str(config)]
+    with running(command, log, env=environment()) as process:
         wait_until(lambda: _ready(admin), process, log)
         clients = [threading.Thread(target=traffic, args=(data, over, failures), daemon=True) for _ in range(6)]
         for client in clients:

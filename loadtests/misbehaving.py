@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
 from loadtests.processes import free_ports
 
 BACKLOG = 4096
-"""Connections that the kernel takes for a server that does not: more than any proxy here makes."""
+"""Connections that may come at once."""
 
 FILLERS = 16
 """Connections that are tried to fill a backlog of nothing; the kernel lets one or two in."""
@@ -22,10 +23,21 @@ FILLERS = 16
 
 @contextmanager
 def hung() -> Iterator[int]:
-    """A port whose connections the kernel accepts, and whose bytes it takes, for a server that never looks. A process
-    that did so would take CPU from the proxies: a shadow is on another machine."""
+    """A server that accepts and never looks: the kernel takes the bytes. One that read them would take CPU from the
+    proxies, where a shadow is on another machine."""
+    taken: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as sock:
+        threading.Thread(target=_accept, args=(sock, taken), daemon=True).start()
         yield sock.getsockname()[1]
+        sock.shutdown(socket.SHUT_RDWR)
+    for connection in taken:
+        connection.close()
+
+
+def _accept(sock: socket.socket, taken: list[socket.socket]) -> None:
+    with suppress(OSError):
+        while True:
+            taken.append(sock.accept()[0])
 
 
 @contextmanager

@@ -15,7 +15,8 @@ def worker(argument: str) -> int:
     import msgspec
 
     from proxy import logs
-    from proxy.dataplane.worker import WorkerArgs, run
+    from proxy.contracts.process import WorkerArgs
+    from proxy.dataplane.worker import run
 
     args = msgspec.json.decode(argument, type=WorkerArgs)
     logs.configure(f"worker-{args.index}")

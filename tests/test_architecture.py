@@ -44,6 +44,9 @@ WIRING = set(
 STORY = "demo"
 """`penumbra demo` stands beside the house: it may import everything, and nothing but the command line imports it."""
 
+COMPILED = {"http1", "routing", "dataplane"}
+"""The rooms that `setup.py` compiles."""
+
 CLOCKLESS = {"time", "random", "secrets", "socket", "select", "threading", "subprocess", "asyncio", "os"}
 """Floors 0 and 1 decide; time, chance and the outside are arguments."""
 
@@ -101,6 +104,13 @@ def test_rooms_import_only_what_the_table_says(path: Path) -> None:
             continue
         assert package in allowed or package in sys.stdlib_module_names, f"{where}: {room} may not import {package}"
         assert floor > 1 or package not in CLOCKLESS, f"{where}: {package}: time, chance, outside are arguments here"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room_of(p) in COMPILED], ids=by_name)
+def test_what_is_compiled_has_plain_classes(path: Path) -> None:
+    """mypyc ignores what is said to a metaclass: a Struct would not be frozen, and its annotations would be erased."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not isinstance(node, ast.ClassDef) or not node.keywords, f"{by_name(path)}:{node.lineno}"
 
 
 def test_the_table_goes_downwards() -> None:

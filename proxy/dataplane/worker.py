@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvloop
-from msgspec import Struct
 
+from proxy.contracts.process import WorkerArgs
 from proxy.contracts.table import Table, primaries_only
 from proxy.dataplane.downstream import Downstream
 from proxy.dataplane.live import LiveTable, Registry, Target
@@ -55,20 +55,6 @@ FIRST_TABLE = 1.0
 """Seconds that a starting worker waits for control before it takes the table from the slot."""
 
 BACKLOG = 4096
-
-
-class WorkerArgs(Struct, frozen=True):
-    """What the supervisor passes on: numbers of inherited descriptors, the link's path, the drain's length in
-    seconds, how many client connections may be open.
-    """
-
-    index: int
-    listen_fd: int
-    link_path: str
-    slot_fd: int
-    lifeline_fd: int
-    drain: float
-    connections: int = 10_000
 
 
 class Worker:

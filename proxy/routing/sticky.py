@@ -42,7 +42,7 @@ def _pointed(body: bytes | None, pointer: str) -> bytes | None:
         value = json.loads(body) if body else None
         for part in pointer.split("/")[1:]:
             value = _step(value, part.replace("~1", "/").replace("~0", "~"))
-    except (ValueError, LookupError, RecursionError):
+    except (ValueError, LookupError, OverflowError, RecursionError):
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None

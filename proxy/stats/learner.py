@@ -29,8 +29,8 @@ class Learner:
                         self._columns.setdefault(name, []).extend(column.tolist())
 
     def profile(self, rules: bool = True) -> Profile:
-        """The profile of what was seen (for either side: the columns are of one), with or without rules of what a row
-        may hold."""
+        """The profile of what was seen, with or without rules of what a row may hold. Both its sides are the same: the
+        caller takes its own."""
         features = features_of(self._columns)
         if not rules:
             for feature in features:

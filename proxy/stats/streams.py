@@ -48,6 +48,9 @@ as usual."""
 MOVING = 0.1
 """PSI above which rows after the first profile are not taken into the final one: usually called a moderate shift."""
 
+SIZED = 512
+"""Rows that a PSI must rest on for that: of fewer, one of thirty features passes 0.1 by chance in a run of six."""
+
 FOLLOWED = frozenset(("primary", "canary", "shadow"))
 """Roles that have streams; a rescue is a request of another arm, a noise copy is seen already."""
 
@@ -275,10 +278,8 @@ class Streams:
             self._take(side, learner.profile())
 
     def _is_moving(self, side: Side) -> bool:
-        taught = [
-            detector for (where, _, role), detector in self._detectors.items() if where == side and role in TEACHERS
-        ]
-        return any(bool(((detector.margin >= 0) | (detector.psi > MOVING)).any()) for detector in taught)
+        taught = [each for (where, _, role), each in self._detectors.items() if where == side and role in TEACHERS]
+        return any(bool(((each.margin >= 0) | ((each.psi > MOVING) & (each.n >= SIZED))).any()) for each in taught)
 
     def drift(self, limits: Mapping[Side, float]) -> list[Drift]:
         """Every feature of every stream; `limits` are the PSI above which a significant drift counts, by side."""

@@ -30,6 +30,11 @@ def test_the_image_holds_what_was_tested() -> None:
     assert PIN.findall(hashed) == PIN.findall((ROOT / "requirements/runtime.txt").read_text())
 
 
+def test_the_image_is_built_with_what_was_tested() -> None:
+    tested = set(PIN.findall((ROOT / "requirements/dev.txt").read_text()))
+    assert set(PIN.findall((ROOT / "deploy/docker/build.txt").read_text())) <= tested
+
+
 @pytest.mark.parametrize("name", ["runtime.txt", "build.txt"])
 def test_every_pin_has_hashes(name: str) -> None:
     text = (ROOT / "deploy/docker" / name).read_text()

@@ -23,6 +23,7 @@ def case(ours: float, envoy: float, nginx: float) -> CaseResult:
         "penumbra": [sample(worker=ours, control=1.0)],
         "envoy": [sample(envoy=envoy)],
         "nginx": [sample(nginx=nginx)],
+        "interpreted": [sample(worker=ours + 7.0, control=1.0)],
     }
     return CaseResult(samples, {"penumbra": {"worker": 30 * MIB, "control": 60 * MIB}}, {"requests": 1000.0})
 
@@ -107,6 +108,7 @@ def test_figures_come_from_the_benchmark(bench: Bench) -> None:
     assert "| penumbra | hung | 100 | 250 | 1.25 x | 1,000 | 0 |" in text
     assert "| penumbra | 160 | 60 |" in text
     assert "![cost](cost.svg)" in text
+    assert "statistics cost 0.72 x Envoy's mirror and 0.60 x nginx's." in text
 
 
 def test_the_readme_has_goals_and_a_chart(bench: Bench) -> None:

@@ -16,6 +16,11 @@ def fields(**values: bytes):
     return {name.replace("_", "-").encode(): value for name, value in values.items()}.get
 
 
+def test_an_index_that_no_list_has_is_no_key():
+    for index in (1, 2**62, 2**63, 10**30):
+        assert key_of(Sticky("json", f"/users/{index}"), fields(), b'{"users": [1]}') is None
+
+
 def test_points_never_change():
     # Other values would move every sticky user at an upgrade.
     assert point("cancer", b"user-1") == (0.24663689911314057, 4549647757073426682)

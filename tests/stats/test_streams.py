@@ -162,6 +162,19 @@ def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed):
     assert ("input", "x[2]", "primary") in drifted(made)
 
 
+@pytest.mark.parametrize("reference", [300, 500, 1000])
+def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference):
+    for seed in range(10):
+        made, rng = board(Analysis(reference=reference)), np.random.default_rng(seed)
+        for second in range(2):
+            rows = rng.standard_normal((1000, 30)).tolist()
+            for at in range(0, 1000, 25):
+                legs = [leg(1000 * second + at + i, row, 0.5) for i, row in enumerate(rows[at : at + 25])]
+                made.observe(legs, second + at / 1000)
+        made.flush(5.0)
+        assert made.profile("r").inputs[0].rules.minimum is not None
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_too(seed):
     made, rng = board(Analysis(reference=1000)), np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,8 +12,17 @@ from typing import IO
 
 from loadtests.compiled import HOUSE, environment, package, possible
 
-WITH_IT = ("http1", "routing", "dataplane", "process/test_chaos.py", "process/test_streams.py", "process/test_drain.py")
-"""The tests of what is compiled, and some in which real processes run it."""
+WITH_IT = (
+    *("contracts/test_build.py", "http1", "routing", "dataplane"),
+    *("process/test_chaos.py", "process/test_streams.py", "process/test_drain.py"),
+)
+"""That it is compiled, the tests of what is, and some in which real processes run it."""
+
+EXPECTED = "PENUMBRA_BUILD_EXPECTED"
+"""The variable that says to a test which build it should meet."""
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal for when the parent ends."""
 
 _begun: list[Background] = []
 
@@ -47,10 +57,11 @@ class Background:
 
 
 def main(tests: list[str]) -> None:
-    """Becomes pytest on `tests`, with the compiled package."""
+    """Becomes pytest on `tests`, with the compiled package. Is interrupted when its parent ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
     paths = f"pythonpath={package()} ."
     argv = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-o", paths, *tests]
-    os.execve(sys.executable, argv, environment())
+    os.execve(sys.executable, argv, environment() | {EXPECTED: "compiled"})
 
 
 def begin() -> None:

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import uvloop
 
+from proxy.contracts.process import WorkerArgs
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Match, Route, Table, Version
-from proxy.dataplane.worker import Worker, WorkerArgs
+from proxy.dataplane.worker import Worker
 from proxy.link.frames import Observations
 from proxy.link.server import LinkServer
 from tests.support.scripted import Script, Scripted
