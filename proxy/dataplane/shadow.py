@@ -24,6 +24,9 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of a shadow's answer that are read, most of them thrown away, before the leg is given up."""
 
+PROBES = 2
+"""Copies under way to a shadow whose breaker is open: what does not come back says all that more of them would."""
+
 
 class ShadowLeg:
     """One copy under way."""
@@ -180,7 +183,7 @@ def _refusal(exchange: Exchange, target: ShadowTarget, body: bytes | None, now: 
         return "body_too_large"
     if target.inflight >= target.limit:
         return "inflight"
-    if target.breaker.blocks(now):
+    if target.breaker.blocks(now) or (target.breaker.open and target.inflight >= PROBES):
         return "ejected"
     if exchange.worker.shadow_bytes + len(body) > MAX_BYTES:
         return "memory"

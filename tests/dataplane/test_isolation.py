@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.table import Limits, Share, Timeouts
+from proxy.dataplane.shadow import PROBES
 from tests.support.plane import plane, post, post_chunks, route, run
 from tests.support.scripted import answer, black_hole, drips, huge, resets, resets_after, says
 
@@ -118,6 +121,26 @@ def test_a_hung_shadow_is_bounded_and_its_drops_are_counted():
             await p.until(lambda: len(p.ticks) >= seen + 2)
             assert p.rows("shadow_dropped") == {("r", "v3", "inflight"): 25}
             assert p.rows("mirrored") == {("r", "v3"): 30}
+
+    run(test)
+
+
+def test_an_ejected_shadow_that_hangs_is_probed_by_few():
+    async def test():
+        async with plane(route(shadows=(Share("v3", 100.0),)), drain=0.0, v1=says(answer(b"1")), v3=black_hole) as p:
+            (shadow,) = p.worker._registry._shadows.values()
+            for second in range(20):
+                shadow.breaker.failed(float(second))
+            assert shadow.breaker.open
+            client = await p.connect()
+            for _ in range(30):
+                assert (await client.ask(post())).body == b"1"
+                await asyncio.sleep(0.02)
+            client.close()
+            assert len(p.worker._shadows) == PROBES
+            seen = len(p.ticks)
+            await p.until(lambda: len(p.ticks) >= seen + 2)
+            assert p.rows("shadow_dropped") == {("r", "v3", "ejected"): 30 - PROBES}
 
     run(test)
 
