@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from math import hypot, isfinite
 
 from msgspec import Struct
-from rapidfuzz.distance import Levenshtein
 
 from proxy.contracts.observation import Observation, Tensor, Text
 
@@ -201,6 +200,8 @@ def compare_texts(mine: Text, other: Text) -> Difference:
     edited."""
     distance = 0.0
     if mine.text != other.text:
+        from rapidfuzz.distance import Levenshtein  # 3 MB that only texts need
+
         words = mine.text.split()[:MAX_WORDS], other.text.split()[:MAX_WORDS]
         distance = float(Levenshtein.normalized_distance(*words))
     if mine.tools != other.tools:
