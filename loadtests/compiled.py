@@ -10,6 +10,7 @@ import sysconfig
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parent.parent
+"""The repository: where `-m loadtests` finds its package, and the source of the product is."""
 
 
 def possible() -> bool:

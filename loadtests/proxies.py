@@ -20,8 +20,6 @@ from loadtests.processes import free_ports, program, running, wait_until
 from loadtests.traffic import PATH
 
 PEERS = Path(__file__).with_name("peers")
-HOUSE = Path(__file__).resolve().parent.parent
-"""Where `-m loadtests` finds its package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,7 @@ def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str) -> Iterator[Pr
     home.mkdir()
     config, log = home / peer.template, home / "log"
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
-    with running(peer.command(config, plan), log, cwd=HOUSE, env=peer.environment()) as process:
+    with running(peer.command(config, plan), log, cwd=compiled.HOUSE, env=peer.environment()) as process:
         wait_until(lambda: answers(listen), process, log)
         yield Proxy(peer.name, listen, admin, process, log)
 

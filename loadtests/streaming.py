@@ -21,8 +21,9 @@ from typing import cast
 from rich.table import Table
 
 from loadtests.cases import console, stage, start
+from loadtests.compiled import HOUSE
 from loadtests.processes import stop
-from loadtests.proxies import HOUSE, Plan
+from loadtests.proxies import Plan
 from loadtests.results import Delays, Spread, spread
 from loadtests.traffic import PATH
 

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ WIRING = set(
 STORY = "demo"
 """`penumbra demo` stands beside the house: it may import everything, and nothing but the command line imports it."""
 
-COMPILED = {"http1", "routing", "dataplane"}
+COMPILED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["penumbra"]["compiled"]
 """The rooms that `setup.py` compiles."""
 
 CLOCKLESS = {"time", "random", "secrets", "socket", "select", "threading", "subprocess", "asyncio", "os"}

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+import tomllib
 
 import pytest
 
+from loadtests.compiled import HOUSE
 from tests.support import compiled
-
-ROOMS = ("http1", "routing", "dataplane")
 
 pytestmark = pytest.mark.skipif(not compiled.possible(), reason="needs a C compiler and Python's headers")
 
 
 def loaded() -> dict[str, str]:
     """Every module of the compiled rooms to the file that a fresh interpreter takes it from."""
-    root = Path(__file__).resolve().parent.parent
-    modules = [f"proxy.{room}.{path.stem}" for room in ROOMS for path in (root / "proxy" / room).glob("[!_]*.py")]
+    rooms = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["penumbra"]["compiled"]
+    modules = [f"proxy.{room}.{path.stem}" for room in rooms for path in (HOUSE / "proxy" / room).glob("[!_]*.py")]
     code = f"import importlib as i\nfor name in {modules}: print(name, i.import_module(name).__file__)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], env=compiled.environment(), capture_output=True, check=True, text=True

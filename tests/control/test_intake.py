@@ -67,19 +67,12 @@ def test_a_batch_that_is_dear_by_itself_changes_nothing():
     assert bench.intake.sample == 1.0
 
 
-def test_all_of_it_again_once_the_load_is_gone():
-    bench = Bench(0.1, each=0.0001)
-    bench.run(100_000, 10)
-    assert bench.intake.sample < 0.05
-    bench.run(500, 20)
-    assert bench.intake.sample == 1.0
-
-
-def test_all_of_it_again_soon_although_hardly_anything_comes():
-    bench = Bench(0.1, each=0.001)
+@pytest.mark.parametrize(("each", "left", "seconds"), [(0.0001, 500, 20), (0.001, 0, 10)], ids=["less", "nothing"])
+def test_all_of_it_again_once_the_load_is_gone(each, left, seconds):
+    bench = Bench(0.1, each=each)
     bench.run(100_000, 20)
-    assert bench.intake.sample < 0.01
-    bench.run(0, 10)
+    assert bench.intake.sample < 0.05
+    bench.run(left, seconds)
     assert bench.intake.sample == 1.0
 
 
