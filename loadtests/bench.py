@@ -1,7 +1,7 @@
 """Everything, side by side, in one run: `make bench`.
 
     python -m loadtests.bench                                   about twenty minutes
-    python -m loadtests.bench --quick                           two, with single short runs: to see that all works
+    python -m loadtests.bench --quick                           a third of it, single short runs: to see that all works
     python -m loadtests.bench --parts cases --case split,mirror
     python -m loadtests.bench --parts shadows --again           that part anew, beside what results/bench.json has
 
