@@ -65,7 +65,7 @@ def main() -> int:
     """Starts the process that the first argument names."""
     if len(sys.argv) == 3 and sys.argv[1] in PROCESSES:
         return PROCESSES[sys.argv[1]](sys.argv[2])
-    from proxy import cli
+    from proxy.cli import main as cli
 
     return cli.main()
 

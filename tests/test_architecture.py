@@ -36,7 +36,7 @@ reads the key of a JSON pointer with orjson; `control.spans` alone imports OpenT
 
 WIRING = set(
     "__init__ __main__ logs sockets supervisor "
-    "cli cli_admin cli_audit cli_backtest cli_profile cli_views "
+    "cli "
     "config config_admin config_analysis config_live config_reader config_release config_scalars config_schema "
     "config_shape config_values config_words config_yaml".split()
 )

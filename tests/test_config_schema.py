@@ -18,7 +18,8 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from proxy import cli, config_values
+from proxy import config_values
+from proxy.cli import main
 from proxy.config import parse
 from proxy.config_scalars import SCALARS, allowed, scalar
 from proxy.config_schema import describe
@@ -51,7 +52,7 @@ def test_it_is_a_schema_for_new_and_for_old_editors() -> None:
 
 
 def test_the_command_prints_it() -> None:
-    printed = CliRunner().invoke(cli.app, ["schema"])
+    printed = CliRunner().invoke(main.app, ["schema"])
     assert printed.exit_code == 0
     assert json.loads(printed.output) == describe()
 

@@ -14,7 +14,7 @@ import typer.main
 import yaml
 
 from loadtests import quotes
-from proxy import cli
+from proxy.cli import main
 from proxy.config import parse
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings, Strategy
@@ -98,7 +98,7 @@ def test_endpoints_exist(page: str) -> None:
 
 @pages
 def test_commands_exist(page: str) -> None:
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(main.app)
     spans = [
         *SPAN.findall(BLOCK.sub("", TEXTS[page])),
         *(line for _, block in BLOCK.findall(TEXTS[page]) for line in block.splitlines()),

@@ -11,7 +11,7 @@ import typer.main
 import yaml
 from msgspec.structs import replace
 
-from proxy import cli
+from proxy.cli import main
 from proxy.config import parse
 from proxy.config_live import FIXED
 from proxy.contracts.failure import FAILURES
@@ -105,7 +105,7 @@ def test_what_needs_a_restart_is_told() -> None:
 
 def test_commands_exist() -> None:
     told = set(re.findall(r"(?:^|; |`)penumbra ([a-z]+)", TEXT.partition("## What is not there yet")[0], re.MULTILINE))
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(main.app)
     assert told >= {"run", "check", "status", "split", "rollback", "promote", "pause", "resume", "audit"}
     assert told <= set(getattr(command, "commands"))  # noqa: B009
 

@@ -8,12 +8,12 @@ from typing import Any
 import typer.main
 
 from docs.generate.markdown import code, joined, table
-from proxy import cli
+from proxy.cli import main
 
 OPENING = """\
 # Commands
 
-<!-- made by `make docs` from the command line: edit proxy/cli.py, not this page -->
+<!-- made by `make docs` from the command line: edit proxy/cli/main.py, not this page -->
 
 `penumbra COMMAND --help` says the same.
 
@@ -34,7 +34,7 @@ def page() -> str:
 
 def leaves() -> Iterator[tuple[str, Any]]:
     """(name, command) of every command that does something; the ones of a group after its name."""
-    root: Any = typer.main.get_command(cli.app)
+    root: Any = typer.main.get_command(main.app)
     yield "", root
     for name, command in root.commands.items():
         inner = getattr(command, "commands", None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from proxy.cli import app
+from proxy.cli.main import app
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
 from proxy.control.capture import Recorder, sampled

@@ -12,8 +12,8 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from proxy import cli
-from proxy.cli_profile import UnusableData, columns_of, document, profile_from
+from proxy.cli import main
+from proxy.cli.profile import UnusableData, columns_of, document, profile_from
 from proxy.stats.profile import Profile
 
 
@@ -82,15 +82,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
     path = written(tmp_path, "rows.csv", "x,y\n1,2\n3,4\n")
     out = tmp_path / "profile.json"
-    done = CliRunner().invoke(cli.app, ["profile", str(path), "-o", str(out), "--prediction", "y"])
+    done = CliRunner().invoke(main.app, ["profile", str(path), "-o", str(out), "--prediction", "y"])
     assert (done.exit_code, done.output) == (0, f"{out}: 1 inputs, 1 predictions, of rows.csv: 2 rows\n")
     assert json.loads(out.read_text())["made"] == "rows.csv: 2 rows"
-    refused = CliRunner().invoke(cli.app, ["profile", str(tmp_path / "none.csv"), "-o", str(out)])
+    refused = CliRunner().invoke(main.app, ["profile", str(tmp_path / "none.csv"), "-o", str(out)])
     assert (refused.exit_code, refused.stdout) == (1, "")
 
 
 def test_the_command_names_inputs_as_parts_of_one_tensor(tmp_path: Path) -> None:
     path, out = written(tmp_path, "rows.csv", "x,y\n1,2\n3,4\n"), tmp_path / "profile.json"
-    done = CliRunner().invoke(cli.app, ["profile", str(path), "--output", str(out), "--tensor", "predict"])
+    done = CliRunner().invoke(main.app, ["profile", str(path), "--output", str(out), "--tensor", "predict"])
     assert done.exit_code == 0
     assert [feature["name"] for feature in json.loads(out.read_text())["inputs"]] == ["predict[0]", "predict[1]"]

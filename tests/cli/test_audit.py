@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from proxy.cli import app
-from proxy.cli_audit import verify_chain
+from proxy.cli.audit import verify_chain
+from proxy.cli.main import app
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release, Stage
 from proxy.control.store import Store

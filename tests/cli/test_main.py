@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from proxy import __version__, cli
+from proxy import __version__
+from proxy.cli import main
 from proxy.contracts.build import build
 from proxy.control.store import Store
 from proxy.release.audit import Change
@@ -83,7 +84,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def penumbra(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments], env={"PENUMBRA_ADMIN_TOKEN": ""})
+    return CliRunner().invoke(main.app, [str(argument) for argument in arguments], env={"PENUMBRA_ADMIN_TOKEN": ""})
 
 
 def test_version() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import typer
 
-from proxy.cli_admin import EXIT_NO
-from proxy.cli_views import put, table
+from proxy.cli.client import EXIT_NO
+from proxy.cli.render import put, table
 from proxy.contracts.settings import Settings
 from proxy.control.captured import Captured, UnreadableLineError, read
 from proxy.control.rehearsal import Rehearsal, replay

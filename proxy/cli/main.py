@@ -101,7 +101,7 @@ def _checked(config: Path, as_json: bool = False) -> Settings:
     try:
         return load(config)
     except ConfigError as error:
-        from proxy.cli_views import show_problems
+        from proxy.cli.render import show_problems
 
         show_problems(str(config), error.problems, as_json)
         raise typer.Exit(EXIT_NO) from None
@@ -128,11 +128,11 @@ def status(
     token: Token = "",
 ) -> None:
     """Phases, splits, shadows and verdicts, as they are now."""
-    from proxy import cli_views
-    from proxy.cli_admin import ask
+    from proxy.cli import render
+    from proxy.cli.client import ask
 
     answer = ask(admin, token, "GET", f"/v1/routes/{route}" if route else "/v1/routes")
-    shown = cli_views.show_route if route else cli_views.show_routes
+    shown = render.show_route if route else render.show_routes
     print(dumps(answer)) if as_json else shown(answer)
 
 
@@ -181,14 +181,14 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Runs captured records through the decision code of CONFIG. Exit code 1: it would have acted on a breach."""
-    from proxy.cli_backtest import show_backtest
+    from proxy.cli.backtest import show_backtest
 
     raise typer.Exit(EXIT_NO if show_backtest(_checked(config, as_json), records, as_json) else 0)
 
 
 def _change(method: str, path: str, body: Mapping[str, object], as_json: bool, admin: str, token: str) -> None:
-    from proxy.cli_admin import ask
-    from proxy.cli_views import show_route
+    from proxy.cli.client import ask
+    from proxy.cli.render import show_route
 
     answer = ask(admin, token, method, path, body)
     print(dumps(answer)) if as_json else show_route(answer)
@@ -217,7 +217,7 @@ def show(
     token: Token = "",
 ) -> None:
     """One release, whole: from commit and dataset to endpoint, every change with its evidence."""
-    from proxy.cli_audit import entries_of, from_api, show_story
+    from proxy.cli.audit import entries_of, from_api, show_story
     from proxy.release.history import NoSuchReleaseError, story_of
 
     found = entries_of(_checked(config, as_json).state) if config else from_api(admin, token)
@@ -236,7 +236,7 @@ def profile(
     tensor: Annotated[str, typer.Option("--tensor", help="name inputs NAME[0], NAME[1] … as in one tensor")] = "",
 ) -> None:
     """Makes a reference profile and a data contract of known rows, for `analysis: {profile: …}`."""
-    from proxy.cli_profile import UnusableData, document, profile_from
+    from proxy.cli.profile import UnusableData, document, profile_from
 
     try:
         made = profile_from(data, prediction or (), tensor)
@@ -256,7 +256,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Whether the audit chain in the state file of CONFIG holds. Exit code 0: it does."""
-    from proxy.cli_audit import verify_chain
+    from proxy.cli.audit import verify_chain
 
     fault, sentence = verify_chain(_checked(config, as_json).state, head)
     print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)

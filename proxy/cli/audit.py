@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import typer
 
-from proxy.cli_admin import EXIT_NO, ask
-from proxy.cli_views import put, table
+from proxy.cli.client import EXIT_NO, ask
+from proxy.cli.render import put, table
 from proxy.control.store import Store, StoreError
 from proxy.release.audit import Entry, plain, read, verify
 from proxy.release.history import Story, chain_of
