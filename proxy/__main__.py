@@ -28,7 +28,7 @@ def control(argument: str) -> int:
     import msgspec
 
     from proxy import logs
-    from proxy.config_live import Loader, SettingsSlot
+    from proxy.config.reload import Loader, SettingsSlot
     from proxy.control.process import ControlArgs, run
 
     class Argument(ControlArgs):
@@ -43,14 +43,15 @@ def supervisor(argument: str) -> int:
     """Binds, starts, restarts, drains. The argument is the path of the configuration, as JSON."""
     from json import loads
 
-    from proxy import config, logs
+    from proxy import logs
+    from proxy.config.load import load
     from proxy.contracts.settings import ConfigError
     from proxy.supervisor import log, run
 
     logs.configure("supervisor")
     path = loads(argument)
     try:
-        return run(config.load(path), path)
+        return run(load(path), path)
     except ConfigError as error:
         for problem in error.problems:
             facts = logs.fields(path=problem.path, found=problem.found, allowed=problem.allowed)

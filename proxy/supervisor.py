@@ -25,7 +25,7 @@ from json import dumps
 from pathlib import Path
 from typing import Literal
 
-from proxy.config_live import SettingsSlot
+from proxy.config.reload import SettingsSlot
 from proxy.contracts.settings import Settings
 from proxy.logs import fields
 from proxy.sockets import Sockets, bound

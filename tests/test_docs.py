@@ -15,7 +15,7 @@ import yaml
 
 from loadtests import quotes
 from proxy.cli import main
-from proxy.config import parse
+from proxy.config.load import parse
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings, Strategy
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts

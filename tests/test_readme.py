@@ -12,8 +12,8 @@ import yaml
 from msgspec.structs import replace
 
 from proxy.cli import main
-from proxy.config import parse
-from proxy.config_live import FIXED
+from proxy.config.load import parse
+from proxy.config.reload import FIXED
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.settings import ConfigError
 from proxy.contracts.table import Rescue

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import logs, sockets, supervisor
-from proxy.config import parse
-from proxy.config_live import Loader, SettingsSlot
+from proxy.config.load import parse
+from proxy.config.reload import Loader, SettingsSlot
 from proxy.contracts.settings import Address, ConfigError, Settings
 
 SETTINGS = """

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from proxy.config_schema import describe
+from proxy.config.schema.json_schema import describe
 
 VALUES = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "penumbra" / "values.schema.json"
 

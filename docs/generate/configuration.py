@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generate.markdown import code, joined, table
-from proxy.config_live import FIXED
-from proxy.config_scalars import allowed
-from proxy.config_schema import describe, ordered
-from proxy.config_shape import Choice, Group, Items, Names, Node, Value, shape
-from proxy.config_words import BOUNDS, DEFAULTS, TEXTS, word
+from proxy.config.reload import FIXED
+from proxy.config.schema.json_schema import describe, ordered
+from proxy.config.schema.option_docs import BOUNDS, DEFAULTS, TEXTS, word
+from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Value, shape
+from proxy.config.schema.scalars import allowed
 
 EVERYTHING = Path(__file__).resolve().parents[1] / "everything.yaml"
 
@@ -23,7 +23,7 @@ STICKY = "routes.*.canary.sticky"
 OPENING = """\
 # Configuration
 
-<!-- made by `make docs`: edit proxy/config_words.py, docs/everything.yaml or docs/generate, not this page -->
+<!-- made by `make docs`: edit proxy/config/schema/option_docs.py, docs/everything.yaml or docs/generate, not this page -->
 
 A configuration is one YAML file. `penumbra check FILE` says everything that is wrong with it at once; nothing is
 silently ignored.

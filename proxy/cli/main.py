@@ -89,13 +89,13 @@ def check(config: Config, as_json: AsJson = False) -> None:
 @app.command()
 def schema() -> None:
     """Prints a JSON Schema of the configuration, for editors."""
-    from proxy.config_schema import describe
+    from proxy.config.schema.json_schema import describe
 
     print(dumps(describe(), indent=2, ensure_ascii=False))
 
 
 def _checked(config: Path, as_json: bool = False) -> Settings:
-    from proxy.config import load
+    from proxy.config.load import load
     from proxy.contracts.settings import ConfigError
 
     try:

@@ -1,4 +1,4 @@
-"""What a configuration file says, after validation. `proxy.config` makes these; nobody else reads files."""
+"""What a configuration file says, after validation. `proxy.config.load` makes these; nobody else reads files."""
 
 from __future__ import annotations
 

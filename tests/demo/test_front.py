@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from proxy import config
+from proxy.config import load
 from proxy.contracts.settings import Address
 from proxy.contracts.table import Share, Sticky
 from proxy.demo import front
@@ -26,7 +26,7 @@ def servers(tmp_path: Path) -> list[ModelServer]:
 def test_the_configuration_loads(servers: list[ModelServer], tmp_path: Path) -> None:
     path = tmp_path / "penumbra.yaml"
     path.write_text(yaml.safe_dump(front.configuration(servers, tmp_path / "state.db")), encoding="utf-8")
-    settings = config.load(path)
+    settings = load.load(path)
     (route,) = settings.routes
     assert settings.listen == settings.admin.listen == Address("127.0.0.1", 0)
     assert (route.primary, route.shadows) == ("cancer-v1", (Share("cancer-v2", 100.0),))

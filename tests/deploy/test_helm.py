@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.config import load
+from proxy.config.load import load
 
 CHART = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "penumbra"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.config import load
+from proxy.config.load import load
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 EXAMPLES = sorted(path.name for path in (KUBERNETES / "examples").iterdir())

@@ -15,7 +15,7 @@ from docs.generate.__main__ import FILES, ROOT
 from docs.generate.commands import leaves
 from docs.generate.configuration import within
 from docs.generate.markdown import table
-from proxy.config_shape import shape, walk
+from proxy.config.schema.recorder import shape, walk
 from proxy.control import metrics
 from proxy.control.api import application
 from proxy.control.openapi import describe

@@ -8,7 +8,7 @@ import yaml
 from loadtests.growth import AXES, Setting, with_routes, with_shadows
 from loadtests.load import Drive
 from loadtests.proxies import PEERS, Plan, render
-from proxy.config import load as load_settings
+from proxy.config.load import load as load_settings
 
 PLAN = Plan(primary=11, canary=12, shadow=13)
 

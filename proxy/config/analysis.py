@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import config_values as values
-from proxy.config_reader import Section
-from proxy.config_values import Parser
+from proxy.config import values
+from proxy.config.section import Section
+from proxy.config.values import Parser
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from proxy import config, config_values
-from proxy.config_values import Known, Number, OneOf, Parser, Whole
+from proxy.config import load, values
+from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
 Schema = dict[str, Any]
 
@@ -44,31 +44,29 @@ def words(*choices: str) -> Schema:
     return {"anyOf": [{"enum": list(choices)}, {"type": "string", "pattern": VARIABLE}]}
 
 
-_BASE = f"{SCHEME}://({config_values.AUTHORITY.pattern})({config_values.PATH.pattern})?"
-_KEY = f"(header|cookie):({config_values.TOKEN.pattern})"
-_WORKERS = config.WORKERS
+_BASE = f"{SCHEME}://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
+_KEY = f"(header|cookie):({values.TOKEN.pattern})"
+_WORKERS = load.WORKERS
 
 SCALARS: dict[Callable[[str], Any], Schema] = {
-    config.workers: number(
-        f"auto|{config_values.WHOLE.pattern}", "integer", minimum=_WORKERS.low, maximum=_WORKERS.high
-    ),
-    config_values.address: text(config_values.ADDRESS),
-    config_values.base_url: text(_BASE),
-    config_values.duration: text(config_values.DURATION),
-    config_values.header_name: text(config_values.TOKEN),
-    config_values.header_value: text(config_values.VISIBLE, types=TEXT),
-    config_values.hook_url: text(WEB),
-    config_values.name: text(config_values.NAME, types=TEXT) | {"minimum": 0},
-    config_values.path_prefix: text(config_values.PATH),
-    config_values.plain: text(LINE, types=TEXT),
-    config_values.pointer: text("", config_values.POINTER, types=["string", "null"]),
-    config_values.probability: number(config_values.NUMBER, exclusiveMinimum=0, exclusiveMaximum=1),
-    config_values.readable: text(LINE, types=TEXT),
-    config_values.secret: text("[!-~]*", types=[*TEXT, "null"]),
-    config_values.size: number(config_values.SIZE, "integer", minimum=1, maximum=config_values.MAX_BYTES),
-    config_values.span: text(config_values.DURATION, config_values.DAYS),
-    config_values.sticky: text(_KEY, f"json:({config_values.POINTER.pattern})"),
-    config_values.truth: text("true|false", types=["boolean", "string"]),
+    load.workers: number(f"auto|{values.WHOLE.pattern}", "integer", minimum=_WORKERS.low, maximum=_WORKERS.high),
+    values.address: text(values.ADDRESS),
+    values.base_url: text(_BASE),
+    values.duration: text(values.DURATION),
+    values.header_name: text(values.TOKEN),
+    values.header_value: text(values.VISIBLE, types=TEXT),
+    values.hook_url: text(WEB),
+    values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
+    values.path_prefix: text(values.PATH),
+    values.plain: text(LINE, types=TEXT),
+    values.pointer: text("", values.POINTER, types=["string", "null"]),
+    values.probability: number(values.NUMBER, exclusiveMinimum=0, exclusiveMaximum=1),
+    values.readable: text(LINE, types=TEXT),
+    values.secret: text("[!-~]*", types=[*TEXT, "null"]),
+    values.size: number(values.SIZE, "integer", minimum=1, maximum=values.MAX_BYTES),
+    values.span: text(values.DURATION, values.DAYS),
+    values.sticky: text(_KEY, f"json:({values.POINTER.pattern})"),
+    values.truth: text("true|false", types=["boolean", "string"]),
 }
 """Each parser without parameters; a new one that is not here ends in a KeyError, which a test finds."""
 
@@ -78,13 +76,13 @@ def scalar(parser: Parser) -> Schema:
     match parser:
         case Number(low, high, above):
             least = {"exclusiveMinimum" if above else "minimum": low}
-            return number(config_values.NUMBER, maximum=high) | least
+            return number(values.NUMBER, maximum=high) | least
         case Whole(low, high):
-            return number(config_values.WHOLE, "integer", minimum=low, maximum=high)
+            return number(values.WHOLE, "integer", minimum=low, maximum=high)
         case OneOf(choices):
             return words(*choices)
         case Known():
-            return SCALARS[config_values.name]
+            return SCALARS[values.name]
         case _:
             return SCALARS[parser]
 
@@ -96,6 +94,6 @@ def allowed(parser: Parser) -> str:
     for wrong in ("/", "\0"):
         try:
             parser(wrong)
-        except config_values.Refused as refused:
+        except values.Refused as refused:
             return refused.allowed
     raise AssertionError(f"{parser} takes anything")

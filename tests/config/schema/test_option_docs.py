@@ -13,11 +13,11 @@ import yaml
 from msgspec.structs import replace
 
 from docs.generate.configuration import NEEDED, reload
-from proxy.config import parse
-from proxy.config_live import refuse_what_needs_a_restart
-from proxy.config_schema import describe
-from proxy.config_shape import Choice, Group, Items, Names, Node, Value, shape, walk
-from proxy.config_words import TEXTS, word
+from proxy.config.load import parse
+from proxy.config.reload import refuse_what_needs_a_restart
+from proxy.config.schema.json_schema import describe
+from proxy.config.schema.option_docs import TEXTS, word
+from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Value, shape, walk
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.release.plan import basis
 from tests.support.yaml12 import load
@@ -25,7 +25,7 @@ from tests.support.yaml12 import load
 OPTIONS: dict[str, tuple[Node, bool]] = {path: (node, needed or path in NEEDED) for path, node, needed in walk(shape())}
 VALUES = [path for path, (node, _) in OPTIONS.items() if not isinstance(node, Group)]
 SCHEMA = jsonschema.Draft202012Validator(describe())
-EVERYTHING = Path(__file__).resolve().parents[1] / "docs" / "everything.yaml"
+EVERYTHING = Path(__file__).resolve().parents[3] / "docs" / "everything.yaml"
 
 PLAIN = """
 listen: 127.0.0.1:9999

@@ -8,9 +8,9 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy import config_values as values
-from proxy.config_reader import Section
-from proxy.config_values import Parser
+from proxy.config import values
+from proxy.config.section import Section
+from proxy.config.values import Parser
 from proxy.contracts.settings import Guard, Limit, OnBreach, Release, Stage, Strategy
 
 _RATE: dict[str, Parser] = {"max": values.fraction, "max_ratio": values.ratio}

@@ -18,16 +18,16 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from proxy import config_values
 from proxy.cli import main
-from proxy.config import parse
-from proxy.config_scalars import SCALARS, allowed, scalar
-from proxy.config_schema import describe
-from proxy.config_shape import Items, Names, Node, Value, shape, walk
+from proxy.config import values
+from proxy.config.load import parse
+from proxy.config.schema.json_schema import describe
+from proxy.config.schema.recorder import Items, Names, Node, Value, shape, walk
+from proxy.config.schema.scalars import SCALARS, allowed, scalar
 from proxy.contracts.settings import ConfigError
 from tests.support.yaml12 import load
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = jsonschema.Draft202012Validator(describe())
 TEXT = (ROOT / "docs" / "everything.yaml").read_text(encoding="utf-8")
 EVERYTHING: dict[str, Any] = load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
@@ -160,12 +160,12 @@ def parsers(node: Node) -> Iterator[Any]:
 
 
 PARSERS = [parser for _, node, _ in walk(shape()) for parser in parsers(node)]
-NUMBERS = [parser for parser in PARSERS if isinstance(parser, config_values.Number | config_values.Whole)]
+NUMBERS = [parser for parser in PARSERS if isinstance(parser, values.Number | values.Whole)]
 
 
 def test_every_parser_is_described_and_no_other() -> None:
     assert all(scalar(parser) and allowed(parser) for parser in PARSERS)
-    assert set(SCALARS) <= {*PARSERS, config_values.name}
+    assert set(SCALARS) <= {*PARSERS, values.name}
 
 
 LIKELY = """
@@ -182,7 +182,7 @@ TEXTS = st.one_of(
 def test_what_a_parser_takes_is_valid(text: str, parser: Any) -> None:
     try:
         parser(text)
-    except config_values.Refused:
+    except values.Refused:
         return
     jsonschema.validate(text, scalar(parser))  # as written between quotes
 
@@ -193,7 +193,7 @@ def test_numbers_have_the_same_bounds(parser: Any, data: st.DataObject) -> None:
     try:
         parser(f"{number:.15g}".replace("e+", "e"))
         taken = True
-    except config_values.Refused:
+    except values.Refused:
         taken = False
     assert jsonschema.Draft202012Validator(scalar(parser)).is_valid(number) == taken
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from proxy.config_values import Parser, Refused
-from proxy.config_yaml import Tree, join
+from proxy.config.tree import Tree, join
+from proxy.config.values import Parser, Refused
 from proxy.contracts.settings import Problem
 
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from typing import Any, TypeVar, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy.config import settings_of
-from proxy.config_reader import Section
-from proxy.config_values import Parser
+from proxy.config.load import settings_of
+from proxy.config.section import Section
+from proxy.config.values import Parser
 from proxy.contracts.settings import Strategy
 
 T = TypeVar("T")

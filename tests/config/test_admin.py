@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy import config_admin
-from proxy.config import parse
+from proxy.config import admin
+from proxy.config.load import parse
 from proxy.contracts.settings import (
     AccessLog,
     Capture,
@@ -96,7 +96,7 @@ def test_access_log_and_tracing() -> None:
 
 @pytest.mark.parametrize("module", ["opentelemetry.no_such_module", "no_such_package.module"])
 def test_tracing_needs_the_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    monkeypatch.setattr(config_admin, "OTEL", (config_admin.OTEL[0], module))
+    monkeypatch.setattr(admin, "OTEL", (admin.OTEL[0], module))
     assert loaded().tracing is None
     with pytest.raises(ConfigError) as caught:
         loaded(top="tracing: {endpoint: http://c/}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from proxy import config_values as values
-from proxy.config_reader import Section
+from proxy.config import values
+from proxy.config.section import Section
 from proxy.contracts.settings import AccessLog, AccessRole, Admin, Capture, Hook, HookEvent, Token, Tracing
 
 MAX_HOOKS = 16

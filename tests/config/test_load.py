@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.config import load, parse
-from proxy.config_release import METRICS
+from proxy.config.load import load, parse
+from proxy.config.release import METRICS
 from proxy.contracts.settings import Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
 from proxy.contracts.table import Limits, Match, Rescue, Share, Sticky, Timeouts, Version
 from proxy.release.scorecard import bounds

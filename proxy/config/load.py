@@ -5,9 +5,8 @@ Rules:
 - all mistakes are reported at once;
 - a `Settings` that comes out needs no further checks: every version that is named exists, every sum fits.
 
-`config_yaml` turns text into a tree, `config_reader` takes keys from it, `config_values` reads single values,
-`config_release` the sections about releases, `config_analysis` how bodies are understood, `config_admin` who may look,
-change, hear, keep, log and trace.
+`tree` turns text into a tree, `section` takes keys from it, `values` reads single values, `release` the sections about
+releases, `analysis` how bodies are understood, `admin` who may look, change, hear, keep, log and trace.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy import config_values as values
-from proxy.config_admin import read_access_log, read_admin, read_capture, read_hooks, read_tracing
-from proxy.config_analysis import read_analysis
-from proxy.config_reader import Section, shown
-from proxy.config_release import read_guard, read_release
-from proxy.config_values import Parser, Refused
-from proxy.config_yaml import Tree, Unreadable, read_tree
+from proxy.config import values
+from proxy.config.admin import read_access_log, read_admin, read_capture, read_hooks, read_tracing
+from proxy.config.analysis import read_analysis
+from proxy.config.release import read_guard, read_release
+from proxy.config.section import Section, shown
+from proxy.config.tree import Tree, Unreadable, read_tree
+from proxy.config.values import Parser, Refused
 from proxy.contracts.settings import (
     Address,
     ConfigError,

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from proxy.config import load
+from proxy.config.load import load
 from proxy.contracts.settings import ConfigError, Problem, Settings
 
 log = logging.getLogger("penumbra.config")

@@ -14,12 +14,12 @@ from typing import Any, get_args
 
 import yaml
 
-from proxy.config_admin import MAX_HOOKS
-from proxy.config_analysis import PARTS
-from proxy.config_release import PLANS
-from proxy.config_scalars import VARIABLE, Schema, allowed, scalar
-from proxy.config_shape import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
-from proxy.config_words import Word, place, word
+from proxy.config.admin import MAX_HOOKS
+from proxy.config.analysis import PARTS
+from proxy.config.release import PLANS
+from proxy.config.schema.option_docs import Word, place, word
+from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
+from proxy.config.schema.scalars import VARIABLE, Schema, allowed, scalar
 from proxy.contracts.settings import Lineage, Strategy
 from proxy.contracts.table import Protocol
 

@@ -1,0 +1,12 @@
+"""File and environment to `contracts.settings`: the only reader of both. All mistakes are reported at once.
+
+load      the door: a path or a text becomes Settings, or a ConfigError that names every mistake
+tree      YAML with the position of each value; environment variables
+section   one mapping of the file: what is allowed in it, what was found, what was never read
+values    one value: durations, sizes, percents, URLs, names
+release   `release`, `scorecard` and what a guard is made of
+admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
+analysis  `analysis` of a route
+reload    a file that changes: the last good settings, and what needs a restart
+schema/   what the reader takes, as a JSON Schema and as the reference of all options
+"""
