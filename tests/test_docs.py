@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 import typer.main
 import yaml
+from proxy.control.api.page.static import POLICY
 
 from loadtests import quotes
 from proxy.cli import main
@@ -19,9 +20,8 @@ from proxy.config.load import parse
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings, Strategy
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts
-from proxy.control.endpoints import ENDPOINTS
-from proxy.control.openapi import describe
-from proxy.control.page.static import POLICY
+from proxy.control.api.endpoints import ENDPOINTS
+from proxy.control.api.openapi import describe
 from proxy.release.machine import TABLE
 from proxy.release.scorecard import judge
 

@@ -117,7 +117,7 @@ def test_targets_exist() -> None:
 
 
 def test_calls_exist() -> None:
-    from proxy.control.api import ENDPOINTS
+    from proxy.control.api.handlers import ENDPOINTS
 
     paths = {re.sub(r"\{\w+\}", "cancer", endpoint.path) for endpoint in ENDPOINTS}
     told = set(re.findall(r"localhost:9900(/\S+)", TEXT))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from docs.generate.markdown import code, joined, table
-from proxy.control.openapi import PARAMETERS, describe
-from proxy.control.problems import TITLES
+from proxy.control.api.openapi import PARAMETERS, describe
+from proxy.control.api.problems import TITLES
 
 OPENING = """\
 # Admin API
 
-<!-- made by `make docs` from the OpenAPI document: edit proxy/control/endpoints.py and openapi.py, not this page -->
+<!-- made by `make docs` from the OpenAPI document: edit proxy/control/api/endpoints.py and openapi.py, not this page -->
 
 JSON over HTTP at `admin.listen`; `/openapi.json` describes the same for programs. Who has a token sends it as
 `Authorization: Bearer TOKEN`. Looking needs one as soon as a token of the role `read` is configured, changing as soon

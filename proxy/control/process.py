@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
-from proxy.control.api import Facts, application
+from proxy.control.api.handlers import Facts, application
 from proxy.control.capture import Recorder
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
-from proxy.control import views
+from proxy.control.api import views
 from proxy.control.engine import UnknownRouteError
 from proxy.control.store import StoreError
 from proxy.release import moves

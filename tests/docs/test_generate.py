@@ -17,8 +17,8 @@ from docs.generate.configuration import within
 from docs.generate.markdown import table
 from proxy.config.schema.recorder import shape, walk
 from proxy.control import metrics
-from proxy.control.api import application
-from proxy.control.openapi import describe
+from proxy.control.api.handlers import application
+from proxy.control.api.openapi import describe
 from proxy.stats.board import Board
 from tests.control.houses import House, section, settings
 from tests.control.test_api import facts

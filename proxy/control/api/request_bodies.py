@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from proxy.contracts.settings import Guard, Release, Stage, Strategy
-from proxy.control.problems import ApiError
+from proxy.control.api.problems import ApiError
 
 MAX_BODY = 64 * 1024
 """Bytes of a body: a split of a thousand versions is far below it."""

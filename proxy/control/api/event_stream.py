@@ -21,11 +21,11 @@ from typing import Any
 
 from aiohttp import web
 
-from proxy.control import views
+from proxy.control.api import views
+from proxy.control.api.problems import ApiError
+from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine
-from proxy.control.problems import ApiError
 from proxy.control.store import StoreError
-from proxy.control.traffic import traffic
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 

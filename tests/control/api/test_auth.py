@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.settings import Admin, Token
-from proxy.control.access import caller, is_loopback, reader
-from proxy.control.problems import ApiError
+from proxy.control.api.auth import caller, is_loopback, reader
+from proxy.control.api.problems import ApiError
 
 ADMIN = Admin(tokens=(Token("ci", "op", "operate"), Token("grafana", "rd", "read")))
 HOST = {"Host": "127.0.0.1:9900"}

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from proxy.contracts.settings import AccessRole, Admin, Token
-from proxy.control.problems import ApiError
+from proxy.control.api.problems import ApiError
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="penumbra"'}
 

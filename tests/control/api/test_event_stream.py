@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
+from proxy.control.api.page import static
+from tests.control.test_api import facts
 
 from proxy.contracts.settings import Admin, Token
-from proxy.control import events
-from proxy.control.api import application
-from proxy.control.page import static
+from proxy.control.api import event_stream
+from proxy.control.api.handlers import application
 from tests.control.houses import House, arm, section, settings
-from tests.control.test_api import facts
 
 Client = TestClient[Any, Any]
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "EVERY", 0.01)
-    monkeypatch.setattr(events, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(event_stream, "EVERY", 0.01)
+    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.05)
 
 
 def play(house: House, story: Callable[[Client], Awaitable[None]]) -> None:
@@ -114,7 +114,7 @@ def test_a_route_that_is_gone_is_told_as_null() -> None:
 
 def test_listeners_are_bounded_and_their_places_are_given_back() -> None:
     async def story(client: Client) -> None:
-        open_ones = [await client.get("/v1/events") for _ in range(events.MAX_LISTENERS)]
+        open_ones = [await client.get("/v1/events") for _ in range(event_stream.MAX_LISTENERS)]
         refused = await client.get("/v1/events")
         assert (refused.status, (await refused.json())["type"]) == (503, "/problems/too-many")
         assert int(refused.headers["Retry-After"]) > 0
@@ -129,15 +129,15 @@ def test_listeners_are_bounded_and_their_places_are_given_back() -> None:
 
 
 def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "PATIENCE", 0.1)
+    monkeypatch.setattr(event_stream, "PATIENCE", 0.1)
     rounds: list[bytes] = []
 
-    def make() -> events.Pictured:
+    def make() -> event_stream.Pictured:
         rounds.append(b"x")
         return {"/v1/routes": (b"".join(rounds), b"x" * 1_000_000)}
 
     async def scene() -> None:
-        source, app = events.Events(make, lambda: 0.0), web.Application()
+        source, app = event_stream.Events(make, lambda: 0.0), web.Application()
         app.router.add_get("/", source.stream)
         async with TestServer(app) as server:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
@@ -169,21 +169,21 @@ def test_nobody_who_listens_holds_up_the_end() -> None:
 
 def test_pictures_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(events.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(events.time, "thread_time", lambda: clock[0])
+    monkeypatch.setattr(event_stream.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(event_stream.time, "thread_time", lambda: clock[0])
     made = []
 
-    def make() -> events.Pictured:
+    def make() -> event_stream.Pictured:
         made.append(clock[0])
         clock[0] += 2.0
         return {}
 
-    source = events.Events(make, lambda: 0.0)
+    source = event_stream.Events(make, lambda: 0.0)
     for _ in range(100):
         source._current()
         clock[0] += 1.0
     assert made == [0.0, *made[1:]]
-    assert all(later - earlier >= 2.0 * events.SHARE for earlier, later in pairwise(made))
+    assert all(later - earlier >= 2.0 * event_stream.SHARE for earlier, later in pairwise(made))
 
 
 def test_a_token_to_read_is_needed_here_too() -> None:
@@ -230,8 +230,8 @@ def test_every_file_of_the_page_is_served_and_packaged() -> None:
     from importlib.resources import files
     from pathlib import Path
 
-    there = {each.name for each in files("proxy.control.page").iterdir() if each.is_file()}
+    there = {each.name for each in files("proxy.control.api.page").iterdir() if each.is_file()}
     assert {name for name in there if not name.endswith(".py")} == set(static.FILES)
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    assert {f"*.{name.rpartition('.')[2]}" for name in static.FILES} <= set(patterns["proxy.control.page"])
+    assert {f"*.{name.rpartition('.')[2]}" for name in static.FILES} <= set(patterns["proxy.control.api.page"])

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy import __version__
-from proxy.control.bodies import MAX_LABELS, MAX_REASON, MAX_REQUEST_ID, MAX_ROWS
-from proxy.control.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
-from proxy.control.problems import TITLES
+from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
+from proxy.control.api.problems import TITLES
+from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_REQUEST_ID, MAX_ROWS
 
 Schema = dict[str, Any]
 

@@ -17,11 +17,11 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-
-from proxy.control.api import application
-from proxy.control.openapi import describe
-from tests.control.houses import House, arm, canary_release, section, settings
 from tests.control.test_api import facts
+
+from proxy.control.api.handlers import application
+from proxy.control.api.openapi import describe
+from tests.control.houses import House, arm, canary_release, section, settings
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,

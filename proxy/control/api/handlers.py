@@ -19,18 +19,18 @@ from aiohttp.typedefs import Handler
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from proxy.control.api.page import static
 
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release
-from proxy.control import access, bodies, views
-from proxy.control.endpoints import ENDPOINTS, MAX_AUDIT
+from proxy.control.api import auth, request_bodies, views
+from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
+from proxy.control.api.event_stream import Events, picture
+from proxy.control.api.openapi import describe
+from proxy.control.api.problems import ApiError, answer
+from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, Move, UnknownRouteError
-from proxy.control.events import Events, picture
-from proxy.control.openapi import describe
-from proxy.control.page import static
-from proxy.control.problems import ApiError, answer
 from proxy.control.store import StoreError
-from proxy.control.traffic import traffic
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.release.machine import Refused
@@ -53,7 +53,7 @@ class Facts(Struct):
 
 def application(facts: Facts) -> web.Application:
     """The API as an aiohttp application."""
-    app = web.Application(middlewares=[refusals], client_max_size=bodies.MAX_FEEDBACK)
+    app = web.Application(middlewares=[refusals], client_max_size=request_bodies.MAX_FEEDBACK)
     api = Api(facts)
     for endpoint in ENDPOINTS:
         handler: Handler = getattr(api, endpoint.handler)
@@ -113,7 +113,7 @@ class Api:
         """`handler` for those who may look."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            access.reader(request.headers, self._engine.settings.admin)
+            auth.reader(request.headers, self._engine.settings.admin)
             return await handler(request)
 
         return guarded
@@ -138,7 +138,7 @@ class Api:
         return document(shown, _GATES[shown["verdict"]])
 
     async def ask_gate(self, request: web.Request) -> web.Response:
-        access.reader(request.headers, self._engine.settings.admin)
+        auth.reader(request.headers, self._engine.settings.admin)
         await _body(request, any_type=True)
         return await self.gate(request)
 
@@ -189,39 +189,43 @@ class Api:
 
     async def feedback(self, request: web.Request) -> web.Response:
         """Labels decide about releases, so whoever gives them must be allowed to change things."""
-        access.caller(request.headers, request.remote, self._engine.settings.admin)
-        labels = bodies.labels(bodies.read(await _body(request, bodies.MAX_FEEDBACK)))
+        auth.caller(request.headers, request.remote, self._engine.settings.admin)
+        labels = request_bodies.labels(request_bodies.read(await _body(request, request_bodies.MAX_FEEDBACK)))
         now = self._facts.now()
         outcomes = Counter(self._facts.board.feedback(request_id, label, now) for request_id, label in labels)
         return document({name: outcomes[name] for name in get_args(Outcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
-            given, why = bodies.wrapped(value, "split")
+            given, why = request_bodies.wrapped(value, "split")
             state = self._engine.state(_name(request))
-            return partial(_split, bodies.split(given, self._versions, state.primary), why, self._facts.now()), why
+            return partial(
+                _split, request_bodies.split(given, self._versions, state.primary), why, self._facts.now()
+            ), why
 
         return await self._change(request, "split", move)
 
     async def put_shadows(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
-            given, why = bodies.wrapped(value, "shadows")
+            given, why = request_bodies.wrapped(value, "shadows")
             state = self._engine.state(_name(request))
-            return partial(_shadows, bodies.shadows(given, self._versions, state.primary), why, self._facts.now()), why
+            return partial(
+                _shadows, request_bodies.shadows(given, self._versions, state.primary), why, self._facts.now()
+            ), why
 
         return await self._change(request, "shadows", move)
 
     async def post_release(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
-            why = bodies.reason(value)
+            why = request_bodies.reason(value)
             return partial(_start, self._wanted(_name(request), value), why, self._facts.now()), why
 
         return await self._change(request, "release", move)
 
     async def post_promote(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
-            bodies.only(value, ("reason", "version"))
-            version, why = bodies.version(value, "version", self._versions), bodies.reason(value)
+            request_bodies.only(value, ("reason", "version"))
+            version, why = request_bodies.version(value, "version", self._versions), request_bodies.reason(value)
             return lambda state: moves.promote(state, version, why, self._facts.now()), why
 
         return await self._change(request, "promote", move)
@@ -239,8 +243,8 @@ class Api:
         self, request: web.Request, action: str, move: Callable[[RouteState, str, float], RouteState]
     ) -> web.Response:
         def made(value: dict[str, Any]) -> tuple[Move, str]:
-            bodies.only(value, ("reason",))
-            why = bodies.reason(value)
+            request_bodies.only(value, ("reason",))
+            why = request_bodies.reason(value)
             return lambda state: move(state, why, self._facts.now()), why
 
         return await self._change(request, action, made)
@@ -250,8 +254,8 @@ class Api:
     ) -> web.Response:
         """Who may, what it says, whether it was decided on the present picture; then the engine makes it."""
         engine, name = self._engine, _name(request)
-        who = access.caller(request.headers, request.remote, engine.settings.admin)
-        value = bodies.read_object(await _body(request), optional=request.method == "POST")
+        who = auth.caller(request.headers, request.remote, engine.settings.admin)
+        value = request_bodies.read_object(await _body(request), optional=request.method == "POST")
         _if_match(request, engine.state(name))
         move, why = read(value)
         engine.command(name, action, move, who, why, self._facts.now())
@@ -265,8 +269,8 @@ class Api:
         """The release that a body describes; without a candidate the configured one, or the last one again."""
         section, state = self._engine.section(route), self._engine.state(route)
         if "candidate" in value:
-            return bodies.release(value, self._versions, state.primary, section.guard)
-        bodies.only(value, ("reason",))
+            return request_bodies.release(value, self._versions, state.primary, section.guard)
+        request_bodies.only(value, ("reason",))
         release = section.release or state.release
         if release is None:
             raise ApiError("refused", f"route {route} has no release in its configuration; name a candidate")
@@ -307,7 +311,7 @@ it.
 """
 
 
-async def _body(request: web.Request, most: int = bodies.MAX_BODY, *, any_type: bool = False) -> bytes:
+async def _body(request: web.Request, most: int = request_bodies.MAX_BODY, *, any_type: bool = False) -> bytes:
     body = await request.read()
     if len(body) > most:
         raise ApiError("too-large", f"found {len(body):,} bytes; allowed: {most:,}")

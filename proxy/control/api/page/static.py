@@ -14,7 +14,7 @@ from importlib.resources import files
 from aiohttp import web
 from msgspec import Struct
 
-from proxy.control.problems import ApiError
+from proxy.control.api.problems import ApiError
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -51,7 +51,7 @@ class Served(Struct, frozen=True):
 @cache
 def served(name: str) -> Served:
     """A file of the page."""
-    body = (files("proxy.control.page") / name).read_bytes()
+    body = (files("proxy.control.api.page") / name).read_bytes()
     return Served(body, MEDIA[name.rpartition(".")[2]], f'"{sha256(body).hexdigest()[:20]}"')
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.contracts.histogram import bucket
 from proxy.contracts.record import ArmTick, Tick
-from proxy.control.traffic import traffic
+from proxy.control.api.traffic_view import traffic
 from proxy.stats.board import Board
 
 

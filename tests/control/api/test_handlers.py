@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.settings import Admin, ConfigError, Problem
-from proxy.control import views
-from proxy.control.api import Facts, application
-from proxy.control.endpoints import ENDPOINTS
+from proxy.control.api import views
+from proxy.control.api.endpoints import ENDPOINTS
+from proxy.control.api.handlers import Facts, application
 from proxy.control.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
@@ -318,7 +318,7 @@ def test_what_fails_inside_is_a_problem_without_details(house: House, monkeypatc
 
 
 def test_every_endpoint_has_a_handler() -> None:
-    from proxy.control.api import Api
+    from proxy.control.api.handlers import Api
 
     assert all(callable(getattr(Api, endpoint.handler)) for endpoint in ENDPOINTS)
 
