@@ -21,7 +21,7 @@ import numpy as np
 from loadtests.statistics.worlds import CANDIDATE, PRIMARY, ROUTE, World, bursts, day, ticks
 from proxy.contracts.settings import Address, Guard, Limit, RouteSettings, Settings
 from proxy.contracts.table import Match, Share, Version
-from proxy.control.rehearsal import TICK, Rehearsal
+from proxy.control.capture.replay import TICK, Rehearsal
 
 ERRORS = Guard({"error_rate": Limit(max_ratio=1.5)}, false_alarm=0.001)
 STRICT = Guard({"error_rate": Limit(max_ratio=1.0)}, false_alarm=0.001)

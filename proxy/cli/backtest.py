@@ -15,8 +15,8 @@ import typer
 from proxy.cli.client import EXIT_NO
 from proxy.cli.render import put, table
 from proxy.contracts.settings import Settings
-from proxy.control.captured import Captured, UnreadableLineError, read
-from proxy.control.rehearsal import Rehearsal, replay
+from proxy.control.capture.format import Captured, UnreadableLineError, read
+from proxy.control.capture.replay import Rehearsal, replay
 from proxy.release.audit import plain
 
 BREACHES = frozenset({"rollback", "pause", "notify"})

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from proxy import __version__
 from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
-from proxy.control.capture import Recorder
+from proxy.control.capture.writer import Recorder
 from proxy.control.engine import Engine
 from proxy.control.journal import Journal
 from proxy.control.notify import Notifier

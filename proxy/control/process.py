@@ -25,7 +25,7 @@ from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.api.handlers import Facts, application
-from proxy.control.capture import Recorder
+from proxy.control.capture.writer import Recorder
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
 from proxy.control.journal import Journal, Outlet

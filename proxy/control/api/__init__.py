@@ -1,13 +1,13 @@
 """The admin API: what it offers, who may call it, what it takes and what it answers.
 
-    endpoints       the table of endpoints: method, path, what it does, what it needs
-    handlers        one method an endpoint
-    auth            who may call: roles, tokens, loopback
-    request_bodies  bodies and queries of requests, validated
-    problems        RFC 9457 answers, and the exception that becomes one
-    openapi         the OpenAPI document, from the table of endpoints
-    views           the documents about routes that are answered
-    traffic_view    counts and latencies of a route
-    event_stream    the same documents as server-sent events
-    page/           the status page
+endpoints       the table of endpoints: method, path, what it does, what it needs
+handlers        one method an endpoint
+auth            who may call: roles, tokens, loopback
+request_bodies  bodies and queries of requests, validated
+problems        RFC 9457 answers, and the exception that becomes one
+openapi         the OpenAPI document, from the table of endpoints
+views           the documents about routes that are answered
+traffic_view    counts and latencies of a route
+event_stream    the same documents as server-sent events
+page/           the status page
 """

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
-from proxy.control.capture import Recorder, sampled
-from proxy.control.captured import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, read
-from proxy.control.rehearsal import replay
+from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, read
+from proxy.control.capture.replay import replay
+from proxy.control.capture.writer import Recorder, sampled
 from tests.control.houses import canary_release, section, settings
 
 SOURCE = (0, "a")

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
-from proxy.control.captured import Captured, arms_of
+from proxy.control.capture.format import Captured, arms_of
 from proxy.control.engine import Engine
 from proxy.control.store import Store
 from proxy.payload.decode import decode

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
-from proxy.control.captured import captured, line_of
+from proxy.control.capture.format import captured, line_of
 
 log = logging.getLogger("penumbra.capture")
 
