@@ -12,7 +12,7 @@ import typer
 
 from proxy.cli.client import EXIT_NO, ask
 from proxy.cli.render import put, table
-from proxy.control.store import Store, StoreError
+from proxy.control.state.store import Store, StoreError
 from proxy.release.audit import Entry, plain, read, verify
 from proxy.release.history import Story, chain_of
 

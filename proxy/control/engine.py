@@ -23,10 +23,10 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.failed_requests import Culprits
-from proxy.control.ledger import Ledger
-from proxy.control.memory import Memory, Standing
 from proxy.control.primary_figures import figures_of
-from proxy.control.store import Store
+from proxy.control.state.evidence_snapshots import Memory, Standing
+from proxy.control.state.ledger import Ledger
+from proxy.control.state.store import Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, moves, plan, scorecard
 from proxy.release.afterwards import guard_after

@@ -32,7 +32,7 @@ from proxy.control.journal import Journal, Outlet
 from proxy.control.metrics import BoardCollector, EngineCollector, JournalCollector, OutletCollector, WorkerCollector
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
-from proxy.control.store import Store, StoreError
+from proxy.control.state.store import Store, StoreError
 from proxy.link.frames import Observations
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot

@@ -13,7 +13,7 @@ from proxy.cli.audit import verify_chain
 from proxy.cli.main import app
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release, Stage
-from proxy.control.store import Store
+from proxy.control.state.store import Store
 from proxy.release import moves
 from proxy.release.audit import Change
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from proxy import __version__
 from proxy.cli import main
 from proxy.contracts.build import build
-from proxy.control.store import Store
+from proxy.control.state.store import Store
 from proxy.release.audit import Change
 
 CONFIG = """

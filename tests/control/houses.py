@@ -6,7 +6,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Address, Guard, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Match, Share, Table, Version
 from proxy.control.engine import Engine
-from proxy.control.store import Store
+from proxy.control.state.store import Store
 from proxy.release.audit import Change
 from proxy.stats.board import Board
 

@@ -11,7 +11,7 @@ from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
 from proxy.control.api import views
 from proxy.control.engine import UnknownRouteError
-from proxy.control.store import StoreError
+from proxy.control.state.store import StoreError
 from proxy.release import moves
 from proxy.release.audit import read, verify
 from proxy.release.machine import Refused

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import ConfigError, Guard, Problem, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Share, Table
-from proxy.control.store import Store, StoreError
+from proxy.control.state.store import Store, StoreError
 from proxy.release import moves
 from proxy.release.audit import verify
 from proxy.release.machine import Refused, legal

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from proxy.control.memory import Kept
-from proxy.control.store import Store
+from proxy.control.state.evidence_snapshots import Kept
+from proxy.control.state.store import Store
 from tests.process.conftest import Start, Write
 from tests.support.running import Running, Traffic, eventually
 from tests.support.upstream import Upstream

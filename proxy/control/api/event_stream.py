@@ -25,7 +25,7 @@ from proxy.control.api import views
 from proxy.control.api.problems import ApiError
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine
-from proxy.control.store import StoreError
+from proxy.control.state.store import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 

@@ -30,7 +30,7 @@ from proxy.control.api.openapi import describe
 from proxy.control.api.problems import ApiError, answer
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, Move, UnknownRouteError
-from proxy.control.store import StoreError
+from proxy.control.state.store import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.release.machine import Refused

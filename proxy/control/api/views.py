@@ -10,7 +10,7 @@ import msgspec
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
-from proxy.control.store import Store
+from proxy.control.state.store import Store
 from proxy.link.server import WorkerStatus
 from proxy.release import moves, plan
 from proxy.release.audit import Link, plain, read

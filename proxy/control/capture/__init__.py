@@ -1,6 +1,6 @@
 """Records on disk, and the decision code run on them again.
 
-    format  a captured record as bytes, and back
-    writer  a share of the exchanges into files that together stay below a size
-    replay  captured records through statistics, scorecard and release, as in `penumbra backtest`
+format  a captured record as bytes, and back
+writer  a share of the exchanges into files that together stay below a size
+replay  captured records through statistics, scorecard and release, as in `penumbra backtest`
 """

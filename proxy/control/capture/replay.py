@@ -18,7 +18,7 @@ from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import Captured, arms_of
 from proxy.control.engine import Engine
-from proxy.control.store import Store
+from proxy.control.state.store import Store
 from proxy.payload.decode import decode
 from proxy.release.audit import Change
 from proxy.stats.board import Board

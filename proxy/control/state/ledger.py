@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 
 from proxy.contracts.release import RouteState, Verdict
-from proxy.control.store import Store, StoreError
+from proxy.control.state.store import Store, StoreError
 from proxy.release import history
 from proxy.release.audit import Change, read
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.release import RouteState
-from proxy.control.store import APPLICATION, Store, StoreError
+from proxy.control.state.store import APPLICATION, Store, StoreError
 from proxy.release.audit import GENESIS, Change, read, verify
 
 

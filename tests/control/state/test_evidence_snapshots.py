@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.settings import Guard, Limit, Settings
-from proxy.control.memory import EVERY
-from proxy.control.store import Store, StoreError
+from proxy.control.state.evidence_snapshots import EVERY
+from proxy.control.state.store import Store, StoreError
 from proxy.release import moves
 from tests.control.houses import House, arm, canary_release, section, settings
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.contracts.release import RouteState, Verdict
-from proxy.control.store import Store, StoreError
+from proxy.control.state.store import Store, StoreError
 from proxy.stats.board import Board
 from proxy.stats.snapshot import SnapshotError
 
