@@ -32,7 +32,7 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
 }
 """Room to its floor and what it may import beside itself and the standard library. msgspec is where Structs are; uvloop
 runs the two processes that have a loop; mypy_extensions tells the compiler which classes tests derive from; a worker
-reads the key of a JSON pointer with orjson; `control.spans` alone imports OpenTelemetry, which is an extra."""
+reads the key of a JSON pointer with orjson; `control.telemetry.spans` alone imports OpenTelemetry, which is an extra."""
 
 WIRING = {"__init__", "__main__", "logs", "sockets", "supervisor", "cli", "config"}
 """Floor 4: modules that may import all rooms."""
@@ -137,7 +137,7 @@ def test_init_files_are_a_docstring(path: Path) -> None:
 
 def test_only_one_module_imports_opentelemetry() -> None:
     found = {by_name(path) for path in modules() for _, package, _ in imports(path) if package == "opentelemetry"}
-    assert found == {"proxy/control/spans.py"}
+    assert found == {"proxy/control/telemetry/spans.py"}
 
 
 HEAVY = (

@@ -28,11 +28,17 @@ from proxy.control.api.handlers import Facts, application
 from proxy.control.capture.writer import Recorder
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
-from proxy.control.journal import Journal, Outlet
-from proxy.control.metrics import BoardCollector, EngineCollector, JournalCollector, OutletCollector, WorkerCollector
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.state.store import Store, StoreError
+from proxy.control.telemetry.journal import Journal, Outlet
+from proxy.control.telemetry.metrics import (
+    BoardCollector,
+    EngineCollector,
+    JournalCollector,
+    OutletCollector,
+    WorkerCollector,
+)
 from proxy.link.frames import Observations
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot

@@ -10,18 +10,18 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from tests.control.test_api import facts
 
 from docs.generate.__main__ import FILES, ROOT
 from docs.generate.commands import leaves
 from docs.generate.configuration import within
 from docs.generate.markdown import table
 from proxy.config.schema.recorder import shape, walk
-from proxy.control import metrics
 from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
+from proxy.control.telemetry import metrics
 from proxy.stats.board import Board
 from tests.control.houses import House, section, settings
-from tests.control.test_api import facts
 
 DOCS = ROOT / "docs"
 TESTS = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}

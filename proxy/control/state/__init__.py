@@ -1,6 +1,6 @@
 """What survives a restart of control.
 
-    store               live states and the audit chain in SQLite
-    ledger              the write-behind queue in front of it: what must be on disk, and what is not yet
-    evidence_snapshots  the evidence of what is under judgement, and the counts of its stage
+store               live states and the audit chain in SQLite
+ledger              the write-behind queue in front of it: what must be on disk, and what is not yet
+evidence_snapshots  the evidence of what is under judgement, and the counts of its stage
 """

@@ -17,7 +17,7 @@ from proxy.contracts.settings import Admin, ConfigError, Problem
 from proxy.control.api import views
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.handlers import Facts, application
-from proxy.control.metrics import BoardCollector, EngineCollector, WorkerCollector
+from proxy.control.telemetry.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
 from tests.control.houses import House, arm, canary_release, section, settings

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
-from proxy.control.exchanges import COPIES, Exchange, Key, Source
+from proxy.control.telemetry.exchanges import COPIES, Exchange, Key, Source
 
 if TYPE_CHECKING:
-    from proxy.control.spans import Parent, Spans
+    from proxy.control.telemetry.spans import Parent, Spans
 
 MOST = 8192
 """Exchanges: some seconds of traffic, a few megabytes."""
@@ -69,7 +69,7 @@ class Tracer:
         self._retire(lambda: None)
         self._settings = settings
         if settings is not None:
-            from proxy.control.spans import Spans
+            from proxy.control.telemetry.spans import Spans
 
             self._spans = Spans(settings, self._versions)
 

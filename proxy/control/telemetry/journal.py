@@ -7,9 +7,9 @@ from typing import Protocol
 
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Settings
-from proxy.control.access_log import AccessLogger
-from proxy.control.exchanges import Exchange, Exchanges, Source
-from proxy.control.tracing import Tracer
+from proxy.control.telemetry.access_log import AccessLogger
+from proxy.control.telemetry.exchanges import Exchange, Exchanges, Source
+from proxy.control.telemetry.tracing import Tracer
 
 
 class Outlet(Protocol):

@@ -7,8 +7,8 @@ from typing import Any
 
 from proxy.contracts.record import Record
 from proxy.contracts.settings import AccessLog
-from proxy.control.access_log import MOST, AccessLogger, line, sampled
-from proxy.control.exchanges import Exchange
+from proxy.control.telemetry.access_log import MOST, AccessLogger, line, sampled
+from proxy.control.telemetry.exchanges import Exchange
 from tests.control.records import SOURCE, answer, failure
 
 

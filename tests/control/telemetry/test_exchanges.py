@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.record import Record
-from proxy.control.exchanges import MOST, PATIENCE, Exchange, Exchanges
+from proxy.control.telemetry.exchanges import MOST, PATIENCE, Exchange, Exchanges
 from tests.control.records import FIELDS, SOURCE, answer, failure, leg
 
 

@@ -14,9 +14,9 @@ from hashlib import blake2b
 from typing import Any
 
 from proxy.contracts.settings import AccessLog
-from proxy.control.exchanges import Exchange
-from proxy.control.throttle import Throttle
-from proxy.control.trace_context import trace_context
+from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry.throttle import Throttle
+from proxy.control.telemetry.trace_context import trace_context
 
 MOST = 1000
 """Lines a second: about 3 % of a CPU, so that an outage under load does not slow down what ends it."""

@@ -28,9 +28,9 @@ from proxy import __version__
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
-from proxy.control.exchanges import Exchange
-from proxy.control.throttle import Throttle
-from proxy.control.trace_context import trace_context
+from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry.throttle import Throttle
+from proxy.control.telemetry.trace_context import trace_context
 
 log = logging.getLogger("penumbra.tracing")
 

@@ -17,8 +17,8 @@ from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
 from proxy.control.capture.writer import Recorder
 from proxy.control.engine import Engine
-from proxy.control.journal import Journal
 from proxy.control.notify import Notifier
+from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.stats.board import Board

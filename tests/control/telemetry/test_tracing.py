@@ -12,9 +12,9 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
-from proxy.control import spans, tracing
-from proxy.control.exchanges import Exchange
-from proxy.control.tracing import Tracer
+from proxy.control.telemetry import spans, tracing
+from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry.tracing import Tracer
 from tests.control.records import SOURCE, answer, failure, leg
 from tests.support.running import eventually
 
