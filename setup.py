@@ -19,7 +19,7 @@ def extensions() -> list[Extension]:
     from mypyc.build import mypycify
 
     rooms = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["penumbra"]["compiled"]
-    modules = sorted(str(path) for room in rooms for path in Path("proxy", room).glob("[!_]*.py"))
+    modules = sorted(str(path) for room in rooms for path in Path("proxy", room).rglob("[!_]*.py"))
     return mypycify(modules, group_name="proxy_compiled")
 
 

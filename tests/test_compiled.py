@@ -15,9 +15,11 @@ pytestmark = pytest.mark.skipif(not compiled.possible(), reason="needs a C compi
 
 
 def loaded() -> dict[str, str]:
-    """Every module of the compiled rooms to the file that a fresh interpreter takes it from."""
+    """Every module of the compiled rooms that git knows, to the file that a fresh interpreter takes it from."""
     rooms = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["penumbra"]["compiled"]
-    modules = [f"proxy.{room}.{path.stem}" for room in rooms for path in (HOUSE / "proxy" / room).glob("[!_]*.py")]
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *(f"proxy/{room}" for room in rooms)]
+    files = subprocess.run(listed, cwd=HOUSE, capture_output=True, check=True, text=True).stdout.split()
+    modules = [name.removesuffix(".py").replace("/", ".") for name in files if not name.endswith("__init__.py")]
     code = f"import importlib as i\nfor name in {modules}: print(name, i.import_module(name).__file__)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], env=compiled.environment(), capture_output=True, check=True, text=True

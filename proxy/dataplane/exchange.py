@@ -24,7 +24,7 @@ from proxy.http1.request_head import RequestHead
 from proxy.http1.response import ResponseHead
 
 if TYPE_CHECKING:
-    from proxy.dataplane.downstream import Downstream
+    from proxy.dataplane.h1.downstream import Downstream
     from proxy.dataplane.worker import Worker
 
 MAX_HELD = 8 * 1024 * 1024

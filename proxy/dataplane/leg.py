@@ -17,8 +17,8 @@ from proxy.http1.response import ResponseHead
 
 if TYPE_CHECKING:
     from proxy.dataplane.exchange import Exchange
+    from proxy.dataplane.h1.upstream import Upstream
     from proxy.dataplane.live import Target
-    from proxy.dataplane.upstream import Upstream
 
 RESCUED_STATUS = frozenset((502, 503, 504))
 """Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""

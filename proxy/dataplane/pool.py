@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 from proxy.contracts.table import Version
-from proxy.dataplane.upstream import Upstream
+from proxy.dataplane.h1.upstream import Upstream
 
 MAX_IDLE = 55.0
 """Seconds. Shorter than the common server limit of 60; a server that closes sooner costs one silent retry."""

@@ -15,8 +15,8 @@ from proxy.http1.response import ResponseHead
 
 if TYPE_CHECKING:
     from proxy.dataplane.exchange import Exchange
+    from proxy.dataplane.h1.upstream import Upstream
     from proxy.dataplane.live import ShadowTarget
-    from proxy.dataplane.upstream import Upstream
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""

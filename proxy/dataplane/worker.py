@@ -21,7 +21,7 @@ import uvloop
 
 from proxy.contracts.process import WorkerArgs
 from proxy.contracts.table import Table, primaries_only
-from proxy.dataplane.downstream import Downstream
+from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.live import LiveTable, Registry, Target
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.tally import Tally

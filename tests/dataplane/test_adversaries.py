@@ -9,7 +9,8 @@ import socket
 import pytest
 
 from proxy.contracts.table import Limits, Match, Route, Share, Sticky, Timeouts
-from proxy.dataplane import downstream, exchange
+from proxy.dataplane import exchange
+from proxy.dataplane.h1 import downstream
 from tests.support.plane import Client, get, plane, post, post_chunks, route, run
 from tests.support.scripted import answer, black_hole, resets_after, says, serving
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from proxy.contracts.table import Limits, Match, Route, Share, Sticky, Timeouts
-from proxy.dataplane import downstream
+from proxy.dataplane.h1 import downstream
 from tests.support.plane import get, plane, post, post_chunks, route, run
 from tests.support.scripted import answer, black_hole, drips, huge, resets_after, says, says_and_closes, serving
 

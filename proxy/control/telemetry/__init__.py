@@ -1,11 +1,11 @@
 """What control tells others: metrics of everything, and lines and spans of single exchanges.
 
-    metrics        the Prometheus metrics, collected when they are scraped
-    journal        hands finished legs to whoever tells of single exchanges
-    exchanges      puts the legs of an exchange together
-    access_log     a sampled line of JSON for an exchange
-    tracing        which exchanges become spans, and when they are whole
-    spans          the spans themselves, sent by OTLP (the only importer of OpenTelemetry)
-    trace_context  whose trace an exchange belongs to (W3C Trace Context)
-    throttle       the bound on lines and spans a second
+metrics        the Prometheus metrics, collected when they are scraped
+journal        hands finished legs to whoever tells of single exchanges
+exchanges      puts the legs of an exchange together
+access_log     a sampled line of JSON for an exchange
+tracing        which exchanges become spans, and when they are whole
+spans          the spans themselves, sent by OTLP (the only importer of OpenTelemetry)
+trace_context  whose trace an exchange belongs to (W3C Trace Context)
+throttle       the bound on lines and spans a second
 """
