@@ -12,7 +12,6 @@ from typing import Any, get_args
 import pytest
 import typer.main
 import yaml
-from proxy.control.api.page.static import POLICY
 
 from loadtests import quotes
 from proxy.cli import main
@@ -22,6 +21,7 @@ from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings, Strate
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.openapi import describe
+from proxy.control.api.page.static import POLICY
 from proxy.release.machine import TABLE
 from proxy.release.scorecard import judge
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from proxy.contracts.observation import Observation
 from proxy.stats.agreement import SUM, TOP, is_named_score
-from proxy.stats.betting import Floats
+from proxy.stats.arrays import Floats
 
 _answer = attrgetter("failure", "status", "text")
 _shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector")

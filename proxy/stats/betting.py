@@ -13,14 +13,9 @@ still held back (the tail of weights proportional to 1/((n+1) ln²(n+2))). Whate
 from __future__ import annotations
 
 from math import log
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Counts = float | NDArray[Any]
-"""A count, or an array of counts: one for each independent run of a simulation."""
 
 STEPS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 """How much worse than the bound the alternatives are: from barely to dead."""

@@ -15,7 +15,7 @@ from math import sqrt
 
 import numpy as np
 
-from proxy.stats.betting import Counts, Floats
+from proxy.stats.arrays import Counts, Floats
 
 WINDOW = 40.0
 """Seconds. Stalls of a backend (a collection pause, a failover) last seconds; shorter windows would cut them in

@@ -19,7 +19,7 @@ from math import log, sqrt
 
 import numpy as np
 
-from proxy.stats.betting import Floats
+from proxy.stats.arrays import Floats
 from proxy.stats.profile import Feature
 
 TOLERANCE = 0.02

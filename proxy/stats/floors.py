@@ -12,7 +12,8 @@ from math import log
 
 import numpy as np
 
-from proxy.stats.betting import Floats, Wealth
+from proxy.stats.arrays import Floats
+from proxy.stats.betting import Wealth
 from proxy.stats.means import STAKES
 from proxy.stats.quality import Graded
 

@@ -8,24 +8,20 @@ checked on the way: every row, every rule, every feature.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from proxy.contracts.observation import Kind, Tensor
-from proxy.stats.betting import Floats
+from proxy.contracts.observation import Tensor
+from proxy.stats.arrays import Floats
 from proxy.stats.drift import Reference
+from proxy.stats.features import Block, names_of
 from proxy.stats.profile import MAX_FEATURES, category_counts, number_bins
 
 RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 """`type`: strings for numbers or the reverse; `range`, `category`: not among the allowed; `missing`: null where
 required; `absent`: a required feature that the body lacks; `unexpected`: a column that the profile lacks."""
 TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(RULES))
-
-
-Block = tuple[str, tuple[str, ...], int, Kind]
-"""One tensor of a signature: its name, its columns' names if it has any, its width and kind."""
 
 
 Signature = tuple[Block, ...]
@@ -44,15 +40,6 @@ def readable(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
 def signature_of(tensors: Sequence[Tensor]) -> Signature:
     """What bodies of the same layout have in common."""
     return tuple([(t.name, t.columns, t.width, t.kind) for t in tensors])
-
-
-@lru_cache(maxsize=1024)
-def names_of(block: Block) -> tuple[str, ...]:
-    """The feature names of a block's columns."""
-    name, columns, width, _ = block
-    if columns:
-        return columns
-    return (name,) if width == 1 else tuple(f"{name}[{at}]" for at in range(width))
 
 
 class Measured(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from proxy.stats.batches import Group
-from proxy.stats.layout import names_of
+from proxy.stats.features import names_of
 from proxy.stats.profile import MAX_FEATURES, Profile, Rules, features_of
 
 

@@ -15,7 +15,8 @@ from math import ceil, log
 
 import numpy as np
 
-from proxy.stats.betting import EASE, STEPS, Counts, Floats, TwoSided, Wealth
+from proxy.stats.arrays import Counts, Floats
+from proxy.stats.betting import EASE, STEPS, TwoSided, Wealth
 
 PASS_RATIO = 2.0
 """An early pass says "not twice as bad", or "not beyond max_ratio" where that is larger. A tighter claim about an equal

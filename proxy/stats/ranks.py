@@ -16,7 +16,8 @@ from math import ceil, log10
 import numpy as np
 
 from proxy.contracts.histogram import PER_DECADE, bucket, quantile
-from proxy.stats.betting import STEPS, Floats, Wealth
+from proxy.stats.arrays import Floats
+from proxy.stats.betting import STEPS, Wealth
 
 CUTS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 BINS = len(CUTS) + 1

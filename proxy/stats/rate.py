@@ -12,7 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from proxy.stats.betting import EASE, STEPS, Counts, Floats, TwoSided
+from proxy.stats.arrays import Counts, Floats
+from proxy.stats.betting import EASE, STEPS, TwoSided
 from proxy.stats.ownership import MISS
 
 MINIMUM = 20

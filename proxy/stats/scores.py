@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from proxy.stats.layout import Signature, names_of
+from proxy.stats.features import names_of
+from proxy.stats.layout import Signature
 
 DELTA = 0.002
 """False alarm probability of one window, shared by the watched features."""

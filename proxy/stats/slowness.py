@@ -11,7 +11,8 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import Buckets, bucket, quantile
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
-from proxy.stats.betting import EASE, Floats
+from proxy.stats.arrays import Floats
+from proxy.stats.betting import EASE
 from proxy.stats.dispersion import Apart, Dispersion
 from proxy.stats.exposure import Exposure
 from proxy.stats.latency import Window

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
+from proxy.stats.arrays import Floats
 from proxy.stats.batches import Batch, Group
-from proxy.stats.betting import Floats
 from proxy.stats.drift import Detector, Reference
 from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.learner import Learner

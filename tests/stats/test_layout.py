@@ -6,7 +6,8 @@ import pytest
 from proxy.contracts.observation import Tensor
 from proxy.stats.batches import Batch
 from proxy.stats.drift import Reference
-from proxy.stats.layout import RULES, Layout, names_of, readable, signature_of
+from proxy.stats.features import names_of
+from proxy.stats.layout import RULES, Layout, readable, signature_of
 from proxy.stats.profile import profile_of
 
 PROFILE = profile_of(

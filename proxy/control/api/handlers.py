@@ -25,8 +25,8 @@ from proxy.contracts.settings import Release
 from proxy.control.api import auth, request_bodies, views
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
-from proxy.control.api.page import static
 from proxy.control.api.openapi import describe
+from proxy.control.api.page import static
 from proxy.control.api.problems import ApiError, answer
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, Move, UnknownRouteError

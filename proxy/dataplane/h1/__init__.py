@@ -1,5 +1,5 @@
 """HTTP/1.1 on sockets: the two ends of a worker that read and write it.
 
-    downstream  a client's connection
-    upstream    a connection to a model server
+downstream  a client's connection
+upstream    a connection to a model server
 """

@@ -1,0 +1,14 @@
+"""The arrays that statistics pass to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+"""An array of 64-bit floating-point numbers; the docstring of its user says of which shape."""
+
+Counts = float | NDArray[Any]
+"""A count, or an array of counts: one for each independent run of a simulation."""

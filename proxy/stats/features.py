@@ -1,0 +1,19 @@
+"""The names of features: which columns a tensor has, whether the protocol names them or not."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from proxy.contracts.observation import Kind
+
+Block = tuple[str, tuple[str, ...], int, Kind]
+"""One tensor of a signature: its name, its columns' names if it has any, its width and kind."""
+
+
+@lru_cache(maxsize=1024)
+def names_of(block: Block) -> tuple[str, ...]:
+    """The feature names of a block's columns."""
+    name, columns, width, _ = block
+    if columns:
+        return columns
+    return (name,) if width == 1 else tuple(f"{name}[{at}]" for at in range(width))
