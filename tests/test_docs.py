@@ -30,7 +30,7 @@ DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").glob("*.md"))]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in PAGES}
 README = TEXTS["README.md"]
-METRICS = (ROOT / "proxy" / "control" / "metrics.py").read_text(encoding="utf-8")
+METRICS = (ROOT / "proxy" / "control" / "telemetry" / "metrics.py").read_text(encoding="utf-8")
 pages = pytest.mark.parametrize("page", TEXTS)
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from tests.control.test_api import facts
+from tests.control.api.test_handlers import facts
 
 from docs.generate.__main__ import FILES, ROOT
 from docs.generate.commands import leaves

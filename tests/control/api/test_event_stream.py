@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
-from tests.control.test_api import facts
+from tests.control.api.test_handlers import facts
 
 from proxy.contracts.settings import Admin, Token
 from proxy.control.api import event_stream

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.control.test_api import facts
+from tests.control.api.test_handlers import facts
 
 from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
