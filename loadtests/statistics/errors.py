@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm
 
 from loadtests.statistics.tables import delay, table
-from proxy.stats.ownership import Ownership
+from proxy.stats.sequential.rate_ratio import Ownership
 
 ALPHA = 0.001
 CASES = ((0.10, 0.01), (0.10, 0.05), (0.50, 0.01))

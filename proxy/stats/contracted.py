@@ -10,7 +10,7 @@ import numpy as np
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.bad_events import BadEvents, Part
-from proxy.stats.dispersion import Dispersion
+from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.shares import Shares
 from proxy.stats.streams import Drift, Rows
 from proxy.stats.terms import Terms

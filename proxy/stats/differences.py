@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from proxy.stats.labels import Labelled, Leg
-from proxy.stats.means import MeanLimit
 from proxy.stats.quality import Graded, grade
+from proxy.stats.sequential.mean_limit import MeanLimit
 
 SETTLED = 200
 """The primary's labels that the cut must rest on."""

@@ -3,7 +3,7 @@
 When requests are also duplicated to the primary itself (noise), a breach asks for both: more than the budget, and more
 than the primary disagrees with itself. For the latter only discordant requests count, those in which one of shadow and
 noise copy differs from the first answer and the other does not: events of two arms with equal shares
-(`stats.ownership`).
+(`stats.sequential.rate_ratio`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.comparing import Compared
-from proxy.stats.ownership import Ownership
-from proxy.stats.rate import RateLimit
+from proxy.stats.sequential.rate_limit import RateLimit
+from proxy.stats.sequential.rate_ratio import Ownership
 from proxy.stats.terms import Terms
 
 USUAL = 0.05

@@ -8,8 +8,8 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
 from proxy.stats.bad_events import BadEvents, Part
-from proxy.stats.dispersion import Dispersion
 from proxy.stats.firsts import FirstFailures
+from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.shares import Side
 from proxy.stats.terms import Terms
 

@@ -13,9 +13,9 @@ from math import log
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.betting import Wealth
-from proxy.stats.means import STAKES
 from proxy.stats.quality import Graded
+from proxy.stats.sequential.mean_limit import STAKES
+from proxy.stats.sequential.wealth import Wealth
 
 GRID: Floats = np.arange(1, 100) / 100.0
 

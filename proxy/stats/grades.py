@@ -10,7 +10,7 @@
 | log_loss, mae, rmse | max | the loss (its square for rmse); a constant |
 | log_loss, mae, rmse | max_ratio | the difference in losses (`differences`) |
 
-All are means, tested by betting (`stats.means`), valid however often one looks. Against a floor half of the probability
+All are means, tested by betting (`stats.sequential.mean_limit`), valid however often one looks. Against a floor half of the probability
 of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no ceiling, so
 neither can what is held against one. F1 over more than two classes is a mean of ratios, which no bet here is about: it
 is shown, and not judged.
@@ -27,8 +27,8 @@ from proxy.contracts.table import Role
 from proxy.stats.differences import LOSSES, Difference, Figure, sides
 from proxy.stats.floors import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.labels import Labelled, Leg
-from proxy.stats.means import MeanLimit
 from proxy.stats.quality import METRICS, Graded, Score, grade
+from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.shares import Shares
 from proxy.stats.terms import Terms, limits_of
 

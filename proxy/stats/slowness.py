@@ -12,13 +12,13 @@ from proxy.contracts.histogram import Buckets, bucket, quantile
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.arrays import Floats
-from proxy.stats.betting import EASE
-from proxy.stats.dispersion import Apart, Dispersion
 from proxy.stats.exposure import Exposure
 from proxy.stats.latency import Window
-from proxy.stats.ownership import MISS
-from proxy.stats.ranks import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
-from proxy.stats.rate import RateLimit
+from proxy.stats.sequential.overdispersion import Apart, Dispersion
+from proxy.stats.sequential.rank_test import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
+from proxy.stats.sequential.rate_limit import RateLimit
+from proxy.stats.sequential.rate_ratio import MISS
+from proxy.stats.sequential.wealth import EASE
 from proxy.stats.terms import Terms
 
 QUANTILES = {

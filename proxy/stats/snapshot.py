@@ -19,21 +19,21 @@ import numpy as np
 from msgspec import Struct
 
 from proxy.stats.bad_events import BadEvents
-from proxy.stats.betting import Wealth
 from proxy.stats.case import Case, Habits
 from proxy.stats.contracted import Contract
 from proxy.stats.differences import Difference
 from proxy.stats.disagreement import Disagreement
-from proxy.stats.dispersion import Apart, Dispersion, Index
 from proxy.stats.errors import Baseline, Errors
 from proxy.stats.exposure import Exposure
 from proxy.stats.floors import Floor, Pairs
 from proxy.stats.grades import Grade, ReportCard
 from proxy.stats.latency import Window
-from proxy.stats.means import MeanLimit
-from proxy.stats.ownership import Ownership
-from proxy.stats.ranks import RankBetting
-from proxy.stats.rate import RateLimit
+from proxy.stats.sequential.mean_limit import MeanLimit
+from proxy.stats.sequential.overdispersion import Apart, Dispersion, Index
+from proxy.stats.sequential.rank_test import RankBetting
+from proxy.stats.sequential.rate_limit import RateLimit
+from proxy.stats.sequential.rate_ratio import Ownership
+from proxy.stats.sequential.wealth import Wealth
 from proxy.stats.shares import Shares
 from proxy.stats.slowness import Pace, Slowness
 from proxy.stats.warmth import Warmth

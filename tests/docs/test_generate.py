@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from tests.control.api.test_handlers import facts
 
 from docs.generate.__main__ import FILES, ROOT
 from docs.generate.commands import leaves
@@ -21,6 +20,7 @@ from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
 from proxy.control.telemetry import metrics
 from proxy.stats.board import Board
+from tests.control.api.test_handlers import facts
 from tests.control.houses import House, section, settings
 
 DOCS = ROOT / "docs"

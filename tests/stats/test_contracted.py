@@ -6,7 +6,7 @@ import pytest
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
 from proxy.stats.contracted import Contract
-from proxy.stats.dispersion import Dispersion
+from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.shares import Shares
 from proxy.stats.streams import Rows
 from proxy.stats.terms import Terms

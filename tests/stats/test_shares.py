@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from proxy.contracts.record import ArmTick
-from proxy.stats.betting import STEPS
-from proxy.stats.ownership import gains
+from proxy.stats.sequential.rate_ratio import gains
+from proxy.stats.sequential.wealth import STEPS
 from proxy.stats.shares import REMEMBERED, Shares
 
 

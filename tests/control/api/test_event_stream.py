@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
-from tests.control.api.test_handlers import facts
 
 from proxy.contracts.settings import Admin, Token
 from proxy.control.api import event_stream
 from proxy.control.api.handlers import application
 from proxy.control.api.page import static
+from tests.control.api.test_handlers import facts
 from tests.control.houses import House, arm, section, settings
 
 Client = TestClient[Any, Any]

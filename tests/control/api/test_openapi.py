@@ -17,10 +17,10 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.control.api.test_handlers import facts
 
 from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
+from tests.control.api.test_handlers import facts
 from tests.control.houses import House, arm, canary_release, section, settings
 
 CHECKS = [

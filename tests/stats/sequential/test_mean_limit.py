@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.means import STAKES, MeanLimit
+from proxy.stats.sequential.mean_limit import STAKES, MeanLimit
 
 
 def run(draw, bound, low, high=None, n=2000, seed=0):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stats.ownership import MISS
-from proxy.stats.rate import MINIMUM, RateLimit
+from proxy.stats.sequential.rate_limit import MINIMUM, RateLimit
+from proxy.stats.sequential.rate_ratio import MISS
 
 
 def simulate(rate, limit, runs, looks, of, goal, seed=1, per=10):

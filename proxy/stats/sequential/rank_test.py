@@ -17,7 +17,7 @@ import numpy as np
 
 from proxy.contracts.histogram import PER_DECADE, bucket, quantile
 from proxy.stats.arrays import Floats
-from proxy.stats.betting import STEPS, Wealth
+from proxy.stats.sequential.wealth import STEPS, Wealth
 
 CUTS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 BINS = len(CUTS) + 1
@@ -25,7 +25,7 @@ MASS: Floats = np.diff(np.array((0.0, *CUTS, 1.0)))
 """The primary's part in each bin."""
 
 REQUESTS_PER_RESTART = 100.0
-"""Restarts (`stats.betting`) are due by events; a request carries about a hundredth of what a bad event does."""
+"""Restarts (`stats.sequential.wealth`) are due by events; a request carries about a hundredth of what a bad event does."""
 
 TILTS = (0.1, 0.2, 0.4, 0.8)
 TAILS = (1.25, 1.6, 2.5, 5.0)
@@ -105,7 +105,7 @@ class RankBetting:
             self._pass.settle()
 
     def add(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
-        """Counts by bin of requests assigned at `share`, shape (BINS,) each; φ as in `stats.dispersion`."""
+        """Counts by bin of requests assigned at `share`, shape (BINS,) each; φ as in `stats.sequential.overdispersion`."""
         if not 0.0 < share < 1.0:
             return
         self._canary += canary

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.dispersion import KEEP, NEAR, WINDOW, Apart, Dispersion
+from proxy.stats.sequential.overdispersion import KEEP, NEAR, WINDOW, Apart, Dispersion
 
 
 def phi_of(counts, n):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.betting import TwoSided
+from proxy.stats.sequential.wealth import TwoSided
 
 STAKES: Floats = np.array((0.02, 0.05, 0.1, 0.2, 0.4, 0.7))
 """Parts of the largest stake that cannot ruin."""

@@ -6,9 +6,8 @@ import pytest
 
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
-from proxy.stats.betting import EASE
-from proxy.stats.dispersion import Apart, Dispersion
-from proxy.stats.ranks import (
+from proxy.stats.sequential.overdispersion import Apart, Dispersion
+from proxy.stats.sequential.rank_test import (
     BINS,
     CUTS,
     MASS,
@@ -20,6 +19,7 @@ from proxy.stats.ranks import (
     margin_buckets,
     ranked,
 )
+from proxy.stats.sequential.wealth import EASE
 from proxy.stats.slowness import Pace, Slowness, Timed
 from proxy.stats.terms import Terms
 

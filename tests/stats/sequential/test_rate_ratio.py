@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stats.betting import EASE, STEPS
-from proxy.stats.dispersion import Dispersion
-from proxy.stats.ownership import MISS, Ownership, gains
+from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.sequential.rate_ratio import MISS, Ownership, gains
+from proxy.stats.sequential.wealth import EASE, STEPS
 
 ALPHA = 0.001
 

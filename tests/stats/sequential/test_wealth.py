@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.betting import Wealth, log_mean
+from proxy.stats.sequential.wealth import Wealth, log_mean
 
 
 def directly(factors):

@@ -2,7 +2,7 @@
 
 Null: the chance of a bad event is at most `limit`. An alternative p bets with ln(p/limit) on a bad event and
 ln((1−p)/(1−limit)) on a good one; the factor's expectation is at most one for every chance up to the limit, also when
-it changes from event to event (Waudby-Smith and Ramdas, JRSS B 2024). Wealth and restarts: `stats.betting`.
+it changes from event to event (Waudby-Smith and Ramdas, JRSS B 2024). Wealth and restarts: `stats.sequential.wealth`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 
 from proxy.stats.arrays import Counts, Floats
-from proxy.stats.betting import EASE, STEPS, TwoSided
-from proxy.stats.ownership import MISS
+from proxy.stats.sequential.rate_ratio import MISS
+from proxy.stats.sequential.wealth import EASE, STEPS, TwoSided
 
 MINIMUM = 20
 """Requests before a limit can be called breached: the first failures of a cold start decide nothing alone."""
