@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from proxy.contracts.release import RouteState
 from proxy.release import moves
-from proxy.stats.counters import Counters
+from proxy.stats.counts.counters import Counters
 
 log = logging.getLogger("penumbra.warnings")
 

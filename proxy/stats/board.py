@@ -35,11 +35,11 @@ from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement import Tally
 from proxy.stats.case import Case, Habits, Subject
 from proxy.stats.comparing import Compared, Comparing
-from proxy.stats.counters import Counters
+from proxy.stats.counts.counters import Counters
+from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.examples import Example
 from proxy.stats.grading import Grading
 from proxy.stats.labels import CAPACITY, Labelled, Outcome
-from proxy.stats.latency import Histogram
 from proxy.stats.profile import Profile, Side
 from proxy.stats.snapshot import freeze, thaw
 from proxy.stats.streams import Drift, Rows, Shape, Streams

@@ -12,8 +12,8 @@ from proxy.contracts.histogram import Buckets, bucket, quantile
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.arrays import Floats
+from proxy.stats.counts.latency_window import Window
 from proxy.stats.exposure import Exposure
-from proxy.stats.latency import Window
 from proxy.stats.sequential.overdispersion import Apart, Dispersion
 from proxy.stats.sequential.rank_test import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
 from proxy.stats.sequential.rate_limit import RateLimit

@@ -9,8 +9,8 @@ from typing import Any
 
 from proxy.contracts.histogram import Buckets, quantile
 from proxy.stats.board import Board
-from proxy.stats.counters import ArmCounts
-from proxy.stats.latency import WINDOW
+from proxy.stats.counts.counters import ArmCounts
+from proxy.stats.counts.latency_window import WINDOW
 
 
 def traffic(board: Board, route: str, now: float) -> dict[str, Any]:

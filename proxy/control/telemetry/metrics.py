@@ -22,7 +22,7 @@ from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.stats.board import Board
-from proxy.stats.latency import Histogram
+from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.quality import METRICS
 from proxy.stats.streams import Drift
 

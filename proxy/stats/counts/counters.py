@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from proxy.contracts.record import ArmTick, Tick
-from proxy.stats.latency import Histogram, Window
+from proxy.stats.counts.latency_window import Histogram, Window
 
 Arm = tuple[str, str, str]
 """Route, version, role."""
