@@ -20,10 +20,10 @@ from scipy.stats import kstwobign
 
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.observation import Tensor
-from proxy.stats.batches import Group
-from proxy.stats.drift import Detector, Reference
-from proxy.stats.layout import Layout, Signature
-from proxy.stats.profile import features_of
+from proxy.stats.drift.batch import Group
+from proxy.stats.drift.detector import Detector, Reference
+from proxy.stats.drift.layout import Layout, Signature
+from proxy.stats.drift.profile import features_of
 
 NUMBERS, CATEGORIES, LOOK, WINDOW = 25, 5, 250, 1000
 FEATURES = NUMBERS + CATEGORIES

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.stats.profile import Profile, profile_of
+from proxy.stats.drift.profile import Profile, profile_of
 
 MAX_ROWS = 1_000_000
 """Rows that are read; bins do not get better by more."""

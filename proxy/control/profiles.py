@@ -10,7 +10,7 @@ import msgspec
 
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.stats.board import Board
-from proxy.stats.profile import Profile
+from proxy.stats.drift.profile import Profile
 
 log = logging.getLogger("penumbra.profiles")
 

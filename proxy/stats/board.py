@@ -37,12 +37,12 @@ from proxy.stats.case import Case, Habits, Subject
 from proxy.stats.comparing import Compared, Comparing
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
+from proxy.stats.drift.profile import Profile, Side
+from proxy.stats.drift.streams import Drift, Rows, Shape, Streams
 from proxy.stats.examples import Example
 from proxy.stats.grading import Grading
 from proxy.stats.labels import CAPACITY, Labelled, Outcome
-from proxy.stats.profile import Profile, Side
 from proxy.stats.snapshot import freeze, thaw
-from proxy.stats.streams import Drift, Rows, Shape, Streams
 from proxy.stats.world import Finding, finding
 
 USUAL = Analysis()

@@ -10,9 +10,9 @@ import numpy as np
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.bad_events import BadEvents, Part
+from proxy.stats.drift.streams import Drift, Rows
 from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.shares import Shares
-from proxy.stats.streams import Drift, Rows
 from proxy.stats.terms import Terms
 
 

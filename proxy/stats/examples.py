@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.stats.agreement import Difference
-from proxy.stats.features import names_of
+from proxy.stats.drift.features import names_of
 
 KEPT = 20
 """Examples of one version; the mildest goes when a worse one comes."""

@@ -16,7 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from proxy.stats.disagreement import Disagreement
-from proxy.stats.streams import Drift
+from proxy.stats.drift.streams import Drift
 
 Kind = Literal["unknown", "steady", "world", "model", "both"]
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from proxy.cli import main
 from proxy.cli.profile import UnusableData, columns_of, document, profile_from
-from proxy.stats.profile import Profile
+from proxy.stats.drift.profile import Profile
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -9,7 +9,7 @@ from proxy.contracts.record import Tick
 from proxy.contracts.settings import Analysis
 from proxy.control.profiles import Profiles
 from proxy.control.warnings import FEW, SPAN
-from proxy.stats.profile import profile_of
+from proxy.stats.drift.profile import profile_of
 from tests.control.houses import House, section, settings
 
 

@@ -17,7 +17,7 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
-from proxy.stats.profile import profile_of
+from proxy.stats.drift.profile import profile_of
 
 GUARD = Guard(
     scorecard={

@@ -5,7 +5,7 @@ import pytest
 
 from proxy.contracts.settings import Limit
 from proxy.stats.disagreement import Disagreement
-from proxy.stats.streams import Drift
+from proxy.stats.drift.streams import Drift
 from proxy.stats.terms import Terms
 from proxy.stats.world import finding
 

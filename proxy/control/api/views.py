@@ -15,7 +15,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release import moves, plan
 from proxy.release.audit import Link, plain, read
 from proxy.stats.board import Board
-from proxy.stats.streams import Drift
+from proxy.stats.drift.streams import Drift
 
 SHAPES = 12
 """Features of a route that are shown with their distributions: what an eye can compare."""

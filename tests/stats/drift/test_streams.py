@@ -6,8 +6,8 @@ import pytest
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.stats.board import Board
-from proxy.stats.profile import profile_of
-from proxy.stats.streams import BATCH, LAYOUTS, Streams
+from proxy.stats.drift.profile import profile_of
+from proxy.stats.drift.streams import BATCH, LAYOUTS, Streams
 from tests.support.observed import observation
 
 GUARD = Guard(

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from proxy.stats.profile import (
+from proxy.stats.drift.profile import (
     MAX_FEATURES,
     QUANTILES,
     TOP,

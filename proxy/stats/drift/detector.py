@@ -20,7 +20,7 @@ from math import log, sqrt
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.profile import Feature
+from proxy.stats.drift.profile import Feature
 
 TOLERANCE = 0.02
 """Chi-square distance that is no drift worth a word; as PSI about the same number."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from proxy.stats.features import names_of
-from proxy.stats.layout import Signature
+from proxy.stats.drift.features import names_of
+from proxy.stats.drift.layout import Signature
 
 DELTA = 0.002
 """False alarm probability of one window, shared by the watched features."""

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.batches import Batch
-from proxy.stats.drift import Reference
-from proxy.stats.features import names_of
-from proxy.stats.layout import RULES, Layout, readable, signature_of
-from proxy.stats.profile import profile_of
+from proxy.stats.drift.batch import Batch
+from proxy.stats.drift.detector import Reference
+from proxy.stats.drift.features import names_of
+from proxy.stats.drift.layout import RULES, Layout, readable, signature_of
+from proxy.stats.drift.profile import profile_of
 
 PROFILE = profile_of(
     {"x": np.linspace(0, 10, 1000), "y": [*np.linspace(0, 1, 999), None], "c": ["a", "b"] * 500}, {}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.layout import Signature, readable, signature_of
+from proxy.stats.drift.layout import Signature, readable, signature_of
 
 _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from proxy.contracts.observation import Tensor
 from proxy.stats.arrays import Floats
-from proxy.stats.drift import Reference
-from proxy.stats.features import Block, names_of
-from proxy.stats.profile import MAX_FEATURES, category_counts, number_bins
+from proxy.stats.drift.detector import Reference
+from proxy.stats.drift.features import Block, names_of
+from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins
 
 RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 """`type`: strings for numbers or the reverse; `range`, `category`: not among the allowed; `missing`: null where

@@ -18,12 +18,12 @@ from msgspec import Struct
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.arrays import Floats
-from proxy.stats.batches import Batch, Group
-from proxy.stats.drift import Detector, Reference
-from proxy.stats.layout import RULES, UNEXPECTED, Layout, Signature
-from proxy.stats.learner import Learner
-from proxy.stats.profile import Profile, Side
-from proxy.stats.scores import Watchers
+from proxy.stats.drift.adwin import Watchers
+from proxy.stats.drift.batch import Batch, Group
+from proxy.stats.drift.detector import Detector, Reference
+from proxy.stats.drift.layout import RULES, UNEXPECTED, Layout, Signature
+from proxy.stats.drift.profile import Profile, Side
+from proxy.stats.drift.profile_builder import Learner
 
 BATCH = 256
 """Bodies of a batch: numpy's overhead is then below a tenth of a microsecond a row and feature."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from proxy.stats.batches import Group
-from proxy.stats.features import names_of
-from proxy.stats.profile import MAX_FEATURES, Profile, Rules, features_of
+from proxy.stats.drift.batch import Group
+from proxy.stats.drift.features import names_of
+from proxy.stats.drift.profile import MAX_FEATURES, Profile, Rules, features_of
 
 
 class Learner:

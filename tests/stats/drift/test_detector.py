@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from proxy.stats.drift import HALF_LIVES, HORIZON, PRIOR, TOLERANCE, Detector, Reference, chi_square_quantile
-from proxy.stats.profile import feature_of, number_bins
+from proxy.stats.drift.detector import HALF_LIVES, HORIZON, PRIOR, TOLERANCE, Detector, Reference, chi_square_quantile
+from proxy.stats.drift.profile import feature_of, number_bins
 
 
 def reference(n=10_000, features=30, seed=0, tolerance=TOLERANCE):

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.batches import Batch
-from proxy.stats.profile import MAX_FEATURES
+from proxy.stats.drift.batch import Batch
+from proxy.stats.drift.profile import MAX_FEATURES
 
 
 def numbers(*rows, name="x", vector=False):
