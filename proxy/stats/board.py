@@ -32,14 +32,14 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
-from proxy.stats.agreement import Tally
+from proxy.stats.agreement.compare import Tally
+from proxy.stats.agreement.comparer import Compared, Comparing
+from proxy.stats.agreement.examples import Example
 from proxy.stats.case import Case, Habits, Subject
-from proxy.stats.comparing import Compared, Comparing
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.profile import Profile, Side
 from proxy.stats.drift.streams import Drift, Rows, Shape, Streams
-from proxy.stats.examples import Example
 from proxy.stats.grading import Grading
 from proxy.stats.labels import CAPACITY, Labelled, Outcome
 from proxy.stats.snapshot import freeze, thaw

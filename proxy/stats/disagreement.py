@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
-from proxy.stats.comparing import Compared
+from proxy.stats.agreement.comparer import Compared
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
 from proxy.stats.terms import Terms

@@ -1,8 +1,8 @@
 """The worst examples: bounded, ordered, redacted."""
 
 from proxy.contracts.observation import Tensor, Text
-from proxy.stats.agreement import Difference
-from proxy.stats.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
+from proxy.stats.agreement.compare import Difference
+from proxy.stats.agreement.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
 from tests.support.observed import observation
 
 

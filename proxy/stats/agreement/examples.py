@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.stats.agreement import Difference
+from proxy.stats.agreement.compare import Difference
 from proxy.stats.drift.features import names_of
 
 KEPT = 20

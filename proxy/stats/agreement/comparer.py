@@ -11,10 +11,10 @@ from msgspec import Struct
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
-from proxy.stats.agreement import Difference, Tally, compare
-from proxy.stats.agreement_many import Differences, compare_many
-from proxy.stats.examples import Example, Examples
-from proxy.stats.pairing import Pair, Pairing
+from proxy.stats.agreement.compare import Difference, Tally, compare
+from proxy.stats.agreement.compare_batch import Differences, compare_many
+from proxy.stats.agreement.examples import Example, Examples
+from proxy.stats.agreement.pairing import Pair, Pairing
 
 MANY = 8
 """Pairs from which on it is cheaper to compare them in one go."""

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from proxy.stats.pairing import PATIENCE, Pairing
+from proxy.stats.agreement.pairing import PATIENCE, Pairing
 from tests.support.observed import observation
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Tensor, Text
-from proxy.stats.agreement import TOP, Tally, compare, compare_texts
+from proxy.stats.agreement.compare import TOP, Tally, compare, compare_texts
 from tests.support.observed import observation
 
 

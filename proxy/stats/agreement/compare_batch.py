@@ -1,4 +1,4 @@
-"""The rules of `stats.agreement` for a batch of pairs that all answer alike: one row of numbers, in one tensor of one
+"""The rules of `stats.agreement.compare` for a batch of pairs that all answer alike: one row of numbers, in one tensor of one
 layout. A few numpy calls then do for hundreds of pairs what costs microseconds for each; any other batch goes pair by
 pair.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from proxy.contracts.observation import Observation
-from proxy.stats.agreement import SUM, TOP, is_named_score
+from proxy.stats.agreement.compare import SUM, TOP, is_named_score
 from proxy.stats.arrays import Floats
 
 _answer = attrgetter("failure", "status", "text")

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.observation import Tensor, Text
-from proxy.stats.agreement import compare
-from proxy.stats.agreement_many import compare_many
+from proxy.stats.agreement.compare import compare
+from proxy.stats.agreement.compare_batch import compare_many
 from tests.support.observed import observation
 
 VALUES = st.one_of(st.floats(-10, 10), st.sampled_from([0.0, 1.0, float("nan"), float("inf"), 0.5]))
