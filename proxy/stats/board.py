@@ -40,8 +40,8 @@ from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.profile import Profile, Side
 from proxy.stats.drift.streams import Drift, Rows, Shape, Streams
-from proxy.stats.grading import Grading
-from proxy.stats.labels import CAPACITY, Labelled, Outcome
+from proxy.stats.quality.label_join import CAPACITY, Labelled, Outcome
+from proxy.stats.quality.scorer import Grading
 from proxy.stats.snapshot import freeze, thaw
 from proxy.stats.world import Finding, finding
 

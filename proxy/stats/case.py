@@ -15,12 +15,12 @@ from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol
 from proxy.stats.contracted import Contract, drift_evidence
-from proxy.stats.differences import Figure
 from proxy.stats.disagreement import Disagreement
 from proxy.stats.drift.streams import Drift, Rows
 from proxy.stats.errors import Baseline, Errors
 from proxy.stats.grades import ReportCard
-from proxy.stats.labels import Labelled
+from proxy.stats.quality.label_join import Labelled
+from proxy.stats.quality.paired_difference import Figure
 from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.shares import Shares
 from proxy.stats.slowness import QUANTILES, Pace, Slowness, Timed

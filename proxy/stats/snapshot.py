@@ -22,12 +22,12 @@ from proxy.stats.bad_events import BadEvents
 from proxy.stats.case import Case, Habits
 from proxy.stats.contracted import Contract
 from proxy.stats.counts.latency_window import Window
-from proxy.stats.differences import Difference
 from proxy.stats.disagreement import Disagreement
 from proxy.stats.errors import Baseline, Errors
 from proxy.stats.exposure import Exposure
-from proxy.stats.floors import Floor, Pairs
 from proxy.stats.grades import Grade, ReportCard
+from proxy.stats.quality.lower_bound import Floor, Pairs
+from proxy.stats.quality.paired_difference import Difference
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.sequential.overdispersion import Apart, Dispersion, Index
 from proxy.stats.sequential.rank_test import RankBetting

@@ -8,7 +8,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats import snapshot
 from proxy.stats.board import Board
-from proxy.stats.differences import Difference
+from proxy.stats.quality.paired_difference import Difference
 from proxy.stats.snapshot import KEPT, SnapshotError
 
 SCORECARD = {

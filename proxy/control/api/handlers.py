@@ -35,7 +35,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release import moves
 from proxy.release.machine import Refused
 from proxy.stats.board import Board
-from proxy.stats.labels import Outcome
+from proxy.stats.quality.label_join import Outcome
 
 log = logging.getLogger("penumbra.api")
 

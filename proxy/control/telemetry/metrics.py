@@ -24,7 +24,7 @@ from proxy.release import moves
 from proxy.stats.board import Board
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.streams import Drift
-from proxy.stats.quality import METRICS
+from proxy.stats.quality.scores import METRICS
 
 DECADE = (0, 48, 84)
 """Bucket indexes within a decade that are shown: 1, 2.51 and 5.01 times a power of ten, exactly bucket bounds."""

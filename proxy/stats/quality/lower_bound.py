@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.quality import Graded
+from proxy.stats.quality.scores import Graded
 from proxy.stats.sequential.mean_limit import STAKES
 from proxy.stats.sequential.wealth import Wealth
 

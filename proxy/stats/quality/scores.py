@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf, log
 from typing import Any, NamedTuple
 
-from proxy.stats.labels import Label, Said
+from proxy.stats.quality.label_join import Label, Said
 
 THRESHOLDS = 200
 

@@ -8,8 +8,8 @@ from proxy.contracts.observation import Tensor
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
-from proxy.stats.labels import Said
-from proxy.stats.quality import METRICS, Score, grade
+from proxy.stats.quality.label_join import Said
+from proxy.stats.quality.scores import METRICS, Score, grade
 from tests.support.observed import observation
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
-from proxy.stats.arrivals import differ
-from proxy.stats.differences import Figure
-from proxy.stats.labels import Labelled, Labels, Outcome
-from proxy.stats.quality import Score, grade
+from proxy.stats.quality.label_bias import differ
+from proxy.stats.quality.label_join import Labelled, Labels, Outcome
+from proxy.stats.quality.paired_difference import Figure
+from proxy.stats.quality.scores import Score, grade
 
 Arm = tuple[str, str, Role]
 """Route, version, role."""

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.labels import EARLY, MAX_EARLY, MAX_VALUES, Labels, Said, said_of
+from proxy.stats.quality.label_join import EARLY, MAX_EARLY, MAX_VALUES, Labels, Said, said_of
 from tests.support.observed import observation
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.arrivals import TOGETHER, Waiting, differ
+from proxy.stats.quality.label_bias import TOGETHER, Waiting, differ
 
 
 def requests(share, labelled, n=4000, seed=1):

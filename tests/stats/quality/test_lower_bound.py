@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as exact
 
-from proxy.stats.floors import GRID, Floor, Pairs, hit_and_miss
-from proxy.stats.quality import Graded
+from proxy.stats.quality.lower_bound import GRID, Floor, Pairs, hit_and_miss
+from proxy.stats.quality.scores import Graded
 
 
 def floors_of(hits, alpha):

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from proxy.stats.labels import Labelled, Leg
-from proxy.stats.quality import Graded, grade
+from proxy.stats.quality.label_join import Labelled, Leg
+from proxy.stats.quality.scores import Graded, grade
 from proxy.stats.sequential.mean_limit import MeanLimit
 
 SETTLED = 200

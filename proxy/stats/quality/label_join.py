@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
-from proxy.stats.arrivals import Waiting
+from proxy.stats.quality.label_bias import Waiting
 
 CAPACITY = 20_000
 """Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
