@@ -17,8 +17,8 @@ from scipy.stats import mannwhitneyu
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
-from proxy.stats.slowness import Pace, Slowness, Timed
-from proxy.stats.terms import Terms
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.latency import Pace, Slowness, Timed
 
 ALPHA, SHARE, LOOK, LOOKS, WARM = 0.01, 0.1, 100, 300, 50
 Draw = Callable[[np.random.Generator, int], np.ndarray]

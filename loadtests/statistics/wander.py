@@ -19,8 +19,8 @@ import numpy as np
 from loadtests.statistics.latency import buckets
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.settings import Limit
-from proxy.stats.slowness import Pace, Slowness, Timed
-from proxy.stats.terms import Terms
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.latency import Pace, Slowness, Timed
 
 ALPHA, HISTORY, LIFE, BREAKS = 0.001, 300, 900, 400
 

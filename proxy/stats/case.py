@@ -14,18 +14,18 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol
-from proxy.stats.contracted import Contract, drift_evidence
-from proxy.stats.disagreement import Disagreement
 from proxy.stats.drift.streams import Drift, Rows
-from proxy.stats.errors import Baseline, Errors
-from proxy.stats.grades import ReportCard
+from proxy.stats.evidence.alpha import limits_of, terms_of
+from proxy.stats.evidence.assignment_share import Shares
+from proxy.stats.evidence.data import Contract, drift_evidence
+from proxy.stats.evidence.disagreement import Disagreement
+from proxy.stats.evidence.error_rate import Baseline, Errors
+from proxy.stats.evidence.latency import QUANTILES, Pace, Slowness, Timed
+from proxy.stats.evidence.quality import ReportCard
+from proxy.stats.evidence.warm_up import Warmth
 from proxy.stats.quality.label_join import Labelled
 from proxy.stats.quality.paired_difference import Figure
 from proxy.stats.sequential.overdispersion import Dispersion
-from proxy.stats.shares import Shares
-from proxy.stats.slowness import QUANTILES, Pace, Slowness, Timed
-from proxy.stats.terms import limits_of, terms_of
-from proxy.stats.warmth import Warmth
 
 
 class Metric(TypingProtocol):

@@ -18,14 +18,17 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from proxy.stats.bad_events import BadEvents
 from proxy.stats.case import Case, Habits
-from proxy.stats.contracted import Contract
 from proxy.stats.counts.latency_window import Window
-from proxy.stats.disagreement import Disagreement
-from proxy.stats.errors import Baseline, Errors
-from proxy.stats.exposure import Exposure
-from proxy.stats.grades import Grade, ReportCard
+from proxy.stats.evidence.assignment_share import Shares
+from proxy.stats.evidence.bad_event_rate import BadEvents
+from proxy.stats.evidence.data import Contract
+from proxy.stats.evidence.disagreement import Disagreement
+from proxy.stats.evidence.error_rate import Baseline, Errors
+from proxy.stats.evidence.latency import Pace, Slowness
+from proxy.stats.evidence.quality import Grade, ReportCard
+from proxy.stats.evidence.shown_counts import Exposure
+from proxy.stats.evidence.warm_up import Warmth
 from proxy.stats.quality.lower_bound import Floor, Pairs
 from proxy.stats.quality.paired_difference import Difference
 from proxy.stats.sequential.mean_limit import MeanLimit
@@ -34,9 +37,6 @@ from proxy.stats.sequential.rank_test import RankBetting
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
 from proxy.stats.sequential.wealth import Wealth
-from proxy.stats.shares import Shares
-from proxy.stats.slowness import Pace, Slowness
-from proxy.stats.warmth import Warmth
 
 KEPT: dict[type, tuple[str, ...]] = {
     Apart: ("_bad", "_closes", "_index", "_n", "_windows", "value"),

@@ -15,8 +15,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from proxy.stats.disagreement import Disagreement
 from proxy.stats.drift.streams import Drift
+from proxy.stats.evidence.disagreement import Disagreement
 
 Kind = Literal["unknown", "steady", "world", "model", "both"]
 

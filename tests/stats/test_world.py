@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from proxy.contracts.settings import Limit
-from proxy.stats.disagreement import Disagreement
 from proxy.stats.drift.streams import Drift
-from proxy.stats.terms import Terms
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.disagreement import Disagreement
 from proxy.stats.world import finding
 
 

@@ -6,7 +6,7 @@ it is q(r): a canary event adds ln(q(r)/q(r0)) to its log wealth, a primary even
 of day hit both arms and cancel; ramps are safe because w goes with the event. Wealth and restarts: `stats.sequential.wealth`.
 
 Assumes: assignment is random or hashed, independent of the request; both arms are alive at the same time; events are
-nearly independent (`stats.sequential.overdispersion`, `stats.firsts` see to that).
+nearly independent (`stats.sequential.overdispersion`, `stats.evidence.sticky_dedup` see to that).
 """
 
 from __future__ import annotations

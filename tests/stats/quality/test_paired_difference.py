@@ -5,12 +5,12 @@ import pytest
 
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Limit
-from proxy.stats.grades import SEVERAL, ReportCard
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.assignment_share import Shares
+from proxy.stats.evidence.quality import SEVERAL, ReportCard
 from proxy.stats.quality.label_join import Labelled, Leg
 from proxy.stats.quality.paired_difference import CUT, LOSSES, SETTLED, Difference, Sides
 from proxy.stats.quality.scores import Graded, Score, grade
-from proxy.stats.shares import Shares
-from proxy.stats.terms import Terms
 
 ALPHA = 0.05
 

@@ -6,6 +6,8 @@ import pytest
 
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.latency import Pace, Slowness, Timed
 from proxy.stats.sequential.overdispersion import Apart, Dispersion
 from proxy.stats.sequential.rank_test import (
     BINS,
@@ -20,8 +22,6 @@ from proxy.stats.sequential.rank_test import (
     ranked,
 )
 from proxy.stats.sequential.wealth import EASE
-from proxy.stats.slowness import Pace, Slowness, Timed
-from proxy.stats.terms import Terms
 
 TERMS = Terms("v2", 0.01, 0.0)
 

@@ -13,13 +13,13 @@ from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.arrays import Floats
 from proxy.stats.counts.latency_window import Window
-from proxy.stats.exposure import Exposure
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.shown_counts import Exposure
 from proxy.stats.sequential.overdispersion import Apart, Dispersion
 from proxy.stats.sequential.rank_test import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import MISS
 from proxy.stats.sequential.wealth import EASE
-from proxy.stats.terms import Terms
 
 QUANTILES = {
     "latency": 0.5,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from proxy.contracts.record import ArmTick
+from proxy.stats.evidence.assignment_share import REMEMBERED, Shares
 from proxy.stats.sequential.rate_ratio import gains
 from proxy.stats.sequential.wealth import STEPS
-from proxy.stats.shares import REMEMBERED, Shares
 
 
 def arms(canary=(), primary=(), shadow=()):

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
-from proxy.stats.exposure import Exposure
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.shown_counts import Exposure
 from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
-from proxy.stats.terms import Terms
 
 
 class Part(NamedTuple):

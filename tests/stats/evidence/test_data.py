@@ -5,11 +5,11 @@ import pytest
 
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
-from proxy.stats.contracted import Contract
 from proxy.stats.drift.streams import Rows
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.assignment_share import Shares
+from proxy.stats.evidence.data import Contract
 from proxy.stats.sequential.overdispersion import Dispersion
-from proxy.stats.shares import Shares
-from proxy.stats.terms import Terms
 
 ARMS = [("v1", "primary", 0.4), ("v2", "canary", 0.3), ("v3", "canary", 0.3)]
 

@@ -6,7 +6,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.release.scorecard import judge
 from proxy.stats.board import Board
-from proxy.stats.exposure import Exposure
+from proxy.stats.evidence.shown_counts import Exposure
 
 GUARD = Guard({"error_rate": Limit(max=0.02, max_ratio=1.5), "latency_p50": Limit(max_ratio=1.5)}, warm_up=0)
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.agreement.comparer import Compared
+from proxy.stats.evidence.alpha import Terms
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
-from proxy.stats.terms import Terms
 
 USUAL = 0.05
 """The budget where the scorecard has none: `stats.world` asks about disagreement whatever is judged."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
-from proxy.stats.bad_events import BadEvents, Part
-from proxy.stats.firsts import FirstFailures
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.assignment_share import Side
+from proxy.stats.evidence.bad_event_rate import BadEvents, Part
+from proxy.stats.evidence.sticky_dedup import FirstFailures
 from proxy.stats.sequential.overdispersion import Dispersion
-from proxy.stats.shares import Side
-from proxy.stats.terms import Terms
 
 
 class Baseline:

@@ -24,13 +24,13 @@ from math import log
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
+from proxy.stats.evidence.alpha import Terms, limits_of
+from proxy.stats.evidence.assignment_share import Shares
 from proxy.stats.quality.label_join import Labelled, Leg
 from proxy.stats.quality.lower_bound import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.quality.paired_difference import LOSSES, Difference, Figure, sides
 from proxy.stats.quality.scores import METRICS, Graded, Score, grade
 from proxy.stats.sequential.mean_limit import MeanLimit
-from proxy.stats.shares import Shares
-from proxy.stats.terms import Terms, limits_of
 
 SEVERAL = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
 

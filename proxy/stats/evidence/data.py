@@ -9,11 +9,11 @@ import numpy as np
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
-from proxy.stats.bad_events import BadEvents, Part
 from proxy.stats.drift.streams import Drift, Rows
+from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.assignment_share import Shares
+from proxy.stats.evidence.bad_event_rate import BadEvents, Part
 from proxy.stats.sequential.overdispersion import Dispersion
-from proxy.stats.shares import Shares
-from proxy.stats.terms import Terms
 
 
 class Contract:

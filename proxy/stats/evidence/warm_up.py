@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from proxy.stats.shares import Side
+from proxy.stats.evidence.assignment_share import Side
 
 SECONDS = 3.0
 """A shadow that gets all traffic at once opens its connections in a burst, and takes about this long to work off the

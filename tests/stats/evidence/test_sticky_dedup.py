@@ -1,7 +1,7 @@
 """First failures of sticky keys."""
 
 from proxy.contracts.record import MAX_FAILED_KEYS
-from proxy.stats.firsts import WINDOW, FirstFailures
+from proxy.stats.evidence.sticky_dedup import WINDOW, FirstFailures
 
 
 def test_a_user_who_always_fails_is_one_event():
