@@ -35,15 +35,15 @@ from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement.compare import Tally
 from proxy.stats.agreement.comparer import Compared, Comparing
 from proxy.stats.agreement.examples import Example
-from proxy.stats.case import Case, Habits, Subject
+from proxy.stats.comparison import Case, Habits, Subject
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
+from proxy.stats.diagnosis import Finding, finding
 from proxy.stats.drift.profile import Profile, Side
 from proxy.stats.drift.streams import Drift, Rows, Shape, Streams
 from proxy.stats.quality.label_join import CAPACITY, Labelled, Outcome
 from proxy.stats.quality.scorer import Grading
 from proxy.stats.snapshot import freeze, thaw
-from proxy.stats.world import Finding, finding
 
 USUAL = Analysis()
 

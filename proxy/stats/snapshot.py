@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from proxy.stats.case import Case, Habits
+from proxy.stats.comparison import Case, Habits
 from proxy.stats.counts.latency_window import Window
 from proxy.stats.evidence.assignment_share import Shares
 from proxy.stats.evidence.bad_event_rate import BadEvents

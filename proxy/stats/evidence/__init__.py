@@ -1,15 +1,15 @@
 """The evidence of one candidate against its primary: one file a kind of scorecard line, and what keeps them honest.
 
-    error_rate        failed requests
-    latency           slow requests
-    disagreement      copies whose answers differ
-    data              violations of the data contract, and drift
-    quality           scores of labelled predictions
+error_rate        failed requests
+latency           slow requests
+disagreement      copies whose answers differ
+data              violations of the data contract, and drift
+quality           scores of labelled predictions
 
-    bad_event_rate    a rate of bad events against the primary's and against a limit
-    alpha             how the limits of a scorecard share the probability of a false alarm
-    assignment_share  the candidate's part of the requests when they were assigned
-    sticky_dedup      one failure a sticky key
-    shown_counts      the counts that are shown: live requests apart from copies
-    warm_up           the first requests, whose latency is not judged
+bad_event_rate    a rate of bad events against the primary's and against a limit
+alpha             how the limits of a scorecard share the probability of a false alarm
+assignment_share  the candidate's part of the requests when they were assigned
+sticky_dedup      one failure a sticky key
+shown_counts      the counts that are shown: live requests apart from copies
+warm_up           the first requests, whose latency is not judged
 """

@@ -18,7 +18,7 @@ from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
 
 USUAL = 0.05
-"""The budget where the scorecard has none: `stats.world` asks about disagreement whatever is judged."""
+"""The budget where the scorecard has none: `stats.diagnosis` asks about disagreement whatever is judged."""
 
 
 class Disagreement:

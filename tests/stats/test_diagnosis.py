@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from proxy.contracts.settings import Limit
+from proxy.stats.diagnosis import finding
 from proxy.stats.drift.streams import Drift
 from proxy.stats.evidence.alpha import Terms
 from proxy.stats.evidence.disagreement import Disagreement
-from proxy.stats.world import finding
 
 
 def drift(side="input", drifted=False, version="v1", role="primary", n=5000, feature="x"):
