@@ -11,7 +11,7 @@ from proxy.control.api.problems import TITLES
 OPENING = """\
 # Admin API
 
-<!-- made by `make docs` from the OpenAPI document: edit proxy/control/api/endpoints.py and openapi.py, not this page -->
+<!-- made by `make docs` from the OpenAPI document: edit proxy/control/api, not this page -->
 
 JSON over HTTP at `admin.listen`; `/openapi.json` describes the same for programs. Who has a token sends it as
 `Authorization: Bearer TOKEN`. Looking needs one as soon as a token of the role `read` is configured, changing as soon

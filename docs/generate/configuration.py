@@ -23,7 +23,8 @@ STICKY = "routes.*.canary.sticky"
 OPENING = """\
 # Configuration
 
-<!-- made by `make docs`: edit proxy/config/schema/option_docs.py, docs/everything.yaml or docs/generate, not this page -->
+<!-- made by `make docs`: edit docs/everything.yaml, docs/generate or proxy/config/schema/option_docs.py,
+not this page -->
 
 A configuration is one YAML file. `penumbra check FILE` says everything that is wrong with it at once; nothing is
 silently ignored.

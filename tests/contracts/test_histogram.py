@@ -27,7 +27,7 @@ def counted(values):
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_quantiles_are_within_one_percent_of_numpy(name):
+def test_quantiles_are_within_one_percent_of_numpy(name) -> None:
     values = DISTRIBUTIONS[name](np.random.default_rng(7))
     counts = counted(values)
     for q in QUANTILES:
@@ -35,7 +35,7 @@ def test_quantiles_are_within_one_percent_of_numpy(name):
         assert quantile(counts, q) == pytest.approx(exact, rel=0.01), (name, q)
 
 
-def test_vectorised_buckets_are_the_buckets():
+def test_vectorised_buckets_are_the_buckets() -> None:
     values = 10.0 ** np.random.default_rng(1).uniform(-5.9, 3.9, 2_000)
     one_by_one: Buckets = {}
     for value in values:
@@ -44,17 +44,17 @@ def test_vectorised_buckets_are_the_buckets():
 
 
 @given(st.floats(1e-6, 9_999.0))
-def test_the_value_of_a_bucket_is_within_one_percent(seconds):
+def test_the_value_of_a_bucket_is_within_one_percent(seconds) -> None:
     assert value_of(bucket(seconds)) == pytest.approx(seconds, rel=0.01)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_number_has_a_bucket(seconds):
+def test_every_number_has_a_bucket(seconds) -> None:
     assert LOWEST <= bucket(seconds) <= HIGHEST
 
 
 @given(st.lists(st.dictionaries(st.integers(LOWEST, HIGHEST), st.integers(1, 50), max_size=5), max_size=5))
-def test_merging_is_exact_in_any_order(parts):
+def test_merging_is_exact_in_any_order(parts) -> None:
     forwards: Buckets = {}
     backwards: Buckets = {}
     for part in parts:
@@ -65,9 +65,9 @@ def test_merging_is_exact_in_any_order(parts):
     assert sum(forwards.values()) == sum(sum(part.values()) for part in parts)
 
 
-def test_decades_fall_on_bounds():
+def test_decades_fall_on_bounds() -> None:
     assert [lower_bound(120 * d) for d in (-3, -2, 0, 1)] == [0.001, 0.01, 1.0, 10.0]
 
 
-def test_no_data_has_no_quantile():
+def test_no_data_has_no_quantile() -> None:
     assert quantile({}, 0.5) is None

@@ -14,7 +14,7 @@ OPAQUE = RouteSettings("opaque", Match("/o"), "opaque", "v1")
 class Bench:
     """Batches that cost what they are said to cost, 20 of them a second."""
 
-    def __init__(self, budget, each=0.001):
+    def __init__(self, budget, each=0.001) -> None:
         self.cpu, self.now, self.each, self.seen = 0.0, 0.0, each, []
         self.intake = Intake(self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu)
         self.intake.budget = budget
@@ -23,7 +23,7 @@ class Bench:
         self.cpu += self.each
         return record
 
-    def observe(self, observations, now):
+    def observe(self, observations, now) -> None:
         self.seen += observations
 
     def run(self, a_second, seconds):
@@ -42,7 +42,7 @@ def leg(route):
     return Observation(1, "", route, "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0)
 
 
-def test_everything_is_analysed_within_the_budget():
+def test_everything_is_analysed_within_the_budget() -> None:
     bench = Bench(0.1)
     bench.run(80, 20)
     assert bench.intake.sample == 1.0
@@ -50,14 +50,14 @@ def test_everything_is_analysed_within_the_budget():
 
 
 @pytest.mark.parametrize("times", [2, 10, 100])
-def test_more_is_sampled_so_that_the_budget_is_kept(times):
+def test_more_is_sampled_so_that_the_budget_is_kept(times) -> None:
     bench = Bench(0.1, each=0.0001)
     spent = bench.run(1000 * times, 30)
     assert bench.intake.sample == pytest.approx(1 / times, rel=0.35)
     assert spent <= 0.1 * 1.1
 
 
-def test_a_batch_that_is_dear_by_itself_changes_nothing():
+def test_a_batch_that_is_dear_by_itself_changes_nothing() -> None:
     bench = Bench(0.1, each=0.0001)
     bench.run(500, 2)
     bench.each = 0.5
@@ -68,7 +68,7 @@ def test_a_batch_that_is_dear_by_itself_changes_nothing():
 
 
 @pytest.mark.parametrize(("each", "left", "seconds"), [(0.0001, 500, 20), (0.001, 0, 10)], ids=["less", "nothing"])
-def test_all_of_it_again_once_the_load_is_gone(each, left, seconds):
+def test_all_of_it_again_once_the_load_is_gone(each, left, seconds) -> None:
     bench = Bench(0.1, each=each)
     bench.run(100_000, 20)
     assert bench.intake.sample < 0.05
@@ -76,13 +76,13 @@ def test_all_of_it_again_once_the_load_is_gone(each, left, seconds):
     assert bench.intake.sample == 1.0
 
 
-def test_never_none_whatever_it_costs():
+def test_never_none_whatever_it_costs() -> None:
     bench = Bench(0.01, each=10.0)
     bench.run(10_000, 60)
     assert bench.intake.sample == LEAST
 
 
-def test_records_of_routes_that_are_gone_or_not_understood_are_left_out():
+def test_records_of_routes_that_are_gone_or_not_understood_are_left_out() -> None:
     bench = Bench(1.0)
     bench.intake.take([leg("r"), leg("gone"), leg("opaque"), leg("r")], (0, "a"), 0.0)
     assert [seen.route for seen in bench.seen] == ["r", "r"]

@@ -38,10 +38,10 @@ async def deaf(p):
 
 
 @pytest.mark.parametrize("by", ["sticky", "model"])
-def test_a_body_that_is_waited_for_and_never_comes_is_408(by, monkeypatch):
+def test_a_body_that_is_waited_for_and_never_comes_is_408(by, monkeypatch) -> None:
     monkeypatch.setattr(exchange, "UNROUTED", Timeouts(idle=0.2))
 
-    async def test():
+    async def test() -> None:
         if by == "sticky":
             it = route(split=(Share("v1", 50.0),), sticky=Sticky("json", "/user"), timeouts=Timeouts(idle=0.2))
         else:
@@ -56,8 +56,8 @@ def test_a_body_that_is_waited_for_and_never_comes_is_408(by, monkeypatch):
     run(test)
 
 
-def test_a_route_found_by_its_body_has_its_limits():
-    async def test():
+def test_a_route_found_by_its_body_has_its_limits() -> None:
+    async def test() -> None:
         it = Route("r", Match("/v2", model="m1"), "openai", primary="v1", limits=Limits(body=1000, inflight=1))
         async with plane(it, drain=0.0, v1=black_hole) as p:
             large = await p.ask(post(json.dumps({"model": "m1", "pad": "x" * 2000}).encode(), path="/v2"))
@@ -72,8 +72,8 @@ def test_a_route_found_by_its_body_has_its_limits():
     run(test)
 
 
-def test_chunks_that_decide_about_the_version_are_limited_too():
-    async def test():
+def test_chunks_that_decide_about_the_version_are_limited_too() -> None:
+    async def test() -> None:
         it = route(split=(Share("v1", 50.0),), sticky=Sticky("json", "/user"), limits=Limits(body=1000))
         async with plane(it, v1=V1) as p:
             assert (await p.ask(post_chunks(b"x" * 900, b"y" * 900))).status == 413
@@ -81,8 +81,8 @@ def test_chunks_that_decide_about_the_version_are_limited_too():
     run(test)
 
 
-def test_a_client_that_waits_to_be_asked_for_a_deciding_body_is_asked():
-    async def test():
+def test_a_client_that_waits_to_be_asked_for_a_deciding_body_is_asked() -> None:
+    async def test() -> None:
         it = Route("r", Match("/v2", model="m1"), "openai", primary="v1")
         async with plane(it, v1=V1) as p:
             client = await p.connect()
@@ -97,8 +97,8 @@ def test_a_client_that_waits_to_be_asked_for_a_deciding_body_is_asked():
 
 
 @pytest.mark.parametrize("fields", ["", "x-request-id: 1\r\n"], ids=["remembered", "parsed"])
-def test_a_deeply_nested_body_is_not_a_bug(fields):
-    async def test():
+def test_a_deeply_nested_body_is_not_a_bug(fields) -> None:
+    async def test() -> None:
         it = Route("r", Match("/v2", model="m1"), "openai", primary="v1")
         async with plane(it, v1=V1) as p:
             async with asyncio.timeout(5):
@@ -110,8 +110,8 @@ def test_a_deeply_nested_body_is_not_a_bug(fields):
 # pipelines
 
 
-def test_a_bad_body_in_a_pipeline_waits_its_turn():
-    async def test():
+def test_a_bad_body_in_a_pipeline_waits_its_turn() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(answer(b"one"), delay=0.1)) as p:
             client = await p.connect()
             client.send(post() + post_chunks(b"hello")[:-5] + b"zz\r\n")
@@ -125,8 +125,8 @@ def test_a_bad_body_in_a_pipeline_waits_its_turn():
     run(test)
 
 
-def test_a_thousand_refusals_in_a_pipeline():
-    async def test():
+def test_a_thousand_refusals_in_a_pipeline() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(answer(b"one"), delay=0.1)) as p:
             client = await p.connect()
             client.send(post() + get("/nope") * 1500)
@@ -138,8 +138,8 @@ def test_a_thousand_refusals_in_a_pipeline():
     run(test)
 
 
-def test_nothing_is_served_after_an_answer_that_ends_the_connection():
-    async def test():
+def test_nothing_is_served_after_an_answer_that_ends_the_connection() -> None:
+    async def test() -> None:
         async with plane(route(limits=Limits(body=10)), v1=V1) as p:
             client = await p.connect()
             client.send(post_chunks(b"x" * 100) + post(b"second"))
@@ -158,8 +158,8 @@ def test_nothing_is_served_after_an_answer_that_ends_the_connection():
     run(test)
 
 
-def test_a_client_that_asks_and_asks_and_never_reads():
-    async def test():
+def test_a_client_that_asks_and_asks_and_never_reads() -> None:
+    async def test() -> None:
         async with plane(route(), drain=0.0, v1=says(answer(b"x" * 60_000))) as p:
             client = await deaf(p)
             for _ in range(40):
@@ -177,8 +177,8 @@ def test_a_client_that_asks_and_asks_and_never_reads():
     run(test)
 
 
-def test_the_time_in_a_pipeline_is_not_the_versions():
-    async def test():
+def test_the_time_in_a_pipeline_is_not_the_versions() -> None:
+    async def test() -> None:
         async def slow_first(served, request):
             await asyncio.sleep(0.2 if request.body == b"1" else 0)
             served.writer.write(answer(b"one"))
@@ -199,10 +199,10 @@ def test_the_time_in_a_pipeline_is_not_the_versions():
 # slow readers
 
 
-def test_a_slow_reader_gets_the_whole_of_a_last_answer(monkeypatch):
+def test_a_slow_reader_gets_the_whole_of_a_last_answer(monkeypatch) -> None:
     monkeypatch.setattr(downstream, "LINGER", 0.2)
 
-    async def test():
+    async def test() -> None:
         size = 6_000_000
         async with plane(route(), v1=says(answer(b"x" * size))) as p:
             client = await deaf(p)
@@ -220,11 +220,11 @@ def test_a_slow_reader_gets_the_whole_of_a_last_answer(monkeypatch):
 
 
 @pytest.mark.parametrize("fields", ["", "Connection: close\r\n"], ids=["keep-alive", "close"])
-def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(monkeypatch, fields):
+def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(monkeypatch, fields) -> None:
     monkeypatch.setattr(downstream, "LINGER", 0.2)
     monkeypatch.setattr(downstream, "KEEP_ALIVE", 0.2)
 
-    async def test():
+    async def test() -> None:
         it = route(timeouts=Timeouts(idle=0.3))
         for size in (3_000_000, 20_000_000):
             async with plane(it, drain=0.0, v1=says(answer(b"x" * size))) as p:
@@ -243,8 +243,8 @@ def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(monke
 # model servers
 
 
-def test_an_end_by_reset_is_not_an_end_of_a_body():
-    async def test():
+def test_an_end_by_reset_is_not_an_end_of_a_body() -> None:
+    async def test() -> None:
         async with plane(route(), v1=resets_after(b"HTTP/1.1 200 OK\r\n\r\nhello")) as p:
             assert not (await p.ask(get())).whole
             await p.settled()
@@ -253,12 +253,12 @@ def test_an_end_by_reset_is_not_an_end_of_a_body():
     run(test)
 
 
-def test_the_end_of_a_tunnel_at_the_server_ends_it_at_the_client():
-    async def ends(reader, writer):
+def test_the_end_of_a_tunnel_at_the_server_ends_it_at_the_client() -> None:
+    async def ends(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbye")
 
-    async def test():
+    async def test() -> None:
         async with plane(route(), v1=V1) as p, serving(ends) as port:
             p.ends["v1"] = ("127.0.0.1", port)
             await p.published(route())
@@ -272,8 +272,8 @@ def test_the_end_of_a_tunnel_at_the_server_ends_it_at_the_client():
     run(test)
 
 
-def test_legs_that_wait_for_a_connection_hear_that_there_is_none():
-    async def test():
+def test_legs_that_wait_for_a_connection_hear_that_there_is_none() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             await p.upstreams["v1"].stop()
             await p.published(route(limits=Limits(connections=1)))
@@ -290,8 +290,8 @@ def test_legs_that_wait_for_a_connection_hear_that_there_is_none():
 
 
 @pytest.mark.parametrize("started", [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 2"], ids=["interim", "half"])
-def test_no_retry_once_a_part_of_an_answer_was_received(started):
-    async def test():
+def test_no_retry_once_a_part_of_an_answer_was_received(started) -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             assert (await p.ask(post())).body == b"one"
             p.upstreams["v1"].script = resets_after(started)
@@ -302,14 +302,14 @@ def test_no_retry_once_a_part_of_an_answer_was_received(started):
     run(test)
 
 
-def test_a_canary_that_stops_reading_and_dies_does_not_stop_its_client():
-    async def stops(reader, writer):
+def test_a_canary_that_stops_reading_and_dies_does_not_stop_its_client() -> None:
+    async def stops(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         reader._transport.pause_reading()
         await asyncio.sleep(0.3)
         writer.transport.abort()
 
-    async def test():
+    async def test() -> None:
         it = route(split=(Share("v2", 100.0),), timeouts=Timeouts(idle=2.0))
         async with plane(it, v1=counts, v2=V1) as p, serving(stops) as port:
             p.ends["v2"] = ("127.0.0.1", port)
@@ -321,13 +321,13 @@ def test_a_canary_that_stops_reading_and_dies_does_not_stop_its_client():
     run(test)
 
 
-def test_a_canary_that_never_reads_is_late_and_not_its_clients_fault():
-    async def stops(reader, writer):
+def test_a_canary_that_never_reads_is_late_and_not_its_clients_fault() -> None:
+    async def stops(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         reader._transport.pause_reading()
         await asyncio.sleep(3600)
 
-    async def test():
+    async def test() -> None:
         it = route(split=(Share("v2", 100.0),), timeouts=Timeouts(response=0.3, idle=0.8))
         async with plane(it, v1=V1, v2=V1) as p, serving(stops) as port:
             p.ends["v2"] = ("127.0.0.1", port)
@@ -343,8 +343,8 @@ def test_a_canary_that_never_reads_is_late_and_not_its_clients_fault():
 # counts
 
 
-def test_a_request_that_is_refused_in_its_body_is_counted_once():
-    async def test():
+def test_a_request_that_is_refused_in_its_body_is_counted_once() -> None:
+    async def test() -> None:
         async with plane(route(limits=Limits(body=1000)), v1=V1) as p:
             assert (await p.ask(post_chunks(b"x" * 900, b"y" * 900))).status == 413
             await p.settled()
@@ -353,8 +353,8 @@ def test_a_request_that_is_refused_in_its_body_is_counted_once():
     run(test)
 
 
-def test_legs_of_an_older_table_are_counted():
-    async def test():
+def test_legs_of_an_older_table_are_counted() -> None:
+    async def test() -> None:
         old = route(split=(Share("v2", 100.0),), shadows=(Share("v3", 100.0),), timeouts=Timeouts(response=0.5))
         async with plane(old, v1=V1, v2=black_hole, v3=V1) as p:
             client, other = await p.connect(), await p.connect()
@@ -374,14 +374,14 @@ def test_legs_of_an_older_table_are_counted():
     run(test)
 
 
-def test_copies_that_are_due_are_sent_or_dropped():
-    async def early(reader, writer):
+def test_copies_that_are_due_are_sent_or_dropped() -> None:
+    async def early(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
         await asyncio.sleep(0.05)
 
-    async def test():
+    async def test() -> None:
         it = route(shadows=(Share("v3", 100.0),))
         async with plane(it, v1=V1, v3=V1) as p, serving(early) as port:
             p.ends["v1"] = ("127.0.0.1", port)

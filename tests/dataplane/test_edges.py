@@ -25,8 +25,8 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_answer_is_a_502(name):
-    async def test():
+def test_a_malformed_answer_is_a_502(name) -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(MALFORMED[name])) as p:
             client = await p.connect()
             reply = await client.ask(post())
@@ -51,8 +51,8 @@ def test_a_malformed_answer_is_a_502(name):
     ids=["short of its length", "no last chunk", "junk in a chunk"],
 )
 @pytest.mark.parametrize("end", [says_and_closes, resets_after], ids=["closed", "reset"])
-def test_a_truncated_answer_never_ends_cleanly(data, end):
-    async def test():
+def test_a_truncated_answer_never_ends_cleanly(data, end) -> None:
+    async def test() -> None:
         async with plane(route(), v1=end(data)) as p:
             reply = await p.ask(post())
             assert not reply.whole
@@ -63,8 +63,8 @@ def test_a_truncated_answer_never_ends_cleanly(data, end):
     run(test)
 
 
-def test_a_body_that_ends_with_the_connection_reaches_the_client_in_chunks():
-    async def test():
+def test_a_body_that_ends_with_the_connection_reaches_the_client_in_chunks() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says_and_closes(b"HTTP/1.1 200 OK\r\n\r\nhello")) as p:
             client = await p.connect()
             reply = await client.ask(post())
@@ -77,8 +77,8 @@ def test_a_body_that_ends_with_the_connection_reaches_the_client_in_chunks():
     run(test)
 
 
-def test_bytes_after_the_answer_are_thrown_away_with_their_connection():
-    async def test():
+def test_bytes_after_the_answer_are_thrown_away_with_their_connection() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(answer(b"one") + answer(b"evil"))) as p:
             client = await p.connect()
             for _ in range(3):
@@ -89,13 +89,13 @@ def test_bytes_after_the_answer_are_thrown_away_with_their_connection():
     run(test)
 
 
-def test_an_answer_before_the_request_has_ended():
-    async def refuse(reader, writer):
+def test_an_answer_before_the_request_has_ended() -> None:
+    async def refuse(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer(b"too much", "413 Content Too Large"))
         await reader.read(-1)
 
-    async def test():
+    async def test() -> None:
         async with plane(route(), v1=V1) as p, serving(refuse) as port:
             p.ends["v1"] = ("127.0.0.1", port)
             await p.published(route())
@@ -109,8 +109,8 @@ def test_an_answer_before_the_request_has_ended():
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_answers_without_a_body(status):
-    async def test():
+def test_answers_without_a_body(status) -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(f"HTTP/1.1 {status}\r\n\r\n".encode())) as p:
             client = await p.connect()
             for _ in range(3):
@@ -122,8 +122,8 @@ def test_answers_without_a_body(status):
     run(test)
 
 
-def test_head():
-    async def test():
+def test_head() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")) as p:
             client = await p.connect()
             for _ in range(3):
@@ -135,8 +135,8 @@ def test_head():
     run(test)
 
 
-def test_interim_answers_are_passed_over():
-    async def test():
+def test_interim_answers_are_passed_over() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(b"one"))) as p:
             client = await p.connect()
             for _ in range(2):
@@ -146,8 +146,8 @@ def test_interim_answers_are_passed_over():
     run(test)
 
 
-def test_expect_100_continue_is_answered_by_the_proxy():
-    async def test():
+def test_expect_100_continue_is_answered_by_the_proxy() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             client.send(b"POST /v2 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
@@ -159,8 +159,8 @@ def test_expect_100_continue_is_answered_by_the_proxy():
     run(test)
 
 
-def test_pipelined_requests_are_answered_in_order():
-    async def test():
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def test() -> None:
         async def echo(served, request):
             await asyncio.sleep(0.02 if b"0" in request.body else 0)
             served.writer.write(answer(request.body))
@@ -175,8 +175,8 @@ def test_pipelined_requests_are_answered_in_order():
     run(test)
 
 
-def test_a_bad_request_after_good_ones_does_not_cost_them_their_answers():
-    async def test():
+def test_a_bad_request_after_good_ones_does_not_cost_them_their_answers() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             client.send(post() + post() + b"GET / HTTP/9\r\n\r\n")
@@ -187,8 +187,8 @@ def test_a_bad_request_after_good_ones_does_not_cost_them_their_answers():
     run(test)
 
 
-def test_a_bad_request_gets_a_problem_and_the_connection_ends():
-    async def test():
+def test_a_bad_request_gets_a_problem_and_the_connection_ends() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             reply = await client.ask(b"POST /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na")
@@ -201,8 +201,8 @@ def test_a_bad_request_gets_a_problem_and_the_connection_ends():
     run(test)
 
 
-def test_a_bad_chunk_in_the_middle_of_a_body():
-    async def test():
+def test_a_bad_chunk_in_the_middle_of_a_body() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             client.send(b"POST /v2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
@@ -224,8 +224,8 @@ def test_a_bad_chunk_in_the_middle_of_a_body():
     ],
     ids=["connection: close", "HTTP/1.0"],
 )
-def test_the_client_asks_for_the_end(raw):
-    async def test():
+def test_the_client_asks_for_the_end(raw) -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             reply = await client.ask(raw)
@@ -236,8 +236,8 @@ def test_the_client_asks_for_the_end(raw):
     run(test)
 
 
-def test_keep_alive_in_http_1_0():
-    async def test():
+def test_keep_alive_in_http_1_0() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             for _ in range(2):
@@ -253,8 +253,8 @@ def test_keep_alive_in_http_1_0():
     [(post(b"x" * 2000), 0), (post_chunks(b"x" * 900, b"y" * 900), 1)],
     ids=["length", "chunks"],
 )
-def test_a_body_over_the_limit_is_refused_and_counted_once(raw, legs):
-    async def test():
+def test_a_body_over_the_limit_is_refused_and_counted_once(raw, legs) -> None:
+    async def test() -> None:
         async with plane(route(limits=Limits(body=1000)), v1=V1) as p:
             reply = await p.ask(raw)
             assert reply.status == 413 and json.loads(reply.body)["reason"] == "body_too_large"
@@ -266,10 +266,10 @@ def test_a_body_over_the_limit_is_refused_and_counted_once(raw, legs):
     run(test)
 
 
-def test_slow_heads_and_bodies_are_408(monkeypatch):
+def test_slow_heads_and_bodies_are_408(monkeypatch) -> None:
     monkeypatch.setattr(downstream, "HEAD_TIMEOUT", 0.1)
 
-    async def test():
+    async def test() -> None:
         async with plane(route(timeouts=Timeouts(idle=0.2)), v1=V1) as p:
             head, body = await p.connect(), await p.connect()
             head.send(b"POST /v2 HT")
@@ -283,10 +283,10 @@ def test_slow_heads_and_bodies_are_408(monkeypatch):
     run(test)
 
 
-def test_an_idle_client_is_let_go(monkeypatch):
+def test_an_idle_client_is_let_go(monkeypatch) -> None:
     monkeypatch.setattr(downstream, "KEEP_ALIVE", 0.1)
 
-    async def test():
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             assert (await client.ask(post())).body == b"one"
@@ -296,14 +296,14 @@ def test_an_idle_client_is_let_go(monkeypatch):
     run(test)
 
 
-def test_an_answer_that_stops_in_the_middle_is_aborted():
-    async def test():
+def test_an_answer_that_stops_in_the_middle_is_aborted() -> None:
+    async def test() -> None:
         async with plane(
             route(timeouts=Timeouts(idle=0.2)), v1=drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi", 0)
         ) as p:
             assert (await p.ask(post())).body == b"abcdefghi"
 
-            async def stops(served, request):
+            async def stops(served, request) -> None:
                 served.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
                 await asyncio.sleep(3600)
 
@@ -316,8 +316,8 @@ def test_an_answer_that_stops_in_the_middle_is_aborted():
     run(test)
 
 
-def test_a_client_that_goes_away_cancels_its_leg():
-    async def test():
+def test_a_client_that_goes_away_cancels_its_leg() -> None:
+    async def test() -> None:
         async with plane(route(), v1=black_hole) as p:
             client = await p.connect()
             client.send(post())
@@ -330,8 +330,8 @@ def test_a_client_that_goes_away_cancels_its_leg():
     run(test)
 
 
-def test_a_slow_reader_holds_back_its_own_upstream_and_nobody_else():
-    async def test():
+def test_a_slow_reader_holds_back_its_own_upstream_and_nobody_else() -> None:
+    async def test() -> None:
         async with plane(route(), v1=huge(30_000_000)) as p:
             slow = await p.connect()
             slow.writer.transport.pause_reading()
@@ -349,10 +349,10 @@ def test_a_slow_reader_holds_back_its_own_upstream_and_nobody_else():
     run(test)
 
 
-def test_an_upstream_that_reads_slowly_holds_back_its_client():
+def test_an_upstream_that_reads_slowly_holds_back_its_client() -> None:
     go = asyncio.Event()
 
-    async def slow(reader, writer):
+    async def slow(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         reader._transport.pause_reading()
         await go.wait()
@@ -360,7 +360,7 @@ def test_an_upstream_that_reads_slowly_holds_back_its_client():
         await reader.readexactly(20_000_000)
         writer.write(answer(b"one"))
 
-    async def test():
+    async def test() -> None:
         async with plane(route(), v1=V1) as p, serving(slow) as port:
             p.ends["v1"] = ("127.0.0.1", port)
             await p.published(route())
@@ -376,15 +376,15 @@ def test_an_upstream_that_reads_slowly_holds_back_its_client():
     run(test)
 
 
-def test_websockets_pass_through_to_the_primary():
-    async def handshake(reader, writer):
+def test_websockets_pass_through_to_the_primary() -> None:
+    async def handshake(reader, writer) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"upgrade: websocket" in head.lower() and b"connection: upgrade" in head.lower()
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi")
         while data := await reader.read(100):
             writer.write(data.upper())
 
-    async def test():
+    async def test() -> None:
         async with plane(route(), v1=V1, v3=V1) as p, serving(handshake) as port:
             p.ends["v1"] = ("127.0.0.1", port)
             await p.published(route(shadows=(Share("v3", 100.0),)))
@@ -404,8 +404,8 @@ def test_websockets_pass_through_to_the_primary():
     run(test)
 
 
-def test_a_refused_websocket_is_an_ordinary_answer():
-    async def test():
+def test_a_refused_websocket_is_an_ordinary_answer() -> None:
+    async def test() -> None:
         async with plane(route(), v1=says(answer(b"no", "403 Forbidden"))) as p:
             client = await p.connect()
             for _ in range(2):
@@ -416,8 +416,8 @@ def test_a_refused_websocket_is_an_ordinary_answer():
     run(test)
 
 
-def test_routes_by_model_in_the_body():
-    async def test():
+def test_routes_by_model_in_the_body() -> None:
+    async def test() -> None:
         routes = [
             Route(f"r{n}", Match("/v1/chat/completions", model=f"m{n}"), "openai", primary=f"v{n}") for n in (1, 2)
         ]
@@ -432,8 +432,8 @@ def test_routes_by_model_in_the_body():
     run(test)
 
 
-def test_a_body_too_large_for_its_sticky_key_is_assigned_like_one_without():
-    async def test():
+def test_a_body_too_large_for_its_sticky_key_is_assigned_like_one_without() -> None:
+    async def test() -> None:
         split = route(split=(Share("v2", 50.0),), sticky=Sticky("json", "/user"), limits=Limits(mirror_body=100_000))
         async with plane(split, v1=V1, v2=says(answer(b"two"))) as p:
             asked = post(json.dumps({"pad": "x" * 300_000, "user": "a"}).encode())
@@ -443,8 +443,8 @@ def test_a_body_too_large_for_its_sticky_key_is_assigned_like_one_without():
     run(test)
 
 
-def test_silent_control_sends_all_to_the_primary_until_it_is_back():
-    async def test():
+def test_silent_control_sends_all_to_the_primary_until_it_is_back() -> None:
+    async def test() -> None:
         split = route(split=(Share("v2", 100.0),))
         async with plane(split, lease=0.4, v1=V1, v2=says(answer(b"two"))) as p:
             assert (await p.ask(post())).version == "v2"
@@ -458,8 +458,8 @@ def test_silent_control_sends_all_to_the_primary_until_it_is_back():
     run(test)
 
 
-def test_too_many_in_flight_are_turned_away_with_retry_after():
-    async def test():
+def test_too_many_in_flight_are_turned_away_with_retry_after() -> None:
+    async def test() -> None:
         async with plane(route(limits=Limits(inflight=3)), drain=0.0, v1=black_hole) as p:
             waiting = [await p.connect() for _ in range(3)]
             for client in waiting:
@@ -478,8 +478,8 @@ def test_too_many_in_flight_are_turned_away_with_retry_after():
     run(test)
 
 
-def test_too_many_connections_are_turned_away():
-    async def test():
+def test_too_many_connections_are_turned_away() -> None:
+    async def test() -> None:
         async with plane(route(), connections=2, v1=V1) as p:
             held = [await p.connect() for _ in range(2)]
             assert [(await client.ask(post())).status for client in held] == [200, 200]
@@ -493,8 +493,8 @@ def test_too_many_connections_are_turned_away():
     run(test)
 
 
-def test_legs_wait_for_a_connection_when_the_pool_is_full():
-    async def test():
+def test_legs_wait_for_a_connection_when_the_pool_is_full() -> None:
+    async def test() -> None:
         async with plane(route(limits=Limits(connections=2)), v1=says(answer(b"one"), delay=0.05)) as p:
             clients = [await p.connect() for _ in range(10)]
             for client in clients:
@@ -508,8 +508,8 @@ def test_legs_wait_for_a_connection_when_the_pool_is_full():
 
 
 @pytest.mark.parametrize("script", [black_hole, drips(answer(b"x" * 100), 0.05)], ids=["black hole", "drip"])
-def test_an_exchange_that_takes_too_long_in_all(script):
-    async def test():
+def test_an_exchange_that_takes_too_long_in_all(script) -> None:
+    async def test() -> None:
         async with plane(route(timeouts=Timeouts(total=0.2)), v1=script) as p:
             reply = await p.ask(post())
             assert not reply.whole or reply.status == 504
@@ -519,8 +519,8 @@ def test_an_exchange_that_takes_too_long_in_all(script):
     run(test)
 
 
-def test_a_body_that_drips_too_long_in_all_is_408():
-    async def test():
+def test_a_body_that_drips_too_long_in_all_is_408() -> None:
+    async def test() -> None:
         async with plane(route(timeouts=Timeouts(total=0.3)), v1=V1) as p:
             client = await p.connect()
             client.send(post(b"x" * 100)[:-100])

@@ -11,8 +11,8 @@ KEPT = {"authorization": "Bearer s", "cookie": "a=b", "x-forwarded-for": "10.0.0
 REMOVED = {"proxy-authorization": "Basic s", "keep-alive": "timeout=5", "te": "trailers", "x-gone": "1"}
 
 
-def test_a_shadow_sees_what_the_primary_sees_credentials_too():
-    async def test():
+def test_a_shadow_sees_what_the_primary_sees_credentials_too() -> None:
+    async def test() -> None:
         fields = "".join(f"{name}: {value}\r\n" for name, value in (KEPT | REMOVED).items())
         async with plane(route(shadows=(Share("v2", 100.0),)), v1=V1, v2=V2) as p:
             await p.ask(post(fields=f"{fields}Connection: x-gone\r\n"))

@@ -66,8 +66,8 @@ REQUESTS = [
 
 @pytest.mark.parametrize("answered", ANSWERS)
 @pytest.mark.parametrize("name", [*SHADOWS, "dead"])
-def test_bytes_to_and_from_the_primary_are_the_same(name, answered):
-    async def test():
+def test_bytes_to_and_from_the_primary_are_the_same(name, answered) -> None:
+    async def test() -> None:
         without = await exchanged(REQUESTS, ANSWERS[answered], None)
         beside = await exchanged(REQUESTS, ANSWERS[answered], SHADOWS.get(name, black_hole), alive=name != "dead")
         assert beside == without
@@ -92,13 +92,13 @@ FIELDS = st.lists(
     name=st.sampled_from(sorted(SHADOWS)),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_bytes_are_the_same_for_any_requests(requests, answered, name):
+def test_bytes_are_the_same_for_any_requests(requests, answered, name) -> None:
     raws = [
         post_chunks(*filter(None, [body[:10], body[10:]]), fields=ID + fields) if chunked else post(body, ID + fields)
         for body, fields, chunked in requests
     ]
 
-    async def test():
+    async def test() -> None:
         without = await exchanged(raws, ANSWERS[answered], None)
         beside = await exchanged(raws, ANSWERS[answered], SHADOWS[name])
         assert beside == without
@@ -106,8 +106,8 @@ def test_bytes_are_the_same_for_any_requests(requests, answered, name):
     run(test)
 
 
-def test_a_hung_shadow_is_bounded_and_its_drops_are_counted():
-    async def test():
+def test_a_hung_shadow_is_bounded_and_its_drops_are_counted() -> None:
+    async def test() -> None:
         limits = Limits(mirror_inflight=5)
         async with plane(
             route(shadows=(Share("v3", 100.0),), limits=limits), drain=0.0, v1=says(answer(b"1")), v3=black_hole
@@ -125,8 +125,8 @@ def test_a_hung_shadow_is_bounded_and_its_drops_are_counted():
     run(test)
 
 
-def test_an_ejected_shadow_that_hangs_is_probed_by_few():
-    async def test():
+def test_an_ejected_shadow_that_hangs_is_probed_by_few() -> None:
+    async def test() -> None:
         async with plane(route(shadows=(Share("v3", 100.0),)), drain=0.0, v1=says(answer(b"1")), v3=black_hole) as p:
             (shadow,) = p.worker._registry._shadows.values()
             for second in range(20):
@@ -145,8 +145,8 @@ def test_an_ejected_shadow_that_hangs_is_probed_by_few():
     run(test)
 
 
-def test_a_body_larger_than_mirror_body_is_not_mirrored_and_says_so():
-    async def test():
+def test_a_body_larger_than_mirror_body_is_not_mirrored_and_says_so() -> None:
+    async def test() -> None:
         shadowed = route(shadows=(Share("v3", 100.0),), limits=Limits(mirror_body=1000))
         async with plane(shadowed, v1=says(answer(b"1")), v3=says(answer(b"3"))) as p:
             for size in (1000, 1001, 200_000):
@@ -158,8 +158,8 @@ def test_a_body_larger_than_mirror_body_is_not_mirrored_and_says_so():
     run(test)
 
 
-def test_a_request_that_the_client_abandons_is_not_mirrored():
-    async def test():
+def test_a_request_that_the_client_abandons_is_not_mirrored() -> None:
+    async def test() -> None:
         async with plane(route(shadows=(Share("v3", 100.0),)), v1=says(answer(b"1")), v3=says(answer(b"3"))) as p:
             client = await p.connect()
             client.send(post(b"x" * 1000)[:-500])
@@ -173,8 +173,8 @@ def test_a_request_that_the_client_abandons_is_not_mirrored():
     run(test)
 
 
-def test_a_shadow_that_fails_is_ejected_and_comes_back():
-    async def test():
+def test_a_shadow_that_fails_is_ejected_and_comes_back() -> None:
+    async def test() -> None:
         async with plane(route(shadows=(Share("v3", 100.0),)), v1=says(answer(b"1")), v3=resets) as p:
             client = await p.connect()
             await p.until_async(lambda: _ask_until_ejected(client, p))

@@ -16,8 +16,8 @@ from tests.support.scripted import answer, says
 V1, V2, V3 = says(answer(b"one")), says(answer(b"two")), says(answer(b"three"))
 
 
-def test_the_primary_answers():
-    async def test():
+def test_the_primary_answers() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             reply = await p.ask(post(b"hello"))
             assert (reply.status, reply.body, reply.version) == (200, b"one", "v1")
@@ -35,8 +35,8 @@ def test_the_primary_answers():
     [post(b""), post(b"x" * 100), post(b"x" * 300_000), post_chunks(b"a", b"b" * 70_000), get(), get("/v2?a=b")],
     ids=["empty", "small", "large", "chunks", "get", "query"],
 )
-def test_requests_of_every_framing_arrive_whole(raw):
-    async def test():
+def test_requests_of_every_framing_arrive_whole(raw) -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             for _ in range(3):
@@ -53,8 +53,8 @@ def test_requests_of_every_framing_arrive_whole(raw):
     run(test)
 
 
-def test_a_request_id_is_passed_through_and_not_repeated():
-    async def test():
+def test_a_request_id_is_passed_through_and_not_repeated() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             reply = await p.ask(post(fields="X-Request-ID: abc\r\ntraceparent: 00-1-2-01\r\n"))
             seen = p.upstreams["v1"].seen[0]
@@ -66,8 +66,8 @@ def test_a_request_id_is_passed_through_and_not_repeated():
     run(test)
 
 
-def test_split_by_percent():
-    async def test():
+def test_split_by_percent() -> None:
+    async def test() -> None:
         async with plane(route(split=(Share("v2", 25.0),)), v1=V1, v2=V2) as p:
             client = await p.connect()
             n = 2000
@@ -92,8 +92,8 @@ def test_split_by_percent():
     ],
     ids=["header", "cookie", "json pointer", "json pointer in chunks"],
 )
-def test_sticky_users_keep_their_version_and_stay_in_as_the_percentage_grows(sticky, ask):
-    async def test():
+def test_sticky_users_keep_their_version_and_stay_in_as_the_percentage_grows(sticky, ask) -> None:
+    async def test() -> None:
         async with plane(route(split=(Share("v2", 5.0),), sticky=sticky), v1=V1, v2=V2) as p:
             client = await p.connect()
             users = [f"user-{n}" for n in range(300)]
@@ -113,8 +113,8 @@ def test_sticky_users_keep_their_version_and_stay_in_as_the_percentage_grows(sti
     run(test)
 
 
-def test_shadows_get_the_original_request_and_their_own_host():
-    async def test():
+def test_shadows_get_the_original_request_and_their_own_host() -> None:
+    async def test() -> None:
         shadows = (Share("v2", 100.0), Share("v3", 100.0))
         async with plane(route(shadows=shadows), v1=V1, v2=V2, v3=V3) as p:
             reply = await p.ask(post(b"hello", "X-A: b\r\n"))
@@ -133,8 +133,8 @@ def test_shadows_get_the_original_request_and_their_own_host():
     run(test)
 
 
-def test_a_share_of_requests_is_mirrored():
-    async def test():
+def test_a_share_of_requests_is_mirrored() -> None:
+    async def test() -> None:
         async with plane(route(shadows=(Share("v2", 30.0),)), v1=V1, v2=V2) as p:
             client = await p.connect()
             for _ in range(1000):
@@ -148,8 +148,8 @@ def test_a_share_of_requests_is_mirrored():
     run(test)
 
 
-def test_a_copy_is_not_mirrored_again():
-    async def test():
+def test_a_copy_is_not_mirrored_again() -> None:
+    async def test() -> None:
         async with plane(route(shadows=(Share("v2", 100.0),)), v1=V1, v2=V2) as p:
             await p.ask(post(fields="x-penumbra-shadow: v1\r\n"))
             await p.settled()
@@ -159,8 +159,8 @@ def test_a_copy_is_not_mirrored_again():
     run(test)
 
 
-def test_noise_copies_go_to_the_primary_and_are_counted_apart():
-    async def test():
+def test_noise_copies_go_to_the_primary_and_are_counted_apart() -> None:
+    async def test() -> None:
         async with plane(route(noise=100.0), v1=V1) as p:
             await p.ask(post())
             await p.settled()
@@ -169,8 +169,8 @@ def test_noise_copies_go_to_the_primary_and_are_counted_apart():
     run(test)
 
 
-def test_records_of_one_exchange_share_its_number():
-    async def test():
+def test_records_of_one_exchange_share_its_number() -> None:
+    async def test() -> None:
         async with plane(route(shadows=(Share("v2", 100.0),)), v1=V1, v2=V2) as p:
             await p.ask(post(b"question", "Content-Type: application/json\r\n"))
             await p.settled()
@@ -185,8 +185,8 @@ def test_records_of_one_exchange_share_its_number():
     run(test)
 
 
-def test_opaque_routes_are_counted_but_not_recorded():
-    async def test():
+def test_opaque_routes_are_counted_but_not_recorded() -> None:
+    async def test() -> None:
         async with plane(route(protocol="opaque"), v1=V1) as p:
             await p.ask(post())
             await p.settled()
@@ -196,8 +196,8 @@ def test_opaque_routes_are_counted_but_not_recorded():
     run(test)
 
 
-def test_for_a_journal_opaque_routes_are_recorded_without_bodies():
-    async def test():
+def test_for_a_journal_opaque_routes_are_recorded_without_bodies() -> None:
+    async def test() -> None:
         shadowed = route(protocol="opaque", journal=True, shadows=(Share("v2", 100.0),))
         async with plane(shadowed, v1=V1, v2=V2) as p:
             await p.ask(post(b"question"))
@@ -209,8 +209,8 @@ def test_for_a_journal_opaque_routes_are_recorded_without_bodies():
     run(test)
 
 
-def test_latencies_and_overhead_are_counted_for_each_leg():
-    async def test():
+def test_latencies_and_overhead_are_counted_for_each_leg() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             for _ in range(50):
@@ -226,8 +226,8 @@ def test_latencies_and_overhead_are_counted_for_each_leg():
     run(test)
 
 
-def test_no_route():
-    async def test():
+def test_no_route() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             for raw in (get("/other"), post(path="/v20")):
                 reply = await p.ask(raw)
@@ -239,8 +239,8 @@ def test_no_route():
     run(test)
 
 
-def test_the_time_of_a_slow_client_is_not_the_proxy_s_own():
-    async def test():
+def test_the_time_of_a_slow_client_is_not_the_proxy_s_own() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             raw = post(b"x" * 10)
@@ -255,8 +255,8 @@ def test_the_time_of_a_slow_client_is_not_the_proxy_s_own():
     run(test)
 
 
-def test_the_time_of_a_slow_server_is_not_the_proxy_s_own():
-    async def test():
+def test_the_time_of_a_slow_server_is_not_the_proxy_s_own() -> None:
+    async def test() -> None:
         async def slow(served, request):
             served.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
             await asyncio.sleep(1.0)

@@ -37,10 +37,10 @@ FAILING = {
     [get(), post(b"hello"), post_chunks(b"he", b"llo"), post(b"x" * 200_000)],
     ids=["get", "post", "chunks", "large"],
 )
-def test_the_primary_answers_in_place_of_a_failed_canary(name, raw):
+def test_the_primary_answers_in_place_of_a_failed_canary(name, raw) -> None:
     script, code = FAILING[name]
 
-    async def test():
+    async def test() -> None:
         async with plane(CANARY, v1=V1, v2=script) as p:
             client = await p.connect()
             reply = await client.ask(raw)
@@ -58,8 +58,8 @@ def test_the_primary_answers_in_place_of_a_failed_canary(name, raw):
     run(test)
 
 
-def test_a_dead_canary():
-    async def test():
+def test_a_dead_canary() -> None:
+    async def test() -> None:
         async with plane(route(), v1=V1, v2=V1) as p:
             await p.upstreams["v2"].stop()
             await p.published(CANARY)
@@ -72,8 +72,8 @@ def test_a_dead_canary():
     run(test)
 
 
-def test_a_stale_connection_to_the_canary_is_not_its_fault():
-    async def test():
+def test_a_stale_connection_to_the_canary_is_not_its_fault() -> None:
+    async def test() -> None:
         async with plane(CANARY, v1=V1, v2=says_and_closes(answer(b"two"))) as p:
             client = await p.connect()
             for _ in range(20):
@@ -86,8 +86,8 @@ def test_a_stale_connection_to_the_canary_is_not_its_fault():
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "501 No", "429 Slow Down", "404 No"])
-def test_answers_of_the_model_itself_are_passed_on(status):
-    async def test():
+def test_answers_of_the_model_itself_are_passed_on(status) -> None:
+    async def test() -> None:
         async with plane(CANARY, v1=V1, v2=says(answer(b"mine", status))) as p:
             reply = await p.ask(post())
             assert (reply.status, reply.body) == (int(status[:3]), b"mine")
@@ -100,8 +100,8 @@ def test_answers_of_the_model_itself_are_passed_on(status):
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 70000\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
 )
-def test_no_rescue_once_the_client_has_seen_a_part(framing):
-    async def test():
+def test_no_rescue_once_the_client_has_seen_a_part(framing) -> None:
+    async def test() -> None:
         script = resets_after(b"HTTP/1.1 200 OK\r\n" + framing)
         async with plane(CANARY, v1=V1, v2=script) as p:
             reply = await p.ask(post())
@@ -113,8 +113,8 @@ def test_no_rescue_once_the_client_has_seen_a_part(framing):
     run(test)
 
 
-def test_rescue_can_be_switched_off():
-    async def test():
+def test_rescue_can_be_switched_off() -> None:
+    async def test() -> None:
         async with plane(route(split=ALL, rescue=None), v1=V1, v2=resets) as p:
             reply = await p.ask(post())
             assert reply.status == 502 and json.loads(reply.body)["reason"] == "reset"
@@ -124,8 +124,8 @@ def test_rescue_can_be_switched_off():
     run(test)
 
 
-def test_the_primary_is_not_rescued():
-    async def test():
+def test_the_primary_is_not_rescued() -> None:
+    async def test() -> None:
         timeouts = Timeouts(response=0.2)
         async with plane(route(timeouts=timeouts), v1=black_hole) as p:
             reply = await p.ask(post())
@@ -136,8 +136,8 @@ def test_the_primary_is_not_rescued():
     run(test)
 
 
-def test_when_the_rescue_fails_too_the_client_gets_a_problem():
-    async def test():
+def test_when_the_rescue_fails_too_the_client_gets_a_problem() -> None:
+    async def test() -> None:
         async with plane(CANARY, v1=resets, v2=resets) as p:
             reply = await p.ask(post())
             assert reply.status == 502

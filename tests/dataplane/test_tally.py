@@ -26,7 +26,7 @@ def take(tally: Tally) -> Tick:
 
 
 @given(LEGS, st.sets(st.integers(0, 60)))
-def test_every_leg_is_in_exactly_one_tick(legs, ticks_after):
+def test_every_leg_is_in_exactly_one_tick(legs, ticks_after) -> None:
     tally, ticks = Tally(), []
     for n, (version, role, share, code) in enumerate(legs):
         arm = tally.arm("r", version, role, share)
@@ -51,7 +51,7 @@ def test_every_leg_is_in_exactly_one_tick(legs, ticks_after):
     assert [tick.seq for tick in ticks] == list(range(1, len(ticks) + 1))
 
 
-def test_failed_keys_are_bounded():
+def test_failed_keys_are_bounded() -> None:
     tally = Tally()
     arm = tally.arm("r", "v", "canary", 0.1)
     for key in range(1, MAX_FAILED_KEYS + 50):
@@ -61,7 +61,7 @@ def test_failed_keys_are_bounded():
     assert tick.bad == MAX_FAILED_KEYS + 49
 
 
-def test_an_arm_with_legs_in_flight_is_kept_for_them():
+def test_an_arm_with_legs_in_flight_is_kept_for_them() -> None:
     tally = Tally()
     arm = tally.arm("r", "v", "canary", 0.1)
     arm.inflight = 1

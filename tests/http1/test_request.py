@@ -156,7 +156,7 @@ REFUSED_LINES = {
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("trailing", [b"", b"GET /next HTTP/1.1\r\nHost: b\r\n\r\n"], ids=["alone", "pipelined"])
 @pytest.mark.parametrize("name", ADMITTED)
-def test_admitted(name, trailing, feed):
+def test_admitted(name, trailing, feed) -> None:
     data, method, target, body = ADMITTED[name]
     if trailing and b"HTTP/1.0" in data:
         pytest.skip("HTTP/1.0 without keep-alive ends the connection")
@@ -170,7 +170,7 @@ def test_admitted(name, trailing, feed):
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(name, feed):
+def test_refused(name, feed) -> None:
     fields, status = REFUSED[name]
     _, error = read_requests(feed(b"POST / HTTP/1.1\r\n" + fields))
     assert_refused(error, status)
@@ -178,39 +178,39 @@ def test_refused(name, feed):
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", REFUSED_LINES)
-def test_refused_request_lines(name, feed):
+def test_refused_request_lines(name, feed) -> None:
     line, status = REFUSED_LINES[name]
     _, error = read_requests(feed(line + HOST + b"\r\n"))
     assert_refused(error, status)
 
 
-def assert_refused(error, status):
+def assert_refused(error, status) -> None:
     from proxy.contracts.failure import FAILURES
 
     assert error is not None
     assert FAILURES[error.reason].status == status, error
 
 
-def test_hop_by_hop_fields_are_removed():
+def test_hop_by_hop_fields_are_removed() -> None:
     fields = b"Connection: close, X-Hop, Keep-Alive\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nX-End: 2\r\n"
     reader, _ = read_requests(iter([b"GET / HTTP/1.1\r\n" + HOST + fields + b"\r\n"]))
     assert reader.heads[0].fields == b"X-End: 2\r\n"
     assert not reader.heads[0].keep_alive
 
 
-def test_connection_cannot_remove_the_host():
+def test_connection_cannot_remove_the_host() -> None:
     reader, error = read_requests(iter([b"GET / HTTP/1.1\r\n" + HOST + b"Connection: host, x-request-id\r\n\r\n"]))
     assert error is None
     assert reader.heads[0].host == b"models"
 
 
-def test_the_absolute_target_replaces_the_host():
+def test_the_absolute_target_replaces_the_host() -> None:
     # RFC 9112 §3.2.2
     reader, _ = read_requests(iter([b"GET http://other:81/a HTTP/1.1\r\n" + HOST + b"\r\n"]))
     assert reader.heads[0].host == b"other:81"
 
 
-def test_field_finds_the_first_of_a_name():
+def test_field_finds_the_first_of_a_name() -> None:
     reader, _ = read_requests(iter([b"GET / HTTP/1.1\r\n" + HOST + b"X-User: a\r\nx-user: b\r\nX-User-Id: c\r\n\r\n"]))
     head = reader.heads[0]
     assert head.field(b"x-user") == b"a"
@@ -219,14 +219,14 @@ def test_field_finds_the_first_of_a_name():
     assert head.field(b"user") is None
 
 
-def test_websocket_handshake_is_kept():
+def test_websocket_handshake_is_kept() -> None:
     data = b"GET /ws HTTP/1.1\r\n" + HOST + b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
     reader, _ = read_requests(iter([data]))
     assert reader.heads[0].upgrade == b"websocket"
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
-def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless):
+def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless) -> None:
     start = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + endless
     _, error = read_requests(iter([start] + [b"a" * 4096] * 20))
     assert_refused(error, 431)
@@ -245,7 +245,7 @@ FRAMINGS = ("none", "length", "chunked")
     framing=st.sampled_from(FRAMINGS),
     cuts=st.lists(st.integers(0, 400), max_size=8),
 )
-def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(fields, body, framing, cuts):
+def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(fields, body, framing, cuts) -> None:
     body = b"" if framing == "none" else body
     data = b"POST /a?b=c HTTP/1.1\r\n" + HOST + b"".join(n + b": " + v + b"\r\n" for n, v in fields)
     if framing == "length":
@@ -275,7 +275,7 @@ def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(fiel
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"POST / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1\r\n"]))
-def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(data, start):
+def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(data, start) -> None:
     reader, error = read_requests(iter([start + data]))
     for head, body in zip(reader.heads, reader.bodies, strict=True):
         sent = write.request_head(head, b"", head.host or b"h", b"")
@@ -295,7 +295,7 @@ WHOLE = [data for data, *_ in ADMITTED.values() if b"HTTP/1.0" not in data]
     st.lists(st.one_of(st.sampled_from(WHOLE), st.binary(max_size=30)), max_size=6),
     st.lists(st.integers(0, 900), max_size=6),
 )
-def test_a_remembered_head_reads_as_it_did_the_first_time(messages, cuts):
+def test_a_remembered_head_reads_as_it_did_the_first_time(messages, cuts) -> None:
     ends = sorted({0, len(b"".join(messages))} | {cut for cut in cuts if cut < len(b"".join(messages))})
     pieces = [b"".join(messages)[a:b] for a, b in pairwise(ends)]
     transcripts = []

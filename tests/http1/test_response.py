@@ -49,7 +49,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", COMPLETE)
-def test_complete(name, feed):
+def test_complete(name, feed) -> None:
     data, status, body, keep_alive = COMPLETE[name]
     reader, error = read_response(feed(data))
     assert error is None
@@ -58,7 +58,7 @@ def test_complete(name, feed):
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", COMPLETE)
-def test_bytes_after_the_answer_are_an_error_but_the_answer_stands(name, feed):
+def test_bytes_after_the_answer_are_an_error_but_the_answer_stands(name, feed) -> None:
     data, status, body, _ = COMPLETE[name]
     reader, error = read_response(feed(data + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"))
     assert error is not None
@@ -67,7 +67,7 @@ def test_bytes_after_the_answer_are_an_error_but_the_answer_stands(name, feed):
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", MALFORMED)
-def test_malformed(name, feed):
+def test_malformed(name, feed) -> None:
     reader, error = read_response(feed(MALFORMED[name]))
     assert error is not None
     assert reader.ends == 0
@@ -79,14 +79,14 @@ def test_malformed(name, feed):
     [b"", OK, OK + b"Content-Length: 5\r\n\r\nhell", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"],
     ids=["nothing", "half a head", "short of its length", "no last chunk"],
 )
-def test_truncated(data, feed):
+def test_truncated(data, feed) -> None:
     reader, error = read_response(feed(data), eof=True)
     assert error is not None
     assert reader.ends == 0
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_a_body_that_ends_with_the_connection(feed):
+def test_a_body_that_ends_with_the_connection(feed) -> None:
     reader, error = read_response(feed(OK + b"\r\nhello"), eof=True)
     assert error is None
     assert (reader.body, reader.ends, reader.head.keep_alive) == (b"hello", 1, False)
@@ -94,7 +94,7 @@ def test_a_body_that_ends_with_the_connection(feed):
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("fields", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
-def test_the_answer_to_head_has_no_body_and_the_next_one_is_read(fields, feed):
+def test_the_answer_to_head_has_no_body_and_the_next_one_is_read(fields, feed) -> None:
     reader, error = read_response(feed(OK + fields + b"\r\n"), no_body=True)
     assert error is None and reader.ends == 1
     reader.expect(False)
@@ -104,18 +104,18 @@ def test_the_answer_to_head_has_no_body_and_the_next_one_is_read(fields, feed):
     assert (reader.body, reader.ends) == (b"ok", 2)
 
 
-def test_a_204_carries_no_length_to_the_client():
+def test_a_204_carries_no_length_to_the_client() -> None:
     reader, _ = read_response(iter([b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"]))
     assert b"ength" not in write.response_head(reader.head, False, False, b"", b"")
 
 
-def test_hop_by_hop_fields_and_a_forged_version_are_removed():
+def test_hop_by_hop_fields_and_a_forged_version_are_removed() -> None:
     data = OK + b"Connection: X-Hop\r\nX-Hop: 1\r\nx-penumbra-version: v9\r\nX-End: 1\r\nContent-Length: 0\r\n\r\n"
     reader, _ = read_response(iter([data]))
     assert reader.head.fields == b"X-End: 1\r\n"
 
 
-def test_an_upgrade_that_was_asked_for():
+def test_an_upgrade_that_was_asked_for() -> None:
     data = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x00"
     reader, error = read_response(iter([data]), upgrade=True)
     assert error is None
@@ -126,7 +126,7 @@ def test_an_upgrade_that_was_asked_for():
     "first",
     [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"],
 )
-def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first):
+def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first) -> None:
     lying = OK + b"Content-Length: 60\r\n\r\n"
     read_response(iter([first + lying + b"x" * (60 - len(lying))]))  # as long after `first` as it says it is
     honest = OK + b"Content-Length: 21\r\n\r\n"
@@ -135,13 +135,13 @@ def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first):
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
-def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless):
+def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless) -> None:
     start = OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + endless
     reader, error = read_response(iter([start] + [b"a" * 4096] * 20))
     assert error is not None and reader.ends == 0
 
 
-def test_an_upgrade_is_never_remembered():
+def test_an_upgrade_is_never_remembered() -> None:
     data = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
     assert read_response(iter([data]), upgrade=True)[0].head.upgraded
     reader, error = read_response(iter([data]))

@@ -45,11 +45,11 @@ def fields(draw):
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch):
+def nothing_known(monkeypatch) -> None:
     forget(monkeypatch)
 
 
-def forget(monkeypatch=None):
+def forget(monkeypatch=None) -> None:
     known = {"_MEMO": HeadMemo(), "_TEMPLATES": Templates()}
     for name, value in known.items():
         monkeypatch.setattr(request, name, value) if monkeypatch else setattr(request, name, value)
@@ -67,7 +67,7 @@ def transcript(*messages):
 
 
 @given(fields(), st.lists(st.tuples(st.integers(0, 4), st.one_of(VALUES, SIZES)), max_size=3), st.integers(0, 3))
-def test_a_template_reads_what_the_parser_reads(known, changes, size):
+def test_a_template_reads_what_the_parser_reads(known, changes, size) -> None:
     changed = list(known)
     for at, value in changes:
         if at < len(changed):
@@ -89,7 +89,7 @@ def by_template(raw):
     return request._TEMPLATES.head_of(raw[: raw.index(b"\r\n\r\n") + 4])[0]
 
 
-def test_only_values_differ_so_it_is_not_parsed_again():
+def test_only_values_differ_so_it_is_not_parsed_again() -> None:
     transcript(head())
     found = by_template(head(b"00-2", b"b-2", 117))
     assert (found.request_id, found.length) == (b"b-2", 117)
@@ -108,12 +108,12 @@ def test_only_values_differ_so_it_is_not_parsed_again():
         head().replace(b"POST /infer", b"POST /other"),
     ],
 )
-def test_what_is_not_quite_the_same_is_parsed(other):
+def test_what_is_not_quite_the_same_is_parsed(other) -> None:
     transcript(head())
     assert by_template(other) is None
 
 
-def test_an_empty_value_does_not_give_its_place_to_another():
+def test_an_empty_value_does_not_give_its_place_to_another() -> None:
     transcript(head().replace(b"traceparent: 00-1", b"traceparent: "))
     assert by_template(head().replace(b"x-request-id: a-1", b"x-request-id: ")) is None
 
@@ -130,7 +130,7 @@ def test_an_empty_value_does_not_give_its_place_to_another():
         b"Expect: 100-continue\r\ncontent-length: 0\r\ntraceparent: 1\r\n",
     ],
 )
-def test_heads_of_which_it_is_not_sure_where_a_value_goes_make_no_template(odd):
+def test_heads_of_which_it_is_not_sure_where_a_value_goes_make_no_template(odd) -> None:
     raw = b"POST /infer HTTP/1.1\r\nHost: h\r\n" + odd + b"\r\n"
     transcript(raw)
     assert by_template(raw) is None

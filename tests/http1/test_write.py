@@ -20,24 +20,24 @@ def response(fields: bytes, status: bytes = b"200 OK"):
     return reader.head
 
 
-def test_request_head():
+def test_request_head() -> None:
     head = request(b"Content-Length: 3\r\nA: b\r\n")
     assert write.request_head(head, b"/base", b"up:1", b"e: x\r\n") == (
         b"POST /base/v2?q HTTP/1.1\r\nHost: up:1\r\nA: b\r\nContent-Length: 3\r\ne: x\r\n\r\n"
     )
 
 
-def test_a_replay_of_chunks_has_a_length():
+def test_a_replay_of_chunks_has_a_length() -> None:
     head = request(b"Transfer-Encoding: chunked\r\n")
     assert b"Content-Length: 7\r\n" in write.replay_head(head, b"", b"h", b"", 7)
     assert b"Content-Length: 0\r\n" in write.replay_head(head, b"", b"h", b"", 0)
 
 
-def test_a_request_without_a_body_gets_no_length():
+def test_a_request_without_a_body_gets_no_length() -> None:
     assert b"ength" not in write.replay_head(request(b""), b"", b"h", b"", 0)
 
 
-def test_response_head():
+def test_response_head() -> None:
     head = response(b"Content-Length: 3\r\nA: b\r\n")
     assert write.response_head(head, False, False, b"x-penumbra-version: v1\r\n", b"x: y\r\n") == (
         b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 3\r\nx-penumbra-version: v1\r\nx: y\r\n\r\n"
@@ -45,7 +45,7 @@ def test_response_head():
     assert write.response_head(head, False, True, b"", b"").endswith(b"Connection: close\r\n\r\n")
 
 
-def test_a_phrase_of_its_own_is_kept():
+def test_a_phrase_of_its_own_is_kept() -> None:
     assert write.response_head(response(b"Content-Length: 0\r\n", b"200 Fine"), False, False, b"", b"").startswith(
         b"HTTP/1.1 200 Fine\r\n"
     )
@@ -54,7 +54,7 @@ def test_a_phrase_of_its_own_is_kept():
     )
 
 
-def test_problem_is_a_whole_answer():
+def test_problem_is_a_whole_answer() -> None:
     raw = write.problem(404, "no_route", "No route", "no route for GET /", b"X: y\r\n")
     reader, error = read_response(iter([raw]))
     assert error is None and reader.ends == 1

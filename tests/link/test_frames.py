@@ -44,7 +44,7 @@ def as_control_reads(message):
 
 
 @given(st.lists(st.sampled_from(MESSAGES), max_size=8), st.lists(st.integers(0, 2000), max_size=10))
-def test_any_cutting(messages, cuts):
+def test_any_cutting(messages, cuts) -> None:
     data = b"".join(map(encode, messages))
     ends = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     reader, read = FrameReader(), []
@@ -53,13 +53,13 @@ def test_any_cutting(messages, cuts):
     assert read == [as_control_reads(message) for message in messages]
 
 
-def test_a_length_beyond_the_limit_breaks_the_link():
+def test_a_length_beyond_the_limit_breaks_the_link() -> None:
     with pytest.raises(BrokenLinkError, match="over the limit"):
         FrameReader().feed((MAX_FRAME + 1).to_bytes(4, "big"))
 
 
 @given(st.binary(max_size=60))
-def test_what_cannot_be_read_breaks_the_link(body):
+def test_what_cannot_be_read_breaks_the_link(body) -> None:
     try:
         messages = FrameReader().feed(len(body).to_bytes(4, "big") + body)
     except BrokenLinkError:
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_breaks_the_link(body):
 
 
 @given(st.lists(st.builds(bytes, st.integers(0, 300)), max_size=300))
-def test_records_that_were_encoded_one_by_one_are_a_batch(bodies):
+def test_records_that_were_encoded_one_by_one_are_a_batch(bodies) -> None:
     records = [
         Record(at, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, response=body)
         for at, body in enumerate(bodies)

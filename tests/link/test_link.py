@@ -65,8 +65,8 @@ def drive(test, tmp_path) -> None:
     asyncio.run(main())
 
 
-def test_a_table_reaches_workers_that_are_there_and_those_that_come(tmp_path):
-    async def test(ends):
+def test_a_table_reaches_workers_that_are_there_and_those_that_come(tmp_path) -> None:
+    async def test(ends) -> None:
         ends.server.publish(TABLE)
         await ends.until(lambda: ends.tables)
         ends.server.publish(Table(6, {}, ()))
@@ -76,8 +76,8 @@ def test_a_table_reaches_workers_that_are_there_and_those_that_come(tmp_path):
     drive(test, tmp_path)
 
 
-def test_an_acknowledged_tick_is_counted_once_and_carries_the_sample_back(tmp_path):
-    async def test(ends):
+def test_an_acknowledged_tick_is_counted_once_and_carries_the_sample_back(tmp_path) -> None:
+    async def test(ends) -> None:
         await ends.until(lambda: ends.server.workers)
         before = ends.client.heard
         ends.client.send_tick(Tick(0, "abc", 1, 5))
@@ -91,15 +91,15 @@ def test_an_acknowledged_tick_is_counted_once_and_carries_the_sample_back(tmp_pa
     drive(test, tmp_path)
 
 
-def test_a_tick_whose_acknowledgement_was_lost_is_sent_again_and_not_counted_again(tmp_path):
-    async def test(ends):
+def test_a_tick_whose_acknowledgement_was_lost_is_sent_again_and_not_counted_again(tmp_path) -> None:
+    async def test(ends) -> None:
         await ends.until(lambda: ends.server.workers)
         send, ends.server.ticked = (
             ends.server.ticked,
             lambda connection, status, tick: swallow(connection, status, tick),
         )
 
-        def swallow(connection, status, tick):
+        def swallow(connection, status, tick) -> None:
             status.seq = tick.seq
             ends.ticks.append(tick)
             connection.abort()  # counted, but the acknowledgement never leaves
@@ -112,8 +112,8 @@ def test_a_tick_whose_acknowledgement_was_lost_is_sent_again_and_not_counted_aga
     drive(test, tmp_path)
 
 
-def test_a_tick_that_found_no_control_waits_for_it(tmp_path):
-    async def test(ends):
+def test_a_tick_that_found_no_control_waits_for_it(tmp_path) -> None:
+    async def test(ends) -> None:
         await ends.until(lambda: ends.server.workers)
         await ends.server.close()
         await ends.until(lambda: ends.client._transport is None)
@@ -127,8 +127,8 @@ def test_a_tick_that_found_no_control_waits_for_it(tmp_path):
     drive(test, tmp_path)
 
 
-def test_records_arrive(tmp_path):
-    async def test(ends):
+def test_records_arrive(tmp_path) -> None:
+    async def test(ends) -> None:
         await ends.until(lambda: ends.server.workers)
         ends.outbox.put(Record(1, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2))
         ends.client.send_records()
@@ -138,8 +138,8 @@ def test_records_arrive(tmp_path):
     drive(test, tmp_path)
 
 
-def test_a_peer_that_talks_nonsense_is_cut_off(tmp_path):
-    async def test(ends):
+def test_a_peer_that_talks_nonsense_is_cut_off(tmp_path) -> None:
+    async def test(ends) -> None:
         for nonsense in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x01\xc1"):
             reader, writer = await asyncio.open_unix_connection(ends.path)
             writer.write(nonsense)

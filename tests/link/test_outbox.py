@@ -11,7 +11,7 @@ def record(n: int = 1, request: bytes | None = None) -> Record:
     return Record(n, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, request=request)
 
 
-def test_records_go_out_in_order_once():
+def test_records_go_out_in_order_once() -> None:
     outbox = Outbox(0, "abc")
     for n in range(5):
         outbox.put(record(n))
@@ -20,7 +20,7 @@ def test_records_go_out_in_order_once():
     assert outbox.flush(0) == b""
 
 
-def test_too_many_records_are_dropped_and_counted():
+def test_too_many_records_are_dropped_and_counted() -> None:
     outbox = Outbox(0, "abc")
     for _ in range(MAX_RECORDS + 3):
         outbox.put(record())
@@ -28,7 +28,7 @@ def test_too_many_records_are_dropped_and_counted():
     assert outbox.take_dropped() == {}
 
 
-def test_too_many_bytes_are_dropped_and_counted():
+def test_too_many_bytes_are_dropped_and_counted() -> None:
     outbox = Outbox(0, "abc")
     outbox.put(record(request=b"x" * MAX_BYTES))
     outbox.put(record())
@@ -38,14 +38,14 @@ def test_too_many_bytes_are_dropped_and_counted():
     assert outbox.take_dropped() == {}
 
 
-def test_records_wait_while_the_socket_is_full():
+def test_records_wait_while_the_socket_is_full() -> None:
     outbox = Outbox(0, "abc")
     outbox.put(record())
     assert outbox.flush(MAX_UNSENT + 1) == b""
     assert outbox.flush(0)
 
 
-def test_a_tick_is_said_again_until_it_is_acknowledged():
+def test_a_tick_is_said_again_until_it_is_acknowledged() -> None:
     outbox = Outbox(0, "abc")
     tick = Tick(0, "abc", 1, 1)
     frame = outbox.tick(tick)

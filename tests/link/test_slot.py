@@ -9,7 +9,7 @@ from proxy.contracts.table import Table
 from proxy.link.slot import TableSlot
 
 
-def test_last_table():
+def test_last_table() -> None:
     with tempfile.TemporaryFile() as file:
         writer, reader = TableSlot(file.fileno()), TableSlot(os.dup(file.fileno()))
         assert reader.read() is None
@@ -19,7 +19,7 @@ def test_last_table():
         os.close(reader._fd)
 
 
-def test_a_torn_write_reads_as_no_table():
+def test_a_torn_write_reads_as_no_table() -> None:
     with tempfile.TemporaryFile() as file:
         slot = TableSlot(file.fileno())
         slot.write(Table(1, {}, (), lease=3.0))

@@ -29,14 +29,14 @@ def shown(tensors):
     return [(t.name, t.rows, t.width, t.kind, list(t.data), t.columns) for t in tensors]
 
 
-def test_kserve_v1_rows():
+def test_kserve_v1_rows() -> None:
     seen = read("kserve-v1", {"instances": [[1, 2.5], [3, 4]]}, {"predictions": [0, 1]})
     assert shown(seen.inputs) == [("instances", 2, 2, "number", [1, 2.5, 3, 4], ())]
     assert shown(seen.outputs) == [("predictions", 2, 1, "number", [0, 1], ())]
     assert (seen.inputs[0].integer, seen.outputs[0].integer) == (False, True)
 
 
-def test_kserve_v1_objects_and_strings():
+def test_kserve_v1_objects_and_strings() -> None:
     seen = read(
         "kserve-v1",
         {"instances": [{"age": 30, "city": "Bonn"}, {"age": None, "city": "Ulm"}]},
@@ -48,7 +48,7 @@ def test_kserve_v1_objects_and_strings():
     assert shown(seen.outputs) == [("predictions", 2, 1, "category", ["a", "b"], ())]
 
 
-def test_predictions_that_are_objects_with_arrays():
+def test_predictions_that_are_objects_with_arrays() -> None:
     seen = read(
         "kserve-v1",
         response={"predictions": [{"label": "cat", "scores": [0.9, 0.1]}, {"label": "dog", "scores": [0.2, 0.8]}]},
@@ -67,22 +67,22 @@ def test_predictions_that_are_objects_with_arrays():
         {"inputs": {"a": [1, 3], "b": [2, 4]}},
     ],
 )
-def test_mlflow_forms_of_the_same_frame(request_):
+def test_mlflow_forms_of_the_same_frame(request_) -> None:
     assert shown(read("mlflow", request_).inputs) == [("", 2, 2, "number", [1, 2, 3, 4], ("a", "b"))]
 
 
-def test_mlflow_mixed_columns():
+def test_mlflow_mixed_columns() -> None:
     seen = read("mlflow", {"dataframe_split": {"columns": ["a", "b"], "data": [[1, "x"], [None, None]]}})
     assert [(t.columns, t.kind) for t in seen.inputs] == [(("a",), "number"), (("b",), "category")]
     assert list(seen.inputs[1].data) == ["x", None]
 
 
 @pytest.mark.parametrize("answer", [{"predictions": [0.5, 1.5]}, [0.5, 1.5]])
-def test_mlflow_answers(answer):
+def test_mlflow_answers(answer) -> None:
     assert shown(read("mlflow", response=answer).outputs) == [("predictions", 2, 1, "number", [0.5, 1.5], ())]
 
 
-def test_plain_json_by_pointer():
+def test_plain_json_by_pointer() -> None:
     analysis = Analysis(features="/data/features", prediction="/result/0/score")
     request, response = {"data": {"features": {"age": 3, "x/y": "z"}}}, {"result": [{"score": 0.7}]}
     seen = read("json", request, response, analysis)
@@ -92,7 +92,7 @@ def test_plain_json_by_pointer():
     assert read("json", {"a": 1}, None, Analysis(features="/b")).unreadable_request == "pointer"
 
 
-def test_a_long_string_is_a_text_of_which_the_length_counts():
+def test_a_long_string_is_a_text_of_which_the_length_counts() -> None:
     seen = read("json", {"note": "long " * 50, "n": 1})
     assert shown(seen.inputs) == [("", 1, 2, "number", [250, 1], ("note.chars", "n"))]
 
@@ -112,17 +112,17 @@ def test_a_long_string_is_a_text_of_which_the_length_counts():
         ("kserve-v1", b"[" * 10_000, "json"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(protocol, request_, reason):
+def test_what_cannot_be_read_has_a_reason(protocol, request_, reason) -> None:
     assert read(protocol, request_).unreadable_request == reason
 
 
-def test_bodies_that_the_worker_did_not_keep_are_counted():
+def test_bodies_that_the_worker_did_not_keep_are_counted() -> None:
     seen = read("oip", None, None, request_fields=b"content-type: application/json\r\n")
     assert (seen.unreadable_request, seen.unreadable_response) == ("too_large", "too_large")
 
 
 @given(st.sampled_from(sorted(CODECS)), JSON, st.sampled_from(KEYS))
-def test_no_json_raises(protocol, value, key):
+def test_no_json_raises(protocol, value, key) -> None:
     for body in (
         value,
         {key: value},

@@ -22,17 +22,17 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_what_was_written_is_read(coding):
+def test_what_was_written_is_read(coding) -> None:
     for plain in (b"x", b'{"inputs": []}' * 1000):
         assert decompress(WRITERS[coding](plain), coding) == plain
 
 
-def test_several_members_are_one_body():
+def test_several_members_are_one_body() -> None:
     assert decompress(gzip.compress(b"ab") + gzip.compress(b"cd"), b"gzip") == b"abcd"
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_expansion_is_bounded(coding):
+def test_expansion_is_bounded(coding) -> None:
     bomb = WRITERS[coding](bytes(MAX_EXPANDED * 4))
     with pytest.raises(Unreadable, match="expansion"):
         decompress(bomb, coding)
@@ -40,14 +40,14 @@ def test_expansion_is_bounded(coding):
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_half_a_body_is_an_error(coding):
+def test_half_a_body_is_an_error(coding) -> None:
     whole = WRITERS[coding](bytes(range(256)) * 50)
     with pytest.raises(Unreadable):
         decompress(whole[: len(whole) // 2], coding)
 
 
 @given(st.binary(max_size=60), st.sampled_from([*CODINGS, b"br", b""]))
-def test_garbage_is_plain_or_a_reason(data, coding):
+def test_garbage_is_plain_or_a_reason(data, coding) -> None:
     try:
         decompress(data, coding)
     except Unreadable as error:
@@ -63,11 +63,11 @@ def test_garbage_is_plain_or_a_reason(data, coding):
         (b"", b""),
     ],
 )
-def test_header_fields_are_found(fields, value):
+def test_header_fields_are_found(fields, value) -> None:
     assert field(fields.lower(), b"content-encoding") == value
 
 
-def test_the_door_reads_through_codings():
+def test_the_door_reads_through_codings() -> None:
     data = gzip.compress(b'{"instances": [1, 2]}')
     fields = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
     record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", fields, data)

@@ -34,7 +34,7 @@ def tensor(shape, data, datatype="FP32", name="x"):
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
 
 
-def test_a_request_and_its_answer():
+def test_a_request_and_its_answer() -> None:
     answer = {"model_name": "m", "outputs": [tensor([2, 1], [0, 1], "INT64", "predict")]}
     seen = decode(record(request(tensor([2, 3], [1, 2, 3, 4, 5, 6])), orjson.dumps(answer)), "oip", (0, "a"))
     (features,), (predicted,) = seen.inputs, seen.outputs
@@ -44,12 +44,12 @@ def test_a_request_and_its_answer():
 
 
 @pytest.mark.parametrize("data", [[[1, 2], [3, 4]], [1, 2, 3, 4]])
-def test_nested_and_flat_data_are_the_same(data):
+def test_nested_and_flat_data_are_the_same(data) -> None:
     (features,) = decode(record(request(tensor([2, 2], data))), "oip", (0, "a")).inputs
     assert list(features.data) == [1, 2, 3, 4]
 
 
-def test_bytes_are_categories():
+def test_bytes_are_categories() -> None:
     (features,) = decode(record(request(tensor([2], ["a", "b"], "BYTES"))), "oip", (0, "a")).inputs
     assert (features.kind, features.rows, features.width) == ("category", 2, 1)
 
@@ -75,29 +75,29 @@ def test_bytes_are_categories():
         (request(tensor([1], [[[[[[[[[[1]]]]]]]]]])), "schema"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(body, reason):
+def test_what_cannot_be_read_has_a_reason(body, reason) -> None:
     seen = decode(record(body), "oip", (0, "a"))
     assert (seen.inputs, seen.unreadable_request) == ((), reason)
     assert reason in REASONS
 
 
-def test_null_is_a_missing_number():
+def test_null_is_a_missing_number() -> None:
     (features,) = decode(record(request(tensor([3], [1, None, 2]))), "oip", (0, "a")).inputs
     assert [x if x == x else "missing" for x in features.data] == [1, "missing", 2]
 
 
-def test_an_answer_that_is_an_error_is_not_read():
+def test_an_answer_that_is_an_error_is_not_read() -> None:
     for failed in (record(response=b"oops", status=500), record(response=b"oops", failure="reset")):
         assert decode(failed, "oip", (0, "a")).unreadable_response == ""
 
 
-def test_a_protocol_without_a_codec_is_opaque():
+def test_a_protocol_without_a_codec_is_opaque() -> None:
     seen = decode(record(b"anything", b"anything"), "opaque", (0, "a"))
     assert (seen.inputs, seen.outputs, seen.unreadable_request, seen.total) == ((), (), "", 0.02)
 
 
 @given(st.binary(max_size=200) | JSON.map(orjson.dumps))
-def test_no_body_raises_and_every_reason_is_known(body):
+def test_no_body_raises_and_every_reason_is_known(body) -> None:
     seen = decode(record(body, body), "oip", (0, "a"))
     assert {seen.unreadable_request, seen.unreadable_response} <= REASONS - {"internal"} | {""}
 
@@ -113,12 +113,12 @@ NESTED = 5_000
         b'{"inputs":[{"name":"a","shape":[0,-5],"datatype":"FP32","data":[]}]}',
     ],
 )
-def test_what_a_typed_reader_chokes_on_costs_one_observation(body):
+def test_what_a_typed_reader_chokes_on_costs_one_observation(body) -> None:
     assert decode(record(body), "oip", (0, "a")).unreadable_request in REASONS
     assert decode(record(None, body.replace(b"inputs", b"outputs")), "oip", (0, "a")).unreadable_response in REASONS
 
 
-def test_labels_that_no_float_can_tell_apart_stay_whole():
+def test_labels_that_no_float_can_tell_apart_stay_whole() -> None:
     answers = [orjson.dumps({"outputs": [tensor([1, 1], [2**53 + more], "INT64")]}) for more in (0, 1)]
     first, second = (decode(record(None, answer), "oip", (0, "a")).outputs[0].data for answer in answers)
     assert first != second

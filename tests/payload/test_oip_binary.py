@@ -28,7 +28,7 @@ def read(data, fields):
 
 
 @pytest.mark.parametrize("datatype", TYPES)
-def test_every_number_type(datatype):
+def test_every_number_type(datatype) -> None:
     values = np.array([0, 1, 0, 1, 1, 0]) if datatype == "BOOL" else np.array([0, 1, 2, 100, 7, 5])
     raw = values.astype(TYPES[datatype]).tobytes()
     seen = read(*body([described("x", [2, 3], datatype, raw)], [raw]))
@@ -38,27 +38,27 @@ def test_every_number_type(datatype):
         assert tensors[0].integer == (not datatype.startswith("FP"))
 
 
-def test_bf16_is_the_upper_half_of_a_float():
+def test_bf16_is_the_upper_half_of_a_float() -> None:
     numbers = [1.0, -2.5, 0.15625, 3.0e38]
     raw = b"".join(struct.pack("<f", x)[2:] for x in numbers)
     (tensor,) = read(*body([described("x", [4], "BF16", raw)], [raw])).inputs
     assert list(tensor.data) == pytest.approx(numbers, rel=0.01)
 
 
-def test_fp16_against_numpy():
+def test_fp16_against_numpy() -> None:
     raw = np.array([0.1, -65504.0, 6e-8], dtype="<f2").tobytes()
     (tensor,) = read(*body([described("x", [3], "FP16", raw)], [raw])).inputs
     assert list(tensor.data) == np.frombuffer(raw, "<f2").astype(float).tolist()
 
 
-def test_bytes_are_length_prefixed_strings():
+def test_bytes_are_length_prefixed_strings() -> None:
     words = ["a", "", "zwölf"]
     raw = b"".join(len(w.encode()).to_bytes(4, "little") + w.encode() for w in words)
     (tensor,) = read(*body([described("x", [3], "BYTES", raw)], [raw])).inputs
     assert (tensor.kind, list(tensor.data)) == ("category", words)
 
 
-def test_binary_and_json_tensors_may_be_mixed():
+def test_binary_and_json_tensors_may_be_mixed() -> None:
     raw = np.arange(4, dtype="<f4").tobytes()
     tensors = [described("a", [1, 4], "FP32", raw), {"name": "b", "shape": [1, 2], "datatype": "FP32", "data": [9, 8]}]
     seen = read(*body(tensors, [raw]))
@@ -83,14 +83,14 @@ def test_binary_and_json_tensors_may_be_mixed():
         (b"{x}", b"Inference-Header-Content-Length: 3\r\n", "json"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(data, fields, reason):
+def test_what_cannot_be_read_has_a_reason(data, fields, reason) -> None:
     assert read(data, fields).unreadable_request == reason
 
 
 @given(
     st.binary(max_size=80), st.integers(-5, 100), st.sampled_from([*TYPES, "BYTES", "BF16", "?"]), st.integers(0, 40)
 )
-def test_no_bytes_raise(raw, size, datatype, cut):
+def test_no_bytes_raise(raw, size, datatype, cut) -> None:
     tensor = {"name": "x", "shape": [1], "datatype": datatype, "parameters": {"binary_data_size": size}}
     data, fields = body([tensor], [raw])
     for each in (data, data[:cut]):

@@ -33,7 +33,7 @@ def delta(finish=None, **content):
     return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": content, "finish_reason": finish}]}
 
 
-def test_a_chat_request_gives_lengths_and_parameters():
+def test_a_chat_request_gives_lengths_and_parameters() -> None:
     parts = [{"type": "text", "text": "abc"}, {"type": "image_url", "image_url": {}}]
     request = {
         "messages": [{"role": "system", "content": "hello"}, {"role": "user", "content": parts}],
@@ -49,7 +49,7 @@ def test_a_chat_request_gives_lengths_and_parameters():
     }
 
 
-def test_a_chat_answer():
+def test_a_chat_answer() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Ulm"}'}}
     message = {"role": "assistant", "content": "Sunny", "tool_calls": [call]}
     answer = {
@@ -61,11 +61,11 @@ def test_a_chat_answer():
     assert (text.prompt_tokens, text.completion_tokens) == (5, 2)
 
 
-def test_a_completion_answer():
+def test_a_completion_answer() -> None:
     assert read(response={"choices": [{"text": "abc", "finish_reason": "length"}]}).text.text == "abc"
 
 
-def test_a_stream_is_the_same_as_the_whole_with_times():
+def test_a_stream_is_the_same_as_the_whole_with_times() -> None:
     chunks = [delta(role="assistant"), delta(content="Sun"), delta(content="ny"), delta("stop")]
     usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
     text = read(response=stream(*chunks, usage), fields=STREAM, chunks=[0.1, 0.2, 0.25, 0.3, 0.31]).text
@@ -74,7 +74,7 @@ def test_a_stream_is_the_same_as_the_whole_with_times():
     assert text.gaps == pytest.approx((0.05, 0.05, 0.01))
 
 
-def test_streamed_tool_calls_are_put_together():
+def test_streamed_tool_calls_are_put_together() -> None:
     def call(index, **function):
         return delta(tool_calls=[{"index": index, "function": function}])
 
@@ -87,7 +87,7 @@ def test_streamed_tool_calls_are_put_together():
     assert read(response=stream(*chunks), fields=STREAM).text.tools == (("f", '{"a":1}'), ("g", "{}"))
 
 
-def test_a_streamed_completion():
+def test_a_streamed_completion() -> None:
     assert (
         read(response=stream({"choices": [{"text": "a"}]}, {"choices": [{"text": "b"}]}), fields=STREAM).text.text
         == "ab"
@@ -95,12 +95,12 @@ def test_a_streamed_completion():
 
 
 @given(st.lists(st.text(max_size=5), max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_events_are_what_was_sent_whatever_ends_lines(texts, end):
+def test_events_are_what_was_sent_whatever_ends_lines(texts, end) -> None:
     sent = "".join(f"event: x{end}data: {json.dumps(text)}{end}{end}" for text in texts)
     assert [orjson.loads(data) for data in events(sent.encode() + b"data: cut")] == texts
 
 
-def test_embeddings_as_lists_and_as_base64():
+def test_embeddings_as_lists_and_as_base64() -> None:
     vector = [0.5, -1.0, 2.0]
     packed = base64.b64encode(struct.pack("<3f", *vector)).decode()
     for embedding in (vector, packed):
@@ -121,16 +121,16 @@ def test_embeddings_as_lists_and_as_base64():
         (b"data: 1\n\n", STREAM, "schema"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(response, fields, reason):
+def test_what_cannot_be_read_has_a_reason(response, fields, reason) -> None:
     assert read(response=response, fields=fields).unreadable_response == reason
 
 
 @given(st.binary(max_size=100))
-def test_no_stream_raises(data):
+def test_no_stream_raises(data) -> None:
     assert read(response=b"data: " + data, fields=STREAM).unreadable_response in REASONS - {"internal"} | {""}
 
 
-def test_times_without_content_or_pieces():
+def test_times_without_content_or_pieces() -> None:
     assert times([], 0) == (None, ())
     assert times([0.1], None) == (None, ())
     assert times([0.1, 0.2], 7) == (0.2, ())

@@ -16,7 +16,7 @@ def tripped(at: float = 100.0) -> Breaker:
     return breaker
 
 
-def test_failures_in_a_row_over_a_span_open_it():
+def test_failures_in_a_row_over_a_span_open_it() -> None:
     breaker = Breaker()
     for _ in range(5 * TRIP):
         assert not breaker.failed(1.0)  # at once: control decides on this evidence first
@@ -25,7 +25,7 @@ def test_failures_in_a_row_over_a_span_open_it():
     assert not breaker.failed(1.0 + SPAN)  # said once
 
 
-def test_a_success_in_between_starts_anew():
+def test_a_success_in_between_starts_anew() -> None:
     breaker = Breaker()
     for n in range(10 * TRIP):
         breaker.failed(n)
@@ -33,7 +33,7 @@ def test_a_success_in_between_starts_anew():
     assert not breaker.open
 
 
-def test_one_probe_after_another():
+def test_one_probe_after_another() -> None:
     breaker = tripped(100.0)
     assert breaker.blocks(100.0)
     assert not breaker.blocks(100.0 + BASE)
@@ -44,7 +44,7 @@ def test_one_probe_after_another():
     assert not breaker.blocks(100.0 + 2.1 * BASE)
 
 
-def test_after_many_probes_the_wait_doubles():
+def test_after_many_probes_the_wait_doubles() -> None:
     breaker = tripped(100.0)
     for _ in range(PROBES + 1):
         breaker.probing(200.0)
@@ -53,14 +53,14 @@ def test_after_many_probes_the_wait_doubles():
     assert not breaker.blocks(200.0 + 4.1 * BASE)
 
 
-def test_failures_of_legs_that_were_under_way_when_it_opened_do_not_put_off_the_probe():
+def test_failures_of_legs_that_were_under_way_when_it_opened_do_not_put_off_the_probe() -> None:
     breaker = tripped(100.0)
     for _ in range(50):
         breaker.failed(100.1)
     assert not breaker.blocks(100.0 + BASE)
 
 
-def test_the_wait_is_bounded():
+def test_the_wait_is_bounded() -> None:
     breaker = tripped()
     for n in range(10 * PROBES):
         breaker.probing(200.0 + n)
@@ -69,7 +69,7 @@ def test_the_wait_is_bounded():
     assert not breaker.blocks(199.0 + 10 * PROBES + LONGEST)
 
 
-def test_a_success_closes_it():
+def test_a_success_closes_it() -> None:
     breaker = tripped()
     assert breaker.succeeded()
     assert not breaker.blocks(100.0)
@@ -78,7 +78,7 @@ def test_a_success_closes_it():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 5)), max_size=80))
-def test_it_is_open_only_after_enough_failures_in_a_row(events):
+def test_it_is_open_only_after_enough_failures_in_a_row(events) -> None:
     breaker, now, row, since = Breaker(), 0.0, 0, 0.0
     for failed, pause in events:
         now += pause

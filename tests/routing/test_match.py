@@ -17,7 +17,7 @@ def nothing(name: bytes) -> None:
     return None
 
 
-def test_a_prefix_ends_on_a_segment():
+def test_a_prefix_ends_on_a_segment() -> None:
     routes = index(Match("/v2/models/cancer/"))
     assert routes.find(b"/v2/models/cancer/infer", b"POST", nothing) == 0
     assert routes.find(b"/v2/models/cancer", b"GET", nothing) == 0
@@ -25,14 +25,14 @@ def test_a_prefix_ends_on_a_segment():
     assert routes.find(b"/", b"GET", nothing) is None
 
 
-def test_the_longest_prefix_wins_and_the_root_takes_the_rest():
+def test_the_longest_prefix_wins_and_the_root_takes_the_rest() -> None:
     routes = index(Match("/"), Match("/a"), Match("/a/b"))
     assert [routes.find(path, b"GET", nothing) for path in (b"/", b"/x", b"/a", b"/a/c", b"/a/b", b"/a/b/c")] == [
         0, 0, 1, 1, 2, 2,
     ]  # fmt: skip
 
 
-def test_conditions_all_hold_and_more_of_them_win():
+def test_conditions_all_hold_and_more_of_them_win() -> None:
     routes = index(
         Match("/a"),
         Match("/a", methods=("POST",)),
@@ -44,18 +44,18 @@ def test_conditions_all_hold_and_more_of_them_win():
     assert routes.find(b"/a", b"POST", tenant) == 2
 
 
-def test_a_route_whose_conditions_fail_leaves_the_request_to_a_shorter_prefix():
+def test_a_route_whose_conditions_fail_leaves_the_request_to_a_shorter_prefix() -> None:
     routes = index(Match("/a"), Match("/a/b", methods=("POST",)))
     assert routes.find(b"/a/b", b"GET", nothing) == 0
 
 
-def test_model_in_path():
+def test_model_in_path() -> None:
     assert model_in_path(b"/v2/models/cancer/infer") == "cancer"
     assert model_in_path(b"/v1/models/cancer:predict") == "cancer"
     assert model_in_path(b"/v2/health/live") is None
 
 
-def test_model_in_body_waits_for_the_body():
+def test_model_in_body_waits_for_the_body() -> None:
     routes = index(Match("/v1/chat/completions", model="llama"))
     path = b"/v1/chat/completions"
     assert routes.wants_body(path)
@@ -65,7 +65,7 @@ def test_model_in_body_waits_for_the_body():
     assert routes.find(path, b"POST", nothing, b'{"model": "other"}') is None
 
 
-def test_bodies_that_name_no_model():
+def test_bodies_that_name_no_model() -> None:
     for body in (None, b"", b"[]", b"{", b'{"model": 1}', b"\xff"):
         assert model_in_body(body) is None
 
@@ -77,7 +77,7 @@ SEGMENT = st.sampled_from(["a", "b", "c", "model", "model-next"])
     st.lists(st.lists(SEGMENT, min_size=1, max_size=3), min_size=1, max_size=6, unique_by=tuple),
     st.lists(SEGMENT, max_size=5),
 )
-def test_find_agrees_with_trying_every_route(prefixes, path):
+def test_find_agrees_with_trying_every_route(prefixes, path) -> None:
     routes = index(*(Match("/" + "/".join(prefix)) for prefix in prefixes))
     fitting = [n for n, prefix in enumerate(prefixes) if path[: len(prefix)] == prefix]
     expected = max(fitting, key=lambda n: len(prefixes[n]), default=None)

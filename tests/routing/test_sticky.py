@@ -16,18 +16,18 @@ def fields(**values: bytes):
     return {name.replace("_", "-").encode(): value for name, value in values.items()}.get
 
 
-def test_an_index_that_no_list_has_is_no_key():
+def test_an_index_that_no_list_has_is_no_key() -> None:
     for index in (1, 2**62, 2**63, 10**30):
         assert key_of(Sticky("json", f"/users/{index}"), fields(), b'{"users": [1]}') is None
 
 
-def test_points_never_change():
+def test_points_never_change() -> None:
     # Other values would move every sticky user at an upgrade.
     assert point("cancer", b"user-1") == (0.24663689911314057, 4549647757073426682)
     assert point("other", b"user-1")[0] != point("cancer", b"user-1")[0]
 
 
-def test_points_are_uniform():
+def test_points_are_uniform() -> None:
     n = 20_000
     counts = [0] * 20
     for user in range(n):
@@ -37,7 +37,7 @@ def test_points_are_uniform():
 
 
 @given(st.binary(max_size=200))
-def test_a_point_is_in_the_unit_interval(key):
+def test_a_point_is_in_the_unit_interval(key) -> None:
     at, hashed = point("r", key)
     assert 0 <= at < 1
     assert 0 <= hashed < 1 << 64
@@ -47,7 +47,7 @@ def test_a_point_is_in_the_unit_interval(key):
     ("value", "key"),
     [(b"u1", b"u1"), (b"", None), (None, None)],
 )
-def test_header(value, key):
+def test_header(value, key) -> None:
     get = {b"x-user-id": value}.get
     assert key_of(Sticky("header", "X-User-Id"), get, None) == key
 
@@ -64,7 +64,7 @@ def test_header(value, key):
         (b"", None),
     ],
 )
-def test_cookie(value, key):
+def test_cookie(value, key) -> None:
     assert key_of(Sticky("cookie", "user"), fields(cookie=value), None) == key
 
 
@@ -85,10 +85,10 @@ def test_cookie(value, key):
         ("/other", {"user": "u1"}, None),
     ],
 )
-def test_pointer(pointer, body, key):
+def test_pointer(pointer, body, key) -> None:
     assert key_of(Sticky("json", pointer), fields(), json.dumps(body).encode()) == key
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"user": "\\ud800"}'])
-def test_bodies_that_cannot_be_read_have_no_key_or_a_safe_one(body):
+def test_bodies_that_cannot_be_read_have_no_key_or_a_safe_one(body) -> None:
     key_of(Sticky("json", "/user"), fields(), body)

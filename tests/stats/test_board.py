@@ -37,7 +37,7 @@ def leg(role, version, exchange, label, status=200, **more):
     )
 
 
-def test_a_dead_canary_is_found_within_a_dozen_requests():
+def test_a_dead_canary_is_found_within_a_dozen_requests() -> None:
     board, rng, asked = watched(), np.random.default_rng(4), 0
     while board.evidence(ROUTE, 0.0)[0].log_breach < np.log(1 / GUARD.false_alarm):
         canary = int(rng.binomial(10, 0.1))
@@ -50,7 +50,7 @@ def test_a_dead_canary_is_found_within_a_dozen_requests():
     assert asked <= 12
 
 
-def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way():
+def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way() -> None:
     board, needs = watched(), []
     for at in range(200):
         board.absorb(tick(arm("canary", "v2", 95, 5), arm("primary", "v1", 855, 45, 0.9)), at * 0.1)
@@ -65,14 +65,14 @@ def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way():
     assert needs[0] > needs[1] > 0
 
 
-def test_rescues_copies_of_others_and_other_versions_do_not_count_as_evidence():
+def test_rescues_copies_of_others_and_other_versions_do_not_count_as_evidence() -> None:
     board = watched()
     board.absorb(tick(arm("rescue", "v1", bad=50), arm("shadow", "v9", bad=50), arm("canary", "v9", bad=50)), 0.0)
     found = board.evidence(ROUTE, 0.0)[0]
     assert (found.n, found.n_reference, found.log_breach) == (0, 0, 0.0)
 
 
-def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject():
+def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject() -> None:
     board = watched()
     board.absorb(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
     before = board.evidence(ROUTE, 0.0)
@@ -86,7 +86,7 @@ def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject():
     assert board.counters.arms[ROUTE, "v2", "canary"].codes["503"] == 5
 
 
-def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms():
+def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms() -> None:
     scorecard = {
         "error_rate": Limit(max_ratio=1.5, max=0.1),
         "disagreement": Limit(max=0.05),
@@ -106,7 +106,7 @@ def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms()
     assert strict.log_breach == pytest.approx(plain.log_breach - np.log(4))
 
 
-def test_counters_are_exact_and_monotone():
+def test_counters_are_exact_and_monotone() -> None:
     board = watched()
     one = tick(
         arm(
@@ -148,7 +148,7 @@ def test_counters_are_exact_and_monotone():
     assert counters.inflight(60.0) == {}
 
 
-def test_latency_quantiles_slide():
+def test_latency_quantiles_slide() -> None:
     board = watched()
     board.absorb(tick(arm("primary", "v1", 10, total={-240: 10})), 0.0)
     assert board.latency(ROUTE, "v1", "primary", 0.5, 30.0) == pytest.approx(0.01, rel=0.02)
@@ -158,7 +158,7 @@ def test_latency_quantiles_slide():
     assert board.latency(ROUTE, "nobody", "primary", 0.5, 0.0) is None
 
 
-def test_disagreement_is_paired_and_judged():
+def test_disagreement_is_paired_and_judged() -> None:
     board = watched(Guard(scorecard={"disagreement": Limit(max=0.05)}))
     for exchange in range(200):
         board.observe([leg("shadow", "v2", exchange, exchange % 2), leg("primary", "v1", exchange, 0)], exchange * 0.01)
@@ -168,7 +168,7 @@ def test_disagreement_is_paired_and_judged():
     assert found.log_breach > np.log(1000)
 
 
-def test_unreadable_bodies_are_counted_by_reason():
+def test_unreadable_bodies_are_counted_by_reason() -> None:
     board = watched()
     board.observe([leg("primary", "v1", 1, 0, unreadable_request="json", unreadable_response="shape")], 0.0)
     assert board.unreadable == {
@@ -177,7 +177,7 @@ def test_unreadable_bodies_are_counted_by_reason():
     }
 
 
-def test_a_slow_candidate_is_found_from_ticks_alone():
+def test_a_slow_candidate_is_found_from_ticks_alone() -> None:
     board, rng = (
         watched(Guard(scorecard={"latency_p50": Limit(max_ratio=1.25, max=1.0)}, warm_up=0)),
         np.random.default_rng(1),
@@ -218,7 +218,7 @@ def test_a_promoted_candidate_is_held_to_absolute_limits() -> None:
     assert evidence.log_breach >= log(1000)
 
 
-def test_many_events_in_each_tick_do_not_look_like_an_order_of_them():
+def test_many_events_in_each_tick_do_not_look_like_an_order_of_them() -> None:
     """Both arms of a tick are one look: a restart between them would see a hundred canary failures in a row."""
     board, rng, worst = watched(Guard(scorecard={"error_rate": Limit(max_ratio=1.0)})), np.random.default_rng(2), -99.0
     for at in range(300):
@@ -243,7 +243,7 @@ def noisy(board, rng, n, floor, more):
     return board.evidence(ROUTE, 0.0)[0]
 
 
-def test_a_version_is_not_blamed_for_the_noise_of_the_primary_itself():
+def test_a_version_is_not_blamed_for_the_noise_of_the_primary_itself() -> None:
     guard = Guard(scorecard={"disagreement": Limit(max=0.05)})
     same = noisy(watched(guard), np.random.default_rng(1), 1500, 0.2, 0.0)
     assert same.value == pytest.approx(0.2, abs=0.03)
@@ -253,7 +253,7 @@ def test_a_version_is_not_blamed_for_the_noise_of_the_primary_itself():
     assert worse.log_breach > np.log(1000)
 
 
-def test_examples_of_disagreement_are_kept_and_redacted():
+def test_examples_of_disagreement_are_kept_and_redacted() -> None:
     board = Board()
     board.watch(ROUTE, "v2", "v1", GUARD, "oip", 0.0, Analysis(redact=("/primary/predict",)))
     board.observe([leg("primary", "v1", 1, 0), leg("shadow", "v2", 1, 1)], 0.0)
@@ -262,7 +262,7 @@ def test_examples_of_disagreement_are_kept_and_redacted():
     assert board.examples(ROUTE, "v9") == []
 
 
-def test_copies_that_were_not_compared_are_lost():
+def test_copies_that_were_not_compared_are_lost() -> None:
     board = watched(Guard(scorecard={"disagreement": Limit(max=0.05)}))
     board.absorb(tick(shadow_dropped=[(ROUTE, "v2", "inflight", 3), (ROUTE, "v9", "inflight", 9)]), 0.0)
     board.observe([leg("shadow", "v2", 1, 0), leg("shadow", "v2", 2, 0, unreadable_response="json")], 0.0)
@@ -273,7 +273,7 @@ def test_copies_that_were_not_compared_are_lost():
     assert board.evidence(ROUTE, 0.0)[0].lost == 0
 
 
-def test_the_time_to_the_first_token_is_judged_and_counted():
+def test_the_time_to_the_first_token_is_judged_and_counted() -> None:
     board, rng = (
         watched(Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25, max=1.0)}, warm_up=0)),
         np.random.default_rng(3),
@@ -293,7 +293,7 @@ def test_the_time_to_the_first_token_is_judged_and_counted():
     assert sum(gap.buckets.values()) == 2 * sum(first.buckets.values()) > 3000
 
 
-def test_a_shadow_is_judged_by_its_first_token_too():
+def test_a_shadow_is_judged_by_its_first_token_too() -> None:
     guard = Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25)}, warm_up=0)
     board, rng = watched(guard), np.random.default_rng(4)
     board.absorb(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)

@@ -25,7 +25,7 @@ def pairs(n=1000, ratio=0.0):
     ("drifted", "ratio", "kind"),
     [(False, 0.01, "steady"), (True, 0.01, "world"), (False, 0.5, "model"), (True, 0.5, "both")],
 )
-def test_the_four_corners(drifted, ratio, kind):
+def test_the_four_corners(drifted, ratio, kind) -> None:
     found = finding([drift(drifted=drifted)], pairs(ratio=ratio), "v2")
     assert found.kind == kind
     assert found.features == (("x",) if drifted else ())
@@ -33,14 +33,14 @@ def test_the_four_corners(drifted, ratio, kind):
     assert str(found.pairs) in found.sentence.replace(",", "")
 
 
-def test_too_little_is_unknown():
+def test_too_little_is_unknown() -> None:
     assert finding([], pairs(), "v2").kind == "unknown"
     assert finding([drift(n=10)], pairs(), "v2").kind == "unknown"
     assert finding([drift()], pairs(10), "v2").kind == "unknown"
     assert finding([drift()], pairs(0), "v2").kind == "unknown"
 
 
-def test_without_pairs_predictions_speak():
+def test_without_pairs_predictions_speak() -> None:
     mine, primary = drift("prediction", True, "v2", "canary", feature="score"), drift("prediction", feature="score")
     assert finding([drift(), mine, primary], pairs(0), "v2").kind == "model"
     both = drift("prediction", True, feature="score")

@@ -46,7 +46,7 @@ def tensor(name, rows, datatype):
     return {"name": name, "shape": list(rows.shape), "datatype": datatype, "data": rows.ravel().tolist()}
 
 
-def serve(board, protocol, exchanges):
+def serve(board, protocol, exchanges) -> None:
     """Exchanges (request, answer of v1, answer of v2), a hundred a second."""
     for at, (request, mine, other) in exchanges:
         legs = record(at, "primary", "v1", request, mine), record(at, "shadow", "v2", None, other)
@@ -85,7 +85,7 @@ def fitted(labels_of=lambda y: y, c=1.0):
     return make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(data.data, labels_of(data.target))
 
 
-def test_breast_cancer_the_world_changed_and_the_versions_agree():
+def test_breast_cancer_the_world_changed_and_the_versions_agree() -> None:
     first, second = fitted(), fitted(c=0.5)
     board, rows, labels = cancer(first, second)
     assert drifted(board) == {"x[1]"}
@@ -101,7 +101,7 @@ def test_breast_cancer_the_world_changed_and_the_versions_agree():
     assert evidence(board)["accuracy"].log_breach < np.log(20)
 
 
-def test_breast_cancer_a_degraded_model_is_found_as_a_shadow():
+def test_breast_cancer_a_degraded_model_is_found_as_a_shadow() -> None:
     def spoilt(target):
         return np.where(np.random.default_rng(1).random(target.size) < 0.45, 1 - target, target)
 
@@ -113,7 +113,7 @@ def test_breast_cancer_a_degraded_model_is_found_as_a_shadow():
     assert board.examples("r", "v2")[0].detail["candidate"] != board.examples("r", "v2")[0].detail["primary"]
 
 
-def test_diabetes_regression_as_mlflow_serves_it():
+def test_diabetes_regression_as_mlflow_serves_it() -> None:
     data = datasets.load_diabetes()
     first = Ridge(alpha=0.1).fit(data.data, data.target)
     second = Ridge(alpha=0.1).fit(data.data, np.random.default_rng(0).permutation(data.target))
@@ -134,7 +134,7 @@ def test_diabetes_regression_as_mlflow_serves_it():
         assert score.get("rmse") == pytest.approx(metrics.root_mean_squared_error(labels, guesses))
 
 
-def test_image_segments_a_stream_of_river_with_named_columns():
+def test_image_segments_a_stream_of_river_with_named_columns() -> None:
     """The profile is learnt from the first half; then pictures get brighter, which two columns say."""
     stream = [x for x, _ in ImageSegments()]
     np.random.default_rng(3).shuffle(stream)

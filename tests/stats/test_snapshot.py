@@ -54,7 +54,7 @@ def leg(rng, at, role, version, label):
     return Observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, inputs, outputs, text)
 
 
-def feed(board, start, seconds, seed):
+def feed(board, start, seconds, seed) -> None:
     rng = np.random.default_rng(seed)
     for second in range(start, start + seconds):
         arms = [arm(rng, "v1", "primary", 1.0, 90, 1.0), arm(rng, "v2", "shadow", 1.0, 90, 1.1)]
@@ -81,7 +81,7 @@ def gathered(board):
     }
 
 
-def test_evidence_goes_on_as_if_nothing_had_happened():
+def test_evidence_goes_on_as_if_nothing_had_happened() -> None:
     board = watched()
     feed(board, 0, 130, 1)
     after = resumed(board)
@@ -92,7 +92,7 @@ def test_evidence_goes_on_as_if_nothing_had_happened():
     assert again.keep("r") == after.keep("r") == board.keep("r")
 
 
-def test_what_ticks_tell_is_the_same_after_more_of_them():
+def test_what_ticks_tell_is_the_same_after_more_of_them() -> None:
     board = watched()
     feed(board, 0, 60, 1)
     after = resumed(board)
@@ -107,7 +107,7 @@ def test_what_ticks_tell_is_the_same_after_more_of_them():
 
 
 @pytest.mark.parametrize("change", [lambda guard: (Guard(SCORECARD, warm_up=11), "v2"), lambda guard: (guard, "v3")])
-def test_another_subject_takes_nothing_up(change):
+def test_another_subject_takes_nothing_up(change) -> None:
     board, after = watched(), Board()
     feed(board, 0, 20, 1)
     guard, candidate = change(GUARD)
@@ -119,12 +119,12 @@ def test_another_subject_takes_nothing_up(change):
 
 
 @pytest.mark.parametrize("kept", [b"", b"rubbish", b"\x94"])
-def test_rubbish_takes_nothing_up(kept):
+def test_rubbish_takes_nothing_up(kept) -> None:
     with pytest.raises(SnapshotError):
         watched().resume("r", [kept])
 
 
-def test_a_state_that_does_not_fit_takes_nothing_up():
+def test_a_state_that_does_not_fit_takes_nothing_up() -> None:
     board = watched()
     feed(board, 0, 20, 1)
     (whole,) = board.keep("r")
@@ -137,7 +137,7 @@ def test_a_state_that_does_not_fit_takes_nothing_up():
     assert gathered(after) == fresh
 
 
-def test_lost_copies_are_carried_on():
+def test_lost_copies_are_carried_on() -> None:
     board = watched()
     board.absorb(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 7)]), 0.0)
     after = resumed(board)
@@ -146,14 +146,14 @@ def test_lost_copies_are_carried_on():
     assert found.lost == 9
 
 
-def test_every_attribute_is_kept_or_known_to_be_fixed():
+def test_every_attribute_is_kept_or_known_to_be_fixed() -> None:
     for kind, names in KEPT.items():
         slots = {slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ()) if not slot.startswith("__")}
         assert set(names) <= slots, kind
         assert slots - set(names) <= FIXED | FIXED_OF.get(kind, set()), kind
 
 
-def test_it_is_small():
+def test_it_is_small() -> None:
     board = watched()
     feed(board, 0, 60, 1)
     assert sum(map(len, board.keep("r"))) < 100_000

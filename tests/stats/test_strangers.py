@@ -57,7 +57,7 @@ LEG = st.tuples(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(CODECS)), st.lists(LEG, min_size=1, max_size=12), st.lists(VALUES | ROWS, max_size=4))
-def test_nothing_raises_and_everything_can_be_shown(protocol, legs, labels):
+def test_nothing_raises_and_everything_can_be_shown(protocol, legs, labels) -> None:
     board = Board()
     board.watch("r", "v2", "v1", GUARD, protocol, 0.0, Analysis(reference=2, detectors=("x", "x[0]", "a")))
     for at, (role, document, status) in enumerate(legs):

@@ -1,6 +1,5 @@
-"""The rules of `stats.agreement.compare` for a batch of pairs that all answer alike: one row of numbers, in one tensor of one
-layout. A few numpy calls then do for hundreds of pairs what costs microseconds for each; any other batch goes pair by
-pair.
+"""The rules of `compare` for a batch of pairs that all answer alike: one row of numbers, in one tensor of one layout.
+A few numpy calls then do for hundreds of pairs what costs microseconds for each; any other batch goes pair by pair.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@
 | log_loss, mae, rmse | max | the loss (its square for rmse); a constant |
 | log_loss, mae, rmse | max_ratio | the difference in losses (`differences`) |
 
-All are means, tested by betting (`stats.sequential.mean_limit`), valid however often one looks. Against a floor half of the probability
-of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no ceiling, so
-neither can what is held against one. F1 over more than two classes is a mean of ratios, which no bet here is about: it
-is shown, and not judged.
+All are means, tested by betting (`stats.sequential.mean_limit`), valid however often one looks. Against a floor half of
+the probability of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no
+ceiling, so neither can what is held against one. F1 over more than two classes is a mean of ratios, which no bet here
+is about: it is shown, and not judged.
 """
 
 from __future__ import annotations

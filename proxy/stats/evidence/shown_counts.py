@@ -1,7 +1,7 @@
 """What is shown of a candidate beside its primary: copies until it has live traffic, then the live requests alone.
 
-Evidence is of both, and stays valid (`stats.evidence.assignment_share`); a figure that mixes them is not what clients get. With the first
-live leg the figures begin anew, the primary's too, and those of the copies are kept apart.
+Evidence is of both, and stays valid (`stats.evidence.assignment_share`); a figure that mixes them is not what clients
+get. With the first live leg the figures begin anew, the primary's too, and those of the copies are kept apart.
 """
 
 from __future__ import annotations

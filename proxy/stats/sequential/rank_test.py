@@ -25,7 +25,7 @@ MASS: Floats = np.diff(np.array((0.0, *CUTS, 1.0)))
 """The primary's part in each bin."""
 
 REQUESTS_PER_RESTART = 100.0
-"""Restarts (`stats.sequential.wealth`) are due by events; a request carries about a hundredth of what a bad event does."""
+"""Restarts (`wealth`) are due by events; a request carries about a hundredth of what a bad event does."""
 
 TILTS = (0.1, 0.2, 0.4, 0.8)
 TAILS = (1.25, 1.6, 2.5, 5.0)
@@ -105,7 +105,7 @@ class RankBetting:
             self._pass.settle()
 
     def add(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
-        """Counts by bin of requests assigned at `share`, shape (BINS,) each; φ as in `stats.sequential.overdispersion`."""
+        """Counts by bin of requests assigned at `share`, shape (BINS,) each; φ as in `overdispersion`."""
         if not 0.0 < share < 1.0:
             return
         self._canary += canary

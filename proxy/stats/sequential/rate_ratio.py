@@ -3,7 +3,7 @@
 If the canary's rate is at most r0 times the primary's, the next bad event is the canary's with probability at most
 q(r0) = w·r0 / (w·r0 + 1 − w), where w is the canary's share when that request was assigned. An alternative r bets that
 it is q(r): a canary event adds ln(q(r)/q(r0)) to its log wealth, a primary event ln((1−q(r))/(1−q(r0))). Load and time
-of day hit both arms and cancel; ramps are safe because w goes with the event. Wealth and restarts: `stats.sequential.wealth`.
+of day hit both arms and cancel; ramps are safe because w goes with the event. Wealth and restarts: `wealth`.
 
 Assumes: assignment is random or hashed, independent of the request; both arms are alive at the same time; events are
 nearly independent (`stats.sequential.overdispersion`, `stats.evidence.sticky_dedup` see to that).

@@ -17,6 +17,8 @@ from typing import Self
 
 import numpy as np
 
+from proxy.stats.arrays import Counts, Floats
+
 STEPS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 """How much worse than the bound the alternatives are: from barely to dead."""
 

@@ -169,7 +169,7 @@ def test_a_file_without_memory_is_as_good(tmp_path: Path) -> None:
 def test_a_kill_while_it_writes_leaves_a_whole_memory(tmp_path: Path) -> None:
     path = str(tmp_path / "p.db")
     code = (
-        "import sys; from proxy.control.store import Store\n"
+        "import sys; from proxy.control.state.store import Store\n"
         "store = Store(sys.argv[1])\n"
         "n = 0\n"
         "while True:\n"

@@ -175,7 +175,7 @@ def test_our_files_carry_our_mark(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from proxy.contracts.release import RouteState
-from proxy.control.store import Store
+from proxy.control.state.store import Store
 from proxy.release.audit import Change
 store = Store(sys.argv[1])
 number = store.head.count

@@ -33,30 +33,30 @@ def numbers(*values, width=1, name="p", integer=False):
         (numbers(1.0), numbers(1.0, name="q"), True, "shape", None),
     ],
 )
-def test_differences(mine, other, disagree, kind, shift):
+def test_differences(mine, other, disagree, kind, shift) -> None:
     found = compare(leg("primary", outputs=mine), leg("shadow", outputs=other))
     assert (found.disagree, found.kind) == (disagree, kind)
     if shift is not None:
         assert found.shift == pytest.approx(shift)
 
 
-def test_a_failed_copy_disagrees_and_a_failed_reference_says_nothing():
+def test_a_failed_copy_disagrees_and_a_failed_reference_says_nothing() -> None:
     assert compare(leg("primary", outputs=numbers(1)), leg("shadow", status=500)).kind == "status"
     assert compare(leg("primary", status=500), leg("shadow", outputs=numbers(1))) is None
     assert compare(leg("primary"), leg("shadow")) is None
 
 
-def test_outputs_are_matched_by_name_whatever_their_order():
+def test_outputs_are_matched_by_name_whatever_their_order() -> None:
     mine, other = numbers(1.0, name="a") + numbers(2.0, name="b"), numbers(2.0, name="b") + numbers(1.0, name="a")
     assert not compare(leg("primary", outputs=mine), leg("shadow", outputs=other)).disagree
 
 
-def test_a_tolerance_is_taken_as_given():
+def test_a_tolerance_is_taken_as_given() -> None:
     mine, other = leg("primary", outputs=numbers(100.0)), leg("shadow", outputs=numbers(110.0))
     assert not compare(mine, other, 0.2).disagree
 
 
-def test_vectors_are_compared_by_direction():
+def test_vectors_are_compared_by_direction() -> None:
     def vector(*values):
         return leg("x", outputs=(Tensor("embedding", 1, len(values), "number", list(values), vector=True),))
 
@@ -66,12 +66,12 @@ def test_vectors_are_compared_by_direction():
     assert not compare(vector(0.0, 0.0), vector(0.0, 0.0)).disagree
 
 
-def test_two_answers_without_any_vector_agree():
+def test_two_answers_without_any_vector_agree() -> None:
     none = leg("x", outputs=(Tensor("embedding", 0, 0, "number", [], vector=True),))
     assert not compare(none, none).disagree
 
 
-def test_the_overlap_of_the_best_scores():
+def test_the_overlap_of_the_best_scores() -> None:
     row = [at / 190 for at in range(20)]
     swapped = [*row[:12], row[19], *row[13:19], row[12]]
     found = compare(leg("primary", outputs=numbers(*row, width=20)), leg("shadow", outputs=numbers(*swapped, width=20)))
@@ -90,18 +90,18 @@ def test_the_overlap_of_the_best_scores():
         (Text("", "stop"), Text("", "stop"), False, "finish"),
     ],
 )
-def test_texts(mine, other, disagree, kind):
+def test_texts(mine, other, disagree, kind) -> None:
     found = compare(leg("primary", text=mine), leg("shadow", text=other))
     assert (found.disagree, found.kind) == (disagree, kind)
 
 
-def test_the_distance_of_texts_is_the_part_of_words_edited():
+def test_the_distance_of_texts_is_the_part_of_words_edited() -> None:
     found = compare_texts(Text("the cat sat down"), Text("the dog sat down now"))
     assert found.shift == pytest.approx(2 / 5)
     assert found.overlap == pytest.approx(4 / 20)
 
 
-def test_a_tally_counts_kinds_of_disagreement_and_averages():
+def test_a_tally_counts_kinds_of_disagreement_and_averages() -> None:
     tally = Tally()
     for other in (1.0, 2.0, 1.01):
         tally.update(compare(leg("primary", outputs=numbers(1.0)), leg("shadow", outputs=numbers(other))))

@@ -45,26 +45,26 @@ def near(a, b):
 
 
 @given(batches(), st.sampled_from(["p", "probabilities"]))
-def test_numbers_and_scores(batch, name):
+def test_numbers_and_scores(batch, name) -> None:
     same([(leg(a, name=name), leg(b, "shadow", name)) for a, b in batch])
 
 
 @given(st.lists(st.tuples(ROW, ROW), min_size=1))
-def test_labels(batch):
+def test_labels(batch) -> None:
     assert same([(leg(a, integer=True), leg(b, "shadow", integer=True)) for a, b in batch])
 
 
-def test_labels_that_no_float_can_tell_apart():
+def test_labels_that_no_float_can_tell_apart() -> None:
     pair = leg([2**53], integer=True), leg([2**53 + 1], "shadow", integer=True)
     assert same([pair, pair]) and compare(*pair).disagree
 
 
-def test_scores_that_are_no_numbers_agree_with_nothing():
+def test_scores_that_are_no_numbers_agree_with_nothing() -> None:
     pair = leg([0.2, 0.1, 0.7]), leg([0.2, float("nan"), 0.8], "shadow")
     assert same([pair, pair]) and compare(*pair).disagree
 
 
-def test_what_does_not_answer_alike_is_left_to_be_compared_one_by_one():
+def test_what_does_not_answer_alike_is_left_to_be_compared_one_by_one() -> None:
     good = (leg([1.0]), leg([2.0], "shadow"))
     for odd in (
         (leg([1.0]), leg([2.0], "shadow", status=500)),
@@ -78,7 +78,7 @@ def test_what_does_not_answer_alike_is_left_to_be_compared_one_by_one():
     assert compare_many([good, good], 0.05).disagree == [True, True]
 
 
-def test_rows_of_which_only_some_are_scores_are_left_too():
+def test_rows_of_which_only_some_are_scores_are_left_too() -> None:
     scores, numbers = (leg([0.4, 0.6]), leg([0.6, 0.4], "shadow")), (leg([3.0, 4.0]), leg([4.0, 3.0], "shadow"))
     assert compare_many([scores, numbers], 0.05) is None
     assert compare_many([scores, scores], 0.05).kind == "argmax"

@@ -14,7 +14,7 @@ def leg(exchange=1, value=1.0, status=200, text=None):
     )
 
 
-def test_the_worst_are_kept_worst_first():
+def test_the_worst_are_kept_worst_first() -> None:
     examples = Examples()
     for at in range(100):
         examples.update(leg(), leg(at), Difference(True, "number", float(at % 50)))
@@ -23,7 +23,7 @@ def test_the_worst_are_kept_worst_first():
     assert [each.shift for each in kept[:4]] == [49.0, 49.0, 48.0, 48.0]
 
 
-def test_an_example_shows_request_and_both_answers():
+def test_an_example_shows_request_and_both_answers() -> None:
     examples = Examples()
     examples.update(leg(value=3.0), leg(2, 4.0), Difference(True, "number", 1.0))
     (example,) = examples.worst()
@@ -35,7 +35,7 @@ def test_an_example_shows_request_and_both_answers():
     assert (example.request_id, example.kind, example.started) == ("id2", "number", 5.0)
 
 
-def test_a_failed_copy_and_a_text():
+def test_a_failed_copy_and_a_text() -> None:
     examples = Examples()
     examples.update(leg(text=Text("hello", "stop", (("f", "{}"),))), leg(2, status=500), Difference(True, "status"))
     (example,) = examples.worst()
@@ -43,7 +43,7 @@ def test_a_failed_copy_and_a_text():
     assert example.detail["primary"]["tools"] == [{"name": "f", "arguments": "{}"}]
 
 
-def test_pointers_take_out_what_must_not_be_shown():
+def test_pointers_take_out_what_must_not_be_shown() -> None:
     examples = Examples(["/request/age", "/request/a~1b", "/candidate", "/nowhere/x", "/request/no"])
     examples.update(leg(), leg(), Difference(True, "number", 1.0))
     assert examples.worst()[0].detail == {
@@ -55,7 +55,7 @@ def test_pointers_take_out_what_must_not_be_shown():
     redact({}, [])
 
 
-def test_wide_answers_are_cut():
+def test_wide_answers_are_cut() -> None:
     wide = observation((0, "a"), 1, "", "r", "v", "primary", 0.0, 200, "", 0, 0, 0)
     wide.outputs = (Tensor("e", 1, 5000, "number", [0.0] * 5000),)
     examples = Examples()
@@ -63,7 +63,7 @@ def test_wide_answers_are_cut():
     assert len(examples.worst()[0].detail["primary"]) == MAX_SHOWN
 
 
-def test_what_is_no_number_is_the_worst_and_keeps_nothing_else_out():
+def test_what_is_no_number_is_the_worst_and_keeps_nothing_else_out() -> None:
     examples = Examples()
     for at in range(KEPT + 1):
         examples.update(leg(), leg(at), Difference(True, "number", float("nan") if at == 0 else float(at)))

@@ -13,21 +13,21 @@ def leg(role, exchange=1, source=(0, "a"), version=""):
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
-def test_legs_meet_in_any_order(order):
+def test_legs_meet_in_any_order(order) -> None:
     legs, pairing = [leg("primary"), leg("shadow"), leg("noise")], Pairing()
     pairs = [pair for at in order for pair in pairing.update([legs[at]], 0.0)]
     assert {(a.role, b.role) for a, b in pairs} == {("primary", "shadow"), ("primary", "noise")}
     assert len(pairs) == 2
 
 
-def test_other_workers_and_incarnations_do_not_meet():
+def test_other_workers_and_incarnations_do_not_meet() -> None:
     pairing = Pairing()
     pairing.update([leg("primary")], 0.0)
     assert pairing.update([leg("shadow", source=(1, "a"))], 0.0) == []
     assert pairing.update([leg("shadow", source=(0, "b"))], 0.0) == []
 
 
-def test_what_never_meets_is_counted_and_forgotten():
+def test_what_never_meets_is_counted_and_forgotten() -> None:
     pairing = Pairing(capacity=3)
     for exchange in range(5):
         pairing.update([leg("shadow", exchange)], 0.0)
@@ -38,14 +38,14 @@ def test_what_never_meets_is_counted_and_forgotten():
     assert pairing.unpaired == {("r", "shadow", "crowded"): 2, ("r", "shadow", "late"): 3}
 
 
-def test_a_rescue_answer_is_a_reference_and_a_canary_is_not():
+def test_a_rescue_answer_is_a_reference_and_a_canary_is_not() -> None:
     pairing = Pairing()
     pairing.update([leg("shadow")], 0.0)
     assert pairing.update([leg("canary")], 0.0) == []
     assert len(pairing.update([leg("rescue")], 0.0)) == 1
 
 
-def test_noise_and_shadow_of_one_request_are_told_together():
+def test_noise_and_shadow_of_one_request_are_told_together() -> None:
     pairing = Pairing()
     for each in (leg("primary"), leg("shadow", version="v2"), leg("shadow", version="v3"), leg("noise")):
         pairing.update([each], 0.0)
@@ -56,7 +56,7 @@ def test_noise_and_shadow_of_one_request_are_told_together():
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_copies_of_what_a_canary_answered_are_let_go(order):
+def test_copies_of_what_a_canary_answered_are_let_go(order) -> None:
     pairing = Pairing()
     legs = [leg("canary"), leg("shadow"), leg("shadow", version="other")]
     legs[0].copies = 2
@@ -68,14 +68,14 @@ def test_copies_of_what_a_canary_answered_are_let_go(order):
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_nothing_waits_once_the_only_copy_has_met_its_reference(order):
+def test_nothing_waits_once_the_only_copy_has_met_its_reference(order) -> None:
     pairing, legs = Pairing(), [leg("primary"), leg("shadow")]
     legs[0].copies = 1
     assert sum(len(pairing.update([legs[at]], 0.0)) for at in order) == 1
     assert not pairing._waiting
 
 
-def test_a_request_without_copies_never_waits():
+def test_a_request_without_copies_never_waits() -> None:
     pairing, alone = Pairing(), leg("primary")
     alone.copies = 0
     assert pairing.update([alone], 0.0) == []

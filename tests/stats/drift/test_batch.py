@@ -24,7 +24,7 @@ def batch(*bodies):
 
 
 @given(st.lists(st.lists(st.tuples(st.floats(allow_nan=False), st.integers(-(2**60), 2**60)), min_size=1), min_size=1))
-def test_rows_come_out_as_they_went_in(bodies):
+def test_rows_come_out_as_they_went_in(bodies) -> None:
     made = batch(*[(numbers(*rows),) for rows in bodies])
     (group,) = made.groups.values()
     expected = np.array([row for rows in bodies for row in rows], dtype=np.float64)
@@ -32,7 +32,7 @@ def test_rows_come_out_as_they_went_in(bodies):
     assert (made.bodies, made.rows) == (len(bodies), len(expected))
 
 
-def test_bodies_of_other_layouts_are_kept_apart_in_any_order():
+def test_bodies_of_other_layouts_are_kept_apart_in_any_order() -> None:
     plain, named, both = (numbers((1.0,)),), (numbers((2.0,), name="y"),), (numbers((3.0,)), strings("a"))
     made = batch(plain, named, plain, both, plain, named, both)
     assert [group.bodies for group in made.groups.values()] == [3, 2, 2]
@@ -42,7 +42,7 @@ def test_bodies_of_other_layouts_are_kept_apart_in_any_order():
     assert [table.tolist() for table in third.tables()] == [[[3.0]] * 2, [["a"]] * 2]
 
 
-def test_what_is_no_table_of_features_is_left_out():
+def test_what_is_no_table_of_features_is_left_out() -> None:
     wide, vector, empty = (
         numbers([0.0] * (MAX_FEATURES + 1)),
         numbers((1.0,), vector=True),
@@ -53,7 +53,7 @@ def test_what_is_no_table_of_features_is_left_out():
     assert group.tables()[0].tolist() == [[1.0], [2.0]]
 
 
-def test_missing_values_and_booleans_are_numbers():
+def test_missing_values_and_booleans_are_numbers() -> None:
     made = batch((Tensor("x", 1, 3, "number", [float("nan"), True, 2]),))
     (group,) = made.groups.values()
     assert np.array_equal(group.tables()[0], [[np.nan, 1.0, 2.0]], equal_nan=True)

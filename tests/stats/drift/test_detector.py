@@ -19,12 +19,12 @@ def counted(ref, block):
     return np.bincount(bins.ravel(), minlength=len(edges) * ref.bins).reshape(len(edges), ref.bins).astype(float)
 
 
-def test_the_chi_square_quantile_is_scipys():
+def test_the_chi_square_quantile_is_scipys() -> None:
     freedom = np.array([2.0, 5.0, 12.0, 22.0])
     assert chi_square_quantile(freedom) == pytest.approx(scipy_stats.chi2.ppf(0.999, freedom), rel=0.025)
 
 
-def test_gains_are_the_log_likelihood_ratio_of_bets_drawn_towards_the_profile():
+def test_gains_are_the_log_likelihood_ratio_of_bets_drawn_towards_the_profile() -> None:
     ref = reference(n=1000, features=1)
     p, epsilon = ref.shares[0], float(ref.epsilon[0, 0])
     q = (1 - 0.1) * p + 0.1 * np.eye(ref.bins)[3]
@@ -35,7 +35,7 @@ def test_gains_are_the_log_likelihood_ratio_of_bets_drawn_towards_the_profile():
     assert cost[0, 0] == pytest.approx(np.log(1 + epsilon * np.sqrt(((drawn - p) ** 2 / p).sum())))
 
 
-def test_every_bet_is_fair_at_the_profile_and_everywhere_in_the_ball():
+def test_every_bet_is_fair_at_the_profile_and_everywhere_in_the_ball() -> None:
     """The worst stream in the ball for a bet is p·(1 + ε·(R − 1)/sd(R)): its expected factor is one at most."""
     ref = reference(n=2000, features=3)
     for gains, cost, p, epsilon in zip(ref.gains, ref.cost, ref.shares, ref.epsilon[:, 0], strict=True):
@@ -47,7 +47,7 @@ def test_every_bet_is_fair_at_the_profile_and_everywhere_in_the_ball():
         assert ((ratio[bets] * worst).sum(axis=1) / np.exp(cost[bets]) <= 1 + 1e-9).all()
 
 
-def test_the_sum_is_that_of_shiryaev_and_roberts():
+def test_the_sum_is_that_of_shiryaev_and_roberts() -> None:
     ref, rng = reference(features=2), np.random.default_rng(5)
     detector, sums, learnt = Detector(ref), 0.0, np.zeros((2, 2, ref.bins))
     bets = ref.bets + len(HALF_LIVES)
@@ -87,7 +87,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_changes_are_found_within_the_stated_delay(name):
+def test_changes_are_found_within_the_stated_delay(name) -> None:
     change, limit = CHANGES[name]
     found = [run(change, seed) for seed in range(3)]
     assert not any(early for _, early in found)
@@ -95,16 +95,16 @@ def test_changes_are_found_within_the_stated_delay(name):
 
 
 @pytest.mark.parametrize("n", [1000, 10_000])
-def test_a_stable_stream_does_not_alarm_also_against_a_small_reference(n):
+def test_a_stable_stream_does_not_alarm_also_against_a_small_reference(n) -> None:
     """30 features, 100,000 records; a million in loadtests/statistics."""
     assert run(lambda rng, x: x, 7, batches=400, n=n, healthy=0) == (np.inf, False)
 
 
-def test_a_tiny_drift_within_the_tolerance_does_not_alarm():
+def test_a_tiny_drift_within_the_tolerance_does_not_alarm() -> None:
     assert run(lambda rng, x: x + 0.1, 3, batches=400)[0] == np.inf
 
 
-def test_psi_is_the_direct_sum_less_its_bias_and_unbiased_without_drift():
+def test_psi_is_the_direct_sum_less_its_bias_and_unbiased_without_drift() -> None:
     ref, rng = reference(n=5000, features=30), np.random.default_rng(9)
     detector = Detector(ref)
     counts = counted(ref, rng.standard_normal((400, 30)))
@@ -117,7 +117,7 @@ def test_psi_is_the_direct_sum_less_its_bias_and_unbiased_without_drift():
     assert detector.psi.mean() < 0.02
 
 
-def test_no_rows_change_nothing():
+def test_no_rows_change_nothing() -> None:
     detector = Detector(reference(features=2))
     detector.update(np.zeros((2, detector.reference.bins)), 1.0)
     assert (detector.n == 0).all()
@@ -125,7 +125,7 @@ def test_no_rows_change_nothing():
     assert (detector.margin < 0).all()
 
 
-def test_numbers_and_categories_share_a_reference_and_missing_stays_last():
+def test_numbers_and_categories_share_a_reference_and_missing_stays_last() -> None:
     rng = np.random.default_rng(1)
     ref = Reference([feature_of("x", rng.standard_normal(1000)), feature_of("c", [str(i % 30) for i in range(1000)])])
     assert ref.shares.shape == (2, 22)
@@ -134,7 +134,7 @@ def test_numbers_and_categories_share_a_reference_and_missing_stays_last():
     assert ref.shares[0, 12] == 0
 
 
-def test_state_is_bounded_as_stated():
+def test_state_is_bounded_as_stated() -> None:
     """A stream has less than 2 kB a feature; a profile's bets, which all its streams share, less than 16 kB."""
     rng = np.random.default_rng(1)
     columns = [rng.standard_normal(1000) for _ in range(25)] + [[str(i % 40) for i in range(1000)] for _ in range(5)]

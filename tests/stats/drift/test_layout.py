@@ -38,7 +38,7 @@ def broken(measured):
     return {RULES[rule]: int(n) for rule, n in enumerate(measured.violations.sum(axis=0)) if n}
 
 
-def test_bins_are_those_of_each_value():
+def test_bins_are_those_of_each_value() -> None:
     rng = np.random.default_rng(3)
     values = rng.uniform(0, 10, 50)
     measured = measure(*[body(x=float(x)) for x in values])
@@ -62,19 +62,19 @@ def test_bins_are_those_of_each_value():
         ([[*body()[:1], frame(["c"], (1.0,))]], {"type": 1}, 1),
     ],
 )
-def test_every_rule_of_the_contract(bodies, rules, bad):
+def test_every_rule_of_the_contract(bodies, rules, bad) -> None:
     measured = measure(*bodies)
     assert (broken(measured), measured.bad) == (rules, bad)
 
 
-def test_a_column_that_the_profile_lacks_is_unexpected():
+def test_a_column_that_the_profile_lacks_is_unexpected() -> None:
     bodies = [[*body(), frame(["new"], (1.0,))]]
     layout = Layout(Reference(PROFILE), signature_of(bodies[0]))
     assert layout.unexpected
     assert measure(*bodies).bad == 1
 
 
-def test_rows_of_a_body_count_each():
+def test_rows_of_a_body_count_each() -> None:
     bodies = [
         [frame(["x", "y"], (1, 0.1), (2, 0.2), (99, 0.3)), frame(["c"], ("a",), ("b",), ("a",), kind="category")],
         *[body()] * 0,
@@ -84,7 +84,7 @@ def test_rows_of_a_body_count_each():
     assert (measured.counts.sum(axis=1) == 3).all()
 
 
-def test_names_and_what_is_readable():
+def test_names_and_what_is_readable() -> None:
     assert names_of(("t", (), 3, "number")) == ("t[0]", "t[1]", "t[2]")
     assert names_of(("t", (), 1, "number")) == ("t",)
     assert names_of(("t", ("a",), 1, "number")) == ("a",)
@@ -95,6 +95,6 @@ def test_names_and_what_is_readable():
     assert list(readable([])) == []
 
 
-def test_a_feature_that_a_body_lacks_is_missing():
+def test_a_feature_that_a_body_lacks_is_missing() -> None:
     measured = measure([frame(["x", "y"], (1.0, 0.5))])
     assert (measured.counts[2, -1], measured.counts[0, -1]) == (1, 0)

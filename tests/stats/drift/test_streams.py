@@ -33,7 +33,7 @@ def board(analysis=ANALYSIS):
     return made
 
 
-def feed(made, rng, n, start, shift=0.0, candidate_shift=0.0, scale=1.0):
+def feed(made, rng, n, start, shift=0.0, candidate_shift=0.0, scale=1.0) -> None:
     """n requests from `start`, half of them to the canary, 250 a second; feature 2 and the canary's score may shift."""
     for at in range(0, n, 250):
         block = rng.standard_normal((250, 5))
@@ -55,7 +55,7 @@ def evidence(made):
     return {(found.metric, found.limit): found for found in made.evidence("r", 0.0)}
 
 
-def test_a_profile_is_learnt_from_the_primary_and_a_stable_stream_is_quiet():
+def test_a_profile_is_learnt_from_the_primary_and_a_stable_stream_is_quiet() -> None:
     made = board()
     feed(made, np.random.default_rng(1), 20_000, 0)
     assert [feature.name for feature in made.profile("r").inputs] == [f"x[{i}]" for i in range(5)]
@@ -66,7 +66,7 @@ def test_a_profile_is_learnt_from_the_primary_and_a_stable_stream_is_quiet():
     assert found["contract_violations", "max"].value < 0.01
 
 
-def test_a_drift_of_the_world_is_found_and_named_in_both_arms():
+def test_a_drift_of_the_world_is_found_and_named_in_both_arms() -> None:
     made, rng = board(), np.random.default_rng(2)
     feed(made, rng, 10_000, 0)
     feed(made, rng, 6_000, 10_000, shift=1.0)
@@ -77,14 +77,14 @@ def test_a_drift_of_the_world_is_found_and_named_in_both_arms():
     assert evidence(made)["prediction_drift", "max_psi"].log_breach <= 0
 
 
-def test_a_candidate_whose_scores_moved_is_found():
+def test_a_candidate_whose_scores_moved_is_found() -> None:
     made = board()
     feed(made, np.random.default_rng(3), 16_000, 0, candidate_shift=1.0)
     assert drifted(made) == [("prediction", "score", "canary")]
     assert evidence(made)["prediction_drift", "max_psi"].value > 0.2
 
 
-def test_a_given_profile_is_used_at_once_and_its_rules_hold():
+def test_a_given_profile_is_used_at_once_and_its_rules_hold() -> None:
     made = board()
     columns = {f"x[{i}]": np.random.default_rng(i).standard_normal(5000) for i in range(5)}
     profile = profile_of(columns, {"score": np.random.default_rng(9).standard_normal(5000)})
@@ -99,7 +99,7 @@ def test_a_given_profile_is_used_at_once_and_its_rules_hold():
     assert evidence(made)["contract_violations", "max_ratio"].log_breach < np.log(10)
 
 
-def test_batches_are_counted_when_old_although_not_full():
+def test_batches_are_counted_when_old_although_not_full() -> None:
     made = board(Analysis(reference=10))
     for exchange in range(12):
         made.observe([leg(exchange, [1.0] * 5, 0.5)], 0.0)
@@ -110,7 +110,7 @@ def test_batches_are_counted_when_old_although_not_full():
     assert {row.n for row in made.drift("r")} == {1}
 
 
-def test_another_analysis_starts_the_streams_again_and_the_same_does_not():
+def test_another_analysis_starts_the_streams_again_and_the_same_does_not() -> None:
     made = board(Analysis(reference=10))
     feed(made, np.random.default_rng(5), 250, 0)
     assert made.profile("r").inputs
@@ -120,14 +120,14 @@ def test_another_analysis_starts_the_streams_again_and_the_same_does_not():
     assert not made.profile("r").inputs
 
 
-def test_rescues_and_noise_have_no_streams():
+def test_rescues_and_noise_have_no_streams() -> None:
     streams = Streams(1)
     for role in ("rescue", "noise"):
         streams.update([leg(1, [1.0], 0.1, role)], 0.0)
     assert not streams._batches
 
 
-def test_layouts_are_bounded():
+def test_layouts_are_bounded() -> None:
     streams = Streams(1)
     streams.update([leg(1, [1.0], 0.1)], 0.0)
     streams.flush(5.0)
@@ -138,7 +138,7 @@ def test_layouts_are_bounded():
     assert streams.crowded > 0
 
 
-def test_adwin_watches_what_is_named():
+def test_adwin_watches_what_is_named() -> None:
     made = board(Analysis(reference=500, detectors=("x[2]",)))
     rng = np.random.default_rng(6)
     feed(made, rng, 4_000, 0)
@@ -149,7 +149,7 @@ def test_adwin_watches_what_is_named():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed):
+def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed) -> None:
     made, rng = board(Analysis(reference=5000)), np.random.default_rng(seed)
     feed(made, rng, 1000, 0)
     assert drifted(made) == []
@@ -163,7 +163,7 @@ def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed):
 
 
 @pytest.mark.parametrize("reference", [300, 500, 1000])
-def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference):
+def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference) -> None:
     for seed in range(10):
         made, rng = board(Analysis(reference=reference)), np.random.default_rng(seed)
         for second in range(2):
@@ -176,7 +176,7 @@ def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_too(seed):
+def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_too(seed) -> None:
     made, rng = board(Analysis(reference=1000)), np.random.default_rng(seed)
     feed(made, rng, 1000, 0)
     rows = rng.standard_normal((1000, 5))
@@ -187,7 +187,7 @@ def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_to
     assert made.profile("r").inputs[0].n < 600
 
 
-def test_a_first_profile_has_no_rules_and_the_final_one_has():
+def test_a_first_profile_has_no_rules_and_the_final_one_has() -> None:
     made, rng = board(), np.random.default_rng(7)
     feed(made, rng, 1000, 0)
     assert made.profile("r").inputs[0].rules.minimum is None
@@ -196,7 +196,7 @@ def test_a_first_profile_has_no_rules_and_the_final_one_has():
     assert made.profile("r").inputs[0].n >= 2000
 
 
-def test_the_distributions_behind_a_row_say_what_changed():
+def test_the_distributions_behind_a_row_say_what_changed() -> None:
     made = board()
     rng = np.random.default_rng(5)
     feed(made, rng, 4000, 0)
@@ -212,7 +212,7 @@ def test_the_distributions_behind_a_row_say_what_changed():
     assert sum(moved.live[above + 1 :]) > 0.6 > 4 * sum(moved.reference[above + 1 :])
 
 
-def test_a_row_of_another_board_has_no_distribution():
+def test_a_row_of_another_board_has_no_distribution() -> None:
     made, other = board(), board()
     feed(made, np.random.default_rng(6), 3000, 0)
     rows = made.drift("r")

@@ -20,7 +20,7 @@ def seen(canary=(), primary=()):
     return shares
 
 
-def test_only_assignments_of_the_two_are_sides():
+def test_only_assignments_of_the_two_are_sides() -> None:
     others = [ArmTick("r", "v1", "rescue", 0.9), ArmTick("r", "v1", "noise", 0.1), ArmTick("r", "v9", "canary", 0.1)]
     sides = Shares().sides([*arms([0.1], [0.9]), *others], "v2", "v1")
     assert [(side.arm.role, side.candidate) for side in sides] == [("primary", False), ("canary", True)]
@@ -28,7 +28,7 @@ def test_only_assignments_of_the_two_are_sides():
 
 
 @pytest.mark.parametrize("part", [0.1, 1.0])
-def test_copies_count_beside_the_live_requests(part):
+def test_copies_count_beside_the_live_requests(part) -> None:
     shares = Shares()
     sides = shares.sides(arms(primary=[1.0], shadow=[part]), "v2", "v1")
     assert [side.share for side in sides] == pytest.approx([part / (1 + part)] * 2)
@@ -36,7 +36,7 @@ def test_copies_count_beside_the_live_requests(part):
     assert [side.share for side in after] == pytest.approx([0.2, 0.2])
 
 
-def test_a_request_that_is_bad_for_shadow_and_primary_never_gains():
+def test_a_request_that_is_bad_for_shadow_and_primary_never_gains() -> None:
     for part in np.linspace(0.01, 1.0, 25):
         w = part / (1 + part)
         mine, other = (
@@ -46,30 +46,30 @@ def test_a_request_that_is_bad_for_shadow_and_primary_never_gains():
         assert (np.exp(other) * (part * np.exp(mine) + 1 - part) <= 1.0 + 1e-12).all()
 
 
-def test_two_versions_share_everything():
+def test_two_versions_share_everything() -> None:
     shares = seen([0.1], [0.9])
     assert shares.of_canary(0.1) == pytest.approx(0.1)
     assert shares.of_primary(0.9) == pytest.approx(0.1)
 
 
-def test_legs_from_before_a_ramp_keep_the_share_they_were_assigned_at():
+def test_legs_from_before_a_ramp_keep_the_share_they_were_assigned_at() -> None:
     shares = seen([0.1, 0.5], [0.9, 0.5])
     assert shares.of_primary(0.9) == pytest.approx(0.1)
     assert shares.of_primary(0.5) == pytest.approx(0.5)
 
 
-def test_a_third_version_is_left_out_of_the_two():
+def test_a_third_version_is_left_out_of_the_two() -> None:
     shares = seen([0.1], [0.7])
     assert shares.of_canary(0.1) == pytest.approx(1 / 8)
     assert shares.of_primary(0.7) == pytest.approx(1 / 8)
 
 
-def test_alone_means_all_or_nothing():
+def test_alone_means_all_or_nothing() -> None:
     assert seen([1.0], []).of_canary(1.0) == 1.0
     assert seen([], [1.0]).of_primary(1.0) == 0.0
     assert seen().of_canary(0.0) == 0.0
 
 
-def test_memory_is_bounded():
+def test_memory_is_bounded() -> None:
     shares = seen([i / 1000 for i in range(500)])
     assert len(shares._candidate) == REMEMBERED

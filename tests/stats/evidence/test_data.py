@@ -26,20 +26,20 @@ def judged(candidate, arms, rates, seed, looks=300):
 
 
 @pytest.mark.parametrize("candidate", ["v2", "v3"])
-def test_equal_arms_of_several_lose_their_bets(candidate):
+def test_equal_arms_of_several_lose_their_bets(candidate) -> None:
     rates = dict.fromkeys(("v1", "v2", "v3"), 0.3)
     assert np.mean([judged(candidate, ARMS, rates, seed).log_breach for seed in range(10)]) < -0.5
 
 
 @pytest.mark.parametrize("arms", [ARMS, [("v1", "primary", 1.0), ("v2", "shadow", 1.0)]])
-def test_one_that_breaks_rules_is_found(arms):
+def test_one_that_breaks_rules_is_found(arms) -> None:
     found = judged("v2", arms, {"v1": 0.02, "v2": 0.2, "v3": 0.02}, 1)
     assert found.log_breach > np.log(1000)
     assert found.value == pytest.approx(0.2, abs=0.03)
     assert found.reference == pytest.approx(0.02, abs=0.01)
 
 
-def test_a_promoted_version_has_nobody_beside_it():
+def test_a_promoted_version_has_nobody_beside_it() -> None:
     found = Contract(Limit(max=0.05, max_ratio=1.0), Terms("v2", 0.01, 0.0), "v2", Dispersion())
     for look in range(10):
         found.update([Rows("v2", "primary", 1.0, 50, 20)], Shares(), float(look))

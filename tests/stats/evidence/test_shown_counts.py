@@ -29,7 +29,7 @@ SHADOWED = [[arm("v1", "primary", 1.0, 390, 4), arm("v2", "shadow", 1.0, 390, 0,
 LIVE = [[arm("v1", "primary", 0.9, 901, 9), arm("v2", "canary", 0.1, 99, 7, -100)]]
 
 
-def test_failures_of_live_requests_are_not_thinned_by_copies():
+def test_failures_of_live_requests_are_not_thinned_by_copies() -> None:
     found = released(SHADOWED + LIVE)
     for limit in ("max", "max_ratio"):
         errors = found["error_rate", limit]
@@ -41,18 +41,18 @@ def test_failures_of_live_requests_are_not_thinned_by_copies():
     assert slow.reference < slow.shadow < slow.value
 
 
-def test_the_evidence_rests_on_both():
+def test_the_evidence_rests_on_both() -> None:
     copies, live, both = (released(stages) for stages in (SHADOWED, LIVE, SHADOWED + LIVE))
     line = ("error_rate", "max_ratio")
     assert copies[line].log_breach < 0 < both[line].log_breach < live[line].log_breach
 
 
-def test_copies_are_all_there_is_before_live_traffic():
+def test_copies_are_all_there_is_before_live_traffic() -> None:
     errors = released(SHADOWED)["error_rate", "max"]
     assert (errors.value, errors.n, errors.n_reference, errors.n_shadow) == (0.0, 390, 390, 0)
 
 
-def test_the_sentence_has_both():
+def test_the_sentence_has_both() -> None:
     verdict = judge(released(SHADOWED + LIVE).values(), GUARD, "v2")[1]
     assert verdict.bound == "max_ratio"
     assert (verdict.n, verdict.shadow, verdict.n_shadow) == (99, 0.0, 390)
@@ -60,7 +60,7 @@ def test_the_sentence_has_both():
     assert verdict.sentence.startswith(said)
 
 
-def test_copies_beside_live_traffic_stay_apart():
+def test_copies_beside_live_traffic_stay_apart() -> None:
     shown: Exposure[str] = Exposure()
     for role, count in (("shadow", 5), ("canary", 2), ("shadow", 3), ("canary", 1)):
         shown.look([({"n": 10}, False, "primary"), ({"n": count}, True, role)])

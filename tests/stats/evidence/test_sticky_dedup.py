@@ -4,27 +4,27 @@ from proxy.contracts.record import MAX_FAILED_KEYS
 from proxy.stats.evidence.sticky_dedup import WINDOW, FirstFailures
 
 
-def test_a_user_who_always_fails_is_one_event():
+def test_a_user_who_always_fails_is_one_event() -> None:
     firsts = FirstFailures()
     assert [firsts.count(3, [7, 7, 7], float(t)) for t in range(4)] == [1, 0, 0, 0]
 
 
-def test_legs_without_a_key_are_events_of_their_own():
+def test_legs_without_a_key_are_events_of_their_own() -> None:
     assert FirstFailures().count(5, [1, 2], 0.0) == 5
     assert FirstFailures().count(5, [1, 1], 0.0) == 4
     assert FirstFailures().count(5, [], 0.0) == 5
 
 
-def test_a_full_list_leaves_out_what_it_could_not_list():
+def test_a_full_list_leaves_out_what_it_could_not_list() -> None:
     assert FirstFailures().count(10_000, [1] * MAX_FAILED_KEYS, 0.0) == 1
 
 
-def test_a_key_is_news_again_after_the_window():
+def test_a_key_is_news_again_after_the_window() -> None:
     firsts = FirstFailures()
     assert [firsts.count(1, [7], at) for at in (0.0, WINDOW - 1, WINDOW + 1)] == [1, 0, 1]
 
 
-def test_the_memory_is_bounded_and_forgets_the_oldest():
+def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     firsts = FirstFailures(capacity=100)
     for key in range(1000):
         firsts.count(1, [key], 0.0)

@@ -15,12 +15,12 @@ def requests(share, labelled, n=4000, seed=1):
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])
-def test_a_part_that_depends_on_the_version_is_seen(share):
+def test_a_part_that_depends_on_the_version_is_seen(share) -> None:
     assert differ(requests(share, (0.5, 0.9)))
     assert not differ(requests(share, (0.7, 0.7)))
 
 
-def test_a_delay_and_a_ramp_are_no_dependence():
+def test_a_delay_and_a_ramp_are_no_dependence() -> None:
     come, ramp = np.linspace(1.0, 0.0, 4000), np.linspace(0.0, 0.6, 4000)
     assert not differ(requests(ramp, (come, come)))
     crude = requests(ramp, (come, come))
@@ -29,7 +29,7 @@ def test_a_delay_and_a_ramp_are_no_dependence():
     assert differ(requests(ramp, (0.7 * come, come)))
 
 
-def test_false_alarms_are_few():
+def test_false_alarms_are_few() -> None:
     assert sum(differ(requests(0.2, (0.5, 0.5), 2000, seed)) for seed in range(200)) <= 1
 
 
@@ -42,5 +42,5 @@ def test_false_alarms_are_few():
         [Waiting(True, False, False)] * TOGETHER,
     ],
 )
-def test_nothing_to_compare_is_no_difference(kept):
+def test_nothing_to_compare_is_no_difference(kept) -> None:
     assert not differ(kept)

@@ -16,7 +16,7 @@ def note(labels, *args, now=0.0, wait=100.0, **more):
     return labels.note([leg(*args, **more)], wait, now)
 
 
-def test_a_label_meets_every_role():
+def test_a_label_meets_every_role() -> None:
     labels = Labels()
     note(labels, "a", "primary")
     note(labels, "a", "shadow", 0)
@@ -25,7 +25,7 @@ def test_a_label_meets_every_role():
     assert [(m.leg.role, m.leg.said[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
 
 
-def test_a_leg_that_is_later_than_its_label_meets_it_too():
+def test_a_leg_that_is_later_than_its_label_meets_it_too() -> None:
     labels = Labels()
     note(labels, "a", "primary")
     labels.label("a", 1, 0.0)
@@ -33,7 +33,7 @@ def test_a_leg_that_is_later_than_its_label_meets_it_too():
     assert (met.leg.role, met.label, [other.role for other in met.others]) == ("shadow", 1, ["primary", "shadow"])
 
 
-def test_labels_and_legs_count_once():
+def test_labels_and_legs_count_once() -> None:
     labels = Labels()
     note(labels, "a")
     assert note(labels, "a") == []
@@ -47,14 +47,14 @@ def test_labels_and_legs_count_once():
 
 
 @pytest.mark.parametrize("label", [[1, 2], None, {"a": 1}, float("nan"), [1, None]])
-def test_labels_that_do_not_fit_are_told(label):
+def test_labels_that_do_not_fit_are_told(label) -> None:
     labels = Labels()
     note(labels, "a")
     assert labels.label("a", label, 0.0)[0] == "mismatch"
     assert labels.label("a", 1, 0.0)[0] == "joined"
 
 
-def test_rows_have_a_label_each():
+def test_rows_have_a_label_each() -> None:
     labels = Labels()
     note(labels, "a", rows=3)
     outcome, met = labels.label("a", [1, 0, 1], 0.0)
@@ -63,7 +63,7 @@ def test_rows_have_a_label_each():
     assert labels.lost == {("r", "too_large"): 1}
 
 
-def test_a_large_answer_is_not_kept_beside_a_small_one():
+def test_a_large_answer_is_not_kept_beside_a_small_one() -> None:
     labels = Labels()
     note(labels, "a")
     vast = (Tensor("scores", 1, MAX_VALUES + 1, "number", [0.0] * (MAX_VALUES + 1)),)
@@ -73,7 +73,7 @@ def test_a_large_answer_is_not_kept_beside_a_small_one():
     assert [met.leg.role for met in labels.label("a", 1, 0.0)[1]] == ["primary"]
 
 
-def test_what_waits_too_long_or_does_not_fit_is_counted():
+def test_what_waits_too_long_or_does_not_fit_is_counted() -> None:
     labels = Labels(capacity=2)
     for name in "abc":
         note(labels, name)
@@ -86,7 +86,7 @@ def test_what_waits_too_long_or_does_not_fit_is_counted():
     assert labels.label("c", 1, 0.0)[0] == "unknown"
 
 
-def test_a_route_that_waits_long_does_not_hold_up_another():
+def test_a_route_that_waits_long_does_not_hold_up_another() -> None:
     labels = Labels()
     note(labels, "long", route="day", wait=86_400.0)
     note(labels, "short", route="minute", wait=60.0)
@@ -95,7 +95,7 @@ def test_a_route_that_waits_long_does_not_hold_up_another():
     assert labels.label("long", 1, 86_399.0)[0] == "joined"
 
 
-def test_a_shorter_wait_holds_for_what_waits_already():
+def test_a_shorter_wait_holds_for_what_waits_already() -> None:
     labels = Labels()
     note(labels, "a", wait=86_400.0)
     note(labels, "b", now=10.0, wait=60.0)
@@ -103,7 +103,7 @@ def test_a_shorter_wait_holds_for_what_waits_already():
     assert labels.lost == {("r", "late"): 1}
 
 
-def test_a_busy_route_pushes_out_its_own():
+def test_a_busy_route_pushes_out_its_own() -> None:
     labels = Labels(capacity=10)
     note(labels, "rare", route="quiet")
     for at in range(100):
@@ -113,7 +113,7 @@ def test_a_busy_route_pushes_out_its_own():
     assert labels.label("rare", 1, 0.0)[0] == "joined"
 
 
-def test_an_id_that_two_routes_use_belongs_to_the_first():
+def test_an_id_that_two_routes_use_belongs_to_the_first() -> None:
     labels = Labels()
     note(labels, "a")
     assert note(labels, "a", version="other", route="s") == []
@@ -121,7 +121,7 @@ def test_an_id_that_two_routes_use_belongs_to_the_first():
     assert [met.leg.version for met in labels.label("a", 1, 0.0)[1]] == ["primary"]
 
 
-def test_failed_answers_and_nameless_requests_predict_nothing():
+def test_failed_answers_and_nameless_requests_predict_nothing() -> None:
     labels = Labels()
     note(labels, "a", status=500)
     note(labels, "")
@@ -143,11 +143,11 @@ def test_failed_answers_and_nameless_requests_predict_nothing():
         ((), ()),
     ],
 )
-def test_what_outputs_say(outputs, said):
+def test_what_outputs_say(outputs, said) -> None:
     assert said_of(outputs) == said
 
 
-def test_a_label_that_comes_before_its_record_waits_a_moment():
+def test_a_label_that_comes_before_its_record_waits_a_moment() -> None:
     labels = Labels()
     assert labels.label("a", 1, 0.0)[0] == labels.label("b", 1, 0.0)[0] == "unknown"
     (met,) = note(labels, "a", now=EARLY - 1)

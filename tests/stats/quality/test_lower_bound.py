@@ -17,7 +17,7 @@ def floors_of(hits, alpha):
     return np.array(seen)
 
 
-def test_it_is_ever_above_the_true_score_as_seldom_as_asked():
+def test_it_is_ever_above_the_true_score_as_seldom_as_asked() -> None:
     rng, hit = np.random.default_rng(1), 0.75
     true = 2 * hit / (2 * hit + 1 - hit)
     runs = [floors_of(rng.random(400) < hit, 0.2) for _ in range(40)]
@@ -25,20 +25,20 @@ def test_it_is_ever_above_the_true_score_as_seldom_as_asked():
     assert np.mean([run[-1] for run in runs]) > true - 0.06
 
 
-def test_nothing_is_ruled_out_without_data_or_by_misses():
+def test_nothing_is_ruled_out_without_data_or_by_misses() -> None:
     assert Floor(0.05).value is None
     assert (floors_of([False] * 200, 0.05) == 0.0).all()
     assert floors_of([True] * 500, 0.05)[-1] == pytest.approx(0.99)
 
 
 @pytest.mark.parametrize("m", [0.2, 0.5, 0.9])
-def test_the_bet_on_f1_is_fair_at_its_score(m):
+def test_the_bet_on_f1_is_fair_at_its_score(m) -> None:
     hit = m / (2.0 - m)
     assert 2 * hit / (2 * hit + 1 - hit) == pytest.approx(m)
     assert hit * 2.0 * (1.0 - m) - (1.0 - hit) * m == pytest.approx(0.0)
 
 
-def test_pairs_are_the_auroc():
+def test_pairs_are_the_auroc() -> None:
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 2, 20_000)
     scores = labels + 1.2 * rng.standard_normal(20_000)
@@ -51,5 +51,5 @@ def test_pairs_are_the_auroc():
 
 
 @pytest.mark.parametrize(("label", "guess", "found"), [(1, 1, (1, 0)), (1, 0, (0, 1)), (0, 1, (0, 1)), (0, 0, (0, 0))])
-def test_hits_and_misses(label, guess, found):
+def test_hits_and_misses(label, guess, found) -> None:
     assert hit_and_miss(Graded(label, guess)) == found

@@ -18,12 +18,12 @@ ALPHA = 0.05
 class Labels:
     """Labelled predictions of a canary and its primary, one each request, shown to a report card."""
 
-    def __init__(self, metric, limit, share, seed):
+    def __init__(self, metric, limit, share, seed) -> None:
         self.rng, self.share, self.metric = np.random.default_rng(seed), share, metric
         self.card = ReportCard({metric: limit}, Terms("v2", ALPHA, 0.0), "v1")
         self.scores = {"v1": Score(), "v2": Score()}
 
-    def one(self, worse):
+    def one(self, worse) -> None:
         mine = self.rng.random() < self.share
         label, output = self.answer(worse if mine else 1.0)
         version, role = ("v2", "canary") if mine else ("v1", "primary")
@@ -64,7 +64,7 @@ LINES = {
 
 
 @pytest.mark.parametrize("metric", LINES)
-def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric):
+def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric) -> None:
     """With the primary's figure taken as the truth, a tenth to a fifth of these runs were flagged at 5 %."""
     flagged = [Labels(metric, LINES[metric], 0.8, seed).breach(1.0, 1000) < np.inf for seed in range(20)]
     assert sum(flagged) <= 2
@@ -79,21 +79,21 @@ def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric):
         ("rmse", Limit(max_ratio=1.2), 2.0, 2000),
     ],
 )
-def test_a_worse_canary_is_found(metric, limit, worse, within):
+def test_a_worse_canary_is_found(metric, limit, worse, within) -> None:
     found = [Labels(metric, limit, 0.5, seed).breach(worse, within) for seed in range(3)]
     assert np.median(found) < within
 
 
 class Recorder:
-    def __init__(self):
+    def __init__(self) -> None:
         self.seen = []
 
-    def update(self, x, bound, low, high):
+    def update(self, x, bound, low, high) -> None:
         self.seen.append((x, bound, low))
 
 
 @pytest.mark.parametrize("metric", LOSSES)
-def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric):
+def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric) -> None:
     """By direct computation: both on the same request, or each for 1/share."""
     loss, share, ratio = LOSSES[metric], 0.3, 1.2
     errors = [0.5, 2.0, 40.0]
@@ -115,7 +115,7 @@ def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric):
         assert recorder.seen == [(pytest.approx(wanted), 0.0, pytest.approx(-squared * told.theirs_count * cut))]
 
 
-def test_common_trouble_cancels():
+def test_common_trouble_cancels() -> None:
     """Errors of both grow threefold half way: the world, not the candidate."""
     flagged = 0
     for seed in range(10):
@@ -127,7 +127,7 @@ def test_common_trouble_cancels():
     assert flagged <= 1
 
 
-def test_f1_of_several_classes_is_not_judged():
+def test_f1_of_several_classes_is_not_judged() -> None:
     card = ReportCard({"f1": Limit(min=0.9)}, Terms("v2", ALPHA, 0.0), "v1")
     leg = Leg("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
     for _ in range(200):

@@ -20,7 +20,7 @@ def graded(said, labels):
     return score
 
 
-def test_classification_is_scikit_learns():
+def test_classification_is_scikit_learns() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, 3000)
     positive = np.clip(0.5 + 0.25 * (labels - 0.5) + 0.2 * rng.standard_normal(3000), 0.001, 0.999)
@@ -35,7 +35,7 @@ def test_classification_is_scikit_learns():
     assert [numbers.get(m) for m in METRICS] == pytest.approx([score.get(m) for m in METRICS], nan_ok=True)
 
 
-def test_several_classes_are_scikit_learns():
+def test_several_classes_are_scikit_learns() -> None:
     rng = np.random.default_rng(2)
     labels, guesses = rng.choice(["a", "b", "c"], 1000).tolist(), rng.choice(["a", "b", "c"], 1000).tolist()
     score = graded([Said(guess) for guess in guesses], labels)
@@ -43,7 +43,7 @@ def test_several_classes_are_scikit_learns():
     assert score.get("f1") == pytest.approx(exact.f1_score(labels, guesses, average="macro"))
 
 
-def test_regression_is_scikit_learns():
+def test_regression_is_scikit_learns() -> None:
     rng = np.random.default_rng(3)
     labels = rng.normal(100, 30, 1000)
     guesses = labels + rng.normal(0, 10, 1000)
@@ -65,11 +65,11 @@ def test_regression_is_scikit_learns():
         (Said(number=float("nan")), 1.5),
     ],
 )
-def test_what_does_not_fit_is_no_grade(said, label):
+def test_what_does_not_fit_is_no_grade(said, label) -> None:
     assert grade(said, label) is None
 
 
-def test_ids_for_labels_do_not_fill_the_memory():
+def test_ids_for_labels_do_not_fill_the_memory() -> None:
     score = graded([Said(f"id{at}") for at in range(3000)], [f"id{at}" for at in range(3000)])
     assert score.get("accuracy") == 1.0
     assert len(score._classes) <= 1001
@@ -99,7 +99,7 @@ def shadowed(scorecard, rates, n=1500, seed=0):
 LIMITS = {"accuracy": Limit(min=0.85, max_drop=0.02), "f1": Limit(min=0.85, max_drop=0.02)}
 
 
-def test_a_shadow_that_is_worse_is_found_without_exposure():
+def test_a_shadow_that_is_worse_is_found_without_exposure() -> None:
     found = shadowed(LIMITS, (0.05, 0.3))
     for line in (("accuracy", "min"), ("accuracy", "max_drop"), ("f1", "min"), ("f1", "max_drop")):
         assert found[line].log_breach > np.log(1000), line
@@ -107,7 +107,7 @@ def test_a_shadow_that_is_worse_is_found_without_exposure():
     assert found["accuracy", "max_drop"].reference == pytest.approx(0.95, abs=0.03)
 
 
-def test_an_equal_shadow_is_not_and_passes():
+def test_an_equal_shadow_is_not_and_passes() -> None:
     found = shadowed(LIMITS, (0.05, 0.05))
     assert all(each.log_breach < np.log(20) for each in found.values())
     assert found["accuracy", "min"].log_pass > np.log(20)
@@ -127,19 +127,19 @@ def canaried(rates, labelled, n=6000, seed=1):
     return board.evidence("r", 0.0)[0]
 
 
-def test_a_canary_is_compared_although_no_request_has_two_answers():
+def test_a_canary_is_compared_although_no_request_has_two_answers() -> None:
     assert canaried((0.05, 0.4), (1.0, 1.0)).log_breach > np.log(1000)
     same = canaried((0.05, 0.05), (1.0, 1.0))
     assert same.log_breach < np.log(20)
     assert same.lost == 0
 
 
-def test_labels_that_depend_on_the_version_conclude_nothing():
+def test_labels_that_depend_on_the_version_conclude_nothing() -> None:
     found = canaried((0.05, 0.05), (0.9, 0.5))
     assert found.lost == found.n > 0
 
 
-def test_losses_of_a_regression():
+def test_losses_of_a_regression() -> None:
     board, rng = Board(), np.random.default_rng(5)
     scorecard = {"mae": Limit(max=15.0, max_ratio=1.2), "rmse": Limit(max=20.0)}
     board.watch("r", "v2", "v1", Guard(scorecard=scorecard), "oip", 0.0)
@@ -157,7 +157,7 @@ def test_losses_of_a_regression():
     assert found["mae", "max_ratio"].log_pass is None
 
 
-def test_auroc_is_judged_by_pairs():
+def test_auroc_is_judged_by_pairs() -> None:
     def judged(strength):
         board, rng = Board(), np.random.default_rng(6)
         board.watch("r", "v2", "v1", Guard(scorecard={"auroc": Limit(min=0.8)}), "oip", 0.0)
@@ -176,7 +176,7 @@ def test_auroc_is_judged_by_pairs():
     assert bad.value < 0.7 and bad.log_breach > np.log(1000)
 
 
-def test_labels_that_come_late_for_all_are_no_difference():
+def test_labels_that_come_late_for_all_are_no_difference() -> None:
     """A canary of lately has few labels yet, its primary has those of an hour before: the same delay for both."""
     board, rng, due = Board(), np.random.default_rng(3), []
     board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
@@ -193,7 +193,7 @@ def test_labels_that_come_late_for_all_are_no_difference():
     assert found.lost == 0
 
 
-def test_a_promoted_version_is_graded_as_primary():
+def test_a_promoted_version_is_graded_as_primary() -> None:
     board, rng = Board(), np.random.default_rng(4)
     board.watch("r", "v2", "v2", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
     for at in range(400):
@@ -205,7 +205,7 @@ def test_a_promoted_version_is_graded_as_primary():
     assert found.value < 0.6 and found.log_breach > np.log(1000)
 
 
-def test_figures_of_a_verdict_begin_with_what_is_judged():
+def test_figures_of_a_verdict_begin_with_what_is_judged() -> None:
     """A version that was rolled back and comes again is not shown with its old faults; /metrics goes on counting."""
     board = Board()
     for at, (bad, limit) in enumerate(((1, 0.9), (0, 0.8))):
@@ -218,7 +218,7 @@ def test_figures_of_a_verdict_begin_with_what_is_judged():
     assert board.scores["r", "v2", "canary"].n["accuracy"] == 100
 
 
-def test_quality_of_live_requests_stands_apart_from_that_of_copies():
+def test_quality_of_live_requests_stands_apart_from_that_of_copies() -> None:
     board = Board()
     board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
     for at, (role, answer) in enumerate([("shadow", 1)] * 30 + [("canary", 0)] * 20):
@@ -228,7 +228,7 @@ def test_quality_of_live_requests_stands_apart_from_that_of_copies():
     assert (found.value, found.n, found.shadow, found.n_shadow) == (0.0, 20, 1.0, 30)
 
 
-def test_equal_arms_of_several_are_not_flagged():
+def test_equal_arms_of_several_are_not_flagged() -> None:
     """With a primary at 40 % and two arms at 30 %, what each leg counts for must not depend on which arm it was of."""
     board, rng = Board(), np.random.default_rng(8)
     guard = Guard(scorecard={"accuracy": Limit(max_drop=0.01)})

@@ -14,7 +14,7 @@ def phi_of(counts, n):
     return dispersion.value
 
 
-def test_it_is_the_mean_of_squared_differences_to_the_windows_before():
+def test_it_is_the_mean_of_squared_differences_to_the_windows_before() -> None:
     rng = np.random.default_rng(2)
     x, n = rng.binomial(1000, 0.02, 12).astype(float) * 3, 1000.0
     weight = KEEP ** np.arange(11, -1, -1)
@@ -24,7 +24,7 @@ def test_it_is_the_mean_of_squared_differences_to_the_windows_before():
     assert phi_of(x, n) == pytest.approx(squares / (p * (1 - p)))
 
 
-def test_independent_events_are_near_one_and_bursts_are_not():
+def test_independent_events_are_near_one_and_bursts_are_not() -> None:
     rng = np.random.default_rng(1)
     clean = [phi_of(rng.binomial(1000, 0.01, 40), 1000) for _ in range(50)]
     assert 1.0 <= np.mean(clean) < 1.2
@@ -32,23 +32,23 @@ def test_independent_events_are_near_one_and_bursts_are_not():
     assert phi_of(bursts, 1000) > 20
 
 
-def test_the_time_of_day_is_no_burst():
+def test_the_time_of_day_is_no_burst() -> None:
     rng, hours = np.random.default_rng(3), 2 * np.pi * np.arange(300) * WINDOW / 86_400
     assert phi_of(rng.binomial(10_000, 0.02 * (1 + 0.5 * np.sin(hours))), 10_000) < 1.4
 
 
-def test_it_stays_one_until_there_is_enough():
+def test_it_stays_one_until_there_is_enough() -> None:
     assert phi_of([100, 0, 100], 1000) == 1.0
     assert phi_of([100, 0, 100, 0], 1000) > 10
 
 
-def test_no_requests_and_no_failures_are_no_bursts():
+def test_no_requests_and_no_failures_are_no_bursts() -> None:
     assert phi_of([0] * 20, 0) == 1.0
     assert phi_of([0] * 20, 1000) == 1.0
     assert phi_of([1000] * 20, 1000) == 1.0
 
 
-def test_arrays_are_independent_runs():
+def test_arrays_are_independent_runs() -> None:
     many = phi_of([np.array([10, a]) for a in (0, 90, 0, 80, 0, 90, 0, 0)], np.array([1000, 1000]))
     assert many[0] == 1.0
     assert many[1] > 10
@@ -64,7 +64,7 @@ def apart(candidate, primary, n=(200, 1800)):
     return float(both.value[0])
 
 
-def test_what_a_candidate_wanders_by_itself_is_seen_and_what_hits_both_is_not():
+def test_what_a_candidate_wanders_by_itself_is_seen_and_what_hits_both_is_not() -> None:
     t = np.arange(30)
     wander, steady = 0.5 + 0.2 * np.sin(t), np.full(30, 0.5)
     assert apart(steady, steady) == 1.0
@@ -73,11 +73,11 @@ def test_what_a_candidate_wanders_by_itself_is_seen_and_what_hits_both_is_not():
     assert apart(steady + 0.3, steady) == 1.0, "always slower is no wander"
 
 
-def test_a_candidate_is_known_after_four_windows():
+def test_a_candidate_is_known_after_four_windows() -> None:
     assert apart([0.3, 0.7, 0.3], [0.5] * 3) == 1.0
     assert apart([0.3, 0.7, 0.3, 0.7], [0.5] * 4) > 5
 
 
-def test_what_is_rare_in_a_window_is_no_wander():
+def test_what_is_rare_in_a_window_is_no_wander() -> None:
     assert apart([0.001] * 30, [0.001] * 30) == 1.0
     assert apart([0.5] * 30, [0.5] * 30, (0, 1800)) == 1.0

@@ -32,7 +32,7 @@ def buckets(seconds):
 
 
 @pytest.mark.parametrize("w", [0.01, 0.1, 0.5, 0.9])
-def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w):
+def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w) -> None:
     none = np.zeros(BINS)
     faster = MASS * np.linspace(2.0, 0.0, BINS)
     for ratios in (anywhere(), *(at_quantile(q) for q in CUTS)):
@@ -43,7 +43,7 @@ def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w)
         assert ((faster / faster.sum()) @ (w * canary) + MASS @ ((1 - w) * primary) <= 1.0 + 1e-9).all()
 
 
-def test_alternatives_are_distributions_that_grow_with_latency():
+def test_alternatives_are_distributions_that_grow_with_latency() -> None:
     for ratios in (anywhere(), *(at_quantile(q) for q in CUTS)):
         assert ratios @ MASS == pytest.approx(1.0)
         assert (np.diff(ratios, axis=1) >= -1e-12).all()
@@ -52,7 +52,7 @@ def test_alternatives_are_distributions_that_grow_with_latency():
         assert (np.diff(relief, axis=1) <= 1e-12).all()
 
 
-def test_ranking_counts_cuts_below_and_moves_the_canary_down():
+def test_ranking_counts_cuts_below_and_moves_the_canary_down() -> None:
     cuts = cuts_of(buckets(np.random.default_rng(1).lognormal(-4, 0.5, 100_000)))
     latencies = buckets(np.random.default_rng(2).lognormal(-4, 0.5, 100_000))
     assert ranked(latencies, cuts) / 100_000 == pytest.approx(MASS, abs=0.03)
@@ -63,7 +63,7 @@ def test_ranking_counts_cuts_below_and_moves_the_canary_down():
 
 
 @pytest.mark.parametrize(("ratio", "buckets_"), [(1.0, 0), (1.05, 3), (1.25, 12), (10.0, 120)])
-def test_a_margin_is_never_smaller_than_asked_for(ratio, buckets_):
+def test_a_margin_is_never_smaller_than_asked_for(ratio, buckets_) -> None:
     assert margin_buckets(ratio) == buckets_
     assert 10 ** (margin_buckets(ratio) / 120) >= ratio * (1 - 1e-9)
 
@@ -92,7 +92,7 @@ def same(rng, x):
     return x
 
 
-def test_a_canary_that_is_20_percent_slower_is_found_and_an_equal_one_is_not():
+def test_a_canary_that_is_20_percent_slower_is_found_and_an_equal_one_is_not() -> None:
     """The study found 112 canary requests at the median, 213 at the 90th percentile, without day-long load swings."""
     slow = [run("latency", Limit(max_ratio=1.05), lambda rng, x: 1.2 * x, seed) for seed in range(20)]
     assert np.median(slow) <= 230
@@ -100,7 +100,7 @@ def test_a_canary_that_is_20_percent_slower_is_found_and_an_equal_one_is_not():
     assert [run("latency", Limit(max_ratio=1.05), same, seed, 150) for seed in range(12)] == [np.inf] * 12
 
 
-def test_a_quantile_limit_asks_only_about_its_quantile():
+def test_a_quantile_limit_asks_only_about_its_quantile() -> None:
     def tail(rng, x):
         return np.where(rng.random(x.size) < 0.08, 3 * x, x)
 
@@ -112,7 +112,7 @@ def test_a_quantile_limit_asks_only_about_its_quantile():
     assert [run("latency_p99", Limit(max_ratio=1.25), body, seed, 200) for seed in range(5)] == [np.inf] * 5
 
 
-def test_an_equal_canary_passes_early():
+def test_an_equal_canary_passes_early() -> None:
     rng, pace = np.random.default_rng(3), Pace()
     test = Slowness("latency_p50", Limit(max_ratio=1.25), TERMS, pace)
     pace.seen(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
@@ -122,7 +122,7 @@ def test_an_equal_canary_passes_early():
     assert test.evidence()[0].log_pass >= np.log(20)
 
 
-def test_an_absolute_limit_counts_slower_requests():
+def test_an_absolute_limit_counts_slower_requests() -> None:
     test = Slowness("latency_p90", Limit(max=0.1), TERMS, Pace())
     test.update(
         [Timed(buckets(np.full(50, 0.2)), True, 1.0, "canary"), Timed(buckets(np.full(50, 0.05)), True, 1.0, "canary")],
@@ -153,13 +153,13 @@ def wandering(seed, tempered):
     return np.inf
 
 
-def test_backends_that_wander_by_themselves_are_tempered():
+def test_backends_that_wander_by_themselves_are_tempered() -> None:
     raw, tempered = ([wandering(seed, on) for seed in range(5)] for on in (False, True))
     assert np.isfinite(raw).sum() >= 3
     assert np.isfinite(tempered).sum() <= 1
 
 
-def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered():
+def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered() -> None:
     rng, pace = np.random.default_rng(6), Pace()
     test = Slowness("latency_p50", Limit(max_ratio=1.2), TERMS, pace)
     for second in range(-60, 300):
@@ -172,7 +172,7 @@ def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered():
     assert test.evidence()[0].dispersion > 2.0
 
 
-def test_merging_adds_evidence():
+def test_merging_adds_evidence() -> None:
     one, two = RankBetting(anywhere()), RankBetting(anywhere())
     slow, usual = np.eye(BINS)[-1] * 3, MASS * 30
     for each in (one, two):
@@ -182,7 +182,7 @@ def test_merging_adds_evidence():
     assert one.log_breach > alone
 
 
-def test_needed_shrinks_towards_the_goal():
+def test_needed_shrinks_towards_the_goal() -> None:
     test, said = RankBetting(at_quantile(0.5), at_quantile(0.5, EASE)), []
     for _ in range(20):
         test.update(0.1, MASS * 10, MASS * 90)

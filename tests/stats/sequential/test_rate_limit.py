@@ -18,7 +18,7 @@ def simulate(rate, limit, runs, looks, of, goal, seed=1, per=10):
 
 
 @given(st.floats(0.001, 0.9))
-def test_factors_are_fair_at_the_limit(limit):
+def test_factors_are_fair_at_the_limit(limit) -> None:
     test = RateLimit(limit)
     for rates in (test._above, test._below):
         bad = np.exp(test._gains(np.array(1.0), np.array(1.0), rates))
@@ -27,7 +27,7 @@ def test_factors_are_fair_at_the_limit(limit):
         assert bad == pytest.approx(rates / limit)
 
 
-def test_a_rate_at_the_limit_is_not_flagged_and_one_above_is_found():
+def test_a_rate_at_the_limit_is_not_flagged_and_one_above_is_found() -> None:
     at_limit = simulate(0.01, 0.01, 1000, 2000, lambda t: t.log_breach, np.log(100))
     assert np.isfinite(at_limit).mean() <= 0.01
     doubled = simulate(0.02, 0.01, 200, 2000, lambda t: t.log_breach, np.log(100))
@@ -36,14 +36,14 @@ def test_a_rate_at_the_limit_is_not_flagged_and_one_above_is_found():
     assert np.median(fivefold) <= 200 * 1.4
 
 
-def test_a_rate_well_under_the_limit_passes():
+def test_a_rate_well_under_the_limit_passes() -> None:
     hit = simulate(0.01, 0.05, 200, 200, lambda t: t.log_pass, np.log(1 / MISS))
     assert np.isfinite(hit).mean() >= 0.95
     at_limit = simulate(0.05, 0.05, 500, 400, lambda t: t.log_pass, np.log(1 / MISS))
     assert np.isfinite(at_limit).mean() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 500)
 
 
-def test_nothing_is_breached_before_the_minimum():
+def test_nothing_is_breached_before_the_minimum() -> None:
     test = RateLimit(0.05)
     test.update(MINIMUM - 1, MINIMUM - 1)
     assert test.log_breach == 0.0
@@ -52,14 +52,14 @@ def test_nothing_is_breached_before_the_minimum():
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0])
-def test_limits_at_the_ends_stay_numbers(limit):
+def test_limits_at_the_ends_stay_numbers(limit) -> None:
     test = RateLimit(limit)
     test.update(500, 1000)
     assert np.isfinite(test.log_breach)
     assert np.isfinite(test.log_pass)
 
 
-def test_merging_adds_counts_and_evidence():
+def test_merging_adds_counts_and_evidence() -> None:
     one, two = RateLimit(0.01), RateLimit(0.01)
     one.update(3, 100)
     two.update(4, 100)
@@ -69,7 +69,7 @@ def test_merging_adds_counts_and_evidence():
     assert one.log_breach > alone
 
 
-def test_needed_shrinks_as_evidence_grows():
+def test_needed_shrinks_as_evidence_grows() -> None:
     test, said = RateLimit(0.05), []
     for _ in range(10):
         test.update(1, 100)

@@ -21,7 +21,7 @@ def q(w, r):
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.5, 3.0), st.integers(0, 50), st.integers(0, 50))
-def test_increments_are_those_of_the_definition(w, bound, canary, primary):
+def test_increments_are_those_of_the_definition(w, bound, canary, primary) -> None:
     direct = [
         canary * np.log(q(w, bound * s) / q(w, bound)) + primary * np.log((1 - q(w, bound * s)) / (1 - q(w, bound)))
         for s in STEPS
@@ -30,7 +30,7 @@ def test_increments_are_those_of_the_definition(w, bound, canary, primary):
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.5, 3.0))
-def test_a_factor_is_fair_at_the_bound(w, bound):
+def test_a_factor_is_fair_at_the_bound(w, bound) -> None:
     for steps in (STEPS, EASE):
         canary = np.exp(gains(w, np.array(1), np.array(0), bound, np.array(steps)))
         primary = np.exp(gains(w, np.array(0), np.array(1), bound, np.array(steps)))
@@ -38,19 +38,19 @@ def test_a_factor_is_fair_at_the_bound(w, bound):
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_share_without_a_second_arm_says_nothing(share):
+def test_a_share_without_a_second_arm_says_nothing(share) -> None:
     test = Ownership(1.5)
     test.update(share, 1000, 0)
     test.update(share, 0, 1000)
     assert (float(test.log_breach), float(test.log_pass)) == (0.0, 0.0) or abs(test.log_breach) < 1e-12
 
 
-def test_an_impossible_ratio_is_refused():
+def test_an_impossible_ratio_is_refused() -> None:
     with pytest.raises(ValueError, match="max_ratio"):
         Ownership(0.0)
 
 
-def test_ten_thousand_events_at_once_stay_numbers():
+def test_ten_thousand_events_at_once_stay_numbers() -> None:
     test = Ownership()
     test.update(0.01, 10_000, 0)
     test.update(0.99, 0, 10_000)
@@ -58,7 +58,7 @@ def test_ten_thousand_events_at_once_stay_numbers():
     assert np.isfinite(test.log_pass)
 
 
-def test_merging_two_workers_is_as_convincing_as_one():
+def test_merging_two_workers_is_as_convincing_as_one() -> None:
     one, two, both = Ownership(), Ownership(), Ownership()
     for _ in range(10):
         one.update(0.1, 2, 1)
@@ -72,7 +72,7 @@ def test_merging_two_workers_is_as_convincing_as_one():
 class Traffic:
     """Seeded arms of many runs at once: a look every `look` requests."""
 
-    def __init__(self, runs, share, base, ratio, seed, look=100):
+    def __init__(self, runs, share, base, ratio, seed, look=100) -> None:
         self.rng, self.runs, self.share, self.look = np.random.default_rng(seed), runs, share, look
         self.base, self.rate = base, min(base * ratio, 1.0)
 
@@ -95,7 +95,7 @@ def looks(traffic, test, ticks, goal, of=lambda test: test.log_breach, stop_at=1
 
 
 @pytest.mark.parametrize("base", [0.01, 0.05])
-def test_healthy_canaries_are_almost_never_rolled_back(base):
+def test_healthy_canaries_are_almost_never_rolled_back(base) -> None:
     """2,000 runs of 100,000 requests with a look every 100: at most 0.25 % flagged (the bound is 0.1 % in
     expectation)."""
     hit = looks(Traffic(2000, 0.1, base, 1.0, seed=11), Ownership(shape=(2000,)), 1000, np.log(1 / ALPHA))
@@ -119,7 +119,7 @@ DELAYS = [
 
 
 @pytest.mark.parametrize(("share", "base", "ratio", "median", "late"), DELAYS)
-def test_delays_are_those_of_the_design(share, base, ratio, median, late):
+def test_delays_are_those_of_the_design(share, base, ratio, median, late) -> None:
     """Tolerance: 30 % and the 6 canary requests that restarts and the grain of a look of 10 requests may add."""
     traffic = Traffic(300, share, base, ratio, seed=5, look=10)
     hit = looks(traffic, Ownership(shape=(300,)), 20_000, np.log(1 / ALPHA), stop_at=0.93)
@@ -127,7 +127,7 @@ def test_delays_are_those_of_the_design(share, base, ratio, median, late):
     assert np.quantile(hit, 0.9, method="inverted_cdf") <= 1.3 * late + 6 + 5 * share
 
 
-def test_a_late_breakage_is_found_nearly_as_fast_as_an_early_one():
+def test_a_late_breakage_is_found_nearly_as_fast_as_an_early_one() -> None:
     """Healthy for 50,000 requests, then dead: without restarts 36 canary requests, with them about 12 (α = 0.01)."""
     traffic, test = Traffic(200, 0.1, 0.01, 1.0, seed=9), Ownership(shape=(200,))
     for _ in range(500):
@@ -139,7 +139,7 @@ def test_a_late_breakage_is_found_nearly_as_fast_as_an_early_one():
     assert np.isfinite(hit).all()
 
 
-def test_ramps_do_not_look_like_breakage():
+def test_ramps_do_not_look_like_breakage() -> None:
     """The base rate falls while the share grows: pooled totals would blame the canary, shares at assignment do not."""
     test = Ownership(shape=(1000,))
     worst = np.zeros(1000)
@@ -151,7 +151,7 @@ def test_ramps_do_not_look_like_breakage():
     assert (worst >= np.log(1 / 0.01)).mean() <= 0.01
 
 
-def test_an_equal_canary_passes_early_and_one_at_the_bound_does_not():
+def test_an_equal_canary_passes_early_and_one_at_the_bound_does_not() -> None:
     goal = np.log(1 / MISS)
     equal = looks(Traffic(300, 0.1, 0.05, 1.0, 21), Ownership(shape=(300,)), 1000, goal, lambda t: t.log_pass)
     assert np.median(equal) == pytest.approx(258, rel=0.3)
@@ -178,13 +178,13 @@ def bursty(runs, seed, ratio, tempered):
     return hit
 
 
-def test_backends_that_stall_by_themselves_are_tempered_by_dispersion():
+def test_backends_that_stall_by_themselves_are_tempered_by_dispersion() -> None:
     raw, tempered = bursty(200, 31, 1.0, False), bursty(200, 31, 1.0, True)
     assert np.isfinite(raw).mean() > 0.3
     assert np.isfinite(tempered).mean() <= 0.02
 
 
-def test_needed_is_about_what_it_then_takes():
+def test_needed_is_about_what_it_then_takes() -> None:
     """Half way to a pass, `needed` is right within a factor of two and a half for most of the runs."""
     ratios = []
     for seed in range(40):
@@ -204,5 +204,5 @@ def test_needed_is_about_what_it_then_takes():
     assert 0.4 <= np.median(ratios) <= 2.5
 
 
-def test_needed_says_nothing_without_events():
+def test_needed_says_nothing_without_events() -> None:
     assert Ownership().needed((0, 100), (0, 900), ALPHA) is None

@@ -18,7 +18,7 @@ def directly(factors):
     return float(np.mean(active + reserve))
 
 
-def test_wealth_is_the_direct_sum():
+def test_wealth_is_the_direct_sum() -> None:
     rng = np.random.default_rng(3)
     factors = [(rng.uniform(0.5, 2.0, 4), int(rng.integers(0, 3))) for _ in range(30)]
     wealth = Wealth(4)
@@ -27,21 +27,21 @@ def test_wealth_is_the_direct_sum():
     assert np.exp(wealth.log) == pytest.approx(directly(factors))
 
 
-def test_without_restarts_it_is_the_plain_product():
+def test_without_restarts_it_is_the_plain_product() -> None:
     wealth = Wealth(2, restarts=False)
     for _ in range(3):
         wealth.update(np.log([2.0, 0.5]), 1)
     assert np.exp(wealth.log) == pytest.approx((8 + 1 / 8) / 2)
 
 
-def test_wealth_starts_at_one_and_idle_ticks_cost_nothing():
+def test_wealth_starts_at_one_and_idle_ticks_cost_nothing() -> None:
     wealth = Wealth(3)
     for _ in range(1000):
         wealth.update(np.zeros(3), 0)
     assert wealth.log == pytest.approx(0.0)
 
 
-def test_merging_with_an_empty_one_changes_nothing_and_order_does_not_matter():
+def test_merging_with_an_empty_one_changes_nothing_and_order_does_not_matter() -> None:
     def streams():
         mine, other = Wealth(2), Wealth(2)
         mine.update(np.log([3.0, 0.2]), 5)
@@ -58,14 +58,14 @@ def test_merging_with_an_empty_one_changes_nothing_and_order_does_not_matter():
     assert a.log == pytest.approx(d.log)
 
 
-def test_a_merged_wealth_goes_on():
+def test_a_merged_wealth_goes_on() -> None:
     a, b = Wealth(1), Wealth(1)
     a += b
     a.update(np.log([2.0]), 1)
     assert 0 < a.log < np.log(2.0)
 
 
-def test_restarts_recover_from_a_long_loss():
+def test_restarts_recover_from_a_long_loss() -> None:
     def after_loss(restarts):
         wealth = Wealth(1, restarts=restarts)
         for _ in range(200):
@@ -79,12 +79,12 @@ def test_restarts_recover_from_a_long_loss():
 
 
 @pytest.mark.parametrize("size", [1e3, -1e3, 1e6])
-def test_extreme_gains_stay_numbers(size):
+def test_extreme_gains_stay_numbers(size) -> None:
     wealth = Wealth(2)
     for _ in range(50):
         wealth.update(np.array([size, -size]), 1000)
     assert np.isfinite(wealth.log)
 
 
-def test_log_mean_does_not_overflow():
+def test_log_mean_does_not_overflow() -> None:
     assert log_mean(np.array([1000.0, 1000.0])) == pytest.approx(1000.0)
