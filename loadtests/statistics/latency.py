@@ -17,8 +17,8 @@ from scipy.stats import mannwhitneyu
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.latency import Pace, Slowness, Timed
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 
 ALPHA, SHARE, LOOK, LOOKS, WARM = 0.01, 0.1, 100, 300, 50
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -47,15 +47,18 @@ def ours(metric: str, ratio: float) -> Callable[[], Look]:
     """The product's evidence for one line of a scorecard."""
 
     def make() -> Look:
-        pace = Pace()
-        test = Slowness(metric, Limit(max_ratio=ratio), Terms("v2", ALPHA, 0.0), pace)
+        pace = LatencyBaseline()
+        test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA, 0.0), pace)
 
         def look(primary: np.ndarray, canary: np.ndarray, at: int) -> bool:
             seen = buckets(primary)
             if at >= 0:
-                arms = [Timed(seen, False, SHARE, "primary"), Timed(buckets(canary), True, SHARE, "canary")]
+                arms = [
+                    ArmLatencies(seen, False, SHARE, "primary"),
+                    ArmLatencies(buckets(canary), True, SHARE, "canary"),
+                ]
                 test.update(arms, 100.0 + at)
-            pace.seen(seen, 100.0 + at)
+            pace.update(seen, 100.0 + at)
             return at >= 0 and test.evidence()[0].log_breach >= np.log(1 / ALPHA)
 
         return look

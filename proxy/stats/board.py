@@ -35,7 +35,7 @@ from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement.compare import Tally
 from proxy.stats.agreement.comparer import Compared, Comparing
 from proxy.stats.agreement.examples import Example
-from proxy.stats.comparison import Case, Habits, Subject
+from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.diagnosis import Finding, finding
@@ -80,8 +80,8 @@ class Board:
         self.counters = Counters()
         self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
-        self._habits: defaultdict[tuple[str, str, int], Habits] = defaultdict(Habits)
-        self._cases: dict[str, tuple[Case, ...]] = {}
+        self._habits: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
+        self._cases: dict[str, tuple[Comparison, ...]] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self._comparing = Comparing()
         self._flushed = -FLUSH
@@ -115,10 +115,10 @@ class Board:
         """Says which versions are under judgement on `route`, each against the primary. Without any, its primary is
         learnt. The first one meets what was learnt before it came; each further one learns for itself."""
         before = self._cases.get(route, ())
-        subjects = [Subject(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
+        subjects = [ComparisonKey(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
         self._cases[route] = tuple(
-            next((case for case in before if case.subject == subject), None)
-            or Case(subject, self._habits[route, primary, place], self._unseen(route, subject.candidate))
+            next((case for case in before if case.key == subject), None)
+            or Comparison(subject, self._habits[route, primary, place], self._unseen(route, subject.candidate))
             for place, subject in enumerate(subjects)
         )
         known = self._streams.get(route)
@@ -140,7 +140,7 @@ class Board:
         self.counters.update(tick, now)
         for route, arms in _by_route(tick.arms).items():
             for case in self._cases.get(route, ()):
-                case.absorb(arms, now)
+                case.on_arms(arms, now)
 
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         """Takes in what payload made of a batch of records."""
@@ -169,8 +169,8 @@ class Board:
         """One look for all pairs of a batch."""
         for (route, version), pairs in _by_version(compared).items():
             for case in self._cases.get(route, ()):
-                if case.subject.candidate == version:
-                    case.disagreement.look(pairs)
+                if case.key.candidate == version:
+                    case.disagreement.update(pairs)
 
     def flush(self, now: float) -> None:
         """Counts batches of rows that wait for more; call it about once a second when nothing is observed."""
@@ -182,7 +182,7 @@ class Board:
 
     def _check(self, route: str, rows: list[Rows], now: float) -> None:
         for case in self._cases.get(route, ()) if rows else ():
-            case.checked(rows, now)
+            case.on_rows(rows, now)
 
     def _time_tokens(self, seen: Observation, now: float) -> None:
         if seen.text and seen.text.first_token is not None:
@@ -191,7 +191,7 @@ class Board:
             for pause in seen.text.gaps:
                 gap.update({bucket(pause): 1}, pause)
         for case in self._cases.get(seen.route, ()):
-            case.timed(seen, now)
+            case.on_tokens(seen, now)
 
     def feedback(self, request_id: str, label: Any, now: float) -> Outcome:
         """Takes a label that came late: one value, or a list with one for each row of the request."""
@@ -202,13 +202,13 @@ class Board:
     def _grade(self, met: list[Labelled]) -> None:
         for each in met:
             for case in self._cases.get(each.route, ()):
-                case.labelled(each, self._grading.figure(each.route, case.subject.primary))
+                case.on_label(each, self._grading.figure(each.route, case.key.primary))
 
     def finding(self, route: str) -> tuple[Finding, ...]:
         """World or model: one for each candidate under judgement."""
         drifts = self.drift(route)
-        cases = [case for case in self._cases.get(route, ()) if case.subject.candidate is not None]
-        return tuple(finding(drifts, case.disagreement, case.subject.candidate or "") for case in cases)
+        cases = [case for case in self._cases.get(route, ()) if case.key.candidate is not None]
+        return tuple(finding(drifts, case.disagreement, case.key.candidate or "") for case in cases)
 
     def _note_unreadable(self, seen: Observation) -> None:
         for side, reason in (("request", seen.unreadable_request), ("response", seen.unreadable_response)):
@@ -217,16 +217,15 @@ class Board:
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """What is known of the candidates of `route`, in their order; empty without one."""
-        cases = [case for case in self._cases.get(route, ()) if case.subject.candidate is not None]
-        watched = any("drift" in line for case in cases for line in case.subject.guard.scorecard)
+        cases = [case for case in self._cases.get(route, ()) if case.key.candidate is not None]
+        watched = any("drift" in line for case in cases for line in case.key.guard.scorecard)
         drifts = self.drift(route) if watched else []
         return tuple(evidence for case in cases for evidence in self._evidence_of(route, case, drifts))
 
-    def _evidence_of(self, route: str, case: Case, drifts: list[Drift]) -> tuple[Evidence, ...]:
-        subject = case.subject
-        case.disagreement.lost = self._lost(route, case)
-        graded = case.grades.evidence(self._grading.lost(route, subject.candidate or "", subject.primary))
-        return case.evidence(drifts, graded)
+    def _evidence_of(self, route: str, case: Comparison, drifts: list[Drift]) -> tuple[Evidence, ...]:
+        subject = case.key
+        unlabelled = self._grading.lost(route, subject.candidate or "", subject.primary)
+        return case.evidence(drifts, self._lost(route, case), unlabelled)
 
     def keep(self, route: str) -> list[bytes]:
         """What was gathered about the candidates of `route`, for a process after this one."""
@@ -235,17 +234,17 @@ class Board:
     def resume(self, route: str, kept: Iterable[bytes]) -> None:
         """Takes up what a process before this one had kept of the same candidates. Raises SnapshotError."""
         for case, state in zip(self._cases.get(route, ()), kept, strict=False):
-            case.unseen = self._unseen(route, case.subject.candidate) - thaw(case, state)
+            case.unseen = self._unseen(route, case.key.candidate) - thaw(case, state)
 
-    def _lost(self, route: str, case: Case) -> int:
-        return self._unseen(route, case.subject.candidate) - case.unseen
+    def _lost(self, route: str, case: Comparison) -> int:
+        return self._unseen(route, case.key.candidate) - case.unseen
 
     def drift(self, route: str) -> list[Drift]:
         """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""
         known, cases = self._streams.get(route), self._cases.get(route)
         if known is None or not cases:
             return []
-        lines = cases[0].subject.guard.scorecard
+        lines = cases[0].key.guard.scorecard
         return known[1].drift({side: lines.get(f"{side}_drift", Limit()).max_psi or USUAL_PSI for side in SIDES})
 
     def shape(self, route: str, row: Drift) -> Shape | None:

@@ -2,8 +2,8 @@
 
 The probability of a false alarm is one of a candidate's whole life only if its wealth is carried on when control is
 started again. What is kept is numbers and containers of them; what follows from the configuration is built anew. Lost
-with a process are: who failed already (`firsts`), profiles and drift, pairs and predictions that wait, and the figures
-that river computes, which are shown beside the evidence on quality.
+with a process are: who failed already (`sticky_dedup`), profiles and drift, pairs and predictions that wait, and the
+figures that river computes, which are shown beside the evidence on quality.
 
 Bytes that do not fit, from another version or of another subject, raise `SnapshotError` and change nothing.
 """
@@ -18,17 +18,17 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from proxy.stats.comparison import Case, Habits
+from proxy.stats.comparison import Comparison, PrimaryHistory
 from proxy.stats.counts.latency_window import Window
-from proxy.stats.evidence.assignment_share import Shares
-from proxy.stats.evidence.bad_event_rate import BadEvents
-from proxy.stats.evidence.data import Contract
+from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.bad_event_rate import BadEventRate
+from proxy.stats.evidence.data import ContractViolations
 from proxy.stats.evidence.disagreement import Disagreement
-from proxy.stats.evidence.error_rate import Baseline, Errors
-from proxy.stats.evidence.latency import Pace, Slowness
-from proxy.stats.evidence.quality import Grade, ReportCard
-from proxy.stats.evidence.shown_counts import Exposure
-from proxy.stats.evidence.warm_up import Warmth
+from proxy.stats.evidence.error_rate import ErrorBaseline, ErrorRate
+from proxy.stats.evidence.latency import Latency, LatencyBaseline
+from proxy.stats.evidence.quality import MetricTest, QualityEvidence
+from proxy.stats.evidence.shown_counts import ShownCounts
+from proxy.stats.evidence.warm_up import WarmUp
 from proxy.stats.quality.lower_bound import Floor, Pairs
 from proxy.stats.quality.paired_difference import Difference
 from proxy.stats.sequential.mean_limit import MeanLimit
@@ -40,29 +40,39 @@ from proxy.stats.sequential.wealth import Wealth
 
 KEPT: dict[type, tuple[str, ...]] = {
     Apart: ("_bad", "_closes", "_index", "_n", "_windows", "value"),
-    BadEvents: ("_absolute", "_ratio", "_shown"),
-    Baseline: ("dispersion",),
-    Case: ("_habits", "_shares", "_warmth", "contract", "disagreement", "errors", "first_token", "grades", "total"),
-    Contract: ("_rate",),
+    BadEventRate: ("_absolute", "_ratio", "_shown"),
+    ErrorBaseline: ("dispersion",),
+    Comparison: (
+        "_history",
+        "_shares",
+        "_warm_up",
+        "contract_violations",
+        "disagreement",
+        "error_rate",
+        "first_token",
+        "quality",
+        "total",
+    ),
+    ContractViolations: ("_rate",),
     Difference: ("_cut", "_test"),
-    Disagreement: ("_absolute", "_floor", "disagreed", "lost", "noisy", "pairs", "triples"),
+    Disagreement: ("_absolute", "_floor", "disagreed", "noisy", "pairs", "triples"),
     Dispersion: ("_bad", "_closes", "_index", "_n", "_value"),
-    Errors: ("_rate",),
-    Exposure: ("_live", "copies", "mine", "theirs"),
+    ErrorRate: ("_rate",),
+    ShownCounts: ("_live", "copies", "mine", "theirs"),
     Floor: ("_wealth",),
-    Grade: ("_floor", "_pairs", "_several", "_test"),
-    Habits: ("contract", "errors", "first_token", "total"),
+    MetricTest: ("_floor", "_pairs", "_several", "_test"),
+    PrimaryHistory: ("contract_violations", "error_rate", "first_token", "total"),
     Index: ("_bad", "_compared", "_near", "_requests", "_squares"),
     MeanLimit: ("_breach", "_pass", "n"),
     Ownership: ("_breach", "_pass"),
-    Pace: ("_due", "_recent", "cuts", "dispersion"),
+    LatencyBaseline: ("_due", "_recent", "cuts", "dispersion"),
     Pairs: ("_negatives", "_positives"),
     RankBetting: ("_breach", "_canary", "_pass", "_primary"),
     RateLimit: ("_breach", "_pass", "bad", "n"),
-    ReportCard: ("_differences", "_grades"),
-    Shares: ("_candidate", "_primary", "_shadow"),
-    Slowness: ("_absolute", "_apart", "_ratio", "_shown"),
-    Warmth: ("_legs", "_since", "warm"),
+    QualityEvidence: ("_differences", "_tests"),
+    AssignmentShares: ("_candidate", "_primary", "_shadow"),
+    Latency: ("_absolute", "_difference_dispersion", "_ratio", "_shown"),
+    WarmUp: ("_legs", "_since", "warm"),
     Wealth: ("_active", "_events", "_reserve", "_settled"),
     Window: ("_part", "_parts"),
 }
@@ -84,12 +94,12 @@ class Snapshot(Struct, array_like=True):
     state: Any
 
 
-def freeze(case: Case, lost: int) -> bytes:
+def freeze(case: Comparison, lost: int) -> bytes:
     """What a case has gathered."""
     return msgspec.msgpack.encode(Snapshot(_SHAPE, _subject(case), lost, _frozen(case)))
 
 
-def thaw(case: Case, kept: bytes) -> int:
+def thaw(case: Comparison, kept: bytes) -> int:
     """Takes up in a fresh case what another of the same subject had gathered; the copies that it had lost. Raises
     SnapshotError."""
     try:
@@ -98,13 +108,15 @@ def thaw(case: Case, kept: bytes) -> int:
         raise SnapshotError(str(error)) from error
     if (snapshot.shape, snapshot.subject) != (_SHAPE, _subject(case)):
         raise SnapshotError("of another subject, or of another version of this program")
-    _thawed(Case(case.subject, Habits()), snapshot.state)  # a rehearsal: a misfit must not leave a half-filled case
+    _thawed(
+        Comparison(case.key, PrimaryHistory()), snapshot.state
+    )  # a rehearsal: a misfit must not leave a half-filled case
     _thawed(case, snapshot.state)
     return snapshot.lost
 
 
-def _subject(case: Case) -> str:
-    return sha256(msgspec.json.encode(case.subject, order="sorted")).hexdigest()[:16]
+def _subject(case: Comparison) -> str:
+    return sha256(msgspec.json.encode(case.key, order="sorted")).hexdigest()[:16]
 
 
 def _frozen(value: Any) -> Any:

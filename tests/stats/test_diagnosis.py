@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from proxy.contracts.settings import Limit
+from proxy.stats.agreement.comparer import Compared
 from proxy.stats.diagnosis import finding
 from proxy.stats.drift.streams import Drift
-from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.disagreement import Disagreement
 
 
@@ -15,9 +16,9 @@ def drift(side="input", drifted=False, version="v1", role="primary", n=5000, fea
 
 
 def pairs(n=1000, ratio=0.0):
-    made = Disagreement(Limit(), Terms("v2", 0.001, 0.0))
+    made = Disagreement(Limit(), AlphaShare("v2", 0.001, 0.0))
     if n:
-        made.update(int(n * ratio), n)
+        made.update([Compared("r", "v2", n, int(n * ratio))])
     return made
 
 

@@ -26,8 +26,8 @@ SCORECARD = {
 GUARD = Guard(SCORECARD, warm_up=10)
 FIXED = {
     "_above", "_asked", "_baseline", "_below", "_bound", "_candidate", "_dispersion", "_goal", "_judged", "_keys",
-    "_limit", "_margin", "_measure", "_metric", "_pace", "_primary", "_quantile", "_scores", "_seconds", "_terms",
-    "firsts", "limit", "max_ratio", "metric", "ratios", "relief", "subject", "unseen",
+    "_limit", "_margin", "_measure", "_metric", "_primary", "_quantile", "_scores", "_seconds", "_terms",
+    "key", "sticky", "limit", "max_ratio", "metric", "ratios", "relief", "unseen",
 }  # fmt: skip
 FIXED_OF = {Difference: {"_ratio"}}
 

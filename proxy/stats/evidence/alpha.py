@@ -8,7 +8,7 @@ from typing import NamedTuple
 from proxy.contracts.settings import Guard, Limit
 
 
-class Terms(NamedTuple):
+class AlphaShare(NamedTuple):
     """`alpha`: probability of a false alarm of one limit. `spend` is taken from its log evidence, so that breach is at
     ln(1/false_alarm) of the whole scorecard for each of them (a union bound)."""
 
@@ -17,10 +17,10 @@ class Terms(NamedTuple):
     spend: float
 
 
-def terms_of(guard: Guard, version: str) -> Terms:
+def alpha_share_of(guard: Guard, version: str) -> AlphaShare:
     """The terms for each limit of `guard`'s scorecard."""
     tests = sum(len(limits_of(limit)) for limit in guard.scorecard.values()) or 1
-    return Terms(version, guard.false_alarm / tests, log(tests))
+    return AlphaShare(version, guard.false_alarm / tests, log(tests))
 
 
 def limits_of(limit: Limit) -> list[str]:

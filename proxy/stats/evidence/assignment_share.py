@@ -27,7 +27,7 @@ class Side(NamedTuple):
     share: float
 
 
-class Shares:
+class AssignmentShares:
     """Finds w = c / (c + p) for legs whose arm says c (the candidate) or p (the primary)."""
 
     __slots__ = ("_candidate", "_primary", "_shadow")

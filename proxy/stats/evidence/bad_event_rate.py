@@ -7,8 +7,8 @@ from typing import NamedTuple
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.shown_counts import Exposure
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
@@ -31,21 +31,21 @@ class Part(NamedTuple):
         return {"n": self.n, "bad": self.bad, "events": self.events}
 
 
-class BadEvents:
+class BadEventRate:
     """A rate of a candidate. `dispersion` is learnt by whoever knows the primary, after the look."""
 
     __slots__ = ("_absolute", "_dispersion", "_metric", "_ratio", "_shown", "_terms")
 
-    def __init__(self, metric: str, limit: Limit, terms: Terms, dispersion: Dispersion) -> None:
+    def __init__(self, metric: str, limit: Limit, terms: AlphaShare, dispersion: Dispersion) -> None:
         self._metric, self._terms, self._dispersion = metric, terms, dispersion
         self._ratio = None if limit.max_ratio is None else Ownership(limit.max_ratio)
         self._absolute = None if limit.max is None else RateLimit(limit.max)
-        self._shown: Exposure[str] = Exposure()
+        self._shown: ShownCounts[str] = ShownCounts()
 
-    def look(self, parts: list[Part]) -> None:
+    def update(self, parts: list[Part]) -> None:
         """All arms of one look."""
         phi = self._dispersion.value
-        self._shown.look((part.counts, part.candidate, part.role) for part in parts)
+        self._shown.update((part.counts, part.candidate, part.role) for part in parts)
         for part in parts:
             mine, theirs = (part.events, 0) if part.candidate else (0, part.events)
             if self._ratio and part.events:

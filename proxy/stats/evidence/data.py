@@ -10,31 +10,31 @@ import numpy as np
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.drift.streams import Drift, Rows
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.assignment_share import Shares
-from proxy.stats.evidence.bad_event_rate import BadEvents, Part
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
 from proxy.stats.sequential.overdispersion import Dispersion
 
 
-class Contract:
+class ContractViolations:
     """`contract_violations` of a candidate: rows that break a rule; `max` absolute, `max_ratio` against the primary.
     Rows of requests and rows of answers count alike."""
 
     __slots__ = ("_candidate", "_dispersion", "_primary", "_rate")
 
-    def __init__(self, limit: Limit, terms: Terms, primary: str, dispersion: Dispersion) -> None:
+    def __init__(self, limit: Limit, terms: AlphaShare, primary: str, dispersion: Dispersion) -> None:
         self._candidate, self._primary, self._dispersion = terms.version, primary, dispersion
-        self._rate = BadEvents("contract_violations", limit, terms, dispersion)
+        self._rate = BadEventRate("contract_violations", limit, terms, dispersion)
 
-    def update(self, checked: Iterable[Rows], shares: Shares, now: float) -> None:
+    def update(self, checked: Iterable[Rows], shares: AssignmentShares, now: float) -> None:
         """Rows of all arms that were checked in one look. `shares` knows the candidate's share of the two."""
         parts = [part for rows in checked if (part := self._part(rows, shares))]
-        self._rate.look(parts)
+        self._rate.update(parts)
         for part in parts:
             if not part.candidate:
                 self._dispersion.update(part.bad, part.n, now)
 
-    def _part(self, rows: Rows, shares: Shares) -> Part | None:
+    def _part(self, rows: Rows, shares: AssignmentShares) -> Part | None:
         if rows.version == self._candidate and (rows.role != "primary" or rows.version == self._primary):
             if rows.role == "primary":
                 share = 1.0

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.agreement.comparer import Compared
-from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
 
@@ -22,27 +22,27 @@ USUAL = 0.05
 
 
 class Disagreement:
-    """`disagreement` of a candidate: `max` is the part of the pairs that may differ. `lost`: copies not compared."""
+    """`disagreement` of a candidate: `max` is the part of the pairs that may differ."""
 
-    __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "lost", "noisy", "pairs", "triples")
+    __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "noisy", "pairs", "triples")
 
-    def __init__(self, limit: Limit, terms: Terms) -> None:
+    def __init__(self, limit: Limit, terms: AlphaShare) -> None:
         self._terms, self._judged = terms, limit.max is not None
         self._absolute = RateLimit(USUAL if limit.max is None else limit.max)
         self._floor = Ownership(1.0)
-        self.pairs = self.disagreed = self.triples = self.noisy = self.lost = 0
+        self.pairs = self.disagreed = self.triples = self.noisy = 0
 
-    def update(self, disagreed: int, pairs: int) -> None:
+    def _count(self, disagreed: int, pairs: int) -> None:
         """Counts pairs, and those that disagree."""
         self.pairs += pairs
         self.disagreed += disagreed
         self._absolute.update(disagreed, pairs)
 
-    def look(self, compared: Sequence[Compared]) -> None:
+    def update(self, compared: Sequence[Compared]) -> None:
         """Takes in the pairs of one batch, and what is known of them beside noise."""
         pairs = sum([each.pairs for each in compared])
         if pairs:
-            self.update(sum([each.disagreed for each in compared]), pairs)
+            self._count(sum([each.disagreed for each in compared]), pairs)
         triples = [each.beside for each in compared if each.beside is not None]
         if triples:
             self.triples += len(triples)
@@ -56,8 +56,9 @@ class Disagreement:
         budget = float(self._absolute.log_breach)
         return min(budget, float(self._floor.log_breach)) if self.triples else budget
 
-    def evidence(self) -> list[Evidence]:
-        """One if it is judged; `reference` is the primary's disagreement with itself."""
+    def evidence(self, lost: int) -> list[Evidence]:
+        """One if it is judged; `reference` is the primary's disagreement with itself. `lost`: copies that were due and
+        not compared."""
         if not self._judged:
             return []
         return [
@@ -68,7 +69,7 @@ class Disagreement:
                 self.noisy / self.triples if self.triples else None,
                 self.pairs,
                 self.triples,
-                lost=self.lost,
+                lost=lost,
                 log_breach=self.log_breach - self._terms.spend,
                 log_pass=float(self._absolute.log_pass),
                 needed=self._absolute.needed(self._terms.alpha),

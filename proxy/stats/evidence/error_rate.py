@@ -7,43 +7,43 @@ from collections.abc import Iterable
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
-from proxy.stats.evidence.alpha import Terms
+from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Side
-from proxy.stats.evidence.bad_event_rate import BadEvents, Part
-from proxy.stats.evidence.sticky_dedup import FirstFailures
+from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
+from proxy.stats.evidence.sticky_dedup import StickyDedup
 from proxy.stats.sequential.overdispersion import Dispersion
 
 
-class Baseline:
+class ErrorBaseline:
     """What is known of a route's failures whatever is judged: burstiness of its primary, and who failed already.
 
     It outlives candidates, so a new one meets a φ that was learnt before it came.
     """
 
-    __slots__ = ("dispersion", "firsts")
+    __slots__ = ("dispersion", "sticky")
 
     def __init__(self) -> None:
-        self.dispersion, self.firsts = Dispersion(), FirstFailures()
+        self.dispersion, self.sticky = Dispersion(), StickyDedup()
 
     def events(self, arm: ArmTick, now: float) -> int:
         """Nearly independent bad events of an arm."""
-        return self.firsts.count(arm.bad, arm.failed_keys, now)
+        return self.sticky.count(arm.bad, arm.failed_keys, now)
 
-    def learn(self, parts: Iterable[Part], now: float) -> None:
+    def update(self, parts: Iterable[Part], now: float) -> None:
         """Takes in what the primary's arms brought to a look."""
         for part in parts:
             if not part.candidate:
                 self.dispersion.update(part.events, part.n, now)
 
 
-class Errors:
+class ErrorRate:
     """`error_rate` of a candidate: `max_ratio` against the primary, `max` absolute."""
 
     __slots__ = ("_baseline", "_rate")
 
-    def __init__(self, limit: Limit, terms: Terms, baseline: Baseline) -> None:
+    def __init__(self, limit: Limit, terms: AlphaShare, baseline: ErrorBaseline) -> None:
         self._baseline = baseline
-        self._rate = BadEvents("error_rate", limit, terms, baseline.dispersion)
+        self._rate = BadEventRate("error_rate", limit, terms, baseline.dispersion)
 
     def update(self, sides: Iterable[Side], now: float) -> None:
         """The arms of one tick. A primary that was alone at the time is no comparison, but teaches its habits."""
@@ -51,8 +51,8 @@ class Errors:
             Part(candidate, arm.role, share, arm.finished, arm.bad, self._baseline.events(arm, now))
             for arm, candidate, share in sides
         ]
-        self._rate.look([part for part in parts if part.candidate or part.share > 0.0])
-        self._baseline.learn(parts, now)
+        self._rate.update([part for part in parts if part.candidate or part.share > 0.0])
+        self._baseline.update(parts, now)
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit."""

@@ -13,8 +13,8 @@ from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.arrays import Floats
 from proxy.stats.counts.latency_window import Window
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.shown_counts import Exposure
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.sequential.overdispersion import Apart, Dispersion
 from proxy.stats.sequential.rank_test import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
 from proxy.stats.sequential.rate_limit import RateLimit
@@ -42,10 +42,10 @@ REFRESH = 1.0
 """Seconds between new cut points."""
 
 
-class Pace:
+class LatencyBaseline:
     """How fast a primary is: its last minutes, the cut points from it, and how bursty its slow requests are.
 
-    It outlives candidates. `seen` comes after the requests were ranked, so that cut points are of the past.
+    It outlives candidates. `update` comes after the requests were ranked, so that cut points are of the past.
     """
 
     __slots__ = ("_due", "_recent", "cuts", "dispersion")
@@ -55,7 +55,7 @@ class Pace:
         self.cuts: list[int] | None = None
         self._due = 0.0
 
-    def seen(self, latencies: Buckets, now: float) -> None:
+    def update(self, latencies: Buckets, now: float) -> None:
         """Learns from the primary's latencies of one tick."""
         if self.cuts:
             bins = ranked(latencies, self.cuts)
@@ -77,7 +77,7 @@ def of_cut(phi: Floats, q: float | None) -> float:
     return float(phi.max() if q is None else phi[CUTS.index(q)])
 
 
-class Timed(NamedTuple):
+class ArmLatencies(NamedTuple):
     """Latencies of one arm in one tick, whose they are, the candidate's share when the legs were assigned, and what
     the legs were for."""
 
@@ -87,15 +87,15 @@ class Timed(NamedTuple):
     role: Role
 
 
-class Slowness:
+class Latency:
     """One latency metric of a candidate: `max_ratio` against the primary's quantile, `max` absolute (seconds)."""
 
     __slots__ = (
         "_absolute",
-        "_apart",
+        "_baseline",
+        "_difference_dispersion",
         "_limit",
         "_margin",
-        "_pace",
         "_quantile",
         "_ratio",
         "_shown",
@@ -103,15 +103,15 @@ class Slowness:
         "metric",
     )
 
-    def __init__(self, metric: str, limit: Limit, terms: Terms, pace: Pace) -> None:
-        self.metric, self._terms, self._pace = metric, terms, pace
+    def __init__(self, metric: str, limit: Limit, terms: AlphaShare, baseline: LatencyBaseline) -> None:
+        self.metric, self._terms, self._baseline = metric, terms, baseline
         self._quantile = QUANTILES[metric]
         self._margin = margin_buckets(limit.max_ratio or 1.0)
         self._ratio = None if limit.max_ratio is None else self._test()
         self._limit = 0 if limit.max is None else bucket(limit.max)
         self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
-        self._apart = Apart(len(CUTS))
-        self._shown: Exposure[int] = Exposure()
+        self._difference_dispersion = Apart(len(CUTS))
+        self._shown: ShownCounts[int] = ShownCounts()
 
     def _test(self) -> RankBetting:
         if self.metric == "latency":
@@ -124,20 +124,20 @@ class Slowness:
 
     @property
     def _phi(self) -> float:
-        return max(self._pace.phi(self._cut), of_cut(self._apart.value, self._cut))
+        return max(self._baseline.phi(self._cut), of_cut(self._difference_dispersion.value, self._cut))
 
-    def update(self, timed: list[Timed], now: float) -> None:
-        """Latencies of one tick, before the primary's are shown to its pace."""
-        phi, primary_phi = self._phi, self._pace.phi(self._cut)
-        self._shown.look(
+    def update(self, timed: list[ArmLatencies], now: float) -> None:
+        """Latencies of one tick, before the primary's are shown to its baseline."""
+        phi, primary_phi = self._phi, self._baseline.phi(self._cut)
+        self._shown.update(
             (each.latencies, each.candidate, each.role) for each in timed if each.candidate or each.share > 0
         )
         for latencies, candidate, share, _ in timed:
-            if latencies and self._ratio and self._pace.cuts:
-                bins = ranked(latencies, self._pace.cuts, self._margin if candidate else 0)
+            if latencies and self._ratio and self._baseline.cuts:
+                bins = ranked(latencies, self._baseline.cuts, self._margin if candidate else 0)
                 none = np.zeros_like(bins)
                 self._ratio.add(share, bins if candidate else none, none if candidate else bins, phi)
-                self._apart.update(candidate, bins.sum() - np.cumsum(bins)[:-1], float(bins.sum()), now)
+                self._difference_dispersion.update(candidate, bins.sum() - np.cumsum(bins)[:-1], float(bins.sum()), now)
             if latencies and candidate and self._absolute:
                 slow = sum(count for index, count in latencies.items() if index > self._limit)
                 self._absolute.update(slow, sum(latencies.values()), primary_phi)
@@ -151,7 +151,7 @@ class Slowness:
             needed = ratio.needed(log(1 / self._terms.alpha), log(1 / MISS), self._phi)
             found.append(self._as("max_ratio", ratio.log_breach, ratio.log_pass, needed, self._phi))
         if (absolute := self._absolute) is not None:
-            phi = self._pace.phi(self._cut)
+            phi = self._baseline.phi(self._cut)
             logs = float(absolute.log_breach), float(absolute.log_pass)
             found.append(self._as("max", *logs, absolute.needed(self._terms.alpha, phi), phi))
         return found

@@ -24,8 +24,8 @@ from math import log
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
-from proxy.stats.evidence.alpha import Terms, limits_of
-from proxy.stats.evidence.assignment_share import Shares
+from proxy.stats.evidence.alpha import AlphaShare, limits_of
+from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.quality.label_join import Labelled, Leg
 from proxy.stats.quality.lower_bound import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.quality.paired_difference import LOSSES, Difference, Figure, sides
@@ -38,7 +38,7 @@ Key = tuple[str, str]
 """Metric and limit."""
 
 
-class Grade:
+class MetricTest:
     """One metric of a candidate against a constant, or against the primary's floor."""
 
     __slots__ = ("_bound", "_floor", "_limit", "_metric", "_pairs", "_several", "_test")
@@ -120,31 +120,31 @@ class Grade:
         return SEVERAL if self._several else ""
 
 
-_BETS: dict[str, Callable[[Grade, Graded, float], None]] = {
-    "accuracy": Grade.accuracy,
-    "f1": Grade.f1,
-    "auroc": Grade.auroc,
-    **dict.fromkeys(LOSSES, Grade.loss),
+_BETS: dict[str, Callable[[MetricTest, Graded, float], None]] = {
+    "accuracy": MetricTest.accuracy,
+    "f1": MetricTest.f1,
+    "auroc": MetricTest.auroc,
+    **dict.fromkeys(LOSSES, MetricTest.loss),
 }
 
 _DIFFERENCES = frozenset({("accuracy", "max_drop"), *((loss, "max_ratio") for loss in LOSSES)})
 
 
-class ReportCard:
+class QualityEvidence:
     """All quality limits of one candidate."""
 
-    __slots__ = ("_differences", "_grades", "_keys", "_primary", "_scores", "_terms")
+    __slots__ = ("_differences", "_keys", "_primary", "_scores", "_terms", "_tests")
 
-    def __init__(self, scorecard: dict[str, Limit], terms: Terms, primary: str) -> None:
+    def __init__(self, scorecard: dict[str, Limit], terms: AlphaShare, primary: str) -> None:
         self._terms, self._primary = terms, primary
         self._scores: dict[Role, Score] = {}
         lines = [(name, limit) for name, limit in scorecard.items() if name in METRICS]
         bounds = {(name, each): float(getattr(limit, each)) for name, limit in lines for each in limits_of(limit)}
         self._keys = tuple(bounds)
-        self._grades = {key: Grade(*key, bounds[key], terms.alpha) for key in bounds if key not in _DIFFERENCES}
+        self._tests = {key: MetricTest(*key, bounds[key], terms.alpha) for key in bounds if key not in _DIFFERENCES}
         self._differences = {key: Difference(key[0], bounds[key]) for key in bounds if key in _DIFFERENCES}
 
-    def update(self, met: Labelled, primary: Figure, shares: Shares) -> None:
+    def update(self, met: Labelled, primary: Figure, shares: AssignmentShares) -> None:
         """A leg that met its label. `shares` knows the candidate's share of the two."""
         mine, theirs = self._is_mine(met.leg), self._is_primary(met.leg)
         if not self._keys or not (mine or theirs):
@@ -155,7 +155,7 @@ class ReportCard:
         if met.leg.role not in self._scores:
             self._scores[met.leg.role] = Score()
         self._scores[met.leg.role].update(graded)
-        for each in self._grades.values():
+        for each in self._tests.values():
             each.update(graded, mine)
         if not self._differences:
             return
@@ -179,7 +179,7 @@ class ReportCard:
         return [self._evidence(key, lost) for key in self._keys]
 
     def _evidence(self, key: Key, lost: int) -> Evidence:
-        test = self._grades.get(key) or self._differences[key]
+        test = self._tests.get(key) or self._differences[key]
         if test.note:
             return Evidence(key[0], self._terms.version, None, None, 0, 0, lost=lost, limit=key[1], note=test.note)
         live, shadow, primary = (self._figure(role, key[0]) for role in ("canary", "shadow", "primary"))

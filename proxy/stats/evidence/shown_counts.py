@@ -14,7 +14,7 @@ from proxy.contracts.table import Role
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Exposure(Generic[Key]):
+class ShownCounts(Generic[Key]):
     """Counts by key, such as latency buckets: `mine`, `theirs` of the same time, and `copies` of the time before and
     beside live traffic."""
 
@@ -26,7 +26,7 @@ class Exposure(Generic[Key]):
         self.copies: dict[Key, int] = {}
         self._live = False
 
-    def look(self, arms: Iterable[tuple[Mapping[Key, int], bool, Role]]) -> None:
+    def update(self, arms: Iterable[tuple[Mapping[Key, int], bool, Role]]) -> None:
         """Adds the counts of one look: of each arm, whether it is the candidate's, and what its legs were for."""
         arms = list(arms)
         if not self._live and any(candidate and role == "canary" for _, candidate, role in arms):

@@ -18,7 +18,7 @@ WINDOW = 3600.0
 """Seconds after which a key that fails again is news."""
 
 
-class FirstFailures:
+class StickyDedup:
     """Turns bad legs and the keys of them into nearly independent events."""
 
     __slots__ = ("_capacity", "_order", "_seen")

@@ -15,7 +15,7 @@ SECONDS = 3.0
 queue that comes of it."""
 
 
-class Warmth:
+class WarmUp:
     """`warm` once the candidate's latency can be judged; without a warm-up, at once."""
 
     __slots__ = ("_asked", "_legs", "_since", "warm")

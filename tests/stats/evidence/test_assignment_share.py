@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proxy.contracts.record import ArmTick
-from proxy.stats.evidence.assignment_share import REMEMBERED, Shares
+from proxy.stats.evidence.assignment_share import REMEMBERED, AssignmentShares
 from proxy.stats.sequential.rate_ratio import gains
 from proxy.stats.sequential.wealth import STEPS
 
@@ -15,21 +15,21 @@ def arms(canary=(), primary=(), shadow=()):
 
 
 def seen(canary=(), primary=()):
-    shares = Shares()
+    shares = AssignmentShares()
     shares.sides(arms(canary, primary), "v2", "v1")
     return shares
 
 
 def test_only_assignments_of_the_two_are_sides() -> None:
     others = [ArmTick("r", "v1", "rescue", 0.9), ArmTick("r", "v1", "noise", 0.1), ArmTick("r", "v9", "canary", 0.1)]
-    sides = Shares().sides([*arms([0.1], [0.9]), *others], "v2", "v1")
+    sides = AssignmentShares().sides([*arms([0.1], [0.9]), *others], "v2", "v1")
     assert [(side.arm.role, side.candidate) for side in sides] == [("primary", False), ("canary", True)]
     assert [side.share for side in sides] == pytest.approx([0.1, 0.1])
 
 
 @pytest.mark.parametrize("part", [0.1, 1.0])
 def test_copies_count_beside_the_live_requests(part) -> None:
-    shares = Shares()
+    shares = AssignmentShares()
     sides = shares.sides(arms(primary=[1.0], shadow=[part]), "v2", "v1")
     assert [side.share for side in sides] == pytest.approx([part / (1 + part)] * 2)
     after = shares.sides(arms([0.2], [0.8]), "v2", "v1")

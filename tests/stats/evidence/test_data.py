@@ -6,17 +6,17 @@ import pytest
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
 from proxy.stats.drift.streams import Rows
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.assignment_share import Shares
-from proxy.stats.evidence.data import Contract
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.data import ContractViolations
 from proxy.stats.sequential.overdispersion import Dispersion
 
 ARMS = [("v1", "primary", 0.4), ("v2", "canary", 0.3), ("v3", "canary", 0.3)]
 
 
 def judged(candidate, arms, rates, seed, looks=300):
-    rng, shares = np.random.default_rng(seed), Shares()
-    contract = Contract(Limit(max_ratio=1.0), Terms(candidate, 0.01, 0.0), "v1", Dispersion())
+    rng, shares = np.random.default_rng(seed), AssignmentShares()
+    contract = ContractViolations(Limit(max_ratio=1.0), AlphaShare(candidate, 0.01, 0.0), "v1", Dispersion())
     shares.sides([ArmTick("r", *arm, {"200": 1}) for arm in arms], candidate, "v1")
     for look in range(looks):
         sizes = rng.multinomial(20, np.array([arm[2] for arm in arms]) / sum(arm[2] for arm in arms))
@@ -40,9 +40,9 @@ def test_one_that_breaks_rules_is_found(arms) -> None:
 
 
 def test_a_promoted_version_has_nobody_beside_it() -> None:
-    found = Contract(Limit(max=0.05, max_ratio=1.0), Terms("v2", 0.01, 0.0), "v2", Dispersion())
+    found = ContractViolations(Limit(max=0.05, max_ratio=1.0), AlphaShare("v2", 0.01, 0.0), "v2", Dispersion())
     for look in range(10):
-        found.update([Rows("v2", "primary", 1.0, 50, 20)], Shares(), float(look))
+        found.update([Rows("v2", "primary", 1.0, 50, 20)], AssignmentShares(), float(look))
     ratio, most = found.evidence()
     assert (ratio.log_breach, ratio.n, ratio.n_reference) == (pytest.approx(0.0), 500, 0)
     assert most.log_breach > np.log(1000)

@@ -6,7 +6,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.release.scorecard import judge
 from proxy.stats.board import Board
-from proxy.stats.evidence.shown_counts import Exposure
+from proxy.stats.evidence.shown_counts import ShownCounts
 
 GUARD = Guard({"error_rate": Limit(max=0.02, max_ratio=1.5), "latency_p50": Limit(max_ratio=1.5)}, warm_up=0)
 
@@ -61,7 +61,7 @@ def test_the_sentence_has_both() -> None:
 
 
 def test_copies_beside_live_traffic_stay_apart() -> None:
-    shown: Exposure[str] = Exposure()
+    shown: ShownCounts[str] = ShownCounts()
     for role, count in (("shadow", 5), ("canary", 2), ("shadow", 3), ("canary", 1)):
-        shown.look([({"n": 10}, False, "primary"), ({"n": count}, True, role)])
+        shown.update([({"n": 10}, False, "primary"), ({"n": count}, True, role)])
     assert (shown.mine, shown.copies, shown.theirs) == ({"n": 3}, {"n": 8}, {"n": 30})

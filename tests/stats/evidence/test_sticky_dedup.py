@@ -1,33 +1,33 @@
 """First failures of sticky keys."""
 
 from proxy.contracts.record import MAX_FAILED_KEYS
-from proxy.stats.evidence.sticky_dedup import WINDOW, FirstFailures
+from proxy.stats.evidence.sticky_dedup import WINDOW, StickyDedup
 
 
 def test_a_user_who_always_fails_is_one_event() -> None:
-    firsts = FirstFailures()
-    assert [firsts.count(3, [7, 7, 7], float(t)) for t in range(4)] == [1, 0, 0, 0]
+    sticky = StickyDedup()
+    assert [sticky.count(3, [7, 7, 7], float(t)) for t in range(4)] == [1, 0, 0, 0]
 
 
 def test_legs_without_a_key_are_events_of_their_own() -> None:
-    assert FirstFailures().count(5, [1, 2], 0.0) == 5
-    assert FirstFailures().count(5, [1, 1], 0.0) == 4
-    assert FirstFailures().count(5, [], 0.0) == 5
+    assert StickyDedup().count(5, [1, 2], 0.0) == 5
+    assert StickyDedup().count(5, [1, 1], 0.0) == 4
+    assert StickyDedup().count(5, [], 0.0) == 5
 
 
 def test_a_full_list_leaves_out_what_it_could_not_list() -> None:
-    assert FirstFailures().count(10_000, [1] * MAX_FAILED_KEYS, 0.0) == 1
+    assert StickyDedup().count(10_000, [1] * MAX_FAILED_KEYS, 0.0) == 1
 
 
 def test_a_key_is_news_again_after_the_window() -> None:
-    firsts = FirstFailures()
-    assert [firsts.count(1, [7], at) for at in (0.0, WINDOW - 1, WINDOW + 1)] == [1, 0, 1]
+    sticky = StickyDedup()
+    assert [sticky.count(1, [7], at) for at in (0.0, WINDOW - 1, WINDOW + 1)] == [1, 0, 1]
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
-    firsts = FirstFailures(capacity=100)
+    sticky = StickyDedup(capacity=100)
     for key in range(1000):
-        firsts.count(1, [key], 0.0)
-    assert len(firsts._seen) == 100
-    assert firsts.count(1, [999], 1.0) == 0
-    assert firsts.count(1, [1], 1.0) == 1
+        sticky.count(1, [key], 0.0)
+    assert len(sticky._seen) == 100
+    assert sticky.count(1, [999], 1.0) == 0
+    assert sticky.count(1, [1], 1.0) == 1

@@ -5,9 +5,9 @@ import pytest
 
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Limit
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.assignment_share import Shares
-from proxy.stats.evidence.quality import SEVERAL, ReportCard
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.quality import SEVERAL, QualityEvidence
 from proxy.stats.quality.label_join import Labelled, Leg
 from proxy.stats.quality.paired_difference import CUT, LOSSES, SETTLED, Difference, Sides
 from proxy.stats.quality.scores import Graded, Score, grade
@@ -20,7 +20,7 @@ class Labels:
 
     def __init__(self, metric, limit, share, seed) -> None:
         self.rng, self.share, self.metric = np.random.default_rng(seed), share, metric
-        self.card = ReportCard({metric: limit}, Terms("v2", ALPHA, 0.0), "v1")
+        self.card = QualityEvidence({metric: limit}, AlphaShare("v2", ALPHA, 0.0), "v1")
         self.scores = {"v1": Score(), "v2": Score()}
 
     def one(self, worse) -> None:
@@ -32,7 +32,7 @@ class Labels:
             self.scores[version].update(grade(leg.said[0], label))
         primary = self.scores["v1"]
         self.card.update(
-            Labelled("r", leg, 0, label, (leg,)), lambda name: (primary.get(name), primary.n[name]), Shares()
+            Labelled("r", leg, 0, label, (leg,)), lambda name: (primary.get(name), primary.n[name]), AssignmentShares()
         )
 
     def answer(self, worse):
@@ -128,9 +128,9 @@ def test_common_trouble_cancels() -> None:
 
 
 def test_f1_of_several_classes_is_not_judged() -> None:
-    card = ReportCard({"f1": Limit(min=0.9)}, Terms("v2", ALPHA, 0.0), "v1")
+    card = QualityEvidence({"f1": Limit(min=0.9)}, AlphaShare("v2", ALPHA, 0.0), "v1")
     leg = Leg("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
     for _ in range(200):
-        card.update(Labelled("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), Shares())
+        card.update(Labelled("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), AssignmentShares())
     (found,) = card.evidence(0)
     assert (found.n, found.value, found.note) == (0, None, SEVERAL)

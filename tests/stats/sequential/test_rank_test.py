@@ -6,8 +6,8 @@ import pytest
 
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
-from proxy.stats.evidence.alpha import Terms
-from proxy.stats.evidence.latency import Pace, Slowness, Timed
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 from proxy.stats.sequential.overdispersion import Apart, Dispersion
 from proxy.stats.sequential.rank_test import (
     BINS,
@@ -23,7 +23,7 @@ from proxy.stats.sequential.rank_test import (
 )
 from proxy.stats.sequential.wealth import EASE
 
-TERMS = Terms("v2", 0.01, 0.0)
+TERMS = AlphaShare("v2", 0.01, 0.0)
 
 
 def buckets(seconds):
@@ -70,8 +70,8 @@ def test_a_margin_is_never_smaller_than_asked_for(ratio, buckets_) -> None:
 
 def run(metric, limit, canary_of, seed, looks=400, share=0.1):
     """Canary requests until log evidence reached ln(100), or infinity; 100 requests a look, ten looks a second."""
-    rng, pace = np.random.default_rng(seed), Pace()
-    test, used = Slowness(metric, limit, TERMS, pace), 0
+    rng, pace = np.random.default_rng(seed), LatencyBaseline()
+    test, used = Latency(metric, limit, TERMS, pace), 0
     for look in range(-50, looks):
         load = 1.0 + 0.5 * np.sin(look / 400)
         n = rng.binomial(100, share)
@@ -80,11 +80,12 @@ def run(metric, limit, canary_of, seed, looks=400, share=0.1):
         if look >= 0:
             used += n
             test.update(
-                [Timed(primary, False, share, "primary"), Timed(canary, True, share, "canary")], 5.0 + look * 0.1
+                [ArmLatencies(primary, False, share, "primary"), ArmLatencies(canary, True, share, "canary")],
+                5.0 + look * 0.1,
             )
             if test.evidence()[0].log_breach >= np.log(100):
                 return used
-        pace.seen(primary, 5.0 + look * 0.1)
+        pace.update(primary, 5.0 + look * 0.1)
     return np.inf
 
 
@@ -113,19 +114,22 @@ def test_a_quantile_limit_asks_only_about_its_quantile() -> None:
 
 
 def test_an_equal_canary_passes_early() -> None:
-    rng, pace = np.random.default_rng(3), Pace()
-    test = Slowness("latency_p50", Limit(max_ratio=1.25), TERMS, pace)
-    pace.seen(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
+    rng, pace = np.random.default_rng(3), LatencyBaseline()
+    test = Latency("latency_p50", Limit(max_ratio=1.25), TERMS, pace)
+    pace.update(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
     for second in range(60):
         primary, canary = (buckets(rng.lognormal(-4, 0.35, n)) for n in (90, 10))
-        test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], second)
+        test.update([ArmLatencies(primary, False, 0.1, "primary"), ArmLatencies(canary, True, 0.1, "canary")], second)
     assert test.evidence()[0].log_pass >= np.log(20)
 
 
 def test_an_absolute_limit_counts_slower_requests() -> None:
-    test = Slowness("latency_p90", Limit(max=0.1), TERMS, Pace())
+    test = Latency("latency_p90", Limit(max=0.1), TERMS, LatencyBaseline())
     test.update(
-        [Timed(buckets(np.full(50, 0.2)), True, 1.0, "canary"), Timed(buckets(np.full(50, 0.05)), True, 1.0, "canary")],
+        [
+            ArmLatencies(buckets(np.full(50, 0.2)), True, 1.0, "canary"),
+            ArmLatencies(buckets(np.full(50, 0.05)), True, 1.0, "canary"),
+        ],
         0.0,
     )
     found = test.evidence()[0]
@@ -136,20 +140,23 @@ def test_an_absolute_limit_counts_slower_requests() -> None:
 def wandering(seed, tempered):
     """Ten backends, each with its own slow wander (sd 15 %, a minute long); the canary is one of them. A look a
     second."""
-    rng, pace, level, used = np.random.default_rng(seed), Pace(), np.zeros(10), 0
-    test = Slowness("latency", Limit(max_ratio=1.05), TERMS, pace)
+    rng, pace, level, used = np.random.default_rng(seed), LatencyBaseline(), np.zeros(10), 0
+    test = Latency("latency", Limit(max_ratio=1.05), TERMS, pace)
     for second in range(-300, 600):
         level = 0.983 * level + 0.15 * np.sqrt(1 - 0.983**2) * rng.standard_normal(10)
         latencies = np.exp(level)[:, None] * rng.lognormal(-4, 0.35, (10, 10))
         primary, canary = buckets(latencies[:9].ravel()), buckets(latencies[9])
         if not tempered:
-            pace.dispersion, test._apart = Dispersion(), Apart(len(CUTS))
+            pace.dispersion, test._difference_dispersion = Dispersion(), Apart(len(CUTS))
         if second >= 0:
             used += 10
-            test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], 300.0 + second)
+            test.update(
+                [ArmLatencies(primary, False, 0.1, "primary"), ArmLatencies(canary, True, 0.1, "canary")],
+                300.0 + second,
+            )
             if test.evidence()[0].log_breach >= np.log(100):
                 return used
-        pace.seen(primary, 300.0 + second)
+        pace.update(primary, 300.0 + second)
     return np.inf
 
 
@@ -160,14 +167,16 @@ def test_backends_that_wander_by_themselves_are_tempered() -> None:
 
 
 def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered() -> None:
-    rng, pace = np.random.default_rng(6), Pace()
-    test = Slowness("latency_p50", Limit(max_ratio=1.2), TERMS, pace)
+    rng, pace = np.random.default_rng(6), LatencyBaseline()
+    test = Latency("latency_p50", Limit(max_ratio=1.2), TERMS, pace)
     for second in range(-60, 300):
         primary = buckets(rng.lognormal(-4, 0.35, 90))
         if second >= 0:
             canary = buckets(rng.lognormal(-4 + 0.2 * np.sin(second / 20), 0.35, 10))
-            test.update([Timed(primary, False, 0.1, "primary"), Timed(canary, True, 0.1, "canary")], second)
-        pace.seen(primary, 60.0 + second)
+            test.update(
+                [ArmLatencies(primary, False, 0.1, "primary"), ArmLatencies(canary, True, 0.1, "canary")], second
+            )
+        pace.update(primary, 60.0 + second)
     assert pace.phi(0.5) < 1.5
     assert test.evidence()[0].dispersion > 2.0
 
