@@ -39,15 +39,16 @@ reads the key of a JSON pointer with orjson; `telemetry.spans` alone imports Ope
 INSIDE: dict[str, dict[str, set[str]]] = {
     "stats": {
         "arrays": set(),
-        "counts": set(),
-        "sequential": {"arrays"},
+        "state": set(),
+        "counts": {"state"},
+        "sequential": {"arrays", "state"},
         "drift": {"arrays"},
         "agreement": {"arrays", "drift"},
-        "quality": {"arrays", "sequential"},
-        "evidence": {"arrays", "counts", "sequential", "drift", "agreement", "quality"},
-        "comparison": {"counts", "sequential", "drift", "quality", "evidence"},
+        "quality": {"arrays", "state", "sequential"},
+        "evidence": {"arrays", "state", "counts", "sequential", "drift", "agreement", "quality"},
+        "comparison": {"state", "sequential", "drift", "quality", "evidence"},
         "diagnosis": {"drift", "evidence"},
-        "snapshot": {"counts", "sequential", "quality", "evidence", "comparison"},
+        "snapshot": {"state", "comparison"},
         "board": {"counts", "drift", "agreement", "quality", "comparison", "diagnosis", "snapshot"},
     },
     "control": {

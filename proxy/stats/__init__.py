@@ -1,6 +1,7 @@
 """Records and ticks to evidence: pure statistics behind one door. Upwards, as a record goes:
 
 arrays       the arrays that statistics pass to each other
+state        which attributes of a statistic outlive its process
 counts/      exact counts and latency histograms, from ticks
 sequential/  anytime-valid tests, without a word about models
 drift/       rows of features to drift

@@ -25,6 +25,7 @@ from proxy.stats.evidence.warm_up import WarmUp
 from proxy.stats.quality.label_join import Labelled
 from proxy.stats.quality.paired_difference import Figure
 from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.state import Stateful
 
 
 class ComparisonKey(Struct, frozen=True):
@@ -36,7 +37,7 @@ class ComparisonKey(Struct, frozen=True):
     protocol: Protocol
 
 
-class PrimaryHistory:
+class PrimaryHistory(Stateful):
     """What is known of a route's primary whatever is judged; it outlives candidates."""
 
     __slots__ = ("contract_violations", "error_rate", "first_token", "total")
@@ -46,7 +47,7 @@ class PrimaryHistory:
         self.total, self.first_token = LatencyBaseline(), LatencyBaseline()
 
 
-class Comparison:
+class Comparison(Stateful):
     """The evidence about one key. `unseen`: copies for the candidate that were already lost when it began."""
 
     __slots__ = (
@@ -62,6 +63,7 @@ class Comparison:
         "total",
         "unseen",
     )
+    CONFIGURATION = ("key", "unseen")
 
     def __init__(self, key: ComparisonKey, history: PrimaryHistory, unseen: int = 0) -> None:
         self.key, self._history, self._shares = key, history, AssignmentShares()

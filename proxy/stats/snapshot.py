@@ -1,11 +1,12 @@
-"""Evidence that outlives its process: what a case has gathered, as bytes, and back into a fresh one.
+"""Evidence that outlives its process: the state of one comparison as bytes, and back into a fresh comparison.
 
-The probability of a false alarm is one of a candidate's whole life only if its wealth is carried on when control is
-started again. What is kept is numbers and containers of them; what follows from the configuration is built anew. Lost
-with a process are: who failed already (`sticky_dedup`), profiles and drift, pairs and predictions that wait, and the
-figures that river computes, which are shown beside the evidence on quality.
+`false_alarm` bounds the false alarms of a candidate's whole life only if its e-processes go on after a restart of
+control. A snapshot walks from the comparison to every `Stateful` object below it and holds their state: numbers, and
+containers of numbers. Configuration is built anew. Not in a snapshot, so lost with the process: the sticky keys that
+failed already, profiles and drift, pairs and predictions that wait, and the scores that river computes, which are shown
+beside the evidence on quality.
 
-Bytes that do not fit, from another version or of another subject, raise `SnapshotError` and change nothing.
+Bytes of another version of the program, or of another comparison, raise `SnapshotError` and change nothing.
 """
 
 from __future__ import annotations
@@ -18,111 +19,64 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from proxy.stats.comparison import Comparison, PrimaryHistory
-from proxy.stats.counts.latency_window import Window
-from proxy.stats.evidence.assignment_share import AssignmentShares
-from proxy.stats.evidence.bad_event_rate import BadEventRate
-from proxy.stats.evidence.data import ContractViolations
-from proxy.stats.evidence.disagreement import Disagreement
-from proxy.stats.evidence.error_rate import ErrorBaseline, ErrorRate
-from proxy.stats.evidence.latency import Latency, LatencyBaseline
-from proxy.stats.evidence.quality import MetricTest, QualityEvidence
-from proxy.stats.evidence.shown_counts import ShownCounts
-from proxy.stats.evidence.warm_up import WarmUp
-from proxy.stats.quality.lower_bound import Floor, Pairs
-from proxy.stats.quality.paired_difference import Difference
-from proxy.stats.sequential.mean_limit import MeanLimit
-from proxy.stats.sequential.overdispersion import Apart, Dispersion, Index
-from proxy.stats.sequential.rank_test import RankBetting
-from proxy.stats.sequential.rate_limit import RateLimit
-from proxy.stats.sequential.rate_ratio import Ownership
-from proxy.stats.sequential.wealth import Wealth
+from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
+from proxy.stats.state import Stateful
 
-KEPT: dict[type, tuple[str, ...]] = {
-    Apart: ("_bad", "_closes", "_index", "_n", "_windows", "value"),
-    BadEventRate: ("_absolute", "_ratio", "_shown"),
-    ErrorBaseline: ("dispersion",),
-    Comparison: (
-        "_history",
-        "_shares",
-        "_warm_up",
-        "contract_violations",
-        "disagreement",
-        "error_rate",
-        "first_token",
-        "quality",
-        "total",
-    ),
-    ContractViolations: ("_rate",),
-    Difference: ("_cut", "_test"),
-    Disagreement: ("_absolute", "_floor", "disagreed", "noisy", "pairs", "triples"),
-    Dispersion: ("_bad", "_closes", "_index", "_n", "_value"),
-    ErrorRate: ("_rate",),
-    ShownCounts: ("_live", "copies", "mine", "theirs"),
-    Floor: ("_wealth",),
-    MetricTest: ("_floor", "_pairs", "_several", "_test"),
-    PrimaryHistory: ("contract_violations", "error_rate", "first_token", "total"),
-    Index: ("_bad", "_compared", "_near", "_requests", "_squares"),
-    MeanLimit: ("_breach", "_pass", "n"),
-    Ownership: ("_breach", "_pass"),
-    LatencyBaseline: ("_due", "_recent", "cuts", "dispersion"),
-    Pairs: ("_negatives", "_positives"),
-    RankBetting: ("_breach", "_canary", "_pass", "_primary"),
-    RateLimit: ("_breach", "_pass", "bad", "n"),
-    QualityEvidence: ("_differences", "_tests"),
-    AssignmentShares: ("_candidate", "_primary", "_shadow"),
-    Latency: ("_absolute", "_difference_dispersion", "_ratio", "_shown"),
-    WarmUp: ("_legs", "_since", "warm"),
-    Wealth: ("_active", "_events", "_reserve", "_settled"),
-    Window: ("_part", "_parts"),
-}
-"""Class to the attributes that are kept of it; the others are configuration, or belong to somebody else."""
 
-_SHAPE = sha256(repr(sorted((kind.__name__, names) for kind, names in KEPT.items())).encode()).hexdigest()[:16]
+def _kinds(base: type[Stateful]) -> set[type[Stateful]]:
+    return {base}.union(*map(_kinds, base.__subclasses__()))
+
+
+_SHAPE = sha256(repr(sorted((kind.__name__, kind.state()) for kind in _kinds(Stateful))).encode()).hexdigest()[:16]
+"""Changes with every class of state and every attribute of one; stored evidence of another shape is not taken up."""
 
 
 class SnapshotError(ValueError):
-    """Bytes that are no snapshot of this case."""
+    """Bytes that are no snapshot of this comparison."""
 
 
 class Snapshot(Struct, array_like=True):
-    """`shape` and `subject` identify what `state` fits; `lost`: copies that were not compared so far."""
+    """The state of one comparison, and what it fits."""
 
     shape: str
-    subject: str
+    """The classes of state, hashed."""
+    key: str
+    """The key of the comparison, hashed."""
     lost: int
+    """Copies that were due and not compared."""
     state: Any
+    """The state of the comparison: a list with one item for each of its attributes, nested."""
 
 
-def freeze(case: Comparison, lost: int) -> bytes:
-    """What a case has gathered."""
-    return msgspec.msgpack.encode(Snapshot(_SHAPE, _subject(case), lost, _frozen(case)))
+def freeze(comparison: Comparison, lost: int) -> bytes:
+    """The state of a comparison as bytes, with the number of copies that were due and not compared (`lost`)."""
+    return msgspec.msgpack.encode(Snapshot(_SHAPE, _hashed(comparison.key), lost, _frozen(comparison)))
 
 
-def thaw(case: Comparison, kept: bytes) -> int:
-    """Takes up in a fresh case what another of the same subject had gathered; the copies that it had lost. Raises
-    SnapshotError."""
+def thaw(comparison: Comparison, frozen: bytes) -> int:
+    """Fills a fresh comparison with the state of an earlier one of the same key; returns that one's lost copies.
+
+    Raises SnapshotError, and changes nothing, on bytes of another key or another version of the program.
+    """
     try:
-        snapshot = msgspec.msgpack.decode(kept, type=Snapshot)
+        snapshot = msgspec.msgpack.decode(frozen, type=Snapshot)
     except msgspec.MsgspecError as error:
         raise SnapshotError(str(error)) from error
-    if (snapshot.shape, snapshot.subject) != (_SHAPE, _subject(case)):
-        raise SnapshotError("of another subject, or of another version of this program")
-    _thawed(
-        Comparison(case.key, PrimaryHistory()), snapshot.state
-    )  # a rehearsal: a misfit must not leave a half-filled case
-    _thawed(case, snapshot.state)
+    if (snapshot.shape, snapshot.key) != (_SHAPE, _hashed(comparison.key)):
+        raise SnapshotError("of another comparison, or of another version of this program")
+    # A rehearsal on a copy: a misfit must not leave the comparison half filled.
+    _thawed(Comparison(comparison.key, PrimaryHistory()), snapshot.state)
+    _thawed(comparison, snapshot.state)
     return snapshot.lost
 
 
-def _subject(case: Comparison) -> str:
-    return sha256(msgspec.json.encode(case.key, order="sorted")).hexdigest()[:16]
+def _hashed(key: ComparisonKey) -> str:
+    return sha256(msgspec.json.encode(key, order="sorted")).hexdigest()[:16]
 
 
 def _frozen(value: Any) -> Any:
-    names = KEPT.get(type(value))
-    if names is not None:
-        return [_frozen(getattr(value, name)) for name in names]
+    if isinstance(value, Stateful):
+        return [_frozen(getattr(value, name)) for name in value.state()]
     if isinstance(value, dict):
         return [[_frozen(key), _frozen(inner)] for key, inner in value.items()]
     if isinstance(value, list | tuple | deque):
@@ -132,8 +86,8 @@ def _frozen(value: Any) -> Any:
 
 def _thawed(now: Any, kept: Any) -> Any:
     """`kept` in the form of `now`, which is what a fresh object has in this place; objects are filled in place."""
-    names = KEPT.get(type(now))
-    if names is not None:
+    if isinstance(now, Stateful):
+        names = now.state()
         _fit(kept, len(names))
         for name, inner in zip(names, kept, strict=True):
             setattr(now, name, _thawed(getattr(now, name), inner))
@@ -157,7 +111,7 @@ def _thawed(now: Any, kept: Any) -> Any:
 
 def _holds_objects(now: Any) -> bool:
     inner = now.values() if isinstance(now, dict) else now if isinstance(now, list | tuple) else ()
-    return any(type(each) in KEPT for each in inner)
+    return any(isinstance(each, Stateful) for each in inner)
 
 
 def _filled(now: Any, kept: Any) -> Any:

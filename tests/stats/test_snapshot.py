@@ -1,5 +1,8 @@
 """What one process gathered goes on in the next: the same evidence now, and the same after more of everything."""
 
+from collections import deque
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,8 +11,8 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats import snapshot
 from proxy.stats.board import Board
-from proxy.stats.quality.paired_difference import Difference
-from proxy.stats.snapshot import KEPT, SnapshotError
+from proxy.stats.snapshot import SnapshotError
+from proxy.stats.state import Stateful
 
 SCORECARD = {
     "error_rate": Limit(max=0.05, max_ratio=1.5),
@@ -24,12 +27,6 @@ SCORECARD = {
     "log_loss": Limit(max=2.0, max_ratio=1.2),
 }
 GUARD = Guard(SCORECARD, warm_up=10)
-FIXED = {
-    "_above", "_asked", "_baseline", "_below", "_bound", "_candidate", "_dispersion", "_goal", "_judged", "_keys",
-    "_limit", "_margin", "_measure", "_metric", "_primary", "_quantile", "_scores", "_seconds", "_terms",
-    "key", "sticky", "limit", "max_ratio", "metric", "ratios", "relief", "unseen",
-}  # fmt: skip
-FIXED_OF = {Difference: {"_ratio"}}
 
 
 def watched():
@@ -146,11 +143,52 @@ def test_lost_copies_are_carried_on() -> None:
     assert found.lost == 9
 
 
-def test_every_attribute_is_kept_or_known_to_be_fixed() -> None:
-    for kind, names in KEPT.items():
-        slots = {slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ()) if not slot.startswith("__")}
-        assert set(names) <= slots, kind
-        assert slots - set(names) <= FIXED | FIXED_OF.get(kind, set()), kind
+def below(value: Any, met: dict[int, Any]) -> dict[int, Any]:
+    """Every object with attributes that a walk over slots and containers meets, by its id."""
+    if id(value) in met:
+        return met
+    if isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, list | tuple | deque):
+        parts = list(value)
+    else:
+        slots = {slot for base in type(value).__mro__ for slot in base.__dict__.get("__slots__", ())}
+        if slots or hasattr(value, "__dict__"):
+            met[id(value)] = value
+        parts = [getattr(value, slot) for slot in slots] + list(getattr(value, "__dict__", {}).values())
+    for part in parts:
+        below(part, met)
+    return met
+
+
+BORROWED = {"Guard", "Limit", "ComparisonKey", "StickyDedup", "Score"}
+"""Classes below a comparison without state of their own kind: settings, and what begins anew with a process."""
+
+
+def test_every_attribute_below_a_comparison_is_state_or_configuration() -> None:
+    board = watched()
+    feed(board, 0, 60, 1)
+    (comparison,) = board._cases["r"]
+    met = [each for each in below(comparison, {}).values() if type(each).__module__.startswith("proxy")]
+    kinds = {type(each) for each in met}
+    assert {kind.__name__ for kind in kinds if not issubclass(kind, Stateful)} <= BORROWED
+    assert len([kind for kind in kinds if issubclass(kind, Stateful)]) >= 25
+    for each in met:
+        assert not hasattr(each, "__dict__") or not isinstance(each, Stateful), type(each)
+        for base in type(each).__mro__:
+            fixed = set(base.__dict__.get("CONFIGURATION", ()))
+            assert fixed <= set(base.__dict__.get("__slots__", ())), f"{base}: configuration beside the slots"
+
+
+def test_a_slot_that_nobody_names_is_state() -> None:
+    class Counted(Stateful):
+        __slots__ = ("_limit", "n")
+        CONFIGURATION = ("_limit",)
+
+    class Weighted(Counted):
+        __slots__ = ("weight",)
+
+    assert (Counted.state(), Weighted.state()) == (("n",), ("n", "weight"))
 
 
 def test_it_is_small() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from proxy.contracts.histogram import Buckets, add, quantile
+from proxy.stats.state import Stateful
 
 WINDOW = 60.0
 """Seconds that a sliding quantile looks back unless said otherwise."""
@@ -28,10 +29,11 @@ class Histogram:
         self.seconds += seconds
 
 
-class Window:
+class Window(Stateful):
     """The buckets of the last `seconds`, in `SLICES` parts. State: at most 6 x 1,200 buckets."""
 
     __slots__ = ("_part", "_parts", "_seconds")
+    CONFIGURATION = ("_seconds",)
 
     def __init__(self, seconds: float = WINDOW) -> None:
         self._seconds = seconds

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from proxy.contracts.record import ArmTick
+from proxy.stats.state import Stateful
 
 REMEMBERED = 64
 """Different parts kept for each side; a ramp has a few dozen steps. When full the oldest is forgotten."""
@@ -27,7 +28,7 @@ class Side(NamedTuple):
     share: float
 
 
-class AssignmentShares:
+class AssignmentShares(Stateful):
     """Finds w = c / (c + p) for legs whose arm says c (the candidate) or p (the primary)."""
 
     __slots__ = ("_candidate", "_primary", "_shadow")

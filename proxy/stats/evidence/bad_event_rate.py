@@ -12,6 +12,7 @@ from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.sequential.overdispersion import Dispersion
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
+from proxy.stats.state import Stateful
 
 
 class Part(NamedTuple):
@@ -31,10 +32,11 @@ class Part(NamedTuple):
         return {"n": self.n, "bad": self.bad, "events": self.events}
 
 
-class BadEventRate:
+class BadEventRate(Stateful):
     """A rate of a candidate. `dispersion` is learnt by whoever knows the primary, after the look."""
 
     __slots__ = ("_absolute", "_dispersion", "_metric", "_ratio", "_shown", "_terms")
+    CONFIGURATION = ("_dispersion", "_metric", "_terms")
 
     def __init__(self, metric: str, limit: Limit, terms: AlphaShare, dispersion: Dispersion) -> None:
         self._metric, self._terms, self._dispersion = metric, terms, dispersion

@@ -14,13 +14,15 @@ from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
 from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.state import Stateful
 
 
-class ContractViolations:
+class ContractViolations(Stateful):
     """`contract_violations` of a candidate: rows that break a rule; `max` absolute, `max_ratio` against the primary.
     Rows of requests and rows of answers count alike."""
 
     __slots__ = ("_candidate", "_dispersion", "_primary", "_rate")
+    CONFIGURATION = ("_candidate", "_dispersion", "_primary")
 
     def __init__(self, limit: Limit, terms: AlphaShare, primary: str, dispersion: Dispersion) -> None:
         self._candidate, self._primary, self._dispersion = terms.version, primary, dispersion

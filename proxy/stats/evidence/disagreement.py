@@ -16,15 +16,17 @@ from proxy.stats.agreement.comparer import Compared
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import Ownership
+from proxy.stats.state import Stateful
 
 USUAL = 0.05
 """The budget where the scorecard has none: `stats.diagnosis` asks about disagreement whatever is judged."""
 
 
-class Disagreement:
+class Disagreement(Stateful):
     """`disagreement` of a candidate: `max` is the part of the pairs that may differ."""
 
     __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "noisy", "pairs", "triples")
+    CONFIGURATION = ("_judged", "_terms")
 
     def __init__(self, limit: Limit, terms: AlphaShare) -> None:
         self._terms, self._judged = terms, limit.max is not None

@@ -12,15 +12,17 @@ from proxy.stats.evidence.assignment_share import Side
 from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
 from proxy.stats.evidence.sticky_dedup import StickyDedup
 from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.state import Stateful
 
 
-class ErrorBaseline:
+class ErrorBaseline(Stateful):
     """What is known of a route's failures whatever is judged: burstiness of its primary, and who failed already.
 
     It outlives candidates, so a new one meets a φ that was learnt before it came.
     """
 
     __slots__ = ("dispersion", "sticky")
+    CONFIGURATION = ("sticky",)
 
     def __init__(self) -> None:
         self.dispersion, self.sticky = Dispersion(), StickyDedup()
@@ -36,10 +38,11 @@ class ErrorBaseline:
                 self.dispersion.update(part.events, part.n, now)
 
 
-class ErrorRate:
+class ErrorRate(Stateful):
     """`error_rate` of a candidate: `max_ratio` against the primary, `max` absolute."""
 
     __slots__ = ("_baseline", "_rate")
+    CONFIGURATION = ("_baseline",)
 
     def __init__(self, limit: Limit, terms: AlphaShare, baseline: ErrorBaseline) -> None:
         self._baseline = baseline

@@ -20,6 +20,7 @@ from proxy.stats.sequential.rank_test import CUTS, RankBetting, anywhere, at_qua
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import MISS
 from proxy.stats.sequential.wealth import EASE
+from proxy.stats.state import Stateful
 
 QUANTILES = {
     "latency": 0.5,
@@ -42,7 +43,7 @@ REFRESH = 1.0
 """Seconds between new cut points."""
 
 
-class LatencyBaseline:
+class LatencyBaseline(Stateful):
     """How fast a primary is: its last minutes, the cut points from it, and how bursty its slow requests are.
 
     It outlives candidates. `update` comes after the requests were ranked, so that cut points are of the past.
@@ -87,7 +88,7 @@ class ArmLatencies(NamedTuple):
     role: Role
 
 
-class Latency:
+class Latency(Stateful):
     """One latency metric of a candidate: `max_ratio` against the primary's quantile, `max` absolute (seconds)."""
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Latency:
         "_terms",
         "metric",
     )
+    CONFIGURATION = ("_baseline", "_limit", "_margin", "_quantile", "_terms", "metric")
 
     def __init__(self, metric: str, limit: Limit, terms: AlphaShare, baseline: LatencyBaseline) -> None:
         self.metric, self._terms, self._baseline = metric, terms, baseline

@@ -31,6 +31,7 @@ from proxy.stats.quality.lower_bound import GRID, Floor, Pairs, hit_and_miss
 from proxy.stats.quality.paired_difference import LOSSES, Difference, Figure, sides
 from proxy.stats.quality.scores import METRICS, Graded, Score, grade
 from proxy.stats.sequential.mean_limit import MeanLimit
+from proxy.stats.state import Stateful
 
 SEVERAL = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
 
@@ -38,10 +39,11 @@ Key = tuple[str, str]
 """Metric and limit."""
 
 
-class MetricTest:
+class MetricTest(Stateful):
     """One metric of a candidate against a constant, or against the primary's floor."""
 
     __slots__ = ("_bound", "_floor", "_limit", "_metric", "_pairs", "_several", "_test")
+    CONFIGURATION = ("_bound", "_limit", "_metric")
 
     def __init__(self, metric: str, limit: str, bound: float, alpha: float) -> None:
         self._metric, self._limit, self._bound = metric, limit, bound
@@ -130,10 +132,11 @@ _BETS: dict[str, Callable[[MetricTest, Graded, float], None]] = {
 _DIFFERENCES = frozenset({("accuracy", "max_drop"), *((loss, "max_ratio") for loss in LOSSES)})
 
 
-class QualityEvidence:
+class QualityEvidence(Stateful):
     """All quality limits of one candidate."""
 
     __slots__ = ("_differences", "_keys", "_primary", "_scores", "_terms", "_tests")
+    CONFIGURATION = ("_keys", "_primary", "_scores", "_terms")
 
     def __init__(self, scorecard: dict[str, Limit], terms: AlphaShare, primary: str) -> None:
         self._terms, self._primary = terms, primary

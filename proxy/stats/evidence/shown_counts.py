@@ -10,11 +10,12 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from proxy.contracts.table import Role
+from proxy.stats.state import Stateful
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class ShownCounts(Generic[Key]):
+class ShownCounts(Stateful, Generic[Key]):
     """Counts by key, such as latency buckets: `mine`, `theirs` of the same time, and `copies` of the time before and
     beside live traffic."""
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.stats.evidence.assignment_share import Side
+from proxy.stats.state import Stateful
 
 SECONDS = 3.0
 """A shadow that gets all traffic at once opens its connections in a burst, and takes about this long to work off the
 queue that comes of it."""
 
 
-class WarmUp:
+class WarmUp(Stateful):
     """`warm` once the candidate's latency can be judged; without a warm-up, at once."""
 
     __slots__ = ("_asked", "_legs", "_since", "warm")
+    CONFIGURATION = ("_asked",)
 
     def __init__(self, asked: int) -> None:
         self._asked = asked

@@ -16,6 +16,7 @@ from proxy.stats.arrays import Floats
 from proxy.stats.quality.scores import Graded
 from proxy.stats.sequential.mean_limit import STAKES
 from proxy.stats.sequential.wealth import Wealth
+from proxy.stats.state import Stateful
 
 GRID: Floats = np.arange(1, 100) / 100.0
 
@@ -23,10 +24,11 @@ QUEUE = 1000
 """Positives or negatives that wait for one of the other kind; when full the oldest goes."""
 
 
-class Floor:
+class Floor(Stateful):
     """State: one wealth for each stake and each m of the grid."""
 
     __slots__ = ("_goal", "_wealth")
+    CONFIGURATION = ("_goal",)
 
     def __init__(self, alpha: float) -> None:
         self._goal = log(1.0 / alpha)
@@ -44,7 +46,7 @@ class Floor:
         return float(GRID[ruled - 1]) if ruled else None
 
 
-class Pairs:
+class Pairs(Stateful):
     """Brings scores of positives and negatives together, each once: the part in the right order is the AUROC."""
 
     __slots__ = ("_negatives", "_positives")

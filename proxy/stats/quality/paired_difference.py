@@ -18,6 +18,7 @@ from typing import NamedTuple
 from proxy.stats.quality.label_join import Labelled, Leg
 from proxy.stats.quality.scores import Graded, grade
 from proxy.stats.sequential.mean_limit import MeanLimit
+from proxy.stats.state import Stateful
 
 SETTLED = 200
 """The primary's labels that the cut must rest on."""
@@ -61,10 +62,11 @@ def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool
     return Sides(graded if mine else None, None if mine else graded, 1.0 / share, 1.0 / (1.0 - share))
 
 
-class Difference:
+class Difference(Stateful):
     """`accuracy` with the most that it may drop, or a loss with the most times that it may be the primary's."""
 
     __slots__ = ("_bound", "_cut", "_measure", "_metric", "_ratio", "_test")
+    CONFIGURATION = ("_bound", "_measure", "_metric", "_ratio")
 
     note = ""
 

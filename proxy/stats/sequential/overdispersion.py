@@ -16,6 +16,7 @@ from math import sqrt
 import numpy as np
 
 from proxy.stats.arrays import Counts, Floats
+from proxy.stats.state import Stateful
 
 WINDOW = 40.0
 """Seconds. Stalls of a backend (a collection pause, a failover) last seconds; shorter windows would cut them in
@@ -40,7 +41,7 @@ FREQUENT = 1.0
 """Variance of the count in one of its windows, at least: what is rarer is bursty by nature."""
 
 
-class Dispersion:
+class Dispersion(Stateful):
     """φ ≥ 1 of a stream of (bad, n). State: `NEAR` closed windows, an open one and four sums, each of the shape of the
     counts."""
 
@@ -76,7 +77,7 @@ class Dispersion:
             self._value = phi if phi.ndim else float(phi)
 
 
-class Apart:
+class Apart(Stateful):
     """φ ≥ 1 of the difference between two arms: what one wanders by itself. What hits both cancels, so windows may be
     shorter, and a candidate is known after four of them. Until then it is 1."""
 
@@ -113,7 +114,7 @@ class Apart:
         self.value = np.where(frequent, np.maximum(self._index.value / (1.0 + CAUTION * error), 1.0), 1.0)
 
 
-class Index:
+class Index(Stateful):
     """The mean of squared differences between a window's rate and those of the windows near it, over their variance."""
 
     __slots__ = ("_bad", "_compared", "_near", "_requests", "_squares")

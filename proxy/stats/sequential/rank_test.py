@@ -18,6 +18,7 @@ import numpy as np
 from proxy.contracts.histogram import PER_DECADE, bucket, quantile
 from proxy.stats.arrays import Floats
 from proxy.stats.sequential.wealth import STEPS, Wealth
+from proxy.stats.state import Stateful
 
 CUTS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 BINS = len(CUTS) + 1
@@ -82,10 +83,11 @@ def gains(share: float, canary: Floats, primary: Floats, ratios: Floats) -> Floa
     return result
 
 
-class RankBetting:
+class RankBetting(Stateful):
     """Evidence about one comparison: `ratios` bet on slower; `relief`, if given, on not slower, for an early pass."""
 
     __slots__ = ("_breach", "_canary", "_pass", "_primary", "ratios", "relief")
+    CONFIGURATION = ("ratios", "relief")
 
     def __init__(self, ratios: Floats, relief: Floats | None = None) -> None:
         self.ratios, self.relief = ratios, relief

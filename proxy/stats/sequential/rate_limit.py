@@ -27,6 +27,7 @@ class RateLimit(TwoSided):
     """Evidence that a rate is over `limit`, and that it is under it."""
 
     __slots__ = ("_above", "_below", "bad", "limit", "n")
+    CONFIGURATION = ("_above", "_below", "limit")
 
     def __init__(self, limit: float, shape: tuple[int, ...] = ()) -> None:
         super().__init__(len(STEPS), len(EASE), shape)

@@ -31,6 +31,7 @@ class Ownership(TwoSided):
     speaks against "at least `pass_ratio` times"."""
 
     __slots__ = ("max_ratio",)
+    CONFIGURATION = ("max_ratio",)
 
     def __init__(self, max_ratio: float = 1.0, shape: tuple[int, ...] = ()) -> None:
         if not max_ratio > 0:

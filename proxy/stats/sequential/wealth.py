@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from proxy.stats.arrays import Counts, Floats
+from proxy.stats.state import Stateful
 
 STEPS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 """How much worse than the bound the alternatives are: from barely to dead."""
@@ -26,7 +27,7 @@ EASE = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.25)
 """How much better than the bound the alternatives of an early pass are."""
 
 
-class Wealth:
+class Wealth(Stateful):
     """Log wealth of `bets` bets, each starting at 1; shape (*shape, bets) for vectors of runs."""
 
     __slots__ = ("_active", "_events", "_reserve", "_settled")
@@ -78,7 +79,7 @@ class Wealth:
         return self
 
 
-class TwoSided:
+class TwoSided(Stateful):
     """Evidence against "within a bound", `breaches` bets, and against "beyond it", `passes` bets (without restarts: a
     pass is asked for once)."""
 
