@@ -22,7 +22,7 @@ from proxy.contracts.table import Limits, Match, Rescue, Timeouts
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.openapi import describe
 from proxy.control.api.page.static import POLICY
-from proxy.release.machine import TABLE
+from proxy.release.phases import TABLE
 from proxy.release.scorecard import judge
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,8 +1,8 @@
 """The single writer of live states: ticks and commands in, tables out.
 
-    tick → board.absorb → evidence → scorecard.judge → decide → moves → store → publish
-    command (who, why) ───────────────────────────────────────→ moves → store → publish
-    reload ──────────────────────────────────────────── plan.merge ──→ store → publish
+    tick → board.absorb → evidence → scorecard.judge → decide → transitions → store → publish
+    command (who, why) ───────────────────────────────────────→ transitions → store → publish
+    reload ───────────────────────────────────────────── plan.merge ───────→ store → publish
 
 - A command is acknowledged after it is durable; when it cannot be stored it is refused and changes nothing.
 - An automatic rollback does not wait for a full disk: it is published, kept, and stored as soon as that works.
@@ -28,9 +28,9 @@ from proxy.control.state.evidence_snapshots import Memory, Standing
 from proxy.control.state.ledger import Ledger
 from proxy.control.state.store import Store
 from proxy.control.warnings import Warnings
-from proxy.release import decide, moves, plan, scorecard
-from proxy.release.afterwards import guard_after
+from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change
+from proxy.release.post_promotion import guard_after
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.engine")
@@ -130,7 +130,8 @@ class Engine:
         self.memory.keep(self.states, self._standing, self.board, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
-        """Makes a change by hand. Raises UnknownRouteError, Refused (not possible now) or StoreError (not stored)."""
+        """Makes a change by hand. Raises UnknownRouteError, TransitionRefused (impossible in this phase) or
+        StoreError (not stored)."""
         before = self.state(route)
         after = self._guarded(before, move(before), now)
         change = self._change(who, action, before, after, why)
@@ -177,19 +178,19 @@ class Engine:
         known = self._known.get(section.name)
         state, warnings = plan.merge(section, known, self.settings.versions, now)
         state = self._guarded(known, state, now)
-        return plan.heed(state, heeded, now) if heeded else state, warnings
+        return plan.honour_published(state, heeded, now) if heeded else state, warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
         """Puts a release that has just been promoted under the guard of its rollback window."""
         if after.phase != "promoted" or after.release is None or (before and before.phase == "promoted"):
             return after
-        return moves.guarded(after, guard_after(after.release.guard, figures_of(self.board, after, now)), now)
+        return transitions.guarded(after, guard_after(after.release.guard, figures_of(self.board, after, now)), now)
 
     def _count(self, tick: Tick) -> None:
         for arm in tick.arms:
             state = self.states.get(arm.route)
-            stage = moves.stage_of(state) if state else None
-            if state is None or stage is None or arm.version not in moves.candidates(state):
+            stage = transitions.stage_of(state) if state else None
+            if state is None or stage is None or arm.version not in transitions.candidates(state):
                 continue
             if arm.role == ("canary" if stage.canary else "shadow"):
                 self._standing[arm.route].legs += arm.finished
@@ -208,7 +209,7 @@ class Engine:
             self._act(state, standing, action, now)
 
     def _verdicts(self, state: RouteState, now: float) -> tuple[Verdict, ...]:
-        versions = moves.candidates(state)
+        versions = transitions.candidates(state)
         if not versions:
             return ()
         guard = plan.guard_of(self._sections[state.route], state)
@@ -247,7 +248,7 @@ class Engine:
 
     def _stand(self, before: RouteState | None, after: RouteState) -> None:
         standing = self._standing[after.route]
-        if before is None or moves.candidates(before) != moves.candidates(after):
+        if before is None or transitions.candidates(before) != transitions.candidates(after):
             standing.told = frozenset()
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             standing.legs = 0
@@ -259,7 +260,7 @@ class Engine:
     def _watch(self, state: RouteState, now: float) -> None:
         section = self._sections[state.route]
         guard = plan.guard_of(section, state)
-        versions = moves.candidates(state)
+        versions = transitions.candidates(state)
         self.board.watch_all(state.route, versions, state.primary, guard, section.protocol, now, section.analysis)
 
     def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
@@ -280,7 +281,7 @@ class Engine:
         """Failed requests of the candidates, then those with the worst disagreements."""
         if before is None:
             return ()
-        versions = moves.candidates(before)
+        versions = transitions.candidates(before)
         worst = [kept.request_id for version in versions for kept in self.board.examples(before.route, version)]
         found = dict.fromkeys((*self.culprits.of(before.route, versions), *worst))
         return tuple(found)[:MAX_EXAMPLES]
@@ -306,17 +307,17 @@ def _why(known: RouteState | None) -> str:
 
 
 def _enough(state: RouteState) -> int:
-    stage = moves.stage_of(state)
+    stage = transitions.stage_of(state)
     return min(stage.requests, scorecard.ENOUGH) if stage and stage.requests else scorecard.ENOUGH
 
 
 _ALARMS = frozenset({"rollback", "pause", "notify"})
 
 _ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
-    "rollback": lambda s, a, now: moves.rollback(s, (a.version,) if a.version else (), a.reason, now),
-    "pause": lambda s, a, now: moves.pause(s, a.reason, now),
+    "rollback": lambda s, a, now: transitions.rollback(s, (a.version,) if a.version else (), a.reason, now),
+    "pause": lambda s, a, now: transitions.pause(s, a.reason, now),
     "notify": lambda s, a, now: s,
-    "advance": lambda s, a, now: moves.enter(s, s.stage + 1, a.reason, now),
-    "promote": lambda s, a, now: moves.promote(s, a.version or s.candidate, a.reason, now),
-    "settle": lambda s, a, now: moves.unguarded(s),
+    "advance": lambda s, a, now: transitions.enter(s, s.stage + 1, a.reason, now),
+    "promote": lambda s, a, now: transitions.promote(s, a.version or s.candidate, a.reason, now),
+    "settle": lambda s, a, now: transitions.unguarded(s),
 }

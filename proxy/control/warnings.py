@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from proxy.contracts.release import RouteState
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.stats.counts.counters import Counters
 
 log = logging.getLogger("penumbra.warnings")
@@ -46,7 +46,7 @@ class Warnings:
         """Judges the span that is over, if it is."""
         if now - self._begun < SPAN:
             return
-        shadows = [(state.route, version) for state in states for version in moves.weights(state)[1]]
+        shadows = [(state.route, version) for state in states for version in transitions.weights(state)[1]]
         owed = Counter(counters.mirrored) - self._owed
         dropped = Counter(counters.shadow_dropped) - self._dropped
         found = {key: said for key in shadows if (said := _fault(key, owed[key], dropped))}

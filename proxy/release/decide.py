@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import OnBreach, Strategy
-from proxy.release.machine import legal
-from proxy.release.moves import stage_of
+from proxy.release.phases import legal
 from proxy.release.scorecard import overall
+from proxy.release.transitions import stage_of
 
 Act = Literal["rollback", "pause", "notify", "advance", "promote", "settle"]
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Guard, Release, RouteSettings, Settings
 from proxy.contracts.table import Route, Share, Table
-from proxy.release import moves
+from proxy.release import transitions
 
 
 def basis(route: RouteSettings) -> str:
@@ -29,7 +29,7 @@ def guard_of(route: RouteSettings, state: RouteState) -> Guard:
     """The guard in force: the release's own during it, the one of the rollback window after it, else the route's."""
     if state.phase == "promoted" and state.after is not None:
         return state.after
-    if moves.releasing(state) and state.release is not None:
+    if transitions.releasing(state) and state.release is not None:
         return state.release.guard
     return route.guard
 
@@ -58,7 +58,7 @@ def fresh(
         primary = live_primary
     wanted = {share.version: share.percent for share in route.split if share.version != primary}
     shadows = {share.version: share.percent for share in route.shadows if share.version != primary}
-    split = moves.without(wanted, rolled_back)
+    split = transitions.without(wanted, rolled_back)
     state = RouteState(
         route=route.name,
         phase="rolled_back" if len(split) < len(wanted) else "steady",
@@ -69,13 +69,13 @@ def fresh(
         since=now,
         basis=basis(route),
     )
-    state = replace(state, candidate=next(iter(moves.candidates(state)), None))
+    state = replace(state, candidate=next(iter(transitions.candidates(state)), None))
     if route.release is not None:
         state = _started(state, route.release, now)
     return state, _warnings(route, state)
 
 
-def heed(state: RouteState, published: Table, now: float) -> RouteState:
+def honour_published(state: RouteState, published: Table, now: float) -> RouteState:
     """`state`, rolled back where the last published table had left its candidate, or its promoted primary.
 
     That table was newer than the store: whoever decided it could not write it down. In doubt it was a rollback.
@@ -85,22 +85,22 @@ def heed(state: RouteState, published: Table, now: float) -> RouteState:
         return state
     reason = "the last published table gave it no traffic, and why could not be stored"
     if state.phase == "promoted":
-        return moves.rollback(state, (), reason, now) if route.primary == state.previous else state
+        return transitions.rollback(state, (), reason, now) if route.primary == state.previous else state
     copied = {share.version for share in route.shadows} - state.shadows.keys()
     had = {route.primary, *(share.version for share in route.split)} | copied
-    gone = moves.without_names(moves.candidates(state), had)
-    return moves.rollback(state, gone, reason, now) if gone else state
+    gone = transitions.without_names(transitions.candidates(state), had)
+    return transitions.rollback(state, gone, reason, now) if gone else state
 
 
 def _started(state: RouteState, release: Release, now: float) -> RouteState:
     versions = {release.candidate, *release.arms}
     if versions & {*state.rolled_back, state.primary}:
         return replace(state, phase="rolled_back" if versions & {*state.rolled_back} else "steady")
-    return moves.start(state, release, "configured", now)
+    return transitions.start(state, release, "configured", now)
 
 
 def _mentioned(state: RouteState) -> set[str]:
-    return {state.primary, *state.split, *state.shadows, *moves.candidates(state)}
+    return {state.primary, *state.split, *state.shadows, *transitions.candidates(state)}
 
 
 def _warnings(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int
 
 
 def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
-    split, shadows = moves.weights(state)
+    split, shadows = transitions.weights(state)
     return Route(
         name=section.name,
         match=section.match,

@@ -14,7 +14,7 @@ from proxy.cli.main import app
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release, Stage
 from proxy.control.state.store import Store
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.release.audit import Change
 
 CONFIG = """
@@ -36,8 +36,8 @@ def config(tmp_path: Path) -> Path:
 def written(tmp_path: Path) -> Store:
     store = Store(str(tmp_path / "p.db"))
     steady = RouteState("cancer", "steady", "v1")
-    begun = moves.start(steady, Release("v2", "canary", (Stage(canary=5.0, requests=1),)), "try it", 1.0)
-    back = moves.rollback(begun, (), "error_rate ratio 3 > limit 1.5", 2.0)
+    begun = transitions.start(steady, Release("v2", "canary", (Stage(canary=5.0, requests=1),)), "try it", 1.0)
+    back = transitions.rollback(begun, (), "error_rate ratio 3 > limit 1.5", 2.0)
     evidence = [{"outcome": "fail", "sentence": "error_rate ratio 3 > limit 1.5 (n=100, lost=0)"}]
     changes = [
         Change("alice", "release", "cancer", "try it", steady, begun, lineage=LINEAGE),

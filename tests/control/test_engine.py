@@ -12,20 +12,20 @@ from proxy.contracts.table import Share, Timeouts
 from proxy.control.api import views
 from proxy.control.engine import UnknownRouteError
 from proxy.control.state.store import StoreError
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.release.audit import read, verify
-from proxy.release.machine import Refused
+from proxy.release.phases import TransitionRefused
 from tests.control.houses import House, arm, canary_release, section, settings
 
 
 def by_hand(house: House, action: str, *args: Any, who: str = "ops") -> None:
     move = {
-        "split": lambda s: moves.split(s, *args, "by hand", house.now),
-        "promote": lambda s: moves.promote(s, None, "by hand", house.now),
-        "rollback": lambda s: moves.rollback(s, (), "by hand", house.now),
-        "pause": lambda s: moves.pause(s, "by hand", house.now),
-        "resume": lambda s: moves.resume(s, "by hand", house.now),
-        "release": lambda s: moves.start(s, house.engine.section(s.route).release, "by hand", house.now),
+        "split": lambda s: transitions.split(s, *args, "by hand", house.now),
+        "promote": lambda s: transitions.promote(s, None, "by hand", house.now),
+        "rollback": lambda s: transitions.rollback(s, (), "by hand", house.now),
+        "pause": lambda s: transitions.pause(s, "by hand", house.now),
+        "resume": lambda s: transitions.resume(s, "by hand", house.now),
+        "release": lambda s: transitions.start(s, house.engine.section(s.route).release, "by hand", house.now),
     }[action]
     house.engine.command("cancer", action, move, who, "by hand", house.now)
 
@@ -136,7 +136,7 @@ def test_promote_and_back(house: House) -> None:
 
 def test_what_is_refused_changes_nothing(house: House) -> None:
     before, table = house.engine.state("cancer"), house.table
-    with pytest.raises(Refused, match="resume is not possible in phase steady"):
+    with pytest.raises(TransitionRefused, match="resume is not possible in phase steady"):
         by_hand(house, "resume")
     with pytest.raises(UnknownRouteError):
         house.engine.command("other", "pause", lambda s: s, "ops", "", 0.0)

@@ -18,7 +18,7 @@ from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Hook
 from proxy.control import notify
 from proxy.control.notify import QUEUE, Notifier, event_of
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.release.audit import Change
 from tests.control.houses import canary_release
 
@@ -163,7 +163,7 @@ def test_events(action: str, who: str, event: Any) -> None:
 
 
 def test_a_configured_release_is_a_start() -> None:
-    begun = moves.start(RouteState("cancer", "steady", "v1"), canary_release(), "", 0.0)
+    begun = transitions.start(RouteState("cancer", "steady", "v1"), canary_release(), "", 0.0)
     assert event_of(Change("configuration", "start", "cancer", "", None, begun)) == "start"
     assert event_of(Change("configuration", "reload", "cancer", "", begun, begun)) == "change"
     assert (

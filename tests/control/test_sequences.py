@@ -19,9 +19,9 @@ from proxy.contracts.release import RouteState
 from proxy.contracts.settings import ConfigError, Guard, Problem, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Share, Table
 from proxy.control.state.store import Store, StoreError
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.release.audit import verify
-from proxy.release.machine import Refused, legal
+from proxy.release.phases import TransitionRefused, legal
 from tests.control.houses import House, arm, section, settings
 
 STAGES = (Stage(shadow=100.0, requests=10), Stage(canary=10.0, requests=10), Stage(canary=50.0, requests=10))
@@ -84,7 +84,7 @@ class Releases(RuleBasedStateMachine):
         before, table = self.state, self.house.table
         try:
             after = self.house.engine.command("cancer", action, move, "ops", "", self.house.now)
-        except (Refused, StoreError) as refused:
+        except (TransitionRefused, StoreError) as refused:
             note(f"{action}: {refused}")
             assert self.state is before
             assert self.house.table is table
@@ -95,38 +95,40 @@ class Releases(RuleBasedStateMachine):
 
     @rule(shares=st.dictionaries(versions, st.sampled_from([0.0, 5.0, 50.0]), max_size=2))
     def split(self, shares: dict[str, float]) -> None:
-        percents = moves.without(shares, (self.state.primary,))
+        percents = transitions.without(shares, (self.state.primary,))
         given = {version for version, percent in percents.items() if percent}
-        self.by_hand("split", lambda s: moves.split(s, percents, "", self.house.now), given)
+        self.by_hand("split", lambda s: transitions.split(s, percents, "", self.house.now), given)
 
     @rule(shares=st.dictionaries(versions, st.sampled_from([0.0, 50.0]), max_size=2))
     def shadows(self, shares: dict[str, float]) -> None:
-        self.by_hand("shadows", lambda s: moves.shadows(s, moves.without(shares, (s.primary,)), "", 0.0), set())
+        self.by_hand(
+            "shadows", lambda s: transitions.shadows(s, transitions.without(shares, (s.primary,)), "", 0.0), set()
+        )
 
     @rule()
     def pause(self) -> None:
-        self.by_hand("pause", lambda s: moves.pause(s, "", self.house.now), set())
+        self.by_hand("pause", lambda s: transitions.pause(s, "", self.house.now), set())
 
     @rule()
     def resume(self) -> None:
-        self.by_hand("resume", lambda s: moves.resume(s, "", self.house.now), set())
+        self.by_hand("resume", lambda s: transitions.resume(s, "", self.house.now), set())
 
     @rule(version=st.none() | versions)
     def promote(self, version: str | None) -> None:
-        self.by_hand("promote", lambda s: moves.promote(s, version, "", self.house.now), set())
+        self.by_hand("promote", lambda s: transitions.promote(s, version, "", self.house.now), set())
 
     @rule()
     def rollback(self) -> None:
-        self.by_hand("rollback", lambda s: moves.rollback(s, (), "", self.house.now), set())
+        self.by_hand("rollback", lambda s: transitions.rollback(s, (), "", self.house.now), set())
 
     @rule(candidate=versions, strategy=st.sampled_from(["canary", "shadow", "blue-green"]))
     def release(self, candidate: str, strategy: Any) -> None:
         plan = Release(candidate, strategy, STAGES, rollback_window=30.0)
-        self.by_hand("release", lambda s: moves.start(s, plan, "", self.house.now), {candidate})
+        self.by_hand("release", lambda s: transitions.start(s, plan, "", self.house.now), {candidate})
 
     @rule(bad=st.sampled_from([0, 0, 30]), worker=st.integers(0, 1))
     def traffic(self, bad: int, worker: int) -> None:
-        split, shadows = moves.weights(self.state)
+        split, shadows = transitions.weights(self.state)
         before = self.state
         arms = [arm(self.state.primary, "primary", 100, bad if not split else 0, 1.0 - sum(split.values()) / 100.0)]
         arms += [arm(version, "canary", 30, bad, percent / 100.0) for version, percent in split.items()]
@@ -194,7 +196,7 @@ class Releases(RuleBasedStateMachine):
     @invariant()
     def the_table_is_what_the_state_says(self) -> None:
         if hasattr(self, "house"):
-            split, _ = moves.weights(self.state)
+            split, _ = transitions.weights(self.state)
             assert self.live() == {self.state.primary, *split}
             assert sum(split.values()) <= 100.0 + 1e-9
             assert self.state.primary not in split

@@ -11,7 +11,7 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit, Release, Stage
 from proxy.contracts.table import Sticky
-from proxy.release import moves
+from proxy.release import transitions
 from tests.control.houses import House, arm, canary_release, section, settings
 
 
@@ -110,7 +110,9 @@ def test_the_window_ends_and_a_rollback_by_hand_is_still_possible() -> None:
     assert (state.phase, state.after, house.heard[-1].action) == ("promoted", None, "settle")
     house.tick(arm("v2", "primary", 500, 500, 1.0))
     assert phase(house) == "promoted", "nobody watches any more, as was said"
-    house.engine.command("cancer", "rollback", lambda s: moves.rollback(s, (), "", house.now), "ops", "", house.now)
+    house.engine.command(
+        "cancer", "rollback", lambda s: transitions.rollback(s, (), "", house.now), "ops", "", house.now
+    )
     assert house.table.routes[0].primary == "v1"
 
 
@@ -163,7 +165,9 @@ def test_an_ab_test_promotes_the_arm_that_has_proved_itself_when_asked() -> None
 
 def test_every_canary_of_a_split_by_hand_is_judged() -> None:
     house = House(settings())
-    house.engine.command("cancer", "split", lambda s: moves.split(s, {"v2": 30.0, "v3": 10.0}, "", 0.0), "ops", "", 0.0)
+    house.engine.command(
+        "cancer", "split", lambda s: transitions.split(s, {"v2": 30.0, "v3": 10.0}, "", 0.0), "ops", "", 0.0
+    )
     house.tick(arm("v1", "primary", 60, 0, 0.6), arm("v2", "canary", 30, 0, 0.3), arm("v3", "canary", 20, 20, 0.1))
     state = house.engine.state("cancer")
     assert (state.phase, state.rolled_back, house.split()) == ("rolled_back", ("v3",), {})

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Release, Stage
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.release.decide import on_breach, on_pass
 
 STEADY = RouteState("r", "steady", "v1", split={"v2": 10.0})
@@ -38,7 +38,7 @@ def test_drifted_inputs_alone_are_told_and_never_blamed() -> None:
 
 
 def test_what_the_phase_does_not_allow_is_told_instead() -> None:
-    paused = moves.pause(STEADY, "", 0.0)
+    paused = transitions.pause(STEADY, "", 0.0)
     action = on_breach(paused, [verdict("fail")], "pause")
     assert action is not None
     assert action.act == "notify"
@@ -51,7 +51,7 @@ STAGES = (Stage(canary=5.0, requests=100, duration=60.0), Stage(canary=50.0, req
 
 
 def started(strategy: Any = "canary", stages: tuple[Stage, ...] = STAGES) -> RouteState:
-    return moves.start(RouteState("r", "steady", "v1"), Release("v2", strategy, stages), "", 1000.0)
+    return transitions.start(RouteState("r", "steady", "v1"), Release("v2", strategy, stages), "", 1000.0)
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def test_a_stage_needs_requests_duration_and_a_pass(outcome: Any, legs: int, now
     ("strategy", "end"), [("canary", "promote"), ("blue-green", "promote"), ("shadow", None), ("ab-test", None)]
 )
 def test_what_follows_the_last_stage_is_the_strategys(strategy: Any, end: str | None) -> None:
-    state = moves.enter(started(strategy), 1, "", 2000.0)
+    state = transitions.enter(started(strategy), 1, "", 2000.0)
     action = on_pass(state, [verdict("pass")], 10, 2000.0)
     assert (action.act if action else None) == end
 
 
 def test_paused_and_steady_routes_do_not_advance() -> None:
-    assert on_pass(moves.pause(started(), "", 0.0), [verdict("pass")], 1000, 9999.0) is None
+    assert on_pass(transitions.pause(started(), "", 0.0), [verdict("pass")], 1000, 9999.0) is None
     assert on_pass(STEADY, [verdict("pass")], 1000, 9999.0) is None
 
 
 def test_a_strategy_without_stages_begins_with_its_own() -> None:
-    assert moves.weights(started("shadow", ())) == ({}, {"v2": 100.0})
+    assert transitions.weights(started("shadow", ())) == ({}, {"v2": 100.0})
     assert started("big-bang", ()).phase == "promoted"
     assert started("blue-green", ()).primary == "v2"
 
@@ -97,7 +97,7 @@ def test_an_ab_test_is_won_by_the_best_arm_that_has_proved_the_outcome() -> None
     plan = Release(
         "v2", "ab-test", (Stage(canary=60.0, requests=10),), arms={"v2": 30.0, "v3": 30.0}, promote_winner=True
     )
-    state = moves.start(RouteState("r", "steady", "v1"), plan, "", 0.0)
+    state = transitions.start(RouteState("r", "steady", "v1"), plan, "", 0.0)
     errors = [line("v2", "error_rate", 1.0), line("v3", "error_rate", 1.0)]
 
     def winner(*outcomes: Verdict) -> str | None:

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Release, Stage
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.release.audit import GENESIS, Change, Entry, read, seal
 from proxy.release.history import NoSuchReleaseError, at_rollback, chain_of, stories, story_of
 
@@ -15,11 +15,11 @@ LINEAGE = {"v2": {"endpoint": "127.0.0.1:8082", "lineage": {"commit": "4f2a91c",
 def told() -> list[Entry]:
     """A first start, a release that is rolled back, and another one that ends with a promote."""
     steady = RouteState("cancer", "steady", "v1")
-    first = moves.start(steady, PLAN, "", 1.0)
-    ramped = moves.enter(first, 1, "", 2.0)
-    back = moves.rollback(ramped, (), "", 3.0)
-    again = moves.start(back, PLAN, "", 4.0)
-    promoted = moves.promote(again, None, "", 5.0)
+    first = transitions.start(steady, PLAN, "", 1.0)
+    ramped = transitions.enter(first, 1, "", 2.0)
+    back = transitions.rollback(ramped, (), "", 3.0)
+    again = transitions.start(back, PLAN, "", 4.0)
+    promoted = transitions.promote(again, None, "", 5.0)
     steps = [
         ("start", None, steady),
         ("release", steady, first),
@@ -52,7 +52,7 @@ def test_a_route_alone_is_its_newest_release() -> None:
 
 
 def test_a_configured_release_begins_with_its_start() -> None:
-    state = moves.start(RouteState("cancer", "steady", "v1"), PLAN, "", 1.0)
+    state = transitions.start(RouteState("cancer", "steady", "v1"), PLAN, "", 1.0)
     entry = read(seal(Change("configuration", "start", "cancer", "", None, state), 1, GENESIS, 0.0))
     assert story_of([entry], "cancer").name == "cancer@1"
 

@@ -32,8 +32,8 @@ from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, Move, UnknownRouteError
 from proxy.control.state.store import StoreError
 from proxy.link.server import WorkerStatus
-from proxy.release import moves
-from proxy.release.machine import Refused
+from proxy.release import transitions
+from proxy.release.phases import TransitionRefused
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import Outcome
 
@@ -73,7 +73,7 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return answer(error.kind, error.detail, error.field, error.headers)
     except UnknownRouteError as error:
         return answer("unknown-route", f"no route {error.args[0]!r} is configured", "route")
-    except Refused as error:
+    except TransitionRefused as error:
         return answer("refused", str(error))
     except StoreError as error:
         return answer("not-stored", str(error))
@@ -226,18 +226,18 @@ class Api:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
             request_bodies.only(value, ("reason", "version"))
             version, why = request_bodies.version(value, "version", self._versions), request_bodies.reason(value)
-            return lambda state: moves.promote(state, version, why, self._facts.now()), why
+            return lambda state: transitions.promote(state, version, why, self._facts.now()), why
 
         return await self._change(request, "promote", move)
 
     async def post_rollback(self, request: web.Request) -> web.Response:
-        return await self._simple(request, "rollback", lambda s, why, now: moves.rollback(s, (), why, now))
+        return await self._simple(request, "rollback", lambda s, why, now: transitions.rollback(s, (), why, now))
 
     async def post_pause(self, request: web.Request) -> web.Response:
-        return await self._simple(request, "pause", moves.pause)
+        return await self._simple(request, "pause", transitions.pause)
 
     async def post_resume(self, request: web.Request) -> web.Response:
-        return await self._simple(request, "resume", moves.resume)
+        return await self._simple(request, "resume", transitions.resume)
 
     async def _simple(
         self, request: web.Request, action: str, move: Callable[[RouteState, str, float], RouteState]
@@ -281,15 +281,15 @@ _GATES = {"pass": 200, "fail": 409, "undecided": 425}
 
 
 def _split(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:
-    return moves.split(state, percents, why, now)
+    return transitions.split(state, percents, why, now)
 
 
 def _shadows(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:
-    return moves.shadows(state, percents, why, now)
+    return transitions.shadows(state, percents, why, now)
 
 
 def _start(release: Release, why: str, now: float, state: RouteState) -> RouteState:
-    return moves.start(state, release, why, now)
+    return transitions.start(state, release, why, now)
 
 
 def _name(request: web.Request) -> str:

@@ -12,7 +12,7 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
 from proxy.control.state.store import Store
 from proxy.link.server import WorkerStatus
-from proxy.release import moves, plan
+from proxy.release import plan, transitions
 from proxy.release.audit import Link, plain, read
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
@@ -29,7 +29,7 @@ def etag(state: RouteState) -> str:
 def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
     state, section, standing = engine.state(name), engine.section(name), engine.standing(name)
-    split, shadows = moves.weights(state)
+    split, shadows = transitions.weights(state)
     total = engine.verdict(name)
     return {
         "route": name,
@@ -37,7 +37,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "primary": state.primary,
         "split": {state.primary: round(100.0 - sum(split.values()), 9), **split},
         "shadows": shadows,
-        "candidates": list(moves.candidates(state)),
+        "candidates": list(transitions.candidates(state)),
         "release": release(state, standing.legs),
         "verdict": total.outcome,
         "sentence": total.sentence,
@@ -61,7 +61,7 @@ def release(state: RouteState, legs: int) -> dict[str, Any] | None:
     return {
         "candidate": plan_.candidate,
         "strategy": plan_.strategy,
-        "active": moves.releasing(state),
+        "active": transitions.releasing(state),
         "stage": state.stage + 1 if plan_.stages else 0,
         "stages": plain(plan_.stages),
         "stage_since": state.stage_since,
@@ -102,7 +102,7 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
     return {
         "route": name,
         "phase": state.phase,
-        "candidates": list(moves.candidates(state)),
+        "candidates": list(transitions.candidates(state)),
         "verdict": total.outcome,
         "sentence": total.sentence,
         "needed": total.needed,

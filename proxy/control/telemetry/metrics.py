@@ -20,7 +20,7 @@ from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
-from proxy.release import moves
+from proxy.release import transitions
 from proxy.stats.board import Board
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.streams import Drift
@@ -188,7 +188,7 @@ class EngineCollector(Collector):
 
     def _routes(self) -> Iterator[Metric]:
         states = self._engine.states
-        weights = {name: moves.weights(state) for name, state in states.items()}
+        weights = {name: transitions.weights(state) for name, state in states.items()}
         splits = {name: {states[name].primary: 100.0 - sum(s.values()), **s} for name, (s, _) in weights.items()}
         rows = [((name, version), percent) for name, split in splits.items() for version, percent in split.items()]
         yield gauge("penumbra_split_percent", "Live traffic as decided.", ("route", "version"), rows)
@@ -196,7 +196,7 @@ class EngineCollector(Collector):
         yield gauge("penumbra_shadow_percent", "Requests copied as decided.", ("route", "version"), rows)
         phases = [((name, p), float(p == state.phase)) for name, state in states.items() for p in PHASES]
         yield gauge("penumbra_release_phase", "1 for the phase that a route is in.", ("route", "phase"), phases)
-        stages = [((name,), float(s.stage + 1)) for name, s in states.items() if moves.releasing(s)]
+        stages = [((name,), float(s.stage + 1)) for name, s in states.items() if transitions.releasing(s)]
         yield gauge("penumbra_release_stage", "The stage of a release, from 1.", ("route",), stages)
         rollbacks = [(key, float(n)) for key, n in self._engine.rollbacks.items()]
         yield counter("penumbra_rollbacks", "Rollbacks by cause.", ("route", "reason"), rollbacks)

@@ -14,7 +14,7 @@ import pytest
 from proxy.contracts.settings import Guard, Limit, Settings
 from proxy.control.state.evidence_snapshots import EVERY
 from proxy.control.state.store import Store, StoreError
-from proxy.release import moves
+from proxy.release import transitions
 from tests.control.houses import House, arm, canary_release, section, settings
 
 GUARD = Guard({"error_rate": Limit(max_ratio=1.5)}, on_breach="notify")
@@ -88,8 +88,8 @@ def test_a_release_that_was_started_anew_begins_with_nothing(tmp_path: Path) -> 
     plan = house.engine.section("cancer").release
     assert plan is not None
     for action, move in (
-        ("rollback", lambda s: moves.rollback(s, (), "", house.now)),
-        ("release", lambda s: moves.start(s, plan, "", house.now + 1.0)),
+        ("rollback", lambda s: transitions.rollback(s, (), "", house.now)),
+        ("release", lambda s: transitions.start(s, plan, "", house.now + 1.0)),
     ):
         house.engine.command("cancer", action, move, "ops", "", house.now)
     again = killed(house, configured, path)

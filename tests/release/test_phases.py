@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from proxy.contracts.release import Phase
-from proxy.release.machine import TABLE, Event, Refused, follow, legal
+from proxy.release.phases import TABLE, Event, TransitionRefused, follow, legal
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 EVENTS: tuple[Event, ...] = get_args(Event)
@@ -14,7 +14,7 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 
 @pytest.mark.parametrize(("phase", "event"), [pair for pair in product(PHASES, EVENTS) if pair not in TABLE])
 def test_pairs_outside_the_table_are_refused_with_both_names(phase: Phase, event: Event) -> None:
-    with pytest.raises(Refused, match=f"{event} is not possible in phase {phase}; possible: "):
+    with pytest.raises(TransitionRefused, match=f"{event} is not possible in phase {phase}; possible: "):
         follow(phase, event)
 
 

@@ -27,14 +27,14 @@ PAIRED = frozenset({"disagreement", "input_drift", "prediction_drift"})
 RATES = frozenset({"error_rate", "contract_violations"})
 
 
-class Figure(NamedTuple):
+class PrimaryFigure(NamedTuple):
     """What the old primary had: a rate, seconds or a score, from `n` observations."""
 
     value: float
     n: int
 
 
-def guard_after(guard: Guard, figures: Mapping[str, Figure]) -> Guard | None:
+def guard_after(guard: Guard, figures: Mapping[str, PrimaryFigure]) -> Guard | None:
     """The guard for the rollback window, or None when no line of the scorecard can be held to anything."""
     lines = {
         metric: alone
@@ -44,13 +44,13 @@ def guard_after(guard: Guard, figures: Mapping[str, Figure]) -> Guard | None:
     return replace(guard, scorecard=lines) if lines else None
 
 
-def _alone(metric: str, limit: Limit, figure: Figure | None) -> Limit:
+def _alone(metric: str, limit: Limit, figure: PrimaryFigure | None) -> Limit:
     most = [bound for bound in (limit.max, _from_ratio(metric, limit, figure)) if bound is not None]
     least = [bound for bound in (limit.min, _from_drop(limit, figure)) if bound is not None]
     return Limit(max=min(most) if most else None, min=max(least) if least else None)
 
 
-def _from_ratio(metric: str, limit: Limit, figure: Figure | None) -> float | None:
+def _from_ratio(metric: str, limit: Limit, figure: PrimaryFigure | None) -> float | None:
     if limit.max_ratio is None:
         return None
     if metric in RATES:
@@ -61,13 +61,13 @@ def _from_ratio(metric: str, limit: Limit, figure: Figure | None) -> float | Non
     return max(limit.max_ratio, 1.0) * figure.value * SLACK
 
 
-def _from_drop(limit: Limit, figure: Figure | None) -> float | None:
+def _from_drop(limit: Limit, figure: PrimaryFigure | None) -> float | None:
     if limit.max_drop is None or figure is None or figure.n < FEW:
         return None
     return max(figure.value - limit.max_drop, 0.0)
 
 
-def upper(figure: Figure) -> float:
+def upper(figure: PrimaryFigure) -> float:
     """The upper end of Wilson's score interval for a rate (Wilson, JASA 1927)."""
     p, n = figure
     centre = p + Z * Z / (2 * n)

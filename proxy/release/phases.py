@@ -47,7 +47,7 @@ TABLE: dict[tuple[Phase, Event], Phase | None] = {
 }
 
 
-class Refused(Exception):
+class TransitionRefused(Exception):
     """A change that is not possible now. The message says why and what is; nothing was changed."""
 
 
@@ -57,8 +57,8 @@ def legal(phase: Phase, event: Event) -> bool:
 
 
 def follow(phase: Phase, event: Event, paused_from: Phase | None = None) -> Phase:
-    """The phase after `event`. Raises Refused with both names for a pair that is not in the table."""
+    """The phase after `event`. Raises TransitionRefused with both names for a pair that is not in the table."""
     if not legal(phase, event):
         possible = ", ".join(e for p, e in TABLE if p == phase)
-        raise Refused(f"{event} is not possible in phase {phase}; possible: {possible}")
+        raise TransitionRefused(f"{event} is not possible in phase {phase}; possible: {possible}")
     return TABLE[phase, event] or paused_from or "steady"

@@ -1,6 +1,8 @@
-"""What each event makes of a route's live state. Every function returns a new state or raises Refused.
+"""Transitions of a route's live state: one function an event, which returns the next state.
 
-The weight of a release is never stored: `weights` derives it from plan, stage and phase.
+The weight of a release is never stored: `weights` derives it from plan, stage and phase. A function that changes the
+phase raises TransitionRefused where the table of `release.phases` has no such pair, or where its docstring says so; the
+state that was passed in is never changed.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.release import Phase, RouteState
 from proxy.contracts.settings import Guard, Release, Stage, Strategy
-from proxy.release.machine import Refused, follow
+from proxy.release.phases import TransitionRefused, follow
 
 FIRST_STAGES: dict[Strategy, tuple[Stage, ...]] = {"shadow": (Stage(shadow=100.0),)}
 """The stages of a strategy that names none; elsewhere that means none."""
@@ -80,11 +82,12 @@ def shadows(state: RouteState, percents: Percents, reason: str, now: float) -> R
 
 
 def start(state: RouteState, release: Release, reason: str, now: float) -> RouteState:
-    """Begins `release` with its first stage; its candidates are no longer rolled-back ones."""
+    """Begins `release` with its first stage; its candidates are no longer rolled-back ones. Raises TransitionRefused
+    for a candidate that is the primary already."""
     phase = follow(state.phase, "start")
     versions = tuple(release.arms) or (release.candidate,)
     if state.primary in versions:
-        raise Refused(f"{state.primary} is the primary already")
+        raise TransitionRefused(f"{state.primary} is the primary already")
     begun = replace(
         state,
         phase=phase,
@@ -128,11 +131,12 @@ def resume(state: RouteState, reason: str, now: float) -> RouteState:
 
 
 def promote(state: RouteState, version: str | None, reason: str, now: float) -> RouteState:
-    """Makes a candidate the primary, and remembers the one before it for a rollback."""
+    """Makes a candidate the primary, and remembers the one before it for a rollback. Raises TransitionRefused for a
+    version that is no candidate, and without `version` where there is not exactly one."""
     phase = follow(state.phase, "promote")
     winner = version or _only(candidates(state), "promote")
     if winner not in candidates(state):
-        raise Refused(f"{winner} is not a candidate; candidates: {_names(candidates(state))}")
+        raise TransitionRefused(f"{winner} is not a candidate; candidates: {_names(candidates(state))}")
     promoted = replace(state, primary=winner, previous=state.primary, split={}, candidate=winner)
     promoted = replace(promoted, shadows=without(state.shadows, (winner,)))
     return replace(promoted, phase=phase, paused_from=None, reason=reason, since=now, stage_since=now)
@@ -151,14 +155,15 @@ def unguarded(state: RouteState) -> RouteState:
 
 def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float) -> RouteState:
     """All traffic to the primary; after a promote, to the primary before it. `versions` (by default all candidates) are
-    remembered as rolled back."""
+    remembered as rolled back. Raises TransitionRefused where nothing but the primary has traffic, or no primary before
+    the present one is known."""
     phase = follow(state.phase, "rollback")
     state = replace(state, after=None)
     blamed = tuple(versions) or candidates(state)
     if state.phase == "promoted":
         return _restored(state, phase, reason, now)
     if not blamed:
-        raise Refused(f"nothing to roll back: all traffic goes to {state.primary} already")
+        raise TransitionRefused(f"nothing to roll back: all traffic goes to {state.primary} already")
     remembered = tuple(dict.fromkeys((*state.rolled_back, *blamed)))
     rolled = replace(state, phase=phase, split={}, candidate=blamed[0], rolled_back=remembered)
     return replace(rolled, paused_from=None, reason=reason, since=now)
@@ -166,7 +171,7 @@ def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float
 
 def _restored(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:
     if state.previous is None:
-        raise Refused(f"nothing to roll back to: no primary before {state.primary} is known")
+        raise TransitionRefused(f"nothing to roll back to: no primary before {state.primary} is known")
     remembered = tuple(dict.fromkeys((*state.rolled_back, state.primary)))
     back = replace(state, primary=state.previous, previous=None, split={}, candidate=state.primary)
     return replace(back, phase=phase, rolled_back=remembered, paused_from=None, reason=reason, since=now)
@@ -185,7 +190,7 @@ def _first(state: RouteState) -> str | None:
 
 def _only(names: tuple[str, ...], verb: str) -> str:
     if len(names) != 1:
-        raise Refused(f"{verb} needs one candidate; candidates: {_names(names)}")
+        raise TransitionRefused(f"{verb} needs one candidate; candidates: {_names(names)}")
     return names[0]
 
 
