@@ -1,8 +1,8 @@
-"""The README's figures, written from a benchmark's JSON, never by hand.
+"""The figures of docs/cost.md, written from a benchmark's JSON, never by hand.
 
     python -m loadtests.figures --publish results/bench.json   choose a run: JSON, charts, all tables go to published/
-    python -m loadtests.figures --write README.md              fill in what stands between the markers
-    python -m loadtests.figures --check README.md              exit code 1 when README and JSON disagree
+    python -m loadtests.figures --write docs/cost.md            fill in what stands between the markers
+    python -m loadtests.figures --check docs/cost.md            exit code 1 when page and JSON disagree
 
 The markers are `<!-- figures:begin -->` and `<!-- figures:end -->`.
 """
@@ -38,7 +38,7 @@ class NoMarkers(Exception):
 
 
 def short(bench: Bench, folder: str) -> str:
-    """What the README shows: the machine, the goals, one chart. `folder`: the published files, seen from there."""
+    """What the page shows: the machine, the goals, one chart. `folder`: the published files, seen from there."""
     more = f"All cases, peers and growth: [FIGURES.md]({folder}/FIGURES.md). How it is measured: `loadtests/`."
     chart = f"![CPU per request of Penumbra and its peers]({folder}/cost.svg)"
     return "\n\n".join([_machine(bench), _goals(bench), *_budget(bench), *_interpreted(bench), chart, more])
@@ -157,9 +157,9 @@ def inserted(text: str, figures: str) -> str:
     return f"{text[: begin + len(BEGIN)]}\n\n{figures}\n\n{text[end:]}"
 
 
-def expected(readme: Path) -> str:
-    """What `readme` should be, from the published benchmark."""
-    return inserted(readme.read_text(), short(load(BENCH), os.path.relpath(PUBLISHED, readme.parent.resolve())))
+def expected(page: Path) -> str:
+    """What `page` should be, from the published benchmark."""
+    return inserted(page.read_text(), short(load(BENCH), os.path.relpath(PUBLISHED, page.parent.resolve())))
 
 
 def publish(path: Path) -> list[Path]:
@@ -177,7 +177,7 @@ def main(
     write: Annotated[Path | None, typer.Option(exists=True)] = None,
     check: Annotated[Path | None, typer.Option(exists=True)] = None,
 ) -> None:
-    """Publishes a run, writes the README's figures, or checks them."""
+    """Publishes a run, writes a page's figures, or checks them."""
     for path in publish(publish_run) if publish_run else ():
         typer.echo(path)
     if write:

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: plain values, written as JSON, read by tables, charts and the README."""
+"""What a benchmark leaves behind: plain values, written as JSON, read by tables, charts and docs/cost.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loadtests.processes import program
 RESULTS = Path(__file__).with_name("results")
 """Of any run; not kept in git."""
 PUBLISHED = Path(__file__).with_name("published")
-"""Of the run that the README shows."""
+"""Of the run that docs/cost.md shows."""
 
 
 class Load(msgspec.Struct, frozen=True):

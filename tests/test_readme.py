@@ -1,4 +1,5 @@
-"""What the README and docs/everything.yaml say is true: configurations load, commands and targets exist."""
+"""What the README, docs/running.md, docs/reliability.md and docs/everything.yaml say is true: configurations load,
+commands, calls and targets exist. `tests/e2e/test_readme.py` carries the README's example out."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ from proxy.config.load import parse
 from proxy.config.reload import FIXED
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.settings import ConfigError
-from proxy.contracts.table import Rescue
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-
+RUNNING = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 
 PLAIN = "listen: h:1\nversions: {a: {url: http://h}}\nroutes: {r: {match: {path: /}, protocol: json, primary: a}}"
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
@@ -28,10 +29,27 @@ EVERYTHING = (ROOT / "docs" / "everything.yaml").read_text(encoding="utf-8")
 
 
 def test_the_configuration_loads() -> None:
-    settings = parse(BLOCKS[0], {})
-    assert [route.name for route in settings.routes] == ["cancer", "cancer-next"]
-    assert settings.routes[0].rescue == Rescue(2.0)
-    assert settings.routes[1].release is not None
+    (route,) = parse(BLOCKS[0], {}).routes
+    assert (route.name, route.protocol, route.primary) == ("loans", "json", "v1")
+    assert (route.analysis.features, route.analysis.prediction) == ("/features", "/prediction")
+    assert set(route.guard.scorecard) == {"error_rate", "accuracy", "auroc"}
+
+
+def test_the_release_takes_the_place_of_canary_and_scorecard() -> None:
+    """The second block is a part of a route, indented as it stands there."""
+    kept = [line for line in BLOCKS[0].splitlines() if not re.match(r" +(canary|scorecard):", line)]
+    (route,) = parse("\n".join([*kept, BLOCKS[1]]), {}).routes
+    assert route.release is not None
+    assert [stage.requests for stage in route.release.stages] == [500, 500, 2000]
+
+
+def test_the_default_scorecard_is_as_told() -> None:
+    default = re.search(r"# Without the next line: (\{.+\}), false_alarm (\S+), on_breach (\w+)\.", BLOCKS[0])
+    assert default
+    guard = parse(PLAIN, {}).routes[0].guard
+    limits = {name: {"max_ratio": limit.max_ratio} for name, limit in guard.scorecard.items()}
+    assert yaml.safe_load(default[1]) == limits
+    assert (float(default[2]), default[3]) == (guard.false_alarm, guard.on_breach)
 
 
 def test_the_reference_loads() -> None:
@@ -88,23 +106,19 @@ def test_the_reference_has_every_key() -> None:
 
 def test_defaults_are_as_told() -> None:
     settings = parse(PLAIN, {})
-    assert "`lease` (10 s)" in TEXT
-    assert "`drain` (30 s)" in TEXT
+    assert "`lease` (10 s)" in RUNNING
+    assert "`drain` (30 s)" in RUNNING
     assert (settings.lease, settings.drain) == (10.0, 30.0)
-    assert "error rate at most 1.5\ntimes" in TEXT
-    assert "`false_alarm` 0.001, rollback" in TEXT
-    guard = settings.routes[0].guard
-    assert (guard.scorecard["error_rate"].max_ratio, guard.false_alarm, guard.on_breach) == (1.5, 0.001, "rollback")
 
 
 def test_what_needs_a_restart_is_told() -> None:
-    row = next(line for line in TEXT.splitlines() if "need a restart" in line)
+    row = next(line for line in RUNNING.splitlines() if "need a restart" in line)
     told = set(re.findall(r"`(\w+)`", row.partition("Addresses")[2]))
     assert told == {key for key in FIXED if not key.endswith("listen")}
 
 
 def test_commands_exist() -> None:
-    told = set(re.findall(r"(?:^|; |`)penumbra ([a-z]+)", TEXT.partition("## What is not there yet")[0], re.MULTILINE))
+    told = set(re.findall(r"(?:^|; |`)penumbra ([a-z]+)", TEXT, re.MULTILINE))
     command = typer.main.get_command(main.app)
     assert told >= {"run", "check", "status", "split", "rollback", "promote", "pause", "resume", "audit"}
     assert told <= set(getattr(command, "commands"))  # noqa: B009
@@ -112,23 +126,22 @@ def test_commands_exist() -> None:
 
 def test_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"\bmake ([a-z]+)\b(?=[ `\n])", re.sub(r"and make;", "", TEXT))):
+    for target in set(re.findall(r"\bmake ([a-z]+)\b(?=[ `\n])", re.sub(r"make and Python", "", TEXT))):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
 def test_calls_exist() -> None:
     from proxy.control.api.handlers import ENDPOINTS
 
-    paths = {re.sub(r"\{\w+\}", "cancer", endpoint.path) for endpoint in ENDPOINTS}
-    told = set(re.findall(r"localhost:9900(/\S+)", TEXT))
+    paths = {re.sub(r"\{\w+\}", "loans", endpoint.path) for endpoint in ENDPOINTS}
+    told = set(re.findall(r"localhost:9900(/[^\s`]*)", TEXT))
     assert told
     assert told <= paths
 
 
 def test_the_reasons_of_the_reliability_table_exist() -> None:
-    table = TEXT.split("## Reliability")[1].split("\n## ")[0]
     drops = {"inflight", "body_too_large", "memory", "ejected", "client_abort"}
-    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", table))
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", RELIABILITY))
     reasons = {name for name in named if not name.startswith("penumbra_")}
     assert len(reasons) >= 15
     assert reasons <= set(FAILURES) | drops

@@ -3,6 +3,7 @@
 - `configuration`: every option of a configuration, from its reader
 - `api`: every endpoint of the admin API, from its OpenAPI document
 - `commands`: every command, from the command line
+- `metrics`: every metric, from the collectors
 - `chart`: what the Helm chart's schema says about the configuration
 - `markdown`: tables
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.generate import api, chart, commands, configuration
+from docs.generate import api, chart, commands, configuration, metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -12,6 +12,7 @@ FILES = {
     "docs/configuration.md": configuration.page,
     "docs/api.md": api.page,
     "docs/commands.md": commands.page,
+    "docs/metrics.md": metrics.page,
     "deploy/helm/penumbra/values.schema.json": chart.values_schema,
 }
 

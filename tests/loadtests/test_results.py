@@ -140,12 +140,9 @@ def test_no_place_for_figures(text: str) -> None:
         figures.inserted(text, "new")
 
 
-def test_the_readme_shows_the_published_figures() -> None:
-    readme = Path(figures.__file__).parent.parent / "README.md"
-    if not figures.BENCH.exists():
-        assert not readme.exists() or figures.BEGIN not in readme.read_text()
-        return
-    assert readme.read_text() == figures.expected(readme)
+def test_the_page_of_costs_shows_the_published_figures() -> None:
+    page = Path(figures.__file__).parent.parent / "docs" / "cost.md"
+    assert page.read_text() == figures.expected(page)
 
 
 def test_charts_are_the_same_for_the_same_figures(bench: Bench, tmp_path: Path) -> None:

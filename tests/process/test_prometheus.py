@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes /metrics and answers for every metric of the README; promtool finds nothing to say."""
+"""A real Prometheus scrapes /metrics and answers for every metric of docs/metrics.md; promtool finds nothing to say."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ import pytest
 from tests.support.running import PATIENCE, Running, call, eventually
 from tests.support.upstream import Upstream
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-ROW = re.compile(r"^\| `(penumbra_\w+)(?:\{.*?\})?` \| (\w+) \|", re.MULTILINE)
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+ROW = re.compile(r"^\| `(penumbra_\w+)` \| (\w+) \|", re.MULTILINE)
 
 RARE = {
     "penumbra_unpaired_total": "needs a copy that never ends",
@@ -31,8 +31,8 @@ RARE = {
 
 
 def documented() -> dict[str, str]:
-    """Metric to type, as the README's table says."""
-    return dict(ROW.findall(README.read_text(encoding="utf-8")))
+    """Metric to type, as the table of the page says."""
+    return dict(ROW.findall(PAGE.read_text(encoding="utf-8")))
 
 
 def program(name: str) -> str:
@@ -204,7 +204,7 @@ def exposed(running: Running) -> dict[str, str]:
     return {name: kind for name, kind in types if not name.endswith("_created")}
 
 
-def test_the_readme_documents_what_is_exposed(running: Running) -> None:
+def test_the_page_documents_what_is_exposed(running: Running) -> None:
     assert documented() == exposed(running)
 
 

@@ -105,7 +105,13 @@ class BoardCollector(Collector):
         text = "Seconds from the assignment of a leg to the first byte of its answer."
         yield histogram("penumbra_first_byte_seconds", text, arm, firsts, DURATIONS)
         overhead = [((route,), seen) for route, seen in counters.overhead.items()]
-        yield histogram("penumbra_overhead_seconds", "Seconds added by the proxy.", ("route",), overhead, OVERHEADS)
+        yield histogram(
+            "penumbra_overhead_seconds",
+            "Seconds that the proxy itself adds to an exchange.",
+            ("route",),
+            overhead,
+            OVERHEADS,
+        )
         inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
         yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
         rescued = [(key, float(n)) for key, n in counters.rescued.items()]
@@ -125,33 +131,47 @@ class BoardCollector(Collector):
         yield gauge("penumbra_shadow_coverage_ratio", "Copies sent per copy that should have been.", pair, covered)
         tallies = {key: board.agreement(*key) for key in counters.mirrored}
         ratios = [(key, tally.ratio) for key, tally in tallies.items() if tally.ratio is not None]
-        yield gauge("penumbra_disagreement_ratio", "Compared answers that differ from the primary's.", pair, ratios)
+        yield gauge(
+            "penumbra_disagreement_ratio", "Part of the compared answers that differs from the primary's.", pair, ratios
+        )
         pairs = [(key, float(tally.pairs)) for key, tally in tallies.items()]
-        yield counter("penumbra_compared", "Answers that were compared with the primary's.", pair, pairs)
+        yield counter("penumbra_compared", "Answers of a shadow that were compared with the primary's.", pair, pairs)
 
     def _bodies(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
         routes = sorted({route for route, _, _ in board.counters.arms})
         drifts = [(route, row) for route in routes for row in _most_drifted(board.drift(route))]
         psi = [((route, row.version, row.role, row.side, row.feature), row.psi) for route, row in drifts]
-        text = f"Population stability index; the {FEATURES} features of each route that are furthest off."
+        text = (
+            "Population stability index against the reference, corrected for its sampling bias; "
+            f"the {FEATURES} features of each route that are furthest off."
+        )
         yield gauge("penumbra_drift_psi", text, (*arm, "side", "feature"), psi)
         drifted = [(key, float(row.drifted)) for (key, _), (_, row) in zip(psi, drifts, strict=True)]
-        yield gauge("penumbra_drifted", "1: significant and larger than its limit.", (*arm, "side", "feature"), drifted)
+        yield gauge(
+            "penumbra_drifted",
+            "1 while drift is significant and larger than its limit.",
+            (*arm, "side", "feature"),
+            drifted,
+        )
         broken = [((route, *key), float(n)) for route in routes for key, n in board.violations(route).items()]
-        yield counter("penumbra_contract_violations", "Rows that break a rule.", (*arm, "rule"), broken)
+        yield counter(
+            "penumbra_contract_violations", "Rows that break a rule of the data contract.", (*arm, "rule"), broken
+        )
         yield from self._quality()
         firsts = [(key, first) for key, (first, _) in board.tokens.items()]
-        text = "Seconds from the assignment to the first token."
+        text = "Seconds from the assignment of a leg to its first token."
         yield histogram("penumbra_time_to_first_token_seconds", text, arm, firsts, DURATIONS)
         gaps = [(key, gap) for key, (_, gap) in board.tokens.items()]
-        yield histogram("penumbra_token_gap_seconds", "Seconds between tokens.", arm, gaps, DURATIONS)
+        yield histogram("penumbra_token_gap_seconds", "Seconds between two tokens.", arm, gaps, DURATIONS)
 
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
         values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in METRICS]
         known = [(key, value) for key, value in values if value is not None]
-        yield gauge("penumbra_quality", "Metrics of labelled predictions.", (*arm, "metric"), known)
+        yield gauge(
+            "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), known
+        )
         labelled = [(key, float(n)) for key, n in board.labelled.items()]
         yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)
         outcomes = [((name,), float(n)) for name, n in board.feedbacks.items()]
@@ -163,7 +183,12 @@ class BoardCollector(Collector):
     def _losses(self) -> Iterator[Metric]:
         board = self._board
         dropped = [((reason,), float(n)) for reason, n in board.counters.records_dropped.items()]
-        yield counter("penumbra_records_dropped", "Records that control did not get.", ("reason",), dropped)
+        yield counter(
+            "penumbra_records_dropped",
+            "Records of legs that control did not get; counters are exact all the same.",
+            ("reason",),
+            dropped,
+        )
         labels = ("route", "version", "role", "side", "reason")
         unreadable = [(key, float(n)) for key, n in board.unreadable.items()]
         yield counter("penumbra_unreadable_bodies", "Bodies that could not be read.", labels, unreadable)
@@ -191,9 +216,9 @@ class EngineCollector(Collector):
         weights = {name: transitions.weights(state) for name, state in states.items()}
         splits = {name: {states[name].primary: 100.0 - sum(s.values()), **s} for name, (s, _) in weights.items()}
         rows = [((name, version), percent) for name, split in splits.items() for version, percent in split.items()]
-        yield gauge("penumbra_split_percent", "Live traffic as decided.", ("route", "version"), rows)
+        yield gauge("penumbra_split_percent", "Live traffic of a version, as decided.", ("route", "version"), rows)
         rows = [((name, version), p) for name, (_, shadows) in weights.items() for version, p in shadows.items()]
-        yield gauge("penumbra_shadow_percent", "Requests copied as decided.", ("route", "version"), rows)
+        yield gauge("penumbra_shadow_percent", "Requests copied to a shadow, as decided.", ("route", "version"), rows)
         phases = [((name, p), float(p == state.phase)) for name, state in states.items() for p in PHASES]
         yield gauge("penumbra_release_phase", "1 for the phase that a route is in.", ("route", "phase"), phases)
         stages = [((name,), float(s.stage + 1)) for name, s in states.items() if transitions.releasing(s)]
@@ -207,11 +232,11 @@ class EngineCollector(Collector):
             ((name, v.version, v.metric, v.bound), v) for name in engine.states for v in engine.standing(name).verdicts
         ]
         values = [(key, v.value) for key, v in lines if v.value is not None]
-        yield gauge("penumbra_scorecard_value", "What is held against the limit.", labels, values)
+        yield gauge("penumbra_scorecard_value", "Value that is held against a limit of the scorecard.", labels, values)
         limits = [(key, v.limit) for key, v in lines if v.limit is not None]
-        yield gauge("penumbra_scorecard_limit", "The limit.", labels, limits)
+        yield gauge("penumbra_scorecard_limit", "Limit of the scorecard.", labels, limits)
         verdicts = [(key, OUTCOMES[v.outcome]) for key, v in lines]
-        yield gauge("penumbra_scorecard_verdict", "1 pass, 0 undecided, -1 fail.", labels, verdicts)
+        yield gauge("penumbra_scorecard_verdict", "Verdict: 1 pass, 0 undecided, -1 fail.", labels, verdicts)
         evidence = [(key, v.log_breach) for key, v in lines]
         text = "Natural logarithm of the evidence of a breach; it acts at ln(1/false_alarm)."
         yield gauge("penumbra_scorecard_evidence", text, labels, evidence)
@@ -220,13 +245,20 @@ class EngineCollector(Collector):
         engine = self._engine
         installed = [((__version__, build()), 1.0)]
         yield gauge(
-            "penumbra_build_info", "The version that runs, and how it is built.", ("version", "build"), installed
+            "penumbra_build_info",
+            "1 for the version that runs; build: compiled or interpreted.",
+            ("version", "build"),
+            installed,
         )
         yield _one("penumbra_table_revision", "The newest routing table.", engine.revision)
         yield _one("penumbra_config_reload_failed", "1 while a new configuration is refused.", bool(engine.problems))
-        yield _one("penumbra_config_reload_timestamp_seconds", "When it was last reloaded.", engine.reloaded)
+        yield _one(
+            "penumbra_config_reload_timestamp_seconds",
+            "Unix time at which the configuration was last reloaded.",
+            engine.reloaded,
+        )
         errors = float(engine.ledger.errors + engine.memory.errors)
-        yield counter("penumbra_store_errors", "Failed writes.", (), [((), errors)])
+        yield counter("penumbra_store_errors", "Writes to the state file that failed.", (), [((), errors)])
         yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.ledger.unsaved)
         warnings = [
             ((name,), float(len(engine.standing(name).warnings) + len(engine.warnings.of(name))))
@@ -260,10 +292,10 @@ class OutletCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         rows = [(key, float(n)) for key, n in self._notifier.counts.items()]
-        yield counter("penumbra_notifications", "Notifications by outcome.", ("event", "outcome"), rows)
+        yield counter("penumbra_notifications", "Webhook calls by outcome.", ("event", "outcome"), rows)
         written, errors = float(self._capture.written), float(self._capture.errors)
         yield counter("penumbra_captured_records", "Records written for a backtest.", (), [((), written)])
-        yield counter("penumbra_capture_errors", "Batches that could not be written.", (), [((), errors)])
+        yield counter("penumbra_capture_errors", "Batches of records that could not be written.", (), [((), errors)])
 
 
 class JournalCollector(Collector):
@@ -274,10 +306,18 @@ class JournalCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         lines = [(key, float(n)) for key, n in self._journal.lines_dropped.items()]
-        text = "Log lines of control that were not written."
+        text = "Log lines of control not written: unread (nobody reads stderr) or rate (over a thousand a second)."
         yield counter("penumbra_log_lines_dropped", text, ("kind", "reason"), lines)
         spans = [((outcome,), float(n)) for outcome, n in self._journal.spans.items()]
-        yield counter("penumbra_spans", "Spans by what became of them.", ("outcome",), spans)
+        yield counter(
+            "penumbra_spans",
+            (
+                "Spans: exported, failed, queue_full, rate (over a thousand a second), "
+                "or orphaned (a copy of an unknown exchange)."
+            ),
+            ("outcome",),
+            spans,
+        )
 
 
 def _one(name: str, text: str, number: float) -> Metric:

@@ -1,0 +1,85 @@
+"""The reference of the metrics, from the collectors that /metrics reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client.metrics_core import Metric
+
+from docs.generate.markdown import code, joined, table
+from proxy.control.telemetry import metrics
+
+OPENING = """\
+# Metrics
+
+<!-- made by `make docs` from the collectors: edit proxy/control/telemetry/metrics.py, not this page -->
+
+All metrics are at `/metrics` of `admin.listen`, in base units (seconds, ratios, bytes). The configuration bounds every
+label: routes, versions and webhooks are those of the file; roles, reasons and codes come from fixed tables. A metric
+without a sample has had nothing to report yet. Recording rules, alerts and dashboards that use the metrics are in
+[deploy](../deploy/README.md).
+
+The roles `primary` and `canary` are by assignment: their sum in `penumbra_requests_total` is the number of requests
+that got a leg. The roles `rescue`, `shadow` and `noise` are extra legs of the same requests.
+"""
+
+
+class Nothing:
+    """The owner of a collector before anything has happened: all that is read of it is empty, and numbers are 0."""
+
+    def __getattr__(self, name: str) -> Nothing:
+        return self
+
+    def __call__(self, *args: object) -> Nothing:
+        return self
+
+    def __getitem__(self, key: object) -> Nothing:
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __float__(self) -> float:
+        return 0.0
+
+    def __add__(self, other: object) -> Nothing:
+        return self
+
+
+def families() -> Iterator[Metric]:
+    """Every metric family that a collector of control yields, without samples.
+
+    A collector takes its sources as arguments of its constructor; each of them is `Nothing` here.
+    """
+    nothing: Any = Nothing()
+    for collector in collectors():
+        arguments = collector.__init__.__code__.co_argcount - 1
+        yield from collector(*[nothing] * arguments).collect()
+
+
+def collectors() -> list[Any]:
+    """The collector classes of `proxy.control.telemetry.metrics`, as the file defines them from top to bottom."""
+    return [value for value in vars(metrics).values() if getattr(value, "__module__", "") == metrics.__name__
+            and hasattr(value, "collect")]  # fmt: skip
+
+
+def exposed(family: Metric) -> str:
+    """The name in the text format of Prometheus: the family's, with `_total` for a counter."""
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def labels(family: Metric) -> tuple[str, ...]:
+    """The label names of a family."""
+    return tuple(getattr(family, "_labelnames"))  # noqa: B009 - the library has no public name for them
+
+
+def page() -> str:
+    """The whole page."""
+    rows = (
+        (code(exposed(each)), each.type, ", ".join(map(code, labels(each))), each.documentation) for each in families()
+    )
+    return joined(OPENING, table(("metric", "type", "labels", "what it says"), rows))
