@@ -23,6 +23,7 @@ from loadtests.results import Spread, spread
 from loadtests.traffic import answer_body, request_body
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.table import Role
 from proxy.control.process import spare_the_collector
 from proxy.link.frames import FrameReader, Observations, Records, encode
 from proxy.payload.decode import decode
@@ -92,23 +93,30 @@ def product(mirrored: bool) -> Method:
             encode(Records(0, "bench", [leg for each in records[at : at + BATCH] for leg in each]))
             for at in range(0, len(records), BATCH)
         ]
-        return lambda: [analyse(frame) for frame in frames]
+        return lambda: analyse(frames)
 
-    def analyse(frame: bytes) -> None:
-        for message in reader.feed(frame):
-            assert isinstance(message, Observations)
-            board.observe([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
+    def analyse(frames: Sequence[bytes]) -> None:
+        for frame in frames:
+            for message in reader.feed(frame):
+                assert isinstance(message, Observations)
+                board.observe([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
 
     return prepare
 
 
 def legs(exchange: int, request: bytes, answer: bytes, copy: bytes) -> tuple[Record, Record]:
     """The two records of one exchange; the request travels with the leg that answered."""
-    who = exchange, f"{exchange:032x}", "cancer"
-    facts = 200, "", 0.0, 0.002, 0.002
+
+    def leg(version: str, role: Role, share: float, response: bytes, **more: Any) -> Record:
+        facts: dict[str, Any] = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.002, "duration": 0.002}
+        who: dict[str, Any] = {"exchange": exchange, "request_id": f"{exchange:032x}", "route": "cancer"}
+        more |= {"version": version, "role": role, "share": share, "response_fields": FIELDS, "response": response}
+        return Record(**who, **facts, **more)
+
+    asked: dict[str, Any] = {"path": "/infer", "request_fields": FIELDS, "request": request}
     return (
-        Record(*who, "v1", "primary", 0.9, *facts, "/infer", FIELDS, request, FIELDS, answer, copies=1 if copy else 0),
-        Record(*who, "v3", "shadow", 1.0, *facts, response_fields=FIELDS, response=copy),
+        leg("v1", "primary", 0.9, answer, **asked, copies=int(bool(copy))),
+        leg("v3", "shadow", 1.0, copy),
     )
 
 

@@ -8,10 +8,10 @@ import tomllib
 
 import pytest
 
-from loadtests.compiled import HOUSE
+from loadtests.compiled import HOUSE, environment, package, possible
 from tests.support import compiled
 
-pytestmark = pytest.mark.skipif(not compiled.possible(), reason="needs a C compiler and Python's headers")
+pytestmark = pytest.mark.skipif(not possible(), reason="needs a C compiler and Python's headers")
 
 
 def loaded() -> dict[str, str]:
@@ -22,7 +22,7 @@ def loaded() -> dict[str, str]:
     modules = [name.removesuffix(".py").replace("/", ".") for name in files if not name.endswith("__init__.py")]
     code = f"import importlib as i\nfor name in {modules}: print(name, i.import_module(name).__file__)"
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=compiled.environment(), capture_output=True, check=True, text=True
+        [sys.executable, "-P", "-c", code], env=environment(), capture_output=True, check=True, text=True
     )
     return dict(line.split(" ") for line in done.stdout.splitlines())
 
@@ -35,10 +35,10 @@ def test_the_tests_of_the_compiled_rooms_pass() -> None:
 def test_all_of_the_rooms_is_compiled() -> None:
     files = loaded()
     assert files
-    assert all(name.endswith(".so") and str(compiled.package()) in name for name in files.values()), files
+    assert all(name.endswith(".so") and str(package()) in name for name in files.values()), files
 
 
 def test_it_says_that_it_is_compiled() -> None:
     argv = [sys.executable, "-P", "-m", "proxy", "--version"]
-    done = subprocess.run(argv, env=compiled.environment(), capture_output=True, check=True, text=True)
+    done = subprocess.run(argv, env=environment(), capture_output=True, check=True, text=True)
     assert done.stdout.endswith(" (compiled)\n")

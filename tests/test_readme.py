@@ -99,9 +99,9 @@ def test_the_reference_has_every_key() -> None:
     answers = [problem for problem in caught.value.problems if problem.found == "an unknown key"]
     assert {kind(problem.path) for problem in answers} == {f"{name}.unknown".lstrip(".") for name in told}
     for problem in answers:
-        section = kind(problem.path).removesuffix("unknown").removesuffix(".")
+        where = kind(problem.path).removesuffix("unknown").removesuffix(".")
         allowed = set(problem.allowed.partition(";")[0].split(", "))
-        assert allowed <= told[section], f"{section}: not in docs/everything.yaml: {sorted(allowed - told[section])}"
+        assert allowed <= told[where], f"{where}: not in docs/everything.yaml: {sorted(allowed - told[where])}"
 
 
 def test_defaults_are_as_told() -> None:
@@ -131,7 +131,7 @@ def test_targets_exist() -> None:
 
 
 def test_calls_exist() -> None:
-    from proxy.control.api.handlers import ENDPOINTS
+    from proxy.control.api.endpoints import ENDPOINTS
 
     paths = {re.sub(r"\{\w+\}", "loans", endpoint.path) for endpoint in ENDPOINTS}
     told = set(re.findall(r"localhost:9900(/[^\s`]*)", TEXT))

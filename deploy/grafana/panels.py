@@ -20,6 +20,7 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.models import common as values
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmaps
+from grafana_foundation_sdk.models import prometheus as queries
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="$datasource")
 ROUTE = 'route=~"$route"'
@@ -34,7 +35,7 @@ Panel = timeseries.Panel | stat.Panel | statetimeline.Panel | table.Panel | heat
 
 def _query(expr: str, legend: str, instant: bool = False) -> prometheus.Dataquery:
     query = prometheus.Dataquery().expr(expr).legend_format(legend).datasource(SOURCE)
-    return query.instant().format("table") if instant else query
+    return query.instant().format(queries.PromQueryFormat.TABLE) if instant else query
 
 
 def graph(
@@ -112,7 +113,7 @@ def warmth(title: str, unit: str, expr: str, what: str = "") -> heatmap.Panel:
     panel = heatmap.Panel().title(title).description(what).datasource(SOURCE).height(8).span(8)
     panel.y_axis(heatmap.YAxisConfig().unit(unit)).calculate(False)
     panel.color(heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("Blues").steps(32))
-    return panel.with_target(_query(expr, "{{le}}").format("heatmap"))
+    return panel.with_target(_query(expr, "{{le}}").format(queries.PromQueryFormat.HEATMAP))
 
 
 def page(title: str, uid: str, about: str) -> dashboard.Dashboard:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from river.drift import ADWIN, KSWIN
@@ -87,7 +88,7 @@ class Product:
     """The e-detector, fed through the layout as records are. A look is (alarms, features that are significant)."""
 
     def __init__(self, reference: Block) -> None:
-        columns = {f"x{at}": reference[0][:, at] for at in range(NUMBERS)}
+        columns: dict[str, Any] = {f"x{at}": reference[0][:, at] for at in range(NUMBERS)}
         named = {f"c{at}": [str(code) for code in reference[1][:, at]] for at in range(CATEGORIES)}
         known = Reference(features_of({**columns, **named}))
         self._names = (tuple(columns), tuple(named))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -132,7 +133,7 @@ def main() -> int:
 def allowed(runs: int, false_alarm: float) -> float:
     """Three standard deviations above the mean number of false alarms."""
     mean = runs * false_alarm
-    return mean + 3 * mean**0.5
+    return mean + 3 * math.sqrt(mean)
 
 
 def line(result: Result) -> str:

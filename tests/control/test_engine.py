@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
 from proxy.control.api import views
-from proxy.control.engine import UnknownRouteError
+from proxy.control.engine import Move, UnknownRouteError
 from proxy.control.state.store import StoreError
 from proxy.release import transitions
 from proxy.release.audit import read, verify
@@ -18,16 +18,16 @@ from proxy.release.phases import TransitionRefused
 from tests.control.houses import House, arm, canary_release, section, settings
 
 
-def by_hand(house: House, action: str, *args: Any, who: str = "ops") -> None:
-    move = {
-        "split": lambda s: transitions.split(s, *args, "by hand", house.now),
+def by_hand(house: House, action: str, percents: Any = (), who: str = "ops") -> None:
+    changes: dict[str, Move] = {
+        "split": lambda s: transitions.split(s, percents, "by hand", house.now),
         "promote": lambda s: transitions.promote(s, None, "by hand", house.now),
         "rollback": lambda s: transitions.rollback(s, (), "by hand", house.now),
         "pause": lambda s: transitions.pause(s, "by hand", house.now),
         "resume": lambda s: transitions.resume(s, "by hand", house.now),
         "release": lambda s: transitions.start(s, house.engine.section(s.route).release, "by hand", house.now),
-    }[action]
-    house.engine.command("cancer", action, move, who, "by hand", house.now)
+    }
+    house.engine.command("cancer", action, changes[action], who, "by hand", house.now)
 
 
 def test_the_first_table_is_what_the_configuration_says(house: House) -> None:

@@ -1,9 +1,12 @@
 """How many exchanges are analysed: what the budget allows, all of them where there is room, never none."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from proxy.contracts.observation import Observation
-from proxy.contracts.settings import RouteSettings
+from proxy.contracts.record import Record
+from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match
 from proxy.control.intake import LEAST, Intake
 
@@ -14,19 +17,21 @@ OPAQUE = RouteSettings("opaque", Match("/o"), "opaque", "v1")
 class Bench:
     """Batches that cost what they are said to cost, 20 of them a second."""
 
-    def __init__(self, budget, each=0.001) -> None:
-        self.cpu, self.now, self.each, self.seen = 0.0, 0.0, each, []
+    def __init__(self, budget: float, each: float = 0.001) -> None:
+        self.cpu, self.now, self.each = 0.0, 0.0, each
+        self.seen: list[Observation] = []
         self.intake = Intake(self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu)
         self.intake.budget = budget
 
-    def decode(self, record, protocol, source, analysis):
+    def decode(self, record: Record, protocol: str, source: tuple[int, str], analysis: Analysis) -> Observation:
         self.cpu += self.each
+        assert isinstance(record, Observation)
         return record
 
-    def observe(self, observations, now) -> None:
+    def observe(self, observations: Iterable[Observation], now: float) -> None:
         self.seen += observations
 
-    def run(self, a_second, seconds):
+    def run(self, a_second: int, seconds: float) -> float:
         """Exchanges as they come, of which the asked share is recorded; the part of a CPU spent on the last second."""
         for _ in range(int(20 * seconds)):
             self.now += 0.05
@@ -38,7 +43,7 @@ class Bench:
         return (self.cpu - before) * 20
 
 
-def leg(route):
+def leg(route: str) -> Observation:
     return Observation(1, "", route, "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0)
 
 
@@ -50,7 +55,7 @@ def test_everything_is_analysed_within_the_budget() -> None:
 
 
 @pytest.mark.parametrize("times", [2, 10, 100])
-def test_more_is_sampled_so_that_the_budget_is_kept(times) -> None:
+def test_more_is_sampled_so_that_the_budget_is_kept(times: int) -> None:
     bench = Bench(0.1, each=0.0001)
     spent = bench.run(1000 * times, 30)
     assert bench.intake.sample == pytest.approx(1 / times, rel=0.35)
@@ -68,7 +73,7 @@ def test_a_batch_that_is_dear_by_itself_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("each", "left", "seconds"), [(0.0001, 500, 20), (0.001, 0, 10)], ids=["less", "nothing"])
-def test_all_of_it_again_once_the_load_is_gone(each, left, seconds) -> None:
+def test_all_of_it_again_once_the_load_is_gone(each: float, left: int, seconds: int) -> None:
     bench = Bench(0.1, each=each)
     bench.run(100_000, 20)
     assert bench.intake.sample < 0.05

@@ -16,7 +16,7 @@ from tests.control.houses import House, arm, canary_release, section, settings
 
 
 def house_of(release: Release, **changes: Any) -> House:
-    return House(settings(section(**({"split": (), "shadows": (), "release": release} | changes))))
+    return House(settings(section(**{"split": (), "shadows": (), "release": release, **changes})))
 
 
 def phase(house: House) -> str:

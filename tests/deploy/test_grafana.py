@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def asked(address: str, expr: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_query_has_data(name: str, scraped: str) -> None:
     for panel, expr in expressions(name):
-        eventually(lambda expr=expr: asked(scraped, expr), f"data for {panel!r}: {expr}")
+        eventually(partial(asked, scraped, expr), f"data for {panel!r}: {expr}")
 
 
 def test_the_variable_finds_all_routes(scraped: str) -> None:

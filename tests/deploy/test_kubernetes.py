@@ -49,12 +49,14 @@ def pods(manifests: list[Manifest]) -> Iterator[Manifest]:
 
 
 def one(manifests: list[Manifest], kind: str) -> Manifest:
+    found: Manifest
     (found,) = (manifest for manifest in manifests if manifest["kind"] == kind)
     return found
 
 
 def proxy_of(pod: Manifest) -> Manifest:
     containers = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
+    found: Manifest
     (found,) = (container for container in containers if container["image"].startswith("penumbra"))
     return found
 

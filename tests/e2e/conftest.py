@@ -116,7 +116,8 @@ class Penumbra:
         return self.front.url.removeprefix("http://").partition("/")[0]
 
     def route(self) -> dict[str, Any]:
-        return self.ask("GET", f"/v1/routes/{self.name}")
+        route: dict[str, Any] = self.ask("GET", f"/v1/routes/{self.name}")
+        return route
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """An admin call; raises on a refusal."""

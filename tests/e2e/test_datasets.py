@@ -139,7 +139,7 @@ def profile(home: Path, folder: Path) -> str:
 
 def predictions(penumbra: Penumbra, columns: list[str], rows: list[Row], name: str) -> list[Any]:
     """What the model predicts for `rows`; request i, with `BATCH` of them, has the id `name`-i."""
-    connection = http.client.HTTPConnection(*penumbra.address.split(":"))
+    connection = http.client.HTTPConnection(penumbra.address)
     said: list[Any] = []
     for number, batch in enumerate(batches(rows)):
         frame = [

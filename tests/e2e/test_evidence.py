@@ -49,7 +49,7 @@ def drifted(penumbra: Penumbra) -> set[str]:
 def test_a_drift_half_way_is_named_and_labels_grade_every_version(models: Models, penumbra: Penumbra) -> None:
     known: dict[str, Any] = json.loads((models.folder / "rows.json").read_text(encoding="utf-8"))
     chosen = random.Random(7).choices(range(len(known["rows"])), k=2 * HALF)
-    connection = http.client.HTTPConnection(*penumbra.address.split(":"))
+    connection = http.client.HTTPConnection(penumbra.address)
     guesses: list[int] = []
     for number, at in enumerate(chosen):
         row = list(known["rows"][at])

@@ -74,7 +74,7 @@ def running(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for environment, port in servers():
             free = free_port()
             config = config.replace(f"{port}}}", f"{free}}}")
-            argv = [python, "-m", "uvicorn", "app:app", "--port", str(free), "--log-level", "warning"]
+            argv = [str(python), "-m", "uvicorn", "app:app", "--port", str(free), "--log-level", "warning"]
             process = stack.enter_context(subprocess.Popen(argv, cwd=folder, env=os.environ | environment))
             stack.callback(process.wait, PATIENCE)
             stack.callback(process.terminate)

@@ -153,7 +153,7 @@ def as_h11_reads(raw: bytes) -> list[tuple[bytes, bytes, bytes]]:
 
 @given(st.lists(MESSAGES, min_size=1, max_size=3).map(b"".join), st.booleans())
 @settings(max_examples=1500)
-def test_what_goes_upstream_is_one_request_for_anybody(raw, by_byte) -> None:
+def test_what_goes_upstream_is_one_request_for_anybody(raw: bytes, by_byte: bool) -> None:
     pieces = (raw[at : at + 1] for at in range(len(raw))) if by_byte else iter([raw])
     reader, _ = read_requests(pieces)
     for number in range(reader.ends):
@@ -163,7 +163,7 @@ def test_what_goes_upstream_is_one_request_for_anybody(raw, by_byte) -> None:
 
 @given(st.lists(MESSAGES, min_size=1, max_size=3).map(b"".join))
 @settings(max_examples=500)
-def test_how_bytes_are_cut_does_not_matter(raw) -> None:
+def test_how_bytes_are_cut_does_not_matter(raw: bytes) -> None:
     whole, refused = read_requests(iter([raw]))
     single, also = read_requests(raw[at : at + 1] for at in range(len(raw)))
     assert whole.ends == single.ends

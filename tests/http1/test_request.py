@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.http1 import request, write
 from proxy.http1.memo import HeadMemo
-from proxy.http1.request import MAX_FIELDS, MAX_HEAD, MAX_TARGET
+from proxy.http1.request import MAX_FIELDS, MAX_HEAD, MAX_TARGET, RequestError
 from proxy.http1.template import Templates
 from tests.support.transcripts import FEEDS, read_requests
 
@@ -156,7 +158,7 @@ REFUSED_LINES = {
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("trailing", [b"", b"GET /next HTTP/1.1\r\nHost: b\r\n\r\n"], ids=["alone", "pipelined"])
 @pytest.mark.parametrize("name", ADMITTED)
-def test_admitted(name, trailing, feed) -> None:
+def test_admitted(name: str, trailing: bytes, feed: Callable[..., Any]) -> None:
     data, method, target, body = ADMITTED[name]
     if trailing and b"HTTP/1.0" in data:
         pytest.skip("HTTP/1.0 without keep-alive ends the connection")
@@ -170,7 +172,7 @@ def test_admitted(name, trailing, feed) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(name, feed) -> None:
+def test_refused(name: str, feed: Callable[..., Any]) -> None:
     fields, status = REFUSED[name]
     _, error = read_requests(feed(b"POST / HTTP/1.1\r\n" + fields))
     assert_refused(error, status)
@@ -178,13 +180,13 @@ def test_refused(name, feed) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", REFUSED_LINES)
-def test_refused_request_lines(name, feed) -> None:
+def test_refused_request_lines(name: str, feed: Callable[..., Any]) -> None:
     line, status = REFUSED_LINES[name]
     _, error = read_requests(feed(line + HOST + b"\r\n"))
     assert_refused(error, status)
 
 
-def assert_refused(error, status) -> None:
+def assert_refused(error: RequestError, status: int) -> None:
     from proxy.contracts.failure import FAILURES
 
     assert error is not None
@@ -226,7 +228,7 @@ def test_websocket_handshake_is_kept() -> None:
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
-def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless) -> None:
+def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless: bytes) -> None:
     start = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + endless
     _, error = read_requests(iter([start] + [b"a" * 4096] * 20))
     assert_refused(error, 431)
@@ -245,7 +247,9 @@ FRAMINGS = ("none", "length", "chunked")
     framing=st.sampled_from(FRAMINGS),
     cuts=st.lists(st.integers(0, 400), max_size=8),
 )
-def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(fields, body, framing, cuts) -> None:
+def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(
+    fields: list[tuple[bytes, bytes]], body: bytes, framing: str, cuts: list[int]
+) -> None:
     body = b"" if framing == "none" else body
     data = b"POST /a?b=c HTTP/1.1\r\n" + HOST + b"".join(n + b": " + v + b"\r\n" for n, v in fields)
     if framing == "length":
@@ -275,7 +279,7 @@ def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(fiel
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"POST / HTTP/1.1\r\nHost: a\r\n", b"GET / HTTP/1.1\r\n"]))
-def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(data, start) -> None:
+def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(data: bytes, start: bytes) -> None:
     reader, error = read_requests(iter([start + data]))
     for head, body in zip(reader.heads, reader.bodies, strict=True):
         sent = write.request_head(head, b"", head.host or b"h", b"")
@@ -295,7 +299,7 @@ WHOLE = [data for data, *_ in ADMITTED.values() if b"HTTP/1.0" not in data]
     st.lists(st.one_of(st.sampled_from(WHOLE), st.binary(max_size=30)), max_size=6),
     st.lists(st.integers(0, 900), max_size=6),
 )
-def test_a_remembered_head_reads_as_it_did_the_first_time(messages, cuts) -> None:
+def test_a_remembered_head_reads_as_it_did_the_first_time(messages: list[bytes], cuts: list[int]) -> None:
     ends = sorted({0, len(b"".join(messages))} | {cut for cut in cuts if cut < len(b"".join(messages))})
     pieces = [b"".join(messages)[a:b] for a, b in pairwise(ends)]
     transcripts = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from proxy.http1 import write
@@ -49,7 +52,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", COMPLETE)
-def test_complete(name, feed) -> None:
+def test_complete(name: str, feed: Callable[..., Any]) -> None:
     data, status, body, keep_alive = COMPLETE[name]
     reader, error = read_response(feed(data))
     assert error is None
@@ -58,7 +61,7 @@ def test_complete(name, feed) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", COMPLETE)
-def test_bytes_after_the_answer_are_an_error_but_the_answer_stands(name, feed) -> None:
+def test_bytes_after_the_answer_are_an_error_but_the_answer_stands(name: str, feed: Callable[..., Any]) -> None:
     data, status, body, _ = COMPLETE[name]
     reader, error = read_response(feed(data + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"))
     assert error is not None
@@ -67,7 +70,7 @@ def test_bytes_after_the_answer_are_an_error_but_the_answer_stands(name, feed) -
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("name", MALFORMED)
-def test_malformed(name, feed) -> None:
+def test_malformed(name: str, feed: Callable[..., Any]) -> None:
     reader, error = read_response(feed(MALFORMED[name]))
     assert error is not None
     assert reader.ends == 0
@@ -79,14 +82,14 @@ def test_malformed(name, feed) -> None:
     [b"", OK, OK + b"Content-Length: 5\r\n\r\nhell", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"],
     ids=["nothing", "half a head", "short of its length", "no last chunk"],
 )
-def test_truncated(data, feed) -> None:
+def test_truncated(data: bytes, feed: Callable[..., Any]) -> None:
     reader, error = read_response(feed(data), eof=True)
     assert error is not None
     assert reader.ends == 0
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_a_body_that_ends_with_the_connection(feed) -> None:
+def test_a_body_that_ends_with_the_connection(feed: Callable[..., Any]) -> None:
     reader, error = read_response(feed(OK + b"\r\nhello"), eof=True)
     assert error is None
     assert (reader.body, reader.ends, reader.head.keep_alive) == (b"hello", 1, False)
@@ -94,7 +97,7 @@ def test_a_body_that_ends_with_the_connection(feed) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS)
 @pytest.mark.parametrize("fields", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
-def test_the_answer_to_head_has_no_body_and_the_next_one_is_read(fields, feed) -> None:
+def test_the_answer_to_head_has_no_body_and_the_next_one_is_read(fields: bytes, feed: Callable[..., Any]) -> None:
     reader, error = read_response(feed(OK + fields + b"\r\n"), no_body=True)
     assert error is None and reader.ends == 1
     reader.expect(False)
@@ -126,7 +129,7 @@ def test_an_upgrade_that_was_asked_for() -> None:
     "first",
     [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"],
 )
-def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first) -> None:
+def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first: bytes) -> None:
     lying = OK + b"Content-Length: 60\r\n\r\n"
     read_response(iter([first + lying + b"x" * (60 - len(lying))]))  # as long after `first` as it says it is
     honest = OK + b"Content-Length: 21\r\n\r\n"
@@ -135,7 +138,7 @@ def test_an_interim_head_is_never_remembered_as_that_of_an_answer(first) -> None
 
 
 @pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;n="], ids=["trailer", "chunk extension"])
-def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless) -> None:
+def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless: bytes) -> None:
     start = OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + endless
     reader, error = read_response(iter([start] + [b"a" * 4096] * 20))
     assert error is not None and reader.ends == 0

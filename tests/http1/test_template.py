@@ -1,6 +1,7 @@
 """What a template makes of a head is what the parser makes of it, and what the parser refuses has no template."""
 
 from inspect import isdatadescriptor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ SIZES = st.sampled_from([b"0", b"1", b"2", b"3"])
 
 
 @st.composite
-def fields(draw):
+def fields(draw: st.DrawFn) -> list[tuple[bytes, bytes, bytes]] | None:
     """Mostly what a parser admits: the length of a small body, and fields that are there once."""
     names = draw(
         st.lists(NAMES, max_size=5, unique_by=lambda name: name.lower() if draw(st.integers(0, 9)) else object())
@@ -45,29 +46,31 @@ def fields(draw):
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch) -> None:
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     forget(monkeypatch)
 
 
-def forget(monkeypatch=None) -> None:
+def forget(monkeypatch: pytest.MonkeyPatch | None = None) -> None:
     known = {"_MEMO": HeadMemo(), "_TEMPLATES": Templates()}
     for name, value in known.items():
         monkeypatch.setattr(request, name, value) if monkeypatch else setattr(request, name, value)
 
 
-def whole(fields, body=b""):
+def whole(fields: list[tuple[bytes, bytes, bytes]], body: bytes = b"") -> bytes:
     lines = b"".join(name + colon + value + b"\r\n" for name, colon, value in fields)
     return b"POST /infer HTTP/1.1\r\nHost: h\r\n" + lines + b"\r\n" + body
 
 
-def transcript(*messages):
+def transcript(*messages: bytes) -> tuple[list[dict[str, Any]], list[bytes], int, Any]:
     reader, problem = read_requests(iter(messages))
     heads = [{name: getattr(head, name) for name in MEANING} for head in reader.heads]
     return heads, reader.bodies, reader.ends, problem and (problem.reason, problem.detail)
 
 
 @given(fields(), st.lists(st.tuples(st.integers(0, 4), st.one_of(VALUES, SIZES)), max_size=3), st.integers(0, 3))
-def test_a_template_reads_what_the_parser_reads(known, changes, size) -> None:
+def test_a_template_reads_what_the_parser_reads(
+    known: list[tuple[bytes, bytes, bytes]], changes: list[tuple[int, bytes]], size: int
+) -> None:
     changed = list(known)
     for at, value in changes:
         if at < len(changed):
@@ -80,12 +83,12 @@ def test_a_template_reads_what_the_parser_reads(known, changes, size) -> None:
     assert transcript(whole(changed, b"x" * size)) == expected
 
 
-def head(trace=b"00-1", request_id=b"a-1", length=2):
+def head(trace: bytes = b"00-1", request_id: bytes = b"a-1", length: int = 2) -> bytes:
     fields = [(b"x-request-id", request_id), (b"traceparent", trace), (b"content-length", b"%d" % length)]
     return whole([(name, b": ", value) for name, value in fields], b"x" * length)
 
 
-def by_template(raw):
+def by_template(raw: bytes) -> RequestHead | None:
     return request._TEMPLATES.head_of(raw[: raw.index(b"\r\n\r\n") + 4])[0]
 
 
@@ -108,7 +111,7 @@ def test_only_values_differ_so_it_is_not_parsed_again() -> None:
         head().replace(b"POST /infer", b"POST /other"),
     ],
 )
-def test_what_is_not_quite_the_same_is_parsed(other) -> None:
+def test_what_is_not_quite_the_same_is_parsed(other: bytes) -> None:
     transcript(head())
     assert by_template(other) is None
 
@@ -130,7 +133,7 @@ def test_an_empty_value_does_not_give_its_place_to_another() -> None:
         b"Expect: 100-continue\r\ncontent-length: 0\r\ntraceparent: 1\r\n",
     ],
 )
-def test_heads_of_which_it_is_not_sure_where_a_value_goes_make_no_template(odd) -> None:
+def test_heads_of_which_it_is_not_sure_where_a_value_goes_make_no_template(odd: bytes) -> None:
     raw = b"POST /infer HTTP/1.1\r\nHost: h\r\n" + odd + b"\r\n"
     transcript(raw)
     assert by_template(raw) is None

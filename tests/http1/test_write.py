@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 
 from proxy.http1 import write
+from proxy.http1.request_head import RequestHead
+from proxy.http1.response import ResponseHead
 from tests.support.transcripts import read_requests, read_response
 
 
-def request(fields: bytes):
+def request(fields: bytes) -> RequestHead:
     reader, error = read_requests(iter([b"POST /v2?q HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n"]))
     assert error is None
     return reader.heads[0]
 
 
-def response(fields: bytes, status: bytes = b"200 OK"):
+def response(fields: bytes, status: bytes = b"200 OK") -> ResponseHead:
     reader, error = read_response(iter([b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\n"]))
     assert error is None
     return reader.head

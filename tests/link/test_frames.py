@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,14 +38,14 @@ MESSAGES = [
 ]
 
 
-def as_control_reads(message):
+def as_control_reads(message: Any) -> Any:
     if not isinstance(message, Records):
         return message
     return Observations(message.worker, message.incarnation, [unread(record) for record in message.records])
 
 
 @given(st.lists(st.sampled_from(MESSAGES), max_size=8), st.lists(st.integers(0, 2000), max_size=10))
-def test_any_cutting(messages, cuts) -> None:
+def test_any_cutting(messages: list[Any], cuts: list[int]) -> None:
     data = b"".join(map(encode, messages))
     ends = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     reader, read = FrameReader(), []
@@ -59,7 +60,7 @@ def test_a_length_beyond_the_limit_breaks_the_link() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_what_cannot_be_read_breaks_the_link(body) -> None:
+def test_what_cannot_be_read_breaks_the_link(body: bytes) -> None:
     try:
         messages = FrameReader().feed(len(body).to_bytes(4, "big") + body)
     except BrokenLinkError:
@@ -68,7 +69,7 @@ def test_what_cannot_be_read_breaks_the_link(body) -> None:
 
 
 @given(st.lists(st.builds(bytes, st.integers(0, 300)), max_size=300))
-def test_records_that_were_encoded_one_by_one_are_a_batch(bodies) -> None:
+def test_records_that_were_encoded_one_by_one_are_a_batch(bodies: list[bytes]) -> None:
     records = [
         Record(at, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, response=body)
         for at, body in enumerate(bodies)

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Table
 from proxy.link.client import LinkClient
 from proxy.link.frames import Hello
 from proxy.link.outbox import Outbox
-from proxy.link.server import LinkServer
+from proxy.link.server import LinkServer, WorkerStatus, _Connection
 
 TABLE = Table(5, {}, ())
 
@@ -43,13 +46,13 @@ class Ends:
         sock.listen()
         await self.server.start(sock)
 
-    async def until(self, look) -> None:
+    async def until(self, look: Callable[..., Any]) -> None:
         async with asyncio.timeout(20):
             while not look():  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
 
 
-def drive(test, tmp_path) -> None:
+def drive(test: Callable[..., Any], tmp_path: Path) -> None:
     async def main() -> None:
         ends = Ends(str(tmp_path / "link"))
         await ends.listen()
@@ -65,8 +68,8 @@ def drive(test, tmp_path) -> None:
     asyncio.run(main())
 
 
-def test_a_table_reaches_workers_that_are_there_and_those_that_come(tmp_path) -> None:
-    async def test(ends) -> None:
+def test_a_table_reaches_workers_that_are_there_and_those_that_come(tmp_path: Path) -> None:
+    async def test(ends: Ends) -> None:
         ends.server.publish(TABLE)
         await ends.until(lambda: ends.tables)
         ends.server.publish(Table(6, {}, ()))
@@ -76,8 +79,8 @@ def test_a_table_reaches_workers_that_are_there_and_those_that_come(tmp_path) ->
     drive(test, tmp_path)
 
 
-def test_an_acknowledged_tick_is_counted_once_and_carries_the_sample_back(tmp_path) -> None:
-    async def test(ends) -> None:
+def test_an_acknowledged_tick_is_counted_once_and_carries_the_sample_back(tmp_path: Path) -> None:
+    async def test(ends: Ends) -> None:
         await ends.until(lambda: ends.server.workers)
         before = ends.client.heard
         ends.client.send_tick(Tick(0, "abc", 1, 5))
@@ -91,20 +94,18 @@ def test_an_acknowledged_tick_is_counted_once_and_carries_the_sample_back(tmp_pa
     drive(test, tmp_path)
 
 
-def test_a_tick_whose_acknowledgement_was_lost_is_sent_again_and_not_counted_again(tmp_path) -> None:
-    async def test(ends) -> None:
+def test_a_tick_whose_acknowledgement_was_lost_is_sent_again_and_not_counted_again(tmp_path: Path) -> None:
+    async def test(ends: Ends) -> None:
         await ends.until(lambda: ends.server.workers)
-        send, ends.server.ticked = (
-            ends.server.ticked,
-            lambda connection, status, tick: swallow(connection, status, tick),
-        )
+        send = ends.server.ticked
 
-        def swallow(connection, status, tick) -> None:
+        def swallow(connection: _Connection, status: WorkerStatus, tick: Tick) -> None:
             status.seq = tick.seq
             ends.ticks.append(tick)
             connection.abort()  # counted, but the acknowledgement never leaves
-            ends.server.ticked = send
+            ends.server.ticked = send  # type: ignore[method-assign]
 
+        ends.server.ticked = swallow  # type: ignore[method-assign]
         ends.client.send_tick(Tick(0, "abc", 1, 5))
         await ends.until(lambda: ends.outbox.may_tick)
         assert [tick.seq for tick in ends.ticks] == [1]
@@ -112,8 +113,8 @@ def test_a_tick_whose_acknowledgement_was_lost_is_sent_again_and_not_counted_aga
     drive(test, tmp_path)
 
 
-def test_a_tick_that_found_no_control_waits_for_it(tmp_path) -> None:
-    async def test(ends) -> None:
+def test_a_tick_that_found_no_control_waits_for_it(tmp_path: Path) -> None:
+    async def test(ends: Ends) -> None:
         await ends.until(lambda: ends.server.workers)
         await ends.server.close()
         await ends.until(lambda: ends.client._transport is None)
@@ -127,8 +128,8 @@ def test_a_tick_that_found_no_control_waits_for_it(tmp_path) -> None:
     drive(test, tmp_path)
 
 
-def test_records_arrive(tmp_path) -> None:
-    async def test(ends) -> None:
+def test_records_arrive(tmp_path: Path) -> None:
+    async def test(ends: Ends) -> None:
         await ends.until(lambda: ends.server.workers)
         ends.outbox.put(Record(1, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2))
         ends.client.send_records()
@@ -138,8 +139,8 @@ def test_records_arrive(tmp_path) -> None:
     drive(test, tmp_path)
 
 
-def test_a_peer_that_talks_nonsense_is_cut_off(tmp_path) -> None:
-    async def test(ends) -> None:
+def test_a_peer_that_talks_nonsense_is_cut_off(tmp_path: Path) -> None:
+    async def test(ends: Ends) -> None:
         for nonsense in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x01\xc1"):
             reader, writer = await asyncio.open_unix_connection(ends.path)
             writer.write(nonsense)

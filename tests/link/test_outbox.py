@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.contracts.record import Record, Tick
-from proxy.link.frames import FrameReader
+from proxy.link.frames import FrameReader, Observations
 from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
 
 
@@ -16,6 +16,7 @@ def test_records_go_out_in_order_once() -> None:
     for n in range(5):
         outbox.put(record(n))
     (batch,) = FrameReader().feed(outbox.flush(0))
+    assert isinstance(batch, Observations)
     assert [r.exchange for r in batch.records] == list(range(5))
     assert outbox.flush(0) == b""
 

@@ -120,7 +120,7 @@ def test_the_readme_has_goals_and_a_chart(bench: Bench) -> None:
 
 def test_the_published_page_is_that_of_the_published_run() -> None:
     if figures.BENCH.exists():
-        charts = [path.name for path in figures.PUBLISHED.glob("*.svg")]
+        charts = [path.name for path in results.PUBLISHED.glob("*.svg")]
         page = figures.PAGE.read_text()
         assert all(chart in page for chart in charts)
         in_order = sorted(charts, key=page.index)

@@ -1,14 +1,17 @@
 """KServe V1, MLflow and plain JSON: bodies as their documentation shows them, and bodies nobody should write."""
 
 import math
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
+from proxy.contracts.table import Protocol
 from proxy.payload.decode import CODECS, REASONS, USUAL, decode
 
 JSON = st.recursive(
@@ -19,13 +22,15 @@ JSON = st.recursive(
 KEYS = ("instances", "inputs", "dataframe_split", "dataframe_records", "predictions", "choices", "messages", "data")
 
 
-def read(protocol, request=None, response=None, analysis=USUAL, **more):
+def read(
+    protocol: Protocol, request: Any = None, response: Any = None, analysis: Analysis = USUAL, **more: Any
+) -> Observation:
     bodies = [None if x is None else x if isinstance(x, bytes) else orjson.dumps(x) for x in (request, response)]
     record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, request=bodies[0], response=bodies[1], **more)
     return decode(record, protocol, (0, "a"), analysis)
 
 
-def shown(tensors):
+def shown(tensors: tuple[Tensor, ...]) -> list[Any]:
     return [(t.name, t.rows, t.width, t.kind, list(t.data), t.columns) for t in tensors]
 
 
@@ -67,7 +72,7 @@ def test_predictions_that_are_objects_with_arrays() -> None:
         {"inputs": {"a": [1, 3], "b": [2, 4]}},
     ],
 )
-def test_mlflow_forms_of_the_same_frame(request_) -> None:
+def test_mlflow_forms_of_the_same_frame(request_: dict[str, Any]) -> None:
     assert shown(read("mlflow", request_).inputs) == [("", 2, 2, "number", [1, 2, 3, 4], ("a", "b"))]
 
 
@@ -78,7 +83,7 @@ def test_mlflow_mixed_columns() -> None:
 
 
 @pytest.mark.parametrize("answer", [{"predictions": [0.5, 1.5]}, [0.5, 1.5]])
-def test_mlflow_answers(answer) -> None:
+def test_mlflow_answers(answer: Any) -> None:
     assert shown(read("mlflow", response=answer).outputs) == [("predictions", 2, 1, "number", [0.5, 1.5], ())]
 
 
@@ -112,7 +117,7 @@ def test_a_long_string_is_a_text_of_which_the_length_counts() -> None:
         ("kserve-v1", b"[" * 10_000, "json"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(protocol, request_, reason) -> None:
+def test_what_cannot_be_read_has_a_reason(protocol: Protocol, request_: Any, reason: str) -> None:
     assert read(protocol, request_).unreadable_request == reason
 
 
@@ -122,7 +127,7 @@ def test_bodies_that_the_worker_did_not_keep_are_counted() -> None:
 
 
 @given(st.sampled_from(sorted(CODECS)), JSON, st.sampled_from(KEYS))
-def test_no_json_raises(protocol, value, key) -> None:
+def test_no_json_raises(protocol: Protocol, value: Any, key: str) -> None:
     for body in (
         value,
         {key: value},

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -13,7 +14,7 @@ from proxy.payload.decode import decode
 from proxy.payload.encoding import CODINGS, MAX_EXPANDED, decompress
 from proxy.payload.reading import Unreadable, field
 
-WRITERS = {
+WRITERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
     b"x-gzip": gzip.compress,
     b"deflate": zlib.compress,
@@ -22,7 +23,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_what_was_written_is_read(coding) -> None:
+def test_what_was_written_is_read(coding: bytes) -> None:
     for plain in (b"x", b'{"inputs": []}' * 1000):
         assert decompress(WRITERS[coding](plain), coding) == plain
 
@@ -32,7 +33,7 @@ def test_several_members_are_one_body() -> None:
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_expansion_is_bounded(coding) -> None:
+def test_expansion_is_bounded(coding: bytes) -> None:
     bomb = WRITERS[coding](bytes(MAX_EXPANDED * 4))
     with pytest.raises(Unreadable, match="expansion"):
         decompress(bomb, coding)
@@ -40,14 +41,14 @@ def test_expansion_is_bounded(coding) -> None:
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_half_a_body_is_an_error(coding) -> None:
+def test_half_a_body_is_an_error(coding: bytes) -> None:
     whole = WRITERS[coding](bytes(range(256)) * 50)
     with pytest.raises(Unreadable):
         decompress(whole[: len(whole) // 2], coding)
 
 
 @given(st.binary(max_size=60), st.sampled_from([*CODINGS, b"br", b""]))
-def test_garbage_is_plain_or_a_reason(data, coding) -> None:
+def test_garbage_is_plain_or_a_reason(data: bytes, coding: bytes) -> None:
     try:
         decompress(data, coding)
     except Unreadable as error:
@@ -63,7 +64,7 @@ def test_garbage_is_plain_or_a_reason(data, coding) -> None:
         (b"", b""),
     ],
 )
-def test_header_fields_are_found(fields, value) -> None:
+def test_header_fields_are_found(fields: bytes, value: bytes) -> None:
     assert field(fields.lower(), b"content-encoding") == value
 
 

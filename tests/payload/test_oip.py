@@ -1,5 +1,7 @@
 """Open Inference Protocol V2, JSON: bodies as MLServer and Triton write them, and bodies nobody should write."""
 
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given
@@ -20,17 +22,17 @@ JSON = st.recursive(
 )
 
 
-def record(request=None, response=None, status=200, failure=""):
+def record(request: bytes | None = None, response: bytes | None = None, status: int = 200, failure: str = "") -> Record:
     return Record(
         1, "id", "r", "v", "primary", 0.9, status, failure, 0.0, 0.01, 0.02, request=request, response=response
     )
 
 
-def request(*tensors):
+def request(*tensors: dict[str, Any]) -> bytes:
     return orjson.dumps({"inputs": list(tensors)})
 
 
-def tensor(shape, data, datatype="FP32", name="x"):
+def tensor(shape: Any, data: Any, datatype: str = "FP32", name: str = "x") -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
 
 
@@ -44,7 +46,7 @@ def test_a_request_and_its_answer() -> None:
 
 
 @pytest.mark.parametrize("data", [[[1, 2], [3, 4]], [1, 2, 3, 4]])
-def test_nested_and_flat_data_are_the_same(data) -> None:
+def test_nested_and_flat_data_are_the_same(data: list[int | list[int]]) -> None:
     (features,) = decode(record(request(tensor([2, 2], data))), "oip", (0, "a")).inputs
     assert list(features.data) == [1, 2, 3, 4]
 
@@ -75,7 +77,7 @@ def test_bytes_are_categories() -> None:
         (request(tensor([1], [[[[[[[[[[1]]]]]]]]]])), "schema"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(body, reason) -> None:
+def test_what_cannot_be_read_has_a_reason(body: bytes, reason: str) -> None:
     seen = decode(record(body), "oip", (0, "a"))
     assert (seen.inputs, seen.unreadable_request) == ((), reason)
     assert reason in REASONS
@@ -97,7 +99,7 @@ def test_a_protocol_without_a_codec_is_opaque() -> None:
 
 
 @given(st.binary(max_size=200) | JSON.map(orjson.dumps))
-def test_no_body_raises_and_every_reason_is_known(body) -> None:
+def test_no_body_raises_and_every_reason_is_known(body: bytes) -> None:
     seen = decode(record(body, body), "oip", (0, "a"))
     assert {seen.unreadable_request, seen.unreadable_response} <= REASONS - {"internal"} | {""}
 
@@ -113,7 +115,7 @@ NESTED = 5_000
         b'{"inputs":[{"name":"a","shape":[0,-5],"datatype":"FP32","data":[]}]}',
     ],
 )
-def test_what_a_typed_reader_chokes_on_costs_one_observation(body) -> None:
+def test_what_a_typed_reader_chokes_on_costs_one_observation(body: bytes) -> None:
     assert decode(record(body), "oip", (0, "a")).unreadable_request in REASONS
     assert decode(record(None, body.replace(b"inputs", b"outputs")), "oip", (0, "a")).unreadable_response in REASONS
 

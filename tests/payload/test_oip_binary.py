@@ -1,6 +1,7 @@
 """The binary extension, every datatype, written here as the published extension says and read back."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import orjson
@@ -8,27 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.payload.decode import REASONS, decode
 from proxy.payload.oip_binary import TYPES
 
 
-def body(tensors, raws, extra=b""):
+def body(tensors: list[Any], raws: list[bytes], extra: bytes = b"") -> tuple[bytes, bytes]:
     header = orjson.dumps({"inputs": tensors, "outputs": tensors})
     return header + b"".join(raws) + extra, f"Inference-Header-Content-Length: {len(header)}\r\n".encode()
 
 
-def described(name, shape, datatype, raw):
+def described(name: str, shape: list[int], datatype: str, raw: bytes) -> dict[str, Any]:
     return {"name": name, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": len(raw)}}
 
 
-def read(data, fields):
+def read(data: bytes, fields: bytes) -> Observation:
     record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", fields, data, fields, data)
     return decode(record, "oip", (0, "a"))
 
 
 @pytest.mark.parametrize("datatype", TYPES)
-def test_every_number_type(datatype) -> None:
+def test_every_number_type(datatype: str) -> None:
     values = np.array([0, 1, 0, 1, 1, 0]) if datatype == "BOOL" else np.array([0, 1, 2, 100, 7, 5])
     raw = values.astype(TYPES[datatype]).tobytes()
     seen = read(*body([described("x", [2, 3], datatype, raw)], [raw]))
@@ -83,14 +85,14 @@ def test_binary_and_json_tensors_may_be_mixed() -> None:
         (b"{x}", b"Inference-Header-Content-Length: 3\r\n", "json"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(data, fields, reason) -> None:
+def test_what_cannot_be_read_has_a_reason(data: bytes, fields: bytes, reason: str) -> None:
     assert read(data, fields).unreadable_request == reason
 
 
 @given(
     st.binary(max_size=80), st.integers(-5, 100), st.sampled_from([*TYPES, "BYTES", "BF16", "?"]), st.integers(0, 40)
 )
-def test_no_bytes_raise(raw, size, datatype, cut) -> None:
+def test_no_bytes_raise(raw: bytes, size: int, datatype: str, cut: int) -> None:
     tensor = {"name": "x", "shape": [1], "datatype": datatype, "parameters": {"binary_data_size": size}}
     data, fields = body([tensor], [raw])
     for each in (data, data[:cut]):

@@ -3,12 +3,14 @@
 import base64
 import json
 import struct
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.payload.decode import REASONS, decode
 from proxy.payload.sse import events, times
@@ -16,7 +18,7 @@ from proxy.payload.sse import events, times
 STREAM = b"content-type: text/event-stream\r\n"
 
 
-def read(request=None, response=None, fields=b"", chunks=()):
+def read(request: Any = None, response: Any = None, fields: bytes = b"", chunks: Any = ()) -> Observation:
     bodies = [x if x is None or isinstance(x, bytes) else orjson.dumps(x) for x in (request, response)]
     record = Record(
         1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", b"", bodies[0], fields, bodies[1], 0, list(chunks)
@@ -24,12 +26,12 @@ def read(request=None, response=None, fields=b"", chunks=()):
     return decode(record, "openai", (0, "a"))
 
 
-def stream(*chunks, end=True):
+def stream(*chunks: dict[str, Any], end: bool = True) -> bytes:
     lines = [b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks]
     return b": comment\n\n" + b"".join(lines) + (b"data: [DONE]\n\n" if end else b"")
 
 
-def delta(finish=None, **content):
+def delta(finish: str | None = None, **content: Any) -> dict[str, Any]:
     return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": content, "finish_reason": finish}]}
 
 
@@ -75,7 +77,7 @@ def test_a_stream_is_the_same_as_the_whole_with_times() -> None:
 
 
 def test_streamed_tool_calls_are_put_together() -> None:
-    def call(index, **function):
+    def call(index: int, **function: str) -> dict[str, Any]:
         return delta(tool_calls=[{"index": index, "function": function}])
 
     chunks = [
@@ -95,7 +97,7 @@ def test_a_streamed_completion() -> None:
 
 
 @given(st.lists(st.text(max_size=5), max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_events_are_what_was_sent_whatever_ends_lines(texts, end) -> None:
+def test_events_are_what_was_sent_whatever_ends_lines(texts: list[str], end: str) -> None:
     sent = "".join(f"event: x{end}data: {json.dumps(text)}{end}{end}" for text in texts)
     assert [orjson.loads(data) for data in events(sent.encode() + b"data: cut")] == texts
 
@@ -121,12 +123,12 @@ def test_embeddings_as_lists_and_as_base64() -> None:
         (b"data: 1\n\n", STREAM, "schema"),
     ],
 )
-def test_what_cannot_be_read_has_a_reason(response, fields, reason) -> None:
+def test_what_cannot_be_read_has_a_reason(response: Any, fields: bytes, reason: str) -> None:
     assert read(response=response, fields=fields).unreadable_response == reason
 
 
 @given(st.binary(max_size=100))
-def test_no_stream_raises(data) -> None:
+def test_no_stream_raises(data: bytes) -> None:
     assert read(response=b"data: " + data, fields=STREAM).unreadable_response in REASONS - {"internal"} | {""}
 
 

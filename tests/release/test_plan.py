@@ -9,6 +9,7 @@ from proxy.contracts.release import RouteState
 from proxy.contracts.settings import AccessLog, Address, Guard, Release, RouteSettings, Settings, Stage, Tracing
 from proxy.contracts.table import Match, Share, Timeouts, Version
 from proxy.release import transitions
+from proxy.release.phases import TransitionRefused
 from proxy.release.plan import basis, guard_of, merge, table_of
 
 VERSIONS = {name: Version(name, "localhost", 80, name) for name in ("v1", "v2", "v3")}
@@ -126,5 +127,5 @@ def test_a_primary_of_before_that_is_gone_is_forgotten() -> None:
     promoted = transitions.guarded(transitions.promote(taken(section()), None, "", 9.0), Guard(), 9.0)
     state, _ = merge(section(), promoted, ("v2", "v3"), 10.0)
     assert (state.phase, state.primary, state.previous, state.after) == ("promoted", "v2", None, None)
-    with pytest.raises(transitions.TransitionRefused, match="nothing to roll back to"):
+    with pytest.raises(TransitionRefused, match="nothing to roll back to"):
         transitions.rollback(state, (), "", 11.0)

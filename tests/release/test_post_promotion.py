@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,17 +18,22 @@ def test_the_upper_end_is_wilsons(bad: int, n: int) -> None:
     assert upper(PrimaryFigure(bad / n, n)) == pytest.approx(oracle, rel=1e-3)
 
 
+def about(number: float) -> Any:
+    """A field that equals any number near this one."""
+    return pytest.approx(number, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("metric", "limit", "figure", "alone"),
     [
-        ("error_rate", Limit(max_ratio=2.0), PrimaryFigure(0.0, 10**9), Limit(max=pytest.approx(0.0, abs=1e-6))),
+        ("error_rate", Limit(max_ratio=2.0), PrimaryFigure(0.0, 10**9), Limit(max=about(0.0))),
         ("error_rate", Limit(max_ratio=2.0), None, Limit(max=0.1)),
         ("error_rate", Limit(max_ratio=2.0, max=0.01), None, Limit(max=0.01)),
         ("error_rate", Limit(max_ratio=50.0), PrimaryFigure(0.3, 10**6), Limit(max=0.5)),
-        ("latency_p99", Limit(max_ratio=1.5), PrimaryFigure(0.2, 1000), Limit(max=pytest.approx(0.33))),
+        ("latency_p99", Limit(max_ratio=1.5), PrimaryFigure(0.2, 1000), Limit(max=about(0.33))),
         ("latency_p99", Limit(max_ratio=1.5, max=0.25), PrimaryFigure(0.2, 1000), Limit(max=0.25)),
         ("latency_p99", Limit(max_ratio=1.5), PrimaryFigure(0.2, 10), None),
-        ("accuracy", Limit(max_drop=0.02), PrimaryFigure(0.9, 500), Limit(min=pytest.approx(0.88))),
+        ("accuracy", Limit(max_drop=0.02), PrimaryFigure(0.9, 500), Limit(min=about(0.88))),
         ("accuracy", Limit(max_drop=0.02, min=0.95), PrimaryFigure(0.9, 500), Limit(min=0.95)),
         ("accuracy", Limit(max_drop=0.02), None, None),
         ("disagreement", Limit(max=0.05), PrimaryFigure(0.0, 500), None),

@@ -17,7 +17,7 @@ ERRORS = Guard({"error_rate": Limit(max_ratio=1.5)}, false_alarm=0.01)
 
 def seen(**changes: Any) -> Evidence:
     given: dict[str, Any] = {"metric": "error_rate", "version": "v2", "value": 0.02, "reference": 0.01, "n": 500}
-    return Evidence(**({"n_reference": 4500, "limit": "max_ratio"} | given | changes))
+    return Evidence(**(given | {"n_reference": 4500, "limit": "max_ratio"} | changes))
 
 
 def line(guard: Guard = ERRORS, enough: int = ENOUGH, **changes: Any) -> Verdict:

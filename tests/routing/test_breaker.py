@@ -78,7 +78,7 @@ def test_a_success_closes_it() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 5)), max_size=80))
-def test_it_is_open_only_after_enough_failures_in_a_row(events) -> None:
+def test_it_is_open_only_after_enough_failures_in_a_row(events: list[tuple[bool, float]]) -> None:
     breaker, now, row, since = Breaker(), 0.0, 0, 0.0
     for failed, pause in events:
         now += pause

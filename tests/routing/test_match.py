@@ -77,7 +77,7 @@ SEGMENT = st.sampled_from(["a", "b", "c", "model", "model-next"])
     st.lists(st.lists(SEGMENT, min_size=1, max_size=3), min_size=1, max_size=6, unique_by=tuple),
     st.lists(SEGMENT, max_size=5),
 )
-def test_find_agrees_with_trying_every_route(prefixes, path) -> None:
+def test_find_agrees_with_trying_every_route(prefixes: list[list[str]], path: list[str]) -> None:
     routes = index(*(Match("/" + "/".join(prefix)) for prefix in prefixes))
     fitting = [n for n, prefix in enumerate(prefixes) if path[: len(prefix)] == prefix]
     expected = max(fitting, key=lambda n: len(prefixes[n]), default=None)

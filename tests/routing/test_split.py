@@ -28,21 +28,21 @@ def test_shares_sum_to_one() -> None:
 
 
 @given(PERCENT)
-def test_the_measure_of_a_canary_is_its_share(percent) -> None:
+def test_the_measure_of_a_canary_is_its_share(percent: float) -> None:
     n = 2000
     chosen = sum(split(percent).choose((i + 0.5) / n) == 1 for i in range(n))
     assert abs(chosen - n * percent / 100) <= 1
 
 
 @given(POINT, PERCENT, PERCENT)
-def test_monotone(point, one, other) -> None:
+def test_monotone(point: float, one: float, other: float) -> None:
     low, high = sorted((one, other))
     if split(low).choose(point) == 1:
         assert split(high).choose(point) == 1
 
 
 @given(POINT, st.lists(st.integers(0, 50), min_size=4, max_size=4))
-def test_two_canaries_grow_at_the_cost_of_the_primary_alone(point, percents) -> None:
+def test_two_canaries_grow_at_the_cost_of_the_primary_alone(point: float, percents: list[int]) -> None:
     (a, more_a), (b, more_b) = sorted(percents[:2]), sorted(percents[2:])
     before, after = split(a, b).choose(point), split(more_a, more_b).choose(point)
     if before:
@@ -50,7 +50,7 @@ def test_two_canaries_grow_at_the_cost_of_the_primary_alone(point, percents) -> 
 
 
 @given(POINT, st.lists(st.integers(0, 33), max_size=3))
-def test_three_canaries_share_what_they_should(point, percents) -> None:
+def test_three_canaries_share_what_they_should(point: float, percents: list[int]) -> None:
     ranges = split(*percents)
     assert 0 <= ranges.choose(point) <= len(percents)
     n = 1000
@@ -59,7 +59,7 @@ def test_three_canaries_share_what_they_should(point, percents) -> None:
 
 
 @given(st.floats(0, 1, exclude_max=True))
-def test_mirrored(draw) -> None:
+def test_mirrored(draw: float) -> None:
     assert mirrored(Share("s", 100.0), draw)
     assert not mirrored(Share("s", 0.0), draw)
     assert mirrored(Share("s", 30.0), draw) == (draw < 0.3)

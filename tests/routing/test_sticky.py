@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from proxy.contracts.table import Sticky
 from proxy.routing.sticky import key_of, point
 
 
-def fields(**values: bytes):
+def fields(**values: bytes) -> Callable[..., Any]:
     return {name.replace("_", "-").encode(): value for name, value in values.items()}.get
 
 
@@ -37,7 +39,7 @@ def test_points_are_uniform() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_a_point_is_in_the_unit_interval(key) -> None:
+def test_a_point_is_in_the_unit_interval(key: bytes) -> None:
     at, hashed = point("r", key)
     assert 0 <= at < 1
     assert 0 <= hashed < 1 << 64
@@ -47,7 +49,7 @@ def test_a_point_is_in_the_unit_interval(key) -> None:
     ("value", "key"),
     [(b"u1", b"u1"), (b"", None), (None, None)],
 )
-def test_header(value, key) -> None:
+def test_header(value: bytes | None, key: bytes | None) -> None:
     get = {b"x-user-id": value}.get
     assert key_of(Sticky("header", "X-User-Id"), get, None) == key
 
@@ -64,7 +66,7 @@ def test_header(value, key) -> None:
         (b"", None),
     ],
 )
-def test_cookie(value, key) -> None:
+def test_cookie(value: bytes, key: bytes | None) -> None:
     assert key_of(Sticky("cookie", "user"), fields(cookie=value), None) == key
 
 
@@ -85,10 +87,10 @@ def test_cookie(value, key) -> None:
         ("/other", {"user": "u1"}, None),
     ],
 )
-def test_pointer(pointer, body, key) -> None:
+def test_pointer(pointer: str, body: Any, key: bytes | None) -> None:
     assert key_of(Sticky("json", pointer), fields(), json.dumps(body).encode()) == key
 
 
 @pytest.mark.parametrize("body", [None, b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"user": "\\ud800"}'])
-def test_bodies_that_cannot_be_read_have_no_key_or_a_safe_one(body) -> None:
+def test_bodies_that_cannot_be_read_have_no_key_or_a_safe_one(body: bytes | None) -> None:
     key_of(Sticky("json", "/user"), fields(), body)

@@ -74,7 +74,7 @@ class Plane:
 
     def speak(self) -> None:
         """Control is back: it connects its workers anew."""
-        del self.server.ticked  # type: ignore[method-assign]
+        del self.server.ticked
         for connection in tuple(self.server._connections):
             connection.abort()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -11,7 +11,7 @@ import yaml
 class Loader(yaml.SafeLoader):
     """PyYAML's, with the scalars of YAML 1.2 (§10.3.2)."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (the name is PyYAML's)
 
 
 for _tag, _pattern, _starts in (
