@@ -24,6 +24,7 @@ from proxy.control.api.openapi import describe
 from proxy.control.api.page.static import POLICY
 from proxy.release.phases import TABLE
 from proxy.release.scorecard import judge
+from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -133,6 +134,11 @@ def test_files_that_are_named_exist(page: str) -> None:
     for span in SPAN.findall(TEXTS[page]):
         if re.fullmatch(r"(?:proxy|tests|loadtests|deploy|docs)/[a-z\d_/.\-]+", span):
             assert (ROOT / span).exists(), span
+
+
+def test_the_architecture_shows_every_room_on_its_floor() -> None:
+    rows = re.findall(r"^\| (\d) \| `proxy/(\w+)` \|", DOCS["architecture.md"], re.MULTILINE)
+    assert {room: int(floor) for floor, room in rows} == {room: floor for room, (floor, _) in FLOORS.items()}
 
 
 def constants() -> Iterator[tuple[str, str, Any, str]]:
