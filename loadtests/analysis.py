@@ -82,7 +82,7 @@ def naive(make: Callable[[], Any]) -> Method:
 def product(mirrored: bool) -> Method:
     """Frames of the link through payload and board, as control gets them; without copies, or with one of each."""
     board, numbers, reader = Board(), count(), FrameReader()
-    board.watch("cancer", "v3", "v1", GUARD, "oip", 0.0)
+    board.watch("cancer", ("v3",), "v1", GUARD, "oip", 0.0)
 
     def prepare(exchanges: Sequence[Body]) -> Work:
         records = [
@@ -99,7 +99,7 @@ def product(mirrored: bool) -> Method:
         for frame in frames:
             for message in reader.feed(frame):
                 assert isinstance(message, Observations)
-                board.observe([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
+                board.on_observations([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
 
     return prepare
 

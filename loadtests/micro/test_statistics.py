@@ -27,7 +27,7 @@ def test_decode_pair_and_judge(benchmark: BenchmarkFixture) -> None:
 
 def test_absorb_a_tick(benchmark: BenchmarkFixture) -> None:
     board = Board()
-    board.watch("cancer", "v2", "v1", GUARD, "oip", 0.0)
+    board.watch("cancer", ("v2",), "v1", GUARD, "oip", 0.0)
     latencies = np.random.default_rng(7).lognormal(-6, 0.5, 1000)
     counts: Buckets = {}
     for value in latencies:
@@ -40,5 +40,5 @@ def test_absorb_a_tick(benchmark: BenchmarkFixture) -> None:
         ]
         return Tick(0, "bench", 1, 1, arms=arms), time.monotonic()
 
-    benchmark.pedantic(board.absorb, setup=lambda: (tick(), {}), rounds=500)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(board.on_tick, setup=lambda: (tick(), {}), rounds=500)  # type: ignore[no-untyped-call]
     assert {row.metric for row in board.evidence("cancer", 0.0)} == set(GUARD.scorecard)

@@ -1,6 +1,6 @@
 """The single writer of live states: ticks and commands in, tables out.
 
-    tick → board.absorb → evidence → scorecard.judge → decide → transitions → store → publish
+    tick → board.on_tick → evidence → scorecard.judge → decide → transitions → store → publish
     command (who, why) ───────────────────────────────────────→ transitions → store → publish
     reload ───────────────────────────────────────────── plan.merge ───────→ store → publish
 
@@ -112,7 +112,7 @@ class Engine:
 
     def absorb(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
-        self.board.absorb(tick, now)
+        self.board.on_tick(tick, now)
         self._count(tick)
         for route in {arm.route for arm in tick.arms}:
             if route in self.states:
@@ -121,7 +121,7 @@ class Engine:
     def look(self, now: float) -> None:
         """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called about each second."""
-        self.board.flush(now)
+        self.board.on_time(now)
         self.warnings.look(self.states.values(), self.board.counters, now)
         for route in tuple(self.states):
             self._judge(route, now)
@@ -261,7 +261,7 @@ class Engine:
         section = self._sections[state.route]
         guard = plan.guard_of(section, state)
         versions = transitions.candidates(state)
-        self.board.watch_all(state.route, versions, state.primary, guard, section.protocol, now, section.analysis)
+        self.board.watch(state.route, versions, state.primary, guard, section.protocol, now, section.analysis)
 
     def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
         standing = self._standing.get(after.route)

@@ -112,7 +112,7 @@ class Control:
         self._board = Board()
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
-        self._intake = Intake(decode, self._board.observe, self._section, time.thread_time)
+        self._intake = Intake(decode, self._board.on_observations, self._section, time.thread_time)
         self._capture = Recorder()
         self._journal = Journal(outlet)
         self._profiles = Profiles(self._board)
@@ -207,7 +207,7 @@ class Control:
         self._safely(self._engine.culprits.note, batch.records)
         # Last, because it takes the bodies out of them.
         if not self._safely(self._intake.take, batch.records, source, self._now()):
-            self._board.counters.records_dropped["internal"] += len(batch.records)
+            self._board.on_lost_records(len(batch.records))
 
     def _section(self, route: str) -> RouteSettings | None:
         return self._engine.section(route) if route in self._engine.states else None

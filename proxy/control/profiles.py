@@ -44,4 +44,4 @@ class Profiles:
             return
         if self._given.get(route) != (content, analysis):
             self._given[route] = content, analysis
-            self._board.refer(route, profile)
+            self._board.use_profile(route, profile)

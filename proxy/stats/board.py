@@ -1,29 +1,41 @@
-"""The one door to statistics: ticks and observations in, evidence and counts out.
+"""The one door to statistics: ticks, observations and labels in; evidence, counts and drift out.
 
-What control does with it:
+Data in:
 
-- `watch_all(route, candidates, primary, guard, protocol, now, analysis)` whenever the live state may have changed
-  (`watch` for one candidate): evidence starts afresh when one of them did, rows and profile when the analysis did;
-  otherwise nothing happens. `refer(route, profile)` gives a reference profile, instead of one learnt from the primary.
-- `absorb(tick, now)` for each tick, `observe(observations, now)` for each batch that payload decoded, `flush(now)`
-  about once a second when there is nothing to observe, `feedback(request_id, label, now)` for each label.
-- `evidence(route, now)`: one `Evidence` for each limit of the guard's scorecard, in its order. A metric that nothing
-  is known of has n = 0. `log_breach` is already corrected for the number of limits: breach is at
-  ln(1/guard.false_alarm).
-- `keep(route)` and `resume(route, kept)`: evidence that outlives this process.
-- `drift(route)`, `violations(route)`, `profile(route)`, `finding(route)` (world or model), `agreement(route, version,
-  role)`, `examples(route, version)`: what the API shows, rows and structs that are plain data.
-- For /metrics, all monotone and untouched by `watch`: `counters` (arms, drops, rescues, rejections, overhead, coverage,
-  inflight), `tokens` (time to first token, gaps), `unreadable`, `unpaired`, `scores` (quality), `labelled`, `ungraded`,
-  `feedbacks`, `unlabelled`; and the sliding `latency(route, version, role, q, now)`.
+| call | when | what it does |
+|---|---|---|
+| `watch(route, candidates, primary, …)` | a live state may have changed | begins new comparisons where it did |
+| `use_profile(route, profile)` | a profile file was read | judges drift against it, not against a learnt profile |
+| `on_tick(tick, now)` | a tick arrived; once for each | counts legs, errors and latencies |
+| `on_observations(observations, now)` | a batch of records was decoded | compares, bins, keeps predictions for labels |
+| `on_label(request_id, label, now)` | a label arrived | scores; returns what became of the label |
+| `on_time(now)` | several times a second | counts rows that waited long enough |
+| `on_lost_records(count)` | records could not be analysed | counts them as dropped: `internal` |
 
-`now` is monotonic seconds. Nothing here raises on any tick or observation that decodes.
+Knowledge out, of one route:
+
+| call | returns |
+|---|---|
+| `evidence(route, now)` | one `Evidence` for each limit of each candidate, in order; n = 0 before any data |
+| `findings(route)` | world or model: one `Finding` for each candidate |
+| `drift(route)`, `shape(route, row)` | a `Drift` for each feature of each stream, and the distributions behind one |
+| `profile(route)`, `violations(route)` | the reference profile in force; broken rules of the data contract |
+| `agreement(route, version, role)`, `examples(route, version)` | pairs compared; the worst disagreements, redacted |
+| `failures(route, version)`, `latency(route, version, role, q, now)` | recent figures of one arm |
+| `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
+
+For /metrics, monotone whatever is judged: `counters`, `tokens`, `scores`, and losses by reason. The properties are
+read-only views.
+
+`now` is monotonic seconds. No method raises on a tick or an observation that decodes. A breach is at
+`log_breach` ≥ ln(1/guard.false_alarm): the limits of a scorecard share `false_alarm` already.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from proxy.contracts.evidence import Evidence
@@ -43,66 +55,48 @@ from proxy.stats.drift.profile import Profile, Side
 from proxy.stats.drift.streams import Drift, Rows, Shape, Streams
 from proxy.stats.quality.label_join import CAPACITY, Labelled, Outcome
 from proxy.stats.quality.scorer import Grading
+from proxy.stats.quality.scores import Score
 from proxy.stats.snapshot import freeze, thaw
 
-USUAL = Analysis()
+DEFAULT_ANALYSIS = Analysis()
 
-USUAL_PSI = 0.2
+DEFAULT_MAX_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
 
-FLUSH = 0.25
-"""Seconds between looks at what waits to be counted: it waits for about a second, and a look is at all routes."""
+FLUSH_SECONDS = 0.25
+"""Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
+all routes."""
 
 SIDES: tuple[Side, ...] = ("input", "prediction")
 
 
 class Board:
-    """All statistics of one control process."""
+    """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time."""
 
     __slots__ = (
-        "_cases",
-        "_comparing",
+        "_comparer",
+        "_comparisons",
         "_flushed",
-        "_grading",
-        "_habits",
+        "_histories",
+        "_scorer",
         "_streams",
+        "_tokens",
+        "_unreadable",
         "counters",
-        "feedbacks",
-        "labelled",
-        "scores",
-        "tokens",
-        "ungraded",
-        "unlabelled",
-        "unreadable",
     )
 
     def __init__(self, labels: int = CAPACITY) -> None:
         self.counters = Counters()
-        self.unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
-        self.tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
-        self._habits: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
-        self._cases: dict[str, tuple[Comparison, ...]] = {}
+        self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
+        self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
+        self._comparisons: dict[str, tuple[Comparison, ...]] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
-        self._comparing = Comparing()
-        self._flushed = -FLUSH
-        self._grading = Grading(labels)
-        self.scores, self.labelled, self.ungraded = self._grading.scores, self._grading.labelled, self._grading.ungraded
-        self.feedbacks, self.unlabelled = self._grading.labels.outcomes, self._grading.labels.lost
+        self._comparer = Comparing()
+        self._flushed = -FLUSH_SECONDS
+        self._scorer = Grading(labels)
 
     def watch(
-        self,
-        route: str,
-        candidate: str | None,
-        primary: str,
-        guard: Guard,
-        protocol: Protocol,
-        now: float,
-        analysis: Analysis = USUAL,
-    ) -> None:
-        """Says what is under judgement on `route`, and how its bodies are analysed."""
-        self.watch_all(route, (candidate,) if candidate else (), primary, guard, protocol, now, analysis)
-
-    def watch_all(
         self,
         route: str,
         candidates: tuple[str, ...],
@@ -110,177 +104,230 @@ class Board:
         guard: Guard,
         protocol: Protocol,
         now: float,
-        analysis: Analysis = USUAL,
+        analysis: Analysis = DEFAULT_ANALYSIS,
     ) -> None:
-        """Says which versions are under judgement on `route`, each against the primary. Without any, its primary is
-        learnt. The first one meets what was learnt before it came; each further one learns for itself."""
-        before = self._cases.get(route, ())
-        subjects = [ComparisonKey(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
-        self._cases[route] = tuple(
-            next((case for case in before if case.key == subject), None)
-            or Comparison(subject, self._habits[route, primary, place], self._unseen(route, subject.candidate))
-            for place, subject in enumerate(subjects)
+        """Sets the candidates that are judged on `route`, each against `primary`, and how bodies are analysed.
+
+        A comparison whose key (candidate, primary, guard, protocol) was watched before goes on; any other begins new.
+        Streams and profile begin new with another `analysis` or `protocol`. Without candidates only the primary's
+        history is learnt; the first candidate meets the history from before its time, each further one a new history.
+        """
+        before = self._comparisons.get(route, ())
+        keys = [ComparisonKey(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
+        self._comparisons[route] = tuple(
+            next((comparison for comparison in before if comparison.key == key), None)
+            or Comparison(key, self._histories[route, primary, place], self._uncompared(route, key.candidate))
+            for place, key in enumerate(keys)
         )
-        known = self._streams.get(route)
-        if known is None or known[0] != (analysis, protocol):
-            self._comparing.forget(route)
+        current = self._streams.get(route)
+        if current is None or current[0] != (analysis, protocol):
+            self._comparer.forget(route)
             self._streams[route] = (analysis, protocol), Streams(analysis.reference, analysis.detectors)
 
-    def refer(self, route: str, profile: Profile) -> None:
-        """Takes a reference profile for a watched route, instead of learning one."""
-        self._streams[route][1].refer(profile)
+    def use_profile(self, route: str, profile: Profile) -> None:
+        """Judges drift of a watched route against `profile`; a side that it lacks is still learnt."""
+        self._streams[route][1].use_profile(profile)
 
     def profile(self, route: str) -> Profile:
-        """The profile in force; the sides that are still being learnt are empty."""
-        known = self._streams.get(route)
-        return known[1].profile if known else Profile()
+        """The reference profile in force; a side that is still being learnt is empty."""
+        streams = self._streams_of(route)
+        return streams.profile if streams else Profile()
 
-    def absorb(self, tick: Tick, now: float) -> None:
-        """Counts a tick. It must come once; the link sees to that."""
+    def _streams_of(self, route: str) -> Streams | None:
+        current = self._streams.get(route)
+        return current[1] if current else None
+
+    def on_tick(self, tick: Tick, now: float) -> None:
+        """Counts a tick. The caller sees to it that each tick comes once."""
         self.counters.update(tick, now)
         for route, arms in _by_route(tick.arms).items():
-            for case in self._cases.get(route, ()):
-                case.on_arms(arms, now)
+            for comparison in self._comparisons.get(route, ()):
+                comparison.on_arms(arms, now)
 
-    def observe(self, observations: Iterable[Observation], now: float) -> None:
-        """Takes in what payload made of a batch of records."""
+    def on_lost_records(self, count: int) -> None:
+        """Counts records that reached control and could not be analysed."""
+        self.counters.drop_records("internal", count)
+
+    def on_observations(self, observations: Iterable[Observation], now: float) -> None:
+        """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens."""
         compared: list[Compared] = []
         for (route, *_), legs in _by_arm(observations).items():
-            known = self._streams.get(route)
-            if known is None:
+            current = self._streams.get(route)
+            if current is None:
                 continue
-            (analysis, _), streams = known
-            compared += self._comparing.update(legs, analysis, now)
+            (analysis, _), streams = current
+            compared += self._comparer.update(legs, analysis, now)
             if rows := streams.update(legs, now):
-                self._check(route, rows, now)
+                self._on_rows(route, rows, now)
             if analysis.wait > 0:
-                self._grade(self._grading.note(legs, analysis.wait, now))
-            for seen in legs:
-                if seen.unreadable_request or seen.unreadable_response:
-                    self._note_unreadable(seen)
-                if seen.text is not None:
-                    self._time_tokens(seen, now)
-        self._judge(compared)
-        self._comparing.expire(now)
-        self._grading.labels.expire(now)
-        self.flush(now)
+                self._on_labelled(self._scorer.update(legs, analysis.wait, now))
+            for leg in legs:
+                if leg.unreadable_request or leg.unreadable_response:
+                    self._count_unreadable(leg)
+                if leg.text is not None:
+                    self._on_tokens(leg, now)
+        self._on_pairs(compared)
+        self._comparer.expire(now)
+        self._scorer.labels.expire(now)
+        self.on_time(now)
 
-    def _judge(self, compared: list[Compared]) -> None:
-        """One look for all pairs of a batch."""
+    def _on_pairs(self, compared: list[Compared]) -> None:
+        """One look of a sequential test for all pairs of a batch."""
         for (route, version), pairs in _by_version(compared).items():
-            for case in self._cases.get(route, ()):
-                if case.key.candidate == version:
-                    case.disagreement.update(pairs)
+            for comparison in self._comparisons.get(route, ()):
+                if comparison.key.candidate == version:
+                    comparison.disagreement.update(pairs)
 
-    def flush(self, now: float) -> None:
-        """Counts batches of rows that wait for more; call it about once a second when nothing is observed."""
-        if now - self._flushed < FLUSH:
+    def on_time(self, now: float) -> None:
+        """Counts rows that waited long enough; for times without observations."""
+        if now - self._flushed < FLUSH_SECONDS:
             return
         self._flushed = now
         for route, (_, streams) in self._streams.items():
-            self._check(route, streams.flush(now), now)
+            self._on_rows(route, streams.flush(now), now)
 
-    def _check(self, route: str, rows: list[Rows], now: float) -> None:
-        for case in self._cases.get(route, ()) if rows else ():
-            case.on_rows(rows, now)
+    def _on_rows(self, route: str, rows: list[Rows], now: float) -> None:
+        for comparison in self._comparisons.get(route, ()) if rows else ():
+            comparison.on_rows(rows, now)
 
-    def _time_tokens(self, seen: Observation, now: float) -> None:
-        if seen.text and seen.text.first_token is not None:
-            first, gap = self.tokens[seen.route, seen.version, seen.role]
-            first.update({bucket(seen.text.first_token): 1}, seen.text.first_token)
-            for pause in seen.text.gaps:
+    def _on_tokens(self, leg: Observation, now: float) -> None:
+        if leg.text and leg.text.first_token is not None:
+            first, gap = self._tokens[leg.route, leg.version, leg.role]
+            first.update({bucket(leg.text.first_token): 1}, leg.text.first_token)
+            for pause in leg.text.gaps:
                 gap.update({bucket(pause): 1}, pause)
-        for case in self._cases.get(seen.route, ()):
-            case.on_tokens(seen, now)
+        for comparison in self._comparisons.get(leg.route, ()):
+            comparison.on_tokens(leg, now)
 
-    def feedback(self, request_id: str, label: Any, now: float) -> Outcome:
-        """Takes a label that came late: one value, or a list with one for each row of the request."""
-        outcome, met = self._grading.label(request_id, label, now)
-        self._grade(met)
+    def _count_unreadable(self, leg: Observation) -> None:
+        for side, reason in (("request", leg.unreadable_request), ("response", leg.unreadable_response)):
+            if reason:
+                self._unreadable[leg.route, leg.version, leg.role, side, reason] += 1
+
+    def on_label(self, request_id: str, label: Any, now: float) -> Outcome:
+        """Joins a late label with the predictions for its request: one value, or a list with one for each row."""
+        outcome, labelled = self._scorer.on_label(request_id, label, now)
+        self._on_labelled(labelled)
         return outcome
 
-    def _grade(self, met: list[Labelled]) -> None:
-        for each in met:
-            for case in self._cases.get(each.route, ()):
-                case.on_label(each, self._grading.figure(each.route, case.key.primary))
+    def _on_labelled(self, labelled: list[Labelled]) -> None:
+        for prediction in labelled:
+            for comparison in self._comparisons.get(prediction.route, ()):
+                scores = self._scorer.scores_of(prediction.route, comparison.key.primary)
+                comparison.on_label(prediction, scores)
 
-    def finding(self, route: str) -> tuple[Finding, ...]:
-        """World or model: one for each candidate under judgement."""
+    def _judged(self, route: str) -> list[tuple[str, Comparison]]:
+        """The candidates of a route with their comparisons; without a candidate only the primary is learnt."""
+        comparisons = self._comparisons.get(route, ())
+        return [(each.key.candidate, each) for each in comparisons if each.key.candidate is not None]
+
+    def findings(self, route: str) -> tuple[Finding, ...]:
+        """World or model: one finding for each candidate."""
         drifts = self.drift(route)
-        cases = [case for case in self._cases.get(route, ()) if case.key.candidate is not None]
-        return tuple(finding(drifts, case.disagreement, case.key.candidate or "") for case in cases)
-
-    def _note_unreadable(self, seen: Observation) -> None:
-        for side, reason in (("request", seen.unreadable_request), ("response", seen.unreadable_response)):
-            if reason:
-                self.unreadable[seen.route, seen.version, seen.role, side, reason] += 1
+        return tuple(finding(drifts, each.disagreement, candidate) for candidate, each in self._judged(route))
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
-        """What is known of the candidates of `route`, in their order; empty without one."""
-        cases = [case for case in self._cases.get(route, ()) if case.key.candidate is not None]
-        watched = any("drift" in line for case in cases for line in case.key.guard.scorecard)
-        drifts = self.drift(route) if watched else []
-        return tuple(evidence for case in cases for evidence in self._evidence_of(route, case, drifts))
+        """One line for each limit of each candidate's scorecard, candidates in their order; empty without one."""
+        judged = self._judged(route)
+        needs_drift = any("drift" in metric for _, each in judged for metric in each.key.guard.scorecard)
+        drifts = self.drift(route) if needs_drift else []
+        return tuple(line for judgement in judged for line in self._evidence_of(route, *judgement, drifts))
 
-    def _evidence_of(self, route: str, case: Comparison, drifts: list[Drift]) -> tuple[Evidence, ...]:
-        subject = case.key
-        unlabelled = self._grading.lost(route, subject.candidate or "", subject.primary)
-        return case.evidence(drifts, self._lost(route, case), unlabelled)
+    def _evidence_of(
+        self, route: str, candidate: str, comparison: Comparison, drifts: list[Drift]
+    ) -> tuple[Evidence, ...]:
+        inconclusive = self._scorer.inconclusive(route, candidate, comparison.key.primary)
+        return comparison.evidence(drifts, self._lost(route, comparison), inconclusive)
 
-    def keep(self, route: str) -> list[bytes]:
-        """What was gathered about the candidates of `route`, for a process after this one."""
-        return [freeze(case, self._lost(route, case)) for case in self._cases.get(route, ())]
+    def snapshot(self, route: str) -> list[bytes]:
+        """The state of each comparison of `route`, in order, for a later process."""
+        return [freeze(each, self._lost(route, each)) for each in self._comparisons.get(route, ())]
 
-    def resume(self, route: str, kept: Iterable[bytes]) -> None:
-        """Takes up what a process before this one had kept of the same candidates. Raises SnapshotError."""
-        for case, state in zip(self._cases.get(route, ()), kept, strict=False):
-            case.unseen = self._unseen(route, case.key.candidate) - thaw(case, state)
+    def restore(self, route: str, snapshots: Iterable[bytes]) -> None:
+        """Fills the fresh comparisons of `route` with the snapshots of an earlier process. Raises SnapshotError."""
+        for comparison, frozen in zip(self._comparisons.get(route, ()), snapshots, strict=False):
+            comparison.unseen = self._uncompared(route, comparison.key.candidate) - thaw(comparison, frozen)
 
-    def _lost(self, route: str, case: Comparison) -> int:
-        return self._unseen(route, case.key.candidate) - case.unseen
+    def _lost(self, route: str, comparison: Comparison) -> int:
+        """Copies that were due and not compared since the comparison began."""
+        return self._uncompared(route, comparison.key.candidate) - comparison.unseen
 
     def drift(self, route: str) -> list[Drift]:
-        """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `USUAL_PSI`."""
-        known, cases = self._streams.get(route), self._cases.get(route)
-        if known is None or not cases:
+        """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `DEFAULT_MAX_PSI`."""
+        streams, comparisons = self._streams_of(route), self._comparisons.get(route)
+        if streams is None or not comparisons:
             return []
-        lines = cases[0].key.guard.scorecard
-        return known[1].drift({side: lines.get(f"{side}_drift", Limit()).max_psi or USUAL_PSI for side in SIDES})
+        lines = comparisons[0].key.guard.scorecard
+        return streams.drift({side: lines.get(f"{side}_drift", Limit()).max_psi or DEFAULT_MAX_PSI for side in SIDES})
 
     def shape(self, route: str, row: Drift) -> Shape | None:
         """The reference and live distributions behind a row of `drift`."""
-        known = self._streams.get(route)
-        return known[1].shape(row) if known else None
+        streams = self._streams_of(route)
+        return streams.shape(row) if streams else None
 
     def violations(self, route: str) -> dict[tuple[str, Role, str], int]:
         """Broken rules of the data contract, by version, role and rule."""
-        known = self._streams.get(route)
-        return dict(known[1].violations) if known else {}
+        streams = self._streams_of(route)
+        return dict(streams.violations) if streams else {}
 
     def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
-        """Paired comparisons since the start; role `noise` is the primary against itself."""
-        return self._comparing.tallies.get((route, version, role), Tally())
+        """Pairs compared since the start; role `noise` is the primary against itself."""
+        return self._comparer.tallies.get((route, version, role), Tally())
 
     def examples(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""
-        return self._comparing.worst(route, version)
+        return self._comparer.worst(route, version)
+
+    @property
+    def tokens(self) -> Mapping[tuple[str, str, str], tuple[Histogram, Histogram]]:
+        """Time to the first token, and between tokens, by (route, version, role)."""
+        return MappingProxyType(self._tokens)
+
+    @property
+    def scores(self) -> Mapping[tuple[str, str, Role], Score]:
+        """Scores of labelled predictions by (route, version, role)."""
+        return MappingProxyType(self._scorer.scores)
+
+    @property
+    def labelled(self) -> Mapping[tuple[str, str, Role], int]:
+        """Predictions that met a label, by (route, version, role)."""
+        return MappingProxyType(self._scorer.labelled)
+
+    @property
+    def ungraded(self) -> Mapping[tuple[str, str], int]:
+        """Predictions whose label did not fit them, by (route, version)."""
+        return MappingProxyType(self._scorer.ungraded)
+
+    @property
+    def feedbacks(self) -> Mapping[Outcome, int]:
+        """Labels by what became of them."""
+        return MappingProxyType(self._scorer.labels.outcomes)
+
+    @property
+    def unlabelled(self) -> Mapping[tuple[str, str], int]:
+        """Requests whose predictions were given up without a label, by (route, reason)."""
+        return MappingProxyType(self._scorer.labels.lost)
+
+    @property
+    def unreadable(self) -> Mapping[tuple[str, str, str, str, str], int]:
+        """Bodies that could not be read, by (route, version, role, side, reason)."""
+        return MappingProxyType(self._unreadable)
 
     @property
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""
-        return self._comparing.unpaired()
+        return self._comparer.unpaired()
 
-    def _unseen(self, route: str, version: str | None) -> int:
-        """Copies for `version` that were not compared although they were due: dropped, never paired, or not
-        readable."""
+    def _uncompared(self, route: str, version: str | None) -> int:
+        """Copies for `version` that were due and not compared: dropped, never paired, or not readable."""
         key = (route, version)
         dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
         unread = sum(
             n
-            for (r, v, role, side, _), n in self.unreadable.items()
+            for (r, v, role, side, _), n in self._unreadable.items()
             if (r, v, role, side) == (*key, "shadow", "response")
         )
-        return dropped + self._comparing.unpaired_of(route, version) + unread
+        return dropped + self._comparer.unpaired_of(route, version) + unread
 
     def failures(self, route: str, version: str) -> tuple[int, int]:
         """Bad and all finished legs of `version` as the primary of `route`, since the start."""
@@ -307,13 +354,13 @@ def _by_route(arms: Iterable[ArmTick]) -> dict[str, list[ArmTick]]:
 def _by_arm(observations: Iterable[Observation]) -> dict[tuple[str, str, Role, float], list[Observation]]:
     """Legs by route, version, role and share: what holds for an arm is then looked up once for all of them."""
     arms: dict[tuple[str, str, Role, float], list[Observation]] = {}
-    for seen in observations:
-        key = seen.route, seen.version, seen.role, seen.share
+    for leg in observations:
+        key = leg.route, leg.version, leg.role, leg.share
         legs = arms.get(key)
         if legs is None:
-            arms[key] = [seen]
+            arms[key] = [leg]
         else:
-            legs.append(seen)
+            legs.append(leg)
     return arms
 
 

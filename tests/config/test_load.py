@@ -379,6 +379,6 @@ def test_every_limit_that_may_be_configured_is_judged() -> None:
     """Otherwise a scorecard would wait for ever for a line that nobody looks at."""
     guard = Guard({metric: Limit(**dict.fromkeys(limits, 0.5)) for metric, limits in METRICS.items()})
     board = Board()
-    board.watch("r", "b", "a", guard, "oip", 0.0)
+    board.watch("r", ("b",), "a", guard, "oip", 0.0)
     judged = {(evidence.metric, evidence.limit) for evidence in board.evidence("r", 1.0)}
     assert judged >= {(metric, limit) for metric, limit, _ in bounds(guard)}

@@ -71,7 +71,7 @@ def test_a_profile_that_has_not_changed_is_not_given_again(tmp_path: Path) -> No
     class Heard:
         given = 0
 
-        def refer(self, route: str, profile: object) -> None:
+        def use_profile(self, route: str, profile: object) -> None:
             self.given += 1
 
     path, board = tmp_path / "profile.json", Heard()

@@ -27,9 +27,9 @@ def test_naive_analysis_feeds_every_value_to_its_detector() -> None:
 
 def test_the_product_pairs_every_exchange() -> None:
     board = Board()
-    board.watch("cancer", "v3", "v1", GUARD, "oip", 0.0)
+    board.watch("cancer", ("v3",), "v1", GUARD, "oip", 0.0)
     exchanges: Sequence[tuple[bytes, bytes, bytes]] = bodies(BATCH)
     records = [leg for number, exchange in enumerate(exchanges) for leg in legs(number, *exchange)]
-    board.observe([decode(record, "oip", (0, "bench")) for record in records], 0.0)
+    board.on_observations([decode(record, "oip", (0, "bench")) for record in records], 0.0)
     assert not board.unreadable
     assert board.agreement("cancer", "v3").pairs == BATCH

@@ -26,7 +26,7 @@ def tick(*arms, seq=1, **more):
 
 def watched(guard=GUARD, candidate="v2"):
     board = Board()
-    board.watch(ROUTE, candidate, "v1", guard, "oip", 0.0)
+    board.watch(ROUTE, (candidate,) if candidate else (), "v1", guard, "oip", 0.0)
     return board
 
 
@@ -43,7 +43,7 @@ def test_a_dead_canary_is_found_within_a_dozen_requests() -> None:
         canary = int(rng.binomial(10, 0.1))
         bad = int(rng.binomial(10 - canary, 0.01))
         asked += canary
-        board.absorb(
+        board.on_tick(
             tick(arm("canary", "v2", bad=canary), arm("primary", "v1", 10 - canary - bad, bad, 0.9)), asked * 0.1
         )
         assert asked < 30
@@ -53,7 +53,7 @@ def test_a_dead_canary_is_found_within_a_dozen_requests() -> None:
 def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way() -> None:
     board, needs = watched(), []
     for at in range(200):
-        board.absorb(tick(arm("canary", "v2", 95, 5), arm("primary", "v1", 855, 45, 0.9)), at * 0.1)
+        board.on_tick(tick(arm("canary", "v2", 95, 5), arm("primary", "v1", 855, 45, 0.9)), at * 0.1)
         needs.append(board.evidence(ROUTE, at * 0.1)[0].needed)
     found = board.evidence(ROUTE, 20.0)[0]
     assert (found.metric, found.limit, found.version) == ("error_rate", "max_ratio", "v2")
@@ -67,21 +67,21 @@ def test_a_healthy_canary_passes_and_says_what_it_needs_on_the_way() -> None:
 
 def test_rescues_copies_of_others_and_other_versions_do_not_count_as_evidence() -> None:
     board = watched()
-    board.absorb(tick(arm("rescue", "v1", bad=50), arm("shadow", "v9", bad=50), arm("canary", "v9", bad=50)), 0.0)
+    board.on_tick(tick(arm("rescue", "v1", bad=50), arm("shadow", "v9", bad=50), arm("canary", "v9", bad=50)), 0.0)
     found = board.evidence(ROUTE, 0.0)[0]
     assert (found.n, found.n_reference, found.log_breach) == (0, 0, 0.0)
 
 
 def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject() -> None:
     board = watched()
-    board.absorb(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
+    board.on_tick(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
     before = board.evidence(ROUTE, 0.0)
-    board.watch(ROUTE, "v2", "v1", Guard(), "oip", 1.0)
+    board.watch(ROUTE, ("v2",), "v1", Guard(), "oip", 1.0)
     assert board.evidence(ROUTE, 1.0) == before
     for candidate, primary, guard in (("v3", "v1", GUARD), ("v2", "v0", GUARD), ("v2", "v1", Guard(false_alarm=0.01))):
-        board.watch(ROUTE, candidate, primary, guard, "oip", 1.0)
+        board.watch(ROUTE, (candidate,), primary, guard, "oip", 1.0)
         assert board.evidence(ROUTE, 1.0)[0].n == 0
-    board.watch(ROUTE, None, "v1", GUARD, "oip", 1.0)
+    board.watch(ROUTE, (), "v1", GUARD, "oip", 1.0)
     assert board.evidence(ROUTE, 1.0) == ()
     assert board.counters.arms[ROUTE, "v2", "canary"].codes["503"] == 5
 
@@ -101,7 +101,7 @@ def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms()
         ("input_drift", "max_psi"),
     ]
     for each in (board, alone):
-        each.absorb(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
+        each.on_tick(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
     strict, plain = board.evidence(ROUTE, 0.0)[1], alone.evidence(ROUTE, 0.0)[0]
     assert strict.log_breach == pytest.approx(plain.log_breach - np.log(4))
 
@@ -129,9 +129,9 @@ def test_counters_are_exact_and_monotone() -> None:
         overhead_sum={ROUTE: 0.0003},
         inflight=[(ROUTE, "v2", "canary", 5)],
     )
-    board.absorb(one, 0.0)
-    board.watch(ROUTE, "v3", "v1", GUARD, "oip", 0.5)
-    board.absorb(one, 1.0)
+    board.on_tick(one, 0.0)
+    board.watch(ROUTE, ("v3",), "v1", GUARD, "oip", 0.5)
+    board.on_tick(one, 1.0)
     counters = board.counters
     counted = counters.arms[ROUTE, "v2", "canary"]
     assert counted.codes == {"200": 6, "503": 2}
@@ -150,9 +150,9 @@ def test_counters_are_exact_and_monotone() -> None:
 
 def test_latency_quantiles_slide() -> None:
     board = watched()
-    board.absorb(tick(arm("primary", "v1", 10, total={-240: 10})), 0.0)
+    board.on_tick(tick(arm("primary", "v1", 10, total={-240: 10})), 0.0)
     assert board.latency(ROUTE, "v1", "primary", 0.5, 30.0) == pytest.approx(0.01, rel=0.02)
-    board.absorb(tick(arm("primary", "v1", 10, total={-120: 10})), 70.0)
+    board.on_tick(tick(arm("primary", "v1", 10, total={-120: 10})), 70.0)
     assert board.latency(ROUTE, "v1", "primary", 0.1, 70.0) == pytest.approx(0.1, rel=0.02)
     assert board.latency(ROUTE, "v1", "primary", 0.5, 1000.0) is None
     assert board.latency(ROUTE, "nobody", "primary", 0.5, 0.0) is None
@@ -161,7 +161,9 @@ def test_latency_quantiles_slide() -> None:
 def test_disagreement_is_paired_and_judged() -> None:
     board = watched(Guard(scorecard={"disagreement": Limit(max=0.05)}))
     for exchange in range(200):
-        board.observe([leg("shadow", "v2", exchange, exchange % 2), leg("primary", "v1", exchange, 0)], exchange * 0.01)
+        board.on_observations(
+            [leg("shadow", "v2", exchange, exchange % 2), leg("primary", "v1", exchange, 0)], exchange * 0.01
+        )
     tally, found = board.agreement(ROUTE, "v2"), board.evidence(ROUTE, 2.0)[0]
     assert (tally.pairs, tally.disagreements, tally.ratio) == (200, 100, 0.5)
     assert (found.metric, found.value, found.n) == ("disagreement", 0.5, 200)
@@ -170,7 +172,7 @@ def test_disagreement_is_paired_and_judged() -> None:
 
 def test_unreadable_bodies_are_counted_by_reason() -> None:
     board = watched()
-    board.observe([leg("primary", "v1", 1, 0, unreadable_request="json", unreadable_response="shape")], 0.0)
+    board.on_observations([leg("primary", "v1", 1, 0, unreadable_request="json", unreadable_response="shape")], 0.0)
     assert board.unreadable == {
         (ROUTE, "v1", "primary", "request", "json"): 1,
         (ROUTE, "v1", "primary", "response", "shape"): 1,
@@ -186,7 +188,7 @@ def test_a_slow_candidate_is_found_from_ticks_alone() -> None:
         primary = {int(i): 1 for i in rng.permutation(60)[:18] - 280}
         canary = {int(i) + 30: 1 for i in rng.permutation(60)[:2] - 280}
         arms = arm("primary", "v1", 18, share=0.9, total=primary), arm("canary", "v2", 2, total=canary)
-        board.absorb(tick(*arms), at * 0.1)
+        board.on_tick(tick(*arms), at * 0.1)
     ratio, absolute = board.evidence(ROUTE, 20.0)[1], board.evidence(ROUTE, 20.0)[0]
     assert (ratio.limit, absolute.limit, ratio.n) == ("max_ratio", "max", 400)
     assert ratio.ratio == pytest.approx(10**0.25, rel=0.1)
@@ -197,22 +199,22 @@ def test_a_slow_candidate_is_found_from_ticks_alone() -> None:
 
 def test_several_candidates_are_judged_each_for_itself() -> None:
     board = Board()
-    board.watch_all("r", ("v2", "v3"), "v1", Guard(), "json", 0.0)
+    board.watch("r", ("v2", "v3"), "v1", Guard(), "json", 0.0)
     for seq in range(5):
         arms = [ArmTick("r", "v1", "primary", 0.8, {"200": 80}), ArmTick("r", "v2", "canary", 0.1, {"200": 10})]
         arms.append(ArmTick("r", "v3", "canary", 0.1, {"500": 10}, bad=10))
-        board.absorb(Tick(0, "a", seq, 1, arms=arms), 0.1 * seq)
+        board.on_tick(Tick(0, "a", seq, 1, arms=arms), 0.1 * seq)
     healthy, broken = board.evidence("r", 1.0)
     assert (healthy.version, healthy.n, broken.version, broken.n) == ("v2", 50, "v3", 50)
     assert healthy.log_breach < log(1000) <= broken.log_breach
-    board.watch_all("r", ("v3", "v2"), "v1", Guard(), "json", 1.0)
+    board.watch("r", ("v3", "v2"), "v1", Guard(), "json", 1.0)
     assert [evidence.n for evidence in board.evidence("r", 1.0)] == [50, 50]
 
 
 def test_a_promoted_candidate_is_held_to_absolute_limits() -> None:
     board = Board()
-    board.watch("r", "v2", "v2", Guard({"error_rate": Limit(max=0.05)}), "json", 0.0)
-    board.absorb(Tick(0, "a", 1, 1, arms=[ArmTick("r", "v2", "primary", 1.0, {"500": 60}, bad=60)]), 0.1)
+    board.watch("r", ("v2",), "v2", Guard({"error_rate": Limit(max=0.05)}), "json", 0.0)
+    board.on_tick(Tick(0, "a", 1, 1, arms=[ArmTick("r", "v2", "primary", 1.0, {"500": 60}, bad=60)]), 0.1)
     (evidence,) = board.evidence("r", 0.2)
     assert (evidence.n, evidence.value) == (60, 1.0)
     assert evidence.log_breach >= log(1000)
@@ -224,7 +226,7 @@ def test_many_events_in_each_tick_do_not_look_like_an_order_of_them() -> None:
     for at in range(300):
         bad, bad_primary = int(rng.binomial(500, 0.2)), int(rng.binomial(500, 0.2))
         arms = arm("primary", "v1", 500 - bad_primary, bad_primary, 0.5), arm("canary", "v2", 500 - bad, bad, 0.5)
-        board.absorb(tick(*arms), at * 0.1)
+        board.on_tick(tick(*arms), at * 0.1)
         worst = max(worst, board.evidence(ROUTE, 0.0)[0].log_breach)
     assert worst < np.log(20)
 
@@ -232,7 +234,7 @@ def test_many_events_in_each_tick_do_not_look_like_an_order_of_them() -> None:
 def noisy(board, rng, n, floor, more):
     """A primary that disagrees with itself at `floor`, and a shadow that does so at `floor` + `more`."""
     for exchange in range(n):
-        board.observe(
+        board.on_observations(
             [
                 leg("primary", "v1", exchange, 0),
                 leg("noise", "v1", exchange, int(rng.random() < floor)),
@@ -255,8 +257,8 @@ def test_a_version_is_not_blamed_for_the_noise_of_the_primary_itself() -> None:
 
 def test_examples_of_disagreement_are_kept_and_redacted() -> None:
     board = Board()
-    board.watch(ROUTE, "v2", "v1", GUARD, "oip", 0.0, Analysis(redact=("/primary/predict",)))
-    board.observe([leg("primary", "v1", 1, 0), leg("shadow", "v2", 1, 1)], 0.0)
+    board.watch(ROUTE, ("v2",), "v1", GUARD, "oip", 0.0, Analysis(redact=("/primary/predict",)))
+    board.on_observations([leg("primary", "v1", 1, 0), leg("shadow", "v2", 1, 1)], 0.0)
     (example,) = board.examples(ROUTE, "v2")
     assert example.detail == {"request": {}, "primary": {"predict": "[redacted]"}, "candidate": {"predict": 1}}
     assert board.examples(ROUTE, "v9") == []
@@ -264,12 +266,12 @@ def test_examples_of_disagreement_are_kept_and_redacted() -> None:
 
 def test_copies_that_were_not_compared_are_lost() -> None:
     board = watched(Guard(scorecard={"disagreement": Limit(max=0.05)}))
-    board.absorb(tick(shadow_dropped=[(ROUTE, "v2", "inflight", 3), (ROUTE, "v9", "inflight", 9)]), 0.0)
-    board.observe([leg("shadow", "v2", 1, 0), leg("shadow", "v2", 2, 0, unreadable_response="json")], 0.0)
-    board.observe([leg("primary", "v1", 2, 0)], 100.0)
+    board.on_tick(tick(shadow_dropped=[(ROUTE, "v2", "inflight", 3), (ROUTE, "v9", "inflight", 9)]), 0.0)
+    board.on_observations([leg("shadow", "v2", 1, 0), leg("shadow", "v2", 2, 0, unreadable_response="json")], 0.0)
+    board.on_observations([leg("primary", "v1", 2, 0)], 100.0)
     assert board.unpaired == {"late": 1}
     assert board.evidence(ROUTE, 0.0)[0].lost == 3 + 1 + 1
-    board.watch(ROUTE, "v2", "v0", Guard(scorecard={"disagreement": Limit(max=0.05)}), "oip", 101.0)
+    board.watch(ROUTE, ("v2",), "v0", Guard(scorecard={"disagreement": Limit(max=0.05)}), "oip", 101.0)
     assert board.evidence(ROUTE, 0.0)[0].lost == 0
 
 
@@ -284,7 +286,7 @@ def test_the_time_to_the_first_token_is_judged_and_counted() -> None:
         text = Text("hi", "stop", first_token=first, gaps=(0.01, 0.02))
         seen = leg(*(("canary", "v2") if canary else ("primary", "v1")), at, 0)
         seen.text, seen.share = text, 0.3 if canary else 0.7
-        board.observe([seen], at * 0.01)
+        board.on_observations([seen], at * 0.01)
     absolute, ratio = board.evidence(ROUTE, 30.0)
     assert ratio.ratio == pytest.approx(1.8, rel=0.15)
     assert ratio.log_breach > np.log(1000)
@@ -296,10 +298,10 @@ def test_the_time_to_the_first_token_is_judged_and_counted() -> None:
 def test_a_shadow_is_judged_by_its_first_token_too() -> None:
     guard = Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25)}, warm_up=0)
     board, rng = watched(guard), np.random.default_rng(4)
-    board.absorb(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+    board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
     for at in range(1500):
         for role, version, factor in (("primary", "v1", 1.0), ("shadow", "v2", 1.8)):
             seen = leg(role, version, at, 0)
             seen.text, seen.share = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3))), 1.0
-            board.observe([seen], at * 0.01)
+            board.on_observations([seen], at * 0.01)
     assert board.evidence(ROUTE, 15.0)[0].log_breach > np.log(1000)

@@ -31,7 +31,7 @@ GUARD = Guard(
 
 def watched(protocol, rows):
     board = Board()
-    board.watch("r", "v2", "v1", GUARD, protocol, 0.0, Analysis(reference=rows))
+    board.watch("r", ("v2",), "v1", GUARD, protocol, 0.0, Analysis(reference=rows))
     return board
 
 
@@ -50,8 +50,8 @@ def serve(board, protocol, exchanges) -> None:
     """Exchanges (request, answer of v1, answer of v2), a hundred a second."""
     for at, (request, mine, other) in exchanges:
         legs = record(at, "primary", "v1", request, mine), record(at, "shadow", "v2", None, other)
-        board.observe([decode(leg, protocol, (0, "a")) for leg in legs], at / 100)
-    board.flush(1e6)
+        board.on_observations([decode(leg, protocol, (0, "a")) for leg in legs], at / 100)
+    board.on_time(1e6)
 
 
 def drifted(board):
@@ -74,7 +74,7 @@ def cancer(first, second):
     rows, labels = data.data[chosen], data.target[chosen]
     rows[1200:, 1] += 1.5 * data.data[:, 1].std()
     board = watched("oip", 100_000)
-    board.refer("r", profile_of({f"x[{at}]": data.data[:, at] for at in range(30)}, {}))
+    board.use_profile("r", profile_of({f"x[{at}]": data.data[:, at] for at in range(30)}, {}))
     requests = [{"inputs": [tensor("x", row, "FP64")]} for row in rows]
     serve(board, "oip", enumerate(zip(requests, classified(first, rows), classified(second, rows), strict=True)))
     return board, rows, labels
@@ -89,11 +89,11 @@ def test_breast_cancer_the_world_changed_and_the_versions_agree() -> None:
     first, second = fitted(), fitted(c=0.5)
     board, rows, labels = cancer(first, second)
     assert drifted(board) == {"x[1]"}
-    assert board.finding("r")[0].kind == "world"
-    assert "x[1]" in board.finding("r")[0].sentence
+    assert board.findings("r")[0].kind == "world"
+    assert "x[1]" in board.findings("r")[0].sentence
     assert evidence(board)["disagreement"].value == pytest.approx((first.predict(rows) != second.predict(rows)).mean())
     for at, label in enumerate(labels.tolist()):
-        board.feedback(str(at), label, 0.0)
+        board.on_label(str(at), label, 0.0)
     for (_, version, _), score in board.scores.items():
         model = first if version == "v1" else second
         assert score.get("accuracy") == pytest.approx(metrics.accuracy_score(labels, model.predict(rows)))
@@ -107,8 +107,8 @@ def test_breast_cancer_a_degraded_model_is_found_as_a_shadow() -> None:
 
     board, _, labels = cancer(fitted(), fitted(spoilt))
     for at, label in enumerate(labels.tolist()):
-        board.feedback(str(at), label, 0.0)
-    assert board.finding("r")[0].kind == "both"
+        board.on_label(str(at), label, 0.0)
+    assert board.findings("r")[0].kind == "both"
     assert evidence(board)["accuracy"].log_breach > np.log(1000)
     assert board.examples("r", "v2")[0].detail["candidate"] != board.examples("r", "v2")[0].detail["primary"]
 
@@ -120,13 +120,13 @@ def test_diabetes_regression_as_mlflow_serves_it() -> None:
     chosen = np.random.default_rng(2).integers(0, len(data.data), 1200)
     rows, labels = data.data[chosen], data.target[chosen]
     board = watched("mlflow", 100_000)
-    board.refer("r", profile_of({name: data.data[:, at] for at, name in enumerate(data.feature_names)}, {}))
+    board.use_profile("r", profile_of({name: data.data[:, at] for at, name in enumerate(data.feature_names)}, {}))
     rows[600:, 2] += 2 * data.data[:, 2].std()
     requests = [{"dataframe_split": {"columns": data.feature_names, "data": [row]}} for row in rows.tolist()]
     answers = [[{"predictions": [value]} for value in model.predict(rows).tolist()] for model in (first, second)]
     serve(board, "mlflow", enumerate(zip(requests, *answers, strict=True)))
     for at, label in enumerate(labels.tolist()):
-        board.feedback(str(at), label, 0.0)
+        board.on_label(str(at), label, 0.0)
     assert drifted(board) == {"bmi"}
     for (_, version, _), score in board.scores.items():
         guesses = (first if version == "v1" else second).predict(rows)

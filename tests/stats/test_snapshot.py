@@ -31,7 +31,7 @@ GUARD = Guard(SCORECARD, warm_up=10)
 
 def watched():
     board = Board()
-    board.watch("r", "v2", "v1", GUARD, "oip", 0.0)
+    board.watch("r", ("v2",), "v1", GUARD, "oip", 0.0)
     return board
 
 
@@ -57,16 +57,18 @@ def feed(board, start, seconds, seed) -> None:
         arms = [arm(rng, "v1", "primary", 1.0, 90, 1.0), arm(rng, "v2", "shadow", 1.0, 90, 1.1)]
         if second >= 40:
             arms = [arm(rng, "v1", "primary", 0.8, 80, 1.0), arm(rng, "v2", "canary", 0.2, 20, 1.1)]
-        board.absorb(Tick(0, "a", second + 1, 1, arms=arms), float(second))
+        board.on_tick(Tick(0, "a", second + 1, 1, arms=arms), float(second))
         for at in range(second * 4, second * 4 + 4):
             label = int(rng.random() < 0.5)
-            board.observe([leg(rng, at, "primary", "v1", label), leg(rng, at, "shadow", "v2", label)], float(second))
-            board.feedback(str(at), label, float(second))
+            board.on_observations(
+                [leg(rng, at, "primary", "v1", label), leg(rng, at, "shadow", "v2", label)], float(second)
+            )
+            board.on_label(str(at), label, float(second))
 
 
 def resumed(board):
     after = watched()
-    after.resume("r", board.keep("r"))
+    after.restore("r", board.snapshot("r"))
     return after
 
 
@@ -86,7 +88,7 @@ def test_evidence_goes_on_as_if_nothing_had_happened() -> None:
     assert len(gathered(board)) == 16
     assert sum(abs(breach) > 0.1 for breach, *_ in gathered(board).values()) >= 12
     again = resumed(after)
-    assert again.keep("r") == after.keep("r") == board.keep("r")
+    assert again.snapshot("r") == after.snapshot("r") == board.snapshot("r")
 
 
 def test_what_ticks_tell_is_the_same_after_more_of_them() -> None:
@@ -97,7 +99,7 @@ def test_what_ticks_tell_is_the_same_after_more_of_them() -> None:
         rng = np.random.default_rng(7)
         for second in range(60, 260):
             arms = [arm(rng, "v1", "primary", 0.8, 80, 1.0), arm(rng, "v2", "canary", 0.2, 20, 1.2)]
-            each.absorb(Tick(0, "b", second, 1, arms=arms), float(second))
+            each.on_tick(Tick(0, "b", second, 1, arms=arms), float(second))
     lines = [key for key in gathered(board) if key[0] in ("error_rate", "latency", "latency_p99")]
     assert [gathered(after)[line] for line in lines] == [gathered(board)[line] for line in lines]
     assert len(lines) == 5
@@ -108,37 +110,37 @@ def test_another_subject_takes_nothing_up(change) -> None:
     board, after = watched(), Board()
     feed(board, 0, 20, 1)
     guard, candidate = change(GUARD)
-    after.watch("r", candidate, "v1", guard, "oip", 0.0)
+    after.watch("r", (candidate,), "v1", guard, "oip", 0.0)
     fresh = gathered(after)
     with pytest.raises(SnapshotError):
-        after.resume("r", board.keep("r"))
+        after.restore("r", board.snapshot("r"))
     assert gathered(after) == fresh
 
 
 @pytest.mark.parametrize("kept", [b"", b"rubbish", b"\x94"])
 def test_rubbish_takes_nothing_up(kept) -> None:
     with pytest.raises(SnapshotError):
-        watched().resume("r", [kept])
+        watched().restore("r", [kept])
 
 
 def test_a_state_that_does_not_fit_takes_nothing_up() -> None:
     board = watched()
     feed(board, 0, 20, 1)
-    (whole,) = board.keep("r")
+    (whole,) = board.snapshot("r")
     found = snapshot.msgspec.msgpack.decode(whole, type=snapshot.Snapshot)
     found.state[4] = found.state[4][:1]
     after = watched()
     fresh = gathered(after)
     with pytest.raises(SnapshotError):
-        after.resume("r", [snapshot.msgspec.msgpack.encode(found)])
+        after.restore("r", [snapshot.msgspec.msgpack.encode(found)])
     assert gathered(after) == fresh
 
 
 def test_lost_copies_are_carried_on() -> None:
     board = watched()
-    board.absorb(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 7)]), 0.0)
+    board.on_tick(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 7)]), 0.0)
     after = resumed(board)
-    after.absorb(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 2)]), 0.0)
+    after.on_tick(Tick(0, "a", 1, 1, shadow_dropped=[("r", "v2", "inflight", 2)]), 0.0)
     found = next(e for e in after.evidence("r", 0.0) if e.metric == "disagreement")
     assert found.lost == 9
 
@@ -168,7 +170,7 @@ BORROWED = {"Guard", "Limit", "ComparisonKey", "StickyDedup", "Score"}
 def test_every_attribute_below_a_comparison_is_state_or_configuration() -> None:
     board = watched()
     feed(board, 0, 60, 1)
-    (comparison,) = board._cases["r"]
+    (comparison,) = board._comparisons["r"]
     met = [each for each in below(comparison, {}).values() if type(each).__module__.startswith("proxy")]
     kinds = {type(each) for each in met}
     assert {kind.__name__ for kind in kinds if not issubclass(kind, Stateful)} <= BORROWED
@@ -194,4 +196,4 @@ def test_a_slot_that_nobody_names_is_state() -> None:
 def test_it_is_small() -> None:
     board = watched()
     feed(board, 0, 60, 1)
-    assert sum(map(len, board.keep("r"))) < 100_000
+    assert sum(map(len, board.snapshot("r"))) < 100_000

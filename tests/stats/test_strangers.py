@@ -59,7 +59,7 @@ LEG = st.tuples(
 @given(st.sampled_from(sorted(CODECS)), st.lists(LEG, min_size=1, max_size=12), st.lists(VALUES | ROWS, max_size=4))
 def test_nothing_raises_and_everything_can_be_shown(protocol, legs, labels) -> None:
     board = Board()
-    board.watch("r", "v2", "v1", GUARD, protocol, 0.0, Analysis(reference=2, detectors=("x", "x[0]", "a")))
+    board.watch("r", ("v2",), "v1", GUARD, protocol, 0.0, Analysis(reference=2, detectors=("x", "x[0]", "a")))
     for at, (role, document, status) in enumerate(legs):
         version = "v2" if role in ("canary", "shadow") else "v1"
         body = orjson.dumps(document)
@@ -67,15 +67,15 @@ def test_nothing_raises_and_everything_can_be_shown(protocol, legs, labels) -> N
             at // 2, str(at // 2), "r", version, role, 0.5, status, "", 0, 0.1, 0.2, "", b"", body, b"", body
         )
         with np.errstate(all="ignore"):
-            board.observe([decode(record, protocol, (0, "a"))], float(at) * 2)
+            board.on_observations([decode(record, protocol, (0, "a"))], float(at) * 2)
     with np.errstate(all="ignore"):
-        board.flush(1e4)
+        board.on_time(1e4)
         for at, label in enumerate(labels):
-            board.feedback(str(at), label, 0.0)
+            board.on_label(str(at), label, 0.0)
         shown = (
             board.evidence("r", 0.0),
             board.drift("r"),
-            board.finding("r"),
+            board.findings("r"),
             board.examples("r", "v2"),
             board.profile("r"),
         )

@@ -192,7 +192,7 @@ class Api:
         auth.caller(request.headers, request.remote, self._engine.settings.admin)
         labels = request_bodies.labels(request_bodies.read(await _body(request, request_bodies.MAX_FEEDBACK)))
         now = self._facts.now()
-        outcomes = Counter(self._facts.board.feedback(request_id, label, now) for request_id, label in labels)
+        outcomes = Counter(self._facts.board.on_label(request_id, label, now) for request_id, label in labels)
         return document({name: outcomes[name] for name in get_args(Outcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:

@@ -161,7 +161,7 @@ def drifts(board: Board, name: str) -> dict[str, Any]:
     furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:SHAPES]}
     shapes = [plain(board.shape(name, row)) if id(row) in furthest else None for row in rows]
     features = [drift(row) | {"distribution": shape} for row, shape in zip(rows, shapes, strict=True)]
-    return {"route": name, "features": features, "findings": [plain(found) for found in board.finding(name)]}
+    return {"route": name, "features": features, "findings": [plain(found) for found in board.findings(name)]}
 
 
 def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Memory:
             return
         self._due, self._moments = now + EVERY, moments
         rows = {
-            route: msgspec.msgpack.encode(Kept(*moment, standing.legs, standing.told, board.keep(route)))
+            route: msgspec.msgpack.encode(Kept(*moment, standing.legs, standing.told, board.snapshot(route)))
             for route, moment in moments.items()
             for standing in (standings[route],)
         }
@@ -94,7 +94,7 @@ class Memory:
                 kept = msgspec.msgpack.decode(row, type=Kept)
                 if state is None or kept.since != state.since:
                     continue
-                board.resume(route, kept.evidence)
+                board.restore(route, kept.evidence)
             except (msgspec.MsgspecError, SnapshotError) as error:
                 log.warning("%s: evidence of the process before begins anew: %s", route, error)
                 continue

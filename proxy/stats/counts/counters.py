@@ -80,6 +80,10 @@ class Counters:
         self._inflight[tick.worker] = (now, inflight)
         self.connections[tick.worker] = tick.connections
 
+    def drop_records(self, reason: str, count: int) -> None:
+        """Counts records that control lost itself; those that workers lost come with ticks."""
+        self.records_dropped[reason] += count
+
     def inflight(self, now: float) -> dict[Arm, int]:
         """Legs in flight at the workers that have reported in the last `STALE` seconds."""
         alive: Counter[Arm] = Counter()

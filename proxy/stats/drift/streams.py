@@ -147,7 +147,7 @@ class Streams:
         """The profile in force; a side that is still being learnt is empty."""
         return self._profile
 
-    def refer(self, profile: Profile) -> None:
+    def use_profile(self, profile: Profile) -> None:
         """Takes a profile instead of learning one; a side that it does not have is still learnt."""
         for side in ("input", "prediction"):
             if profile.side(side):

@@ -104,7 +104,7 @@ class Labels:
         self.lost: Counter[tuple[str, str]] = Counter()
         self.predicted: Counter[tuple[str, str, Role]] = Counter()
 
-    def note(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
+    def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
         """Keeps what legs (of one version and role of a route) predicted; what their labels, if they came first, now
         meet."""
         route, version, role = legs[0].route, legs[0].version, legs[0].role
@@ -158,7 +158,7 @@ class Labels:
         self._queues[seen.route].order.append(seen.request_id)
         return request
 
-    def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
+    def on_label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
         """Joins a label: one value, or a list with one for each row. What it meets."""
         outcome, met = self._join(request_id, label)
         self.outcomes[outcome] += 1

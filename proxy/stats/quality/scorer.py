@@ -35,14 +35,14 @@ class Grading:
         self.scores: dict[Arm, Score] = {}
         self._differ: dict[tuple[str, str, Role, str], tuple[int, bool]] = {}
 
-    def note(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
+    def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
         """Keeps what legs of one arm predicted; what their labels, if they came first, now meet."""
-        met = self.labels.note(legs, wait, now)
+        met = self.labels.update(legs, wait, now)
         return self._scored(met) if met else met
 
-    def label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
+    def on_label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
         """Takes a label; what it meets."""
-        outcome, met = self.labels.label(request_id, label, now)
+        outcome, met = self.labels.on_label(request_id, label, now)
         return outcome, self._scored(met)
 
     def _scored(self, met: list[Labelled]) -> list[Labelled]:
@@ -58,12 +58,12 @@ class Grading:
             self.scores[arm].update(graded)
         return met
 
-    def figure(self, route: str, version: str) -> Figure:
+    def scores_of(self, route: str, version: str) -> Figure:
         """Where a primary's figures are looked up."""
         score = self.scores.get((route, version, "primary"))
         return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
 
-    def lost(self, route: str, candidate: str, primary: str) -> int:
+    def inconclusive(self, route: str, candidate: str, primary: str) -> int:
         """How many of a candidate's labels conclude nothing, because labels depend on the version. Looked up again
         when there are a twentieth more."""
         role = next((role for role in LIVE_FIRST if self.labelled[route, candidate, role]), None)

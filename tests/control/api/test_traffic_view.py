@@ -18,7 +18,7 @@ def test_an_arm_has_counts_of_all_time_and_latencies_of_a_minute() -> None:
     board = Board()
     codes = {"200": 98, "503": 1, "connect_failed": 1}
     arm = ArmTick("r", "v2", "canary", 0.1, codes, 2, total={bucket(0.010): 98, bucket(2.0): 2}, total_sum=5.0)
-    board.absorb(Tick(0, "a", 1, 1, arms=[arm], inflight=[("r", "v2", "canary", 3)]), 1000.0)
+    board.on_tick(Tick(0, "a", 1, 1, arms=[arm], inflight=[("r", "v2", "canary", 3)]), 1000.0)
     (shown,) = traffic(board, "r", 1001.0)["arms"]
     assert (shown["version"], shown["role"], shown["legs"], shown["bad"]) == ("v2", "canary", 100, 2)
     assert (shown["bad_ratio"], shown["codes"], shown["inflight"]) == (0.02, codes, 3)
@@ -36,7 +36,7 @@ def test_what_was_lost_is_told_with_its_reason_and_of_this_route_only() -> None:
     tick = Tick(0, "a", 1, 1, shadow_dropped=lost, mirrored=[("r", "v3", 50), ("s", "v3", 50)])
     tick.rescued = [("r", "v2", "reset", 4)]
     tick.rejected = [("r", "overloaded", 6), ("s", "overloaded", 1)]
-    board.absorb(tick, 1000.0)
+    board.on_tick(tick, 1000.0)
     shown = traffic(board, "r", 1000.0)
     assert shown["shadows"] == [{"version": "v3", "owed": 50, "coverage": 0.9, "dropped": {"inflight": 5}}]
     assert shown["rescued"] == [{"version": "v2", "reason": "reset", "count": 4}]

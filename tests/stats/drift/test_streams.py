@@ -29,7 +29,7 @@ def leg(exchange, features, score, role="primary", version="v1", share=0.5):
 
 def board(analysis=ANALYSIS):
     made = Board()
-    made.watch("r", "v2", "v1", GUARD, "oip", 0.0, analysis)
+    made.watch("r", ("v2",), "v1", GUARD, "oip", 0.0, analysis)
     return made
 
 
@@ -43,8 +43,8 @@ def feed(made, rng, n, start, shift=0.0, candidate_shift=0.0, scale=1.0) -> None
             canary = i % 2 == 1
             score = float(rng.standard_normal()) + (candidate_shift if canary else 0.0)
             legs.append(leg(start + at + i, row, score, *(("canary", "v2") if canary else ("primary", "v1"))))
-        made.observe(legs, (start + at) / 250.0)
-    made.flush((start + n) / 250.0 + 2)
+        made.on_observations(legs, (start + at) / 250.0)
+    made.on_time((start + n) / 250.0 + 2)
 
 
 def drifted(made):
@@ -89,7 +89,7 @@ def test_a_given_profile_is_used_at_once_and_its_rules_hold() -> None:
     columns = {f"x[{i}]": np.random.default_rng(i).standard_normal(5000) for i in range(5)}
     profile = profile_of(columns, {"score": np.random.default_rng(9).standard_normal(5000)})
     profile.inputs[2].rules.maximum = 0.0
-    made.refer("r", profile)
+    made.use_profile("r", profile)
     feed(made, np.random.default_rng(4), 2_000, 0)
     violations = made.violations("r")
     assert violations["v1", "primary", "range"] == pytest.approx(500, rel=0.2)
@@ -102,11 +102,11 @@ def test_a_given_profile_is_used_at_once_and_its_rules_hold() -> None:
 def test_batches_are_counted_when_old_although_not_full() -> None:
     made = board(Analysis(reference=10))
     for exchange in range(12):
-        made.observe([leg(exchange, [1.0] * 5, 0.5)], 0.0)
-    made.flush(5.0)
-    made.observe([leg(20, [1.0] * 5, 0.5)], 6.0)
+        made.on_observations([leg(exchange, [1.0] * 5, 0.5)], 0.0)
+    made.on_time(5.0)
+    made.on_observations([leg(20, [1.0] * 5, 0.5)], 6.0)
     assert made.drift("r") == []
-    made.flush(8.0)
+    made.on_time(8.0)
     assert {row.n for row in made.drift("r")} == {1}
 
 
@@ -114,9 +114,9 @@ def test_another_analysis_starts_the_streams_again_and_the_same_does_not() -> No
     made = board(Analysis(reference=10))
     feed(made, np.random.default_rng(5), 250, 0)
     assert made.profile("r").inputs
-    made.watch("r", "v3", "v1", GUARD, "oip", 9.0, Analysis(reference=10))
+    made.watch("r", ("v3",), "v1", GUARD, "oip", 9.0, Analysis(reference=10))
     assert made.profile("r").inputs
-    made.watch("r", "v3", "v1", GUARD, "oip", 9.0, Analysis(reference=20))
+    made.watch("r", ("v3",), "v1", GUARD, "oip", 9.0, Analysis(reference=20))
     assert not made.profile("r").inputs
 
 
@@ -170,8 +170,8 @@ def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference) ->
             rows = rng.standard_normal((1000, 30)).tolist()
             for at in range(0, 1000, 25):
                 legs = [leg(1000 * second + at + i, row, 0.5) for i, row in enumerate(rows[at : at + 25])]
-                made.observe(legs, second + at / 1000)
-        made.flush(5.0)
+                made.on_observations(legs, second + at / 1000)
+        made.on_time(5.0)
         assert made.profile("r").inputs[0].rules.minimum is not None
 
 
@@ -181,8 +181,8 @@ def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_to
     feed(made, rng, 1000, 0)
     rows = rng.standard_normal((1000, 5))
     rows[:, 2] += 2.0
-    made.observe([leg(1000 + i, row, float(rng.standard_normal())) for i, row in enumerate(rows.tolist())], 6.0)
-    made.flush(9.0)
+    made.on_observations([leg(1000 + i, row, float(rng.standard_normal())) for i, row in enumerate(rows.tolist())], 6.0)
+    made.on_time(9.0)
     assert drifted(made) == [("input", "x[2]", "primary")]
     assert made.profile("r").inputs[0].n < 600
 

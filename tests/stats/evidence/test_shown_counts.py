@@ -19,9 +19,9 @@ def arm(version, role, share, n, bad=0, bucket=-200):
 def released(stages):
     """A board that saw one tick a second, each with these arms."""
     board = Board()
-    board.watch("r", "v2", "v1", GUARD, "opaque", 0.0)
+    board.watch("r", ("v2",), "v1", GUARD, "opaque", 0.0)
     for second, arms in enumerate(stages, 1):
-        board.absorb(Tick(0, "a", second, 1, arms=arms), float(second))
+        board.on_tick(Tick(0, "a", second, 1, arms=arms), float(second))
     return {(found.metric, found.limit): found for found in board.evidence("r", 60.0)}
 
 

@@ -20,12 +20,12 @@ def run(board: Board, count: int, seconds: float, start: float = 0.0, bad: int =
     for tick in range(count):
         now = start + 0.1 * tick
         arms = [arm("v1", "primary", 10, 0.01), arm("v2", "canary", 10, seconds, bad)]
-        board.absorb(Tick(0, "a", int(now * 10), 1, arms=arms), now)
+        board.on_tick(Tick(0, "a", int(now * 10), 1, arms=arms), now)
 
 
 def watched() -> Board:
     board = Board()
-    board.watch("r", "v2", "v1", GUARD, "json", 0.0)
+    board.watch("r", ("v2",), "v1", GUARD, "json", 0.0)
     return board
 
 
@@ -57,6 +57,6 @@ def test_errors_are_judged_from_the_first() -> None:
 
 def test_without_a_warm_up_everything_is_judged_at_once() -> None:
     board = Board()
-    board.watch("r", "v2", "v1", Guard({"latency_p99": Limit(max=0.1)}, warm_up=0), "json", 0.0)
+    board.watch("r", ("v2",), "v1", Guard({"latency_p99": Limit(max=0.1)}, warm_up=0), "json", 0.0)
     run(board, 1, 5.0)
     assert board.evidence("r", 0.1)[0].n == 10

@@ -13,14 +13,14 @@ def leg(request_id, role="primary", value=1, rows=1, status=200, version=None, r
 
 
 def note(labels, *args, now=0.0, wait=100.0, **more):
-    return labels.note([leg(*args, **more)], wait, now)
+    return labels.update([leg(*args, **more)], wait, now)
 
 
 def test_a_label_meets_every_role() -> None:
     labels = Labels()
     note(labels, "a", "primary")
     note(labels, "a", "shadow", 0)
-    outcome, met = labels.label("a", 1.0, 0.0)
+    outcome, met = labels.on_label("a", 1.0, 0.0)
     assert outcome == "joined"
     assert [(m.leg.role, m.leg.said[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
 
@@ -28,7 +28,7 @@ def test_a_label_meets_every_role() -> None:
 def test_a_leg_that_is_later_than_its_label_meets_it_too() -> None:
     labels = Labels()
     note(labels, "a", "primary")
-    labels.label("a", 1, 0.0)
+    labels.on_label("a", 1, 0.0)
     (met,) = note(labels, "a", "shadow", 0)
     assert (met.leg.role, met.label, [other.role for other in met.others]) == ("shadow", 1, ["primary", "shadow"])
 
@@ -37,7 +37,7 @@ def test_labels_and_legs_count_once() -> None:
     labels = Labels()
     note(labels, "a")
     assert note(labels, "a") == []
-    assert [labels.label("a", 1, 0.0)[0], labels.label("a", 0, 0.0)[0], labels.label("b", 1, 0.0)[0]] == [
+    assert [labels.on_label("a", 1, 0.0)[0], labels.on_label("a", 0, 0.0)[0], labels.on_label("b", 1, 0.0)[0]] == [
         "joined",
         "duplicate",
         "unknown",
@@ -50,14 +50,14 @@ def test_labels_and_legs_count_once() -> None:
 def test_labels_that_do_not_fit_are_told(label) -> None:
     labels = Labels()
     note(labels, "a")
-    assert labels.label("a", label, 0.0)[0] == "mismatch"
-    assert labels.label("a", 1, 0.0)[0] == "joined"
+    assert labels.on_label("a", label, 0.0)[0] == "mismatch"
+    assert labels.on_label("a", 1, 0.0)[0] == "joined"
 
 
 def test_rows_have_a_label_each() -> None:
     labels = Labels()
     note(labels, "a", rows=3)
-    outcome, met = labels.label("a", [1, 0, 1], 0.0)
+    outcome, met = labels.on_label("a", [1, 0, 1], 0.0)
     assert (outcome, [(m.row, m.label) for m in met]) == ("joined", [(0, 1), (1, 0), (2, 1)])
     note(labels, "b", rows=MAX_VALUES + 1)
     assert labels.lost == {("r", "too_large"): 1}
@@ -68,9 +68,9 @@ def test_a_large_answer_is_not_kept_beside_a_small_one() -> None:
     note(labels, "a")
     vast = (Tensor("scores", 1, MAX_VALUES + 1, "number", [0.0] * (MAX_VALUES + 1)),)
     late = observation((0, "a"), 1, "a", "r", "v2", "shadow", 0.5, 200, "", 0, 0, 0, 0, (), vast)
-    labels.note([late], 100.0, 0.0)
+    labels.update([late], 100.0, 0.0)
     assert labels.lost == {("r", "too_large"): 1}
-    assert [met.leg.role for met in labels.label("a", 1, 0.0)[1]] == ["primary"]
+    assert [met.leg.role for met in labels.on_label("a", 1, 0.0)[1]] == ["primary"]
 
 
 def test_what_waits_too_long_or_does_not_fit_is_counted() -> None:
@@ -78,12 +78,12 @@ def test_what_waits_too_long_or_does_not_fit_is_counted() -> None:
     for name in "abc":
         note(labels, name)
     assert labels.lost == {("r", "evicted"): 1}
-    labels.label("b", 1, 0.0)
+    labels.on_label("b", 1, 0.0)
     labels.expire(99.0)
     assert labels.lost == {("r", "evicted"): 1}
     labels.expire(100.0)
     assert labels.lost == {("r", "evicted"): 1, ("r", "late"): 1}
-    assert labels.label("c", 1, 0.0)[0] == "unknown"
+    assert labels.on_label("c", 1, 0.0)[0] == "unknown"
 
 
 def test_a_route_that_waits_long_does_not_hold_up_another() -> None:
@@ -92,7 +92,7 @@ def test_a_route_that_waits_long_does_not_hold_up_another() -> None:
     note(labels, "short", route="minute", wait=60.0)
     labels.expire(60.0)
     assert labels.lost == {("minute", "late"): 1}
-    assert labels.label("long", 1, 86_399.0)[0] == "joined"
+    assert labels.on_label("long", 1, 86_399.0)[0] == "joined"
 
 
 def test_a_shorter_wait_holds_for_what_waits_already() -> None:
@@ -110,7 +110,7 @@ def test_a_busy_route_pushes_out_its_own() -> None:
         note(labels, f"often{at}", route="busy")
     assert labels.lost == {("busy", "evicted"): 91}
     assert len(labels._requests) == 10
-    assert labels.label("rare", 1, 0.0)[0] == "joined"
+    assert labels.on_label("rare", 1, 0.0)[0] == "joined"
 
 
 def test_an_id_that_two_routes_use_belongs_to_the_first() -> None:
@@ -118,7 +118,7 @@ def test_an_id_that_two_routes_use_belongs_to_the_first() -> None:
     note(labels, "a")
     assert note(labels, "a", version="other", route="s") == []
     assert labels.lost == {("s", "id_in_use"): 1}
-    assert [met.leg.version for met in labels.label("a", 1, 0.0)[1]] == ["primary"]
+    assert [met.leg.version for met in labels.on_label("a", 1, 0.0)[1]] == ["primary"]
 
 
 def test_failed_answers_and_nameless_requests_predict_nothing() -> None:
@@ -149,11 +149,11 @@ def test_what_outputs_say(outputs, said) -> None:
 
 def test_a_label_that_comes_before_its_record_waits_a_moment() -> None:
     labels = Labels()
-    assert labels.label("a", 1, 0.0)[0] == labels.label("b", 1, 0.0)[0] == "unknown"
+    assert labels.on_label("a", 1, 0.0)[0] == labels.on_label("b", 1, 0.0)[0] == "unknown"
     (met,) = note(labels, "a", now=EARLY - 1)
     assert met.label == 1
     assert note(labels, "b", now=EARLY + 1) == []
     assert labels.outcomes == {"unknown": 2, "joined": 1}
     for at in range(3 * MAX_EARLY):
-        labels.label(f"nobody{at}", 1, 0.0)
+        labels.on_label(f"nobody{at}", 1, 0.0)
     assert len(labels._early) == MAX_EARLY

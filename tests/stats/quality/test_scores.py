@@ -85,14 +85,14 @@ def leg(request_id, role, version, label, share):
 def shadowed(scorecard, rates, n=1500, seed=0):
     """A shadow and its primary on the same requests; `rates` are their error rates."""
     board, rng = Board(), np.random.default_rng(seed)
-    board.watch("r", "v2", "v1", Guard(scorecard=scorecard), "oip", 0.0)
+    board.watch("r", ("v2",), "v1", Guard(scorecard=scorecard), "oip", 0.0)
     for at in range(n):
         label = int(rng.integers(0, 2))
         answers = [label ^ int(rng.random() < rate) for rate in rates]
-        board.observe(
+        board.on_observations(
             [leg(str(at), "primary", "v1", answers[0], 1.0), leg(str(at), "shadow", "v2", answers[1], 1.0)], 0.0
         )
-        assert board.feedback(str(at), label, 0.0) == "joined"
+        assert board.on_label(str(at), label, 0.0) == "joined"
     return {(found.metric, found.limit): found for found in board.evidence("r", 0.0)}
 
 
@@ -117,13 +117,13 @@ def test_an_equal_shadow_is_not_and_passes() -> None:
 def canaried(rates, labelled, n=6000, seed=1):
     """A canary with half of the traffic; each arm's part of labelled predictions may differ."""
     board, rng = Board(), np.random.default_rng(seed)
-    board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
+    board.watch("r", ("v2",), "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
     for at in range(n):
         mine, label = int(rng.random() < 0.5), int(rng.integers(0, 2))
         answer = label ^ int(rng.random() < rates[mine])
-        board.observe([leg(str(at), *(("canary", "v2") if mine else ("primary", "v1")), answer, 0.5)], 0.0)
+        board.on_observations([leg(str(at), *(("canary", "v2") if mine else ("primary", "v1")), answer, 0.5)], 0.0)
         if rng.random() < labelled[mine]:
-            board.feedback(str(at), label, 0.0)
+            board.on_label(str(at), label, 0.0)
     return board.evidence("r", 0.0)[0]
 
 
@@ -142,15 +142,15 @@ def test_labels_that_depend_on_the_version_conclude_nothing() -> None:
 def test_losses_of_a_regression() -> None:
     board, rng = Board(), np.random.default_rng(5)
     scorecard = {"mae": Limit(max=15.0, max_ratio=1.2), "rmse": Limit(max=20.0)}
-    board.watch("r", "v2", "v1", Guard(scorecard=scorecard), "oip", 0.0)
+    board.watch("r", ("v2",), "v1", Guard(scorecard=scorecard), "oip", 0.0)
     for at in range(1500):
         label = 0.5 + float(rng.integers(50, 300))
         legs = []
         for role, version, spread in (("primary", "v1", 10.0), ("shadow", "v2", 40.0)):
             outputs = (Tensor("predict", 1, 1, "number", [label + spread * float(rng.standard_normal())]),)
             legs.append(observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, (), outputs))
-        board.observe(legs, 0.0)
-        board.feedback(str(at), label, 0.0)
+        board.on_observations(legs, 0.0)
+        board.on_label(str(at), label, 0.0)
     found = {(each.metric, each.limit): each for each in board.evidence("r", 0.0)}
     assert all(each.log_breach > np.log(1000) for each in found.values())
     assert found["mae", "max"].value == pytest.approx(32, rel=0.1)
@@ -160,15 +160,15 @@ def test_losses_of_a_regression() -> None:
 def test_auroc_is_judged_by_pairs() -> None:
     def judged(strength):
         board, rng = Board(), np.random.default_rng(6)
-        board.watch("r", "v2", "v1", Guard(scorecard={"auroc": Limit(min=0.8)}), "oip", 0.0)
+        board.watch("r", ("v2",), "v1", Guard(scorecard={"auroc": Limit(min=0.8)}), "oip", 0.0)
         for at in range(2000):
             label = int(rng.integers(0, 2))
             positive = float(1 / (1 + np.exp(-(strength * (label - 0.5) + rng.standard_normal()))))
             outputs = (Tensor("proba", 1, 2, "number", [1 - positive, positive]),)
-            board.observe(
+            board.on_observations(
                 [observation((0, "a"), at, str(at), "r", "v2", "shadow", 1.0, 200, "", 0, 0, 0, 0, (), outputs)], 0.0
             )
-            board.feedback(str(at), label, 0.0)
+            board.on_label(str(at), label, 0.0)
         return board.evidence("r", 0.0)[0]
 
     good, bad = judged(3.0), judged(0.5)
@@ -179,15 +179,15 @@ def test_auroc_is_judged_by_pairs() -> None:
 def test_labels_that_come_late_for_all_are_no_difference() -> None:
     """A canary of lately has few labels yet, its primary has those of an hour before: the same delay for both."""
     board, rng, due = Board(), np.random.default_rng(3), []
-    board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
+    board.watch("r", ("v2",), "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
     for at in range(4000):
         mine, label = at > 2000 and rng.random() < 0.5, int(rng.integers(0, 2))
         share = 0.5 if at > 2000 else 0.0
         arm = ("canary", "v2", label, share) if mine else ("primary", "v1", label, 1.0 - share)
-        board.observe([leg(str(at), *arm)], float(at))
+        board.on_observations([leg(str(at), *arm)], float(at))
         due.append((str(at), label))
         if at >= 1000:
-            assert board.feedback(*due[at - 1000], float(at)) == "joined"
+            assert board.on_label(*due[at - 1000], float(at)) == "joined"
     found = board.evidence("r", 4000.0)[0]
     assert found.n == pytest.approx(500, abs=60)
     assert found.lost == 0
@@ -195,11 +195,11 @@ def test_labels_that_come_late_for_all_are_no_difference() -> None:
 
 def test_a_promoted_version_is_graded_as_primary() -> None:
     board, rng = Board(), np.random.default_rng(4)
-    board.watch("r", "v2", "v2", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
+    board.watch("r", ("v2",), "v2", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
     for at in range(400):
         label = int(rng.integers(0, 2))
-        board.observe([leg(str(at), "primary", "v2", label ^ int(rng.random() < 0.5), 1.0)], 0.0)
-        board.feedback(str(at), label, 0.0)
+        board.on_observations([leg(str(at), "primary", "v2", label ^ int(rng.random() < 0.5), 1.0)], 0.0)
+        board.on_label(str(at), label, 0.0)
     found = board.evidence("r", 0.0)[0]
     assert (found.n, found.lost) == (400, 0)
     assert found.value < 0.6 and found.log_breach > np.log(1000)
@@ -209,10 +209,10 @@ def test_figures_of_a_verdict_begin_with_what_is_judged() -> None:
     """A version that was rolled back and comes again is not shown with its old faults; /metrics goes on counting."""
     board = Board()
     for at, (bad, limit) in enumerate(((1, 0.9), (0, 0.8))):
-        board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(min=limit)}), "oip", 0.0)
+        board.watch("r", ("v2",), "v1", Guard(scorecard={"accuracy": Limit(min=limit)}), "oip", 0.0)
         for number in range(50):
-            board.observe([leg(f"{at}.{number}", "canary", "v2", bad, 0.5)], 0.0)
-            board.feedback(f"{at}.{number}", 0, 0.0)
+            board.on_observations([leg(f"{at}.{number}", "canary", "v2", bad, 0.5)], 0.0)
+            board.on_label(f"{at}.{number}", 0, 0.0)
     found = board.evidence("r", 0.0)[0]
     assert (found.value, found.n) == (1.0, 50)
     assert board.scores["r", "v2", "canary"].n["accuracy"] == 100
@@ -220,10 +220,10 @@ def test_figures_of_a_verdict_begin_with_what_is_judged() -> None:
 
 def test_quality_of_live_requests_stands_apart_from_that_of_copies() -> None:
     board = Board()
-    board.watch("r", "v2", "v1", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
+    board.watch("r", ("v2",), "v1", Guard(scorecard={"accuracy": Limit(min=0.9)}), "oip", 0.0)
     for at, (role, answer) in enumerate([("shadow", 1)] * 30 + [("canary", 0)] * 20):
-        board.observe([leg(str(at), role, "v2", answer, 0.5)], 0.0)
-        board.feedback(str(at), 1, 0.0)
+        board.on_observations([leg(str(at), role, "v2", answer, 0.5)], 0.0)
+        board.on_label(str(at), 1, 0.0)
     found = board.evidence("r", 0.0)[0]
     assert (found.value, found.n, found.shadow, found.n_shadow) == (0.0, 20, 1.0, 30)
 
@@ -232,13 +232,13 @@ def test_equal_arms_of_several_are_not_flagged() -> None:
     """With a primary at 40 % and two arms at 30 %, what each leg counts for must not depend on which arm it was of."""
     board, rng = Board(), np.random.default_rng(8)
     guard = Guard(scorecard={"accuracy": Limit(max_drop=0.01)})
-    board.watch_all("r", ("v2", "v3"), "v1", guard, "oip", 0.0)
+    board.watch("r", ("v2", "v3"), "v1", guard, "oip", 0.0)
     arms = [("primary", "v1", 0.4), ("canary", "v2", 0.3), ("canary", "v3", 0.3)]
-    board.absorb(Tick(0, "a", 1, 1, arms=[ArmTick("r", v, role, s, {"200": 10}) for role, v, s in arms]), 0.0)
+    board.on_tick(Tick(0, "a", 1, 1, arms=[ArmTick("r", v, role, s, {"200": 10}) for role, v, s in arms]), 0.0)
     for at in range(3000):
         role, version, share = arms[rng.choice(3, p=(0.4, 0.3, 0.3))]
         label = int(rng.integers(0, 2))
-        board.observe([leg(str(at), role, version, label ^ int(rng.random() < 0.2), share)], 0.0)
-        board.feedback(str(at), label, 0.0)
+        board.on_observations([leg(str(at), role, version, label ^ int(rng.random() < 0.2), share)], 0.0)
+        board.on_label(str(at), label, 0.0)
     for found in board.evidence("r", 0.0):
         assert found.log_breach < np.log(20), found.version
