@@ -5,9 +5,9 @@ the event carries. `log.info("listening", extra=fields(data="127.0.0.1:8080"))` 
 `{"time":"…","level":"info","process":"supervisor","logger":"penumbra","event":"listening","data":"127.0.0.1:8080"}`.
 
 Rules:
-- Nobody waits for stderr: a thread writes, so that a pipe that nobody reads stops neither traffic nor a rollback.
-- What waits is bounded by `MOST` for each kind of line; what does not fit is dropped and counted.
-- An error may be the last word of a process: it is given `LAST_WORD` seconds to be written, if nothing waits before it.
+- No other code waits for stderr: a thread writes, so that a pipe without a reader stops neither traffic nor a rollback.
+- Waiting lines are bounded by `MAX_WAITING_LINES` for each kind; lines beyond the bound are dropped and counted.
+- An error may be the last line of a process: if no line waits before it, it gets `ERROR_FLUSH_SECONDS` to be written.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
 
-MOST = {"event": 4_096, "access": 1_024}
+MAX_WAITING_LINES = {"event": 4_096, "access": 1_024}
 """Lines that wait: about a megabyte of transitions, and a second of access log."""
-LAST_WORD = 0.02
-AT_EXIT = 1.0
-"""Seconds for what still waits when a process ends."""
+ERROR_FLUSH_SECONDS = 0.02
+"""Delay of a process by an error line: enough for one write to a pipe that is read."""
+EXIT_FLUSH_SECONDS = 1.0
+"""Delay of the end of a process by lines that still wait."""
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -52,12 +53,12 @@ class JsonLines(logging.Formatter):
     def line(self, at: float, level: str, logger: str, event: str, facts: Mapping[str, object]) -> str:
         """One line about what happened `at` (Unix time), without its end."""
         when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-        told = {"time": when, "level": level, "process": self._process, "logger": logger, "event": event, **facts}
-        return json.dumps(told, default=str, ensure_ascii=False)
+        line = {"time": when, "level": level, "process": self._process, "logger": logger, "event": event, **facts}
+        return json.dumps(line, default=str, ensure_ascii=False)
 
 
-class Outlet(logging.Handler):
-    """Lines on their way to the file descriptor `fd`. `dropped` counts, by kind, those that were not taken."""
+class LineWriter(logging.Handler):
+    """Lines on their way to the file descriptor `fd`, written by a thread. `dropped` counts the lost ones by kind."""
 
     def __init__(self, process: str, fd: int) -> None:
         super().__init__()
@@ -65,15 +66,15 @@ class Outlet(logging.Handler):
         self.setFormatter(self._lines)
         self._fd = fd
         self._queue: SimpleQueue[tuple[str, str]] = SimpleQueue()
-        self._taken, self._written = dict.fromkeys(MOST, 0), dict.fromkeys(MOST, 0)
+        self._taken, self._written = dict.fromkeys(MAX_WAITING_LINES, 0), dict.fromkeys(MAX_WAITING_LINES, 0)
         self._thread: threading.Thread | None = None
-        self.dropped = dict.fromkeys(MOST, 0)
+        self.dropped = dict.fromkeys(MAX_WAITING_LINES, 0)
 
     def emit(self, record: logging.LogRecord) -> None:
         """A transition."""
         alone = self.waiting() == 0
         if self._offer("event", self.format(record)) and alone and record.levelno >= logging.ERROR:
-            self._wait(LAST_WORD)
+            self._wait(ERROR_FLUSH_SECONDS)
 
     def access(self, facts: Mapping[str, object]) -> bool:
         """An exchange, as a line of the access log; False when it was dropped."""
@@ -89,11 +90,11 @@ class Outlet(logging.Handler):
         return sum(self._taken.values()) - sum(self._written.values())
 
     def flush(self) -> None:
-        """Gives what waits `AT_EXIT` seconds; `logging` calls this when the process ends."""
-        self._wait(AT_EXIT)
+        """Gives what waits `EXIT_FLUSH_SECONDS` seconds; `logging` calls this when the process ends."""
+        self._wait(EXIT_FLUSH_SECONDS)
 
     def _offer(self, kind: str, line: str) -> bool:
-        if self._taken[kind] - self._written[kind] >= MOST[kind]:
+        if self._taken[kind] - self._written[kind] >= MAX_WAITING_LINES[kind]:
             self.dropped[kind] += 1
             return False
         self._taken[kind] += 1
@@ -126,8 +127,8 @@ class Outlet(logging.Handler):
                 select.select([], [self._fd], [])
 
 
-def configure(process: str) -> Outlet:
+def configure(process: str) -> LineWriter:
     """Sends the log of this process to stderr. Called once, at the start of a process."""
-    outlet = Outlet(process, sys.stderr.fileno())
+    outlet = LineWriter(process, sys.stderr.fileno())
     logging.basicConfig(level=logging.INFO, handlers=[outlet], force=True)
     return outlet

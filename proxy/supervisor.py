@@ -32,19 +32,19 @@ from proxy.sockets import Sockets, bound
 
 log = logging.getLogger("penumbra.supervisor")
 
-QUICK = 5.0
+QUICK_DEATH_SECONDS = 5.0
 """Seconds. A child that lived shorter than this died of something that may still be there."""
 
-LONGEST_WAIT = 5.0
+MAX_RESTART_DELAY = 5.0
 """Seconds between two starts of a child that keeps dying: slow enough for the log, quick enough to recover."""
 
-GRACE = 2.0
+WORKER_GRACE_SECONDS = 2.0
 """Seconds that workers get beyond `drain`, so that they end themselves before they are killed."""
 
-CONTROL_GRACE = 5.0
+CONTROL_GRACE_SECONDS = 5.0
 """Seconds that control gets to close its store."""
 
-ECHO = 0.3
+SIGNAL_ECHO_SECONDS = 0.3
 """Seconds. Some senders signal a process and then its group; a person who cannot wait is slower than this."""
 
 EXIT_DRAINED, EXIT_FORCED, EXIT_BIND = 0, 1, 3
@@ -62,11 +62,11 @@ _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def restart_delay(lived: float, quick_deaths: int) -> tuple[float, int]:
     """(seconds to wait, quick deaths in a row) after a child lived `lived` seconds; none for the first two."""
-    if lived >= QUICK:
+    if lived >= QUICK_DEATH_SECONDS:
         return 0.0, 0
     if quick_deaths < 2:
         return 0.0, quick_deaths + 1
-    return min(LONGEST_WAIT, 0.1 * 2.0 ** min(quick_deaths - 2, 10)), quick_deaths + 1
+    return min(MAX_RESTART_DELAY, 0.1 * 2.0 ** min(quick_deaths - 2, 10)), quick_deaths + 1
 
 
 class Child:
@@ -106,7 +106,7 @@ class Child:
 
 
 def run(settings: Settings, config_path: str) -> int:
-    """Serves until it is told to stop; returns the exit code."""
+    """Serves until SIGTERM or SIGINT; returns the exit code."""
     try:
         sockets = Sockets(settings)
     except OSError as error:
@@ -130,7 +130,7 @@ class Supervisor:
         self._workers = [Child("worker", index) for index in range(settings.workers)]
         self._phase: Literal["serving", "draining", "finishing"] = "serving"
         self._deadline: float | None = None
-        self._told = 0.0
+        self._drain_began = 0.0
         self._refusals = 0
         self._exit = EXIT_DRAINED
         self._wakeup = -1
@@ -241,7 +241,7 @@ class Supervisor:
         if self._phase == "serving":
             self._drain(cause, now)
             return
-        if now < self._told + ECHO:
+        if now < self._drain_began + SIGNAL_ECHO_SECONDS:
             return
         log.warning("stopping at once", extra=fields(cause=cause))
         self._exit = EXIT_FORCED
@@ -251,7 +251,11 @@ class Supervisor:
     def _drain(self, cause: str, now: float) -> None:
         """Readiness off, no new connections, exchanges in flight go on until the deadline."""
         log.info("draining", extra=fields(cause=cause, seconds=self._settings.drain))
-        self._phase, self._told, self._deadline = "draining", now, now + self._settings.drain + GRACE
+        self._phase, self._drain_began, self._deadline = (
+            "draining",
+            now,
+            now + self._settings.drain + WORKER_GRACE_SECONDS,
+        )
         for child in self._children:
             child.due = None
         self._control.signal(signal.SIGUSR1)
@@ -278,7 +282,7 @@ class Supervisor:
             if worker.pid is not None:
                 log.warning("killing", extra=fields(child=worker.name))
                 worker.signal(signal.SIGKILL)
-        self._phase, self._deadline = "finishing", now + CONTROL_GRACE
+        self._phase, self._deadline = "finishing", now + CONTROL_GRACE_SECONDS
         self._control.signal(signal.SIGTERM)
 
 
@@ -326,7 +330,7 @@ def caught_signals() -> Iterator[int]:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     for number in _SIGNALS:
-        signal.signal(number, _noted)
+        signal.signal(number, _ignored)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield reader
@@ -338,5 +342,5 @@ def caught_signals() -> Iterator[int]:
         os.close(writer)
 
 
-def _noted(number: int, frame: object) -> None:
+def _ignored(number: int, frame: object) -> None:
     """Does nothing: the interpreter has written the number to the wakeup pipe."""

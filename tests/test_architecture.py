@@ -77,12 +77,14 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "schema": {"admin", "analysis", "load", "release", "section", "values"},
     },
     "cli": {
-        "client": set(),
-        "render": set(),
+        "exit_codes": set(),
+        "wording": set(),
+        "client": {"exit_codes"},
+        "render": {"wording"},
         "profile": set(),
-        "audit": {"client", "render"},
-        "backtest": {"client", "render"},
-        "main": {"audit", "backtest", "client", "profile", "render"},
+        "audit": {"client", "exit_codes", "render"},
+        "backtest": {"exit_codes", "render", "wording"},
+        "main": {"audit", "backtest", "client", "exit_codes", "profile", "render", "wording"},
     },
 }
 """Rooms within rooms, lowest first: each to what it may import of its siblings. In `stats` that is a record's way."""

@@ -26,7 +26,7 @@ class Pipe:
     def __init__(self) -> None:
         self.reader, self.writer = os.pipe()
         fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
-        self.outlet = logs.Outlet("test", self.writer)
+        self.outlet = logs.LineWriter("test", self.writer)
         self.log = logging.Logger("penumbra.test")
         self.log.addHandler(self.outlet)
         self._rest = b""
@@ -64,7 +64,7 @@ def test_lines_of_both_kinds_keep_their_order(pipe: Pipe) -> None:
 
 
 def test_a_reader_that_sleeps_costs_lines_and_no_time(pipe: Pipe) -> None:
-    most = logs.MOST["access"]
+    most = logs.MAX_WAITING_LINES["access"]
     taken = sum(pipe.outlet.access({"number": number}) for number in range(most + 100))
     refused = pipe.outlet.dropped["access"]
     assert taken + refused == most + 100 and taken >= most and refused > 0
@@ -79,7 +79,7 @@ def test_a_reader_that_sleeps_costs_lines_and_no_time(pipe: Pipe) -> None:
 
 
 def test_transitions_are_bounded_too(pipe: Pipe) -> None:
-    most = logs.MOST["event"]
+    most = logs.MAX_WAITING_LINES["event"]
     for number in range(most + 100):
         pipe.log.info("%d", number)
     dropped = pipe.outlet.dropped["event"]
@@ -89,7 +89,7 @@ def test_transitions_are_bounded_too(pipe: Pipe) -> None:
 
 def test_an_error_is_written_before_a_process_ends_by_force() -> None:
     code = (
-        "import logging, os; from proxy import logs; logs.LAST_WORD = 60.0; logs.configure('x')\n"
+        "import logging, os; from proxy import logs; logs.ERROR_FLUSH_SECONDS = 60.0; logs.configure('x')\n"
         "logging.error('over'); os._exit(3)"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -36,7 +36,7 @@ def settings() -> Settings:
 
 
 def test_a_child_that_lived_is_started_at_once() -> None:
-    assert supervisor.restart_delay(supervisor.QUICK, 7) == (0.0, 0)
+    assert supervisor.restart_delay(supervisor.QUICK_DEATH_SECONDS, 7) == (0.0, 0)
 
 
 def test_a_child_that_keeps_dying_waits_longer_each_time_and_is_never_given_up() -> None:
@@ -46,13 +46,13 @@ def test_a_child_that_keeps_dying_waits_longer_each_time_and_is_never_given_up()
         delays.append(delay)
     assert delays[:5] == [0.0, 0.0, 0.1, 0.2, 0.4]
     assert delays == sorted(delays)
-    assert delays[-1] == supervisor.LONGEST_WAIT
+    assert delays[-1] == supervisor.MAX_RESTART_DELAY
 
 
 @given(st.floats(0, 1e6), st.integers(0, 10**9))
 def test_delays_are_bounded(lived: float, quick_deaths: int) -> None:
     delay, _ = supervisor.restart_delay(lived, quick_deaths)
-    assert 0.0 <= delay <= supervisor.LONGEST_WAIT
+    assert 0.0 <= delay <= supervisor.MAX_RESTART_DELAY
 
 
 def test_the_life_of_a_child() -> None:

@@ -1,9 +1,11 @@
 """The command line: one file a command.
 
-main      the commands, their options and exit codes (typer)
-client    the admin API as a command calls it
-render    tables for a terminal
-audit     `penumbra audit`
-backtest  `penumbra backtest`
-profile   `penumbra profile`
+main        the commands, their options and exit codes (typer)
+exit_codes  the numbers that tell a caller how a command ended
+client      the admin API as a command calls it
+wording     phrases that several commands print
+render      tables for a terminal
+audit       `penumbra audit`
+backtest    `penumbra backtest`
+profile     `penumbra profile`
 """

@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 import typer
 
-from proxy.cli.client import EXIT_NO, ask
+from proxy.cli.client import ask
+from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
 from proxy.control.state.store import Store, StoreError
 from proxy.release.audit import Entry, plain, read, verify
 from proxy.release.history import Story, chain_of
 
-PAGE = 1000
+ENTRIES_A_PAGE = 1000
+"""Audit entries of one answer of the admin API, which allows no more."""
 
 
 def verify_chain(state: str, head: str = "") -> tuple[bool, str]:
@@ -54,7 +56,7 @@ def from_api(admin: str, token: str) -> list[Entry]:
 
 def _pages(admin: str, token: str) -> Iterator[Entry]:
     after = 0
-    while rows := ask(admin, token, "GET", f"/v1/audit?after={after}&limit={PAGE}")["entries"]:
+    while rows := ask(admin, token, "GET", f"/v1/audit?after={after}&limit={ENTRIES_A_PAGE}")["entries"]:
         yield from msgspec.convert(rows, list[Entry])
         after = rows[-1]["seq"]
 

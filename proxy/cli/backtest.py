@@ -12,18 +12,20 @@ from pathlib import Path
 
 import typer
 
-from proxy.cli.client import EXIT_NO
+from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
+from proxy.cli.wording import counted
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import Captured, UnreadableLineError, read
 from proxy.control.capture.replay import Rehearsal, replay
 from proxy.release.audit import plain
 
 BREACHES = frozenset({"rollback", "pause", "notify"})
+"""Actions that a breach leads to, one for each `on_breach`."""
 
 
 class Progress:
-    """Counts legs as they pass; shown on a terminal, since a large file takes minutes."""
+    """Captured legs, counted as they pass; the count is shown on a terminal, since a large file takes minutes."""
 
     def __init__(self, legs: Iterator[Captured]) -> None:
         self._legs, self.count = legs, 0
@@ -37,7 +39,10 @@ class Progress:
 
 
 def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> bool:
-    """Prints what would have been done; True if a limit would have been breached. Unreadable files end the command."""
+    """Prints the actions of a rehearsal; True if a limit was breached in it.
+
+    Raises typer.Exit for a file that cannot be read.
+    """
     legs = Progress(read(paths))
     try:
         with _quiet():
@@ -52,7 +57,7 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> b
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What a rehearsal does is no event of today's log."""
+    """Silence of the log: an action of a rehearsal is no event of today."""
     logger = logging.getLogger("penumbra")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -67,7 +72,7 @@ def _as_json(rehearsal: Rehearsal, count: int) -> None:
 
 
 def _as_tables(rehearsal: Rehearsal, count: int) -> None:
-    print(f"{count:,} records, {len(rehearsal.acts)} acts\n")
+    print(f"{counted(count, 'record')}, {counted(len(rehearsal.acts), 'act')}\n")
     rows = (
         (datetime.fromtimestamp(a.at, UTC).isoformat(timespec="milliseconds"), a.route, a.action, a.requests, a.reason)
         for a in rehearsal.acts

@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import typer
 
-EXIT_NO, EXIT_UNREACHABLE = 1, 3
-TIMEOUT = aiohttp.ClientTimeout(total=10)
+from proxy.cli.exit_codes import EXIT_NO, EXIT_UNREACHABLE
+
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 """Seconds; every answer of the API is a look into memory or one write to disk."""
 
 
@@ -30,7 +31,7 @@ def ask(admin: str, token: str, method: str, path: str, body: object = None) -> 
 async def _ask(url: str, token: str, method: str, body: object) -> tuple[int, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
-        aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session,
+        aiohttp.ClientSession(headers=headers, timeout=REQUEST_TIMEOUT) as session,
         session.request(method, url, json=body, allow_redirects=False) as response,
     ):
         return response.status, await response.json(content_type=None)

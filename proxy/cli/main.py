@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import proxy
+from proxy.cli.exit_codes import EXIT_NO
+from proxy.cli.wording import counted
 from proxy.contracts.build import build
 
 if TYPE_CHECKING:
     from proxy.contracts.settings import Settings
-
-EXIT_NO, EXIT_UNREACHABLE = 1, 3
 
 app = typer.Typer(
     name="penumbra",
@@ -82,8 +82,8 @@ def check(config: Config, as_json: AsJson = False) -> None:
     if as_json:
         print(dumps({"ok": True, "problems": []}))
         return
-    routes, versions = len(settings.routes), len(settings.versions)
-    print(f"{config}: fine ({routes} route{'s'[: routes != 1]}, {versions} version{'s'[: versions != 1]})")
+    routes, versions = counted(len(settings.routes), "route"), counted(len(settings.versions), "version")
+    print(f"{config}: fine ({routes}, {versions})")
 
 
 @app.command()
@@ -220,9 +220,9 @@ def show(
     from proxy.cli.audit import entries_of, from_api, show_story
     from proxy.release.history import NoSuchReleaseError, story_of
 
-    found = entries_of(_checked(config, as_json).state) if config else from_api(admin, token)
+    entries = entries_of(_checked(config, as_json).state) if config else from_api(admin, token)
     try:
-        show_story(story_of(found, release), as_json)
+        show_story(story_of(entries, release), as_json)
     except NoSuchReleaseError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None

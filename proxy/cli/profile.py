@@ -16,7 +16,7 @@ import msgspec
 
 from proxy.stats.drift.profile import Profile, profile_of
 
-MAX_ROWS = 1_000_000
+MAX_PROFILE_ROWS = 1_000_000
 """Rows that are read; bins do not get better by more."""
 
 Value = float | str | None
@@ -51,7 +51,7 @@ def columns_of(data: Path) -> dict[str, list[Value]]:
     if read is None:
         raise UnusableData(f"{data}: found {data.suffix or 'no suffix'}; allowed: {', '.join(_READERS)}")
     try:
-        rows = list(islice(read(data), MAX_ROWS))
+        rows = list(islice(read(data), MAX_PROFILE_ROWS))
     except (OSError, ValueError, csv.Error) as error:
         raise UnusableData(f"{data}: {error}") from error
     names = dict.fromkeys(name for row in rows for name in row)

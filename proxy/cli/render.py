@@ -1,4 +1,4 @@
-"""What the command line shows: tables for people, on a terminal or in a log."""
+"""Tables of the command line, for people, on a terminal or in a log."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from proxy.cli.wording import counted
 from proxy.contracts.settings import Problem
 
 
@@ -19,12 +20,12 @@ def show_problems(config: str, problems: Iterable[Problem], as_json: bool) -> No
     if as_json:
         print(dumps({"ok": False, "problems": rows}))
         return
-    title = f"{config}: {len(rows)} problem{'s'[: len(rows) != 1]}"
+    title = f"{config}: {counted(len(rows), 'problem')}"
     put(table(title, ("path", "found", "allowed"), (row.values() for row in rows)), stderr=True)
 
 
 def show_routes(answer: Mapping[str, Any]) -> None:
-    """All routes, then whether the configuration file and the workers are well."""
+    """All routes; below them the problems of the configuration file and the workers that are not connected."""
     columns = ("route", "phase", "primary", "split", "shadows", "verdict")
     rows = (
         (r["route"], r["phase"], r["primary"], _percents(r["split"]), _percents(r["shadows"]), r.get("verdict", ""))
@@ -39,7 +40,7 @@ def show_routes(answer: Mapping[str, Any]) -> None:
 
 
 def show_route(route: Mapping[str, Any]) -> None:
-    """One route, a line for each fact that says something."""
+    """One route, a line for each fact that is not empty."""
     facts = {
         "route": route["route"],
         "phase": route["phase"],
@@ -60,7 +61,7 @@ def _percents(shares: Mapping[str, float]) -> str:
 
 
 def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """Cells as text; markup in them is shown, not obeyed."""
+    """A table of texts; markup within a cell is shown and not obeyed."""
     made = Table(title=title, title_justify="left", box=None, show_header=any(columns), pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -70,7 +71,7 @@ def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[obj
 
 
 def put(made: Table, stderr: bool = False) -> None:
-    """Pipes get lines as long as they are: a log must not depend on the width of nobody's terminal."""
+    """Prints a table. A pipe gets lines of any length, because a log must not depend on the width of a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 1000, highlight=False)
     with console.capture() as capture:

@@ -12,7 +12,7 @@ from proxy.contracts.settings import AccessLog, AccessRole, Admin, Capture, Hook
 MAX_HOOKS = 16
 """Each change is sent to each of them."""
 
-OTEL = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 """What the extra `otel` brings."""
 
 
@@ -21,8 +21,7 @@ def read_admin(section: Section) -> Admin:
     given = section.fields({"listen": values.address, "token": values.secret})
     tokens = tuple(_token(item) for item in section.items("tokens"))
     for kind in ("name", "token"):
-        seen = [getattr(token, kind) for token in tokens]
-        if len(set(seen)) < len(seen):
+        if len({getattr(token, kind) for token in tokens}) < len(tokens):
             section.refuse("tokens", f"the same {kind} twice", f"each {kind} once")
     section.finish()
     return Admin(tokens=tokens, **given)
@@ -89,7 +88,7 @@ def read_tracing(root: Section) -> Tracing | None:
         percent=section.take("percent", values.percent, Tracing("").percent),
     )
     section.finish()
-    if not all(map(_installed, OTEL)):
+    if not all(map(_installed, OTEL_MODULES)):
         root.refuse("tracing", "tracing without OpenTelemetry", "tracing where penumbra[otel] is installed")
     return tracing
 

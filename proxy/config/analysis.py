@@ -17,7 +17,7 @@ _FIELDS: dict[str, Parser] = {
     "profile": values.readable,
 }
 _POINTERS: dict[str, Parser] = {"features": values.pointer, "prediction": values.pointer}
-PARTS = ("/request", "/primary", "/candidate")
+EXAMPLE_PARTS = ("/request", "/primary", "/candidate")
 
 
 def read_analysis(route: Section, protocol: Protocol) -> Analysis:
@@ -32,6 +32,6 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
         if key in section and protocol != "json":
             section.refuse(key, f"a pointer with protocol {protocol}", "pointers with protocol json only")
     for pointer in given.get("redact", ()):
-        if not pointer.startswith(PARTS):
-            section.refuse("redact", repr(pointer), " | ".join(f"{part}/…" for part in PARTS))
+        if not pointer.startswith(EXAMPLE_PARTS):
+            section.refuse("redact", repr(pointer), " | ".join(f"{part}/…" for part in EXAMPLE_PARTS))
     return Analysis(**given)

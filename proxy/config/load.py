@@ -24,7 +24,7 @@ from proxy.config.admin import read_access_log, read_admin, read_capture, read_h
 from proxy.config.analysis import read_analysis
 from proxy.config.release import read_guard, read_release
 from proxy.config.section import Section, shown
-from proxy.config.tree import Tree, Unreadable, read_tree
+from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
 from proxy.contracts.settings import (
     Address,
@@ -79,7 +79,7 @@ def parse(text: str, environ: Mapping[str, str]) -> Settings:
     problems: list[Problem] = []
     try:
         root = Section(read_tree(text, environ, problems), "", problems)
-    except Unreadable as unreadable:
+    except UnreadableFile as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
     settings = settings_of(root)
     if problems:

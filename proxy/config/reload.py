@@ -19,7 +19,7 @@ from proxy.contracts.settings import ConfigError, Problem, Settings
 
 log = logging.getLogger("penumbra.config")
 
-_HEADER = 8
+_HEADER_BYTES = 8
 
 
 class SettingsSlot:
@@ -37,9 +37,9 @@ class SettingsSlot:
 
     def read(self) -> Settings | None:
         """The settings that were written last, or None."""
-        header = os.pread(self._fd, _HEADER, 0)
-        body = os.pread(self._fd, int.from_bytes(header[:4], "big"), _HEADER)
-        if len(header) < _HEADER or crc32(body) != int.from_bytes(header[4:], "big"):
+        header = os.pread(self._fd, _HEADER_BYTES, 0)
+        body = os.pread(self._fd, int.from_bytes(header[:4], "big"), _HEADER_BYTES)
+        if len(header) < _HEADER_BYTES or crc32(body) != int.from_bytes(header[4:], "big"):
             return None
         return msgspec.msgpack.decode(body, type=Settings)
 

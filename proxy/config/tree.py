@@ -20,10 +20,10 @@ from proxy.contracts.settings import Problem
 Tree = str | list["Tree"] | dict[str, "Tree"]
 """What a file says; mappings keep their order."""
 
-MAX_TEXT = 1024 * 1024
+MAX_CHARACTERS = 1024 * 1024
 """Characters of a configuration. A thousand routes take about a third of it."""
 
-MAX_VALUES = 100_000
+MAX_TREE_VALUES = 100_000
 """Values in the tree. Aliases make a tree larger than its text; this keeps it from exploding."""
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
@@ -33,7 +33,7 @@ _PLAIN = {
 }
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """Not a tree at all; nothing more can be said about the file."""
 
     def __init__(self, problem: Problem) -> None:
@@ -42,21 +42,21 @@ class Unreadable(Exception):
 
 
 def read_tree(text: str, environ: Mapping[str, str], problems: list[Problem]) -> Tree:
-    """The tree of a file; mistakes that leave a tree go to `problems`, others raise Unreadable."""
-    if len(text) > MAX_TEXT:
-        raise Unreadable(Problem("", f"{len(text)} characters", f"at most {MAX_TEXT}"))
+    """The tree of a file; mistakes that leave a tree go to `problems`, others raise UnreadableFile."""
+    if len(text) > MAX_CHARACTERS:
+        raise UnreadableFile(Problem("", f"{len(text)} characters", f"at most {MAX_CHARACTERS}"))
     if "\ue000" in text:
-        raise Unreadable(Problem("", "the character U+E000", "text without private-use characters"))
+        raise UnreadableFile(Problem("", "the character U+E000", "text without private-use characters"))
     text, values = _mark_variables(text)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return "" if node is None else _Walk(environ, values, problems).tree(node, "")
     except yaml.MarkedYAMLError as error:
-        raise Unreadable(_syntax(error)) from error
+        raise UnreadableFile(_syntax(error)) from error
     except yaml.YAMLError as error:
-        raise Unreadable(Problem("", " ".join(str(error).split()), "YAML")) from error
+        raise UnreadableFile(Problem("", " ".join(str(error).split()), "YAML")) from error
     except RecursionError as error:
-        raise Unreadable(Problem("", "values nested too deeply", "at most a few hundred levels")) from error
+        raise UnreadableFile(Problem("", "values nested too deeply", "at most a few hundred levels")) from error
 
 
 def _mark_variables(text: str) -> tuple[str, list[re.Match[str]]]:
@@ -99,10 +99,10 @@ class _Walk:
 
     def _admit(self, node: yaml.Node, path: str) -> None:
         self._count += 1
-        if self._count > MAX_VALUES:
-            raise Unreadable(Problem(path, f"more than {MAX_VALUES} values", f"at most {MAX_VALUES}"))
+        if self._count > MAX_TREE_VALUES:
+            raise UnreadableFile(Problem(path, f"more than {MAX_TREE_VALUES} values", f"at most {MAX_TREE_VALUES}"))
         if id(node) in self._open:
-            raise Unreadable(Problem(path, "an alias of a value inside itself", "aliases of finished values"))
+            raise UnreadableFile(Problem(path, "an alias of a value inside itself", "aliases of finished values"))
         if node.tag not in _PLAIN:
             self._problems.append(Problem(path, f"the tag {node.tag}", "values without tags"))
 

@@ -35,7 +35,7 @@ POINTER = re.compile(r"(/([^~/]|~[01])*)+")
 MAX_SECONDS = 24 * 3600.0
 """A longer wait than a day is a mistake in the unit."""
 
-MAX_BYTES = 1024**4
+MAX_SIZE_BYTES = 1024**4
 """More than any machine has; the largest size that can be said."""
 
 MAX_DAYS = 90
@@ -90,7 +90,7 @@ def size(text: str) -> int:
     """Bytes, at least one."""
     match = SIZE.fullmatch(text)
     number = int(match[1]) * _BYTES[match[2]] if match else 0
-    if not 0 < number <= MAX_BYTES:
+    if not 0 < number <= MAX_SIZE_BYTES:
         raise Refused("a size such as 4096, 512KiB, 64MiB or 2GiB, above 0 and at most 1024GiB")
     return number
 

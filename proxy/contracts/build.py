@@ -8,5 +8,5 @@ from importlib.util import find_spec
 
 def build() -> str:
     """`compiled` or `interpreted`."""
-    found = find_spec("proxy.dataplane.leg")
-    return "compiled" if found is not None and isinstance(found.loader, ExtensionFileLoader) else "interpreted"
+    spec = find_spec("proxy.dataplane.leg")
+    return "compiled" if spec is not None and isinstance(spec.loader, ExtensionFileLoader) else "interpreted"

@@ -1,4 +1,4 @@
-"""Numbers computed from ticks and records, always with n and what was lost. `stats.board` makes these."""
+"""Numbers computed from ticks and records, always with n and the number of losses. `stats.board` makes these."""
 
 from __future__ import annotations
 
@@ -6,37 +6,44 @@ from msgspec import Struct
 
 
 class Evidence(Struct, frozen=True):
-    """What is known of one metric of a candidate against its primary.
+    """The evidence of one metric of a candidate against its primary, for one limit of the scorecard.
 
-    `value` and `reference` are the candidate's and the primary's figures in base units (None without data); `ratio`
-    is their quotient. `n` and `n_reference` are the legs they rest on, `lost` how many were not seen. `log_breach` is
-    the natural logarithm of the evidence against "within the limit"; breach when it reaches ln(1/false_alarm).
-    `log_pass` likewise against "beyond the limit" (None: this test cannot pass early). `dispersion` is the φ ≥ 1 that
-    both were divided by. `limit` names the limit of the scorecard's line that this speaks about (`max_ratio`, `max`,
-    …); a line with two limits has two of these. `note` says why there is no data, where that is known. A candidate with
-    live traffic has `value` and `n` of that alone; `shadow` and `n_shadow` are those of its copies, which the evidence
-    rests on too.
+    A scorecard line with two limits has two of these values.
     """
 
     metric: str
     version: str
+    """The candidate."""
     value: float | None
+    """The candidate's figure in base units, None without data; of live traffic alone once there is any."""
     reference: float | None
+    """The primary's figure, likewise."""
     n: int
+    """Legs (or pairs, rows, labels) that `value` rests on."""
     n_reference: int
+    """The same of `reference`."""
     lost: int = 0
+    """Observations that are missing from `n`."""
     log_breach: float = 0.0
+    """Natural logarithm of the e-value against "within the limit"; breach at ln(1/false_alarm)."""
     log_pass: float | None = None
+    """Natural logarithm of the e-value against "beyond the limit"; None: this test cannot pass early."""
     dispersion: float = 1.0
+    """Overdispersion φ ≥ 1 by which the log factors of both were divided."""
     needed: int | None = None
+    """Further observations for a decision at the present rate; None: unknown."""
     limit: str = ""
+    """Name of the limit: `max_ratio`, `max`, …"""
     note: str = ""
+    """Reason why there is no data, if there is one."""
     shadow: float | None = None
+    """The figure of the candidate's copies, beside live traffic. The evidence rests on both."""
     n_shadow: int = 0
+    """Observations that `shadow` rests on."""
 
     @property
     def ratio(self) -> float | None:
-        """`value` / `reference`, or None where that says nothing."""
+        """The quotient `value` / `reference`; None where one is missing or `reference` is 0."""
         if self.value is None or not self.reference:
             return None
         return self.value / self.reference

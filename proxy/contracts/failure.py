@@ -1,7 +1,7 @@
-"""What can go wrong with an exchange or a leg, by source, and the status that the client gets for it.
+"""Failures of an exchange or a leg, by source, with the status that the client gets.
 
-A failure is a value: whoever notices one returns or reports its reason; the edge looks the answer up here.
-The reasons are also label values of metrics, so their number is bounded.
+A failure is a value: the code that notices one returns its reason, and the edge looks the answer up in `FAILURES`. The
+reasons are label values of metrics too, so their number is bounded.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ Source = Literal["downstream", "upstream", "internal"]
 
 
 class Failure(Struct, frozen=True):
-    """`status` is what the client is told (RFC 9110 §15); 499 means that there is no client left to tell."""
+    """One way in which an exchange or a leg fails."""
 
     reason: str
+    """Stable name: in problem documents, logs and the label `code`."""
     source: Source
+    """Side that caused the failure; only `upstream` is charged to a version."""
     status: int
+    """Status of the client's answer (RFC 9110 §15); 499: the client has gone, and nothing is sent."""
     title: str
+    """Sentence of the problem document."""
 
 
 FAILURES: dict[str, Failure] = {

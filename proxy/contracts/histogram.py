@@ -48,9 +48,9 @@ def quantile(counts: Mapping[int, int], q: float) -> float | None:
     total = sum(counts.values())
     if not total:
         return None
-    rank, seen = max(1.0, q * total), 0
+    rank, passed = max(1.0, q * total), 0
     for index in sorted(counts):
-        seen += counts[index]
-        if seen >= rank:
+        passed += counts[index]
+        if passed >= rank:
             return value_of(index)
     raise AssertionError("counts changed while they were read")

@@ -1,4 +1,4 @@
-"""What the supervisor tells a process that it starts."""
+"""Arguments of a process that the supervisor starts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from msgspec import Struct
 
 
 class WorkerArgs(Struct, frozen=True):
-    """Numbers of inherited descriptors, the link's path, the drain's length in seconds, how many client connections may
-    be open."""
+    """The arguments of one worker. A descriptor (`…_fd`) is the number of an open file that the worker inherits."""
 
     index: int
+    """Number of the worker, from 0."""
     listen_fd: int
+    """Listening socket of the traffic."""
     link_path: str
+    """Path of the Unix socket of control."""
     slot_fd: int
+    """File of the last published table."""
     lifeline_fd: int
+    """Reading end of a pipe that ends with the supervisor."""
     drain: float
+    """Seconds that exchanges in flight get at the end."""
     connections: int = 10_000
+    """Client connections that may be open at once."""

@@ -13,57 +13,72 @@ Outcome = Literal["pass", "fail", "undecided"]
 
 
 class Verdict(Struct, frozen=True):
-    """What the scorecard says of one metric (or, with metric `scorecard`, of all).
-
-    `sentence` carries both numbers, n and what was lost; `needed` is about how many more canary requests of those that
-    the metric counts (all, analysed, labelled) it would take at the present rate, None where that cannot be said.
-    `bound` names the limit (`max`, `max_ratio`, …), `value` is what was held against it (the ratio for `max_ratio`),
-    `log_breach` the logarithm of the evidence against it. `proved`: passed by evidence, not only for want of evidence
-    against it. `shadow`, `n_shadow`: what `n_shadow` copies said, where `n` counts live requests alone.
-    """
+    """The judgement of the scorecard on one metric, or on all of them (metric `scorecard`)."""
 
     metric: str
     outcome: Outcome
     value: float | None
+    """Number that is held against the limit: for `max_ratio` the ratio."""
     limit: float | None
     n: int
+    """Observations of the candidate."""
     lost: int
+    """Observations that are missing from `n`."""
     sentence: str
+    """The judgement in words, with both numbers, n and losses."""
     needed: int | None = None
+    """Further canary requests for a decision at the present rate, counted as the metric counts them (all, analysed,
+    labelled); None: unknown."""
     version: str = ""
+    """The candidate."""
     bound: str = ""
+    """Name of the limit: `max`, `max_ratio`, …"""
     reference: float | None = None
+    """The primary's figure."""
     log_breach: float = 0.0
+    """Natural logarithm of the evidence against the candidate."""
     proved: bool = False
+    """A pass by evidence, rather than for want of evidence against the candidate."""
     shadow: float | None = None
+    """The figure of the copies, where `n` counts live requests alone."""
     n_shadow: int = 0
+    """Copies that `shadow` rests on."""
 
 
 class RouteState(Struct, frozen=True):
-    """The live state of a route: what the store keeps and the table is derived from.
+    """The live state of a route: the store keeps it, and the table is derived from it.
 
-    `split` (without the primary) and `shadows` are percents set by the configuration or by hand. `candidate` is the
-    version under judgement. `previous` is the primary before the last promote. `rolled_back` versions get live
-    traffic again only by an explicit change. `release` is the plan in force, or the last one: during it the weight
-    follows from plan, stage and phase, and is stored nowhere else. `basis` is the digest of the configured section
-    that this state grew from: a changed section wins over a live state, an unchanged one does not. `after` is the
-    guard of a promoted version until `until` (Unix time): absolute limits, made from the figures of the primary before.
+    During a release the weights follow from `release`, `stage` and `phase`; they are stored nowhere else.
     """
 
     route: str
     phase: Phase
     primary: str
     split: dict[str, float] = {}
+    """Percents of live traffic by version, without the primary, set by the configuration or by hand."""
     shadows: dict[str, float] = {}
+    """Percents of copies by version, likewise."""
     candidate: str | None = None
+    """Version under judgement."""
     stage: int = 0
+    """Index of the stage of the release."""
     stage_since: float = 0.0
+    """Unix time at which the stage began."""
     previous: str | None = None
+    """Primary before the last promote."""
     rolled_back: tuple[str, ...] = ()
+    """Versions that get live traffic again only by an explicit change."""
     reason: str = ""
+    """Reason of the last change."""
     since: float = 0.0
+    """Unix time of the last change of phase."""
     basis: str = ""
+    """Digest of the configured section that this state grew from. A changed section wins over a live state."""
     paused_from: Phase | None = None
+    """Phase to which a resume leads."""
     release: Release | None = None
+    """Release in force, or the last one."""
     after: Guard | None = None
+    """Guard of a promoted version: absolute limits, made from the figures of the previous primary."""
     until: float = 0.0
+    """Unix time at which `after` ends."""

@@ -8,99 +8,122 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 Role = Literal["primary", "canary", "shadow", "rescue", "noise"]
-"""What a leg was for. `rescue`: the primary answering in place of a failed canary (an extra leg, not an
-assignment); `noise`: a copy of a request back to the primary, to measure its disagreement with itself."""
+"""Purpose of a leg. `primary` and `canary` are assignments; the others are extra legs. `rescue`: the primary answers in
+place of a failed canary. `noise`: a copy of a request back to the primary, which measures its disagreement with itself
+(the noise floor)."""
 
 Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "opaque"]
 StickySource = Literal["header", "cookie", "json"]
 
 
 class Version(Struct, frozen=True):
-    """Where a deployable bundle is served. `base_path` is put before the path of each request."""
+    """The address at which a deployable bundle is served."""
 
     name: str
     host: str
     port: int
     authority: str
+    """Value of `Host` towards this version."""
     base_path: str = ""
+    """Prefix of the path of each request, without a last slash."""
 
 
 class Match(Struct, frozen=True):
-    """All given conditions must hold. `path` is a prefix on segment boundaries; header names are lower case."""
+    """Conditions of a route on a request. All given ones must hold."""
 
     path: str
+    """Prefix, on segment boundaries."""
     headers: dict[str, str] = {}
+    """Field names in lower case, to exact values."""
     methods: tuple[str, ...] = ()
+    """Allowed methods; none given: all."""
     model: str | None = None
+    """Value of `model` in a JSON body."""
 
 
 class Sticky(Struct, frozen=True):
-    """Where the key of a sticky assignment is read: a header, a cookie or a JSON pointer (RFC 6901)."""
+    """The place of the key of a sticky assignment: requests with one key go to one version."""
 
     source: StickySource
     name: str
+    """Name of the header (lower case) or cookie, or a JSON pointer (RFC 6901) into the body."""
 
 
 class Share(Struct, frozen=True):
-    """`percent` (0 to 100) of a route's requests for `version`: live ones in a split, copies for a shadow."""
+    """The part of a route's requests that a version gets: live requests in a split, copies for a shadow."""
 
     version: str
     percent: float
+    """0 to 100."""
 
 
 class Rescue(Struct, frozen=True):
-    """The primary answers in place of a failed canary; `after` seconds without a first byte count as failed."""
+    """The primary's answer in place of a failed canary's, in the same exchange."""
 
     after: float | None = None
+    """Seconds without a first byte after which a canary counts as failed; None: no deadline of its own."""
 
 
 class Timeouts(Struct, frozen=True):
-    """Seconds. `connect`: TCP; `response`: request sent to response head, for each try; `idle`: no byte either way;
-    `total`: the whole exchange, all tries and a body in both directions (None: not limited, for streams)."""
+    """Deadlines of a route, in seconds."""
 
     connect: float = 1.0
+    """For a TCP connection to a version."""
     response: float = 30.0
+    """From the request's end to the response's head, for each attempt."""
     idle: float = 60.0
+    """Without a byte in either direction."""
     total: float | None = None
+    """For the whole exchange, all attempts and both bodies; None: not limited, for streams."""
 
 
 class Limits(Struct, frozen=True):
-    """`body`, `mirror_body`: bytes of one request body. In one worker: `mirror_inflight`: unfinished legs of a shadow;
-    `inflight`: unfinished exchanges of the route; `connections`: to one version for the route's live traffic."""
+    """Bounds of a route: bytes of one request body, and numbers in one worker."""
 
     body: int = 64 * 1024 * 1024
+    """Bytes of a request body that is admitted."""
     mirror_body: int = 8 * 1024 * 1024
+    """Bytes of a request body that is copied to shadows."""
     mirror_inflight: int = 256
+    """Unfinished legs of one shadow."""
     inflight: int = 4096
+    """Unfinished exchanges of the route."""
     connections: int = 1024
+    """Connections to one version for the route's live traffic."""
 
 
 class Route(Struct, frozen=True):
-    """Requests that match, and who gets them. What `split` leaves of 100 % goes to `primary`. `journal`: legs are
-    recorded even where bodies say nothing (protocol `opaque`), for the access log and spans."""
+    """Requests that match, and the versions that get them."""
 
     name: str
     match: Match
     protocol: Protocol
     primary: str
+    """Version that gets what `split` leaves of 100 %."""
     split: tuple[Share, ...] = ()
+    """Shares of the canaries."""
     shadows: tuple[Share, ...] = ()
+    """Shares of the copies."""
     sticky: Sticky | None = None
     rescue: Rescue | None = Rescue()
+    """None: a canary's failure reaches the client."""
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     noise: float = 0.0
+    """Percent of the requests that the primary gets twice."""
     journal: bool = False
+    """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
 
 
 class Table(Struct, frozen=True):
-    """`revision` grows by one with each change. Workers that hear nothing from control for `lease` seconds
-    send everything to the primaries."""
+    """All routes and versions, as every worker follows them."""
 
     revision: int
+    """Number of the table; grows by one with each change."""
     versions: dict[str, Version]
     routes: tuple[Route, ...]
     lease: float = 10.0
+    """Seconds of silence of control after which a worker sends everything to the primaries."""
 
 
 def primaries_only(table: Table) -> Table:

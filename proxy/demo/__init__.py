@@ -4,12 +4,12 @@
 - `processes`: child processes that cannot outlive the demo
 - `servers`: one MLServer process per version
 - `front`: the configuration, and `penumbra run` in front of the servers
-- `admin`: what the demo asks the admin API and reads from /metrics
-- `traffic`: real rows, sent at a bounded rate, and what the client saw
-- `view`: what is shown, from both sides
+- `admin`: a client of the admin API and of /metrics
+- `traffic`: real rows, sent at a bounded rate, and the counts of their answers
+- `view`: the figures that are shown, of Penumbra and of the client
 - `display`: the live view, on a terminal and in a log file
-- `checks`: what has to hold for the story to be true
-- `stage`: all of it up at once, and down again
-- `guide`: what `--hold` leaves its user with: addresses, files, next steps to paste
+- `checks`: the claims that a run must fulfil
+- `setup`: everything that is up while the story runs, and its end
+- `guide`: the closing page of `--hold`: addresses, files, next steps to paste
 - `story`: the acts, the closing summary and the exit code
 """

@@ -21,7 +21,9 @@ class Metrics:
 
     def values(self, name: str, **labels: str) -> list[float]:
         """The values of all samples called `name` that carry `labels`."""
-        return [value for found, carried, value in self.samples if found == name and labels.items() <= carried.items()]
+        return [
+            value for sample, carried, value in self.samples if sample == name and labels.items() <= carried.items()
+        ]
 
     def total(self, name: str, **labels: str) -> float:
         """Their sum; 0 when there is none yet."""
@@ -38,7 +40,7 @@ def read_metrics(text: str) -> Metrics:
     return Metrics(tuple((s.name, dict(s.labels), s.value) for family in families for s in family.samples))
 
 
-class Admin:
+class AdminClient:
     """A client of the admin API at `url`."""
 
     __slots__ = ("_session", "url")
@@ -58,8 +60,8 @@ class Admin:
     async def rollback_entry(self) -> dict[str, Any] | None:
         """The audit entry of the latest rollback that the scorecard ordered."""
         entries = (await self._ask("GET", "/v1/audit"))["entries"]
-        found = [entry for entry in entries if (entry["who"], entry["action"]) == ("scorecard", "rollback")]
-        return max(found, key=lambda entry: float(entry["at"]), default=None)
+        rollbacks = [entry for entry in entries if (entry["who"], entry["action"]) == ("scorecard", "rollback")]
+        return max(rollbacks, key=lambda entry: float(entry["at"]), default=None)
 
     async def metrics(self) -> Metrics:
         """One scrape of /metrics."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-from proxy.demo.traffic import Seen
+from proxy.demo.traffic import ClientCounts
 from proxy.demo.view import Row
 
-SIGMAS = 4.0
+MAX_STANDARD_ERRORS = 4.0
 """A split is called wrong beyond so many standard deviations: once in 16,000 demos by chance."""
 
 
@@ -49,14 +49,14 @@ def mirrored(shadow: Row) -> list[Check]:
     ]
 
 
-def split(seen: Seen, version: str, percent: float, users: int) -> list[Check]:
+def split(counts: ClientCounts, version: str, percent: float, users: int) -> list[Check]:
     """The canary's part is what was asked for, and every user stays with one version.
 
     Assignment is per user, so the part varies with the users drawn as well as with the requests.
     """
-    p, n = percent / 100, seen.requests
-    part = seen.of(version).requests / n if n else 0.0
-    bound = SIGMAS * sqrt(p * (1 - p) * (1 / users + 1 / max(n, 1)))
+    p, n = percent / 100, counts.requests
+    part = counts.of(version).requests / n if n else 0.0
+    bound = MAX_STANDARD_ERRORS * sqrt(p * (1 - p) * (1 / users + 1 / max(n, 1)))
     return [
         Check(
             f"{version} gets {percent:g} % ± {bound:.1%}",
@@ -64,7 +64,9 @@ def split(seen: Seen, version: str, percent: float, users: int) -> list[Check]:
             n > 0 and abs(part - p) <= bound,
         ),
         Check(
-            "the same user gets the same version", f"{seen.moved} of {len(seen.users):,} users changed", not seen.moved
+            "the same user gets the same version",
+            f"{counts.moved} of {len(counts.users):,} users changed",
+            not counts.moved,
         ),
     ]
 
@@ -80,19 +82,19 @@ def rolled_back(version: str, flip: Flip) -> list[Check]:
     return [Check(what, f"{took}; {cost}", True)]
 
 
-def calm(seen: Seen, version: str) -> list[Check]:
+def calm(counts: ClientCounts, version: str) -> list[Check]:
     """After the flip the rolled-back version gets nothing."""
-    late = seen.of(version).requests
+    late = counts.of(version).requests
     return [
         Check(
             f"{version} gets nothing afterwards",
-            f"{late} of {seen.requests:,} requests",
-            not late and seen.requests > 0,
+            f"{late} of {counts.requests:,} requests",
+            not late and counts.requests > 0,
         )
     ]
 
 
-def unharmed(acts: list[Seen]) -> list[Check]:
+def unharmed(acts: list[ClientCounts]) -> list[Check]:
     """No client saw an error, in any act."""
     requests, errors = sum(act.requests for act in acts), sum(act.errors for act in acts)
     messages = [message for act in acts for message in act.messages]

@@ -11,11 +11,12 @@ from pathlib import Path
 import yaml
 
 import proxy
-from proxy.demo.processes import Child, until_ok
+from proxy.demo.processes import DemoProcess, until_ok
 from proxy.demo.servers import MODEL, ModelServer
 
 ROUTE = "cancer"
-READY_SECONDS = 30.0
+FRONT_READY_SECONDS = 30.0
+"""Patience with a start that takes a second on an idle machine."""
 
 LISTENING = re.compile(r'"event": ?"listening".*?"data": ?"(?P<data>[^"]+)".*?"admin": ?"(?P<admin>[^"]+)"')
 
@@ -24,7 +25,7 @@ LISTENING = re.compile(r'"event": ?"listening".*?"data": ?"(?P<data>[^"]+)".*?"a
 class Front:
     """A running Penumbra; `url` is where the model is, `admin` where the admin API is."""
 
-    child: Child
+    child: DemoProcess
     config: Path
     url: str = ""
     admin: str = ""
@@ -56,12 +57,12 @@ def start(content: Mapping[str, object], folder: Path) -> Front:
     config.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
     home = Path(proxy.__file__).parent.parent
     argv = [sys.executable, "-m", "proxy", "run", str(config)]
-    return Front(Child("Penumbra", argv, folder / "penumbra.log", home), config)
+    return Front(DemoProcess("Penumbra", argv, folder / "penumbra.log", home), config)
 
 
 async def ready(front: Front) -> None:
-    """Waits until Penumbra says where it listens and that it is ready. Raises ChildFailed."""
-    found = await front.child.expect(LISTENING, READY_SECONDS)
-    front.url = f"http://{found['data']}/v2/models/{MODEL}/infer"
-    front.admin = f"http://{found['admin']}"
-    await until_ok(front.child, f"{front.admin}/readyz", READY_SECONDS)
+    """Waits until Penumbra says where it listens and that it is ready. Raises ProcessFailed."""
+    addresses = await front.child.expect(LISTENING, FRONT_READY_SECONDS)
+    front.url = f"http://{addresses['data']}/v2/models/{MODEL}/infer"
+    front.admin = f"http://{addresses['admin']}"
+    await until_ok(front.child, f"{front.admin}/readyz", FRONT_READY_SECONDS)

@@ -70,7 +70,7 @@ def write(props: Props) -> None:
     )
 
 
-def lines(found: list[Step]) -> list[str]:
+def lines(steps: list[Step]) -> list[str]:
     """The steps as they are shown: what, then how, never broken."""
-    width = max(len(step.what) for step in found)
-    return [f"  {step.what:<{width}}  {step.how}" for step in found]
+    width = max(len(step.what) for step in steps)
+    return [f"  {step.what:<{width}}  {step.how}" for step in steps]

@@ -1,4 +1,4 @@
-"""Child processes that write to a log file, say when they are ready, and cannot outlive the demo.
+"""DemoProcess processes that write to a log file, say when they are ready, and cannot outlive the demo.
 
 Each child leads its own session: Ctrl-C in the terminal reaches the demo alone, which then ends its children in the
 right order. On Linux the kernel also ends a child whose parent was killed and could not do so.
@@ -18,19 +18,19 @@ from pathlib import Path
 
 import aiohttp
 
-POLL = 0.02
-TAIL = 12
+POLL_SECONDS = 0.02
+SHOWN_LOG_LINES = 12
 """Lines of a child's log that an error shows."""
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-class ChildFailed(Exception):
+class ProcessFailed(Exception):
     """A child did not do what the demo needs; the message carries the end of its log."""
 
 
-class Child:
+class DemoProcess:
     """One running child process. `log` holds its stdout and stderr."""
 
     __slots__ = ("log", "name", "process")
@@ -57,24 +57,24 @@ class Child:
         return self.process.poll() is None
 
     async def expect(self, pattern: re.Pattern[str], seconds: float) -> re.Match[str]:
-        """The first match of `pattern` in the log. Raises ChildFailed when the child ends or the time is up."""
+        """The first match of `pattern` in the log. Raises ProcessFailed when the child ends or the time is up."""
         waited = 0.0
         while True:
             ended = not self.running
-            found = pattern.search(self.log.read_text(encoding="utf-8", errors="replace"))
-            if found:
-                return found
+            match = pattern.search(self.log.read_text(encoding="utf-8", errors="replace"))
+            if match:
+                return match
             if ended:
                 raise self.failed(f"ended with code {self.process.returncode} before it was ready")
             if waited >= seconds:
                 raise self.failed(f"was not ready after {seconds:g} s")
-            await asyncio.sleep(POLL)
-            waited += POLL
+            await asyncio.sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
 
-    def failed(self, what: str) -> ChildFailed:
+    def failed(self, what: str) -> ProcessFailed:
         """An error about this child, with the end of its log."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
-        return ChildFailed("\n".join([f"{self.name} {what}; the end of its log:", *lines]))
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN_LOG_LINES:]
+        return ProcessFailed("\n".join([f"{self.name} {what}; the end of its log:", *lines]))
 
     def kill(self) -> None:
         """Ends the child at once, as a crash would, with everything in its session."""
@@ -88,20 +88,20 @@ class Child:
             self.process.terminate()
         waited = 0.0
         while self.running and waited < grace:
-            await asyncio.sleep(POLL)
-            waited += POLL
+            await asyncio.sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
         self.kill()
 
 
-async def until_ok(child: Child, url: str, seconds: float) -> None:
-    """Waits until `url` of a child answers 200. Raises ChildFailed when the child ends or the time is up."""
+async def until_ok(child: DemoProcess, url: str, seconds: float) -> None:
+    """Waits until `url` of a child answers 200. Raises ProcessFailed when the child ends or the time is up."""
     waited = 0.0
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         while not await _is_ok(session, url):
             if not child.running or waited >= seconds:
                 raise child.failed(f"did not become ready at {url}")
-            await asyncio.sleep(POLL)
-            waited += POLL
+            await asyncio.sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
 
 
 async def _is_ok(session: aiohttp.ClientSession, url: str) -> bool:

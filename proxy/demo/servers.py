@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proxy.demo.processes import POLL, Child, until_ok
+from proxy.demo.processes import POLL_SECONDS, DemoProcess, until_ok
 
 MODEL = "cancer"
 """The model's name in every server, so that the path is the same whichever version answers."""
 
-READY_SECONDS = 90.0
+SERVER_READY_SECONDS = 90.0
 """Three servers that import scikit-learn at once on a slow disk; usually it takes 3 s."""
 
-ADDRESS = re.compile(r"Uvicorn running on (http://\S+:\d+)")
+UVICORN_ADDRESS = re.compile(r"Uvicorn running on (http://\S+:\d+)")
 
-SETTINGS = {
+MLSERVER_SETTINGS = {
     "host": "127.0.0.1",
     "http_port": 0,
     "grpc_port": 0,
@@ -41,10 +41,10 @@ class ModelsVenvMissing(Exception):
 
 @dataclass(slots=True)
 class ModelServer:
-    """One version and the process that serves it; `url` is known once it is ready."""
+    """One version and the process that serves it; `url` is empty until it is ready."""
 
     version: str
-    child: Child
+    child: DemoProcess
     url: str = ""
 
 
@@ -59,21 +59,21 @@ def models_python(venv: Path) -> Path:
 
 
 async def train(python: Path, folder: Path) -> AsyncIterator[dict[str, Any]]:
-    """Runs `train.py` in the models venv; yields its progress reports as they come. Raises ChildFailed."""
-    child = Child(
+    """Runs `train.py` in the models venv; yields its progress reports as they come. Raises ProcessFailed."""
+    child = DemoProcess(
         "training", [str(python), str(Path(__file__).with_name("train.py")), str(folder)], folder / "train.log", folder
     )
-    told = 0
+    reported = 0
     try:
         while True:
             ended = not child.running
             lines = [line for line in child.log.read_text(encoding="utf-8").split("\n")[:-1] if line.startswith("{")]
-            for line in lines[told:]:
+            for line in lines[reported:]:
                 yield json.loads(line)
-            told = len(lines)
+            reported = len(lines)
             if ended:
                 break
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_SECONDS)
         if child.process.returncode:
             raise child.failed(f"ended with code {child.process.returncode}")
     finally:
@@ -88,14 +88,14 @@ def serve(python: Path, folder: Path, version: str) -> ModelServer:
         "implementation": "mlserver_sklearn.SKLearnModel",
         "parameters": {"uri": str(home / "model.joblib"), "version": version},
     }
-    (home / "settings.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+    (home / "settings.json").write_text(json.dumps(MLSERVER_SETTINGS), encoding="utf-8")
     (home / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
     argv = [str(python), "-m", "mlserver.cli.main", "start", str(home)]
-    return ModelServer(version, Child(f"MLServer of {version}", argv, home / "server.log", home))
+    return ModelServer(version, DemoProcess(f"MLServer of {version}", argv, home / "server.log", home))
 
 
 async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
-    """Yields each server as it becomes ready to answer. Raises ChildFailed."""
+    """Yields each server as it becomes ready to answer. Raises ProcessFailed."""
     waiting = [asyncio.create_task(_ready(server)) for server in servers]
     try:
         for done in asyncio.as_completed(waiting):
@@ -107,8 +107,8 @@ async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
 
 
 async def _ready(server: ModelServer) -> ModelServer:
-    server.url = (await server.child.expect(ADDRESS, READY_SECONDS))[1]
-    await until_ok(server.child, f"{server.url}/v2/models/{MODEL}/ready", READY_SECONDS)
+    server.url = (await server.child.expect(UVICORN_ADDRESS, SERVER_READY_SECONDS))[1]
+    await until_ok(server.child, f"{server.url}/v2/models/{MODEL}/ready", SERVER_READY_SECONDS)
     return server
 
 

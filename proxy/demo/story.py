@@ -23,72 +23,72 @@ from proxy.demo.admin import AdminRefused, Metrics
 from proxy.demo.checks import Check, Flip
 from proxy.demo.display import Display
 from proxy.demo.front import ROUTE
-from proxy.demo.processes import ChildFailed
+from proxy.demo.processes import ProcessFailed
 from proxy.demo.servers import ModelsVenvMissing
-from proxy.demo.stage import SETTLE, USERS, Plan, Stage, built
+from proxy.demo.setup import SETTLING_SECONDS, USERS, DemoOptions, Setup, built
 
-PERCENT = 10.0
-POLL = 0.01
-PATIENCE = 20.0
+CANARY_PERCENT = 10.0
+POLL_SECONDS = 0.01
+ROLLBACK_PATIENCE = 20.0
 """Seconds until the demo gives up on the rollback; a dead canary at 10 % takes well under one."""
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 LOG_WIDTH = 160
 
 
-async def mirror(stage: Stage) -> list[Check]:
-    stage.display.act(
+async def mirror(setup: Setup) -> list[Check]:
+    setup.display.act(
         "Act 1: v2 in the shadow", "v1 answers everybody; v2 gets a copy of every request and its answers are compared."
     )
-    with stage.display.live():
-        view = await stage.play("v2 mirrored", stage.seconds)
+    with setup.display.live():
+        view = await setup.play("v2 mirrored", setup.seconds)
     return checks.mirrored(view.of("cancer-v2"))
 
 
-async def canary(stage: Stage) -> list[Check]:
-    stage.display.act(
-        f"Act 2: v2 gets {PERCENT:g} % of the users",
+async def canary(setup: Setup) -> list[Check]:
+    setup.display.act(
+        f"Act 2: v2 gets {CANARY_PERCENT:g} % of the users",
         "v2 now answers some users, always the same ones. v3, degraded on purpose, gets copies.",
     )
-    await stage.change({"cancer-v2": PERCENT}, {"cancer-v3": 100.0}, "v2 agrees with v1")
-    with stage.display.live():
-        view = await stage.play(f"v2 canary {PERCENT:g} %, v3 mirrored", stage.seconds)
-    return checks.split(stage.traffic.act, "cancer-v2", PERCENT, USERS) + checks.mirrored(view.of("cancer-v3"))
+    await setup.change({"cancer-v2": CANARY_PERCENT}, {"cancer-v3": 100.0}, "v2 agrees with v1")
+    with setup.display.live():
+        view = await setup.play(f"v2 canary {CANARY_PERCENT:g} %, v3 mirrored", setup.seconds)
+    return checks.split(setup.traffic.act, "cancer-v2", CANARY_PERCENT, USERS) + checks.mirrored(view.of("cancer-v3"))
 
 
-async def broken(stage: Stage) -> list[Check]:
-    stage.display.act(
-        f"Act 3: v3 gets {PERCENT:g} % of the users, and its process is killed",
+async def broken(setup: Setup) -> list[Check]:
+    setup.display.act(
+        f"Act 3: v3 gets {CANARY_PERCENT:g} % of the users, and its process is killed",
         "Nobody will touch Penumbra from here on: what happens next, it does by itself.",
     )
-    await stage.change({"cancer-v3": PERCENT}, {}, "somebody did not look at the disagreement")
-    with stage.display.live():
-        await stage.play(f"v3 canary {PERCENT:g} %", stage.seconds / 2)
-        flip = await rollback(stage)
-        await stage.look("v3 killed", last=True)
-    stage.display.say(f"Penumbra says: {flip.reason}" if flip.reason else "Penumbra has not rolled back.")
+    await setup.change({"cancer-v3": CANARY_PERCENT}, {}, "somebody did not look at the disagreement")
+    with setup.display.live():
+        await setup.play(f"v3 canary {CANARY_PERCENT:g} %", setup.seconds / 2)
+        flip = await rollback(setup)
+        await setup.look("v3 killed", last=True)
+    setup.display.say(f"Penumbra says: {flip.reason}" if flip.reason else "Penumbra has not rolled back.")
     return checks.rolled_back("cancer-v3", flip)
 
 
-async def aftermath(stage: Stage) -> list[Check]:
-    stage.traffic.begin_act()
-    with stage.display.live():
-        await stage.play("after the rollback", stage.seconds / 2)
-    return checks.calm(stage.traffic.act, "cancer-v3")
+async def aftermath(setup: Setup) -> list[Check]:
+    setup.traffic.begin_act()
+    with setup.display.live():
+        await setup.play("after the rollback", setup.seconds / 2)
+    return checks.calm(setup.traffic.act, "cancer-v3")
 
 
-async def rollback(stage: Stage) -> Flip:
+async def rollback(setup: Setup) -> Flip:
     """Kills v3 and waits for the flip; nothing is sent to the admin API but questions."""
     killed_at, killed = time.time(), time.monotonic()
-    stage.models["cancer-v3"].child.kill()
-    stage.display.say("v3's process is dead.", "bold red")
-    route = await stage.admin.route(ROUTE)
-    while route["phase"] != "rolled_back" and time.monotonic() - killed < PATIENCE:
-        await asyncio.sleep(POLL)
-        route = await stage.admin.route(ROUTE)
+    setup.models["cancer-v3"].child.kill()
+    setup.display.say("v3's process is dead.", "bold red")
+    route = await setup.admin.route(ROUTE)
+    while route["phase"] != "rolled_back" and time.monotonic() - killed < ROLLBACK_PATIENCE:
+        await asyncio.sleep(POLL_SECONDS)
+        route = await setup.admin.route(ROUTE)
     seconds = time.monotonic() - killed if route["phase"] == "rolled_back" else None
-    await asyncio.sleep(SETTLE)
-    entry = await stage.admin.rollback_entry()
-    failed, rescued = charged(await stage.admin.metrics(), "cancer-v3")
+    await asyncio.sleep(SETTLING_SECONDS)
+    entry = await setup.admin.rollback_entry()
+    failed, rescued = charged(await setup.admin.metrics(), "cancer-v3")
     return Flip(seconds, entry["at"] - killed_at if entry else None, failed, rescued, entry["why"] if entry else "")
 
 
@@ -109,12 +109,12 @@ def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: flo
     display = Display(console())
     venv = models or Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models"))
     try:
-        plan = Plan(servers.models_python(venv.absolute()), seconds, rate)
-        return asyncio.run(_interruptible(display, plan, hold))
+        options = DemoOptions(servers.models_python(venv.absolute()), seconds, rate)
+        return asyncio.run(_interruptible(display, options, hold))
     except asyncio.CancelledError:
         display.say("Interrupted; everything that was started has been ended.")
-        return INTERRUPTED
-    except (ChildFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError, TimeoutError) as problem:
+        return EXIT_INTERRUPTED
+    except (ProcessFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError, TimeoutError) as problem:
         display.say(f"The demo could not go on: {problem}", "bold red")
         return 1
 
@@ -125,35 +125,35 @@ def console() -> Console:
     return here if here.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
-async def _interruptible(display: Display, plan: Plan, hold: bool) -> int:
+async def _interruptible(display: Display, options: DemoOptions, hold: bool) -> int:
     """A signal cancels the story once; a second one does not disturb the clearing up."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: task.cancelling() or task.cancel())
-    return await _demo(display, plan, hold)
+    return await _demo(display, options, hold)
 
 
-async def _demo(display: Display, plan: Plan, hold: bool) -> int:
+async def _demo(display: Display, options: DemoOptions, hold: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="penumbra-demo-") as folder:
-        async with built(display, plan, Path(folder)) as stage:
-            found = [check for act in ACTS for check in await act(stage)]
-            found += checks.unharmed(stage.traffic.acts)
-            display.summary(found)
+        async with built(display, options, Path(folder)) as setup:
+            results = [check for act in ACTS for check in await act(setup)]
+            results += checks.unharmed(setup.traffic.acts)
+            display.summary(results)
             if hold:
-                await _hold(stage)
-    return 0 if all(check.held for check in found) else 1
+                await _hold(setup)
+    return 0 if all(check.held for check in results) else 1
 
 
-async def _hold(stage: Stage) -> None:
+async def _hold(setup: Setup) -> None:
     """v2 is the version to play with: v3 is dead, and without v1 nobody would be left."""
-    version, folder = "cancer-v2", stage.front.config.parent
-    pid = stage.models[version].child.pid
-    props = guide.Props(stage.front.url, stage.front.admin, folder, version, pid, stage.traffic.bodies[0])
+    version, folder = "cancer-v2", setup.front.config.parent
+    pid = setup.models[version].child.pid
+    props = guide.Props(setup.front.url, setup.front.admin, folder, version, pid, setup.traffic.bodies[0])
     guide.write(props)
-    stage.display.say("Everything stays up, and traffic goes on. To try, from another terminal:\n", "bold")
+    setup.display.say("Everything stays up, and traffic goes on. To try, from another terminal:\n", "bold")
     for line in guide.lines(guide.steps(props)):
-        stage.display.say(line)
-    stage.display.say("\nCtrl-C ends it all.")
+        setup.display.say(line)
+    setup.display.say("\nCtrl-C ends it all.")
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()

@@ -20,8 +20,8 @@ from proxy.contracts import histogram
 from proxy.contracts.histogram import Buckets
 
 USER_HEADER = "x-user-id"
-KEPT_ERRORS = 5
-"""Error messages kept to be shown; all are counted."""
+MAX_SHOWN_ERRORS = 5
+"""Error messages that are shown; all errors are counted."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Answers:
 
 
 @dataclass(slots=True)
-class Seen:
+class ClientCounts:
     """What the client saw since `since` (monotonic seconds), by answering version ("" when nobody answered).
 
     `users`: the version that each user got first; `moved`: answers that came from another one.
@@ -59,7 +59,7 @@ class Seen:
         return sum(answers.errors for answers in self.versions.values())
 
     def of(self, version: str) -> Answers:
-        """The answers of `version`; an empty one is not kept."""
+        """The answers of `version`; an empty value for a version that has none."""
         return self.versions.get(version) or Answers()
 
     def note(self, user: str, version: str, seconds: float, error: str) -> None:
@@ -71,7 +71,7 @@ class Seen:
             histogram.add(answers.latency, {histogram.bucket(seconds): 1})
             return
         answers.errors += 1
-        if len(self.messages) < KEPT_ERRORS:
+        if len(self.messages) < MAX_SHOWN_ERRORS:
             self.messages.append(error)
 
 
@@ -95,13 +95,13 @@ class Traffic:
     ) -> None:
         self.url, self.rate, self.connections, self.users = url, rate, connections, users
         self.bodies = [encode(row) for row in rows]
-        self.acts = [Seen(time.monotonic())]
+        self.acts = [ClientCounts(time.monotonic())]
         self._random = random.Random(seed)
         self._due = 0.0
 
     @property
-    def act(self) -> Seen:
-        """What was seen since the present act began."""
+    def act(self) -> ClientCounts:
+        """The counts since the present act began."""
         return self.acts[-1]
 
     @property
@@ -115,8 +115,8 @@ class Traffic:
         return sum(act.errors for act in self.acts)
 
     def begin_act(self) -> None:
-        """Starts a fresh count; what was seen before is kept in `acts`."""
-        self.acts.append(Seen(time.monotonic()))
+        """Starts a fresh count; the counts of earlier acts stay in `acts`."""
+        self.acts.append(ClientCounts(time.monotonic()))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -57,19 +57,19 @@ VERSIONS: dict[str, tuple[str, Callable[[], Any], Callable[[Labels], Labels]]] =
 def train(folder: Path) -> None:
     """Fits each version on one half of the data and writes the other half out as traffic."""
     data = load_breast_cancer()
-    seen, unseen, labels, truth = train_test_split(
+    training, held_out, labels, truth = train_test_split(
         data.data, data.target, test_size=0.5, stratify=data.target, random_state=SEED
     )
     report(step="data", rows=len(data.target), features=len(data.feature_names), unseen=len(truth))
     for name, (family, make, spoil) in VERSIONS.items():
         started = time.perf_counter()
-        model = make().fit(seen, spoil(labels))
+        model = make().fit(training, spoil(labels))
         (folder / name).mkdir(parents=True, exist_ok=True)
         joblib.dump(model, folder / name / "model.joblib")
-        accuracy = round(float(model.score(unseen, truth)), 4)
+        accuracy = round(float(model.score(held_out, truth)), 4)
         seconds = round(time.perf_counter() - started, 2)
         report(step="trained", version=name, family=family, accuracy=accuracy, seconds=seconds)
-    rows = {"features": list(data.feature_names), "rows": unseen.tolist(), "labels": truth.tolist()}
+    rows = {"features": list(data.feature_names), "rows": held_out.tolist(), "labels": truth.tolist()}
     (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.demo.admin import Metrics
-from proxy.demo.traffic import Seen
+from proxy.demo.traffic import ClientCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,15 @@ class View:
         return self.requests / self.seconds if self.seconds > 0 else 0.0
 
 
-def look(act: str, versions: Iterable[str], route: dict[str, Any], metrics: Metrics, seen: Seen) -> View:
+def look(act: str, versions: Iterable[str], route: dict[str, Any], metrics: Metrics, counts: ClientCounts) -> View:
     """Puts one answer of the admin API, one scrape and the client's counts together."""
-    seconds = time.monotonic() - seen.since
-    rows = tuple(_row(version, route, metrics, seen) for version in versions)
-    return View(act, route["phase"], seconds, seen.requests, seen.errors, _overhead(metrics), rows)
+    seconds = time.monotonic() - counts.since
+    rows = tuple(_row(version, route, metrics, counts) for version in versions)
+    return View(act, route["phase"], seconds, counts.requests, counts.errors, _overhead(metrics), rows)
 
 
-def _row(version: str, route: dict[str, Any], metrics: Metrics, seen: Seen) -> Row:
-    answers, labels = seen.of(version), {"route": route["route"], "version": version}
+def _row(version: str, route: dict[str, Any], metrics: Metrics, counts: ClientCounts) -> Row:
+    answers, labels = counts.of(version), {"route": route["route"], "version": version}
     shadow = version in route["shadows"]
     return Row(
         version=version,

@@ -96,7 +96,7 @@ def test_access_log_and_tracing() -> None:
 
 @pytest.mark.parametrize("module", ["opentelemetry.no_such_module", "no_such_package.module"])
 def test_tracing_needs_the_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    monkeypatch.setattr(admin, "OTEL", (admin.OTEL[0], module))
+    monkeypatch.setattr(admin, "OTEL_MODULES", (admin.OTEL_MODULES[0], module))
     assert loaded().tracing is None
     with pytest.raises(ConfigError) as caught:
         loaded(top="tracing: {endpoint: http://c/}")

@@ -8,19 +8,19 @@ import pytest
 
 from proxy.demo import checks
 from proxy.demo.checks import Flip
-from proxy.demo.traffic import Seen
+from proxy.demo.traffic import ClientCounts
 from proxy.demo.view import Row
 
 SHADOW = Row("v2", "shadow", 0.0, 0, 0, None, None, copies=400, coverage=1.0, disagreement=0.04, rescued=0)
 
 
-def seen(**answers: int) -> Seen:
+def counts(**answers: int) -> ClientCounts:
     """So many answers from each version, every user with a version of its own."""
-    seen = Seen(0.0)
+    made = ClientCounts(0.0)
     for version, count in answers.items():
         for number in range(count):
-            seen.note(f"{version}-{number}", version, 0.01, "")
-    return seen
+            made.note(f"{version}-{number}", version, 0.01, "")
+    return made
 
 
 def test_a_shadow_without_copies_or_comparison_breaks_the_story() -> None:
@@ -33,12 +33,12 @@ def test_a_shadow_without_copies_or_comparison_breaks_the_story() -> None:
     ("canary", "holds"), [(100, True), (60, True), (160, True), (10, False), (300, False), (0, False)]
 )
 def test_the_split_must_be_within_its_bound(canary: int, holds: bool) -> None:
-    part, _ = checks.split(seen(v1=1000 - canary, v2=canary), "v2", 10.0, users=500)
+    part, _ = checks.split(counts(v1=1000 - canary, v2=canary), "v2", 10.0, users=500)
     assert part.held is holds
 
 
 def test_a_user_who_changes_version_breaks_the_story() -> None:
-    moving = seen(v1=900, v2=100)
+    moving = counts(v1=900, v2=100)
     moving.note("v1-0", "v2", 0.01, "")
     assert held(checks.split(moving, "v2", 10.0, users=500)) == [True, False]
 
@@ -52,20 +52,20 @@ def test_no_rollback_breaks_the_story_and_a_rollback_says_what_it_took() -> None
 
 
 def test_traffic_to_a_rolled_back_version_breaks_the_story() -> None:
-    assert held(checks.calm(seen(v1=100), "v3")) == [True]
-    assert held(checks.calm(seen(v1=100, v3=1), "v3")) == [False]
-    assert held(checks.calm(seen(), "v3")) == [False]
+    assert held(checks.calm(counts(v1=100), "v3")) == [True]
+    assert held(checks.calm(counts(v1=100, v3=1), "v3")) == [False]
+    assert held(checks.calm(counts(), "v3")) == [False]
 
 
 def test_one_client_error_in_any_act_breaks_the_story() -> None:
-    bad = seen(v1=10)
+    bad = counts(v1=10)
     bad.note("anna", "", 0.0, "502 from nobody")
-    assert held(checks.unharmed([seen(v1=10), seen(v1=5)])) == [True]
-    (check,) = checks.unharmed([seen(v1=10), bad])
+    assert held(checks.unharmed([counts(v1=10), counts(v1=5)])) == [True]
+    (check,) = checks.unharmed([counts(v1=10), bad])
     assert not check.held
     assert "1 of 21 requests, first: 502 from nobody" in check.measured
     assert held(checks.unharmed([])) == [False]
 
 
-def held(found: list[checks.Check]) -> list[bool]:
-    return [check.held for check in found]
+def held(results: list[checks.Check]) -> list[bool]:
+    return [check.held for check in results]

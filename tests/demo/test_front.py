@@ -12,13 +12,13 @@ from proxy.config import load
 from proxy.contracts.settings import Address
 from proxy.contracts.table import Share, Sticky
 from proxy.demo import front
-from proxy.demo.processes import Child
+from proxy.demo.processes import DemoProcess
 from proxy.demo.servers import ModelServer
 
 
 @pytest.fixture
 def servers(tmp_path: Path) -> list[ModelServer]:
-    child = Child("nothing", [sys.executable, "-c", ""], tmp_path / "log", tmp_path)
+    child = DemoProcess("nothing", [sys.executable, "-c", ""], tmp_path / "log", tmp_path)
     child.process.wait()
     return [ModelServer(f"cancer-v{n}", child, f"http://127.0.0.1:{8080 + n}") for n in (1, 2, 3)]
 
@@ -43,6 +43,6 @@ def test_the_configuration_loads(servers: list[ModelServer], tmp_path: Path) -> 
     ],
 )
 def test_the_addresses_are_read_from_the_log(line: str) -> None:
-    found = front.LISTENING.search(f"something else\n{line}\n")
-    assert found
-    assert (found["data"], found["admin"]) == ("127.0.0.1:41001", "127.0.0.1:41002")
+    match = front.LISTENING.search(f"something else\n{line}\n")
+    assert match
+    assert (match["data"], match["admin"]) == ("127.0.0.1:41001", "127.0.0.1:41002")

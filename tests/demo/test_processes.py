@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from proxy.demo.processes import Child, ChildFailed
+from proxy.demo.processes import DemoProcess, ProcessFailed
 
 TALKS = "import time; print('ready at 4711', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
 READY = re.compile(r"ready at (\d+)")
 
 
-def start(tmp_path: Path, script: str) -> Child:
-    return Child("child", [sys.executable, "-c", script], tmp_path / "child.log", tmp_path)
+def start(tmp_path: Path, script: str) -> DemoProcess:
+    return DemoProcess("child", [sys.executable, "-c", script], tmp_path / "child.log", tmp_path)
 
 
 def test_what_a_child_says_is_found_and_it_stops(tmp_path: Path) -> None:
@@ -47,13 +47,13 @@ def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
 
 def test_a_child_that_ends_early_shows_the_end_of_its_log(tmp_path: Path) -> None:
     child = start(tmp_path, "print('no disk left'); raise SystemExit(3)")
-    with pytest.raises(ChildFailed, match=r"child ended with code 3 before it was ready(.|\n)*no disk left"):
+    with pytest.raises(ProcessFailed, match=r"child ended with code 3 before it was ready(.|\n)*no disk left"):
         asyncio.run(child.expect(READY, 20))
 
 
 def test_a_child_that_says_nothing_is_given_up(tmp_path: Path) -> None:
     child = start(tmp_path, "import time; time.sleep(60)")
-    with pytest.raises(ChildFailed, match=r"not ready after 0\.1 s"):
+    with pytest.raises(ProcessFailed, match=r"not ready after 0\.1 s"):
         asyncio.run(child.expect(READY, 0.1))
     child.kill()
     child.kill()
@@ -62,8 +62,8 @@ def test_a_child_that_says_nothing_is_given_up(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed process")
 def test_a_child_does_not_outlive_a_killed_demo(tmp_path: Path) -> None:
     demo = (
-        "import sys, time; from pathlib import Path; from proxy.demo.processes import Child;"
-        f"child = Child('child', [sys.executable, '-c', {TALKS!r}], Path('child.log'), Path());"
+        "import sys, time; from pathlib import Path; from proxy.demo.processes import DemoProcess;"
+        f"child = DemoProcess('child', [sys.executable, '-c', {TALKS!r}], Path('child.log'), Path());"
         "print(child.pid, flush=True); time.sleep(60)"
     )
     root = str(Path(__file__).parents[2])

@@ -8,7 +8,7 @@ import time
 
 from aiohttp import web
 
-from proxy.demo.traffic import KEPT_ERRORS, Seen, Traffic, encode
+from proxy.demo.traffic import MAX_SHOWN_ERRORS, ClientCounts, Traffic, encode
 
 ROWS = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -20,17 +20,17 @@ def test_a_row_becomes_an_inference_request() -> None:
 
 
 def test_seen_counts_by_version_and_bounds_its_messages() -> None:
-    seen = Seen(0.0)
-    seen.note("anna", "v1", 0.010, "")
-    seen.note("anna", "v2", 0.020, "")
-    for _ in range(KEPT_ERRORS + 3):
-        seen.note("bert", "v2", 0.0, "502 from v2")
-    assert (seen.requests, seen.errors) == (KEPT_ERRORS + 5, KEPT_ERRORS + 3)
-    assert seen.moved == 1
-    assert len(seen.messages) == KEPT_ERRORS
-    assert abs((seen.of("v1").quantile(0.5) or 0) / 0.010 - 1) < 0.01
-    assert seen.of("v3").requests == 0
-    assert "v3" not in seen.versions
+    counts = ClientCounts(0.0)
+    counts.note("anna", "v1", 0.010, "")
+    counts.note("anna", "v2", 0.020, "")
+    for _ in range(MAX_SHOWN_ERRORS + 3):
+        counts.note("bert", "v2", 0.0, "502 from v2")
+    assert (counts.requests, counts.errors) == (MAX_SHOWN_ERRORS + 5, MAX_SHOWN_ERRORS + 3)
+    assert counts.moved == 1
+    assert len(counts.messages) == MAX_SHOWN_ERRORS
+    assert abs((counts.of("v1").quantile(0.5) or 0) / 0.010 - 1) < 0.01
+    assert counts.of("v3").requests == 0
+    assert "v3" not in counts.versions
 
 
 def test_answers_refusals_and_lost_connections_are_told_apart() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from proxy.demo.admin import Metrics
 from proxy.demo.checks import Check
 from proxy.demo.display import LINE_EVERY, Display, line, milliseconds, panel, percent
-from proxy.demo.traffic import Seen
+from proxy.demo.traffic import ClientCounts
 from proxy.demo.view import View, look
 
 ROUTE = {"route": "cancer", "phase": "steady", "primary": "v1", "split": {"v2": 10}, "shadows": {"v3": 100}}
@@ -31,11 +31,11 @@ METRICS = Metrics(
 
 @pytest.fixture
 def view() -> View:
-    seen = Seen(0.0)
+    counts = ClientCounts(0.0)
     for number in range(9):
-        seen.note(f"user-{number}", "v1", 0.010, "")
-    seen.note("user-9", "v2", 0.030, "")
-    return look("the act", ("v1", "v2", "v3"), ROUTE, METRICS, seen)
+        counts.note(f"user-{number}", "v1", 0.010, "")
+    counts.note("user-9", "v2", 0.030, "")
+    return look("the act", ("v1", "v2", "v3"), ROUTE, METRICS, counts)
 
 
 def test_roles_and_split_come_from_the_route(view: View) -> None:
@@ -48,7 +48,7 @@ def test_roles_and_split_come_from_the_route(view: View) -> None:
 
 def test_a_split_that_names_the_primary_is_not_counted_twice() -> None:
     route = ROUTE | {"split": {"v1": 75, "v2": 25}}
-    view = look("the act", ("v1", "v2"), route, METRICS, Seen(0.0))
+    view = look("the act", ("v1", "v2"), route, METRICS, ClientCounts(0.0))
     assert [row.percent for row in view.rows] == [75.0, 25.0]
 
 

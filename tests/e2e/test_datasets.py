@@ -21,8 +21,8 @@ import pytest
 from river.datasets import ImageSegments
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
-from proxy.demo.processes import Child, until_ok
-from proxy.demo.servers import ADDRESS, READY_SECONDS, SETTINGS
+from proxy.demo.processes import DemoProcess, until_ok
+from proxy.demo.servers import MLSERVER_SETTINGS, SERVER_READY_SECONDS, UVICORN_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,9 +80,9 @@ def served(models_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     subprocess.run([str(models_python), str(SCRIPT), str(folder)], check=True)
     for plan in PLANS:
         write_settings(folder / plan.model)
-    (folder / "settings.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+    (folder / "settings.json").write_text(json.dumps(MLSERVER_SETTINGS), encoding="utf-8")
     argv = [str(models_python), "-m", "mlserver.cli.main", "start", str(folder)]
-    child = Child("MLServer of two datasets", argv, folder / "server.log", folder)
+    child = DemoProcess("MLServer of two datasets", argv, folder / "server.log", folder)
     try:
         yield Served(asyncio.run(ready(child)), folder)
     finally:
@@ -98,9 +98,9 @@ def write_settings(home: Path) -> None:
     (home / "model-settings.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
-async def ready(child: Child) -> str:
-    url = (await child.expect(ADDRESS, READY_SECONDS))[1]
-    await until_ok(child, f"{url}/v2/health/ready", READY_SECONDS)
+async def ready(child: DemoProcess) -> str:
+    url = (await child.expect(UVICORN_ADDRESS, SERVER_READY_SECONDS))[1]
+    await until_ok(child, f"{url}/v2/health/ready", SERVER_READY_SECONDS)
     return url
 
 

@@ -15,7 +15,7 @@ from typing import Any, get_args
 import yaml
 
 from proxy.config.admin import MAX_HOOKS
-from proxy.config.analysis import PARTS
+from proxy.config.analysis import EXAMPLE_PARTS
 from proxy.config.release import PLANS
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
@@ -116,7 +116,10 @@ def rules() -> dict[str, Schema]:
             ]
         },
         "routes.*.release.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},
-        "routes.*.analysis.redact[]": {"type": "string", "allOf": [{"pattern": f"^({'|'.join(PARTS)})|{VARIABLE}"}]},
+        "routes.*.analysis.redact[]": {
+            "type": "string",
+            "allOf": [{"pattern": f"^({'|'.join(EXAMPLE_PARTS)})|{VARIABLE}"}],
+        },
     }
 
 

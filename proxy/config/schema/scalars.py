@@ -63,7 +63,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.probability: number(values.NUMBER, exclusiveMinimum=0, exclusiveMaximum=1),
     values.readable: text(LINE, types=TEXT),
     values.secret: text("[!-~]*", types=[*TEXT, "null"]),
-    values.size: number(values.SIZE, "integer", minimum=1, maximum=values.MAX_BYTES),
+    values.size: number(values.SIZE, "integer", minimum=1, maximum=values.MAX_SIZE_BYTES),
     values.span: text(values.DURATION, values.DAYS),
     values.sticky: text(_KEY, f"json:({values.POINTER.pattern})"),
     values.truth: text("true|false", types=["boolean", "string"]),

@@ -13,46 +13,49 @@ from typing import Any
 import aiohttp
 
 from proxy.demo import front, servers
-from proxy.demo.admin import Admin
+from proxy.demo.admin import AdminClient
 from proxy.demo.display import Display
 from proxy.demo.front import ROUTE, Front
 from proxy.demo.servers import ModelServer
 from proxy.demo.traffic import Traffic
 from proxy.demo.view import View, look
 
-VERSIONS = ("cancer-v1", "cancer-v2", "cancer-v3")
+VERSION_NAMES = ("cancer-v1", "cancer-v2", "cancer-v3")
 USERS = 1000
 CONNECTIONS = 16
-SEED = 7
-LOOK_EVERY = 0.25
-SETTLE = 0.3
+TRAFFIC_SEED = 7
+SECONDS_BETWEEN_VIEWS = 0.25
+SETTLING_SECONDS = 0.3
 """Seconds for requests under way to finish after a change, before a new count begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """`models`: the Python of the models venv; `seconds` an act lasts; `rate` requests per second."""
+class DemoOptions:
+    """Options of `penumbra demo`."""
 
     models: Path
+    """Python of the models venv."""
     seconds: float
+    """Length of an act."""
     rate: float
+    """Requests per second."""
 
 
 @dataclass(slots=True)
-class Stage:
-    """What the acts play on."""
+class Setup:
+    """Everything that the acts act upon: model servers, Penumbra, its admin API, the traffic, the display."""
 
     display: Display
     models: dict[str, ModelServer]
     front: Front
-    admin: Admin
+    admin: AdminClient
     traffic: Traffic
     seconds: float
 
     async def look(self, act: str, last: bool = False) -> View:
         """One look at Penumbra and at the client, shown; `last` of an act."""
         route, metrics = await self.admin.route(ROUTE), await self.admin.metrics()
-        view = look(act, VERSIONS, route, metrics, self.traffic.act)
+        view = look(act, VERSION_NAMES, route, metrics, self.traffic.act)
         self.display.show(view, last)
         return view
 
@@ -61,50 +64,50 @@ class Stage:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             await self.look(act)
-            await asyncio.sleep(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
+            await asyncio.sleep(min(SECONDS_BETWEEN_VIEWS, max(0.0, until - time.monotonic())))
         return await self.look(act, last=True)
 
     async def change(self, split: dict[str, float], shadows: dict[str, float], reason: str) -> None:
         """Sets split and shadows through the admin API; a fresh count begins when the change has settled."""
         await self.admin.put_shadows(ROUTE, shadows, reason)
         await self.admin.put_split(ROUTE, split, reason)
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(SETTLING_SECONDS)
         self.traffic.begin_act()
 
 
 @contextlib.asynccontextmanager
-async def built(display: Display, plan: Plan, folder: Path) -> AsyncIterator[Stage]:
+async def built(display: Display, options: DemoOptions, folder: Path) -> AsyncIterator[Setup]:
     """Trains, serves, starts Penumbra; takes all of it down again, whatever happens in the block."""
-    await _train(display, plan, folder)
+    await _train(display, options, folder)
     async with (
-        _served(display, plan, folder) as models,
+        _served(display, options, folder) as models,
         _fronted(display, list(models.values()), folder) as running,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
-        traffic = Traffic(running.url, servers.load_rows(folder), plan.rate, CONNECTIONS, USERS, SEED)
+        traffic = Traffic(running.url, servers.load_rows(folder), options.rate, CONNECTIONS, USERS, TRAFFIC_SEED)
         async with traffic.running():
-            yield Stage(display, models, running, Admin(session, running.admin), traffic, plan.seconds)
+            yield Setup(display, models, running, AdminClient(session, running.admin), traffic, options.seconds)
 
 
-async def _train(display: Display, plan: Plan, folder: Path) -> None:
+async def _train(display: Display, options: DemoOptions, folder: Path) -> None:
     with display.busy("Training three versions on the breast-cancer data ..."):
-        async for fact in servers.train(plan.models, folder):
-            display.say(_told(fact))
+        async for fact in servers.train(options.models, folder):
+            display.say(_progress(fact))
 
 
-def _told(fact: dict[str, Any]) -> str:
+def _progress(fact: dict[str, Any]) -> str:
     if fact["step"] == "data":
-        return f"  {fact['rows']} rows of {fact['features']} features; {fact['unseen']} of them are kept as traffic"
-    return f"  {fact['version']}: {fact['family']}, {fact['accuracy']:.1%} right on rows it has not seen"
+        return f"  {fact['rows']} rows of {fact['features']} features; {fact['unseen']} of them become traffic"
+    return f"  {fact['version']}: {fact['family']}, {fact['accuracy']:.1%} right on the rows held out of its training"
 
 
 @contextlib.asynccontextmanager
-async def _served(display: Display, plan: Plan, folder: Path) -> AsyncIterator[dict[str, ModelServer]]:
+async def _served(display: Display, options: DemoOptions, folder: Path) -> AsyncIterator[dict[str, ModelServer]]:
     started: dict[str, ModelServer] = {}
     try:
         with display.busy("Starting three MLServer processes ..."):
-            for version in VERSIONS:
-                started[version] = servers.serve(plan.models, folder, version)
+            for version in VERSION_NAMES:
+                started[version] = servers.serve(options.models, folder, version)
             async for server in servers.ready(started.values()):
                 display.say(f"  {server.version}: MLServer {server.child.pid} at {server.url}")
         yield started
