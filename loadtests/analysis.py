@@ -25,7 +25,7 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Role
 from proxy.control.process import spare_the_collector
-from proxy.link.frames import FrameReader, Observations, Records, encode
+from proxy.link.frames import FrameReader, Records, encode
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
 
@@ -98,7 +98,7 @@ def product(mirrored: bool) -> Method:
     def analyse(frames: Sequence[bytes]) -> None:
         for frame in frames:
             for message in reader.feed(frame):
-                assert isinstance(message, Observations)
+                assert isinstance(message, Records)
                 board.on_observations([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
 
     return prepare
@@ -108,7 +108,7 @@ def legs(exchange: int, request: bytes, answer: bytes, copy: bytes) -> tuple[Rec
     """The two records of one exchange; the request travels with the leg that answered."""
 
     def leg(version: str, role: Role, share: float, response: bytes, **more: Any) -> Record:
-        facts: dict[str, Any] = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.002, "duration": 0.002}
+        facts: dict[str, Any] = {"status": 200, "started": 0.0, "first_byte": 0.002, "total": 0.002}
         who: dict[str, Any] = {"exchange": exchange, "request_id": f"{exchange:032x}", "route": "cancer"}
         more |= {"version": version, "role": role, "share": share, "response_fields": FIELDS, "response": response}
         return Record(**who, **facts, **more)

@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from loadtests.analysis import BATCH, bodies, legs
 from proxy.contracts.histogram import bucket
 from proxy.dataplane.tally import Tally
-from proxy.link.frames import FrameReader, Observations, Records, encode
+from proxy.link.frames import FrameReader, Records, encode
 from proxy.link.outbox import Outbox
 
 
@@ -45,4 +45,4 @@ def test_encode_a_batch(benchmark: BenchmarkFixture) -> None:
 
 def test_decode_a_batch(benchmark: BenchmarkFixture) -> None:
     messages = benchmark(lambda frame: FrameReader().feed(frame), encode(batch()))
-    assert isinstance(messages[0], Observations) and len(messages[0].records) == 2 * BATCH
+    assert isinstance(messages[0], Records) and len(messages[0].records) == 2 * BATCH

@@ -3,6 +3,8 @@
 - `settings`: what a configuration file says, after validation
 - `table`: the versioned routing table that workers follow
 - `record`: what workers report: ticks (exact counters) and records (facts of a finished leg)
+- `observation`: a leg as analysed: its facts, and what was read in its bodies
+- `leg_join`: the join of the legs of one exchange, with its bounds
 - `histogram`: the log buckets that latencies are counted in
 - `evidence`: numbers computed from ticks and records, with n and what was lost
 - `release`: phases, verdicts and the live state of a route

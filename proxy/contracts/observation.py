@@ -5,64 +5,83 @@ Nothing here is per value: a body of 30 features is one `Tensor` with one flat l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Literal
 
 from msgspec import Struct
-from msgspec.structs import astuple
 
-from proxy.contracts.record import Record
+from proxy.contracts.record import LegFacts, Record
 
 Kind = Literal["number", "category"]
 """`number`: numbers or booleans, NaN where missing. `category`: strings, None where missing."""
 
 
-class Tensor(Struct, frozen=True, gc=False):
-    """A named block of values, row-major and flat: `rows` x `width`.
+UnreadReason = Literal[
+    "json",
+    "schema",
+    "shape",
+    "values",
+    "binary",
+    "pointer",
+    "too_many_tensors",
+    "too_many_values",
+    "encoding",
+    "expansion",
+    "too_large",
+    "internal",
+]
+"""Why a body could not be read; label values of metrics. `too_large`: the worker did not keep it. `internal`: a bug of
+a codec."""
 
-    `columns` names the columns where the protocol does (a data frame); otherwise they are numbered in `name`.
-    `integer`: the values are whole numbers by type, so a single column of them is a label rather than a score.
-    `vector`: a row is one point (an embedding), compared by its direction.
-    """
+
+class Tensor(Struct, frozen=True, gc=False):
+    """A named block of values, row-major and flat: `rows` x `width`."""
 
     name: str
     rows: int
     width: int
     kind: Kind
     data: Sequence[Any]
+    """`rows` x `width` values of `kind`."""
     columns: tuple[str, ...] = ()
+    """The names of the columns where the protocol has them (a data frame); otherwise they are numbered in `name`."""
     integer: bool = False
+    """The values are whole numbers by type, so a single column of them is a label rather than a score."""
     vector: bool = False
+    """A row is one point (an embedding), compared by its direction."""
 
 
 class Text(Struct, frozen=True, gc=False):
-    """What a language model said. Times in seconds: `first_token` from the assignment, `gaps` between the later
-    chunks."""
+    """The answer of a language model."""
 
     text: str
     finish: str = ""
+    """Why the model stopped, in its own word."""
     tools: tuple[tuple[str, str], ...] = ()
-    prompt_tokens: int | None = None
+    """Calls of tools: (name, arguments as JSON)."""
     completion_tokens: int | None = None
     first_token: float | None = None
+    """Seconds from the assignment to the first token."""
     gaps: tuple[float, ...] = ()
+    """Seconds between the later pieces of a stream."""
 
 
-class Observation(Record, array_like=True, gc=False):
-    """A record as analysed: control reads records as these, and payload fills in what their bodies say.
-
-    `source` (worker, incarnation) and `exchange` tie the legs of one client request together. `inputs` stands only with
-    the leg that answered the client (the request travels once). `unreadable_request` and `unreadable_response` say why
-    a body gave nothing ("" when it did, or when there was none to read); the reasons are few and fixed
-    (`payload.decode.REASONS`), so they can be labels of metrics.
-    """
+class Observation(LegFacts, array_like=True, gc=False, frozen=True):
+    """A leg as analysed: its facts, and what `payload` read in its bodies. The bodies themselves are not in it."""
 
     source: tuple[int, str] = (0, "")
+    """Worker and incarnation."""
     inputs: tuple[Tensor, ...] = ()
+    """Features of the request; only with the leg that answered the client, because the request travels once."""
     outputs: tuple[Tensor, ...] = ()
+    """Predictions of the answer."""
     text: Text | None = None
+    """The answer of a language model."""
     unreadable_request: str = ""
+    """Why the request's body gave nothing (`UnreadReason`), or "": it gave something, or there was none to read."""
     unreadable_response: str = ""
+    """The same of the answer's body."""
 
     @property
     def answered(self) -> bool:
@@ -70,6 +89,18 @@ class Observation(Record, array_like=True, gc=False):
         return not self.failure and 200 <= self.status < 300
 
 
-def unread(record: Record) -> Observation:
-    """A record of which nothing has been read yet."""
-    return Observation(*astuple(record))
+_facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*LegFacts.__struct_fields__)
+
+
+def observed(
+    record: Record,
+    source: tuple[int, str],
+    inputs: tuple[Tensor, ...] = (),
+    outputs: tuple[Tensor, ...] = (),
+    text: Text | None = None,
+    unreadable_request: str = "",
+    unreadable_response: str = "",
+) -> Observation:
+    """The facts of a record, and what was read in its bodies."""
+    read = source, inputs, outputs, text, unreadable_request, unreadable_response
+    return Observation(*_facts(record) + read)  # in the order of the fields

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxy.contracts.histogram import Buckets
 from proxy.contracts.table import Role
 
 
 class ArmTick(Struct):
-    """Exact counts of the legs of one arm that finished since the last tick.
-
-    An arm is (route, version, role, share): `share` is the version's part of the live traffic, 0 to 1, *when the
-    request was assigned*, so that evidence stays valid while a split changes. `codes` counts legs by status code, or by
-    the reason of a failure (`contracts.failure`) where the version gave none. `bad` counts the legs that are charged to
-    the version: status 5xx or an upstream failure. `failed_keys` are hashes of the sticky keys of bad legs (at most
-    `MAX_FAILED_KEYS` a tick, then counted in `bad` only). Latencies in seconds: `total` from the assignment to the last
-    byte, `first_byte` to the first byte of the answer; legs without an answer are not in them.
-    """
+    """Exact counts of the legs of one arm that finished since the last tick. Latencies count in log buckets of seconds;
+    legs without an answer are not in them."""
 
     route: str
     version: str
     role: Role
     share: float
+    """The version's part of the live traffic, 0 to 1, *when the requests were assigned*, so that evidence stays valid
+    while a split changes."""
     codes: dict[str, int] = field(default_factory=dict)
+    """Legs by status code, or by the reason of a failure (`contracts.failure`) where the version gave none."""
     bad: int = 0
+    """Legs that are charged to the version: status 5xx, or an upstream failure."""
     failed_keys: list[int] = field(default_factory=list)
+    """Hashes of the sticky keys of bad legs, at most `MAX_FAILED_KEYS`; further ones count in `bad` only."""
     total: Buckets = field(default_factory=dict)
+    """From the assignment to the last byte of the answer."""
     total_sum: float = 0.0
+    """Seconds, exact; likewise below."""
     first_byte: Buckets = field(default_factory=dict)
+    """From the assignment to the first byte of the answer."""
     first_byte_sum: float = 0.0
     connect: Buckets = field(default_factory=dict)
+    """From the wish for a new connection to its being open; legs on pooled connections are not in it."""
 
     @property
     def finished(self) -> int:
@@ -43,61 +46,85 @@ MAX_FAILED_KEYS = 256
 
 
 class Tick(Struct):
-    """Exact counters of one worker since its last acknowledged tick. Keys that are tuples stand as lists of rows.
-
-    `shadow_dropped`, `rescued`: rows (route, version, reason, count). `rejected`: rows (route or "", reason, count):
-    requests that never got a leg. `mirrored`: rows (route, version, count): copies that should have been made by the
-    configured percentage, before any drop. `overhead`: route to buckets of the seconds that the proxy itself added.
-    `inflight`: rows (route, version, role, count) right now, a gauge. `revision`: the table in force; `leased`: False
-    once it runs on primaries only.
-    """
+    """Exact counters of one worker since its last acknowledged tick. Keys that are tuples stand as lists of rows."""
 
     worker: int
     incarnation: str
+    """The start of the worker that counts: unique."""
     seq: int
+    """The number of the tick, from 1; a tick that comes again is not counted again."""
     revision: int
+    """The revision of the table in force."""
     leased: bool = True
+    """False while the worker serves primaries only, because control was silent for longer than the lease."""
     arms: list[ArmTick] = field(default_factory=list)
     shadow_dropped: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Copies that were not sent: rows (route, version, reason, count)."""
     mirrored: list[tuple[str, str, int]] = field(default_factory=list)
+    """Copies that the configured percentages ask for, before any drop: rows (route, version, count)."""
     rescued: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Requests that the primary answered in place of a canary: rows (route, version, reason, count)."""
     rejected: list[tuple[str, str, int]] = field(default_factory=list)
+    """Requests that never got a leg: rows (route or "", reason, count)."""
     records_dropped: dict[str, int] = field(default_factory=dict)
+    """Records that control will not see, by reason."""
     overhead: dict[str, Buckets] = field(default_factory=dict)
+    """Seconds that the proxy itself added, by route."""
     overhead_sum: dict[str, float] = field(default_factory=dict)
     inflight: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Legs in flight right now, a gauge: rows (route, version, role, count)."""
     connections: int = 0
+    """Client connections open right now, a gauge."""
 
 
-class Record(Struct, array_like=True, gc=False):
-    """Facts of one finished leg.
-
-    `exchange` ties the legs of one client request together (unique per worker incarnation; control pairs on
-    (worker, exchange)). Bodies are as they crossed the wire, or None: not kept (too large, or sampled out). The
-    request's body, fields, method and path travel once, with the leg that answered the client; where none did, with the
-    last one, less the body. `*_fields` are the header fields as they were forwarded, each line ended by CRLF. Times in
-    seconds; `started` is the Unix time at which the leg began, `total` how long it took, also where it failed. `chunks`
-    are the seconds from the start at which pieces of a streamed answer arrived. `copies`: how many copies (shadow and
-    noise) of the request were sent, where the request travels; -1: not known.
-    """
+class LegFacts(Struct, array_like=True, gc=False, frozen=True):
+    """Facts of one finished leg that statistics need; what `Record` and `Observation` have in common."""
 
     exchange: int
-    request_id: str
+    """The number of the client's request, unique for each incarnation of a worker: ties the legs of a request together,
+    by (worker, incarnation, exchange)."""
     route: str
     version: str
     role: Role
     share: float
-    status: int
-    failure: str
+    """The version's part of the live traffic when the request was assigned, 0 to 1."""
     started: float
-    first_byte: float
+    """Unix time at which the leg began."""
     total: float
+    """Seconds that the leg took, also where it failed."""
+    status: int = 0
+    """The status of the answer; 0: none came."""
+    failure: str = ""
+    """Why the leg failed (`contracts.failure`), or ""."""
+    first_byte: float = 0.0
+    """Seconds to the first byte of the answer; 0: none came."""
+    request_id: str = ""
+    key: int = 0
+    """Hash of the request's sticky key; 0: it has none."""
+    copies: int = -1
+    """Copies (shadow and noise) of the request that were sent, where the request travels; -1: not known."""
+
+
+class Record(LegFacts, array_like=True, gc=False, frozen=True):
+    """What a worker reports of one finished leg. Built by keyword.
+
+    The request's body, fields, method and path travel once, with the leg that answered the client; where none did, with
+    the last one, less the body. Fields are the header fields as they were forwarded, each line ended by CRLF. Bodies
+    are as they crossed the wire, or None: too large, or sampled out.
+    """
+
+    method: str = ""
     path: str = ""
     request_fields: bytes = b""
     request: bytes | None = None
     response_fields: bytes = b""
     response: bytes | None = None
-    key: int = 0
     chunks: list[float] = field(default_factory=list)
-    method: str = ""
-    copies: int = -1
+    """Seconds from the start at which pieces of a streamed answer arrived."""
+
+
+def without_bodies(record: Record) -> Record:
+    """The record as it may wait: without the bytes that make it large."""
+    if record.request is None and record.response is None:
+        return record
+    return replace(record, request=None, response=None)

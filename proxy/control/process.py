@@ -39,7 +39,7 @@ from proxy.control.telemetry.metrics import (
     OutletCollector,
     WorkerCollector,
 )
-from proxy.link.frames import Observations
+from proxy.link.frames import Records
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
 from proxy.payload.decode import decode
@@ -200,12 +200,11 @@ class Control:
         self._safely(self._engine.absorb, tick, self._now())
         return self._intake.share(self._now())
 
-    def _recorded(self, batch: Observations) -> None:
+    def _recorded(self, batch: Records) -> None:
         source = (batch.worker, batch.incarnation)
         self._safely(self._capture.take, batch.records, source)
         self._safely(self._journal.take, batch.records, source, self._now())
         self._safely(self._engine.culprits.note, batch.records)
-        # Last, because it takes the bodies out of them.
         if not self._safely(self._intake.take, batch.records, source, self._now()):
             self._board.on_lost_records(len(batch.records))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Table
 
@@ -40,14 +39,6 @@ class Records(Struct, frozen=True, tag="records"):
     records: list[Record]
 
 
-class Observations(Struct, frozen=True, tag="records"):
-    """The same as control gets it: each record with room for what its bodies say, so that it need not be copied."""
-
-    worker: int
-    incarnation: str
-    records: list[Observation]
-
-
 class Apply(Struct, frozen=True, tag="apply"):
     """The table to follow from now on."""
 
@@ -61,7 +52,7 @@ class Ack(Struct, frozen=True, tag="ack"):
     sample: float = 1.0
 
 
-Message = Hello | Ticks | Observations | Apply | Ack
+Message = Hello | Ticks | Records | Apply | Ack
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
@@ -71,7 +62,7 @@ class BrokenLinkError(Exception):
     """The peer sent something that is not a frame; the connection cannot be used any more."""
 
 
-def encode(message: Message | Records) -> bytes:
+def encode(message: Message) -> bytes:
     """One frame, ready to be written."""
     body = _encoder.encode(message)
     return len(body).to_bytes(4, "big") + body

@@ -10,7 +10,7 @@ from typing import cast
 
 from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
-from proxy.link.frames import Ack, Apply, BrokenLinkError, FrameReader, Hello, Observations, Ticks, encode
+from proxy.link.frames import Ack, Apply, BrokenLinkError, FrameReader, Hello, Records, Ticks, encode
 
 log = logging.getLogger("penumbra.link")
 
@@ -42,7 +42,7 @@ class LinkServer:
     batch.
     """
 
-    def __init__(self, on_tick: Callable[[Tick], float], on_records: Callable[[Observations], None]) -> None:
+    def __init__(self, on_tick: Callable[[Tick], float], on_records: Callable[[Records], None]) -> None:
         self._on_tick, self.on_records = on_tick, on_records
         self._connections: set[_Connection] = set()
         self._status: dict[int, WorkerStatus] = {}
@@ -127,7 +127,7 @@ class _Connection(asyncio.Protocol):
             raise BrokenLinkError("a worker must say hello first")
         elif isinstance(message, Ticks):
             self._server.ticked(self, self._status, message.tick)
-        elif isinstance(message, Observations):
+        elif isinstance(message, Records):
             self._server.on_records(message)
 
     def send(self, frame: bytes) -> None:

@@ -10,33 +10,13 @@ from collections.abc import Callable
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation, Tensor, unread
+from proxy.contracts.observation import Observation, Tensor, Text, observed
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.encoding import decompress
 from proxy.payload.reading import Body, Found, Unreadable, field
-
-REASONS = frozenset(
-    (
-        "json",
-        "schema",
-        "shape",
-        "values",
-        "binary",
-        "pointer",
-        "too_many_tensors",
-        "too_many_values",
-        "encoding",
-        "expansion",
-        "too_large",
-        "internal",
-    )
-)
-"""Why a body could not be read; label values of metrics. `too_large`: the worker did not keep it. `internal`: a bug of
-a codec."""
-
 
 Usual = Callable[[bytes], tuple[Tensor, ...] | None]
 
@@ -66,46 +46,41 @@ USUAL = Analysis()
 
 
 def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = USUAL) -> Observation:
-    """What `record` says in the words of `protocol`. `source` is (worker, incarnation).
+    """Reads the bodies of a record by the rules of `protocol`; the record stays as it is.
 
-    An observation is filled in where it stands and gives up its bodies; any other record stays as it is.
+    - `source`: the worker and its incarnation.
+    - `analysis`: what is configured of the route.
     """
-    seen = record if type(record) is Observation else unread(record)
-    seen.source = source
     codec = CODECS.get(protocol)
-    if codec is not None:
-        _read_request(seen, codec, analysis)
-        if not seen.failure and 200 <= seen.status < 300:
-            _read_response(seen, codec, analysis)
-    seen.request = seen.response = None
-    return seen
+    if codec is None:
+        return observed(record, source)
+    inputs, unread_request = _read_request(record, codec, analysis)
+    if record.failure or not 200 <= record.status < 300:
+        return observed(record, source, inputs, (), None, unread_request)
+    outputs, text, unread_response = _read_response(record, codec, analysis)
+    return observed(record, source, inputs, outputs, text, unread_request, unread_response)
 
 
-def _read_request(seen: Observation, codec: Codec, analysis: Analysis) -> None:
-    data = seen.request
-    if data:
-        usual = codec.usual_request(data) if codec.usual_request else None
-        if usual is not None:
-            seen.inputs = usual
-        else:
-            found, seen.unreadable_request = _read(codec.request, data, seen.request_fields, analysis, [])
-            seen.inputs = found.tensors
-    elif data is None and seen.request_fields and not seen.failure:
-        seen.unreadable_request = "too_large"
+def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str]:
+    data = record.request
+    if not data:
+        return (), "too_large" if data is None and record.request_fields and not record.failure else ""
+    usual = codec.usual_request(data) if codec.usual_request else None
+    if usual is not None:
+        return usual, ""
+    found, unread = _read(codec.request, data, record.request_fields, analysis, [])
+    return found.tensors, unread
 
 
-def _read_response(seen: Observation, codec: Codec, analysis: Analysis) -> None:
-    data = seen.response
-    if data:
-        usual = codec.usual_response(data) if codec.usual_response else None
-        if usual is not None:
-            seen.outputs = usual
-        else:
-            fields, chunks = seen.response_fields, seen.chunks
-            found, seen.unreadable_response = _read(codec.response, data, fields, analysis, chunks)
-            seen.outputs, seen.text = found.tensors, found.text
-    elif data is None:
-        seen.unreadable_response = "too_large"
+def _read_response(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], Text | None, str]:
+    data = record.response
+    if not data:
+        return (), None, "too_large" if data is None else ""
+    usual = codec.usual_response(data) if codec.usual_response else None
+    if usual is not None:
+        return usual, None, ""
+    found, unread = _read(codec.response, data, record.response_fields, analysis, record.chunks)
+    return found.tensors, found.text, unread
 
 
 def _read(

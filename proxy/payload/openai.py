@@ -69,8 +69,9 @@ def _text(fields: dict[str, Any]) -> Text:
     choice = fields_of(choices[0])
     message = choice.get("message")
     text, tools = (_content(message.get("content")), _tools(message)) if isinstance(message, dict) else ("", ())
-    prompt, completion = usage(fields)
-    return Text(text or _content(choice.get("text")), str(choice.get("finish_reason") or ""), tools, prompt, completion)
+    return Text(
+        text or _content(choice.get("text")), str(choice.get("finish_reason") or ""), tools, completion_tokens(fields)
+    )
 
 
 def _tools(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -79,13 +80,11 @@ def _tools(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple([(str(f.get("name", "")), str(f.get("arguments", ""))) for f in named if isinstance(f, dict)])
 
 
-def usage(fields: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Prompt and completion tokens, as far as the answer says."""
-    counts = fields.get("usage")
-    if not isinstance(counts, dict):
-        return None, None
-    found = (counts.get("prompt_tokens"), counts.get("completion_tokens"))
-    return found[0] if type(found[0]) is int else None, found[1] if type(found[1]) is int else None
+def completion_tokens(fields: dict[str, Any]) -> int | None:
+    """Tokens of the answer, where `usage` has them."""
+    usage = fields.get("usage")
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return count if type(count) is int else None
 
 
 def _vectors(rows: list[Any]) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Kind, Tensor, Text
+from proxy.contracts.observation import Kind, Tensor, Text, UnreadReason
 from proxy.contracts.settings import Analysis
 
 MAX_TENSORS = 256
@@ -25,9 +25,9 @@ NOTHING = type(None)
 
 
 class Unreadable(Exception):
-    """A body gives no features; `reason` is one of `payload.decode.REASONS`. Never leaves this room."""
+    """A body gives no features. Never leaves this room."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: UnreadReason) -> None:
         super().__init__(reason)
         self.reason = reason
 

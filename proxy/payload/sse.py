@@ -22,13 +22,12 @@ MAX_EVENTS = 65_536
 class Answer:
     """What the chunks of one stream add up to."""
 
-    __slots__ = ("completion", "finish", "first", "parts", "prompt", "tools")
+    __slots__ = ("completion", "finish", "first", "parts", "tools")
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.tools: dict[int, list[str]] = {}
         self.finish = ""
-        self.prompt: int | None = None
         self.completion: int | None = None
         self.first: int | None = None
 
@@ -68,8 +67,7 @@ class Answer:
     def _count(self, usage: Any) -> None:
         if not isinstance(usage, dict):
             return
-        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        self.prompt = prompt if type(prompt) is int else self.prompt
+        completion = usage.get("completion_tokens")
         self.completion = completion if type(completion) is int else self.completion
 
 
@@ -84,7 +82,7 @@ def read(body: Body) -> Text:
         answer.add(fields_of(orjson.loads(data)), number)
     tools = tuple([(name, arguments) for _, (name, arguments) in sorted(answer.tools.items())])
     first, gaps = times(body.chunks, answer.first)
-    return Text("".join(answer.parts), answer.finish, tools, answer.prompt, answer.completion, first, gaps)
+    return Text("".join(answer.parts), answer.finish, tools, answer.completion, first, gaps)
 
 
 def events(stream: bytes) -> list[bytes]:

@@ -21,7 +21,7 @@ SLACK = 1.1
 UNKNOWN_RATE = 0.05
 """With nothing known of the old primary, more than one failure in twenty is taken as broken."""
 FEW = 100
-"""Observations below which a quantile or score of the old primary is no yardstick."""
+"""Records below which a quantile or score of the old primary is no yardstick."""
 
 PAIRED = frozenset({"disagreement", "input_drift", "prediction_drift"})
 RATES = frozenset({"error_rate", "contract_violations"})

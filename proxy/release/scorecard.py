@@ -26,7 +26,7 @@ MAX_LOSS = 0.1
 FALSE_PASS = 0.05
 """Probability of an early pass for a candidate that stands exactly at its limit."""
 ENOUGH = 100
-"""Observations that a line needs to pass without early proof: a rate of 3 % shows itself in 100 with 95 %."""
+"""Records that a line needs to pass without early proof: a rate of 3 % shows itself in 100 with 95 %."""
 LEANING = 10.0
 """A healthy candidate ever gets here with probability 0.1 at most; one that does waits until it is clear."""
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import Observation, observed
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match
 from proxy.control.intake import LEAST, Intake
+from tests.support.records import record as made
 
 SECTION = RouteSettings("r", Match("/"), "oip", "v1")
 OPAQUE = RouteSettings("opaque", Match("/o"), "opaque", "v1")
@@ -25,8 +26,7 @@ class Bench:
 
     def decode(self, record: Record, protocol: str, source: tuple[int, str], analysis: Analysis) -> Observation:
         self.cpu += self.each
-        assert isinstance(record, Observation)
-        return record
+        return observed(record, source)
 
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         self.seen += observations
@@ -43,8 +43,8 @@ class Bench:
         return (self.cpu - before) * 20
 
 
-def leg(route: str) -> Observation:
-    return Observation(1, "", route, "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0)
+def leg(route: str) -> Record:
+    return made(route=route, version="v1")
 
 
 def test_everything_is_analysed_within_the_budget() -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.observation import unread
-from proxy.contracts.record import ArmTick, Record, Tick
+from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.table import Match, Route, Share, Table, Version
 from proxy.link.frames import (
     MAX_FRAME,
@@ -20,14 +19,14 @@ from proxy.link.frames import (
     BrokenLinkError,
     FrameReader,
     Hello,
-    Observations,
     Records,
     Ticks,
     encode,
     encode_record,
 )
+from tests.support.records import record as made
 
-RECORD = Record(1, "id", "r", "v1", "shadow", 0.1, 200, "", 1.5, 0.1, 0.2, request=b"a", response=b"\x00\xff")
+RECORD = made(role="shadow", request=b"a", response=b"\x00\xff")
 TABLE = Table(3, {"v": Version("v", "h", 1, "h:1")}, (Route("r", Match("/"), "oip", "v", split=(Share("v", 1.0),)),))
 MESSAGES = [
     Hello(0, "abc", 7),
@@ -38,12 +37,6 @@ MESSAGES = [
 ]
 
 
-def as_control_reads(message: Any) -> Any:
-    if not isinstance(message, Records):
-        return message
-    return Observations(message.worker, message.incarnation, [unread(record) for record in message.records])
-
-
 @given(st.lists(st.sampled_from(MESSAGES), max_size=8), st.lists(st.integers(0, 2000), max_size=10))
 def test_any_cutting(messages: list[Any], cuts: list[int]) -> None:
     data = b"".join(map(encode, messages))
@@ -51,7 +44,7 @@ def test_any_cutting(messages: list[Any], cuts: list[int]) -> None:
     reader, read = FrameReader(), []
     for start, end in itertools.pairwise(ends):
         read += reader.feed(data[start:end])
-    assert read == [as_control_reads(message) for message in messages]
+    assert read == messages
 
 
 def test_a_length_beyond_the_limit_breaks_the_link() -> None:
@@ -70,12 +63,9 @@ def test_what_cannot_be_read_breaks_the_link(body: bytes) -> None:
 
 @given(st.lists(st.builds(bytes, st.integers(0, 300)), max_size=300))
 def test_records_that_were_encoded_one_by_one_are_a_batch(bodies: list[bytes]) -> None:
-    records = [
-        Record(at, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, response=body)
-        for at, body in enumerate(bodies)
-    ]
+    records = [made(exchange=at, response=body) for at, body in enumerate(bodies)]
     buffer = bytearray()
     for record in records:
         encode_record(record, buffer, -1)
     (batch,) = FrameReader().feed(BatchWriter(3, "abc").frame(len(records), buffer))
-    assert batch == as_control_reads(Records(3, "abc", records))
+    assert batch == Records(3, "abc", records)

@@ -16,6 +16,7 @@ from proxy.link.client import LinkClient
 from proxy.link.frames import Hello
 from proxy.link.outbox import Outbox
 from proxy.link.server import LinkServer, WorkerStatus, _Connection
+from tests.support.records import record as made
 
 TABLE = Table(5, {}, ())
 
@@ -131,7 +132,7 @@ def test_a_tick_that_found_no_control_waits_for_it(tmp_path: Path) -> None:
 def test_records_arrive(tmp_path: Path) -> None:
     async def test(ends: Ends) -> None:
         await ends.until(lambda: ends.server.workers)
-        ends.outbox.put(Record(1, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2))
+        ends.outbox.put(made())
         ends.client.send_records()
         await ends.until(lambda: ends.records)
         assert ends.records[0].request_id == "id"

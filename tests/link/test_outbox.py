@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from proxy.contracts.record import Record, Tick
-from proxy.link.frames import FrameReader, Observations
+from proxy.link.frames import FrameReader, Records
 from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
+from tests.support.records import record as made
 
 
 def record(n: int = 1, request: bytes | None = None) -> Record:
-    return Record(n, "id", "r", "v1", "primary", 1.0, 200, "", 1.5, 0.1, 0.2, request=request)
+    return made(exchange=n, request=request)
 
 
 def test_records_go_out_in_order_once() -> None:
@@ -16,7 +17,7 @@ def test_records_go_out_in_order_once() -> None:
     for n in range(5):
         outbox.put(record(n))
     (batch,) = FrameReader().feed(outbox.flush(0))
-    assert isinstance(batch, Observations)
+    assert isinstance(batch, Records)
     assert [r.exchange for r in batch.records] == list(range(5))
     assert outbox.flush(0) == b""
 

@@ -1,18 +1,18 @@
 """KServe V1, MLflow and plain JSON: bodies as their documentation shows them, and bodies nobody should write."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.observation import Observation, Tensor
-from proxy.contracts.record import Record
+from proxy.contracts.observation import Observation, Tensor, UnreadReason
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
-from proxy.payload.decode import CODECS, REASONS, USUAL, decode
+from proxy.payload.decode import CODECS, USUAL, decode
+from tests.support.records import record as made
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-10, 10) | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -26,7 +26,7 @@ def read(
     protocol: Protocol, request: Any = None, response: Any = None, analysis: Analysis = USUAL, **more: Any
 ) -> Observation:
     bodies = [None if x is None else x if isinstance(x, bytes) else orjson.dumps(x) for x in (request, response)]
-    record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, request=bodies[0], response=bodies[1], **more)
+    record = made(request=bodies[0], response=bodies[1], **more)
     return decode(record, protocol, (0, "a"), analysis)
 
 
@@ -136,7 +136,7 @@ def test_no_json_raises(protocol: Protocol, value: Any, key: str) -> None:
         {"data": [{"embedding": value}]},
     ):
         seen = read(protocol, body, body)
-        assert {seen.unreadable_request, seen.unreadable_response} <= REASONS - {"internal"} | {""}
+        assert {seen.unreadable_request, seen.unreadable_response} <= {*get_args(UnreadReason), ""} - {"internal"}
         for tensor in (*seen.inputs, *seen.outputs):
             assert len(tensor.data) == tensor.rows * tensor.width
             assert len(tensor.columns) in (0, tensor.width)

@@ -9,10 +9,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.record import Record
 from proxy.payload.decode import decode
 from proxy.payload.encoding import CODINGS, MAX_EXPANDED, decompress
 from proxy.payload.reading import Unreadable, field
+from tests.support.records import record as made
 
 WRITERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
@@ -71,7 +71,7 @@ def test_header_fields_are_found(fields: bytes, value: bytes) -> None:
 def test_the_door_reads_through_codings() -> None:
     data = gzip.compress(b'{"instances": [1, 2]}')
     fields = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
-    record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", fields, data)
+    record = made(request_fields=fields, request=data)
     assert decode(record, "kserve-v1", (0, "a")).inputs[0].data == [1, 2]
-    record.request_fields = b"content-encoding: br\r\n"
-    assert decode(record, "kserve-v1", (0, "a")).unreadable_request == "encoding"
+    other = made(request_fields=b"content-encoding: br\r\n", request=data)
+    assert decode(other, "kserve-v1", (0, "a")).unreadable_request == "encoding"

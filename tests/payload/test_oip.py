@@ -1,14 +1,16 @@
 """Open Inference Protocol V2, JSON: bodies as MLServer and Triton write them, and bodies nobody should write."""
 
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.observation import UnreadReason
 from proxy.contracts.record import Record
-from proxy.payload.decode import REASONS, decode
+from proxy.payload.decode import decode
+from tests.support.records import record as made
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-10, 10) | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -23,9 +25,7 @@ JSON = st.recursive(
 
 
 def record(request: bytes | None = None, response: bytes | None = None, status: int = 200, failure: str = "") -> Record:
-    return Record(
-        1, "id", "r", "v", "primary", 0.9, status, failure, 0.0, 0.01, 0.02, request=request, response=response
-    )
+    return made(status=status, failure=failure, request=request, response=response)
 
 
 def request(*tensors: dict[str, Any]) -> bytes:
@@ -80,7 +80,7 @@ def test_bytes_are_categories() -> None:
 def test_what_cannot_be_read_has_a_reason(body: bytes, reason: str) -> None:
     seen = decode(record(body), "oip", (0, "a"))
     assert (seen.inputs, seen.unreadable_request) == ((), reason)
-    assert reason in REASONS
+    assert reason in get_args(UnreadReason)
 
 
 def test_null_is_a_missing_number() -> None:
@@ -101,7 +101,7 @@ def test_a_protocol_without_a_codec_is_opaque() -> None:
 @given(st.binary(max_size=200) | JSON.map(orjson.dumps))
 def test_no_body_raises_and_every_reason_is_known(body: bytes) -> None:
     seen = decode(record(body, body), "oip", (0, "a"))
-    assert {seen.unreadable_request, seen.unreadable_response} <= REASONS - {"internal"} | {""}
+    assert {seen.unreadable_request, seen.unreadable_response} <= {*get_args(UnreadReason), ""} - {"internal"}
 
 
 NESTED = 5_000
@@ -116,8 +116,9 @@ NESTED = 5_000
     ],
 )
 def test_what_a_typed_reader_chokes_on_costs_one_observation(body: bytes) -> None:
-    assert decode(record(body), "oip", (0, "a")).unreadable_request in REASONS
-    assert decode(record(None, body.replace(b"inputs", b"outputs")), "oip", (0, "a")).unreadable_response in REASONS
+    assert decode(record(body), "oip", (0, "a")).unreadable_request in get_args(UnreadReason)
+    answer = record(None, body.replace(b"inputs", b"outputs"))
+    assert decode(answer, "oip", (0, "a")).unreadable_response in get_args(UnreadReason)
 
 
 def test_labels_that_no_float_can_tell_apart_stay_whole() -> None:

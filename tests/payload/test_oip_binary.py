@@ -1,7 +1,7 @@
 """The binary extension, every datatype, written here as the published extension says and read back."""
 
 import struct
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import orjson
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.observation import Observation
-from proxy.contracts.record import Record
-from proxy.payload.decode import REASONS, decode
+from proxy.contracts.observation import Observation, UnreadReason
+from proxy.payload.decode import decode
 from proxy.payload.oip_binary import TYPES
+from tests.support.records import record as made
 
 
 def body(tensors: list[Any], raws: list[bytes], extra: bytes = b"") -> tuple[bytes, bytes]:
@@ -25,7 +25,7 @@ def described(name: str, shape: list[int], datatype: str, raw: bytes) -> dict[st
 
 
 def read(data: bytes, fields: bytes) -> Observation:
-    record = Record(1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, "", fields, data, fields, data)
+    record = made(request_fields=fields, request=data, response_fields=fields, response=data)
     return decode(record, "oip", (0, "a"))
 
 
@@ -96,4 +96,4 @@ def test_no_bytes_raise(raw: bytes, size: int, datatype: str, cut: int) -> None:
     tensor = {"name": "x", "shape": [1], "datatype": datatype, "parameters": {"binary_data_size": size}}
     data, fields = body([tensor], [raw])
     for each in (data, data[:cut]):
-        assert read(each, fields).unreadable_request in REASONS - {"internal"} | {""}
+        assert read(each, fields).unreadable_request in {*get_args(UnreadReason), ""} - {"internal"}

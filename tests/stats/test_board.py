@@ -4,6 +4,7 @@ from math import log
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.observation import Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
@@ -285,8 +286,7 @@ def test_the_time_to_the_first_token_is_judged_and_counted() -> None:
         first = float(rng.lognormal(-2, 0.3)) * (1.8 if canary else 1.0)
         text = Text("hi", "stop", first_token=first, gaps=(0.01, 0.02))
         seen = leg(*(("canary", "v2") if canary else ("primary", "v1")), at, 0)
-        seen.text, seen.share = text, 0.3 if canary else 0.7
-        board.on_observations([seen], at * 0.01)
+        board.on_observations([replace(seen, text=text, share=0.3 if canary else 0.7)], at * 0.01)
     absolute, ratio = board.evidence(ROUTE, 30.0)
     assert ratio.ratio == pytest.approx(1.8, rel=0.15)
     assert ratio.log_breach > np.log(1000)
@@ -301,7 +301,6 @@ def test_a_shadow_is_judged_by_its_first_token_too() -> None:
     board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
     for at in range(1500):
         for role, version, factor in (("primary", "v1", 1.0), ("shadow", "v2", 1.8)):
-            seen = leg(role, version, at, 0)
-            seen.text, seen.share = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3))), 1.0
-            board.on_observations([seen], at * 0.01)
+            text = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3)))
+            board.on_observations([replace(leg(role, version, at, 0), text=text, share=1.0)], at * 0.01)
     assert board.evidence(ROUTE, 15.0)[0].log_breach > np.log(1000)

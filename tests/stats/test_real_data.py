@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import profile_of
+from tests.support.records import record as made
 
 GUARD = Guard(
     scorecard={
@@ -37,8 +37,8 @@ def watched(protocol, rows):
 
 def record(at, role, version, request, response):
     bodies = (None if request is None else orjson.dumps(request)), orjson.dumps(response)
-    times = (200, "", 0.0, 0.01, 0.02)
-    return Record(at, str(at), "r", version, role, 1.0, *times, "", b"", bodies[0], b"", bodies[1])
+    which = {"exchange": at, "request_id": str(at), "version": version, "role": role}
+    return made(**which, request=bodies[0], response=bodies[1])
 
 
 def tensor(name, rows, datatype):

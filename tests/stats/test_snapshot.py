@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.observation import Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats import snapshot
 from proxy.stats.board import Board
 from proxy.stats.snapshot import SnapshotError
 from proxy.stats.state import Stateful
+from tests.support.observed import observation
 
 SCORECARD = {
     "error_rate": Limit(max=0.05, max_ratio=1.5),
@@ -48,7 +49,7 @@ def leg(rng, at, role, version, label):
     outputs = (Tensor("p", 1, 2, "number", [1 - positive, positive]),)
     text = Text("said", first_token=float(rng.lognormal(-3, 0.3)))
     inputs = (Tensor("x", 1, 3, "number", rng.standard_normal(3).tolist()),) if role == "primary" else ()
-    return Observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, inputs, outputs, text)
+    return observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, inputs, outputs, text)
 
 
 def feed(board, start, seconds, seed) -> None:

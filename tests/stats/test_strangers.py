@@ -6,10 +6,10 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.payload.decode import CODECS, decode
 from proxy.stats.board import Board
+from tests.support.records import record as made
 
 GUARD = Guard(
     scorecard={
@@ -63,9 +63,8 @@ def test_nothing_raises_and_everything_can_be_shown(protocol, legs, labels) -> N
     for at, (role, document, status) in enumerate(legs):
         version = "v2" if role in ("canary", "shadow") else "v1"
         body = orjson.dumps(document)
-        record = Record(
-            at // 2, str(at // 2), "r", version, role, 0.5, status, "", 0, 0.1, 0.2, "", b"", body, b"", body
-        )
+        which = {"exchange": at // 2, "request_id": str(at // 2), "version": version, "role": role, "share": 0.5}
+        record = made(**which, status=status, request=body, response=body)
         with np.errstate(all="ignore"):
             board.on_observations([decode(record, protocol, (0, "a"))], float(at) * 2)
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""Observations as tests write them: who, what, when, and then what was read."""
+"""Records as tests write them: who, what, when, and then what was read."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def observation(
 ) -> Observation:
     """A leg that needed no body."""
     return Observation(
-        exchange,
-        request_id,
-        route,
-        version,
-        role,
-        share,
-        status,
-        failure,
-        started,
-        first_byte,
-        total,
+        exchange=exchange,
+        route=route,
+        version=version,
+        role=role,
+        share=share,
+        started=started,
+        total=total,
+        status=status,
+        failure=failure,
+        first_byte=first_byte,
+        request_id=request_id,
         key=key,
         source=source,
         inputs=tuple(inputs),

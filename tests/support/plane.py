@@ -17,7 +17,7 @@ from proxy.contracts.process import WorkerArgs
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Match, Route, Table, Version
 from proxy.dataplane.worker import Worker
-from proxy.link.frames import Observations
+from proxy.link.frames import Records
 from proxy.link.server import LinkServer
 from tests.support.scripted import Script, Scripted
 
@@ -56,7 +56,7 @@ class Plane:
         self.ticks.append(tick)
         return 1.0
 
-    def _on_records(self, batch: Observations) -> None:
+    def _on_records(self, batch: Records) -> None:
         self.records += batch.records
 
     def publish(self, *routes: Route, lease: float = 10.0) -> None:

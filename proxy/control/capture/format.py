@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.histogram import bucket
+from proxy.contracts.leg_join import Source
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
 from proxy.contracts.table import Role
 
@@ -21,41 +20,21 @@ KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-heade
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
 
 
-class Captured(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """One leg, and the worker that reported it. Fields as in `contracts.record.Record`."""
+class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One leg, as an object of JSON, and the worker that reported it."""
 
     worker: int
     incarnation: str
-    exchange: int
-    route: str
-    version: str
-    role: Role
-    share: float
-    started: float
-    total: float
-    status: int = 0
-    failure: str = ""
-    first_byte: float = 0.0
-    request_id: str = ""
-    path: str = ""
-    key: int = 0
-    chunks: list[float] = []
-    request_fields: bytes = b""
-    request: bytes | None = None
-    response_fields: bytes = b""
-    response: bytes | None = None
-    method: str = ""
-    copies: int = -1
 
     @property
     def finished(self) -> float:
         """Unix time of the leg's end."""
         return self.started + self.total
 
-    def record(self) -> Record:
-        """The record as control got it."""
-        values = asdict(self)
-        return Record(**{name: values[name] for name in Record.__struct_fields__})
+    @property
+    def source(self) -> Source:
+        """The worker and its incarnation."""
+        return self.worker, self.incarnation
 
 
 class UnreadableLineError(Exception):
@@ -66,7 +45,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Captured)
 
 
-def captured(record: Record, source: tuple[int, str], bodies: bool) -> Captured:
+def captured(record: Record, source: Source, bodies: bool) -> Captured:
     """What is kept of a record. Without bodies neither header fields nor the query of the path are."""
     values = {name: getattr(record, name) for name in Record.__struct_fields__}
     if bodies:

@@ -77,9 +77,7 @@ class Rehearsal:
         """What bodies say."""
         sections = {section.name: section for section in self.engine.settings.routes}
         seen = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
-        self.board.on_observations(
-            [decode(leg.record(), s.protocol, (leg.worker, leg.incarnation), s.analysis) for leg, s in seen], now
-        )
+        self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in seen], now)
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from proxy.contracts.settings import AccessLog
-from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
 
@@ -46,16 +46,16 @@ class AccessLogger:
         """Logs by these settings from now on; None: nothing."""
         self._settings = settings
 
-    def take(self, exchanges: Iterable[Exchange], now: float) -> None:
+    def take(self, stories: Iterable[ExchangeStory], now: float) -> None:
         """Logs those that are to be logged."""
         settings = self._settings
         if settings is None:
             return
-        for exchange in exchanges:
+        for exchange in stories:
             if (settings.errors and exchange.failed) or sampled(exchange.leg.request_id, settings.percent):
                 self._log(exchange, now)
 
-    def _log(self, exchange: Exchange, now: float) -> None:
+    def _log(self, exchange: ExchangeStory, now: float) -> None:
         if not self._throttle.allows(now):
             self.dropped["rate"] += 1
         elif not self._write(line(exchange)):
@@ -68,7 +68,7 @@ def sampled(request_id: str, percent: float) -> bool:
     return int.from_bytes(digest) * 100 < percent * STEPS
 
 
-def line(exchange: Exchange) -> dict[str, Any]:
+def line(exchange: ExchangeStory) -> dict[str, Any]:
     """The fields of a line. Seconds; null where nothing is known. The query of the path may hold secrets, and goes."""
     leg, canary, context = exchange.leg, exchange.canary, trace_context(exchange.leg.request_fields)
     before = leg.started - exchange.started

@@ -1,10 +1,11 @@
-"""Records → exchanges as clients saw them: which leg answered, and in whose place.
+"""The stories of exchanges, joined from the records of their legs: who answered, in whose place, and the copies.
 
-Rules:
-- a leg that answered the client, or after which none did, carries the request's path (`contracts.record`);
-- a canary that failed without it waits for the leg in its place: `PATIENCE` seconds, or until `MOST` others wait. Then
-  it stands for itself: the client did not wait, or the record of that leg was dropped;
-- copies (shadow, noise) are no part of what the client saw.
+1. A leg that answered the client, or after which none did, carries the request's path (`contracts.record`).
+2. A canary that failed without it waits for the leg in its place. When a bound of `contracts.leg_join` ends the wait,
+   the canary stands for itself: the client did not wait, or the record of the other leg was dropped.
+3. Copies (shadow, noise) are no part of what the client saw. Where somebody asks for them (spans), a copy that is
+   faster than the answer waits for it, and one that is slower finds the story that was told, until all have come.
+4. What waits has no bodies: those of a few thousand records are a gigabyte, and no story needs them.
 """
 
 from __future__ import annotations
@@ -12,30 +13,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.record import Record
+from proxy.contracts.leg_join import ExchangeKey, LegJoin, Source
+from proxy.contracts.record import Record, without_bodies
 from proxy.contracts.table import Role
-
-Source = tuple[int, str]
-Key = tuple[Source, int]
-"""Worker, incarnation and number of an exchange: the same for all of its legs."""
 
 COPIES: frozenset[Role] = frozenset(("shadow", "noise"))
 
-PATIENCE = 60.0
-"""A rescue that takes longer is an exchange of its own in the log, with role `rescue`."""
-MOST = 4096
-"""Failed canaries that wait: tens of seconds of a canary that is dead, at its usual share; about 5 MB."""
+UNKNOWN = -1
+"""Copies of an exchange whose number was not reported."""
 
 
-class Exchange(Struct):
-    """`leg` answered the client or failed last; `canary` is the one that failed before it."""
+class ExchangeStory(Struct, frozen=True):
+    """One exchange as its client saw it."""
 
-    key: Key
+    key: ExchangeKey
     leg: Record
+    """The leg that answered the client, or that failed last."""
     canary: Record | None = None
+    """The canary that failed before it."""
+    copies: tuple[Record, ...] = ()
+    """The copies that finished earlier."""
+    awaited: int = 0
+    """Copies that are still to come; `UNKNOWN` where their number was not reported."""
 
     @property
     def started(self) -> float:
@@ -44,7 +46,7 @@ class Exchange(Struct):
 
     @property
     def status(self) -> int:
-        """What the client was told; where an answer broke off in the middle it may have been told the version's."""
+        """The status that the client got; where an answer broke off in the middle it may have got the version's."""
         failure = FAILURES.get(self.leg.failure)
         return failure.status if failure and not self.leg.status else self.leg.status
 
@@ -54,42 +56,95 @@ class Exchange(Struct):
         return bool(self.leg.failure) or self.leg.status >= 500 or self.canary is not None or self.leg.role == "rescue"
 
 
-class Exchanges:
+class Joined(Struct):
+    """What a batch of records brought together."""
+
+    stories: list[ExchangeStory] = field(default_factory=list)
+    """Exchanges that were answered, or given up by every leg."""
+    copies: list[tuple[ExchangeKey, Record]] = field(default_factory=list)
+    """Copies of exchanges whose story is told already."""
+    closed: list[ExchangeKey] = field(default_factory=list)
+    """Exchanges of which no further copy will be told."""
+    orphaned: int = 0
+    """Copies whose answer was never reported, or too long ago."""
+
+
+class _Waiting(Struct):
+    """The legs of one exchange that wait. `awaited`: copies to come after the answer; None before it."""
+
+    since: float
+    canary: Record | None = None
+    copies: tuple[Record, ...] = ()
+    awaited: int | None = None
+
+
+class Stories:
+    """Joins the records of all workers."""
+
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[Key, tuple[Record, float]] = {}
+        self._waiting: LegJoin[_Waiting] = LegJoin()
 
-    def take(self, records: Iterable[Record], source: Source, now: float) -> list[Exchange]:
-        """The exchanges that a batch of one worker completes."""
-        done = [
-            Exchange(key := (source, leg.exchange), leg, self._before(key))
-            for leg in records
-            if leg.role not in COPIES and not self._waits(leg, source, now)
-        ]
-        return done + self.overdue(now) if self._waiting else done
+    def take(self, records: Iterable[Record], source: Source, now: float, *, copies: bool = False) -> Joined:
+        """Joins a batch of one worker; with `copies` also those, for spans."""
+        joined = Joined()
+        for leg in records:
+            key = source, leg.exchange
+            if leg.role in COPIES:
+                if copies:
+                    self._copy(key, leg, now, joined)
+            elif leg.role == "canary" and not leg.path:
+                self._hold(key, now, joined).canary = without_bodies(leg)
+            else:
+                self._answer(key, leg, now, copies, joined)
+        self._give_up(self._waiting.expire(now), joined)
+        return joined
 
-    def overdue(self, now: float) -> list[Exchange]:
-        """Those that have waited long enough, and the oldest of too many."""
-        over = []
-        while self._waiting:
-            key, (leg, since) = next(iter(self._waiting.items()))
-            if len(self._waiting) <= MOST and now - since < PATIENCE:
-                break
-            del self._waiting[key]
-            over.append(Exchange(key, leg))
-        return over
+    def overdue(self, now: float) -> Joined:
+        """What waited too long."""
+        return self.take((), (0, ""), now)
 
-    def rest(self) -> list[Exchange]:
-        """All that wait; nothing comes after them."""
+    def rest(self) -> Joined:
+        """Everything that waits; nothing comes after it."""
         return self.overdue(inf)
 
-    def _waits(self, leg: Record, source: Source, now: float) -> bool:
-        if leg.role != "canary" or leg.path:
-            return False
-        self._waiting[source, leg.exchange] = leg, now
-        return True
+    @property
+    def crowded(self) -> int:
+        """Exchanges that were given up because too many waited."""
+        return self._waiting.ended["crowded"]
 
-    def _before(self, key: Key) -> Record | None:
-        found = self._waiting.pop(key, None)
-        return None if found is None else found[0]
+    def _hold(self, key: ExchangeKey, now: float, joined: Joined) -> _Waiting:
+        held = self._waiting.get(key)
+        if held is None:
+            held = _Waiting(now)
+            self._give_up(self._waiting.hold(key, held), joined)
+        return held
+
+    def _copy(self, key: ExchangeKey, copy: Record, now: float, joined: Joined) -> None:
+        held = self._hold(key, now, joined)
+        if held.awaited is None:
+            held.copies += (without_bodies(copy),)
+            return
+        joined.copies.append((key, copy))
+        held.awaited -= held.awaited > 0
+        if held.awaited == 0:
+            del self._waiting[key]
+            joined.closed.append(key)
+
+    def _answer(self, key: ExchangeKey, leg: Record, now: float, copies: bool, joined: Joined) -> None:
+        held = self._waiting.pop(key, None)
+        early = held.copies if held else ()
+        awaited = (UNKNOWN if leg.copies < 0 else max(leg.copies - len(early), 0)) if copies else 0
+        joined.stories.append(ExchangeStory(key, leg, held.canary if held else None, early, awaited))
+        if awaited:
+            self._hold(key, now, joined).awaited = awaited
+
+    def _give_up(self, ended: Iterable[tuple[ExchangeKey, _Waiting]], joined: Joined) -> None:
+        for key, held in ended:
+            if held.awaited is not None:
+                joined.closed.append(key)
+            elif held.canary is not None:
+                joined.stories.append(ExchangeStory(key, held.canary, None, held.copies))
+            else:
+                joined.orphaned += len(held.copies)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from proxy.contracts.leg_join import Source
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Settings
 from proxy.control.telemetry.access_log import AccessLogger
-from proxy.control.telemetry.exchanges import Exchange, Exchanges, Source
+from proxy.control.telemetry.exchanges import Joined, Stories
 from proxy.control.telemetry.tracing import Tracer
 
 
@@ -23,14 +24,14 @@ class Outlet(Protocol):
 class Journal:
     """`use` what is configured, then `take` records, and `look` at what time alone brings."""
 
-    __slots__ = ("_access", "_exchanges", "_outlet", "_settings", "_tracer")
+    __slots__ = ("_access", "_outlet", "_settings", "_stories", "_tracer")
 
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
         self._settings: Settings | None = None
         self._access = AccessLogger(outlet.access)
         self._tracer = Tracer(lambda: self._settings.versions if self._settings else {})
-        self._exchanges = Exchanges()
+        self._stories = Stories()
 
     def use(self, settings: Settings) -> None:
         """Tells by these settings from now on."""
@@ -41,16 +42,15 @@ class Journal:
     def take(self, records: list[Record], source: Source, now: float) -> None:
         """Tells what is to be told of a batch of one worker."""
         if self._access.on or self._tracer.on:
-            self._tell(self._exchanges.take(records, source, now), now)
-            self._tracer.copies(records, source)
+            self._tell(self._stories.take(records, source, now, copies=self._tracer.on), now)
 
     def look(self, now: float) -> None:
         """Tells of what was waited for in vain."""
-        self._tell(self._exchanges.overdue(now), now)
+        self._tell(self._stories.overdue(now), now)
 
     async def close(self, now: float) -> None:
         """Tells the rest, and sends what waits, for a bounded time."""
-        self._tell(self._exchanges.rest(), now)
+        self._tell(self._stories.rest(), now)
         await self._tracer.close()
 
     @property
@@ -64,6 +64,6 @@ class Journal:
         """Spans by what became of them. Monotone."""
         return self._tracer.counts
 
-    def _tell(self, exchanges: list[Exchange], now: float) -> None:
-        self._access.take(exchanges, now)
-        self._tracer.take(exchanges, now)
+    def _tell(self, joined: Joined, now: float) -> None:
+        self._access.take(joined.stories, now)
+        self._tracer.take(joined, now)

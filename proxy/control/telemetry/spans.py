@@ -28,7 +28,7 @@ from proxy import __version__
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
-from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
 
@@ -124,7 +124,7 @@ class Spans:
             "rate": self._late,
         }
 
-    def exchange(self, exchange: Exchange, now: float) -> Parent | None:
+    def exchange(self, exchange: ExchangeStory, now: float) -> Parent | None:
         """Makes the spans of an exchange and the legs that the client waited for; None: it is not traced."""
         leg, canary, start = exchange.leg, exchange.canary, _nanoseconds(exchange.started)
         legs = (canary, leg) if canary else (leg,)
@@ -197,7 +197,7 @@ def _of_any(leg: Record, method: str) -> Attributes:
     return found
 
 
-def _of_exchange(exchange: Exchange) -> Attributes:
+def _of_exchange(exchange: ExchangeStory) -> Attributes:
     leg = exchange.leg
     found = _of_any(leg, leg.method)
     found |= {"url.scheme": "http", "url.path": leg.path, "penumbra.request_id": leg.request_id}

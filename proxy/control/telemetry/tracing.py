@@ -1,30 +1,28 @@
 """Records → spans: which exchange a leg belongs to, whether that one is traced, and who sends it.
 
 - A span of kind SERVER for an exchange, and below it one of kind CLIENT for each leg, copies too.
-- The legs of an exchange come in any order: a copy may be faster than the answer, or slower by half a minute. Copies
-  wait for the answer, and the answer leaves behind where later copies belong; of both, `MOST` exchanges are remembered.
+- Legs are joined in `exchanges`: a story comes with the copies that were faster than the answer, and the span of a
+  story is remembered for slower ones, as long as the join holds the exchange.
 - OpenTelemetry is imported (`spans`) when tracing is configured, and not before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from proxy.contracts.record import Record
+from proxy.contracts.leg_join import ExchangeKey
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
-from proxy.control.telemetry.exchanges import COPIES, Exchange, Key, Source
+from proxy.control.telemetry.exchanges import Joined
 
 if TYPE_CHECKING:
     from proxy.control.telemetry.spans import Parent, Spans
 
-MOST = 8192
-"""Exchanges: some seconds of traffic, a few megabytes."""
 OUTCOMES = ("exported", "failed", "queue_full", "rate", "orphaned")
 """`failed`: the collector did not take it. `queue_full`, `rate`: never made, see `spans`. `orphaned`: a copy whose
 exchange is not known: its record was dropped, or is too long ago."""
@@ -33,9 +31,9 @@ GRACE = 2.0
 
 
 class Tracer:
-    """`use` what is configured, then `take` exchanges and `copies`. `counts` is spans by what became of them."""
+    """`use` what is configured, then `take` what was joined. `counts` is spans by what became of them."""
 
-    __slots__ = ("_early", "_parents", "_past", "_retired", "_settings", "_spans", "_versions")
+    __slots__ = ("_parents", "_past", "_retired", "_settings", "_spans", "_versions")
 
     def __init__(self, versions: Callable[[], Mapping[str, Version]]) -> None:
         self._versions = versions
@@ -43,8 +41,7 @@ class Tracer:
         self._spans: Spans | None = None
         self._retired: list[tuple[Spans, Thread]] = []
         self._past: Counter[str] = Counter()
-        self._parents: OrderedDict[Key, Parent | None] = OrderedDict()
-        self._early: OrderedDict[Key, list[Record]] = OrderedDict()
+        self._parents: dict[ExchangeKey, Parent] = {}
 
     @property
     def on(self) -> bool:
@@ -73,34 +70,25 @@ class Tracer:
 
             self._spans = Spans(settings, self._versions)
 
-    def take(self, exchanges: Iterable[Exchange], now: float) -> None:
-        """Traces those that are to be traced, with the copies that were there before them."""
+    def take(self, joined: Joined, now: float) -> None:
+        """Traces exchanges that are to be traced, and the copies of those that are."""
         spans = self._spans
         if spans is None:
             return
-        for exchange in exchanges:
-            parent = self._parents[exchange.key] = spans.exchange(exchange, now)
-            for copy in self._early.pop(exchange.key, ()):
-                if parent is not None:
-                    spans.leg(copy, parent)
-        while len(self._parents) > MOST:
-            self._parents.popitem(last=False)
-
-    def copies(self, records: Iterable[Record], source: Source) -> None:
-        """Traces the copies of exchanges that are traced."""
-        spans = self._spans
-        if spans is None:
-            return
-        for copy in records:
-            if copy.role not in COPIES:
+        for story in joined.stories:
+            parent = spans.exchange(story, now)
+            if parent is None:
                 continue
-            key = (source, copy.exchange)
-            if key not in self._parents:
-                self._early.setdefault(key, []).append(copy)
-            elif (parent := self._parents[key]) is not None:
+            for copy in story.copies:
                 spans.leg(copy, parent)
-        while len(self._early) > MOST:
-            self._past["orphaned"] += len(self._early.popitem(last=False)[1])
+            if story.awaited:
+                self._parents[story.key] = parent
+        for key, copy in joined.copies:
+            if (parent := self._parents.get(key)) is not None:
+                spans.leg(copy, parent)
+        for key in joined.closed:
+            self._parents.pop(key, None)
+        self._past["orphaned"] += joined.orphaned
 
     async def close(self) -> None:
         """Sends what waits, for at most `GRACE` seconds."""
@@ -123,7 +111,6 @@ class Tracer:
         self._retired = [each for each in self._retired if each[1].is_alive()]
         spans, self._spans, self._settings = self._spans, None, None
         self._parents.clear()
-        self._early.clear()
         if spans is not None:
             # Sending blocks, so a thread does it; not one of a pool, which would be waited for when the process ends.
             thread = Thread(target=_close, args=(spans, then), name="last spans", daemon=True)

@@ -1,26 +1,21 @@
 """Legs of one client request brought together, in whatever order they arrive.
 
 The reference is what the primary said (role primary or rescue); copies are shadows, and the noise copy that the primary
-itself answered. Legs meet on (source, exchange). An exchange with one copy is done when both have met; one with several
-stays, because a noise copy is looked at beside each of the others. Copies of what a canary answered have no reference
-and are let go. Whatever else never meets is counted, by reason; nothing waits longer than `PATIENCE`, and at most
-`CAPACITY` exchanges wait.
+itself answered. Legs meet in a `contracts.leg_join`, which has the bounds. An exchange with one copy is done when both
+have met; one with several stays, because a noise copy is looked at beside each of the others. Copies of what a canary
+answered have no reference and are let go. Copies that never meet a reference are counted, by the bound that ended their
+wait.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, LegJoin, Loss
 from proxy.contracts.observation import Observation
-
-CAPACITY = 4096
-"""Exchanges that wait for their other legs; when full the oldest goes and its copies count as unpaired. About 8 MB."""
-
-PATIENCE = 60.0
-"""Seconds that a leg waits; longer than any leg lives with default timeouts."""
 
 REFERENCES = frozenset(("primary", "rescue"))
 COPIES = frozenset(("shadow", "noise"))
@@ -38,7 +33,6 @@ class Waiting(Struct, gc=False):
     alone: int = 0
 
 
-Key = tuple[tuple[int, str], int]
 Pair = tuple[Observation, Observation]
 NONE: list[Pair] = []
 
@@ -47,12 +41,10 @@ class Pairing:
     """Brings the legs of an exchange together, in whatever order they arrive. `unpaired` counts copies that never met
     their reference by (route, version, reason): `late` or `crowded`."""
 
-    __slots__ = ("_capacity", "_waiting", "unpaired")
+    __slots__ = ("_waiting", "unpaired")
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        # In the order of arrival; a plain dict is slow to iterate once it was emptied from its front.
-        self._waiting: OrderedDict[Key, Waiting] = OrderedDict()
-        self._capacity = capacity
+    def __init__(self, capacity: int = MAX_EXCHANGES) -> None:
+        self._waiting: LegJoin[Waiting] = LegJoin(capacity)
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
@@ -79,7 +71,7 @@ class Pairing:
                 del waiting[key]
         return pairs
 
-    def _keep(self, key: Key, known: Waiting, copy: Observation) -> None:
+    def _keep(self, key: ExchangeKey, known: Waiting, copy: Observation) -> None:
         if not known.alone:
             known.copies += (copy,)
             return
@@ -130,16 +122,14 @@ class Pairing:
 
     def expire(self, now: float) -> None:
         """Gives up on what waited too long."""
-        while self._waiting and now - next(iter(self._waiting.values())).since >= PATIENCE:
-            self._give_up("late")
+        self._give_up(self._waiting.expire(now), "late")
 
-    def _place(self, key: Key, now: float) -> Waiting:
-        if len(self._waiting) >= self._capacity:
-            self._give_up("crowded")
-        waiting = self._waiting[key] = Waiting(now)
+    def _place(self, key: ExchangeKey, now: float) -> Waiting:
+        waiting = Waiting(now)
+        self._give_up(self._waiting.hold(key, waiting), "crowded")
         return waiting
 
-    def _give_up(self, reason: str) -> None:
-        _, left = self._waiting.popitem(last=False)
-        for copy in left.copies:
-            self.unpaired[copy.route, copy.version, reason] += 1
+    def _give_up(self, lost: Iterable[tuple[ExchangeKey, Waiting]], reason: Loss) -> None:
+        for _, left in lost:
+            for copy in left.copies:
+                self.unpaired[copy.route, copy.version, reason] += 1

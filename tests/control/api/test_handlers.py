@@ -12,7 +12,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from proxy.contracts.record import Record, Tick
+from proxy.contracts.record import Tick
 from proxy.contracts.settings import Admin, ConfigError, Problem
 from proxy.control.api import views
 from proxy.control.api.endpoints import ENDPOINTS
@@ -21,6 +21,7 @@ from proxy.control.telemetry.metrics import BoardCollector, EngineCollector, Wor
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
 from tests.control.houses import House, arm, canary_release, section, settings
+from tests.support.records import record as made
 
 Client = TestClient[Any, Any]
 Story = Callable[[Client], Awaitable[None]]
@@ -354,8 +355,8 @@ def test_feedback_says_what_became_of_each_label(house: House) -> None:
 
 def test_the_audit_names_requests_that_went_wrong(house: House) -> None:
     house.engine.culprits.note(
-        [Record(n, f"id-{n}", "cancer", "v2", "canary", 0.1, 500, "", 0.0, 0.0, 0.0) for n in range(30)]
-        + [Record(99, "fine", "cancer", "v2", "canary", 0.1, 200, "", 0.0, 0.0, 0.0)]
+        [made(request_id=f"id-{n}", route="cancer", version="v2", role="canary", status=500) for n in range(30)]
+        + [made(request_id="fine", route="cancer", version="v2", role="canary")]
     )
     house.traffic(100, 20, bad=20)
     entry = views.entry(house.store.newest(1)[0])

@@ -41,13 +41,7 @@ def test_a_line_keeps_the_facts_and_no_secrets(tmp_path: Path) -> None:
     assert (bare.path, bare.request, bare.request_fields, bare.total) == ("/v2", None, b"", 0.02)
     assert (whole.request, whole.response) == (b'{"a": 1}', b"\xff\x00")
     assert whole.request_fields == b"Content-Type: application/json\r\n"
-    assert whole.record() == record(
-        path="/v2?key=z",
-        request_fields=whole.request_fields,
-        request=whole.request,
-        response=whole.response,
-        chunks=[0.1],
-    )
+    assert whole == captured(full, SOURCE, bodies=True)
     assert (tmp_path / "True").stat().st_mode & 0o777 == 0o600
 
 

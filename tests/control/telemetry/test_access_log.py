@@ -8,7 +8,7 @@ from typing import Any
 from proxy.contracts.record import Record
 from proxy.contracts.settings import AccessLog
 from proxy.control.telemetry.access_log import MOST, AccessLogger, line, sampled
-from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry.exchanges import ExchangeStory
 from tests.control.records import SOURCE, answer, failure
 
 
@@ -26,11 +26,11 @@ class Lines:
         return True
 
 
-def exchange(leg: Record, canary: Record | None = None) -> Exchange:
-    return Exchange((SOURCE, leg.exchange), leg, canary)
+def exchange(leg: Record, canary: Record | None = None) -> ExchangeStory:
+    return ExchangeStory((SOURCE, leg.exchange), leg, canary)
 
 
-def logged(settings: AccessLog | None, *exchanges: Exchange) -> list[str]:
+def logged(settings: AccessLog | None, *exchanges: ExchangeStory) -> list[str]:
     lines = Lines()
     logger = AccessLogger(lines.write)
     logger.use(settings)

@@ -9,11 +9,12 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from proxy.contracts.leg_join import MAX_WAIT
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
-from proxy.control.telemetry import spans, tracing
-from proxy.control.telemetry.exchanges import Exchange
+from proxy.control.telemetry import spans
+from proxy.control.telemetry.exchanges import Stories
 from proxy.control.telemetry.tracing import Tracer
 from tests.control.records import SOURCE, answer, failure, leg
 from tests.support.running import eventually
@@ -65,8 +66,14 @@ def sent(tracer: Tracer) -> list[ReadableSpan]:
     return MADE[-1].spans
 
 
-def exchange(leg: Record, canary: Record | None = None) -> Exchange:
-    return Exchange((SOURCE, leg.exchange), leg, canary)
+class Told:
+    """A tracer behind the join that feeds it."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer, self._stories = tracer, Stories()
+
+    def __call__(self, *records: Record, source: tuple[int, str] = SOURCE, now: float = 10.0) -> None:
+        self._tracer.take(self._stories.take(records, source, now, copies=True), now)
 
 
 def facts(span: ReadableSpan) -> dict[str, Any]:
@@ -79,10 +86,11 @@ def roles(found: list[ReadableSpan]) -> list[str]:
 
 def test_copies_find_their_exchange_before_and_after_it(make: Make) -> None:
     tracer = make(0.0)
-    tracer.copies([leg("shadow", 1), leg("shadow", 2), answer()], SOURCE)
-    tracer.copies([leg("shadow", 1)], (1, "another worker"))
-    tracer.take([exchange(answer())], 10.0)
-    tracer.copies([leg("noise", 1)], SOURCE)
+    tell = Told(tracer)
+    tell(leg("shadow", 1), leg("shadow", 2))
+    tell(leg("shadow", 1), source=(1, "another worker"))
+    tell(answer())
+    tell(leg("noise", 1))
     found = sent(tracer)
     assert roles(found) == ["SERVER primary", "CLIENT primary", "CLIENT shadow", "CLIENT noise"]
     server, *legs = found
@@ -103,22 +111,21 @@ def test_nothing_is_sent_of_what_is_not_traced(make: Make) -> None:
         (0.0, answer().request_fields, True),
     ]:
         tracer = make(percent)
-        tracer.take([exchange(answer(request_fields=fields))], 10.0)
-        tracer.copies([leg("shadow")], SOURCE)
+        Told(tracer)(answer(request_fields=fields), leg("shadow"))
         assert len(sent(tracer)) == 3 * traced, (percent, fields)
 
 
 def test_the_percentage_is_that_of_the_traces(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "RATE", 1_000_000)
     tracer = make(10.0)
-    tracer.take([exchange(answer(exchange=number, request_fields=b"")) for number in range(3000)], 10.0)
+    Told(tracer)(*[answer(exchange=number, request_fields=b"") for number in range(3000)])
     found = sent(tracer)
     assert len(found) % 2 == 0 and 200 < len(found) / 2 < 400
 
 
 def test_times_and_statuses(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer("rescue", started=1001.0), failure("canary", reason="late", first_byte=0.5))], 10.0)
+    Told(tracer)(failure("canary", reason="late", first_byte=0.5), answer("rescue", started=1001.0))
     server, canary, rescue = sent(tracer)
     times = [(span.start_time, span.end_time) for span in (server, canary, rescue)]
     assert times == [
@@ -133,21 +140,31 @@ def test_times_and_statuses(make: Make) -> None:
 
 def test_a_mistake_of_the_client_is_an_error_of_the_leg_only(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer(status=404))], 10.0)
+    Told(tracer)(answer(status=404))
     server, client = sent(tracer)
     assert server.status.is_ok and not client.status.is_ok
     assert "error.type" not in facts(server) and facts(client)["error.type"] == "404"
 
 
-def test_copies_without_an_exchange_are_counted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "MOST", 10)
+def test_copies_without_an_exchange_are_counted(make: Make) -> None:
     tracer = make()
-    tracer.copies([leg("shadow", number) for number in range(15)], SOURCE)
-    assert tracer.counts == {"exported": 0, "failed": 0, "queue_full": 0, "rate": 0, "orphaned": 5}
-    tracer.take([exchange(answer(exchange=number)) for number in range(100, 115)], 10.0)
-    tracer.copies([leg("shadow", 100), leg("shadow", 114)], SOURCE)
-    assert tracer.counts["orphaned"] == 6
+    tell = Told(tracer)
+    tell(*[leg("shadow", number) for number in range(15)])
+    assert tracer.counts == {"exported": 0, "failed": 0, "queue_full": 0, "rate": 0, "orphaned": 0}
+    tell(answer(exchange=14), now=10.0 + MAX_WAIT)
+    assert tracer.counts["orphaned"] == 14
     assert roles(sent(tracer)).count("CLIENT shadow") == 1
+
+
+def test_a_tracer_remembers_no_longer_than_the_join(make: Make) -> None:
+    tracer = make()
+    tell = Told(tracer)
+    tell(answer(exchange=1, copies=1), answer(exchange=2, copies=2), answer(exchange=3, copies=0))
+    assert len(tracer._parents) == 2
+    tell(leg("shadow", 1))
+    assert len(tracer._parents) == 1
+    tell(now=10.0 + MAX_WAIT)
+    assert not tracer._parents
 
 
 def test_spans_that_do_not_fit_are_counted_and_not_made(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,31 +172,33 @@ def test_spans_that_do_not_fit_are_counted_and_not_made(make: Make, monkeypatch:
     monkeypatch.setattr(spans, "BATCH", 7)
     monkeypatch.setattr(spans, "DELAY", 3_600_000)
     tracer = make()
-    tracer.take([exchange(answer(exchange=number)) for number in range(3)], 10.0)
-    tracer.take([exchange(answer("rescue", 3), failure("canary", 3))], 10.0)
+    tell = Told(tracer)
+    tell(*[answer(exchange=number) for number in range(3)])
+    tell(failure("canary", 3), answer("rescue", 3))
     assert tracer.counts["queue_full"] == 2 or MADE[-1].spans  # the processor's thread may have made room meanwhile
-    tracer.copies([leg("shadow", 3)], SOURCE)
+    tell(leg("shadow", 3))
     total = tracer.counts["queue_full"] + len(sent(tracer))
     assert total == 3 * 2 + 3 + 1
 
 
 def test_an_exchange_beyond_the_rate_is_not_traced(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer(exchange=number)) for number in range(600)], 10.0)
-    tracer.copies([leg("shadow", 1), leg("shadow", 599)], SOURCE)
+    tell = Told(tracer)
+    tell(*[answer(exchange=number) for number in range(600)])
+    tell(leg("shadow", 1), leg("shadow", 599))
     assert tracer.counts["rate"] == 200
-    tracer.take([exchange(answer(exchange=600))], 11.0)
+    tell(answer(exchange=600), now=11.0)
     assert len(sent(tracer)) == 1000 + 1 + 2
 
 
 def test_what_was_counted_stays_counted(make: Make) -> None:
     tracer = make()
-    tracer.take([exchange(answer())], 10.0)
+    Told(tracer)(answer())
     MADE[-1].result = SpanExportResult.FAILURE
     sent(tracer)
     assert tracer.counts["failed"] == 2
     tracer.use(Tracing("http://other/", 100.0))
-    tracer.take([exchange(answer())], 10.0)
+    Told(tracer)(answer())
     sent(tracer)
     assert (tracer.counts["failed"], tracer.counts["exported"]) == (2, 2)
     tracer.use(None)

@@ -1,5 +1,7 @@
 """The worst examples: bounded, ordered, redacted."""
 
+from msgspec.structs import replace
+
 from proxy.contracts.observation import Tensor, Text
 from proxy.stats.agreement.compare import Difference
 from proxy.stats.agreement.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
@@ -57,7 +59,7 @@ def test_pointers_take_out_what_must_not_be_shown() -> None:
 
 def test_wide_answers_are_cut() -> None:
     wide = observation((0, "a"), 1, "", "r", "v", "primary", 0.0, 200, "", 0, 0, 0)
-    wide.outputs = (Tensor("e", 1, 5000, "number", [0.0] * 5000),)
+    wide = replace(wide, outputs=(Tensor("e", 1, 5000, "number", [0.0] * 5000),))
     examples = Examples()
     examples.update(wide, wide, Difference(True, "vector", 1.0))
     assert len(examples.worst()[0].detail["primary"]) == MAX_SHOWN

@@ -3,8 +3,10 @@
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
-from proxy.stats.agreement.pairing import PATIENCE, Pairing
+from proxy.contracts.leg_join import MAX_WAIT
+from proxy.stats.agreement.pairing import Pairing
 from tests.support.observed import observation
 
 
@@ -32,9 +34,9 @@ def test_what_never_meets_is_counted_and_forgotten() -> None:
     for exchange in range(5):
         pairing.update([leg("shadow", exchange)], 0.0)
     assert pairing.unpaired == {("r", "shadow", "crowded"): 2}
-    pairing.expire(PATIENCE - 1)
+    pairing.expire(MAX_WAIT - 1)
     assert pairing.unpaired == {("r", "shadow", "crowded"): 2}
-    pairing.expire(PATIENCE + 1)
+    pairing.expire(MAX_WAIT + 1)
     assert pairing.unpaired == {("r", "shadow", "crowded"): 2, ("r", "shadow", "late"): 3}
 
 
@@ -59,24 +61,24 @@ def test_noise_and_shadow_of_one_request_are_told_together() -> None:
 def test_copies_of_what_a_canary_answered_are_let_go(order) -> None:
     pairing = Pairing()
     legs = [leg("canary"), leg("shadow"), leg("shadow", version="other")]
-    legs[0].copies = 2
+    legs[0] = replace(legs[0], copies=2)
     for at in order:
         assert pairing.update([legs[at]], 0.0) == []
     assert not pairing._waiting
-    pairing.expire(2 * PATIENCE)
+    pairing.expire(2 * MAX_WAIT)
     assert not pairing.unpaired
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_nothing_waits_once_the_only_copy_has_met_its_reference(order) -> None:
     pairing, legs = Pairing(), [leg("primary"), leg("shadow")]
-    legs[0].copies = 1
+    legs[0] = replace(legs[0], copies=1)
     assert sum(len(pairing.update([legs[at]], 0.0)) for at in order) == 1
     assert not pairing._waiting
 
 
 def test_a_request_without_copies_never_waits() -> None:
     pairing, alone = Pairing(), leg("primary")
-    alone.copies = 0
+    alone = replace(alone, copies=0)
     assert pairing.update([alone], 0.0) == []
     assert not pairing._waiting

@@ -1,0 +1,76 @@
+"""The join of the legs of one exchange, whose reports arrive in any order.
+
+Legs meet on (source, exchange): the worker, its incarnation, and the number of the exchange there. Who joins decides
+what is held of an exchange and when its legs are complete; this module decides how many exchanges are held and for how
+long, so that every join of the house has the same two bounds:
+
+1. an exchange is held for at most `MAX_WAIT` seconds from its first leg (`late`);
+2. at most `MAX_EXCHANGES` exchanges are held, then the oldest makes room (`crowded`).
+
+What a bound takes out is handed back to whoever joins, because only that one knows what is lost with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from typing import Literal, Protocol, TypeVar
+
+Source = tuple[int, str]
+"""A worker and its incarnation."""
+
+ExchangeKey = tuple[Source, int]
+"""An exchange: the same for all of its legs."""
+
+Loss = Literal["late", "crowded"]
+"""Which bound ended the wait."""
+
+MAX_EXCHANGES = 4096
+"""Exchanges that are held, each with the legs that have arrived: about 8 MB, seconds of a route whose copies hang."""
+
+MAX_WAIT = 60.0
+"""Seconds that a leg waits for the others: longer than any leg lives with default timeouts."""
+
+
+class Held(Protocol):
+    """What a join holds of an exchange; `since` is when its first leg came (seconds of a monotonic clock)."""
+
+    @property
+    def since(self) -> float: ...
+
+
+T = TypeVar("T", bound=Held)
+
+
+class LegJoin(OrderedDict[ExchangeKey, T]):
+    """Exchanges that wait for legs, oldest first, each with what is held of it.
+
+    A dict with a bound: reading, replacing and deleting are those of a dict, because they happen for each record; new
+    exchanges come in by `hold`. An ordered dict, because a plain one is slow to iterate once it was emptied from its
+    front.
+
+    - `max_exchanges`: how many are held.
+    - `max_wait`: seconds for which each is held.
+    - `ended`: exchanges that each bound has taken out, since the start.
+    """
+
+    ended: Counter[Loss]
+
+    def __init__(self, max_exchanges: int = MAX_EXCHANGES, max_wait: float = MAX_WAIT) -> None:
+        super().__init__()
+        self._max_exchanges, self._max_wait = max_exchanges, max_wait
+        self.ended = Counter()
+
+    def hold(self, key: ExchangeKey, held: T) -> list[tuple[ExchangeKey, T]]:
+        """Holds a new exchange; the one that was `crowded` out by it, or nothing."""
+        crowded = [self.popitem(last=False)] if len(self) >= self._max_exchanges else []
+        self.ended["crowded"] += len(crowded)
+        self[key] = held
+        return crowded
+
+    def expire(self, now: float) -> list[tuple[ExchangeKey, T]]:
+        """The exchanges that are `late` at `now`, oldest first; they are held no longer."""
+        late: list[tuple[ExchangeKey, T]] = []
+        while self and now - next(iter(self.values())).since >= self._max_wait:
+            late.append(self.popitem(last=False))
+        self.ended["late"] += len(late)
+        return late

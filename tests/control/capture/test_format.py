@@ -1,0 +1,71 @@
+"""A captured line: what it keeps of a record, and lines of earlier versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.contracts.observation import Observation
+from proxy.contracts.record import LegFacts, Record
+from proxy.control.capture.format import Captured, UnreadableLineError, captured, line_of, read
+from tests.support.records import record
+
+OLD = (
+    b'{"worker":1,"incarnation":"7f","exchange":5,"route":"cancer","version":"v2","role":"canary","share":0.1,'
+    b'"started":1000.0,"total":0.25,"failure":"reset","request_id":"id-5","path":"/v2/infer","key":77,'
+    b'"request":"e30=","method":"POST","copies":2}\n'
+)
+"""As 0.1.0 wrote it: members that have their usual value are left out."""
+
+
+def test_a_line_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "records"
+    path.write_bytes(OLD)
+    (leg,) = read([path])
+    assert leg == Captured(
+        worker=1,
+        incarnation="7f",
+        exchange=5,
+        route="cancer",
+        version="v2",
+        role="canary",
+        share=0.1,
+        started=1000.0,
+        total=0.25,
+        failure="reset",
+        request_id="id-5",
+        path="/v2/infer",
+        key=77,
+        request=b"{}",
+        method="POST",
+        copies=2,
+    )
+    assert (leg.source, leg.finished, leg.status) == ((1, "7f"), 1000.25, 0)
+
+
+def test_a_field_of_a_record_is_declared_once() -> None:
+    """A captured leg adds its worker, an observation what was read; all facts come with the class they derive from."""
+    assert set(Captured.__annotations__) == {"worker", "incarnation"}
+    assert set(Captured.__struct_fields__) == {*Record.__struct_fields__, "worker", "incarnation"}
+    for derived in (Record, Observation):
+        assert not set(LegFacts.__struct_fields__) & set(derived.__annotations__)
+        assert derived.__struct_fields__[: len(LegFacts.__struct_fields__)] == LegFacts.__struct_fields__
+
+
+def test_a_line_holds_every_field_of_a_record(tmp_path: Path) -> None:
+    full = record(failure="late", key=3, copies=1, method="POST", path="/a", request=b"q", response=b"r", chunks=[0.5])
+    path = tmp_path / "records"
+    path.write_bytes(line_of(captured(full, (2, "b"), bodies=True)))
+    (leg,) = read([path])
+    assert {name: getattr(leg, name) for name in Record.__struct_fields__} == {
+        name: getattr(full, name) for name in Record.__struct_fields__
+    }
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[1]", OLD[:40], OLD.replace(b"path", b"paht")])
+def test_a_line_that_is_none_says_where(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "records"
+    path.write_bytes(OLD + line)
+    with pytest.raises(UnreadableLineError, match=f"{path}, line 2: "):
+        list(read([path]))
