@@ -32,13 +32,7 @@ from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.state.store import Store, StoreError
 from proxy.control.telemetry.journal import Journal, Outlet
-from proxy.control.telemetry.metrics import (
-    BoardCollector,
-    EngineCollector,
-    JournalCollector,
-    OutletCollector,
-    WorkerCollector,
-)
+from proxy.control.telemetry.metrics import registry
 from proxy.link.frames import Records
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
@@ -117,7 +111,7 @@ class Control:
         self._journal = Journal(outlet)
         self._profiles = Profiles(self._board)
         self._link = LinkServer(self._ticked, self._recorded)
-        self._facts = Facts(self._engine, self._board, self._registry(), lambda: self._link.workers, self._now)
+        self._facts = Facts(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
         self._over = asyncio.Event()
 
@@ -211,15 +205,18 @@ class Control:
     def _section(self, route: str) -> RouteSettings | None:
         return self._engine.section(route) if route in self._engine.states else None
 
-    def _registry(self) -> CollectorRegistry:
-        registry = CollectorRegistry()
-        registry.register(BoardCollector(self._board, self._now))
-        registry.register(EngineCollector(self._engine))
-        registry.register(WorkerCollector(lambda: self._link.workers))
-        registry.register(OutletCollector(self._notifier, self._capture))
-        registry.register(JournalCollector(self._journal))
-        ProcessCollector(registry=registry)
-        return registry
+    def _metrics(self) -> CollectorRegistry:
+        made = registry(
+            self._board,
+            self._engine,
+            lambda: self._link.workers,
+            self._notifier,
+            self._capture,
+            self._journal,
+            self._now,
+        )
+        ProcessCollector(registry=made)
+        return made
 
     def _safely(self, do: Callable[..., object], *args: object) -> bool:
         """A bug in what one tick or batch brings must not end control, whose absence stops all canaries. Whether it was

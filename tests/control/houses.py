@@ -37,10 +37,12 @@ def canary_release(**changes: object) -> Release:
 class House:
     """An engine and what came out of it."""
 
-    def __init__(self, configured: Settings, store: Store | None = None, published: Table | None = None) -> None:
+    def __init__(
+        self, configured: Settings, store: Store | None = None, published: Table | None = None, now: float = 1000.0
+    ) -> None:
         self.tables: list[Table] = []
         self.heard: list[Change] = []
-        self.now = 1000.0
+        self.now = now
         self.seq = 0
         self.store = store or Store(":memory:")
         self.board = Board()

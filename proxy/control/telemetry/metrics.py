@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.registry import Collector, CollectorRegistry
 
 from proxy import __version__
 from proxy.contracts.build import build
@@ -322,3 +322,22 @@ class JournalCollector(Collector):
 
 def _one(name: str, text: str, number: float) -> Metric:
     return gauge(name, text, (), [((), float(number))])
+
+
+def registry(
+    board: Board,
+    engine: Engine,
+    workers: Callable[[], list[WorkerStatus]],
+    notifier: Notifier,
+    capture: Recorder,
+    journal: Journal,
+    now: Callable[[], float],
+) -> CollectorRegistry:
+    """Everything that `/metrics` shows of Penumbra itself."""
+    made = CollectorRegistry()
+    made.register(BoardCollector(board, now))
+    made.register(EngineCollector(engine))
+    made.register(WorkerCollector(workers))
+    made.register(OutletCollector(notifier, capture))
+    made.register(JournalCollector(journal))
+    return made

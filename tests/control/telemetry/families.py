@@ -1,0 +1,55 @@
+"""The metrics of a house, as a scrape finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from prometheus_client.core import Metric
+
+from proxy.control.capture.writer import Recorder
+from proxy.control.notify import Notifier
+from proxy.control.telemetry.journal import Journal
+from proxy.control.telemetry.metrics import registry
+from tests.control.houses import House
+
+
+class Family(Struct):
+    """One metric: its type, labels, and samples by (name, label values)."""
+
+    type: str
+    labels: tuple[str, ...]
+    samples: dict[tuple[str, ...], float]
+
+
+class Quiet:
+    """Takes log lines and keeps none."""
+
+    def __init__(self) -> None:
+        self.dropped = {"event": 0}
+
+    def access(self, facts: Mapping[str, object]) -> bool:
+        return True
+
+
+def families(house: House) -> dict[str, Family]:
+    """By the name that is shown: counters end with `_total`."""
+    made = registry(
+        house.board,
+        house.engine,
+        lambda: [],
+        Notifier(lambda: "", lambda: house.now),
+        Recorder(),
+        Journal(Quiet()),
+        lambda: house.now,
+    )
+    return {_shown(metric): _family(metric) for metric in made.collect() if metric.name.startswith("penumbra_")}
+
+
+def _shown(metric: Metric) -> str:
+    return f"{metric.name}_total" if metric.type == "counter" else metric.name
+
+
+def _family(metric: Metric) -> Family:
+    samples = {(sample.name, *sample.labels.values()): sample.value for sample in metric.samples}
+    return Family(metric.type, tuple(getattr(metric, "_labelnames", ())), samples)
