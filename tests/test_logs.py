@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import logging
 import os
@@ -116,3 +117,20 @@ def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:
     for number in range(100):
         pipe.log.info("%d", number)
     assert [line["event"] for line in pipe.lines(100)] == [str(number) for number in range(100)]
+
+
+def test_log_lines_are_json_with_the_fields_of_the_event() -> None:
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(logs.JsonLines("worker-1"))
+    log = logging.Logger("penumbra.test")
+    log.addHandler(handler)
+    log.warning("two\nlines of %s", "text", extra=logs.fields(port=1, path=Path("x")))
+    try:
+        raise ValueError("no")
+    except ValueError:
+        log.exception("failed")
+    first, second = map(json.loads, out.getvalue().splitlines())
+    assert (first["level"], first["process"], first["event"]) == ("warning", "worker-1", "two\nlines of text")
+    assert (first["port"], first["path"]) == (1, "x")
+    assert second["error"].endswith("ValueError: no")

@@ -21,7 +21,7 @@ def ask(admin: str, token: str, method: str, path: str, body: object = None) -> 
     try:
         status, answer = asyncio.run(_ask(base + path, token, method, body))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        why = error or type(error).__name__
+        why = str(error) or type(error).__name__
         _end(f"the admin API at {base} cannot be reached (--admin says where it is): {why}", EXIT_UNREACHABLE)
     if status >= 400:
         _end(_refusal(status, answer), EXIT_NO)

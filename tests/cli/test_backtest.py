@@ -1,0 +1,66 @@
+"""`penumbra backtest`: its table, its JSON and its exit code. `tests/control/capture` has the rehearsal itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from proxy.cli.backtest import Progress, show_backtest
+from proxy.config.load import parse
+from proxy.contracts.settings import Settings
+from proxy.control.capture.format import line_of, read
+from tests.control.capture.test_writer import traffic
+
+CONFIG = """
+listen: 127.0.0.1:0
+versions: {v1: {url: "http://127.0.0.1:1"}, v2: {url: "http://127.0.0.1:2"}}
+routes: {cancer: {match: {path: /}, protocol: json, primary: v1, canary: {version: v2, percent: 10}}}
+"""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return parse(CONFIG, {})
+
+
+def captured(folder: Path, error: float) -> Path:
+    """A file of 1,000 records, of which the canary's fail with probability `error`."""
+    path = folder / "records"
+    path.write_bytes(b"".join(map(line_of, traffic(10, 100, error))))
+    return path
+
+
+def test_a_breach_is_a_row_and_the_answer(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_backtest(settings, [captured(tmp_path, 1.0)], as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1,000 records, 1 act"
+    assert [line.split()[1:3] for line in lines if "cancer" in line and "T" in line.split()[0]] == [
+        ["cancer", "rollback"]
+    ]
+
+
+def test_no_breach_is_no_act(settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not show_backtest(settings, [captured(tmp_path, 0.01)], as_json=True)
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["records"], answer["acts"]) == (1000, [])
+    assert [verdict["version"] for verdict in answer["verdicts"]["cancer"]] == ["v2"]
+
+
+@pytest.mark.parametrize("content", [None, b"no record\n"])
+def test_a_file_that_cannot_be_read_ends_the_command(settings: Settings, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "records"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(typer.Exit) as caught:
+        show_backtest(settings, [path], as_json=False)
+    assert caught.value.exit_code == 1
+
+
+def test_progress_counts_what_passes(tmp_path: Path) -> None:
+    legs = Progress(read([captured(tmp_path, 0.0)]))
+    assert len(list(legs)) == legs.count == 1000

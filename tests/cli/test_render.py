@@ -1,0 +1,56 @@
+"""Tables of the command line: what a person reads, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.cli.render import put, show_problems, show_route, show_routes, table
+from proxy.contracts.settings import Problem
+
+ROUTE: dict[str, Any] = {
+    "route": "r", "phase": "steady", "primary": "a", "split": {"a": 97.5, "b": 2.5}, "shadows": {"c": 100},
+}  # fmt: skip
+
+
+def test_a_cell_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    put(table(None, ("what",), [("[bold]x[/bold]",), ("[red",)]))
+    assert capsys.readouterr().out.splitlines() == ["what", "[bold]x[/bold]", "[red"]
+
+
+def test_a_pipe_gets_lines_of_any_length(capsys: pytest.CaptureFixture[str]) -> None:
+    put(table(None, ("a", "b"), [("x" * 400, "y" * 400)]), stderr=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 2
+
+
+def test_problems_go_to_stderr_and_as_json_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = Problem("workers", "'no'", "auto")
+    show_problems("file.yaml", [problem], as_json=False)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.splitlines()[0]) == ("", "file.yaml: 1 problem")
+    show_problems("file.yaml", [problem, problem], as_json=True)
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["ok"], len(answer["problems"])) == (False, 2)
+
+
+def test_routes_with_what_is_wrong_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = {"path": "workers", "found": "'no'", "allowed": "auto"}
+    workers = [{"worker": 0, "connected": True}, {"worker": 1, "connected": False}, {"worker": 2, "connected": False}]
+    show_routes({"routes": [ROUTE], "configuration": {"problems": [problem]}, "workers": workers})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["route", "phase", "primary", "split", "shadows", "verdict"]
+    assert "a 97.5 %, b 2.5 %" in lines[1]
+    assert lines[2].endswith("workers: found 'no'; allowed: auto")
+    assert lines[3] == "workers not connected: 1, 2"
+
+
+def test_a_route_shows_the_facts_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    show_route(ROUTE | {"reason": "", "warnings": ["c gets nothing", "b neither"]})
+    rows = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines() if " " in line.strip())
+    assert (rows["shadows"], rows["primary"]) == ("c 100 %", "a")
+    assert "reason" not in rows and "verdict" not in rows
+    assert rows["warning"] == "2  b neither"

@@ -1,0 +1,59 @@
+"""`analysis` of a route: how its bodies are read and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.config.analysis import read_analysis
+from proxy.config.section import Section
+from proxy.config.tree import Tree
+from proxy.contracts.settings import Analysis, Problem
+from proxy.contracts.table import Protocol
+
+
+def analysis(tree: dict[str, Tree], protocol: Protocol = "json") -> tuple[Analysis, list[str]]:
+    problems: list[Problem] = []
+    made = read_analysis(Section({"analysis": tree}, "r", problems), protocol)
+    return made, [problem.path for problem in problems]
+
+
+def test_nothing_is_the_default() -> None:
+    assert analysis({}) == (Analysis(), [])
+
+
+def test_every_field(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.json"
+    profile.write_text("{}")
+    tree: dict[str, Tree] = {
+        "features": "/features", "prediction": "/prediction", "tolerance": "0.1", "reference": "200", "wait": "7d",
+        "profile": str(profile), "redact": ["/request/name"], "detectors": ["amount"],
+    }  # fmt: skip
+    assert analysis(tree) == (
+        Analysis("/features", "/prediction", ("/request/name",), 0.1, str(profile), 200, ("amount",), 7 * 86_400.0),
+        [],
+    )
+
+
+@pytest.mark.parametrize("key", ["features", "prediction"])
+@pytest.mark.parametrize("protocol", ["oip", "kserve-v1", "mlflow", "openai", "opaque"])
+def test_pointers_are_for_plain_json_alone(key: str, protocol: Protocol) -> None:
+    assert analysis({key: "/x"}, protocol)[1] == [f"r.analysis.{key}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("features", "x", "features"),
+        ("tolerance", "2", "tolerance"),
+        ("reference", "99", "reference"),
+        ("wait", "91d", "wait"),
+        ("profile", "/no/such/file", "profile"),
+        ("redact", ["/elsewhere/name"], "redact"),
+        ("redact", "/request/name", "redact"),
+        ("detector", ["amount"], "detector"),
+    ],
+)
+def test_mistakes(key: str, value: Tree, path: str) -> None:
+    assert analysis({key: value})[1] == [f"r.analysis.{path}"]
