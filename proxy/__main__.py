@@ -15,7 +15,7 @@ def worker(argument: str) -> int:
     import msgspec
 
     from proxy import logs
-    from proxy.contracts.process import WorkerArgs
+    from proxy.contracts.worker_args import WorkerArgs
     from proxy.dataplane.worker import run
 
     args = msgspec.json.decode(argument, type=WorkerArgs)

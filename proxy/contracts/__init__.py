@@ -9,6 +9,6 @@
 - `evidence`: numbers computed from ticks and records, with n and what was lost
 - `release`: phases, verdicts and the live state of a route
 - `failure`: what can go wrong, by source, and the status that the client gets
-- `process`: what the supervisor tells a worker
+- `worker_args`: what the supervisor tells a worker
 - `build`: compiled or interpreted
 """

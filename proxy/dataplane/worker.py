@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from proxy.contracts.process import WorkerArgs
 from proxy.contracts.table import Table, primaries_only
+from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.live import LiveTable, Registry, Target
 from proxy.dataplane.recorder import Recorder

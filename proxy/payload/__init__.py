@@ -1,9 +1,15 @@
 """Bodies to features, predictions and text, one file a protocol.
 
-- `decode`: the door: a record in, an observation out; never raises
-- `oip`, `oip_binary`: Open Inference Protocol V2, JSON and binary tensors
-- `kserve_v1`, `mlflow`, `plain`: rows and columns of JSON; `frames` is what they share
-- `openai`, `sse`: completions, chat and embeddings, whole and streamed
-- `encoding`: content codings, with a bound on expansion
-- `reading`: bodies, bounds and checks that the codecs share
+decode       the door: a record in, an observation out; never raises
+reading      bodies, bounds and checks that the codecs share
+encoding     content codings, with a bound on expansion
+oip          Open Inference Protocol V2: JSON tensors
+oip_binary   its extension for raw tensors
+oip_tensors  what a tensor of either is
+tabular      rows and columns of JSON
+kserve_v1    instances and predictions, from rows
+mlflow       four forms of data frames, from rows
+plain        any JSON, by configured pointers, from rows
+openai       completions, chat and embeddings
+sse          the same, streamed as server-sent events
 """

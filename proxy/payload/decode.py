@@ -16,7 +16,7 @@ from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.encoding import decompress
-from proxy.payload.reading import Body, Found, Unreadable, field
+from proxy.payload.reading import Body, Content, Unreadable, field
 
 Usual = Callable[[bytes], tuple[Tensor, ...] | None]
 
@@ -27,8 +27,8 @@ class Codec(Struct, frozen=True):
     A `usual` reader is tried first: it takes a body of the commonest form in one step, and says None to all others.
     """
 
-    request: Callable[[Body], Found]
-    response: Callable[[Body], Found]
+    request: Callable[[Body], Content]
+    response: Callable[[Body], Content]
     usual_request: Usual | None = None
     usual_response: Usual | None = None
 
@@ -41,7 +41,7 @@ CODECS: dict[Protocol, Codec] = {
     "json": Codec(plain.read_request, plain.read_response),
 }
 
-NOTHING = Found()
+NOTHING = Content()
 USUAL = Analysis()
 
 
@@ -84,8 +84,8 @@ def _read_response(record: Record, codec: Codec, analysis: Analysis) -> tuple[tu
 
 
 def _read(
-    codec: Callable[[Body], Found], data: bytes, fields: bytes, analysis: Analysis, chunks: list[float]
-) -> tuple[Found, str]:
+    codec: Callable[[Body], Content], data: bytes, fields: bytes, analysis: Analysis, chunks: list[float]
+) -> tuple[Content, str]:
     try:
         lines = fields.lower()
         if coding := field(lines, b"content-encoding"):

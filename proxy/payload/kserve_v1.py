@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.payload.frames import tensors_of
-from proxy.payload.reading import Body, Found, Unreadable, fields_of
+from proxy.payload.reading import Body, Content, Unreadable, fields_of
+from proxy.payload.tabular import tensors_of
 
 
-def read_request(body: Body) -> Found:
+def read_request(body: Body) -> Content:
     """The instances of a request. Raises Unreadable."""
     return _first(body.json(), ("instances", "inputs"))
 
 
-def read_response(body: Body) -> Found:
+def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
     return _first(body.json(), ("predictions", "outputs"))
 
 
-def _first(document: Any, names: tuple[str, ...]) -> Found:
+def _first(document: Any, names: tuple[str, ...]) -> Content:
     fields = fields_of(document)
     for name in names:
         if name in fields:
-            return Found(tensors_of(fields[name], name))
+            return Content(tensors_of(fields[name], name))
     raise Unreadable("schema")

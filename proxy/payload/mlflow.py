@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.contracts.observation import Tensor
-from proxy.payload.frames import table_of, tensors_of
-from proxy.payload.reading import Body, Found, Unreadable, fields_of
+from proxy.payload.reading import Body, Content, Unreadable, fields_of
+from proxy.payload.tabular import table_of, tensors_of
 
 
 def _split(value: Any) -> tuple[Tensor, ...]:
@@ -26,21 +26,21 @@ FORMS: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
 }
 
 
-def read_request(body: Body) -> Found:
+def read_request(body: Body) -> Content:
     """The rows of a request, in whichever form. Raises Unreadable."""
     fields = fields_of(body.json())
     for name, read in FORMS.items():
         if name in fields:
-            return Found(read(fields[name]))
+            return Content(read(fields[name]))
     raise Unreadable("schema")
 
 
-def read_response(body: Body) -> Found:
+def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
     document = body.json()
     if isinstance(document, list):
-        return Found(tensors_of(document, "predictions"))
+        return Content(tensors_of(document, "predictions"))
     fields = fields_of(document)
     if "predictions" not in fields:
         raise Unreadable("schema")
-    return Found(tensors_of(fields["predictions"], "predictions"))
+    return Content(tensors_of(fields["predictions"], "predictions"))

@@ -6,16 +6,16 @@ Published in the KServe open-inference-protocol repository (`specification/proto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 from msgspec import field as field_of
 
-from proxy.contracts.observation import Kind, Tensor
+from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary
-from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, Body, Found, Unreadable, checked, field, fields_of, flatten
+from proxy.payload.oip_tensors import INTEGERS, NUMBERS, listed, tensor_of
+from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, Body, Content, field, fields_of
 
 Side = Literal["inputs", "outputs"]
 
@@ -39,13 +39,9 @@ _inputs = msgspec.json.Decoder(_Inputs)
 _outputs = msgspec.json.Decoder(_Outputs)
 
 HEADER = b"inference-header-content-length"
-INTEGERS = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
 LONG = frozenset(("UINT64", "INT64"))
 EXACT = 2.0**53
 """From here on a float is not every whole number: two ids that differ by one would be the same label."""
-FLOATS = frozenset(("FP16", "BF16", "FP32", "FP64"))
-NUMBERS = INTEGERS | FLOATS
-KINDS: dict[str, Kind] = {**dict.fromkeys(NUMBERS, "number"), "BYTES": "category"}
 
 
 def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
@@ -97,14 +93,14 @@ def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
     return None if None in found else tuple([each[0] for each in found if each])
 
 
-def read_request(body: Body) -> Found:
+def read_request(body: Body) -> Content:
     """The input tensors of a request; columns that were sent as tensors of their own are one. Raises Unreadable."""
-    return Found(joined(_read(body, "inputs")))
+    return Content(joined(_read(body, "inputs")))
 
 
-def read_response(body: Body) -> Found:
+def read_response(body: Body) -> Content:
     """The output tensors of a response. Raises Unreadable."""
-    return Found(_read(body, "outputs"))
+    return Content(_read(body, "outputs"))
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
@@ -112,16 +108,6 @@ def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
     if length:
         return oip_binary.tensors(body.data, length, side)
     return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
-
-
-def listed(document: Any, side: str) -> list[Any]:
-    """The tensors of one side, still as JSON. Raises Unreadable."""
-    tensors = fields_of(document).get(side)
-    if not isinstance(tensors, list):
-        raise Unreadable("schema")
-    if len(tensors) > MAX_TENSORS:
-        raise Unreadable("too_many_tensors")
-    return tensors
 
 
 def joined(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -139,33 +125,3 @@ def joined(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     )
     frame = Tensor("", rows, width, "number", data, tuple([t.name for t in columns]))
     return (frame, *[tensor for tensor in tensors if not any(tensor is column for column in columns)])
-
-
-def tensor_of(fields: Mapping[str, Any]) -> Tensor:
-    """One JSON tensor. Its first dimension counts rows, the rest are columns."""
-    data = flatten(fields.get("data"))
-    return shaped(fields, data)
-
-
-def shaped(fields: Mapping[str, Any], data: list[Any]) -> Tensor:
-    """A tensor with `data` already flat, checked against name, datatype and shape. Raises Unreadable."""
-    name, datatype = fields.get("name"), fields.get("datatype")
-    kind = KINDS.get(datatype) if isinstance(datatype, str) else None
-    if not isinstance(name, str) or kind is None:
-        raise Unreadable("schema")
-    rows, width = rows_and_width(fields.get("shape"))
-    if rows * width != len(data):
-        raise Unreadable("shape")
-    return Tensor(name, rows, width, kind, checked(data, kind), integer=datatype in INTEGERS)
-
-
-def rows_and_width(shape: Any) -> tuple[int, int]:
-    """Rows and columns of a shape; a vector of n is n rows of one column, a scalar one row of one."""
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        raise Unreadable("schema")
-    if not shape:
-        return 1, 1
-    width = 1
-    for size in shape[1:]:
-        width *= size
-    return shape[0], width

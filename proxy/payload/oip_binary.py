@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from proxy.contracts.observation import Tensor
-from proxy.payload import oip
+from proxy.payload.oip_tensors import listed, shaped, tensor_of
 from proxy.payload.reading import MAX_VALUES, Unreadable, fields_of
 
 TYPES: dict[str, np.dtype[Any]] = {
@@ -39,15 +39,15 @@ def tensors(data: bytes, length: bytes, side: str) -> tuple[Tensor, ...]:
     if not length.isdigit() or len(length) > MAX_HEADER_DIGITS or int(length) > len(data):
         raise Unreadable("binary")
     at, found = int(length), []
-    for each in oip.listed(orjson.loads(data[:at]), side):
+    for each in listed(orjson.loads(data[:at]), side):
         tensor = fields_of(each)
         size = _size(tensor)
         if size is None:
-            found.append(oip.tensor_of(tensor))
+            found.append(tensor_of(tensor))
             continue
         if at + size > len(data):
             raise Unreadable("binary")
-        found.append(oip.shaped(tensor, values(data[at : at + size], tensor.get("datatype"))))
+        found.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"))))
         at += size
     return tuple(found)
 

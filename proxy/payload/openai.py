@@ -13,19 +13,19 @@ import numpy as np
 
 from proxy.contracts.observation import Tensor, Text
 from proxy.payload import sse
-from proxy.payload.reading import MAX_VALUES, Body, Found, Unreadable, checked, field, fields_of
+from proxy.payload.reading import MAX_VALUES, Body, Content, Unreadable, checked, field, fields_of
 
 REQUEST = ("prompt_chars", "messages", "max_tokens", "temperature")
 RESPONSE = ("response_chars", "completion_tokens")
 
 
-def read_request(body: Body) -> Found:
+def read_request(body: Body) -> Content:
     """What can drift in a request: length and number of messages, and the two parameters that change answers most."""
     fields = fields_of(body.json())
     texts = _texts(fields)
     limit = fields.get("max_completion_tokens", fields.get("max_tokens"))
     values = [sum(map(len, texts)), len(texts), limit, fields.get("temperature")]
-    return Found((Tensor("", 1, len(REQUEST), "number", checked(values, "number"), REQUEST),))
+    return Content((Tensor("", 1, len(REQUEST), "number", checked(values, "number"), REQUEST),))
 
 
 def _texts(fields: dict[str, Any]) -> list[str]:
@@ -47,19 +47,19 @@ def _content(content: Any) -> str:
     return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
 
 
-def read_response(body: Body) -> Found:
+def read_response(body: Body) -> Content:
     """Text, tools and usage of an answer, or the vectors of embeddings. Raises Unreadable."""
     if field(body.fields, b"content-type").startswith(b"text/event-stream"):
         return _found(sse.read(body))
     fields = fields_of(body.json())
     if isinstance(fields.get("data"), list):
-        return Found((_vectors(fields["data"]),))
+        return Content((_vectors(fields["data"]),))
     return _found(_text(fields))
 
 
-def _found(text: Text) -> Found:
+def _found(text: Text) -> Content:
     values = [len(text.text), text.completion_tokens]
-    return Found((Tensor("", 1, len(RESPONSE), "number", checked(values, "number"), RESPONSE),), text)
+    return Content((Tensor("", 1, len(RESPONSE), "number", checked(values, "number"), RESPONSE),), text)
 
 
 def _text(fields: dict[str, Any]) -> Text:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from proxy.payload.frames import tensors_of
-from proxy.payload.reading import Body, Found, pointed
+from proxy.payload.reading import Body, Content, pointed
+from proxy.payload.tabular import tensors_of
 
 
-def read_request(body: Body) -> Found:
+def read_request(body: Body) -> Content:
     """What `features` points to. Raises Unreadable."""
-    return Found(tensors_of(pointed(body.json(), body.analysis.features), "features"))
+    return Content(tensors_of(pointed(body.json(), body.analysis.features), "features"))
 
 
-def read_response(body: Body) -> Found:
+def read_response(body: Body) -> Content:
     """What `prediction` points to. Raises Unreadable."""
-    return Found(tensors_of(pointed(body.json(), body.analysis.prediction), "prediction"))
+    return Content(tensors_of(pointed(body.json(), body.analysis.prediction), "prediction"))

@@ -46,8 +46,8 @@ class Body(Struct, gc=False):
         return orjson.loads(self.data)
 
 
-class Found(Struct, frozen=True, gc=False):
-    """What a codec makes of a body."""
+class Content(Struct, frozen=True, gc=False):
+    """The tensors and the text that a codec reads in a body."""
 
     tensors: tuple[Tensor, ...] = ()
     text: Text | None = None

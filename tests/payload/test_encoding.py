@@ -9,10 +9,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.payload.decode import decode
 from proxy.payload.encoding import CODINGS, MAX_EXPANDED, decompress
-from proxy.payload.reading import Unreadable, field
-from tests.support.records import record as made
+from proxy.payload.reading import Unreadable
 
 WRITERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
@@ -53,25 +51,3 @@ def test_garbage_is_plain_or_a_reason(data: bytes, coding: bytes) -> None:
         decompress(data, coding)
     except Unreadable as error:
         assert error.reason in ("encoding", "expansion")
-
-
-@pytest.mark.parametrize(
-    ("fields", "value"),
-    [
-        (b"Content-Encoding: GZIP\r\n", b"gzip"),
-        (b"X: 1\r\ncontent-encoding:zstd", b"zstd"),
-        (b"X-Content-Encoding: gzip\r\n", b""),
-        (b"", b""),
-    ],
-)
-def test_header_fields_are_found(fields: bytes, value: bytes) -> None:
-    assert field(fields.lower(), b"content-encoding") == value
-
-
-def test_the_door_reads_through_codings() -> None:
-    data = gzip.compress(b'{"instances": [1, 2]}')
-    fields = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
-    record = made(request_fields=fields, request=data)
-    assert decode(record, "kserve-v1", (0, "a")).inputs[0].data == [1, 2]
-    other = made(request_fields=b"content-encoding: br\r\n", request=data)
-    assert decode(other, "kserve-v1", (0, "a")).unreadable_request == "encoding"

@@ -88,16 +88,6 @@ def test_null_is_a_missing_number() -> None:
     assert [x if x == x else "missing" for x in features.data] == [1, "missing", 2]
 
 
-def test_an_answer_that_is_an_error_is_not_read() -> None:
-    for failed in (record(response=b"oops", status=500), record(response=b"oops", failure="reset")):
-        assert decode(failed, "oip", (0, "a")).unreadable_response == ""
-
-
-def test_a_protocol_without_a_codec_is_opaque() -> None:
-    seen = decode(record(b"anything", b"anything"), "opaque", (0, "a"))
-    assert (seen.inputs, seen.outputs, seen.unreadable_request, seen.total) == ((), (), "", 0.02)
-
-
 @given(st.binary(max_size=200) | JSON.map(orjson.dumps))
 def test_no_body_raises_and_every_reason_is_known(body: bytes) -> None:
     seen = decode(record(body, body), "oip", (0, "a"))

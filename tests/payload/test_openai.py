@@ -1,7 +1,6 @@
 """OpenAI bodies: whole and streamed, text, tools, usage, times, embeddings."""
 
 import base64
-import json
 import struct
 from typing import Any, get_args
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from proxy.contracts.observation import Observation, UnreadReason
 from proxy.payload.decode import decode
-from proxy.payload.sse import events, times
 from tests.support.records import record as made
 
 STREAM = b"content-type: text/event-stream\r\n"
@@ -94,12 +92,6 @@ def test_a_streamed_completion() -> None:
     )
 
 
-@given(st.lists(st.text(max_size=5), max_size=8), st.sampled_from(["\n", "\r\n", "\r"]))
-def test_events_are_what_was_sent_whatever_ends_lines(texts: list[str], end: str) -> None:
-    sent = "".join(f"event: x{end}data: {json.dumps(text)}{end}{end}" for text in texts)
-    assert [orjson.loads(data) for data in events(sent.encode() + b"data: cut")] == texts
-
-
 def test_embeddings_as_lists_and_as_base64() -> None:
     vector = [0.5, -1.0, 2.0]
     packed = base64.b64encode(struct.pack("<3f", *vector)).decode()
@@ -129,9 +121,3 @@ def test_what_cannot_be_read_has_a_reason(response: Any, fields: bytes, reason: 
 def test_no_stream_raises(data: bytes) -> None:
     reason = read(response=b"data: " + data, fields=STREAM).unreadable_response
     assert reason in {*get_args(UnreadReason), ""} - {"internal"}
-
-
-def test_times_without_content_or_pieces() -> None:
-    assert times([], 0) == (None, ())
-    assert times([0.1], None) == (None, ())
-    assert times([0.1, 0.2], 7) == (0.2, ())

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import uvloop
 
-from proxy.contracts.process import WorkerArgs
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Match, Route, Table, Version
+from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.worker import Worker
 from proxy.link.frames import Records
 from proxy.link.server import LinkServer

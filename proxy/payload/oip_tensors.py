@@ -1,0 +1,57 @@
+"""Open Inference Protocol V2: what a tensor is, whether its data stands in the JSON or after it.
+
+Shape and data are checked against each other: a tensor whose data does not fill its shape makes the body unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.contracts.observation import Kind, Tensor
+from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten
+
+INTEGERS = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
+FLOATS = frozenset(("FP16", "BF16", "FP32", "FP64"))
+NUMBERS = INTEGERS | FLOATS
+KINDS: dict[str, Kind] = {**dict.fromkeys(NUMBERS, "number"), "BYTES": "category"}
+
+
+def listed(document: Any, side: str) -> list[Any]:
+    """The tensors of one side, still as JSON. Raises Unreadable."""
+    tensors = fields_of(document).get(side)
+    if not isinstance(tensors, list):
+        raise Unreadable("schema")
+    if len(tensors) > MAX_TENSORS:
+        raise Unreadable("too_many_tensors")
+    return tensors
+
+
+def tensor_of(fields: Mapping[str, Any]) -> Tensor:
+    """One JSON tensor. Its first dimension counts rows, the rest are columns."""
+    data = flatten(fields.get("data"))
+    return shaped(fields, data)
+
+
+def shaped(fields: Mapping[str, Any], data: list[Any]) -> Tensor:
+    """A tensor with `data` already flat, checked against name, datatype and shape. Raises Unreadable."""
+    name, datatype = fields.get("name"), fields.get("datatype")
+    kind = KINDS.get(datatype) if isinstance(datatype, str) else None
+    if not isinstance(name, str) or kind is None:
+        raise Unreadable("schema")
+    rows, width = rows_and_width(fields.get("shape"))
+    if rows * width != len(data):
+        raise Unreadable("shape")
+    return Tensor(name, rows, width, kind, checked(data, kind), integer=datatype in INTEGERS)
+
+
+def rows_and_width(shape: Any) -> tuple[int, int]:
+    """Rows and columns of a shape; a vector of n is n rows of one column, a scalar one row of one."""
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise Unreadable("schema")
+    if not shape:
+        return 1, 1
+    width = 1
+    for size in shape[1:]:
+        width *= size
+    return shape[0], width
