@@ -21,8 +21,8 @@ from scipy.stats import kstwobign
 
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.observation import Tensor
-from proxy.stats.drift.batch import Group
-from proxy.stats.drift.detector import Detector, Reference
+from proxy.stats.drift.batch import LayoutGroup
+from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.layout import Layout, Signature
 from proxy.stats.drift.profile import features_of
 
@@ -92,7 +92,7 @@ class Product:
         named = {f"c{at}": [str(code) for code in reference[1][:, at]] for at in range(CATEGORIES)}
         known = Reference(features_of({**columns, **named}))
         self._names = (tuple(columns), tuple(named))
-        self._detector = Detector(known)
+        self._detector = DriftDetector(known)
         self._signature: Signature = (
             ("", self._names[0], NUMBERS, "number"),
             ("", self._names[1], CATEGORIES, "category"),
@@ -106,7 +106,7 @@ class Product:
             Tensor("", rows, NUMBERS, "number", block[0].ravel().tolist(), self._names[0]),
             Tensor("", rows, CATEGORIES, "category", block[1].ravel().astype(str).tolist(), self._names[1]),
         ]
-        group = Group(self._signature)
+        group = LayoutGroup(self._signature)
         group.add(tensors)
         self._detector.update(self._layout.measure(group.tables()).counts, 1.0)
         return set(np.nonzero(self._detector.margin >= 0)[0].tolist())

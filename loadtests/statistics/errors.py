@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm
 
 from loadtests.statistics.tables import delay, table
-from proxy.stats.sequential.rate_ratio import Ownership
+from proxy.stats.sequential.rate_ratio import RateRatio
 
 ALPHA = 0.001
 CASES = ((0.10, 0.01), (0.10, 0.05), (0.50, 0.01))
@@ -29,10 +29,11 @@ now."""
 
 def ours(share: float, runs: int) -> Rule:
     """The product's statistic."""
-    test = Ownership(1.0, (runs,))
+    test = RateRatio(1.0, (runs,))
 
     def look(n: np.ndarray, bad: np.ndarray, m: np.ndarray, primary_bad: np.ndarray) -> np.ndarray:
         test.update(share, bad, primary_bad)
+        test.settle()
         return np.asarray(test.log_breach >= np.log(1 / ALPHA))
 
     return look

@@ -44,17 +44,17 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
-from proxy.stats.agreement.compare import Tally
-from proxy.stats.agreement.comparer import Compared, Comparing
+from proxy.stats.agreement.compare import AgreementTally
+from proxy.stats.agreement.comparer import Comparer, PairResult
 from proxy.stats.agreement.examples import Example
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
-from proxy.stats.diagnosis import Finding, finding
-from proxy.stats.drift.profile import Profile, Side
-from proxy.stats.drift.streams import Drift, Rows, Shape, Streams
-from proxy.stats.quality.label_join import CAPACITY, Labelled, Outcome
-from proxy.stats.quality.scorer import Grading
+from proxy.stats.diagnosis import Finding, diagnose
+from proxy.stats.drift.profile import BodySide, Profile
+from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
+from proxy.stats.quality.label_join import CAPACITY, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
 from proxy.stats.snapshot import freeze, thaw
 
@@ -67,7 +67,7 @@ FLUSH_SECONDS = 0.25
 """Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
 all routes."""
 
-SIDES: tuple[Side, ...] = ("input", "prediction")
+SIDES: tuple[BodySide, ...] = ("input", "prediction")
 
 
 class Board:
@@ -92,9 +92,9 @@ class Board:
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
-        self._comparer = Comparing()
+        self._comparer = Comparer()
         self._flushed = -FLUSH_SECONDS
-        self._scorer = Grading(labels)
+        self._scorer = Scorer(labels)
 
     def watch(
         self,
@@ -150,7 +150,7 @@ class Board:
 
     def on_observations(self, observations: Iterable[Observation], now: float) -> None:
         """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens."""
-        compared: list[Compared] = []
+        compared: list[PairResult] = []
         for (route, *_), legs in _by_arm(observations).items():
             current = self._streams.get(route)
             if current is None:
@@ -171,7 +171,7 @@ class Board:
         self._scorer.labels.expire(now)
         self.on_time(now)
 
-    def _on_pairs(self, compared: list[Compared]) -> None:
+    def _on_pairs(self, compared: list[PairResult]) -> None:
         """One look of a sequential test for all pairs of a batch."""
         for (route, version), pairs in _by_version(compared).items():
             for comparison in self._comparisons.get(route, ()):
@@ -186,7 +186,7 @@ class Board:
         for route, (_, streams) in self._streams.items():
             self._on_rows(route, streams.flush(now), now)
 
-    def _on_rows(self, route: str, rows: list[Rows], now: float) -> None:
+    def _on_rows(self, route: str, rows: list[RowCounts], now: float) -> None:
         for comparison in self._comparisons.get(route, ()) if rows else ():
             comparison.on_rows(rows, now)
 
@@ -204,13 +204,13 @@ class Board:
             if reason:
                 self._unreadable[leg.route, leg.version, leg.role, side, reason] += 1
 
-    def on_label(self, request_id: str, label: Any, now: float) -> Outcome:
+    def on_label(self, request_id: str, label: Any, now: float) -> LabelOutcome:
         """Joins a late label with the predictions for its request: one value, or a list with one for each row."""
         outcome, labelled = self._scorer.on_label(request_id, label, now)
         self._on_labelled(labelled)
         return outcome
 
-    def _on_labelled(self, labelled: list[Labelled]) -> None:
+    def _on_labelled(self, labelled: list[LabelledPrediction]) -> None:
         for prediction in labelled:
             for comparison in self._comparisons.get(prediction.route, ()):
                 scores = self._scorer.scores_of(prediction.route, comparison.key.primary)
@@ -224,7 +224,7 @@ class Board:
     def findings(self, route: str) -> tuple[Finding, ...]:
         """World or model: one finding for each candidate."""
         drifts = self.drift(route)
-        return tuple(finding(drifts, each.disagreement, candidate) for candidate, each in self._judged(route))
+        return tuple(diagnose(drifts, each.disagreement, candidate) for candidate, each in self._judged(route))
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """One line for each limit of each candidate's scorecard, candidates in their order; empty without one."""
@@ -260,7 +260,7 @@ class Board:
         lines = comparisons[0].key.guard.scorecard
         return streams.drift({side: lines.get(f"{side}_drift", Limit()).max_psi or DEFAULT_MAX_PSI for side in SIDES})
 
-    def shape(self, route: str, row: Drift) -> Shape | None:
+    def shape(self, route: str, row: Drift) -> FeatureShape | None:
         """The reference and live distributions behind a row of `drift`."""
         streams = self._streams_of(route)
         return streams.shape(row) if streams else None
@@ -270,9 +270,9 @@ class Board:
         streams = self._streams_of(route)
         return dict(streams.violations) if streams else {}
 
-    def agreement(self, route: str, version: str, role: Role = "shadow") -> Tally:
+    def agreement(self, route: str, version: str, role: Role = "shadow") -> AgreementTally:
         """Pairs compared since the start; role `noise` is the primary against itself."""
-        return self._comparer.tallies.get((route, version, role), Tally())
+        return self._comparer.tallies.get((route, version, role), AgreementTally())
 
     def examples(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""
@@ -299,7 +299,7 @@ class Board:
         return MappingProxyType(self._scorer.ungraded)
 
     @property
-    def feedbacks(self) -> Mapping[Outcome, int]:
+    def feedbacks(self) -> Mapping[LabelOutcome, int]:
         """Labels by what became of them."""
         return MappingProxyType(self._scorer.labels.outcomes)
 
@@ -364,8 +364,8 @@ def _by_arm(observations: Iterable[Observation]) -> dict[tuple[str, str, Role, f
     return arms
 
 
-def _by_version(compared: Iterable[Compared]) -> dict[tuple[str, str], list[Compared]]:
-    versions: defaultdict[tuple[str, str], list[Compared]] = defaultdict(list)
+def _by_version(compared: Iterable[PairResult]) -> dict[tuple[str, str], list[PairResult]]:
+    versions: defaultdict[tuple[str, str], list[PairResult]] = defaultdict(list)
     for pair in compared:
         versions[pair.route, pair.version].append(pair)
     return versions

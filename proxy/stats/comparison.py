@@ -13,7 +13,7 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol
-from proxy.stats.drift.streams import Drift, Rows
+from proxy.stats.drift.streams import Drift, RowCounts
 from proxy.stats.evidence.alpha import alpha_share_of, limits_of
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
@@ -22,9 +22,9 @@ from proxy.stats.evidence.error_rate import ErrorBaseline, ErrorRate
 from proxy.stats.evidence.latency import QUANTILES, ArmLatencies, Latency, LatencyBaseline
 from proxy.stats.evidence.quality import QualityEvidence
 from proxy.stats.evidence.warm_up import WarmUp
-from proxy.stats.quality.label_join import Labelled
-from proxy.stats.quality.paired_difference import Figure
-from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.quality.label_join import LabelledPrediction
+from proxy.stats.quality.paired_difference import ScoreLookup
+from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.state import Stateful
 
 
@@ -43,7 +43,7 @@ class PrimaryHistory(Stateful):
     __slots__ = ("contract_violations", "error_rate", "first_token", "total")
 
     def __init__(self) -> None:
-        self.error_rate, self.contract_violations = ErrorBaseline(), Dispersion()
+        self.error_rate, self.contract_violations = ErrorBaseline(), Overdispersion()
         self.total, self.first_token = LatencyBaseline(), LatencyBaseline()
 
 
@@ -92,7 +92,7 @@ class Comparison(Stateful):
             if not side.candidate:
                 self._history.total.update(side.arm.total, now)
 
-    def on_rows(self, rows: Iterable[Rows], now: float) -> None:
+    def on_rows(self, rows: Iterable[RowCounts], now: float) -> None:
         """Rows of this route that were checked against the contract."""
         self.contract_violations.update(rows, self._shares, now)
 
@@ -109,7 +109,7 @@ class Comparison(Stateful):
             self._first_token(ArmLatencies(latencies, alone, self._shares.of_primary(seen.share), seen.role), now)
             self._history.first_token.update(latencies, now)
 
-    def on_label(self, met: Labelled, primary: Figure) -> None:
+    def on_label(self, met: LabelledPrediction, primary: ScoreLookup) -> None:
         """A prediction of this route that met its label."""
         self.quality.update(met, primary, self._shares)
 

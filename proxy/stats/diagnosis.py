@@ -18,7 +18,7 @@ from msgspec import Struct
 from proxy.stats.drift.streams import Drift
 from proxy.stats.evidence.disagreement import Disagreement
 
-Kind = Literal["unknown", "steady", "world", "model", "both"]
+FindingKind = Literal["unknown", "steady", "world", "model", "both"]
 
 SURE = log(1000.0)
 """Log evidence of disagreement that this asks for, whatever the scorecard asks for."""
@@ -29,14 +29,14 @@ PAIRS = 100
 ROWS = 500
 """Rows before inputs can be said to be stable."""
 
-WORDS: dict[Kind, str] = {
+WORDS: dict[FindingKind, str] = {
     "unknown": "too little is known of inputs or answers",
     "steady": "inputs are stable and the versions agree",
     "world": "the world changed: inputs drifted and the versions agree",
     "model": "the model changed: inputs are stable and the versions disagree",
     "both": "inputs drifted and the versions disagree: retrain, or look at the examples",
 }
-_KINDS: dict[tuple[bool, bool], Kind] = {
+_KINDS: dict[tuple[bool, bool], FindingKind] = {
     (False, False): "steady",
     (True, False): "world",
     (False, True): "model",
@@ -47,7 +47,7 @@ _KINDS: dict[tuple[bool, bool], Kind] = {
 class Finding(Struct, frozen=True):
     """What happened on a route, with the evidence: drifted features, the disagreement ratio, and what they rest on."""
 
-    kind: Kind
+    kind: FindingKind
     sentence: str
     features: tuple[str, ...]
     disagreement: float | None
@@ -55,7 +55,7 @@ class Finding(Struct, frozen=True):
     rows: int
 
 
-def finding(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Finding:
+def diagnose(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Finding:
     """The finding for candidate `version`. Without pairs (a canary), predictions that drifted at the candidate alone
     stand for disagreement."""
     inputs = [row for row in drifts if row.side == "input"]
@@ -63,7 +63,7 @@ def finding(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Findi
     rows = max((row.n for row in inputs), default=0)
     agreed = _disagree(drifts, pairs, version)
     known = agreed is not None and (bool(drifted) or rows >= ROWS)
-    kind: Kind = _KINDS[bool(drifted), bool(agreed)] if known else "unknown"
+    kind: FindingKind = _KINDS[bool(drifted), bool(agreed)] if known else "unknown"
     ratio = pairs.disagreed / pairs.pairs if pairs.pairs else None
     return Finding(kind, _sentence(kind, drifted, pairs, ratio, rows), drifted, ratio, pairs.pairs, rows)
 
@@ -78,7 +78,7 @@ def _disagree(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> boo
     return bool(mine - others) if enough else None
 
 
-def _sentence(kind: Kind, drifted: tuple[str, ...], pairs: Disagreement, ratio: float | None, rows: int) -> str:
+def _sentence(kind: FindingKind, drifted: tuple[str, ...], pairs: Disagreement, ratio: float | None, rows: int) -> str:
     named = f"drifted: {', '.join(drifted[:5])}" if drifted else "no input drifted"
     told = "no pairs" if ratio is None else f"disagreement {ratio:.3g} of {pairs.pairs:,} pairs"
     return f"{WORDS[kind]} ({named}; {told}; {rows:,} rows)"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from proxy.contracts.settings import Limit
-from proxy.stats.agreement.comparer import Compared
-from proxy.stats.diagnosis import finding
+from proxy.stats.agreement.comparer import PairResult
+from proxy.stats.diagnosis import diagnose
 from proxy.stats.drift.streams import Drift
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.disagreement import Disagreement
@@ -18,7 +18,7 @@ def drift(side="input", drifted=False, version="v1", role="primary", n=5000, fea
 def pairs(n=1000, ratio=0.0):
     made = Disagreement(Limit(), AlphaShare("v2", 0.001, 0.0))
     if n:
-        made.update([Compared("r", "v2", n, int(n * ratio))])
+        made.update([PairResult("r", "v2", n, int(n * ratio))])
     return made
 
 
@@ -27,7 +27,7 @@ def pairs(n=1000, ratio=0.0):
     [(False, 0.01, "steady"), (True, 0.01, "world"), (False, 0.5, "model"), (True, 0.5, "both")],
 )
 def test_the_four_corners(drifted, ratio, kind) -> None:
-    found = finding([drift(drifted=drifted)], pairs(ratio=ratio), "v2")
+    found = diagnose([drift(drifted=drifted)], pairs(ratio=ratio), "v2")
     assert found.kind == kind
     assert found.features == (("x",) if drifted else ())
     assert found.disagreement == ratio
@@ -35,16 +35,16 @@ def test_the_four_corners(drifted, ratio, kind) -> None:
 
 
 def test_too_little_is_unknown() -> None:
-    assert finding([], pairs(), "v2").kind == "unknown"
-    assert finding([drift(n=10)], pairs(), "v2").kind == "unknown"
-    assert finding([drift()], pairs(10), "v2").kind == "unknown"
-    assert finding([drift()], pairs(0), "v2").kind == "unknown"
+    assert diagnose([], pairs(), "v2").kind == "unknown"
+    assert diagnose([drift(n=10)], pairs(), "v2").kind == "unknown"
+    assert diagnose([drift()], pairs(10), "v2").kind == "unknown"
+    assert diagnose([drift()], pairs(0), "v2").kind == "unknown"
 
 
 def test_without_pairs_predictions_speak() -> None:
     mine, primary = drift("prediction", True, "v2", "canary", feature="score"), drift("prediction", feature="score")
-    assert finding([drift(), mine, primary], pairs(0), "v2").kind == "model"
+    assert diagnose([drift(), mine, primary], pairs(0), "v2").kind == "model"
     both = drift("prediction", True, feature="score")
-    assert finding([drift(drifted=True), mine, both], pairs(0), "v2").kind == "world"
-    assert finding([drift(), drift("prediction", False, "v2", "canary"), primary], pairs(0), "v2").kind == "steady"
-    assert np.isfinite(finding([drift()], pairs(0), "v2").rows)
+    assert diagnose([drift(drifted=True), mine, both], pairs(0), "v2").kind == "world"
+    assert diagnose([drift(), drift("prediction", False, "v2", "canary"), primary], pairs(0), "v2").kind == "steady"
+    assert np.isfinite(diagnose([drift()], pairs(0), "v2").rows)

@@ -88,6 +88,7 @@ def test_evidence_goes_on_as_if_nothing_had_happened() -> None:
     assert gathered(after) == gathered(board)
     assert len(gathered(board)) == 16
     assert sum(abs(breach) > 0.1 for breach, *_ in gathered(board).values()) >= 12
+    assert board.agreement("r", "v2").pairs == board.feedbacks["joined"] == 520
     again = resumed(after)
     assert again.snapshot("r") == after.snapshot("r") == board.snapshot("r")
 

@@ -35,7 +35,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
 from proxy.stats.board import Board
-from proxy.stats.quality.label_join import Outcome
+from proxy.stats.quality.label_join import LabelOutcome
 
 log = logging.getLogger("penumbra.api")
 
@@ -193,7 +193,7 @@ class Api:
         labels = request_bodies.labels(request_bodies.read(await _body(request, request_bodies.MAX_FEEDBACK)))
         now = self._facts.now()
         outcomes = Counter(self._facts.board.on_label(request_id, label, now) for request_id, label in labels)
-        return document({name: outcomes[name] for name in get_args(Outcome)})
+        return document({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:

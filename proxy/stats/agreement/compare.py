@@ -39,7 +39,7 @@ SUM = 0.01
 SCORE_NAMES = ("prob", "logit", "score", "softmax")
 
 
-class Difference(Struct, frozen=True, gc=False):
+class AnswerDifference(Struct, frozen=True, gc=False):
     """What a pair differs in. `shift`: mean absolute change of scores or numbers, distance of vectors, or the part of
     the words that were edited. `overlap`: the part of the best `TOP` scores, or of a text's beginning, that both
     have."""
@@ -51,7 +51,7 @@ class Difference(Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
-class Tally:
+class AgreementTally:
     """Paired copies of one version: pairs, disagreements, both by kind, and sums of what can be averaged (a shift that
     is infinite or no number cannot)."""
 
@@ -63,7 +63,7 @@ class Tally:
     overlapped: float = 0.0
     overlaps: int = 0
 
-    def update(self, difference: Difference) -> None:
+    def update(self, difference: AnswerDifference) -> None:
         """Counts one pair. `kinds` counts disagreements only."""
         self.pairs += 1
         if difference.disagree:
@@ -103,13 +103,13 @@ class Tally:
         return self.overlapped / self.overlaps if self.overlaps else None
 
 
-def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> Difference | None:
+def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> AnswerDifference | None:
     """How `copy` differs from `reference`. None when that says nothing: the reference failed, or one was not
     readable."""
     if reference.failure or not 200 <= reference.status < 300:
         return None
     if copy.failure or not 200 <= copy.status < 300:
-        return Difference(True, "status")
+        return AnswerDifference(True, "status")
     if reference.text and copy.text:
         return compare_texts(reference.text, copy.text)
     if not reference.outputs or not copy.outputs:
@@ -131,23 +131,23 @@ def _like(mine: Tensor, at: int, others: Sequence[Tensor]) -> Tensor | None:
     return next((other for other in others if (other.name, other.columns) == (mine.name, mine.columns)), None)
 
 
-def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLERANCE) -> Difference:
+def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLERANCE) -> AnswerDifference:
     """The difference of two tensors of the same name; another shape is a disagreement."""
     if other is None or mine.rows != other.rows or mine.width != other.width or mine.kind != other.kind:
-        return Difference(True, "shape")
+        return AnswerDifference(True, "shape")
     if mine.kind != "number" or mine.integer:
-        return Difference(mine.data != other.data and list(mine.data) != list(other.data), "label")
+        return AnswerDifference(mine.data != other.data and list(mine.data) != list(other.data), "label")
     if len(mine.data) == 1:
         a, b = mine.data[0], other.data[0]
         far = abs(a - b)
-        return Difference(not far <= tolerance * max(abs(a), abs(b)), "number", far)
+        return AnswerDifference(not far <= tolerance * max(abs(a), abs(b)), "number", far)
     if mine.vector:
         return _vectors(mine, other, tolerance)
     shift = sum([abs(a - b) for a, b in zip(mine.data, other.data, strict=True)]) / max(len(mine.data), 1)
     if mine.width > 1 and _are_scores(mine):
         return _scores(mine, other, shift)
     apart = [1 for a, b in zip(mine.data, other.data, strict=True) if not abs(a - b) <= tolerance * max(abs(a), abs(b))]
-    return Difference(bool(apart), "number", shift)
+    return AnswerDifference(bool(apart), "number", shift)
 
 
 def _rows(tensor: Tensor) -> list[Sequence[float]]:
@@ -167,14 +167,14 @@ def is_named_score(name: str) -> bool:
     return any(word in lower for word in SCORE_NAMES)
 
 
-def _scores(mine: Tensor, other: Tensor, shift: float) -> Difference:
+def _scores(mine: Tensor, other: Tensor, shift: float) -> AnswerDifference:
     pairs = list(zip(_rows(mine), _rows(other), strict=True))
     lost = shift != shift and any(value != value for value in (*mine.data, *other.data))
     flipped = lost or any(_largest(a) != _largest(b) for a, b in pairs)
     overlap = None
     if mine.width > 2 * TOP:
         overlap = sum(len(_best(a) & _best(b)) for a, b in pairs) / (TOP * len(pairs))
-    return Difference(flipped, "argmax", shift, overlap)
+    return AnswerDifference(flipped, "argmax", shift, overlap)
 
 
 def _largest(row: Sequence[float]) -> int:
@@ -185,9 +185,11 @@ def _best(row: Sequence[float]) -> set[int]:
     return set(sorted(range(len(row)), key=row.__getitem__)[-TOP:])
 
 
-def _vectors(mine: Tensor, other: Tensor, tolerance: float) -> Difference:
+def _vectors(mine: Tensor, other: Tensor, tolerance: float) -> AnswerDifference:
     distances = [1.0 - _cosine(a, b) for a, b in zip(_rows(mine), _rows(other), strict=True)]
-    return Difference(any(not far <= tolerance for far in distances), "vector", sum(distances) / max(len(distances), 1))
+    return AnswerDifference(
+        any(not far <= tolerance for far in distances), "vector", sum(distances) / max(len(distances), 1)
+    )
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
@@ -195,7 +197,7 @@ def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else float(list(a) == list(b))
 
 
-def compare_texts(mine: Text, other: Text) -> Difference:
+def compare_texts(mine: Text, other: Text) -> AnswerDifference:
     """The difference of two texts: tools first, then words, then why they ended. `shift` is the part of words
     edited."""
     distance = 0.0
@@ -205,10 +207,10 @@ def compare_texts(mine: Text, other: Text) -> Difference:
         words = mine.text.split()[:MAX_WORDS], other.text.split()[:MAX_WORDS]
         distance = float(Levenshtein.normalized_distance(*words))
     if mine.tools != other.tools:
-        return Difference(True, "tools", distance)
+        return AnswerDifference(True, "tools", distance)
     if distance > TEXT:
-        return Difference(True, "text", distance, _prefix(mine.text, other.text))
-    return Difference(mine.finish != other.finish, "finish", distance, _prefix(mine.text, other.text))
+        return AnswerDifference(True, "text", distance, _prefix(mine.text, other.text))
+    return AnswerDifference(mine.finish != other.finish, "finish", distance, _prefix(mine.text, other.text))
 
 
 def _prefix(a: str, b: str) -> float:

@@ -18,7 +18,7 @@ _answer = attrgetter("failure", "status", "text")
 _shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector")
 
 
-class Differences(NamedTuple):
+class BatchDifferences(NamedTuple):
     """What pairs differ in, in their order: `disagree` (pairs,), `shift` (pairs,) or None, as in
     `agreement.Difference`."""
 
@@ -27,7 +27,7 @@ class Differences(NamedTuple):
     shift: list[float] | None
 
 
-def compare_many(pairs: Sequence[tuple[Observation, Observation]], tolerance: float) -> Differences | None:
+def compare_many(pairs: Sequence[tuple[Observation, Observation]], tolerance: float) -> BatchDifferences | None:
     """How the copies differ from their references; None when they must be compared one by one."""
     sides = [[pair[side] for pair in pairs] for side in (0, 1)]
     if not all(_answered(legs) for legs in sides):
@@ -40,22 +40,22 @@ def compare_many(pairs: Sequence[tuple[Observation, Observation]], tolerance: fl
     if kind != "number" or rows != 1 or vector or not 0 < width <= 2 * TOP:
         return None
     if integer:  # as they are: as floats, two ids could be the same
-        return Differences("label", [list(a.data) != list(b.data) for a, b in zip(mine, other, strict=True)], None)
+        return BatchDifferences("label", [list(a.data) != list(b.data) for a, b in zip(mine, other, strict=True)], None)
     a, b = (np.array([tensor.data for tensor in tensors], dtype=np.float64) for tensors in (mine, other))
     with np.errstate(invalid="ignore"):
         return _compare_numbers(a, b, tolerance, width > 1 and not columns and _are_scores(name, a))
 
 
-def _compare_numbers(a: Floats, b: Floats, tolerance: float, scores: bool | None) -> Differences | None:
+def _compare_numbers(a: Floats, b: Floats, tolerance: float, scores: bool | None) -> BatchDifferences | None:
     far = np.abs(a - b)
     shift: list[float] = far.mean(axis=1).tolist()
     if scores is None:
         return None
     if scores:
         lost = np.isnan(a).any(axis=1) | np.isnan(b).any(axis=1)
-        return Differences("argmax", _listed(lost | (a.argmax(axis=1) != b.argmax(axis=1))), shift)
+        return BatchDifferences("argmax", _listed(lost | (a.argmax(axis=1) != b.argmax(axis=1))), shift)
     near = far <= tolerance * np.maximum(np.abs(a), np.abs(b))
-    return Differences("number", _listed(~near.all(axis=1)), shift)
+    return BatchDifferences("number", _listed(~near.all(axis=1)), shift)
 
 
 def _listed(flags: Any) -> list[bool]:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
-from proxy.stats.agreement.compare import Difference, Tally, compare
-from proxy.stats.agreement.compare_batch import Differences, compare_many
+from proxy.stats.agreement.compare import AgreementTally, AnswerDifference, compare
+from proxy.stats.agreement.compare_batch import BatchDifferences, compare_many
 from proxy.stats.agreement.examples import Example, Examples
 from proxy.stats.agreement.pairing import Pair, Pairing
 
@@ -20,7 +20,7 @@ MANY = 8
 """Pairs from which on it is cheaper to compare them in one go."""
 
 
-class Compared(Struct, frozen=True, gc=False):
+class PairResult(Struct, frozen=True, gc=False):
     """Answers of a shadow beside the primary's: so many `pairs`, of which `disagreed`; `beside` the noise copy of the
     same request: (the shadow's differs, the noise copy's differs)."""
 
@@ -28,10 +28,10 @@ class Compared(Struct, frozen=True, gc=False):
     version: str
     pairs: int = 0
     disagreed: int = 0
-    beside: tuple[bool, bool] | None = None
+    noise_pair: tuple[bool, bool] | None = None
 
 
-class Comparing:
+class Comparer:
     """Pairs, tallies by (route, version, role), examples by (route, version)."""
 
     __slots__ = ("_examples", "_noisy", "_pairing", "tallies")
@@ -40,9 +40,9 @@ class Comparing:
         self._pairing = Pairing()
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
-        self.tallies: defaultdict[tuple[str, str, Role], Tally] = defaultdict(Tally)
+        self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
 
-    def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[Compared]:
+    def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[PairResult]:
         """What `legs` (of one route, version and role) complete."""
         pairs = self._pairing.update(legs, now)
         if len(pairs) >= MANY and legs[0].route not in self._noisy:
@@ -50,14 +50,14 @@ class Comparing:
             differences = compare_many(pairs, analysis.tolerance) if len(arms) == 1 else None
             if differences is not None and pairs[0][1].role == "shadow":
                 return [self._count_many(pairs, differences, analysis)]
-        found: list[Compared] = []
+        found: list[PairResult] = []
         for reference, copy in pairs:
             difference = compare(reference, copy, analysis.tolerance)
             if difference is not None:
                 self._count(reference, copy, difference, analysis, found)
         return found
 
-    def _count_many(self, pairs: Sequence[Pair], differences: Differences, analysis: Analysis) -> Compared:
+    def _count_many(self, pairs: Sequence[Pair], differences: BatchDifferences, analysis: Analysis) -> PairResult:
         kind, disagree, shift = differences
         copy = pairs[0][1]
         self.tallies[copy.route, copy.version, copy.role].update_many(kind, disagree, shift)
@@ -66,8 +66,8 @@ class Comparing:
             examples = self._examples_of(copy, analysis)
             for at in disagreed:
                 if examples.wants(shift[at] if shift else None):
-                    examples.update(*pairs[at], Difference(True, kind, shift[at] if shift else None))
-        return Compared(copy.route, copy.version, len(pairs), len(disagreed))
+                    examples.update(*pairs[at], AnswerDifference(True, kind, shift[at] if shift else None))
+        return PairResult(copy.route, copy.version, len(pairs), len(disagreed))
 
     def expire(self, now: float) -> None:
         """Gives up on legs that waited too long."""
@@ -77,21 +77,21 @@ class Comparing:
         self,
         reference: Observation,
         copy: Observation,
-        difference: Difference,
+        difference: AnswerDifference,
         analysis: Analysis,
-        found: list[Compared],
+        found: list[PairResult],
     ) -> None:
         route, version, role = copy.route, copy.version, copy.role
         self.tallies[route, version, role].update(difference)
         if role == "noise":
             self._noisy.add(route)
         else:
-            found.append(Compared(route, version, 1, int(difference.disagree)))
+            found.append(PairResult(route, version, 1, int(difference.disagree)))
             if difference.disagree:
                 self._examples_of(copy, analysis).update(reference, copy, difference)
         if route in self._noisy:
-            beside = self._pairing.beside_noise(copy, difference.disagree)
-            found += [Compared(route, shadow, beside=(differs, noise)) for shadow, differs, noise in beside]
+            noise_pairs = self._pairing.noise_pairs(copy, difference.disagree)
+            found += [PairResult(route, shadow, noise_pair=(differs, noise)) for shadow, differs, noise in noise_pairs]
 
     def _examples_of(self, copy: Observation, analysis: Analysis) -> Examples:
         key = copy.route, copy.version

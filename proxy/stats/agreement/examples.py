@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.stats.agreement.compare import Difference
+from proxy.stats.agreement.compare import AnswerDifference
 from proxy.stats.drift.features import names_of
 
 KEPT = 20
@@ -44,7 +44,7 @@ class Examples:
         self._heap: list[tuple[float, int, Example]] = []
         self._count = 0
 
-    def update(self, reference: Observation, copy: Observation, difference: Difference) -> None:
+    def update(self, reference: Observation, copy: Observation, difference: AnswerDifference) -> None:
         """Keeps the pair if it is among the worst."""
         if not self.wants(difference.shift):
             return
@@ -63,7 +63,7 @@ class Examples:
         """The kept examples, worst first."""
         return [example for _, _, example in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
-    def _example(self, reference: Observation, copy: Observation, difference: Difference) -> Example:
+    def _example(self, reference: Observation, copy: Observation, difference: AnswerDifference) -> Example:
         detail = {
             "request": _shown(reference.inputs),
             "primary": _said(reference),

@@ -21,7 +21,7 @@ REFERENCES = frozenset(("primary", "rescue"))
 COPIES = frozenset(("shadow", "noise"))
 
 
-class Waiting(Struct, gc=False):
+class ExchangeLegs(Struct, gc=False):
     """The legs of one exchange that have arrived; how its copies differ is noted where there is noise. `alone`: so many
     copies are still to come, and there is no reference for them."""
 
@@ -44,7 +44,7 @@ class Pairing:
     __slots__ = ("_waiting", "unpaired")
 
     def __init__(self, capacity: int = MAX_EXCHANGES) -> None:
-        self._waiting: LegJoin[Waiting] = LegJoin(capacity)
+        self._waiting: LegJoin[ExchangeLegs] = LegJoin(capacity)
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
@@ -71,7 +71,7 @@ class Pairing:
                 del waiting[key]
         return pairs
 
-    def _keep(self, key: ExchangeKey, known: Waiting, copy: Observation) -> None:
+    def _keep(self, key: ExchangeKey, known: ExchangeLegs, copy: Observation) -> None:
         if not known.alone:
             known.copies += (copy,)
             return
@@ -108,7 +108,7 @@ class Pairing:
                     del waiting[key]
         return pairs
 
-    def beside_noise(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:
+    def noise_pairs(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:
         """Notes that `copy` differs from its reference, or not; what that completes: (version of the shadow, it
         differs, the noise copy of the same request differs)."""
         waiting = self._waiting.get((copy.source, copy.exchange))
@@ -124,12 +124,12 @@ class Pairing:
         """Gives up on what waited too long."""
         self._give_up(self._waiting.expire(now), "late")
 
-    def _place(self, key: ExchangeKey, now: float) -> Waiting:
-        waiting = Waiting(now)
+    def _place(self, key: ExchangeKey, now: float) -> ExchangeLegs:
+        waiting = ExchangeLegs(now)
         self._give_up(self._waiting.hold(key, waiting), "crowded")
         return waiting
 
-    def _give_up(self, lost: Iterable[tuple[ExchangeKey, Waiting]], reason: Loss) -> None:
+    def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: Loss) -> None:
         for _, left in lost:
             for copy in left.copies:
                 self.unpaired[copy.route, copy.version, reason] += 1

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from proxy.contracts.record import ArmTick, Tick
 from proxy.stats.counts.latency_window import Histogram, Window
 
-Arm = tuple[str, str, str]
+ArmKey = tuple[str, str, str]
 """Route, version, role."""
 
 
@@ -51,14 +51,14 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.arms: defaultdict[Arm, ArmCounts] = defaultdict(ArmCounts)
+        self.arms: defaultdict[ArmKey, ArmCounts] = defaultdict(ArmCounts)
         self.shadow_dropped: Counter[tuple[str, str, str]] = Counter()
         self.mirrored: Counter[tuple[str, str]] = Counter()
         self.rescued: Counter[tuple[str, str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
-        self._inflight: dict[int, tuple[float, dict[Arm, int]]] = {}
+        self._inflight: dict[int, tuple[float, dict[ArmKey, int]]] = {}
         self.connections: dict[int, int] = {}
 
     def update(self, tick: Tick, now: float) -> None:
@@ -84,9 +84,9 @@ class Counters:
         """Counts records that control lost itself; those that workers lost come with ticks."""
         self.records_dropped[reason] += count
 
-    def inflight(self, now: float) -> dict[Arm, int]:
+    def inflight(self, now: float) -> dict[ArmKey, int]:
         """Legs in flight at the workers that have reported in the last `STALE` seconds."""
-        alive: Counter[Arm] = Counter()
+        alive: Counter[ArmKey] = Counter()
         for at, arms in self._inflight.values():
             if now - at < STALE:
                 alive.update(arms)

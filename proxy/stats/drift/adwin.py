@@ -22,7 +22,7 @@ MAX_WATCHED = 32
 """Features that may be named: a value costs about 0.3 microseconds each."""
 
 
-class Watchers:
+class AdwinDetectors:
     """One ADWIN for each watched feature of each stream."""
 
     __slots__ = ("_cuts", "_detectors", "_names")

@@ -20,7 +20,7 @@ from proxy.stats.drift.layout import Signature, readable, signature_of
 _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
 
 
-class Group:
+class LayoutGroup:
     """Bodies of one layout. A block is one tensor of each of them: packed numbers, or a list of categories."""
 
     __slots__ = ("_blocks", "bodies", "rows", "signature")
@@ -79,7 +79,7 @@ class Batch:
     def __init__(self, since: float) -> None:
         self.since = since
         self.bodies = self.rows = 0
-        self.groups: dict[Signature, Group] = {}
+        self.groups: dict[Signature, LayoutGroup] = {}
 
     def extend(self, bodies: Sequence[Sequence[Tensor]]) -> None:
         """Takes bodies; what is no table of features in them is left out."""
@@ -96,11 +96,11 @@ class Batch:
                 self.bodies += 1
                 self.rows += body[0].rows
 
-    def _group(self, body: Sequence[Tensor]) -> Group:
+    def _group(self, body: Sequence[Tensor]) -> LayoutGroup:
         signature = signature_of(body)
         group = self.groups.get(signature)
         if group is None:
-            group = self.groups[signature] = Group(signature)
+            group = self.groups[signature] = LayoutGroup(signature)
         return group
 
 

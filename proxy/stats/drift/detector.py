@@ -128,7 +128,7 @@ def _tilted(p: Floats, exponent: Floats) -> Floats:
     return tilted
 
 
-class Detector:
+class DriftDetector:
     """Drift of one stream of rows from a reference, all features at once."""
 
     __slots__ = ("_learnt", "_log", "_recent", "_squares", "_weights", "n", "reference")

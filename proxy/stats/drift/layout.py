@@ -42,7 +42,7 @@ def signature_of(tensors: Sequence[Tensor]) -> Signature:
     return tuple([(t.name, t.columns, t.width, t.kind) for t in tensors])
 
 
-class Measured(NamedTuple):
+class BatchCounts(NamedTuple):
     """A batch: rows by bin (features, bins), violations (features, rules), unexpected columns' rows, rows, bad rows."""
 
     counts: Floats
@@ -68,7 +68,7 @@ class Layout:
         self._unexpected = -1 in found and len(known) < MAX_FEATURES
         self._numbers = [_Numbers(reference, places) for places in self._places]
 
-    def measure(self, tables: Sequence[Any]) -> Measured:
+    def measure(self, tables: Sequence[Any]) -> BatchCounts:
         """What bodies of this signature count: a table (rows, width) for each of its blocks, in order."""
         features, bins = self._reference.shares.shape
         rows = len(tables[0])
@@ -81,7 +81,7 @@ class Layout:
                 bad |= numbers.measure(table, counts, violations)
             else:
                 bad |= self._categories(places, table, counts, violations)
-        return Measured(counts, violations, rows, int(bad.sum()))
+        return BatchCounts(counts, violations, rows, int(bad.sum()))
 
     @property
     def unexpected(self) -> bool:

@@ -35,7 +35,7 @@ ROUNDING = 1e-5
 """Part of the lowest value by whose half a value may be lower and still be that one: single precision is nearer, and so
 are six digits."""
 
-Side = Literal["input", "prediction"]
+BodySide = Literal["input", "prediction"]
 
 
 class Rules(Struct):
@@ -70,7 +70,7 @@ class Profile(Struct):
     predictions: list[Feature] = field(default_factory=list)
     made: str = ""
 
-    def side(self, side: Side) -> list[Feature]:
+    def side(self, side: BodySide) -> list[Feature]:
         """The features of one side."""
         return self.inputs if side == "input" else self.predictions
 

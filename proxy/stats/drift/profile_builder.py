@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from proxy.stats.drift.batch import Group
+from proxy.stats.drift.batch import LayoutGroup
 from proxy.stats.drift.features import names_of
 from proxy.stats.drift.profile import MAX_FEATURES, Profile, Rules, features_of
 
 
-class Learner:
+class ProfileBuilder:
     """Columns by name of one side, until there are enough rows for a profile. At most `MAX_FEATURES` columns."""
 
     __slots__ = ("_columns", "rows")
@@ -19,7 +19,7 @@ class Learner:
         self._columns: dict[str, list[Any]] = {}
         self.rows = 0
 
-    def update(self, groups: Collection[Group]) -> None:
+    def update(self, groups: Collection[LayoutGroup]) -> None:
         """Adds bodies, a group for each of their layouts."""
         for group in groups:
             self.rows += group.rows

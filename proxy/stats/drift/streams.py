@@ -18,12 +18,12 @@ from msgspec import Struct
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.arrays import Floats
-from proxy.stats.drift.adwin import Watchers
-from proxy.stats.drift.batch import Batch, Group
-from proxy.stats.drift.detector import Detector, Reference
+from proxy.stats.drift.adwin import AdwinDetectors
+from proxy.stats.drift.batch import Batch, LayoutGroup
+from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.layout import RULES, UNEXPECTED, Layout, Signature
-from proxy.stats.drift.profile import Profile, Side
-from proxy.stats.drift.profile_builder import Learner
+from proxy.stats.drift.profile import BodySide, Profile
+from proxy.stats.drift.profile_builder import ProfileBuilder
 
 BATCH = 256
 """Bodies of a batch: numpy's overhead is then below a tenth of a microsecond a row and feature."""
@@ -57,7 +57,7 @@ FOLLOWED = frozenset(("primary", "canary", "shadow"))
 TEACHERS = frozenset(("primary",))
 """Roles whose rows a profile is learnt from."""
 
-StreamKey = tuple[Side, str, Role]
+StreamKey = tuple[BodySide, str, Role]
 BatchKey = tuple[StreamKey, float]
 """A stream, and the share that its legs were assigned at."""
 
@@ -72,7 +72,7 @@ class Drift(Struct, frozen=True):
     """
 
     feature: str
-    side: Side
+    side: BodySide
     version: str
     role: Role
     psi: float
@@ -83,7 +83,7 @@ class Drift(Struct, frozen=True):
     detected: int | None = None
 
 
-class Shape(Struct, frozen=True):
+class FeatureShape(Struct, frozen=True):
     """How a feature was and is distributed: shares by bin, each list with the sum 1. Bins of numbers: below the first
     of `edges`, between them, from the last one up, missing. Bins of `categories`: each of them, other, missing. `live`
     is empty before the first row."""
@@ -95,7 +95,7 @@ class Shape(Struct, frozen=True):
     live: list[float]
 
 
-class Rows(NamedTuple):
+class RowCounts(NamedTuple):
     """Rows of one arm that were checked against the contract."""
 
     version: str
@@ -105,7 +105,7 @@ class Rows(NamedTuple):
     bad: int
 
 
-NO_ROWS: list[Rows] = []
+NO_ROWS: list[RowCounts] = []
 
 
 class Streams:
@@ -129,18 +129,18 @@ class Streams:
 
     def __init__(self, reference: int, watched: Sequence[str] = ()) -> None:
         self._rows = reference
-        self._watchers = Watchers(watched)
+        self._watchers = AdwinDetectors(watched)
         self._batches: dict[BatchKey, Batch] = {}
         self._counted: dict[StreamKey, Floats] = {}
         self._looked: dict[StreamKey, float] = {}
-        self._detectors: dict[StreamKey, Detector] = {}
-        self._layouts: dict[tuple[Side, Signature], Layout] = {}
-        self._references: dict[Side, Reference] = {}
-        self._learning: dict[Side, Learner] = {"input": Learner(), "prediction": Learner()}
+        self._detectors: dict[StreamKey, DriftDetector] = {}
+        self._layouts: dict[tuple[BodySide, Signature], Layout] = {}
+        self._references: dict[BodySide, Reference] = {}
+        self._learning: dict[BodySide, ProfileBuilder] = {"input": ProfileBuilder(), "prediction": ProfileBuilder()}
         self._profile = Profile()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
         self.crowded = 0
-        self._drift: tuple[dict[Side, float], list[Drift]] | None = None
+        self._drift: tuple[dict[BodySide, float], list[Drift]] | None = None
 
     @property
     def profile(self) -> Profile:
@@ -153,7 +153,7 @@ class Streams:
             if profile.side(side):
                 self._take(side, profile)
 
-    def _take(self, side: Side, profile: Profile, final: bool = True) -> None:
+    def _take(self, side: BodySide, profile: Profile, final: bool = True) -> None:
         if side == "input":
             self._profile.inputs = profile.inputs
         else:
@@ -167,7 +167,7 @@ class Streams:
         if final:
             self._learning.pop(side, None)
 
-    def update(self, legs: Sequence[Observation], now: float) -> list[Rows]:
+    def update(self, legs: Sequence[Observation], now: float) -> list[RowCounts]:
         """Takes in legs of one version, role and share; what was counted because of them."""
         first = legs[0]
         if first.role not in FOLLOWED:
@@ -187,20 +187,20 @@ class Streams:
         batch.extend(bodies)
         return batch.bodies >= BATCH or batch.rows >= MAX_ROWS
 
-    def flush(self, now: float) -> list[Rows]:
+    def flush(self, now: float) -> list[RowCounts]:
         """Counts what waits when the oldest of it is old enough, and shows it to the detectors."""
         old = self._batches and now - min([batch.since for batch in self._batches.values()]) >= AGE
         rows = self._count_all(now) if old else NO_ROWS
         self._detect(self._counted, now, 0)
         return rows
 
-    def _count_all(self, now: float) -> list[Rows]:
+    def _count_all(self, now: float) -> list[RowCounts]:
         """All arms together: a test that saw one arm's batch before the other's would see an order that is none."""
         found = [rows for key, share in list(self._batches) for rows in self._count(key, share, now)]
         self._detect(self._counted, now, DETECT)
         return found
 
-    def _count(self, key: StreamKey, share: float, now: float) -> list[Rows]:
+    def _count(self, key: StreamKey, share: float, now: float) -> list[RowCounts]:
         batch = self._batches.pop((key, share))
         side, version, role = key
         if side not in self._references:
@@ -224,7 +224,7 @@ class Streams:
         self._counted[key] = counts if known is None else known + counts
         if side in self._learning and role in TEACHERS:
             self._learn(side, batch.groups.values(), now)
-        return [Rows(version, role, share, n, bad)] if n else []
+        return [RowCounts(version, role, share, n, bad)] if n else []
 
     def _note(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
         for rule, count in zip(RULES, broken, strict=True):
@@ -243,18 +243,18 @@ class Streams:
     def _look(self, key: StreamKey, now: float, passed: float) -> None:
         detector = self._detectors.get(key)
         if detector is None:
-            detector = self._detectors[key] = Detector(self._references[key[0]])
+            detector = self._detectors[key] = DriftDetector(self._references[key[0]])
         detector.update(self._counted.pop(key), passed)
         self._looked[key] = now
         self._drift = None
 
-    def _layout(self, side: Side, signature: Signature) -> Layout | None:
+    def _layout(self, side: BodySide, signature: Signature) -> Layout | None:
         layout = self._layouts.get((side, signature))
         if layout is None and len(self._layouts) < LAYOUTS:
             layout = self._layouts[side, signature] = Layout(self._references[side], signature)
         return layout
 
-    def _begin(self, side: Side, role: Role, groups: Collection[Group]) -> None:
+    def _begin(self, side: BodySide, role: Role, groups: Collection[LayoutGroup]) -> None:
         """Shows the first rows of a side to its learner, until there is a first profile."""
         if role not in TEACHERS:
             return
@@ -264,7 +264,7 @@ class Streams:
         if (final or learner.rows >= PRELIMINARY) and (profile := learner.profile(rules=final)).side(side):
             self._take(side, profile, final)
 
-    def _learn(self, side: Side, groups: Collection[Group], now: float) -> None:
+    def _learn(self, side: BodySide, groups: Collection[LayoutGroup], now: float) -> None:
         """Shows further rows, which were held against the first profile, to the learner of a side. The last word is
         the final profile, unless what came after the first one has drifted from it: then that one stays."""
         learner = self._learning[side]
@@ -277,18 +277,18 @@ class Streams:
         else:
             self._take(side, learner.profile())
 
-    def _is_moving(self, side: Side) -> bool:
+    def _is_moving(self, side: BodySide) -> bool:
         taught = [each for (where, _, role), each in self._detectors.items() if where == side and role in TEACHERS]
         return any(bool(((each.margin >= 0) | ((each.psi > MOVING) & (each.n >= SIZED))).any()) for each in taught)
 
-    def drift(self, limits: Mapping[Side, float]) -> list[Drift]:
+    def drift(self, limits: Mapping[BodySide, float]) -> list[Drift]:
         """Every feature of every stream; `limits` are the PSI above which a significant drift counts, by side."""
         if self._drift is None or self._drift[0] != limits:
             rows = [row for key, known in self._detectors.items() for row in self._rows_of(key, known, limits[key[0]])]
             self._drift = dict(limits), rows
         return self._drift[1]
 
-    def shape(self, row: Drift) -> Shape | None:
+    def shape(self, row: Drift) -> FeatureShape | None:
         """The distributions behind a row of `drift`; None when its stream is gone."""
         detector = self._detectors.get((row.side, row.version, row.role))
         features = detector.reference.features if detector else []
@@ -296,9 +296,9 @@ class Streams:
         if detector is None or at is None:
             return None
         known = features[at]
-        return Shape(known.kind, known.edges, known.categories, known.shares, detector.recent(at))
+        return FeatureShape(known.kind, known.edges, known.categories, known.shares, detector.recent(at))
 
-    def _rows_of(self, key: StreamKey, detector: Detector, limit: float) -> list[Drift]:
+    def _rows_of(self, key: StreamKey, detector: DriftDetector, limit: float) -> list[Drift]:
         side, version, role = key
         psi, evidence, margin = detector.psi, detector.log_evidence, detector.margin
         drifted = (margin >= 0) & (psi > limit)

@@ -9,9 +9,9 @@ from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.shown_counts import ShownCounts
-from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.sequential.rate_limit import RateLimit
-from proxy.stats.sequential.rate_ratio import Ownership
+from proxy.stats.sequential.rate_ratio import RateRatio
 from proxy.stats.state import Stateful
 
 
@@ -38,20 +38,20 @@ class BadEventRate(Stateful):
     __slots__ = ("_absolute", "_dispersion", "_metric", "_ratio", "_shown", "_terms")
     CONFIGURATION = ("_dispersion", "_metric", "_terms")
 
-    def __init__(self, metric: str, limit: Limit, terms: AlphaShare, dispersion: Dispersion) -> None:
+    def __init__(self, metric: str, limit: Limit, terms: AlphaShare, dispersion: Overdispersion) -> None:
         self._metric, self._terms, self._dispersion = metric, terms, dispersion
-        self._ratio = None if limit.max_ratio is None else Ownership(limit.max_ratio)
+        self._ratio = None if limit.max_ratio is None else RateRatio(limit.max_ratio)
         self._absolute = None if limit.max is None else RateLimit(limit.max)
         self._shown: ShownCounts[str] = ShownCounts()
 
     def update(self, parts: list[Part]) -> None:
         """All arms of one look."""
-        phi = self._dispersion.value
+        phi = self._dispersion.get()
         self._shown.update((part.counts, part.candidate, part.role) for part in parts)
         for part in parts:
             mine, theirs = (part.events, 0) if part.candidate else (0, part.events)
             if self._ratio and part.events:
-                self._ratio.add(part.share, mine, theirs, phi)
+                self._ratio.update(part.share, mine, theirs, phi)
             if self._absolute and part.candidate and part.n:
                 self._absolute.update(part.events, part.n, phi)
         if self._ratio:
@@ -59,7 +59,7 @@ class BadEventRate(Stateful):
 
     def evidence(self) -> list[Evidence]:
         """One for each configured limit."""
-        found, alpha, phi = [], self._terms.alpha, float(self._dispersion.value)
+        found, alpha, phi = [], self._terms.alpha, float(self._dispersion.get())
         if self._ratio:
             found.append(self._as("max_ratio", self._ratio, self._ratio.needed(*self._seen(), alpha, phi)))
         if self._absolute:
@@ -70,7 +70,7 @@ class BadEventRate(Stateful):
         mine, theirs = ((side.get("events", 0), side.get("n", 0)) for side in (self._shown.mine, self._shown.theirs))
         return mine, theirs
 
-    def _as(self, limit: str, test: Ownership | RateLimit, needed: int | None) -> Evidence:
+    def _as(self, limit: str, test: RateRatio | RateLimit, needed: int | None) -> Evidence:
         shown = self._shown
         (value, n), (reference, n_reference), (shadow, n_shadow) = map(_rate, (shown.mine, shown.theirs, shown.copies))
         return Evidence(
@@ -82,7 +82,7 @@ class BadEventRate(Stateful):
             n_reference,
             log_breach=float(test.log_breach) - self._terms.spend,
             log_pass=float(test.log_pass),
-            dispersion=float(self._dispersion.value),
+            dispersion=float(self._dispersion.get()),
             needed=needed,
             limit=limit,
             shadow=shadow,

@@ -9,11 +9,11 @@ import numpy as np
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
-from proxy.stats.drift.streams import Drift, Rows
+from proxy.stats.drift.streams import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
-from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.state import Stateful
 
 
@@ -24,11 +24,11 @@ class ContractViolations(Stateful):
     __slots__ = ("_candidate", "_dispersion", "_primary", "_rate")
     CONFIGURATION = ("_candidate", "_dispersion", "_primary")
 
-    def __init__(self, limit: Limit, terms: AlphaShare, primary: str, dispersion: Dispersion) -> None:
+    def __init__(self, limit: Limit, terms: AlphaShare, primary: str, dispersion: Overdispersion) -> None:
         self._candidate, self._primary, self._dispersion = terms.version, primary, dispersion
         self._rate = BadEventRate("contract_violations", limit, terms, dispersion)
 
-    def update(self, checked: Iterable[Rows], shares: AssignmentShares, now: float) -> None:
+    def update(self, checked: Iterable[RowCounts], shares: AssignmentShares, now: float) -> None:
         """Rows of all arms that were checked in one look. `shares` knows the candidate's share of the two."""
         parts = [part for rows in checked if (part := self._part(rows, shares))]
         self._rate.update(parts)
@@ -36,7 +36,7 @@ class ContractViolations(Stateful):
             if not part.candidate:
                 self._dispersion.update(part.bad, part.n, now)
 
-    def _part(self, rows: Rows, shares: AssignmentShares) -> Part | None:
+    def _part(self, rows: RowCounts, shares: AssignmentShares) -> Part | None:
         if rows.version == self._candidate and (rows.role != "primary" or rows.version == self._primary):
             if rows.role == "primary":
                 share = 1.0

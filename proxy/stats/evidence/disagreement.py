@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
-from proxy.stats.agreement.comparer import Compared
+from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.sequential.rate_limit import RateLimit
-from proxy.stats.sequential.rate_ratio import Ownership
+from proxy.stats.sequential.rate_ratio import RateRatio
 from proxy.stats.state import Stateful
 
 USUAL = 0.05
@@ -31,7 +31,7 @@ class Disagreement(Stateful):
     def __init__(self, limit: Limit, terms: AlphaShare) -> None:
         self._terms, self._judged = terms, limit.max is not None
         self._absolute = RateLimit(USUAL if limit.max is None else limit.max)
-        self._floor = Ownership(1.0)
+        self._floor = RateRatio(1.0)
         self.pairs = self.disagreed = self.triples = self.noisy = 0
 
     def _count(self, disagreed: int, pairs: int) -> None:
@@ -40,17 +40,18 @@ class Disagreement(Stateful):
         self.disagreed += disagreed
         self._absolute.update(disagreed, pairs)
 
-    def update(self, compared: Sequence[Compared]) -> None:
+    def update(self, compared: Sequence[PairResult]) -> None:
         """Takes in the pairs of one batch, and what is known of them beside noise."""
         pairs = sum([each.pairs for each in compared])
         if pairs:
             self._count(sum([each.disagreed for each in compared]), pairs)
-        triples = [each.beside for each in compared if each.beside is not None]
+        triples = [each.noise_pair for each in compared if each.noise_pair is not None]
         if triples:
             self.triples += len(triples)
             self.noisy += sum(noise for _, noise in triples)
             alone = sum(shadow and not noise for shadow, noise in triples)
             self._floor.update(0.5, alone, sum(noise and not shadow for shadow, noise in triples))
+            self._floor.settle()
 
     @property
     def log_breach(self) -> float:

@@ -11,7 +11,7 @@ from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Side
 from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
 from proxy.stats.evidence.sticky_dedup import StickyDedup
-from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.state import Stateful
 
 
@@ -25,7 +25,7 @@ class ErrorBaseline(Stateful):
     CONFIGURATION = ("sticky",)
 
     def __init__(self) -> None:
-        self.dispersion, self.sticky = Dispersion(), StickyDedup()
+        self.dispersion, self.sticky = Overdispersion(), StickyDedup()
 
     def events(self, arm: ArmTick, now: float) -> int:
         """Nearly independent bad events of an arm."""

@@ -15,11 +15,19 @@ from proxy.stats.arrays import Floats
 from proxy.stats.counts.latency_window import Window
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.shown_counts import ShownCounts
-from proxy.stats.sequential.overdispersion import Apart, Dispersion
-from proxy.stats.sequential.rank_test import CUTS, RankBetting, anywhere, at_quantile, cuts_of, margin_buckets, ranked
+from proxy.stats.sequential.e_process import PASS_FACTORS
+from proxy.stats.sequential.overdispersion import DifferenceOverdispersion, Overdispersion
+from proxy.stats.sequential.rank_test import (
+    CUT_QUANTILES,
+    RankTest,
+    anywhere,
+    at_quantile,
+    cuts_of,
+    margin_buckets,
+    ranked,
+)
 from proxy.stats.sequential.rate_limit import RateLimit
-from proxy.stats.sequential.rate_ratio import MISS
-from proxy.stats.sequential.wealth import EASE
+from proxy.stats.sequential.rate_ratio import FALSE_PASS
 from proxy.stats.state import Stateful
 
 QUANTILES = {
@@ -52,7 +60,7 @@ class LatencyBaseline(Stateful):
     __slots__ = ("_due", "_recent", "cuts", "dispersion")
 
     def __init__(self) -> None:
-        self._recent, self.dispersion = Window(MEMORY), Dispersion()
+        self._recent, self.dispersion = Window(MEMORY), Overdispersion()
         self.cuts: list[int] | None = None
         self._due = 0.0
 
@@ -61,7 +69,7 @@ class LatencyBaseline(Stateful):
         if self.cuts:
             bins = ranked(latencies, self.cuts)
             total = bins.sum()
-            self.dispersion.update(total - np.cumsum(bins)[:-1], np.full(len(CUTS), total), now)
+            self.dispersion.update(total - np.cumsum(bins)[:-1], np.full(len(CUT_QUANTILES), total), now)
         self._recent.update(latencies, now)
         if now >= self._due:
             self._due = now + REFRESH
@@ -70,12 +78,12 @@ class LatencyBaseline(Stateful):
 
     def phi(self, q: float | None) -> float:
         """φ of the requests beyond the q-quantile; the largest of all cuts for None."""
-        return of_cut(np.broadcast_to(np.asarray(self.dispersion.value), (len(CUTS),)), q)
+        return of_cut(np.broadcast_to(np.asarray(self.dispersion.get()), (len(CUT_QUANTILES),)), q)
 
 
 def of_cut(phi: Floats, q: float | None) -> float:
     """The φ of the requests beyond the q-quantile; the largest of all cuts for None."""
-    return float(phi.max() if q is None else phi[CUTS.index(q)])
+    return float(phi.max() if q is None else phi[CUT_QUANTILES.index(q)])
 
 
 class ArmLatencies(NamedTuple):
@@ -112,13 +120,13 @@ class Latency(Stateful):
         self._ratio = None if limit.max_ratio is None else self._test()
         self._limit = 0 if limit.max is None else bucket(limit.max)
         self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
-        self._difference_dispersion = Apart(len(CUTS))
+        self._difference_dispersion = DifferenceOverdispersion(len(CUT_QUANTILES))
         self._shown: ShownCounts[int] = ShownCounts()
 
-    def _test(self) -> RankBetting:
+    def _test(self) -> RankTest:
         if self.metric == "latency":
-            return RankBetting(anywhere())
-        return RankBetting(at_quantile(self._quantile), at_quantile(self._quantile, EASE))
+            return RankTest(anywhere())
+        return RankTest(at_quantile(self._quantile), at_quantile(self._quantile, PASS_FACTORS))
 
     @property
     def _cut(self) -> float | None:
@@ -126,7 +134,7 @@ class Latency(Stateful):
 
     @property
     def _phi(self) -> float:
-        return max(self._baseline.phi(self._cut), of_cut(self._difference_dispersion.value, self._cut))
+        return max(self._baseline.phi(self._cut), of_cut(self._difference_dispersion.get(), self._cut))
 
     def update(self, timed: list[ArmLatencies], now: float) -> None:
         """Latencies of one tick, before the primary's are shown to its baseline."""
@@ -138,7 +146,7 @@ class Latency(Stateful):
             if latencies and self._ratio and self._baseline.cuts:
                 bins = ranked(latencies, self._baseline.cuts, self._margin if candidate else 0)
                 none = np.zeros_like(bins)
-                self._ratio.add(share, bins if candidate else none, none if candidate else bins, phi)
+                self._ratio.update(share, bins if candidate else none, none if candidate else bins, phi)
                 self._difference_dispersion.update(candidate, bins.sum() - np.cumsum(bins)[:-1], float(bins.sum()), now)
             if latencies and candidate and self._absolute:
                 slow = sum(count for index, count in latencies.items() if index > self._limit)
@@ -150,7 +158,7 @@ class Latency(Stateful):
         """One for each configured limit; `value` and `reference` are seconds."""
         found = []
         if (ratio := self._ratio) is not None:
-            needed = ratio.needed(log(1 / self._terms.alpha), log(1 / MISS), self._phi)
+            needed = ratio.needed(log(1 / self._terms.alpha), log(1 / FALSE_PASS), self._phi)
             found.append(self._as("max_ratio", ratio.log_breach, ratio.log_pass, needed, self._phi))
         if (absolute := self._absolute) is not None:
             phi = self._baseline.phi(self._cut)

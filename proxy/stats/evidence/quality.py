@@ -26,10 +26,10 @@ from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.evidence.alpha import AlphaShare, limits_of
 from proxy.stats.evidence.assignment_share import AssignmentShares
-from proxy.stats.quality.label_join import Labelled, Leg
-from proxy.stats.quality.lower_bound import GRID, Floor, Pairs, hit_and_miss
-from proxy.stats.quality.paired_difference import LOSSES, Difference, Figure, sides
-from proxy.stats.quality.scores import METRICS, Graded, Score, grade
+from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.lower_bound import GRID, AurocPairs, LowerConfidenceSequence, f1_counts
+from proxy.stats.quality.paired_difference import LOSSES, PairedDifference, ScoreLookup, paired_scores
+from proxy.stats.quality.scores import METRICS, Score, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
@@ -48,8 +48,8 @@ class MetricTest(Stateful):
     def __init__(self, metric: str, limit: str, bound: float, alpha: float) -> None:
         self._metric, self._limit, self._bound = metric, limit, bound
         self._test = MeanLimit()
-        self._floor = Floor(alpha / 2.0) if limit == "max_drop" else None
-        self._pairs = Pairs(), Pairs()
+        self._floor = LowerConfidenceSequence(alpha / 2.0) if limit == "max_drop" else None
+        self._pairs = AurocPairs(), AurocPairs()
         self._several = False
 
     @property
@@ -57,52 +57,52 @@ class MetricTest(Stateful):
         """Metric and limit."""
         return self._metric, self._limit
 
-    def update(self, graded: Graded, mine: bool) -> None:
+    def update(self, scored: ScoredPrediction, mine: bool) -> None:
         """One labelled prediction, of the candidate (`mine`) or of the primary."""
         if mine and (target := self._target()) is not None:
-            _BETS[self._metric](self, graded, target)
+            _BETS[self._metric](self, scored, target)
         elif not mine and self._floor is not None:
-            self._raise(self._floor, graded)
+            self._raise(self._floor, scored)
 
     def _target(self) -> float | None:
         if self._floor is None:
             return self._bound
-        floor = self._floor.value
+        floor = self._floor.get()
         return None if floor is None else floor - self._bound
 
-    def _raise(self, floor: Floor, graded: Graded) -> None:
+    def _raise(self, floor: LowerConfidenceSequence, scored: ScoredPrediction) -> None:
         if self._metric == "auroc":
-            right = self._pairs[1].right(graded)
+            right = self._pairs[1].update(scored)
             if right is not None:
                 floor.update(right - GRID)
-        elif graded.guess is not None:
-            hit, miss = hit_and_miss(graded)
+        elif scored.guess is not None:
+            hit, miss = f1_counts(scored)
             if hit or miss:
                 floor.update(2.0 * (1.0 - GRID) if hit else -GRID)
 
-    def accuracy(self, graded: Graded, least: float) -> None:
+    def accuracy(self, scored: ScoredPrediction, least: float) -> None:
         """A guess against a least accuracy."""
-        if graded.guess is not None:
-            self._test.update(float(graded.wrong), 1.0 - least, 0.0, 1.0)
+        if scored.guess is not None:
+            self._test.update(float(scored.wrong), 1.0 - least, 0.0, 1.0)
 
-    def f1(self, graded: Graded, least: float) -> None:
+    def f1(self, scored: ScoredPrediction, least: float) -> None:
         """A guess against a least F1 of class 1."""
-        self._several |= graded.guess is not None and not {graded.label, graded.guess} <= {0, 1}
-        if graded.guess is None or not 0.0 < least < 1.0:
+        self._several |= scored.guess is not None and not {scored.label, scored.guess} <= {0, 1}
+        if scored.guess is None or not 0.0 < least < 1.0:
             return
-        hit, miss = hit_and_miss(graded)
+        hit, miss = f1_counts(scored)
         x = -2.0 * (1.0 - least) if hit else least if miss else 0.0
         self._test.update(x, 0.0, -2.0 * (1.0 - least), least)
 
-    def auroc(self, graded: Graded, least: float) -> None:
+    def auroc(self, scored: ScoredPrediction, least: float) -> None:
         """A score against a least AUROC, once it finds one of the other class."""
-        right = self._pairs[0].right(graded)
+        right = self._pairs[0].update(scored)
         if right is not None:
             self._test.update(1.0 - right, 1.0 - least, 0.0, 1.0)
 
-    def loss(self, graded: Graded, most: float) -> None:
+    def loss(self, scored: ScoredPrediction, most: float) -> None:
         """A loss against the most that its mean may be."""
-        loss = LOSSES[self._metric](graded)
+        loss = LOSSES[self._metric](scored)
         if loss is not None and most > 0:
             self._test.update(loss, most * most if self._metric == "rmse" else most, 0.0)
 
@@ -122,7 +122,7 @@ class MetricTest(Stateful):
         return SEVERAL if self._several else ""
 
 
-_BETS: dict[str, Callable[[MetricTest, Graded, float], None]] = {
+_BETS: dict[str, Callable[[MetricTest, ScoredPrediction, float], None]] = {
     "accuracy": MetricTest.accuracy,
     "f1": MetricTest.f1,
     "auroc": MetricTest.auroc,
@@ -145,35 +145,35 @@ class QualityEvidence(Stateful):
         bounds = {(name, each): float(getattr(limit, each)) for name, limit in lines for each in limits_of(limit)}
         self._keys = tuple(bounds)
         self._tests = {key: MetricTest(*key, bounds[key], terms.alpha) for key in bounds if key not in _DIFFERENCES}
-        self._differences = {key: Difference(key[0], bounds[key]) for key in bounds if key in _DIFFERENCES}
+        self._differences = {key: PairedDifference(key[0], bounds[key]) for key in bounds if key in _DIFFERENCES}
 
-    def update(self, met: Labelled, primary: Figure, shares: AssignmentShares) -> None:
+    def update(self, met: LabelledPrediction, primary: ScoreLookup, shares: AssignmentShares) -> None:
         """A leg that met its label. `shares` knows the candidate's share of the two."""
         mine, theirs = self._is_mine(met.leg), self._is_primary(met.leg)
         if not self._keys or not (mine or theirs):
             return
-        graded = grade(met.leg.said[met.row], met.label)
-        if graded is None:
+        scored = score_prediction(met.leg.predictions[met.row], met.label)
+        if scored is None:
             return
         if met.leg.role not in self._scores:
             self._scores[met.leg.role] = Score()
-        self._scores[met.leg.role].update(graded)
+        self._scores[met.leg.role].update(scored)
         for each in self._tests.values():
-            each.update(graded, mine)
+            each.update(scored, mine)
         if not self._differences:
             return
         share = (shares.of_canary if mine else shares.of_live_primary)(met.leg.share)
-        told = sides(met, graded, mine, self._is_primary if mine else self._is_mine, share)
+        told = paired_scores(met, scored, mine, self._is_primary if mine else self._is_mine, share)
         for difference in self._differences.values():
             if told is not None:
                 difference.update(told, primary)
 
-    def _is_mine(self, leg: Leg) -> bool:
+    def _is_mine(self, leg: LegAnswer) -> bool:
         if self._terms.version == self._primary:
             return leg.version == self._primary and leg.role == "primary"
         return leg.version == self._terms.version and leg.role in ("canary", "shadow")
 
-    def _is_primary(self, leg: Leg) -> bool:
+    def _is_primary(self, leg: LegAnswer) -> bool:
         return leg.version == self._primary != self._terms.version and leg.role == "primary"
 
     def evidence(self, lost: int) -> list[Evidence]:

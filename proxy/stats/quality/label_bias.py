@@ -19,7 +19,7 @@ APART = 4.0
 """Standard errors between the versions from which on nothing is concluded."""
 
 
-class Waiting(NamedTuple):
+class LabelArrival(NamedTuple):
     """A request that waits for a label, or waited lately: which of the two arms answered, and whether it has one."""
 
     mine: bool
@@ -27,7 +27,7 @@ class Waiting(NamedTuple):
     labelled: bool
 
 
-def differ(requests: Iterable[Waiting]) -> bool:
+def labels_depend(requests: Iterable[LabelArrival]) -> bool:
     """Whether labels depend on the version, in requests in the order in which they came."""
     surplus = variance = 0.0
     for group in _groups(requests):
@@ -38,7 +38,7 @@ def differ(requests: Iterable[Waiting]) -> bool:
     return variance > 0.0 and abs(surplus) > APART * sqrt(variance)
 
 
-def _groups(requests: Iterable[Waiting]) -> Iterator[list[Waiting]]:
+def _groups(requests: Iterable[LabelArrival]) -> Iterator[list[LabelArrival]]:
     told = (each for each in requests if each.mine != each.theirs)
     while group := list(islice(told, TOGETHER)):
         yield group

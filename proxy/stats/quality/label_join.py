@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
-from proxy.stats.quality.label_bias import Waiting
+from proxy.stats.quality.label_bias import LabelArrival
 
 CAPACITY = 20_000
 """Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
@@ -33,16 +33,16 @@ MAX_EARLY = 1024
 MAX_VALUES = 256
 """Values of the answers that wait; those of larger batches, and vectors, are not kept (`too_large`)."""
 
-Arm = tuple[str, Role]
+VersionRole = tuple[str, Role]
 """Version and role."""
 
 Label = int | float | str
-Outcome = Literal["joined", "duplicate", "unknown", "mismatch"]
+LabelOutcome = Literal["joined", "duplicate", "unknown", "mismatch"]
 """What became of a label. `unknown`: no such request so far; if it comes within `EARLY` seconds, they still meet.
 `mismatch`: a list of another length than the request had rows, or no usable value."""
 
 
-class Said(Struct, frozen=True, gc=False):
+class Prediction(Struct, frozen=True, gc=False):
     """One prediction: a class, the scores of the classes, or a number; None where the version said none."""
 
     label: Label | None = None
@@ -50,7 +50,7 @@ class Said(Struct, frozen=True, gc=False):
     number: float | None = None
 
 
-class Leg(Struct, frozen=True, gc=False):
+class LegAnswer(Struct, frozen=True, gc=False):
     """What one version answered to a request, and the share it was assigned at. What that predicts is read when a label
     comes, which for most requests is never."""
 
@@ -60,19 +60,19 @@ class Leg(Struct, frozen=True, gc=False):
     outputs: tuple[Tensor, ...]
 
     @property
-    def said(self) -> tuple[Said, ...]:
+    def predictions(self) -> tuple[Prediction, ...]:
         """The predictions, row by row."""
-        return said_of(self.outputs)
+        return predictions_of(self.outputs)
 
 
-class Labelled(NamedTuple):
+class LabelledPrediction(NamedTuple):
     """One row of a request with its label: the leg that the label newly meets, and all legs of the request."""
 
     route: str
-    leg: Leg
+    leg: LegAnswer
     row: int
     label: Label
-    others: tuple[Leg, ...]
+    others: tuple[LegAnswer, ...]
 
 
 class _Request(Struct, gc=False):
@@ -80,7 +80,7 @@ class _Request(Struct, gc=False):
     route: str
     since: float
     rows: int
-    legs: tuple[Leg, ...] = ()
+    legs: tuple[LegAnswer, ...] = ()
     labels: tuple[Label, ...] | None = None
 
 
@@ -90,7 +90,7 @@ class _Queue(Struct, gc=False):
     order: deque[str] = field(default_factory=deque)
 
 
-class Labels:
+class LabelJoin:
     """The join of predictions and labels."""
 
     __slots__ = ("_capacity", "_early", "_queues", "_requests", "lost", "outcomes", "predicted")
@@ -100,17 +100,17 @@ class Labels:
         self._requests: dict[str, _Request] = {}
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._early: dict[str, tuple[Any, float]] = {}
-        self.outcomes: Counter[Outcome] = Counter()
+        self.outcomes: Counter[LabelOutcome] = Counter()
         self.lost: Counter[tuple[str, str]] = Counter()
         self.predicted: Counter[tuple[str, str, Role]] = Counter()
 
-    def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[Labelled]:
+    def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
         """Keeps what legs (of one version and role of a route) predicted; what their labels, if they came first, now
         meet."""
         route, version, role = legs[0].route, legs[0].version, legs[0].role
         self._queues[route].wait = wait
         requests, rows = self._requests, 0
-        found: list[Labelled] = NONE
+        found: list[LabelledPrediction] = NONE
         for seen in legs:
             request_id, outputs = seen.request_id, seen.outputs
             if not outputs or not request_id or seen.failure or not 200 <= seen.status < 300:
@@ -128,7 +128,7 @@ class Labels:
                 continue
             elif request.rows != outputs[0].rows or _has(request.legs, version, role):
                 continue
-            leg = Leg(version, role, seen.share, outputs)
+            leg = LegAnswer(version, role, seen.share, outputs)
             request.legs += (leg,)
             rows += request.rows
             if self._early or request.labels:
@@ -137,7 +137,7 @@ class Labels:
             self.predicted[route, version, role] += rows
         return found
 
-    def _meet(self, request_id: str, request: _Request, leg: Leg, now: float) -> list[Labelled]:
+    def _meet(self, request_id: str, request: _Request, leg: LegAnswer, now: float) -> list[LabelledPrediction]:
         """What `leg` meets of labels that were there before it."""
         early = self._early.pop(request_id, None)
         if early and now < early[1]:
@@ -158,7 +158,7 @@ class Labels:
         self._queues[seen.route].order.append(seen.request_id)
         return request
 
-    def on_label(self, request_id: str, label: Any, now: float) -> tuple[Outcome, list[Labelled]]:
+    def on_label(self, request_id: str, label: Any, now: float) -> tuple[LabelOutcome, list[LabelledPrediction]]:
         """Joins a label: one value, or a list with one for each row. What it meets."""
         outcome, met = self._join(request_id, label)
         self.outcomes[outcome] += 1
@@ -168,7 +168,7 @@ class Labels:
                 del self._early[next(iter(self._early))]
         return outcome, met
 
-    def _join(self, request_id: str, label: Any) -> tuple[Outcome, list[Labelled]]:
+    def _join(self, request_id: str, label: Any) -> tuple[LabelOutcome, list[LabelledPrediction]]:
         request = self._requests.get(request_id)
         if request is None:
             return "unknown", []
@@ -180,11 +180,11 @@ class Labels:
         request.labels = tuple([each for each in labels if each is not None])
         return "joined", [met for leg in request.legs for met in _met(request, leg)]
 
-    def waiting(self, route: str, mine: Arm, theirs: Arm) -> Iterator[Waiting]:
+    def waiting(self, route: str, mine: VersionRole, theirs: VersionRole) -> Iterator[LabelArrival]:
         """The requests of a route that are kept, oldest first, as two arms answered them."""
         for request in map(self._requests.__getitem__, self._queues[route].order):
             legs = request.legs
-            yield Waiting(_has(legs, *mine), _has(legs, *theirs), request.labels is not None)
+            yield LabelArrival(_has(legs, *mine), _has(legs, *theirs), request.labels is not None)
 
     def expire(self, now: float) -> None:
         """Gives up on predictions that waited too long."""
@@ -198,22 +198,22 @@ class Labels:
             self.lost[request.route, reason] += 1
 
 
-NONE: list[Labelled] = []
+NONE: list[LabelledPrediction] = []
 
 
 def _size(outputs: tuple[Tensor, ...]) -> int:
     return len(outputs[0].data) if len(outputs) == 1 else sum([len(tensor.data) for tensor in outputs])
 
 
-def _has(legs: tuple[Leg, ...], version: str, role: Role) -> bool:
+def _has(legs: tuple[LegAnswer, ...], version: str, role: Role) -> bool:
     return any(leg.version == version and leg.role == role for leg in legs)
 
 
-def _met(request: _Request, leg: Leg) -> Iterator[Labelled]:
-    rows = len(leg.said)
+def _met(request: _Request, leg: LegAnswer) -> Iterator[LabelledPrediction]:
+    rows = len(leg.predictions)
     for row, label in enumerate(request.labels or ()):
         if row < rows:
-            yield Labelled(request.route, leg, row, label, request.legs)
+            yield LabelledPrediction(request.route, leg, row, label, request.legs)
 
 
 def _plain(value: Any) -> Label | None:
@@ -225,14 +225,14 @@ def _plain(value: Any) -> Label | None:
     return value if isinstance(value, int | str) else None
 
 
-def said_of(outputs: tuple[Tensor, ...]) -> tuple[Said, ...]:
+def predictions_of(outputs: tuple[Tensor, ...]) -> tuple[Prediction, ...]:
     """Row by row, what outputs predict: a label, scores of classes, a number, or several of these; () for none."""
     rows = outputs[0].rows if outputs else 0
     if len(outputs) == 1 and rows == 1 and outputs[0].width == 1:
         only, value = outputs[0], outputs[0].data[0]
         if only.integer or only.kind == "category":
-            return (Said(_plain(value)),)
-        return (Said(None, None, value),)
+            return (Prediction(_plain(value)),)
+        return (Prediction(None, None, value),)
     label = next((t for t in outputs if t.width == 1 and t.rows == rows and (t.integer or t.kind == "category")), None)
     scores = next((t for t in outputs if t.width > 1 and t.rows == rows and t.kind == "number" and not t.vector), None)
     number = next(
@@ -242,7 +242,7 @@ def said_of(outputs: tuple[Tensor, ...]) -> tuple[Said, ...]:
         return ()
     return tuple(
         [
-            Said(
+            Prediction(
                 None if label is None else _plain(label.data[row]),
                 None if scores is None else tuple(scores.data[row * scores.width : (row + 1) * scores.width]),
                 None if number is None else float(number.data[row]),

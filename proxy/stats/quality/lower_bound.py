@@ -13,9 +13,9 @@ from math import log
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.quality.scores import Graded
+from proxy.stats.quality.scores import ScoredPrediction
+from proxy.stats.sequential.e_process import EProcess
 from proxy.stats.sequential.mean_limit import STAKES
-from proxy.stats.sequential.wealth import Wealth
 from proxy.stats.state import Stateful
 
 GRID: Floats = np.arange(1, 100) / 100.0
@@ -24,29 +24,29 @@ QUEUE = 1000
 """Positives or negatives that wait for one of the other kind; when full the oldest goes."""
 
 
-class Floor(Stateful):
+class LowerConfidenceSequence(Stateful):
     """State: one wealth for each stake and each m of the grid."""
 
-    __slots__ = ("_goal", "_wealth")
+    __slots__ = ("_e_processes", "_goal")
     CONFIGURATION = ("_goal",)
 
     def __init__(self, alpha: float) -> None:
         self._goal = log(1.0 / alpha)
-        self._wealth = Wealth(len(STAKES), restarts=False, shape=(len(GRID),))
+        self._e_processes = EProcess(len(STAKES), restarts=False, shape=(len(GRID),))
 
     def update(self, x: Floats) -> None:
         """A number for each m of the grid, at least −m, whose mean is at most 0 exactly when the score is at most m."""
-        self._wealth.update(np.log1p(STAKES * (x / GRID)[:, None]), 1)
+        self._e_processes.update(np.log1p(STAKES * (x / GRID)[:, None]), 1)
+        self._e_processes.settle()
 
-    @property
-    def value(self) -> float | None:
+    def get(self) -> float | None:
         """The bound; None while nothing is ruled out."""
-        out = self._wealth.log >= self._goal
+        out = self._e_processes.get() >= self._goal
         ruled = int(np.argmin(out)) if not out.all() else len(GRID)
         return float(GRID[ruled - 1]) if ruled else None
 
 
-class Pairs(Stateful):
+class AurocPairs(Stateful):
     """Brings scores of positives and negatives together, each once: the part in the right order is the AUROC."""
 
     __slots__ = ("_negatives", "_positives")
@@ -55,19 +55,19 @@ class Pairs(Stateful):
         self._positives: deque[float] = deque(maxlen=QUEUE)
         self._negatives: deque[float] = deque(maxlen=QUEUE)
 
-    def right(self, graded: Graded) -> float | None:
+    def update(self, scored: ScoredPrediction) -> float | None:
         """Whether the pair that this score completes is in the right order (a half for equal ones); None without."""
-        if graded.positive is None:
+        if scored.positive is None:
             return None
-        mine, others = (self._positives, self._negatives) if graded.label else (self._negatives, self._positives)
+        mine, others = (self._positives, self._negatives) if scored.label else (self._negatives, self._positives)
         if not others:
-            mine.append(graded.positive)
+            mine.append(scored.positive)
             return None
         other = others.popleft()
-        high, low = (graded.positive, other) if graded.label else (other, graded.positive)
+        high, low = (scored.positive, other) if scored.label else (other, scored.positive)
         return 0.5 if high == low else float(high > low)
 
 
-def hit_and_miss(graded: Graded) -> tuple[bool, bool]:
+def f1_counts(scored: ScoredPrediction) -> tuple[bool, bool]:
     """A true positive, and a false positive or negative: F1 = 2·hits / (2·hits + misses) of class 1."""
-    return graded.label == 1 and graded.guess == 1, graded.wrong and 1 in (graded.label, graded.guess)
+    return scored.label == 1 and scored.guess == 1, scored.wrong and 1 in (scored.label, scored.guess)

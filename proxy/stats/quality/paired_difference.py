@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from proxy.stats.quality.label_join import Labelled, Leg
-from proxy.stats.quality.scores import Graded, grade
+from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.scores import ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
@@ -26,27 +26,29 @@ SETTLED = 200
 CUT = 5.0
 """Mean losses at which a loss is cut off: further away it would hold down what a difference can stake."""
 
-Figure = Callable[[str], tuple[float | None, int]]
+ScoreLookup = Callable[[str], tuple[float | None, int]]
 """A metric's name to the primary's value so far and the number of labels that it rests on."""
 
-LOSSES: dict[str, Callable[[Graded], float | None]] = {
-    "log_loss": lambda graded: graded.log_loss,
-    "mae": lambda graded: None if graded.error is None else abs(graded.error),
-    "rmse": lambda graded: None if graded.error is None else graded.error**2,
+LOSSES: dict[str, Callable[[ScoredPrediction], float | None]] = {
+    "log_loss": lambda scored: scored.log_loss,
+    "mae": lambda scored: None if scored.error is None else abs(scored.error),
+    "rmse": lambda scored: None if scored.error is None else scored.error**2,
 }
 
 
-class Sides(NamedTuple):
+class PairedScores(NamedTuple):
     """A request's predictions by candidate and primary, None where the other version was not asked; and what a
     prediction of each counts for."""
 
-    mine: Graded | None
-    theirs: Graded | None
+    mine: ScoredPrediction | None
+    theirs: ScoredPrediction | None
     mine_counts: float = 1.0
     theirs_count: float = 1.0
 
 
-def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool], share: float) -> Sides | None:
+def paired_scores(
+    met: LabelledPrediction, scored: ScoredPrediction, mine: bool, other: Callable[[LegAnswer], bool], share: float
+) -> PairedScores | None:
     """What the leg that met its label, `mine` or the primary's, tells of both; None where the pair is told by the other
     leg, or nothing can be. `other`: is this a leg of the other version. `share`: the candidate's of the two when the
     leg was assigned; what legs count for must not depend on which of them it was."""
@@ -55,14 +57,16 @@ def sides(met: Labelled, graded: Graded, mine: bool, other: Callable[[Leg], bool
         # Both legs meet the label; the pair is told once, by the one that came later.
         if met.others.index(partner) > met.others.index(met.leg):
             return None
-        second = grade(partner.said[met.row], met.label) if met.row < len(partner.said) else None
-        return None if second is None else Sides(graded, second) if mine else Sides(second, graded)
+        second = (
+            score_prediction(partner.predictions[met.row], met.label) if met.row < len(partner.predictions) else None
+        )
+        return None if second is None else PairedScores(scored, second) if mine else PairedScores(second, scored)
     if met.leg.role == "shadow" or not 0.0 < share < 1.0:
         return None
-    return Sides(graded if mine else None, None if mine else graded, 1.0 / share, 1.0 / (1.0 - share))
+    return PairedScores(scored if mine else None, None if mine else scored, 1.0 / share, 1.0 / (1.0 - share))
 
 
-class Difference(Stateful):
+class PairedDifference(Stateful):
     """`accuracy` with the most that it may drop, or a loss with the most times that it may be the primary's."""
 
     __slots__ = ("_bound", "_cut", "_measure", "_metric", "_ratio", "_test")
@@ -77,7 +81,7 @@ class Difference(Stateful):
         self._cut = 0.0 if metric in LOSSES else 1.0
         self._test = MeanLimit()
 
-    def update(self, told: Sides, primary: Figure) -> None:
+    def update(self, told: PairedScores, primary: ScoreLookup) -> None:
         """One request."""
         if self._cut:
             self._bet(told)
@@ -85,7 +89,7 @@ class Difference(Stateful):
             value, n = primary(self._metric)
             self._cut = CUT * _squared(self._metric, value) if value is not None and n >= SETTLED else 0.0
 
-    def _bet(self, told: Sides) -> None:
+    def _bet(self, told: PairedScores) -> None:
         mine, theirs = self._size(told.mine), self._size(told.theirs)
         if mine is None or theirs is None:
             return
@@ -93,10 +97,10 @@ class Difference(Stateful):
         x = told.mine_counts * mine - self._ratio * told.theirs_count * theirs
         self._test.update(x, self._bound, low, None if self._metric in LOSSES else high)
 
-    def _size(self, graded: Graded | None) -> float | None:
-        if graded is None:
+    def _size(self, scored: ScoredPrediction | None) -> float | None:
+        if scored is None:
             return 0.0
-        size = self._measure(graded)
+        size = self._measure(scored)
         return None if size is None else min(size, self._cut)
 
     @property
@@ -110,8 +114,8 @@ class Difference(Stateful):
         return None if self._metric in LOSSES else float(self._test.log_pass)
 
 
-def _wrong(graded: Graded) -> float | None:
-    return None if graded.guess is None else float(graded.wrong)
+def _wrong(scored: ScoredPrediction) -> float | None:
+    return None if scored.guess is None else float(scored.wrong)
 
 
 def _squared(metric: str, value: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf, log
 from typing import Any, NamedTuple
 
-from proxy.stats.quality.label_join import Label, Said
+from proxy.stats.quality.label_join import Label, Prediction
 
 THRESHOLDS = 200
 
@@ -25,7 +25,7 @@ LARGEST = 1e100
 METRICS = ("accuracy", "f1", "auroc", "log_loss", "mae", "rmse")
 
 
-class Graded(NamedTuple):
+class ScoredPrediction(NamedTuple):
     """One prediction against its label. Classification: `guess`, and `probability` of the true class (and of class 1,
     for two classes); regression: `error`, prediction minus label."""
 
@@ -46,7 +46,7 @@ class Graded(NamedTuple):
         return None if self.probability is None else -log(max(self.probability, SMALLEST))
 
 
-def grade(said: Said, label: Label) -> Graded | None:
+def score_prediction(said: Prediction, label: Label) -> ScoredPrediction | None:
     """What `said` is worth given `label`; None when the two do not fit (a class name for scores without names, a
     number that is none)."""
     scores = said.scores
@@ -60,15 +60,15 @@ def grade(said: Said, label: Label) -> Graded | None:
     if guess is None:
         return None
     positive = scores[1] if scores is not None and len(scores) == 2 else None
-    return Graded(label, guess, scores[int(label)] if scores is not None else None, positive)
+    return ScoredPrediction(label, guess, scores[int(label)] if scores is not None else None, positive)
 
 
-def _grade_number(number: float, label: Label) -> Graded | None:
+def _grade_number(number: float, label: Label) -> ScoredPrediction | None:
     if isinstance(label, str) or not (abs(label) <= LARGEST and abs(number) <= LARGEST):
         return None
     if label in (0, 1) and 0.0 <= number <= 1.0:
-        return Graded(label, int(number >= 0.5), number if label else 1.0 - number, number)
-    return Graded(label, error=number - label)
+        return ScoredPrediction(label, int(number >= 0.5), number if label else 1.0 - number, number)
+    return ScoredPrediction(label, error=number - label)
 
 
 class Score:
@@ -93,21 +93,21 @@ class Score:
         self._classes: set[Label] = set()
         self.n: dict[str, int] = dict.fromkeys(METRICS, 0)
 
-    def update(self, graded: Graded) -> None:
+    def update(self, scored: ScoredPrediction) -> None:
         """Adds one prediction to the metrics that it is about."""
-        if graded.error is not None:
-            number = float(graded.label)
-            self._add(("mae", "rmse"), number, number + graded.error)
+        if scored.error is not None:
+            number = float(scored.label)
+            self._add(("mae", "rmse"), number, number + scored.error)
             return
-        self._add(("accuracy",), graded.label, graded.guess)
-        if self._is_class(graded.label) and self._is_class(graded.guess):
-            self._add(("f1",), graded.label, graded.guess)
-            self._metrics["macro"].update(graded.label, graded.guess)
-        if graded.positive is not None:
-            self._add(("auroc",), bool(graded.label), min(max(graded.positive, 0.0), 1.0))
-        if graded.log_loss is not None:
+        self._add(("accuracy",), scored.label, scored.guess)
+        if self._is_class(scored.label) and self._is_class(scored.guess):
+            self._add(("f1",), scored.label, scored.guess)
+            self._metrics["macro"].update(scored.label, scored.guess)
+        if scored.positive is not None:
+            self._add(("auroc",), bool(scored.label), min(max(scored.positive, 0.0), 1.0))
+        if scored.log_loss is not None:
             self.n["log_loss"] += 1
-            self._metrics["log_loss"].update(graded.log_loss)
+            self._metrics["log_loss"].update(scored.log_loss)
 
     def _is_class(self, value: Label | None) -> bool:
         if value is None or (value not in self._classes and len(self._classes) >= MAX_CLASSES):

@@ -1,6 +1,6 @@
 """Anytime-valid tests: a decision may be taken at every look, and errors stay below what was promised.
 
-wealth          the core of all of them: e-processes on a grid of alternatives
+e_process       the core of all of them: e-processes on a grid of alternatives
 rate_ratio      two event rates: conditional binomial (Poisson rate-ratio) test
 rate_limit      one event rate against a limit: Bernoulli mean
 mean_limit      the mean of a bounded quantity against a limit

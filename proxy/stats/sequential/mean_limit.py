@@ -1,25 +1,33 @@
-"""A mean against a bound: a one-sided sequential test of bounded or non-negative numbers.
+"""The mean of bounded or non-negative numbers against a bound: a one-sided sequential test by betting.
 
 Null: the mean of x, given the past, is at most `bound`. With x ≥ low, a stake λ < 1/(bound − low) multiplies wealth by
-1 + λ·(x − bound), whose expectation is at most one, however large x can get. The mirrored stakes speak for "at most",
-when x has a highest value. Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS B
-2024.
+1 + λ·(x − bound), whose expectation is at most one, however large x can get. Where x has a highest value, the mirrored
+stakes test the mean from the other side. Waudby-Smith and Ramdas, "Estimating means of bounded random variables by
+betting", JRSS B 2024.
 """
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.sequential.wealth import TwoSided
+from proxy.stats.sequential.e_process import LimitTest
 
 STAKES: Floats = np.array((0.02, 0.05, 0.1, 0.2, 0.4, 0.7))
 """Parts of the largest stake that cannot ruin."""
 
 
-class MeanLimit(TwoSided):
-    """Evidence that a mean is over a bound, and that it is under it. Bound and range may change from number to
-    number."""
+class MeanLimit(LimitTest):
+    """Evidence that a mean is over a bound, and that it is under it. Bound and range may change between numbers.
+
+    >>> test = MeanLimit()
+    >>> for x in (0.9, 0.8, 1.0) * 10:
+    ...     test.update(x, bound=0.5, low=0.0, high=1.0)
+    >>> round(float(test.log_breach), 1), round(float(test.log_pass), 1)
+    (11.1, -1.8)
+    """
 
     __slots__ = ("n",)
 
@@ -28,12 +36,22 @@ class MeanLimit(TwoSided):
         self.n = 0
 
     def update(self, x: float, bound: float, low: float, high: float | None = None) -> None:
-        """One number in [low, high], its bound known before it was seen; without `high` it says nothing for a pass.
+        """One look at one number.
 
-        A bound outside the range is trivial and changes nothing.
+        - `x`: the number, in [low, high]
+        - `bound`: the bound of its mean, fixed before the number came; outside of the range it changes nothing
+        - `high`: None for numbers without a highest value, which say nothing for a pass
         """
         self.n += 1
         if bound > low:
             self._breach.update(np.log1p(STAKES / (bound - low) * (x - bound)), 1)
+            self._breach.settle()
         if high is not None and high > bound:
             self._pass.update(np.log1p(STAKES / (high - bound) * (bound - x)), 1)
+            self._pass.settle()
+
+    def __iadd__(self, other: Self) -> Self:
+        """Merges the evidence of an independent stream about the same bound; see `EProcess`."""
+        super().__iadd__(other)
+        self.n += other.n
+        return self

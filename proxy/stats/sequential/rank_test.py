@@ -1,40 +1,48 @@
-"""Rank betting: is the canary's latency beyond a margin of the primary's, by the ranks of single requests.
+"""Two latency distributions by ranks: a sequential test of stochastic order, with a margin.
 
 Cut points are quantiles of the primary's recent latencies, fixed before the requests that they rank. A request in bin
 j is a coin with chance q = w·ρ(j) / (w·ρ(j) + 1 − w) of being the canary's, against w: a canary's request adds
-ln(q/w), a primary's ln((1−q)/(1−w)). For every non-decreasing ρ the factor's expectation is at most one when the
-canary, moved down by the margin, is not stochastically slower; a ρ with one step asks only about the quantile at that
-step. Common load moves both arms and cancels. The margin is whole log buckets (1.94 % each), rounded up in the
-canary's favour.
+ln(q/w), a primary's ln((1−q)/(1−w)). For every non-decreasing density ratio ρ the factor's expectation is at most one
+when the canary, moved down by the margin, is not stochastically slower; a ρ with one step asks only about the quantile
+at that step. Load that both arms share moves both and cancels. The margin is whole log buckets (1.94 % each), rounded
+up in the canary's favour. Betting on ranks: Shekhar and Ramdas, "Nonparametric two-sample testing by betting", IEEE
+Transactions on Information Theory 2024; e-values and restarts as in `e_process`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, log10
+from typing import Self
 
 import numpy as np
 
 from proxy.contracts.histogram import PER_DECADE, bucket, quantile
 from proxy.stats.arrays import Floats
-from proxy.stats.sequential.wealth import STEPS, Wealth
+from proxy.stats.sequential.e_process import BREACH_FACTORS, EProcess
 from proxy.stats.state import Stateful
 
-CUTS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
-BINS = len(CUTS) + 1
-MASS: Floats = np.diff(np.array((0.0, *CUTS, 1.0)))
-"""The primary's part in each bin."""
+CUT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+"""Quantiles of the primary at which latencies are cut into bins."""
+
+BINS = len(CUT_QUANTILES) + 1
+
+BIN_MASS: Floats = np.diff(np.array((0.0, *CUT_QUANTILES, 1.0)))
+"""The primary's part in each bin, shape (BINS,)."""
 
 REQUESTS_PER_RESTART = 100.0
-"""Restarts (`wealth`) are due by events; a request carries about a hundredth of what a bad event does."""
+"""Restarts (`e_process`) are due by events; a request carries about a hundredth of the evidence of a bad event."""
 
-TILTS = (0.1, 0.2, 0.4, 0.8)
-TAILS = (1.25, 1.6, 2.5, 5.0)
+LOCATION_TILTS = (0.1, 0.2, 0.4, 0.8)
+"""Alternatives that move the whole distribution, as exponents of its standardised ranks."""
+
+TAIL_FACTORS = (1.25, 1.6, 2.5, 5.0)
+"""Alternatives that put more requests beyond one quantile, as multiples."""
 
 
 def cuts_of(recent: Mapping[int, int]) -> list[int] | None:
     """The bucket of each cut, from a primary's recent latencies; None without data."""
-    values = [quantile(recent, q) for q in CUTS]
+    values = [quantile(recent, q) for q in CUT_QUANTILES]
     return None if values[0] is None else [bucket(value) for value in values if value is not None]
 
 
@@ -53,24 +61,24 @@ def margin_buckets(ratio: float) -> int:
     return ceil(round(log10(ratio) * PER_DECADE, 6))
 
 
-def at_quantile(q: float, steps: tuple[float, ...] = STEPS) -> Floats:
-    """Density ratios that say "more is above the q-quantile" (less with steps below one), shape (steps, BINS)."""
-    tail, factors = 1.0 - q, np.array(steps)
-    mass = np.minimum(tail * factors, 1.0 - (1.0 - tail) / np.maximum(factors, 1.0))
-    above = np.arange(BINS) > CUTS.index(q)
+def at_quantile(q: float, factors: tuple[float, ...] = BREACH_FACTORS) -> Floats:
+    """Density ratios of "more requests above the q-quantile" (less, for factors below one), shape (factors, BINS)."""
+    tail, multiples = 1.0 - q, np.array(factors)
+    mass = np.minimum(tail * multiples, 1.0 - (1.0 - tail) / np.maximum(multiples, 1.0))
+    above = np.arange(BINS) > CUT_QUANTILES.index(q)
     ratios: Floats = np.where(above, (mass / tail)[:, None], ((1.0 - mass) / q)[:, None])
     return ratios
 
 
 def anywhere() -> Floats:
-    """Density ratios for any kind of slower, all non-decreasing: location tilts and one-step tails, shape (20,
-    BINS)."""
-    middle = np.cumsum(MASS) - MASS / 2
-    score = (middle - (MASS * middle).sum()) / np.sqrt((MASS * (middle - (MASS * middle).sum()) ** 2).sum())
-    tilts = [np.exp(theta * score) for theta in TILTS]
-    tails = [np.where(np.arange(BINS) > CUTS.index(q), by, 1.0) for q in CUTS[-4:] for by in TAILS]
+    """Density ratios of any kind of slower, all non-decreasing: location tilts and one-step tails, shape (20, BINS)."""
+    middle = np.cumsum(BIN_MASS) - BIN_MASS / 2
+    score = (middle - (BIN_MASS * middle).sum()) / np.sqrt((BIN_MASS * (middle - (BIN_MASS * middle).sum()) ** 2).sum())
+    tilts = [np.exp(theta * score) for theta in LOCATION_TILTS]
+    above = [np.arange(BINS) > CUT_QUANTILES.index(q) for q in CUT_QUANTILES[-4:]]
+    tails = [np.where(bins, factor, 1.0) for bins in above for factor in TAIL_FACTORS]
     ratios = np.array(tilts + tails)
-    normalised: Floats = ratios / (ratios @ MASS)[:, None]
+    normalised: Floats = ratios / (ratios @ BIN_MASS)[:, None]
     return normalised
 
 
@@ -83,52 +91,63 @@ def gains(share: float, canary: Floats, primary: Floats, ratios: Floats) -> Floa
     return result
 
 
-class RankBetting(Stateful):
-    """Evidence about one comparison: `ratios` bet on slower; `relief`, if given, on not slower, for an early pass."""
+class RankTest(Stateful):
+    """Evidence that the canary is stochastically slower than the primary, beyond the margin.
+
+    - `ratios`: density ratios of slower canaries that are bet on, shape (bets, BINS)
+    - `relief`: density ratios of canaries that are not slower, for an early pass; None for a test without one
+
+    >>> test = RankTest(at_quantile(0.5))
+    >>> primary, canary = BIN_MASS * 900, np.bincount([8] * 20, minlength=BINS)  # all beyond the 0.999 quantile
+    >>> test.update(0.1, canary, np.zeros(BINS))
+    >>> test.update(0.1, np.zeros(BINS), primary)
+    >>> test.settle()
+    >>> test.log_breach > 3, test.log_pass
+    (True, None)
+    """
 
     __slots__ = ("_breach", "_canary", "_pass", "_primary", "ratios", "relief")
     CONFIGURATION = ("ratios", "relief")
 
     def __init__(self, ratios: Floats, relief: Floats | None = None) -> None:
         self.ratios, self.relief = ratios, relief
-        self._breach = Wealth(len(ratios))
-        self._pass = None if relief is None else Wealth(len(relief), restarts=False)
+        self._breach = EProcess(len(ratios))
+        self._pass = None if relief is None else EProcess(len(relief), restarts=False)
         self._canary, self._primary = np.zeros(BINS), np.zeros(BINS)
 
     def update(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
-        """One look: `add` and `settle`."""
-        self.add(share, canary, primary, dispersion)
-        self.settle()
+        """Adds requests by bin, shape (BINS,) for each arm; part of one look, which `settle` ends.
 
-    def settle(self) -> None:
-        """Ends a look, with both arms in."""
-        self._breach.settle()
-        if self._pass is not None:
-            self._pass.settle()
-
-    def add(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
-        """Counts by bin of requests assigned at `share`, shape (BINS,) each; φ as in `overdispersion`."""
+        - `share`: the canary's share of the two arms when the requests were assigned; 0 and 1 say nothing
+        - `dispersion`: the overdispersion φ ≥ 1, from the past only, that log factors are divided by
+        """
         if not 0.0 < share < 1.0:
             return
         self._canary += canary
         self._primary += primary
         events = float((canary + primary).sum()) / REQUESTS_PER_RESTART
-        self._breach.add(gains(share, canary, primary, self.ratios) / dispersion, events)
+        self._breach.update(gains(share, canary, primary, self.ratios) / dispersion, events)
         if self._pass is not None and self.relief is not None:
-            self._pass.add(gains(share, canary, primary, self.relief) / dispersion, events)
+            self._pass.update(gains(share, canary, primary, self.relief) / dispersion, events)
+
+    def settle(self) -> None:
+        """Ends a look, with the data of both arms in."""
+        self._breach.settle()
+        if self._pass is not None:
+            self._pass.settle()
 
     @property
     def log_breach(self) -> float:
-        """ln of the evidence against "not beyond the margin"."""
-        return float(self._breach.log)
+        """Log e-value against "not beyond the margin"."""
+        return float(self._breach.get())
 
     @property
     def log_pass(self) -> float | None:
-        """ln of the evidence against "at or beyond the margin"; None for a test that cannot pass early."""
-        return None if self._pass is None else float(self._pass.log)
+        """Log e-value against "at or beyond the margin"; None for a test that cannot pass early."""
+        return None if self._pass is None else float(self._pass.get())
 
     def needed(self, breach: float, passing: float, dispersion: float = 1.0) -> int | None:
-        """About how many more canary requests reach log evidence `breach` or `passing` at what was seen so far."""
+        """About how many more canary requests reach the log e-value `breach` or `passing`, at the ranks so far."""
         canary, both = self._canary.sum(), (self._canary + self._primary).sum()
         if not 0 < canary < both:
             return None
@@ -142,10 +161,11 @@ class RankBetting(Stateful):
                 more.append(max(missing, 0.0) / growth)
         return ceil(min(more)) if more else None
 
-    def merge(self, other: RankBetting) -> None:
-        """Adds the evidence of another stream about the same comparison."""
+    def __iadd__(self, other: Self) -> Self:
+        """Merges the evidence of an independent stream about the same comparison; see `EProcess`."""
         self._breach += other._breach
         if self._pass is not None and other._pass is not None:
             self._pass += other._pass
         self._canary += other._canary
         self._primary += other._primary
+        return self

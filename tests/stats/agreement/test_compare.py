@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Tensor, Text
-from proxy.stats.agreement.compare import TOP, Tally, compare, compare_texts
+from proxy.stats.agreement.compare import TOP, AgreementTally, compare, compare_texts
 from tests.support.observed import observation
 
 
@@ -102,10 +102,10 @@ def test_the_distance_of_texts_is_the_part_of_words_edited() -> None:
 
 
 def test_a_tally_counts_kinds_of_disagreement_and_averages() -> None:
-    tally = Tally()
+    tally = AgreementTally()
     for other in (1.0, 2.0, 1.01):
         tally.update(compare(leg("primary", outputs=numbers(1.0)), leg("shadow", outputs=numbers(other))))
     assert (tally.pairs, tally.disagreements, tally.kinds) == (3, 1, {"number": 1})
     assert tally.ratio == pytest.approx(1 / 3)
     assert tally.shift == pytest.approx(1.01 / 3)
-    assert Tally().ratio is None
+    assert AgreementTally().ratio is None

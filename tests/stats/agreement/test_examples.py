@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from proxy.contracts.observation import Tensor, Text
-from proxy.stats.agreement.compare import Difference
+from proxy.stats.agreement.compare import AnswerDifference
 from proxy.stats.agreement.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
 from tests.support.observed import observation
 
@@ -19,7 +19,7 @@ def leg(exchange=1, value=1.0, status=200, text=None):
 def test_the_worst_are_kept_worst_first() -> None:
     examples = Examples()
     for at in range(100):
-        examples.update(leg(), leg(at), Difference(True, "number", float(at % 50)))
+        examples.update(leg(), leg(at), AnswerDifference(True, "number", float(at % 50)))
     kept = examples.worst()
     assert len(kept) == KEPT
     assert [each.shift for each in kept[:4]] == [49.0, 49.0, 48.0, 48.0]
@@ -27,7 +27,7 @@ def test_the_worst_are_kept_worst_first() -> None:
 
 def test_an_example_shows_request_and_both_answers() -> None:
     examples = Examples()
-    examples.update(leg(value=3.0), leg(2, 4.0), Difference(True, "number", 1.0))
+    examples.update(leg(value=3.0), leg(2, 4.0), AnswerDifference(True, "number", 1.0))
     (example,) = examples.worst()
     assert example.detail == {
         "request": {"age": 3.0, "a/b": 2.0},
@@ -39,7 +39,9 @@ def test_an_example_shows_request_and_both_answers() -> None:
 
 def test_a_failed_copy_and_a_text() -> None:
     examples = Examples()
-    examples.update(leg(text=Text("hello", "stop", (("f", "{}"),))), leg(2, status=500), Difference(True, "status"))
+    examples.update(
+        leg(text=Text("hello", "stop", (("f", "{}"),))), leg(2, status=500), AnswerDifference(True, "status")
+    )
     (example,) = examples.worst()
     assert example.detail["candidate"] == {"status": 500, "failure": ""}
     assert example.detail["primary"]["tools"] == [{"name": "f", "arguments": "{}"}]
@@ -47,7 +49,7 @@ def test_a_failed_copy_and_a_text() -> None:
 
 def test_pointers_take_out_what_must_not_be_shown() -> None:
     examples = Examples(["/request/age", "/request/a~1b", "/candidate", "/nowhere/x", "/request/no"])
-    examples.update(leg(), leg(), Difference(True, "number", 1.0))
+    examples.update(leg(), leg(), AnswerDifference(True, "number", 1.0))
     assert examples.worst()[0].detail == {
         "request": {"age": REDACTED, "a/b": REDACTED},
         "primary": {"score": 1.0},
@@ -61,12 +63,12 @@ def test_wide_answers_are_cut() -> None:
     wide = observation((0, "a"), 1, "", "r", "v", "primary", 0.0, 200, "", 0, 0, 0)
     wide = replace(wide, outputs=(Tensor("e", 1, 5000, "number", [0.0] * 5000),))
     examples = Examples()
-    examples.update(wide, wide, Difference(True, "vector", 1.0))
+    examples.update(wide, wide, AnswerDifference(True, "vector", 1.0))
     assert len(examples.worst()[0].detail["primary"]) == MAX_SHOWN
 
 
 def test_what_is_no_number_is_the_worst_and_keeps_nothing_else_out() -> None:
     examples = Examples()
     for at in range(KEPT + 1):
-        examples.update(leg(), leg(at), Difference(True, "number", float("nan") if at == 0 else float(at)))
+        examples.update(leg(), leg(at), AnswerDifference(True, "number", float("nan") if at == 0 else float(at)))
     assert [each.request_id for each in examples.worst()] == ["id0", *(f"id{at}" for at in range(KEPT, 1, -1))]

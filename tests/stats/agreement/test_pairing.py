@@ -51,10 +51,10 @@ def test_noise_and_shadow_of_one_request_are_told_together() -> None:
     pairing = Pairing()
     for each in (leg("primary"), leg("shadow", version="v2"), leg("shadow", version="v3"), leg("noise")):
         pairing.update([each], 0.0)
-    assert pairing.beside_noise(leg("shadow", version="v2"), True) == []
-    assert pairing.beside_noise(leg("noise"), False) == [("v2", True, False)]
-    assert pairing.beside_noise(leg("shadow", version="v3"), False) == [("v3", False, False)]
-    assert pairing.beside_noise(leg("noise", exchange=9), True) == []
+    assert pairing.noise_pairs(leg("shadow", version="v2"), True) == []
+    assert pairing.noise_pairs(leg("noise"), False) == [("v2", True, False)]
+    assert pairing.noise_pairs(leg("shadow", version="v3"), False) == [("v3", False, False)]
+    assert pairing.noise_pairs(leg("noise", exchange=9), True) == []
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

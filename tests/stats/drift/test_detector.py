@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from proxy.stats.drift.detector import HALF_LIVES, HORIZON, PRIOR, TOLERANCE, Detector, Reference, chi_square_quantile
+from proxy.stats.drift.detector import (
+    HALF_LIVES,
+    HORIZON,
+    PRIOR,
+    TOLERANCE,
+    DriftDetector,
+    Reference,
+    chi_square_quantile,
+)
 from proxy.stats.drift.profile import feature_of, number_bins
 
 
@@ -49,7 +57,7 @@ def test_every_bet_is_fair_at_the_profile_and_everywhere_in_the_ball() -> None:
 
 def test_the_sum_is_that_of_shiryaev_and_roberts() -> None:
     ref, rng = reference(features=2), np.random.default_rng(5)
-    detector, sums, learnt = Detector(ref), 0.0, np.zeros((2, 2, ref.bins))
+    detector, sums, learnt = DriftDetector(ref), 0.0, np.zeros((2, 2, ref.bins))
     bets = ref.bets + len(HALF_LIVES)
     for _ in range(5):
         counts = counted(ref, rng.standard_normal((100, 2)) + 0.4)
@@ -66,7 +74,7 @@ def test_the_sum_is_that_of_shiryaev_and_roberts() -> None:
 def run(change, seed, batches=40, n=10_000, healthy=40):
     """Records after the change until feature 0 is significant (a look every 250), and whether anything was before."""
     ref, rng = reference(n, seed=seed), np.random.default_rng(1000 + seed)
-    detector, early = Detector(ref), False
+    detector, early = DriftDetector(ref), False
     for batch in range(-healthy, batches):
         block = rng.standard_normal((250, 30))
         if batch >= 0:
@@ -106,7 +114,7 @@ def test_a_tiny_drift_within_the_tolerance_does_not_alarm() -> None:
 
 def test_psi_is_the_direct_sum_less_its_bias_and_unbiased_without_drift() -> None:
     ref, rng = reference(n=5000, features=30), np.random.default_rng(9)
-    detector = Detector(ref)
+    detector = DriftDetector(ref)
     counts = counted(ref, rng.standard_normal((400, 30)))
     detector.update(counts, 1.0)
     share = (counts + 0.5 * (ref.shares > 0)) / (counts + 0.5 * (ref.shares > 0)).sum(axis=1, keepdims=True)
@@ -118,7 +126,7 @@ def test_psi_is_the_direct_sum_less_its_bias_and_unbiased_without_drift() -> Non
 
 
 def test_no_rows_change_nothing() -> None:
-    detector = Detector(reference(features=2))
+    detector = DriftDetector(reference(features=2))
     detector.update(np.zeros((2, detector.reference.bins)), 1.0)
     assert (detector.n == 0).all()
     assert (detector.psi == 0).all()
@@ -144,5 +152,5 @@ def test_state_is_bounded_as_stated() -> None:
         held = [getattr(thing, name) for name in thing.__slots__]
         return sum(each.nbytes for each in held if isinstance(each, np.ndarray)) / 30
 
-    assert size(Detector(ref)) < 2_000
+    assert size(DriftDetector(ref)) < 2_000
     assert size(ref) < 16_000

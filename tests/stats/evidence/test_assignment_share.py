@@ -5,8 +5,8 @@ import pytest
 
 from proxy.contracts.record import ArmTick
 from proxy.stats.evidence.assignment_share import REMEMBERED, AssignmentShares
+from proxy.stats.sequential.e_process import BREACH_FACTORS
 from proxy.stats.sequential.rate_ratio import gains
-from proxy.stats.sequential.wealth import STEPS
 
 
 def arms(canary=(), primary=(), shadow=()):
@@ -40,8 +40,8 @@ def test_a_request_that_is_bad_for_shadow_and_primary_never_gains() -> None:
     for part in np.linspace(0.01, 1.0, 25):
         w = part / (1 + part)
         mine, other = (
-            gains(w, np.array(1), np.array(0), 1.0, np.array(STEPS)),
-            gains(w, np.array(0), np.array(1), 1.0, np.array(STEPS)),
+            gains(w, np.array(1), np.array(0), 1.0, np.array(BREACH_FACTORS)),
+            gains(w, np.array(0), np.array(1), 1.0, np.array(BREACH_FACTORS)),
         )
         assert (np.exp(other) * (part * np.exp(mine) + 1 - part) <= 1.0 + 1e-12).all()
 

@@ -5,22 +5,24 @@ import pytest
 
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
-from proxy.stats.drift.streams import Rows
+from proxy.stats.drift.streams import RowCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.data import ContractViolations
-from proxy.stats.sequential.overdispersion import Dispersion
+from proxy.stats.sequential.overdispersion import Overdispersion
 
 ARMS = [("v1", "primary", 0.4), ("v2", "canary", 0.3), ("v3", "canary", 0.3)]
 
 
 def judged(candidate, arms, rates, seed, looks=300):
     rng, shares = np.random.default_rng(seed), AssignmentShares()
-    contract = ContractViolations(Limit(max_ratio=1.0), AlphaShare(candidate, 0.01, 0.0), "v1", Dispersion())
+    contract = ContractViolations(Limit(max_ratio=1.0), AlphaShare(candidate, 0.01, 0.0), "v1", Overdispersion())
     shares.sides([ArmTick("r", *arm, {"200": 1}) for arm in arms], candidate, "v1")
     for look in range(looks):
         sizes = rng.multinomial(20, np.array([arm[2] for arm in arms]) / sum(arm[2] for arm in arms))
-        rows = [Rows(*arm, int(n), int(rng.binomial(n, rates[arm[0]]))) for arm, n in zip(arms, sizes, strict=True)]
+        rows = [
+            RowCounts(*arm, int(n), int(rng.binomial(n, rates[arm[0]]))) for arm, n in zip(arms, sizes, strict=True)
+        ]
         contract.update(rows, shares, look * 0.1)
     return contract.evidence()[0]
 
@@ -40,9 +42,9 @@ def test_one_that_breaks_rules_is_found(arms) -> None:
 
 
 def test_a_promoted_version_has_nobody_beside_it() -> None:
-    found = ContractViolations(Limit(max=0.05, max_ratio=1.0), AlphaShare("v2", 0.01, 0.0), "v2", Dispersion())
+    found = ContractViolations(Limit(max=0.05, max_ratio=1.0), AlphaShare("v2", 0.01, 0.0), "v2", Overdispersion())
     for look in range(10):
-        found.update([Rows("v2", "primary", 1.0, 50, 20)], AssignmentShares(), float(look))
+        found.update([RowCounts("v2", "primary", 1.0, 50, 20)], AssignmentShares(), float(look))
     ratio, most = found.evidence()
     assert (ratio.log_breach, ratio.n, ratio.n_reference) == (pytest.approx(0.0), 500, 0)
     assert most.log_breach > np.log(1000)

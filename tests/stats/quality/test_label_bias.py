@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.quality.label_bias import TOGETHER, Waiting, differ
+from proxy.stats.quality.label_bias import TOGETHER, LabelArrival, labels_depend
 
 
 def requests(share, labelled, n=4000, seed=1):
@@ -11,36 +11,36 @@ def requests(share, labelled, n=4000, seed=1):
     rng = np.random.default_rng(seed)
     mine = rng.random(n) < share
     has = rng.random(n) < np.where(mine, labelled[0], labelled[1])
-    return [Waiting(bool(a), not a, bool(b)) for a, b in zip(mine, has, strict=True)]
+    return [LabelArrival(bool(a), not a, bool(b)) for a, b in zip(mine, has, strict=True)]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])
 def test_a_part_that_depends_on_the_version_is_seen(share) -> None:
-    assert differ(requests(share, (0.5, 0.9)))
-    assert not differ(requests(share, (0.7, 0.7)))
+    assert labels_depend(requests(share, (0.5, 0.9)))
+    assert not labels_depend(requests(share, (0.7, 0.7)))
 
 
 def test_a_delay_and_a_ramp_are_no_dependence() -> None:
     come, ramp = np.linspace(1.0, 0.0, 4000), np.linspace(0.0, 0.6, 4000)
-    assert not differ(requests(ramp, (come, come)))
+    assert not labels_depend(requests(ramp, (come, come)))
     crude = requests(ramp, (come, come))
     parts = [np.mean([each.labelled for each in crude if each.mine is mine]) for mine in (True, False)]
     assert parts[1] - parts[0] > 0.2, "all together they look as if they did"
-    assert differ(requests(ramp, (0.7 * come, come)))
+    assert labels_depend(requests(ramp, (0.7 * come, come)))
 
 
 def test_false_alarms_are_few() -> None:
-    assert sum(differ(requests(0.2, (0.5, 0.5), 2000, seed)) for seed in range(200)) <= 1
+    assert sum(labels_depend(requests(0.2, (0.5, 0.5), 2000, seed)) for seed in range(200)) <= 1
 
 
 @pytest.mark.parametrize(
     "kept",
     [
         [],
-        [Waiting(True, True, True)] * 500,
-        [Waiting(True, False, True)] * 500,
-        [Waiting(True, False, False)] * TOGETHER,
+        [LabelArrival(True, True, True)] * 500,
+        [LabelArrival(True, False, True)] * 500,
+        [LabelArrival(True, False, False)] * TOGETHER,
     ],
 )
 def test_nothing_to_compare_is_no_difference(kept) -> None:
-    assert not differ(kept)
+    assert not labels_depend(kept)

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.quality.label_join import EARLY, MAX_EARLY, MAX_VALUES, Labels, Said, said_of
+from proxy.stats.quality.label_join import EARLY, MAX_EARLY, MAX_VALUES, LabelJoin, Prediction, predictions_of
 from tests.support.observed import observation
 
 
@@ -17,16 +17,16 @@ def note(labels, *args, now=0.0, wait=100.0, **more):
 
 
 def test_a_label_meets_every_role() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a", "primary")
     note(labels, "a", "shadow", 0)
     outcome, met = labels.on_label("a", 1.0, 0.0)
     assert outcome == "joined"
-    assert [(m.leg.role, m.leg.said[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
+    assert [(m.leg.role, m.leg.predictions[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
 
 
 def test_a_leg_that_is_later_than_its_label_meets_it_too() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a", "primary")
     labels.on_label("a", 1, 0.0)
     (met,) = note(labels, "a", "shadow", 0)
@@ -34,7 +34,7 @@ def test_a_leg_that_is_later_than_its_label_meets_it_too() -> None:
 
 
 def test_labels_and_legs_count_once() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a")
     assert note(labels, "a") == []
     assert [labels.on_label("a", 1, 0.0)[0], labels.on_label("a", 0, 0.0)[0], labels.on_label("b", 1, 0.0)[0]] == [
@@ -48,14 +48,14 @@ def test_labels_and_legs_count_once() -> None:
 
 @pytest.mark.parametrize("label", [[1, 2], None, {"a": 1}, float("nan"), [1, None]])
 def test_labels_that_do_not_fit_are_told(label) -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a")
     assert labels.on_label("a", label, 0.0)[0] == "mismatch"
     assert labels.on_label("a", 1, 0.0)[0] == "joined"
 
 
 def test_rows_have_a_label_each() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a", rows=3)
     outcome, met = labels.on_label("a", [1, 0, 1], 0.0)
     assert (outcome, [(m.row, m.label) for m in met]) == ("joined", [(0, 1), (1, 0), (2, 1)])
@@ -64,7 +64,7 @@ def test_rows_have_a_label_each() -> None:
 
 
 def test_a_large_answer_is_not_kept_beside_a_small_one() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a")
     vast = (Tensor("scores", 1, MAX_VALUES + 1, "number", [0.0] * (MAX_VALUES + 1)),)
     late = observation((0, "a"), 1, "a", "r", "v2", "shadow", 0.5, 200, "", 0, 0, 0, 0, (), vast)
@@ -74,7 +74,7 @@ def test_a_large_answer_is_not_kept_beside_a_small_one() -> None:
 
 
 def test_what_waits_too_long_or_does_not_fit_is_counted() -> None:
-    labels = Labels(capacity=2)
+    labels = LabelJoin(capacity=2)
     for name in "abc":
         note(labels, name)
     assert labels.lost == {("r", "evicted"): 1}
@@ -87,7 +87,7 @@ def test_what_waits_too_long_or_does_not_fit_is_counted() -> None:
 
 
 def test_a_route_that_waits_long_does_not_hold_up_another() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "long", route="day", wait=86_400.0)
     note(labels, "short", route="minute", wait=60.0)
     labels.expire(60.0)
@@ -96,7 +96,7 @@ def test_a_route_that_waits_long_does_not_hold_up_another() -> None:
 
 
 def test_a_shorter_wait_holds_for_what_waits_already() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a", wait=86_400.0)
     note(labels, "b", now=10.0, wait=60.0)
     labels.expire(60.0)
@@ -104,7 +104,7 @@ def test_a_shorter_wait_holds_for_what_waits_already() -> None:
 
 
 def test_a_busy_route_pushes_out_its_own() -> None:
-    labels = Labels(capacity=10)
+    labels = LabelJoin(capacity=10)
     note(labels, "rare", route="quiet")
     for at in range(100):
         note(labels, f"often{at}", route="busy")
@@ -114,7 +114,7 @@ def test_a_busy_route_pushes_out_its_own() -> None:
 
 
 def test_an_id_that_two_routes_use_belongs_to_the_first() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a")
     assert note(labels, "a", version="other", route="s") == []
     assert labels.lost == {("s", "id_in_use"): 1}
@@ -122,7 +122,7 @@ def test_an_id_that_two_routes_use_belongs_to_the_first() -> None:
 
 
 def test_failed_answers_and_nameless_requests_predict_nothing() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     note(labels, "a", status=500)
     note(labels, "")
     assert not labels._requests
@@ -131,24 +131,27 @@ def test_failed_answers_and_nameless_requests_predict_nothing() -> None:
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        ((Tensor("p", 1, 1, "number", [2.0], integer=True),), (Said(2),)),
-        ((Tensor("p", 1, 1, "category", ["cat"]),), (Said("cat"),)),
-        ((Tensor("p", 1, 1, "number", [2.5]),), (Said(number=2.5),)),
-        ((Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),), (Said(scores=(0.1, 0.9)), Said(scores=(0.8, 0.2)))),
+        ((Tensor("p", 1, 1, "number", [2.0], integer=True),), (Prediction(2),)),
+        ((Tensor("p", 1, 1, "category", ["cat"]),), (Prediction("cat"),)),
+        ((Tensor("p", 1, 1, "number", [2.5]),), (Prediction(number=2.5),)),
+        (
+            (Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),),
+            (Prediction(scores=(0.1, 0.9)), Prediction(scores=(0.8, 0.2))),
+        ),
         (
             (Tensor("l", 1, 1, "number", [1.0], integer=True), Tensor("p", 1, 2, "number", [0.1, 0.9])),
-            (Said(1, (0.1, 0.9)),),
+            (Prediction(1, (0.1, 0.9)),),
         ),
         ((Tensor("e", 1, 3, "number", [1.0, 2.0, 3.0], vector=True),), ()),
         ((), ()),
     ],
 )
 def test_what_outputs_say(outputs, said) -> None:
-    assert said_of(outputs) == said
+    assert predictions_of(outputs) == said
 
 
 def test_a_label_that_comes_before_its_record_waits_a_moment() -> None:
-    labels = Labels()
+    labels = LabelJoin()
     assert labels.on_label("a", 1, 0.0)[0] == labels.on_label("b", 1, 0.0)[0] == "unknown"
     (met,) = note(labels, "a", now=EARLY - 1)
     assert met.label == 1

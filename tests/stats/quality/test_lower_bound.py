@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from sklearn import metrics as exact
 
-from proxy.stats.quality.lower_bound import GRID, Floor, Pairs, hit_and_miss
-from proxy.stats.quality.scores import Graded
+from proxy.stats.quality.lower_bound import GRID, AurocPairs, LowerConfidenceSequence, f1_counts
+from proxy.stats.quality.scores import ScoredPrediction
 
 
 def floors_of(hits, alpha):
     """The floor after each event of an F1: a hit, or a miss."""
-    floor, seen = Floor(alpha), []
+    floor, seen = LowerConfidenceSequence(alpha), []
     for hit in hits:
         floor.update(2.0 * (1.0 - GRID) if hit else -GRID)
-        seen.append(floor.value or 0.0)
+        seen.append(floor.get() or 0.0)
     return np.array(seen)
 
 
@@ -26,7 +26,7 @@ def test_it_is_ever_above_the_true_score_as_seldom_as_asked() -> None:
 
 
 def test_nothing_is_ruled_out_without_data_or_by_misses() -> None:
-    assert Floor(0.05).value is None
+    assert LowerConfidenceSequence(0.05).get() is None
     assert (floors_of([False] * 200, 0.05) == 0.0).all()
     assert floors_of([True] * 500, 0.05)[-1] == pytest.approx(0.99)
 
@@ -42,14 +42,14 @@ def test_pairs_are_the_auroc() -> None:
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 2, 20_000)
     scores = labels + 1.2 * rng.standard_normal(20_000)
-    pairs = Pairs()
-    right = [pairs.right(Graded(int(y), positive=float(s))) for y, s in zip(labels, scores, strict=True)]
+    pairs = AurocPairs()
+    right = [pairs.update(ScoredPrediction(int(y), positive=float(s))) for y, s in zip(labels, scores, strict=True)]
     assert np.mean([each for each in right if each is not None]) == pytest.approx(
         exact.roc_auc_score(labels, scores), abs=0.02
     )
-    assert Pairs().right(Graded(1)) is None
+    assert AurocPairs().update(ScoredPrediction(1)) is None
 
 
 @pytest.mark.parametrize(("label", "guess", "found"), [(1, 1, (1, 0)), (1, 0, (0, 1)), (0, 1, (0, 1)), (0, 0, (0, 0))])
 def test_hits_and_misses(label, guess, found) -> None:
-    assert hit_and_miss(Graded(label, guess)) == found
+    assert f1_counts(ScoredPrediction(label, guess)) == found

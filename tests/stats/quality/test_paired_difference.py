@@ -8,14 +8,14 @@ from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.quality import SEVERAL, QualityEvidence
-from proxy.stats.quality.label_join import Labelled, Leg
-from proxy.stats.quality.paired_difference import CUT, LOSSES, SETTLED, Difference, Sides
-from proxy.stats.quality.scores import Graded, Score, grade
+from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.paired_difference import CUT, LOSSES, SETTLED, PairedDifference, PairedScores
+from proxy.stats.quality.scores import Score, ScoredPrediction, score_prediction
 
 ALPHA = 0.05
 
 
-class Labels:
+class LabelJoin:
     """Labelled predictions of a canary and its primary, one each request, shown to a report card."""
 
     def __init__(self, metric, limit, share, seed) -> None:
@@ -27,12 +27,14 @@ class Labels:
         mine = self.rng.random() < self.share
         label, output = self.answer(worse if mine else 1.0)
         version, role = ("v2", "canary") if mine else ("v1", "primary")
-        leg = Leg(version, role, self.share if mine else 1.0 - self.share, (output,))
+        leg = LegAnswer(version, role, self.share if mine else 1.0 - self.share, (output,))
         if self.metric in LOSSES:  # river's AUROC is slow, and nothing is held against it
-            self.scores[version].update(grade(leg.said[0], label))
+            self.scores[version].update(score_prediction(leg.predictions[0], label))
         primary = self.scores["v1"]
         self.card.update(
-            Labelled("r", leg, 0, label, (leg,)), lambda name: (primary.get(name), primary.n[name]), AssignmentShares()
+            LabelledPrediction("r", leg, 0, label, (leg,)),
+            lambda name: (primary.get(name), primary.n[name]),
+            AssignmentShares(),
         )
 
     def answer(self, worse):
@@ -66,7 +68,7 @@ LINES = {
 @pytest.mark.parametrize("metric", LINES)
 def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric) -> None:
     """With the primary's figure taken as the truth, a tenth to a fifth of these runs were flagged at 5 %."""
-    flagged = [Labels(metric, LINES[metric], 0.8, seed).breach(1.0, 1000) < np.inf for seed in range(20)]
+    flagged = [LabelJoin(metric, LINES[metric], 0.8, seed).breach(1.0, 1000) < np.inf for seed in range(20)]
     assert sum(flagged) <= 2
 
 
@@ -80,7 +82,7 @@ def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric) -> None:
     ],
 )
 def test_a_worse_canary_is_found(metric, limit, worse, within) -> None:
-    found = [Labels(metric, limit, 0.5, seed).breach(worse, within) for seed in range(3)]
+    found = [LabelJoin(metric, limit, 0.5, seed).breach(worse, within) for seed in range(3)]
     assert np.median(found) < within
 
 
@@ -97,16 +99,16 @@ def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric) -> N
     """By direct computation: both on the same request, or each for 1/share."""
     loss, share, ratio = LOSSES[metric], 0.3, 1.2
     errors = [0.5, 2.0, 40.0]
-    graded = [Graded(1, 1, probability=float(np.exp(-abs(e))), error=e) for e in errors]
+    graded = [ScoredPrediction(1, 1, probability=float(np.exp(-abs(e))), error=e) for e in errors]
     cut = CUT * 4.0
     size = [min(loss(each), cut) for each in graded]
     squared = ratio**2 if metric == "rmse" else ratio
     for told, wanted in (
-        (Sides(graded[2], graded[0]), size[2] - squared * size[0]),
-        (Sides(graded[1], None, 1 / share, 1 / (1 - share)), size[1] / share),
-        (Sides(None, graded[2], 1 / share, 1 / (1 - share)), -squared * size[2] / (1 - share)),
+        (PairedScores(graded[2], graded[0]), size[2] - squared * size[0]),
+        (PairedScores(graded[1], None, 1 / share, 1 / (1 - share)), size[1] / share),
+        (PairedScores(None, graded[2], 1 / share, 1 / (1 - share)), -squared * size[2] / (1 - share)),
     ):
-        difference = Difference(metric, ratio)
+        difference = PairedDifference(metric, ratio)
         settled = 2.0 if metric == "rmse" else 4.0
         difference.update(told, lambda name, s=settled: (s, SETTLED))
         assert difference._test.n == 0, "the cut is of the past"
@@ -119,7 +121,7 @@ def test_common_trouble_cancels() -> None:
     """Errors of both grow threefold half way: the world, not the candidate."""
     flagged = 0
     for seed in range(10):
-        labels = Labels("mae", Limit(max_ratio=1.2), 0.5, seed)
+        labels = LabelJoin("mae", Limit(max_ratio=1.2), 0.5, seed)
         labels.breach(1.0, 400)
         usual = labels.answer
         labels.answer = lambda worse, usual=usual: usual(3.0 * worse)
@@ -129,8 +131,8 @@ def test_common_trouble_cancels() -> None:
 
 def test_f1_of_several_classes_is_not_judged() -> None:
     card = QualityEvidence({"f1": Limit(min=0.9)}, AlphaShare("v2", ALPHA, 0.0), "v1")
-    leg = Leg("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
+    leg = LegAnswer("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
     for _ in range(200):
-        card.update(Labelled("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), AssignmentShares())
+        card.update(LabelledPrediction("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), AssignmentShares())
     (found,) = card.evidence(0)
     assert (found.n, found.value, found.note) == (0, None, SEVERAL)

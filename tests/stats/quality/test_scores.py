@@ -8,15 +8,15 @@ from proxy.contracts.observation import Tensor
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
-from proxy.stats.quality.label_join import Said
-from proxy.stats.quality.scores import METRICS, Score, grade
+from proxy.stats.quality.label_join import Prediction
+from proxy.stats.quality.scores import METRICS, Score, score_prediction
 from tests.support.observed import observation
 
 
 def graded(said, labels):
     score = Score()
     for each, label in zip(said, labels, strict=True):
-        score.update(grade(each, label))
+        score.update(score_prediction(each, label))
     return score
 
 
@@ -24,21 +24,21 @@ def test_classification_is_scikit_learns() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, 3000)
     positive = np.clip(0.5 + 0.25 * (labels - 0.5) + 0.2 * rng.standard_normal(3000), 0.001, 0.999)
-    score = graded([Said(scores=(1 - p, p)) for p in positive.tolist()], labels.tolist())
+    score = graded([Prediction(scores=(1 - p, p)) for p in positive.tolist()], labels.tolist())
     guesses = (positive > 0.5).astype(int)
     assert score.get("accuracy") == pytest.approx(exact.accuracy_score(labels, guesses))
     assert score.get("f1") == pytest.approx(exact.f1_score(labels, guesses))
     assert score.get("log_loss") == pytest.approx(exact.log_loss(labels, positive))
     assert score.get("auroc") == pytest.approx(exact.roc_auc_score(labels, positive), abs=0.01)
     assert score.get("mae") is None
-    numbers = graded([Said(number=p) for p in positive.tolist()], labels.tolist())
+    numbers = graded([Prediction(number=p) for p in positive.tolist()], labels.tolist())
     assert [numbers.get(m) for m in METRICS] == pytest.approx([score.get(m) for m in METRICS], nan_ok=True)
 
 
 def test_several_classes_are_scikit_learns() -> None:
     rng = np.random.default_rng(2)
     labels, guesses = rng.choice(["a", "b", "c"], 1000).tolist(), rng.choice(["a", "b", "c"], 1000).tolist()
-    score = graded([Said(guess) for guess in guesses], labels)
+    score = graded([Prediction(guess) for guess in guesses], labels)
     assert score.get("accuracy") == pytest.approx(exact.accuracy_score(labels, guesses))
     assert score.get("f1") == pytest.approx(exact.f1_score(labels, guesses, average="macro"))
 
@@ -47,7 +47,7 @@ def test_regression_is_scikit_learns() -> None:
     rng = np.random.default_rng(3)
     labels = rng.normal(100, 30, 1000)
     guesses = labels + rng.normal(0, 10, 1000)
-    score = graded([Said(number=g) for g in guesses.tolist()], labels.tolist())
+    score = graded([Prediction(number=g) for g in guesses.tolist()], labels.tolist())
     assert score.get("mae") == pytest.approx(exact.mean_absolute_error(labels, guesses))
     assert score.get("rmse") == pytest.approx(exact.root_mean_squared_error(labels, guesses))
     assert score.get("accuracy") is None
@@ -56,21 +56,21 @@ def test_regression_is_scikit_learns() -> None:
 @pytest.mark.parametrize(
     ("said", "label"),
     [
-        (Said(scores=(0.1, 0.9)), "cat"),
-        (Said(scores=(0.1, 0.9)), 7),
-        (Said(number=2.0), "x"),
-        (Said(), 1),
-        (Said(number=1e200), 1.5),
-        (Said(number=2.0), 10**400),
-        (Said(number=float("nan")), 1.5),
+        (Prediction(scores=(0.1, 0.9)), "cat"),
+        (Prediction(scores=(0.1, 0.9)), 7),
+        (Prediction(number=2.0), "x"),
+        (Prediction(), 1),
+        (Prediction(number=1e200), 1.5),
+        (Prediction(number=2.0), 10**400),
+        (Prediction(number=float("nan")), 1.5),
     ],
 )
 def test_what_does_not_fit_is_no_grade(said, label) -> None:
-    assert grade(said, label) is None
+    assert score_prediction(said, label) is None
 
 
 def test_ids_for_labels_do_not_fill_the_memory() -> None:
-    score = graded([Said(f"id{at}") for at in range(3000)], [f"id{at}" for at in range(3000)])
+    score = graded([Prediction(f"id{at}") for at in range(3000)], [f"id{at}" for at in range(3000)])
     assert score.get("accuracy") == 1.0
     assert len(score._classes) <= 1001
 

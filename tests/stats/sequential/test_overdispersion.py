@@ -3,23 +3,29 @@
 import numpy as np
 import pytest
 
-from proxy.stats.sequential.overdispersion import KEEP, NEAR, WINDOW, Apart, Dispersion
+from proxy.stats.sequential.overdispersion import (
+    NEIGHBOUR_WINDOWS,
+    WINDOW_DECAY,
+    WINDOW_SECONDS,
+    DifferenceOverdispersion,
+    Overdispersion,
+)
 
 
 def phi_of(counts, n):
-    dispersion = Dispersion()
+    dispersion = Overdispersion()
     for window, bad in enumerate(counts):
-        dispersion.update(bad, n, window * WINDOW)
-    dispersion.update(0, 0, len(counts) * WINDOW)
-    return dispersion.value
+        dispersion.update(bad, n, window * WINDOW_SECONDS)
+    dispersion.update(0, 0, len(counts) * WINDOW_SECONDS)
+    return dispersion.get()
 
 
 def test_it_is_the_mean_of_squared_differences_to_the_windows_before() -> None:
     rng = np.random.default_rng(2)
     x, n = rng.binomial(1000, 0.02, 12).astype(float) * 3, 1000.0
-    weight = KEEP ** np.arange(11, -1, -1)
+    weight = WINDOW_DECAY ** np.arange(11, -1, -1)
     p = (weight * x).sum() / (weight.sum() * n)
-    pairs = [(i, j) for i in range(12) for j in range(max(i - NEAR, 0), i)]
+    pairs = [(i, j) for i in range(12) for j in range(max(i - NEIGHBOUR_WINDOWS, 0), i)]
     squares = sum(weight[i] * (x[i] - x[j]) ** 2 / (2 * n) for i, j in pairs) / sum(weight[i] for i, _ in pairs)
     assert phi_of(x, n) == pytest.approx(squares / (p * (1 - p)))
 
@@ -33,7 +39,7 @@ def test_independent_events_are_near_one_and_bursts_are_not() -> None:
 
 
 def test_the_time_of_day_is_no_burst() -> None:
-    rng, hours = np.random.default_rng(3), 2 * np.pi * np.arange(300) * WINDOW / 86_400
+    rng, hours = np.random.default_rng(3), 2 * np.pi * np.arange(300) * WINDOW_SECONDS / 86_400
     assert phi_of(rng.binomial(10_000, 0.02 * (1 + 0.5 * np.sin(hours))), 10_000) < 1.4
 
 
@@ -56,12 +62,12 @@ def test_arrays_are_independent_runs() -> None:
 
 def apart(candidate, primary, n=(200, 1800)):
     """φ of one cut after windows with these rates of the two arms."""
-    rng, both = np.random.default_rng(4), Apart(1)
+    rng, both = np.random.default_rng(4), DifferenceOverdispersion(1)
     for window, rates in enumerate(zip(candidate, primary, strict=True)):
         for arm, mine in enumerate((True, False)):
-            both.update(mine, rng.binomial(n[arm], [rates[arm]]), n[arm], window * WINDOW / 2)
-    both.update(True, np.zeros(1), 0, len(candidate) * WINDOW / 2)
-    return float(both.value[0])
+            both.update(mine, rng.binomial(n[arm], [rates[arm]]), n[arm], window * WINDOW_SECONDS / 2)
+    both.update(True, np.zeros(1), 0, len(candidate) * WINDOW_SECONDS / 2)
+    return float(both.get()[0])
 
 
 def test_what_a_candidate_wanders_by_itself_is_seen_and_what_hits_both_is_not() -> None:

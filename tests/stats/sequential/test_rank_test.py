@@ -8,12 +8,13 @@ from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
-from proxy.stats.sequential.overdispersion import Apart, Dispersion
+from proxy.stats.sequential.e_process import PASS_FACTORS
+from proxy.stats.sequential.overdispersion import DifferenceOverdispersion, Overdispersion
 from proxy.stats.sequential.rank_test import (
+    BIN_MASS,
     BINS,
-    CUTS,
-    MASS,
-    RankBetting,
+    CUT_QUANTILES,
+    RankTest,
     anywhere,
     at_quantile,
     cuts_of,
@@ -21,7 +22,6 @@ from proxy.stats.sequential.rank_test import (
     margin_buckets,
     ranked,
 )
-from proxy.stats.sequential.wealth import EASE
 
 TERMS = AlphaShare("v2", 0.01, 0.0)
 
@@ -34,28 +34,28 @@ def buckets(seconds):
 @pytest.mark.parametrize("w", [0.01, 0.1, 0.5, 0.9])
 def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w) -> None:
     none = np.zeros(BINS)
-    faster = MASS * np.linspace(2.0, 0.0, BINS)
-    for ratios in (anywhere(), *(at_quantile(q) for q in CUTS)):
+    faster = BIN_MASS * np.linspace(2.0, 0.0, BINS)
+    for ratios in (anywhere(), *(at_quantile(q) for q in CUT_QUANTILES)):
         each = np.eye(BINS)
         canary = np.exp([gains(w, row, none, ratios) for row in each])
         primary = np.exp([gains(w, none, row, ratios) for row in each])
-        assert MASS @ (w * canary + (1 - w) * primary) == pytest.approx(1.0)
-        assert ((faster / faster.sum()) @ (w * canary) + MASS @ ((1 - w) * primary) <= 1.0 + 1e-9).all()
+        assert BIN_MASS @ (w * canary + (1 - w) * primary) == pytest.approx(1.0)
+        assert ((faster / faster.sum()) @ (w * canary) + BIN_MASS @ ((1 - w) * primary) <= 1.0 + 1e-9).all()
 
 
 def test_alternatives_are_distributions_that_grow_with_latency() -> None:
-    for ratios in (anywhere(), *(at_quantile(q) for q in CUTS)):
-        assert ratios @ MASS == pytest.approx(1.0)
+    for ratios in (anywhere(), *(at_quantile(q) for q in CUT_QUANTILES)):
+        assert ratios @ BIN_MASS == pytest.approx(1.0)
         assert (np.diff(ratios, axis=1) >= -1e-12).all()
-    for relief in (at_quantile(q, EASE) for q in CUTS):
-        assert relief @ MASS == pytest.approx(1.0)
+    for relief in (at_quantile(q, PASS_FACTORS) for q in CUT_QUANTILES):
+        assert relief @ BIN_MASS == pytest.approx(1.0)
         assert (np.diff(relief, axis=1) <= 1e-12).all()
 
 
 def test_ranking_counts_cuts_below_and_moves_the_canary_down() -> None:
     cuts = cuts_of(buckets(np.random.default_rng(1).lognormal(-4, 0.5, 100_000)))
     latencies = buckets(np.random.default_rng(2).lognormal(-4, 0.5, 100_000))
-    assert ranked(latencies, cuts) / 100_000 == pytest.approx(MASS, abs=0.03)
+    assert ranked(latencies, cuts) / 100_000 == pytest.approx(BIN_MASS, abs=0.03)
     slower = {index + 10: count for index, count in latencies.items()}
     assert list(ranked(slower, cuts, 10)) == list(ranked(latencies, cuts))
     assert ranked({}, cuts).sum() == 0
@@ -147,7 +147,10 @@ def wandering(seed, tempered):
         latencies = np.exp(level)[:, None] * rng.lognormal(-4, 0.35, (10, 10))
         primary, canary = buckets(latencies[:9].ravel()), buckets(latencies[9])
         if not tempered:
-            pace.dispersion, test._difference_dispersion = Dispersion(), Apart(len(CUTS))
+            pace.dispersion, test._difference_dispersion = (
+                Overdispersion(),
+                DifferenceOverdispersion(len(CUT_QUANTILES)),
+            )
         if second >= 0:
             used += 10
             test.update(
@@ -182,20 +185,23 @@ def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered() -> None:
 
 
 def test_merging_adds_evidence() -> None:
-    one, two = RankBetting(anywhere()), RankBetting(anywhere())
-    slow, usual = np.eye(BINS)[-1] * 3, MASS * 30
+    one, two = RankTest(anywhere()), RankTest(anywhere())
+    slow, usual = np.eye(BINS)[-1] * 3, BIN_MASS * 30
     for each in (one, two):
         each.update(0.1, slow, usual)
+        each.settle()
     alone = one.log_breach
-    one.merge(two)
+    one += two
     assert one.log_breach > alone
 
 
 def test_needed_shrinks_towards_the_goal() -> None:
-    test, said = RankBetting(at_quantile(0.5), at_quantile(0.5, EASE)), []
+    test, said = RankTest(at_quantile(0.5), at_quantile(0.5, PASS_FACTORS)), []
     for _ in range(20):
-        test.update(0.1, MASS * 10, MASS * 90)
+        test.update(0.1, BIN_MASS * 10, BIN_MASS * 90)
+        test.settle()
         test.update(0.1, np.eye(BINS)[-1] * 2, np.zeros(BINS))
+        test.settle()
         said.append(test.needed(np.log(100), np.log(20)))
     assert said[-1] < said[0]
-    assert RankBetting(anywhere()).needed(1.0, 1.0) is None
+    assert RankTest(anywhere()).needed(1.0, 1.0) is None

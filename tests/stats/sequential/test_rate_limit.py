@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stats.sequential.rate_limit import MINIMUM, RateLimit
-from proxy.stats.sequential.rate_ratio import MISS
+from proxy.stats.sequential.rate_limit import MIN_REQUESTS, RateLimit
+from proxy.stats.sequential.rate_ratio import FALSE_PASS
 
 
 def simulate(rate, limit, runs, looks, of, goal, seed=1, per=10):
@@ -37,15 +37,15 @@ def test_a_rate_at_the_limit_is_not_flagged_and_one_above_is_found() -> None:
 
 
 def test_a_rate_well_under_the_limit_passes() -> None:
-    hit = simulate(0.01, 0.05, 200, 200, lambda t: t.log_pass, np.log(1 / MISS))
+    hit = simulate(0.01, 0.05, 200, 200, lambda t: t.log_pass, np.log(1 / FALSE_PASS))
     assert np.isfinite(hit).mean() >= 0.95
-    at_limit = simulate(0.05, 0.05, 500, 400, lambda t: t.log_pass, np.log(1 / MISS))
+    at_limit = simulate(0.05, 0.05, 500, 400, lambda t: t.log_pass, np.log(1 / FALSE_PASS))
     assert np.isfinite(at_limit).mean() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 500)
 
 
 def test_nothing_is_breached_before_the_minimum() -> None:
     test = RateLimit(0.05)
-    test.update(MINIMUM - 1, MINIMUM - 1)
+    test.update(MIN_REQUESTS - 1, MIN_REQUESTS - 1)
     assert test.log_breach == 0.0
     test.update(1, 1)
     assert test.log_breach > np.log(1000)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.sequential.wealth import Wealth, log_mean
+from proxy.stats.sequential.e_process import EProcess, log_mean
 
 
 def directly(factors):
@@ -21,58 +21,66 @@ def directly(factors):
 def test_wealth_is_the_direct_sum() -> None:
     rng = np.random.default_rng(3)
     factors = [(rng.uniform(0.5, 2.0, 4), int(rng.integers(0, 3))) for _ in range(30)]
-    wealth = Wealth(4)
+    wealth = EProcess(4)
     for gain, events in factors:
         wealth.update(np.log(gain), events)
-    assert np.exp(wealth.log) == pytest.approx(directly(factors))
+        wealth.settle()
+    assert np.exp(wealth.get()) == pytest.approx(directly(factors))
 
 
 def test_without_restarts_it_is_the_plain_product() -> None:
-    wealth = Wealth(2, restarts=False)
+    wealth = EProcess(2, restarts=False)
     for _ in range(3):
         wealth.update(np.log([2.0, 0.5]), 1)
-    assert np.exp(wealth.log) == pytest.approx((8 + 1 / 8) / 2)
+        wealth.settle()
+    assert np.exp(wealth.get()) == pytest.approx((8 + 1 / 8) / 2)
 
 
 def test_wealth_starts_at_one_and_idle_ticks_cost_nothing() -> None:
-    wealth = Wealth(3)
+    wealth = EProcess(3)
     for _ in range(1000):
         wealth.update(np.zeros(3), 0)
-    assert wealth.log == pytest.approx(0.0)
+        wealth.settle()
+    assert wealth.get() == pytest.approx(0.0)
 
 
 def test_merging_with_an_empty_one_changes_nothing_and_order_does_not_matter() -> None:
     def streams():
-        mine, other = Wealth(2), Wealth(2)
+        mine, other = EProcess(2), EProcess(2)
         mine.update(np.log([3.0, 0.2]), 5)
+        mine.settle()
         other.update(np.log([1.5, 0.9]), 2)
+        other.settle()
         return mine, other
 
     a, b = streams()
-    before = float(a.log)
-    a += Wealth(2)
-    assert a.log == pytest.approx(before)
+    before = float(a.get())
+    a += EProcess(2)
+    assert a.get() == pytest.approx(before)
     c, d = streams()
     a += b
     d += c
-    assert a.log == pytest.approx(d.log)
+    assert a.get() == pytest.approx(d.get())
 
 
 def test_a_merged_wealth_goes_on() -> None:
-    a, b = Wealth(1), Wealth(1)
+    a, b = EProcess(1), EProcess(1)
     a += b
     a.update(np.log([2.0]), 1)
-    assert 0 < a.log < np.log(2.0)
+    a.settle()
+    assert 0 < a.get() < np.log(2.0)
 
 
 def test_restarts_recover_from_a_long_loss() -> None:
     def after_loss(restarts):
-        wealth = Wealth(1, restarts=restarts)
+        wealth = EProcess(1, restarts=restarts)
         for _ in range(200):
             wealth.update(np.log([0.5]), 1)
+            wealth.settle()
         for _ in range(20):
             wealth.update(np.log([3.0]), 1)
-        return wealth.log
+            wealth.settle()
+        return wealth.get()
 
     assert after_loss(False) < -100
     assert after_loss(True) > np.log(1000)
@@ -80,10 +88,11 @@ def test_restarts_recover_from_a_long_loss() -> None:
 
 @pytest.mark.parametrize("size", [1e3, -1e3, 1e6])
 def test_extreme_gains_stay_numbers(size) -> None:
-    wealth = Wealth(2)
+    wealth = EProcess(2)
     for _ in range(50):
         wealth.update(np.array([size, -size]), 1000)
-    assert np.isfinite(wealth.log)
+        wealth.settle()
+    assert np.isfinite(wealth.get())
 
 
 def test_log_mean_does_not_overflow() -> None:
