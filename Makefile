@@ -2,6 +2,7 @@
 # make test    all tests; ARGS="tests/routing -k sticky" for some of them
 # make check   format, lint, types and all tests: what must hold before a commit
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
+# make release-check   what must hold before a version is tagged (docs/releasing.md)
 # make docs    writes what in docs/ and deploy/ is made from the code
 # make lock    resolves the requirements anew
 # make clean   removes everything that was made here
@@ -11,7 +12,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench docs lock clean system-packages
+.PHONY: help demo test check lint bench docs release-check lock clean system-packages
 
 VENV := .venv
 MODELS := .venv-models
@@ -39,6 +40,9 @@ bench: $(VENV)/.done system-packages
 
 docs: $(VENV)/.done
 	@$(VENV)/bin/python -m docs.generate
+
+release-check: $(VENV)/.done
+	@$(VENV)/bin/python .ci/release_check.py
 
 system-packages:
 	@.ci/system-packages
