@@ -122,7 +122,7 @@ def test_an_installed_wheel_is_typed(archives: list[Path], tmp_path: Path) -> No
     with zipfile.ZipFile(archives[1]) as wheel:
         wheel.extractall(site)
     (tmp_path / "user.py").write_text("from proxy.contracts.build import build\n\nreveal_type(build())\nbuild(1)\n")
-    argv = [sys.executable, "-m", "mypy", "--no-incremental", "--python-executable", tmp_path / "venv/bin/python"]
+    argv = [sys.executable, "-m", "mypy", "--no-incremental", "--python-executable", str(tmp_path / "venv/bin/python")]
     done = subprocess.run([*argv, "user.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 'Revealed type is "str"' in done.stdout.replace("builtins.", ""), done.stdout + done.stderr
     assert "Too many arguments" in done.stdout
