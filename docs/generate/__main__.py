@@ -8,6 +8,7 @@ from docs.generate import api, chart, commands, configuration, metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
+    "docs/everything.yaml": configuration.everything,
     "docs/penumbra.schema.json": configuration.schema,
     "docs/configuration.md": configuration.page,
     "docs/api.md": api.page,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from proxy.config.schema.json_schema import describe, ordered
 from proxy.config.schema.option_docs import BOUNDS, DEFAULTS, TEXTS, word
 from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Value, shape
 from proxy.config.schema.scalars import allowed
+from proxy.contracts.metrics import METRICS
 
+LINES = re.compile(r"^(      scorecard:.*\n)(?:        \w+: .*\n)+", re.MULTILINE)
+"""The scorecard of `EVERYTHING` that has every metric."""
 EVERYTHING = Path(__file__).resolve().parents[1] / "everything.yaml"
 
 TRAFFIC = ("primary", "canary", "split", "shadows", "release")
@@ -23,8 +27,8 @@ STICKY = "routes.*.canary.sticky"
 OPENING = """\
 # Configuration
 
-<!-- made by `make docs`: edit docs/everything.yaml, docs/generate or proxy/config/schema/option_docs.py,
-not this page -->
+<!-- made by `make docs`: edit docs/everything.yaml, docs/generate, proxy/config/schema/option_docs.py
+or proxy/contracts/metrics.py, not this page -->
 
 A configuration is one YAML file. `penumbra check FILE` says everything that is wrong with it at once; nothing is
 silently ignored.
@@ -70,7 +74,7 @@ NEEDED = {"versions", "routes", "routes.*.match"}
 
 SCORECARD = joined(
     f"{TEXTS['scorecard']} Without any: `{DEFAULTS['scorecard']}`. `release.scorecard` is the same, for one release.",
-    table(("bound", "what it says"), ((code(bound), said.text) for bound, said in BOUNDS.items())),
+    table(("bound", "what it says"), ((code(bound), said) for bound, said in BOUNDS.items())),
 )
 
 
@@ -79,11 +83,19 @@ def schema() -> str:
     return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
 
 
+def everything() -> str:
+    """The example of everything, its lines of a scorecard written anew from the rows of the metrics."""
+    limits = {
+        metric.name: ", ".join(f"{name}: {each}" for name, each in metric.limits.items()) for metric in METRICS.values()
+    }
+    lines = "".join(f"        {name}: {{{each}}}\n" for name, each in limits.items())
+    return LINES.sub(lambda found: found[1] + lines, EVERYTHING.read_text(encoding="utf-8"))
+
+
 def page() -> str:
     """The whole page."""
-    example = EVERYTHING.read_text(encoding="utf-8").strip("\n")
-    everything = f"## Everything at once\n\n```yaml\n{example}\n```"
-    return joined(OPENING, everything, RELOAD, "## Every option", *sections(shape()))
+    example = f"## Everything at once\n\n```yaml\n{everything().strip()}\n```"
+    return joined(OPENING, example, RELOAD, "## Every option", *sections(shape()))
 
 
 def sections(group: Group, path: str = "") -> Iterator[str]:

@@ -34,6 +34,7 @@ from proxy.contracts.settings import (
     RouteSettings,
     Settings,
 )
+from proxy.contracts.strategies import STRATEGIES
 from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
 
 MAX_WORKERS = 256
@@ -276,9 +277,11 @@ def _check_shares(section: Section, route: RouteSettings) -> None:
         section.refuse("split", f"{total:g} percent in all", "at most 100 percent in all")
     if route.split and route.release:
         section.refuse("canary" if "canary" in section else "split", "a fixed split beside release", "one of the two")
-    if route.release and route.release.strategy == "ab-test" and not route.sticky:
-        section.refuse("sticky", "nothing", "ab-test needs one: the same user must always meet the same arm")
-    if route.sticky and not (route.split or route.release):
+    if route.release and STRATEGIES[route.release.strategy].arms and not route.sticky:
+        allowed = f"{route.release.strategy} needs one: the same user must always meet the same arm"
+        section.refuse("sticky", "nothing", allowed)
+    unread = any(map(section.refused, ("canary", "split", "release")))
+    if route.sticky and not (route.split or route.release or unread):
         section.refuse("sticky", "sticky without a canary, split or release", "sticky where traffic is split")
     places = {"canary.version" if "canary" in section else "split": route.split, "shadows": route.shadows}
     for place, shares in places.items():

@@ -37,6 +37,12 @@ class Section:
         """Reports a mistake at `key` ("" for the section itself)."""
         self._problems.append(Problem(join(self.path, key) if key else self.path, found, allowed))
 
+    def refused(self, key: str) -> bool:
+        """Whether a mistake of this section was reported at `key`, above it or below it."""
+        path = join(self.path, key)
+        own = (problem.path for problem in self._problems if _contains(self.path, problem.path))
+        return any(_contains(path, place) or _contains(place, path) for place in own)
+
     def take(self, key: str, parse: Callable[[str], T], fallback: T, *, required: bool = False) -> T:
         """The value of `key`, or `fallback` when it is absent or wrong."""
         self._taken.append(key)
@@ -128,6 +134,10 @@ class Section:
         self.refuse(key, found or shown(tree), allowed)
         value: T = fallback
         return value
+
+
+def _contains(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 _ABSENT: Any = object()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from proxy.contracts.settings import Address
+from proxy.contracts.strategies import MAX_SPAN_DAYS
 from proxy.contracts.table import Sticky, StickySource
 
 Parser = Callable[[str], Any]
@@ -37,9 +38,6 @@ MAX_SECONDS = 24 * 3600.0
 
 MAX_SIZE_BYTES = 1024**4
 """More than any machine has; the largest size that can be said."""
-
-MAX_DAYS = 90
-"""A stage of a release that is longer than a quarter of a year is a mistake in the unit."""
 
 
 class Refused(ValueError):
@@ -68,8 +66,8 @@ def span(text: str) -> float:
             return duration(text)
         except Refused:
             pass
-    if not match or not 0 < int(match[1]) <= MAX_DAYS:
-        raise Refused(f"a duration such as 60s, 30m, 12h or 3d, above 0 and at most {MAX_DAYS}d")
+    if not match or not 0 < int(match[1]) <= MAX_SPAN_DAYS:
+        raise Refused(f"a duration such as 60s, 30m, 12h or 3d, above 0 and at most {MAX_SPAN_DAYS}d")
     return int(match[1]) * 24 * 3600.0
 
 

@@ -2,6 +2,7 @@
 
 - `settings`: what a configuration file says, after validation
 - `table`: the versioned routing table that workers follow
+- `metrics`, `strategies`: one row for each metric of a scorecard and each strategy of a release
 - `record`: what workers report: ticks (exact counters) and records (facts of a finished leg)
 - `observation`: a leg as analysed: its facts, and what was read in its bodies
 - `leg_join`: the join of the legs of one exchange, with its bounds

@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from proxy.contracts.strategies import Strategy
 from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
 
-Strategy = Literal["shadow", "canary", "ab-test", "blue-green", "big-bang"]
 OnBreach = Literal["rollback", "pause", "notify"]
 AccessRole = Literal["read", "operate"]
 HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "change"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from proxy.contracts.metrics import of_kind
 from proxy.contracts.release import RouteState
 from proxy.release.post_promotion import PrimaryFigure
 from proxy.stats.board import Board
-
-LATENCIES = {"latency": 0.5, "latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 
 
 def figures_of(board: Board, state: RouteState, now: float) -> dict[str, PrimaryFigure]:
@@ -17,8 +16,10 @@ def figures_of(board: Board, state: RouteState, now: float) -> dict[str, Primary
     bad, legs = board.failures(route, old)
     if legs:
         figures["error_rate"] = PrimaryFigure(bad / legs, legs)
-    for metric, q in LATENCIES.items():
-        seconds = board.latency(route, old, "primary", q, now)
+    for metric in of_kind("distribution", "quantile"):
+        if metric.source != "ticks" or metric.quantile is None:
+            continue
+        seconds = board.latency(route, old, "primary", metric.quantile, now)
         if seconds is not None:
-            figures[metric] = PrimaryFigure(seconds, legs)
+            figures[metric.name] = PrimaryFigure(seconds, legs)
     return figures

@@ -1,6 +1,7 @@
 """From evidence to the table, as pure functions. Nothing here draws a number, reads a clock or touches a socket.
 
 scorecard       evidence → verdicts, one for each limit, and one for all
+validation      the rules of a release, for whoever reads one
 decide          verdicts → the action to take
 phases          the table of phases and events
 transitions     an event and a route's live state → the next live state

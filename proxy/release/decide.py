@@ -13,28 +13,21 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.settings import OnBreach, Strategy
+from proxy.contracts.settings import OnBreach
+from proxy.contracts.strategies import STRATEGIES
 from proxy.release.phases import legal
 from proxy.release.scorecard import overall
 from proxy.release.transitions import stage_of
 
 Act = Literal["rollback", "pause", "notify", "advance", "promote", "settle"]
 
-WORLD = frozenset({"input_drift"})
-"""Metrics of what clients send: both versions get the same, so these alone never blame the candidate."""
+INPUT_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.blames == "world")
+"""Metrics of what clients send: both versions get the same inputs, so these alone never blame the candidate."""
 
-OUTCOMES = frozenset({"accuracy", "f1", "auroc", "log_loss", "mae", "rmse"})
+TEST_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.source == "labels")
 """What an A/B test is about, if the scorecard has one of these; else its first line."""
-
-ENDS: dict[Strategy, Act | None] = {
-    "shadow": None,
-    "canary": "promote",
-    "ab-test": None,
-    "blue-green": "promote",
-    "big-bang": "promote",
-}
-"""What follows the last stage; None: the release stays there until somebody decides."""
 
 
 class Action(Struct, frozen=True):
@@ -49,7 +42,7 @@ class Action(Struct, frozen=True):
 def on_breach(state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach) -> Action | None:
     """The answer to verdicts that failed; None if none did."""
     failed = [verdict for verdict in verdicts if verdict.outcome == "fail"]
-    blamed = [verdict for verdict in failed if verdict.metric not in WORLD]
+    blamed = [verdict for verdict in failed if verdict.metric not in INPUT_METRICS]
     if not failed:
         return None
     if not blamed:
@@ -74,8 +67,7 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
     reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests; {total.sentence}"
     if state.stage + 1 < len(release.stages):
         return Action("advance", reason)
-    end = ENDS[release.strategy]
-    return Action(end, reason) if end else None
+    return Action("promote", reason) if STRATEGIES[release.strategy].promotes else None
 
 
 def _winner(verdicts: Sequence[Verdict], arms: Sequence[str]) -> Action | None:
@@ -90,7 +82,7 @@ def _winner(verdicts: Sequence[Verdict], arms: Sequence[str]) -> Action | None:
 
 
 def _outcome(lines: Sequence[Verdict]) -> Verdict:
-    return next((verdict for verdict in lines if verdict.metric in OUTCOMES), lines[0])
+    return next((verdict for verdict in lines if verdict.metric in TEST_METRICS), lines[0])
 
 
 def _rank(verdict: Verdict) -> float:

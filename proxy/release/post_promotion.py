@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Guard, Limit
 
 Z = 2.326
@@ -22,9 +23,6 @@ UNKNOWN_RATE = 0.05
 """With nothing known of the old primary, more than one failure in twenty is taken as broken."""
 FEW = 100
 """Records below which a quantile or score of the old primary is no yardstick."""
-
-PAIRED = frozenset({"disagreement", "input_drift", "prediction_drift"})
-RATES = frozenset({"error_rate", "contract_violations"})
 
 
 class PrimaryFigure(NamedTuple):
@@ -39,7 +37,7 @@ def guard_after(guard: Guard, figures: Mapping[str, PrimaryFigure]) -> Guard | N
     lines = {
         metric: alone
         for metric, limit in guard.scorecard.items()
-        if metric not in PAIRED and (alone := _alone(metric, limit, figures.get(metric))) != Limit()
+        if METRICS[metric].survives_promotion and (alone := _alone(metric, limit, figures.get(metric))) != Limit()
     }
     return replace(guard, scorecard=lines) if lines else None
 
@@ -53,7 +51,7 @@ def _alone(metric: str, limit: Limit, figure: PrimaryFigure | None) -> Limit:
 def _from_ratio(metric: str, limit: Limit, figure: PrimaryFigure | None) -> float | None:
     if limit.max_ratio is None:
         return None
-    if metric in RATES:
+    if METRICS[metric].kind == "rate":
         rate = upper(figure) if figure and figure.n else UNKNOWN_RATE
         return min(max(limit.max_ratio, 1.0) * rate, 0.5)
     if figure is None or figure.n < FEW:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from math import isnan, log
 
 from proxy.contracts.evidence import Evidence
+from proxy.contracts.metrics import METRICS, Source
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit
 
@@ -30,14 +31,9 @@ ENOUGH = 100
 LEANING = 10.0
 """A healthy candidate ever gets here with probability 0.1 at most; one that does waits until it is clear."""
 
-_KIND = {
-    "disagreement": "compared",
-    "input_drift": "analysed",
-    "prediction_drift": "analysed",
-    "contract_violations": "analysed",
-}
-"""Which requests of the candidate count for a metric: those whose bodies are looked at may be a sample of all. Errors
-and latencies are of every request, and what is not named here of those that have a label."""
+_COUNTED: dict[Source, str] = {"ticks": "canary", "bodies": "analysed", "pairs": "compared", "labels": "labelled"}
+"""Which requests of the candidate count for a metric, by its source: those whose bodies are looked at may be a
+sample."""
 
 Bound = tuple[str, str, float]
 """Metric, name of the limit, and its value."""
@@ -141,8 +137,7 @@ def _proved(e: Evidence) -> bool:
 
 
 def _more(metric: str, needed: int) -> str:
-    kind = "canary" if metric == "error_rate" or metric.startswith("latency") else _KIND.get(metric, "labelled")
-    return f"about {needed:,} more {kind} requests"
+    return f"about {needed:,} more {_COUNTED[METRICS[metric].source]} requests"
 
 
 def _beyond(name: str, value: float | None, limit: float) -> bool:

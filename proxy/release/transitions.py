@@ -12,11 +12,9 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from proxy.contracts.release import Phase, RouteState
-from proxy.contracts.settings import Guard, Release, Stage, Strategy
+from proxy.contracts.settings import Guard, Release, Stage
+from proxy.contracts.strategies import STRATEGIES
 from proxy.release.phases import TransitionRefused, follow
-
-FIRST_STAGES: dict[Strategy, tuple[Stage, ...]] = {"shadow": (Stage(shadow=100.0),)}
-"""The stages of a strategy that names none; elsewhere that means none."""
 
 RELEASING: frozenset[Phase] = frozenset({"shadowing", "ramping"})
 
@@ -91,7 +89,7 @@ def start(state: RouteState, release: Release, reason: str, now: float) -> Route
     begun = replace(
         state,
         phase=phase,
-        release=replace(release, stages=release.stages or FIRST_STAGES.get(release.strategy, ())),
+        release=replace(release, stages=release.stages or _first_stages(release)),
         split={},
         candidate=release.candidate,
         rolled_back=without_names(state.rolled_back, versions),
@@ -100,6 +98,12 @@ def start(state: RouteState, release: Release, reason: str, now: float) -> Route
         since=now,
     )
     return enter(begun, 0, reason, now)
+
+
+def _first_stages(release: Release) -> tuple[Stage, ...]:
+    """The stages of a release that names none."""
+    percent = STRATEGIES[release.strategy].first_shadow
+    return () if percent is None else (Stage(shadow=percent),)
 
 
 def enter(state: RouteState, index: int, reason: str, now: float) -> RouteState:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config.load import load, parse
-from proxy.config.release import METRICS
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
 from proxy.contracts.table import Limits, Match, Rescue, Share, Sticky, Timeouts, Version
 from proxy.release.scorecard import bounds
@@ -377,7 +377,7 @@ def test_a_damaged_file_is_settings_or_a_config_error(at: int, length: int, inse
 
 def test_every_limit_that_may_be_configured_is_judged() -> None:
     """Otherwise a scorecard would wait for ever for a line that nobody looks at."""
-    guard = Guard({metric: Limit(**dict.fromkeys(limits, 0.5)) for metric, limits in METRICS.items()})
+    guard = Guard({metric: Limit(**dict.fromkeys(row.limits, 0.5)) for metric, row in METRICS.items()})
     board = Board()
     board.watch("r", ("b",), "a", guard, "oip", 0.0)
     judged = {(evidence.metric, evidence.limit) for evidence in board.evidence("r", 1.0)}

@@ -75,6 +75,7 @@ def test_each_kind_of_limit(limit: Limit, evidence: dict[str, Any], outcome: str
         ("disagreement", "compared"),
         ("input_drift", "analysed"),
         ("contract_violations", "analysed"),
+        ("time_to_first_token", "analysed"),
         ("accuracy", "labelled"),
     ],
 )

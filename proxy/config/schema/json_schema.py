@@ -16,11 +16,11 @@ import yaml
 
 from proxy.config.admin import MAX_HOOKS
 from proxy.config.analysis import EXAMPLE_PARTS
-from proxy.config.release import PLANS
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
 from proxy.config.schema.scalars import VARIABLE, Schema, allowed, scalar
-from proxy.contracts.settings import Lineage, Strategy
+from proxy.contracts.settings import Lineage
+from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import Protocol
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -60,21 +60,26 @@ def _protocols() -> Schema:
 
 
 def _strategy(strategy: Strategy, keys: set[str]) -> Schema:
-    """What a release of one strategy may say: the keys that the reader took, and the stages of its plan."""
+    """What a release of one strategy may say: the keys that the reader took, and the stages of its row."""
     cases = [case for case in CASES if case.strategy == strategy]
     variants = [_variant(case, keys, {other.absent for other in cases} - {"", case.absent}) for case in cases]
-    plan = PLANS[strategy]
+    row = STRATEGIES[strategy]
     rules: list[Schema] = [{"oneOf": variants} if len(variants) > 1 else variants[0]]
-    if plan.needed:
+    if row.needs_stages:
         rules.append(says("stages", {"minItems": 1}))
-    unfit = none_of(sorted({"shadow", "canary"} - set(plan.shares)))
-    rules.append({"properties": {"stages": {"items": unfit} if plan.shares else {"maxItems": 0}}})
+    unfit = none_of(sorted({"shadow", "canary"} - set(row.traffic)))
+    rules.append({"properties": {"stages": {"items": unfit} if row.traffic else {"maxItems": 0}}})
     return when(says("strategy", {"const": strategy}), {"allOf": rules})
 
 
 def _variant(case: Case, keys: set[str], present: set[str]) -> Schema:
     taken = release_of(recorded(case))
     return has(*sorted(taken.required | present)) | none_of(sorted(keys - taken.keys.keys() | {case.absent} - {""}))
+
+
+def _one_of(chosen: Iterable[bool]) -> Schema:
+    """The release says one of the strategies that are chosen."""
+    return says("strategy", {"enum": [name for name, is_chosen in zip(STRATEGIES, chosen, strict=True) if is_chosen]})
 
 
 def release_of(root: Group) -> Group:
@@ -87,8 +92,7 @@ def release_of(root: Group) -> Group:
 def rules() -> dict[str, Schema]:
     """Path to what holds there beside types and keys."""
     keys = set(release_of(shape()).keys)
-    strategies = [_strategy(strategy, keys) for strategy in PLANS]
-    not_test = says("strategy", {"enum": [strategy for strategy in PLANS if strategy != "ab-test"]})
+    rows = STRATEGIES.values()
     return {
         "": {"required": ["listen", "versions", "routes"], "allOf": [_lineage()]},
         "versions": {"minProperties": 1},
@@ -102,17 +106,17 @@ def rules() -> dict[str, Schema]:
                 when(SPLIT, none_of(("release",))),
                 when(has("sticky"), {"anyOf": [has("canary"), SPLIT, has("release")]}),
                 when(has("sticky"), {"properties": {"canary": none_of(("sticky",))}}),
-                when(says("release", says("strategy", {"const": "ab-test"})), has("sticky")),
+                when(says("release", _one_of(row.arms for row in rows)), has("sticky")),
                 _protocols(),
             ],
         },
         "routes.*.scorecard": {"minProperties": 1},
         "routes.*.release": {
             "allOf": [
-                *strategies,
-                when(says("strategy", {"const": "big-bang"}), says("accept_risk", {"anyOf": [YES, _VARIABLE]})),
-                when(not_test, {"properties": {"promote_winner": {"not": YES}}}),
-                when(says("strategy", {"const": "shadow"}), none_of(("rollback_window",))),
+                *(_strategy(row.name, keys) for row in rows),
+                when(_one_of(row.needs_risk for row in rows), says("accept_risk", {"anyOf": [YES, _VARIABLE]})),
+                when(_one_of(not row.arms for row in rows), {"properties": {"promote_winner": {"not": YES}}}),
+                when(_one_of(row.window is None for row in rows), none_of(("rollback_window",))),
             ]
         },
         "routes.*.release.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},

@@ -8,7 +8,9 @@ other; writing a default changes nothing; writing an example does. The file is l
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
+
+from proxy.contracts.metrics import METRICS, LimitName
+from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
 
 
 class Word(Struct, frozen=True):
@@ -19,6 +21,9 @@ class Word(Struct, frozen=True):
     example: str = ""
     absent: str = ""
 
+
+_RISKY = " and ".join(row.name for row in STRATEGIES.values() if row.needs_risk)
+_SWITCHING = " and ".join(row.name for row in STRATEGIES.values() if row.window == SWITCH_WINDOW)
 
 TEXTS = {
     "listen": "Address that clients connect to. Port 0 lets the kernel choose; the log says which.",
@@ -102,23 +107,7 @@ TEXTS = {
     "limits.inflight": "Unfinished exchanges of the route, in one worker. More: 503.",
     "limits.connections": "Connections to one version, in one worker. More: legs wait.",
     "scorecard": "Limits that a candidate is held to; each is a metric with one or more bounds.",
-    "scorecard.error_rate": "Part of the requests that failed: no answer, or status 500 and above.",
-    "scorecard.latency": "Latency as a whole: no quantile may be slower.",
-    "scorecard.latency_p50": "Median of the time to the last byte.",
-    "scorecard.latency_p90": "90th percentile of the time to the last byte.",
-    "scorecard.latency_p95": "95th percentile of the time to the last byte.",
-    "scorecard.latency_p99": "99th percentile of the time to the last byte.",
-    "scorecard.time_to_first_token": "90th percentile of the time to the first token of a stream.",
-    "scorecard.disagreement": "Part of the compared answers of a shadow that differ from the primary's.",
-    "scorecard.input_drift": "Features against the reference profile.",
-    "scorecard.prediction_drift": "Predictions against the reference profile.",
-    "scorecard.contract_violations": "Part of the rows that break a rule of the data contract.",
-    "scorecard.accuracy": "Of labelled predictions.",
-    "scorecard.f1": "Of labelled predictions.",
-    "scorecard.auroc": "Area under the ROC curve, of labelled scores.",
-    "scorecard.log_loss": "Of labelled probabilities.",
-    "scorecard.mae": "Mean absolute error of labelled predictions.",
-    "scorecard.rmse": "Root mean squared error of labelled predictions.",
+    **{f"scorecard.{metric.name}": metric.text for metric in METRICS.values()},
     "false_alarm": "Probability of ever rolling a healthy candidate back, however often one looks.",
     "on_breach": "What a breach of the scorecard does.",
     "warm_up": "First requests of a new candidate in which latency is not judged; errors are, from the first.",
@@ -135,10 +124,7 @@ TEXTS = {
     "analysis.wait": "How long a prediction waits for its label.",
     "release": "Brings a candidate to primary, in place of `canary` or `split`.",
     "release.candidate": "The version that may become primary.",
-    "release.strategy": (
-        "`shadow` only copies; `canary` goes by stages; `ab-test` keeps fixed arms until a verdict; `blue-green` "
-        "switches at once after its stages; `big-bang` switches at once."
-    ),
+    "release.strategy": "; ".join(f"`{row.name}` {row.text}" for row in STRATEGIES.values()) + ".",
     "release.stages": "Steps; each ends after its requests and duration, if the scorecard passes.",
     "release.stages[].shadow": "Part of the requests that the candidate gets as copies.",
     "release.stages[].canary": "Part of the live traffic that the candidate gets.",
@@ -152,7 +138,7 @@ TEXTS = {
     "release.on_breach": "As of the route.",
     "release.warm_up": "As of the route.",
     "release.rollback_window": "After the promote, how long a breach leads back to the version before.",
-    "release.accept_risk": "Must be true for big-bang: it gives the candidate all traffic at once.",
+    "release.accept_risk": f"Must be true for {_RISKY}: it gives the candidate all traffic at once.",
     "release.promote_winner": "A/B test: an arm that has proved itself becomes primary.",
 }
 """Path to what the option is for."""
@@ -333,25 +319,20 @@ ABSENT = {
     "release.false_alarm": "as of the route",
     "release.on_breach": "as of the route",
     "release.warm_up": "as of the route",
-    "release.rollback_window": "blue-green and big-bang 10m, others none",
+    "release.rollback_window": f"{_SWITCHING} 10m, others none",
 }
 """Path to what holds where the option is left out and no value would say the same."""
 
-BOUNDS = {
-    "max": Word("At most, in absolute terms.", example="0.02", absent="not limited"),
-    "min": Word("At least, in absolute terms.", example="0.9", absent="not limited"),
-    "max_ratio": Word("At most so many times the primary's.", example="1.25", absent="not limited"),
-    "max_drop": Word("At most so much below the primary's.", example="0.02", absent="not limited"),
-    "max_psi": Word(
-        "Population stability index of a feature, at most. Drifted is what is above and significant.",
-        example="0.2",
-        absent="not limited",
-    ),
+BOUNDS: dict[LimitName, str] = {
+    "max": "At most, in absolute terms.",
+    "min": "At least, in absolute terms.",
+    "max_ratio": "At most so many times the primary's.",
+    "max_drop": "At most so much below the primary's.",
+    "max_psi": "Population stability index of a feature, at most. Drifted is what is above and significant.",
 }
-"""What a line of a scorecard may say."""
+"""What a line of a scorecard may say; examples stand in the rows of `contracts.metrics`."""
 
 _LINE = "scorecard."
-_TIMES = ("scorecard.latency", "scorecard.time_to_first_token")
 _ORDER = {path: place for place, path in enumerate(TEXTS)}
 
 
@@ -359,9 +340,10 @@ def word(path: str) -> Word:
     """The words for the option at `path`. Raises KeyError where there are none."""
     key = _key(path)
     line, _, bound = key.rpartition(".")
-    if line.startswith(_LINE) and line in TEXTS:
-        known = BOUNDS[bound]
-        return replace(known, example="250ms") if bound == "max" and line.startswith(_TIMES) else known
+    metric = METRICS.get(line.removeprefix(_LINE)) if line.startswith(_LINE) else None
+    for limit, example in metric.limits.items() if metric else ():
+        if limit == bound:
+            return Word(BOUNDS[limit], example=example, absent="not limited")
     if key not in TEXTS:
         raise KeyError(f"{path} has no words in {__name__}")
     return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key, ""), ABSENT.get(key, ""))

@@ -8,7 +8,7 @@ strategy of a release decides which keys it takes; the reader is run once for ea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from proxy.config.load import settings_of
 from proxy.config.section import Section
 from proxy.config.values import Parser
-from proxy.contracts.settings import Strategy
+from proxy.contracts.strategies import STRATEGIES, Strategy
 
 T = TypeVar("T")
 
@@ -58,14 +58,19 @@ Node = Value | Names | Items | Group | Choice
 
 
 class Case(Struct, frozen=True):
-    """What the recorded file says where the reader looks twice."""
+    """Answers of the recorder where the reader branches on a value."""
 
     strategy: Strategy
+    """The strategy of the release."""
     absent: str = ""
+    """A key that is not there ("": all are)."""
 
 
-CASES = (*(Case(strategy) for strategy in get_args(Strategy)), Case("ab-test", absent="arms"))
-"""An A/B test names its arms, or a candidate that gets half."""
+CASES = (
+    *(Case(row.name) for row in STRATEGIES.values()),
+    *(Case(row.name, absent="arms") for row in STRATEGIES.values() if row.arms),
+)
+"""A strategy with arms names them, or a candidate that gets half."""
 
 ANY = "*"
 """A name that the user chooses, in a path."""

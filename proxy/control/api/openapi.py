@@ -7,17 +7,20 @@ with what it does not, and finds no other answer.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from proxy import __version__
+from proxy.contracts.metrics import Unit
+from proxy.contracts.release import Outcome, Phase
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.problems import TITLES
-from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_REQUEST_ID, MAX_ROWS
+from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_REQUEST_ID, MAX_ROWS, STARTABLE
 
 Schema = dict[str, Any]
 
-PHASES = ["steady", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
-VERDICTS = ["pass", "fail", "undecided"]
+PHASES = list(get_args(Phase))
+VERDICTS = list(get_args(Outcome))
+UNITS = list(get_args(Unit))
 
 
 def text(**more: Any) -> Schema:
@@ -134,6 +137,8 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Line": record(
         metric=text(),
+        title=text(description="The metric in words."),
+        unit=maybe(text(enum=UNITS, description="Of reference; of value and limit, unless the bound is `max_ratio`.")),
         version=text(),
         bound=text(),
         verdict=text(enum=VERDICTS),
@@ -247,7 +252,7 @@ SCHEMAS: dict[str, Schema] = {
     "ReleaseBody": closed(
         reason=REASON,
         candidate=text(),
-        strategy=text(enum=["shadow", "canary", "blue-green", "big-bang"]),
+        strategy=text(enum=list(STARTABLE)),
         stages=many(closed(shadow=number(), canary=number(), requests=whole(), duration=number())),
         accept_risk={"type": "boolean"},
         rollback_window=number(),

@@ -10,8 +10,10 @@ from collections.abc import Collection, Mapping
 from math import isfinite
 from typing import Any
 
-from proxy.contracts.settings import Guard, Release, Stage, Strategy
+from proxy.contracts.settings import Guard, Release, Stage
+from proxy.contracts.strategies import MAX_REQUESTS, MAX_SPAN_DAYS, STRATEGIES, Strategy
 from proxy.control.api.problems import ApiError
+from proxy.release.validation import validate
 
 MAX_BODY = 64 * 1024
 """Bytes of a body: a split of a thousand versions is far below it."""
@@ -132,54 +134,52 @@ def only(value: Mapping[str, Any], fields: Collection[str]) -> None:
             raise ApiError("invalid", f"{field}: unknown field; allowed: {', '.join(fields)}", field)
 
 
-_STAGES: dict[str, Strategy] = {
-    "shadow": "shadow",
-    "canary": "canary",
-    "blue-green": "blue-green",
-    "big-bang": "big-bang",
-}
+STARTABLE: dict[str, Strategy] = {row.name: row.name for row in STRATEGIES.values() if not row.arms}
 """Strategies that a body may ask for; an A/B test needs a sticky key, which only the configuration can give."""
 MAX_STAGES = 100
-MAX_SPAN = 90 * 24 * 3600.0
-WINDOWS: dict[Strategy, float] = {"blue-green": 600.0, "big-bang": 600.0}
+_MAX_SPAN = MAX_SPAN_DAYS * 24 * 3600.0
 
 
 def release(value: Mapping[str, Any], versions: Collection[str], primary: str, guard: Guard) -> Release:
-    """A release that the API starts: judged by the guard of its route."""
+    """A release that the API starts: judged by the guard of its route, by the rules of `release.validation`."""
     only(value, ("reason", "candidate", "strategy", "stages", "accept_risk", "rollback_window"))
     candidate = version(value, "candidate", versions)
-    strategy = _STAGES.get(text(value, "strategy") or "canary")
+    strategy = STARTABLE.get(text(value, "strategy") or "canary")
     if strategy is None:
-        raise ApiError("invalid", f"strategy: allowed: {', '.join(_STAGES)}", "strategy")
-    if candidate is None or candidate == primary:
+        raise ApiError("invalid", f"strategy: allowed: {', '.join(STARTABLE)}", "strategy")
+    if candidate is None:
         raise ApiError("invalid", "candidate: allowed: a version other than the primary", "candidate")
-    if strategy == "big-bang" and value.get("accept_risk") is not True:
-        raise ApiError("invalid", "accept_risk: big-bang gives all traffic at once; allowed: true", "accept_risk")
-    window = _number(value.get("rollback_window", WINDOWS.get(strategy, 0.0)), "rollback_window", MAX_SPAN)
-    stages = _stages(value.get("stages", []), strategy)
-    return Release(candidate, strategy, stages, guard, strategy == "big-bang", rollback_window=window)
+    started = Release(
+        candidate=candidate,
+        strategy=strategy,
+        stages=_stages(value.get("stages", [])),
+        guard=guard,
+        accept_risk=value.get("accept_risk") is True,
+        rollback_window=_number(
+            value.get("rollback_window", STRATEGIES[strategy].window or 0.0), "rollback_window", _MAX_SPAN
+        ),
+    )
+    for problem in validate(started, primary):
+        field = problem.path
+        raise ApiError("invalid", f"{field}: found {problem.found}; allowed: {problem.allowed}", field)
+    return started
 
 
-def _stages(value: Any, strategy: Strategy) -> tuple[Stage, ...]:
+def _stages(value: Any) -> tuple[Stage, ...]:
     if not isinstance(value, list) or len(value) > MAX_STAGES:
         raise ApiError("invalid", f"stages: found {_kind(value)}; allowed: a list of at most {MAX_STAGES}", "stages")
-    if strategy == "big-bang" and value:
-        raise ApiError("invalid", "stages: big-bang has none", "stages")
-    if strategy == "canary" and not value:
-        raise ApiError("invalid", "stages: canary needs at least one", "stages")
-    return tuple(_stage(each, f"stages[{place}]", strategy) for place, each in enumerate(value))
+    return tuple(_stage(each, f"stages[{place}]") for place, each in enumerate(value))
 
 
-def _stage(value: Any, field: str, strategy: Strategy) -> Stage:
+def _stage(value: Any, field: str) -> Stage:
     if not isinstance(value, dict):
         raise ApiError("invalid", f"{field}: found {_kind(value)}; allowed: an object", field)
-    shares = ("shadow",) if strategy == "shadow" else ("shadow", "canary")
-    only(value, (*shares, "requests", "duration"))
-    share = {name: _number(value[name], f"{field}.{name}", 100.0) for name in shares if name in value}
-    duration = _number(value.get("duration", 0.0), f"{field}.duration", MAX_SPAN)
-    requests = _number(value.get("requests", 0), f"{field}.requests", 1e12)
-    if not share or not (requests or duration) or requests != int(requests):
-        raise ApiError("invalid", f"{field}: needs shadow or canary, and requests (whole) or duration (seconds)", field)
+    only(value, ("shadow", "canary", "requests", "duration"))
+    share = {name: _number(value[name], f"{field}.{name}", 100.0) for name in ("shadow", "canary") if name in value}
+    duration = _number(value.get("duration", 0.0), f"{field}.duration", _MAX_SPAN)
+    requests = _number(value.get("requests", 0), f"{field}.requests", MAX_REQUESTS)
+    if requests != int(requests):
+        raise ApiError("invalid", f"{field}.requests: found {requests:g}; allowed: a whole number", f"{field}.requests")
     return Stage(requests=int(requests), duration=duration, **share)
 
 

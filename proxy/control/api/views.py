@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
 from proxy.control.state.store import Store
@@ -75,9 +76,13 @@ def release(state: RouteState, legs: int) -> dict[str, Any] | None:
 
 def verdict(line: Verdict) -> dict[str, Any]:
     """A line of a scorecard: verdict, value, limit, n; once those are of live requests alone, `shadow` of `n_shadow`
-    copies. `evidence` is the logarithm of the evidence of a breach."""
+    copies. `evidence` is the logarithm of the evidence of a breach. A line of an old audit may be about a metric that
+    is no more; it has no unit."""
+    metric = METRICS.get(line.metric)
     return {
         "metric": line.metric,
+        "title": metric.title if metric else line.metric,
+        "unit": metric.unit if metric else None,
         "version": line.version,
         "bound": line.bound,
         "verdict": line.outcome,

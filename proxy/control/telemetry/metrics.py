@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -15,6 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from proxy import __version__
 from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
+from proxy.contracts.release import Phase
 from proxy.control.capture.writer import Recorder
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
@@ -33,7 +35,7 @@ DURATIONS = [120 * decade + step for decade in range(-4, 2) for step in DECADE] 
 OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
 """10 us … 1 s."""
 
-PHASES = ("steady", "shadowing", "ramping", "paused", "promoted", "rolled_back")
+PHASES = get_args(Phase)
 OUTCOMES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
 FEATURES = 50

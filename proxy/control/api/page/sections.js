@@ -98,15 +98,13 @@ function told(traffic) {
 const BOUNDS = { max: "at most", max_ratio: "at most × primary", max_psi: "PSI at most", min: "at least",
   max_drop: "drop at most" };
 
-const RATES = /error_rate|disagreement|violations|accuracy|f1|auroc/;
-const TIMES = /latency|time_to/;
+const IN_UNIT = { seconds: (value) => seconds(number(value)),
+  fraction: (value) => (Number.isFinite(number(value)) ? part(number(value)) : figure(value)) };
 
 function unit(line, value) {
   if (value === null) return NONE_YET;
   if (line.bound === "max_ratio") return `${figure(value)} ×`;
-  if (TIMES.test(line.metric)) return seconds(number(value));
-  if (RATES.test(line.metric) && Number.isFinite(number(value))) return part(number(value));
-  return figure(value);
+  return (IN_UNIT[line.unit] ?? figure)(value);
 }
 
 const NONE_YET = "no data";
@@ -128,7 +126,7 @@ function line(each, falseAlarm) {
   }
   if (each.needed !== null) facts.push(["still needed", `about ${count(each.needed)}`]);
   return h("li", { class: `line ${each.verdict}`, "data-metric": each.metric },
-    h("header", {}, h("b", {}, each.metric.replaceAll("_", " ")), name(each.version), verdict(each.verdict)),
+    h("header", {}, h("b", {}, each.title), name(each.version), verdict(each.verdict)),
     meter(each),
     h("dl", {}, ...facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))),
     evidence(each, falseAlarm),

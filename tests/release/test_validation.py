@@ -1,0 +1,55 @@
+"""The rules of a release: each mistake is found once, at its place, and a release without mistakes has none."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.settings import Release, Stage
+from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
+from proxy.release.validation import validate
+
+SHADOWED, LIVE = Stage(shadow=100.0, requests=5), Stage(canary=5.0, duration=60.0)
+
+
+def sound(strategy: Strategy) -> Release:
+    """A release without mistakes, as its row wants it."""
+    row = STRATEGIES[strategy]
+    stages = {"shadow": SHADOWED, "canary": LIVE}
+    return Release(
+        "b",
+        strategy,
+        (Stage(canary=50.0),) if row.arms else tuple(stages[each] for each in row.traffic),
+        accept_risk=row.needs_risk,
+        arms={"b": 50.0} if row.arms else {},
+        rollback_window=row.window or 0.0,
+    )
+
+
+@pytest.mark.parametrize("row", STRATEGIES.values(), ids=lambda row: row.name)
+def test_a_sound_release_has_no_mistake(row: StrategyRow) -> None:
+    assert validate(sound(row.name), "a") == ()
+    assert validate(sound(row.name), "b")[0].path == ("arms" if row.arms else "candidate")
+
+
+@pytest.mark.parametrize(
+    ("release", "paths"),
+    [
+        (Release("b", "canary"), ["stages"]),
+        (Release("b", "canary", (Stage(canary=5.0),)), ["stages[0]"]),
+        (Release("b", "canary", (SHADOWED, Stage(requests=5))), ["stages[1]"]),
+        (Release("b", "canary", (Stage(),)), ["stages[0]", "stages[0]"]),
+        (Release("b", "shadow", (LIVE,)), ["stages[0].canary"]),
+        (Release("b", "shadow", rollback_window=60.0), ["rollback_window"]),
+        (Release("b", "big-bang"), ["accept_risk"]),
+        (Release("b", "big-bang", (SHADOWED,), accept_risk=True), ["stages[0].shadow"]),
+        (Release("b", "blue-green", promote_winner=True), ["promote_winner"]),
+        (Release("", "ab-test"), ["arms"]),
+        (Release("b", "ab-test", arms={"b": 0.0}), ["arms"]),
+        (Release("b", "ab-test", arms={"b": 60.0, "c": 60.0}), ["arms"]),
+        (Release("a", "canary"), ["candidate", "stages"]),
+    ],
+)
+def test_each_mistake_has_its_place(release: Release, paths: list[str]) -> None:
+    problems = validate(release, "a")
+    assert [problem.path for problem in problems] == paths
+    assert all(problem.found and problem.allowed for problem in problems)
