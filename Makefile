@@ -1,6 +1,9 @@
 # make demo    three real model servers, Penumbra in front, a canary that breaks and is rolled back
-# make test    all tests; ARGS="tests/routing -k sticky" for some of them
-# make check   format, lint, types and all tests: what must hold before a commit
+# make test    all tests; ARGS="tests/routing -k sticky" for some of them, and only what those need is installed
+# make unit    the tests that need nothing but Python packages; in a minute
+# make lint    format, lint and types
+# make coverage  the unit tests again, and how much of each room they run
+# make check   lint, coverage and all other tests: what must hold before a commit
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
 # make release-check   what must hold before a version is tagged (docs/releasing.md)
 # make docs    writes what in docs/ and deploy/ is made from the code
@@ -12,7 +15,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench docs release-check lock clean system-packages
+.PHONY: help demo test unit lint coverage check bench docs release-check lock clean
 
 VENV := .venv
 MODELS := .venv-models
@@ -25,27 +28,50 @@ help:
 demo: $(VENV)/.done $(MODELS)/.done
 	@$(VENV)/bin/penumbra demo $(ARGS)
 
-test: $(VENV)/.done $(MODELS)/.done system-packages
-	@$(VENV)/bin/python -m pytest $(ARGS)
+# Tests wait for sockets and processes: one more than there are cores keeps these busy. Files stay whole, the long ones first.
+PARALLEL := -n $(shell expr $$(nproc) + 1) --dist loadfile --no-loadscope-reorder
+PYTEST := $(VENV)/bin/python -m pytest
 
-check: lint test
+test: $(VENV)/.done
+	@$(call install,$(ARGS))
+	$(PYTEST) $(or $(ARGS),$(PARALLEL))
+
+unit: $(VENV)/.done
+	@$(PYTEST) $(PARALLEL) $$($(NEEDS) --units)
+
+coverage: $(VENV)/.done
+	@rm -f .coverage*; mkdir -p build
+	$(VENV)/bin/python -m coverage run -m pytest $(PARALLEL) $$($(NEEDS) --units)
+	$(VENV)/bin/python -m coverage combine --quiet
+	$(VENV)/bin/python -m coverage json --quiet -o build/coverage.json
+	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage.json
+
+check: lint coverage
+	@$(call install)
+	$(PYTEST) $(PARALLEL) $$($(NEEDS) --systems)
+
+# What the tests of some arguments need, by the table in pyproject.toml.
+NEEDS := $(VENV)/bin/python .ci/needs.py
+define install
+needs=$$($(NEEDS) $(1))
+[[ " $$needs " != *" models "* ]] || $(MAKE) --no-print-directory $(MODELS)/.done
+.ci/system-packages $$needs
+endef
 
 lint: $(VENV)/.done
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy --strict
 
-bench: $(VENV)/.done system-packages
-	@$(VENV)/bin/python -m loadtests.bench $(ARGS)
+bench: $(VENV)/.done
+	@.ci/system-packages nginx-light haproxy wrk gcc libc6-dev python3-dev
+	$(VENV)/bin/python -m loadtests.bench $(ARGS)
 
 docs: $(VENV)/.done
 	@$(VENV)/bin/python -m docs.generate
 
 release-check: $(VENV)/.done
 	@$(VENV)/bin/python .ci/release_check.py
-
-system-packages:
-	@.ci/system-packages
 
 $(VENV)/.done: requirements/dev.txt pyproject.toml
 	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import compiled
-
 settings.register_profile("penumbra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("penumbra")
 
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Compiling takes half a minute: it begins as soon as it is known to be wanted, and goes on beside other tests."""
-    if any(item.path.name == "test_compiled.py" for item in session.items) and not session.config.option.collectonly:
-        compiled.begin()
+LONG = ("test_compiled", "e2e", "process", "demo", "dataplane")
+"""Files and folders that take long, the longest first."""
 
 
-def pytest_sessionfinish() -> None:
-    compiled.end()
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that several processes end at about the same time."""
+    items.sort(key=lambda item: _rank(item.path.relative_to(config.rootpath / "tests").parts[0].removesuffix(".py")))
+
+
+def _rank(name: str) -> int:
+    return LONG.index(name) if name in LONG else len(LONG)

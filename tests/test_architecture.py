@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -223,9 +224,12 @@ HEAVY = (
 
 
 def imported(module: str) -> set[str]:
-    """What a fresh interpreter holds after it imported `module`."""
+    """What a fresh interpreter holds after it imported `module`, without what measures coverage."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True, env=plain
+    )
     return set(json.loads(answer.stdout))
 
 

@@ -28,7 +28,7 @@ def loaded() -> dict[str, str]:
 
 
 def test_the_tests_of_the_compiled_rooms_pass() -> None:
-    code, output = compiled.background().result()
+    code, output = compiled.tested()
     assert code == 0, output
 
 

@@ -17,7 +17,8 @@ from loadtests import quotes
 from proxy.cli import main
 from proxy.config.load import parse
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings, Strategy
+from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings
+from proxy.contracts.strategies import Strategy
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.openapi import describe

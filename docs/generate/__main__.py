@@ -19,6 +19,7 @@ FILES = {
 
 
 def main() -> None:
+    """Writes every file that is made from the code."""
     for name, made in FILES.items():
         (ROOT / name).write_text(made(), encoding="utf-8")
 

@@ -14,6 +14,8 @@ MAX_STANDARD_ERRORS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """A promise of the demo, what was measured, and whether the promise held."""
+
     what: str
     measured: str
     held: bool

@@ -95,6 +95,6 @@ def _read(
         return NOTHING, error.reason
     except (orjson.JSONDecodeError, RecursionError):
         return NOTHING, "json"
-    except Exception:
+    except Exception:  # noqa: BLE001
         # Bodies come from strangers; a codec's bug must cost one observation, not the control process.
         return NOTHING, "internal"

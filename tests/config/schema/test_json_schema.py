@@ -37,9 +37,10 @@ BEYOND = re.compile(
     r"a version of this file|another version than|another address than listen|each version once|at most 100 percent"
     r"|less than timeouts.response|at most limits.body|a match of its own|each (name|token) once"
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
-    r"|besides the primary, each above 0|http\(s\)://host|http://host"
+    r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
 )
-"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit."""
+"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit; and a
+split that is none, because all its versions are names that the file does not have."""
 
 
 def test_it_is_a_schema_for_new_and_for_old_editors() -> None:

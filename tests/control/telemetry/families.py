@@ -37,7 +37,7 @@ def families(house: House) -> dict[str, Family]:
     made = registry(
         house.board,
         house.engine,
-        lambda: [],
+        list,
         Notifier(lambda: "", lambda: house.now),
         Recorder(),
         Journal(Quiet()),

@@ -1,0 +1,47 @@
+"""What the targets of the Makefile install and hold: the needs of tests, and the floors of coverage."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def needs(*arguments: str) -> list[str]:
+    """What `make test` installs for these arguments of pytest."""
+    argv = [sys.executable, ".ci/needs.py", *arguments]
+    return subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("arguments", [["tests/routing"], ["tests/test_logs.py", "-k", "tests/e2e or x"]])
+def test_a_room_without_needs_installs_nothing(arguments: list[str]) -> None:
+    assert needs(*arguments) == []
+
+
+def test_needs_are_those_of_the_folder_and_of_what_is_within() -> None:
+    assert needs("tests/deploy/test_grafana.py::test_a", "tests/http1") == ["prometheus"]
+    assert set(needs()) == set(needs("tests")) == set(needs("-x")) > set(needs("tests/e2e")) > {"models"}
+
+
+def test_whoever_needs_something_exists() -> None:
+    systems = needs("--systems")
+    assert systems and all((ROOT / path).exists() for path in systems)
+    assert needs("--units") == [f"--ignore={path}" for path in systems]
+
+
+def test_a_room_below_its_floor_fails(tmp_path: Path) -> None:
+    summary = {"num_statements": 80, "covered_lines": 40, "num_branches": 20, "covered_branches": 10}
+    report = tmp_path / "coverage.json"
+    report.write_text(json.dumps({"files": {"proxy/routing/split.py": {"summary": summary}}}))
+    argv = [sys.executable, ".ci/coverage_by_room.py", str(report)]
+    done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert re.search(r"^routing +80 +20 +50.0%", done.stdout, re.MULTILINE)
+    assert "routing is below its floor" in done.stdout
+    assert "stats has a floor, and nothing was measured" in done.stdout
