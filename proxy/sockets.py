@@ -1,4 +1,4 @@
-"""What the supervisor opens once and its children inherit: listening sockets, slots, the lifeline."""
+"""Sockets and files that the supervisor opens once and its children inherit: listening sockets, slots, the lifeline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ BACKLOG = 4096
 
 
 class Sockets:
-    """What is bound or opened once and inherited: `data`, `admin`, `link`, the slots and the lifeline."""
+    """All that is bound or opened once and inherited.
+
+    - `data`, `admin`, `link`: listening sockets of the traffic, of the admin API, and of control for its workers
+    - `slot`, `settings`: anonymous files of the last published table and of the settings in force
+    - `lifeline`: reading end of a pipe whose writing end is the supervisor's alone: it ends with the supervisor
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.data = listen(settings.listen)

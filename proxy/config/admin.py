@@ -13,7 +13,7 @@ MAX_HOOKS = 16
 """Each change is sent to each of them."""
 
 OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
-"""What the extra `otel` brings."""
+"""Modules of the extra `otel`."""
 
 
 def read_admin(section: Section) -> Admin:

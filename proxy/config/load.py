@@ -89,7 +89,10 @@ def parse(text: str, environ: Mapping[str, str]) -> Settings:
 
 
 def settings_of(root: Section) -> Settings:
-    """Everything that `root` says; mistakes go to its problems. `config_shape` records what is asked of it."""
+    """The settings of a whole file; mistakes go to the problems of `root`.
+
+    `schema.recorder` passes a section of its own and records the questions that this function asks.
+    """
     listen = root.take("listen", values.address, Address("", 0), required=True)
     require_lineage = root.take("require_lineage", values.truth, False)
     versions, lineage = _versions(root, require_lineage)
@@ -114,7 +117,7 @@ def settings_of(root: Section) -> Settings:
 
 
 def workers(text: str) -> int:
-    """How many; `auto` is one for each CPU that may be used."""
+    """A parser of the number of workers; `auto` is one for each usable CPU."""
     if text == "auto":
         return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
     try:

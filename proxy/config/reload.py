@@ -23,7 +23,10 @@ _HEADER_BYTES = 8
 
 
 class SettingsSlot:
-    """`fd`: a file that lives as long as any process holds it. A torn write reads as no settings."""
+    """The settings in force, in an anonymous file (`fd`) that lives as long as any process holds it.
+
+    A checksum detects a torn write, which reads as no settings.
+    """
 
     __slots__ = ("_fd",)
 
@@ -79,7 +82,7 @@ FIXED: dict[str, Callable[[Settings], str]] = {
     "connections": lambda settings: str(settings.connections),
     "state": lambda settings: settings.state,
 }
-"""What belongs to the supervisor, or to the store that is open: a reload cannot change it."""
+"""Options that a reload cannot change, with their values as text: they belong to the supervisor or the open store."""
 
 
 def refuse_what_needs_a_restart(running: Settings, wanted: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Reading one mapping of a configuration: every key is either taken by somebody or reported."""
+"""One mapping of a configuration while it is read: every key is either taken by a reader or reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Section:
-    """A mapping at `path`. Methods take keys; `finish` reports those that nobody took.
+    """A mapping at `path`. Methods take keys; `finish` reports the keys that no method took.
 
     A value that cannot be read is reported and replaced by its fallback, so that reading goes on and all mistakes of a
     file are found at once. Fallbacks never leave the configuration: one problem is enough to refuse the file.
@@ -107,7 +107,7 @@ class Section:
         return pairs
 
     def finish(self) -> None:
-        """Reports the keys that nobody took, with the one that was probably meant."""
+        """Reports the keys that no method took, each with the nearest key that exists."""
         for key in self.tree:
             if key not in self._taken:
                 close = get_close_matches(key, self._taken, n=1)

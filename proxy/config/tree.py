@@ -18,7 +18,7 @@ import yaml
 from proxy.contracts.settings import Problem
 
 Tree = str | list["Tree"] | dict[str, "Tree"]
-"""What a file says; mappings keep their order."""
+"""Contents of a file: texts, lists and mappings, which keep their order."""
 
 MAX_CHARACTERS = 1024 * 1024
 """Characters of a configuration. A thousand routes take about a third of it."""

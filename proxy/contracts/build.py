@@ -1,4 +1,4 @@
-"""Whether the data plane that is installed here is compiled (`setup.py`) or interpreted; the modules are the same."""
+"""The kind of the installed data plane: compiled (`setup.py`) or interpreted, from the same modules."""
 
 from __future__ import annotations
 

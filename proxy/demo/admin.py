@@ -1,4 +1,4 @@
-"""What the demo asks Penumbra's admin API, and what it reads from /metrics. Nothing shown comes from anywhere else."""
+"""A client of Penumbra's admin API and of /metrics: the only sources of the figures that the demo shows of Penumbra."""
 
 from __future__ import annotations
 

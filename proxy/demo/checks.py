@@ -1,4 +1,4 @@
-"""What has to hold for the story to be true. Each check carries the figures it was decided on."""
+"""Claims of the story, checked. Each check carries the figures that decided it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """How the rollback went.
-
-    `seconds` from the kill until the admin API showed it (None: it never did); `decided` until control wrote it into
-    the audit trail (None: no entry). `failed` legs were charged to the dead canary until then, `rescued` of them were
-    answered by the primary.
-    """
+    """Figures of the rollback."""
 
     seconds: float | None
+    """From the kill until the admin API showed the rollback; None: it never did."""
     decided: float | None
+    """From the kill until the entry in the audit; None: no entry."""
     failed: int
+    """Legs that were charged to the dead canary until then."""
     rescued: int
+    """The part of them that the primary answered."""
     reason: str
 
 

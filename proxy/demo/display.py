@@ -24,7 +24,7 @@ _STYLES = {"primary": "bold green", "canary": "bold yellow", "shadow": "cyan", "
 
 
 class Display:
-    """Where the demo speaks. `say` prints a line for good; `show` replaces the view."""
+    """The output of the demo: `say` prints a line for good, `show` replaces the view."""
 
     __slots__ = ("_live", "_said_at", "console")
 

@@ -1,4 +1,4 @@
-"""What `--hold` leaves its user with: every address, file and process, and each next step as a line to paste."""
+"""The closing page of `--hold`: every address, file and process, and each next step as a line to paste."""
 
 from __future__ import annotations
 
@@ -15,33 +15,40 @@ REQUEST, SCRAPE = "request.json", "prometheus.yaml"
 
 
 class Step(NamedTuple):
-    """What it is for, and the command, address or file itself."""
+    """One next step."""
 
     what: str
+    """Purpose."""
     how: str
+    """Command, address or file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Props:
-    """What is up: `url` of the model through Penumbra, `admin`, the `folder` of log and state, a version that runs and
-    the `pid` of its server, and one request `body`."""
+    """Everything that runs at the end of the demo."""
 
     url: str
+    """Address of the model through Penumbra."""
     admin: str
+    """Address of the admin API."""
     folder: Path
+    """Folder of log and state."""
     version: str
+    """A version that runs."""
     pid: int
+    """Process of its model server."""
     body: bytes
+    """A request."""
 
 
 def command() -> str:
-    """How `penumbra` is called here: its path, since an environment's programs are seldom on PATH."""
+    """The command `penumbra` with its path, since programs of a virtual environment are seldom on PATH."""
     program = Path(sys.executable).with_name("penumbra")
     return shlex.quote(str(program)) if program.exists() else f"{shlex.quote(sys.executable)} -m proxy"
 
 
 def steps(props: Props) -> list[Step]:
-    """From looking to breaking, in the order in which they make sense."""
+    """The next steps, from looking to breaking."""
     route, folder, penumbra = f"{props.admin}/v1/routes/{ROUTE}", shlex.quote(str(props.folder)), command()
     split = f"curl -sS -X PUT {route}/split -d '{{\"{props.version}\": 25}}'"
     return [

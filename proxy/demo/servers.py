@@ -32,7 +32,7 @@ MLSERVER_SETTINGS = {
     "parallel_workers": 0,
     "debug": False,
 }
-"""Of every MLServer process."""
+"""Settings of every MLServer process."""
 
 
 class ModelsVenvMissing(Exception):

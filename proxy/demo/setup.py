@@ -1,4 +1,4 @@
-"""Everything that is up while the story is told: three model servers, Penumbra in front of them, traffic."""
+"""Everything that runs while the story is told: three model servers, Penumbra in front of them, traffic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real rows as traffic: a keep-alive client with many connections and a bounded rate, and what it saw.
+"""Real rows as traffic: a keep-alive client with many connections and a bounded rate, and its counts.
 
 The client is an ordinary one: it knows the proxy's address and nothing else. Which version answered is read from
 `x-penumbra-version`; latencies are from the first byte sent to the last byte read.
@@ -26,7 +26,7 @@ MAX_SHOWN_ERRORS = 5
 
 @dataclass(slots=True)
 class Answers:
-    """What the client saw of one version: requests, errors and latencies."""
+    """Counts of the client for one version: requests, errors and latencies."""
 
     requests: int = 0
     errors: int = 0
@@ -39,7 +39,7 @@ class Answers:
 
 @dataclass(slots=True)
 class ClientCounts:
-    """What the client saw since `since` (monotonic seconds), by answering version ("" when nobody answered).
+    """Counts of the client since `since` (monotonic seconds), by answering version ("" for requests without an answer).
 
     `users`: the version that each user got first; `moved`: answers that came from another one.
     """
@@ -106,12 +106,12 @@ class Traffic:
 
     @property
     def requests(self) -> int:
-        """Of all acts."""
+        """Requests of all acts."""
         return sum(act.requests for act in self.acts)
 
     @property
     def errors(self) -> int:
-        """Of all acts."""
+        """Errors of all acts."""
         return sum(act.errors for act in self.acts)
 
     def begin_act(self) -> None:

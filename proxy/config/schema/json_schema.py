@@ -1,7 +1,7 @@
-"""The configuration as a JSON Schema (draft 2020-12), for editors and for whoever writes configurations by program.
+"""The configuration as a JSON Schema (draft 2020-12), for editors and for programs that write configurations.
 
-Keys, types and what is required come from the reader itself (`config_shape`), descriptions from `config_words`; `rules`
-are what the reader checks between keys, as far as structure shows it. The rest stays with `penumbra check`: that a
+Keys, types and required keys come from the reader itself (`recorder`), descriptions from `option_docs`; `rules` are
+what the reader checks between keys, as far as structure shows it. The rest stays with `penumbra check`: that a
 named version exists, that sums fit, that one duration is shorter than another. Only keywords that draft-07 has as well
 are used, since not every editor knows a newer one.
 """
