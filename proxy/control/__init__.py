@@ -1,6 +1,7 @@
 """Control: statistics, releases, admin API and metrics, in one process beside the workers.
 
 process           sockets, signals and clocks around all of it
+route_control     one route: section, live state, status
 engine            the single writer of live states: ticks in, tables out, commands and reloads between
 intake            observations to the board, and how many of them control can take
 state/            what survives a restart

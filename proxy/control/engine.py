@@ -13,23 +13,24 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from proxy.contracts.record import Tick
+from proxy.contracts.record import Record, Tick
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
+from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings, Stage
 from proxy.contracts.table import Table
-from proxy.control.failed_requests import Culprits
+from proxy.control.failed_requests import FailedRequests
 from proxy.control.primary_figures import figures_of
-from proxy.control.state.evidence_snapshots import Memory, Standing
+from proxy.control.route_control import RouteControl, RouteStatus
+from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.state.ledger import Ledger
-from proxy.control.state.store import Store
+from proxy.control.state.store import Head, Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, plan, scorecard, transitions
-from proxy.release.audit import Change
+from proxy.release.audit import Change, Link
 from proxy.release.post_promotion import guard_after
 from proxy.stats.board import Board
 
@@ -58,41 +59,71 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.board = board
-        self.states: dict[str, RouteState] = {}
+        self.routes: dict[str, RouteControl] = {}
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
-        self.warnings, self.culprits = Warnings(), Culprits()
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.revision = store.head.revision
-        self.ledger, self.memory = Ledger(store), Memory(store)
+        self._store, self._ledger, self._snapshots = store, Ledger(store), EvidenceSnapshots(store)
+        self._warnings, self._failed_requests = Warnings(), FailedRequests()
         self._publish = publish
         self._listen = listen
-        self._sections = {section.name: section for section in settings.routes}
-        self._standing: dict[str, Standing] = {}
-        self._known: dict[str, RouteState] = {}
+        self._stored: dict[str, RouteState] = {}
 
     # -- what is
 
-    def state(self, route: str) -> RouteState:
-        """The live state of a route. Raises UnknownRouteError."""
+    def route(self, name: str) -> RouteControl:
+        """Section, state, situation and status of a route. Raises UnknownRouteError."""
         try:
-            return self.states[route]
+            return self.routes[name]
         except KeyError:
-            raise UnknownRouteError(route) from None
+            raise UnknownRouteError(name) from None
 
-    def section(self, route: str) -> RouteSettings:
-        """What the configuration says of a route. Raises UnknownRouteError."""
-        self.state(route)
-        return self._sections[route]
+    @property
+    def states(self) -> dict[str, RouteState]:
+        """The live state of every route."""
+        return {name: route.state for name, route in self.routes.items()}
 
-    def standing(self, route: str) -> Standing:
-        """Verdicts, legs of the stage and warnings of a route."""
-        self.state(route)
-        return self._standing[route]
+    def state(self, name: str) -> RouteState:
+        """The live state of a route. Raises UnknownRouteError."""
+        return self.route(name).state
 
-    def verdict(self, route: str) -> Verdict:
-        """The verdict on all limits of a route's scorecard, as of the last tick."""
-        return scorecard.overall(self.standing(route).verdicts)
+    def status(self, name: str) -> RouteStatus:
+        """Verdicts, legs of the stage and warnings of a route. Raises UnknownRouteError."""
+        return self.route(name).status
+
+    def verdict(self, name: str) -> Verdict:
+        """The verdict on all limits of a route's scorecard, as of the last tick. Raises UnknownRouteError."""
+        return scorecard.overall(self.status(name).verdicts)
+
+    def warnings(self, name: str) -> list[str]:
+        """What is configured of a route and has no effect. Raises UnknownRouteError."""
+        return [*self.status(name).warnings, *self._warnings.of(name)]
+
+    def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
+        """The newest entries, newest first, or those after a number, oldest first; of one route, or of all. Raises
+        StoreError."""
+        return self._store.newest(limit, route) if after < 0 else self._store.audit(after, limit, route)
+
+    @property
+    def audit_head(self) -> Head:
+        """The number of audit entries and the hash of the newest."""
+        return self._store.head
+
+    @property
+    def unsaved(self) -> int:
+        """Changes in force that the disk has not taken; 0 is healthy."""
+        return self._ledger.unsaved
+
+    @property
+    def store_errors(self) -> int:
+        """Writes that the disk has refused, of changes and of evidence. Monotone."""
+        return self._ledger.errors + self._snapshots.errors
+
+    @property
+    def changes_discarded(self) -> int:
+        """Changes that were never written, because too many waited for the disk. Monotone."""
+        return self._ledger.discarded
 
     # -- the journeys
 
@@ -100,34 +131,45 @@ class Engine:
         """Takes up the stored states and publishes the first table. `published` is the last table of the control
         process before this one: where it is newer than the store, a rollback could not be stored. Raises StoreError.
         """
-        self._known = self.ledger.store.states()
+        self._stored = self._store.states()
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
-        self.memory.recall(self.states, self._standing, self.board)
-        for route, state in self.states.items():
-            self._standing[route].verdicts = self._verdicts(state, now)
-            if state.phase == "rolled_back" and not self._standing[route].at_rollback:
-                self._standing[route].at_rollback = self.ledger.at_rollback(route)
+        self._snapshots.recall(self.routes, self.board)
+        for name, route in self.routes.items():
+            route.status.verdicts = self._verdicts(route, now)
+            if route.state.phase == "rolled_back" and not route.status.at_rollback:
+                route.status.at_rollback = self._ledger.at_rollback(name)
 
-    def absorb(self, tick: Tick, now: float) -> None:
+    def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
         self.board.on_tick(tick, now)
-        self._count(tick)
-        for route in {arm.route for arm in tick.arms}:
-            if route in self.states:
-                self._judge(route, now)
+        for arm in tick.arms:
+            if arm.route in self.routes:
+                self.routes[arm.route].count(arm.role, arm.version, arm.finished)
+        for name in {arm.route for arm in tick.arms}:
+            if name in self.routes:
+                self._judge(self.routes[name], now)
 
-    def look(self, now: float) -> None:
+    def on_records(self, records: Iterable[Record]) -> None:
+        """Remembers the requests that failed, for the audit."""
+        self._failed_requests.update(records)
+
+    def on_profile_faults(self, faults: Mapping[str, str]) -> None:
+        """Reference profiles that cannot be used, by route; shown as warnings."""
+        self._warnings.profile_faults = dict(faults)
+
+    def on_time(self, now: float) -> None:
         """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called about each second."""
         self.board.on_time(now)
-        self.warnings.look(self.states.values(), self.board.counters, now)
-        for route in tuple(self.states):
+        shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}
+        self._warnings.update(shadows, self.board.counters, now)
+        for route in tuple(self.routes.values()):
             self._judge(route, now)
-        if self.ledger.unsaved:
-            self.ledger.keep((), (), self.revision, now)
-        self.memory.keep(self.states, self._standing, self.board, now)
+        if self._ledger.unsaved:
+            self._ledger.keep((), (), self.revision, now)
+        self._snapshots.keep(self.routes, self.board, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
         """Makes a change by hand. Raises UnknownRouteError, TransitionRefused (impossible in this phase) or
@@ -135,7 +177,7 @@ class Engine:
         before = self.state(route)
         after = self._guarded(before, move(before), now)
         change = self._change(who, action, before, after, why)
-        self.ledger.record(after, change, self.revision + 1, now)
+        self._ledger.record(after, change, self.revision + 1, now)
         if action == "rollback":
             self.rollbacks[route, "manual"] += 1
         self._enforce((after,), (change,), now)
@@ -158,27 +200,30 @@ class Engine:
 
     # -- how
 
-    def _adopt(self, settings: Settings, action: str, now: float, heeded: Table | None = None) -> None:
-        self.settings, known = settings, self._known
-        self._sections = {section.name: section for section in settings.routes}
-        merged = {s.name: self._merged(s, heeded, now) for s in settings.routes}
-        changed = [state for name, (state, _) in merged.items() if state != known.get(name)]
+    def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
+        self.settings, stored = settings, self._stored
+        merged = [(section, *self._merged(section, published, now)) for section in settings.routes]
+        changed = [state for _, state, _ in merged if state != stored.get(state.route)]
         changes = [
-            self._change("configuration", action, known.get(s.route), s, _why(known.get(s.route))) for s in changed
+            self._change("configuration", action, stored.get(s.route), s, _why(stored.get(s.route))) for s in changed
         ]
-        self.states = {name: state for name, (state, _) in merged.items()}
-        old = self._standing
-        self._standing = {name: _warned(old.get(name), warnings) for name, (_, warnings) in merged.items()}
-        for warning in (w for _, warnings in merged.values() for w in warnings):
+        for warning in (warning for _, _, warnings in merged for warning in warnings):
             log.warning("%s", warning)
-        self.ledger.keep(self.states.values(), changes, self.revision + 1, now)
-        self._enforce(self.states.values(), changes, now)
+        self.routes = {
+            section.name: RouteControl(section, state, _warned(self.routes.get(section.name), warnings))
+            for section, state, warnings in merged
+        }
+        states = [state for _, state, _ in merged]
+        self._ledger.keep(states, changes, self.revision + 1, now)
+        self._enforce(states, changes, now)
 
-    def _merged(self, section: RouteSettings, heeded: Table | None, now: float) -> tuple[RouteState, tuple[str, ...]]:
-        known = self._known.get(section.name)
-        state, warnings = plan.merge(section, known, self.settings.versions, now)
-        state = self._guarded(known, state, now)
-        return plan.honour_published(state, heeded, now) if heeded else state, warnings
+    def _merged(
+        self, section: RouteSettings, published: Table | None, now: float
+    ) -> tuple[RouteState, tuple[str, ...]]:
+        stored = self._stored.get(section.name)
+        state, warnings = plan.merge(section, stored, self.settings.versions, now)
+        state = self._guarded(stored, state, now)
+        return plan.honour_published(state, published, now) if published else state, warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
         """Puts a release that has just been promoted under the guard of its rollback window."""
@@ -186,85 +231,62 @@ class Engine:
             return after
         return transitions.guarded(after, guard_after(after.release.guard, figures_of(self.board, after, now)), now)
 
-    def _count(self, tick: Tick) -> None:
-        for arm in tick.arms:
-            state = self.states.get(arm.route)
-            stage = transitions.stage_of(state) if state else None
-            if state is None or stage is None or arm.version not in transitions.candidates(state):
-                continue
-            if arm.role == ("canary" if stage.canary else "shadow"):
-                self._standing[arm.route].legs += arm.finished
-
-    def _judge(self, route: str, now: float) -> None:
-        state, standing = self.states[route], self._standing[route]
-        standing.verdicts = self._verdicts(state, now)
-        guard = plan.guard_of(self._sections[route], state)
-        action = decide.on_breach(state, standing.verdicts, guard.on_breach)
-        action = action or decide.on_pass(state, standing.verdicts, standing.legs, now)
+    def _judge(self, route: RouteControl, now: float) -> None:
+        state, status = route.state, route.status
+        status.verdicts = self._verdicts(route, now)
+        action = decide.on_breach(state, status.verdicts, route.guard.on_breach)
+        action = action or decide.on_pass(state, status.verdicts, status.legs, now)
         if action is None and state.after is not None and now >= state.until:
-            action = decide.Action(
-                "settle", f"the rollback window is over: {scorecard.overall(standing.verdicts).sentence}"
-            )
+            reason = f"the rollback window is over: {scorecard.overall(status.verdicts).sentence}"
+            action = decide.Action("settle", reason)
         if action is not None:
-            self._act(state, standing, action, now)
+            self._act(state, status, action, now)
 
-    def _verdicts(self, state: RouteState, now: float) -> tuple[Verdict, ...]:
-        versions = transitions.candidates(state)
+    def _verdicts(self, route: RouteControl, now: float) -> tuple[Verdict, ...]:
+        versions = route.situation.candidates
         if not versions:
             return ()
-        guard = plan.guard_of(self._sections[state.route], state)
-        evidence = self.board.evidence(state.route, now)
-        lines = (scorecard.judge(evidence, guard, version, _enough(state)) for version in versions)
+        guard, enough = route.guard, _enough(route.situation.stage)
+        evidence = self.board.evidence(route.state.route, now)
+        lines = (scorecard.judge(evidence, guard, version, enough) for version in versions)
         return tuple(verdict for verdicts in lines for verdict in verdicts)
 
-    def _act(self, state: RouteState, standing: Standing, action: decide.Action, now: float) -> None:
+    def _act(self, state: RouteState, status: RouteStatus, action: decide.Action, now: float) -> None:
         after = self._guarded(state, _ACTS[action.act](state, action, now), now)
         if action.act == "notify":
-            if action.cause in standing.told:
+            if action.cause in status.notified:
                 return
-            standing.told |= {action.cause}
+            status.notified |= {action.cause}
         level = logging.WARNING if action.act in _ALARMS else logging.INFO
         log.log(level, "%s: %s: %s", state.route, action.act, action.reason)
         change = self._change("scorecard", action.act, state, after, action.reason)
         if action.act == "rollback":
             self.rollbacks[state.route, action.cause] += 1
         if after == state:
-            self.ledger.keep((), (change,), self.revision, now)
+            self._ledger.keep((), (change,), self.revision, now)
             self._listen(change, now)
         else:
-            self.ledger.keep((after,), (change,), self.revision + 1, now)
+            self._ledger.keep((after,), (change,), self.revision + 1, now)
             self._enforce((after,), (change,), now)
 
     def _enforce(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
         for state in tuple(states):
-            self._stand(self._known.get(state.route), state)
-            self.states[state.route] = self._known[state.route] = state
-            self._watch(state, now)
-            self._standing[state.route].verdicts = self._verdicts(state, now)
+            route = self.routes[state.route]
+            route.enter(self._stored.get(state.route), state)
+            self._stored[state.route] = state
+            self._watch(route, now)
+            route.status.verdicts = self._verdicts(route, now)
         self.revision += 1
         self._publish(plan.table_of(self.settings, self.states, self.revision))
         for change in changes:
             self._listen(change, now)
 
-    def _stand(self, before: RouteState | None, after: RouteState) -> None:
-        standing = self._standing[after.route]
-        if before is None or transitions.candidates(before) != transitions.candidates(after):
-            standing.told = frozenset()
-        if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
-            standing.legs = 0
-        if after.phase != "rolled_back":
-            standing.at_rollback = ()
-        elif before is None or before.phase != "rolled_back":
-            standing.at_rollback = standing.verdicts
-
-    def _watch(self, state: RouteState, now: float) -> None:
-        section = self._sections[state.route]
-        guard = plan.guard_of(section, state)
-        versions = transitions.candidates(state)
-        self.board.watch(state.route, versions, state.primary, guard, section.protocol, now, section.analysis)
+    def _watch(self, route: RouteControl, now: float) -> None:
+        state, section, versions = route.state, route.section, route.situation.candidates
+        self.board.watch(state.route, versions, state.primary, route.guard, section.protocol, now, section.analysis)
 
     def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
-        standing = self._standing.get(after.route)
+        route = self.routes.get(after.route)
         return Change(
             who=who,
             action=action,
@@ -272,7 +294,7 @@ class Engine:
             why=why,
             before=before,
             after=after,
-            evidence=standing.verdicts if standing else (),
+            evidence=route.status.verdicts if route else (),
             lineage=self._lineage(after),
             examples=self._examples(before),
         )
@@ -283,31 +305,30 @@ class Engine:
             return ()
         versions = transitions.candidates(before)
         worst = [kept.request_id for version in versions for kept in self.board.examples(before.route, version)]
-        found = dict.fromkeys((*self.culprits.of(before.route, versions), *worst))
-        return tuple(found)[:MAX_EXAMPLES]
+        ids = dict.fromkeys((*self._failed_requests.get(before.route, versions), *worst))
+        return tuple(ids)[:MAX_EXAMPLES]
 
     def _lineage(self, state: RouteState) -> dict[str, Any]:
         versions = self.settings.versions
         named = [v for v in (state.primary, state.candidate, *state.split) if v is not None and v in versions]
         return {
-            name: {"endpoint": versions[name].authority + versions[name].base_path, "lineage": self._said(name)}
+            name: {
+                "endpoint": versions[name].authority + versions[name].base_path,
+                "lineage": self.settings.lineage.get(name),
+            }
             for name in dict.fromkeys(named)
         }
 
-    def _said(self, version: str) -> Any:
-        return self.settings.lineage.get(version)
+
+def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatus:
+    return replace(route.status, warnings=warnings) if route else RouteStatus(warnings=warnings)
 
 
-def _warned(standing: Standing | None, warnings: tuple[str, ...]) -> Standing:
-    return replace(standing, warnings=warnings) if standing else Standing(warnings=warnings)
+def _why(before: RouteState | None) -> str:
+    return "configured" if before is None else "its section of the configuration changed"
 
 
-def _why(known: RouteState | None) -> str:
-    return "configured" if known is None else "its section of the configuration changed"
-
-
-def _enough(state: RouteState) -> int:
-    stage = transitions.stage_of(state)
+def _enough(stage: Stage | None) -> int:
     return min(stage.requests, scorecard.ENOUGH) if stage and stage.requests else scorecard.ENOUGH
 
 

@@ -7,24 +7,24 @@ from collections.abc import Iterable
 
 from proxy.contracts.record import Record
 
-KEPT = 10
+NEWEST_IDS = 10
 """Ids of each version of each route; the newest stay."""
 
 
-class Culprits:
-    """Bounded by the configuration: routes x versions x `KEPT`."""
+class FailedRequests:
+    """Bounded by the configuration: routes x versions x `NEWEST_IDS`."""
 
     __slots__ = ("_ids",)
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], deque[str]] = {}
 
-    def note(self, records: Iterable[Record]) -> None:
+    def update(self, records: Iterable[Record]) -> None:
         """Remembers the legs that failed, or were answered with a 5xx."""
         for record in records:
             if record.failure or record.status >= 500:
-                self._ids.setdefault((record.route, record.version), deque(maxlen=KEPT)).append(record.request_id)
+                self._ids.setdefault((record.route, record.version), deque(maxlen=NEWEST_IDS)).append(record.request_id)
 
-    def of(self, route: str, versions: Iterable[str]) -> list[str]:
+    def get(self, route: str, versions: Iterable[str]) -> list[str]:
         """The ids of these versions, newest first."""
         return [request_id for version in versions for request_id in reversed(self._ids.get((route, version), ()))]

@@ -126,7 +126,7 @@ class Control:
         await web.SockSite(runner, socket.socket(fileno=self._args.admin_fd)).start()
         await self._link.start(socket.socket(fileno=self._args.link_fd))
         spare_the_collector()
-        log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.states))
+        log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.routes))
         await self._look_until_over()
         await self._link.close()
         await runner.cleanup()
@@ -159,7 +159,7 @@ class Control:
                 self._look(looks)
 
     def _look(self, looks: int) -> None:
-        self._safely(self._engine.look, self._now())
+        self._safely(self._engine.on_time, self._now())
         self._safely(self._journal.look, self._now())
         if looks % STAMP_EVERY == 0 and stamp(self._args.config) != self._stamp:
             log.info("the configuration file has changed")
@@ -176,8 +176,8 @@ class Control:
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_cpu / 100.0
         self._safely(self._journal.use, self._engine.settings)
-        self._profiles.use(s for s in self._engine.settings.routes if s.name in self._engine.states)
-        self._engine.warnings.extra = self._profiles.faults
+        self._profiles.use(route.section for route in self._engine.routes.values())
+        self._engine.on_profile_faults(self._profiles.faults)
 
     def _drain(self) -> None:
         self._facts.draining = True
@@ -191,19 +191,20 @@ class Control:
             log.error("the table could not be written for workers that start while control is gone: %s", error)
 
     def _ticked(self, tick: Tick) -> float:
-        self._safely(self._engine.absorb, tick, self._now())
+        self._safely(self._engine.on_tick, tick, self._now())
         return self._intake.share(self._now())
 
     def _recorded(self, batch: Records) -> None:
         source = (batch.worker, batch.incarnation)
         self._safely(self._capture.take, batch.records, source)
         self._safely(self._journal.take, batch.records, source, self._now())
-        self._safely(self._engine.culprits.note, batch.records)
+        self._safely(self._engine.on_records, batch.records)
         if not self._safely(self._intake.take, batch.records, source, self._now()):
             self._board.on_lost_records(len(batch.records))
 
     def _section(self, route: str) -> RouteSettings | None:
-        return self._engine.section(route) if route in self._engine.states else None
+        known = self._engine.routes.get(route)
+        return known.section if known else None
 
     def _metrics(self) -> CollectorRegistry:
         made = registry(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.release import Phase, RouteState
@@ -64,6 +65,24 @@ def candidates(state: RouteState) -> tuple[str, ...]:
         return (state.primary,) if state.after else ()
     split, _ = weights(state)
     return tuple(sorted(split, key=lambda version: -split[version]))
+
+
+class Situation(Struct, frozen=True):
+    """What follows from a state: derived, never stored."""
+
+    stage: Stage | None
+    """The stage that a release stands in; None without one."""
+    candidates: tuple[str, ...]
+    """The versions under judgement, the one with most traffic first."""
+    split: Percents
+    """Live traffic in percent, without the primary."""
+    shadows: Percents
+    """Copies in percent of the requests."""
+
+
+def situation(state: RouteState) -> Situation:
+    """All of it at once, for who needs more than one part."""
+    return Situation(stage_of(state), candidates(state), *weights(state))
 
 
 def split(state: RouteState, percents: Percents, reason: str, now: float) -> RouteState:

@@ -66,7 +66,7 @@ class House:
     def tick(self, *arms: ArmTick, after: float = 0.1) -> None:
         self.now += after
         self.seq += 1
-        self.engine.absorb(Tick(0, "a", self.seq, self.engine.revision, arms=list(arms)), self.now)
+        self.engine.on_tick(Tick(0, "a", self.seq, self.engine.revision, arms=list(arms)), self.now)
 
     def traffic(self, primary: int, canary: int, bad: int = 0, share: float = 0.1, version: str = "v2") -> None:
         self.tick(arm("v1", "primary", primary, 0, 1.0 - share), arm(version, "canary", canary, bad, share))

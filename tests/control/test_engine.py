@@ -25,7 +25,7 @@ def by_hand(house: House, action: str, percents: Any = (), who: str = "ops") -> 
         "rollback": lambda s: transitions.rollback(s, (), "by hand", house.now),
         "pause": lambda s: transitions.pause(s, "by hand", house.now),
         "resume": lambda s: transitions.resume(s, "by hand", house.now),
-        "release": lambda s: transitions.start(s, house.engine.section(s.route).release, "by hand", house.now),
+        "release": lambda s: transitions.start(s, house.engine.route(s.route).section.release, "by hand", house.now),
     }
     house.engine.command("cancer", action, changes[action], who, "by hand", house.now)
 
@@ -95,7 +95,7 @@ def test_a_rolled_back_version_gets_nothing_by_restart_or_reload(house: House) -
     assert again.engine.reload(lambda: changed, again.now)
     assert again.split() == {}
     assert again.engine.state("cancer").phase == "rolled_back"
-    assert "routes.cancer.canary: v2 was rolled back" in again.engine.standing("cancer").warnings[0]
+    assert "routes.cancer.canary: v2 was rolled back" in again.engine.status("cancer").warnings[0]
 
 
 def test_what_was_known_at_a_rollback_stays_visible_until_something_else_is_judged(house: House) -> None:
@@ -165,7 +165,7 @@ def test_a_stage_is_left_with_its_requests_its_duration_and_a_pass() -> None:
     house.traffic(100, 100, share=0.5)
     assert house.split() == {"v2": 50.0}, "its 60 seconds are not over"
     house.now += 60.0
-    house.engine.look(house.now)
+    house.engine.on_time(house.now)
     state = house.engine.state("cancer")
     assert (state.phase, state.primary, house.split()) == ("promoted", "v2", {})
 
@@ -230,9 +230,9 @@ def test_a_full_disk_refuses_commands_but_not_rollbacks(house: House, monkeypatc
         assert house.split() == {"v2": 10.0}
         house.traffic(100, 20, bad=20)
         assert house.split() == {}
-        assert (house.engine.ledger.unsaved, house.engine.ledger.errors) == (1, 1)
-    house.engine.look(house.now)
-    assert house.engine.ledger.unsaved == 0
+        assert (house.engine.unsaved, house.engine.store_errors) == (1, 1)
+    house.engine.on_time(house.now)
+    assert house.engine.unsaved == 0
     assert House(settings(), house.store).split() == {}
     assert verify(house.store.chain(), house.store.head.count, house.store.head.hash) is None
 
@@ -255,9 +255,9 @@ def test_commands_keep_a_paused_stage_counting_from_where_it_resumes() -> None:
     by_hand(house, "pause")
     house.traffic(900, 60)
     assert house.split() == {"v2": 10.0}
-    assert house.engine.standing("cancer").legs == 120
+    assert house.engine.status("cancer").legs == 120
     by_hand(house, "resume")
-    assert house.engine.standing("cancer").legs == 0
+    assert house.engine.status("cancer").legs == 0
 
 
 def test_lease_travels_with_the_table() -> None:

@@ -142,12 +142,12 @@ class Releases(RuleBasedStateMachine):
     def guard(self, state: RouteState) -> Guard:
         from proxy.release.plan import guard_of
 
-        return guard_of(self.house.engine.section("cancer"), state)
+        return guard_of(self.house.engine.route("cancer").section, state)
 
     @rule(seconds=st.sampled_from([1.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
         self.house.now += seconds
-        self.house.engine.look(self.house.now)
+        self.house.engine.on_time(self.house.now)
         self.after_a_change()
 
     @rule(name=st.sampled_from(sorted(SECTIONS)))
@@ -180,7 +180,7 @@ class Releases(RuleBasedStateMachine):
     @rule(full=st.booleans())
     def disk(self, full: bool) -> None:
         self.store.full = full
-        self.house.engine.look(self.house.now)
+        self.house.engine.on_time(self.house.now)
         self.after_a_change()
 
     @invariant()

@@ -45,7 +45,7 @@ def test_canary_from_shadow_to_primary() -> None:
     assert house.split() == {"v2": 50.0}
     house.traffic(100, 100, share=0.5)
     house.now += 60
-    house.engine.look(house.now)
+    house.engine.on_time(house.now)
     state = house.engine.state("cancer")
     assert (state.phase, state.primary, state.previous, house.split()) == ("promoted", "v2", "v1", {})
     assert [change.action for change in house.heard] == ["start", "advance", "advance", "promote"]
@@ -63,7 +63,7 @@ def test_shadow_observes_and_never_switches() -> None:
     for _ in range(20):
         copies(house, 100)
     house.now += 1e6
-    house.engine.look(house.now)
+    house.engine.on_time(house.now)
     assert (phase(house), house.shadows(), house.split()) == ("shadowing", {"v2": 50.0}, {})
     assert house.engine.verdict("cancer").outcome == "pass"
 
@@ -105,7 +105,7 @@ def test_the_window_ends_and_a_rollback_by_hand_is_still_possible() -> None:
     house = switched()
     house.tick(arm("v2", "primary", 500, 0, 1.0))
     house.now += 601
-    house.engine.look(house.now)
+    house.engine.on_time(house.now)
     state = house.engine.state("cancer")
     assert (state.phase, state.after, house.heard[-1].action) == ("promoted", None, "settle")
     house.tick(arm("v2", "primary", 500, 500, 1.0))
@@ -152,7 +152,7 @@ def test_an_ab_test_keeps_its_arms_and_never_switches_by_itself() -> None:
     for _ in range(100):
         arms(house)
     assert (phase(house), house.split()) == ("ramping", {"v2": 30.0, "v3": 30.0})
-    assert {verdict.version for verdict in house.engine.standing("cancer").verdicts} == {"v2", "v3"}
+    assert {verdict.version for verdict in house.engine.status("cancer").verdicts} == {"v2", "v3"}
 
 
 def test_an_ab_test_promotes_the_arm_that_has_proved_itself_when_asked() -> None:

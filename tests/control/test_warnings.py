@@ -8,19 +8,19 @@ import pytest
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import Analysis
 from proxy.control.profiles import Profiles
-from proxy.control.warnings import FEW, SPAN
+from proxy.control.warnings import MIN_COPIES, SPAN_SECONDS
 from proxy.stats.drift.profile import profile_of
 from tests.control.houses import House, section, settings
 
 
-def copies(house: House, owed: int, after: float = SPAN + 0.1, **dropped: int) -> list[str]:
+def copies(house: House, owed: int, after: float = SPAN_SECONDS + 0.1, **dropped: int) -> list[str]:
     house.seq += 1
     house.now += after
     rows = [("cancer", "v3", reason, n) for reason, n in dropped.items()]
     tick = Tick(0, "a", house.seq, 1, shadow_dropped=rows, mirrored=[("cancer", "v3", owed)])
-    house.engine.absorb(tick, house.now)
-    house.engine.look(house.now)
-    return house.engine.warnings.of("cancer")
+    house.engine.on_tick(tick, house.now)
+    house.engine.on_time(house.now)
+    return house.engine.warnings("cancer")
 
 
 def test_a_shadow_that_gets_nothing_is_named_with_the_reason(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -35,7 +35,7 @@ def test_a_shadow_that_gets_nothing_is_named_with_the_reason(house: House, caplo
 
 def test_a_warning_goes_with_its_cause_and_stays_without_traffic(house: House) -> None:
     assert copies(house, 100, breaker=100)
-    assert copies(house, FEW - 1, breaker=1), "too few copies to take it back"
+    assert copies(house, MIN_COPIES - 1, breaker=1), "too few copies to take it back"
     assert copies(house, 100, inflight=5) == []
 
 

@@ -53,7 +53,7 @@ def documents(
 ) -> Iterator[tuple[str, str | None, Any]]:
     """(path, entity tag, document) of everything that is shown live."""
     yield "/v1/routes", None, views.routes(engine, workers)
-    for name in list(engine.states):
+    for name in list(engine.routes):
         path = f"/v1/routes/{name}"
         yield path, views.etag(engine.state(name)), views.route(engine, name)
         yield f"{path}/traffic", None, traffic(board, name, now)
@@ -61,7 +61,7 @@ def documents(
         yield f"{path}/drift", None, views.drifts(board, name)
         yield f"{path}/disagreements", None, views.disagreements(board, name, engine.settings.versions)
     try:
-        yield f"/v1/audit?limit={NEWEST}", None, views.audit(engine.ledger.store, NEWEST)
+        yield f"/v1/audit?limit={NEWEST}", None, views.audit(engine, NEWEST)
     except StoreError as error:
         log.warning("the audit cannot be shown: %s", error)
 

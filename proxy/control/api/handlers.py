@@ -167,7 +167,7 @@ class Api:
         route = request.query.get("route")
         limit = _whole(request, "limit", 100, MAX_AUDIT)
         after = _whole(request, "after", -1, 2**62)
-        return document(views.audit(self._engine.ledger.store, limit, after, route))
+        return document(views.audit(self._engine, limit, after, route))
 
     async def metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -267,7 +267,7 @@ class Api:
 
     def _wanted(self, route: str, value: dict[str, Any]) -> Release:
         """The release that a body describes; without a candidate the configured one, or the last one again."""
-        section, state = self._engine.section(route), self._engine.state(route)
+        section, state = self._engine.route(route).section, self._engine.state(route)
         if "candidate" in value:
             return request_bodies.release(value, self._versions, state.primary, section.guard)
         request_bodies.only(value, ("reason",))

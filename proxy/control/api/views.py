@@ -11,9 +11,8 @@ import msgspec
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
-from proxy.control.state.store import Store
+from proxy.control.route_control import RouteControl, live_split
 from proxy.link.server import WorkerStatus
-from proxy.release import plan, transitions
 from proxy.release.audit import Link, plain, read
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
@@ -29,48 +28,47 @@ def etag(state: RouteState) -> str:
 
 def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
-    state, section, standing = engine.state(name), engine.section(name), engine.standing(name)
-    split, shadows = transitions.weights(state)
-    total = engine.verdict(name)
+    known, total = engine.route(name), engine.verdict(name)
+    state, situation = known.state, known.situation
     return {
         "route": name,
         "phase": state.phase,
         "primary": state.primary,
-        "split": {state.primary: round(100.0 - sum(split.values()), 9), **split},
-        "shadows": shadows,
-        "candidates": list(transitions.candidates(state)),
-        "release": release(state, standing.legs),
+        "split": {version: round(percent, 9) for version, percent in live_split(known).items()},
+        "shadows": situation.shadows,
+        "candidates": list(situation.candidates),
+        "release": release(known),
         "verdict": total.outcome,
         "sentence": total.sentence,
-        "on_breach": plan.guard_of(section, state).on_breach,
+        "on_breach": known.guard.on_breach,
         "previous": state.previous,
         "rolled_back": list(state.rolled_back),
         "paused_from": state.paused_from,
         "reason": state.reason,
         "since": state.since,
         "guarded_until": state.until if state.after is not None else None,
-        "protocol": section.protocol,
-        "warnings": [*standing.warnings, *engine.warnings.of(name)],
+        "protocol": known.section.protocol,
+        "warnings": engine.warnings(name),
     }
 
 
-def release(state: RouteState, legs: int) -> dict[str, Any] | None:
+def release(route: RouteControl) -> dict[str, Any] | None:
     """The release in force or the last one; None when there never was one. `requests` are those of this stage."""
-    plan_ = state.release
-    if plan_ is None:
+    state, plan = route.state, route.state.release
+    if plan is None:
         return None
     return {
-        "candidate": plan_.candidate,
-        "strategy": plan_.strategy,
-        "active": transitions.releasing(state),
-        "stage": state.stage + 1 if plan_.stages else 0,
-        "stages": plain(plan_.stages),
+        "candidate": plan.candidate,
+        "strategy": plan.strategy,
+        "active": route.situation.stage is not None,
+        "stage": state.stage + 1 if plan.stages else 0,
+        "stages": plain(plan.stages),
         "stage_since": state.stage_since,
-        "requests": legs,
-        "arms": plan_.arms,
-        "rollback_window": plan_.rollback_window,
-        "false_alarm": plan_.guard.false_alarm,
-        "on_breach": plan_.guard.on_breach,
+        "requests": route.status.legs,
+        "arms": plan.arms,
+        "rollback_window": plan.rollback_window,
+        "false_alarm": plan.guard.false_alarm,
+        "on_breach": plan.guard.on_breach,
     }
 
 
@@ -102,19 +100,18 @@ def verdict(line: Verdict) -> dict[str, Any]:
 def scorecard(engine: Engine, name: str) -> dict[str, Any]:
     """All lines of a route's scorecard, and the verdict on all of them. `at_rollback`: the lines as they were when the
     route was rolled back, until something else is under judgement."""
-    total, state, standing = engine.verdict(name), engine.state(name), engine.standing(name)
-    guard = plan.guard_of(engine.section(name), state)
+    total, known = engine.verdict(name), engine.route(name)
     return {
         "route": name,
-        "phase": state.phase,
-        "candidates": list(transitions.candidates(state)),
+        "phase": known.state.phase,
+        "candidates": list(known.situation.candidates),
         "verdict": total.outcome,
         "sentence": total.sentence,
         "needed": total.needed,
-        "false_alarm": guard.false_alarm,
-        "on_breach": guard.on_breach,
-        "metrics": [verdict(line) for line in standing.verdicts],
-        "at_rollback": [verdict(line) for line in standing.at_rollback],
+        "false_alarm": known.guard.false_alarm,
+        "on_breach": known.guard.on_breach,
+        "metrics": [verdict(line) for line in known.status.verdicts],
+        "at_rollback": [verdict(line) for line in known.status.at_rollback],
     }
 
 
@@ -179,19 +176,19 @@ def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
     """Everything at a glance: all routes, the workers, and the state of the configuration."""
     return {
         "revision": engine.revision,
-        "routes": [route(engine, name) for name in engine.states],
+        "routes": [route(engine, name) for name in engine.routes],
         "versions": list(engine.settings.versions),
         "configuration": configuration(engine),
         "workers": [worker(status) for status in workers],
-        "unsaved": engine.ledger.unsaved,
+        "unsaved": engine.unsaved,
     }
 
 
-def audit(store: Store, limit: int, after: int = -1, name: str | None = None) -> dict[str, Any]:
+def audit(engine: Engine, limit: int, after: int = -1, name: str | None = None) -> dict[str, Any]:
     """The newest entries, or those after a number; of one route, or of all. Raises StoreError."""
-    links = store.newest(limit, name) if after < 0 else store.audit(after, limit, name)
-    head = {"count": store.head.count, "hash": store.head.hash}
-    return {"head": head, "entries": [entry(link) for link in links]}
+    head = engine.audit_head
+    entries = [entry(link) for link in engine.audit(limit, after, name)]
+    return {"head": {"count": head.count, "hash": head.hash}, "entries": entries}
 
 
 def entry(link: Link) -> dict[str, Any]:

@@ -68,10 +68,10 @@ class Rehearsal:
         for arm in arms:
             if arm.role == "canary" or arm.role == "shadow":
                 self._legs[arm.route] += arm.finished
-        self.engine.absorb(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
+        self.engine.on_tick(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
         if now - self._looked >= LOOK:
             self._looked = now
-            self.engine.look(now)
+            self.engine.on_time(now)
 
     def observe(self, legs: Iterable[Captured], now: float) -> None:
         """What bodies say."""
@@ -81,7 +81,7 @@ class Rehearsal:
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""
-        return {name: self.engine.standing(name).verdicts for name in self.engine.states}
+        return {name: route.status.verdicts for name, route in self.engine.routes.items()}
 
 
 def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
@@ -93,7 +93,7 @@ def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
         rehearsal.tick(arms_of(batch), now)
         rehearsal.observe(batch, now)
     rehearsal = rehearsal or Rehearsal(settings, now)
-    rehearsal.engine.look(now + LOOK)
+    rehearsal.engine.on_time(now + LOOK)
     return rehearsal
 
 

@@ -1,7 +1,7 @@
 """What control gathers between changes, kept beside the live states so that a restart goes on where this process was.
 
 Without it `false_alarm` would hold for one life of control only, and every stage would begin anew. It is written each
-`EVERY` seconds, and with the next look after a change; what came since is not counted (a tick that a worker had no
+`WRITE_SECONDS`, and with the next look after a change; what came since is not counted (a tick that a worker had no
 answer to, a tenth of a second, may count twice). It is of the state that it was gathered in: a release that was started
 anew, or another candidate, begins with nothing.
 """
@@ -14,45 +14,36 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from proxy.contracts.release import RouteState, Verdict
+from proxy.control.route_control import RouteControl
 from proxy.control.state.store import Store, StoreError
 from proxy.stats.board import Board
 from proxy.stats.snapshot import SnapshotError
 
 log = logging.getLogger("penumbra.engine")
 
-EVERY = 5.0
+WRITE_SECONDS = 5.0
 """Seconds of evidence that a kill may cost. A write takes a few milliseconds and waits for no disk."""
 
-States = Mapping[str, RouteState]
+Routes = Mapping[str, RouteControl]
 
 
-class Standing(Struct):
-    """What the engine knows of a route beside its state.
-
-    `legs`: the candidate's finished legs in the stage that began at `stage_since`; `told`: breaches that were told and
-    not acted upon, so that each is told once; `at_rollback`: the last verdicts, while the route is rolled back.
-    """
-
-    verdicts: tuple[Verdict, ...] = ()
-    at_rollback: tuple[Verdict, ...] = ()
-    legs: int = 0
-    told: frozenset[str] = frozenset()
-    warnings: tuple[str, ...] = ()
-
-
-class Kept(Struct):
-    """What is stored of a route. `since` and `stage_since` are those of the state that it was gathered in."""
+class StoredEvidence(Struct):
+    """A row of the store: what was gathered of a route. The names of the members are part of the file."""
 
     since: float
+    """When the state began that it was gathered in."""
     stage_since: float
+    """When the stage of that state began."""
     legs: int
+    """Finished legs of the candidates in that stage."""
     told: frozenset[str]
+    """Causes of breaches that were notified."""
     evidence: list[bytes]
+    """One snapshot for each candidate."""
 
 
-class Memory:
-    """Keeps and recalls; a disk that refuses costs no more than the evidence, and is told once."""
+class EvidenceSnapshots:
+    """Keeps and recalls; a disk that refuses costs no more than the evidence, and is logged once."""
 
     __slots__ = ("_due", "_failing", "_moments", "_store", "errors")
 
@@ -63,18 +54,17 @@ class Memory:
         self._failing = False
         self.errors = 0
 
-    def keep(
-        self, states: Mapping[str, RouteState], standings: Mapping[str, Standing], board: Board, now: float
-    ) -> None:
+    def keep(self, routes: Routes, board: Board, now: float) -> None:
         """Writes everything that is gathered, if it is time."""
-        moments = {route: (state.since, state.stage_since) for route, state in states.items()}
+        moments = {name: (route.state.since, route.state.stage_since) for name, route in routes.items()}
         if not self._store.durable or (now < self._due and moments == self._moments):
             return
-        self._due, self._moments = now + EVERY, moments
+        self._due, self._moments = now + WRITE_SECONDS, moments
         rows = {
-            route: msgspec.msgpack.encode(Kept(*moment, standing.legs, standing.told, board.snapshot(route)))
-            for route, moment in moments.items()
-            for standing in (standings[route],)
+            name: msgspec.msgpack.encode(
+                StoredEvidence(*moments[name], route.status.legs, route.status.notified, board.snapshot(name))
+            )
+            for name, route in routes.items()
         }
         try:
             self._store.remember(rows)
@@ -86,18 +76,22 @@ class Memory:
         else:
             self._failing = False
 
-    def recall(self, states: States, standings: Mapping[str, Standing], board: Board) -> None:
+    def recall(self, routes: Routes, board: Board) -> None:
         """Takes up what was kept, where it is of the state that is in force."""
-        for route, row in self._store.remembered().items():
-            state = states.get(route)
-            try:
-                kept = msgspec.msgpack.decode(row, type=Kept)
-                if state is None or kept.since != state.since:
-                    continue
-                board.restore(route, kept.evidence)
-            except (msgspec.MsgspecError, SnapshotError) as error:
-                log.warning("%s: evidence of the process before begins anew: %s", route, error)
-                continue
-            standings[route].told = kept.told
-            if kept.stage_since == state.stage_since:
-                standings[route].legs = kept.legs
+        for name, row in self._store.remembered().items():
+            if name in routes:
+                self._resume(name, routes[name], row, board)
+
+    def _resume(self, name: str, route: RouteControl, row: bytes, board: Board) -> None:
+        state, status = route.state, route.status
+        try:
+            stored = msgspec.msgpack.decode(row, type=StoredEvidence)
+            if stored.since != state.since:
+                return
+            board.restore(name, stored.evidence)
+        except (msgspec.MsgspecError, SnapshotError) as error:
+            log.warning("%s: evidence of the process before begins anew: %s", name, error)
+            return
+        status.notified = stored.told
+        if stored.stage_since == state.stage_since:
+            status.legs = stored.legs

@@ -21,19 +21,22 @@ log = logging.getLogger("penumbra.engine")
 MAX_UNSAVED = 1000
 """Changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
 
-
 MAX_ENTRIES = 100
 """Audit entries of a route that are searched for its last rollback: more changes after it hide it."""
 
 
 class Ledger:
-    """A store, and the changes that it has not taken yet. `errors` counts failed writes."""
+    """The changes that a store has not taken yet.
 
-    __slots__ = ("_changes", "_states", "errors", "store")
+    - `errors`: failed writes.
+    - `discarded`: changes that went because `MAX_UNSAVED` newer ones waited.
+    """
+
+    __slots__ = ("_changes", "_states", "_store", "discarded", "errors")
 
     def __init__(self, store: Store) -> None:
-        self.store = store
-        self.errors = 0
+        self._store = store
+        self.errors = self.discarded = 0
         self._changes: list[Change] = []
         self._states: dict[str, RouteState] = {}
 
@@ -45,16 +48,18 @@ class Ledger:
     def record(self, state: RouteState, change: Change, revision: int, now: float) -> None:
         """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
         states = self._states | {state.route: state}
-        self.store.save(states.values(), (*self._changes, change), revision, now)
+        self._store.save(states.values(), (*self._changes, change), revision, now)
         self._clear()
 
     def keep(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
         """Writes changes now, or with the next write that works."""
         waiting = bool(self._changes)
         self._states |= {state.route: state for state in states}
-        self._changes = [*self._changes, *changes][-MAX_UNSAVED:]
+        self._changes = [*self._changes, *changes]
+        self.discarded += max(len(self._changes) - MAX_UNSAVED, 0)
+        self._changes = self._changes[-MAX_UNSAVED:]
         try:
-            self.store.save(self._states.values(), self._changes, revision, now)
+            self._store.save(self._states.values(), self._changes, revision, now)
         except StoreError as error:
             self.errors += 1
             if not waiting:
@@ -67,7 +72,7 @@ class Ledger:
     def at_rollback(self, route: str) -> tuple[Verdict, ...]:
         """What was known when a route was last rolled back; () where the audit does not say, or cannot be read."""
         try:
-            return history.at_rollback(map(read, self.store.newest(MAX_ENTRIES, route)))
+            return history.at_rollback(map(read, self._store.newest(MAX_ENTRIES, route)))
         except (StoreError, msgspec.MsgspecError):
             return ()
 

@@ -20,9 +20,9 @@ from proxy.contracts.release import Phase
 from proxy.control.capture.writer import Recorder
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
+from proxy.control.route_control import live_split
 from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
-from proxy.release import transitions
 from proxy.stats.board import Board
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.streams import Drift
@@ -35,7 +35,7 @@ DURATIONS = [120 * decade + step for decade in range(-4, 2) for step in DECADE] 
 OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
 """10 us … 1 s."""
 
-PHASES = get_args(Phase)
+PHASES: tuple[Phase, ...] = get_args(Phase)
 OUTCOMES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
 FEATURES = 50
@@ -214,16 +214,16 @@ class EngineCollector(Collector):
         yield from self._itself()
 
     def _routes(self) -> Iterator[Metric]:
-        states = self._engine.states
-        weights = {name: transitions.weights(state) for name, state in states.items()}
-        splits = {name: {states[name].primary: 100.0 - sum(s.values()), **s} for name, (s, _) in weights.items()}
+        routes = self._engine.routes
+        splits = {name: live_split(route) for name, route in routes.items()}
         rows = [((name, version), percent) for name, split in splits.items() for version, percent in split.items()]
         yield gauge("penumbra_split_percent", "Live traffic of a version, as decided.", ("route", "version"), rows)
-        rows = [((name, version), p) for name, (_, shadows) in weights.items() for version, p in shadows.items()]
+        copies = {name: route.situation.shadows for name, route in routes.items()}
+        rows = [((name, version), percent) for name, part in copies.items() for version, percent in part.items()]
         yield gauge("penumbra_shadow_percent", "Requests copied to a shadow, as decided.", ("route", "version"), rows)
-        phases = [((name, p), float(p == state.phase)) for name, state in states.items() for p in PHASES]
+        phases = [((name, p), float(p == route.state.phase)) for name, route in routes.items() for p in PHASES]
         yield gauge("penumbra_release_phase", "1 for the phase that a route is in.", ("route", "phase"), phases)
-        stages = [((name,), float(s.stage + 1)) for name, s in states.items() if transitions.releasing(s)]
+        stages = [((name,), float(r.state.stage + 1)) for name, r in routes.items() if r.situation.stage is not None]
         yield gauge("penumbra_release_stage", "The stage of a release, from 1.", ("route",), stages)
         rollbacks = [(key, float(n)) for key, n in self._engine.rollbacks.items()]
         yield counter("penumbra_rollbacks", "Rollbacks by cause.", ("route", "reason"), rollbacks)
@@ -231,7 +231,7 @@ class EngineCollector(Collector):
     def _scorecards(self) -> Iterator[Metric]:
         engine, labels = self._engine, ("route", "version", "metric", "bound")
         lines = [
-            ((name, v.version, v.metric, v.bound), v) for name in engine.states for v in engine.standing(name).verdicts
+            ((name, v.version, v.metric, v.bound), v) for name in engine.routes for v in engine.status(name).verdicts
         ]
         values = [(key, v.value) for key, v in lines if v.value is not None]
         yield gauge("penumbra_scorecard_value", "Value that is held against a limit of the scorecard.", labels, values)
@@ -259,13 +259,10 @@ class EngineCollector(Collector):
             "Unix time at which the configuration was last reloaded.",
             engine.reloaded,
         )
-        errors = float(engine.ledger.errors + engine.memory.errors)
+        errors = float(engine.store_errors)
         yield counter("penumbra_store_errors", "Writes to the state file that failed.", (), [((), errors)])
-        yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.ledger.unsaved)
-        warnings = [
-            ((name,), float(len(engine.standing(name).warnings) + len(engine.warnings.of(name))))
-            for name in engine.states
-        ]
+        yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.unsaved)
+        warnings = [((name,), float(len(engine.warnings(name)))) for name in engine.routes]
         yield gauge("penumbra_route_warnings", "Visible warnings of a route.", ("route",), warnings)
 
 

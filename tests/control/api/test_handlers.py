@@ -354,7 +354,7 @@ def test_feedback_says_what_became_of_each_label(house: House) -> None:
 
 
 def test_the_audit_names_requests_that_went_wrong(house: House) -> None:
-    house.engine.culprits.note(
+    house.engine.on_records(
         [made(request_id=f"id-{n}", route="cancer", version="v2", role="canary", status=500) for n in range(30)]
         + [made(request_id="fine", route="cancer", version="v2", role="canary")]
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.settings import Guard, Limit, Settings
-from proxy.control.state.evidence_snapshots import EVERY
+from proxy.control.state.evidence_snapshots import WRITE_SECONDS
 from proxy.control.state.store import Store, StoreError
 from proxy.release import transitions
 from tests.control.houses import House, arm, canary_release, section, settings
@@ -34,11 +34,11 @@ def killed(house: House, configured: Settings, path: str) -> House:
 
 def looked(house: House, after: float = 0.25) -> None:
     house.now += after
-    house.engine.look(house.now)
+    house.engine.on_time(house.now)
 
 
 def breach(house: House) -> float:
-    return house.engine.standing("cancer").verdicts[0].log_breach
+    return house.engine.status("cancer").verdicts[0].log_breach
 
 
 def test_evidence_and_stage_go_on(tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_evidence_and_stage_go_on(tmp_path: Path) -> None:
     assert house.engine.state("cancer").stage == 1
     for _ in range(3):
         house.tick(arm("v1", "primary", 180, 1, 0.9), arm("v2", "canary", 20, 2, 0.1))
-        looked(house, EVERY)
-    had = (house.engine.standing("cancer").legs, breach(house), house.engine.standing("cancer").verdicts[0].n)
+        looked(house, WRITE_SECONDS)
+    had = (house.engine.status("cancer").legs, breach(house), house.engine.status("cancer").verdicts[0].n)
     assert had[0] == 60 and had[1] > 1.0
     again = killed(house, configured, path)
     looked(again)
-    standing = again.engine.standing("cancer")
+    standing = again.engine.status("cancer")
     assert (standing.legs, breach(again), standing.verdicts[0].n) == had
     for _ in range(3):
         again.tick(arm("v1", "primary", 180, 1, 0.9), arm("v2", "canary", 20, 2, 0.1))
@@ -68,7 +68,7 @@ def test_many_lives_of_control_are_one_test(tmp_path: Path) -> None:
     house = House(configured, Store(path))
     for _ in range(10):
         house.tick(arm("v1", "primary", 900, 18, 0.9), arm("v2", "canary", 100, 1, 0.1))
-        looked(house, EVERY)
+        looked(house, WRITE_SECONDS)
         before = breach(house)
         house = killed(house, configured, path)
         looked(house)
@@ -83,9 +83,9 @@ def test_a_release_that_was_started_anew_begins_with_nothing(tmp_path: Path) -> 
     house.tick(arm("v1", "primary", 60, 0, 1.0), arm("v2", "shadow", 60, 0, 1.0))
     looked(house)
     house.tick(arm("v1", "primary", 90, 0, 0.9), arm("v2", "canary", 20, 4, 0.1))
-    looked(house, EVERY)
+    looked(house, WRITE_SECONDS)
     assert breach(house) > 1.0
-    plan = house.engine.section("cancer").release
+    plan = house.engine.route("cancer").section.release
     assert plan is not None
     for action, move in (
         ("rollback", lambda s: transitions.rollback(s, (), "", house.now)),
@@ -94,7 +94,7 @@ def test_a_release_that_was_started_anew_begins_with_nothing(tmp_path: Path) -> 
         house.engine.command("cancer", action, move, "ops", "", house.now)
     again = killed(house, configured, path)
     looked(again)
-    assert (again.engine.standing("cancer").legs, breach(again)) == (0, 0.0)
+    assert (again.engine.status("cancer").legs, breach(again)) == (0, 0.0)
     again.store.close()
 
 
@@ -102,7 +102,7 @@ def test_another_scorecard_begins_with_nothing(tmp_path: Path) -> None:
     path = str(tmp_path / "p.db")
     house = House(settings(section(guard=GUARD)), Store(path))
     house.traffic(100, 20, 10)
-    looked(house, EVERY)
+    looked(house, WRITE_SECONDS)
     assert breach(house) > 1.0
     again = killed(house, settings(section(guard=Guard({"error_rate": Limit(max_ratio=2.0)}))), path)
     looked(again)
@@ -114,7 +114,7 @@ def test_what_was_told_is_not_told_again(tmp_path: Path) -> None:
     path, configured = str(tmp_path / "p.db"), settings(section(guard=GUARD))
     house = House(configured, Store(path))
     house.traffic(100, 20, 20)
-    looked(house, EVERY)
+    looked(house, WRITE_SECONDS)
     assert [change.action for change in house.heard].count("notify") == 1
     again = killed(house, configured, path)
     again.traffic(100, 20, 20)
@@ -145,8 +145,8 @@ def test_a_disk_that_refuses_is_told_once(
 
     monkeypatch.setattr(store, "remember", full)
     for _ in range(3):
-        looked(house, EVERY)
-    assert (house.engine.memory.errors, caplog.text.count("less evidence")) == (3, 1)
+        looked(house, WRITE_SECONDS)
+    assert (house.engine.store_errors, caplog.text.count("less evidence")) == (3, 1)
     store.close()
 
 

@@ -18,7 +18,7 @@ from proxy.cli.main import app
 from proxy.config.load import load
 from proxy.contracts.settings import Settings
 from proxy.control.api import views
-from proxy.control.state.evidence_snapshots import EVERY
+from proxy.control.state.evidence_snapshots import WRITE_SECONDS
 from proxy.control.state.store import Store
 from tests.control.houses import House, arm
 
@@ -84,5 +84,5 @@ def test_evidence_begins_anew_once_and_says_so(configured: Settings, caplog: pyt
             house = House(configured, Store(configured.state), now=STARTED + 100 * starts)
         anew = [line for line in caplog.messages if "evidence of the process before begins anew" in line]
         assert len(anew) == warned, caplog.messages
-        house.engine.look(house.now + EVERY)
+        house.engine.on_time(house.now + WRITE_SECONDS)
         house.store.close()

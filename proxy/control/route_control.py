@@ -1,0 +1,72 @@
+"""One route under control: its section of the configuration, its live state, and its status beside that state."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from proxy.contracts.release import RouteState, Verdict
+from proxy.contracts.settings import Guard, RouteSettings
+from proxy.release import plan, transitions
+from proxy.release.transitions import Situation
+
+
+class RouteStatus(Struct):
+    """What the engine gathers of a route while its state lasts. The engine alone writes it."""
+
+    verdicts: tuple[Verdict, ...] = ()
+    """The lines of the scorecard, as of the last tick."""
+    at_rollback: tuple[Verdict, ...] = ()
+    """The lines at the rollback, while the route is rolled back."""
+    legs: int = 0
+    """Finished legs of the candidates in the stage in force."""
+    notified: frozenset[str] = frozenset()
+    """Causes of breaches that were notified and not acted upon, so that each is notified once."""
+    warnings: tuple[str, ...] = ()
+    """Configuration of the route that has no effect."""
+
+
+class RouteControl:
+    """A route that is configured. `situation` follows from the state and is derived once for each."""
+
+    __slots__ = ("section", "situation", "state", "status")
+
+    section: RouteSettings
+    state: RouteState
+    situation: Situation
+    status: RouteStatus
+
+    def __init__(self, section: RouteSettings, state: RouteState, status: RouteStatus) -> None:
+        self.section, self.state, self.status = section, state, status
+        self.situation = transitions.situation(state)
+
+    @property
+    def guard(self) -> Guard:
+        """The scorecard in force."""
+        return plan.guard_of(self.section, self.state)
+
+    def enter(self, before: RouteState | None, after: RouteState) -> None:
+        """Takes up a state; what was gathered in the one before (None: there was none) goes with what it was about."""
+        self.state, self.situation = after, transitions.situation(after)
+        status = self.status
+        if before is None or transitions.candidates(before) != self.situation.candidates:
+            status.notified = frozenset()
+        if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
+            status.legs = 0
+        if after.phase != "rolled_back":
+            status.at_rollback = ()
+        elif before is None or before.phase != "rolled_back":
+            status.at_rollback = status.verdicts
+
+    def count(self, role: str, version: str, legs: int) -> None:
+        """Counts finished legs, where they are of a candidate and in the role that the stage in force gives it."""
+        stage = self.situation.stage
+        if stage is None or version not in self.situation.candidates:
+            return
+        if role == ("canary" if stage.canary else "shadow"):
+            self.status.legs += legs
+
+
+def live_split(route: RouteControl) -> dict[str, float]:
+    """Live traffic in percent, the primary's first."""
+    split = route.situation.split
+    return {route.state.primary: 100.0 - sum(split.values()), **split}
