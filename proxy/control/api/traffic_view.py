@@ -10,7 +10,7 @@ from typing import Any
 from proxy.contracts.histogram import Buckets, quantile
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import ArmCounts
-from proxy.stats.counts.latency_window import WINDOW
+from proxy.stats.counts.latency_window import WINDOW_SECONDS
 
 
 def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     overhead = counters.overhead[route].buckets if route in counters.overhead else {}
     return {
         "route": route,
-        "window": WINDOW,
+        "window": WINDOW_SECONDS,
         "arms": [_arm(key[1], key[2], seen, inflight.get(key, 0), now) for key, seen in arms],
         "shadows": [_shadow(board, route, version) for r, version in counters.mirrored if r == route],
         "rescued": [
@@ -43,8 +43,8 @@ def _arm(version: str, role: str, seen: ArmCounts, inflight: int, now: float) ->
         "bad_ratio": seen.bad / legs if legs else None,
         "codes": dict(seen.codes),
         "inflight": inflight,
-        "total": _latency(seen.recent_total.merged(now)),
-        "first_byte": _latency(seen.recent_first_byte.merged(now)),
+        "total": _latency(seen.recent_total.get(now)),
+        "first_byte": _latency(seen.recent_first_byte.get(now)),
     }
 
 

@@ -7,7 +7,7 @@
 | scores (several in a row that add up to 1, or named so) | the largest is another one, or one is no number |
 | vector | cosine below 1 − tolerance |
 | numbers | further apart than the tolerance, a part of the larger one |
-| text | tools differ, or the finish reason, or more than `TEXT` of the words were edited |
+| text | tools differ, or the finish reason, or more than `MAX_TEXT_EDITS` of the words were edited |
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot, isfinite
+from typing import Self
 
 from msgspec import Struct
 
@@ -24,47 +25,57 @@ from proxy.contracts.observation import Observation, Tensor, Text
 TOLERANCE = 0.05
 """Part of the larger number by which two may differ unless said otherwise (`settings.Analysis`)."""
 
-TEXT = 0.3
+MAX_TEXT_EDITS = 0.3
 """Part of the words that may be edited. Sampled answers differ more; judge them against their own noise floor."""
 
 MAX_WORDS = 2048
 """Words of a text that are compared: edit distance grows with the square of them."""
 
-TOP = 5
-"""The best scores of which the overlap is told, where a row has more than twice as many."""
+TOP_SCORES = 5
+"""The best scores whose overlap is measured, where a row has more than twice as many."""
 
-SUM = 0.01
+SUM_ROUNDING = 0.01
 """How far from 1 the sum of a row of probabilities may be, for rounding."""
 
 SCORE_NAMES = ("prob", "logit", "score", "softmax")
 
 
 class AnswerDifference(Struct, frozen=True, gc=False):
-    """What a pair differs in. `shift`: mean absolute change of scores or numbers, distance of vectors, or the part of
-    the words that were edited. `overlap`: the part of the best `TOP` scores, or of a text's beginning, that both
-    have."""
+    """How a copy's answer differs from its reference."""
 
     disagree: bool
     kind: str
+    """The rule of the table above that decided, such as `argmax`."""
     shift: float | None = None
+    """Mean absolute change of scores or numbers, distance of vectors, or the part of the words that were edited."""
     overlap: float | None = None
+    """The part that both have of the best `TOP_SCORES` scores, or of a text's beginning."""
 
 
 @dataclass(slots=True)
 class AgreementTally:
-    """Paired copies of one version: pairs, disagreements, both by kind, and sums of what can be averaged (a shift that
-    is infinite or no number cannot)."""
+    """Counts and sums of the compared pairs of one version. A shift that is infinite or no number is left out.
+
+    >>> tally = AgreementTally()
+    >>> tally.update(AnswerDifference(True, "number", shift=0.5))
+    >>> tally.update(AnswerDifference(False, "number", shift=0.1))
+    >>> tally.ratio, tally.shift
+    (0.5, 0.3)
+    """
 
     pairs: int = 0
     disagreements: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    """Disagreements by kind."""
     shifted: float = 0.0
+    """Sum of the shifts, of which there are `shifts`."""
     shifts: int = 0
     overlapped: float = 0.0
+    """Sum of the overlaps, of which there are `overlaps`."""
     overlaps: int = 0
 
     def update(self, difference: AnswerDifference) -> None:
-        """Counts one pair. `kinds` counts disagreements only."""
+        """Counts one pair."""
         self.pairs += 1
         if difference.disagree:
             self.disagreements += 1
@@ -76,16 +87,24 @@ class AgreementTally:
             self.overlapped += difference.overlap
             self.overlaps += 1
 
-    def update_many(self, kind: str, disagree: Sequence[bool], shift: Sequence[float] | None) -> None:
-        """Counts pairs that differ in the same kind of thing."""
+    def update_batch(self, kind: str, disagree: Sequence[bool], shift: Sequence[float] | None) -> None:
+        """Counts pairs of one kind: whether each disagrees, and its shift."""
         self.pairs += len(disagree)
         if disagreements := sum(disagree):
             self.disagreements += disagreements
             self.kinds[kind] += disagreements
         if shift is not None:
-            known = [each for each in shift if isfinite(each)]
-            self.shifted += sum(known)
-            self.shifts += len(known)
+            finite = [each for each in shift if isfinite(each)]
+            self.shifted += sum(finite)
+            self.shifts += len(finite)
+
+    def __iadd__(self, other: Self) -> Self:
+        """Merges the pairs of another stream: all fields are sums."""
+        self.pairs, self.disagreements = self.pairs + other.pairs, self.disagreements + other.disagreements
+        self.kinds += other.kinds
+        self.shifted, self.shifts = self.shifted + other.shifted, self.shifts + other.shifts
+        self.overlapped, self.overlaps = self.overlapped + other.overlapped, self.overlaps + other.overlaps
+        return self
 
     @property
     def ratio(self) -> float | None:
@@ -104,8 +123,10 @@ class AgreementTally:
 
 
 def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> AnswerDifference | None:
-    """How `copy` differs from `reference`. None when that says nothing: the reference failed, or one was not
-    readable."""
+    """How `copy` differs from `reference`; `tolerance` is the part of the larger number by which two may differ.
+
+    None when the pair says nothing: the reference failed, or one of the two was not readable.
+    """
     if reference.failure or not 200 <= reference.status < 300:
         return None
     if copy.failure or not 200 <= copy.status < 300:
@@ -119,10 +140,10 @@ def compare(reference: Observation, copy: Observation, tolerance: float = TOLERA
         if mine.name == other.name and mine.columns == other.columns:
             return compare_tensors(mine, other, tolerance)
         return compare_tensors(mine, _like(mine, 0, copy.outputs), tolerance)
-    found = [
+    differences = [
         compare_tensors(mine, _like(mine, at, copy.outputs), tolerance) for at, mine in enumerate(reference.outputs)
     ]
-    return next((each for each in found if each.disagree), found[0])
+    return next((each for each in differences if each.disagree), differences[0])
 
 
 def _like(mine: Tensor, at: int, others: Sequence[Tensor]) -> Tensor | None:
@@ -132,7 +153,13 @@ def _like(mine: Tensor, at: int, others: Sequence[Tensor]) -> Tensor | None:
 
 
 def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLERANCE) -> AnswerDifference:
-    """The difference of two tensors of the same name; another shape is a disagreement."""
+    """The difference of two tensors of the same name; another shape is a disagreement.
+
+    >>> mine, other = (Tensor("probabilities", 1, 2, "number", row) for row in ([0.4, 0.6], [0.7, 0.3]))
+    >>> difference = compare_tensors(mine, other)
+    >>> difference.kind, difference.disagree, round(difference.shift, 3)
+    ('argmax', True, 0.3)
+    """
     if other is None or mine.rows != other.rows or mine.width != other.width or mine.kind != other.kind:
         return AnswerDifference(True, "shape")
     if mine.kind != "number" or mine.integer:
@@ -158,7 +185,7 @@ def _are_scores(tensor: Tensor) -> bool:
     if tensor.columns or not tensor.rows:
         return False
     first = tensor.data[: tensor.width]
-    return is_named_score(tensor.name) or (min(first) >= 0.0 and abs(sum(first) - 1.0) <= SUM)
+    return is_named_score(tensor.name) or (min(first) >= 0.0 and abs(sum(first) - 1.0) <= SUM_ROUNDING)
 
 
 def is_named_score(name: str) -> bool:
@@ -172,8 +199,8 @@ def _scores(mine: Tensor, other: Tensor, shift: float) -> AnswerDifference:
     lost = shift != shift and any(value != value for value in (*mine.data, *other.data))
     flipped = lost or any(_largest(a) != _largest(b) for a, b in pairs)
     overlap = None
-    if mine.width > 2 * TOP:
-        overlap = sum(len(_best(a) & _best(b)) for a, b in pairs) / (TOP * len(pairs))
+    if mine.width > 2 * TOP_SCORES:
+        overlap = sum(len(_best(a) & _best(b)) for a, b in pairs) / (TOP_SCORES * len(pairs))
     return AnswerDifference(flipped, "argmax", shift, overlap)
 
 
@@ -182,7 +209,7 @@ def _largest(row: Sequence[float]) -> int:
 
 
 def _best(row: Sequence[float]) -> set[int]:
-    return set(sorted(range(len(row)), key=row.__getitem__)[-TOP:])
+    return set(sorted(range(len(row)), key=row.__getitem__)[-TOP_SCORES:])
 
 
 def _vectors(mine: Tensor, other: Tensor, tolerance: float) -> AnswerDifference:
@@ -198,8 +225,7 @@ def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def compare_texts(mine: Text, other: Text) -> AnswerDifference:
-    """The difference of two texts: tools first, then words, then why they ended. `shift` is the part of words
-    edited."""
+    """The difference of two texts: tools first, then words (Levenshtein distance, normalised), then finish reasons."""
     distance = 0.0
     if mine.text != other.text:
         from rapidfuzz.distance import Levenshtein  # 3 MB that only texts need
@@ -208,7 +234,7 @@ def compare_texts(mine: Text, other: Text) -> AnswerDifference:
         distance = float(Levenshtein.normalized_distance(*words))
     if mine.tools != other.tools:
         return AnswerDifference(True, "tools", distance)
-    if distance > TEXT:
+    if distance > MAX_TEXT_EDITS:
         return AnswerDifference(True, "text", distance, _prefix(mine.text, other.text))
     return AnswerDifference(mine.finish != other.finish, "finish", distance, _prefix(mine.text, other.text))
 

@@ -1,4 +1,4 @@
-"""Answers to the same request side by side: what was compared, what was not, and the worst of it."""
+"""Answers to the same request side by side: counts of those compared and those lost, and the worst disagreements."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import AgreementTally, AnswerDifference, compare
-from proxy.stats.agreement.compare_batch import BatchDifferences, compare_many
+from proxy.stats.agreement.compare_batch import BatchDifferences, compare_batch
 from proxy.stats.agreement.examples import Example, Examples
 from proxy.stats.agreement.pairing import Pair, Pairing
 
-MANY = 8
+MIN_BATCH = 8
 """Pairs from which on it is cheaper to compare them in one go."""
 
 
 class PairResult(Struct, frozen=True, gc=False):
-    """Answers of a shadow beside the primary's: so many `pairs`, of which `disagreed`; `beside` the noise copy of the
-    same request: (the shadow's differs, the noise copy's differs)."""
+    """Compared answers of one shadow: their counts, or one of them beside the noise copy of the same request."""
 
     route: str
     version: str
+    """The shadow's version."""
     pairs: int = 0
+    """Answers compared with the primary's."""
     disagreed: int = 0
+    """Answers among them that disagree."""
     noise_pair: tuple[bool, bool] | None = None
+    """(The shadow's answer disagrees, the noise copy's answer disagrees); None for counts."""
 
 
 class Comparer:
-    """Pairs, tallies by (route, version, role), examples by (route, version)."""
+    """Brings pairs together, compares them, and keeps tallies and the worst examples of each shadow."""
 
     __slots__ = ("_examples", "_noisy", "_pairing", "tallies")
 
@@ -41,26 +44,27 @@ class Comparer:
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
         self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
+        """Tallies by (route, version, role); role `noise` is the primary against itself."""
 
     def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[PairResult]:
-        """What `legs` (of one route, version and role) complete."""
+        """Takes legs of one route, version and role; returns the results of the pairs that they complete."""
         pairs = self._pairing.update(legs, now)
-        if len(pairs) >= MANY and legs[0].route not in self._noisy:
+        if len(pairs) >= MIN_BATCH and legs[0].route not in self._noisy:
             arms = {(copy.version, copy.role) for _, copy in pairs}
-            differences = compare_many(pairs, analysis.tolerance) if len(arms) == 1 else None
+            differences = compare_batch(pairs, analysis.tolerance) if len(arms) == 1 else None
             if differences is not None and pairs[0][1].role == "shadow":
-                return [self._count_many(pairs, differences, analysis)]
-        found: list[PairResult] = []
+                return [self._count_batch(pairs, differences, analysis)]
+        results: list[PairResult] = []
         for reference, copy in pairs:
             difference = compare(reference, copy, analysis.tolerance)
             if difference is not None:
-                self._count(reference, copy, difference, analysis, found)
-        return found
+                self._count(reference, copy, difference, analysis, results)
+        return results
 
-    def _count_many(self, pairs: Sequence[Pair], differences: BatchDifferences, analysis: Analysis) -> PairResult:
+    def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, analysis: Analysis) -> PairResult:
         kind, disagree, shift = differences
         copy = pairs[0][1]
-        self.tallies[copy.route, copy.version, copy.role].update_many(kind, disagree, shift)
+        self.tallies[copy.route, copy.version, copy.role].update_batch(kind, disagree, shift)
         disagreed = list(compress(range(len(pairs)), disagree))
         if disagreed:
             examples = self._examples_of(copy, analysis)
@@ -70,7 +74,7 @@ class Comparer:
         return PairResult(copy.route, copy.version, len(pairs), len(disagreed))
 
     def expire(self, now: float) -> None:
-        """Gives up on legs that waited too long."""
+        """Gives up on legs that waited longer than any leg lives."""
         self._pairing.expire(now)
 
     def _count(
@@ -79,19 +83,21 @@ class Comparer:
         copy: Observation,
         difference: AnswerDifference,
         analysis: Analysis,
-        found: list[PairResult],
+        results: list[PairResult],
     ) -> None:
         route, version, role = copy.route, copy.version, copy.role
         self.tallies[route, version, role].update(difference)
         if role == "noise":
             self._noisy.add(route)
         else:
-            found.append(PairResult(route, version, 1, int(difference.disagree)))
+            results.append(PairResult(route, version, 1, int(difference.disagree)))
             if difference.disagree:
                 self._examples_of(copy, analysis).update(reference, copy, difference)
         if route in self._noisy:
             noise_pairs = self._pairing.noise_pairs(copy, difference.disagree)
-            found += [PairResult(route, shadow, noise_pair=(differs, noise)) for shadow, differs, noise in noise_pairs]
+            results += [
+                PairResult(route, shadow, noise_pair=(differs, noise)) for shadow, differs, noise in noise_pairs
+            ]
 
     def _examples_of(self, copy: Observation, analysis: Analysis) -> Examples:
         key = copy.route, copy.version
@@ -101,11 +107,11 @@ class Comparer:
 
     def worst(self, route: str, version: str) -> list[Example]:
         """The worst disagreements of a shadow, worst first, redacted."""
-        kept = self._examples.get((route, version))
-        return kept.worst() if kept else []
+        examples = self._examples.get((route, version))
+        return examples.worst() if examples else []
 
     def forget(self, route: str) -> None:
-        """Drops the examples of `route`: what may be shown of them has changed."""
+        """Drops the examples of `route`, because the redaction rules changed."""
         for key in [key for key in self._examples if key[0] == route]:
             del self._examples[key]
 

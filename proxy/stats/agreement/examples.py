@@ -1,4 +1,4 @@
-"""The worst disagreements of each version, to look at: a bounded few, with what must not be shown taken out."""
+"""The worst disagreements of each version, to look at: a bounded few, redacted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.stats.agreement.compare import AnswerDifference
 from proxy.stats.drift.features import names_of
 
-KEPT = 20
+MAX_EXAMPLES = 20
 """Examples of one version; the mildest goes when a worse one comes."""
 
 MAX_SHOWN = 64
@@ -23,19 +23,22 @@ REDACTED = "[redacted]"
 
 
 class Example(Struct, frozen=True):
-    """One disagreement. `detail` has `request`, `primary` and `candidate`, each a mapping of names to values (of the
-    first row) or a text; redaction pointers (RFC 6901) lead into it, such as `/request/age`."""
+    """One disagreement."""
 
     request_id: str
     started: float
+    """Unix time at which the copy began, seconds."""
     version: str
+    """The shadow's version."""
     kind: str
     shift: float | None
     detail: dict[str, Any]
+    """`request`, `primary` and `candidate`, each a mapping of names to values of the first row, or a text. Redaction
+    pointers (RFC 6901), such as `/request/age`, lead into it."""
 
 
 class Examples:
-    """The worst examples of one version of a route."""
+    """The worst examples of one version of a route. `redact`: JSON pointers into `Example.detail`."""
 
     __slots__ = ("_count", "_heap", "_redact")
 
@@ -50,14 +53,14 @@ class Examples:
             return
         self._count += 1
         entry = (_badness(difference.shift), self._count, self._example(reference, copy, difference))
-        if len(self._heap) < KEPT:
+        if len(self._heap) < MAX_EXAMPLES:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heapreplace(self._heap, entry)
 
     def wants(self, shift: float | None) -> bool:
         """Whether a disagreement by so much is among the worst."""
-        return len(self._heap) < KEPT or _badness(shift) > self._heap[0][0]
+        return len(self._heap) < MAX_EXAMPLES or _badness(shift) > self._heap[0][0]
 
     def worst(self) -> list[Example]:
         """The kept examples, worst first."""
@@ -66,8 +69,8 @@ class Examples:
     def _example(self, reference: Observation, copy: Observation, difference: AnswerDifference) -> Example:
         detail = {
             "request": _shown(reference.inputs),
-            "primary": _said(reference),
-            "candidate": _said(copy),
+            "primary": _answer(reference),
+            "candidate": _answer(copy),
         }
         for path in self._redact:
             redact(detail, path)
@@ -80,13 +83,13 @@ def _badness(shift: float | None) -> float:
     return shift if shift == shift else inf  # a heap cannot order what is no number
 
 
-def _said(seen: Observation) -> dict[str, Any]:
-    if not seen.answered:
-        return {"status": seen.status, "failure": seen.failure}
-    if seen.text is None:
-        return _shown(seen.outputs)
-    tools = [{"name": name, "arguments": arguments} for name, arguments in seen.text.tools]
-    return {"text": seen.text.text[: 100 * MAX_SHOWN], "finish": seen.text.finish, "tools": tools}
+def _answer(leg: Observation) -> dict[str, Any]:
+    if not leg.answered:
+        return {"status": leg.status, "failure": leg.failure}
+    if leg.text is None:
+        return _shown(leg.outputs)
+    tools = [{"name": name, "arguments": arguments} for name, arguments in leg.text.tools]
+    return {"text": leg.text.text[: 100 * MAX_SHOWN], "finish": leg.text.finish, "tools": tools}
 
 
 def _shown(tensors: Sequence[Tensor]) -> dict[str, Any]:
@@ -98,7 +101,13 @@ def _shown(tensors: Sequence[Tensor]) -> dict[str, Any]:
 
 
 def redact(document: Any, path: Sequence[str]) -> None:
-    """Replaces what `path` (the parts of a JSON pointer) leads to; a path that leads nowhere changes nothing."""
+    """Replaces the value at `path` (the parts of a JSON pointer, RFC 6901); a path that leads nowhere changes nothing.
+
+    >>> document = {"request": {"age": 41}}
+    >>> redact(document, ["request", "age"])
+    >>> document
+    {'request': {'age': '[redacted]'}}
+    """
     *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in path] or [""]
     for part in parents:
         if not isinstance(document, dict) or part not in document:

@@ -1,6 +1,6 @@
 """Legs of one client request brought together, in whatever order they arrive.
 
-The reference is what the primary said (role primary or rescue); copies are shadows, and the noise copy that the primary
+The reference is the primary's answer (role primary or rescue); copies are shadows, and the noise copy that the primary
 itself answered. Legs meet in a `contracts.leg_join`, which has the bounds. An exchange with one copy is done when both
 have met; one with several stays, because a noise copy is looked at beside each of the others. Copies of what a canary
 answered have no reference and are let go. Copies that never meet a reference are counted, by the bound that ended their
@@ -22,15 +22,19 @@ COPIES = frozenset(("shadow", "noise"))
 
 
 class ExchangeLegs(Struct, gc=False):
-    """The legs of one exchange that have arrived; how its copies differ is noted where there is noise. `alone`: so many
-    copies are still to come, and there is no reference for them."""
+    """The legs of one exchange that have arrived."""
 
     since: float
+    """Monotonic seconds of the first arrival."""
     reference: Observation | None = None
     copies: tuple[Observation, ...] = ()
+    """Copies that wait for the reference."""
     noise: bool | None = None
+    """Whether the noise copy disagrees; None before it came, or without one."""
     shadows: tuple[tuple[str, bool], ...] = ()
+    """(version, whether it disagrees) of the shadows, where the route has noise."""
     alone: int = 0
+    """Copies still to come for which there is no reference."""
 
 
 Pair = tuple[Observation, Observation]
@@ -38,14 +42,14 @@ NONE: list[Pair] = []
 
 
 class Pairing:
-    """Brings the legs of an exchange together, in whatever order they arrive. `unpaired` counts copies that never met
-    their reference by (route, version, reason): `late` or `crowded`."""
+    """The join of references and copies by exchange. `capacity`: exchanges that may wait at a time."""
 
     __slots__ = ("_waiting", "unpaired")
 
     def __init__(self, capacity: int = MAX_EXCHANGES) -> None:
         self._waiting: LegJoin[ExchangeLegs] = LegJoin(capacity)
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
+        """Copies that never met their reference, by (route, version, reason): `late` or `crowded`."""
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         """The pairs (reference, copy) that `legs`, all of one role, complete."""
@@ -59,58 +63,60 @@ class Pairing:
 
     def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting
-        for seen in legs:
-            key = seen.source, seen.exchange
-            known = waiting.get(key) or self._place(key, now)
-            reference = known.reference
+        for leg in legs:
+            key = leg.source, leg.exchange
+            exchange = waiting.get(key) or self._place(key, now)
+            reference = exchange.reference
             if reference is None:
-                self._keep(key, known, seen)
+                self._keep(key, exchange, leg)
                 continue
-            pairs.append((reference, seen))
+            pairs.append((reference, leg))
             if reference.copies == 1:
                 del waiting[key]
         return pairs
 
-    def _keep(self, key: ExchangeKey, known: ExchangeLegs, copy: Observation) -> None:
-        if not known.alone:
-            known.copies += (copy,)
+    def _keep(self, key: ExchangeKey, exchange: ExchangeLegs, copy: Observation) -> None:
+        if not exchange.alone:
+            exchange.copies += (copy,)
             return
-        known.alone -= 1
-        if not known.alone:
+        exchange.alone -= 1
+        if not exchange.alone:
             del self._waiting[key]
 
     def _add_canaries(self, legs: Sequence[Observation], now: float) -> None:
-        """Where the canary had the last word, the primary said nothing that copies could be compared with."""
-        for seen in legs:
-            if seen.copies <= 0:
+        """Where a canary answered the client, the primary gave no answer to compare copies with."""
+        for leg in legs:
+            if leg.copies <= 0:
                 continue
-            key = seen.source, seen.exchange
-            known = self._waiting.get(key)
-            missing = seen.copies - (len(known.copies) if known else 0)
+            key = leg.source, leg.exchange
+            exchange = self._waiting.get(key)
+            missing = leg.copies - (len(exchange.copies) if exchange else 0)
             if missing <= 0:
                 del self._waiting[key]
                 continue
-            known = known or self._place(key, now)
-            known.copies, known.alone = (), missing
+            exchange = exchange or self._place(key, now)
+            exchange.copies, exchange.alone = (), missing
 
     def _add_references(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting
-        for seen in legs:
-            if seen.copies == 0:
+        for leg in legs:
+            if leg.copies == 0:
                 continue
-            key = seen.source, seen.exchange
-            known = waiting.get(key) or self._place(key, now)
-            known.reference, copies = seen, known.copies
+            key = leg.source, leg.exchange
+            exchange = waiting.get(key) or self._place(key, now)
+            exchange.reference, copies = leg, exchange.copies
             if copies:
-                known.copies = ()
-                pairs += [(seen, copy) for copy in copies]
-                if seen.copies == 1:
+                exchange.copies = ()
+                pairs += [(leg, copy) for copy in copies]
+                if leg.copies == 1:
                     del waiting[key]
         return pairs
 
     def noise_pairs(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:
-        """Notes that `copy` differs from its reference, or not; what that completes: (version of the shadow, it
-        differs, the noise copy of the same request differs)."""
+        """Keeps whether `copy` disagrees with its reference; returns the noise pairs that this completes.
+
+        A noise pair: (version of the shadow, it disagrees, the noise copy of the same request disagrees).
+        """
         waiting = self._waiting.get((copy.source, copy.exchange))
         if waiting is None:
             return []
@@ -121,7 +127,7 @@ class Pairing:
         return [(version, shadow, differs) for version, shadow in waiting.shadows]
 
     def expire(self, now: float) -> None:
-        """Gives up on what waited too long."""
+        """Gives up on exchanges that waited longer than any leg lives."""
         self._give_up(self._waiting.expire(now), "late")
 
     def _place(self, key: ExchangeKey, now: float) -> ExchangeLegs:

@@ -7,13 +7,12 @@ from collections import Counter, defaultdict
 from proxy.contracts.record import ArmTick, Tick
 from proxy.stats.counts.latency_window import Histogram, Window
 
-ArmKey = tuple[str, str, str]
+ArmName = tuple[str, str, str]
 """Route, version, role."""
 
 
 class ArmCounts:
-    """One arm: legs by code, and its latencies (`total`, `first_byte`, `connect`), with sliding windows of the first
-    two."""
+    """One arm: legs by code, bad legs, and latencies since the start and of the last minute."""
 
     __slots__ = ("bad", "codes", "connect", "first_byte", "recent_first_byte", "recent_total", "total")
 
@@ -24,7 +23,7 @@ class ArmCounts:
         self.recent_total, self.recent_first_byte = Window(), Window()
 
     def update(self, arm: ArmTick, now: float) -> None:
-        """Adds what one tick says of this arm."""
+        """Adds the counts of one tick."""
         self.codes.update(arm.codes)
         self.bad += arm.bad
         self.total.update(arm.total, arm.total_sum)
@@ -35,8 +34,15 @@ class ArmCounts:
 
 
 class Counters:
-    """All arms and everything else that ticks count. Bounded by the configuration: routes x versions x roles x
-    codes."""
+    """All arms and everything else that ticks count. Bounded by the configuration: routes x versions x roles x codes.
+
+    Not mergeable as a whole, because gauges are of workers: a fleet adds ticks instead.
+
+    >>> counters = Counters()
+    >>> counters.update(Tick(0, "a", 1, 1, mirrored=[("r", "v2", 10)], shadow_dropped=[("r", "v2", "memory", 1)]), 0.0)
+    >>> counters.coverage("r", "v2")
+    0.9
+    """
 
     __slots__ = (
         "_inflight",
@@ -51,18 +57,18 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.arms: defaultdict[ArmKey, ArmCounts] = defaultdict(ArmCounts)
+        self.arms: defaultdict[ArmName, ArmCounts] = defaultdict(ArmCounts)
         self.shadow_dropped: Counter[tuple[str, str, str]] = Counter()
         self.mirrored: Counter[tuple[str, str]] = Counter()
         self.rescued: Counter[tuple[str, str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
-        self._inflight: dict[int, tuple[float, dict[ArmKey, int]]] = {}
+        self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
         self.connections: dict[int, int] = {}
 
     def update(self, tick: Tick, now: float) -> None:
-        """Adds one tick; whoever calls sees to it that a tick comes once."""
+        """Adds one tick. The caller sees to it that each tick comes once."""
         for arm in tick.arms:
             self.arms[arm.route, arm.version, arm.role].update(arm, now)
         for route, version, reason, count in tick.shadow_dropped:
@@ -84,11 +90,11 @@ class Counters:
         """Counts records that control lost itself; those that workers lost come with ticks."""
         self.records_dropped[reason] += count
 
-    def inflight(self, now: float) -> dict[ArmKey, int]:
-        """Legs in flight at the workers that have reported in the last `STALE` seconds."""
-        alive: Counter[ArmKey] = Counter()
+    def inflight(self, now: float) -> dict[ArmName, int]:
+        """Legs in flight at the workers that have reported in the last `STALE_SECONDS` seconds."""
+        alive: Counter[ArmName] = Counter()
         for at, arms in self._inflight.values():
-            if now - at < STALE:
+            if now - at < STALE_SECONDS:
                 alive.update(arms)
         return dict(alive)
 
@@ -101,5 +107,5 @@ class Counters:
         return max(owed - lost, 0) / owed
 
 
-STALE = 3.0
+STALE_SECONDS = 3.0
 """Seconds without a tick after which a worker's gauges no longer count: thirty ticks missed, so it is gone."""

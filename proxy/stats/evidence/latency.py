@@ -73,7 +73,7 @@ class LatencyBaseline(Stateful):
         self._recent.update(latencies, now)
         if now >= self._due:
             self._due = now + REFRESH
-            merged = self._recent.merged(now)
+            merged = self._recent.get(now)
             self.cuts = cuts_of(merged) if sum(merged.values()) >= ENOUGH else self.cuts
 
     def phi(self, q: float | None) -> float:

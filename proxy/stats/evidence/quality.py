@@ -27,7 +27,7 @@ from proxy.contracts.table import Role
 from proxy.stats.evidence.alpha import AlphaShare, limits_of
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
-from proxy.stats.quality.lower_bound import GRID, AurocPairs, LowerConfidenceSequence, f1_counts
+from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
 from proxy.stats.quality.paired_difference import LOSSES, PairedDifference, ScoreLookup, paired_scores
 from proxy.stats.quality.scores import METRICS, Score, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
@@ -74,11 +74,11 @@ class MetricTest(Stateful):
         if self._metric == "auroc":
             right = self._pairs[1].update(scored)
             if right is not None:
-                floor.update(right - GRID)
+                floor.update(right - SCORE_GRID)
         elif scored.guess is not None:
             hit, miss = f1_counts(scored)
             if hit or miss:
-                floor.update(2.0 * (1.0 - GRID) if hit else -GRID)
+                floor.update(2.0 * (1.0 - SCORE_GRID) if hit else -SCORE_GRID)
 
     def accuracy(self, scored: ScoredPrediction, least: float) -> None:
         """A guess against a least accuracy."""

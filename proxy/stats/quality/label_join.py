@@ -1,9 +1,9 @@
 """Labels that come late, joined with what every version predicted for that request, shadows included.
 
-Predictions wait for their label by request id, each route's no longer than its `wait`, and at most `CAPACITY` requests
-in all: when that is full, the route that holds most of it gives up its oldest, so a busy route costs the others
-nothing. A label that comes twice counts once; one whose request is unknown (never seen, gone, not kept) is counted and
-dropped.
+Predictions wait for their label by request id: those of a route no longer than its `wait`, and at most `MAX_REQUESTS`
+requests in all. When that is full, the route that holds most of it gives up its oldest request, so a busy route costs
+the others nothing. A label that comes twice counts once. A label whose request is unknown (never made, given up, not
+kept) is counted and dropped.
 """
 
 from __future__ import annotations
@@ -18,45 +18,49 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import LabelArrival
 
-CAPACITY = 20_000
+MAX_REQUESTS = 20_000
 """Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
 the route that holds most is given up, as `evicted`. `Board(labels=…)` sets another one, for labels that take longer
 than this many requests."""
 
-EARLY = 10.0
+EARLY_SECONDS = 10.0
 """Seconds that a label waits for its request: records come up to a second after the answer that a client labels at
 once."""
 
-MAX_EARLY = 1024
-"""Labels that wait so; the oldest goes first. Ids that never were must not fill the memory."""
+MAX_EARLY_LABELS = 1024
+"""Labels that wait for their request; when full the oldest goes, counted (`forgotten`). Ids that never were must not
+fill the memory."""
 
 MAX_VALUES = 256
-"""Values of the answers that wait; those of larger batches, and vectors, are not kept (`too_large`)."""
+"""Values of an answer that waits; answers of larger batches, and vectors, are not kept (`too_large`)."""
 
 VersionRole = tuple[str, Role]
 """Version and role."""
 
 Label = int | float | str
 LabelOutcome = Literal["joined", "duplicate", "unknown", "mismatch"]
-"""What became of a label. `unknown`: no such request so far; if it comes within `EARLY` seconds, they still meet.
+"""What became of a label. `unknown`: no such request so far; if it comes within `EARLY_SECONDS`, they still meet.
 `mismatch`: a list of another length than the request had rows, or no usable value."""
 
 
 class Prediction(Struct, frozen=True, gc=False):
-    """One prediction: a class, the scores of the classes, or a number; None where the version said none."""
+    """One prediction of one row. A field is None where the version gave no such thing."""
 
     label: Label | None = None
+    """The predicted class."""
     scores: tuple[float, ...] | None = None
+    """Scores of the classes 0, 1, …"""
     number: float | None = None
+    """A predicted number, or the probability of class 1."""
 
 
 class LegAnswer(Struct, frozen=True, gc=False):
-    """What one version answered to a request, and the share it was assigned at. What that predicts is read when a label
-    comes, which for most requests is never."""
+    """The answer of one version to a request. Its predictions are read when a label comes, for most requests never."""
 
     version: str
     role: Role
     share: float
+    """The part of live traffic that the version had when the leg was assigned, 0 to 1."""
     outputs: tuple[Tensor, ...]
 
     @property
@@ -66,13 +70,15 @@ class LegAnswer(Struct, frozen=True, gc=False):
 
 
 class LabelledPrediction(NamedTuple):
-    """One row of a request with its label: the leg that the label newly meets, and all legs of the request."""
+    """One row of a request with its label."""
 
     route: str
     leg: LegAnswer
+    """The answer that newly meets the label."""
     row: int
     label: Label
     others: tuple[LegAnswer, ...]
+    """All answers to the request, `leg` among them."""
 
 
 class _Request(Struct, gc=False):
@@ -91,36 +97,40 @@ class _Queue(Struct, gc=False):
 
 
 class LabelJoin:
-    """The join of predictions and labels."""
+    """The join of predictions and labels by request id. `capacity`: requests that may wait at a time."""
 
-    __slots__ = ("_capacity", "_early", "_queues", "_requests", "lost", "outcomes", "predicted")
+    __slots__ = ("_capacity", "_early", "_queues", "_requests", "forgotten", "lost", "outcomes", "predicted")
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = MAX_REQUESTS) -> None:
         self._capacity = capacity
         self._requests: dict[str, _Request] = {}
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._early: dict[str, tuple[Any, float]] = {}
         self.outcomes: Counter[LabelOutcome] = Counter()
+        """Labels by what became of them."""
         self.lost: Counter[tuple[str, str]] = Counter()
+        """Requests whose predictions were given up, or not kept, by (route, reason)."""
         self.predicted: Counter[tuple[str, str, Role]] = Counter()
+        """Rows whose prediction was kept, by (route, version, role)."""
+        self.forgotten = 0
+        """Early labels that went because `MAX_EARLY_LABELS` waited."""
 
     def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
-        """Keeps what legs (of one version and role of a route) predicted; what their labels, if they came first, now
-        meet."""
+        """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
         route, version, role = legs[0].route, legs[0].version, legs[0].role
         self._queues[route].wait = wait
         requests, rows = self._requests, 0
-        found: list[LabelledPrediction] = NONE
-        for seen in legs:
-            request_id, outputs = seen.request_id, seen.outputs
-            if not outputs or not request_id or seen.failure or not 200 <= seen.status < 300:
+        labelled: list[LabelledPrediction] = NONE
+        for leg in legs:
+            request_id, outputs = leg.request_id, leg.outputs
+            if not outputs or not request_id or leg.failure or not 200 <= leg.status < 300:
                 continue
             if _size(outputs) > MAX_VALUES:
                 self.lost[route, "too_large"] += 1
                 continue
             request = requests.get(request_id)
             if request is None:
-                request = self._new(seen, now)
+                request = self._new(leg, now)
                 if request is None:
                     continue
             elif request.route != route:
@@ -128,17 +138,17 @@ class LabelJoin:
                 continue
             elif request.rows != outputs[0].rows or _has(request.legs, version, role):
                 continue
-            leg = LegAnswer(version, role, seen.share, outputs)
-            request.legs += (leg,)
+            answer = LegAnswer(version, role, leg.share, outputs)
+            request.legs += (answer,)
             rows += request.rows
             if self._early or request.labels:
-                found = found + self._meet(request_id, request, leg, now)
+                labelled = labelled + self._meet(request_id, request, answer, now)
         if rows:
             self.predicted[route, version, role] += rows
-        return found
+        return labelled
 
     def _meet(self, request_id: str, request: _Request, leg: LegAnswer, now: float) -> list[LabelledPrediction]:
-        """What `leg` meets of labels that were there before it."""
+        """The predictions of `leg` with the labels that were there before it."""
         early = self._early.pop(request_id, None)
         if early and now < early[1]:
             outcome, met = self._join(request_id, early[0])
@@ -147,25 +157,26 @@ class LabelJoin:
                 return met
         return list(_met(request, leg))
 
-    def _new(self, seen: Observation, now: float) -> _Request | None:
-        first = seen.outputs[0]
+    def _new(self, leg: Observation, now: float) -> _Request | None:
+        first = leg.outputs[0]
         if first.vector or not first.width:
-            self.lost[seen.route, "no_prediction"] += 1
+            self.lost[leg.route, "no_prediction"] += 1
             return None
         if len(self._requests) >= self._capacity:
             self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
-        request = self._requests[seen.request_id] = _Request(seen.route, now, first.rows)
-        self._queues[seen.route].order.append(seen.request_id)
+        request = self._requests[leg.request_id] = _Request(leg.route, now, first.rows)
+        self._queues[leg.route].order.append(leg.request_id)
         return request
 
     def on_label(self, request_id: str, label: Any, now: float) -> tuple[LabelOutcome, list[LabelledPrediction]]:
-        """Joins a label: one value, or a list with one for each row. What it meets."""
+        """Joins a label, one value or a list with one for each row; returns its outcome and the predictions it met."""
         outcome, met = self._join(request_id, label)
         self.outcomes[outcome] += 1
         if outcome == "unknown":
-            self._early[request_id] = label, now + EARLY
-            if len(self._early) > MAX_EARLY:
+            self._early[request_id] = label, now + EARLY_SECONDS
+            if len(self._early) > MAX_EARLY_LABELS:
                 del self._early[next(iter(self._early))]
+                self.forgotten += 1
         return outcome, met
 
     def _join(self, request_id: str, label: Any) -> tuple[LabelOutcome, list[LabelledPrediction]]:
@@ -180,14 +191,14 @@ class LabelJoin:
         request.labels = tuple([each for each in labels if each is not None])
         return "joined", [met for leg in request.legs for met in _met(request, leg)]
 
-    def waiting(self, route: str, mine: VersionRole, theirs: VersionRole) -> Iterator[LabelArrival]:
+    def arrivals(self, route: str, mine: VersionRole, theirs: VersionRole) -> Iterator[LabelArrival]:
         """The requests of a route that are kept, oldest first, as two arms answered them."""
         for request in map(self._requests.__getitem__, self._queues[route].order):
             legs = request.legs
             yield LabelArrival(_has(legs, *mine), _has(legs, *theirs), request.labels is not None)
 
     def expire(self, now: float) -> None:
-        """Gives up on predictions that waited too long."""
+        """Gives up on predictions that waited longer than their route says."""
         for queue in self._queues.values():
             while queue.order and now >= self._requests[queue.order[0]].since + queue.wait:
                 self._give_up(queue, "late")
@@ -226,7 +237,11 @@ def _plain(value: Any) -> Label | None:
 
 
 def predictions_of(outputs: tuple[Tensor, ...]) -> tuple[Prediction, ...]:
-    """Row by row, what outputs predict: a label, scores of classes, a number, or several of these; () for none."""
+    """The predictions in output tensors, row by row: a label, scores of classes, a number, or several; () for none.
+
+    >>> predictions_of((Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),))[1].scores
+    (0.8, 0.2)
+    """
     rows = outputs[0].rows if outputs else 0
     if len(outputs) == 1 and rows == 1 and outputs[0].width == 1:
         only, value = outputs[0], outputs[0].data[0]

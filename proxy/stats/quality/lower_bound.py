@@ -1,14 +1,15 @@
-"""A lower bound on a primary's score that holds at all times at once: what a candidate may be held against.
+"""Lower confidence sequence of a primary's score: a bound that holds at all times at once, for a candidate to meet.
 
-For each m of a grid, a bet against "the score is at most m"; what has lost at 1/α is ruled out, and stays so with
-probability 1 − α however often one looks. The bound is the highest m up to which all are ruled out (a confidence
-sequence by betting: Waudby-Smith and Ramdas, JRSS B 2024). Assumes that the primary is as good all the time.
+For each m on a grid, an e-process tests H(m): score ≤ m. When its e-value reaches 1/α, H(m) is rejected; the bound is
+the highest m up to which all H(m) are rejected. With probability 1 − α the bound is never above the score, however
+often one looks (Waudby-Smith and Ramdas, JRSS B 2024). Assumes that the primary's score does not change.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from math import log
+from typing import Self
 
 import numpy as np
 
@@ -18,45 +19,64 @@ from proxy.stats.sequential.e_process import EProcess
 from proxy.stats.sequential.mean_limit import STAKES
 from proxy.stats.state import Stateful
 
-GRID: Floats = np.arange(1, 100) / 100.0
+SCORE_GRID: Floats = np.arange(1, 100) / 100.0
+"""The scores m that are tested, shape (99,)."""
 
-QUEUE = 1000
-"""Positives or negatives that wait for one of the other kind; when full the oldest goes."""
+MAX_UNMATCHED = 1000
+"""Scores of positives, or of negatives, that wait for one of the other kind; when full the oldest goes."""
 
 
 class LowerConfidenceSequence(Stateful):
-    """State: one wealth for each stake and each m of the grid."""
+    """The lower confidence sequence of one score at level `alpha`; state: one wealth for each stake and each m.
+
+    >>> bound = LowerConfidenceSequence(alpha=0.05)
+    >>> for _ in range(200):
+    ...     bound.update(0.9 - SCORE_GRID)  # every observation says 0.9
+    >>> bound.get()
+    0.87
+    """
 
     __slots__ = ("_e_processes", "_goal")
     CONFIGURATION = ("_goal",)
 
     def __init__(self, alpha: float) -> None:
         self._goal = log(1.0 / alpha)
-        self._e_processes = EProcess(len(STAKES), restarts=False, shape=(len(GRID),))
+        self._e_processes = EProcess(len(STAKES), restarts=False, shape=(len(SCORE_GRID),))
 
     def update(self, x: Floats) -> None:
-        """A number for each m of the grid, at least −m, whose mean is at most 0 exactly when the score is at most m."""
-        self._e_processes.update(np.log1p(STAKES * (x / GRID)[:, None]), 1)
+        """One observation: for each m of the grid a number ≥ −m whose mean is at most 0 exactly when score ≤ m."""
+        self._e_processes.update(np.log1p(STAKES * (x / SCORE_GRID)[:, None]), 1)
         self._e_processes.settle()
 
     def get(self) -> float | None:
-        """The bound; None while nothing is ruled out."""
-        out = self._e_processes.get() >= self._goal
-        ruled = int(np.argmin(out)) if not out.all() else len(GRID)
-        return float(GRID[ruled - 1]) if ruled else None
+        """The bound; None while no H(m) is rejected."""
+        rejected = self._e_processes.get() >= self._goal
+        count = int(np.argmin(rejected)) if not rejected.all() else len(SCORE_GRID)
+        return float(SCORE_GRID[count - 1]) if count else None
+
+    def __iadd__(self, other: Self) -> Self:
+        """Merges the evidence of an independent stream about the same score; equals one run over both streams."""
+        self._e_processes += other._e_processes
+        return self
 
 
 class AurocPairs(Stateful):
-    """Brings scores of positives and negatives together, each once: the part in the right order is the AUROC."""
+    """Scores of positives and negatives, matched once each: the AUROC is the part of pairs in the right order.
+
+    >>> pairs = AurocPairs()
+    >>> pairs.update(ScoredPrediction(label=1, positive=0.8)), pairs.update(ScoredPrediction(label=0, positive=0.3))
+    (None, 1.0)
+    """
 
     __slots__ = ("_negatives", "_positives")
 
     def __init__(self) -> None:
-        self._positives: deque[float] = deque(maxlen=QUEUE)
-        self._negatives: deque[float] = deque(maxlen=QUEUE)
+        self._positives: deque[float] = deque(maxlen=MAX_UNMATCHED)
+        self._negatives: deque[float] = deque(maxlen=MAX_UNMATCHED)
 
     def update(self, scored: ScoredPrediction) -> float | None:
-        """Whether the pair that this score completes is in the right order (a half for equal ones); None without."""
+        """Adds a score. Returns whether the pair that it completes is in the right order, 1 or 0 (a half for equal
+        scores); None when it completes no pair."""
         if scored.positive is None:
             return None
         mine, others = (self._positives, self._negatives) if scored.label else (self._negatives, self._positives)
@@ -69,5 +89,5 @@ class AurocPairs(Stateful):
 
 
 def f1_counts(scored: ScoredPrediction) -> tuple[bool, bool]:
-    """A true positive, and a false positive or negative: F1 = 2·hits / (2·hits + misses) of class 1."""
+    """(true positive, false positive or negative) of class 1: F1 = 2·TP / (2·TP + FP + FN)."""
     return scored.label == 1 and scored.guess == 1, scored.wrong and 1 in (scored.label, scored.guess)

@@ -1,30 +1,32 @@
-"""The difference between a candidate's errors, or losses, and its primary's, told request by request.
+"""The difference of a candidate's errors, or losses, from its primary's: paired, or by inverse-probability weighting.
 
-Where both answered the same request it is theirs on it; else each counts for 1/(its share of the requests of the two),
-so that the mean over these is the difference of the two means. What changes for both, in the world or by the hour,
-cancels.
+Where both versions answered the same request, the difference is that of the pair. Where only one of them answered, its
+loss is weighted by the inverse of the probability that the request was assigned to it (inverse-probability weighting:
+Horvitz and Thompson, JASA 1952), so that the mean of the weighted differences is the difference of the two means.
+Whatever changes for both arms, in the world or by the hour, cancels.
 
-A loss has no upper end, and a mean of what has none cannot be bounded. So losses are cut off at `CUT` times what the
-primary's usually is, and the claim that is tested is about those: "the mean of the candidate's losses, cut off, is at
-most `ratio` times the primary's". It holds for every candidate whose losses are, in distribution, no larger than
-`ratio` times the primary's.
+A loss has no upper end, and a mean without a bound cannot be tested. Losses are therefore clipped (winsorised from
+above) at `CLIP_FACTOR` times the primary's mean loss, and the claim under test is about clipped losses: "the mean of
+the candidate's clipped losses is at most `ratio` times the primary's". It holds for every candidate whose losses are,
+in distribution, no larger than `ratio` times the primary's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
 from proxy.stats.quality.scores import ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
-SETTLED = 200
-"""The primary's labels that the cut must rest on."""
+MIN_PRIMARY_LABELS = 200
+"""The primary's labels that its mean loss, and so the clip, must rest on."""
 
-CUT = 5.0
-"""Mean losses at which a loss is cut off: further away it would hold down what a difference can stake."""
+CLIP_FACTOR = 5.0
+"""Losses are clipped at this multiple of the primary's mean loss. A larger multiple would shrink the admissible stake
+and slow the test."""
 
 ScoreLookup = Callable[[str], tuple[float | None, int]]
 """A metric's name to the primary's value so far and the number of labels that it rests on."""
@@ -34,42 +36,67 @@ LOSSES: dict[str, Callable[[ScoredPrediction], float | None]] = {
     "mae": lambda scored: None if scored.error is None else abs(scored.error),
     "rmse": lambda scored: None if scored.error is None else scored.error**2,
 }
+"""A metric that is a mean loss to the loss of one prediction; rmse is judged by its square."""
 
 
 class PairedScores(NamedTuple):
-    """A request's predictions by candidate and primary, None where the other version was not asked; and what a
-    prediction of each counts for."""
+    """The scored predictions of one request by both versions, with their weights."""
 
     mine: ScoredPrediction | None
+    """The candidate's; None where only the primary answered."""
     theirs: ScoredPrediction | None
-    mine_counts: float = 1.0
-    theirs_count: float = 1.0
+    """The primary's; None where only the candidate answered."""
+    my_weight: float = 1.0
+    """1, or the inverse of the candidate's assignment probability."""
+    their_weight: float = 1.0
+    """1, or the inverse of the primary's assignment probability."""
 
 
 def paired_scores(
-    met: LabelledPrediction, scored: ScoredPrediction, mine: bool, other: Callable[[LegAnswer], bool], share: float
+    labelled: LabelledPrediction,
+    scored: ScoredPrediction,
+    mine: bool,
+    other: Callable[[LegAnswer], bool],
+    share: float,
 ) -> PairedScores | None:
-    """What the leg that met its label, `mine` or the primary's, tells of both; None where the pair is told by the other
-    leg, or nothing can be. `other`: is this a leg of the other version. `share`: the candidate's of the two when the
-    leg was assigned; what legs count for must not depend on which of them it was."""
-    partner = next((leg for leg in met.others if other(leg)), None)
+    """The scored predictions of both versions for the request of a labelled prediction.
+
+    - `labelled`, `scored`: the prediction with its label, and its score
+    - `mine`: whether it is the candidate's
+    - `other`: whether a leg is one of the other version
+    - `share`: the candidate's share of the two when the leg was assigned; weights follow from it, and must not depend
+      on which of the two legs it was
+
+    None where the other leg of the pair reports it, or where there is nothing to compare.
+    """
+    partner = next((leg for leg in labelled.others if other(leg)), None)
     if partner is not None:
-        # Both legs meet the label; the pair is told once, by the one that came later.
-        if met.others.index(partner) > met.others.index(met.leg):
+        # Both legs meet the label; the pair counts once, with the leg that came later.
+        if labelled.others.index(partner) > labelled.others.index(labelled.leg):
             return None
-        second = (
-            score_prediction(partner.predictions[met.row], met.label) if met.row < len(partner.predictions) else None
-        )
+        predictions, row = partner.predictions, labelled.row
+        second = score_prediction(predictions[row], labelled.label) if row < len(predictions) else None
         return None if second is None else PairedScores(scored, second) if mine else PairedScores(second, scored)
-    if met.leg.role == "shadow" or not 0.0 < share < 1.0:
+    if labelled.leg.role == "shadow" or not 0.0 < share < 1.0:
         return None
     return PairedScores(scored if mine else None, None if mine else scored, 1.0 / share, 1.0 / (1.0 - share))
 
 
 class PairedDifference(Stateful):
-    """`accuracy` with the most that it may drop, or a loss with the most times that it may be the primary's."""
+    """A sequential test of the difference between candidate and primary in one metric.
 
-    __slots__ = ("_bound", "_cut", "_measure", "_metric", "_ratio", "_test")
+    - `metric`: `accuracy`, or one of `LOSSES`
+    - `bound`: the most that accuracy may drop, or the most times that a loss may be the primary's
+
+    >>> test = PairedDifference("accuracy", 0.02)
+    >>> right, wrong = ScoredPrediction(label=1, guess=1), ScoredPrediction(label=1, guess=0)
+    >>> for at in range(100):  # the candidate errs on every fourth request, the primary never
+    ...     test.update(PairedScores(wrong if at % 4 == 0 else right, right), lambda metric: (None, 0))
+    >>> round(test.log_breach, 1)
+    9.7
+    """
+
+    __slots__ = ("_bound", "_clip", "_measure", "_metric", "_ratio", "_test")
     CONFIGURATION = ("_bound", "_measure", "_metric", "_ratio")
 
     note = ""
@@ -78,40 +105,47 @@ class PairedDifference(Stateful):
         self._metric = metric
         self._measure = LOSSES.get(metric, _wrong)
         self._bound, self._ratio = (0.0, _squared(metric, bound)) if metric in LOSSES else (bound, 1.0)
-        self._cut = 0.0 if metric in LOSSES else 1.0
+        self._clip = 0.0 if metric in LOSSES else 1.0
         self._test = MeanLimit()
 
-    def update(self, told: PairedScores, primary: ScoreLookup) -> None:
-        """One request."""
-        if self._cut:
-            self._bet(told)
+    def update(self, scores: PairedScores, primary: ScoreLookup) -> None:
+        """Adds one request. `primary` looks up the primary's mean loss so far, which sets the clip of the next one."""
+        if self._clip:
+            self._bet(scores)
         if self._metric in LOSSES:
             value, n = primary(self._metric)
-            self._cut = CUT * _squared(self._metric, value) if value is not None and n >= SETTLED else 0.0
+            enough = value is not None and n >= MIN_PRIMARY_LABELS
+            self._clip = CLIP_FACTOR * _squared(self._metric, value) if value is not None and enough else 0.0
 
-    def _bet(self, told: PairedScores) -> None:
-        mine, theirs = self._size(told.mine), self._size(told.theirs)
+    def _bet(self, scores: PairedScores) -> None:
+        mine, theirs = self._size(scores.mine), self._size(scores.theirs)
         if mine is None or theirs is None:
             return
-        low, high = -self._ratio * told.theirs_count * self._cut, told.mine_counts * self._cut
-        x = told.mine_counts * mine - self._ratio * told.theirs_count * theirs
+        low, high = -self._ratio * scores.their_weight * self._clip, scores.my_weight * self._clip
+        x = scores.my_weight * mine - self._ratio * scores.their_weight * theirs
         self._test.update(x, self._bound, low, None if self._metric in LOSSES else high)
 
     def _size(self, scored: ScoredPrediction | None) -> float | None:
         if scored is None:
             return 0.0
         size = self._measure(scored)
-        return None if size is None else min(size, self._cut)
+        return None if size is None else min(size, self._clip)
 
     @property
     def log_breach(self) -> float:
-        """ln of the evidence against "within the limit"."""
+        """Log e-value against "within the limit"."""
         return float(self._test.log_breach)
 
     @property
     def log_pass(self) -> float | None:
-        """ln of the evidence against "beyond the limit"; losses are cut off, so what they hide could not be passed."""
+        """Log e-value against "beyond the limit"; None for losses, because clipping hides what a pass would deny."""
         return None if self._metric in LOSSES else float(self._test.log_pass)
+
+    def __iadd__(self, other: Self) -> Self:
+        """Merges the evidence of an independent stream about the same bound. Each stream clipped losses at its own
+        primary's mean; the clip of the next request stays this one's."""
+        self._test += other._test
+        return self
 
 
 def _wrong(scored: ScoredPrediction) -> float | None:

@@ -1,4 +1,4 @@
-"""Scores of every version in every role, from predictions that met their labels."""
+"""Scores of every version in every role of a route, from predictions that met their labels."""
 
 from __future__ import annotations
 
@@ -9,44 +9,63 @@ from typing import Any
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import labels_depend
-from proxy.stats.quality.label_join import LabelJoin, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.label_join import MAX_REQUESTS, LabelJoin, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.paired_difference import ScoreLookup
 from proxy.stats.quality.scores import Score, score_prediction
 
 ScoredArm = tuple[str, str, Role]
 """Route, version, role."""
 
-LIVE_FIRST: tuple[Role, ...] = ("canary", "shadow")
-"""Which of a candidate's labels are looked at."""
+JUDGED_ROLES: tuple[Role, ...] = ("canary", "shadow")
+"""Roles of a candidate; label bias is asked of the first one that has labels."""
 
-AGAIN = 1.05
-"""Growth of labels after which it is asked again whether they come alike: that walks through all that waits."""
+RECHECK_GROWTH = 1.05
+"""Growth of the labels of a candidate after which label bias is tested again; a test walks over all requests that
+wait."""
 
 
 class Scorer:
-    """`labelled` and `ungraded` count predictions that met a label, and those of them that did not fit it."""
+    """The label join of all routes, and a `Score` for each arm.
 
-    __slots__ = ("_differ", "labelled", "labels", "scores", "ungraded")
+    - `capacity`: requests whose predictions may wait for a label at a time
 
-    def __init__(self, capacity: int) -> None:
+    >>> from proxy.contracts.observation import Tensor
+    >>> scorer = Scorer()
+    >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
+    >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
+    >>> leg = Observation(**facts, **times, outputs=(Tensor("p", 1, 2, "number", [0.2, 0.8]),))
+    >>> scorer.update([leg], wait=60.0, now=0.0)
+    []
+    >>> outcome, labelled = scorer.on_label("a", 1, now=5.0)
+    >>> outcome, scorer.scores["r", "v1", "primary"].get("accuracy")
+    ('joined', 1.0)
+    """
+
+    __slots__ = ("_bias", "labelled", "labels", "scores", "ungraded")
+
+    def __init__(self, capacity: int = MAX_REQUESTS) -> None:
         self.labels = LabelJoin(capacity)
+        """The predictions that wait for their labels."""
         self.labelled: Counter[ScoredArm] = Counter()
+        """Predictions that met a label."""
         self.ungraded: Counter[tuple[str, str]] = Counter()
+        """Predictions that met a label of another kind, by (route, version)."""
         self.scores: dict[ScoredArm, Score] = {}
-        self._differ: dict[tuple[str, str, Role, str], tuple[int, bool]] = {}
+        """The scores of each arm that has any."""
+        self._bias: dict[tuple[str, str, Role, str], tuple[int, bool]] = {}
 
     def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
-        """Keeps what legs of one arm predicted; what their labels, if they came first, now meet."""
-        met = self.labels.update(legs, wait, now)
-        return self._scored(met) if met else met
+        """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
+        labelled = self.labels.update(legs, wait, now)
+        return self._scored(labelled) if labelled else labelled
 
     def on_label(self, request_id: str, label: Any, now: float) -> tuple[LabelOutcome, list[LabelledPrediction]]:
-        """Takes a label; what it meets."""
-        outcome, met = self.labels.on_label(request_id, label, now)
-        return outcome, self._scored(met)
+        """Joins a label, one value or a list with one for each row; returns its outcome and the predictions it met."""
+        outcome, labelled = self.labels.on_label(request_id, label, now)
+        return outcome, self._scored(labelled)
 
-    def _scored(self, met: list[LabelledPrediction]) -> list[LabelledPrediction]:
-        for each in met:
+    def _scored(self, labelled: list[LabelledPrediction]) -> list[LabelledPrediction]:
+        for each in labelled:
             scored = score_prediction(each.leg.predictions[each.row], each.label)
             arm = each.route, each.leg.version, each.leg.role
             self.labelled[arm] += 1
@@ -56,22 +75,24 @@ class Scorer:
             if arm not in self.scores:
                 self.scores[arm] = Score()
             self.scores[arm].update(scored)
-        return met
+        return labelled
 
     def scores_of(self, route: str, version: str) -> ScoreLookup:
-        """Where a primary's figures are looked up."""
+        """A look-up of a primary's scores by metric: (value, number of labels)."""
         score = self.scores.get((route, version, "primary"))
         return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
 
     def inconclusive(self, route: str, candidate: str, primary: str) -> int:
-        """How many of a candidate's labels conclude nothing, because labels depend on the version. Looked up again
-        when there are a twentieth more."""
-        role = next((role for role in LIVE_FIRST if self.labelled[route, candidate, role]), None)
+        """How many of a candidate's labels are inconclusive, because the arrival of labels depends on the version.
+
+        All of them or none. The answer is kept until there are `RECHECK_GROWTH` times as many labels.
+        """
+        role = next((role for role in JUDGED_ROLES if self.labelled[route, candidate, role]), None)
         if role is None or candidate == primary:
             return 0
         labelled, key = self.labelled[route, candidate, role], (route, candidate, role, primary)
-        looked, depends = self._differ.get(key, (0, False))
-        if labelled > looked * AGAIN:
-            depends = labels_depend(self.labels.waiting(route, (candidate, role), (primary, "primary")))
-            self._differ[key] = labelled, depends
+        at, depends = self._bias.get(key, (0, False))
+        if labelled > at * RECHECK_GROWTH:
+            depends = labels_depend(self.labels.arrivals(route, (candidate, role), (primary, "primary")))
+            self._bias[key] = labelled, depends
         return labelled if depends else 0

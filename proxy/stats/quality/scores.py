@@ -1,7 +1,8 @@
-"""How good a version's predictions are, by their labels, in river's metrics.
+"""Scores of a version's predictions by their labels: accuracy, F1, AUROC and losses, in river's metrics.
 
-A number between 0 and 1 with a label 0 or 1 is the probability of 1. River is imported with the first label, never
-before: it costs 100 MB. AUROC is computed at `THRESHOLDS` thresholds; against scikit-learn it is within a hundredth.
+A number between 0 and 1 with a label 0 or 1 is taken as the probability of class 1. River is imported with the first
+label, never before: the import costs 100 MB. AUROC is computed at `AUROC_THRESHOLDS` thresholds, within a hundredth of
+scikit-learn's.
 """
 
 from __future__ import annotations
@@ -11,29 +12,33 @@ from typing import Any, NamedTuple
 
 from proxy.stats.quality.label_join import Label, Prediction
 
-THRESHOLDS = 200
+AUROC_THRESHOLDS = 200
 
 MAX_CLASSES = 1000
-"""Classes that are told apart; a label that is no class but an id must not fill the memory."""
+"""Classes that F1 tells apart; a label that is an id rather than a class must not fill the memory. Predictions of
+further classes are left out of F1, counted (`beyond_classes`)."""
 
-SMALLEST = 1e-15
+MIN_PROBABILITY = 1e-15
 """Probabilities are taken as at least this, so that log loss stays a number."""
 
-LARGEST = 1e100
+MAX_NUMBER = 1e100
 """Numbers beyond it are no measurements, and their squares are no numbers."""
 
 METRICS = ("accuracy", "f1", "auroc", "log_loss", "mae", "rmse")
 
 
 class ScoredPrediction(NamedTuple):
-    """One prediction against its label. Classification: `guess`, and `probability` of the true class (and of class 1,
-    for two classes); regression: `error`, prediction minus label."""
+    """One prediction against its label: of a class (`guess`, `probability`) or of a number (`error`)."""
 
     label: Label
     guess: Label | None = None
+    """The predicted class."""
     probability: float | None = None
+    """The predicted probability of the true class."""
     positive: float | None = None
+    """The predicted probability of class 1, for two classes."""
     error: float | None = None
+    """Prediction minus label, for numbers."""
 
     @property
     def wrong(self) -> bool:
@@ -43,18 +48,23 @@ class ScoredPrediction(NamedTuple):
     @property
     def log_loss(self) -> float | None:
         """−ln of the probability of the true class."""
-        return None if self.probability is None else -log(max(self.probability, SMALLEST))
+        return None if self.probability is None else -log(max(self.probability, MIN_PROBABILITY))
 
 
-def score_prediction(said: Prediction, label: Label) -> ScoredPrediction | None:
-    """What `said` is worth given `label`; None when the two do not fit (a class name for scores without names, a
-    number that is none)."""
-    scores = said.scores
-    if said.number is not None and said.label is None and scores is None:
-        return _grade_number(said.number, label)
+def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction | None:
+    """The score of a prediction given its label.
+
+    None when the two do not fit: a class name for scores without names, or a number that is no measurement.
+
+    >>> score_prediction(Prediction(scores=(0.2, 0.8)), 1)
+    ScoredPrediction(label=1, guess=1, probability=0.8, positive=0.8, error=None)
+    """
+    scores = prediction.scores
+    if prediction.number is not None and prediction.label is None and scores is None:
+        return _score_number(prediction.number, label)
     if scores is not None and not (isinstance(label, int) and 0 <= label < len(scores)):
         scores = None
-    guess = said.label
+    guess = prediction.label
     if guess is None and scores is not None:
         guess = max(range(len(scores)), key=scores.__getitem__)
     if guess is None:
@@ -63,8 +73,8 @@ def score_prediction(said: Prediction, label: Label) -> ScoredPrediction | None:
     return ScoredPrediction(label, guess, scores[int(label)] if scores is not None else None, positive)
 
 
-def _grade_number(number: float, label: Label) -> ScoredPrediction | None:
-    if isinstance(label, str) or not (abs(label) <= LARGEST and abs(number) <= LARGEST):
+def _score_number(number: float, label: Label) -> ScoredPrediction | None:
+    if isinstance(label, str) or not (abs(label) <= MAX_NUMBER and abs(number) <= MAX_NUMBER):
         return None
     if label in (0, 1) and 0.0 <= number <= 1.0:
         return ScoredPrediction(label, int(number >= 0.5), number if label else 1.0 - number, number)
@@ -72,9 +82,18 @@ def _grade_number(number: float, label: Label) -> ScoredPrediction | None:
 
 
 class Score:
-    """River's metrics of one version in one role. State: constant, but for one count for each pair of classes."""
+    """River's metrics of one version in one role. State: constant, but for one count for each pair of classes.
 
-    __slots__ = ("_classes", "_metrics", "n")
+    Not mergeable: river's metrics do not merge. Evidence on quality merges (`MeanLimit`), its figures begin anew.
+
+    >>> score = Score()
+    >>> for label, guess in ((1, 1), (0, 1), (0, 0), (1, 1)):
+    ...     score.update(ScoredPrediction(label, guess))
+    >>> score.get("accuracy"), score.get("f1"), score.get("mae")
+    (0.75, 0.8, None)
+    """
+
+    __slots__ = ("_classes", "_metrics", "beyond_classes", "n")
 
     def __init__(self) -> None:
         from river import metrics, stats
@@ -85,12 +104,13 @@ class Score:
             "accuracy": made.Accuracy(),
             "f1": made.F1(),
             "macro": made.MacroF1(),
-            "auroc": made.ROCAUC(n_thresholds=THRESHOLDS),
+            "auroc": made.ROCAUC(n_thresholds=AUROC_THRESHOLDS),
             "log_loss": running.Mean(),
             "mae": made.MAE(),
             "rmse": made.RMSE(),
         }
         self._classes: set[Label] = set()
+        self.beyond_classes = 0
         self.n: dict[str, int] = dict.fromkeys(METRICS, 0)
 
     def update(self, scored: ScoredPrediction) -> None:
@@ -100,7 +120,7 @@ class Score:
             self._add(("mae", "rmse"), number, number + scored.error)
             return
         self._add(("accuracy",), scored.label, scored.guess)
-        if self._is_class(scored.label) and self._is_class(scored.guess):
+        if scored.guess is not None and self._are_classes(scored.label, scored.guess):
             self._add(("f1",), scored.label, scored.guess)
             self._metrics["macro"].update(scored.label, scored.guess)
         if scored.positive is not None:
@@ -109,10 +129,12 @@ class Score:
             self.n["log_loss"] += 1
             self._metrics["log_loss"].update(scored.log_loss)
 
-    def _is_class(self, value: Label | None) -> bool:
-        if value is None or (value not in self._classes and len(self._classes) >= MAX_CLASSES):
-            return False
-        self._classes.add(value)
+    def _are_classes(self, label: Label, guess: Label) -> bool:
+        for value in (label, guess):
+            if value not in self._classes and len(self._classes) >= MAX_CLASSES:
+                self.beyond_classes += 1
+                return False
+            self._classes.add(value)
         return True
 
     def _add(self, names: tuple[str, ...], truth: Any, guess: Any) -> None:

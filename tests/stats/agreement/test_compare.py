@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.contracts.observation import Tensor, Text
-from proxy.stats.agreement.compare import TOP, AgreementTally, compare, compare_texts
+from proxy.stats.agreement.compare import TOP_SCORES, AgreementTally, compare, compare_texts
 from tests.support.observed import observation
 
 
@@ -76,7 +76,7 @@ def test_the_overlap_of_the_best_scores() -> None:
     swapped = [*row[:12], row[19], *row[13:19], row[12]]
     found = compare(leg("primary", outputs=numbers(*row, width=20)), leg("shadow", outputs=numbers(*swapped, width=20)))
     assert (found.disagree, found.kind) == (True, "argmax")
-    assert found.overlap == pytest.approx((TOP - 1) / TOP)
+    assert found.overlap == pytest.approx((TOP_SCORES - 1) / TOP_SCORES)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from proxy.contracts.observation import Tensor, Text
 from proxy.stats.agreement.compare import compare
-from proxy.stats.agreement.compare_batch import compare_many
+from proxy.stats.agreement.compare_batch import compare_batch
 from tests.support.observed import observation
 
 VALUES = st.one_of(st.floats(-10, 10), st.sampled_from([0.0, 1.0, float("nan"), float("inf"), 0.5]))
@@ -29,7 +29,7 @@ def batches(draw):
 
 
 def same(pairs, tolerance=0.05):
-    found = compare_many(pairs, tolerance)
+    found = compare_batch(pairs, tolerance)
     if found is None:
         return False
     one_by_one = [compare(*pair, tolerance) for pair in pairs]
@@ -74,12 +74,12 @@ def test_what_does_not_answer_alike_is_left_to_be_compared_one_by_one() -> None:
         (leg([1.0]), leg(None, "shadow", text=Text("a"))),
         (leg([1.0], vector=True), leg([2.0], "shadow", vector=True)),
     ):
-        assert compare_many([good, odd], 0.05) is None
-    assert compare_many([good, good], 0.05).disagree == [True, True]
+        assert compare_batch([good, odd], 0.05) is None
+    assert compare_batch([good, good], 0.05).disagree == [True, True]
 
 
 def test_rows_of_which_only_some_are_scores_are_left_too() -> None:
     scores, numbers = (leg([0.4, 0.6]), leg([0.6, 0.4], "shadow")), (leg([3.0, 4.0]), leg([4.0, 3.0], "shadow"))
-    assert compare_many([scores, numbers], 0.05) is None
-    assert compare_many([scores, scores], 0.05).kind == "argmax"
-    assert compare_many([numbers, numbers], 0.05).kind == "number"
+    assert compare_batch([scores, numbers], 0.05) is None
+    assert compare_batch([scores, scores], 0.05).kind == "argmax"
+    assert compare_batch([numbers, numbers], 0.05).kind == "number"

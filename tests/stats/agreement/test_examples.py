@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.observation import Tensor, Text
 from proxy.stats.agreement.compare import AnswerDifference
-from proxy.stats.agreement.examples import KEPT, MAX_SHOWN, REDACTED, Examples, redact
+from proxy.stats.agreement.examples import MAX_EXAMPLES, MAX_SHOWN, REDACTED, Examples, redact
 from tests.support.observed import observation
 
 
@@ -21,7 +21,7 @@ def test_the_worst_are_kept_worst_first() -> None:
     for at in range(100):
         examples.update(leg(), leg(at), AnswerDifference(True, "number", float(at % 50)))
     kept = examples.worst()
-    assert len(kept) == KEPT
+    assert len(kept) == MAX_EXAMPLES
     assert [each.shift for each in kept[:4]] == [49.0, 49.0, 48.0, 48.0]
 
 
@@ -69,6 +69,6 @@ def test_wide_answers_are_cut() -> None:
 
 def test_what_is_no_number_is_the_worst_and_keeps_nothing_else_out() -> None:
     examples = Examples()
-    for at in range(KEPT + 1):
+    for at in range(MAX_EXAMPLES + 1):
         examples.update(leg(), leg(at), AnswerDifference(True, "number", float("nan") if at == 0 else float(at)))
-    assert [each.request_id for each in examples.worst()] == ["id0", *(f"id{at}" for at in range(KEPT, 1, -1))]
+    assert [each.request_id for each in examples.worst()] == ["id0", *(f"id{at}" for at in range(MAX_EXAMPLES, 1, -1))]

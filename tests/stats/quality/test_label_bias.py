@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proxy.stats.quality.label_bias import TOGETHER, LabelArrival, labels_depend
+from proxy.stats.quality.label_bias import STRATUM_REQUESTS, LabelArrival, labels_depend
 
 
 def requests(share, labelled, n=4000, seed=1):
@@ -39,7 +39,7 @@ def test_false_alarms_are_few() -> None:
         [],
         [LabelArrival(True, True, True)] * 500,
         [LabelArrival(True, False, True)] * 500,
-        [LabelArrival(True, False, False)] * TOGETHER,
+        [LabelArrival(True, False, False)] * STRATUM_REQUESTS,
     ],
 )
 def test_nothing_to_compare_is_no_difference(kept) -> None:

@@ -3,7 +3,14 @@
 import pytest
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.quality.label_join import EARLY, MAX_EARLY, MAX_VALUES, LabelJoin, Prediction, predictions_of
+from proxy.stats.quality.label_join import (
+    EARLY_SECONDS,
+    MAX_EARLY_LABELS,
+    MAX_VALUES,
+    LabelJoin,
+    Prediction,
+    predictions_of,
+)
 from tests.support.observed import observation
 
 
@@ -153,10 +160,10 @@ def test_what_outputs_say(outputs, said) -> None:
 def test_a_label_that_comes_before_its_record_waits_a_moment() -> None:
     labels = LabelJoin()
     assert labels.on_label("a", 1, 0.0)[0] == labels.on_label("b", 1, 0.0)[0] == "unknown"
-    (met,) = note(labels, "a", now=EARLY - 1)
+    (met,) = note(labels, "a", now=EARLY_SECONDS - 1)
     assert met.label == 1
-    assert note(labels, "b", now=EARLY + 1) == []
+    assert note(labels, "b", now=EARLY_SECONDS + 1) == []
     assert labels.outcomes == {"unknown": 2, "joined": 1}
-    for at in range(3 * MAX_EARLY):
+    for at in range(3 * MAX_EARLY_LABELS):
         labels.on_label(f"nobody{at}", 1, 0.0)
-    assert len(labels._early) == MAX_EARLY
+    assert len(labels._early) == MAX_EARLY_LABELS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as exact
 
-from proxy.stats.quality.lower_bound import GRID, AurocPairs, LowerConfidenceSequence, f1_counts
+from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
 from proxy.stats.quality.scores import ScoredPrediction
 
 
@@ -12,7 +12,7 @@ def floors_of(hits, alpha):
     """The floor after each event of an F1: a hit, or a miss."""
     floor, seen = LowerConfidenceSequence(alpha), []
     for hit in hits:
-        floor.update(2.0 * (1.0 - GRID) if hit else -GRID)
+        floor.update(2.0 * (1.0 - SCORE_GRID) if hit else -SCORE_GRID)
         seen.append(floor.get() or 0.0)
     return np.array(seen)
 

@@ -9,7 +9,13 @@ from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.quality import SEVERAL, QualityEvidence
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
-from proxy.stats.quality.paired_difference import CUT, LOSSES, SETTLED, PairedDifference, PairedScores
+from proxy.stats.quality.paired_difference import (
+    CLIP_FACTOR,
+    LOSSES,
+    MIN_PRIMARY_LABELS,
+    PairedDifference,
+    PairedScores,
+)
 from proxy.stats.quality.scores import Score, ScoredPrediction, score_prediction
 
 ALPHA = 0.05
@@ -99,22 +105,22 @@ def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric) -> N
     """By direct computation: both on the same request, or each for 1/share."""
     loss, share, ratio = LOSSES[metric], 0.3, 1.2
     errors = [0.5, 2.0, 40.0]
-    graded = [ScoredPrediction(1, 1, probability=float(np.exp(-abs(e))), error=e) for e in errors]
-    cut = CUT * 4.0
-    size = [min(loss(each), cut) for each in graded]
+    scored = [ScoredPrediction(1, 1, probability=float(np.exp(-abs(e))), error=e) for e in errors]
+    cut = CLIP_FACTOR * 4.0
+    size = [min(loss(each), cut) for each in scored]
     squared = ratio**2 if metric == "rmse" else ratio
     for told, wanted in (
-        (PairedScores(graded[2], graded[0]), size[2] - squared * size[0]),
-        (PairedScores(graded[1], None, 1 / share, 1 / (1 - share)), size[1] / share),
-        (PairedScores(None, graded[2], 1 / share, 1 / (1 - share)), -squared * size[2] / (1 - share)),
+        (PairedScores(scored[2], scored[0]), size[2] - squared * size[0]),
+        (PairedScores(scored[1], None, 1 / share, 1 / (1 - share)), size[1] / share),
+        (PairedScores(None, scored[2], 1 / share, 1 / (1 - share)), -squared * size[2] / (1 - share)),
     ):
         difference = PairedDifference(metric, ratio)
         settled = 2.0 if metric == "rmse" else 4.0
-        difference.update(told, lambda name, s=settled: (s, SETTLED))
+        difference.update(told, lambda name, s=settled: (s, MIN_PRIMARY_LABELS))
         assert difference._test.n == 0, "the cut is of the past"
         difference._test = recorder = Recorder()
-        difference.update(told, lambda name, s=settled: (s, SETTLED))
-        assert recorder.seen == [(pytest.approx(wanted), 0.0, pytest.approx(-squared * told.theirs_count * cut))]
+        difference.update(told, lambda name, s=settled: (s, MIN_PRIMARY_LABELS))
+        assert recorder.seen == [(pytest.approx(wanted), 0.0, pytest.approx(-squared * told.their_weight * cut))]
 
 
 def test_common_trouble_cancels() -> None:

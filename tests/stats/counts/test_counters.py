@@ -1,0 +1,54 @@
+"""Counts of ticks: sums for ever, gauges of workers that still report."""
+
+from __future__ import annotations
+
+from proxy.contracts.record import ArmTick, Tick
+from proxy.stats.counts.counters import STALE_SECONDS, Counters
+
+
+def tick(worker: int = 0, inflight: int = 0, bad: int = 0) -> Tick:
+    arm = ArmTick("r", "v2", "canary", 0.1, {"200": 9, "500": bad}, bad, total={0: 9 + bad}, total_sum=2.0)
+    return Tick(worker, "a", 1, 1, arms=[arm], inflight=[("r", "v2", "canary", inflight)])
+
+
+def test_ticks_of_workers_add_up() -> None:
+    counters = Counters()
+    counters.update(tick(0, bad=1), 0.0)
+    counters.update(tick(1, bad=2), 0.0)
+    arm = counters.arms["r", "v2", "canary"]
+    assert (arm.codes, arm.bad) == ({"200": 18, "500": 3}, 3)
+    assert (arm.total.buckets, arm.total.seconds) == ({0: 21}, 4.0)
+    assert arm.recent_total.get(0.0) == {0: 21}
+
+
+def test_a_worker_that_stopped_reporting_has_nothing_in_flight() -> None:
+    counters = Counters()
+    counters.update(tick(0, inflight=3), 0.0)
+    counters.update(tick(1, inflight=4), 2.0)
+    assert counters.inflight(2.5) == {("r", "v2", "canary"): 7}
+    assert counters.inflight(STALE_SECONDS) == {("r", "v2", "canary"): 4}
+    assert counters.inflight(2.0 + STALE_SECONDS) == {}
+
+
+def test_a_gauge_is_of_the_last_tick_of_a_worker() -> None:
+    counters = Counters()
+    counters.update(tick(0, inflight=3), 0.0)
+    counters.update(tick(0, inflight=1), 0.1)
+    assert counters.inflight(0.1) == {("r", "v2", "canary"): 1}
+
+
+def test_coverage_is_of_one_shadow_and_never_below_nothing() -> None:
+    counters = Counters()
+    assert counters.coverage("r", "v3") is None
+    owed = [("r", "v3", 10), ("r", "v4", 5)]
+    dropped = [("r", "v3", "memory", 2), ("r", "v3", "inflight", 1), ("r", "v4", "memory", 9)]
+    counters.update(Tick(0, "a", 1, 1, mirrored=owed, shadow_dropped=dropped), 0.0)
+    assert counters.coverage("r", "v3") == 0.7
+    assert counters.coverage("r", "v4") == 0.0
+
+
+def test_records_lost_by_control_are_beside_those_of_workers() -> None:
+    counters = Counters()
+    counters.update(Tick(0, "a", 1, 1, records_dropped={"outbox_full": 2}), 0.0)
+    counters.drop_records("internal", 5)
+    assert counters.records_dropped == {"outbox_full": 2, "internal": 5}
