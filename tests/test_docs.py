@@ -137,6 +137,17 @@ def test_files_that_are_named_exist(page: str) -> None:
             assert (ROOT / span).exists(), span
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/releasing.md"])
+def test_files_that_developers_are_sent_to_exist(page: str) -> None:
+    """Files of any room or of the top level, by their paths from there."""
+    named = {
+        span for span in SPAN.findall(TEXTS[page]) if re.fullmatch(r"[\w.\-]+(?:/[\w.\-]+)*\.(?:py|md|toml|yaml)", span)
+    }
+    assert named
+    patterns = {name for name in named if name == "__init__.py" or "FILE" in name}
+    assert {name for name in named - patterns if not (ROOT / name).exists()} == set()
+
+
 def test_the_architecture_shows_every_room_on_its_floor() -> None:
     rows = re.findall(r"^\| (\d) \| `proxy/(\w+)` \|", DOCS["architecture.md"], re.MULTILINE)
     assert {room: int(floor) for floor, room in rows} == {room: floor for room, (floor, _) in FLOORS.items()}
