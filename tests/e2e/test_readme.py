@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REQUESTS = 500
 ADMIN = "localhost:9900"
+CURL = {"Content-Type": "application/x-www-form-urlencoded"}
+"""What `curl -d` sends without a header of its own."""
 
 
 def blocks(language: str) -> list[str]:
@@ -143,7 +145,7 @@ def rows(running: Running) -> set[tuple[str, str]]:
 
 def test_labels_become_quality_and_lines_of_the_scorecard(running: Running, labels: list[dict[str, Any]]) -> None:
     def joined() -> bool:
-        outcome = running.ask("POST", "/v1/feedback", labels).json()
+        outcome = call(running.admin, "POST", "/v1/feedback", labels, CURL).json()
         return bool(outcome["joined"] + outcome["duplicate"] == REQUESTS)
 
     eventually(joined, "a prediction for each label")
