@@ -1,14 +1,17 @@
 """The one door: ticks and observations in, evidence and monotone counts out."""
 
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from proxy.contracts.observation import Tensor, Text
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.contracts.table import Role
 from proxy.stats.board import Board
 from tests.support.observed import observation
 
@@ -16,22 +19,22 @@ GUARD = Guard()
 ROUTE = "cancer"
 
 
-def arm(role, version, ok=0, bad=0, share=0.1, **more):
+def arm(role: Role, version: str, ok: int = 0, bad: int = 0, share: float = 0.1, **more: Any) -> ArmTick:
     codes = {code: n for code, n in (("200", ok), ("503", bad)) if n}
     return ArmTick(ROUTE, version, role, share, codes=codes, bad=bad, **more)
 
 
-def tick(*arms, seq=1, **more):
+def tick(*arms: ArmTick, seq: int = 1, **more: Any) -> Tick:
     return Tick(worker=0, incarnation="a", seq=seq, revision=1, arms=list(arms), **more)
 
 
-def watched(guard=GUARD, candidate="v2"):
+def watched(guard: Guard = GUARD, candidate: str = "v2") -> Board:
     board = Board()
     board.watch(ROUTE, (candidate,) if candidate else (), "v1", guard, "oip", 0.0)
     return board
 
 
-def leg(role, version, exchange, label, status=200, **more):
+def leg(role: Role, version: str, exchange: int, label: int, status: int = 200, **more: Any) -> Observation:
     outputs = (Tensor("predict", 1, 1, "number", [label], integer=True),)
     return observation(
         (0, "a"), exchange, "", ROUTE, version, role, 0.0, status, "", 0.0, 0.01, 0.02, outputs=outputs, **more
@@ -232,7 +235,7 @@ def test_many_events_in_each_tick_do_not_look_like_an_order_of_them() -> None:
     assert worst < np.log(20)
 
 
-def noisy(board, rng, n, floor, more):
+def noisy(board: Board, rng: np.random.Generator, n: int, floor: float, more: float) -> Evidence:
     """A primary that disagrees with itself at `floor`, and a shadow that does so at `floor` + `more`."""
     for exchange in range(n):
         board.on_observations(
@@ -291,16 +294,17 @@ def test_the_time_to_the_first_token_is_judged_and_counted() -> None:
     assert ratio.ratio == pytest.approx(1.8, rel=0.15)
     assert ratio.log_breach > np.log(1000)
     assert absolute.log_pass > np.log(20)
-    first, gap = board.tokens[ROUTE, "v1", "primary"]
-    assert sum(gap.buckets.values()) == 2 * sum(first.buckets.values()) > 3000
+    token, gap = board.tokens[ROUTE, "v1", "primary"]
+    assert sum(gap.buckets.values()) == 2 * sum(token.buckets.values()) > 3000
 
 
 def test_a_shadow_is_judged_by_its_first_token_too() -> None:
     guard = Guard(scorecard={"time_to_first_token": Limit(max_ratio=1.25)}, warm_up=0)
     board, rng = watched(guard), np.random.default_rng(4)
     board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+    legs: list[tuple[Role, str, float]] = [("primary", "v1", 1.0), ("shadow", "v2", 1.8)]
     for at in range(1500):
-        for role, version, factor in (("primary", "v1", 1.0), ("shadow", "v2", 1.8)):
+        for role, version, factor in legs:
             text = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3)))
             board.on_observations([replace(leg(role, version, at, 0), text=text, share=1.0)], at * 0.01)
     assert board.evidence(ROUTE, 15.0)[0].log_breach > np.log(1000)

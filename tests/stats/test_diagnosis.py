@@ -4,18 +4,27 @@ import numpy as np
 import pytest
 
 from proxy.contracts.settings import Limit
+from proxy.contracts.table import Role
 from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.diagnosis import diagnose
+from proxy.stats.drift.profile import BodySide
 from proxy.stats.drift.streams import Drift
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.disagreement import Disagreement
 
 
-def drift(side="input", drifted=False, version="v1", role="primary", n=5000, feature="x"):
+def drift(
+    side: BodySide = "input",
+    drifted: bool = False,
+    version: str = "v1",
+    role: Role = "primary",
+    n: int = 5000,
+    feature: str = "x",
+) -> Drift:
     return Drift(feature, side, version, role, 0.5 if drifted else 0.0, 1.0, 1.0 if drifted else -5.0, drifted, n)
 
 
-def pairs(n=1000, ratio=0.0):
+def pairs(n: int = 1000, ratio: float = 0.0) -> Disagreement:
     made = Disagreement(Limit(), AlphaShare("v2", 0.001, 0.0))
     if n:
         made.update([PairResult("r", "v2", n, int(n * ratio))])
@@ -26,7 +35,7 @@ def pairs(n=1000, ratio=0.0):
     ("drifted", "ratio", "kind"),
     [(False, 0.01, "steady"), (True, 0.01, "world"), (False, 0.5, "model"), (True, 0.5, "both")],
 )
-def test_the_four_corners(drifted, ratio, kind) -> None:
+def test_the_four_corners(drifted: bool, ratio: float, kind: str) -> None:
     found = diagnose([drift(drifted=drifted)], pairs(ratio=ratio), "v2")
     assert found.kind == kind
     assert found.features == (("x",) if drifted else ())

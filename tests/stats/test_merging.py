@@ -92,7 +92,7 @@ def test_a_lower_bound_merges_into_one_run_over_both() -> None:
     one += two
     assert one.get() == both.get() is not None
     assert alone is not None
-    assert both.get() > alone  # type: ignore[operator]
+    assert both.get() > alone
 
 
 def closed(seed: int, levels: tuple[float, ...], windows: int = 60) -> Overdispersion:

@@ -4,17 +4,24 @@ Bodies are written as clients and model servers write them and read back through
 must be found and named. (The same through real servers: tests/e2e.)
 """
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 import orjson
 import pytest
 from river.datasets import ImageSegments
 from sklearn import datasets, metrics
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.contracts.table import Protocol, Role
 from proxy.payload.decode import decode
+from proxy.stats.arrays import Floats
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import profile_of
 from tests.support.records import record as made
@@ -29,24 +36,24 @@ GUARD = Guard(
 )
 
 
-def watched(protocol, rows):
+def watched(protocol: Protocol, rows: int) -> Board:
     board = Board()
     board.watch("r", ("v2",), "v1", GUARD, protocol, 0.0, Analysis(reference=rows))
     return board
 
 
-def record(at, role, version, request, response):
+def record(at: int, role: Role, version: str, request: Any, response: dict[str, Any]) -> Record:
     bodies = (None if request is None else orjson.dumps(request)), orjson.dumps(response)
     which = {"exchange": at, "request_id": str(at), "version": version, "role": role}
     return made(**which, request=bodies[0], response=bodies[1])
 
 
-def tensor(name, rows, datatype):
+def tensor(name: str, rows: Any, datatype: str) -> dict[str, Any]:
     rows = np.atleast_2d(rows)
     return {"name": name, "shape": list(rows.shape), "datatype": datatype, "data": rows.ravel().tolist()}
 
 
-def serve(board, protocol, exchanges) -> None:
+def serve(board: Board, protocol: Protocol, exchanges: Iterable[tuple[int, Any]]) -> None:
     """Exchanges (request, answer of v1, answer of v2), a hundred a second."""
     for at, (request, mine, other) in exchanges:
         legs = record(at, "primary", "v1", request, mine), record(at, "shadow", "v2", None, other)
@@ -54,19 +61,19 @@ def serve(board, protocol, exchanges) -> None:
     board.on_time(1e6)
 
 
-def drifted(board):
+def drifted(board: Board) -> set[str]:
     return {row.feature for row in board.drift("r") if row.drifted and row.side == "input"}
 
 
-def evidence(board):
+def evidence(board: Board) -> dict[str, Evidence]:
     return {found.metric: found for found in board.evidence("r", 0.0)}
 
 
-def classified(model, rows):
+def classified(model: Pipeline, rows: Floats) -> list[Any]:
     return [{"outputs": [tensor("predict", [[label]], "INT64")]} for label in model.predict(rows).tolist()]
 
 
-def cancer(first, second):
+def cancer(first: Pipeline, second: Pipeline) -> tuple[Board, Any, Any]:
     """1,000 rows of real patients as OIP traffic; the second half with texture measured one deviation higher."""
     data = datasets.load_breast_cancer()
     rng = np.random.default_rng(0)
@@ -80,7 +87,7 @@ def cancer(first, second):
     return board, rows, labels
 
 
-def fitted(labels_of=lambda y: y, c=1.0):
+def fitted(labels_of: Callable[..., Any] = lambda y: y, c: float = 1.0) -> Pipeline:
     data = datasets.load_breast_cancer()
     return make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(data.data, labels_of(data.target))
 
@@ -102,7 +109,7 @@ def test_breast_cancer_the_world_changed_and_the_versions_agree() -> None:
 
 
 def test_breast_cancer_a_degraded_model_is_found_as_a_shadow() -> None:
-    def spoilt(target):
+    def spoilt(target: Any) -> Any:
         return np.where(np.random.default_rng(1).random(target.size) < 0.45, 1 - target, target)
 
     board, _, labels = cancer(fitted(), fitted(spoilt))

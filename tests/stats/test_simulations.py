@@ -12,7 +12,7 @@ PRODUCT = "e-detector (Penumbra)"
 @pytest.mark.parametrize(
     "name", [PRODUCT, "KS and chi-square, Bonferroni, windows of 1,000", "PSI > 0.2, windows of 1,000"]
 )
-def test_methods_find_a_moved_mean_and_are_quiet_without(name) -> None:
+def test_methods_find_a_moved_mean_and_are_quiet_without(name: str) -> None:
     assert drift.false_alarms(name, 5000) == 0
     assert drift.found_after(name, *drift.CHANGES["mean +1 sd"], 1, 2000) <= 1000
 

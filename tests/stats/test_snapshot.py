@@ -1,14 +1,17 @@
 """What one process gathered goes on in the next: the same evidence now, and the same after more of everything."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Tensor, Text
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.table import Role
 from proxy.stats import snapshot
 from proxy.stats.board import Board
 from proxy.stats.snapshot import SnapshotError
@@ -30,13 +33,13 @@ SCORECARD = {
 GUARD = Guard(SCORECARD, warm_up=10)
 
 
-def watched():
+def watched() -> Board:
     board = Board()
     board.watch("r", ("v2",), "v1", GUARD, "oip", 0.0)
     return board
 
 
-def arm(rng, version, role, share, n, slower):
+def arm(rng: np.random.Generator, version: str, role: Role, share: float, n: int, slower: float) -> ArmTick:
     places = np.floor(120 * np.log10(slower * rng.lognormal(-4, 0.4, n))).astype(int)
     buckets, counts = (found.tolist() for found in np.unique(places, return_counts=True))
     bad = int(rng.binomial(n, 0.03))
@@ -44,7 +47,7 @@ def arm(rng, version, role, share, n, slower):
     return ArmTick("r", version, role, share, {"200": n - bad, "500": bad}, bad, total=total)
 
 
-def leg(rng, at, role, version, label):
+def leg(rng: np.random.Generator, at: int, role: Role, version: str, label: int) -> Observation:
     positive = float(np.clip(0.5 + 0.3 * (label - 0.5) + 0.2 * rng.standard_normal(), 0.01, 0.99))
     outputs = (Tensor("p", 1, 2, "number", [1 - positive, positive]),)
     text = Text("said", first_token=float(rng.lognormal(-3, 0.3)))
@@ -52,7 +55,7 @@ def leg(rng, at, role, version, label):
     return observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, inputs, outputs, text)
 
 
-def feed(board, start, seconds, seed) -> None:
+def feed(board: Board, start: int, seconds: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for second in range(start, start + seconds):
         arms = [arm(rng, "v1", "primary", 1.0, 90, 1.0), arm(rng, "v2", "shadow", 1.0, 90, 1.1)]
@@ -67,13 +70,13 @@ def feed(board, start, seconds, seed) -> None:
             board.on_label(str(at), label, float(second))
 
 
-def resumed(board):
+def resumed(board: Board) -> Board:
     after = watched()
     after.restore("r", board.snapshot("r"))
     return after
 
 
-def gathered(board):
+def gathered(board: Board) -> dict[tuple[str, str], Any]:
     """What evidence rests on; figures that river computes begin anew."""
     return {
         (e.metric, e.limit): (e.log_breach, e.log_pass, e.dispersion, e.needed, e.n_shadow)
@@ -108,7 +111,7 @@ def test_what_ticks_tell_is_the_same_after_more_of_them() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda guard: (Guard(SCORECARD, warm_up=11), "v2"), lambda guard: (guard, "v3")])
-def test_another_subject_takes_nothing_up(change) -> None:
+def test_another_subject_takes_nothing_up(change: Callable[..., Any]) -> None:
     board, after = watched(), Board()
     feed(board, 0, 20, 1)
     guard, candidate = change(GUARD)
@@ -120,7 +123,7 @@ def test_another_subject_takes_nothing_up(change) -> None:
 
 
 @pytest.mark.parametrize("kept", [b"", b"rubbish", b"\x94"])
-def test_rubbish_takes_nothing_up(kept) -> None:
+def test_rubbish_takes_nothing_up(kept: bytes) -> None:
     with pytest.raises(SnapshotError):
         watched().restore("r", [kept])
 
@@ -129,12 +132,12 @@ def test_a_state_that_does_not_fit_takes_nothing_up() -> None:
     board = watched()
     feed(board, 0, 20, 1)
     (whole,) = board.snapshot("r")
-    found = snapshot.msgspec.msgpack.decode(whole, type=snapshot.Snapshot)
+    found = msgspec.msgpack.decode(whole, type=snapshot.Snapshot)
     found.state[4] = found.state[4][:1]
     after = watched()
     fresh = gathered(after)
     with pytest.raises(SnapshotError):
-        after.restore("r", [snapshot.msgspec.msgpack.encode(found)])
+        after.restore("r", [msgspec.msgpack.encode(found)])
     assert gathered(after) == fresh
 
 

@@ -1,5 +1,7 @@
 """Bodies come from strangers: whatever they hold, nothing from payload to evidence raises."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import orjson
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.contracts.table import Protocol
 from proxy.payload.decode import CODECS, decode
 from proxy.stats.board import Board
 from tests.support.records import record as made
@@ -38,7 +41,7 @@ ROWS = st.lists(
 
 
 @st.composite
-def tensors(draw):
+def tensors(draw: st.DrawFn) -> dict[str, Any]:
     rows, width = draw(st.integers(0, 3)), draw(st.integers(0, 3))
     datatype = draw(st.sampled_from(["FP32", "INT64", "BYTES", "BOOL"]))
     data = draw(
@@ -57,7 +60,7 @@ LEG = st.tuples(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(CODECS)), st.lists(LEG, min_size=1, max_size=12), st.lists(VALUES | ROWS, max_size=4))
-def test_nothing_raises_and_everything_can_be_shown(protocol, legs, labels) -> None:
+def test_nothing_raises_and_everything_can_be_shown(protocol: Protocol, legs: list[Any], labels: list[Any]) -> None:
     board = Board()
     board.watch("r", ("v2",), "v1", GUARD, protocol, 0.0, Analysis(reference=2, detectors=("x", "x[0]", "a")))
     for at, (role, document, status) in enumerate(legs):

@@ -1,19 +1,28 @@
 """Differences by kind of answer."""
 
+from typing import Any
+
 import pytest
 
-from proxy.contracts.observation import Tensor, Text
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.stats.agreement.compare import TOP_SCORES, AgreementTally, compare, compare_texts
 from tests.support.observed import observation
 
 
-def leg(role, exchange=1, outputs=(), status=200, source=(0, "a"), text=None):
+def leg(
+    role: Any,
+    exchange: int = 1,
+    outputs: tuple[Tensor, ...] = (),
+    status: int = 200,
+    source: tuple[int, str] = (0, "a"),
+    text: Text | None = None,
+) -> Observation:
     return observation(
         source, exchange, "", "r", role, role, 0.0, status, "", 0.0, 0.0, 0.0, outputs=outputs, text=text
     )
 
 
-def numbers(*values, width=1, name="p", integer=False):
+def numbers(*values: float, width: int = 1, name: str = "p", integer: bool = False) -> tuple[Tensor]:
     return (Tensor(name, len(values) // width, width, "number", list(values), integer=integer),)
 
 
@@ -33,7 +42,7 @@ def numbers(*values, width=1, name="p", integer=False):
         (numbers(1.0), numbers(1.0, name="q"), True, "shape", None),
     ],
 )
-def test_differences(mine, other, disagree, kind, shift) -> None:
+def test_differences(mine: tuple[Tensor], other: tuple[Tensor], disagree: bool, kind: str, shift: float | None) -> None:
     found = compare(leg("primary", outputs=mine), leg("shadow", outputs=other))
     assert (found.disagree, found.kind) == (disagree, kind)
     if shift is not None:
@@ -57,7 +66,7 @@ def test_a_tolerance_is_taken_as_given() -> None:
 
 
 def test_vectors_are_compared_by_direction() -> None:
-    def vector(*values):
+    def vector(*values: float) -> Observation:
         return leg("x", outputs=(Tensor("embedding", 1, len(values), "number", list(values), vector=True),))
 
     assert not compare(vector(1.0, 2.0), vector(10.0, 20.0)).disagree
@@ -90,7 +99,7 @@ def test_the_overlap_of_the_best_scores() -> None:
         (Text("", "stop"), Text("", "stop"), False, "finish"),
     ],
 )
-def test_texts(mine, other, disagree, kind) -> None:
+def test_texts(mine: Text, other: Text, disagree: bool, kind: str) -> None:
     found = compare(leg("primary", text=mine), leg("shadow", text=other))
     assert (found.disagree, found.kind) == (disagree, kind)
 

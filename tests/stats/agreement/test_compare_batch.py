@@ -1,9 +1,12 @@
 """Many pairs at once say what each pair says by itself, or nothing."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.observation import Tensor, Text
+from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.compare_batch import compare_batch
 from tests.support.observed import observation
@@ -12,13 +15,20 @@ VALUES = st.one_of(st.floats(-10, 10), st.sampled_from([0.0, 1.0, float("nan"), 
 ROW = st.lists(st.integers(0, 3).map(float), min_size=2, max_size=2)
 
 
-def leg(values, role="primary", name="p", status=200, text=None, **more):
+def leg(
+    values: list[float] | None,
+    role: Role = "primary",
+    name: str = "p",
+    status: int = 200,
+    text: Text | None = None,
+    **more: Any,
+) -> Observation:
     outputs = (Tensor(name, 1, len(values), "number", list(values), **more),) if values is not None else ()
     return observation((0, "a"), 1, "", "r", role, role, 0.0, status, "", 0.0, 0.0, 0.0, outputs=outputs, text=text)
 
 
 @st.composite
-def batches(draw):
+def batches(draw: st.DrawFn) -> list[tuple[list[float], list[float]]] | None:
     """Pairs of rows of one width; as they are, or made into probabilities."""
     width = draw(st.integers(1, 10))
     rows = draw(st.lists(st.lists(VALUES, min_size=width, max_size=width), min_size=2, max_size=20))
@@ -28,7 +38,7 @@ def batches(draw):
     return [(rows[at], rows[(at + draw(st.integers(0, 1))) % len(rows)]) for at in range(len(rows))]
 
 
-def same(pairs, tolerance=0.05):
+def same(pairs: list[tuple[Observation, Observation]], tolerance: float = 0.05) -> bool:
     found = compare_batch(pairs, tolerance)
     if found is None:
         return False
@@ -40,17 +50,17 @@ def same(pairs, tolerance=0.05):
     return True
 
 
-def near(a, b):
+def near(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-9 * max(abs(a), abs(b), 1.0)
 
 
 @given(batches(), st.sampled_from(["p", "probabilities"]))
-def test_numbers_and_scores(batch, name) -> None:
+def test_numbers_and_scores(batch: list[tuple[list[float], list[float]]], name: str) -> None:
     same([(leg(a, name=name), leg(b, "shadow", name)) for a, b in batch])
 
 
 @given(st.lists(st.tuples(ROW, ROW), min_size=1))
-def test_labels(batch) -> None:
+def test_labels(batch: list[tuple[list[float], list[float]]]) -> None:
     assert same([(leg(a, integer=True), leg(b, "shadow", integer=True)) for a, b in batch])
 
 

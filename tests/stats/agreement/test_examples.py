@@ -2,13 +2,13 @@
 
 from msgspec.structs import replace
 
-from proxy.contracts.observation import Tensor, Text
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.stats.agreement.compare import AnswerDifference
 from proxy.stats.agreement.examples import MAX_EXAMPLES, MAX_SHOWN, REDACTED, Examples, redact
 from tests.support.observed import observation
 
 
-def leg(exchange=1, value=1.0, status=200, text=None):
+def leg(exchange: int = 1, value: float = 1.0, status: int = 200, text: Text | None = None) -> Observation:
     inputs = (Tensor("", 1, 2, "number", [value, 2.0], ("age", "a/b")),)
     outputs = (Tensor("score", 1, 1, "number", [value]),)
     return observation(

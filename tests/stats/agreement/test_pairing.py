@@ -6,16 +6,18 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.leg_join import MAX_WAIT
+from proxy.contracts.observation import Observation
+from proxy.contracts.table import Role
 from proxy.stats.agreement.pairing import Pairing
 from tests.support.observed import observation
 
 
-def leg(role, exchange=1, source=(0, "a"), version=""):
+def leg(role: Role, exchange: int = 1, source: tuple[int, str] = (0, "a"), version: str = "") -> Observation:
     return observation(source, exchange, "", "r", version or role, role, 0.0, 200, "", 0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
-def test_legs_meet_in_any_order(order) -> None:
+def test_legs_meet_in_any_order(order: tuple[int, int, int]) -> None:
     legs, pairing = [leg("primary"), leg("shadow"), leg("noise")], Pairing()
     pairs = [pair for at in order for pair in pairing.update([legs[at]], 0.0)]
     assert {(a.role, b.role) for a, b in pairs} == {("primary", "shadow"), ("primary", "noise")}
@@ -58,7 +60,7 @@ def test_noise_and_shadow_of_one_request_are_told_together() -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_copies_of_what_a_canary_answered_are_let_go(order) -> None:
+def test_copies_of_what_a_canary_answered_are_let_go(order: tuple[int, int, int]) -> None:
     pairing = Pairing()
     legs = [leg("canary"), leg("shadow"), leg("shadow", version="other")]
     legs[0] = replace(legs[0], copies=2)
@@ -70,7 +72,7 @@ def test_copies_of_what_a_canary_answered_are_let_go(order) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_nothing_waits_once_the_only_copy_has_met_its_reference(order) -> None:
+def test_nothing_waits_once_the_only_copy_has_met_its_reference(order: tuple[int, int]) -> None:
     pairing, legs = Pairing(), [leg("primary"), leg("shadow")]
     legs[0] = replace(legs[0], copies=1)
     assert sum(len(pairing.update([legs[at]], 0.0)) for at in order) == 1

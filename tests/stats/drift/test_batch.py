@@ -9,22 +9,22 @@ from proxy.stats.drift.batch import Batch
 from proxy.stats.drift.profile import MAX_FEATURES
 
 
-def numbers(*rows, name="x", vector=False):
+def numbers(*rows: list[float] | tuple[float, ...], name: str = "x", vector: bool = False) -> Tensor:
     return Tensor(name, len(rows), len(rows[0]), "number", [v for row in rows for v in row], vector=vector)
 
 
-def strings(*values):
+def strings(*values: str) -> Tensor:
     return Tensor("c", len(values), 1, "category", list(values))
 
 
-def batch(*bodies):
+def batch(*bodies: tuple[Tensor, ...]) -> Batch:
     made = Batch(0.0)
     made.extend(bodies)
     return made
 
 
 @given(st.lists(st.lists(st.tuples(st.floats(allow_nan=False), st.integers(-(2**60), 2**60)), min_size=1), min_size=1))
-def test_rows_come_out_as_they_went_in(bodies) -> None:
+def test_rows_come_out_as_they_went_in(bodies: list[list[tuple[float, int]]]) -> None:
     made = batch(*[(numbers(*rows),) for rows in bodies])
     (group,) = made.groups.values()
     expected = np.array([row for rows in bodies for row in rows], dtype=np.float64)

@@ -1,9 +1,13 @@
 """The e-detector and PSI: direct computation, scipy, and short forms of the simulations in loadtests/statistics."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from proxy.stats.arrays import Floats
 from proxy.stats.drift.detector import (
     HALF_LIVES,
     HORIZON,
@@ -16,12 +20,12 @@ from proxy.stats.drift.detector import (
 from proxy.stats.drift.profile import feature_of, number_bins
 
 
-def reference(n=10_000, features=30, seed=0, tolerance=TOLERANCE):
+def reference(n: int = 10_000, features: int = 30, seed: int = 0, tolerance: float = TOLERANCE) -> Reference:
     columns = np.random.default_rng(seed).standard_normal((n, features))
     return Reference([feature_of(f"f{at}", columns[:, at]) for at in range(features)], tolerance)
 
 
-def counted(ref, block):
+def counted(ref: Reference, block: Floats) -> Floats:
     edges = np.array([feature.edges for feature in ref.features])
     bins = number_bins(block, edges, ref.bins - 1) + np.arange(len(edges)) * ref.bins
     return np.bincount(bins.ravel(), minlength=len(edges) * ref.bins).reshape(len(edges), ref.bins).astype(float)
@@ -57,7 +61,7 @@ def test_every_bet_is_fair_at_the_profile_and_everywhere_in_the_ball() -> None:
 
 def test_the_sum_is_that_of_shiryaev_and_roberts() -> None:
     ref, rng = reference(features=2), np.random.default_rng(5)
-    detector, sums, learnt = DriftDetector(ref), 0.0, np.zeros((2, 2, ref.bins))
+    detector, sums, learnt = DriftDetector(ref), np.zeros(1), np.zeros((2, 2, ref.bins))
     bets = ref.bets + len(HALF_LIVES)
     for _ in range(5):
         counts = counted(ref, rng.standard_normal((100, 2)) + 0.4)
@@ -71,7 +75,9 @@ def test_the_sum_is_that_of_shiryaev_and_roberts() -> None:
     assert detector.log_evidence == pytest.approx(np.log(sums.sum(axis=1) / HORIZON))
 
 
-def run(change, seed, batches=40, n=10_000, healthy=40):
+def run(
+    change: Callable[..., Any], seed: int, batches: int = 40, n: int = 10_000, healthy: int = 40
+) -> tuple[float, bool]:
     """Records after the change until feature 0 is significant (a look every 250), and whether anything was before."""
     ref, rng = reference(n, seed=seed), np.random.default_rng(1000 + seed)
     detector, early = DriftDetector(ref), False
@@ -95,7 +101,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_changes_are_found_within_the_stated_delay(name) -> None:
+def test_changes_are_found_within_the_stated_delay(name: str) -> None:
     change, limit = CHANGES[name]
     found = [run(change, seed) for seed in range(3)]
     assert not any(early for _, early in found)
@@ -103,7 +109,7 @@ def test_changes_are_found_within_the_stated_delay(name) -> None:
 
 
 @pytest.mark.parametrize("n", [1000, 10_000])
-def test_a_stable_stream_does_not_alarm_also_against_a_small_reference(n) -> None:
+def test_a_stable_stream_does_not_alarm_also_against_a_small_reference(n: int) -> None:
     """30 features, 100,000 records; a million in loadtests/statistics."""
     assert run(lambda rng, x: x, 7, batches=400, n=n, healthy=0) == (np.inf, False)
 
@@ -148,7 +154,7 @@ def test_state_is_bounded_as_stated() -> None:
     columns = [rng.standard_normal(1000) for _ in range(25)] + [[str(i % 40) for i in range(1000)] for _ in range(5)]
     ref = Reference([feature_of(f"f{at}", column) for at, column in enumerate(columns)])
 
-    def size(thing):
+    def size(thing: DriftDetector | Reference) -> float:
         held = [getattr(thing, name) for name in thing.__slots__]
         return sum(each.nbytes for each in held if isinstance(each, np.ndarray)) / 30
 

@@ -3,38 +3,38 @@
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Tensor
+from proxy.contracts.observation import Kind, Tensor
 from proxy.stats.drift.batch import Batch
 from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import names_of
-from proxy.stats.drift.layout import RULES, Layout, readable, signature_of
+from proxy.stats.drift.layout import RULES, BatchCounts, Layout, readable, signature_of
 from proxy.stats.drift.profile import profile_of
 
 PROFILE = profile_of(
-    {"x": np.linspace(0, 10, 1000), "y": [*np.linspace(0, 1, 999), None], "c": ["a", "b"] * 500}, {}
+    {"x": np.linspace(0, 10, 1000).tolist(), "y": [*np.linspace(0, 1, 999), None], "c": ["a", "b"] * 500}, {}
 ).inputs
 
 
-def frame(columns, *rows, kind="number", name=""):
+def frame(columns: list[str], *rows: tuple[float | str, ...], kind: Kind = "number", name: str = "") -> Tensor:
     return Tensor(name, len(rows), len(columns), kind, [v for row in rows for v in row], tuple(columns))
 
 
-def body(x=5.0, y=0.5, c="a"):
+def body(x: float = 5.0, y: float = 0.5, c: str = "a") -> list[Tensor]:
     return [frame(["x", "y"], (x, y)), frame(["c"], (c,), kind="category")]
 
 
-def measure(*bodies):
+def measure(*bodies: list[Tensor]) -> BatchCounts:
     ((signature, group),) = batch(bodies).groups.items()
     return Layout(Reference(PROFILE), signature).measure(group.tables())
 
 
-def batch(bodies):
+def batch(bodies: tuple[list[Tensor], ...]) -> Batch:
     made = Batch(0.0)
     made.extend(bodies)
     return made
 
 
-def broken(measured):
+def broken(measured: BatchCounts) -> dict[str, int]:
     return {RULES[rule]: int(n) for rule, n in enumerate(measured.violations.sum(axis=0)) if n}
 
 
@@ -62,7 +62,7 @@ def test_bins_are_those_of_each_value() -> None:
         ([[*body()[:1], frame(["c"], (1.0,))]], {"type": 1}, 1),
     ],
 )
-def test_every_rule_of_the_contract(bodies, rules, bad) -> None:
+def test_every_rule_of_the_contract(bodies: list[list[Tensor]], rules: dict[str, int], bad: int) -> None:
     measured = measure(*bodies)
     assert (broken(measured), measured.bad) == (rules, bad)
 

@@ -42,7 +42,7 @@ def test_few_distinct_values_have_few_bins() -> None:
 
 
 @pytest.mark.parametrize("values", [[0.7], [-0.0446416365069890, 0.0506801187398187], [0.1 * n for n in range(30)]])
-def test_a_frequent_value_is_in_the_same_bin_however_it_is_written(values) -> None:
+def test_a_frequent_value_is_in_the_same_bin_however_it_is_written(values: list[float]) -> None:
     column = np.array(values * 50)
     edges = np.array(feature_of("x", column).edges)
     written = [column.astype(np.float32).astype(float), np.array([float(f"{value:.6g}") for value in column])]
@@ -51,7 +51,7 @@ def test_a_frequent_value_is_in_the_same_bin_however_it_is_written(values) -> No
 
 
 @pytest.mark.parametrize("values", [[-np.inf, 1.0, 2.0, np.inf], [-np.inf, np.inf]])
-def test_infinite_values_leave_edges_in_order(values) -> None:
+def test_infinite_values_leave_edges_in_order(values: list[float]) -> None:
     edges = feature_of("x", values * 10).edges
     assert not np.isnan(edges).any()
     assert edges == sorted(edges)
@@ -80,7 +80,7 @@ def test_a_profile_is_json_and_comes_back() -> None:
 
 
 @pytest.mark.parametrize("column", [[], [None, None], [float("nan")] * 3, [5.0], [True, False]])
-def test_odd_columns_have_a_profile_or_none(column) -> None:
+def test_odd_columns_have_a_profile_or_none(column: list[bool | float | None]) -> None:
     features = profile_of({"x": column}, {}).inputs
     assert len(features) == bool(column)
     assert all(sum(feature.shares) == pytest.approx(1.0) for feature in features)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Tensor
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.contracts.table import Role
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import profile_of
 from proxy.stats.drift.streams import BATCH, LAYOUTS, Streams
@@ -21,19 +23,29 @@ GUARD = Guard(
 ANALYSIS = Analysis(reference=2000)
 
 
-def leg(exchange, features, score, role="primary", version="v1", share=0.5):
+def leg(
+    exchange: int, features: list[float], score: float, role: Role = "primary", version: str = "v1", share: float = 0.5
+) -> Observation:
     inputs = (Tensor("x", 1, len(features), "number", list(features)),)
     outputs = (Tensor("score", 1, 1, "number", [score]),)
     return observation((0, "a"), exchange, "", "r", version, role, share, 200, "", 0.0, 0.0, 0.0, 0, inputs, outputs)
 
 
-def board(analysis=ANALYSIS):
+def board(analysis: Analysis = ANALYSIS) -> Board:
     made = Board()
     made.watch("r", ("v2",), "v1", GUARD, "oip", 0.0, analysis)
     return made
 
 
-def feed(made, rng, n, start, shift=0.0, candidate_shift=0.0, scale=1.0) -> None:
+def feed(
+    made: Board,
+    rng: np.random.Generator,
+    n: int,
+    start: int,
+    shift: float = 0.0,
+    candidate_shift: float = 0.0,
+    scale: float = 1.0,
+) -> None:
     """n requests from `start`, half of them to the canary, 250 a second; feature 2 and the canary's score may shift."""
     for at in range(0, n, 250):
         block = rng.standard_normal((250, 5))
@@ -47,11 +59,11 @@ def feed(made, rng, n, start, shift=0.0, candidate_shift=0.0, scale=1.0) -> None
     made.on_time((start + n) / 250.0 + 2)
 
 
-def drifted(made):
+def drifted(made: Board) -> list[tuple[str, str, str]]:
     return sorted({(row.side, row.feature, row.role) for row in made.drift("r") if row.drifted})
 
 
-def evidence(made):
+def evidence(made: Board) -> dict[tuple[str, str], Evidence]:
     return {(found.metric, found.limit): found for found in made.evidence("r", 0.0)}
 
 
@@ -86,8 +98,8 @@ def test_a_candidate_whose_scores_moved_is_found() -> None:
 
 def test_a_given_profile_is_used_at_once_and_its_rules_hold() -> None:
     made = board()
-    columns = {f"x[{i}]": np.random.default_rng(i).standard_normal(5000) for i in range(5)}
-    profile = profile_of(columns, {"score": np.random.default_rng(9).standard_normal(5000)})
+    columns = {f"x[{i}]": np.random.default_rng(i).standard_normal(5000).tolist() for i in range(5)}
+    profile = profile_of(columns, {"score": np.random.default_rng(9).standard_normal(5000).tolist()})
     profile.inputs[2].rules.maximum = 0.0
     made.use_profile("r", profile)
     feed(made, np.random.default_rng(4), 2_000, 0)
@@ -149,7 +161,7 @@ def test_adwin_watches_what_is_named() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed) -> None:
+def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed: int) -> None:
     made, rng = board(Analysis(reference=5000)), np.random.default_rng(seed)
     feed(made, rng, 1000, 0)
     assert drifted(made) == []
@@ -163,7 +175,7 @@ def test_a_first_profile_finds_a_drift_that_begins_before_the_final_one(seed) ->
 
 
 @pytest.mark.parametrize("reference", [300, 500, 1000])
-def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference) -> None:
+def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference: int) -> None:
     for seed in range(10):
         made, rng = board(Analysis(reference=reference)), np.random.default_rng(seed)
         for second in range(2):
@@ -176,7 +188,7 @@ def test_a_stable_stream_gets_its_rules_however_short_the_learning(reference) ->
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_too(seed) -> None:
+def test_the_batch_with_which_learning_ends_is_held_against_the_first_profile_too(seed: int) -> None:
     made, rng = board(Analysis(reference=1000)), np.random.default_rng(seed)
     feed(made, rng, 1000, 0)
     rows = rng.standard_normal((1000, 5))

@@ -1,5 +1,7 @@
 """The candidate's share of two, from what each arm carries."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,12 +11,12 @@ from proxy.stats.sequential.e_process import BREACH_FACTORS
 from proxy.stats.sequential.rate_ratio import gains
 
 
-def arms(canary=(), primary=(), shadow=()):
-    rows = (("canary", "v2", canary), ("primary", "v1", primary), ("shadow", "v2", shadow))
+def arms(canary: Any = (), primary: Any = (), shadow: Any = ()) -> list[ArmTick]:
+    rows: Any = (("canary", "v2", canary), ("primary", "v1", primary), ("shadow", "v2", shadow))
     return [ArmTick("r", version, role, share) for role, version, shares in rows for share in shares]
 
 
-def seen(canary=(), primary=()):
+def seen(canary: Any = (), primary: Any = ()) -> AssignmentShares:
     shares = AssignmentShares()
     shares.sides(arms(canary, primary), "v2", "v1")
     return shares
@@ -28,7 +30,7 @@ def test_only_assignments_of_the_two_are_sides() -> None:
 
 
 @pytest.mark.parametrize("part", [0.1, 1.0])
-def test_copies_count_beside_the_live_requests(part) -> None:
+def test_copies_count_beside_the_live_requests(part: float) -> None:
     shares = AssignmentShares()
     sides = shares.sides(arms(primary=[1.0], shadow=[part]), "v2", "v1")
     assert [side.share for side in sides] == pytest.approx([part / (1 + part)] * 2)

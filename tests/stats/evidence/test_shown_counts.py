@@ -2,8 +2,10 @@
 
 import pytest
 
+from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.table import Role
 from proxy.release.scorecard import judge
 from proxy.stats.board import Board
 from proxy.stats.evidence.shown_counts import ShownCounts
@@ -11,12 +13,12 @@ from proxy.stats.evidence.shown_counts import ShownCounts
 GUARD = Guard({"error_rate": Limit(max=0.02, max_ratio=1.5), "latency_p50": Limit(max_ratio=1.5)}, warm_up=0)
 
 
-def arm(version, role, share, n, bad=0, bucket=-200):
+def arm(version: str, role: Role, share: float, n: int, bad: int = 0, bucket: int = -200) -> ArmTick:
     codes = {code: count for code, count in (("200", n - bad), ("500", bad)) if count}
     return ArmTick("r", version, role, share, codes, bad, total={bucket: n})
 
 
-def released(stages):
+def released(stages: list[list[ArmTick]]) -> dict[tuple[str, str], Evidence]:
     """A board that saw one tick a second, each with these arms."""
     board = Board()
     board.watch("r", ("v2",), "v1", GUARD, "opaque", 0.0)
@@ -62,6 +64,7 @@ def test_the_sentence_has_both() -> None:
 
 def test_copies_beside_live_traffic_stay_apart() -> None:
     shown: ShownCounts[str] = ShownCounts()
-    for role, count in (("shadow", 5), ("canary", 2), ("shadow", 3), ("canary", 1)):
+    batches: list[tuple[Role, int]] = [("shadow", 5), ("canary", 2), ("shadow", 3), ("canary", 1)]
+    for role, count in batches:
         shown.update([({"n": 10}, False, "primary"), ({"n": count}, True, role)])
     assert (shown.mine, shown.copies, shown.theirs) == ({"n": 3}, {"n": 8}, {"n": 30})

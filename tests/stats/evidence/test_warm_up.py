@@ -5,12 +5,13 @@ from math import log
 from proxy.contracts.histogram import bucket
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.table import Role
 from proxy.stats.board import Board
 
 GUARD = Guard({"latency_p99": Limit(max=0.1), "error_rate": Limit(max_ratio=1.5)})
 
 
-def arm(version: str, role: str, n: int, seconds: float, bad: int = 0) -> ArmTick:
+def arm(version: str, role: Role, n: int, seconds: float, bad: int = 0) -> ArmTick:
     share = 0.5
     codes = {"200": n - bad, "500": bad}
     return ArmTick("r", version, role, share, codes, bad, total={bucket(seconds): n}, total_sum=n * seconds)

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from proxy.stats.arrays import Floats
 from proxy.stats.quality.label_bias import STRATUM_REQUESTS, LabelArrival, labels_depend
 
 
-def requests(share, labelled, n=4000, seed=1):
+def requests(
+    share: Floats | float, labelled: tuple[Floats | float, Floats | float], n: int = 4000, seed: int = 1
+) -> list[LabelArrival]:
     """`share` and `labelled` (mine, theirs) may be arrays over time."""
     rng = np.random.default_rng(seed)
     mine = rng.random(n) < share
@@ -15,7 +18,7 @@ def requests(share, labelled, n=4000, seed=1):
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])
-def test_a_part_that_depends_on_the_version_is_seen(share) -> None:
+def test_a_part_that_depends_on_the_version_is_seen(share: float) -> None:
     assert labels_depend(requests(share, (0.5, 0.9)))
     assert not labels_depend(requests(share, (0.7, 0.7)))
 
@@ -42,5 +45,5 @@ def test_false_alarms_are_few() -> None:
         [LabelArrival(True, False, False)] * STRATUM_REQUESTS,
     ],
 )
-def test_nothing_to_compare_is_no_difference(kept) -> None:
+def test_nothing_to_compare_is_no_difference(kept: list[LabelArrival]) -> None:
     assert not labels_depend(kept)

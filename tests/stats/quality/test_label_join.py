@@ -1,25 +1,37 @@
 """Late labels: joined with every role's prediction, once, within bounds; whatever is lost is counted."""
 
+from typing import Any
+
 import pytest
 
-from proxy.contracts.observation import Tensor
+from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.table import Role
 from proxy.stats.quality.label_join import (
     EARLY_SECONDS,
     MAX_EARLY_LABELS,
     MAX_VALUES,
     LabelJoin,
+    LabelledPrediction,
     Prediction,
     predictions_of,
 )
 from tests.support.observed import observation
 
 
-def leg(request_id, role="primary", value=1, rows=1, status=200, version=None, route="r"):
+def leg(
+    request_id: str,
+    role: Role = "primary",
+    value: int = 1,
+    rows: int = 1,
+    status: int = 200,
+    version: str | None = None,
+    route: str = "r",
+) -> Observation:
     outputs = (Tensor("predict", rows, 1, "number", [value] * rows, integer=True),)
     return observation((0, "a"), 1, request_id, route, version or role, role, 0.5, status, "", 0, 0, 0, 0, (), outputs)
 
 
-def note(labels, *args, now=0.0, wait=100.0, **more):
+def note(labels: LabelJoin, *args: Any, now: float = 0.0, wait: float = 100.0, **more: Any) -> list[LabelledPrediction]:
     return labels.update([leg(*args, **more)], wait, now)
 
 
@@ -54,7 +66,7 @@ def test_labels_and_legs_count_once() -> None:
 
 
 @pytest.mark.parametrize("label", [[1, 2], None, {"a": 1}, float("nan"), [1, None]])
-def test_labels_that_do_not_fit_are_told(label) -> None:
+def test_labels_that_do_not_fit_are_told(label: Any) -> None:
     labels = LabelJoin()
     note(labels, "a")
     assert labels.on_label("a", label, 0.0)[0] == "mismatch"
@@ -153,7 +165,7 @@ def test_failed_answers_and_nameless_requests_predict_nothing() -> None:
         ((), ()),
     ],
 )
-def test_what_outputs_say(outputs, said) -> None:
+def test_what_outputs_say(outputs: tuple[Tensor, ...], said: tuple[Prediction, ...]) -> None:
     assert predictions_of(outputs) == said
 
 

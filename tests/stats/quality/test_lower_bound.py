@@ -1,14 +1,17 @@
 """A floor stays below the true score, at all looks of nearly all runs, and comes near it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from sklearn import metrics as exact
 
+from proxy.stats.arrays import Floats
 from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
 from proxy.stats.quality.scores import ScoredPrediction
 
 
-def floors_of(hits, alpha):
+def floors_of(hits: Iterable[bool], alpha: float) -> Floats:
     """The floor after each event of an F1: a hit, or a miss."""
     floor, seen = LowerConfidenceSequence(alpha), []
     for hit in hits:
@@ -32,7 +35,7 @@ def test_nothing_is_ruled_out_without_data_or_by_misses() -> None:
 
 
 @pytest.mark.parametrize("m", [0.2, 0.5, 0.9])
-def test_the_bet_on_f1_is_fair_at_its_score(m) -> None:
+def test_the_bet_on_f1_is_fair_at_its_score(m: float) -> None:
     hit = m / (2.0 - m)
     assert 2 * hit / (2 * hit + 1 - hit) == pytest.approx(m)
     assert hit * 2.0 * (1.0 - m) - (1.0 - hit) * m == pytest.approx(0.0)
@@ -51,5 +54,5 @@ def test_pairs_are_the_auroc() -> None:
 
 
 @pytest.mark.parametrize(("label", "guess", "found"), [(1, 1, (1, 0)), (1, 0, (0, 1)), (0, 1, (0, 1)), (0, 0, (0, 0))])
-def test_hits_and_misses(label, guess, found) -> None:
+def test_hits_and_misses(label: int, guess: int, found: tuple[int, int]) -> None:
     assert f1_counts(ScoredPrediction(label, guess)) == found

@@ -1,5 +1,9 @@
 """Quality against the primary's: false alarms at the bound by simulation, and what is found all the same."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,16 +28,16 @@ ALPHA = 0.05
 class LabelJoin:
     """Labelled predictions of a canary and its primary, one each request, shown to a report card."""
 
-    def __init__(self, metric, limit, share, seed) -> None:
+    def __init__(self, metric: str, limit: Limit, share: float, seed: int) -> None:
         self.rng, self.share, self.metric = np.random.default_rng(seed), share, metric
         self.card = QualityEvidence({metric: limit}, AlphaShare("v2", ALPHA, 0.0), "v1")
         self.scores = {"v1": Score(), "v2": Score()}
 
-    def one(self, worse) -> None:
+    def one(self, worse: float) -> None:
         mine = self.rng.random() < self.share
         label, output = self.answer(worse if mine else 1.0)
-        version, role = ("v2", "canary") if mine else ("v1", "primary")
-        leg = LegAnswer(version, role, self.share if mine else 1.0 - self.share, (output,))
+        version = "v2" if mine else "v1"
+        leg = LegAnswer(version, "canary" if mine else "primary", self.share if mine else 1.0 - self.share, (output,))
         if self.metric in LOSSES:  # river's AUROC is slow, and nothing is held against it
             self.scores[version].update(score_prediction(leg.predictions[0], label))
         primary = self.scores["v1"]
@@ -43,7 +47,7 @@ class LabelJoin:
             AssignmentShares(),
         )
 
-    def answer(self, worse):
+    def answer(self, worse: float) -> tuple[float, Tensor]:
         if self.metric in ("mae", "rmse"):
             label = float(self.rng.integers(50, 300)) + 0.5
             return label, Tensor("p", 1, 1, "number", [label + 10.0 * worse * self.rng.standard_normal()])
@@ -54,7 +58,7 @@ class LabelJoin:
         positive = 1 / (1 + np.exp(-(2.0 * (label - 0.5) / worse + self.rng.standard_normal())))
         return label, Tensor("p", 1, 2, "number", [1 - positive, positive])
 
-    def breach(self, worse, n):
+    def breach(self, worse: float, n: int) -> float:
         """Labels until the evidence is 1/ALPHA at a look every ten, or infinity."""
         for at in range(1, n + 1):
             self.one(worse)
@@ -72,7 +76,7 @@ LINES = {
 
 
 @pytest.mark.parametrize("metric", LINES)
-def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric) -> None:
+def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric: str) -> None:
     """With the primary's figure taken as the truth, a tenth to a fifth of these runs were flagged at 5 %."""
     flagged = [LabelJoin(metric, LINES[metric], 0.8, seed).breach(1.0, 1000) < np.inf for seed in range(20)]
     assert sum(flagged) <= 2
@@ -87,21 +91,26 @@ def test_an_equal_canary_at_the_bound_is_seldom_flagged(metric) -> None:
         ("rmse", Limit(max_ratio=1.2), 2.0, 2000),
     ],
 )
-def test_a_worse_canary_is_found(metric, limit, worse, within) -> None:
+def test_a_worse_canary_is_found(metric: str, limit: Limit, worse: float, within: int) -> None:
     found = [LabelJoin(metric, limit, 0.5, seed).breach(worse, within) for seed in range(3)]
     assert np.median(found) < within
 
 
+def settled_at(figure: float, name: str) -> tuple[float, int]:
+    """What the primary's figure is known to be, and from how many labels."""
+    return figure, MIN_PRIMARY_LABELS
+
+
 class Recorder:
     def __init__(self) -> None:
-        self.seen = []
+        self.seen: list[Any] = []
 
-    def update(self, x, bound, low, high) -> None:
+    def update(self, x: float, bound: float, low: float, high: None) -> None:
         self.seen.append((x, bound, low))
 
 
 @pytest.mark.parametrize("metric", LOSSES)
-def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric) -> None:
+def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric: str) -> None:
     """By direct computation: both on the same request, or each for 1/share."""
     loss, share, ratio = LOSSES[metric], 0.3, 1.2
     errors = [0.5, 2.0, 40.0]
@@ -116,11 +125,17 @@ def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric) -> N
     ):
         difference = PairedDifference(metric, ratio)
         settled = 2.0 if metric == "rmse" else 4.0
-        difference.update(told, lambda name, s=settled: (s, MIN_PRIMARY_LABELS))
+        difference.update(told, partial(settled_at, settled))
         assert difference._test.n == 0, "the cut is of the past"
-        difference._test = recorder = Recorder()
-        difference.update(told, lambda name, s=settled: (s, MIN_PRIMARY_LABELS))
+        recorder: Any = Recorder()
+        difference._test = recorder
+        difference.update(told, partial(settled_at, settled))
         assert recorder.seen == [(pytest.approx(wanted), 0.0, pytest.approx(-squared * told.their_weight * cut))]
+
+
+def threefold(answer: Callable[[float], tuple[float, Tensor]], worse: float) -> tuple[float, Tensor]:
+    """An answer of a world in which all errors are three times as large."""
+    return answer(3.0 * worse)
 
 
 def test_common_trouble_cancels() -> None:
@@ -130,7 +145,7 @@ def test_common_trouble_cancels() -> None:
         labels = LabelJoin("mae", Limit(max_ratio=1.2), 0.5, seed)
         labels.breach(1.0, 400)
         usual = labels.answer
-        labels.answer = lambda worse, usual=usual: usual(3.0 * worse)
+        labels.answer = partial(threefold, usual)  # type: ignore[method-assign]
         flagged += labels.breach(1.0, 600) < np.inf
     assert flagged <= 1
 

@@ -1,10 +1,13 @@
 """Quality against scikit-learn on the same predictions, and what it means for a candidate, through the board."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as exact
 
-from proxy.contracts.observation import Tensor
+from proxy.contracts.evidence import Evidence
+from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
@@ -13,7 +16,7 @@ from proxy.stats.quality.scores import METRICS, Score, score_prediction
 from tests.support.observed import observation
 
 
-def graded(said, labels):
+def graded(said: list[Prediction], labels: list[float | str]) -> Score:
     score = Score()
     for each, label in zip(said, labels, strict=True):
         score.update(score_prediction(each, label))
@@ -65,7 +68,7 @@ def test_regression_is_scikit_learns() -> None:
         (Prediction(number=float("nan")), 1.5),
     ],
 )
-def test_what_does_not_fit_is_no_grade(said, label) -> None:
+def test_what_does_not_fit_is_no_grade(said: Prediction, label: float | str) -> None:
     assert score_prediction(said, label) is None
 
 
@@ -75,14 +78,16 @@ def test_ids_for_labels_do_not_fill_the_memory() -> None:
     assert len(score._classes) <= 1001
 
 
-def leg(request_id, role, version, label, share):
+def leg(request_id: str, role: Any, version: str, label: int, share: float) -> Observation:
     outputs = (Tensor("predict", 1, 1, "number", [float(label)], integer=True),)
     return observation(
         (0, "a"), hash(request_id), request_id, "r", version, role, share, 200, "", 0, 0, 0, 0, (), outputs
     )
 
 
-def shadowed(scorecard, rates, n=1500, seed=0):
+def shadowed(
+    scorecard: dict[str, Limit], rates: tuple[float, float], n: int = 1500, seed: int = 0
+) -> dict[tuple[str, str], Evidence]:
     """A shadow and its primary on the same requests; `rates` are their error rates."""
     board, rng = Board(), np.random.default_rng(seed)
     board.watch("r", ("v2",), "v1", Guard(scorecard=scorecard), "oip", 0.0)
@@ -114,7 +119,7 @@ def test_an_equal_shadow_is_not_and_passes() -> None:
     assert found["accuracy", "max_drop"].n == 1500
 
 
-def canaried(rates, labelled, n=6000, seed=1):
+def canaried(rates: tuple[float, float], labelled: tuple[float, float], n: int = 6000, seed: int = 1) -> Evidence:
     """A canary with half of the traffic; each arm's part of labelled predictions may differ."""
     board, rng = Board(), np.random.default_rng(seed)
     board.watch("r", ("v2",), "v1", Guard(scorecard={"accuracy": Limit(max_drop=0.05)}), "oip", 0.0)
@@ -146,7 +151,8 @@ def test_losses_of_a_regression() -> None:
     for at in range(1500):
         label = 0.5 + float(rng.integers(50, 300))
         legs = []
-        for role, version, spread in (("primary", "v1", 10.0), ("shadow", "v2", 40.0)):
+        arms: list[tuple[Any, str, float]] = [("primary", "v1", 10.0), ("shadow", "v2", 40.0)]
+        for role, version, spread in arms:
             outputs = (Tensor("predict", 1, 1, "number", [label + spread * float(rng.standard_normal())]),)
             legs.append(observation((0, "a"), at, str(at), "r", version, role, 1.0, 200, "", 0, 0, 0, 0, (), outputs))
         board.on_observations(legs, 0.0)
@@ -158,7 +164,7 @@ def test_losses_of_a_regression() -> None:
 
 
 def test_auroc_is_judged_by_pairs() -> None:
-    def judged(strength):
+    def judged(strength: float) -> Evidence:
         board, rng = Board(), np.random.default_rng(6)
         board.watch("r", ("v2",), "v1", Guard(scorecard={"auroc": Limit(min=0.8)}), "oip", 0.0)
         for at in range(2000):
@@ -233,7 +239,7 @@ def test_equal_arms_of_several_are_not_flagged() -> None:
     board, rng = Board(), np.random.default_rng(8)
     guard = Guard(scorecard={"accuracy": Limit(max_drop=0.01)})
     board.watch("r", ("v2", "v3"), "v1", guard, "oip", 0.0)
-    arms = [("primary", "v1", 0.4), ("canary", "v2", 0.3), ("canary", "v3", 0.3)]
+    arms: list[Any] = [("primary", "v1", 0.4), ("canary", "v2", 0.3), ("canary", "v3", 0.3)]
     board.on_tick(Tick(0, "a", 1, 1, arms=[ArmTick("r", v, role, s, {"200": 10}) for role, v, s in arms]), 0.0)
     for at in range(3000):
         role, version, share = arms[rng.choice(3, p=(0.4, 0.3, 0.3))]

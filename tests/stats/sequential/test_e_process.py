@@ -1,12 +1,15 @@
 """Wealth against direct computation, its restarts, and merging."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from proxy.stats.arrays import Floats
 from proxy.stats.sequential.e_process import EProcess, log_mean
 
 
-def directly(factors):
+def directly(factors: list[tuple[Floats, int]]) -> float:
     """The wealth of the docstring in plain numbers: factors is a list of (per-bet factors, events)."""
     active, reserve, seen = np.full(len(factors[0][0]), 0.5), 0.5, 0
     for gain, events in factors:
@@ -45,7 +48,7 @@ def test_wealth_starts_at_one_and_idle_ticks_cost_nothing() -> None:
 
 
 def test_merging_with_an_empty_one_changes_nothing_and_order_does_not_matter() -> None:
-    def streams():
+    def streams() -> tuple[EProcess, EProcess]:
         mine, other = EProcess(2), EProcess(2)
         mine.update(np.log([3.0, 0.2]), 5)
         mine.settle()
@@ -72,7 +75,7 @@ def test_a_merged_wealth_goes_on() -> None:
 
 
 def test_restarts_recover_from_a_long_loss() -> None:
-    def after_loss(restarts):
+    def after_loss(restarts: bool) -> Any:
         wealth = EProcess(1, restarts=restarts)
         for _ in range(200):
             wealth.update(np.log([0.5]), 1)
@@ -87,7 +90,7 @@ def test_restarts_recover_from_a_long_loss() -> None:
 
 
 @pytest.mark.parametrize("size", [1e3, -1e3, 1e6])
-def test_extreme_gains_stay_numbers(size) -> None:
+def test_extreme_gains_stay_numbers(size: float) -> None:
     wealth = EProcess(2)
     for _ in range(50):
         wealth.update(np.array([size, -size]), 1000)

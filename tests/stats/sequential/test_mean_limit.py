@@ -1,16 +1,22 @@
 """A mean against a bound: false alarms, power, trivial bounds."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from proxy.stats.sequential.mean_limit import STAKES, MeanLimit
 
+Draw = Callable[[np.random.Generator], float]
 
-def run(draw, bound, low, high=None, n=2000, seed=0):
+
+def run(
+    draw: Draw, bound: float, low: float, high: float | None = None, n: int = 2000, seed: int = 0
+) -> tuple[MeanLimit, float]:
     rng, test, worst = np.random.default_rng(seed), MeanLimit(), 0.0
     for _ in range(n):
         test.update(float(draw(rng)), bound, low, high)
-        worst = max(worst, test.log_breach)
+        worst = max(worst, float(test.log_breach))
     return test, worst
 
 
@@ -30,7 +36,9 @@ def test_wealth_is_the_direct_product_without_restarts() -> None:
         (lambda rng: rng.choice([-1.0, 0.0, 1.0]), 0.0, -1.0, 1.0),
     ],
 )
-def test_a_mean_at_the_bound_is_rarely_flagged_and_one_above_is_found(draw, bound, low, high) -> None:
+def test_a_mean_at_the_bound_is_rarely_flagged_and_one_above_is_found(
+    draw: Draw, bound: float, low: float, high: float | None
+) -> None:
     flagged = [run(draw, bound, low, high, 600, seed)[1] >= np.log(20) for seed in range(60)]
     assert np.mean(flagged) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 60)
     above, _ = run(lambda rng: draw(rng) + 0.3 * (high or 4.0), bound, low, high and 1.3 * high)

@@ -1,5 +1,7 @@
 """The index of dispersion: 1 for independent events, far above for bursts, in any shape."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from proxy.stats.sequential.overdispersion import (
 )
 
 
-def phi_of(counts, n):
+def phi_of(counts: Any, n: Any) -> Any:
     dispersion = Overdispersion()
     for window, bad in enumerate(counts):
         dispersion.update(bad, n, window * WINDOW_SECONDS)
@@ -60,12 +62,12 @@ def test_arrays_are_independent_runs() -> None:
     assert many[1] > 10
 
 
-def apart(candidate, primary, n=(200, 1800)):
+def apart(candidate: Any, primary: Any, n: tuple[int, int] = (200, 1800)) -> float:
     """φ of one cut after windows with these rates of the two arms."""
     rng, both = np.random.default_rng(4), DifferenceOverdispersion(1)
     for window, rates in enumerate(zip(candidate, primary, strict=True)):
         for arm, mine in enumerate((True, False)):
-            both.update(mine, rng.binomial(n[arm], [rates[arm]]), n[arm], window * WINDOW_SECONDS / 2)
+            both.update(mine, rng.binomial(n[arm], [rates[arm]]).astype(float), n[arm], window * WINDOW_SECONDS / 2)
     both.update(True, np.zeros(1), 0, len(candidate) * WINDOW_SECONDS / 2)
     return float(both.get()[0])
 

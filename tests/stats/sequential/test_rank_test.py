@@ -1,11 +1,15 @@
 """Rank betting: fairness of every factor, false alarms and delays on seeded latencies, through the product's
 classes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
+from proxy.stats.arrays import Floats
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 from proxy.stats.sequential.e_process import PASS_FACTORS
@@ -26,13 +30,13 @@ from proxy.stats.sequential.rank_test import (
 TERMS = AlphaShare("v2", 0.01, 0.0)
 
 
-def buckets(seconds):
+def buckets(seconds: Floats) -> dict[int, int]:
     indices = np.clip(np.floor(np.log10(seconds) * 120), LOWEST, HIGHEST).astype(int)
     return {int(i): int(n) for i, n in zip(*np.unique(indices, return_counts=True), strict=True)}
 
 
 @pytest.mark.parametrize("w", [0.01, 0.1, 0.5, 0.9])
-def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w) -> None:
+def test_every_factor_is_fair_for_equals_and_unfavourable_for_faster_canaries(w: float) -> None:
     none = np.zeros(BINS)
     faster = BIN_MASS * np.linspace(2.0, 0.0, BINS)
     for ratios in (anywhere(), *(at_quantile(q) for q in CUT_QUANTILES)):
@@ -63,12 +67,14 @@ def test_ranking_counts_cuts_below_and_moves_the_canary_down() -> None:
 
 
 @pytest.mark.parametrize(("ratio", "buckets_"), [(1.0, 0), (1.05, 3), (1.25, 12), (10.0, 120)])
-def test_a_margin_is_never_smaller_than_asked_for(ratio, buckets_) -> None:
+def test_a_margin_is_never_smaller_than_asked_for(ratio: float, buckets_: int) -> None:
     assert margin_buckets(ratio) == buckets_
     assert 10 ** (margin_buckets(ratio) / 120) >= ratio * (1 - 1e-9)
 
 
-def run(metric, limit, canary_of, seed, looks=400, share=0.1):
+def run(
+    metric: str, limit: Limit, canary_of: Callable[..., Any], seed: int, looks: int = 400, share: float = 0.1
+) -> float:
     """Canary requests until log evidence reached ln(100), or infinity; 100 requests a look, ten looks a second."""
     rng, pace = np.random.default_rng(seed), LatencyBaseline()
     test, used = Latency(metric, limit, TERMS, pace), 0
@@ -89,7 +95,7 @@ def run(metric, limit, canary_of, seed, looks=400, share=0.1):
     return np.inf
 
 
-def same(rng, x):
+def same(rng: np.random.Generator, x: Floats) -> Floats:
     return x
 
 
@@ -102,10 +108,10 @@ def test_a_canary_that_is_20_percent_slower_is_found_and_an_equal_one_is_not() -
 
 
 def test_a_quantile_limit_asks_only_about_its_quantile() -> None:
-    def tail(rng, x):
+    def tail(rng: np.random.Generator, x: Floats) -> Floats:
         return np.where(rng.random(x.size) < 0.08, 3 * x, x)
 
-    def body(rng, x):
+    def body(rng: np.random.Generator, x: Floats) -> Floats:
         return np.minimum(1.15 * x, max(np.quantile(x, 0.98), 0.0)) if x.size else x
 
     found = [run("latency_p99", Limit(max_ratio=1.25), tail, seed, 1500) for seed in range(5)]
@@ -137,7 +143,7 @@ def test_an_absolute_limit_counts_slower_requests() -> None:
     assert found.log_breach > np.log(1000)
 
 
-def wandering(seed, tempered):
+def wandering(seed: int, tempered: bool) -> float:
     """Ten backends, each with its own slow wander (sd 15 %, a minute long); the canary is one of them. A look a
     second."""
     rng, pace, level, used = np.random.default_rng(seed), LatencyBaseline(), np.zeros(10), 0

@@ -1,15 +1,21 @@
 """A rate against an absolute limit: direct computation, false alarms, delay, and the edges."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.stats.arrays import Floats
 from proxy.stats.sequential.rate_limit import MIN_REQUESTS, RateLimit
 from proxy.stats.sequential.rate_ratio import FALSE_PASS
 
 
-def simulate(rate, limit, runs, looks, of, goal, seed=1, per=10):
+def simulate(
+    rate: float, limit: float, runs: int, looks: int, of: Callable[..., Any], goal: float, seed: int = 1, per: int = 10
+) -> Floats:
     rng, test, hit = np.random.default_rng(seed), RateLimit(limit, (runs,)), np.full(runs, np.inf)
     for look in range(looks):
         test.update(rng.binomial(per, rate, runs), np.full(runs, per))
@@ -18,7 +24,7 @@ def simulate(rate, limit, runs, looks, of, goal, seed=1, per=10):
 
 
 @given(st.floats(0.001, 0.9))
-def test_factors_are_fair_at_the_limit(limit) -> None:
+def test_factors_are_fair_at_the_limit(limit: float) -> None:
     test = RateLimit(limit)
     for rates in (test._above, test._below):
         bad = np.exp(test._gains(np.array(1.0), np.array(1.0), rates))
@@ -52,7 +58,7 @@ def test_nothing_is_breached_before_the_minimum() -> None:
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0])
-def test_limits_at_the_ends_stay_numbers(limit) -> None:
+def test_limits_at_the_ends_stay_numbers(limit: float) -> None:
     test = RateLimit(limit)
     test.update(500, 1000)
     assert np.isfinite(test.log_breach)

@@ -4,11 +4,15 @@ The simulations are seeded and vectorised over runs: the class takes arrays. Ref
 (restarts off); with restarts the delays may be up to a fifth longer, which the tolerances here allow.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.stats.arrays import Floats
 from proxy.stats.sequential.e_process import BREACH_FACTORS, PASS_FACTORS
 from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.sequential.rate_ratio import FALSE_PASS, RateRatio, gains
@@ -16,12 +20,12 @@ from proxy.stats.sequential.rate_ratio import FALSE_PASS, RateRatio, gains
 ALPHA = 0.001
 
 
-def q(w, r):
+def q(w: float, r: float) -> float:
     return w * r / (w * r + 1 - w)
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.5, 3.0), st.integers(0, 50), st.integers(0, 50))
-def test_increments_are_those_of_the_definition(w, bound, canary, primary) -> None:
+def test_increments_are_those_of_the_definition(w: float, bound: float, canary: int, primary: int) -> None:
     direct = [
         canary * np.log(q(w, bound * s) / q(w, bound)) + primary * np.log((1 - q(w, bound * s)) / (1 - q(w, bound)))
         for s in BREACH_FACTORS
@@ -32,7 +36,7 @@ def test_increments_are_those_of_the_definition(w, bound, canary, primary) -> No
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.5, 3.0))
-def test_a_factor_is_fair_at_the_bound(w, bound) -> None:
+def test_a_factor_is_fair_at_the_bound(w: float, bound: float) -> None:
     for steps in (BREACH_FACTORS, PASS_FACTORS):
         canary = np.exp(gains(w, np.array(1), np.array(0), bound, np.array(steps)))
         primary = np.exp(gains(w, np.array(0), np.array(1), bound, np.array(steps)))
@@ -40,7 +44,7 @@ def test_a_factor_is_fair_at_the_bound(w, bound) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_share_without_a_second_arm_says_nothing(share) -> None:
+def test_a_share_without_a_second_arm_says_nothing(share: float) -> None:
     test = RateRatio(1.5)
     test.update(share, 1000, 0)
     test.settle()
@@ -82,16 +86,23 @@ def test_merging_two_workers_is_as_convincing_as_one() -> None:
 class Traffic:
     """Seeded arms of many runs at once: a look every `look` requests."""
 
-    def __init__(self, runs, share, base, ratio, seed, look=100) -> None:
+    def __init__(self, runs: int, share: float, base: float, ratio: float, seed: int, look: int = 100) -> None:
         self.rng, self.runs, self.share, self.look = np.random.default_rng(seed), runs, share, look
         self.base, self.rate = base, min(base * ratio, 1.0)
 
-    def tick(self, share=None):
+    def tick(self, share: float | None = None) -> tuple[Any, Any, Any]:
         canary = self.rng.binomial(self.look, self.share if share is None else share, self.runs)
         return canary, self.rng.binomial(canary, self.rate), self.rng.binomial(self.look - canary, self.base)
 
 
-def looks(traffic, test, ticks, goal, of=lambda test: test.log_breach, stop_at=1.0):
+def looks(
+    traffic: Traffic,
+    test: RateRatio,
+    ticks: int,
+    goal: float,
+    of: Callable[..., Any] = lambda test: test.log_breach,
+    stop_at: float = 1.0,
+) -> Floats:
     """Canary requests until `of(test)` reached `goal`, one for each run; infinity where it never did."""
     used, hit = np.zeros(traffic.runs), np.full(traffic.runs, np.inf)
     for _ in range(ticks):
@@ -106,7 +117,7 @@ def looks(traffic, test, ticks, goal, of=lambda test: test.log_breach, stop_at=1
 
 
 @pytest.mark.parametrize("base", [0.01, 0.05])
-def test_healthy_canaries_are_almost_never_rolled_back(base) -> None:
+def test_healthy_canaries_are_almost_never_rolled_back(base: float) -> None:
     """2,000 runs of 100,000 requests with a look every 100: at most 0.25 % flagged (the bound is 0.1 % in
     expectation)."""
     hit = looks(Traffic(2000, 0.1, base, 1.0, seed=11), RateRatio(shape=(2000,)), 1000, np.log(1 / ALPHA))
@@ -130,7 +141,7 @@ DELAYS = [
 
 
 @pytest.mark.parametrize(("share", "base", "ratio", "median", "late"), DELAYS)
-def test_delays_are_those_of_the_design(share, base, ratio, median, late) -> None:
+def test_delays_are_those_of_the_design(share: float, base: float, ratio: float, median: float, late: float) -> None:
     """Tolerance: 30 % and the 6 canary requests that restarts and the grain of a look of 10 requests may add."""
     traffic = Traffic(300, share, base, ratio, seed=5, look=10)
     hit = looks(traffic, RateRatio(shape=(300,)), 20_000, np.log(1 / ALPHA), stop_at=0.93)
@@ -172,7 +183,7 @@ def test_an_equal_canary_passes_early_and_one_at_the_bound_does_not() -> None:
     assert np.isfinite(doubled).mean() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 500)
 
 
-def bursty(runs, seed, ratio, tempered):
+def bursty(runs: int, seed: int, ratio: float, tempered: bool) -> Floats:
     """Ten backends; each stalls by itself now and then and fails 60 % for 15 s. The canary is one of them, and came
     when the primary's habits had been known for ten minutes."""
     rng, test, dispersion = np.random.default_rng(seed), RateRatio(shape=(runs,)), Overdispersion()
@@ -202,11 +213,11 @@ def test_needed_is_about_what_it_then_takes() -> None:
     """Half way to a pass, `needed` is right within a factor of two and a half for most of the runs."""
     ratios = []
     for seed in range(40):
-        traffic, test, mine, theirs, said = Traffic(1, 0.1, 0.05, 1.0, seed), RateRatio(), [0, 0], [0, 0], None
+        traffic, test, mine, theirs, said = Traffic(1, 0.1, 0.05, 1.0, seed), RateRatio(), (0, 0), (0, 0), None
         for _ in range(3000):
             arms = traffic.tick()
             canary, a, b = (int(x[0]) for x in arms)
-            mine, theirs = [mine[0] + a, mine[1] + canary], [theirs[0] + b, theirs[1] + 100 - canary]
+            mine, theirs = (mine[0] + a, mine[1] + canary), (theirs[0] + b, theirs[1] + 100 - canary)
             test.update(0.1, a, b)
             test.settle()
             if said is None and mine[1] >= 120:
