@@ -107,7 +107,7 @@ class Product:
             Tensor("", rows, CATEGORIES, "category", block[1].ravel().astype(str).tolist(), self._names[1]),
         ]
         group = LayoutGroup(self._signature)
-        group.add(tensors)
+        group.update(tensors)
         self._detector.update(self._layout.measure(group.tables()).counts, 1.0)
         return set(np.nonzero(self._detector.margin >= 0)[0].tolist())
 

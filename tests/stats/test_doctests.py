@@ -24,6 +24,6 @@ def test_examples(module: str) -> None:
     assert tried
 
 
-@pytest.mark.parametrize("folder", ["sequential", "counts", "agreement", "quality"])
+@pytest.mark.parametrize("folder", ["sequential", "counts", "drift", "agreement", "quality"])
 def test_each_room_of_statistics_has_examples(folder: str) -> None:
     assert [module for module in MODULES if module.startswith(f"proxy.stats.{folder}.")]

@@ -1,7 +1,7 @@
-"""ADWIN on single features and scores that the configuration names: quick at a moved mean, blind to the rest.
+"""ADWIN on single features and scores that the configuration names: quick to detect a moved mean, blind to the rest.
 
-River is imported when something is named, never before: it costs 100 MB. Bifet and Gavaldà, "Learning from
-Time-Changing Data with Adaptive Windowing", SDM 2007.
+Bifet and Gavaldà, "Learning from Time-Changing Data with Adaptive Windowing", SDM 2007, in river's implementation.
+River is imported when a feature is named, never before: the import costs 100 MB.
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ import numpy as np
 from proxy.stats.drift.features import names_of
 from proxy.stats.drift.layout import Signature
 
-DELTA = 0.002
+ADWIN_DELTA = 0.002
 """False alarm probability of one window, shared by the watched features."""
 
 MAX_WATCHED = 32
-"""Features that may be named: a value costs about 0.3 microseconds each."""
+"""Features that may be named; further ones are left out. A value costs about 0.3 microseconds each."""
 
 
 class AdwinDetectors:
-    """One ADWIN for each watched feature of each stream."""
+    """One ADWIN for each watched feature of each stream. `names`: the watched features.
+
+    >>> detectors = AdwinDetectors(["x"])
+    >>> block = ("x", (), 1, "number")
+    >>> detectors.update("stream", (block,), [np.repeat([0.0, 1.0], 500)[:, None]])
+    >>> detectors.get("stream", "x") > 0, detectors.get("stream", "y")
+    (True, None)
+    """
 
     __slots__ = ("_cuts", "_detectors", "_names")
 
@@ -36,10 +43,14 @@ class AdwinDetectors:
         from river.drift import ADWIN
 
         detector: Any = ADWIN
-        return detector(delta=DELTA / max(len(self._names), 1))
+        return detector(delta=ADWIN_DELTA / max(len(self._names), 1))
 
     def update(self, stream: Hashable, signature: Signature, tables: Sequence[Any]) -> None:
-        """Shows the watched number columns of bodies of one layout, missing values left out."""
+        """Adds the watched number columns of bodies of one layout, missing values left out.
+
+        - `signature`: the blocks of the layout
+        - `tables`: an array (rows, width) for each block
+        """
         if not self._names:
             return
         for block, table in zip(signature, tables, strict=True):
@@ -54,6 +65,6 @@ class AdwinDetectors:
             detector.update(value)
             self._cuts[key] += detector.drift_detected
 
-    def detected(self, stream: Hashable, name: str) -> int | None:
-        """How often the window was cut; None for a feature that is not watched."""
+    def get(self, stream: Hashable, name: str) -> int | None:
+        """How often the window of a feature was cut; None for a feature that is not watched."""
         return self._cuts[stream, name] if name in self._names else None

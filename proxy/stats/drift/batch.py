@@ -1,7 +1,7 @@
-"""Bodies of one stream that wait to be counted, by layout, packed as they come: 8 bytes a number.
+"""Bodies of one stream that wait to be counted, by layout, packed on arrival: 8 bytes a number.
 
-A list of floats is 32 bytes a number in as many pieces of memory; packing it at once is cheaper than leaving it for
-numpy, and leaves nothing behind that the next batch has to push out of the cache.
+A list of floats takes 32 bytes a number in as many pieces of memory. Packing it at once is cheaper than leaving it to
+numpy, and leaves nothing behind that the next batch would push out of the cache.
 """
 
 from __future__ import annotations
@@ -21,17 +21,26 @@ _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
 
 
 class LayoutGroup:
-    """Bodies of one layout. A block is one tensor of each of them: packed numbers, or a list of categories."""
+    """Bodies of one layout.
+
+    >>> group = LayoutGroup((("x", (), 2, "number"), ("color", (), 1, "category")))
+    >>> for at in (1.0, 2.0):
+    ...     group.update((Tensor("x", 1, 2, "number", [at, 0.0]), Tensor("color", 1, 1, "category", ["red"])))
+    >>> numbers, categories = group.tables()
+    >>> numbers.tolist(), categories.tolist()
+    ([[1.0, 0.0], [2.0, 0.0]], [['red'], ['red']])
+    """
 
     __slots__ = ("_blocks", "bodies", "rows", "signature")
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
+        # A block is one tensor of each body: packed numbers, or a list of categories.
         self._blocks: list[list[Any]] = [[] for _ in signature]
         self.bodies = self.rows = 0
 
-    def add(self, body: Sequence[Tensor]) -> None:
-        """Takes one body of this layout."""
+    def update(self, body: Sequence[Tensor]) -> None:
+        """Adds one body of this layout: its tensors, in the order of the signature."""
         self.bodies += 1
         self.rows += body[0].rows
         for block, tensor in zip(self._blocks, body, strict=True):
@@ -41,8 +50,8 @@ class LayoutGroup:
             else:
                 block.extend(data)
 
-    def add_rows(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Takes bodies of this layout that are one row of one tensor each."""
+    def update_rows(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Adds bodies of this layout that are one row of one tensor each, `rows` (bodies, width)."""
         self.bodies += len(rows)
         self.rows += len(rows)
         (_, _, width, kind), (block,) = self.signature[0], self._blocks
@@ -54,7 +63,7 @@ class LayoutGroup:
                 block += row
 
     def tables(self) -> list[Any]:
-        """One array (rows, width) for each block: floats, or objects for categories."""
+        """One array (rows, width) for each block of the signature: floats, or objects for categories."""
         return [_table(block, each[3], each[2]) for block, each in zip(self._blocks, self.signature, strict=True)]
 
 
@@ -72,7 +81,7 @@ def _packer(values: int) -> Callable[..., bytes]:
 
 
 class Batch:
-    """Bodies of one stream and share since `since`."""
+    """Bodies of one stream and share since `since` (monotonic seconds), a `LayoutGroup` for each layout."""
 
     __slots__ = ("bodies", "groups", "rows", "since")
 
@@ -81,18 +90,18 @@ class Batch:
         self.bodies = self.rows = 0
         self.groups: dict[Signature, LayoutGroup] = {}
 
-    def extend(self, bodies: Sequence[Sequence[Tensor]]) -> None:
-        """Takes bodies; what is no table of features in them is left out."""
+    def update(self, bodies: Sequence[Sequence[Tensor]]) -> None:
+        """Adds bodies, each a sequence of tensors; tensors that are no table of features are left out."""
         first = bodies[0]
         # Most batches are of one layout and a row a body, which is cheaper to see for all than for each.
         if first[0].rows == 1 and readable(first) and _are_alike(bodies):
-            self._group(first).add_rows([body[0].data for body in bodies])
+            self._group(first).update_rows([body[0].data for body in bodies])
             self.bodies += len(bodies)
             self.rows += len(bodies)
             return
         for body in map(readable, bodies):
             if body:
-                self._group(body).add(body)
+                self._group(body).update(body)
                 self.bodies += 1
                 self.rows += body[0].rows
 

@@ -7,9 +7,14 @@ Shiryaev-Roberts sum, M ← (M + w/K)·exp(gain), with w the time that passed, r
 (Shin, Ramdas, Rinaldo, "E-detectors", 2023): false alarms are one per T. Over features: e-BH (Wang and Ramdas, JRSS B
 2022).
 
-Bets: shifts and spreads of numbers, more of one bin, and two that are learnt from the past of the stream itself.
+Bets: shifts and spreads of numbers, more of one bin, and two plug-in bets learnt from the past of the stream itself.
 State of a stream: 50 to 80 sums and three rows of decayed counts a feature, below 2 kB; the bets themselves, below
 16 kB a feature, are the profile's.
+
+Size: the population stability index (PSI; Siddiqi, Credit Risk Scorecards, 2006), corrected for sampling error.
+
+Detectors do not merge: the Shiryaev-Roberts sum of two streams is not a function of their two sums. The counts of two
+streams can be added before `update`.
 """
 
 from __future__ import annotations
@@ -22,50 +27,58 @@ import numpy as np
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.profile import Feature
 
-TOLERANCE = 0.02
-"""Chi-square distance that is no drift worth a word; as PSI about the same number."""
+DRIFT_TOLERANCE = 0.02
+"""Chi-square distance from the profile that is too small to call drift; as PSI about the same number."""
 
-HORIZON = 30 * 86_400.0
+HORIZON_SECONDS = 30 * 86_400.0
 """T: seconds between false alarms, on average, of all features of a stream together."""
 
-FORGET = 20.0
-"""Sums fade over T / 20, so that a stream that says nothing for a month does not alarm by the clock."""
+FADES_PER_HORIZON = 20.0
+"""Sums fade over T / 20, so that a stream without evidence for a month does not alarm by the clock."""
 
-LONGEST = 60.0
-"""Most seconds that one update may count for; a stream that pauses does not owe evidence for the pause."""
+MAX_UPDATE_SECONDS = 60.0
+"""Most seconds that one update may count for; a stream that pauses owes no evidence for the pause."""
 
 SHIFTS = (-1.2, -0.6, -0.3, 0.3, 0.6, 1.2)
 SPREADS = (-0.6, -0.3, 0.15, 0.3)
-MORE = (0.002, 0.02, 0.1)
+BIN_INCREASES = (0.002, 0.02, 0.1)
 """Parts of the stream that the bets on one bin move into it."""
 
 HALF_LIVES = (1000.0, 8000.0)
-"""Rows after which what the learnt bets have seen weighs half."""
+"""Rows after which the counts of the plug-in bets weigh half."""
 
-SIZE_HALF_LIFE = 250.0
-"""Rows after which what PSI is computed from weighs half."""
+PSI_HALF_LIFE = 250.0
+"""Rows after which the counts of PSI weigh half."""
 
-PRIOR = 50.0
-"""Rows of the profile that the learnt bets start from."""
+PRIOR_ROWS = 50.0
+"""Rows of the profile that the plug-in bets start from."""
 
-BEYOND = 3.0902
-"""Normal quantile 0.999: how far the sampling error of the profile is allowed for."""
+SAMPLING_QUANTILE = 3.0902
+"""Normal quantile 0.999: the sampling error of the profile that the null allows for."""
 
 
 def chi_square_quantile(freedom: Floats) -> Floats:
     """The 0.999 quantile of chi-square (Wilson and Hilferty 1931), at most 2.5 % above the exact one from 2 degrees of
     freedom up."""
     part = 2.0 / (9.0 * np.maximum(freedom, 1.0))
-    result: Floats = freedom * (1.0 - part + BEYOND * np.sqrt(part)) ** 3
+    result: Floats = freedom * (1.0 - part + SAMPLING_QUANTILE * np.sqrt(part)) ** 3
     return result
 
 
 class Reference:
-    """What all streams against one profile share: shares, tolerance and the fixed bets, padded to (features, bins)."""
+    """A profile as arrays, shared by all streams: padded to (features, bins), where missing is the last bin.
+
+    - `features`: the features of one side of a profile
+    - `tolerance`: chi-square distance that is no drift
+
+    Shapes: `shares`, `used` (features, bins); `n` (features,), rows that each share rests on; `epsilon` (features, 1),
+    radius of the tolerance ball; `gains` (features, bets, bins), log factor of a row in each bin; `cost` (features,
+    bets), log cost of a row.
+    """
 
     __slots__ = ("bets", "bins", "cost", "epsilon", "features", "gains", "n", "shares", "used")
 
-    def __init__(self, features: Sequence[Feature], tolerance: float = TOLERANCE) -> None:
+    def __init__(self, features: Sequence[Feature], tolerance: float = DRIFT_TOLERANCE) -> None:
         self.features = list(features)
         self.bins = max(len(feature.shares) for feature in features)
         self.shares: Floats = np.array([_padded(feature.shares, self.bins) for feature in features])
@@ -76,7 +89,8 @@ class Reference:
         self.bets = self.gains.shape[1]
 
     def _factors(self, bets: Floats) -> tuple[Floats, Floats]:
-        """Gains (features, bets, bins) a row in each bin, and what each bet costs a row, of alternatives `bets`."""
+        """Gains (features, bets, bins) and costs (features, bets) a row of the alternatives `bets` (features, bets,
+        bins)."""
         shares = np.where(self.used, self.shares, 1.0)[:, None, :]
         away = np.where(self.used[:, None, :], bets - self.shares[:, None, :], 0.0)
         distance = np.sqrt((away**2 / shares).sum(axis=2))
@@ -87,10 +101,10 @@ class Reference:
         gains: Floats = np.log(np.maximum(ratio, 1e-12))
         return gains, cost
 
-    def learnt(self, seen: Floats) -> tuple[Floats, Floats]:
-        """Gains and costs of the bets that `seen` (features, bets, bins; decayed counts) makes."""
-        counts = seen + PRIOR * self.shares[:, None, :]
-        return self._factors(counts / counts.sum(axis=2, keepdims=True))
+    def plug_in(self, counts: Floats) -> tuple[Floats, Floats]:
+        """Gains and costs of plug-in bets on the decayed `counts` (features, bets, bins) of a stream's past."""
+        smoothed = counts + PRIOR_ROWS * self.shares[:, None, :]
+        return self._factors(smoothed / smoothed.sum(axis=2, keepdims=True))
 
 
 def _padded(shares: Sequence[float], bins: int) -> list[float]:
@@ -102,23 +116,23 @@ def _bets(feature: Feature, bins: int) -> list[Floats]:
     """Alternatives of one feature, each (bins,), the same number of them for every feature of a reference."""
     p = np.array(_padded(feature.shares, bins))
     score = _score(p, feature)
-    found = [_tilted(p, theta * score) for theta in SHIFTS] + [_tilted(p, theta * (score**2 - 1)) for theta in SPREADS]
+    bets = [_tilted(p, theta * score) for theta in SHIFTS] + [_tilted(p, theta * (score**2 - 1)) for theta in SPREADS]
     for at in range(bins):
         more = np.eye(bins)[at] if p[at] > 0 else p
-        found += [(1.0 - part) * p + part * more for part in MORE]
-    return found
+        bets += [(1.0 - part) * p + part * more for part in BIN_INCREASES]
+    return bets
 
 
 def _score(p: Floats, feature: Feature) -> Floats:
     """Standardised ranks of a number's bins; 0 for missing, and for categories, which have no order."""
     if feature.kind == "category":
         return np.zeros_like(p)
-    known = np.append(p[:-1], 0.0)
-    known /= known.sum()
-    middle = np.cumsum(known) - known / 2
+    present = np.append(p[:-1], 0.0)
+    present /= present.sum()
+    middle = np.cumsum(present) - present / 2
     middle[-1] = 0.5
-    centred = middle - (known * middle).sum()
-    scale = sqrt(float((known * centred**2).sum()))
+    centred = middle - (present * middle).sum()
+    scale = sqrt(float((present * centred**2).sum()))
     return np.asarray(centred / scale) if scale > 0 else np.zeros_like(p)
 
 
@@ -129,7 +143,20 @@ def _tilted(p: Floats, exponent: Floats) -> Floats:
 
 
 class DriftDetector:
-    """Drift of one stream of rows from a reference, all features at once."""
+    """Drift of one stream of rows from a reference, all features at once.
+
+    >>> from proxy.stats.drift.profile import features_of
+    >>> reference = Reference(features_of({"x": np.linspace(0.0, 1.0, 10_000)}))
+    >>> detector = DriftDetector(reference)
+    >>> for _ in range(20):
+    ...     detector.update(1000 * reference.shares, passed=1.0)  # rows as in the reference
+    >>> bool(detector.margin[0] < 0), round(float(detector.psi[0]), 3)
+    (True, 0.0)
+    >>> for _ in range(20):
+    ...     detector.update(1000 * np.roll(reference.shares, 3), passed=1.0)
+    >>> bool(detector.margin[0] > 0), bool(detector.psi[0] > 0.2)
+    (True, True)
+    """
 
     __slots__ = ("_learnt", "_log", "_recent", "_squares", "_weights", "n", "reference")
 
@@ -144,10 +171,10 @@ class DriftDetector:
         self.n: Floats = np.zeros(features)
 
     def update(self, counts: Floats, passed: float) -> None:
-        """Rows by bin (features, bins) since the last call, in which `passed` seconds went by."""
+        """Adds the rows by bin, `counts` (features, bins), of the last `passed` seconds."""
         rows = counts.sum(axis=1)
         gains, cost = self.reference.gains, self.reference.cost
-        learnt, learnt_cost = self.reference.learnt(self._learnt)
+        learnt, learnt_cost = self.reference.plug_in(self._learnt)
         total = np.concatenate(
             [
                 np.matmul(gains, counts[:, :, None])[:, :, 0] - rows[:, None] * cost,
@@ -155,8 +182,8 @@ class DriftDetector:
             ],
             axis=1,
         )
-        passed = min(max(passed, 1e-9), LONGEST)
-        fade, fresh = np.log1p(-passed * FORGET / HORIZON), log(passed / self._log.shape[1])
+        passed = min(max(passed, 1e-9), MAX_UPDATE_SECONDS)
+        fade, fresh = np.log1p(-passed * FADES_PER_HORIZON / HORIZON_SECONDS), log(passed / self._log.shape[1])
         # Features without rows neither gain nor pay, and no time passes for them.
         moved = np.logaddexp(self._log + fade, fresh) + total
         self._log = np.where(rows[:, None] > 0, moved, self._log)
@@ -165,7 +192,7 @@ class DriftDetector:
     def _remember(self, counts: Floats, rows: Floats) -> None:
         for at, life in enumerate(HALF_LIVES):
             self._learnt[:, at] = self._learnt[:, at] * 0.5 ** (rows / life)[:, None] + counts
-        fade = 0.5 ** (rows / SIZE_HALF_LIFE)
+        fade = 0.5 ** (rows / PSI_HALF_LIFE)
         self._recent = self._recent * fade[:, None] + counts
         self._weights = self._weights * fade + rows
         self._squares = self._squares * fade**2 + rows
@@ -176,7 +203,7 @@ class DriftDetector:
         """ln(M/T) of each feature, shape (features,): 0 is one false alarm in T by itself."""
         top = self._log.max(axis=1)
         safe = np.where(np.isfinite(top), top, 0.0)
-        total: Floats = np.log(np.exp(self._log - safe[:, None]).sum(axis=1).clip(1e-300)) + safe - log(HORIZON)
+        total: Floats = np.log(np.exp(self._log - safe[:, None]).sum(axis=1).clip(1e-300)) + safe - log(HORIZON_SECONDS)
         return total
 
     @property

@@ -12,7 +12,11 @@ Block = tuple[str, tuple[str, ...], int, Kind]
 
 @lru_cache(maxsize=1024)
 def names_of(block: Block) -> tuple[str, ...]:
-    """The feature names of a block's columns."""
+    """The feature names of a block's columns.
+
+    >>> names_of(("x", (), 2, "number")), names_of(("", ("age", "income"), 2, "number"))
+    (('x[0]', 'x[1]'), ('age', 'income'))
+    """
     name, columns, width, _ = block
     if columns:
         return columns

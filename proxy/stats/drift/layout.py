@@ -1,7 +1,6 @@
-"""How the tensors of a body lie on the features of a profile, and what a batch of such bodies counts: bins and
-violations.
+"""The layout of bodies of one shape on the features of a profile; counts a batch of them: bins and violations.
 
-Bodies of one shape share a layout, made once, so that a batch of them is a few numpy calls. The data contract is
+Bodies of one shape share a layout, made once, so a batch of them is counted by a few numpy calls. The data contract is
 checked on the way: every row, every rule, every feature.
 """
 
@@ -19,12 +18,19 @@ from proxy.stats.drift.features import Block, names_of
 from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins
 
 RULES = ("type", "range", "category", "missing", "absent", "unexpected")
-"""`type`: strings for numbers or the reverse; `range`, `category`: not among the allowed; `missing`: null where
-required; `absent`: a required feature that the body lacks; `unexpected`: a column that the profile lacks."""
+"""Rules of the data contract, by what breaks them:
+
+- `type`: strings for numbers, or the reverse
+- `range`, `category`: a value that is not among the allowed ones
+- `missing`: null where a value is required
+- `absent`: a required feature that the body lacks
+- `unexpected`: a column that the profile lacks
+"""
 TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(RULES))
 
 
 Signature = tuple[Block, ...]
+"""The shape of a body: its blocks, in order."""
 
 
 def readable(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -38,38 +44,49 @@ def readable(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def signature_of(tensors: Sequence[Tensor]) -> Signature:
-    """What bodies of the same layout have in common."""
+    """The shape that bodies of one layout share."""
     return tuple([(t.name, t.columns, t.width, t.kind) for t in tensors])
 
 
 class BatchCounts(NamedTuple):
-    """A batch: rows by bin (features, bins), violations (features, rules), unexpected columns' rows, rows, bad rows."""
+    """The counts of a batch of bodies of one layout."""
 
     counts: Floats
+    """Rows by bin, shape (features, bins)."""
     violations: Floats
+    """Broken rules, shape (features, len(RULES))."""
     rows: int
     bad: int
+    """Rows that break any rule."""
 
 
 class Layout:
-    """Counts batches of bodies of one signature against a reference. Made once a signature, used for each batch."""
+    """Counts batches of bodies of one signature against a reference. Made once a signature, used for each batch.
+
+    >>> from proxy.stats.drift.profile import features_of
+    >>> reference = Reference(features_of({"x": [0.0, 1.0, 2.0, 3.0], "color": ["red"] * 4}))
+    >>> layout = Layout(reference, (("x", (), 1, "number"), ("color", (), 1, "category")))
+    >>> counted = layout.measure([np.array([[1.0], [99.0]]), np.array([["red"], ["blue"]], dtype=object)])
+    >>> counted.rows, counted.bad, dict(zip(RULES, counted.violations.sum(axis=0).astype(int).tolist()))["range"]
+    (2, 1, 1)
+    """
 
     __slots__ = ("_absent", "_lacking", "_numbers", "_places", "_reference", "_unexpected")
 
     def __init__(self, reference: Reference, signature: Signature) -> None:
         self._reference = reference
-        known = {feature.name: at for at, feature in enumerate(reference.features)}
-        self._places = [[known.get(name, -1) for name in names_of(block)] for block in signature]
-        found = {place for places in self._places for place in places}
-        self._absent = np.array([place not in found for place in range(len(known))])
+        features = {feature.name: at for at, feature in enumerate(reference.features)}
+        self._places = [[features.get(name, -1) for name in names_of(block)] for block in signature]
+        present = {place for places in self._places for place in places}
+        self._absent = np.array([place not in present for place in range(len(features))])
         required = np.array([feature.rules.required for feature in reference.features], dtype=np.bool_)
         self._lacking = self._absent & required
         # A profile that is full does not know all columns, so an unknown one says nothing.
-        self._unexpected = -1 in found and len(known) < MAX_FEATURES
+        self._unexpected = -1 in present and len(features) < MAX_FEATURES
         self._numbers = [_Numbers(reference, places) for places in self._places]
 
     def measure(self, tables: Sequence[Any]) -> BatchCounts:
-        """What bodies of this signature count: a table (rows, width) for each of its blocks, in order."""
+        """The counts of bodies of this signature; `tables`: an array (rows, width) for each of its blocks, in order."""
         features, bins = self._reference.shares.shape
         rows = len(tables[0])
         counts, violations = np.zeros((features, bins)), np.zeros((features, len(RULES)))
@@ -101,21 +118,21 @@ class Layout:
             violations[place, TYPE] += len(column)
             return np.ones(len(column), dtype=np.bool_)
         lookup = {value: at for at, value in enumerate(feature.categories)}
-        found = category_counts(column, lookup)
-        counts[place, : found.size - 1] += found[:-1]
-        counts[place, -1] += found[-1]
+        counted = category_counts(column, lookup)
+        counts[place, : counted.size - 1] += counted[:-1]
+        counts[place, -1] += counted[-1]
         bad = np.zeros(len(column), dtype=np.bool_)
-        if feature.rules.closed and found[-2]:
-            violations[place, CATEGORY] += found[-2]
+        if feature.rules.closed and counted[-2]:
+            violations[place, CATEGORY] += counted[-2]
             bad |= np.array([value is not None and value not in lookup for value in column])
-        if feature.rules.required and found[-1]:
-            violations[place, MISSING] += found[-1]
+        if feature.rules.required and counted[-1]:
+            violations[place, MISSING] += counted[-1]
             bad |= np.array([value is None for value in column])
         return bad
 
 
 class _Numbers:
-    """The number columns of one block, as arrays over the features that they are."""
+    """The number columns of one block, with edges and rules of their features as arrays (features of the block, …)."""
 
     __slots__ = ("_columns", "_edges", "_highest", "_lowest", "_missing", "_offsets", "_places", "_required", "_wrong")
 
@@ -135,7 +152,10 @@ class _Numbers:
         self._offsets = np.arange(len(chosen)) * reference.bins
 
     def measure(self, block: Floats, counts: Floats, violations: Floats) -> Any:
-        """Adds what `block` (rows, width) counts; the rows that break a rule, (rows,)."""
+        """Adds the counts of `block` (rows, width) to `counts` (features, bins) and `violations` (features, rules).
+
+        Returns whether each row breaks a rule, shape (rows,).
+        """
         violations[self._wrong, TYPE] += len(block)
         bad = np.full(len(block), bool(self._wrong))
         if not self._columns.size:

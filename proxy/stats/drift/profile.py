@@ -1,7 +1,7 @@
-"""The reference profile: how each feature was distributed, and what values it may have. JSON, made to be edited.
+"""The reference profile: the distribution of each feature, and the values that it may have. JSON, made to be edited.
 
-Numbers are binned beside reference quantiles, categories by the most frequent ones; missing is a bin of its own. A
-profile is made of columns (`profile_of`), by `penumbra profile` from a file or in control from the first rows of a
+Numbers are binned between reference quantiles, categories by the most frequent ones; missing is a bin of its own. A
+profile is made of columns (`profile_of`): by `penumbra profile` from a file, or in control from the first rows of a
 route.
 """
 
@@ -17,19 +17,19 @@ from msgspec import Struct, field
 
 from proxy.stats.arrays import Floats
 
-QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
-TOP = 20
+BIN_QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
+MAX_CATEGORIES = 20
 """Categories that have a bin of their own; the rest share `other`, where unseen ones fall too."""
 
 MAX_FEATURES = 200
 """Features of one profile; further ones are left out. At most 16 kB each, and 2 kB in each stream."""
 
-FREQUENT = 5
-"""Fewest sightings of the rarest category for a learnt list of categories to be closed."""
+MIN_CATEGORY_ROWS = 5
+"""Rows of the rarest category, at least, for a learnt list of categories to be closed."""
 
-SLACK = 1.0
-"""How far beyond the seen range a learnt range reaches, in widths of it: ranges catch units and signs, drift the
-rest."""
+RANGE_SLACK = 1.0
+"""How far a learnt range reaches beyond the reference's on each side, in widths of it: ranges catch wrong units and
+signs, drift the rest."""
 
 ROUNDING = 1e-5
 """Part of the lowest value by whose half a value may be lower and still be that one: single precision is nearer, and so
@@ -39,27 +39,31 @@ BodySide = Literal["input", "prediction"]
 
 
 class Rules(Struct):
-    """What values of a feature are in contract. None or False: not restricted. Learnt, and meant to be edited."""
+    """The values of a feature that the data contract allows. Learnt, and meant to be edited."""
 
     minimum: float | None = None
+    """None: not restricted."""
     maximum: float | None = None
     closed: bool = False
+    """Only the categories of the profile are allowed."""
     required: bool = False
+    """A value may not be missing."""
 
 
 class Feature(Struct):
-    """One feature: `edges` (numbers) or `categories`, and the share of each bin.
-
-    Bins of numbers: below the first edge, between edges, from the last one up, missing. Bins of categories: each of
-    them, other, missing. `shares` are smoothed, so none is 0. `n` rows were seen.
-    """
+    """The distribution and the rules of one feature."""
 
     name: str
     kind: Literal["number", "category"]
     n: int
+    """Rows that the shares rest on."""
     shares: list[float]
+    """The share of each bin, smoothed so that none is 0. Bins of numbers: below the first edge, between edges, from the
+    last one up, missing. Bins of categories: each of them, other, missing."""
     edges: list[float] = field(default_factory=list)
+    """Edges of the bins of a number, ascending."""
     categories: list[str] = field(default_factory=list)
+    """Categories with a bin of their own, the most frequent first."""
     rules: Rules = field(default_factory=Rules)
 
 
@@ -69,6 +73,7 @@ class Profile(Struct):
     inputs: list[Feature] = field(default_factory=list)
     predictions: list[Feature] = field(default_factory=list)
     made: str = ""
+    """From which rows it was made."""
 
     def side(self, side: BodySide) -> list[Feature]:
         """The features of one side."""
@@ -78,7 +83,15 @@ class Profile(Struct):
 def profile_of(
     inputs: Mapping[str, Sequence[Any]], predictions: Mapping[str, Sequence[Any]], made: str = ""
 ) -> Profile:
-    """The profile of columns by name; a column is numbers (None or NaN: missing) or strings. `made` says of what."""
+    """The profile of columns by name.
+
+    - `inputs`, `predictions`: name to column; a column is numbers (None or NaN: missing) or strings
+    - `made`: from which rows
+
+    >>> profile = profile_of({"age": [20.0, 30.0, 40.0, None]}, {"label": ["yes", "no", "yes", "yes"]})
+    >>> profile.inputs[0].edges, profile.predictions[0].categories
+    ([19.9999, 25.0, 35.0], ['yes', 'no'])
+    """
     return Profile(features_of(inputs), features_of(predictions), made)
 
 
@@ -100,13 +113,17 @@ def _is_missing(value: Any) -> bool:
 
 
 def _number(name: str, column: Floats) -> Feature:
-    known = column[~np.isnan(column)]
-    edges = _edges(np.unique(known), np.quantile(known, QUANTILES, method="inverted_cdf")) if known.size else known
+    present = column[~np.isnan(column)]
+    edges = (
+        _edges(np.unique(present), np.quantile(present, BIN_QUANTILES, method="inverted_cdf"))
+        if present.size
+        else present
+    )
     counts = np.bincount(number_bins(column[:, None], edges[None], edges.size + 1)[:, 0], minlength=edges.size + 2)
-    rules = Rules(required=known.size == column.size)
-    if known.size:
-        slack = SLACK * float(known.max() - known.min())
-        rules.minimum, rules.maximum = float(known.min()) - slack, float(known.max()) + slack
+    rules = Rules(required=present.size == column.size)
+    if present.size:
+        slack = RANGE_SLACK * float(present.max() - present.min())
+        rules.minimum, rules.maximum = float(present.min()) - slack, float(present.max()) + slack
     return Feature(name, "number", len(column), _smoothed(counts), edges.tolist(), rules=rules)
 
 
@@ -124,10 +141,13 @@ def _edges(values: Floats, quantiles: Floats) -> Floats:
 
 
 def _category(name: str, column: list[str | None]) -> Feature:
-    seen = Counter(value for value in column if value is not None)
-    top = [value for value, _ in seen.most_common(TOP)]
+    sightings = Counter(value for value in column if value is not None)
+    top = [value for value, _ in sightings.most_common(MAX_CATEGORIES)]
     counts = category_counts(column, {value: at for at, value in enumerate(top)})
-    rules = Rules(closed=len(seen) <= TOP and min(seen.values()) >= FREQUENT, required=None not in column)
+    rules = Rules(
+        closed=len(sightings) <= MAX_CATEGORIES and min(sightings.values()) >= MIN_CATEGORY_ROWS,
+        required=None not in column,
+    )
     return Feature(name, "category", len(column), _smoothed(counts), categories=top, rules=rules)
 
 

@@ -1,4 +1,4 @@
-"""Rows to a profile: what the primary is asked, and says, is usual until somebody says what is."""
+"""Builds a reference profile from the primary's first rows; used until a profile file is configured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from proxy.stats.drift.profile import MAX_FEATURES, Profile, Rules, features_of
 
 
 class ProfileBuilder:
-    """Columns by name of one side, until there are enough rows for a profile. At most `MAX_FEATURES` columns."""
+    """The columns of one side by name, until there are enough rows for a profile. At most `MAX_FEATURES` columns.
+
+    >>> from proxy.contracts.observation import Tensor
+    >>> group, builder = LayoutGroup((("x", (), 1, "number"),)), ProfileBuilder()
+    >>> for at in range(100):
+    ...     group.update((Tensor("x", 1, 1, "number", [float(at)]),))
+    >>> builder.update([group])
+    0
+    >>> profile = builder.get()
+    >>> profile.inputs[0].name, profile.made
+    ('x', 'the first 100 rows')
+    """
 
     __slots__ = ("_columns", "rows")
 
@@ -19,18 +30,24 @@ class ProfileBuilder:
         self._columns: dict[str, list[Any]] = {}
         self.rows = 0
 
-    def update(self, groups: Collection[LayoutGroup]) -> None:
-        """Adds bodies, a group for each of their layouts."""
+    def update(self, groups: Collection[LayoutGroup]) -> int:
+        """Adds bodies, a group for each of their layouts; returns how many columns of them a full profile left out."""
+        left_out = 0
         for group in groups:
             self.rows += group.rows
             for block, table in zip(group.signature, group.tables(), strict=True):
                 for name, column in zip(names_of(block), table.T, strict=True):
                     if name in self._columns or len(self._columns) < MAX_FEATURES:
                         self._columns.setdefault(name, []).extend(column.tolist())
+                    else:
+                        left_out += 1
+        return left_out
 
-    def profile(self, rules: bool = True) -> Profile:
-        """The profile of what was seen, with or without rules of what a row may hold. Both its sides are the same: the
-        caller takes its own."""
+    def get(self, rules: bool = True) -> Profile:
+        """The profile of the rows so far, with or without rules of the data contract.
+
+        Both sides of it are the same; the caller takes the one it builds.
+        """
         features = features_of(self._columns)
         if not rules:
             for feature in features:

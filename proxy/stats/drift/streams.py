@@ -1,9 +1,10 @@
-"""The streams of one route: what its versions were asked and what they said, against one profile.
+"""The streams of one route: requests and answers of its versions against one profile, from observations to drift.
 
-A stream is (side, version, role). Rows wait in batches and are counted, all streams together, when one is full or a
-second old; their counts go to the detectors about once a second. Until a profile is given, the primary's rows teach
-one: a preliminary one soon, which the final one takes in unless what came after it has drifted from it. All state is
-bounded: about `BATCH` bodies wait a stream and share, `LAYOUTS` layouts are known.
+A stream is (side, version, role). Rows wait in batches; the batches of all streams are counted together when one of
+them is full or a second old, and their counts go to the detectors about once a second. Until a profile is given, the
+primary's rows build one: a preliminary profile soon, then the final one, unless rows after the preliminary profile have
+drifted from it. All state is bounded: about `BATCH_BODIES` bodies wait in a stream and share, `MAX_LAYOUTS` layouts are
+kept.
 """
 
 from __future__ import annotations
@@ -25,37 +26,37 @@ from proxy.stats.drift.layout import RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.profile_builder import ProfileBuilder
 
-BATCH = 256
+BATCH_BODIES = 256
 """Bodies of a batch: numpy's overhead is then below a tenth of a microsecond a row and feature."""
 
-AGE = 1.0
+BATCH_SECONDS = 1.0
 """Seconds after which a batch is counted although it is not full, and between two looks of the detectors."""
 
-DETECT = 2048
-"""Rows of a stream that its detector sees at once, sooner when they come faster than that a second. A look costs as
-much as counting several batches, and looking more often does not find more."""
+LOOK_ROWS = 2048
+"""Rows of a stream after which its detector looks although the last look was less than `BATCH_SECONDS` ago. A look
+costs as much as counting several batches, and looking more often does not find more."""
 
-LAYOUTS = 64
-"""Different layouts that are known of one side; bodies of further ones are only counted (`crowded`)."""
+MAX_LAYOUTS = 64
+"""Different layouts of a route that are analysed; bodies of further ones are counted as `crowded`, and left out."""
 
-MAX_ROWS = 65_536
+MAX_BATCH_ROWS = 65_536
 """Rows of one batch; a batch with more is counted at once."""
 
-PRELIMINARY = 200
-"""Rows that a first profile is made of, without rules: a drift that begins before the final one would else be learnt
-as usual."""
+PRELIMINARY_ROWS = 200
+"""Rows of the preliminary profile, which has no rules. Without it, drift that begins before the final profile would be
+learnt as the reference."""
 
-MOVING = 0.1
-"""PSI above which rows after the first profile are not taken into the final one: usually called a moderate shift."""
+MOVING_PSI = 0.1
+"""PSI above which rows after the preliminary profile are not taken into the final one: commonly a moderate shift."""
 
-SIZED = 512
-"""Rows that a PSI must rest on for that: of fewer, one of thirty features passes 0.1 by chance in a run of six."""
+MIN_PSI_ROWS = 512
+"""Rows that such a PSI must rest on: with fewer, one of thirty features passes 0.1 by chance in one run of six."""
 
-FOLLOWED = frozenset(("primary", "canary", "shadow"))
-"""Roles that have streams; a rescue is a request of another arm, a noise copy is seen already."""
+FOLLOWED_ROLES = frozenset(("primary", "canary", "shadow"))
+"""Roles that have streams. A rescue repeats a request of another arm, a noise copy one of the primary."""
 
-TEACHERS = frozenset(("primary",))
-"""Roles whose rows a profile is learnt from."""
+TEACHING_ROLES = frozenset(("primary",))
+"""Roles whose rows build a profile."""
 
 StreamKey = tuple[BodySide, str, Role]
 BatchKey = tuple[StreamKey, float]
@@ -63,83 +64,93 @@ BatchKey = tuple[StreamKey, float]
 
 
 class Drift(Struct, frozen=True):
-    """How far one feature of a stream is from the profile.
-
-    `psi`: size, corrected for sampling. `evidence`: ln of the e-detector's sum over its threshold for one feature;
-    `margin`: the same over what all features of the stream ask for, from 0 up it is significant. `drifted`: significant
-    and larger than the limit. `n`: rows seen. `detected`: how
-    often ADWIN cut its window (None: it does not watch this feature).
-    """
+    """How far one feature of a stream is from the profile."""
 
     feature: str
     side: BodySide
     version: str
     role: Role
     psi: float
+    """Size, corrected for sampling error."""
     evidence: float
+    """ln of the e-detector's sum over its threshold for one feature."""
     margin: float
+    """ln of the same over the threshold of all features of the stream (e-BH); significant from 0 up."""
     drifted: bool
+    """Significant, and larger than the limit."""
     n: int
+    """Rows of the stream."""
     detected: int | None = None
+    """How often ADWIN cut its window; None where ADWIN does not watch the feature."""
 
 
 class FeatureShape(Struct, frozen=True):
-    """How a feature was and is distributed: shares by bin, each list with the sum 1. Bins of numbers: below the first
-    of `edges`, between them, from the last one up, missing. Bins of `categories`: each of them, other, missing. `live`
-    is empty before the first row."""
+    """The distributions of a feature: shares by bin, each list with the sum 1 (`profile.Feature` has the bins)."""
 
     kind: str
     edges: list[float]
     categories: list[str]
     reference: list[float]
     live: list[float]
+    """Recent rows; empty before the first."""
 
 
 class RowCounts(NamedTuple):
-    """Rows of one arm that were checked against the contract."""
+    """Rows of one arm that were checked against the data contract."""
 
     version: str
     role: Role
     share: float
+    """The arm's part of live traffic (of copies, for a shadow) when the rows were assigned, 0 to 1."""
     n: int
     bad: int
+    """Rows that break a rule."""
 
 
 NO_ROWS: list[RowCounts] = []
 
 
 class Streams:
-    """All streams of one route."""
+    """All streams of one route.
+
+    - `reference`: rows that a profile is built from
+    - `watched`: features that ADWIN watches
+    """
 
     __slots__ = (
+        "_adwin",
         "_batches",
+        "_builders",
         "_counted",
         "_detectors",
         "_drift",
         "_layouts",
-        "_learning",
         "_looked",
         "_profile",
         "_references",
         "_rows",
-        "_watchers",
+        "columns_left_out",
         "crowded",
         "violations",
     )
 
     def __init__(self, reference: int, watched: Sequence[str] = ()) -> None:
         self._rows = reference
-        self._watchers = AdwinDetectors(watched)
+        self._adwin = AdwinDetectors(watched)
         self._batches: dict[BatchKey, Batch] = {}
         self._counted: dict[StreamKey, Floats] = {}
         self._looked: dict[StreamKey, float] = {}
         self._detectors: dict[StreamKey, DriftDetector] = {}
         self._layouts: dict[tuple[BodySide, Signature], Layout] = {}
         self._references: dict[BodySide, Reference] = {}
-        self._learning: dict[BodySide, ProfileBuilder] = {"input": ProfileBuilder(), "prediction": ProfileBuilder()}
+        self._builders: dict[BodySide, ProfileBuilder] = {"input": ProfileBuilder(), "prediction": ProfileBuilder()}
         self._profile = Profile()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
+        """Broken rules by (version, role, rule)."""
+        self.columns_left_out = 0
+        """Columns of batches that a profile did not learn because it was full (`profile.MAX_FEATURES`)."""
         self.crowded = 0
+        """Bodies that were left out because `MAX_LAYOUTS` layouts were known."""
         self._drift: tuple[dict[BodySide, float], list[Drift]] | None = None
 
     @property
@@ -148,7 +159,7 @@ class Streams:
         return self._profile
 
     def use_profile(self, profile: Profile) -> None:
-        """Takes a profile instead of learning one; a side that it does not have is still learnt."""
+        """Judges drift against `profile`; a side that it lacks is still learnt."""
         for side in ("input", "prediction"):
             if profile.side(side):
                 self._take(side, profile)
@@ -165,18 +176,18 @@ class Streams:
         self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != side}
         self._drift = None
         if final:
-            self._learning.pop(side, None)
+            self._builders.pop(side, None)
 
     def update(self, legs: Sequence[Observation], now: float) -> list[RowCounts]:
-        """Takes in legs of one version, role and share; what was counted because of them."""
+        """Adds legs of one version, role and share; returns the rows of all arms that were counted because of them."""
         first = legs[0]
-        if first.role not in FOLLOWED:
+        if first.role not in FOLLOWED_ROLES:
             return NO_ROWS
         version, role, share = first.version, first.role, first.share
         full = False
-        if inputs := [seen.inputs for seen in legs if seen.inputs]:
+        if inputs := [leg.inputs for leg in legs if leg.inputs]:
             full = self._add((("input", version, role), share), inputs, now)
-        if outputs := [seen.outputs for seen in legs if seen.outputs]:
+        if outputs := [leg.outputs for leg in legs if leg.outputs]:
             full = self._add((("prediction", version, role), share), outputs, now) or full
         return self._count_all(now) if full else NO_ROWS
 
@@ -184,21 +195,21 @@ class Streams:
         batch = self._batches.get(key)
         if batch is None:
             batch = self._batches[key] = Batch(now)
-        batch.extend(bodies)
-        return batch.bodies >= BATCH or batch.rows >= MAX_ROWS
+        batch.update(bodies)
+        return batch.bodies >= BATCH_BODIES or batch.rows >= MAX_BATCH_ROWS
 
     def flush(self, now: float) -> list[RowCounts]:
-        """Counts what waits when the oldest of it is old enough, and shows it to the detectors."""
-        old = self._batches and now - min([batch.since for batch in self._batches.values()]) >= AGE
+        """Counts the rows that wait when the oldest are `BATCH_SECONDS` old, and gives the counts to the detectors."""
+        old = self._batches and now - min([batch.since for batch in self._batches.values()]) >= BATCH_SECONDS
         rows = self._count_all(now) if old else NO_ROWS
         self._detect(self._counted, now, 0)
         return rows
 
     def _count_all(self, now: float) -> list[RowCounts]:
-        """All arms together: a test that saw one arm's batch before the other's would see an order that is none."""
-        found = [rows for key, share in list(self._batches) for rows in self._count(key, share, now)]
-        self._detect(self._counted, now, DETECT)
-        return found
+        """All arms together: a test that got one arm's batch before the other's would see an order that is none."""
+        counted = [rows for key, share in list(self._batches) for rows in self._count(key, share, now)]
+        self._detect(self._counted, now, LOOK_ROWS)
+        return counted
 
     def _count(self, key: StreamKey, share: float, now: float) -> list[RowCounts]:
         batch = self._batches.pop((key, share))
@@ -217,16 +228,16 @@ class Streams:
             measured = layout.measure(tables)
             counts += measured.counts
             n, bad = n + measured.rows, bad + measured.bad
-            self._note(version, role, measured.violations.sum(axis=0), layout.unexpected * measured.rows)
-            self._watchers.update(key, signature, tables)
+            self._count_violations(version, role, measured.violations.sum(axis=0), layout.unexpected * measured.rows)
+            self._adwin.update(key, signature, tables)
         self._looked.setdefault(key, batch.since)
-        known = self._counted.get(key)
-        self._counted[key] = counts if known is None else known + counts
-        if side in self._learning and role in TEACHERS:
+        before = self._counted.get(key)
+        self._counted[key] = counts if before is None else before + counts
+        if side in self._builders and role in TEACHING_ROLES:
             self._learn(side, batch.groups.values(), now)
         return [RowCounts(version, role, share, n, bad)] if n else []
 
-    def _note(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
+    def _count_violations(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
         for rule, count in zip(RULES, broken, strict=True):
             if count:
                 self.violations[version, role, rule] += int(count)
@@ -234,10 +245,10 @@ class Streams:
             self.violations[version, role, RULES[UNEXPECTED]] += unexpected
 
     def _detect(self, keys: Collection[StreamKey], now: float, rows: int) -> None:
-        """Shows what was counted to the detectors that have not looked for `AGE`, or have as much as `rows` waiting."""
+        """Gives counts to the detectors that have not looked for `BATCH_SECONDS`, or for which `rows` rows wait."""
         for key in list(keys):
             passed = now - self._looked[key]
-            if passed >= AGE or (rows and self._counted[key][0].sum() >= rows):
+            if passed >= BATCH_SECONDS or (rows and self._counted[key][0].sum() >= rows):
                 self._look(key, now, passed)
 
     def _look(self, key: StreamKey, now: float, passed: float) -> None:
@@ -250,41 +261,45 @@ class Streams:
 
     def _layout(self, side: BodySide, signature: Signature) -> Layout | None:
         layout = self._layouts.get((side, signature))
-        if layout is None and len(self._layouts) < LAYOUTS:
+        if layout is None and len(self._layouts) < MAX_LAYOUTS:
             layout = self._layouts[side, signature] = Layout(self._references[side], signature)
         return layout
 
     def _begin(self, side: BodySide, role: Role, groups: Collection[LayoutGroup]) -> None:
-        """Shows the first rows of a side to its learner, until there is a first profile."""
-        if role not in TEACHERS:
+        """Adds the first rows of a side to its profile, until there is a preliminary one."""
+        if role not in TEACHING_ROLES:
             return
-        learner = self._learning[side]
-        learner.update(groups)
-        final = learner.rows >= self._rows
-        if (final or learner.rows >= PRELIMINARY) and (profile := learner.profile(rules=final)).side(side):
+        builder = self._builders[side]
+        self.columns_left_out += builder.update(groups)
+        final = builder.rows >= self._rows
+        if (final or builder.rows >= PRELIMINARY_ROWS) and (profile := builder.get(rules=final)).side(side):
             self._take(side, profile, final)
 
     def _learn(self, side: BodySide, groups: Collection[LayoutGroup], now: float) -> None:
-        """Shows further rows, which were held against the first profile, to the learner of a side. The last word is
-        the final profile, unless what came after the first one has drifted from it: then that one stays."""
-        learner = self._learning[side]
-        learner.update(groups)
-        if learner.rows < self._rows:
+        """Adds rows that were held against the preliminary profile. With enough of them the final profile takes its
+        place, unless they have drifted from it: then the preliminary one stays."""
+        builder = self._builders[side]
+        self.columns_left_out += builder.update(groups)
+        if builder.rows < self._rows:
             return
         self._detect([key for key in self._counted if key[0] == side], now, 1)
         if self._is_moving(side):
-            self._learning.pop(side)
+            self._builders.pop(side)
         else:
-            self._take(side, learner.profile())
+            self._take(side, builder.get())
 
     def _is_moving(self, side: BodySide) -> bool:
-        taught = [each for (where, _, role), each in self._detectors.items() if where == side and role in TEACHERS]
-        return any(bool(((each.margin >= 0) | ((each.psi > MOVING) & (each.n >= SIZED))).any()) for each in taught)
+        for (stream_side, _, role), detector in self._detectors.items():
+            if stream_side == side and role in TEACHING_ROLES:
+                large = (detector.psi > MOVING_PSI) & (detector.n >= MIN_PSI_ROWS)
+                if bool(((detector.margin >= 0) | large).any()):
+                    return True
+        return False
 
     def drift(self, limits: Mapping[BodySide, float]) -> list[Drift]:
-        """Every feature of every stream; `limits` are the PSI above which a significant drift counts, by side."""
+        """Every feature of every stream; `limits`: by side, the PSI above which significant drift counts."""
         if self._drift is None or self._drift[0] != limits:
-            rows = [row for key, known in self._detectors.items() for row in self._rows_of(key, known, limits[key[0]])]
+            rows = [row for key, each in self._detectors.items() for row in self._rows_of(key, each, limits[key[0]])]
             self._drift = dict(limits), rows
         return self._drift[1]
 
@@ -295,8 +310,8 @@ class Streams:
         at = next((at for at, feature in enumerate(features) if feature.name == row.feature), None)
         if detector is None or at is None:
             return None
-        known = features[at]
-        return FeatureShape(known.kind, known.edges, known.categories, known.shares, detector.recent(at))
+        shape = features[at]
+        return FeatureShape(shape.kind, shape.edges, shape.categories, shape.shares, detector.recent(at))
 
     def _rows_of(self, key: StreamKey, detector: DriftDetector, limit: float) -> list[Drift]:
         side, version, role = key
@@ -313,7 +328,7 @@ class Streams:
                 float(margin[at]),
                 bool(drifted[at]),
                 int(detector.n[at]),
-                self._watchers.detected(key, feature.name),
+                self._adwin.get(key, feature.name),
             )
             for at, feature in enumerate(detector.reference.features)
         ]

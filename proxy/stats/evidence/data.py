@@ -56,8 +56,9 @@ def drift_evidence(metric: str, rows: Sequence[Drift], version: str, false_alarm
     """`input_drift` or `prediction_drift` with limit `max_psi`: the largest PSI, of the significant features if there
     are any.
 
-    The e-detector promises a time between false alarms (`drift.HORIZON`), not a probability, so `log_breach` has two
-    states: at least ln(1/false_alarm) when a feature is significant, at most 0 otherwise. Drift cannot pass early.
+    The e-detector promises a time between false alarms (`drift.detector.HORIZON_SECONDS`), not a probability, so
+    `log_breach` has two states: at least ln(1/false_alarm) when a feature is significant, at most 0 otherwise. Drift
+    cannot pass early.
     """
     if not rows:
         return []

@@ -19,7 +19,7 @@ def strings(*values: str) -> Tensor:
 
 def batch(*bodies: tuple[Tensor, ...]) -> Batch:
     made = Batch(0.0)
-    made.extend(bodies)
+    made.update(bodies)
     return made
 
 

@@ -9,10 +9,10 @@ from scipy import stats as scipy_stats
 
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.detector import (
+    DRIFT_TOLERANCE,
     HALF_LIVES,
-    HORIZON,
-    PRIOR,
-    TOLERANCE,
+    HORIZON_SECONDS,
+    PRIOR_ROWS,
     DriftDetector,
     Reference,
     chi_square_quantile,
@@ -20,7 +20,7 @@ from proxy.stats.drift.detector import (
 from proxy.stats.drift.profile import feature_of, number_bins
 
 
-def reference(n: int = 10_000, features: int = 30, seed: int = 0, tolerance: float = TOLERANCE) -> Reference:
+def reference(n: int = 10_000, features: int = 30, seed: int = 0, tolerance: float = DRIFT_TOLERANCE) -> Reference:
     columns = np.random.default_rng(seed).standard_normal((n, features))
     return Reference([feature_of(f"f{at}", columns[:, at]) for at in range(features)], tolerance)
 
@@ -65,14 +65,14 @@ def test_the_sum_is_that_of_shiryaev_and_roberts() -> None:
     bets = ref.bets + len(HALF_LIVES)
     for _ in range(5):
         counts = counted(ref, rng.standard_normal((100, 2)) + 0.4)
-        guess = learnt + PRIOR * ref.shares[:, None]
+        guess = learnt + PRIOR_ROWS * ref.shares[:, None]
         more, price = ref._factors(guess / guess.sum(axis=2, keepdims=True))
         gains = np.concatenate([ref.gains, more], axis=1) @ counts[:, :, None]
         factor = np.exp(gains[:, :, 0] - 100 * np.concatenate([ref.cost, price], axis=1))
-        sums = (sums * (1 - 20 / HORIZON) + 1 / bets) * factor
+        sums = (sums * (1 - 20 / HORIZON_SECONDS) + 1 / bets) * factor
         learnt = learnt * 0.5 ** (100 / np.array(HALF_LIVES))[None, :, None] + counts[:, None]
         detector.update(counts, 1.0)
-    assert detector.log_evidence == pytest.approx(np.log(sums.sum(axis=1) / HORIZON))
+    assert detector.log_evidence == pytest.approx(np.log(sums.sum(axis=1) / HORIZON_SECONDS))
 
 
 def run(

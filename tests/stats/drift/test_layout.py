@@ -30,7 +30,7 @@ def measure(*bodies: list[Tensor]) -> BatchCounts:
 
 def batch(bodies: tuple[list[Tensor], ...]) -> Batch:
     made = Batch(0.0)
-    made.extend(bodies)
+    made.update(bodies)
     return made
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from proxy.stats.drift.profile import (
+    BIN_QUANTILES,
+    MAX_CATEGORIES,
     MAX_FEATURES,
-    QUANTILES,
-    TOP,
     Profile,
     category_counts,
     feature_of,
@@ -19,8 +19,8 @@ from proxy.stats.drift.profile import (
 def test_edges_are_the_quantiles_and_shares_the_parts_between() -> None:
     column = np.random.default_rng(1).standard_normal(10_000)
     feature = feature_of("x", column)
-    assert feature.edges == pytest.approx(np.quantile(column, QUANTILES, method="inverted_cdf"), abs=0.005)
-    assert feature.shares[:-1] == pytest.approx(np.diff((0.0, *QUANTILES, 1.0)), abs=0.002)
+    assert feature.edges == pytest.approx(np.quantile(column, BIN_QUANTILES, method="inverted_cdf"), abs=0.005)
+    assert feature.shares[:-1] == pytest.approx(np.diff((0.0, *BIN_QUANTILES, 1.0)), abs=0.002)
     assert feature.shares[-1] < 1e-4
     assert sum(feature.shares) == pytest.approx(1.0)
 
@@ -62,7 +62,7 @@ def test_categories_keep_the_frequent_ones_and_close_when_all_were_seen_often() 
     assert (feature.categories, feature.rules.closed, feature.rules.required) == (["a", "b"], True, False)
     assert feature.shares == pytest.approx([0.7, 0.29, 0.005, 0.0147], abs=0.01)
     many = feature_of("id", [str(i) for i in range(100)])
-    assert (len(many.categories), many.rules.closed) == (TOP, False)
+    assert (len(many.categories), many.rules.closed) == (MAX_CATEGORIES, False)
     assert list(category_counts(["a", "z", None, "a"], {"a": 0, "b": 1})) == [2, 0, 1, 1]
 
 

@@ -9,7 +9,7 @@ from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import profile_of
-from proxy.stats.drift.streams import BATCH, LAYOUTS, Streams
+from proxy.stats.drift.streams import BATCH_BODIES, MAX_LAYOUTS, Streams
 from tests.support.observed import observation
 
 GUARD = Guard(
@@ -71,7 +71,7 @@ def test_a_profile_is_learnt_from_the_primary_and_a_stable_stream_is_quiet() -> 
     made = board()
     feed(made, np.random.default_rng(1), 20_000, 0)
     assert [feature.name for feature in made.profile("r").inputs] == [f"x[{i}]" for i in range(5)]
-    assert 2000 <= made.profile("r").inputs[0].n < 2000 + BATCH
+    assert 2000 <= made.profile("r").inputs[0].n < 2000 + BATCH_BODIES
     assert drifted(made) == []
     found = evidence(made)
     assert found["input_drift", "max_psi"].log_breach <= 0
@@ -143,10 +143,10 @@ def test_layouts_are_bounded() -> None:
     streams = Streams(1)
     streams.update([leg(1, [1.0], 0.1)], 0.0)
     streams.flush(5.0)
-    for width in range(2, LAYOUTS + 20):
+    for width in range(2, MAX_LAYOUTS + 20):
         streams.update([leg(1, [1.0] * width, 0.1)], 6.0)
     streams.flush(10.0)
-    assert len(streams._layouts) == LAYOUTS
+    assert len(streams._layouts) == MAX_LAYOUTS
     assert streams.crowded > 0
 
 
