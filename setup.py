@@ -20,7 +20,8 @@ def extensions() -> list[Extension]:
     from mypyc.build import mypycify
 
     rooms = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["penumbra"]["compiled"]
-    modules = sorted(str(path) for room in rooms for path in Path("proxy", room).rglob("[!_]*.py"))
+    named = [Path("proxy", room) for room in rooms]
+    modules = sorted(str(each) for path in named for each in (path.rglob("[!_]*.py") if path.is_dir() else [path]))
     return mypycify(modules, group_name="proxy_compiled")
 
 

@@ -10,8 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from loadtests.exact import request_bytes
 from proxy.http1 import write
 from proxy.http1.request import RequestReader
-from proxy.http1.request_head import RequestHead
-from proxy.http1.response import ResponseHead, ResponseReader
+from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.response import Http1ResponseHead, ResponseReader
 
 BODY = b'{"inputs":[{"name":"x","shape":[1,30],"datatype":"FP64","data":[' + b"1.2345," * 29 + b"1]}]}"
 ANSWER = b"HTTP/1.1 200 OK\r\nServer: model\r\nContent-Type: application/json\r\nContent-Length: 2\r\n%b\r\n{}"
@@ -20,9 +20,9 @@ ANSWER = b"HTTP/1.1 200 OK\r\nServer: model\r\nContent-Type: application/json\r\
 class Requests(RequestReader):
     """Keeps the last head."""
 
-    last: RequestHead
+    last: Http1RequestHead
 
-    def request_head(self, head: RequestHead) -> None:
+    def request_head(self, head: Http1RequestHead) -> None:
         self.last = head
 
     def request_body(self, data: bytes) -> None:
@@ -35,9 +35,9 @@ class Requests(RequestReader):
 class Answers(ResponseReader):
     """Keeps the last head."""
 
-    last: ResponseHead
+    last: Http1ResponseHead
 
-    def response_head(self, head: ResponseHead) -> None:
+    def response_head(self, head: Http1ResponseHead) -> None:
         self.last = head
 
     def response_body(self, data: bytes) -> None:

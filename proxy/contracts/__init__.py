@@ -1,6 +1,7 @@
 """Frozen values that all rooms share. No behaviour beyond what follows from the values.
 
 - `settings`: what a configuration file says, after validation
+- `message`: heads of requests and answers, whatever protocol carries them
 - `table`: the versioned routing table that workers follow
 - `metrics`, `strategies`: one row for each metric of a scorecard and each strategy of a release
 - `record`: what workers report: ticks (exact counters) and records (facts of a finished leg)
@@ -11,5 +12,5 @@
 - `release`: phases, verdicts and the live state of a route
 - `failure`: what can go wrong, by source, and the status that the client gets
 - `worker_args`: what the supervisor tells a worker
-- `build`: compiled or interpreted
+- `build`: compiled or interpreted; `compiler`: what the compiler has to know of a class
 """

@@ -50,10 +50,8 @@ FAILURES: dict[str, Failure] = {
         Failure("total_timeout", "upstream", 504, "The whole exchange took longer than this route allows"),
         Failure("pool_full", "upstream", 503, "All connections to the model server are busy, and too many wait"),
         Failure("late", "upstream", 504, "The canary's first byte did not arrive in time"),
-        Failure("draining", "internal", 503, "This proxy is shutting down"),
         Failure("overloaded", "internal", 503, "Too many requests are in flight on this route"),
         Failure("too_many_connections", "internal", 503, "Too many connections are open"),
         Failure("no_table", "internal", 503, "There is no routing table yet"),
-        Failure("internal", "internal", 500, "The proxy failed; this is a bug"),
     )
 }

@@ -2,14 +2,19 @@
 
 A request's life, file by file:
 
-    downstream   bytes from a client become an exchange (http1.request reads them)
-    exchange     owns the request's body and the rescue
-    assign       chooses its version and its shadows, as routing says
-    leg          one attempt at an upstream: writes the request, passes the answer back
-    pool         finds or makes the upstream connection
-    upstream     bytes from a model server (http1.response reads them)
-    shadow       a copy, sent once the request is complete; it owes and costs the client's leg nothing
-    tally        exact counters, per arm; `recorder` the records
-    live         the table in force, compiled
-    worker       link, accept, drain, deadlines
+- `h1`         bytes from a client become an exchange; bytes from a model server become an answer
+- `ports`      the seam: what an exchange, a leg and a pool need of whoever speaks a protocol
+- `exchange`   one request and its answer: the request's body, and the rescue; `request`: what its legs share
+- `states`     the states of an exchange and of an attempt, as tables
+- `assign`     chooses its version and its shadows, as routing says
+- `attempt`    what every leg does: get a stream, send again after a stale connection, count, record
+- `leg`        an attempt that writes the request and passes the answer back
+- `shadow`     a copy, sent once the request is complete; it owes and costs the client's leg nothing
+- `pool`       finds or makes the connection to the model server
+- `tally`      exact counters, per arm; `recorder`: the records
+- `live`       the table in force, compiled
+- `shared`     what the connections of a worker have in common; `timings`: the times that it keeps
+- `worker`     the process: link, accept, drain, sweep of deadlines
+
+Compiled by mypyc: no class keywords, no Structs, no NamedTuple; a second base class is a trait (`contracts.compiler`).
 """

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from random import random
 
+from proxy.contracts.message import RequestHead
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
 from proxy.dataplane.tally import Tally
-from proxy.http1.request_head import RequestHead
+from proxy.routing.split import mirrored
 from proxy.routing.sticky import key_of, point
 
 
@@ -32,7 +33,7 @@ def draw_shadows(route: LiveRoute, tally: Tally) -> list[ShadowTarget]:
     """The shadows that a request is copied to; counts the copies that are due."""
     drawn = []
     for shadow in route.shadows:
-        if shadow.share.percent >= 100.0 or random() * 100.0 < shadow.share.percent:
+        if mirrored(shadow.share, random()):
             tally.mirrored(route.name, shadow.version)
             drawn.append(shadow)
     return drawn

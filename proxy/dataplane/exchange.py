@@ -5,346 +5,294 @@
    route's `mirror_body` it keeps nothing and only streams.
 3. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
    failure can only be an aborted connection, never a clean end.
+
+Where an exchange stands is one state, and what may follow is a table: `states.EXCHANGE`.
 """
 
 from __future__ import annotations
 
 from random import getrandbits
-from time import monotonic
-from typing import TYPE_CHECKING
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.table import Timeouts
+from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.assign import assign, draw_shadows
 from proxy.dataplane.leg import Leg
-from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
+from proxy.dataplane.live import ShadowTarget, Target
+from proxy.dataplane.ports import ClientStream
+from proxy.dataplane.request import Request
 from proxy.dataplane.shadow import mirror
-from proxy.http1 import write
-from proxy.http1.request_head import RequestHead
-from proxy.http1.response import ResponseHead
-
-if TYPE_CHECKING:
-    from proxy.dataplane.h1.downstream import Downstream
-    from proxy.dataplane.worker import Worker
+from proxy.dataplane.shared import Shared
+from proxy.dataplane.states import (
+    ADMIT,
+    ANSWERING,
+    ASKING,
+    ASSIGN,
+    CUT,
+    DONE,
+    EXCHANGE_STEPS,
+    GONE,
+    OVER,
+    PROBLEM,
+    QUEUED,
+    RESCUE,
+    ROUTED,
+    ROUTING,
+    START,
+    WRITE,
+)
 
 MAX_HELD = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
 
-UNROUTED = Timeouts()
-"""Until a body has decided about the route."""
 
+class Exchange(Request):
+    """What a client's stream tells: `start`, `request_body`, `request_trailers`, `request_end`, `flush_request` after
+    each read, `aborted`.
 
-class Exchange:
-    """`leg` is the attempt under way; `number` identifies the exchange in records, 0: not recorded. `route` is set, and
-    `route_name` no longer empty, once a route was found."""
+    - `state`: one of `states.EXCHANGE`; `leg`: the attempt under way
+    """
 
-    __slots__ = (
-        "_admitted",
-        "_close",
-        "_out",
-        "_shadows",
-        "complete",
-        "copies",
-        "downstream",
-        "extra",
-        "head",
-        "key",
-        "leg",
-        "number",
-        "over",
-        "pieces",
-        "read_at",
-        "request_id",
-        "responded",
-        "route",
-        "route_name",
-        "size",
-        "started",
-        "worker",
-    )
+    __slots__ = ("_due", "leg", "shared", "state")
 
-    route: LiveRoute
-
-    def __init__(self, downstream: Downstream, worker: Worker, head: RequestHead) -> None:
-        self.downstream, self.worker, self.head = downstream, worker, head
+    def __init__(self, client: ClientStream, shared: Shared, head: RequestHead, now: float) -> None:
+        request_id, extra = head.request_id, b""
+        if not request_id:
+            request_id = b"%032x" % getrandbits(128)
+            extra = b"x-request-id: %b\r\n" % request_id
+        super().__init__(client, head, request_id, extra, now)
+        self.shared = shared
+        self.state = QUEUED
         self.leg: Leg | None = None
-        self.pieces: list[bytes] | None = []
-        self.size = 0
-        self.route_name = ""
-        self.complete = self.responded = self.over = self._close = self._admitted = False
-        self.key = self.number = self.copies = 0
-        self.started = self.read_at = monotonic()
-        self._out: list[bytes] = []
-        self._shadows: list[ShadowTarget] | None = None
-        self.request_id = head.request_id
-        self.extra = b""
-        if not self.request_id:
-            self.request_id = b"%032x" % getrandbits(128)
-            self.extra = b"x-request-id: %b\r\n" % self.request_id
+        self._due: list[ShadowTarget] | None = None  # shadows that are owed a copy
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.head.method.decode()} {self.head.path.decode('latin-1')} in state {self.state}>"
+
+    def over(self) -> bool:
+        """True once it has ended."""
+        return self.state == OVER
+
+    def _step(self, event: int) -> None:
+        self.state = EXCHANGE_STEPS.after(self.state, event)
 
     # the request
 
-    def start(self) -> None:
+    def start(self, now: float) -> None:
         """The head is here, and it is this exchange's turn."""
-        self.worker.exchanges.add(self)
-        found = self._find_route() and self._admit()
-        if self.over:
+        self.started = now
+        self._step(START)
+        self.shared.exchanges.add(self)
+        self._find_route()
+        if self.state == OVER:
             return
-        head = self.head
-        if head.expects and not self.complete and (head.chunked or head.length):
-            # RFC 9110 §10.1.1: the proxy takes the body, so it asks for it.
-            self.downstream.transport.write(write.CONTINUE)
-        if found and (not self.route.sticky_body or self.complete):
-            self._assign(self.started)
+        self.client.ask_for_body()
+        if self.state == ROUTED and (not self.route.sticky_body or self.complete):
+            self._assign(now)
 
-    def _admit(self) -> bool:
-        """True when the route takes one more request of this size."""
-        inflight, limits = self.route.inflight, self.route.route.limits
-        size = max(self.head.length or 0, self.size)
-        if inflight.count >= limits.inflight:
-            self.reject("overloaded", f"the limit is {limits.inflight}")
-        elif size > limits.body:
-            self.reject("body_too_large", f"{size} bytes, the limit is {limits.body}")
-        else:
-            self._admitted = True
-            inflight.count += 1
-        return self._admitted
-
-    def _find_route(self) -> bool:
-        table, head = self.worker.table, self.head
+    def _find_route(self) -> None:
+        table, head = self.shared.table, self.head
         if table is None:
             self.reject("no_table", "control has not sent one")
-            return False
+            return
         index = table.find(head.path, head.method, head.field, self.body() if self.complete else None)
-        if index is None:
-            if self.complete or not table.wants_body(head.path):
-                self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
-            return False  # otherwise `request_end` looks again, with the body
-        self.route = table.routes[index]
-        self.route_name = self.route.name
-        return True
+        if index is not None:
+            self.route = table.routes[index]
+            self.route_name = self.route.name
+            self._admit()
+        elif self.complete or not table.wants_body(head.path):
+            self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
+        # otherwise `request_end` looks again, with the body
+
+    def _admit(self) -> None:
+        """Refuses what the route takes no more of, or what is too large for it."""
+        route = self.route
+        size = max(self.head.length or 0, self.size)
+        if route.inflight.count >= route.max_inflight:
+            self.reject("overloaded", f"the limit is {route.max_inflight}")
+        elif size > route.max_body:
+            self.reject("body_too_large", f"{size} bytes, the limit is {route.max_body}")
+        else:
+            self._step(ADMIT)
+            route.inflight.count += 1
 
     def request_body(self, data: bytes) -> None:
         """A piece of the body."""
-        if self.over:
+        if self.state == OVER:
             return
         self.size += len(data)
-        if (leg := self.leg) is None:
+        leg = self.leg
+        if leg is None:
             self._hold(data)
             return
-        if self.size > self.route.route.limits.body:
-            self.reject("body_too_large", f"the limit is {self.route.route.limits.body} bytes")
+        route = self.route
+        if self.size > route.max_body:
+            self.reject("body_too_large", f"the limit is {route.max_body} bytes")
             return
         if self.pieces is not None:
-            if self.size <= self.route.keep:
+            if self.size <= route.keep:
                 self.pieces.append(data)
             else:
                 self.pieces = None
-        leg.send(data)
+        leg.request_body(data)
 
     def _hold(self, data: bytes) -> None:
         # Waits for its turn (bounded by one read of the socket), or for the body that decides (bounded here).
         assert self.pieces is not None
         self.pieces.append(data)
-        if self.downstream.current is not self:
-            return
-        if not self.route_name:
+        if self.state == ROUTING:
             if self.size > MAX_HELD:
                 self.reject("body_too_large", f"routes that look into the body take {MAX_HELD} bytes")
-        elif self.size > self.route.route.limits.body:
-            self.reject("body_too_large", f"the limit is {self.route.route.limits.body} bytes")
-        elif self.size > self.route.keep:
-            self._assign(self.read_at)  # without the key: as a request that has none
+        elif self.state == ROUTED:
+            if self.size > self.route.max_body:
+                self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")
+            elif self.size > self.route.keep:
+                self._assign(self.read_at)  # without the key: as a request that has none
+
+    def request_trailers(self, fields: bytes) -> None:
+        """The block of fields after the body."""
+        self.trailers = fields
 
     def request_end(self) -> None:
         """The request is complete."""
         if self.complete:
             return
         self.complete = True
-        if self.over or self.downstream.current is not self:
-            return
         if self.leg is not None:
             self.leg.end_request()
             self._mirror()
-        elif self.route_name or (self._find_route() and self._admit()):
-            self._assign(monotonic())
-
-    def _mirror(self) -> None:
-        if self._shadows:
-            self.flush_request()  # the primary's bytes go first
-            mirror(self, self._shadows, monotonic())
-            self._shadows = None
+            return
+        if self.state == ROUTING:
+            self._find_route()
+        if self.state == ROUTED:
+            self._assign(self.read_at)
 
     def flush_request(self) -> None:
         """The bytes that were read together have been handed over."""
         if self.leg is not None:
             self.leg.flush_request()
 
-    def body(self) -> bytes:
-        """The whole body; only while `pieces` are kept."""
-        assert self.pieces is not None
-        if len(self.pieces) > 1:
-            self.pieces = [b"".join(self.pieces)]
-        return self.pieces[0] if self.pieces else b""
+    def tunnel_data(self, data: bytes) -> None:
+        """Bytes of a tunnel that the model server has agreed to."""
+        if self.leg is not None:
+            self.leg.request_body(data)
+            self.leg.flush_request()
 
     def _assign(self, now: float) -> None:
-        route, head = self.route, self.head
+        route, head, shared = self.route, self.head, self.shared
         body = self.body() if route.sticky_body and self.complete else None
         target, self.key = assign(route, head, body, now)
-        if route.shadows and not head.shadowed and not head.upgrade:
-            self._shadows = draw_shadows(route, self.worker.tally)
-        if route.recorded and not head.upgrade:
-            self.number = self.worker.recorder.next_exchange()
-        self.leg = Leg(self, target, now)
-        self.leg.start()
+        if not head.tunnel:
+            if route.shadows and not head.shadowed:
+                self._due = draw_shadows(route, shared.tally)
+            if route.recorded:
+                self.number = shared.recorder.next_exchange()
+        self._step(ASSIGN)
+        self._begin(target, now)
         if self.complete:
             self._mirror()
 
-    def _finished(self) -> None:
-        self.worker.exchanges.discard(self)
-        if self._admitted:
-            self._admitted = False
-            self.route.inflight.count -= 1
+    def _begin(self, target: Target, now: float) -> None:
+        self.leg = leg = Leg(self.shared, self, target, now)
+        leg.start(False, now)
+
+    def _mirror(self) -> None:
+        if self._due:
+            self.flush_request()  # the primary's bytes go first
+            due, self._due = self._due, None
+            mirror(self.shared, self, due, self.shared.clock())
 
     # the answer
 
-    def response_timeout(self, target: Target) -> float:
-        """Seconds from the request's end to the first byte that this target has."""
-        route = self.route.route
-        if target.arm.role == "canary" and route.rescue is not None and route.rescue.after is not None:
-            return min(route.rescue.after, route.timeouts.response)
-        return route.timeouts.response
-
-    def answer_head(self, leg: Leg, head: ResponseHead) -> bool:
-        """Queues the head for the client; True when the body must be sent in chunks."""
-        if head.upgraded:
-            self.responded = self._close = True
-            self._out.append(write.switching_head(head, leg.target.extra))
-            self.downstream.tunnel()
-            return False
-        streamed = head.length is None and not head.bodiless
-        chunked = streamed and not self.head.http10
-        self._close = (streamed and not chunked) or not self.complete or not self.downstream.keeps_alive(self.head)
-        extra = b"" if head.request_id else self.extra
-        if self.head.http10 and not self._close:
-            extra += b"Connection: keep-alive\r\n"
-        self._out.append(write.response_head(head, chunked, self._close, leg.target.extra, extra))
-        return chunked
-
-    def answer_body(self, data: bytes) -> None:
-        """Queues a piece of the body."""
-        self._out.append(data)
+    def answer_head(self, target: Target, head: ResponseHead) -> None:
+        self.client.head(head, target.extra, b"" if head.request_id else self.extra)
+        if head.tunnel:
+            self._step(WRITE)  # from here on bytes pass both ways
 
     def flush_answer(self) -> None:
-        """Writes what is queued, in one piece."""
-        out = self._out
-        if out:
-            self.responded = True
-            self.downstream.transport.write(b"".join(out) if len(out) > 1 else out[0])
-            self._out = []
+        if self.client.flush():
+            self._step(WRITE)
 
-    def answered(self) -> None:
-        """The leg has finished and everything was written."""
-        self._end(self._close)
+    def pause_answer(self) -> None:
+        """The client reads slowly."""
+        if self.leg is not None:
+            self.leg.pause_answer()
 
-    def can_rescue(self, leg: Leg) -> bool:
-        """True when the primary can still answer in place of this leg: it is a canary's, nothing was written to the
-        client, and the request's body is at hand."""
-        return (
-            leg.target.arm.role == "canary"
-            and self.route.route.rescue is not None
-            and not self.responded
-            and self.pieces is not None
-            and not self.over
-        )
+    def resume_answer(self) -> None:
+        """The client reads again."""
+        if self.leg is not None:
+            self.leg.resume_answer()
 
-    def rescue(self, leg: Leg, reason: str) -> None:
-        """The primary answers in place of `leg`, which is already charged."""
-        self.worker.tally.rescued(self.route.name, leg.target.version, reason)
-        self._out = []
-        self.leg = Leg(self, self.route.rescue, monotonic())
-        self.leg.start()
+    def answered(self, now: float) -> None:
+        self._end(DONE, "request_incomplete")
+        self.client.done(now)
+
+    def can_rescue(self, target: Target) -> bool:
+        """True while the primary can still answer in place of `target`: a canary, of whose answer nothing was written,
+        and the request's body is at hand."""
+        return self.state == ASKING and self.pieces is not None and self.route.rescues and target.arm.role == "canary"
+
+    def rescue(self, target: Target, reason: str, now: float) -> None:
+        self.shared.tally.rescued(self.route_name, target.version, reason)
+        self.client.discard()
+        self._step(RESCUE)
+        self._begin(self.route.rescue, now)
         self.flush_request()
 
     def fail(self, reason: str, detail: str) -> None:
-        """No leg can answer: a problem, or an abort once a part of an answer was written."""
-        if self.over:
-            return
-        if not self.responded:
-            self._problem(reason, detail)
-            return
-        self.over = True
-        self._finished()
-        self._drop_shadows("request_incomplete")
-        self.downstream.abort()
+        if self.state == ANSWERING:
+            self._end(CUT, "request_incomplete")
+            self.client.reset()
+        elif self.state != OVER:
+            self.client.problem(FAILURES[reason], detail, b"x-request-id: %b\r\n" % self.request_id)
+            self._end(PROBLEM, "request_incomplete")
+            self.client.done(self.shared.clock())
 
     def reject(self, reason: str, detail: str) -> None:
-        """The proxy itself refuses the request."""
-        if self.leg is not None:
-            self.leg.cancel(reason)
-        else:
-            self.worker.tally.rejected(self.route_name, reason)
+        """The proxy itself refuses the request. `reason`: a key of `FAILURES`."""
+        self._give_up(reason)
         self.fail(reason, detail)
 
-    def _problem(self, reason: str, detail: str) -> None:
-        failure = FAILURES[reason]
-        unread = not self.complete and (self.head.chunked or bool(self.head.length))
-        close = unread or not self.downstream.keeps_alive(self.head)
-        extra = b"x-request-id: %b\r\n" % self.request_id
-        if failure.status == 503:
-            extra += b"Retry-After: 1\r\n"
-        if close:
-            extra += b"Connection: close\r\n"
-        self.responded = True
-        self.downstream.transport.write(
-            write.problem(failure.status, reason, failure.title, detail, extra, self.head.method == b"HEAD")
-        )
-        self._end(close)
-
-    def expire(self, now: float) -> None:
-        """Called by the sweep: ends what has taken too long."""
-        leg, timeouts = self.leg, self.route.route.timeouts if self.route_name else UNROUTED
-        late = timeouts.total is not None and now - self.started > timeouts.total
-        if leg is None:
-            if late or now - self.read_at > timeouts.idle:
-                self.body_timeout()
-        elif late:
-            leg.overdue(f"more than {timeouts.total} s")
-        elif leg.deadline < now:
-            leg.expire(now)
-
     def body_timeout(self) -> None:
-        """The client stopped in the middle of its body."""
         self.reject("body_timeout", "the body stopped in the middle")
 
     def aborted(self) -> None:
         """The client has gone."""
-        if self.over:
-            return
-        self.over = True
-        self._finished()
+        if self.state != OVER:
+            self._give_up("client_abort")
+            self._end(GONE, "client_abort")
+
+    def unreadable(self) -> None:
+        """The rest of a request that waits for its turn cannot be read: it will never have one."""
+        self._end(CUT, "request_incomplete")
+
+    def _give_up(self, reason: str) -> None:
         if self.leg is not None:
-            self.leg.cancel("client_abort")
-            self.leg = None
+            self.leg.cancel(reason)
         else:
-            self.worker.tally.rejected(self.route_name, "client_abort")
-        self._drop_shadows("client_abort")
+            self.shared.tally.rejected(self.route_name, reason)
 
-    def _end(self, close: bool) -> None:
-        self.over, self.leg = True, None
-        self._finished()
-        if self._shadows and not self.complete:
-            self._drop_shadows("request_incomplete")
-        self.downstream.exchange_done(close)
+    def _end(self, event: int, reason: str) -> None:
+        """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`."""
+        if ROUTED <= self.state < OVER:
+            self.route.inflight.count -= 1
+        self._step(event)
+        self.leg = None
+        self.shared.exchanges.discard(self)
+        for shadow in self._due or ():
+            self.shared.tally.shadow_dropped(self.route_name, shadow.version, reason)
+        self._due = None
 
-    def _drop_shadows(self, reason: str) -> None:
-        for shadow in self._shadows or ():
-            self.worker.tally.shadow_dropped(self.route.name, shadow.version, reason)
-        self._shadows = None
+    # time
 
-    def judge(self, target: Target, succeeded: bool, now: float) -> None:
-        """Tells the target's breaker how a leg went; a change is logged."""
-        breaker = target.breaker
-        assert breaker is not None
-        if breaker.succeeded() if succeeded else breaker.failed(now):
-            self.worker.breaker_changed(target, self.route.name)
+    def expire(self, now: float) -> None:
+        """Ends what has taken too long."""
+        routed = self.state >= ROUTED
+        total = self.route.total if routed else None
+        late = total is not None and now - self.started > total
+        if self.leg is None:
+            if late or now - self.read_at > (self.route.idle if routed else self.shared.timings.body):
+                self.body_timeout()
+        elif late:
+            self.leg.overdue(f"more than {total} s", now)
+        else:
+            self.leg.expire(now)

@@ -2,23 +2,19 @@
 
 1. Nothing that the version does wrong becomes a clean-looking answer: a failed leg is answered by another leg (retry,
    rescue), by a problem, or, once the client has seen a part, by an aborted connection.
-2. A leg is counted once, when it finishes, on the arm that it was assigned to.
+2. While a rescue is possible a small answer is kept back until it is whole.
+3. Whoever is slow holds back whoever is fast, and nobody else: the client its answer, the model server its request.
 """
 
 from __future__ import annotations
 
-from time import monotonic
-from typing import TYPE_CHECKING
-
-from proxy.contracts.failure import FAILURES
-from proxy.dataplane.recorder import MAX_BODY
-from proxy.http1 import write
-from proxy.http1.response import ResponseHead
-
-if TYPE_CHECKING:
-    from proxy.dataplane.exchange import Exchange
-    from proxy.dataplane.h1.upstream import Upstream
-    from proxy.dataplane.live import Target
+from proxy.contracts.message import ResponseHead
+from proxy.dataplane.attempt import Attempt
+from proxy.dataplane.live import Target
+from proxy.dataplane.ports import ClientStream, ServerStream
+from proxy.dataplane.request import Request
+from proxy.dataplane.shared import Shared
+from proxy.dataplane.states import CLOSED, END, ENDED, HEAD
 
 RESCUED_STATUS = frozenset((502, 503, 504))
 """Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
@@ -34,317 +30,235 @@ MAX_CHUNK_TIMES = 512
 """Arrival times of pieces that a record carries."""
 
 
-class Leg:
-    """`upstream` is None until there is a connection. `deadline` is swept, coarsely, by the worker."""
+class Leg(Attempt):
+    """An attempt whose answer goes to the client.
 
-    __slots__ = (
-        "active",
-        "answer",
-        "answer_size",
-        "chunked",
-        "chunks",
-        "connect_timeout",
-        "deadline",
-        "done",
-        "ended",
-        "exchange",
-        "first_byte",
-        "fresh",
-        "head",
-        "held",
-        "out",
-        "out_size",
-        "read_at",
-        "retried",
-        "sent_at",
-        "stalled",
-        "started",
-        "target",
-        "upstream",
-        "waited",
-    )
+    - `head`: the answer's, once it has come; `held`: it is kept back until it is whole
+    - `pending`: pieces of the request that wait for a stream, `pending_size` bytes
+    - `sent_at`: when the whole request was written, 0: not yet
+    - `active`: bytes have passed since the last look at the deadline; `stalled`: the server does not read
+    """
 
-    def __init__(self, exchange: Exchange, target: Target, started: float) -> None:
-        self.exchange, self.target, self.started = exchange, target, started
-        self.connect_timeout = exchange.route.route.timeouts.connect
-        self.upstream: Upstream | None = None
+    __slots__ = ("active", "client", "head", "held", "pending", "pending_size", "sent_at", "stalled")
+
+    def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
+        super().__init__(shared, request, target, now)
+        self.client: ClientStream = request.client
         self.head: ResponseHead | None = None
-        self.out: list[bytes] = []
-        self.out_size = 0
-        self.answer: list[bytes] | None = [] if exchange.number and exchange.route.analysed else None
-        self.answer_size = 0
-        self.chunks: list[float] = []
-        self.chunked = self.ended = self.done = self.held = self.retried = self.active = self.stalled = False
-        self.fresh = True
-        self.deadline = self.first_byte = self.waited = self.read_at = self.sent_at = 0.0
+        self.pending: list[bytes] = []
+        self.pending_size = 0
+        self.held = self.active = self.stalled = False
+        self.sent_at = 0.0
 
     # the request
 
-    def start(self, fresh: bool = False) -> None:
-        """Asks for a connection; the request's head and what is there of its body wait for it."""
-        exchange, target = self.exchange, self.target
-        if not self.retried:
-            target.arm = exchange.worker.tally.counted(target.arm)
-            target.arm.inflight += 1
-        self.waited = monotonic()
-        head = exchange.head
-        host = head.host or target.host
-        if head.upgrade:
-            self.out = [write.upgrade_head(head, target.base_path, host)]
-        else:
-            self.out = [write.request_head(head, target.base_path, host, exchange.extra)]
-        for piece in exchange.pieces or ():
-            self.out.append(write.chunk(piece) if head.chunked else piece)
-        if exchange.complete:
-            self.end_request()
-        timeouts = exchange.route.route.timeouts
-        self.deadline = self.waited + (exchange.response_timeout(target) if exchange.complete else timeouts.idle)
-        target.pool.acquire(self, fresh)
+    def start(self, fresh: bool, now: float) -> None:
+        """Asks for a stream; what is there of the request waits for it."""
+        self.sent_at = 0.0
+        request = self.request
+        self.pending = request.pieces.copy() if request.pieces else []
+        self.deadline = now + (self.target.response_timeout if request.complete else request.route.idle)
+        super().start(fresh, now)
 
-    def connected(self, upstream: Upstream, fresh: bool) -> None:
-        """The pool's answer."""
-        if self.done:
-            self.target.pool.release(upstream)
-            return
-        now = monotonic()
-        if fresh:
-            self.target.arm.connected(now - self.waited)
-        self.waited = now - self.waited
-        self.upstream, self.fresh = upstream, fresh
-        upstream.assign(self, self.exchange.head.method == b"HEAD", bool(self.exchange.head.upgrade))
-        if not self.exchange.downstream.feeding:
+    def send(self, stream: ServerStream) -> None:
+        request, head = self.request, self.request.head
+        stream.begin(self, head, head.authority, request.extra, -1)
+        if self.pending:
+            for piece in self.pending:
+                stream.data(piece)
+            self.pending, self.pending_size = [], 0
+            self.client.resume("connecting")
+        if request.complete:
+            self.end_request()
+        if not self.client.feeding():
             self.flush_request()
 
-    def connect_failed(self, reason: str, detail: str) -> None:
-        """The pool's other answer."""
-        if not self.done:
-            self.response_failed(reason, detail)
-
-    def send(self, data: bytes) -> None:
-        """A piece of the request's body; `flush_request` follows."""
-        self.out.append(write.chunk(data) if self.exchange.head.chunked else data)
-        self.out_size += len(data)
+    def request_body(self, data: bytes) -> None:
+        """A piece of the request's body, or of a tunnel's bytes; `flush_request` follows."""
+        if self.stream is not None:
+            self.stream.data(data)
+        else:
+            self.pending.append(data)
+            self.pending_size += len(data)
 
     def end_request(self) -> None:
         """The request's end; `flush_request` follows."""
-        if self.exchange.head.chunked:
-            self.out.append(write.LAST_CHUNK)
+        if self.stream is not None:
+            if self.request.trailers:
+                self.stream.trailers(self.request.trailers)
+            self.stream.end()
 
     def flush_request(self) -> None:
         """Writes what waits, in one piece."""
-        upstream = self.upstream
-        if upstream is None:
-            if self.out_size > MAX_PENDING:
-                self.exchange.downstream.pause("connecting")
+        stream = self.stream
+        if stream is None:
+            if self.pending_size > MAX_PENDING:
+                self.client.pause("connecting")
             return
-        if self.out:
-            out = self.out
-            upstream.transport.write(b"".join(out) if len(out) > 1 else out[0])
-            self.out = []
-            self.out_size = 0
-            self.exchange.downstream.resume("connecting")
+        stream.flush()
         self.active = True
-        if self.exchange.complete and not self.sent_at:
-            self.sent_at = monotonic()
-            self.deadline = self.sent_at + self.exchange.response_timeout(self.target)
-            upstream.request_sent()
+        if self.request.complete and not self.sent_at:
+            self.sent_at = self.shared.clock()
+            self.deadline = self.sent_at + self.target.response_timeout
 
     def pause_request(self) -> None:
         """The model server reads slowly. It must go on within the time that it has to answer."""
         self.stalled = True
-        self.deadline = monotonic() + self.exchange.response_timeout(self.target)
-        self.exchange.downstream.pause("upstream")
+        self.deadline = self.shared.clock() + self.target.response_timeout
+        self.client.pause("upstream")
 
     def resume_request(self) -> None:
-        """It reads again."""
         self.stalled = False
         if not self.sent_at:
-            self.deadline = monotonic() + self.exchange.route.route.timeouts.idle
-        self.exchange.downstream.resume("upstream")
+            self.deadline = self.shared.clock() + self.request.route.idle
+        self.client.resume("upstream")
 
     # the answer
 
     def response_head(self, head: ResponseHead) -> None:
-        now = self.read_at
+        now, request = self.read_at, self.request
+        self.step(HEAD)
         self.first_byte = now - self.started
         self.head = head
-        exchange = self.exchange
-        if head.status in RESCUED_STATUS and exchange.can_rescue(self):
-            self._charge(head.status, str(head.status), last=False)
-            self._drop_upstream()
-            exchange.rescue(self, str(head.status))
+        if head.status in RESCUED_STATUS and request.can_rescue(self.target):
+            self.answer = None
+            self.close_answered(head.status, self.first_byte, now)
+            self.record(self.first_byte, False)
+            self.drop()
+            request.rescue(self.target, str(head.status), now)
             return
-        self.deadline = now + exchange.route.route.timeouts.idle
-        self.chunked = exchange.answer_head(self, head)
+        self.deadline = now + request.route.idle
+        request.answer_head(self.target, head)
 
     def response_body(self, data: bytes) -> None:
-        if self.done:
-            return
-        self.exchange.answer_body(write.chunk(data) if self.chunked else data)
-        self.active = True
-        if self.answer is None:
-            return
-        self.answer_size += len(data)
-        if self.answer_size > MAX_BODY:
-            self.answer = None
-        else:
-            self.answer.append(data)
+        if self.state != CLOSED:
+            self.client.data(data)
+            self.active = True
+            self.keep(data)
+
+    def response_trailers(self, fields: bytes) -> None:
+        if self.state != CLOSED:
+            self.client.trailers(fields)
 
     def response_end(self) -> None:
-        if self.done:
-            return
-        if self.chunked:
-            self.exchange.answer_body(write.LAST_CHUNK)
-        self.ended = True
+        if self.state != CLOSED:
+            self.client.end()
+            self.step(END)
 
     def response_flush(self) -> None:
-        if self.done or (not self.ended and self._hold()):
+        ended = self.state == ENDED
+        if self.state == CLOSED or (not ended and self._hold()):
             return
-        if len(self.chunks) < MAX_CHUNK_TIMES and self.chunked:
-            self.chunks.append(monotonic() - self.started)
-        self.exchange.flush_answer()
-        if self.ended:
+        head = self.head
+        if head is not None and head.streamed and len(self.chunks) < MAX_CHUNK_TIMES:
+            self.chunks.append(self.read_at - self.started)
+        self.request.flush_answer()
+        if ended:
             self._finish()
-        elif self.exchange.downstream.write_paused and self.upstream is not None:
-            self.upstream.pause()
+        elif self.client.congested():
+            self.pause_answer()
 
     def _hold(self) -> bool:
         """True while a small answer is kept back, so that a canary that dies in the middle of it can be rescued. It has
         to be whole in the time that is given for its first byte."""
-        head, exchange = self.head, self.exchange
+        head = self.head
         if head is None or head.length is None or head.length > MAX_HELD:
             return False
-        if not self.sent_at or not exchange.can_rescue(self):
+        if not self.sent_at or not self.request.can_rescue(self.target):
             return False
         self.held = True
-        self.deadline = self.sent_at + exchange.response_timeout(self.target)
+        self.deadline = self.sent_at + self.target.response_timeout
         return True
 
-    def response_failed(self, reason: str, detail: str) -> None:
-        """No (more of the) answer: another leg, a problem, or an abort."""
-        if self.done:
-            return
-        exchange = self.exchange
-        if self._may_retry(reason):
-            self._drop_upstream()
-            self.retried, self.head, self.sent_at = True, None, 0.0
-            self.start(fresh=True)
-            exchange.flush_request()
-            return
-        rescued = exchange.can_rescue(self)
-        self._charge(0, reason, last=not rescued)
-        self._drop_upstream()
-        if rescued:
-            exchange.rescue(self, reason)
-        else:
-            exchange.fail(reason, detail)
+    def pause_answer(self) -> None:
+        """The client reads slowly."""
+        if self.stream is not None:
+            self.stream.pause()
 
-    def _may_retry(self, reason: str) -> bool:
-        # RFC 9112 §9.3.1, a stale connection: closed by the server while it was idle, noticed only by using it. Nothing
-        # was received, so the server has most likely not seen the request; the body is still at hand.
-        return (
-            reason == "reset"
-            and not self.fresh
-            and not self.retried
-            and self.upstream is not None
-            and self.upstream.untouched
-            and self.exchange.pieces is not None
-        )
+    def resume_answer(self) -> None:
+        """The client reads again."""
+        if self.stream is not None:
+            self.active = True
+            self.stream.resume()
+
+    def response_failed(self, reason: str, detail: str) -> None:
+        if self.state == CLOSED:
+            return
+        request, now = self.request, self.shared.clock()
+        if self.turned_out_stale(reason) and request.pieces is not None:
+            self.start_again(now)
+            self.flush_request()
+            return
+        rescued = request.can_rescue(self.target)
+        self.close_failed(reason, not rescued, now)
+        self.drop()
+        if rescued:
+            request.rescue(self.target, reason, now)
+        else:
+            request.fail(reason, detail)
+
+    def _finish(self) -> None:
+        head, request = self.head, self.request
+        assert head is not None
+        now = self.shared.clock()
+        total = self.first_byte if head.tunnel else now - self.started  # a tunnel's life is not an answer's time
+        self.fields = head.fields
+        self.close_answered(head.status, total, now)
+        self.shared.tally.overhead(request.route_name, self._asking() + now - self.read_at)
+        self.record(total, True)
+        if not request.complete and self.stream is not None:
+            self.stream.reset()
+        request.answered(now)
+
+    def _asking(self) -> float:
+        # The proxy's own time on the request: not that of a connect, nor of a client that sends its body bit by bit.
+        read_at = self.request.read_at
+        return max(0.0, self.sent_at - (read_at if read_at > self.started else self.started + self.waited))
+
+    # time
 
     def expire(self, now: float) -> None:
-        """Called by the sweep once `deadline` has passed."""
-        streaming = self.head is not None and not self.held
-        uploading = not self.exchange.complete and not self.stalled and self.upstream is not None
-        if streaming or uploading:
-            if self.active or self.exchange.downstream.takes():
-                self.active = False
-                self.deadline = now + self.exchange.route.route.timeouts.idle
-            elif not streaming:
-                self.exchange.body_timeout()
-            elif self.exchange.downstream.write_paused:
-                self._unread()
-            else:
-                self.response_failed("idle_timeout", "the answer stopped in the middle")
+        """Ends what has made no progress by its deadline."""
+        if self.deadline >= now:
             return
-        late = self.exchange.can_rescue(self)
-        self.response_failed("late" if late else "response_timeout", "no answer in time")
-
-    def overdue(self, detail: str) -> None:
-        """The whole exchange has taken too long: charged to the version once it had the whole request."""
-        if not self.exchange.complete:
-            self.exchange.body_timeout()
-        elif self.exchange.downstream.write_paused:
+        streaming = self.head is not None and not self.held
+        uploading = not self.request.complete and not self.stalled and self.stream is not None
+        if not (streaming or uploading):
+            late = self.request.can_rescue(self.target)
+            self.response_failed("late" if late else "response_timeout", "no answer in time")
+        elif self.active or self.client.takes():
+            self.active = False
+            self.deadline = now + self.request.route.idle
+        elif not streaming:
+            self.request.body_timeout()
+        elif self.client.congested():
             self._unread()
-        elif not self.done:
-            self._charge(0, "total_timeout", last=True)
-            self._drop_upstream()
-            self.exchange.fail("total_timeout", detail)
+        else:
+            self.response_failed("idle_timeout", "the answer stopped in the middle")
+
+    def overdue(self, detail: str, now: float) -> None:
+        """The whole exchange has taken too long: charged to the version once it had the whole request."""
+        if not self.request.complete:
+            self.request.body_timeout()
+        elif self.client.congested():
+            self._unread()
+        elif self.state != CLOSED:
+            self.close_failed("total_timeout", True, now)
+            self.drop()
+            self.request.fail("total_timeout", detail)
 
     def _unread(self) -> None:
         # The client does not take what is there for it: as if it had gone.
         self.cancel("client_abort")
-        self.exchange.fail("client_abort", "the client does not read its answer")
+        self.request.fail("client_abort", "the client does not read its answer")
 
     def cancel(self, reason: str) -> None:
         """The client has gone, or the proxy gives the exchange up: not the version's fault."""
-        if self.done:
-            return
-        self._count_failed(reason, charged=False)
-        self._drop_upstream()
+        if self.state != CLOSED:
+            self.close_failed(reason, False, self.shared.clock())
+            self.drop()
 
-    # counting
-
-    def _finish(self) -> None:
-        self.done = True
-        exchange, arm, head = self.exchange, self.target.arm, self.head
-        assert head is not None
-        now = monotonic()
-        total = self.first_byte if head.upgraded else now - self.started  # a tunnel's life is not an answer's time
-        arm.inflight -= 1
-        arm.answered(head.status, self.first_byte, total, exchange.key)
-        breaker = self.target.breaker
-        if breaker is not None:
-            exchange.judge(self.target, head.status < 500, now)
-        exchange.worker.tally.overhead(exchange.route.name, self._asking() + now - self.read_at)
-        if exchange.number:
-            times = (self.started, self.first_byte, total)
-            exchange.worker.recorder.put(
-                exchange, arm, head.status, "", times, self.answer, head.fields, self.chunks, True
-            )
-        if not exchange.complete and self.upstream is not None:
-            self.upstream.abort()
-        exchange.answered()
-
-    def _asking(self) -> float:
-        # The proxy's own time on the request: not that of a connect, nor of a client that sends its body bit by bit.
-        read_at = self.exchange.read_at
-        return max(0.0, self.sent_at - (read_at if read_at > self.started else self.started + self.waited))
-
-    def _charge(self, status: int, reason: str, last: bool) -> None:
-        exchange, arm = self.exchange, self.target.arm
-        if not status:
-            self._count_failed(reason, FAILURES[reason].source == "upstream")
-        else:
-            self.done = True
-            arm.inflight -= 1
-            arm.answered(status, self.first_byte, self.first_byte, exchange.key)
-        if self.target.breaker is not None:
-            exchange.judge(self.target, False, monotonic())
-        if exchange.number:
-            failure, times = "" if status else reason, (self.started, self.first_byte, monotonic() - self.started)
-            exchange.worker.recorder.put(exchange, arm, status, failure, times, None, b"", self.chunks, last)
-
-    def _count_failed(self, reason: str, charged: bool) -> None:
-        self.done = True
-        arm = self.target.arm
-        arm.inflight -= 1
-        arm.failed(reason, charged, self.exchange.key)
-
-    def _drop_upstream(self) -> None:
-        upstream, self.upstream = self.upstream, None
+    def drop(self) -> None:
         self.stalled = False
-        self.exchange.downstream.resume("upstream")
-        if upstream is not None:
-            upstream.abort()
-        else:
-            self.target.pool.abandon(self)
+        self.client.resume("upstream")
+        super().drop()

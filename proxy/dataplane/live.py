@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.contracts.table import Role, Route, Share, Table, Version
 from proxy.dataplane.pool import Pool
+from proxy.dataplane.ports import Dialer
 from proxy.dataplane.tally import Arm, ArmKey, Tally
 from proxy.routing.breaker import Breaker
 from proxy.routing.match import RouteIndex
@@ -15,25 +16,32 @@ canary could be rescued or a shadow wants a copy."""
 
 
 class Target:
-    """One version in one role on one route: where a leg goes and where it is counted."""
+    """One version in one role on one route: where a leg goes and where it is counted.
 
-    __slots__ = ("arm", "base_path", "breaker", "extra", "host", "pool", "version")
+    - `response_timeout`: seconds from the request's end to the first byte of the answer
+    - `extra`: the block with the field that names the version to the client
+    """
 
-    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker | None) -> None:
-        self.arm, self.pool, self.breaker = arm, pool, breaker
+    __slots__ = ("arm", "breaker", "extra", "pool", "response_timeout", "version")
+
+    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker | None, response_timeout: float) -> None:
+        self.arm, self.pool, self.breaker, self.response_timeout = arm, pool, breaker, response_timeout
         self.version = pool.version.name
-        self.base_path = pool.version.base_path.encode()
-        self.host = pool.version.authority.encode()
         self.extra = b"x-penumbra-version: %b\r\n" % self.version.encode()
 
 
 class ShadowTarget(Target):
-    """A version that gets copies of a route's requests. `inflight` counts those not finished; `limit` bounds them."""
+    """A version that gets copies of a route's requests.
+
+    - `inflight`: copies that have not finished; `limit` bounds them
+    - `share`: the part of the requests that are copied
+    - `request_extra`: the block with the field that says that a request is a copy
+    """
 
     __slots__ = ("inflight", "limit", "request_extra", "share")
 
-    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker, share: Share, limit: int) -> None:
-        super().__init__(arm, pool, breaker)
+    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker, share: Share, limit: int, timeout: float) -> None:
+        super().__init__(arm, pool, breaker, timeout)
         self.share, self.limit = share, limit
         self.inflight = 0
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
@@ -49,25 +57,39 @@ class Inflight:
 
 
 class LiveRoute:
-    """A route with its targets. `targets` and `neutral` stand in the order of `split`: 0 is the primary.
+    """A route with its targets, and its limits as native attributes.
 
-    The arms of `neutral` have share 1: while a breaker keeps a canary from its share, the assignment is not the
-    configured one, and what happens then must not count as evidence for or against anybody.
+    - `targets`, `neutral`: in the order of `split`, 0 is the primary. The arms of `neutral` have share 1: while a
+      breaker keeps a canary from its share, the assignment is not the configured one, and what happens then must not
+      count as evidence for or against anybody.
+    - `rescue`: the primary, for legs in place of a failed canary's; `rescues`: the route wants them
+    - `shadows`: who gets copies, the primary itself for the noise floor included
+    - `sticky_body`: the version depends on the body
+    - `analysed`: bodies are recorded; `recorded`: legs are
+    - `keep`: bytes of a request body that are kept for another leg, a retry or a copy
+    - `max_body`, `mirror_body` in bytes, `max_inflight` exchanges; `connect`, `idle`, `total` in seconds, as configured
     """
 
     __slots__ = (
         "analysed",
+        "connect",
+        "idle",
         "inflight",
         "keep",
+        "max_body",
+        "max_inflight",
+        "mirror_body",
         "name",
         "neutral",
         "recorded",
         "rescue",
+        "rescues",
         "route",
         "shadows",
         "split",
         "sticky_body",
         "targets",
+        "total",
     )
 
     def __init__(self, route: Route, registry: Registry) -> None:
@@ -83,8 +105,12 @@ class LiveRoute:
         self.sticky_body = route.sticky is not None and route.sticky.source == "json"
         self.analysed = route.protocol != "opaque"
         self.recorded = self.analysed or route.journal
-        rescued = route.rescue is not None and len(self.targets) > 1
-        self.keep = max(REPLAY, route.limits.mirror_body) if self.shadows or rescued else REPLAY
+        self.rescues = route.rescue is not None
+        limits, timeouts = route.limits, route.timeouts
+        self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body
+        self.connect, self.idle, self.total = timeouts.connect, timeouts.idle, timeouts.total
+        replaceable = self.rescues and len(self.targets) > 1
+        self.keep = max(REPLAY, limits.mirror_body) if self.shadows or replaceable else REPLAY
 
 
 class LiveTable:
@@ -102,8 +128,8 @@ class LiveTable:
 class Registry:
     """What outlives a table: connections and breakers, by where they lead. `compile` makes a table live."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, tally: Tally, dialer: Dialer) -> None:
+        self._tally, self._dialer = tally, dialer
         self._versions: dict[str, Version] = {}
         self._pools: dict[tuple[str, Version], Pool] = {}
         self._breakers: dict[tuple[str, str, Role], Breaker] = {}
@@ -136,7 +162,10 @@ class Registry:
         role: Role = "canary" if index else "primary"
         name = route.split[index - 1].version if index else route.primary
         breaker = self._breaker(route.name, name, role) if index else None
-        return Target(self._arm(route.name, name, role, share), self._live_pool(route, name), breaker)
+        timeout = route.timeouts.response
+        if index and route.rescue is not None and route.rescue.after is not None:
+            timeout = min(route.rescue.after, timeout)
+        return Target(self._arm(route.name, name, role, share), self._live_pool(route, name), breaker, timeout)
 
     def inflight(self, route: str) -> Inflight:
         """The route's exchanges in flight, table after table."""
@@ -145,7 +174,7 @@ class Registry:
     def rescue(self, route: Route) -> Target:
         """The primary, for extra legs in place of a failed canary's."""
         arm = self._arm(route.name, route.primary, "rescue", 1.0)
-        return Target(arm, self._live_pool(route, route.primary), None)
+        return Target(arm, self._live_pool(route, route.primary), None, route.timeouts.response)
 
     def shadow(self, route: Route, share: Share, role: Role) -> ShadowTarget:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
@@ -158,10 +187,11 @@ class Registry:
         known = self._shadows.get(key)
         if known is None:
             breaker = self._breaker(route.name, share.version, role)
-            known = self._shadows[key] = ShadowTarget(arm, pool, breaker, share, limit)
+            known = self._shadows[key] = ShadowTarget(arm, pool, breaker, share, limit, route.timeouts.response)
         else:
             self._used.add((route.name, share.version, role))
         known.arm, known.pool, known.share, known.limit = arm, pool, share, limit
+        known.response_timeout = route.timeouts.response
         return known
 
     def _arm(self, route: str, version: str, role: Role, share: float) -> Arm:
@@ -178,7 +208,7 @@ class Registry:
         self._used.add(key)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(version, limit)
+            pool = self._pools[key] = Pool(version, limit, self._dialer)
         pool.limit = limit
         return pool
 

@@ -1,133 +1,164 @@
 """Connections to one model server for one purpose (live traffic, or one shadow), so that neither can starve the other.
 
-1. The connection that was idle for the shortest time is used first; the others age out.
-2. None idle: a new one is made, up to `limit`; beyond it legs wait in line, up to `MAX_WAITING`, then fail.
-3. A connection that may not be used again, or was idle for `MAX_IDLE`, is closed.
+1. A stream opens on the connection that became available last; the others age out.
+2. None available: a connection is made, up to `limit`. A user waits for the one that is made for it; where a connection
+   carries many streams, so many users wait for the same one.
+3. No connection may be made: users wait in line, up to `MAX_WAITING`, then fail.
+4. A connection that may not be used again, or has been idle for too long, is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
 
 from proxy.contracts.table import Version
-from proxy.dataplane.h1.upstream import Upstream
-
-MAX_IDLE = 55.0
-"""Seconds. Shorter than the common server limit of 60; a server that closes sooner costs one silent retry."""
+from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
 
 MAX_WAITING = 1024
-"""Legs waiting for a connection: Envoy's default for pending requests."""
+"""Users waiting for a connection: Envoy's default for pending requests."""
 
 
-class Caller(Protocol):
-    """Who waits for a connection: a leg."""
+class Dialing:
+    """A connection under way; `users` get its first streams."""
 
-    connect_timeout: float
+    __slots__ = ("task", "users")
 
-    def connected(self, upstream: Upstream, fresh: bool) -> None:
-        """Here is the connection. `fresh`: it was made for this leg."""
-
-    def connect_failed(self, reason: str, detail: str) -> None:
-        """There will be none."""
+    def __init__(self, user: StreamUser) -> None:
+        self.users = [user]
+        self.task: asyncio.Task[None] | None = None
 
 
-class Pool:
-    """Idle and busy connections to `version`."""
+class Pool(ConnectionOwner):
+    """Connections to `version`, at most `limit`."""
 
-    __slots__ = ("_closed", "_connecting", "_idle", "_open", "_waiting", "limit", "version")
+    __slots__ = ("_available", "_clock", "_closed", "_dialer", "_dialing", "_open", "_waiting", "limit", "version")
 
-    def __init__(self, version: Version, limit: int) -> None:
+    def __init__(self, version: Version, limit: int, dialer: Dialer, clock: Callable[[], float] = monotonic) -> None:
         self.version = version
         self.limit = limit
-        self._idle: list[Upstream] = []
+        self._dialer, self._clock = dialer, clock
+        self._available: list[Connection] = []
         self._open = 0
-        self._connecting: set[asyncio.Task[None]] = set()
-        self._waiting: deque[Caller] = deque()
+        self._dialing: list[Dialing] = []
+        self._waiting: deque[StreamUser] = deque()
         self._closed = False
 
     def __repr__(self) -> str:
-        busy = self._open - len(self._idle)
-        return f"<Pool {self.version.name}: {busy} busy, {len(self._idle)} idle, {len(self._waiting)} waiting>"
+        idle = sum(connection.is_idle() for connection in self._available)
+        return f"<Pool {self.version.name}: {self._open - idle} busy, {idle} idle, {len(self._waiting)} waiting>"
 
-    def acquire(self, caller: Caller, fresh: bool = False) -> None:
-        """Gives `caller` a connection, now or later. `fresh`: not an idle one, whose end may not have been seen yet."""
-        idle = self._idle
-        if idle and not fresh:
-            caller.connected(idle.pop(), False)
+    def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
+        """Gives `user` a stream, now or later. `fresh`: on a new connection; the end of an idle one may be unseen."""
+        if not fresh and (connection := self._newest()) is not None:
+            stream = connection.open_stream()
+            if not connection.is_available():
+                self._available.pop()
+            user.connected(stream, False, now)
+        elif self._dialer.streams > 1 and self._joined(user):
+            return
         elif self._open < self.limit:
-            self._connect(caller)
+            self._dial(user)
         elif len(self._waiting) < MAX_WAITING:
-            self._waiting.append(caller)
+            self._waiting.append(user)
         else:
-            caller.connect_failed("pool_full", f"{self.limit} connections are busy and {MAX_WAITING} legs wait")
+            detail = f"{self.limit} connections are busy and {MAX_WAITING} legs wait"
+            user.connect_failed("pool_full", detail, now)
 
-    def abandon(self, caller: Caller) -> None:
-        """`caller` does not wait any more (a connection under way goes to the idle ones)."""
-        if caller in self._waiting:
-            self._waiting.remove(caller)
+    def _newest(self) -> Connection | None:
+        """The connection that became available last. What was told to open no more streams is dropped on the way."""
+        available = self._available
+        while available:
+            if available[-1].is_available():
+                return available[-1]
+            available.pop()
+        return None
 
-    def release(self, upstream: Upstream) -> None:
-        """A connection that can be used again comes back."""
-        if self._waiting:
-            self._waiting.popleft().connected(upstream, False)
-        elif self._closed:
-            upstream.close()
+    def abandon(self, user: StreamUser) -> None:
+        """`user` does not wait in line any more. (One that a connection under way was meant for hands it back.)"""
+        if user in self._waiting:
+            self._waiting.remove(user)
+
+    def available(self, connection: Connection, now: float) -> None:
+        while self._waiting:
+            stream = connection.open_stream()
+            stays = connection.is_available()
+            self._waiting.popleft().connected(stream, False, now)
+            if not stays:
+                return  # and says `available` when it is again
+        if self._closed:
+            connection.close()
         else:
-            upstream.idle_since = monotonic()
-            self._idle.append(upstream)
+            self._available.append(connection)
 
-    def lost(self, upstream: Upstream) -> None:
-        """A connection has closed."""
+    def lost(self, connection: Connection, now: float) -> None:
         self._open -= 1
-        if upstream in self._idle:
-            self._idle.remove(upstream)
-        self._connect_next()
-
-    def _connect_next(self) -> None:
-        if self._waiting and self._open < self.limit:
-            self._connect(self._waiting.popleft())
+        if connection in self._available:
+            self._available.remove(connection)
+        self._dial_next()
 
     def sweep(self, now: float) -> None:
-        """Closes what was idle for too long. The oldest stand first."""
-        idle = self._idle
-        stale = 0
-        while stale < len(idle) and idle[stale].idle_since < now - MAX_IDLE:
-            stale += 1
-        for upstream in idle[:stale]:
-            upstream.close()
-        del idle[:stale]
+        """Closes the connections that have been idle for too long."""
+        expired = [connection for connection in self._available if connection.has_expired(now)]
+        for connection in expired:
+            self._available.remove(connection)
+            connection.close()
 
     def close(self) -> None:
-        """Closes the idle connections now and the busy ones when they are done."""
+        """Closes the available connections, which end with their streams; the others are closed as they come back."""
         self._closed = True
-        for upstream in self._idle:
-            upstream.close()
-        self._idle.clear()
+        for connection in self._available:
+            connection.close()
+        self._available.clear()
 
-    def _connect(self, caller: Caller) -> None:
+    def _joined(self, user: StreamUser) -> bool:
+        for dialing in self._dialing:
+            if len(dialing.users) < self._dialer.streams:
+                dialing.users.append(user)
+                return True
+        return False
+
+    def _dial_next(self) -> None:
+        if self._waiting and self._open < self.limit:
+            self._dial(self._waiting.popleft())
+
+    def _dial(self, user: StreamUser) -> None:
         self._open += 1
-        task = asyncio.get_running_loop().create_task(self._connecting_for(caller))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        dialing = Dialing(user)
+        self._dialing.append(dialing)
+        dialing.task = asyncio.get_running_loop().create_task(self._connect(dialing, user.connect_timeout))
 
-    async def _connecting_for(self, caller: Caller) -> None:
-        version = self.version
+    async def _connect(self, dialing: Dialing, seconds: float) -> None:
         try:
-            async with asyncio.timeout(caller.connect_timeout):
-                _, upstream = await asyncio.get_running_loop().create_connection(
-                    lambda: Upstream(self), version.host, version.port
-                )
+            async with asyncio.timeout(seconds):
+                connection = await self._dialer.dial(self.version, self)
         except TimeoutError:
-            self._failed(caller, "connect_timeout", f"no connection within {caller.connect_timeout:g} s")
+            self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s")
         except OSError as error:
-            self._failed(caller, "connect_failed", error.strerror or str(error))
+            self._failed(dialing, "connect_failed", error.strerror or str(error))
         else:
-            caller.connected(upstream, True)
+            self._made(dialing, connection)
 
-    def _failed(self, caller: Caller, reason: str, detail: str) -> None:
+    def _made(self, dialing: Dialing, connection: Connection) -> None:
+        self._dialing.remove(dialing)
+        now, stays, late = self._clock(), True, []
+        for user in dialing.users:
+            if not connection.is_available():
+                late.append(user)
+                continue
+            stream = connection.open_stream()
+            stays = stays and connection.is_available()
+            user.connected(stream, True, now)
+        self._waiting.extendleft(reversed(late))
+        if stays:
+            self.available(connection, now)
+
+    def _failed(self, dialing: Dialing, reason: str, detail: str) -> None:
+        self._dialing.remove(dialing)
         self._open -= 1
-        caller.connect_failed(reason, detail)
-        self._connect_next()
+        now = self._clock()
+        for user in dialing.users:
+            user.connect_failed(reason, detail, now)
+        self._dial_next()

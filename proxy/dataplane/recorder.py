@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from random import random
-from typing import TYPE_CHECKING
 
 from proxy.contracts.record import Record
+from proxy.dataplane.ports import StreamUser
+from proxy.dataplane.request import Request
+from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
-
-if TYPE_CHECKING:
-    from proxy.dataplane.exchange import Exchange
-    from proxy.dataplane.tally import Arm
 
 MAX_BODY = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
@@ -19,8 +17,31 @@ MAX_REQUEST_ID = 128
 """Characters of a request id that a record carries."""
 
 
+class RecordedLeg(StreamUser):
+    """What is on record of a leg.
+
+    - `arm`: where it was counted
+    - `status` (0: none) or `failure`, a key of `FAILURES` ("": none); `fields`: the block of its answer's fields
+    - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
+    - `answer`: the pieces of its answer's body, None where they are not kept
+    - `chunks`: seconds from `started` at which pieces of a streamed answer arrived
+    """
+
+    __slots__ = ("answer", "arm", "chunks", "failure", "fields", "first_byte", "started", "status")
+
+    def __init__(self, arm: Arm, answer: list[bytes] | None, connect_timeout: float, started: float) -> None:
+        super().__init__(connect_timeout)
+        self.arm, self.answer, self.started = arm, answer, started
+        self.status = 0
+        self.failure = ""
+        self.fields = b""
+        self.first_byte = 0.0
+        self.chunks: list[float] = []
+
+
 class Recorder:
-    """`epoch` is Unix time minus monotonic time, so that one clock read serves both."""
+    """`epoch` is Unix time minus monotonic time, so that one clock read serves both; `sample` the part of the exchanges
+    that control asks for."""
 
     __slots__ = ("_exchanges", "_outbox", "epoch", "sample")
 
@@ -37,49 +58,36 @@ class Recorder:
         self._exchanges += 1
         return self._exchanges
 
-    def put(
-        self,
-        exchange: Exchange,
-        arm: Arm,
-        status: int,
-        failure: str,
-        times: tuple[float, float, float],
-        answer: list[bytes] | None,
-        fields: bytes,
-        chunks: list[float],
-        with_request: bool,
-    ) -> None:
-        """Records a leg of `exchange`. `times`: when it began (monotonic), seconds to the first byte, seconds in all.
-        `answer` holds the pieces of its body, None when they were too large."""
-        started, first_byte, total = times
-        response = None if answer is None else b"".join(answer)
-        request, request_fields, path, method, copies = None, b"", "", "", -1
-        if with_request:
-            head, copies = exchange.head, exchange.copies
-            request_fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
-            if exchange.route.analysed and not failure and exchange.pieces is not None and exchange.size <= MAX_BODY:
-                request = exchange.body()
+    def put(self, request: Request, leg: RecordedLeg, total: float, last: bool) -> None:
+        """Records a leg that took `total` seconds. `last`: the exchange's last, so the request travels with it."""
+        arm, answer = leg.arm, leg.answer
+        asked, fields, path, method, copies = None, b"", "", "", -1
+        if last:
+            head, copies = request.head, request.copies
+            fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
+            if request.route.analysed and not leg.failure and request.pieces is not None and request.size <= MAX_BODY:
+                asked = request.body()
         self._outbox.put(
             Record(
-                exchange=exchange.number,
+                exchange=request.number,
+                request_id=request.request_id.decode("latin-1")[:MAX_REQUEST_ID],
                 route=arm.route,
                 version=arm.version,
                 role=arm.role,
                 share=arm.share,
-                started=started + self.epoch,
+                status=leg.status,
+                failure=leg.failure,
+                started=leg.started + self.epoch,
+                first_byte=leg.first_byte,
                 total=total,
-                status=status,
-                failure=failure,
-                first_byte=first_byte,
-                request_id=exchange.request_id.decode("latin-1")[:MAX_REQUEST_ID],
-                key=exchange.key,
-                copies=copies,
-                method=method,
                 path=path,
-                request_fields=request_fields,
-                request=request,
-                response_fields=fields,
-                response=response,
-                chunks=chunks,
+                request_fields=fields,
+                request=asked,
+                response_fields=leg.fields,
+                response=None if answer is None else b"".join(answer),
+                key=request.key,
+                chunks=leg.chunks,
+                method=method,
+                copies=copies,
             )
         )

@@ -6,17 +6,13 @@ Each copy that is not sent is counted by its reason.
 
 from __future__ import annotations
 
-from time import monotonic
-from typing import TYPE_CHECKING
-
-from proxy.dataplane.recorder import MAX_BODY
-from proxy.http1 import write
-from proxy.http1.response import ResponseHead
-
-if TYPE_CHECKING:
-    from proxy.dataplane.exchange import Exchange
-    from proxy.dataplane.h1.upstream import Upstream
-    from proxy.dataplane.live import ShadowTarget
+from proxy.contracts.message import ResponseHead
+from proxy.dataplane.attempt import Attempt
+from proxy.dataplane.live import ShadowTarget
+from proxy.dataplane.ports import ServerStream
+from proxy.dataplane.request import Request
+from proxy.dataplane.shared import Shared
+from proxy.dataplane.states import CLOSED, END, ENDED, HEAD
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
@@ -25,166 +21,101 @@ MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of a shadow's answer that are read, most of them thrown away, before the leg is given up."""
 
 PROBES = 2
-"""Copies under way to a shadow whose breaker is open: what does not come back says all that more of them would."""
+"""Copies under way to a shadow whose breaker is open. Two outstanding probes are enough: if they hang, further probes
+would hang too and only hold memory."""
 
 
-class ShadowLeg:
-    """One copy under way."""
+class ShadowLeg(Attempt):
+    """One copy under way; its answer goes to nobody. `body`: the request's, whole."""
 
-    __slots__ = (
-        "answer",
-        "answer_size",
-        "arm",
-        "connect_timeout",
-        "deadline",
-        "done",
-        "ended",
-        "exchange",
-        "fields",
-        "first_byte",
-        "fresh",
-        "read_at",
-        "request",
-        "retried",
-        "started",
-        "status",
-        "target",
-        "upstream",
-        "waited",
-    )
+    __slots__ = ("_shadow", "body")
 
-    def __init__(self, exchange: Exchange, target: ShadowTarget, body: bytes, now: float) -> None:
-        self.exchange, self.target, self.arm, self.started = exchange, target, target.arm, now
-        timeouts = exchange.route.route.timeouts
-        self.connect_timeout = timeouts.connect
-        self.deadline = now + timeouts.response
-        head = write.replay_head(
-            exchange.head, target.base_path, target.host, exchange.extra + target.request_extra, len(body)
-        )
-        self.request = head + body if body else head
-        self.upstream: Upstream | None = None
-        self.answer: list[bytes] | None = [] if exchange.number and exchange.route.analysed else None
-        self.answer_size = self.status = 0
-        self.fields = b""
-        self.first_byte = self.waited = self.read_at = 0.0
-        self.done = self.ended = self.fresh = self.retried = False
+    def __init__(self, shared: Shared, request: Request, target: ShadowTarget, body: bytes, now: float) -> None:
+        super().__init__(shared, request, target, now)
+        self._shadow, self.body = target, body
+        self.deadline = now + target.response_timeout
+        target.inflight += 1
+        shared.copies.add(self)
+        shared.copied += len(body)
 
-    def start(self, fresh: bool = False) -> None:
-        """Asks for a connection."""
-        self.waited = monotonic()
-        self.target.pool.acquire(self, fresh)
-
-    def connected(self, upstream: Upstream, fresh: bool) -> None:
-        """The pool's answer: the whole request goes out at once."""
-        if self.done:
-            self.target.pool.release(upstream)
-            return
-        if fresh:
-            self.arm.connected(monotonic() - self.waited)
-        self.upstream, self.fresh = upstream, fresh
-        upstream.assign(self, self.exchange.head.method == b"HEAD")
-        upstream.transport.write(self.request)
-        upstream.request_sent()
-
-    def connect_failed(self, reason: str, detail: str) -> None:
-        """The pool's other answer."""
-        self.response_failed(reason, detail)
+    def send(self, stream: ServerStream) -> None:
+        """The whole request goes out at once."""
+        request = self.request
+        stream.begin(self, request.head, b"", request.extra + self._shadow.request_extra, len(self.body))
+        if self.body:
+            stream.data(self.body)
+        stream.end()
+        stream.flush()
 
     def response_head(self, head: ResponseHead) -> None:
+        self.step(HEAD)
         self.first_byte = self.read_at - self.started
         self.status, self.fields = head.status, head.fields
 
     def response_body(self, data: bytes) -> None:
-        self.answer_size += len(data)
-        if self.answer is not None:
-            self.answer.append(data)
-            if self.answer_size > MAX_BODY:
-                self.answer = None
-        elif self.answer_size > MAX_ANSWER:
+        self.keep(data)
+        if self.answer_size > MAX_ANSWER:
             self.response_failed("answer_too_large", f"more than {MAX_ANSWER} bytes")
 
     def response_end(self) -> None:
-        self.ended = True
+        self.step(END)
 
     def response_flush(self) -> None:
-        if self.ended and not self.done:
-            now = monotonic()
-            self.arm.answered(self.status, self.first_byte, now - self.started, self.exchange.key)
-            self._finish(self.status < 500, "", now)
+        if self.state == ENDED:
+            now = self.shared.clock()
+            total = now - self.started
+            self.close_answered(self.status, total, now)
+            self.record(total, False)
+            self._finished()
 
     def response_failed(self, reason: str, detail: str) -> None:
-        if self.done:
+        if self.state == CLOSED:
             return
-        stale = reason == "reset" and not self.fresh and self.upstream is not None and self.upstream.untouched
-        if stale and not self.retried:
-            self.retried, self.upstream = True, None
-            self.start(fresh=True)
+        now = self.shared.clock()
+        if self.turned_out_stale(reason):
+            self.start_again(now)
             return
-        self.arm.failed(reason, True, self.exchange.key)
-        self._finish(False, reason, monotonic())
+        self.close_failed(reason, False, now)
+        self.drop()
+        self._finished()
 
     def expire(self, now: float) -> None:
-        """Called by the sweep once `deadline` has passed: a shadow has this long for its whole answer."""
-        self.response_failed("response_timeout", "no whole answer in time")
+        """A shadow has until its deadline for its whole answer."""
+        if self.deadline < now:
+            self.response_failed("response_timeout", "no whole answer in time")
 
     def pause_request(self) -> None:
         """A shadow that reads slowly delays nobody: its request is in memory, bounded."""
 
-    def resume_request(self) -> None:
-        """See `pause_request`."""
-
-    def _finish(self, succeeded: bool, failure: str, now: float) -> None:
-        self.done = True
-        exchange, upstream = self.exchange, self.upstream
-        if upstream is None:
-            self.target.pool.abandon(self)
-        elif failure:
-            upstream.abort()
-        self.upstream = None
-        exchange.judge(self.target, succeeded, now)
-        if exchange.number:
-            exchange.worker.recorder.put(
-                exchange,
-                self.arm,
-                self.status if not failure else 0,
-                failure,
-                (self.started, self.first_byte, now - self.started),
-                self.answer if not failure else None,
-                self.fields,
-                [],
-                False,
-            )
-        exchange.worker.shadow_done(self)
+    def _finished(self) -> None:
+        self.stream = None
+        self._shadow.inflight -= 1
+        self.shared.copies.discard(self)
+        self.shared.copied -= len(self.body)
 
 
-def mirror(exchange: Exchange, targets: list[ShadowTarget], now: float) -> None:
-    """Sends the copies that are due, or counts why not. The request of `exchange` is complete."""
-    worker = exchange.worker
-    body = None if exchange.pieces is None or exchange.size > exchange.route.route.limits.mirror_body else b""
-    if body is not None and exchange.size:
-        body = exchange.body()
+def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: float) -> None:
+    """Sends the copies that are due, or counts why not. `request` is complete."""
+    whole = request.pieces is not None and request.size <= request.route.mirror_body
+    body = request.body() if whole else b""
     for target in targets:
-        reason = _refusal(exchange, target, body, now)
-        if reason or body is None:
-            worker.tally.shadow_dropped(exchange.route.name, target.version, reason)
+        reason = _refusal(shared, target, len(body), now) if whole else "body_too_large"
+        if reason:
+            shared.tally.shadow_dropped(request.route_name, target.version, reason)
             continue
         assert target.breaker is not None
         target.breaker.probing(now)
-        leg = ShadowLeg(exchange, target, body, now)
-        leg.arm = worker.tally.counted(leg.arm)
-        worker.shadow_started(leg)
-        exchange.copies += 1
-        leg.start()
+        request.copies += 1
+        ShadowLeg(shared, request, target, body, now).start(False, now)
 
 
-def _refusal(exchange: Exchange, target: ShadowTarget, body: bytes | None, now: float) -> str:
+def _refusal(shared: Shared, target: ShadowTarget, size: int, now: float) -> str:
+    """Why a copy of `size` bytes may not be sent now ("": it may)."""
     assert target.breaker is not None
-    if body is None:
-        return "body_too_large"
     if target.inflight >= target.limit:
         return "inflight"
     if target.breaker.blocks(now) or (target.breaker.open and target.inflight >= PROBES):
         return "ejected"
-    if exchange.worker.shadow_bytes + len(body) > MAX_BYTES:
+    if shared.copied + size > MAX_BYTES:
         return "memory"
     return ""

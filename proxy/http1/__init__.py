@@ -5,4 +5,6 @@
 - `memo`, `template`: heads that need not be parsed again
 - `response`: the reader of what a model server sends
 - `write`: heads, chunks and the proxy's own problem answers
+
+Compiled by mypyc: no class keywords, no Structs, no NamedTuple.
 """

@@ -27,12 +27,21 @@ REQUEST_SPECIAL = HOP_BY_HOP | FRAMING | {b"host", b"expect", b"x-request-id", b
 RESPONSE_SPECIAL = HOP_BY_HOP | FRAMING | {b"x-penumbra-version", b"x-request-id"}
 """Response fields that the reader keeps apart."""
 
+NO_TRAILERS = (
+    HOP_BY_HOP
+    | FRAMING
+    | {b"host", b"expect", b"max-forwards", b"range", b"pragma", b"cache-control", b"age", b"date", b"expires"}
+    | {b"location", b"retry-after", b"vary", b"warning", b"content-type", b"content-encoding", b"content-range"}
+    | {b"authorization", b"www-authenticate", b"set-cookie", b"cookie"}
+    | {b"x-request-id", b"x-penumbra-version", b"x-penumbra-shadow"}
+)
+"""Fields that mean something before the body is read, or to one connection: not allowed as trailers (RFC 9110 §6.5.1).
+"""
+
 _LINE_BYTES = bytes(b for b in range(256) if b == 0x09 or (b >= 0x20 and b != 0x7F))
 _TARGET_BYTES = bytes(b for b in range(0x21, 0x7F) if b != ord("#"))
 _DIGITS = frozenset(b"0123456789")
 _HOST_BYTES = bytes(b for b in range(0x21, 0x7F) if b not in b'/?#@\\"<>^`{|}, ')
-
-Field = tuple[bytes, bytes]
 
 
 def joined(lines: list[bytes]) -> bytes | None:
@@ -83,3 +92,9 @@ def without(lines: list[bytes], names: list[bytes]) -> list[bytes]:
     """`lines` without the fields that a Connection field named (RFC 9110 §7.6.1)."""
     drop = tuple(name + b":" for name in names)
     return [line for line in lines if not line.lower().startswith(drop)]
+
+
+def forwardable(lines: list[bytes]) -> bytes:
+    """The block of those trailers in `lines` that may be passed on; empty when one holds a byte that no field may."""
+    kept = [line for line in lines if line.partition(b":")[0].lower() not in NO_TRAILERS]
+    return joined(kept) or b""

@@ -6,7 +6,7 @@ Content-Length, no junk in chunk sizes). What llhttp leaves open is decided here
 1. Exactly one valid Host in HTTP/1.1; an absolute target replaces it (RFC 9112 §3.2, §3.2.2).
 2. Transfer-Encoding is `chunked` alone, in HTTP/1.1 only (RFC 9112 §6.1).
 3. No CONNECT and no TRACE; targets in origin form or absolute form (RFC 9112 §3.2).
-4. Trailers are dropped (RFC 9110 §6.5.1 allows it).
+4. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
 5. `Upgrade` is ignored unless it asks for a WebSocket (RFC 9110 §7.8 lets a server ignore it).
 
 A request that arrives whole, with a head that was admitted before (`memo`) or that differs from such a one only in
@@ -18,11 +18,20 @@ from __future__ import annotations
 from typing import Any
 
 import httptools
-from mypy_extensions import mypyc_attr
 
+from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
-from proxy.http1.fields import REQUEST_SPECIAL, content_length, host_is_clean, joined, target_is_clean, tokens, without
-from proxy.http1.request_head import RequestHead
+from proxy.http1.fields import (
+    REQUEST_SPECIAL,
+    content_length,
+    forwardable,
+    host_is_clean,
+    joined,
+    target_is_clean,
+    tokens,
+    without,
+)
+from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.template import Templates
 
 MAX_TARGET = 16 * 1024
@@ -43,7 +52,7 @@ class RequestError(Exception):
         self.reason, self.detail = reason, detail
 
 
-_MEMO: memo.HeadMemo[bytes, RequestHead] = memo.HeadMemo()
+_MEMO: memo.HeadMemo[bytes, Http1RequestHead] = memo.HeadMemo()
 _TEMPLATES = Templates()
 
 
@@ -63,19 +72,21 @@ class RequestReader:
         "_resume",
         "_special",
         "_target",
+        "_trailers",
     )
 
     def __init__(self) -> None:
         self._parser: Any = httptools.HttpRequestParser(self)
         self._resume = b""
         self._between = True
-        self._last: RequestHead | None = None
+        self._last: Http1RequestHead | None = None
         self._start()
 
     def _start(self) -> None:
         self._target = b""
         self._lines: list[bytes] = []
         self._special: list[tuple[bytes, bytes]] = []
+        self._trailers: list[bytes] = []
         self._in_head = True
         self._head_bytes = 0
         self._reason: RequestError | None = None
@@ -84,13 +95,16 @@ class RequestReader:
         """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
         self._parser = None
 
-    def request_head(self, head: RequestHead) -> None:
+    def request_head(self, head: Http1RequestHead) -> None:
         """A new request."""
         raise NotImplementedError
 
     def request_body(self, data: bytes) -> None:
         """A piece of its body."""
         raise NotImplementedError
+
+    def request_trailers(self, fields: bytes) -> None:
+        """Fields that came after the body, as a block. Nothing is done with them unless this is overridden."""
 
     def request_end(self) -> None:
         """Its end."""
@@ -123,14 +137,14 @@ class RequestReader:
             self.request_body(data[end:])
         self.request_end()
 
-    def _by_template(self, raw: bytes) -> RequestHead | None:
+    def _by_template(self, raw: bytes) -> Http1RequestHead | None:
         head, common = _TEMPLATES.head_of(raw)
         if common and head is not None:
             _MEMO.put(raw, head)
         return head
 
-    def _remember(self, raw: bytes, head: RequestHead) -> None:
-        if not (head.chunked or head.expects or head.upgrade):
+    def _remember(self, raw: bytes, head: Http1RequestHead) -> None:
+        if not (head.streamed or head.expects or head.tunnel):
             if not head.request_id:
                 _MEMO.put(raw, head)
             _TEMPLATES.learn(raw, head)
@@ -182,7 +196,9 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
-            return  # a trailer, or the head that resumes
+            if not self._resume:  # otherwise it is of the head that resumes
+                self._trailers.append(name + b": " + value)
+            return
         lower = name.lower()
         if lower in REQUEST_SPECIAL:
             self._special.append((lower, value))
@@ -207,46 +223,44 @@ class RequestReader:
     def on_message_complete(self) -> None:
         if not self._resume:
             self._between = True
+            if self._trailers and (fields := forwardable(self._trailers)):
+                self.request_trailers(fields)
             self.request_end()
 
-    def _head(self) -> RequestHead:
+    def _head(self) -> Http1RequestHead:
         parser = self._parser
-        head = RequestHead()
-        head.method = parser.get_method()
-        head.http10 = parser.get_http_version() == "1.0"
-        head.keep_alive = parser.should_keep_alive()
-        head.length, head.chunked, head.expects, head.shadowed = None, False, False, False
-        head.upgrade = head.request_id = head.host = b""
-        head.rendered = {}
-        self._take_target(head)
+        method, version = parser.get_method(), parser.get_http_version()
+        if method in (b"CONNECT", b"TRACE"):  # RFC 9110 §15.6.2
+            raise self._refuse("not_implemented", f"{method.decode()} is not supported")
+        if version not in ("1.0", "1.1"):  # RFC 9110 §15.6.6
+            raise self._refuse("version_not_supported", f"HTTP/{version}")
+        authority, target = self._split_target()
+        head = Http1RequestHead(method, authority, target)
+        head.http10, head.keep_alive = version == "1.0", parser.should_keep_alive()
         self._take_special(head)
         fields = joined(self._lines)
         if fields is None:  # RFC 9110 §5.5
             raise self._refuse("bad_request", "a field holds a control character")
         head.fields = fields
-        if self._head_bytes > MAX_HEAD and len(fields) + len(head.target) > MAX_HEAD:  # RFC 6585 §5
+        if self._head_bytes > MAX_HEAD and len(fields) + len(target) > MAX_HEAD:  # RFC 6585 §5
             raise self._refuse("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
         if len(self._lines) + len(self._special) > MAX_FIELDS:  # RFC 6585 §5
             raise self._refuse("head_too_large", f"the head has more than {MAX_FIELDS} fields")
         return head
 
-    def _take_target(self, head: RequestHead) -> None:
-        target = self._target
-        if head.method in (b"CONNECT", b"TRACE"):  # RFC 9110 §15.6.2
-            raise self._refuse("not_implemented", f"{head.method.decode()} is not supported")
-        if not head.http10 and self._parser.get_http_version() != "1.1":  # RFC 9110 §15.6.6
-            raise self._refuse("version_not_supported", f"HTTP/{self._parser.get_http_version()}")
+    def _split_target(self) -> tuple[bytes, bytes]:
+        """Authority (empty in origin form) and target."""
+        authority, target = b"", self._target
         if absolute := target[:7].lower() == b"http://":
             # RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
-            head.host, slash, rest = target[7:].partition(b"/")
+            authority, slash, rest = target[7:].partition(b"/")
             target = slash + rest if slash else b"/"
         # RFC 9110 §4.2.1: an empty host identifier is invalid.
-        if not target_is_clean(target) or (absolute and not head.host):  # RFC 9112 §3.2
+        if not target_is_clean(target) or (absolute and not authority):  # RFC 9112 §3.2
             raise self._refuse("bad_request", "the request target is not valid")
-        head.target = target
-        head.path = target.partition(b"?")[0]
+        return authority, target
 
-    def _take_special(self, head: RequestHead) -> None:
+    def _take_special(self, head: Http1RequestHead) -> None:
         named: list[bytes] = []
         hosts: list[bytes] = []
         for name, value in self._special:
@@ -260,6 +274,8 @@ class RequestReader:
                 named += tokens(value)
             elif name == b"upgrade":
                 head.upgrade = value
+            elif name == b"te":
+                head.trailers = b"trailers" in tokens(value)
             elif name == b"expect":
                 self._take_expectation(head, value)
             elif name == b"x-request-id":
@@ -271,41 +287,41 @@ class RequestReader:
             self._lines.append(b"x-request-id: " + head.request_id)
         if head.shadowed:
             self._lines += [b"x-penumbra-shadow: " + v for n, v in self._special if n == b"x-penumbra-shadow"]
-        if not (head.upgrade.lower() == b"websocket" and b"upgrade" in named and head.method == b"GET"):
-            head.upgrade = b""
+        head.tunnel = head.upgrade.lower() == b"websocket" and b"upgrade" in named and head.method == b"GET"
         if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
             self._lines = without(self._lines, named)
 
-    def _length(self, head: RequestHead, value: bytes) -> int:
+    def _length(self, head: Http1RequestHead, value: bytes) -> int:
         length = content_length(value)
-        if length is None or head.length is not None or head.chunked:  # RFC 9112 §6.3
+        if length is None or head.length is not None or head.streamed:  # RFC 9112 §6.3
             raise self._refuse("bad_request", "Content-Length is repeated, not a number, or beside Transfer-Encoding")
         return length
 
-    def _take_coding(self, head: RequestHead, value: bytes) -> None:
-        if head.chunked or head.length is not None or head.http10:
+    def _take_coding(self, head: Http1RequestHead, value: bytes) -> None:
+        if head.streamed or head.length is not None or head.http10:
             # RFC 9112 §6.1: both framings, two codings fields, or a coding in HTTP/1.0 are what smuggling is made of.
             raise self._refuse("bad_request", "Transfer-Encoding is repeated, beside Content-Length, or in HTTP/1.0")
         if value.lower() != b"chunked":  # RFC 9112 §6.1
             raise self._refuse("not_implemented", "the only transfer coding supported is `chunked`")
-        head.chunked = True
+        head.streamed = True
 
-    def _take_host(self, head: RequestHead, hosts: list[bytes]) -> None:
+    def _take_host(self, head: Http1RequestHead, hosts: list[bytes]) -> None:
         if len(hosts) > 1 or (not hosts and not head.http10):  # RFC 9112 §3.2
             raise self._refuse("bad_request", "exactly one Host field is needed")
-        head.host = head.host or (hosts[0] if hosts else b"")
-        if (hosts and not host_is_clean(hosts[0])) or (head.host and not host_is_clean(head.host)):  # RFC 9110 §7.2
+        head.authority = head.authority or (hosts[0] if hosts else b"")
+        given = [*hosts, head.authority] if head.authority else hosts
+        if not all(host_is_clean(host) for host in given):  # RFC 9110 §7.2
             raise self._refuse("bad_request", "the Host field is not valid")
 
-    def _take_expectation(self, head: RequestHead, value: bytes) -> None:
+    def _take_expectation(self, head: Http1RequestHead, value: bytes) -> None:
         if value.lower() != b"100-continue":  # RFC 9110 §10.1.1
             raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
         head.expects = not head.http10
 
 
-def _resuming(head: RequestHead) -> bytes:
+def _resuming(head: Http1RequestHead) -> bytes:
     """A head with the framing of the body that `head` announces; nothing when it announces none."""
-    if head.chunked:
+    if head.streamed:
         framing = b"Transfer-Encoding: chunked"
     elif head.length:
         framing = b"Content-Length: %d" % head.length

@@ -1,55 +1,32 @@
-"""What a request asks for, once it was admitted."""
+"""The head of an HTTP/1.1 request: a neutral head, and the words of its framing."""
 
 from __future__ import annotations
 
+from proxy.contracts import message
 
-class RequestHead:
-    """A request that was admitted. `fields` is the block of forwarded fields, each ended by CRLF.
 
-    `length` is the Content-Length, or None; at most one of `length` and `chunked` is set. `path` is the target without
-    the query. `upgrade` is set for a WebSocket handshake. `shadowed`: the request is itself a copy made by a proxy.
-    Heads are shared by equal requests and never change; `rendered` keeps what `write` has made of this one.
+class Http1RequestHead(message.RequestHead):
+    """The head of a request that the reader admitted; `streamed` means `Transfer-Encoding: chunked`.
+
+    - `http10`: HTTP/1.0; `keep_alive`: the connection may go on after the answer
+    - `expects`: the client waits for 100 before it sends its body (RFC 9110 §10.1.1)
+    - `upgrade`: the protocol that a tunnel is for, as the client wrote it
+    - `rendered`: what `write` has made of this head, by base path and Host
     """
 
-    __slots__ = (
-        "chunked",
-        "expects",
-        "fields",
-        "host",
-        "http10",
-        "keep_alive",
-        "length",
-        "method",
-        "path",
-        "rendered",
-        "request_id",
-        "shadowed",
-        "target",
-        "upgrade",
-    )
+    __slots__ = ("expects", "http10", "keep_alive", "rendered", "upgrade")
 
-    method: bytes
-    target: bytes
-    path: bytes
-    host: bytes
-    fields: bytes
-    length: int | None
-    chunked: bool
-    http10: bool
-    keep_alive: bool
-    expects: bool
-    upgrade: bytes
-    request_id: bytes
-    shadowed: bool
-    rendered: dict[tuple[bytes, bytes], bytes]
+    def __init__(self, method: bytes, authority: bytes, target: bytes, fields: bytes = b"") -> None:
+        super().__init__(method, authority, target, fields)
+        self.http10 = self.expects = False
+        self.keep_alive = True
+        self.upgrade = b""
+        self.rendered: dict[tuple[bytes, bytes], bytes] = {}
 
-    def field(self, name: bytes) -> bytes | None:
-        """The value of the first field with `name` (lower case), or None."""
-        if name == b"host":
-            return self.host
-        fields = b"\r\n" + self.fields
-        start = fields.lower().find(b"\r\n" + name + b": ")
-        if start < 0:
-            return None
-        start += len(name) + 4
-        return fields[start : fields.index(b"\r\n", start)]
+    def varied(self, fields: bytes, length: int | None, request_id: bytes) -> Http1RequestHead:
+        """The same head but for what differs from request to request. Neither has a streamed body or a tunnel."""
+        head = Http1RequestHead(self.method, self.authority, self.target, fields)
+        head.length, head.request_id = length, request_id
+        head.http10, head.keep_alive = self.http10, self.keep_alive
+        head.shadowed, head.trailers = self.shadowed, self.trailers
+        return head

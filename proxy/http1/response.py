@@ -14,10 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 import httptools
-from mypy_extensions import mypyc_attr
 
+from proxy.contracts import message
+from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
-from proxy.http1.fields import RESPONSE_SPECIAL, content_length, joined, tokens, without
+from proxy.http1.fields import RESPONSE_SPECIAL, content_length, forwardable, joined, tokens, without
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response head, interim heads included."""
@@ -30,39 +31,26 @@ class ResponseError(Exception):
     """The answer cannot be trusted; the text says why."""
 
 
-class ResponseHead:
-    """An answer's head. `fields` is the block of forwarded fields, each ended by CRLF.
+class Http1ResponseHead(message.ResponseHead):
+    """The head of an HTTP/1.1 answer: a neutral head, and the words of its framing.
 
-    At most one of `length` and `chunked` is set; neither: the body ends with the connection, unless `bodiless`. Heads
-    are shared by equal answers and never change; `rendered` keeps what `write` has made of this one.
+    - `reason`: the phrase of the status line
+    - `chunked`: the body comes in chunks; where it does not and `length` is None, the connection's end is the body's
+    - `keep_alive`: the connection may be used again
+    - `rendered`: what `write` has made of this head, by (chunked, last of its connection, version field)
     """
 
-    __slots__ = (
-        "bodiless",
-        "chunked",
-        "fields",
-        "keep_alive",
-        "length",
-        "reason",
-        "rendered",
-        "request_id",
-        "status",
-        "upgraded",
-    )
+    __slots__ = ("chunked", "keep_alive", "reason", "rendered")
 
-    status: int
-    reason: bytes
-    fields: bytes
-    length: int | None
-    chunked: bool
-    bodiless: bool
-    keep_alive: bool
-    upgraded: bool
-    request_id: bytes
-    rendered: dict[tuple[bool, bool, bytes], bytes]
+    def __init__(self, status: int, fields: bytes = b"", reason: bytes = b"") -> None:
+        super().__init__(status, fields)
+        self.reason = reason
+        self.chunked = False
+        self.keep_alive = True
+        self.rendered: dict[tuple[bool, bool, bytes], bytes] = {}
 
 
-_MEMO: memo.HeadMemo[bytes, ResponseHead] = memo.HeadMemo()
+_MEMO: memo.HeadMemo[bytes, Http1ResponseHead] = memo.HeadMemo()
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -81,12 +69,13 @@ class ResponseReader:
         "_parser",
         "_phrase",
         "_special",
+        "_trailers",
         "_upgrade",
     )
 
     def __init__(self) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
-        self._head: ResponseHead | None = None
+        self._head: Http1ResponseHead | None = None
         self._head_bytes = 0
         self._no_body = self._upgrade = self._ended = False
         self._error: ResponseError | None = None
@@ -96,18 +85,22 @@ class ResponseReader:
         self._phrase = b""
         self._lines: list[bytes] = []
         self._special: list[tuple[bytes, bytes]] = []
+        self._trailers: list[bytes] = []
 
     def release(self) -> None:
         """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
         self._parser = None
 
-    def response_head(self, head: ResponseHead) -> None:
+    def response_head(self, head: Http1ResponseHead) -> None:
         """The answer's head."""
         raise NotImplementedError
 
     def response_body(self, data: bytes) -> None:
         """A piece of its body."""
         raise NotImplementedError
+
+    def response_trailers(self, fields: bytes) -> None:
+        """Fields that came after the body, as a block. Nothing is done with them unless this is overridden."""
 
     def response_end(self) -> None:
         """Its end."""
@@ -122,7 +115,6 @@ class ResponseReader:
         self._head, self._ended = None, False
         self._head_bytes = 0
 
-    @property
     def untouched(self) -> bool:
         """True while not one byte of an answer was received."""
         return self._head is None and not self._head_bytes
@@ -162,7 +154,7 @@ class ResponseReader:
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             raise self._error or ResponseError(str(error)) from error
-        if self._head_bytes > MAX_HEAD and not self._ended and not (self._head and self._head.upgraded):
+        if self._head_bytes > MAX_HEAD and not self._ended and not (self._head and self._head.tunnel):
             raise ResponseError(f"a head, chunk extension or trailer section is larger than {MAX_HEAD} bytes")
 
     def end_of_stream(self) -> None:
@@ -173,7 +165,7 @@ class ResponseReader:
         self._end()
 
     def _upgraded(self, rest: bytes) -> None:
-        if self._head is None or not self._head.upgraded:  # RFC 9110 §15.2.2
+        if self._head is None or not self._head.tunnel:  # RFC 9110 §15.2.2
             raise ResponseError("an upgrade that was not asked for")
         if rest:
             self.response_body(rest)
@@ -194,7 +186,8 @@ class ResponseReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head is not None:
-            return  # a trailer
+            self._trailers.append(name + b": " + value)
+            return
         lower = name.lower()
         if lower in RESPONSE_SPECIAL:
             self._special.append((lower, value))
@@ -219,22 +212,22 @@ class ResponseReader:
         self.response_body(data)
 
     def on_message_complete(self) -> None:
-        if self._head is not None and not self._head.upgraded:
-            self._end()
+        if self._head is None or self._head.tunnel:
+            return
+        if self._trailers and not self._ended and (fields := forwardable(self._trailers)):
+            self.response_trailers(fields)
+        self._end()
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
             self.response_end()
 
-    def _read_head(self, status: int) -> ResponseHead:
-        head = ResponseHead()
-        head.status, head.reason = status, self._phrase
-        head.length, head.chunked, head.request_id = None, False, b""
+    def _read_head(self, status: int) -> Http1ResponseHead:
+        head = Http1ResponseHead(status, b"", self._phrase)
         head.bodiless = self._no_body or status in (204, 304)
         head.keep_alive = self._parser.should_keep_alive()
-        head.upgraded = status == 101
-        head.rendered = {}
+        head.tunnel = status == 101
         self._take_special(head)
         if status == 204:
             head.length, head.chunked = None, False  # RFC 9110 §8.6: neither may stand with a 204
@@ -244,7 +237,7 @@ class ResponseReader:
         head.fields = fields
         return head
 
-    def _take_special(self, head: ResponseHead) -> None:
+    def _take_special(self, head: Http1ResponseHead) -> None:
         named: list[bytes] = []
         for name, value in self._special:
             if name == b"content-length":
@@ -267,5 +260,5 @@ class ResponseReader:
             self._lines = without(self._lines, named)
 
 
-def _plain(head: ResponseHead) -> bool:
+def _plain(head: Http1ResponseHead) -> bool:
     return not (head.bodiless or head.request_id)

@@ -16,7 +16,7 @@ import re
 
 from proxy.http1.fields import content_length
 from proxy.http1.memo import HeadMemo
-from proxy.http1.request_head import RequestHead
+from proxy.http1.request_head import Http1RequestHead
 
 _NAMES = (
     "content-length",
@@ -55,37 +55,32 @@ class Template:
 
     __slots__ = ("_head", "_id", "_length", "_parts", "_places", "common")
 
-    def __init__(self, head: RequestHead, length: int, request_id: int, parts: list[bytes], places: list[int]) -> None:
+    def __init__(
+        self, head: Http1RequestHead, length: int, request_id: int, parts: list[bytes], places: list[int]
+    ) -> None:
         self._head, self._length, self._id = head, length, request_id
         self._parts, self._places = parts, places
         self.common = not places
 
-    def fill(self, values: list[bytes]) -> RequestHead | None:
+    def fill(self, values: list[bytes]) -> Http1RequestHead | None:
         """The head with these values (those of `VARYING`, in their order); None when the length is none."""
-        known, head = self._head, RequestHead()
-        head.length = known.length if self._length < 0 else content_length(values[self._length])
-        if head.length is None and self._length >= 0:
+        known = self._head
+        length = known.length if self._length < 0 else content_length(values[self._length])
+        if length is None and self._length >= 0:
             return None
-        head.request_id = known.request_id if self._id < 0 else values[self._id]
         parts = self._parts.copy()
         for at, place in enumerate(self._places):
             parts[2 * at + 1] = values[place]
-        head.fields = b"".join(parts)
-        head.method, head.target, head.path, head.host = known.method, known.target, known.path, known.host
-        head.http10, head.keep_alive, head.shadowed = known.http10, known.keep_alive, known.shadowed
-        head.chunked = head.expects = False
-        head.upgrade = b""
-        head.rendered = {}
-        return head
+        return known.varied(b"".join(parts), length, known.request_id if self._id < 0 else values[self._id])
 
 
-def learn(head: RequestHead, names: list[bytes], values: list[bytes], rest: bytes) -> Template | None:
+def learn(head: Http1RequestHead, names: list[bytes], values: list[bytes], rest: bytes) -> Template | None:
     """The template of a head that was admitted; None when it is not sure where a value has gone. `rest`: the head
     without its values, in lower case."""
     lower = [name[2:-2].lower() for name in names]
     # A field that is there twice may be written in two ways, of which `VARYING` knows one.
     once = all(rest.count(b"\r\n" + name + b":") == 1 for name in lower)
-    if not once or head.chunked or head.expects or head.upgrade:
+    if not once or head.streamed or head.expects or head.tunnel:
         return None
     block, cuts = b"\r\n" + head.fields, []
     for place, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -114,7 +109,7 @@ class Templates:
     def __init__(self) -> None:
         self._known: HeadMemo[tuple[bytes, ...], Template] = HeadMemo()
 
-    def head_of(self, raw: bytes) -> tuple[RequestHead | None, bool]:
+    def head_of(self, raw: bytes) -> tuple[Http1RequestHead | None, bool]:
         """What a raw head means by a template (None where there is none), and whether only its length varies."""
         pieces = VARYING.split(raw)
         values = pieces[2::3]
@@ -122,7 +117,7 @@ class Templates:
         template = self._known.get(tuple(pieces))
         return (None, False) if template is None else (template.fill(values), template.common)
 
-    def learn(self, raw: bytes, head: RequestHead) -> None:
+    def learn(self, raw: bytes, head: Http1RequestHead) -> None:
         """Remembers the template of a raw head that was parsed and admitted."""
         pieces = VARYING.split(raw)
         values = pieces[2::3]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from proxy.http1.request_head import RequestHead
-from proxy.http1.response import ResponseHead
+from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.response import Http1ResponseHead
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -18,51 +19,54 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 
 
-def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes) -> bytes:
-    """A request's head for an upstream: `base_path` before the target, `host` as Host, `extra` as more field lines."""
+def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes, length: int = -1) -> bytes:
+    """A request's head for an upstream: `base_path` before the target, `host` as Host, `extra` as more field lines.
+
+    `length`: the whole body of so many bytes is at hand, whatever the head announces; -1: as it announces.
+    """
+    if length >= 0 and length != head.length and (head.streamed or length):
+        return b"%b%b\r\n" % (_request_start(head, base_path, host, _length(length)), extra)
+    if not isinstance(head, Http1RequestHead):
+        return b"%b%b\r\n" % (_request_start(head, base_path, host, _framing(head)), extra)
     key = (base_path, host)
     start = head.rendered.get(key)
     if start is None:
-        start = head.rendered[key] = _request_start(head, base_path, host, head.length)
+        start = head.rendered[key] = _request_start(head, base_path, host, _framing(head))
+    if head.tunnel:
+        # RFC 6455 §4.1: a handshake alone keeps its hop-by-hop fields.
+        return b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (start, head.upgrade)
     return b"%b%b\r\n" % (start, extra)
 
 
-def replay_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes, length: int) -> bytes:
-    """As `request_head`, for a request whose whole body of `length` bytes is at hand."""
-    if head.length == length or not (head.chunked or length):
-        return request_head(head, base_path, host, extra)
-    return b"%b%b\r\n" % (_request_start(head, base_path, host, length), extra)
-
-
-def _request_start(head: RequestHead, base_path: bytes, host: bytes, length: int | None) -> bytes:
-    framing = CHUNKED if length is None and head.chunked else _length(length)
+def _request_start(head: RequestHead, base_path: bytes, host: bytes, framing: bytes) -> bytes:
     line = b"%b %b%b HTTP/1.1\r\n" % (head.method, base_path, head.target)
     return b"%bHost: %b\r\n%b%b" % (line, host, head.fields, framing)
+
+
+def _framing(head: RequestHead) -> bytes:
+    return CHUNKED if head.streamed else _length(head.length)
 
 
 def _length(length: int | None) -> bytes:
     return b"" if length is None else b"Content-Length: %d\r\n" % length
 
 
-def upgrade_head(head: RequestHead, base_path: bytes, host: bytes) -> bytes:
-    """The head of a WebSocket handshake (RFC 6455 §4.1), which alone keeps its hop-by-hop fields."""
-    return request_head(head, base_path, host, b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.upgrade)
-
-
 def response_head(head: ResponseHead, chunked: bool, close: bool, version: bytes, extra: bytes) -> bytes:
     """An answer's head for the client. `chunked`: its body is sent in chunks; `close`: the connection ends with it;
     `version` and `extra` are more field lines, `extra` those that differ from answer to answer."""
+    if not isinstance(head, Http1ResponseHead):
+        return b"%b%b\r\n" % (_response_start(head, b"", chunked, close, version), extra)
     key = (chunked, close, version)
     start = head.rendered.get(key)
     if start is None:
-        start = head.rendered[key] = _response_start(head, chunked, close, version)
+        start = head.rendered[key] = _response_start(head, head.reason, chunked, close, version)
     return b"%b%b\r\n" % (start, extra)
 
 
-def _response_start(head: ResponseHead, chunked: bool, close: bool, version: bytes) -> bytes:
+def _response_start(head: ResponseHead, reason: bytes, chunked: bool, close: bool, version: bytes) -> bytes:
     status = _STATUS_LINES.get(head.status)
-    if status is None or (head.reason and not status.endswith(head.reason + b"\r\n")):
-        status = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
+    if status is None or (reason and not status.endswith(reason + b"\r\n")):
+        status = b"HTTP/1.1 %d %b\r\n" % (head.status, reason)
     framing = CHUNKED if chunked else _length(head.length)
     return b"".join((status, head.fields, framing, version, b"Connection: close\r\n" if close else b""))
 
@@ -75,6 +79,11 @@ def switching_head(head: ResponseHead, extra: bytes) -> bytes:
 def chunk(data: bytes) -> bytes:
     """One chunk (RFC 9112 §7.1); `data` must not be empty, or it would end the body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: bytes) -> bytes:
+    """The end of a body in chunks, with a block of trailers (RFC 9112 §7.1.2)."""
+    return b"0\r\n%b\r\n" % trailers
 
 
 def problem(status: int, reason: str, title: str, detail: str, extra: bytes = b"", head_only: bool = False) -> bytes:

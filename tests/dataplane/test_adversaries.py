@@ -9,9 +9,7 @@ import socket
 import pytest
 
 from proxy.contracts.table import Limits, Match, Route, Share, Sticky, Timeouts
-from proxy.dataplane import exchange
-from proxy.dataplane.h1 import downstream
-from tests.support.plane import Client, get, plane, post, post_chunks, route, run
+from tests.support.plane import Client, get, plane, post, post_chunks, route, run, timings
 from tests.support.scripted import answer, black_hole, resets_after, says, serving
 
 V1 = says(answer(b"one"))
@@ -38,15 +36,13 @@ async def deaf(p):
 
 
 @pytest.mark.parametrize("by", ["sticky", "model"])
-def test_a_body_that_is_waited_for_and_never_comes_is_408(by, monkeypatch) -> None:
-    monkeypatch.setattr(exchange, "UNROUTED", Timeouts(idle=0.2))
-
+def test_a_body_that_is_waited_for_and_never_comes_is_408(by) -> None:
     async def test() -> None:
         if by == "sticky":
             it = route(split=(Share("v1", 50.0),), sticky=Sticky("json", "/user"), timeouts=Timeouts(idle=0.2))
         else:
             it = Route("r", Match("/v2", model="m1"), "openai", primary="v1", timeouts=Timeouts(idle=0.2))
-        async with plane(it, v1=V1) as p:
+        async with plane(it, times=timings(body=0.2), v1=V1) as p:
             client = await p.connect()
             client.send(post(b"x" * 100, path="/v2/chat")[:-50])
             reply = await client.reply()
@@ -119,8 +115,8 @@ def test_a_bad_body_in_a_pipeline_waits_its_turn() -> None:
             assert (reply.status, reply.body) == (200, b"one")
             assert await client.ended()
             client.close()
-            await p.until(lambda: not p.worker._clients)
-            assert not p.worker.exchanges
+            await p.until(lambda: not p.worker.shared.clients)
+            assert not p.worker.shared.exchanges
 
     run(test)
 
@@ -152,7 +148,7 @@ def test_nothing_is_served_after_an_answer_that_ends_the_connection() -> None:
             assert (await client.reply()).status == 413
             assert await client.ended()
             client.close()
-            await p.until(lambda: not p.worker._clients)
+            await p.until(lambda: not p.worker.shared.clients)
             assert p.upstreams["v1"].seen == []
 
     run(test)
@@ -165,7 +161,7 @@ def test_a_client_that_asks_and_asks_and_never_reads() -> None:
             for _ in range(40):
                 client.send(get() * 20)
                 await asyncio.sleep(0.01)
-            (held,) = p.worker._clients
+            (held,) = p.worker.shared.clients
             for _ in range(20):
                 await asyncio.sleep(0.05)
                 assert held.transport.get_write_buffer_size() < 1_000_000
@@ -199,12 +195,10 @@ def test_the_time_in_a_pipeline_is_not_the_versions() -> None:
 # slow readers
 
 
-def test_a_slow_reader_gets_the_whole_of_a_last_answer(monkeypatch) -> None:
-    monkeypatch.setattr(downstream, "LINGER", 0.2)
-
+def test_a_slow_reader_gets_the_whole_of_a_last_answer() -> None:
     async def test() -> None:
         size = 6_000_000
-        async with plane(route(), v1=says(answer(b"x" * size))) as p:
+        async with plane(route(), times=timings(linger=0.2), v1=says(answer(b"x" * size))) as p:
             client = await deaf(p)
             client.send(get(fields="Connection: close\r\n"))
             await asyncio.sleep(0.3)
@@ -220,19 +214,18 @@ def test_a_slow_reader_gets_the_whole_of_a_last_answer(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("fields", ["", "Connection: close\r\n"], ids=["keep-alive", "close"])
-def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(monkeypatch, fields) -> None:
-    monkeypatch.setattr(downstream, "LINGER", 0.2)
-    monkeypatch.setattr(downstream, "KEEP_ALIVE", 0.2)
-
+def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(fields) -> None:
     async def test() -> None:
         it = route(timeouts=Timeouts(idle=0.3))
         for size in (3_000_000, 20_000_000):
-            async with plane(it, drain=0.0, v1=says(answer(b"x" * size))) as p:
+            async with plane(
+                it, drain=0.0, times=timings(linger=0.2, keep_alive=0.2), v1=says(answer(b"x" * size))
+            ) as p:
                 client = await deaf(p)
                 client.send(get(fields=fields))
                 await p.until(lambda: p.upstreams["v1"].seen)
                 async with asyncio.timeout(6):
-                    await p.until(lambda: not p.worker._clients)
+                    await p.until(lambda: not p.worker.shared.clients)
                 await p.settled()
                 assert p.bad() == {}
                 client.close()
@@ -360,7 +353,7 @@ def test_legs_of_an_older_table_are_counted() -> None:
             client, other = await p.connect(), await p.connect()
             client.send(post(b"x" * 10)[:-5])
             other.send(post())
-            await p.until(lambda: len(p.worker.exchanges) == 2 and p.upstreams["v2"].seen)
+            await p.until(lambda: len(p.worker.shared.exchanges) == 2 and p.upstreams["v2"].seen)
             await p.published(route(primary="v3"))
             await p.published(route(primary="v3"))
             client.send(b"y" * 5)

@@ -8,8 +8,7 @@ import json
 import pytest
 
 from proxy.contracts.table import Limits, Match, Route, Share, Sticky, Timeouts
-from proxy.dataplane.h1 import downstream
-from tests.support.plane import get, plane, post, post_chunks, route, run
+from tests.support.plane import get, plane, post, post_chunks, route, run, timings
 from tests.support.scripted import answer, black_hole, drips, huge, resets_after, says, says_and_closes, serving
 
 V1 = says(answer(b"one"))
@@ -206,7 +205,7 @@ def test_a_bad_chunk_in_the_middle_of_a_body() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
             client.send(b"POST /v2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-            await p.until(lambda: p.worker.exchanges)
+            await p.until(lambda: p.worker.shared.exchanges)
             reply = await client.ask(b"zz\r\n")
             assert reply.status == 400
             assert await client.ended()
@@ -266,11 +265,9 @@ def test_a_body_over_the_limit_is_refused_and_counted_once(raw, legs) -> None:
     run(test)
 
 
-def test_slow_heads_and_bodies_are_408(monkeypatch) -> None:
-    monkeypatch.setattr(downstream, "HEAD_TIMEOUT", 0.1)
-
+def test_slow_heads_and_bodies_are_408() -> None:
     async def test() -> None:
-        async with plane(route(timeouts=Timeouts(idle=0.2)), v1=V1) as p:
+        async with plane(route(timeouts=Timeouts(idle=0.2)), times=timings(head=0.1), v1=V1) as p:
             head, body = await p.connect(), await p.connect()
             head.send(b"POST /v2 HT")
             body.send(b"POST /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhal")
@@ -283,11 +280,9 @@ def test_slow_heads_and_bodies_are_408(monkeypatch) -> None:
     run(test)
 
 
-def test_an_idle_client_is_let_go(monkeypatch) -> None:
-    monkeypatch.setattr(downstream, "KEEP_ALIVE", 0.1)
-
+def test_an_idle_client_is_let_go() -> None:
     async def test() -> None:
-        async with plane(route(), v1=V1) as p:
+        async with plane(route(), times=timings(keep_alive=0.1), v1=V1) as p:
             client = await p.connect()
             assert (await client.ask(post())).body == b"one"
             assert await client.ended()
@@ -325,7 +320,7 @@ def test_a_client_that_goes_away_cancels_its_leg() -> None:
             client.close()
             await p.until(lambda: p.codes())
             assert p.codes() == {("v1", "primary", "client_abort"): 1}
-            assert p.bad() == {} and not p.worker.exchanges
+            assert p.bad() == {} and not p.worker.shared.exchanges
 
     run(test)
 
@@ -336,11 +331,11 @@ def test_a_slow_reader_holds_back_its_own_upstream_and_nobody_else() -> None:
             slow = await p.connect()
             slow.writer.transport.pause_reading()
             slow.send(get())
-            await p.until(lambda: p.worker.exchanges)
+            await p.until(lambda: p.worker.shared.exchanges)
             p.upstreams["v1"].script = V1
             for _ in range(20):
                 assert (await p.ask(post())).body == b"one"
-            client = next(iter(p.worker._clients))
+            client = next(iter(p.worker.shared.clients))
             assert client.transport.get_write_buffer_size() < 2_000_000
             slow.writer.transport.resume_reading()
             assert len((await slow.reply()).body) == 30_000_000
@@ -367,7 +362,7 @@ def test_an_upstream_that_reads_slowly_holds_back_its_client() -> None:
             client = await p.connect()
             client.send(post(b"x" * 20_000_000))
             await asyncio.sleep(0.3)
-            held = next(iter(p.worker.exchanges)).leg.upstream.transport.get_write_buffer_size()
+            held = next(iter(p.worker.shared.exchanges)).leg.stream.transport.get_write_buffer_size()
             assert held < 2_000_000
             go.set()
             assert (await client.reply()).body == b"one"
@@ -398,7 +393,7 @@ def test_websockets_pass_through_to_the_primary() -> None:
                 client.send(word)
                 assert await client.reader.readexactly(5) == word.upper()
             client.close()
-            await p.until(lambda: not p.worker.exchanges)
+            await p.until(lambda: not p.worker.shared.exchanges)
             assert p.upstreams["v3"].seen == []
 
     run(test)
@@ -464,12 +459,12 @@ def test_too_many_in_flight_are_turned_away_with_retry_after() -> None:
             waiting = [await p.connect() for _ in range(3)]
             for client in waiting:
                 client.send(post())
-            await p.until(lambda: len(p.worker.exchanges) == 3)
+            await p.until(lambda: len(p.worker.shared.exchanges) == 3)
             reply = await p.ask(post())
             assert (reply.status, reply.field("retry-after")) == (503, "1")
             assert json.loads(reply.body)["reason"] == "overloaded"
             waiting.pop().close()
-            await p.until(lambda: len(p.worker.exchanges) == 2)
+            await p.until(lambda: len(p.worker.shared.exchanges) == 2)
             p.upstreams["v1"].script = V1
             assert (await p.ask(post())).body == b"one"
             for client in waiting:
@@ -487,7 +482,7 @@ def test_too_many_connections_are_turned_away() -> None:
             assert (reply.status, json.loads(reply.body)["reason"]) == (503, "too_many_connections")
             for client in held:
                 client.close()
-            await p.until(lambda: not p.worker._clients)
+            await p.until(lambda: not p.worker.shared.clients)
             assert (await p.ask(post())).status == 200
 
     run(test)
@@ -527,7 +522,7 @@ def test_a_body_that_drips_too_long_in_all_is_408() -> None:
             for _ in range(100):
                 client.send(b"x")
                 await asyncio.sleep(0.02)
-                if not p.worker.exchanges:
+                if not p.worker.shared.exchanges:
                     break
             reply = await client.reply()
             assert (reply.status, json.loads(reply.body)["reason"]) == (408, "body_timeout")

@@ -116,7 +116,7 @@ def test_a_hung_shadow_is_bounded_and_its_drops_are_counted() -> None:
             for _ in range(30):
                 assert (await client.ask(post())).body == b"1"
             client.close()
-            assert len(p.worker._shadows) == 5
+            assert len(p.worker.shared.copies) == 5
             seen = len(p.ticks)
             await p.until(lambda: len(p.ticks) >= seen + 2)
             assert p.rows("shadow_dropped") == {("r", "v3", "inflight"): 25}
@@ -137,7 +137,7 @@ def test_an_ejected_shadow_that_hangs_is_probed_by_few() -> None:
                 assert (await client.ask(post())).body == b"1"
                 await asyncio.sleep(0.02)
             client.close()
-            assert len(p.worker._shadows) == PROBES
+            assert len(p.worker.shared.copies) == PROBES
             seen = len(p.ticks)
             await p.until(lambda: len(p.ticks) >= seen + 2)
             assert p.rows("shadow_dropped") == {("r", "v3", "ejected"): 30 - PROBES}
@@ -163,7 +163,7 @@ def test_a_request_that_the_client_abandons_is_not_mirrored() -> None:
         async with plane(route(shadows=(Share("v3", 100.0),)), v1=says(answer(b"1")), v3=says(answer(b"3"))) as p:
             client = await p.connect()
             client.send(post(b"x" * 1000)[:-500])
-            await p.until(lambda: p.worker.exchanges)
+            await p.until(lambda: p.worker.shared.exchanges)
             client.close()
             await p.until(lambda: p.rows("shadow_dropped"))
             assert p.rows("shadow_dropped") == {("r", "v3", "client_abort"): 1}

@@ -125,8 +125,8 @@ MESSAGES = st.one_of(NEARLY, NEARLY, ANYHOW)
 def sent_upstream(reader: Requests, number: int) -> bytes:
     """The bytes that a leg writes for an admitted request."""
     head, body = reader.heads[number], reader.bodies[number]
-    start = write.request_head(head, b"", head.host or b"h", b"")
-    if not head.chunked:
+    start = write.request_head(head, b"", head.authority or b"h", b"")
+    if not head.streamed:
         return start + body
     return start + (write.chunk(body) if body else b"") + write.LAST_CHUNK
 

@@ -167,7 +167,7 @@ def test_admitted(name: str, trailing: bytes, feed: Callable[..., Any]) -> None:
     head = reader.heads[0]
     assert (head.method, head.target, reader.bodies[0]) == (method, target, body)
     assert reader.ends == len(reader.heads) == (2 if trailing else 1)
-    assert not (head.chunked and head.length is not None)
+    assert not (head.streamed and head.length is not None)
 
 
 @pytest.mark.parametrize("feed", FEEDS)
@@ -203,13 +203,13 @@ def test_hop_by_hop_fields_are_removed() -> None:
 def test_connection_cannot_remove_the_host() -> None:
     reader, error = read_requests(iter([b"GET / HTTP/1.1\r\n" + HOST + b"Connection: host, x-request-id\r\n\r\n"]))
     assert error is None
-    assert reader.heads[0].host == b"models"
+    assert reader.heads[0].authority == b"models"
 
 
 def test_the_absolute_target_replaces_the_host() -> None:
     # RFC 9112 §3.2.2
     reader, _ = read_requests(iter([b"GET http://other:81/a HTTP/1.1\r\n" + HOST + b"\r\n"]))
-    assert reader.heads[0].host == b"other:81"
+    assert reader.heads[0].authority == b"other:81"
 
 
 def test_field_finds_the_first_of_a_name() -> None:
@@ -263,8 +263,8 @@ def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(
     assert error is None and reader.ends == 1
     head = reader.heads[0]
 
-    upstream = write.request_head(head, b"", head.host, b"")
-    if head.chunked:
+    upstream = write.request_head(head, b"", head.authority, b"")
+    if head.streamed:
         upstream += (write.chunk(body) if body else b"") + write.LAST_CHUNK
     else:
         upstream += body
@@ -272,9 +272,9 @@ def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(
     assert error is None and again.ends == 1 and len(again.heads) == 1
     assert again.bodies == reader.bodies == [body]
     assert again.heads[0].fields == head.fields
-    assert (again.heads[0].method, again.heads[0].target, again.heads[0].host) == (b"POST", b"/a?b=c", b"models")
+    assert (again.heads[0].method, again.heads[0].target, again.heads[0].authority) == (b"POST", b"/a?b=c", b"models")
 
-    replayed, error = read_requests(iter([write.replay_head(head, b"", head.host, b"", len(body)) + body]))
+    replayed, error = read_requests(iter([write.request_head(head, b"", head.authority, b"", len(body)) + body]))
     assert error is None and replayed.ends == 1 and replayed.bodies == [body]
 
 
@@ -282,11 +282,11 @@ def test_what_goes_upstream_parses_to_exactly_the_request_that_was_admitted(
 def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(data: bytes, start: bytes) -> None:
     reader, error = read_requests(iter([start + data]))
     for head, body in zip(reader.heads, reader.bodies, strict=True):
-        sent = write.request_head(head, b"", head.host or b"h", b"")
+        sent = write.request_head(head, b"", head.authority or b"h", b"")
         complete = reader.ends == len(reader.heads) or head is not reader.heads[-1]
         if not complete:
             continue
-        sent += (write.chunk(body) if body else b"") + write.LAST_CHUNK if head.chunked else body
+        sent += (write.chunk(body) if body else b"") + write.LAST_CHUNK if head.streamed else body
         again, problem = read_requests(iter([sent]))
         assert problem is None and again.ends == 1 and again.bodies == [body]
     assert error is None or error.reason
@@ -309,6 +309,6 @@ def test_a_remembered_head_reads_as_it_did_the_first_time(messages: list[bytes],
             for data in WHOLE:
                 read_requests(iter([data]))
         reader, error = read_requests(iter(pieces))
-        heads = [(head.method, head.target, head.host, head.fields, head.length) for head in reader.heads]
+        heads = [(head.method, head.target, head.authority, head.fields, head.length) for head in reader.heads]
         transcripts.append((heads, reader.bodies, reader.ends, str(error)))
     assert transcripts[0] == transcripts[1]

@@ -122,7 +122,7 @@ def test_an_upgrade_that_was_asked_for() -> None:
     data = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x00"
     reader, error = read_response(iter([data]), upgrade=True)
     assert error is None
-    assert reader.head.upgraded and reader.body == b"\x81\x00"
+    assert reader.head.tunnel and reader.body == b"\x81\x00"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,6 @@ def test_what_belongs_to_no_body_is_bounded_as_a_head_is(endless: bytes) -> None
 
 def test_an_upgrade_is_never_remembered() -> None:
     data = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
-    assert read_response(iter([data]), upgrade=True)[0].head.upgraded
+    assert read_response(iter([data]), upgrade=True)[0].head.tunnel
     reader, error = read_response(iter([data]))
     assert error is not None and reader.head is None

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from proxy.http1 import request
 from proxy.http1.memo import HeadMemo
-from proxy.http1.request_head import RequestHead
+from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.template import Templates
 from tests.support.transcripts import read_requests
 
-MEANING = [name for name, kind in vars(RequestHead).items() if isdatadescriptor(kind) and name != "rendered"]
+MEANING = [name for name, kind in vars(Http1RequestHead).items() if isdatadescriptor(kind) and name != "rendered"]
 ODD = [b"", b" ", b"a ", b"\ta", b"a\tb", b"+1", b"1,2", b"\x80", b"\x01"]
 VALUES = st.one_of(
     st.sampled_from([b"1", b"12", b"00-4bf9-01", b"a b", *ODD]),
@@ -88,7 +88,7 @@ def head(trace: bytes = b"00-1", request_id: bytes = b"a-1", length: int = 2) ->
     return whole([(name, b": ", value) for name, value in fields], b"x" * length)
 
 
-def by_template(raw: bytes) -> RequestHead | None:
+def by_template(raw: bytes) -> Http1RequestHead | None:
     return request._TEMPLATES.head_of(raw[: raw.index(b"\r\n\r\n") + 4])[0]
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 
 from proxy.http1 import write
-from proxy.http1.request_head import RequestHead
-from proxy.http1.response import ResponseHead
+from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.response import Http1ResponseHead
 from tests.support.transcripts import read_requests, read_response
 
 
-def request(fields: bytes) -> RequestHead:
+def request(fields: bytes) -> Http1RequestHead:
     reader, error = read_requests(iter([b"POST /v2?q HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n"]))
     assert error is None
     return reader.heads[0]
 
 
-def response(fields: bytes, status: bytes = b"200 OK") -> ResponseHead:
+def response(fields: bytes, status: bytes = b"200 OK") -> Http1ResponseHead:
     reader, error = read_response(iter([b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\n"]))
     assert error is None
     return reader.head
@@ -31,12 +31,12 @@ def test_request_head() -> None:
 
 def test_a_replay_of_chunks_has_a_length() -> None:
     head = request(b"Transfer-Encoding: chunked\r\n")
-    assert b"Content-Length: 7\r\n" in write.replay_head(head, b"", b"h", b"", 7)
-    assert b"Content-Length: 0\r\n" in write.replay_head(head, b"", b"h", b"", 0)
+    assert b"Content-Length: 7\r\n" in write.request_head(head, b"", b"h", b"", 7)
+    assert b"Content-Length: 0\r\n" in write.request_head(head, b"", b"h", b"", 0)
 
 
 def test_a_request_without_a_body_gets_no_length() -> None:
-    assert b"ength" not in write.replay_head(request(b""), b"", b"h", b"", 0)
+    assert b"ength" not in write.request_head(request(b""), b"", b"h", b"", 0)
 
 
 def test_response_head() -> None:

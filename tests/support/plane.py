@@ -16,6 +16,7 @@ import uvloop
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Match, Route, Table, Version
 from proxy.contracts.worker_args import WorkerArgs
+from proxy.dataplane.timings import Timings
 from proxy.dataplane.worker import Worker
 from proxy.link.frames import Records
 from proxy.link.server import LinkServer
@@ -81,7 +82,7 @@ class Plane:
     async def published(self, *routes: Route, lease: float = 10.0) -> None:
         self.publish(*routes, lease=lease)
         revision = self.revision
-        await self.until(lambda: self.worker.table is not None and self.worker.table.revision == revision)
+        await self.until(lambda: self.worker.shared.table is not None and self.worker.shared.table.revision == revision)
 
     async def until(self, look: Callable[[], object]) -> None:
         """Returns once `look` is true; fails the test when it never is."""
@@ -97,7 +98,7 @@ class Plane:
 
     async def settled(self) -> None:
         """Returns once everything that has happened so far was reported."""
-        await self.until(lambda: not self.worker.exchanges and not self.worker._shadows)
+        await self.until(lambda: not self.worker.shared.exchanges and not self.worker.shared.copies)
         seen = len(self.ticks)
         await self.until(lambda: len(self.ticks) >= seen + 2)
 
@@ -216,6 +217,14 @@ class Client:
         self.writer.close()
 
 
+def timings(**seconds: float) -> Timings:
+    """The usual times of a worker, but for those that a test does not want to wait for."""
+    times = Timings()
+    for name, value in seconds.items():
+        setattr(times, name, value)
+    return times
+
+
 def route(primary: str = "v1", **more: object) -> Route:
     """A route for everything below /v2."""
     more.setdefault("protocol", "oip")
@@ -238,7 +247,12 @@ def get(path: str = "/v2/models/m", fields: str = "") -> bytes:
 
 @contextlib.asynccontextmanager
 async def plane(
-    *routes: Route, drain: float = 5.0, lease: float = 10.0, connections: int = 10_000, **scripts: Script
+    *routes: Route,
+    drain: float = 5.0,
+    lease: float = 10.0,
+    connections: int = 10_000,
+    times: Timings | None = None,
+    **scripts: Script,
 ) -> AsyncIterator[Plane]:
     """A worker that follows a table of `routes`, with one scripted model server for each keyword."""
     upstreams = {name: Scripted(name, script) for name, script in scripts.items()}
@@ -258,9 +272,10 @@ async def plane(
         listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         it.port = listening.getsockname()[1]
         alive, hold = os.pipe()
-        it.worker = Worker(WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, connections))
+        args = WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, connections)
+        it.worker = Worker(args, times)
         running = asyncio.create_task(it.worker.run())
-        await it.until(lambda: it.worker.table is not None)
+        await it.until(lambda: it.worker.shared.table is not None)
         try:
             yield it
         finally:

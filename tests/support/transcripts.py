@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from proxy.http1.request import RequestError, RequestReader
-from proxy.http1.request_head import RequestHead
-from proxy.http1.response import ResponseError, ResponseHead, ResponseReader
+from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
 
 
 class Requests(RequestReader):
@@ -14,11 +14,11 @@ class Requests(RequestReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heads: list[RequestHead] = []
+        self.heads: list[Http1RequestHead] = []
         self.bodies: list[bytes] = []
         self.ends = 0
 
-    def request_head(self, head: RequestHead) -> None:
+    def request_head(self, head: Http1RequestHead) -> None:
         self.heads.append(head)
         self.bodies.append(b"")
 
@@ -34,12 +34,12 @@ class Responses(ResponseReader):
 
     def __init__(self, no_body: bool = False, upgrade: bool = False) -> None:
         super().__init__()
-        self.head: ResponseHead | None = None
+        self.head: Http1ResponseHead | None = None
         self.body = b""
         self.ends = 0
         self.expect(no_body, upgrade)
 
-    def response_head(self, head: ResponseHead) -> None:
+    def response_head(self, head: Http1ResponseHead) -> None:
         assert self.head is None
         self.head = head
 

@@ -1,10 +1,12 @@
 """A client's connection: its requests become exchanges, answered in the order in which they came (RFC 9112 §9.3).
 
-1. One exchange at a time has its turn; the requests of a client that pipelines wait, and no more is read meanwhile.
+1. One exchange at a time has its turn; the requests of a client that pipelines wait, and no more is read meanwhile. So
+   the connection is the stream of the exchange that has its turn.
 2. After an answer that ends the connection the rest of the input is read and thrown away for a while, so that the
-client
-   gets the answer and not a reset (RFC 9112 §9.6).
+   client gets the answer and not a reset (RFC 9112 §9.6).
 3. The end of the client's input is the end of its interest: the leg is cancelled, as nginx and Envoy do.
+4. Trailers of an answer are sent in its last chunk to a client that asked for them with `TE: trailers`, and to no other
+   (RFC 9110 §6.5.1, §10.1.4).
 """
 
 from __future__ import annotations
@@ -12,98 +14,113 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import Final, cast
 
-from proxy.contracts.failure import FAILURES
+from proxy.contracts.failure import FAILURES, Failure
+from proxy.contracts.message import ResponseHead
 from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.ports import ClientConnection, ClientStream
+from proxy.dataplane.shared import Shared
 from proxy.http1 import write
 from proxy.http1.request import RequestError, RequestReader
-from proxy.http1.request_head import RequestHead
+from proxy.http1.request_head import Http1RequestHead
 
-if TYPE_CHECKING:
-    from proxy.dataplane.worker import Worker
+READING: Final = 0
+"""Requests are read."""
 
-HEAD_TIMEOUT = 15.0
-"""Seconds from the first byte of a head to its last. nginx has 60, Envoy none by default, HAProxy asks for a setting.
-"""
+TUNNELLING: Final = 1
+"""The model server has agreed to a WebSocket: bytes pass as they are."""
 
-KEEP_ALIVE = 75.0
-"""Seconds that a connection may stay without a request: nginx's default."""
+UNREADABLE: Final = 2
+"""What follows cannot be read; the answers to earlier requests go first."""
 
-DRAIN_IDLE = 1.0
-"""Seconds without a request after which a connection is closed while the worker drains. Not at once: a client may be
-sending just now. One that does gets its answer with `Connection: close`."""
-
-LINGER = 2.0
-"""Seconds of input that are thrown away after an answer that ends the connection."""
+CLOSING: Final = 3
+"""The last answer was written; input is thrown away until the client closes."""
 
 
-class Downstream(RequestReader, asyncio.Protocol):
-    """`current` is the exchange that has its turn; `feeding` is True while bytes of one read are being handed over."""
+class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol):
+    """`current` is the exchange that has its turn."""
 
     __slots__ = (
         "_advancing",
-        "_closing",
+        "_answer_trailers",
+        "_asked",
+        "_chunked",
+        "_congested",
+        "_feeding",
+        "_final",
+        "_mode",
         "_newest",
+        "_now",
+        "_out",
         "_paused",
         "_queue",
+        "_shared",
         "_since",
-        "_tunnel",
         "_unread",
-        "_unreadable",
         "current",
-        "feeding",
         "transport",
-        "worker",
-        "write_paused",
     )
 
     transport: asyncio.Transport
+    _asked: Http1RequestHead
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, shared: Shared) -> None:
         super().__init__()
-        self.worker = worker
+        self._shared = shared
         self.current: Exchange | None = None
-        self._newest: Exchange | None = None
-        self._queue: deque[Exchange] = deque()
+        self._newest: Exchange | None = None  # the one whose body is being read
+        self._queue: deque[tuple[Exchange, Http1RequestHead]] = deque()
         self._paused: set[str] = set()
-        self._since = monotonic()
+        self._out: list[bytes] = []
+        self._mode = READING
+        self._since = self._now = 0.0
         self._unread = 0
-        self.feeding = self.write_paused = self._closing = self._unreadable = self._tunnel = self._advancing = False
+        self._answer_trailers = b""
+        self._final = self._chunked = self._feeding = self._congested = self._advancing = False
+
+    # the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        self.worker.opened(self)
+        self._since = now = monotonic()
+        self._shared.opened(self, now)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.worker.closed(self)
-        self._closing = True
+        self._shared.closed(self)
+        self._mode = CLOSING
         exchange, self.current = self.current, None
         if exchange is not None:
             exchange.aborted()
-        for waiting in self._queue:
+        for waiting, _ in self._queue:
             waiting.aborted()
         self._queue.clear()
         self._newest = None
         self.release()
 
     def data_received(self, data: bytes) -> None:
-        if self._closing or self._unreadable:
+        self.read(data, monotonic())
+
+    def read(self, data: bytes, now: float) -> None:
+        """Bytes that were read at `now`."""
+        exchange, mode = self.current, self._mode
+        if mode >= UNREADABLE:
             return
-        if self._tunnel:
-            self._forward(data)
-            return
-        if self.current is not None:
-            self.current.read_at = monotonic()
+        self._now = now
+        if exchange is not None:
+            exchange.read_at = now
+            if mode == TUNNELLING:
+                exchange.tunnel_data(data)
+                return
         elif not self.in_head:
-            self._since = monotonic()
-        self.feeding = True
+            self._since = now
+        self._feeding = True
         try:
             self.feed(data)
         except RequestError as error:
-            self._refuse_request(error)
+            self._refuse_request(error, now)
         finally:
-            self.feeding = False
+            self._feeding = False
         if self.current is not None:
             self.current.flush_request()
 
@@ -111,162 +128,222 @@ class Downstream(RequestReader, asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
-        self.write_paused = True
-        if self.current is not None and self.current.leg is not None and self.current.leg.upstream is not None:
-            self.current.leg.upstream.pause()
+        self._congested = True
+        if self.current is not None:
+            self.current.pause_answer()
 
     def resume_writing(self) -> None:
-        self.write_paused = False
+        self._congested = False
         self.resume("unread")
         if self.current is None:
-            self._next()
-        elif self.current.leg is not None and self.current.leg.upstream is not None:
-            self.current.leg.active = True
-            self.current.leg.upstream.resume()
+            self._next(monotonic())
+        else:
+            self.current.resume_answer()
 
     # RequestReader's hooks
 
-    def request_head(self, head: RequestHead) -> None:
-        if self._closing:
+    def request_head(self, head: Http1RequestHead) -> None:
+        if self._mode == CLOSING:
             return  # RFC 9112 §9.6: nothing is processed after the request whose answer ends the connection
-        exchange = self._newest = Exchange(self, self.worker, head)
+        exchange = self._newest = Exchange(self, self._shared, head, self._now)
         if self.current is None and not self._queue:
-            self.current = exchange
-            exchange.start()
+            self.current, self._asked = exchange, head
+            exchange.start(self._now)
         else:
-            self._queue.append(exchange)
+            self._queue.append((exchange, head))
             self.pause("pipeline")
 
     def request_body(self, data: bytes) -> None:
         if self._newest is not None:
             self._newest.request_body(data)
 
+    def request_trailers(self, fields: bytes) -> None:
+        if self._newest is not None:
+            self._newest.request_trailers(fields)
+
     def request_end(self) -> None:
         newest = self._newest
         if newest is not None:
             newest.request_end()
-            if newest.over:
+            if newest.over():
                 self._newest = None
 
-    # what an exchange needs
+    # ClientStream
+
+    def ask_for_body(self) -> None:
+        exchange, head = self.current, self._asked
+        if head.expects and exchange is not None and not exchange.complete and (head.streamed or head.length):
+            self.transport.write(write.CONTINUE)
+
+    def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
+        asked = self._asked
+        if head.tunnel:
+            self._mode, self._final, self._chunked = TUNNELLING, True, False
+            self._out.append(write.switching_head(head, version))
+            return
+        streamed = head.streamed
+        self._chunked = streamed and not asked.http10
+        self._final = (streamed and not self._chunked) or not self._complete() or not self._goes_on()
+        if asked.http10 and not self._final:
+            extra += b"Connection: keep-alive\r\n"
+        self._out.append(write.response_head(head, self._chunked, self._final, version, extra))
+
+    def data(self, data: bytes) -> None:
+        self._out.append(write.chunk(data) if self._chunked else data)
+
+    def trailers(self, fields: bytes) -> None:
+        if self._asked.trailers:
+            self._answer_trailers = fields
+
+    def end(self) -> None:
+        if self._chunked:
+            self._out.append(write.last_chunk(self._answer_trailers) if self._answer_trailers else write.LAST_CHUNK)
+
+    def flush(self) -> bool:
+        out = self._out
+        if not out:
+            return False
+        self._out = []
+        self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+        return True
+
+    def discard(self) -> None:
+        self._out = []
+        self._answer_trailers = b""
+
+    def problem(self, failure: Failure, detail: str, extra: bytes) -> None:
+        head = self._asked
+        unread = not self._complete() and (head.streamed or bool(head.length))
+        self._final = unread or not self._goes_on()
+        self._out = []
+        self._write_problem(failure, detail, extra, head.method == b"HEAD")
+
+    def done(self, now: float) -> None:
+        if self._newest is self.current and self._complete():
+            self._newest = None
+        self.current = None
+        self._answer_trailers = b""
+        if self._paused:
+            self.resume("connecting")
+            self.resume("upstream")
+        if self._final or self._mode == CLOSING or (self._mode == UNREADABLE and not self._queue):
+            self._close_after_answer(now)
+            return
+        self._since = now
+        if self._congested:
+            self.pause("unread")  # a client that does not take its answers gets no more of them
+        if self._queue:
+            self._next(now)
+
+    def reset(self) -> None:
+        self.transport.abort()
 
     def pause(self, reason: str) -> None:
-        """Reads no more until `resume` was called for every reason."""
-        if not self._paused and not self._closing:
+        if not self._paused and self._mode != CLOSING:
             self.transport.pause_reading()
         self._paused.add(reason)
 
     def resume(self, reason: str) -> None:
-        """The opposite of `pause`."""
         paused = self._paused
         if reason in paused:
             paused.discard(reason)
             if not paused and not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    def keeps_alive(self, head: RequestHead) -> bool:
-        """True when the connection goes on after the answer to `head`."""
-        ending = self._closing or self.worker.draining or self._unreadable
-        return head.keep_alive and not (ending and not self._queue)
+    def feeding(self) -> bool:
+        return self._feeding
 
-    def exchange_done(self, close: bool) -> None:
-        """The answer was written. `close`: it was the connection's last."""
-        if self._newest is self.current and self.current is not None and self.current.complete:
-            self._newest = None
-        self.current = None
-        for reason in ("connecting", "upstream"):
-            self.resume(reason)
-        if close or self._closing or (self._unreadable and not self._queue):
-            self._close()
+    def congested(self) -> bool:
+        return self._congested
+
+    def takes(self) -> bool:
+        before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        return before != self._unread
+
+    # ClientConnection
+
+    def sweep(self, now: float) -> None:
+        if self.current is not None:
             return
-        self._since = monotonic()
-        if self.write_paused:
-            self.pause("unread")  # who does not take its answers gets no more of them
-        if self._queue:
-            self._next()
+        if self.takes():
+            self._since = now
+        times, quiet = self._shared.timings, now - self._since
+        if self._unread:
+            if quiet > times.keep_alive:
+                self.transport.abort()
+        elif self._mode == CLOSING:
+            if quiet > times.linger:
+                self.transport.abort()
+        elif self.in_head:
+            if quiet > times.head:
+                self._refuse_request(RequestError("head_timeout", f"no complete head within {times.head:g} s"), now)
+        elif quiet > (times.drain_idle if self._shared.draining else times.keep_alive):
+            self.transport.close()
 
-    def _next(self) -> None:
+    def refuse(self, reason: str, detail: str, now: float) -> None:
+        self._shared.tally.rejected("", reason)
+        self._final = True
+        self._write_problem(FAILURES[reason], detail, b"", False)
+        self._close_after_answer(now)
+
+    def close(self) -> None:
+        self.transport.close()
+
+    # turns and endings
+
+    def _complete(self) -> bool:
+        return self.current is not None and self.current.complete
+
+    def _goes_on(self) -> bool:
+        """True when the connection goes on after the answer to the current request."""
+        ending = self._mode >= UNREADABLE or self._shared.draining
+        return self._asked.keep_alive and not (ending and not self._queue)
+
+    def _write_problem(self, failure: Failure, detail: str, extra: bytes, head_only: bool) -> None:
+        if failure.status == 503:
+            extra += b"Retry-After: 1\r\n"
+        if self._final:
+            extra += b"Connection: close\r\n"
+        self.transport.write(write.problem(failure.status, failure.reason, failure.title, detail, extra, head_only))
+
+    def _next(self, now: float) -> None:
         """Starts the request that waits. In a loop: those that are refused at once end here, not in each other."""
         if self._advancing:
             return
         self._advancing = True
         try:
-            while self._queue and self.current is None and not (self.write_paused or self._closing):
-                exchange = self.current = self._queue.popleft()
+            while self._queue and self.current is None and not (self._congested or self._mode == CLOSING):
+                exchange, self._asked = self._queue.popleft()
+                self.current = exchange
                 if not self._queue:
                     self.resume("pipeline")
-                exchange.started = monotonic()
-                exchange.start()
+                exchange.start(now)
         finally:
             self._advancing = False
-        if self.current is not None and not self.feeding:
+        if self.current is not None and not self._feeding:
             self.current.flush_request()
 
-    def tunnel(self) -> None:
-        """The upstream has agreed to a WebSocket: bytes pass as they are from now on."""
-        self._tunnel = True
-
-    def abort(self) -> None:
-        """Ends the connection so that the client cannot take what it has for a whole answer."""
-        self.transport.abort()
-
-    def sweep(self, now: float) -> None:
-        """Ends what takes too long. Called coarsely."""
-        if self.current is not None:
-            return
-        if self.takes():
-            self._since = now
-        if self._unread:
-            if now - self._since > KEEP_ALIVE:
-                self.transport.abort()
-        elif self._closing:
-            if now - self._since > LINGER:
-                self.transport.abort()
-        elif self.in_head:
-            if now - self._since > HEAD_TIMEOUT:
-                self._refuse_request(RequestError("head_timeout", f"no complete head within {HEAD_TIMEOUT:g} s"))
-        elif now - self._since > (DRAIN_IDLE if self.worker.draining else KEEP_ALIVE):
-            self.transport.close()
-
-    def takes(self) -> bool:
-        """True when the client has taken some of what was written for it since the last look."""
-        before, self._unread = self._unread, self.transport.get_write_buffer_size()
-        return before != self._unread
-
-    def refuse(self, reason: str, detail: str) -> None:
-        """Answers before any request was read, and ends."""
-        self.worker.tally.rejected("", reason)
-        failure = FAILURES[reason]
-        extra = b"Retry-After: 1\r\nConnection: close\r\n" if failure.status == 503 else b"Connection: close\r\n"
-        self.transport.write(write.problem(failure.status, reason, failure.title, detail, extra))
-        self._close()
-
-    def _forward(self, data: bytes) -> None:
-        leg = self.current.leg if self.current is not None else None
-        if leg is not None and leg.upstream is not None:
-            leg.upstream.transport.write(data)
-            leg.active = True
-
-    def _refuse_request(self, error: RequestError) -> None:
+    def _refuse_request(self, error: RequestError, now: float) -> None:
         newest = self._newest
-        if self._closing:
+        if self._mode == CLOSING:
             return
-        if newest is not None and not newest.complete and not newest.over:
+        if newest is not None and not newest.complete and not newest.over():
             # The error is in the body of a request: of the one under way, or of one that waits and now cannot be read.
             if newest is self.current:
                 newest.reject(error.reason, error.detail)
                 return
-            self._queue.remove(newest)
-            newest.over, self._newest = True, None
+            self._queue.pop()  # it is the last
+            newest.unreadable()
+            self._newest = None
         if self.current is None and not self._queue:
-            self.refuse(error.reason, error.detail)
+            self.refuse(error.reason, error.detail, now)
         else:
-            self.worker.tally.rejected("", error.reason)
-            self._unreadable = True  # answers of earlier requests go first; what follows them cannot be read
+            self._shared.tally.rejected("", error.reason)
+            self._mode = UNREADABLE
 
-    def _close(self) -> None:
-        self._closing = True
-        self._since = monotonic()
+    def _close_after_answer(self, now: float) -> None:
+        self._mode = CLOSING
+        self._since = now
         if self.transport.is_closing():
             return
         if self.current is None and not self.in_head and self._newest is None:
@@ -274,4 +351,5 @@ class Downstream(RequestReader, asyncio.Protocol):
             return
         self._paused.clear()
         self.transport.resume_reading()
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()

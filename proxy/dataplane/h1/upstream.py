@@ -1,102 +1,162 @@
-"""A connection to a model server. Reads one answer at a time and hands it to the leg that has the connection."""
+"""A connection to a model server. It carries one stream at a time, so it is that stream, too.
+
+1. It is busy from `open_stream` until both the answer and the request are complete; then it goes back to its pool.
+2. It is not used again after bytes that belong to no request, after a failure, or where the server says so.
+3. Trailers of a request are dropped: HTTP/1.1 has no way to know that a server takes them (RFC 9110 §6.5.1).
+"""
 
 from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import cast
 
-from proxy.http1.response import ResponseError, ResponseHead, ResponseReader
-
-if TYPE_CHECKING:
-    from proxy.dataplane.pool import Pool
-
-
-class Answered(Protocol):
-    """What a leg must bear. `read_at`: when the bytes that are being handed over were read."""
-
-    read_at: float
-
-    def response_head(self, head: ResponseHead) -> None: ...
-    def response_body(self, data: bytes) -> None: ...
-    def response_end(self) -> None: ...
-    def response_flush(self) -> None:
-        """All that was in one read has been handed over."""
-
-    def response_failed(self, reason: str, detail: str) -> None:
-        """There will be no (more of the) answer."""
-
-    def pause_request(self) -> None: ...
-    def resume_request(self) -> None: ...
+from proxy.contracts.message import RequestHead
+from proxy.contracts.table import Version
+from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
+from proxy.dataplane.timings import Timings
+from proxy.http1 import write
+from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
 
 
-class Upstream(ResponseReader, asyncio.Protocol):
-    """`leg` has the connection from `assign` until its answer and its request are both complete."""
+class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
+    """`user` has the connection from `begin` until its answer and its request are both complete."""
 
     __slots__ = (
+        "_answered",
+        "_authority",
+        "_base_path",
         "_blocked",
-        "_done",
+        "_busy",
+        "_chunked",
+        "_ending",
+        "_idle_since",
+        "_max_idle",
+        "_out",
+        "_owner",
         "_paused",
-        "_pool",
         "_reusable",
         "_sent",
         "_tunnel",
-        "idle_since",
-        "leg",
         "transport",
+        "user",
     )
 
     transport: asyncio.Transport
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, version: Version, owner: ConnectionOwner, timings: Timings) -> None:
         super().__init__()
-        self._pool = pool
-        self.leg: Answered | None = None
-        self.idle_since = 0.0
-        self._reusable = self._done = self._sent = self._paused = self._tunnel = self._blocked = False
+        self._base_path, self._authority = version.base_path.encode(), version.authority.encode()
+        self._owner, self._max_idle = owner, timings.server_idle
+        self.user: StreamUser | None = None
+        self._out: list[bytes] = []
+        self._idle_since = 0.0
+        self._busy = self._chunked = self._ending = self._sent = self._answered = False
+        self._reusable = self._paused = self._blocked = self._tunnel = False
+
+    # Connection
+
+    def open_stream(self) -> ServerStream:
+        self._busy = True
+        return self
+
+    def is_available(self) -> bool:
+        return not self._busy
+
+    def is_idle(self) -> bool:
+        return not self._busy
+
+    def has_expired(self, now: float) -> bool:
+        return not self._busy and self._idle_since < now - self._max_idle
+
+    def close(self) -> None:
+        self.transport.close()
+
+    # ServerStream
+
+    def begin(self, user: StreamUser, head: RequestHead, authority: bytes, extra: bytes, length: int) -> None:
+        self.expect(head.method == b"HEAD", head.tunnel)
+        self.user = user
+        self._chunked = head.streamed and length < 0
+        self._ending = self._sent = self._answered = self._reusable = False
+        self._out.append(write.request_head(head, self._base_path, authority or self._authority, extra, length))
+
+    def data(self, data: bytes) -> None:
+        self._out.append(write.chunk(data) if self._chunked else data)
+
+    def trailers(self, fields: bytes) -> None:
+        """Not sent: see the rules above."""
+
+    def end(self) -> None:
+        self._ending = True
+        if self._chunked:
+            self._out.append(write.LAST_CHUNK)
+
+    def flush(self) -> None:
+        out = self._out
+        if out:
+            self._out = []
+            self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+        if self._ending and not self._sent:
+            self._sent = True
+            if self._answered:  # before the request had ended
+                self._finish(monotonic())
+
+    def pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def reset(self) -> None:
+        self.user = None
+        self.transport.abort()
+
+    def give_back(self, now: float) -> None:
+        self._busy = False
+        self._idle_since = now
+        self._owner.available(self, now)
+
+    # the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
-    def assign(self, leg: Answered, no_body: bool, upgrade: bool = False) -> None:
-        """`leg` is about to send a request."""
-        self.expect(no_body, upgrade)
-        self.leg = leg
-        self._reusable = self._done = self._sent = False
-
-    def request_sent(self) -> None:
-        """The request is complete; an answer that ended before may give the connection back now."""
-        self._sent = True
-        if self._done:
-            self._finish()
-
     def data_received(self, data: bytes) -> None:
-        leg = self.leg
-        if leg is None:
+        self.read(data, monotonic())
+
+    def read(self, data: bytes, now: float) -> None:
+        """Bytes that were read at `now`."""
+        user = self.user
+        if user is None:
             # Bytes that belong to no request: the next answer could not be trusted (RFC 9112 §9.2).
             self.transport.abort()
             return
-        leg.read_at = monotonic()
+        user.read_at = now
         if self._tunnel:
-            leg.response_body(data)
-            leg.response_flush()
+            user.response_body(data)
+            user.response_flush()
             return
         try:
             self.feed(data)
         except ResponseError as error:
             self._broken("malformed", str(error))
             return
-        leg.response_flush()
-        if self._done:
-            self._finish()
+        user.response_flush()
+        if self._answered and self._sent:
+            self._finish(now)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        leg = self.leg
-        if leg is not None and not self._done:
-            leg.read_at = monotonic()
+        user, now = self.user, monotonic()
+        if user is not None and not self._answered:
+            user.read_at = now
             try:
                 if error is not None:
                     raise ResponseError(str(error))  # RFC 9112 §8: a body that a failure cuts off is incomplete
@@ -105,74 +165,75 @@ class Upstream(ResponseReader, asyncio.Protocol):
                 self._broken("reset", str(broken))
             else:
                 self._reusable = False
-                leg.response_flush()
-        self.leg = None
-        self._pool.lost(self)
+                user.response_flush()
+        self.user = None
+        self._busy = True
+        self._owner.lost(self, now)
         self.release()
 
     def pause_writing(self) -> None:
         self._blocked = True
-        if self.leg is not None:
-            self.leg.pause_request()
+        if self.user is not None:
+            self.user.pause_request()
 
     def resume_writing(self) -> None:
         self._blocked = False
-        if self.leg is not None:
-            self.leg.resume_request()
-
-    def pause(self) -> None:
-        """The client reads slowly: this answer waits, and only this one."""
-        if not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
-
-    def resume(self) -> None:
-        """It reads again."""
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
-
-    def close(self) -> None:
-        """Ends an idle connection."""
-        self.transport.close()
-
-    def abort(self) -> None:
-        """The leg has given up: whatever comes now belongs to nobody."""
-        self.leg = None
-        self.transport.abort()
+        if self.user is not None:
+            self.user.resume_request()
 
     # ResponseReader's hooks
 
-    def response_head(self, head: ResponseHead) -> None:
-        self._reusable = head.keep_alive and not head.upgraded
-        self._tunnel = head.upgraded
-        assert self.leg is not None
-        self.leg.response_head(head)
+    def response_head(self, head: Http1ResponseHead) -> None:
+        self._reusable = head.keep_alive and not head.tunnel
+        self._tunnel = head.tunnel
+        if head.tunnel:
+            self._chunked = False
+        assert self.user is not None
+        self.user.response_head(head)
 
     def response_body(self, data: bytes) -> None:
-        if self.leg is not None:
-            self.leg.response_body(data)
+        if self.user is not None:
+            self.user.response_body(data)
+
+    def response_trailers(self, fields: bytes) -> None:
+        if self.user is not None:
+            self.user.response_trailers(fields)
 
     def response_end(self) -> None:
-        self._done = True
-        if self.leg is not None:
-            self.leg.response_end()
+        self._answered = True
+        if self.user is not None:
+            self.user.response_end()
 
-    def _finish(self) -> None:
-        if not self._sent:
-            return
-        self.leg = None
+    def _finish(self, now: float) -> None:
+        """Request and answer are complete."""
+        self.user = None
         self.resume()
         if self._reusable and not self._blocked and not self.transport.is_closing():
-            self._pool.release(self)
+            self.give_back(now)
         else:
             self.transport.abort()  # not close(): a server that does not read would keep it open
 
     def _broken(self, reason: str, detail: str) -> None:
-        leg, self.leg = self.leg, None
+        user, self.user = self.user, None
         self.transport.abort()
-        if leg is None:
+        if user is None:
             return
-        leg.response_flush()
-        if not self._done:
-            leg.response_failed(reason, detail)
+        user.response_flush()
+        if not self._answered:
+            user.response_failed(reason, detail)
+
+
+class Http1Dialer(Dialer):
+    """Makes connections that speak HTTP/1.1 in clear."""
+
+    __slots__ = ("_timings",)
+
+    def __init__(self, timings: Timings) -> None:
+        self._timings = timings
+
+    async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, upstream = await loop.create_connection(
+            lambda: Upstream(version, owner, self._timings), version.host, version.port
+        )
+        return upstream

@@ -1,0 +1,262 @@
+"""The seam of the data plane: what an exchange, a leg and a pool need of whoever speaks a protocol on a socket.
+
+1. Heads are neutral (`contracts.message`); framing stays behind the seam. `h1` speaks HTTP/1.1 there; tests put fakes.
+2. An exchange has a `ClientStream`; an attempt has a `ServerStream`, which a `Connection` of a pool opened. A
+   connection may carry many streams; in HTTP/1.1 the limit is one.
+3. What is written is queued until `flush`: the pieces of one read leave in one write.
+4. Streams call the methods of `StreamUser` and of `Exchange`; `now` is when the bytes were read.
+
+`trait` classes have methods only, so that one object can stand for several ports. Measured, compiled: a call through a
+trait costs 1.8 ns, through a base class 1.3 ns, through a `typing.Protocol` 17 ns.
+"""
+
+from __future__ import annotations
+
+from proxy.contracts.compiler import trait
+from proxy.contracts.failure import Failure
+from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.contracts.table import Version
+
+
+class Timed:
+    """Something with deadlines. The worker sweeps them, coarsely, so that a request costs no timer."""
+
+    __slots__ = ()
+
+    def expire(self, now: float) -> None:
+        """Ends what has taken too long."""
+        raise NotImplementedError
+
+
+class StreamUser(Timed):
+    """Whoever asks a pool for a stream, sends one request on it and hears the answer.
+
+    - `connect_timeout`: seconds that a new connection for it may take
+    - `read_at`: when the bytes that are being handed over were read (monotonic seconds)
+
+    Order: `connected`, then `response_head`, `response_body` for each piece, `response_trailers` at most once,
+    `response_end`; after each read `response_flush`. `connect_failed` and `response_failed` end it.
+    """
+
+    __slots__ = ("connect_timeout", "read_at")
+
+    def __init__(self, connect_timeout: float) -> None:
+        self.connect_timeout = connect_timeout
+        self.read_at = 0.0
+
+    def connected(self, stream: ServerStream, fresh: bool, now: float) -> None:
+        """Here is the stream. `fresh`: its connection was made for this user."""
+        raise NotImplementedError
+
+    def connect_failed(self, reason: str, detail: str, now: float) -> None:
+        """There will be no stream. `reason`: a key of `FAILURES`."""
+        raise NotImplementedError
+
+    def response_head(self, head: ResponseHead) -> None:
+        """The answer's head."""
+        raise NotImplementedError
+
+    def response_body(self, data: bytes) -> None:
+        """A piece of the answer's body, or of a tunnel's bytes."""
+        raise NotImplementedError
+
+    def response_trailers(self, fields: bytes) -> None:
+        """The block of fields after the body."""
+
+    def response_end(self) -> None:
+        """The answer is complete."""
+        raise NotImplementedError
+
+    def response_flush(self) -> None:
+        """All that was in one read has been handed over."""
+        raise NotImplementedError
+
+    def response_failed(self, reason: str, detail: str) -> None:
+        """There will be no (more of the) answer. `reason`: a key of `FAILURES`."""
+        raise NotImplementedError
+
+    def pause_request(self) -> None:
+        """The server reads slowly."""
+
+    def resume_request(self) -> None:
+        """The server reads again."""
+
+
+@trait
+class ServerStream:
+    """What an attempt needs of a model server's end: one request out, one answer in."""
+
+    def begin(self, user: StreamUser, head: RequestHead, authority: bytes, extra: bytes, length: int) -> None:
+        """Queues a request's head; `user` hears the answer.
+
+        - `authority`: who is asked; empty: as the version's URL says
+        - `extra`: a block of more fields
+        - `length`: the whole body of so many bytes is at hand; -1: as the head announces
+        """
+        raise NotImplementedError
+
+    def data(self, data: bytes) -> None:
+        """Queues a piece of the body (of a tunnel's bytes, once the server has agreed to one)."""
+        raise NotImplementedError
+
+    def trailers(self, fields: bytes) -> None:
+        """Queues the block of fields after the body, where the protocol can carry them."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Queues the request's end."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Writes what is queued, in one piece."""
+        raise NotImplementedError
+
+    def untouched(self) -> bool:
+        """True while not one byte of an answer was received."""
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        """The client reads slowly: this answer waits, and only this one."""
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        """The client reads again."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """The attempt is given up: its user hears no more, and whatever comes belongs to nobody."""
+        raise NotImplementedError
+
+    def give_back(self, now: float) -> None:
+        """Gives a stream back on which nothing was begun."""
+        raise NotImplementedError
+
+
+@trait
+class Connection:
+    """What a pool needs of a connection to a model server."""
+
+    def open_stream(self) -> ServerStream:
+        """A stream for one request. Only while `is_available`."""
+        raise NotImplementedError
+
+    def is_available(self) -> bool:
+        """True while one more stream can be opened."""
+        raise NotImplementedError
+
+    def is_idle(self) -> bool:
+        """True while no stream is open."""
+        raise NotImplementedError
+
+    def has_expired(self, now: float) -> bool:
+        """True once it has been idle for so long that the server may be about to close it."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Ends the connection; with streams open, once they have ended."""
+        raise NotImplementedError
+
+
+@trait
+class ConnectionOwner:
+    """What a connection tells its pool."""
+
+    def available(self, connection: Connection, now: float) -> None:
+        """A connection that could open no stream can open one again."""
+        raise NotImplementedError
+
+    def lost(self, connection: Connection, now: float) -> None:
+        """A connection has closed."""
+        raise NotImplementedError
+
+
+class Dialer:
+    """Makes connections. `streams`: how many streams a new one will carry at least."""
+
+    streams = 1
+
+    async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
+        """A new connection to where `version` is served. Raises OSError when it cannot be had."""
+        raise NotImplementedError
+
+
+@trait
+class ClientStream:
+    """What an exchange needs of its client's end: one request in, one answer out."""
+
+    def ask_for_body(self) -> None:
+        """Tells a client that waits for that to send its body (RFC 9110 §10.1.1: 100 Continue)."""
+        raise NotImplementedError
+
+    def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
+        """Queues an answer's head; `version` and `extra` are blocks of more fields, `version` the same for many."""
+        raise NotImplementedError
+
+    def data(self, data: bytes) -> None:
+        """Queues a piece of the answer's body."""
+        raise NotImplementedError
+
+    def trailers(self, fields: bytes) -> None:
+        """Queues the block of fields after the body, where protocol and client can take them."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Queues the answer's end."""
+        raise NotImplementedError
+
+    def flush(self) -> bool:
+        """Writes what is queued, in one piece. True when something was."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """Throws away what is queued: another leg will answer."""
+        raise NotImplementedError
+
+    def problem(self, failure: Failure, detail: str, extra: bytes) -> None:
+        """Writes the proxy's own whole answer; `extra` is a block of more fields."""
+        raise NotImplementedError
+
+    def done(self, now: float) -> None:
+        """The answer is complete and written: the exchange is over."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Ends the stream so that the client cannot take what it has for a whole answer."""
+        raise NotImplementedError
+
+    def pause(self, reason: str) -> None:
+        """Reads no more of the request until `resume` was called for every reason."""
+        raise NotImplementedError
+
+    def resume(self, reason: str) -> None:
+        """The opposite of `pause`."""
+        raise NotImplementedError
+
+    def feeding(self) -> bool:
+        """True while the events of one read are being handed over: a flush will follow."""
+        raise NotImplementedError
+
+    def congested(self) -> bool:
+        """True while the client takes less than is written for it."""
+        raise NotImplementedError
+
+    def takes(self) -> bool:
+        """True when the client has taken some of what was written since the last call."""
+        raise NotImplementedError
+
+
+@trait
+class ClientConnection:
+    """What a worker needs of a client's connection."""
+
+    def sweep(self, now: float) -> None:
+        """Ends what takes too long."""
+        raise NotImplementedError
+
+    def refuse(self, reason: str, detail: str, now: float) -> None:
+        """Answers before any request was read, and ends. `reason`: a key of `FAILURES`."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Ends the connection without an answer."""
+        raise NotImplementedError

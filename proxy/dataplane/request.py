@@ -1,0 +1,91 @@
+"""A client's request as its legs share it, and what a leg tells whoever answers the client.
+
+The base of `Exchange`. Legs know this and not the exchange, so that neither file imports the other.
+"""
+
+from __future__ import annotations
+
+from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.dataplane.live import LiveRoute, Target
+from proxy.dataplane.ports import ClientStream, Timed
+
+
+class Request(Timed):
+    """One request.
+
+    - `client`: where the answer goes; `head`: what was asked
+    - `pieces`: the body so far, while another leg, a retry or a shadow may need it; None once it has grown too large
+    - `size`: bytes of the body so far; `complete`: the request has ended; `trailers`: the block of fields after it
+    - `route`, `route_name`: set once a route was found
+    - `number`: identifies the exchange in records, 0: not recorded; `key`: the hash of its sticky key, 0: none
+    - `copies`: how many copies to shadows were sent
+    - `request_id`, and `extra`: the block with a request id that the proxy made (empty where the client gave one)
+    - `started`, `read_at`: when its turn came, and when its last bytes were read (monotonic seconds)
+    """
+
+    __slots__ = (
+        "client",
+        "complete",
+        "copies",
+        "extra",
+        "head",
+        "key",
+        "number",
+        "pieces",
+        "read_at",
+        "request_id",
+        "route",
+        "route_name",
+        "size",
+        "started",
+        "trailers",
+    )
+
+    route: LiveRoute
+
+    def __init__(self, client: ClientStream, head: RequestHead, request_id: bytes, extra: bytes, now: float) -> None:
+        self.client, self.head, self.request_id, self.extra = client, head, request_id, extra
+        self.pieces: list[bytes] | None = []
+        self.trailers = b""
+        self.route_name = ""
+        self.complete = False
+        self.size = self.key = self.number = self.copies = 0
+        self.started = self.read_at = now
+
+    def body(self) -> bytes:
+        """The whole body; only while `pieces` are kept."""
+        pieces = self.pieces
+        assert pieces is not None
+        if len(pieces) > 1:
+            pieces = self.pieces = [b"".join(pieces)]
+        return pieces[0] if pieces else b""
+
+    # what a leg asks and tells
+
+    def answer_head(self, target: Target, head: ResponseHead) -> None:
+        """Queues the head of the target's answer for the client."""
+        raise NotImplementedError
+
+    def flush_answer(self) -> None:
+        """Writes what is queued."""
+        raise NotImplementedError
+
+    def answered(self, now: float) -> None:
+        """The leg has finished and everything was written."""
+        raise NotImplementedError
+
+    def can_rescue(self, target: Target) -> bool:
+        """True while the primary can still answer in place of this target."""
+        raise NotImplementedError
+
+    def rescue(self, target: Target, reason: str, now: float) -> None:
+        """The primary answers in place of `target`, which is already charged."""
+        raise NotImplementedError
+
+    def fail(self, reason: str, detail: str) -> None:
+        """No leg can answer: a problem, or an abort once a part of an answer was written."""
+        raise NotImplementedError
+
+    def body_timeout(self) -> None:
+        """The client stopped in the middle of its body."""
+        raise NotImplementedError

@@ -1,0 +1,85 @@
+"""What the connections of a worker share: the table in force, counters, records, bounds, and whoever has deadlines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from proxy.dataplane.live import LiveTable, Target
+from proxy.dataplane.ports import ClientConnection, Timed
+from proxy.dataplane.recorder import Recorder
+from proxy.dataplane.tally import Tally
+from proxy.dataplane.timings import Timings
+
+log = logging.getLogger("penumbra.worker")
+
+
+class Shared:
+    """The state that a worker's connections, exchanges and legs have in common.
+
+    - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
+    - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
+    - `copied`: bytes of request bodies that copies under way hold
+    - `clock`: monotonic seconds, read where something ends; everything else is told when it happens
+    """
+
+    __slots__ = (
+        "clients",
+        "clock",
+        "copied",
+        "copies",
+        "draining",
+        "exchanges",
+        "max_clients",
+        "recorder",
+        "table",
+        "tally",
+        "timings",
+    )
+
+    def __init__(
+        self, tally: Tally, recorder: Recorder, timings: Timings, max_clients: int, clock: Callable[[], float]
+    ) -> None:
+        self.tally, self.recorder, self.timings, self.clock = tally, recorder, timings, clock
+        self.table: LiveTable | None = None
+        self.draining = False
+        self.max_clients = max_clients
+        self.exchanges: set[Timed] = set()
+        self.copies: set[Timed] = set()
+        self.clients: set[ClientConnection] = set()
+        self.copied = 0
+
+    def opened(self, client: ClientConnection, now: float) -> None:
+        """A client has connected; one too many is turned away."""
+        self.clients.add(client)
+        self.tally.connections += 1
+        if self.draining:
+            client.close()
+        elif len(self.clients) > self.max_clients:
+            client.refuse("too_many_connections", f"the limit is {self.max_clients}", now)
+
+    def closed(self, client: ClientConnection) -> None:
+        """A client's connection has ended."""
+        self.clients.discard(client)
+        self.tally.connections -= 1
+
+    def judge(self, target: Target, route: str, succeeded: bool, now: float) -> None:
+        """Tells the target's breaker, where it has one, how a leg went; a change is logged."""
+        breaker = target.breaker
+        if breaker is None:
+            return
+        if breaker.succeeded() if succeeded else breaker.failed(now):
+            state = "ejected" if breaker.open else "back"
+            log.warning("route %s: %s %s is %s", route, target.arm.role, target.version, state)
+
+    def sweep_deadlines(self, now: float) -> None:
+        """Ends exchanges and copies that have taken too long."""
+        for exchange in tuple(self.exchanges):
+            exchange.expire(now)
+        for copy in tuple(self.copies):
+            copy.expire(now)
+
+    def sweep_clients(self, now: float) -> None:
+        """Ends connections of clients that are idle or slow for too long."""
+        for client in tuple(self.clients):
+            client.sweep(now)

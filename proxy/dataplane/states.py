@@ -1,0 +1,126 @@
+"""The states of an exchange and of an attempt, and the events that lead from one to the next.
+
+An exchange (one client request and its answer):
+
+- It waits for its turn (`QUEUED`), looks for its route (`ROUTING`), may wait for the body that decides about its
+  version (`ROUTED`), and has a leg (`ASKING`). Until a byte of an answer was written, the primary may take over once
+  (`RESCUING`), and the proxy may answer by itself (`problem`).
+- Once a part of an answer was written (`ANSWERING`) there is no other answer: it ends, or it is cut off.
+- The client may go at any time (`gone`). Nothing happens after the end.
+
+An attempt (a leg, or a copy to a shadow):
+
+- It waits for a stream (`WAITING`), has one on a new connection (`OPEN`) or on one that was used before (`REUSED`).
+- RFC 9112 §9.3.1: only a stream on a used connection can turn out stale, only before anything was received, and only
+  once: the attempt waits for another stream (`RETRYING`), and whichever it gets is its last.
+- After the answer's head (`HEADED`) comes its end (`ENDED`). An attempt is counted when it closes, so it closes once.
+
+Integers, so that a step costs a few nanoseconds; the tables are for reading, `Steps` for running.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+QUEUED: Final = 0
+ROUTING: Final = 1
+ROUTED: Final = 2
+ASKING: Final = 3
+RESCUING: Final = 4
+ANSWERING: Final = 5
+OVER: Final = 6
+
+START: Final = 0
+ADMIT: Final = 1
+ASSIGN: Final = 2
+RESCUE: Final = 3
+WRITE: Final = 4
+DONE: Final = 5
+PROBLEM: Final = 6
+CUT: Final = 7
+GONE: Final = 8
+
+EXCHANGE: dict[tuple[int, int], int] = {
+    (QUEUED, START): ROUTING,
+    (QUEUED, CUT): OVER,
+    (QUEUED, GONE): OVER,
+    (ROUTING, ADMIT): ROUTED,
+    (ROUTING, PROBLEM): OVER,
+    (ROUTING, GONE): OVER,
+    (ROUTED, ASSIGN): ASKING,
+    (ROUTED, PROBLEM): OVER,
+    (ROUTED, GONE): OVER,
+    (ASKING, RESCUE): RESCUING,
+    (ASKING, WRITE): ANSWERING,
+    (ASKING, PROBLEM): OVER,
+    (ASKING, GONE): OVER,
+    (RESCUING, WRITE): ANSWERING,
+    (RESCUING, PROBLEM): OVER,
+    (RESCUING, GONE): OVER,
+    (ANSWERING, WRITE): ANSWERING,
+    (ANSWERING, DONE): OVER,
+    (ANSWERING, CUT): OVER,
+    (ANSWERING, GONE): OVER,
+}
+
+WAITING: Final = 0
+REUSED: Final = 1
+RETRYING: Final = 2
+OPEN: Final = 3
+HEADED: Final = 4
+ENDED: Final = 5
+CLOSED: Final = 6
+
+FRESH: Final = 0
+REUSE: Final = 1
+STALE: Final = 2
+HEAD: Final = 3
+END: Final = 4
+CLOSE: Final = 5
+
+ATTEMPT: dict[tuple[int, int], int] = {
+    (WAITING, FRESH): OPEN,
+    (WAITING, REUSE): REUSED,
+    (WAITING, CLOSE): CLOSED,
+    (REUSED, STALE): RETRYING,
+    (REUSED, HEAD): HEADED,
+    (REUSED, CLOSE): CLOSED,
+    (RETRYING, FRESH): OPEN,
+    (RETRYING, REUSE): OPEN,
+    (RETRYING, CLOSE): CLOSED,
+    (OPEN, HEAD): HEADED,
+    (OPEN, CLOSE): CLOSED,
+    (HEADED, END): ENDED,
+    (HEADED, CLOSE): CLOSED,
+    (ENDED, CLOSE): CLOSED,
+}
+
+EXCHANGE_STATES = ("queued", "routing", "routed", "asking", "rescuing", "answering", "over")
+EXCHANGE_EVENTS = ("start", "admit", "assign", "rescue", "write", "done", "problem", "cut", "gone")
+ATTEMPT_STATES = ("waiting", "reused", "retrying", "open", "headed", "ended", "closed")
+ATTEMPT_EVENTS = ("fresh", "reuse", "stale", "head", "end", "close")
+
+
+class IllegalStep(Exception):
+    """A pair that is not in the table: a bug. The message names both."""
+
+
+class Steps:
+    """A table as one flat list, so that a step is one access."""
+
+    __slots__ = ("_events", "_next", "_states")
+
+    def __init__(self, table: dict[tuple[int, int], int], states: tuple[str, ...], events: tuple[str, ...]) -> None:
+        self._states, self._events = states, events
+        self._next = [table.get((state, event), -1) for state in range(len(states)) for event in range(len(events))]
+
+    def after(self, state: int, event: int) -> int:
+        """The state after `event`. Raises IllegalStep for a pair that is not in the table."""
+        following = self._next[state * len(self._events) + event]
+        if following < 0:
+            raise IllegalStep(f"{self._events[event]} is not possible in state {self._states[state]}")
+        return following
+
+
+EXCHANGE_STEPS: Final = Steps(EXCHANGE, EXCHANGE_STATES, EXCHANGE_EVENTS)
+ATTEMPT_STEPS: Final = Steps(ATTEMPT, ATTEMPT_STATES, ATTEMPT_EVENTS)
