@@ -69,6 +69,9 @@ all routes."""
 
 SIDES: tuple[BodySide, ...] = ("input", "prediction")
 
+BOUNDS = ("layouts", "columns", "classes", "early_labels", "sticky_keys")
+"""Bounds of the statistics, in the words of `Board.left_out`."""
+
 
 class Board:
     """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time."""
@@ -78,6 +81,7 @@ class Board:
         "_comparisons",
         "_flushed",
         "_histories",
+        "_left_out",
         "_scorer",
         "_streams",
         "_tokens",
@@ -94,6 +98,7 @@ class Board:
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self._comparer = Comparer()
         self._flushed = -FLUSH_SECONDS
+        self._left_out: Counter[str] = Counter(dict.fromkeys(BOUNDS, 0))
         self._scorer = Scorer(labels)
 
     def watch(
@@ -122,6 +127,7 @@ class Board:
         current = self._streams.get(route)
         if current is None or current[0] != (analysis, protocol):
             self._comparer.forget(route)
+            self._left_out.update(current[1].left_out if current else {})
             self._streams[route] = (analysis, protocol), Streams(analysis.reference, analysis.detectors)
 
     def use_profile(self, route: str, profile: Profile) -> None:
@@ -317,6 +323,24 @@ class Board:
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""
         return self._comparer.unpaired()
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What a full bound left out, by bound; verdicts rest on the rest.
+
+        - `layouts`: bodies of further layouts than a route's `MAX_LAYOUTS`
+        - `columns`: columns, once for each batch, that a full profile did not learn
+        - `classes`: predictions of further classes than F1 tells apart
+        - `early_labels`: labels that waited for their request, and went
+        - `sticky_keys`: keys that failed and were forgotten; their next failure counts again
+        """
+        left_out = self._left_out.copy()
+        for _, streams in self._streams.values():
+            left_out.update(streams.left_out)
+        left_out["classes"] += sum(score.beyond_classes for score in self._scorer.scores.values())
+        left_out["early_labels"] += self._scorer.labels.forgotten
+        left_out["sticky_keys"] += sum(history.error_rate.sticky.forgotten for history in self._histories.values())
+        return dict(left_out)
 
     def _uncompared(self, route: str, version: str | None) -> int:
         """Copies for `version` that were due and not compared: dropped, never paired, or not readable."""

@@ -12,7 +12,8 @@ from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
-from proxy.stats.board import Board
+from proxy.stats.board import BOUNDS, Board
+from proxy.stats.quality.label_join import MAX_EARLY_LABELS
 from tests.support.observed import observation
 
 GUARD = Guard()
@@ -308,3 +309,21 @@ def test_a_shadow_is_judged_by_its_first_token_too() -> None:
             text = Text("hi", "stop", first_token=factor * float(rng.lognormal(-2, 0.3)))
             board.on_observations([replace(leg(role, version, at, 0), text=text, share=1.0)], at * 0.01)
     assert board.evidence(ROUTE, 15.0)[0].log_breach > np.log(1000)
+
+
+def test_what_a_full_bound_leaves_out_is_counted() -> None:
+    board = watched()
+    assert board.left_out == dict.fromkeys(BOUNDS, 0)
+    for at in range(MAX_EARLY_LABELS + 3):
+        board.on_label(f"nobody{at}", 1, 0.0)
+    assert board.left_out["early_labels"] == 3
+    board._streams[ROUTE][1].left_out["layouts"] += 2
+    board.watch(ROUTE, ("v2",), "v1", GUARD, "json", 1.0)
+    assert board.left_out["layouts"] == 2, "other streams of the route carry on counting"
+
+
+def test_what_the_board_shows_cannot_be_written() -> None:
+    board = watched()
+    for view in (board.scores, board.labelled, board.ungraded, board.feedbacks, board.unlabelled, board.tokens):
+        with pytest.raises(TypeError):
+            view["x"] = 1  # type: ignore[index]

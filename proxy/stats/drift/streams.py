@@ -37,7 +37,7 @@ LOOK_ROWS = 2048
 costs as much as counting several batches, and looking more often does not find more."""
 
 MAX_LAYOUTS = 64
-"""Different layouts of a route that are analysed; bodies of further ones are counted as `crowded`, and left out."""
+"""Different layouts of a route that are analysed; bodies of further ones are counted and left out."""
 
 MAX_BATCH_ROWS = 65_536
 """Rows of one batch; a batch with more is counted at once."""
@@ -129,8 +129,7 @@ class Streams:
         "_profile",
         "_references",
         "_rows",
-        "columns_left_out",
-        "crowded",
+        "left_out",
         "violations",
     )
 
@@ -147,10 +146,8 @@ class Streams:
         self._profile = Profile()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
         """Broken rules by (version, role, rule)."""
-        self.columns_left_out = 0
-        """Columns of batches that a profile did not learn because it was full (`profile.MAX_FEATURES`)."""
-        self.crowded = 0
-        """Bodies that were left out because `MAX_LAYOUTS` layouts were known."""
+        self.left_out: Counter[str] = Counter()
+        """`layouts`: bodies beyond `MAX_LAYOUTS`; `columns`: columns of batches beyond `profile.MAX_FEATURES`."""
         self._drift: tuple[dict[BodySide, float], list[Drift]] | None = None
 
     @property
@@ -222,7 +219,7 @@ class Streams:
         for signature, group in batch.groups.items():
             layout = self._layout(side, signature)
             if layout is None:
-                self.crowded += group.bodies
+                self.left_out["layouts"] += group.bodies
                 continue
             tables = group.tables()
             measured = layout.measure(tables)
@@ -270,7 +267,7 @@ class Streams:
         if role not in TEACHING_ROLES:
             return
         builder = self._builders[side]
-        self.columns_left_out += builder.update(groups)
+        self.left_out["columns"] += builder.update(groups)
         final = builder.rows >= self._rows
         if (final or builder.rows >= PRELIMINARY_ROWS) and (profile := builder.get(rules=final)).side(side):
             self._take(side, profile, final)
@@ -279,7 +276,7 @@ class Streams:
         """Adds rows that were held against the preliminary profile. With enough of them the final profile takes its
         place, unless they have drifted from it: then the preliminary one stays."""
         builder = self._builders[side]
-        self.columns_left_out += builder.update(groups)
+        self.left_out["columns"] += builder.update(groups)
         if builder.rows < self._rows:
             return
         self._detect([key for key in self._counted if key[0] == side], now, 1)

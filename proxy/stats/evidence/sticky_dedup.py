@@ -21,12 +21,14 @@ WINDOW = 3600.0
 class StickyDedup:
     """Turns bad legs and the keys of them into nearly independent events."""
 
-    __slots__ = ("_capacity", "_order", "_seen")
+    __slots__ = ("_capacity", "_order", "_seen", "forgotten")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._seen: dict[int, float] = {}
         self._order: deque[tuple[int, float]] = deque()
         self._capacity = capacity
+        self.forgotten = 0
+        """Keys that went before their time because `CAPACITY` were remembered."""
 
     def count(self, bad: int, keys: Iterable[int], now: float) -> int:
         """Events in `bad` legs whose sticky keys are `keys` (legs without a key are events of their own).
@@ -48,4 +50,5 @@ class StickyDedup:
             oldest, at = self._order.popleft()
             if self._seen.get(oldest) == at:
                 del self._seen[oldest]
+                self.forgotten += now - at < WINDOW
         return True

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from river.drift import ADWIN
 
+from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import ADWIN_DELTA, MAX_WATCHED, AdwinDetectors
+from proxy.stats.drift.layout import Signature
 
-NUMBERS = (("x", ("a", "b"), 2, "number"),)
-CATEGORIES = (("c", (), 1, "category"),)
+NUMBERS: Signature = (("x", ("a", "b"), 2, "number"),)
+CATEGORIES: Signature = (("c", (), 1, "category"),)
 
 
-def moved(n: int = 2000, seed: int = 1) -> np.ndarray:
+def moved(n: int = 2000, seed: int = 1) -> Floats:
     rng = np.random.default_rng(seed)
     return np.stack([rng.standard_normal(n) + (np.arange(n) >= n // 2), rng.standard_normal(n)], axis=1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from proxy.contracts.observation import Tensor
@@ -25,7 +27,8 @@ def test_a_profile_of_bodies_is_that_of_their_columns() -> None:
             for row, color in zip(rows.tolist(), colors, strict=True)
         )
     )
-    expected = features_of({"x[0]": rows[:, 0], "x[1]": rows[:, 1], "color": colors})
+    columns: dict[str, Any] = {"x[0]": rows[:, 0], "x[1]": rows[:, 1], "color": colors}
+    expected = features_of(columns)
     assert builder.get().inputs == builder.get().predictions == expected
     assert (builder.rows, left_out) == (300, 0)
 

@@ -147,7 +147,7 @@ def test_layouts_are_bounded() -> None:
         streams.update([leg(1, [1.0] * width, 0.1)], 6.0)
     streams.flush(10.0)
     assert len(streams._layouts) == MAX_LAYOUTS
-    assert streams.crowded > 0
+    assert streams.left_out["layouts"] > 0
 
 
 def test_adwin_watches_what_is_named() -> None:

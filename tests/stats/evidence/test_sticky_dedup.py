@@ -31,3 +31,12 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     assert len(sticky._seen) == 100
     assert sticky.count(1, [999], 1.0) == 0
     assert sticky.count(1, [1], 1.0) == 1
+
+
+def test_keys_that_a_full_memory_forgets_are_counted() -> None:
+    sticky = StickyDedup(capacity=10)
+    for key in range(25):
+        sticky.count(1, [key], float(key))
+    assert sticky.forgotten == 15
+    sticky.count(1, [100], 1e6)
+    assert sticky.forgotten == 15, "an old key would be news again anyway"

@@ -12,7 +12,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import Prediction
-from proxy.stats.quality.scores import METRICS, Score, score_prediction
+from proxy.stats.quality.scores import MAX_CLASSES, METRICS, Score, ScoredPrediction, score_prediction
 from tests.support.observed import observation
 
 
@@ -248,3 +248,11 @@ def test_equal_arms_of_several_are_not_flagged() -> None:
         board.on_label(str(at), label, 0.0)
     for found in board.evidence("r", 0.0):
         assert found.log_breach < np.log(20), found.version
+
+
+def test_classes_beyond_the_bound_are_left_out_of_f1_and_counted() -> None:
+    score = Score()
+    for label in range(MAX_CLASSES + 7):
+        score.update(ScoredPrediction(label, label))
+    assert score.beyond_classes == 7
+    assert (score.n["accuracy"], score.n["f1"]) == (MAX_CLASSES + 7, MAX_CLASSES)
