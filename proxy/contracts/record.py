@@ -34,6 +34,7 @@ class ArmTick(Struct):
     first_byte_sum: float = 0.0
     connect: Buckets = field(default_factory=dict)
     """From the wish for a new connection to its being open; legs on pooled connections are not in it."""
+    connect_sum: float = 0.0
 
     @property
     def finished(self) -> int:

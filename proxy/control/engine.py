@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from proxy.contracts.record import Record, Tick
+from proxy.contracts.record import MAX_FAILED_KEYS, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings, Stage
 from proxy.contracts.table import Table
@@ -69,6 +69,7 @@ class Engine:
         self._publish = publish
         self._listen = listen
         self._stored: dict[str, RouteState] = {}
+        self._full_ticks = 0
 
     # -- what is
 
@@ -120,10 +121,10 @@ class Engine:
         """Writes that the disk has refused, of changes and of evidence. Monotone."""
         return self._ledger.errors + self._snapshots.errors
 
-    @property
-    def changes_discarded(self) -> int:
-        """Changes that were never written, because too many waited for the disk. Monotone."""
-        return self._ledger.discarded
+    def bounds_reached(self) -> dict[str, int]:
+        """Changes that were never written, because too many waited for the disk, and ticks with more failed sticky keys
+        than one holds. Monotone."""
+        return {"unsaved_changes": self._ledger.discarded, "failed_keys": self._full_ticks}
 
     # -- the journeys
 
@@ -145,6 +146,7 @@ class Engine:
         """Counts a tick and judges the routes that it speaks about."""
         self.board.on_tick(tick, now)
         for arm in tick.arms:
+            self._full_ticks += len(arm.failed_keys) >= MAX_FAILED_KEYS
             if arm.route in self.routes:
                 self.routes[arm.route].count(arm.role, arm.version, arm.finished)
         for name in {arm.route for arm in tick.arms}:

@@ -1,9 +1,9 @@
 """Webhooks: each change as JSON to those who asked for it, in order, retried, signed.
 
-- A hook has a queue of its own (`QUEUE` changes; when it is full the oldest goes, counted) and one sender, so that a
-  dead one costs the others nothing and order is kept.
-- Anything but 2xx is tried again after 1, 2, 4 … seconds, `ATTEMPTS` times in all; then the change is given up, counted
-  and logged. 4xx other than 408 and 429 will not get better and is given up at once.
+- A hook has a queue of its own (`MAX_QUEUED` changes; when it is full the oldest goes, counted) and one task that
+  sends, so that a dead one costs the others nothing and order is kept.
+- Anything but 2xx is tried again after 1, 2, 4 … seconds, `MAX_ATTEMPTS` times in all; then the change is given up,
+  counted and logged. 4xx other than 408, 425 and 429 will not get better and is given up at once.
 - `X-Penumbra-Signature: t=<unix>,v1=<hex>` is HMAC-SHA-256 of "<unix>.<body>" under the hook's secret: a receiver
   checks it and refuses old times, so that nobody else can speak or repeat.
 - Notifications never wait for the engine, nor it for them. They hold what the audit holds, with the hash of its head.
@@ -30,14 +30,17 @@ from proxy.release.audit import Change, plain
 
 log = logging.getLogger("penumbra.notify")
 
-QUEUE = 256
-ATTEMPTS = 6
-FIRST_WAIT = 1.0
-LAST_WAIT = 1.0
+MAX_QUEUED = 256
+"""Changes that wait for one hook: days of releases, some MB."""
+MAX_ATTEMPTS = 6
+"""Attempts to deliver one change: over half a minute, as long as a receiver takes to restart."""
+FIRST_RETRY_SECONDS = 1.0
+"""Pause before the second attempt; each further one is twice as long."""
+CLOSE_SECONDS = 1.0
 """Seconds that the end of this process waits for a hook."""
-TIMEOUT = 10.0
+ATTEMPT_SECONDS = 10.0
 """Seconds for one attempt."""
-PERHAPS_LATER = frozenset({408, 425, 429})
+RETRIED_STATUSES = frozenset({408, 425, 429})
 
 EVENTS: dict[str, HookEvent] = {
     "release": "start",
@@ -94,36 +97,34 @@ class Notifier:
 
     def __init__(self, head: Callable[[], str], clock: Callable[[], float]) -> None:
         self._head, self._clock = head, clock
-        self._senders: dict[Hook, Sender] = {}
+        self._queues: dict[Hook, HookQueue] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def listen(self, change: Change, now: float) -> None:
         """Queues a change for every hook that wants its event."""
-        wanted = [
-            sender for hook, sender in self._senders.items() if not hook.events or event_of(change) in hook.events
-        ]
+        wanted = [queue for hook, queue in self._queues.items() if not hook.events or event_of(change) in hook.events]
         if wanted:
             body = body_of(change, self._head(), now)
-            for sender in wanted:
-                sender.put(event_of(change), body)
+            for queue in wanted:
+                queue.put(event_of(change), body)
 
     def use(self, hooks: Iterable[Hook]) -> None:
         """Sends to these from now on; needs a running loop."""
         hooks = dict.fromkeys(hooks)
-        for hook in [hook for hook in self._senders if hook not in hooks]:
-            self._senders.pop(hook).close()
+        for hook in [hook for hook in self._queues if hook not in hooks]:
+            self._queues.pop(hook).close()
         for hook in hooks:
-            if hook not in self._senders:
-                self._senders[hook] = Sender(hook, self.counts, self._clock)
+            if hook not in self._queues:
+                self._queues[hook] = HookQueue(hook, self.counts, self._clock)
 
     async def close(self) -> None:
         """Gives what is queued a moment, then stops."""
-        senders, self._senders = list(self._senders.values()), {}
-        for sender in senders:
-            await sender.finish()
+        queues, self._queues = list(self._queues.values()), {}
+        for queue in queues:
+            await queue.finish()
 
 
-class Sender:
+class HookQueue:
     """One hook's queue and task. Counts (event, outcome): sent, failed, dropped."""
 
     __slots__ = ("_clock", "_counts", "_dry", "_failing", "_hook", "_queue", "_task", "_wake")
@@ -138,7 +139,7 @@ class Sender:
 
     def put(self, event: HookEvent, body: bytes) -> None:
         """Queues one notification."""
-        if len(self._queue) >= QUEUE:
+        if len(self._queue) >= MAX_QUEUED:
             dropped, _ = self._queue.popleft()
             self._counts[dropped, "dropped"] += 1
         self._queue.append((event, body))
@@ -152,12 +153,12 @@ class Sender:
     async def finish(self) -> None:
         """Lets the queue run dry for a moment, then stops."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._dry.wait(), LAST_WAIT)
+            await asyncio.wait_for(self._dry.wait(), CLOSE_SECONDS)
         self.close()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        timeout = aiohttp.ClientTimeout(total=ATTEMPT_SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
                 self._wake.clear()
@@ -172,14 +173,14 @@ class Sender:
 
     async def _deliver(self, session: aiohttp.ClientSession, event: HookEvent, body: bytes) -> bool:
         said = ""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             if attempt:
-                await asyncio.sleep(FIRST_WAIT * 2 ** (attempt - 1))
+                await asyncio.sleep(FIRST_RETRY_SECONDS * 2 ** (attempt - 1))
             status, said = await self._post(session, event, body)
             if 200 <= status < 300:
                 self._failing = False
                 return True
-            if 400 <= status < 500 and status not in PERHAPS_LATER:
+            if 400 <= status < 500 and status not in RETRIED_STATUSES:
                 break
         if not self._failing:
             log.error("notifications cannot be delivered to %s (%s: %s)", _shown(self._hook.url), event, said)

@@ -24,15 +24,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
-from proxy.control.api.handlers import Facts, application
-from proxy.control.capture.writer import Recorder
+from proxy.control.api.handlers import ApiContext, application
+from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.intake import Intake
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.state.store import Store, StoreError
-from proxy.control.telemetry.journal import Journal, Outlet
-from proxy.control.telemetry.metrics import registry
+from proxy.control.telemetry.journal import Journal, LogLines
+from proxy.control.telemetry.metrics import MetricSources, registry
 from proxy.link.frames import Records
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
@@ -75,8 +75,8 @@ class Clock:
         return self._offset + time.monotonic()
 
 
-def run(args: ControlArgs, load: Callable[[], Settings], outlet: Outlet) -> int:
-    """Runs until SIGTERM; returns the exit code. `load` raises ConfigError; lines of the access log go to `outlet`."""
+def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int:
+    """Runs until SIGTERM; returns the exit code. `load` raises ConfigError; lines of the access log go to `lines`."""
     try:
         settings = load()
         store = Store(settings.state)
@@ -88,7 +88,7 @@ def run(args: ControlArgs, load: Callable[[], Settings], outlet: Outlet) -> int:
         return EXIT_STORE
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Control(args, load, settings, store, outlet).serve())
+            runner.run(Control(args, load, settings, store, lines).serve())
     finally:
         store.close()
     return 0
@@ -98,7 +98,7 @@ class Control:
     """Everything of one control process, wired."""
 
     def __init__(
-        self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, outlet: Outlet
+        self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, lines: LogLines
     ) -> None:
         self._args, self._load = args, load
         self._now = Clock()
@@ -107,11 +107,11 @@ class Control:
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         self._intake = Intake(decode, self._board.on_observations, self._section, time.thread_time)
-        self._capture = Recorder()
-        self._journal = Journal(outlet)
+        self._capture = CaptureWriter()
+        self._journal = Journal(lines)
         self._profiles = Profiles(self._board)
         self._link = LinkServer(self._ticked, self._recorded)
-        self._facts = Facts(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
+        self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
         self._over = asyncio.Event()
 
@@ -121,7 +121,7 @@ class Control:
         self._begin()
         self._reload()  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
-        runner = web.AppRunner(application(self._facts), access_log=None, handle_signals=False)
+        runner = web.AppRunner(application(self._context), access_log=None, handle_signals=False)
         await runner.setup()
         await web.SockSite(runner, socket.socket(fileno=self._args.admin_fd)).start()
         await self._link.start(socket.socket(fileno=self._args.link_fd))
@@ -180,7 +180,7 @@ class Control:
         self._engine.on_profile_faults(self._profiles.faults)
 
     def _drain(self) -> None:
-        self._facts.draining = True
+        self._context.draining = True
 
     def _publish(self, table: Table) -> None:
         """Workers first: they must not wait for a slow disk."""
@@ -207,15 +207,17 @@ class Control:
         return known.section if known else None
 
     def _metrics(self) -> CollectorRegistry:
-        made = registry(
-            self._board,
-            self._engine,
-            lambda: self._link.workers,
-            self._notifier,
-            self._capture,
-            self._journal,
-            self._now,
+        sources = MetricSources(
+            board=self._board,
+            engine=self._engine,
+            workers=lambda: self._link.workers,
+            notifier=self._notifier,
+            capture=self._capture,
+            journal=self._journal,
+            now=self._now,
+            bounds=(self._link.bounds_reached, lambda: self._context.bounds_reached),
         )
+        made = registry(sources)
         ProcessCollector(registry=made)
         return made
 

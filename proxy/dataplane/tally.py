@@ -20,6 +20,7 @@ class Arm:
         "bad",
         "codes",
         "connect",
+        "connect_sum",
         "failed_keys",
         "first_byte",
         "first_byte_sum",
@@ -48,6 +49,7 @@ class Arm:
         self.total: Buckets = {}
         self.first_byte: Buckets = {}
         self.connect: Buckets = {}
+        self.connect_sum = 0.0
         self.total_sum = self.first_byte_sum = 0.0
 
     def answered(self, status: int, first_byte: float, total: float, key: int) -> None:
@@ -81,6 +83,7 @@ class Arm:
         """A connection for a leg of this arm was made."""
         index = bucket(seconds)
         self.connect[index] = self.connect.get(index, 0) + 1
+        self.connect_sum += seconds
 
     def take(self) -> ArmTick:
         """What was counted since the last call."""
@@ -97,6 +100,7 @@ class Arm:
             self.first_byte,
             self.first_byte_sum,
             self.connect,
+            self.connect_sum,
         )
         self._clear()
         return tick

@@ -48,6 +48,7 @@ class LinkServer:
         self._status: dict[int, WorkerStatus] = {}
         self._server: asyncio.Server | None = None
         self._apply: bytes | None = None
+        self._broken = 0
 
     async def start(self, sock: socket.socket) -> None:
         """Accepts workers on a bound Unix socket."""
@@ -64,6 +65,14 @@ class LinkServer:
     def workers(self) -> list[WorkerStatus]:
         """The newest incarnation of each worker, by index."""
         return [self._status[index] for index in sorted(self._status)]
+
+    def bounds_reached(self) -> dict[str, int]:
+        """Links that were closed because of a frame that is too large, or none. Monotone."""
+        return {"link_frame": self._broken}
+
+    def broken(self, error: BrokenLinkError) -> None:
+        self._broken += 1
+        log.error("link to a worker broken: %s", error)
 
     def publish(self, table: Table) -> None:
         """Sends `table` to all workers now, and to each one that comes later."""
@@ -117,7 +126,7 @@ class _Connection(asyncio.Protocol):
             for message in self._reader.feed(data):
                 self._handle(message)
         except BrokenLinkError as error:
-            log.error("link to a worker broken: %s", error)
+            self._server.broken(error)
             self.abort()
 
     def _handle(self, message: object) -> None:

@@ -271,6 +271,10 @@ class Board:
         streams = self._streams_of(route)
         return streams.shape(row) if streams else None
 
+    def bounds_reached(self) -> dict[str, int]:
+        """Bodies that were not measured for drift, because more layouts came than are known."""
+        return {"layouts": sum(streams.crowded for _, streams in self._streams.values())}
+
     def violations(self, route: str) -> dict[tuple[str, Role, str], int]:
         """Broken rules of the data contract, by version, role and rule."""
         streams = self._streams_of(route)

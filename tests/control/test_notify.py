@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Hook
 from proxy.control import notify
-from proxy.control.notify import QUEUE, Notifier, event_of
+from proxy.control.notify import MAX_QUEUED, Notifier, event_of
 from proxy.release import transitions
 from proxy.release.audit import Change
 from tests.control.houses import canary_release
@@ -44,8 +44,8 @@ async def receiver(answers: list[int], heard: Heard) -> AsyncIterator[str]:
 
 
 def play(scene: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(notify, "LAST_WAIT", 10.0)
+    monkeypatch.setattr(notify, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(notify, "CLOSE_SECONDS", 10.0)
     asyncio.run(scene())  # type: ignore[arg-type]
 
 
@@ -91,7 +91,9 @@ def test_what_fails_is_tried_again_and_order_is_kept(monkeypatch: pytest.MonkeyP
     assert "X-Penumbra-Signature" not in heard[0][0]
 
 
-@pytest.mark.parametrize(("answers", "attempts"), [([400], 1), ([500], notify.ATTEMPTS), ([302], notify.ATTEMPTS)])
+@pytest.mark.parametrize(
+    ("answers", "attempts"), [([400], 1), ([500], notify.MAX_ATTEMPTS), ([302], notify.MAX_ATTEMPTS)]
+)
 def test_what_cannot_be_delivered_is_given_up_and_counted(
     answers: list[int], attempts: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -117,16 +119,16 @@ def test_a_dead_hook_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -
         async with receiver([200], heard) as url:
             notifier = Notifier(lambda: "", lambda: 0.0)
             notifier.use([Hook("http://127.0.0.1:1/"), Hook(url, events=("rollback",))])
-            for n in range(QUEUE + 10):
+            for n in range(MAX_QUEUED + 10):
                 notifier.listen(change(why=str(n)), 0.0)
             notifier.listen(change("split", "ops"), 0.0)
             await notifier.close()
             assert notifier.counts["rollback", "dropped"] == 11 + 10
-            assert notifier.counts["rollback", "sent"] == QUEUE
+            assert notifier.counts["rollback", "sent"] == MAX_QUEUED
 
-    monkeypatch.setattr(notify, "ATTEMPTS", 1)
+    monkeypatch.setattr(notify, "MAX_ATTEMPTS", 1)
     play(scene, monkeypatch)
-    assert [json.loads(body)["why"] for _, body in heard] == [str(n) for n in range(10, QUEUE + 10)]
+    assert [json.loads(body)["why"] for _, body in heard] == [str(n) for n in range(10, MAX_QUEUED + 10)]
 
 
 def test_hooks_follow_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
 from proxy.control.telemetry import metrics
 from proxy.stats.board import Board
-from tests.control.api.test_handlers import facts
+from tests.control.api.test_handlers import context_of
 from tests.control.houses import House, section, settings
 
 DOCS = ROOT / "docs"
@@ -44,7 +44,7 @@ def test_every_mapping_of_a_configuration_has_a_table() -> None:
 
 
 def test_every_call_that_is_answered_is_documented_and_no_other() -> None:
-    routes = application(facts(House(settings(section("r"))))).router.routes()
+    routes = application(context_of(House(settings(section("r"))))).router.routes()
     routed = {(route.method, route.resource.canonical) for route in routes if route.resource and route.method != "HEAD"}
     page = (DOCS / "api.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\| `([A-Z]+) (/\S*)` \|", page, re.MULTILINE))

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, get_args
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
-from msgspec import Struct
+from aiohttp.typedefs import Handler, Middleware
+from msgspec import Struct, field
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -40,21 +40,30 @@ from proxy.stats.quality.label_join import LabelOutcome
 log = logging.getLogger("penumbra.api")
 
 
-class Facts(Struct):
-    """What the API serves: the engine, statistics, workers, a clock (Unix seconds), and whether draining has begun."""
+BOUNDS = {"too-large": "api_body", "too-many": "event_listeners"}
+"""Kinds of problems by which a request learns that a bound was reached; the name that a metric has for it."""
+
+
+class ApiContext(Struct):
+    """What the API serves, and what it counts of itself."""
 
     engine: Engine
     board: Board
     registry: CollectorRegistry
+    """The metrics of `/metrics`."""
     workers: Callable[[], list[WorkerStatus]]
     now: Callable[[], float]
+    """Unix seconds."""
     draining: bool = False
+    """Whether the process is about to end, so that no traffic should come any more."""
+    bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUNDS.values(), 0))
+    """Requests that were refused because of a bound, by its name. Monotone."""
 
 
-def application(facts: Facts) -> web.Application:
+def application(context: ApiContext) -> web.Application:
     """The API as an aiohttp application."""
-    app = web.Application(middlewares=[refusals], client_max_size=request_bodies.MAX_FEEDBACK)
-    api = Api(facts)
+    app = web.Application(middlewares=[refusals(context)], client_max_size=request_bodies.MAX_FEEDBACK)
+    api = Api(context)
     for endpoint in ENDPOINTS:
         handler: Handler = getattr(api, endpoint.handler)
         guarded = handler if endpoint.open or endpoint.method != "GET" else api.for_readers(handler)
@@ -64,32 +73,41 @@ def application(facts: Facts) -> web.Application:
     return app
 
 
-@web.middleware
-async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal as a problem document."""
-    try:
-        return await handler(request)
-    except ApiError as error:
-        return answer(error.kind, error.detail, error.field, error.headers)
-    except UnknownRouteError as error:
-        return answer("unknown-route", f"no route {error.args[0]!r} is configured", "route")
-    except TransitionRefused as error:
-        return answer("refused", str(error))
-    except StoreError as error:
-        return answer("not-stored", str(error))
-    except web.HTTPException as error:
-        return _of_http(error)
-    except Exception:
-        log.exception("%s %s failed", request.method, request.path)
-        return answer("internal", "the log has the details")
+def refusals(context: ApiContext) -> Middleware:
+    """Makes every refusal a problem document, and counts those that a bound made."""
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Exception as error:  # noqa: BLE001  a bug must be an answer too; it is logged below
+            problem = _problem(error, request)
+        if bound := BOUNDS.get(problem.kind):
+            context.bounds_reached[bound] += 1
+        return answer(problem.kind, problem.detail, problem.field, problem.headers)
+
+    return refuse
 
 
 _HTTP_KINDS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
-def _of_http(error: web.HTTPException) -> web.StreamResponse:
-    allow = error.headers.get("Allow")
-    return answer(_HTTP_KINDS.get(error.status, "malformed"), error.reason, None, {"Allow": allow} if allow else None)
+def _problem(error: Exception, request: web.Request) -> ApiError:
+    match error:
+        case ApiError():
+            return error
+        case UnknownRouteError():
+            return ApiError("unknown-route", f"no route {error.args[0]!r} is configured", "route")
+        case TransitionRefused():
+            return ApiError("refused", str(error))
+        case StoreError():
+            return ApiError("not-stored", str(error))
+        case web.HTTPException():
+            allow = error.headers.get("Allow")
+            kind = _HTTP_KINDS.get(error.status, "malformed")
+            return ApiError(kind, error.reason, headers={"Allow": allow} if allow else None)
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return ApiError("internal", "the log has the details")
 
 
 def document(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -101,9 +119,11 @@ def document(value: Any, status: int = 200, headers: dict[str, str] | None = Non
 class Api:
     """The handlers. Reading needs the engine only; a change goes through `_change`."""
 
-    def __init__(self, facts: Facts) -> None:
-        self._facts, self._engine = facts, facts.engine
-        self._events = Events(lambda: picture(facts.engine, facts.board, facts.workers(), facts.now()), facts.now)
+    def __init__(self, context: ApiContext) -> None:
+        self._context, self._engine = context, context.engine
+        self._events = Events(
+            lambda: picture(context.engine, context.board, context.workers(), context.now()), context.now
+        )
 
     async def end(self, app: web.Application) -> None:
         """Lets go of those who listen."""
@@ -121,7 +141,7 @@ class Api:
     # -- reading
 
     async def routes(self, request: web.Request) -> web.Response:
-        return document(views.routes(self._engine, self._facts.workers()))
+        return document(views.routes(self._engine, self._context.workers()))
 
     async def route(self, request: web.Request) -> web.Response:
         return self._route(_name(request))
@@ -151,17 +171,17 @@ class Api:
     async def traffic(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        return document(traffic(self._facts.board, name, self._facts.now()))
+        return document(traffic(self._context.board, name, self._context.now()))
 
     async def drift(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        return document(views.drifts(self._facts.board, name))
+        return document(views.drifts(self._context.board, name))
 
     async def disagreements(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        return document(views.disagreements(self._facts.board, name, self._versions))
+        return document(views.disagreements(self._context.board, name, self._versions))
 
     async def audit(self, request: web.Request) -> web.Response:
         route = request.query.get("route")
@@ -171,15 +191,15 @@ class Api:
 
     async def metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._facts.registry), headers={"Content-Type": content_type})
+        return web.Response(body=encode(self._context.registry), headers={"Content-Type": content_type})
 
     async def healthz(self, request: web.Request) -> web.Response:
         return document({"status": "ok"})
 
     async def readyz(self, request: web.Request) -> web.Response:
-        if self._facts.draining:
+        if self._context.draining:
             return document({"status": "draining"}, 503)
-        ready = any(status.connected for status in self._facts.workers())
+        ready = any(status.connected for status in self._context.workers())
         return document({"status": "ready" if ready else "no worker"}, 200 if ready else 503)
 
     async def openapi(self, request: web.Request) -> web.Response:
@@ -191,8 +211,8 @@ class Api:
         """Labels decide about releases, so whoever gives them must be allowed to change things."""
         auth.caller(request.headers, request.remote, self._engine.settings.admin)
         labels = request_bodies.labels(request_bodies.read(await _body(request, request_bodies.MAX_FEEDBACK)))
-        now = self._facts.now()
-        outcomes = Counter(self._facts.board.on_label(request_id, label, now) for request_id, label in labels)
+        now = self._context.now()
+        outcomes = Counter(self._context.board.on_label(request_id, label, now) for request_id, label in labels)
         return document({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
@@ -200,7 +220,7 @@ class Api:
             given, why = request_bodies.wrapped(value, "split")
             state = self._engine.state(_name(request))
             return partial(
-                _split, request_bodies.split(given, self._versions, state.primary), why, self._facts.now()
+                _split, request_bodies.split(given, self._versions, state.primary), why, self._context.now()
             ), why
 
         return await self._change(request, "split", move)
@@ -210,7 +230,7 @@ class Api:
             given, why = request_bodies.wrapped(value, "shadows")
             state = self._engine.state(_name(request))
             return partial(
-                _shadows, request_bodies.shadows(given, self._versions, state.primary), why, self._facts.now()
+                _shadows, request_bodies.shadows(given, self._versions, state.primary), why, self._context.now()
             ), why
 
         return await self._change(request, "shadows", move)
@@ -218,7 +238,7 @@ class Api:
     async def post_release(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
             why = request_bodies.reason(value)
-            return partial(_start, self._wanted(_name(request), value), why, self._facts.now()), why
+            return partial(_start, self._wanted(_name(request), value), why, self._context.now()), why
 
         return await self._change(request, "release", move)
 
@@ -226,7 +246,7 @@ class Api:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
             request_bodies.only(value, ("reason", "version"))
             version, why = request_bodies.version(value, "version", self._versions), request_bodies.reason(value)
-            return lambda state: transitions.promote(state, version, why, self._facts.now()), why
+            return lambda state: transitions.promote(state, version, why, self._context.now()), why
 
         return await self._change(request, "promote", move)
 
@@ -245,7 +265,7 @@ class Api:
         def made(value: dict[str, Any]) -> tuple[Move, str]:
             request_bodies.only(value, ("reason",))
             why = request_bodies.reason(value)
-            return lambda state: move(state, why, self._facts.now()), why
+            return lambda state: move(state, why, self._context.now()), why
 
         return await self._change(request, action, made)
 
@@ -258,7 +278,7 @@ class Api:
         value = request_bodies.read_object(await _body(request), optional=request.method == "POST")
         _if_match(request, engine.state(name))
         move, why = read(value)
-        engine.command(name, action, move, who, why, self._facts.now())
+        engine.command(name, action, move, who, why, self._context.now())
         return self._route(name)
 
     @property

@@ -18,20 +18,25 @@ from proxy.control.capture.format import captured, line_of
 
 log = logging.getLogger("penumbra.capture")
 
-STEPS = 1 << 32
+CRC_VALUES = 1 << 32
 
 
-class Recorder:
+class CaptureWriter:
     """`use` what is configured, then `take` batches. `written` and `errors` are monotone counts."""
 
-    __slots__ = ("_failing", "_file", "_settings", "_size", "errors", "written")
+    __slots__ = ("_failing", "_file", "_replaced", "_settings", "_size", "_too_long", "errors", "written")
 
     def __init__(self) -> None:
         self._settings: Capture | None = None
         self._file: int | None = None
         self._size = 0
         self._failing = False
+        self._replaced = self._too_long = 0
         self.written = self.errors = 0
+
+    def bounds_reached(self) -> dict[str, int]:
+        """Files that made room for newer records, and records that are larger than a file. Monotone."""
+        return {"capture_file": self._replaced, "capture_record": self._too_long}
 
     def use(self, settings: Capture | None) -> None:
         """Captures by these settings from now on; None: nothing."""
@@ -71,12 +76,14 @@ class Recorder:
     def _append(self, line: bytes, settings: Capture) -> None:
         half = settings.max_bytes // 2
         if len(line) > half:
+            self._too_long += 1
             return
         if self._file is None:
             self._open(settings.path)
         if self._size + len(line) > half:
             self.close()
             os.replace(settings.path, f"{settings.path}.1")
+            self._replaced += 1
             self._open(settings.path)
         assert self._file is not None
         self._size += os.write(self._file, line)
@@ -89,4 +96,4 @@ class Recorder:
 
 def sampled(source: tuple[int, str], exchange: int, percent: float) -> bool:
     """Whether an exchange falls into the sample: the same answer for all of its legs."""
-    return crc32(f"{source[0]}/{source[1]}/{exchange}".encode()) < percent / 100.0 * STEPS
+    return crc32(f"{source[0]}/{source[1]}/{exchange}".encode()) < percent / 100.0 * CRC_VALUES

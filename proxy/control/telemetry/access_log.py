@@ -3,7 +3,7 @@
 - Which are in the sample is decided by the request id alone, so that the lines of one request in several sidecars are
   there together, or not at all.
 - Lines are made from records: an exchange without one (`penumbra_records_dropped_total`) has no line.
-- At most `MOST` lines a second; the rest, and what stderr does not take, is counted in `dropped`.
+- At most `MAX_LINES` lines a second; the rest, and what stderr does not take, is counted in `dropped`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
 
-MOST = 1000
+MAX_LINES = 1000
 """Lines a second: about 3 % of a CPU, so that an outage under load does not slow down what ends it."""
 
-STEPS = 1 << 32
+HASH_VALUES = 1 << 32
 
 Write = Callable[[Mapping[str, object]], bool]
 
@@ -34,7 +34,7 @@ class AccessLogger:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._settings: AccessLog | None = None
-        self._throttle = Throttle(MOST)
+        self._throttle = Throttle(MAX_LINES)
         self.dropped = {"rate": 0, "unread": 0}
 
     @property
@@ -65,7 +65,7 @@ class AccessLogger:
 def sampled(request_id: str, percent: float) -> bool:
     """Whether a request belongs to the `percent` (0 to 100) that are logged, in whichever sidecar it is seen."""
     digest = blake2b(request_id.encode(errors="surrogatepass"), digest_size=4).digest()
-    return int.from_bytes(digest) * 100 < percent * STEPS
+    return int.from_bytes(digest) * 100 < percent * HASH_VALUES
 
 
 def line(exchange: ExchangeStory) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from proxy.control.telemetry.exchanges import Joined, Stories
 from proxy.control.telemetry.tracing import Tracer
 
 
-class Outlet(Protocol):
+class LogLines(Protocol):
     """Where log lines go. `access` queues the fields of one, or refuses at once; `dropped` counts lines by kind."""
 
     dropped: dict[str, int]
@@ -24,12 +24,12 @@ class Outlet(Protocol):
 class Journal:
     """`use` what is configured, then `take` records, and `look` at what time alone brings."""
 
-    __slots__ = ("_access", "_outlet", "_settings", "_stories", "_tracer")
+    __slots__ = ("_access", "_lines", "_settings", "_stories", "_tracer")
 
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
+    def __init__(self, lines: LogLines) -> None:
+        self._lines = lines
         self._settings: Settings | None = None
-        self._access = AccessLogger(outlet.access)
+        self._access = AccessLogger(lines.access)
         self._tracer = Tracer(lambda: self._settings.versions if self._settings else {})
         self._stories = Stories()
 
@@ -57,7 +57,11 @@ class Journal:
     def lines_dropped(self) -> dict[tuple[str, str], int]:
         """Log lines of control that were not written, by kind and reason. Monotone."""
         access = {("access", reason): n for reason, n in self._access.dropped.items()}
-        return {**access, ("event", "unread"): self._outlet.dropped["event"]}
+        return {**access, ("event", "unread"): self._lines.dropped["event"]}
+
+    def bounds_reached(self) -> dict[str, int]:
+        """Exchanges whose legs were given up, because too many waited. Monotone."""
+        return {"exchange_join": self._stories.crowded}
 
     @property
     def spans(self) -> dict[str, int]:

@@ -6,10 +6,11 @@ Labels are bounded by the configuration (routes, versions) and by fixed tables (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import get_args
 
+from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -17,7 +18,7 @@ from proxy import __version__
 from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
 from proxy.contracts.release import Phase
-from proxy.control.capture.writer import Recorder
+from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.control.route_control import live_split
@@ -32,6 +33,8 @@ DECADE = (0, 48, 84)
 """Bucket indexes within a decade that are shown: 1, 2.51 and 5.01 times a power of ten, exactly bucket bounds."""
 DURATIONS = [120 * decade + step for decade in range(-4, 2) for step in DECADE] + [240]
 """100 us … 100 s."""
+CONNECTS = [120 * decade + step for decade in range(-5, 1) for step in DECADE] + [120]
+"""10 us … 10 s."""
 OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
 """10 us … 1 s."""
 
@@ -106,6 +109,9 @@ class BoardCollector(Collector):
         firsts = [(key, seen.first_byte) for key, seen in counters.arms.items()]
         text = "Seconds from the assignment of a leg to the first byte of its answer."
         yield histogram("penumbra_first_byte_seconds", text, arm, firsts, DURATIONS)
+        connects = [(key, seen.connect) for key, seen in counters.arms.items()]
+        text = "Seconds until a new connection for a leg was open; legs on pooled connections are not in it."
+        yield histogram("penumbra_connect_seconds", text, arm, connects, CONNECTS)
         overhead = [((route,), seen) for route, seen in counters.overhead.items()]
         yield histogram(
             "penumbra_overhead_seconds",
@@ -282,6 +288,8 @@ class WorkerCollector(Collector):
         leased = [(key, float(status.leased)) for key, status in workers]
         text = "1 while the worker follows control; 0: primaries only."
         yield gauge("penumbra_worker_leased", text, ("worker",), leased)
+        connections = [(key, float(s.last.connections)) for key, s in workers if s.connected and s.last is not None]
+        yield gauge("penumbra_client_connections", "Client connections that are open.", ("worker",), connections)
         revisions = [(key, float(status.revision or 0)) for key, status in workers]
         yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
 
@@ -289,7 +297,7 @@ class WorkerCollector(Collector):
 class OutletCollector(Collector):
     """Webhooks and capture."""
 
-    def __init__(self, notifier: Notifier, capture: Recorder) -> None:
+    def __init__(self, notifier: Notifier, capture: CaptureWriter) -> None:
         self._notifier, self._capture = notifier, capture
 
     def collect(self) -> Iterator[Metric]:
@@ -322,24 +330,44 @@ class JournalCollector(Collector):
         )
 
 
+class BoundCollector(Collector):
+    """Bounds without a metric of their own."""
+
+    def __init__(self, sources: Iterable[Callable[[], Mapping[str, int]]]) -> None:
+        self._sources = tuple(sources)
+
+    def collect(self) -> Iterator[Metric]:
+        rows = [((bound,), float(count)) for source in self._sources for bound, count in source().items()]
+        text = "Times that a bound was reached, where no other metric tells; docs/security.md has all bounds."
+        yield counter("penumbra_bound_reached", text, ("bound",), rows)
+
+
 def _one(name: str, text: str, number: float) -> Metric:
     return gauge(name, text, (), [((), float(number))])
 
 
-def registry(
-    board: Board,
-    engine: Engine,
-    workers: Callable[[], list[WorkerStatus]],
-    notifier: Notifier,
-    capture: Recorder,
-    journal: Journal,
-    now: Callable[[], float],
-) -> CollectorRegistry:
+class MetricSources(Struct, frozen=True):
+    """Everything that the metrics are collected from."""
+
+    board: Board
+    engine: Engine
+    workers: Callable[[], list[WorkerStatus]]
+    notifier: Notifier
+    capture: CaptureWriter
+    journal: Journal
+    now: Callable[[], float]
+    """Unix seconds."""
+    bounds: tuple[Callable[[], Mapping[str, int]], ...] = ()
+    """How often bounds were reached elsewhere: in the link, in the API."""
+
+
+def registry(sources: MetricSources) -> CollectorRegistry:
     """Everything that `/metrics` shows of Penumbra itself."""
-    made = CollectorRegistry()
-    made.register(BoardCollector(board, now))
-    made.register(EngineCollector(engine))
-    made.register(WorkerCollector(workers))
-    made.register(OutletCollector(notifier, capture))
-    made.register(JournalCollector(journal))
+    made, bounded = CollectorRegistry(), (sources.board, sources.engine, sources.capture, sources.journal)
+    made.register(BoardCollector(sources.board, sources.now))
+    made.register(EngineCollector(sources.engine))
+    made.register(WorkerCollector(sources.workers))
+    made.register(OutletCollector(sources.notifier, sources.capture))
+    made.register(JournalCollector(sources.journal))
+    made.register(BoundCollector([*[source.bounds_reached for source in bounded], *sources.bounds]))
     return made

@@ -3,8 +3,8 @@
 - Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
   is none the trace id decides.
 - Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them.
-- A BatchSpanProcessor sends. At most `MOST` spans wait or are under way, and no exchange is traced once `RATE` spans
-  were made in a second, whatever callers have sampled; what does not fit is counted, not made.
+- A BatchSpanProcessor sends. At most `MAX_WAITING` spans wait or are under way, and no exchange is traced once
+  `MAX_SPANS` spans were made in a second, whatever callers have sampled; what does not fit is counted, not made.
 - Standard environment variables for the service's name and resource, and for headers, certificates, compression and
   timeout of the exporter are heard by OpenTelemetry itself (`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS`, …).
 """
@@ -34,12 +34,12 @@ from proxy.control.telemetry.trace_context import trace_context
 
 log = logging.getLogger("penumbra.tracing")
 
-MOST = 8192
+MAX_WAITING = 8192
 """Spans that wait: at a kilobyte each what control can spare, and seconds of a collector that restarts."""
-RATE = 1000
+MAX_SPANS = 1000
 """Spans a second: about 9 % of a CPU."""
-BATCH = 512
-DELAY = 500
+MAX_BATCH = 512
+DELAY_MILLISECONDS = 500
 """Milliseconds until a span is sent."""
 
 
@@ -54,7 +54,7 @@ class Parent(NamedTuple):
 Attributes = dict[str, str | int | float]
 
 
-class Sender(SpanExporter):
+class CountingExporter(SpanExporter):
     """Counts what an exporter does. Called by the processor's thread only."""
 
     def __init__(self, inner: SpanExporter, endpoint: str) -> None:
@@ -100,26 +100,29 @@ class Spans:
     def __init__(self, settings: Tracing, versions: Callable[[], Mapping[str, Version]]) -> None:
         exporter = OTLPSpanExporter(settings.endpoint)
         self._versions = versions
-        self._sender = Sender(exporter, settings.endpoint)
+        self._exporter = CountingExporter(exporter, settings.endpoint)
         self._log = logging.getLogger(OTLPSpanExporter.__module__)
-        self._log.addFilter(self._sender)
+        self._log.addFilter(self._exporter)
         self._processor = BatchSpanProcessor(
-            self._sender, max_queue_size=MOST, max_export_batch_size=BATCH, schedule_delay_millis=DELAY
+            self._exporter,
+            max_queue_size=MAX_WAITING,
+            max_export_batch_size=MAX_BATCH,
+            schedule_delay_millis=DELAY_MILLISECONDS,
         )
         provider = TracerProvider(
             ParentBased(TraceIdRatioBased(settings.percent / 100)), _resource(), shutdown_on_exit=False
         )
         provider.add_span_processor(self._processor)
         self._tracer = provider.get_tracer("penumbra", __version__)
-        self._throttle = Throttle(RATE)
+        self._throttle = Throttle(MAX_SPANS)
         self._made = self._refused = self._late = 0
 
     @property
     def counts(self) -> dict[str, int]:
         """Spans since the start."""
         return {
-            "exported": self._sender.exported,
-            "failed": self._sender.failed,
+            "exported": self._exporter.exported,
+            "failed": self._exporter.failed,
             "queue_full": self._refused,
             "rate": self._late,
         }
@@ -163,10 +166,10 @@ class Spans:
     def close(self) -> None:
         """Sends what waits."""
         self._processor.shutdown()  # type: ignore[no-untyped-call]
-        self._log.removeFilter(self._sender)
+        self._log.removeFilter(self._exporter)
 
     def _room(self) -> bool:
-        room = self._made - self._sender.exported - self._sender.failed < MOST
+        room = self._made - self._exporter.exported - self._exporter.failed < MAX_WAITING
         self._refused += not room
         return room
 

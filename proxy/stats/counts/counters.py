@@ -28,7 +28,7 @@ class ArmCounts:
         self.bad += arm.bad
         self.total.update(arm.total, arm.total_sum)
         self.first_byte.update(arm.first_byte, arm.first_byte_sum)
-        self.connect.update(arm.connect, 0.0)
+        self.connect.update(arm.connect, arm.connect_sum)
         self.recent_total.update(arm.total, now)
         self.recent_first_byte.update(arm.first_byte, now)
 
@@ -47,7 +47,6 @@ class Counters:
     __slots__ = (
         "_inflight",
         "arms",
-        "connections",
         "mirrored",
         "overhead",
         "records_dropped",
@@ -65,7 +64,6 @@ class Counters:
         self.records_dropped: Counter[str] = Counter()
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
-        self.connections: dict[int, int] = {}
 
     def update(self, tick: Tick, now: float) -> None:
         """Adds one tick. The caller sees to it that each tick comes once."""
@@ -84,7 +82,6 @@ class Counters:
             self.overhead[route].update(buckets, tick.overhead_sum.get(route, 0.0))
         inflight = {(route, version, role): count for route, version, role, count in tick.inflight}
         self._inflight[tick.worker] = (now, inflight)
-        self.connections[tick.worker] = tick.connections
 
     def drop_records(self, reason: str, count: int) -> None:
         """Counts records that control lost itself; those that workers lost come with ticks."""

@@ -16,7 +16,7 @@ from proxy.contracts.settings import Admin, Token
 from proxy.control.api import event_stream
 from proxy.control.api.handlers import application
 from proxy.control.api.page import static
-from tests.control.api.test_handlers import facts
+from tests.control.api.test_handlers import context_of
 from tests.control.houses import House, arm, section, settings
 
 Client = TestClient[Any, Any]
@@ -30,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def play(house: House, story: Callable[[Client], Awaitable[None]]) -> None:
     async def scene() -> None:
-        async with TestClient(TestServer(application(facts(house)))) as client:
+        async with TestClient(TestServer(application(context_of(house)))) as client:
             await asyncio.wait_for(story(client), 30)
 
     asyncio.run(scene())
@@ -156,7 +156,7 @@ def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.Monke
 
 def test_nobody_who_listens_holds_up_the_end() -> None:
     async def scene() -> None:
-        server = TestServer(application(facts(busy())))
+        server = TestServer(application(context_of(busy())))
         async with TestClient(server) as client:
             stream = told(await client.get("/v1/events"))
             await anext(stream)

@@ -16,7 +16,7 @@ from proxy.contracts.record import Tick
 from proxy.contracts.settings import Admin, ConfigError, Problem
 from proxy.control.api import views
 from proxy.control.api.endpoints import ENDPOINTS
-from proxy.control.api.handlers import Facts, application
+from proxy.control.api.handlers import ApiContext, application
 from proxy.control.telemetry.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
@@ -27,19 +27,19 @@ Client = TestClient[Any, Any]
 Story = Callable[[Client], Awaitable[None]]
 
 
-def facts(house: House) -> Facts:
+def context_of(house: House) -> ApiContext:
     status = WorkerStatus(Hello(0, "a", 4711))
     status.last = Tick(0, "a", 1, 1)
     registry = CollectorRegistry()
     registry.register(BoardCollector(house.board, lambda: house.now))
     registry.register(EngineCollector(house.engine))
     registry.register(WorkerCollector(lambda: [status]))
-    return Facts(house.engine, house.board, registry, lambda: [status], lambda: house.now)
+    return ApiContext(house.engine, house.board, registry, lambda: [status], lambda: house.now)
 
 
-def play(house: House, story: Story, known: Facts | None = None) -> None:
+def play(house: House, story: Story, known: ApiContext | None = None) -> None:
     async def scene() -> None:
-        async with TestClient(TestServer(application(known or facts(house)))) as client:
+        async with TestClient(TestServer(application(known or context_of(house)))) as client:
             await story(client)
 
     asyncio.run(scene())
@@ -298,7 +298,7 @@ def test_a_refused_configuration_is_seen_in_routes_and_metrics(house: House) -> 
 
 
 def test_readiness_goes_off_when_draining_begins(house: House) -> None:
-    known = facts(house)
+    known = context_of(house)
 
     async def story(client: Client) -> None:
         assert (await client.get("/readyz")).status == 200

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from proxy.control.api.handlers import application
 from proxy.control.api.openapi import describe
-from tests.control.api.test_handlers import facts
+from tests.control.api.test_handlers import context_of
 from tests.control.houses import House, arm, canary_release, section, settings
 
 CHECKS = [
@@ -42,7 +42,7 @@ def address() -> Iterator[str]:
     async def serve() -> web.AppRunner:
         house = House(settings(section("r"), section("s", split=(), release=canary_release())))
         house.tick(arm("v1", "primary", 90, 1, 0.9, route="r"), arm("v2", "canary", 10, 0, 0.1, route="r"))
-        runner = web.AppRunner(application(facts(house)))
+        runner = web.AppRunner(application(context_of(house)))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -16,7 +16,7 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
 from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, read
 from proxy.control.capture.replay import replay
-from proxy.control.capture.writer import Recorder, sampled
+from proxy.control.capture.writer import CaptureWriter, sampled
 from tests.control.houses import canary_release, section, settings
 
 SOURCE = (0, "a")
@@ -31,7 +31,7 @@ def record(exchange: int = 1, **changes: Any) -> Record:
 def test_a_line_keeps_the_facts_and_no_secrets(tmp_path: Path) -> None:
     fields = b"Content-Type: application/json\r\nAuthorization: Bearer x\r\nCookie: y\r\n"
     full = record(path="/v2?key=z", request_fields=fields, request=b'{"a": 1}', response=b"\xff\x00", chunks=[0.1])
-    recorder = Recorder()
+    recorder = CaptureWriter()
     for bodies in (False, True):
         recorder.use(Capture(100.0, str(tmp_path / f"{bodies}"), 10_000, bodies))
         recorder.take([full], SOURCE)
@@ -46,7 +46,7 @@ def test_a_line_keeps_the_facts_and_no_secrets(tmp_path: Path) -> None:
 
 
 def test_the_files_never_hold_more_than_was_said(tmp_path: Path) -> None:
-    recorder = Recorder()
+    recorder = CaptureWriter()
     recorder.use(Capture(100.0, str(tmp_path / "records"), 5_000))
     for exchange in range(200):
         recorder.take([record(exchange)], SOURCE)
@@ -59,7 +59,7 @@ def test_the_files_never_hold_more_than_was_said(tmp_path: Path) -> None:
 
 def test_a_restart_goes_on_in_the_same_file(tmp_path: Path) -> None:
     for exchange in range(3):
-        recorder = Recorder()
+        recorder = CaptureWriter()
         recorder.use(Capture(100.0, str(tmp_path / "records"), 100_000))
         recorder.take([record(exchange)], SOURCE)
         recorder.close()
@@ -75,7 +75,7 @@ def test_an_exchange_is_kept_with_all_of_its_legs_or_not_at_all() -> None:
 
 
 def test_a_disk_that_refuses_is_counted_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    recorder = Recorder()
+    recorder = CaptureWriter()
     recorder.use(Capture(100.0, str(tmp_path / "no" / "records"), 100_000))
     for exchange in range(3):
         recorder.take([record(exchange)], SOURCE)

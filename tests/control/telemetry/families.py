@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from msgspec import Struct
 from prometheus_client.core import Metric
 
-from proxy.control.capture.writer import Recorder
+from proxy.control.capture.writer import CaptureWriter
 from proxy.control.notify import Notifier
 from proxy.control.telemetry.journal import Journal
-from proxy.control.telemetry.metrics import registry
+from proxy.control.telemetry.metrics import MetricSources, registry
 from tests.control.houses import House
 
 
@@ -34,15 +34,16 @@ class Quiet:
 
 def families(house: House) -> dict[str, Family]:
     """By the name that is shown: counters end with `_total`."""
-    made = registry(
-        house.board,
-        house.engine,
-        list,
-        Notifier(lambda: "", lambda: house.now),
-        Recorder(),
-        Journal(Quiet()),
-        lambda: house.now,
+    sources = MetricSources(
+        board=house.board,
+        engine=house.engine,
+        workers=list,
+        notifier=Notifier(lambda: "", lambda: house.now),
+        capture=CaptureWriter(),
+        journal=Journal(Quiet()),
+        now=lambda: house.now,
     )
+    made = registry(sources)
     return {_shown(metric): _family(metric) for metric in made.collect() if metric.name.startswith("penumbra_")}
 
 

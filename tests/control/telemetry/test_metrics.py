@@ -1,0 +1,72 @@
+"""What /metrics shows: histograms of connections, gauges of workers, and a metric for every bound."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from proxy.contracts.histogram import bucket
+from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
+from proxy.control.telemetry import metrics
+from proxy.control.telemetry.metrics import CONNECTS, WorkerCollector, cumulative
+from proxy.link.frames import Hello
+from proxy.link.server import WorkerStatus
+from tests.control.houses import House
+from tests.control.telemetry.families import families
+
+SECURITY = (Path(__file__).parents[3] / "docs/security.md").read_text(encoding="utf-8")
+ROWS = [line.split(" | ") for line in SECURITY.partition("## Bounds")[2].splitlines() if line.startswith("| ")][1:]
+
+
+def test_buckets_are_cumulative_at_their_bounds() -> None:
+    counts = {bucket(0.00005): 2, bucket(0.02): 3, bucket(100.0): 1}
+    shown = dict(cumulative(counts, CONNECTS))
+    assert (shown["1e-05"], shown["0.0001"], shown["0.1"], shown["10"], shown["+Inf"]) == (0, 2, 5, 5, 6)
+
+
+def test_new_connections_are_a_histogram_of_seconds(house: House) -> None:
+    arm = ArmTick("cancer", "v2", "canary", 0.1, {"200": 3}, connect={bucket(0.002): 2}, connect_sum=0.004)
+    house.tick(arm)
+    house.tick(arm)
+    samples = families(house)["penumbra_connect_seconds"].samples
+    key = ("cancer", "v2", "canary")
+    assert samples["penumbra_connect_seconds_count", *key] == 4
+    assert samples["penumbra_connect_seconds_sum", *key] == pytest.approx(0.008)
+    assert samples["penumbra_connect_seconds_bucket", *key, "0.001"] == 0
+    assert samples["penumbra_connect_seconds_bucket", *key, "0.00251189"] == 4
+
+
+def test_open_connections_are_those_of_workers_that_are_there() -> None:
+    here, gone, new = (WorkerStatus(Hello(index, "a", 7)) for index in range(3))
+    here.last = gone.last = Tick(0, "a", 1, 1, connections=5)
+    gone.connected = False
+    (family,) = [f for f in WorkerCollector(lambda: [here, gone, new]).collect() if "connections" in f.name]
+    assert [(sample.labels, sample.value) for sample in family.samples] == [({"worker": "0"}, 5.0)]
+
+
+def test_a_bound_that_was_reached_is_counted(house: House) -> None:
+    house.tick(ArmTick("cancer", "v2", "canary", 0.1, {"500": 300}, 300, failed_keys=list(range(MAX_FAILED_KEYS))))
+    samples = families(house)["penumbra_bound_reached_total"].samples
+    assert samples["penumbra_bound_reached_total", "failed_keys"] == 1
+    assert samples["penumbra_bound_reached_total", "unsaved_changes"] == 0
+
+
+def test_every_bound_says_which_metric_tells(house: House) -> None:
+    """The last column of the table of bounds in docs/security.md names metrics that there are."""
+    shown = families(house)
+    assert len(ROWS) > 30
+    for row in ROWS:
+        named = re.findall(r"`(penumbra_\w+)", row[-1])
+        assert named and set(named) <= set(shown), row
+
+
+def test_every_label_of_a_bound_is_in_the_table(house: House) -> None:
+    elsewhere = {"api_body", "event_listeners", "link_frame"}
+    labels = {key[1] for key in families(house)["penumbra_bound_reached_total"].samples if len(key) == 2}
+    assert labels | elsewhere == set(re.findall(r'bound="(\w+)"', SECURITY))
+
+
+def test_phases_are_those_of_the_contract() -> None:
+    assert set(metrics.PHASES) >= {"steady", "rolled_back"}
