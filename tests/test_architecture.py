@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,9 @@ COMPILED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
 CLOCKLESS = {"time", "random", "secrets", "socket", "select", "threading", "subprocess", "asyncio", "os"}
 """Floors 0 and 1 decide; time, chance and the outside are arguments."""
 
+AMBIGUOUS = {"Recorder", "Sender"}
+"""Names of public classes that still have two meanings; the list only shrinks."""
+
 LONGEST = 400
 """Lines of a file: room for one idea. A longer one says why at its top, in a docstring that has the word `long`."""
 
@@ -223,6 +227,16 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 @pytest.mark.parametrize("path", [p for p in modules() if room_of(p) in WIRING], ids=by_name)
 def test_only_the_command_line_knows_the_demo(path: Path) -> None:
     assert room_of(path) == "cli" or all(target != STORY for _, _, target in imports(path))
+
+
+def test_no_public_class_has_the_name_of_another() -> None:
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in modules():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(by_name(path))
+    several = {name: found for name, found in places.items() if len(found) > 1}
+    assert set(several) <= AMBIGUOUS, several
 
 
 @pytest.mark.parametrize("path", modules(), ids=by_name)

@@ -1,7 +1,7 @@
 """The shape of a configuration, recorded from its reader: which keys it takes, by which parsers, and which it needs.
 
-`Recorder` stands in for a `Section`: it has every key, gives each fallback as value, and notes what is asked of it. So
-a key that the reader takes is in the schema and in the reference, and one that it does not take is in neither. The
+`KeyRecorder` stands in for a `Section`: it has every key, gives each fallback as value, and notes each question.
+So a key that the reader takes is in the schema and in the reference, and one that it does not take is in neither. The
 strategy of a release decides which keys it takes; the reader is run once for each of `CASES`, and the answers merged.
 """
 
@@ -76,7 +76,7 @@ ANY = "*"
 """A name that the user chooses, in a path."""
 
 
-class Recorder(Section):
+class KeyRecorder(Section):
     """A section that has everything and writes down into `group` what is taken from it."""
 
     __slots__ = ("_case", "group")
@@ -98,19 +98,19 @@ class Recorder(Section):
         answer: Any = self._case.strategy if key == "strategy" else fallback
         return answer  # type: ignore[no-any-return]
 
-    def section(self, key: str) -> Recorder:
+    def section(self, key: str) -> KeyRecorder:
         known = self.group.keys.get(key)
         return self._below(key, known if isinstance(known, Group) else Group())
 
     def choice(self, key: str, words: Mapping[str, T]) -> Section:
         group = Group()
         self.group.keys[key] = Choice(tuple(words), group)
-        return Recorder(group, self._case)
+        return KeyRecorder(group, self._case)
 
     def items(self, key: str) -> Iterator[Section]:
         group = Group()
         self.group.keys[key] = Items(group)
-        yield Recorder(group, self._case)
+        yield KeyRecorder(group, self._case)
 
     def values(self, key: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         self.group.keys[key] = Items(Value(parse))
@@ -119,7 +119,7 @@ class Recorder(Section):
     def entries(self, key: str, parse_name: Parser) -> Iterator[tuple[str, Section]]:
         group = Group()
         self.group.keys[key] = Names(parse_name, group)
-        yield ANY, Recorder(group, self._case)
+        yield ANY, KeyRecorder(group, self._case)
 
     def pairs(self, key: str, parse_key: Callable[[str], str], parse: Callable[[str], T]) -> dict[str, T]:
         self.group.keys[key] = Names(parse_key, Value(parse))
@@ -129,15 +129,15 @@ class Recorder(Section):
     def finish(self) -> None:
         """No key is unknown here."""
 
-    def _below(self, key: str, group: Group) -> Recorder:
+    def _below(self, key: str, group: Group) -> KeyRecorder:
         self.group.keys[key] = group
-        return Recorder(group, self._case)
+        return KeyRecorder(group, self._case)
 
 
 def recorded(case: Case) -> Group:
     """What the reader takes of a file in one case."""
     root = Group()
-    settings_of(Recorder(root, case))
+    settings_of(KeyRecorder(root, case))
     return root
 
 
