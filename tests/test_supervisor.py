@@ -47,7 +47,9 @@ def test_the_life_of_a_child() -> None:
 
 
 def test_a_signal_to_nobody_is_no_error() -> None:
-    supervisor.Child("control").signal(9)
+    child = supervisor.Child("control")
+    child.signal(9)
+    assert (child.pid, child.due) == (None, 0.0)
 
 
 def test_children_are_this_interpreter_and_import_this_package(monkeypatch: pytest.MonkeyPatch) -> None:

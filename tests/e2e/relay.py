@@ -11,79 +11,46 @@ import random
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
+
+from tests.support.serving import Handler, Serving
 
 PATH = "/v2/models/cancer/infer"
 
 
-class Relay(ThreadingHTTPServer):
+class Relay(Serving):
     """Forwards to the model server at `url`, `delay` seconds later; answers `failing` of the requests with 500, or
     closes every connection once it is `gone`."""
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
     def __init__(self, url: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Forward)
+        super().__init__(_Forward)
         self.target = urlsplit(url)
         self.delay = self.failing = 0.0
         self.gone = False
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are what tests do."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.shutdown()
-        self.server_close()
-        self._thread.join()
 
 
-class _Forward(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Forward(Handler):
     server: Relay
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+    def do_POST(self) -> None:  # noqa: N802
+        body = self.body()
         if self.server.gone:
             self.close_connection = True
             return
         if random.random() < self.server.failing:
-            self._answer(500, b"{}")
+            self.answer(500, b"{}")
             return
         time.sleep(self.server.delay)
         connection = HTTPConnection(self.server.target.hostname or "", self.server.target.port, timeout=10)
         try:
             connection.request("POST", self.path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
-            self._answer(response.status, response.read())
+            self.answer(response.status, response.read())
         finally:
             connection.close()
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
 
 
 class Clients:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -13,6 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
+
+from tests.support.serving import Handler, Serving
 
 
 class Seen(NamedTuple):
@@ -30,63 +29,39 @@ class Seen(NamedTuple):
     resource: dict[str, Any]
 
 
-class Collector(ThreadingHTTPServer):
+class Collector(Serving):
     """`spans` so far; `status` is what it answers with; `headers` are those of the last request."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.status = 200
         self.refused = 0
         self.spans: list[Seen] = []
         self.headers: dict[str, str] = {}
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1/traces"
+        return f"{self.url}/v1/traces"
 
     def of(self, kind: str, **attributes: object) -> list[Seen]:
         """The spans of a kind that have all these attributes, `penumbra.` being left out of their names."""
         wanted = {f"penumbra.{name}": value for name, value in attributes.items()}.items()
         return [span for span in list(self.spans) if span.kind == kind and wanted <= span.attributes.items()]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     server: Collector
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         collector = self.server
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         collector.headers = {name.lower(): value for name, value in self.headers.items()}
         assert self.path == "/v1/traces"
         if collector.status == 200:
             collector.spans += _spans(ExportTraceServiceRequest.FromString(body))
         else:
             collector.refused += 1
-        answer = ExportTraceServiceResponse().SerializeToString()
-        self.send_response(collector.status)
-        self.send_header("Content-Type", "application/x-protobuf")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        self.answer(collector.status, ExportTraceServiceResponse().SerializeToString(), "application/x-protobuf")
 
 
 def _spans(request: ExportTraceServiceRequest) -> list[Seen]:

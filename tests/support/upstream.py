@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+
+from tests.support.serving import Handler, Serving
 
 
-class Upstream(ThreadingHTTPServer):
+class Upstream(Serving):
     """Answers every request with its name.
 
     `status` is what it answers with, `body` its answer (the name by default), `seen` the requests so far as (method,
@@ -17,12 +17,8 @@ class Upstream(ThreadingHTTPServer):
     place of HTTP, `stream` in place of the body, as server-sent events, one after the other.
     """
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
     def __init__(self, name: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.name = name
         self.status = 200
         self.body = name.encode()
@@ -32,11 +28,6 @@ class Upstream(ThreadingHTTPServer):
         self.held = threading.Semaphore(0)
         self._open = threading.Event()
         self._open.set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     def hold(self) -> None:
         """From now on no request is answered."""
@@ -52,46 +43,32 @@ class Upstream(ThreadingHTTPServer):
             self.held.release()
         self._open.wait()
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are what tests do."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        super().__exit__(kind, error, trace)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(Handler):
     server: Upstream
 
     def _answer(self) -> None:
         upstream = self.server
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body()
         upstream.seen.append((self.command, self.path))
         upstream.wait()
         if upstream.garbage:
             self.wfile.write(upstream.garbage)
             self.close_connection = True
             return
-        self.send_response(upstream.status)
         if upstream.stream:
-            self._tell(upstream.stream)
-            return
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(upstream.body)))
-        self.end_headers()
-        self.wfile.write(upstream.body)
+            self._tell(upstream.status, upstream.stream)
+        else:
+            self.answer(upstream.status, upstream.body)
 
-    def _tell(self, events: list[bytes]) -> None:
+    def _tell(self, status: int, events: list[bytes]) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -102,6 +79,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PUT = _answer  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""

@@ -75,6 +75,8 @@ def test_any_ids_are_read_as_they_were_written(trace: int, parent: int, flags: i
 
 
 @given(st.binary(max_size=200))
-def test_nothing_raises(noise: bytes) -> None:
-    trace_context(b"traceparent: " + noise)
-    trace_context(noise)
+def test_bytes_that_are_no_context_are_none(noise: bytes) -> None:
+    """Fewer bytes than a context has, or a letter that no context has, and no exception."""
+    assert trace_context(noise.replace(b":", b"")) is None
+    assert trace_context(b"traceparent: " + noise[:54]) is None
+    assert trace_context(b"traceparent: g" + noise) is None

@@ -56,7 +56,8 @@ def near(a: float, b: float) -> bool:
 
 @given(batches(), st.sampled_from(["p", "probabilities"]))
 def test_numbers_and_scores(batch: list[tuple[list[float], list[float]]], name: str) -> None:
-    same([(leg(a, name=name), leg(b, "shadow", name)) for a, b in batch])
+    pairs = [(leg(a, name=name), leg(b, "shadow", name)) for a, b in batch]
+    assert same(pairs) or len({compare(*pair).kind for pair in pairs}) > 1 or len(pairs) < 2
 
 
 @given(st.lists(st.tuples(ROW, ROW), min_size=1))
