@@ -18,6 +18,7 @@ from loadtests.statistics.tables import delay, table
 from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 
 ALPHA, SHARE, LOOK, LOOKS, WARM = 0.01, 0.1, 100, 300, 50
@@ -48,18 +49,18 @@ def ours(metric: str, ratio: float) -> Callable[[], Look]:
 
     def make() -> Look:
         pace = LatencyBaseline()
-        test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA, 0.0), pace)
+        test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA), pace)
 
         def look(primary: np.ndarray, canary: np.ndarray, at: int) -> bool:
             seen = buckets(primary)
             if at >= 0:
                 arms = [
-                    ArmLatencies(seen, False, SHARE, "primary"),
-                    ArmLatencies(buckets(canary), True, SHARE, "canary"),
+                    ArmLatencies(seen, Assignment(False, "primary", SHARE, SHARE)),
+                    ArmLatencies(buckets(canary), Assignment(True, "canary", SHARE, SHARE)),
                 ]
                 test.update(arms, 100.0 + at)
             pace.update(seen, 100.0 + at)
-            return at >= 0 and test.evidence()[0].log_breach >= np.log(1 / ALPHA)
+            return at >= 0 and test.get()[0].log_breach >= np.log(1 / ALPHA)
 
         return look
 

@@ -20,6 +20,7 @@ from loadtests.statistics.latency import buckets
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 
 ALPHA, HISTORY, LIFE, BREAKS = 0.001, 300, 900, 400
@@ -52,7 +53,7 @@ LINES = (("latency", 1.05), ("latency", 1.2), ("latency_p50", 1.2), ("latency_p5
 def run(world: Backends, metric: str, ratio: float, seed: int, slower: float = 1.0, life: int = LIFE) -> float:
     """Canary requests until flagged, infinity for never; from `BREAKS` on where it becomes `slower`."""
     rng, pace = np.random.default_rng(seed), LatencyBaseline()
-    test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA, 0.0), pace)
+    test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA), pace)
     keep = np.exp(-1.0 / world.memory)
     sds = np.array([*[world.primary_sd] * world.backends, world.sd])
     level, used, begins = sds * rng.standard_normal(sds.size), 0, BREAKS if slower != 1.0 else 0
@@ -63,12 +64,17 @@ def run(world: Backends, metric: str, ratio: float, seed: int, slower: float = 1
         primary = buckets(np.exp(level[place]) * rng.lognormal(-4.0, 0.35, place.size))
         if second >= 0:
             factor = np.exp(level[-1]) * (slower if second >= begins else 1.0)
-            arms = [ArmLatencies(primary, False, world.share, "primary")]
+            arms = [ArmLatencies(primary, Assignment(False, "primary", world.share, world.share))]
             if n:
-                arms.append(ArmLatencies(buckets(factor * rng.lognormal(-4.0, 0.35, n)), True, world.share, "canary"))
+                arms.append(
+                    ArmLatencies(
+                        buckets(factor * rng.lognormal(-4.0, 0.35, n)),
+                        Assignment(True, "canary", world.share, world.share),
+                    )
+                )
             used += n if second >= begins else 0
             test.update(arms, float(second))
-            if test.evidence()[0].log_breach >= np.log(1 / ALPHA):
+            if test.get()[0].log_breach >= np.log(1 / ALPHA):
                 return float(used)
         pace.update(primary, float(second + HISTORY))
     return np.inf

@@ -25,7 +25,7 @@ def drift(
 
 
 def pairs(n: int = 1000, ratio: float = 0.0) -> Disagreement:
-    made = Disagreement(Limit(), AlphaShare("v2", 0.001, 0.0))
+    made = Disagreement(Limit(), AlphaShare("v2", 0.001))
     if n:
         made.update([PairResult("r", "v2", n, int(n * ratio))])
     return made

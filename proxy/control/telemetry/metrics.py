@@ -27,7 +27,7 @@ from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.streams import Drift
-from proxy.stats.quality.scores import METRICS
+from proxy.stats.quality.scores import QUALITY_METRICS
 
 DECADE = (0, 48, 84)
 """Bucket indexes within a decade that are shown: 1, 2.51 and 5.01 times a power of ten, exactly bucket bounds."""
@@ -175,7 +175,7 @@ class BoardCollector(Collector):
 
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
-        values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in METRICS]
+        values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in QUALITY_METRICS]
         known = [(key, value) for key, value in values if value is not None]
         yield gauge(
             "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), known

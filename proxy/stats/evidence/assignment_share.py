@@ -1,7 +1,7 @@
-"""A candidate's share of the traffic of two: itself and the primary, at the time a leg was assigned.
+"""Assignment probabilities (propensities): whose leg it is, and the candidate's share of the requests of the two.
 
 An arm carries its own version's part of the live traffic. With two versions the other one has the rest; when a manual
-split names more, the other's part is looked up among those seen lately. A shadow's part counts copies beside the live
+split names more, the other's part is looked up among those of late. A shadow's part counts copies beside the live
 requests, so of (copies + primary's requests) it has s / (s + p). A request that is bad for both is then two dependent
 events, with a factor of at most one for it: (1+s)(1+2sρ−s) / (1+sρ)² = 1 − s²(ρ−1)² / (1+sρ)², so the tests stay valid.
 """
@@ -12,83 +12,100 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from proxy.contracts.record import ArmTick
+from proxy.contracts.table import Role
 from proxy.stats.state import Stateful
 
-REMEMBERED = 64
-"""Different parts kept for each side; a ramp has a few dozen steps. When full the oldest is forgotten."""
+MAX_PARTS = 64
+"""Different parts of the traffic kept for each version; a ramp has a few dozen steps. When full the oldest is
+forgotten."""
 
-NEAR = 1e-6
+SAME_PART = 1e-6
+"""Parts that differ by less are one: they are sums of floats."""
 
 
-class Side(NamedTuple):
-    """An arm of one tick, whose it is, and the candidate's share w of the two when its legs were assigned."""
+class Assignment(NamedTuple):
+    """Whose leg it is, what it was for, and the candidate's share w of the requests of the two when it was assigned."""
+
+    candidate: bool
+    """The candidate's leg; otherwise the primary's own."""
+    role: Role
+    share: float
+    """Of live requests and copies together."""
+    live_share: float
+    """Of live requests alone; 0 for a copy, which is none."""
+
+
+class AssignedArm(NamedTuple):
+    """An arm of one tick with its assignment."""
 
     arm: ArmTick
-    candidate: bool
-    share: float
+    whose: Assignment
 
 
 class AssignmentShares(Stateful):
-    """Finds w = c / (c + p) for legs whose arm says c (the candidate) or p (the primary)."""
+    """Finds w = c / (c + p) for legs whose arm says c (the candidate) or p (the primary).
 
-    __slots__ = ("_candidate", "_primary", "_shadow")
+    A candidate that was promoted is alone: there is nothing to hold it against but absolute limits, and w is 1.
+    """
 
-    def __init__(self) -> None:
-        self._candidate: dict[float, None] = {}
-        self._primary: dict[float, None] = {}
-        self._shadow = 0.0
+    __slots__ = ("_candidate", "_candidate_parts", "_primary", "_primary_parts", "_shadow_part")
+    CONFIGURATION = ("_candidate", "_primary")
 
-    def sides(self, arms: Iterable[ArmTick], candidate: str | None, primary: str) -> list[Side]:
-        """The arms of one tick that say something about `candidate` against `primary`, by assignment; no rescues.
+    def __init__(self, candidate: str | None, primary: str) -> None:
+        self._candidate, self._primary = candidate, primary
+        self._candidate_parts: dict[float, None] = {}
+        self._primary_parts: dict[float, None] = {}
+        self._shadow_part = 0.0
 
-        A candidate that was promoted is alone: there is nothing to hold it against but absolute limits.
-        """
-        if candidate == primary:
-            return [Side(arm, True, 1.0) for arm in arms if arm.version == primary and arm.role == "primary"]
-        mine = [arm for arm in arms if arm.version == candidate and arm.role == "canary"]
-        copies = [arm for arm in arms if arm.version == candidate and arm.role == "shadow"]
-        theirs = [arm for arm in arms if arm.version == primary and arm.role == "primary"]
-        _remember(self._candidate, mine)
-        _remember(self._primary, theirs)
+    def update(self, arms: Iterable[ArmTick]) -> list[AssignedArm]:
+        """Learns the parts of one tick's arms; those that say something about the two, the primary's first."""
+        arms = [arm for arm in arms if self._is_assigned(arm.version, arm.role)]
+        mine = [arm for arm in arms if arm.role == "canary"]
+        copies = [arm for arm in arms if arm.role == "shadow"]
+        _remember(self._candidate_parts, mine)
+        _remember(self._primary_parts, (arm for arm in arms if arm.role == "primary"))
         if mine or copies:
-            self._shadow = copies[-1].share if copies else 0.0
-        return [
-            *[Side(arm, False, self.of_primary(arm.share)) for arm in theirs],
-            *[Side(arm, True, self.of_canary(arm.share)) for arm in mine],
-            *[Side(arm, True, self.of_shadow(arm.share)) for arm in copies],
-        ]
+            self._shadow_part = copies[-1].share if copies else 0.0
+        assigned = [AssignedArm(arm, self._assignment(arm.role, arm.share)) for arm in arms]
+        return sorted(assigned, key=lambda each: (each.whose.candidate, each.whose.role))
 
-    def of_canary(self, part: float) -> float:
-        """The candidate's share of the two when its own part was `part`."""
-        return _share(part, _other(part, self._primary))
+    def get(self, version: str, role: Role, part: float) -> Assignment | None:
+        """The assignment of a leg of `version`, whose part of the traffic was `part`; None where it says nothing about
+        the two (another version, a rescue, a noise copy)."""
+        return self._assignment(role, part) if self._is_assigned(version, role) else None
 
-    def of_primary(self, part: float) -> float:
-        """The candidate's share of the two when the primary's part was `part`; copies count while they are made."""
-        return _share(self._shadow, part) if self._shadow else self.of_live_primary(part)
+    def _is_assigned(self, version: str, role: Role) -> bool:
+        if version == self._primary:
+            return role == "primary"
+        return version == self._candidate and role in ("canary", "shadow")
 
-    def of_live_primary(self, part: float) -> float:
-        """The candidate's share of the two in live requests, when the primary's part was `part`."""
-        return _share(_other(part, self._candidate), part)
+    def _assignment(self, role: Role, part: float) -> Assignment:
+        if self._candidate == self._primary:
+            return Assignment(True, role, 1.0, 1.0)
+        if role == "canary":
+            share = _share(part, _other(part, self._primary_parts))
+            return Assignment(True, role, share, share)
+        if role == "shadow":
+            return Assignment(True, role, _share(part, next(reversed(self._primary_parts), 1.0)), 0.0)
+        live = _share(_other(part, self._candidate_parts), part)
+        # Copies count while they are made.
+        return Assignment(False, role, _share(self._shadow_part, part) if self._shadow_part else live, live)
 
-    def of_shadow(self, part: float) -> float:
-        """The candidate's share of the two when copies of a part `part` of the requests were made for it."""
-        return _share(part, next(reversed(self._primary), 1.0))
 
-
-def _remember(known: dict[float, None], arms: Iterable[ArmTick]) -> None:
+def _remember(parts: dict[float, None], arms: Iterable[ArmTick]) -> None:
     for arm in arms:
-        known.pop(arm.share, None)
-        known[arm.share] = None
-        if len(known) > REMEMBERED:
-            del known[next(iter(known))]
+        parts.pop(arm.share, None)
+        parts[arm.share] = None
+        if len(parts) > MAX_PARTS:
+            del parts[next(iter(parts))]
 
 
 def _share(mine: float, other: float) -> float:
     return mine / (mine + other) if mine + other > 0 else 0.0
 
 
-def _other(part: float, known: dict[float, None]) -> float:
+def _other(part: float, parts: dict[float, None]) -> float:
     rest = max(1.0 - part, 0.0)
-    if any(abs(share - rest) < NEAR for share in known):
+    if any(abs(share - rest) < SAME_PART for share in parts):
         return rest
-    return next((share for share in reversed(known) if 0.0 < share < rest), rest)
+    return next((share for share in reversed(parts) if 0.0 < share < rest), rest)

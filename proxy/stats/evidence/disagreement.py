@@ -13,24 +13,27 @@ from collections.abc import Sequence
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.agreement.comparer import PairResult
-from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.alpha import AlphaShare, LogEvidence
+from proxy.stats.evidence.shown_counts import ShownFigures
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.sequential.rate_ratio import RateRatio
 from proxy.stats.state import Stateful
 
-USUAL = 0.05
+USUAL_BUDGET = 0.05
 """The budget where the scorecard has none: `stats.diagnosis` asks about disagreement whatever is judged."""
 
 
 class Disagreement(Stateful):
     """`disagreement` of a candidate: `max` is the part of the pairs that may differ."""
 
-    __slots__ = ("_absolute", "_floor", "_judged", "_terms", "disagreed", "noisy", "pairs", "triples")
-    CONFIGURATION = ("_judged", "_terms")
+    __slots__ = ("_absolute", "_alpha", "_floor", "_judged", "disagreed", "noisy", "pairs", "triples")
+    CONFIGURATION = ("_alpha", "_judged")
 
-    def __init__(self, limit: Limit, terms: AlphaShare) -> None:
-        self._terms, self._judged = terms, limit.max is not None
-        self._absolute = RateLimit(USUAL if limit.max is None else limit.max)
+    METRIC = "disagreement"
+
+    def __init__(self, limit: Limit, alpha: AlphaShare) -> None:
+        self._alpha, self._judged = alpha, limit.max is not None
+        self._absolute = RateLimit(USUAL_BUDGET if limit.max is None else limit.max)
         self._floor = RateRatio(1.0)
         self.pairs = self.disagreed = self.triples = self.noisy = 0
 
@@ -59,23 +62,18 @@ class Disagreement(Stateful):
         budget = float(self._absolute.log_breach)
         return min(budget, float(self._floor.log_breach)) if self.triples else budget
 
-    def evidence(self, lost: int) -> list[Evidence]:
+    def get(self, lost: int) -> list[Evidence]:
         """One if it is judged; `reference` is the primary's disagreement with itself. `lost`: copies that were due and
         not compared."""
         if not self._judged:
             return []
-        return [
-            Evidence(
-                "disagreement",
-                self._terms.version,
-                self.disagreed / self.pairs if self.pairs else None,
-                self.noisy / self.triples if self.triples else None,
-                self.pairs,
-                self.triples,
-                lost=lost,
-                log_breach=self.log_breach - self._terms.spend,
-                log_pass=float(self._absolute.log_pass),
-                needed=self._absolute.needed(self._terms.alpha),
-                limit="max",
-            )
-        ]
+        budget = self._absolute
+        figures = ShownFigures(
+            _ratio(self.disagreed, self.pairs), self.pairs, _ratio(self.noisy, self.triples), self.triples
+        )
+        test = LogEvidence(self.log_breach, float(budget.log_pass), budget.needed(self._alpha.alpha))
+        return [self._alpha.evidence(self.METRIC, "max", figures, test, lost)]
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -8,15 +8,15 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
-from proxy.stats.evidence.assignment_share import Side
-from proxy.stats.evidence.bad_event_rate import BadEventRate, Part
+from proxy.stats.evidence.assignment_share import AssignedArm
+from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts
 from proxy.stats.evidence.sticky_dedup import StickyDedup
 from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.state import Stateful
 
 
 class ErrorBaseline(Stateful):
-    """What is known of a route's failures whatever is judged: burstiness of its primary, and who failed already.
+    """A route's failures whatever is judged: the overdispersion φ of its primary, and the sticky keys that failed.
 
     It outlives candidates, so a new one meets a φ that was learnt before it came.
     """
@@ -31,11 +31,11 @@ class ErrorBaseline(Stateful):
         """Nearly independent bad events of an arm."""
         return self.sticky.count(arm.bad, arm.failed_keys, now)
 
-    def update(self, parts: Iterable[Part], now: float) -> None:
-        """Takes in what the primary's arms brought to a look."""
-        for part in parts:
-            if not part.candidate:
-                self.dispersion.update(part.events, part.n, now)
+    def update(self, arms: Iterable[EventCounts], now: float) -> None:
+        """Learns φ from the primary's arms of a look."""
+        for arm in arms:
+            if not arm.whose.candidate:
+                self.dispersion.update(arm.events, arm.n, now)
 
 
 class ErrorRate(Stateful):
@@ -44,19 +44,18 @@ class ErrorRate(Stateful):
     __slots__ = ("_baseline", "_rate")
     CONFIGURATION = ("_baseline",)
 
-    def __init__(self, limit: Limit, terms: AlphaShare, baseline: ErrorBaseline) -> None:
+    METRIC = "error_rate"
+
+    def __init__(self, limit: Limit, alpha: AlphaShare, baseline: ErrorBaseline) -> None:
         self._baseline = baseline
-        self._rate = BadEventRate("error_rate", limit, terms, baseline.dispersion)
+        self._rate = BadEventRate(self.METRIC, limit, alpha, baseline.dispersion)
 
-    def update(self, sides: Iterable[Side], now: float) -> None:
-        """The arms of one tick. A primary that was alone at the time is no comparison, but teaches its habits."""
-        parts = [
-            Part(candidate, arm.role, share, arm.finished, arm.bad, self._baseline.events(arm, now))
-            for arm, candidate, share in sides
-        ]
-        self._rate.update([part for part in parts if part.candidate or part.share > 0.0])
-        self._baseline.update(parts, now)
+    def update(self, arms: Iterable[AssignedArm], now: float) -> None:
+        """Adds the arms of one tick. A primary that was alone at the time is no comparison, but φ is learnt from it."""
+        counts = [EventCounts(whose, arm.finished, arm.bad, self._baseline.events(arm, now)) for arm, whose in arms]
+        self._rate.update([each for each in counts if each.whose.candidate or each.whose.share > 0.0])
+        self._baseline.update(counts, now)
 
-    def evidence(self) -> list[Evidence]:
+    def get(self) -> list[Evidence]:
         """One for each configured limit."""
-        return self._rate.evidence()
+        return self._rate.get()

@@ -5,10 +5,10 @@
 | accuracy | min | errors; a constant |
 | f1 | min | m·(FP + FN) − 2·(1 − m)·TP, whose mean is at most 0 exactly when F1 ≥ m; a constant |
 | auroc | min | pairs of a positive and a negative in the wrong order; a constant |
-| f1, auroc | max_drop | the same; a bound that the primary's score is above (`floors`), less the drop |
-| accuracy | max_drop | the difference in errors (`differences`) |
+| f1, auroc | max_drop | the same; a bound that the primary's score is above (`stats.quality.lower_bound`), less the
+drop | | accuracy | max_drop | the difference in errors (`stats.quality.paired_difference`) |
 | log_loss, mae, rmse | max | the loss (its square for rmse); a constant |
-| log_loss, mae, rmse | max_ratio | the difference in losses (`differences`) |
+| log_loss, mae, rmse | max_ratio | the difference in losses (`stats.quality.paired_difference`) |
 
 All are means, tested by betting (`stats.sequential.mean_limit`), valid however often one looks. Against a floor half of
 the probability of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no
@@ -24,16 +24,17 @@ from math import log
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
-from proxy.stats.evidence.alpha import AlphaShare, limits_of
-from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.alpha import AlphaShare, LogEvidence, limits_of
+from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
+from proxy.stats.evidence.shown_counts import Figure, ShownFigures
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
 from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
-from proxy.stats.quality.paired_difference import LOSSES, PairedDifference, ScoreLookup, paired_scores
-from proxy.stats.quality.scores import METRICS, Score, ScoredPrediction, score_prediction
+from proxy.stats.quality.paired_difference import PairedDifference, ScoreLookup, is_paired, paired_scores
+from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, Score, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
-SEVERAL = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
+SEVERAL_CLASSES = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
 
 Key = tuple[str, str]
 """Metric and limit."""
@@ -102,9 +103,10 @@ class MetricTest(Stateful):
 
     def loss(self, scored: ScoredPrediction, most: float) -> None:
         """A loss against the most that its mean may be."""
-        loss = LOSSES[self._metric](scored)
-        if loss is not None and most > 0:
-            self._test.update(loss, most * most if self._metric == "rmse" else most, 0.0)
+        loss = LOSSES[self._metric]
+        size = loss.measure(scored)
+        if size is not None and most > 0:
+            self._test.update(size, most**loss.power, 0.0)
 
     @property
     def log_breach(self) -> float:
@@ -119,7 +121,7 @@ class MetricTest(Stateful):
     @property
     def note(self) -> str:
         """Why this is not judged."""
-        return SEVERAL if self._several else ""
+        return SEVERAL_CLASSES if self._several else ""
 
 
 _BETS: dict[str, Callable[[MetricTest, ScoredPrediction, float], None]] = {
@@ -129,82 +131,74 @@ _BETS: dict[str, Callable[[MetricTest, ScoredPrediction, float], None]] = {
     **dict.fromkeys(LOSSES, MetricTest.loss),
 }
 
-_DIFFERENCES = frozenset({("accuracy", "max_drop"), *((loss, "max_ratio") for loss in LOSSES)})
-
 
 class QualityEvidence(Stateful):
     """All quality limits of one candidate."""
 
-    __slots__ = ("_differences", "_keys", "_primary", "_scores", "_terms", "_tests")
-    CONFIGURATION = ("_keys", "_primary", "_scores", "_terms")
+    __slots__ = ("_alpha", "_differences", "_keys", "_scores", "_tests")
+    CONFIGURATION = ("_alpha", "_keys", "_scores")
 
-    def __init__(self, scorecard: dict[str, Limit], terms: AlphaShare, primary: str) -> None:
-        self._terms, self._primary = terms, primary
-        self._scores: dict[Role, Score] = {}
-        lines = [(name, limit) for name, limit in scorecard.items() if name in METRICS]
+    def __init__(self, scorecard: dict[str, Limit], alpha: AlphaShare) -> None:
+        self._alpha = alpha
+        self._scores: dict[tuple[bool, Role], Score] = {}
+        lines = [(name, limit) for name, limit in scorecard.items() if name in QUALITY_METRICS]
         bounds = {(name, each): float(getattr(limit, each)) for name, limit in lines for each in limits_of(limit)}
         self._keys = tuple(bounds)
-        self._tests = {key: MetricTest(*key, bounds[key], terms.alpha) for key in bounds if key not in _DIFFERENCES}
-        self._differences = {key: PairedDifference(key[0], bounds[key]) for key in bounds if key in _DIFFERENCES}
+        self._tests = {key: MetricTest(*key, bounds[key], alpha.alpha) for key in bounds if not is_paired(*key)}
+        self._differences = {key: PairedDifference(key[0], bounds[key]) for key in bounds if is_paired(*key)}
 
     def update(self, met: LabelledPrediction, primary: ScoreLookup, shares: AssignmentShares) -> None:
-        """A leg that met its label. `shares` knows the candidate's share of the two."""
-        mine, theirs = self._is_mine(met.leg), self._is_primary(met.leg)
-        if not self._keys or not (mine or theirs):
+        """Adds a leg that met its label."""
+        whose = _whose(met.leg, shares)
+        scored = score_prediction(met.leg.predictions[met.row], met.label) if self._keys and whose else None
+        if whose is None or scored is None:
             return
-        scored = score_prediction(met.leg.predictions[met.row], met.label)
-        if scored is None:
-            return
-        if met.leg.role not in self._scores:
-            self._scores[met.leg.role] = Score()
-        self._scores[met.leg.role].update(scored)
+        arm = whose.candidate, whose.role
+        if arm not in self._scores:
+            self._scores[arm] = Score()
+        self._scores[arm].update(scored)
         for each in self._tests.values():
-            each.update(scored, mine)
-        if not self._differences:
-            return
-        share = (shares.of_canary if mine else shares.of_live_primary)(met.leg.share)
-        told = paired_scores(met, scored, mine, self._is_primary if mine else self._is_mine, share)
-        for difference in self._differences.values():
-            if told is not None:
+            each.update(scored, whose.candidate)
+        if self._differences:
+            self._compare(met, scored, whose, primary, shares)
+
+    def _compare(
+        self,
+        met: LabelledPrediction,
+        scored: ScoredPrediction,
+        whose: Assignment,
+        primary: ScoreLookup,
+        shares: AssignmentShares,
+    ) -> None:
+        def of_the_other(leg: LegAnswer) -> bool:
+            other = _whose(leg, shares)
+            return other is not None and other.candidate != whose.candidate
+
+        told = paired_scores(met, scored, whose.candidate, of_the_other, whose.live_share)
+        if told is not None:
+            for difference in self._differences.values():
                 difference.update(told, primary)
 
-    def _is_mine(self, leg: LegAnswer) -> bool:
-        if self._terms.version == self._primary:
-            return leg.version == self._primary and leg.role == "primary"
-        return leg.version == self._terms.version and leg.role in ("canary", "shadow")
+    def get(self, lost: int) -> list[Evidence]:
+        """One for each limit, with the figures that river computed. `lost`: predictions that conclude nothing, because
+        labels depend on the version (`stats.quality.label_bias`)."""
+        return [self._on(*key, lost) for key in self._keys]
 
-    def _is_primary(self, leg: LegAnswer) -> bool:
-        return leg.version == self._primary != self._terms.version and leg.role == "primary"
-
-    def evidence(self, lost: int) -> list[Evidence]:
-        """One for each limit, with the figures that river computed. `lost`: predictions that cannot be concluded from
-        (`arrivals`)."""
-        return [self._evidence(key, lost) for key in self._keys]
-
-    def _evidence(self, key: Key, lost: int) -> Evidence:
-        test = self._tests.get(key) or self._differences[key]
+    def _on(self, metric: str, limit: str, lost: int) -> Evidence:
+        test = self._tests.get((metric, limit)) or self._differences[metric, limit]
         if test.note:
-            return Evidence(key[0], self._terms.version, None, None, 0, 0, lost=lost, limit=key[1], note=test.note)
-        live, shadow, primary = (self._figure(role, key[0]) for role in ("canary", "shadow", "primary"))
-        nothing = (None, 0)
-        alone = self._terms.version == self._primary
-        (value, n), (reference, n_reference) = (primary, nothing) if alone else (live if live[1] else shadow, primary)
-        copies = shadow if live[1] else nothing
-        return Evidence(
-            key[0],
-            self._terms.version,
-            value,
-            reference,
-            n,
-            n_reference,
-            lost=lost,
-            log_breach=test.log_breach - self._terms.spend,
-            log_pass=test.log_pass,
-            limit=key[1],
-            shadow=copies[0],
-            n_shadow=copies[1],
-        )
+            return self._alpha.nothing(metric, limit, lost, test.note)
+        live = self._figure(metric, True, "canary")
+        # A promoted version answers as the primary, and is judged alone.
+        live = live if live[1] else self._figure(metric, True, "primary")
+        copies, primary = self._figure(metric, True, "shadow"), self._figure(metric, False, "primary")
+        shown = ShownFigures(*live, *primary, *copies) if live[1] else ShownFigures(*copies, *primary)
+        return self._alpha.evidence(metric, limit, shown, LogEvidence(test.log_breach, test.log_pass), lost)
 
-    def _figure(self, role: Role, metric: str) -> tuple[float | None, int]:
-        score = self._scores.get(role)
+    def _figure(self, metric: str, candidate: bool, role: Role) -> Figure:
+        score = self._scores.get((candidate, role))
         return (score.get(metric), score.n[metric]) if score else (None, 0)
+
+
+def _whose(leg: LegAnswer, shares: AssignmentShares) -> Assignment | None:
+    return shares.get(leg.version, leg.role, leg.share)

@@ -1,18 +1,39 @@
-"""What is shown of a candidate beside its primary: copies until it has live traffic, then the live requests alone.
+"""Shown figures of a candidate beside its primary: those of copies until it has live traffic, then of live requests.
 
-Evidence is of both, and stays valid (`stats.evidence.assignment_share`); a figure that mixes them is not what clients
-get. With the first live leg the figures begin anew, the primary's too, and those of the copies are kept apart.
+Evidence rests on both, and stays valid (`stats.evidence.assignment_share`); a figure that mixes them is not what
+clients get. With the first live leg the shown counts begin anew, the primary's too, and those of the copies stand
+apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar
 
-from proxy.contracts.table import Role
+from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.state import Stateful
 
 Key = TypeVar("Key", bound=Hashable)
+Figure = tuple[float | None, int]
+"""A value and the number of observations that it rests on; None and 0 without any."""
+
+
+class ShownFigures(NamedTuple):
+    """The figures that a line of a scorecard shows, in base units."""
+
+    value: float | None
+    """The candidate's."""
+    n: int
+    reference: float | None
+    """The primary's of the same time."""
+    n_reference: int
+    shadow: float | None = None
+    """That of the candidate's copies, where `value` is of live requests alone."""
+    n_shadow: int = 0
+
+
+NO_FIGURES = ShownFigures(None, 0, None, 0)
+"""Nothing is known."""
 
 
 class ShownCounts(Stateful, Generic[Key]):
@@ -27,12 +48,17 @@ class ShownCounts(Stateful, Generic[Key]):
         self.copies: dict[Key, int] = {}
         self._live = False
 
-    def update(self, arms: Iterable[tuple[Mapping[Key, int], bool, Role]]) -> None:
-        """Adds the counts of one look: of each arm, whether it is the candidate's, and what its legs were for."""
+    def update(self, arms: Iterable[tuple[Mapping[Key, int], Assignment]]) -> None:
+        """Adds the counts of one look, each with the assignment of its arm."""
         arms = list(arms)
-        if not self._live and any(candidate and role == "canary" for _, candidate, role in arms):
+        if not self._live and any(whose.candidate and whose.role == "canary" for _, whose in arms):
             self._live, self.copies, self.mine, self.theirs = True, self.mine, {}, {}
-        for counts, candidate, role in arms:
-            into = self.theirs if not candidate else self.copies if self._live and role == "shadow" else self.mine
+        for counts, whose in arms:
+            copied = self._live and whose.role == "shadow"
+            into = self.theirs if not whose.candidate else self.copies if copied else self.mine
             for key, count in counts.items():
                 into[key] = into.get(key, 0) + count
+
+    def get(self, figure: Callable[[Mapping[Key, int]], Figure]) -> ShownFigures:
+        """The figures that `figure` makes of the counts."""
+        return ShownFigures(*figure(self.mine), *figure(self.theirs), *figure(self.copies))

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from proxy.contracts.record import MAX_FAILED_KEYS
 
-CAPACITY = 65_536
+MAX_KEYS = 65_536
 """Keys remembered (about 8 MB at most). When full the oldest is forgotten: his next failure counts once more."""
 
-WINDOW = 3600.0
+KEY_WINDOW_SECONDS = 3600.0
 """Seconds after which a key that fails again is news."""
 
 
@@ -23,12 +23,12 @@ class StickyDedup:
 
     __slots__ = ("_capacity", "_order", "_seen", "forgotten")
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = MAX_KEYS) -> None:
         self._seen: dict[int, float] = {}
         self._order: deque[tuple[int, float]] = deque()
         self._capacity = capacity
         self.forgotten = 0
-        """Keys that went before their time because `CAPACITY` were remembered."""
+        """Keys that went before their time because `MAX_KEYS` were remembered."""
 
     def count(self, bad: int, keys: Iterable[int], now: float) -> int:
         """Events in `bad` legs whose sticky keys are `keys` (legs without a key are events of their own).
@@ -41,7 +41,7 @@ class StickyDedup:
 
     def _is_new(self, key: int, now: float) -> bool:
         before = self._seen.get(key)
-        if before is not None and now - before < WINDOW:
+        if before is not None and now - before < KEY_WINDOW_SECONDS:
             return False
         self._seen[key] = now
         self._order.append((key, now))
@@ -50,5 +50,5 @@ class StickyDedup:
             oldest, at = self._order.popleft()
             if self._seen.get(oldest) == at:
                 del self._seen[oldest]
-                self.forgotten += now - at < WINDOW
+                self.forgotten += now - at < KEY_WINDOW_SECONDS
         return True

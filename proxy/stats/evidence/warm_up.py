@@ -1,17 +1,17 @@
 """A candidate is cold at first: its caches are empty, its connections are not there, its model may not be loaded.
 
-Until it has answered `warm_up` requests and `SECONDS` have passed, its latency is not judged. Errors are, from the
-first: a dead candidate must not live on because it is cold.
+Until it has answered `warm_up` requests and `MIN_WARM_UP_SECONDS` have passed, its latency is not judged. Errors are,
+from the first: a dead candidate must not live on because it is cold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from proxy.stats.evidence.assignment_share import Side
+from proxy.stats.evidence.assignment_share import AssignedArm
 from proxy.stats.state import Stateful
 
-SECONDS = 3.0
+MIN_WARM_UP_SECONDS = 3.0
 """A shadow that gets all traffic at once opens its connections in a burst, and takes about this long to work off the
 queue that comes of it."""
 
@@ -28,20 +28,19 @@ class WarmUp(Stateful):
         self._since: float | None = None
         self.warm = not asked
 
-    def update(self, sides: Iterable[Side], now: float) -> bool:
+    def update(self, arms: Iterable[AssignedArm], now: float) -> bool:
         """Counts the candidate's legs of one tick; whether that tick can be judged."""
         if self.warm:
             return True
-        legs = sum(side.arm.finished for side in sides if side.candidate)
+        legs = sum(arm.finished for arm, whose in arms if whose.candidate)
         if legs and self._since is None:
             self._since = now
         self._legs += legs
-        self.warm = self._since is not None and self._legs >= self._asked and now - self._since >= SECONDS
+        self.warm = self._since is not None and self._legs >= self._asked and now - self._since >= MIN_WARM_UP_SECONDS
         return False
 
     @property
     def note(self) -> str:
-        """What to say instead of a verdict."""
-        return (
-            f"warming up: latency is not judged before {self._asked} requests and {SECONDS:g} s ({self._legs} so far)"
-        )
+        """The sentence in place of a verdict."""
+        until = f"{self._asked} requests and {MIN_WARM_UP_SECONDS:g} s"
+        return f"warming up: latency is not judged before {until} ({self._legs} so far)"

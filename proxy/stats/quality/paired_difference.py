@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Self
 
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
-from proxy.stats.quality.scores import ScoredPrediction, score_prediction
+from proxy.stats.quality.scores import LOSSES, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
@@ -31,12 +31,18 @@ and slow the test."""
 ScoreLookup = Callable[[str], tuple[float | None, int]]
 """A metric's name to the primary's value so far and the number of labels that it rests on."""
 
-LOSSES: dict[str, Callable[[ScoredPrediction], float | None]] = {
-    "log_loss": lambda scored: scored.log_loss,
-    "mae": lambda scored: None if scored.error is None else abs(scored.error),
-    "rmse": lambda scored: None if scored.error is None else scored.error**2,
-}
-"""A metric that is a mean loss to the loss of one prediction; rmse is judged by its square."""
+
+def _wrong(scored: ScoredPrediction) -> float | None:
+    return None if scored.guess is None else float(scored.wrong)
+
+
+MEASURES = {"accuracy": _wrong, **{name: loss.measure for name, loss in LOSSES.items()}}
+"""Metrics that are means over predictions, each with its size of one."""
+
+
+def is_paired(metric: str, limit: str) -> bool:
+    """Whether a limit is about the difference between candidate and primary, prediction by prediction."""
+    return metric in MEASURES and limit in ("max_drop", "max_ratio")
 
 
 class PairedScores(NamedTuple):
@@ -103,8 +109,8 @@ class PairedDifference(Stateful):
 
     def __init__(self, metric: str, bound: float) -> None:
         self._metric = metric
-        self._measure = LOSSES.get(metric, _wrong)
-        self._bound, self._ratio = (0.0, _squared(metric, bound)) if metric in LOSSES else (bound, 1.0)
+        self._measure = MEASURES[metric]
+        self._bound, self._ratio = (0.0, _raised(metric, bound)) if metric in LOSSES else (bound, 1.0)
         self._clip = 0.0 if metric in LOSSES else 1.0
         self._test = MeanLimit()
 
@@ -115,7 +121,7 @@ class PairedDifference(Stateful):
         if self._metric in LOSSES:
             value, n = primary(self._metric)
             enough = value is not None and n >= MIN_PRIMARY_LABELS
-            self._clip = CLIP_FACTOR * _squared(self._metric, value) if value is not None and enough else 0.0
+            self._clip = CLIP_FACTOR * _raised(self._metric, value) if value is not None and enough else 0.0
 
     def _bet(self, scores: PairedScores) -> None:
         mine, theirs = self._size(scores.mine), self._size(scores.theirs)
@@ -148,9 +154,5 @@ class PairedDifference(Stateful):
         return self
 
 
-def _wrong(scored: ScoredPrediction) -> float | None:
-    return None if scored.guess is None else float(scored.wrong)
-
-
-def _squared(metric: str, value: float) -> float:
-    return value * value if metric == "rmse" else value
+def _raised(metric: str, value: float) -> float:
+    return value ** LOSSES[metric].power if metric in LOSSES else value

@@ -7,9 +7,11 @@ scikit-learn's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, log
 from typing import Any, NamedTuple
 
+from proxy.contracts.metrics import METRICS
 from proxy.stats.quality.label_join import Label, Prediction
 
 AUROC_THRESHOLDS = 200
@@ -24,7 +26,8 @@ MIN_PROBABILITY = 1e-15
 MAX_NUMBER = 1e100
 """Numbers beyond it are no measurements, and their squares are no numbers."""
 
-METRICS = ("accuracy", "f1", "auroc", "log_loss", "mae", "rmse")
+QUALITY_METRICS = tuple(metric.name for metric in METRICS.values() if metric.source == "labels")
+"""Metrics of labelled predictions."""
 
 
 class ScoredPrediction(NamedTuple):
@@ -49,6 +52,23 @@ class ScoredPrediction(NamedTuple):
     def log_loss(self) -> float | None:
         """−ln of the probability of the true class."""
         return None if self.probability is None else -log(max(self.probability, MIN_PROBABILITY))
+
+
+class Loss(NamedTuple):
+    """A metric of kind `loss`: the root of the mean of what it measures of each prediction."""
+
+    measure: Callable[[ScoredPrediction], float | None]
+    """A prediction's loss; None where the metric is not about it."""
+    power: int = 1
+    """The root: 2 for a mean of squares."""
+
+
+LOSSES: dict[str, Loss] = {
+    "log_loss": Loss(lambda scored: scored.log_loss),
+    "mae": Loss(lambda scored: None if scored.error is None else abs(scored.error)),
+    "rmse": Loss(lambda scored: None if scored.error is None else scored.error**2, power=2),
+}
+"""The arithmetic of each metric of kind `loss`; a new one is an entry here."""
 
 
 def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction | None:
@@ -105,19 +125,20 @@ class Score:
             "f1": made.F1(),
             "macro": made.MacroF1(),
             "auroc": made.ROCAUC(n_thresholds=AUROC_THRESHOLDS),
-            "log_loss": running.Mean(),
-            "mae": made.MAE(),
-            "rmse": made.RMSE(),
+            **{name: running.Mean() for name in LOSSES},
         }
         self._classes: set[Label] = set()
         self.beyond_classes = 0
-        self.n: dict[str, int] = dict.fromkeys(METRICS, 0)
+        self.n: dict[str, int] = dict.fromkeys(QUALITY_METRICS, 0)
 
     def update(self, scored: ScoredPrediction) -> None:
         """Adds one prediction to the metrics that it is about."""
+        for name, loss in LOSSES.items():
+            size = loss.measure(scored)
+            if size is not None:
+                self.n[name] += 1
+                self._metrics[name].update(size)
         if scored.error is not None:
-            number = float(scored.label)
-            self._add(("mae", "rmse"), number, number + scored.error)
             return
         self._add(("accuracy",), scored.label, scored.guess)
         if scored.guess is not None and self._are_classes(scored.label, scored.guess):
@@ -125,9 +146,6 @@ class Score:
             self._metrics["macro"].update(scored.label, scored.guess)
         if scored.positive is not None:
             self._add(("auroc",), bool(scored.label), min(max(scored.positive, 0.0), 1.0))
-        if scored.log_loss is not None:
-            self.n["log_loss"] += 1
-            self._metrics["log_loss"].update(scored.log_loss)
 
     def _are_classes(self, label: Label, guess: Label) -> bool:
         for value in (label, guess):
@@ -143,11 +161,13 @@ class Score:
             self._metrics[name].update(truth, guess)
 
     def get(self, metric: str) -> float | None:
-        """The value of a metric of `METRICS`, or None without predictions that it is about. F1 is that of class 1 when
-        the classes are 0 and 1, else the mean over classes."""
+        """The value of a metric of `QUALITY_METRICS`, or None without predictions that it is about. F1 is that of class
+        1 when the classes are 0 and 1, else the mean over classes."""
         if not self.n[metric]:
             return None
         if metric == "f1" and not self._classes <= {0, 1}:
             metric = "macro"
         value = float(self._metrics[metric].get())
+        if metric in LOSSES:
+            value = value ** (1.0 / LOSSES[metric].power)
         return value if abs(value) < inf else None

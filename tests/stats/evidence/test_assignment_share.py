@@ -1,41 +1,97 @@
-"""The candidate's share of two, from what each arm carries."""
+"""Whose leg it is, and the candidate's share of the two, from what each arm carries."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from proxy.contracts.record import ArmTick
-from proxy.stats.evidence.assignment_share import REMEMBERED, AssignmentShares
+from proxy.contracts.table import Role
+from proxy.stats.evidence.assignment_share import MAX_PARTS, Assignment, AssignmentShares
 from proxy.stats.sequential.e_process import BREACH_FACTORS
 from proxy.stats.sequential.rate_ratio import gains
 
+Parts = Sequence[float]
 
-def arms(canary: Any = (), primary: Any = (), shadow: Any = ()) -> list[ArmTick]:
-    rows: Any = (("canary", "v2", canary), ("primary", "v1", primary), ("shadow", "v2", shadow))
+
+def arms(canary: Parts = (), primary: Parts = (), shadow: Parts = ()) -> list[ArmTick]:
+    rows: tuple[tuple[Role, str, Parts], ...] = (
+        ("canary", "v2", canary),
+        ("primary", "v1", primary),
+        ("shadow", "v2", shadow),
+    )
     return [ArmTick("r", version, role, share) for role, version, shares in rows for share in shares]
 
 
-def seen(canary: Any = (), primary: Any = ()) -> AssignmentShares:
-    shares = AssignmentShares()
-    shares.sides(arms(canary, primary), "v2", "v1")
+def learnt(canary: Parts = (), primary: Parts = (), shadow: Parts = ()) -> AssignmentShares:
+    shares = AssignmentShares("v2", "v1")
+    shares.update(arms(canary, primary, shadow))
     return shares
 
 
-def test_only_assignments_of_the_two_are_sides() -> None:
+def share(shares: AssignmentShares, role: Role, part: float) -> float:
+    whose = shares.get("v1" if role == "primary" else "v2", role, part)
+    assert whose is not None
+    assert (whose.role, whose.candidate) == (role, role != "primary")
+    return whose.share
+
+
+@pytest.mark.parametrize(
+    ("version", "role", "candidate"),
+    [
+        ("v2", "canary", True),
+        ("v2", "shadow", True),
+        ("v1", "primary", False),
+        ("v1", "rescue", None),
+        ("v1", "noise", None),
+        ("v9", "canary", None),
+        ("v9", "shadow", None),
+        ("v2", "primary", None),
+    ],
+)
+def test_whose_leg_it_is(version: str, role: Role, candidate: bool | None) -> None:
+    whose = learnt([0.1], [0.9]).get(version, role, 0.1)
+    assert (None if whose is None else whose.candidate) is candidate
+
+
+def test_a_promoted_version_is_alone() -> None:
+    shares = AssignmentShares("v2", "v2")
+    assert shares.get("v2", "primary", 0.7) == Assignment(True, "primary", 1.0, 1.0)
+    assert shares.get("v2", "noise", 0.7) is None
+    assert shares.get("v1", "canary", 0.3) is None
+
+
+def test_without_a_candidate_the_primary_is_there_all_the_same() -> None:
+    assert AssignmentShares(None, "v1").get("v1", "primary", 1.0) == Assignment(False, "primary", 0.0, 0.0)
+    assert AssignmentShares(None, "v1").get("v2", "canary", 0.1) is None
+
+
+def test_only_assignments_of_the_two_are_of_a_tick() -> None:
     others = [ArmTick("r", "v1", "rescue", 0.9), ArmTick("r", "v1", "noise", 0.1), ArmTick("r", "v9", "canary", 0.1)]
-    sides = AssignmentShares().sides([*arms([0.1], [0.9]), *others], "v2", "v1")
-    assert [(side.arm.role, side.candidate) for side in sides] == [("primary", False), ("canary", True)]
-    assert [side.share for side in sides] == pytest.approx([0.1, 0.1])
+    assigned = AssignmentShares("v2", "v1").update([*arms([0.1], [0.9]), *others])
+    assert [(arm.role, whose.candidate) for arm, whose in assigned] == [("primary", False), ("canary", True)]
+    assert [whose.share for _, whose in assigned] == pytest.approx([0.1, 0.1])
 
 
 @pytest.mark.parametrize("part", [0.1, 1.0])
 def test_copies_count_beside_the_live_requests(part: float) -> None:
-    shares = AssignmentShares()
-    sides = shares.sides(arms(primary=[1.0], shadow=[part]), "v2", "v1")
-    assert [side.share for side in sides] == pytest.approx([part / (1 + part)] * 2)
-    after = shares.sides(arms([0.2], [0.8]), "v2", "v1")
-    assert [side.share for side in after] == pytest.approx([0.2, 0.2])
+    shares = AssignmentShares("v2", "v1")
+    assigned = shares.update(arms(primary=[1.0], shadow=[part]))
+    assert [whose.share for _, whose in assigned] == pytest.approx([part / (1 + part)] * 2)
+    assert [whose.live_share for _, whose in assigned] == [0.0, 0.0]
+    after = shares.update(arms([0.2], [0.8]))
+    assert [whose.share for _, whose in after] == pytest.approx([0.2, 0.2])
+
+
+def test_live_requests_have_a_share_of_their_own_beside_copies() -> None:
+    shares = learnt([0.2], [0.8], [1.0])
+    for version, role, part in (("v1", "primary", 0.8), ("v2", "canary", 0.2)):
+        whose = shares.get(version, role, part)  # type: ignore[arg-type]
+        assert whose is not None
+        assert whose.live_share == pytest.approx(0.2)
+    assert share(shares, "primary", 0.8) == pytest.approx(1 / 1.8)
 
 
 def test_a_request_that_is_bad_for_shadow_and_primary_never_gains() -> None:
@@ -49,29 +105,29 @@ def test_a_request_that_is_bad_for_shadow_and_primary_never_gains() -> None:
 
 
 def test_two_versions_share_everything() -> None:
-    shares = seen([0.1], [0.9])
-    assert shares.of_canary(0.1) == pytest.approx(0.1)
-    assert shares.of_primary(0.9) == pytest.approx(0.1)
+    shares = learnt([0.1], [0.9])
+    assert share(shares, "canary", 0.1) == pytest.approx(0.1)
+    assert share(shares, "primary", 0.9) == pytest.approx(0.1)
 
 
 def test_legs_from_before_a_ramp_keep_the_share_they_were_assigned_at() -> None:
-    shares = seen([0.1, 0.5], [0.9, 0.5])
-    assert shares.of_primary(0.9) == pytest.approx(0.1)
-    assert shares.of_primary(0.5) == pytest.approx(0.5)
+    shares = learnt([0.1, 0.5], [0.9, 0.5])
+    assert share(shares, "primary", 0.9) == pytest.approx(0.1)
+    assert share(shares, "primary", 0.5) == pytest.approx(0.5)
 
 
 def test_a_third_version_is_left_out_of_the_two() -> None:
-    shares = seen([0.1], [0.7])
-    assert shares.of_canary(0.1) == pytest.approx(1 / 8)
-    assert shares.of_primary(0.7) == pytest.approx(1 / 8)
+    shares = learnt([0.1], [0.7])
+    assert share(shares, "canary", 0.1) == pytest.approx(1 / 8)
+    assert share(shares, "primary", 0.7) == pytest.approx(1 / 8)
 
 
-def test_alone_means_all_or_nothing() -> None:
-    assert seen([1.0], []).of_canary(1.0) == 1.0
-    assert seen([], [1.0]).of_primary(1.0) == 0.0
-    assert seen().of_canary(0.0) == 0.0
+def test_all_or_nothing() -> None:
+    assert share(learnt([1.0]), "canary", 1.0) == 1.0
+    assert share(learnt(primary=[1.0]), "primary", 1.0) == 0.0
+    assert share(learnt(), "canary", 0.0) == 0.0
 
 
 def test_memory_is_bounded() -> None:
-    shares = seen([i / 1000 for i in range(500)])
-    assert len(shares._candidate) == REMEMBERED
+    shares = learnt([i / 1000 for i in range(500)])
+    assert len(shares._candidate_parts) == MAX_PARTS

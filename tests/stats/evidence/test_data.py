@@ -18,9 +18,9 @@ ARMS: list[Any] = [("v1", "primary", 0.4), ("v2", "canary", 0.3), ("v3", "canary
 
 
 def judged(candidate: str, arms: list[Any], rates: dict[str, float], seed: int, looks: int = 300) -> Evidence:
-    rng, shares = np.random.default_rng(seed), AssignmentShares()
-    contract = ContractViolations(Limit(max_ratio=1.0), AlphaShare(candidate, 0.01, 0.0), "v1", Overdispersion())
-    shares.sides([ArmTick("r", version, role, share, {"200": 1}) for version, role, share in arms], candidate, "v1")
+    rng, shares = np.random.default_rng(seed), AssignmentShares(candidate, "v1")
+    contract = ContractViolations(Limit(max_ratio=1.0), AlphaShare(candidate, 0.01), Overdispersion())
+    shares.update([ArmTick("r", version, role, share, {"200": 1}) for version, role, share in arms])
     for look in range(looks):
         sizes = rng.multinomial(20, np.array([arm[2] for arm in arms]) / sum(arm[2] for arm in arms))
         rows = [
@@ -28,7 +28,7 @@ def judged(candidate: str, arms: list[Any], rates: dict[str, float], seed: int, 
             for (version, role, share), n in zip(arms, sizes, strict=True)
         ]
         contract.update(rows, shares, look * 0.1)
-    return contract.evidence()[0]
+    return contract.get()[0]
 
 
 @pytest.mark.parametrize("candidate", ["v2", "v3"])
@@ -46,9 +46,9 @@ def test_one_that_breaks_rules_is_found(arms: list[tuple[str, str, float]]) -> N
 
 
 def test_a_promoted_version_has_nobody_beside_it() -> None:
-    found = ContractViolations(Limit(max=0.05, max_ratio=1.0), AlphaShare("v2", 0.01, 0.0), "v2", Overdispersion())
+    found = ContractViolations(Limit(max=0.05, max_ratio=1.0), AlphaShare("v2", 0.01), Overdispersion())
     for look in range(10):
-        found.update([RowCounts("v2", "primary", 1.0, 50, 20)], AssignmentShares(), float(look))
-    ratio, most = found.evidence()
+        found.update([RowCounts("v2", "primary", 1.0, 50, 20)], AssignmentShares("v2", "v2"), float(look))
+    ratio, most = found.get()
     assert (ratio.log_breach, ratio.n, ratio.n_reference) == (pytest.approx(0.0), 500, 0)
     assert most.log_breach > np.log(1000)

@@ -8,6 +8,7 @@ from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Role
 from proxy.release.scorecard import judge
 from proxy.stats.board import Board
+from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.evidence.shown_counts import ShownCounts
 
 GUARD = Guard({"error_rate": Limit(max=0.02, max_ratio=1.5), "latency_p50": Limit(max_ratio=1.5)}, warm_up=0)
@@ -66,5 +67,6 @@ def test_copies_beside_live_traffic_stay_apart() -> None:
     shown: ShownCounts[str] = ShownCounts()
     batches: list[tuple[Role, int]] = [("shadow", 5), ("canary", 2), ("shadow", 3), ("canary", 1)]
     for role, count in batches:
-        shown.update([({"n": 10}, False, "primary"), ({"n": count}, True, role)])
+        theirs, mine = Assignment(False, "primary", 0.5, 0.5), Assignment(True, role, 0.5, 0.5)
+        shown.update([({"n": 10}, theirs), ({"n": count}, mine)])
     assert (shown.mine, shown.copies, shown.theirs) == ({"n": 3}, {"n": 8}, {"n": 30})

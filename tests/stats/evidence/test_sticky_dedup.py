@@ -1,7 +1,7 @@
 """First failures of sticky keys."""
 
 from proxy.contracts.record import MAX_FAILED_KEYS
-from proxy.stats.evidence.sticky_dedup import WINDOW, StickyDedup
+from proxy.stats.evidence.sticky_dedup import KEY_WINDOW_SECONDS, StickyDedup
 
 
 def test_a_user_who_always_fails_is_one_event() -> None:
@@ -21,7 +21,7 @@ def test_a_full_list_leaves_out_what_it_could_not_list() -> None:
 
 def test_a_key_is_news_again_after_the_window() -> None:
     sticky = StickyDedup()
-    assert [sticky.count(1, [7], at) for at in (0.0, WINDOW - 1, WINDOW + 1)] == [1, 0, 1]
+    assert [sticky.count(1, [7], at) for at in (0.0, KEY_WINDOW_SECONDS - 1, KEY_WINDOW_SECONDS + 1)] == [1, 0, 1]
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:

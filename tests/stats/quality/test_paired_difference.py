@@ -11,16 +11,15 @@ from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
-from proxy.stats.evidence.quality import SEVERAL, QualityEvidence
+from proxy.stats.evidence.quality import SEVERAL_CLASSES, QualityEvidence
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
 from proxy.stats.quality.paired_difference import (
     CLIP_FACTOR,
-    LOSSES,
     MIN_PRIMARY_LABELS,
     PairedDifference,
     PairedScores,
 )
-from proxy.stats.quality.scores import Score, ScoredPrediction, score_prediction
+from proxy.stats.quality.scores import LOSSES, Score, ScoredPrediction, score_prediction
 
 ALPHA = 0.05
 
@@ -30,7 +29,7 @@ class LabelJoin:
 
     def __init__(self, metric: str, limit: Limit, share: float, seed: int) -> None:
         self.rng, self.share, self.metric = np.random.default_rng(seed), share, metric
-        self.card = QualityEvidence({metric: limit}, AlphaShare("v2", ALPHA, 0.0), "v1")
+        self.card = QualityEvidence({metric: limit}, AlphaShare("v2", ALPHA))
         self.scores = {"v1": Score(), "v2": Score()}
 
     def one(self, worse: float) -> None:
@@ -44,7 +43,7 @@ class LabelJoin:
         self.card.update(
             LabelledPrediction("r", leg, 0, label, (leg,)),
             lambda name: (primary.get(name), primary.n[name]),
-            AssignmentShares(),
+            AssignmentShares("v2", "v1"),
         )
 
     def answer(self, worse: float) -> tuple[float, Tensor]:
@@ -62,7 +61,7 @@ class LabelJoin:
         """Labels until the evidence is 1/ALPHA at a look every ten, or infinity."""
         for at in range(1, n + 1):
             self.one(worse)
-            if at % 10 == 0 and self.card.evidence(0)[0].log_breach >= np.log(1 / ALPHA):
+            if at % 10 == 0 and self.card.get(0)[0].log_breach >= np.log(1 / ALPHA):
                 return at
         return np.inf
 
@@ -112,7 +111,7 @@ class Recorder:
 @pytest.mark.parametrize("metric", LOSSES)
 def test_the_mean_of_what_is_bet_on_is_the_difference_of_cut_losses(metric: str) -> None:
     """By direct computation: both on the same request, or each for 1/share."""
-    loss, share, ratio = LOSSES[metric], 0.3, 1.2
+    loss, share, ratio = LOSSES[metric].measure, 0.3, 1.2
     errors = [0.5, 2.0, 40.0]
     scored = [ScoredPrediction(1, 1, probability=float(np.exp(-abs(e))), error=e) for e in errors]
     cut = CLIP_FACTOR * 4.0
@@ -151,9 +150,11 @@ def test_common_trouble_cancels() -> None:
 
 
 def test_f1_of_several_classes_is_not_judged() -> None:
-    card = QualityEvidence({"f1": Limit(min=0.9)}, AlphaShare("v2", ALPHA, 0.0), "v1")
+    card = QualityEvidence({"f1": Limit(min=0.9)}, AlphaShare("v2", ALPHA))
     leg = LegAnswer("v2", "shadow", 1.0, (Tensor("p", 1, 1, "category", ["cat"]),))
     for _ in range(200):
-        card.update(LabelledPrediction("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), AssignmentShares())
-    (found,) = card.evidence(0)
-    assert (found.n, found.value, found.note) == (0, None, SEVERAL)
+        card.update(
+            LabelledPrediction("r", leg, 0, "dog", (leg,)), lambda name: (None, 0), AssignmentShares("v2", "v1")
+        )
+    (found,) = card.get(0)
+    assert (found.n, found.value, found.note) == (0, None, SEVERAL_CLASSES)

@@ -12,7 +12,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import Prediction
-from proxy.stats.quality.scores import MAX_CLASSES, METRICS, Score, ScoredPrediction, score_prediction
+from proxy.stats.quality.scores import MAX_CLASSES, QUALITY_METRICS, Score, ScoredPrediction, score_prediction
 from tests.support.observed import observation
 
 
@@ -35,7 +35,9 @@ def test_classification_is_scikit_learns() -> None:
     assert score.get("auroc") == pytest.approx(exact.roc_auc_score(labels, positive), abs=0.01)
     assert score.get("mae") is None
     numbers = graded([Prediction(number=p) for p in positive.tolist()], labels.tolist())
-    assert [numbers.get(m) for m in METRICS] == pytest.approx([score.get(m) for m in METRICS], nan_ok=True)
+    assert [numbers.get(m) for m in QUALITY_METRICS] == pytest.approx(
+        [score.get(m) for m in QUALITY_METRICS], nan_ok=True
+    )
 
 
 def test_several_classes_are_scikit_learns() -> None:

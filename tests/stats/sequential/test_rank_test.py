@@ -11,6 +11,7 @@ from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
 from proxy.stats.arrays import Floats
 from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 from proxy.stats.sequential.e_process import PASS_FACTORS
 from proxy.stats.sequential.overdispersion import DifferenceOverdispersion, Overdispersion
@@ -27,7 +28,7 @@ from proxy.stats.sequential.rank_test import (
     ranked,
 )
 
-TERMS = AlphaShare("v2", 0.01, 0.0)
+TERMS = AlphaShare("v2", 0.01)
 
 
 def buckets(seconds: Floats) -> dict[int, int]:
@@ -86,10 +87,13 @@ def run(
         if look >= 0:
             used += n
             test.update(
-                [ArmLatencies(primary, False, share, "primary"), ArmLatencies(canary, True, share, "canary")],
+                [
+                    ArmLatencies(primary, Assignment(False, "primary", share, share)),
+                    ArmLatencies(canary, Assignment(True, "canary", share, share)),
+                ],
                 5.0 + look * 0.1,
             )
-            if test.evidence()[0].log_breach >= np.log(100):
+            if test.get()[0].log_breach >= np.log(100):
                 return used
         pace.update(primary, 5.0 + look * 0.1)
     return np.inf
@@ -125,20 +129,26 @@ def test_an_equal_canary_passes_early() -> None:
     pace.update(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
     for second in range(60):
         primary, canary = (buckets(rng.lognormal(-4, 0.35, n)) for n in (90, 10))
-        test.update([ArmLatencies(primary, False, 0.1, "primary"), ArmLatencies(canary, True, 0.1, "canary")], second)
-    assert test.evidence()[0].log_pass >= np.log(20)
+        test.update(
+            [
+                ArmLatencies(primary, Assignment(False, "primary", 0.1, 0.1)),
+                ArmLatencies(canary, Assignment(True, "canary", 0.1, 0.1)),
+            ],
+            second,
+        )
+    assert test.get()[0].log_pass >= np.log(20)
 
 
 def test_an_absolute_limit_counts_slower_requests() -> None:
     test = Latency("latency_p90", Limit(max=0.1), TERMS, LatencyBaseline())
     test.update(
         [
-            ArmLatencies(buckets(np.full(50, 0.2)), True, 1.0, "canary"),
-            ArmLatencies(buckets(np.full(50, 0.05)), True, 1.0, "canary"),
+            ArmLatencies(buckets(np.full(50, 0.2)), Assignment(True, "canary", 1.0, 1.0)),
+            ArmLatencies(buckets(np.full(50, 0.05)), Assignment(True, "canary", 1.0, 1.0)),
         ],
         0.0,
     )
-    found = test.evidence()[0]
+    found = test.get()[0]
     assert (found.limit, found.n, found.value) == ("max", 100, pytest.approx(0.2, rel=0.01))
     assert found.log_breach > np.log(1000)
 
@@ -160,10 +170,13 @@ def wandering(seed: int, tempered: bool) -> float:
         if second >= 0:
             used += 10
             test.update(
-                [ArmLatencies(primary, False, 0.1, "primary"), ArmLatencies(canary, True, 0.1, "canary")],
+                [
+                    ArmLatencies(primary, Assignment(False, "primary", 0.1, 0.1)),
+                    ArmLatencies(canary, Assignment(True, "canary", 0.1, 0.1)),
+                ],
                 300.0 + second,
             )
-            if test.evidence()[0].log_breach >= np.log(100):
+            if test.get()[0].log_breach >= np.log(100):
                 return used
         pace.update(primary, 300.0 + second)
     return np.inf
@@ -183,11 +196,15 @@ def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered() -> None:
         if second >= 0:
             canary = buckets(rng.lognormal(-4 + 0.2 * np.sin(second / 20), 0.35, 10))
             test.update(
-                [ArmLatencies(primary, False, 0.1, "primary"), ArmLatencies(canary, True, 0.1, "canary")], second
+                [
+                    ArmLatencies(primary, Assignment(False, "primary", 0.1, 0.1)),
+                    ArmLatencies(canary, Assignment(True, "canary", 0.1, 0.1)),
+                ],
+                second,
             )
         pace.update(primary, 60.0 + second)
     assert pace.phi(0.5) < 1.5
-    assert test.evidence()[0].dispersion > 2.0
+    assert test.get()[0].dispersion > 2.0
 
 
 def test_merging_adds_evidence() -> None:
