@@ -28,11 +28,11 @@ def verify_chain(state: str, head: str = "") -> tuple[bool, str]:
     try:
         store = Store(state, write=False)
         fault = verify(store.chain(), store.head.count, store.head.hash)
-        noted = not head or any(link.hash == head for link in store.chain())
+        has_head = not head or any(link.hash == head for link in store.chain())
     except StoreError as error:
         return True, str(error)
     store.close()
-    if not fault and not noted:
+    if not fault and not has_head:
         fault = f"no entry has the hash {head[:12]}…: this is another chain than the one it was noted from"
     return bool(fault), fault or f"{state}: the chain of {store.head.count} entries holds, head {store.head.hash}"
 

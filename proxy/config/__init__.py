@@ -2,7 +2,7 @@
 
 load      the door: a path or a text becomes Settings, or a ConfigError that names every mistake
 tree      YAML with the position of each value; environment variables
-section   one mapping of the file: what is allowed in it, what was found, what was never read
+section   one mapping of the file: its keys, their mistakes, and keys that no reader took
 values    one value: durations, sizes, percents, URLs, names
 release   `release`, `scorecard` and what a guard is made of
 admin     `admin`, `notify`, `capture`, `access_log`, `tracing`

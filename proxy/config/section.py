@@ -17,7 +17,7 @@ class Section:
     """A mapping at `path`. Methods take keys; `finish` reports the keys that no method took.
 
     A value that cannot be read is reported and replaced by its fallback, so that reading goes on and all mistakes of a
-    file are found at once. Fallbacks never leave the configuration: one problem is enough to refuse the file.
+    file are reported at once. Fallbacks never leave the configuration: one problem is enough to refuse the file.
     """
 
     __slots__ = ("_problems", "_taken", "path", "tree")
