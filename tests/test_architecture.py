@@ -123,9 +123,6 @@ COMPILED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
 CLOCKLESS = {"time", "random", "secrets", "socket", "select", "threading", "subprocess", "asyncio", "os"}
 """Floors 0 and 1 decide; time, chance and the outside are arguments."""
 
-AMBIGUOUS = {"Recorder", "Sender"}
-"""Names of public classes that still have two meanings; the list only shrinks."""
-
 LONGEST = 400
 """Lines of a file: room for one idea. A longer one says why at its top, in a docstring that has the word `long`."""
 
@@ -236,7 +233,7 @@ def test_no_public_class_has_the_name_of_another() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(by_name(path))
     several = {name: found for name, found in places.items() if len(found) > 1}
-    assert set(several) <= AMBIGUOUS, several
+    assert not several
 
 
 @pytest.mark.parametrize("path", modules(), ids=by_name)

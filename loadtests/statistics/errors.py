@@ -1,4 +1,4 @@
-"""Who owns the bad events: false alarms of healthy canaries and canary requests until rollback, beside common rules.
+"""The rate-ratio test of bad events, beside common rules: false alarms, and canary requests until rollback.
 
     python -m loadtests.statistics.errors
 
@@ -28,7 +28,7 @@ now."""
 
 
 def ours(share: float, runs: int) -> Rule:
-    """The product's statistic."""
+    """The product's test: `RateRatio`."""
     test = RateRatio(1.0, (runs,))
 
     def look(n: np.ndarray, bad: np.ndarray, m: np.ndarray, primary_bad: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def ours(share: float, runs: int) -> Rule:
 
 
 def z_test(share: float, runs: int) -> Rule:
-    """A one-sided test of two proportions on all that was seen, at each look, at the same level."""
+    """A one-sided test of two proportions on all requests so far, at each look, at the same level."""
     totals = np.zeros((4, runs))
 
     def look(*counts: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Rank betting: healthy canaries flagged and canary requests until a slower one is found, beside Mann-Whitney and a
+"""The rank test: healthy canaries flagged and canary requests until a slower one is found, beside Mann-Whitney and a
 limit.
 
     python -m loadtests.statistics.latency

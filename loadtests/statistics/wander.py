@@ -1,4 +1,4 @@
-"""Backends that wander: how often a canary is flagged whose backend is as fast as the others on average, only not now.
+"""Backends that fluctuate: how often a canary is flagged whose backend is on average as fast as the others.
 
     python -m loadtests.statistics.wander [runs]
 

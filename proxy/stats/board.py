@@ -70,7 +70,7 @@ all routes."""
 SIDES: tuple[BodySide, ...] = ("input", "prediction")
 
 BOUNDS = ("layouts", "columns", "classes", "early_labels", "sticky_keys")
-"""Bounds of the statistics, in the words of `Board.left_out`."""
+"""Bounds of the statistics, in the words of `Board.bounds_reached`."""
 
 
 class Board:
@@ -271,10 +271,6 @@ class Board:
         streams = self._streams_of(route)
         return streams.shape(row) if streams else None
 
-    def bounds_reached(self) -> dict[str, int]:
-        """Bodies that were not measured for drift, because more layouts came than are known."""
-        return {"layouts": sum(streams.crowded for _, streams in self._streams.values())}
-
     def violations(self, route: str) -> dict[tuple[str, Role, str], int]:
         """Broken rules of the data contract, by version, role and rule."""
         streams = self._streams_of(route)
@@ -328,9 +324,8 @@ class Board:
         """Copies that never met their reference, by reason."""
         return self._comparer.unpaired()
 
-    @property
-    def left_out(self) -> dict[str, int]:
-        """What a full bound left out, by bound; verdicts rest on the rest.
+    def bounds_reached(self) -> dict[str, int]:
+        """What each full bound left out; verdicts rest on the rest.
 
         - `layouts`: bodies of further layouts than a route's `MAX_LAYOUTS`
         - `columns`: columns, once for each batch, that a full profile did not learn

@@ -1,5 +1,7 @@
-"""World or model: inputs that drifted and versions that agree mean that the world changed; the reverse, that the model
-did.
+"""World or model: the attribution of a change on a route to its inputs or to the candidate.
+
+Inputs that drifted while the versions agree mean that the world changed; inputs that are stable while the versions
+disagree mean that the model changed.
 
 | | versions agree | versions disagree |
 |---|---|---|
@@ -20,16 +22,16 @@ from proxy.stats.evidence.disagreement import Disagreement
 
 FindingKind = Literal["unknown", "steady", "world", "model", "both"]
 
-SURE = log(1000.0)
-"""Log evidence of disagreement that this asks for, whatever the scorecard asks for."""
+MIN_LOG_E_VALUE = log(1000.0)
+"""Log e-value from which on versions disagree, whatever the scorecard asks for."""
 
-PAIRS = 100
+MIN_PAIRS = 100
 """Pairs before versions can be said to agree."""
 
-ROWS = 500
+MIN_ROWS = 500
 """Rows before inputs can be said to be stable."""
 
-WORDS: dict[FindingKind, str] = {
+SENTENCES: dict[FindingKind, str] = {
     "unknown": "too little is known of inputs or answers",
     "steady": "inputs are stable and the versions agree",
     "world": "the world changed: inputs drifted and the versions agree",
@@ -45,40 +47,54 @@ _KINDS: dict[tuple[bool, bool], FindingKind] = {
 
 
 class Finding(Struct, frozen=True):
-    """What happened on a route, with the evidence: drifted features, the disagreement ratio, and what they rest on."""
+    """What changed on a route, with the figures that say so."""
 
     kind: FindingKind
     sentence: str
     features: tuple[str, ...]
+    """Inputs that drifted."""
     disagreement: float | None
+    """Pairs that disagree, as a part of all; None without pairs."""
     pairs: int
     rows: int
+    """Rows of the input stream with the most of them."""
 
 
 def diagnose(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Finding:
-    """The finding for candidate `version`. Without pairs (a canary), predictions that drifted at the candidate alone
-    stand for disagreement."""
+    """The finding for candidate `version`, from the drift of the route and the paired answers of the candidate.
+
+    Without pairs (a canary) the versions disagree when predictions drifted at the candidate and not at the primary.
+
+    >>> from proxy.contracts.settings import Limit
+    >>> from proxy.stats.evidence.alpha import AlphaShare
+    >>> income = Drift("income", "input", "v1", "primary", psi=0.4, evidence=9.0, margin=5.0, drifted=True, n=2000)
+    >>> scores = Drift("score", "prediction", "v2", "canary", 0.01, -3.0, -7.0, drifted=False, n=900)
+    >>> disagreement = Disagreement(Limit(), AlphaShare("v2", 0.001, 0.0))
+    >>> finding = diagnose([income, scores], disagreement, "v2")
+    >>> finding.kind, finding.features
+    ('world', ('income',))
+    """
     inputs = [row for row in drifts if row.side == "input"]
     drifted = tuple(dict.fromkeys(row.feature for row in inputs if row.drifted))
     rows = max((row.n for row in inputs), default=0)
-    agreed = _disagree(drifts, pairs, version)
-    known = agreed is not None and (bool(drifted) or rows >= ROWS)
-    kind: FindingKind = _KINDS[bool(drifted), bool(agreed)] if known else "unknown"
+    disagree = _disagree(drifts, pairs, version)
+    enough = disagree is not None and (bool(drifted) or rows >= MIN_ROWS)
+    kind: FindingKind = _KINDS[bool(drifted), bool(disagree)] if enough else "unknown"
     ratio = pairs.disagreed / pairs.pairs if pairs.pairs else None
     return Finding(kind, _sentence(kind, drifted, pairs, ratio, rows), drifted, ratio, pairs.pairs, rows)
 
 
 def _disagree(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> bool | None:
     if pairs.pairs:
-        return True if pairs.log_breach >= SURE else False if pairs.pairs >= PAIRS else None
-    said = [row for row in drifts if row.side == "prediction"]
-    mine = {row.feature for row in said if row.version == version and row.drifted}
-    others = {row.feature for row in said if row.role == "primary" and row.version != version and row.drifted}
-    enough = any(row.n >= ROWS for row in said if row.version == version)
+        return True if pairs.log_breach >= MIN_LOG_E_VALUE else False if pairs.pairs >= MIN_PAIRS else None
+    predictions = [row for row in drifts if row.side == "prediction"]
+    mine = {row.feature for row in predictions if row.version == version and row.drifted}
+    others = {row.feature for row in predictions if row.role == "primary" and row.version != version and row.drifted}
+    enough = any(row.n >= MIN_ROWS for row in predictions if row.version == version)
     return bool(mine - others) if enough else None
 
 
 def _sentence(kind: FindingKind, drifted: tuple[str, ...], pairs: Disagreement, ratio: float | None, rows: int) -> str:
     named = f"drifted: {', '.join(drifted[:5])}" if drifted else "no input drifted"
-    told = "no pairs" if ratio is None else f"disagreement {ratio:.3g} of {pairs.pairs:,} pairs"
-    return f"{WORDS[kind]} ({named}; {told}; {rows:,} rows)"
+    paired = "no pairs" if ratio is None else f"disagreement {ratio:.3g} of {pairs.pairs:,} pairs"
+    return f"{SENTENCES[kind]} ({named}; {paired}; {rows:,} rows)"

@@ -313,13 +313,13 @@ def test_a_shadow_is_judged_by_its_first_token_too() -> None:
 
 def test_what_a_full_bound_leaves_out_is_counted() -> None:
     board = watched()
-    assert board.left_out == dict.fromkeys(BOUNDS, 0)
+    assert board.bounds_reached() == dict.fromkeys(BOUNDS, 0)
     for at in range(MAX_EARLY_LABELS + 3):
         board.on_label(f"nobody{at}", 1, 0.0)
-    assert board.left_out["early_labels"] == 3
+    assert board.bounds_reached()["early_labels"] == 3
     board._streams[ROUTE][1].left_out["layouts"] += 2
     board.watch(ROUTE, ("v2",), "v1", GUARD, "json", 1.0)
-    assert board.left_out["layouts"] == 2, "other streams of the route carry on counting"
+    assert board.bounds_reached()["layouts"] == 2, "other streams of the route carry on counting"
 
 
 def test_what_the_board_shows_cannot_be_written() -> None:

@@ -202,9 +202,6 @@ class BoardCollector(Collector):
         yield counter("penumbra_unreadable_bodies", "Bodies that could not be read.", labels, unreadable)
         unpaired = [((reason,), float(n)) for reason, n in board.unpaired.items()]
         yield counter("penumbra_unpaired", "Copies that never met the answer to compare with.", ("reason",), unpaired)
-        left_out = [((bound,), float(n)) for bound, n in board.left_out.items()]
-        text = "What a full bound of the statistics left out: layouts, columns, classes, early labels, sticky keys."
-        yield counter("penumbra_statistics_left_out", text, ("bound",), left_out)
 
 
 def _most_drifted(rows: Iterable[Drift]) -> list[Drift]:
