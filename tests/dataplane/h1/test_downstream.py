@@ -1,0 +1,333 @@
+"""A client's connection on a socket in memory: turns, heads as they leave, endings, times."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from proxy.contracts.message import ResponseHead
+from proxy.contracts.table import Limits, Route, Share
+from proxy.dataplane.h1.downstream import Downstream
+from tests.support.fakes import Bench, FakePool, FakeTransport
+from tests.support.plane import get, post, post_chunks, route
+
+VERSION = b"x-penumbra-version: v1\r\n"
+
+
+class Line:
+    """A connection to a data plane of one route."""
+
+    def __init__(self, it: Route | None = None, bench: Bench | None = None) -> None:
+        self.bench = bench or Bench(it or route())
+        self.socket = FakeTransport()
+        self.down = Downstream(self.bench.shared)
+        self.down.connection_made(self.socket)  # type: ignore[arg-type]
+
+    @property
+    def pool(self) -> FakePool:
+        return self.bench.pools["v1"]
+
+    def say(self, data: bytes) -> None:
+        self.down.read(data, self.bench.clock.now)
+
+    def hear(self) -> tuple[int, bytes, bytes]:
+        """Status, head and body of what was written since the last call."""
+        head, _, body = self.socket.taken().partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), head + b"\r\n", body
+
+    def quiet(self, seconds: float) -> None:
+        """Nothing happens for so long, and the sweep comes by."""
+        self.down.sweep(self.down._since + seconds)
+
+
+def test_a_request_and_its_answer_are_one_write_each() -> None:
+    line = Line()
+    line.say(post(b"hello", "X-Request-Id: 1\r\n"))
+    assert line.pool.last.body == b"hello" and line.socket.writes == 0
+    line.pool.last.answer(200, b"one")
+    status, head, body = line.hear()
+    assert (status, body, line.socket.writes) == (200, b"one", 1)
+    assert VERSION in head and b"Content-Length: 3\r\n" in head and b"onnection" not in head
+
+
+def test_a_request_id_that_the_proxy_made_goes_to_the_client_unless_the_server_has_one() -> None:
+    line = Line()
+    line.say(post())
+    line.pool.last.answer()
+    assert b"\r\nx-request-id: " in line.hear()[1]
+    line.say(post())
+    own = ResponseHead(200, b"x-request-id: theirs\r\n")
+    own.length, own.request_id = 0, b"theirs"
+    user = line.pool.last.user
+    assert user is not None
+    user.response_head(own)
+    user.response_end()
+    user.response_flush()
+    assert line.hear()[1].count(b"x-request-id") == 1
+
+
+def test_a_streamed_answer_leaves_in_chunks_to_1_1_and_until_the_end_to_1_0() -> None:
+    line = Line()
+    for raw, wanted in (
+        (get(), b"3\r\nabc\r\n0\r\n\r\n"),
+        (b"GET /v2 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"abc"),
+    ):
+        line.say(raw)
+        line.pool.last.head(200, None)
+        line.pool.last.piece(b"abc")
+        line.pool.last.end_answer()
+        _, head, body = line.hear()
+        assert body == wanted
+        assert (b"Transfer-Encoding: chunked" in head) == (raw == get())
+        assert (b"Connection: close" in head) == (raw != get())
+    assert line.socket.ends == ["close"]
+
+
+@pytest.mark.parametrize(("fields", "sent"), [("TE: trailers\r\nConnection: te\r\n", True), ("", False)])
+def test_trailers_go_to_a_client_that_asked_for_them(fields: str, sent: bool) -> None:
+    line = Line()
+    line.say(get(fields=fields))
+    stream = line.pool.last
+    stream.head(200, None)
+    stream.piece(b"abc")
+    assert stream.user is not None
+    stream.user.response_trailers(b"x-sum: 1\r\n")
+    stream.end_answer()
+    assert line.hear()[2] == (b"3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n" if sent else b"3\r\nabc\r\n0\r\n\r\n")
+    line.say(get())  # and not with the next answer
+    line.pool.last.head(200, None)
+    line.pool.last.end_answer()
+    assert line.hear()[2] == b"0\r\n\r\n"
+
+
+def test_pipelined_requests_have_their_turns() -> None:
+    line = Line()
+    line.say(post(b"1") + post_chunks(b"2") + get())
+    assert len(line.pool.streams) == 1 and not line.socket.reading
+    for body in (b"1", b"2", b""):
+        assert line.pool.last.body == body
+        line.pool.last.answer(200, b"to " + body)
+        assert line.hear()[2] == b"to " + body
+    assert line.socket.reading and line.bench.inflight() == 0
+
+
+def test_a_thousand_refusals_in_a_pipeline_do_not_nest() -> None:
+    line = Line()
+    line.say(post() + get("/nope") * 1500)
+    line.pool.last.answer()
+    assert line.socket.written.count(b"HTTP/1.1 404 ") == 1500
+
+
+def test_nothing_is_read_for_a_client_that_does_not_take_its_answers() -> None:
+    line = Line()
+    line.say(get() * 3)
+    line.down.pause_writing()
+    line.pool.last.answer()
+    assert len(line.pool.streams) == 1 and not line.socket.reading
+    line.down.resume_writing()
+    assert len(line.pool.streams) == 2
+
+
+def test_a_slow_client_holds_back_its_server() -> None:
+    line = Line()
+    line.say(get())
+    line.pool.last.head(200, None)
+    line.pool.last.piece(b"a")
+    line.down.pause_writing()
+    assert line.pool.last.calls[-1] == "pause"
+    line.down.resume_writing()
+    assert line.pool.last.calls[-1] == "resume"
+
+
+@pytest.mark.parametrize("raw", [get(fields="Connection: close\r\n"), b"GET /v2 HTTP/1.0\r\nHost: a\r\n\r\n"])
+def test_the_client_asks_for_the_end(raw: bytes) -> None:
+    line = Line()
+    line.say(raw)
+    line.pool.last.answer()
+    assert b"Connection: close\r\n" in line.hear()[1]
+    assert line.socket.ends == ["close"]
+
+
+@pytest.mark.parametrize("half_closes", [True, False], ids=["tcp", "a socket that cannot half close"])
+def test_after_a_refusal_in_the_middle_of_a_body_the_rest_is_thrown_away_for_a_while(half_closes: bool) -> None:
+    line = Line(route(limits=Limits(body=10)))
+    line.socket.half_closes = half_closes
+    line.say(post_chunks(b"x" * 100)[:-5])
+    status, head, body = line.hear()
+    assert (status, json.loads(body)["reason"]) == (413, "body_too_large") and b"Connection: close\r\n" in head
+    line.say(b"0\r\n\r\n" + post(b"second"))
+    line.quiet(line.bench.shared.timings.linger - 0.1)
+    assert line.socket.written == b"" and len(line.pool.streams) == 1
+    assert line.socket.ends == (["eof"] if half_closes else [])
+    line.quiet(line.bench.shared.timings.linger + 0.1)
+    assert line.socket.ends[-1] == "abort"
+
+
+def test_a_bad_request_ends_the_connection_and_is_counted() -> None:
+    line = Line()
+    line.say(b"POST /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na")
+    assert line.hear()[0] == 400
+    assert line.socket.ends == ["eof"]
+    assert line.bench.counted()["rejected"] == {("", "bad_request"): 1}
+
+
+def test_a_bad_request_after_good_ones_does_not_cost_them_their_answers() -> None:
+    line = Line()
+    line.say(post(b"1") + post(b"2") + b"GET / HTTP/9\r\n\r\n")
+    for _ in range(2):
+        line.pool.last.answer()
+        assert line.hear()[0] == 200
+    assert line.socket.ends[0] in ("eof", "close")
+
+
+def test_a_bad_body_in_a_pipeline_is_never_served() -> None:
+    line = Line()
+    line.say(post(b"1") + post_chunks(b"hello")[:-5] + b"zz\r\n")
+    line.pool.last.answer()
+    assert line.hear()[0] == 200 and line.socket.ends != []
+    line.down.connection_lost(None)
+    assert len(line.pool.streams) == 1 and line.bench.inflight() == 0
+
+
+def test_expect_is_answered_once_and_not_where_the_body_is_there() -> None:
+    line = Line()
+    raw = post(b"hello", "Expect: 100-continue\r\n")
+    line.say(raw[:-5])
+    assert line.socket.taken() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    line.say(b"hello")
+    line.pool.last.answer()
+    assert line.hear()[0] == 200
+
+
+def test_a_head_alone_answers_a_head_with_a_problem() -> None:
+    line = Line()
+    line.say(b"HEAD /nope HTTP/1.1\r\nHost: a\r\n\r\n")
+    status, head, body = line.hear()
+    assert (status, body) == (404, b"") and b"x-request-id: " in head
+
+
+def test_a_tunnel() -> None:
+    line = Line()
+    line.say(get(fields="Connection: Upgrade\r\nUpgrade: websocket\r\n"))
+    agreed = ResponseHead(101, b"Sec-WebSocket-Accept: a\r\n")
+    agreed.tunnel = True
+    user = line.pool.last.user
+    assert user is not None
+    user.response_head(agreed)
+    user.response_flush()
+    status, head, _ = line.hear()
+    assert status == 101 and b"Upgrade: websocket\r\n" in head and VERSION in head
+    line.say(b"\x81\x05hello")
+    assert line.pool.last.body == b"\x81\x05hello"
+    line.pool.last.piece(b"\x81\x00")
+    assert line.socket.taken() == b"\x81\x00"
+    line.pool.last.end_answer()
+    assert line.socket.ends != []
+
+
+def test_an_abort_is_not_a_clean_end() -> None:
+    line = Line()
+    line.say(get())
+    line.pool.last.head(200, 100)
+    line.pool.last.piece(b"half")
+    line.pool.last.fail()
+    assert line.socket.ends == ["abort"]
+
+
+def test_a_client_that_goes_takes_its_requests_with_it() -> None:
+    line = Line()
+    line.say(post() * 3)
+    line.down.connection_lost(None)
+    assert line.pool.last.calls[-1] == "reset" and line.bench.inflight() == 0
+    counted = line.bench.counted()
+    assert counted["legs"] == {("v1", "primary", "client_abort"): 1}
+    assert counted["rejected"] == {("", "client_abort"): 2}
+
+
+def test_no_problem_tells_what_was_queued_before() -> None:
+    line = Line(route(split=(Share("v2", 100.0),)))
+    line.say(post())
+    canary = line.bench.pools["v2"].last
+    canary.head(200, 100)
+    canary.piece(b"half")
+    line.bench.pools["v1"].reason = "connect_failed"
+    canary.fail()
+    status, _, body = line.hear()
+    assert (status, json.loads(body)["reason"]) == (502, "connect_failed")
+
+
+# times
+
+
+def test_a_head_has_a_time() -> None:
+    line = Line()
+    line.say(b"POST /v2 HT")
+    line.quiet(line.bench.shared.timings.head - 0.1)
+    assert line.socket.written == b""
+    line.quiet(line.bench.shared.timings.head + 0.1)
+    assert line.hear()[0] == 408
+
+
+def test_time_of_a_slow_head_is_not_the_exchange_s() -> None:
+    line = Line()
+    line.say(get()[:10])
+    line.bench.clock.pass_(5.0)
+    line.say(get()[10:])
+    (exchange,) = line.bench.shared.exchanges
+    assert exchange.started == line.bench.clock.now  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("draining", [False, True])
+def test_an_idle_connection_has_a_time_shorter_while_the_worker_drains(draining: bool) -> None:
+    line = Line()
+    times = line.bench.shared.timings
+    seconds = times.drain_idle if draining else times.keep_alive
+    line.bench.shared.draining = draining
+    line.quiet(seconds - 0.1)
+    assert line.socket.ends == []
+    line.quiet(seconds + 0.1)
+    assert line.socket.ends == ["close"]
+
+
+def test_while_the_worker_drains_an_answer_is_the_last() -> None:
+    line = Line()
+    line.bench.shared.draining = True
+    line.say(post())
+    line.pool.last.answer()
+    assert b"Connection: close\r\n" in line.hear()[1]
+
+
+def test_a_client_that_takes_its_last_answer_slowly_is_waited_for() -> None:
+    line = Line()
+    line.say(get(fields="Connection: close\r\n"))
+    line.pool.last.answer()
+    times = line.bench.shared.timings
+    line.socket.buffered = 100
+    for left in (100, 50, 10):
+        line.socket.buffered = left
+        line.quiet(times.linger + 1)
+    assert "abort" not in line.socket.ends
+    line.quiet(times.keep_alive + 1)
+    assert line.socket.ends[-1] == "abort"
+
+
+# the worker's bounds
+
+
+def test_one_connection_too_many_is_turned_away() -> None:
+    bench = Bench(route())
+    bench.shared.max_clients = 1
+    first, second = Line(bench=bench), Line(bench=bench)
+    assert first.socket.written == b""
+    status, head, body = second.hear()
+    assert (status, json.loads(body)["reason"]) == (503, "too_many_connections")
+    assert b"Retry-After: 1\r\nConnection: close\r\n" in head
+    second.down.connection_lost(None)
+    assert bench.tally.connections == 1
+
+
+def test_a_draining_worker_takes_no_connection() -> None:
+    bench = Bench(route())
+    bench.shared.draining = True
+    assert Line(bench=bench).socket.ends == ["close"]

@@ -1,0 +1,287 @@
+"""A connection to a model server on a socket in memory: requests as they leave, answers, when it may be used again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.contracts.table import Version
+from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
+from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
+from proxy.dataplane.timings import Timings
+from tests.support.fakes import FakeTransport, asked
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"
+V1 = Version("v1", "127.0.0.1", 80, "model:80", "/base")
+
+
+class Owner(ConnectionOwner):
+    """A pool that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def available(self, connection: Connection, now: float) -> None:
+        self.told.append("available")
+
+    def lost(self, connection: Connection, now: float) -> None:
+        self.told.append("lost")
+
+
+class User(StreamUser):
+    """Writes down the answer."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self.log: list[str] = []
+        self.body = b""
+        self.trailers = b""
+
+    def connected(self, stream: ServerStream, fresh: bool, now: float) -> None:
+        """Not here."""
+
+    def response_head(self, head: ResponseHead) -> None:
+        self.log.append(str(head.status))
+
+    def response_body(self, data: bytes) -> None:
+        self.body += data
+
+    def response_trailers(self, fields: bytes) -> None:
+        self.trailers = fields
+
+    def response_end(self) -> None:
+        self.log.append("end")
+
+    def response_flush(self) -> None:
+        self.log.append("flush")
+
+    def response_failed(self, reason: str, detail: str) -> None:
+        self.log.append(reason)
+
+    def pause_request(self) -> None:
+        self.log.append("pause")
+
+    def resume_request(self) -> None:
+        self.log.append("resume")
+
+
+class Line:
+    """A connection that is made, and whose stream is open."""
+
+    def __init__(self) -> None:
+        self.owner, self.user, self.socket = Owner(), User(), FakeTransport()
+        self.up = Upstream(V1, self.owner, Timings())
+        self.up.connection_made(self.socket)  # type: ignore[arg-type]
+        self.open()
+
+    def open(self) -> None:
+        assert self.up.open_stream() is self.up
+        self.user = User()
+
+    def ask(self, head: RequestHead | None = None, body: bytes = b"hello", length: int = -1, end: bool = True) -> None:
+        self.up.begin(self.user, head or asked(len(body)), b"models", b"x-request-id: 1\r\n", length)
+        if body:
+            self.up.data(body)
+        if end:
+            self.up.end()
+        self.up.flush()
+
+    def hear(self, data: bytes) -> None:
+        self.up.read(data, 100.0)
+
+
+def test_a_request_is_one_write_and_the_connection_is_available_after_its_answer() -> None:
+    line = Line()
+    line.ask()
+    assert line.socket.written == (
+        b"POST /base/v2/models/m/infer HTTP/1.1\r\nHost: models\r\nContent-Length: 5\r\nx-request-id: 1\r\n\r\nhello"
+    )
+    assert line.socket.writes == 1 and not line.up.is_available() and not line.up.is_idle()
+    line.hear(OK)
+    assert (line.user.log, line.user.body, line.user.read_at) == (["200", "end", "flush"], b"one", 100.0)
+    assert line.owner.told == ["available"] and line.up.is_available() and line.up.is_idle()
+
+
+def test_a_neutral_head_is_rendered_from_its_words_alone() -> None:
+    line = Line()
+    line.ask(asked(), b"abc")
+    assert b"Transfer-Encoding: chunked\r\n" in line.socket.written
+    assert line.socket.written.endswith(b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+
+
+def test_the_authority_is_the_version_s_where_none_is_given_and_a_whole_body_has_a_length() -> None:
+    line = Line()
+    line.up.begin(line.user, asked(), b"", b"", 3)
+    line.up.data(b"abc")
+    line.up.end()
+    line.up.flush()
+    assert b"Host: model:80\r\nContent-Length: 3\r\n\r\nabc" in line.socket.written
+
+
+def test_trailers_of_a_request_are_dropped() -> None:
+    line = Line()
+    line.up.begin(line.user, asked(), b"models", b"", -1)
+    line.up.data(b"abc")
+    line.up.trailers(b"x-sum: 1\r\n")
+    line.up.end()
+    line.up.flush()
+    assert line.socket.written.endswith(b"0\r\n\r\n") and b"x-sum" not in line.socket.written
+
+
+def test_trailers_of_an_answer_are_handed_over_but_those_that_may_not_go_on() -> None:
+    line = Line()
+    line.ask()
+    line.hear(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n")
+    line.hear(b"X-Sum: 1\r\nHost: evil\r\nSet-Cookie: a=b\r\n\r\n")
+    assert line.user.trailers == b"X-Sum: 1\r\n" and line.user.log[-2:] == ["end", "flush"]
+
+
+def test_an_answer_before_the_end_of_the_request_gives_the_connection_back_with_it() -> None:
+    line = Line()
+    line.ask(asked(10), b"hello", end=False)
+    line.hear(OK)
+    assert line.owner.told == []
+    line.up.data(b"world")
+    line.up.end()
+    line.up.flush()
+    assert line.owner.told == ["available"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [OK + b"evil", OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"), OK + OK],
+    ids=["bytes after it", "the server says so", "two answers"],
+)
+def test_when_it_is_not_used_again(answer: bytes) -> None:
+    line = Line()
+    line.ask()
+    line.hear(answer)
+    assert line.user.body == b"one" and line.owner.told == [] and line.socket.ends == ["abort"]
+
+
+def test_bytes_that_belong_to_no_request_end_it() -> None:
+    line = Line()
+    line.ask()
+    line.hear(OK)
+    line.hear(b"H")
+    assert line.socket.ends == ["abort"]
+
+
+def test_garbage_is_malformed_and_what_came_before_is_flushed() -> None:
+    line = Line()
+    line.ask()
+    line.hear(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\nzz\r\n")
+    assert line.user.log == ["200", "flush", "malformed"] and line.socket.ends == ["abort"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "log"),
+    [
+        (b"", None, ["flush", "reset"]),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\non", None, ["200", "flush", "flush", "reset"]),
+        (b"HTTP/1.1 200 OK\r\n\r\none", None, ["200", "flush", "end", "flush"]),
+        (b"HTTP/1.1 200 OK\r\n\r\none", ConnectionResetError(), ["200", "flush", "flush", "reset"]),
+    ],
+    ids=["nothing", "short", "the end is the body's", "a reset is not an end"],
+)
+def test_the_end_of_the_connection(answer: bytes, error: Exception | None, log: list[str]) -> None:
+    line = Line()
+    line.ask()
+    if answer:
+        line.hear(answer)
+    assert line.up.untouched() == (not answer)
+    line.up.connection_lost(error)
+    assert line.user.log == log and line.owner.told == ["lost"] and not line.up.is_available()
+
+
+def test_part_of_an_answer_is_not_untouched() -> None:
+    line = Line()
+    line.ask()
+    line.hear(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    assert not line.up.untouched()
+
+
+def test_a_reset_lets_the_user_go() -> None:
+    line = Line()
+    line.ask()
+    line.up.reset()
+    line.hear(OK)
+    line.up.connection_lost(None)
+    assert line.user.log == [] and line.owner.told == ["lost"]
+
+
+def test_flow_both_ways() -> None:
+    line = Line()
+    line.ask(end=False)
+    line.up.pause_writing()
+    line.up.resume_writing()
+    assert line.user.log == ["pause", "resume"]
+    line.up.pause()
+    line.up.pause()
+    assert not line.socket.reading
+    line.up.resume()
+    assert line.socket.reading
+
+
+def test_a_server_that_does_not_read_is_not_used_again() -> None:
+    line = Line()
+    line.ask()
+    line.up.pause_writing()
+    line.hear(OK)
+    assert line.owner.told == [] and line.socket.ends == ["abort"]
+
+
+def test_a_tunnel() -> None:
+    line = Line()
+    head = RequestHead(b"GET", b"models", b"/ws")
+    head.tunnel = True
+    line.ask(head, b"")
+    line.hear(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi")
+    line.hear(b"\x81\x00")
+    assert line.user.body == b"hi\x81\x00"
+    line.socket.taken()
+    line.up.data(b"hello")
+    line.up.flush()
+    assert line.socket.written == b"hello"
+    line.up.connection_lost(None)
+    assert line.user.log[-2:] == ["end", "flush"] and line.owner.told == ["lost"]
+
+
+def test_a_stream_on_which_nothing_was_begun_is_given_back() -> None:
+    line = Line()
+    line.up.give_back(5.0)
+    assert line.owner.told == ["available"] and line.socket.written == b""
+
+
+def test_it_expires_while_it_is_idle() -> None:
+    line = Line()
+    limit = Timings().server_idle
+    line.ask()
+    assert not line.up.has_expired(1e9)
+    line.hear(OK)
+    assert not line.up.has_expired(100.0 + limit - 1)
+    assert line.up.has_expired(100.0 + limit + 1)
+    line.up.close()
+    assert line.socket.ends == ["close"]
+
+
+def test_dialling() -> None:
+    async def test() -> None:
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        made = await Http1Dialer(Timings()).dial(Version("v1", "127.0.0.1", port, "a"), Owner())
+        assert made.is_available()
+        made.close()
+        server.close()
+
+    asyncio.run(test())
+
+
+def test_dialling_where_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(OSError, match=r"refused|111"):
+        asyncio.run(Http1Dialer(Timings()).dial(Version("v1", "127.0.0.1", port, "a"), Owner()))

@@ -1,0 +1,154 @@
+"""What a leg and a copy have in common: the stale connection, the bound of what is kept, one count."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.failure import FAILURES
+from proxy.contracts.table import Limits, Share
+from proxy.dataplane.recorder import MAX_BODY
+from proxy.routing.breaker import TRIP
+from tests.support.fakes import Bench, FakePool, FakeStream
+from tests.support.plane import route
+
+
+def shadowed() -> Bench:
+    return Bench(route(shadows=(Share("v3", 100.0),)))
+
+
+def pool_of(bench: Bench, kind: str) -> FakePool:
+    return bench.pools["v1"] if kind == "leg" else bench.shadow_pools["v3"]
+
+
+KINDS = pytest.mark.parametrize("kind", ["leg", "copy"])
+
+
+@KINDS
+def test_a_stale_connection_is_nobody_s_fault(kind: str) -> None:
+    bench = shadowed()
+    bench.ask(b"hello")
+    pool = pool_of(bench, kind)
+    pool.last.fail("reset")
+    assert pool.asked == [False, True]
+    assert pool.last.body == b"hello"
+    pool.last.answer()
+    role = "primary" if kind == "leg" else "shadow"
+    counted = bench.counted()
+    assert counted["legs"] == {(pool.version.name, role, "200"): 1} and counted["bad"] == {}
+
+
+@KINDS
+def test_a_second_reset_is(kind: str) -> None:
+    bench = shadowed()
+    bench.ask(b"hello")
+    pool = pool_of(bench, kind)
+    pool.last.fail("reset")
+    pool.last.fail("reset")
+    assert pool.asked == [False, True]
+    assert sum(bench.counted()["bad"].values()) == 1
+
+
+@KINDS
+def test_nor_a_second_one_on_a_connection_that_was_used_before(kind: str) -> None:
+    """A pool at its limit serves the retry from a connection that comes back."""
+    bench = shadowed()
+    bench.ask(b"hello")
+    pool = pool_of(bench, kind)
+    pool.how = "wait"
+    pool.last.fail("reset")
+    (user,) = pool.waiting
+    pool.waiting = []
+    pool.give(user, False, bench.clock.now)
+    pool.last.fail("reset")
+    assert pool.asked == [False, True]
+    assert sum(bench.counted()["bad"].values()) == 1
+
+
+def partly(stream: FakeStream) -> None:
+    stream.received = True
+    stream.fail("reset")
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("how", "ends"),
+    [
+        ("fresh", lambda stream: stream.fail("reset")),
+        ("used", lambda stream: stream.fail("malformed")),
+        ("used", partly),
+    ],
+    ids=["a new connection", "not a reset", "something was received"],
+)
+def test_what_is_not_stale_fails(kind: str, how: str, ends: object) -> None:
+    bench = shadowed()
+    pool = pool_of(bench, kind)
+    pool.how = how
+    bench.ask(b"hello")
+    assert callable(ends)
+    ends(pool.last)
+    assert pool.asked == [False]
+    assert sum(bench.counted()["bad"].values()) == 1
+
+
+def test_a_stale_connection_without_the_body_at_hand_fails() -> None:
+    bench = Bench(route(limits=Limits(mirror_body=1)))
+    bench.ask(b"x" * 100_000)
+    bench.pools["v1"].last.fail("reset")
+    assert bench.legs() == {("v1", "primary", "reset"): 1}
+
+
+@KINDS
+@pytest.mark.parametrize(("size", "kept"), [(MAX_BODY, True), (MAX_BODY + 1, False)])
+def test_an_answer_is_kept_for_the_record_up_to_a_bound(kind: str, size: int, kept: bool) -> None:
+    bench = shadowed()
+    bench.ask()
+    pool_of(bench, kind).last.answer(200, b"x" * size)
+    (record,) = bench.outbox.records
+    assert (record.response is not None) == kept and record.status == 200
+
+
+@pytest.mark.parametrize("reason", [r for r, f in FAILURES.items() if f.source == "downstream"])
+def test_what_the_client_did_is_counted_and_charged_to_nobody(reason: str) -> None:
+    bench = Bench(route(split=(Share("v2", 100.0),)))
+    exchange, _ = bench.begin()
+    exchange.reject(reason, "a test")
+    counted = bench.counted()
+    assert counted["legs"] == {("v2", "canary", reason): 1}
+    assert counted["bad"] == {} and bench.outbox.records == []
+
+
+@KINDS
+def test_no_connection_is_charged(kind: str) -> None:
+    bench = shadowed()
+    pool_of(bench, kind).reason = "connect_timeout"
+    bench.ask()
+    assert sum(bench.counted()["bad"].values()) == 1
+    assert [record.failure for record in bench.outbox.records] == ["connect_timeout"]
+
+
+def test_a_canary_that_fails_again_and_again_is_ejected_and_a_success_brings_it_back() -> None:
+    bench = Bench(route(split=(Share("v2", 100.0),)))
+    pool = bench.pools["v2"]
+    for _ in range(TRIP):
+        bench.ask()
+        pool.last.fail("malformed")
+        bench.clock.pass_(0.1)
+    breaker = bench.route.targets[1].breaker
+    assert breaker is not None and breaker.open
+    before = len(pool.streams)
+    bench.clock.now -= 0.05  # the next probe is not due
+    bench.ask()
+    assert len(pool.streams) == before
+    bench.clock.pass_(0.2)
+    bench.ask()
+    assert len(pool.streams) == before + 1
+    pool.last.answer()
+    assert not breaker.open
+
+
+def test_an_arm_that_was_forgotten_meanwhile_counts_all_the_same() -> None:
+    bench = Bench(route())
+    bench.tally.keep(frozenset())
+    bench.ask()
+    bench.pools["v1"].last.answer()
+    assert bench.legs() == {("v1", "primary", "200"): 1}

@@ -1,0 +1,393 @@
+"""An exchange between fake streams: its route, its body, its one answer; and that the table holds whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Timeouts
+from proxy.dataplane.exchange import MAX_HELD
+from proxy.dataplane.states import OVER, QUEUED, ROUTED, ROUTING
+from tests.support.fakes import Bench, FakePool, asked
+from tests.support.plane import route
+
+ALL = (Share("v2", 100.0),)
+
+
+def test_the_primary_s_answer_goes_to_the_client() -> None:
+    bench = Bench(route())
+    exchange, client = bench.ask(b"hello")
+    stream = bench.pools["v1"].last
+    assert (stream.body, stream.calls) == (b"hello", ["end"])
+    stream.answer(200, b"one")
+    assert (client.status, client.body, client.whole, client.ends) == (200, b"one", True, ["done"])
+    assert bench.legs() == {("v1", "primary", "200"): 1}
+    assert exchange.over() and bench.inflight() == 0
+
+
+def test_a_body_in_pieces_is_streamed_as_it_comes() -> None:
+    bench = Bench(route())
+    exchange, client = bench.begin()
+    stream = bench.pools["v1"].last
+    for piece in (b"a", b"bc"):
+        exchange.request_body(piece)
+        exchange.flush_request()
+    assert stream.sent == [b"a", b"bc"] and stream.calls == []
+    exchange.request_end()
+    exchange.flush_request()
+    assert stream.calls == ["end"]
+    stream.answer()
+    assert client.ends == ["done"]
+
+
+def test_without_a_table_or_a_route_the_proxy_answers() -> None:
+    bench = Bench(route())
+    _, client = bench.ask(head=asked(5, path=b"/elsewhere"))
+    assert client.ends == ["no_route", "done"]
+    bench.shared.table = None
+    _, client = bench.ask()
+    assert client.ends == ["no_table", "done"]
+    assert bench.counted()["rejected"] == {("", "no_route"): 1, ("", "no_table"): 1}
+    assert bench.inflight() == 0
+
+
+def test_one_exchange_too_many_is_turned_away_and_the_place_comes_back() -> None:
+    bench = Bench(route(limits=Limits(inflight=1)))
+    bench.ask()
+    _, refused = bench.ask()
+    assert refused.ends == ["overloaded", "done"]
+    bench.pools["v1"].last.answer()
+    bench.ask()
+    bench.pools["v1"].last.answer()
+    counted = bench.counted()
+    assert counted["legs"] == {("v1", "primary", "200"): 2}
+    assert counted["rejected"] == {("r", "overloaded"): 1}
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_over_the_limit_is_refused_and_counted_once(announced: bool) -> None:
+    bench = Bench(route(limits=Limits(body=10)))
+    if announced:
+        _, client = bench.begin(asked(11))
+    else:
+        exchange, client = bench.begin()
+        exchange.request_body(b"x" * 11)
+    assert client.ends == ["body_too_large", "done"]
+    counted = bench.counted()
+    assert sum(counted["legs"].values()) + sum(counted["rejected"].values()) == 1
+    assert counted["bad"] == {} and bench.inflight() == 0
+
+
+def test_a_version_that_depends_on_the_body_waits_for_it() -> None:
+    bench = Bench(route(split=(Share("v2", 50.0),), sticky=Sticky("json", "/user")))
+    exchange, client = bench.begin(asked(13))
+    assert exchange.state == ROUTED and client.asked == 1
+    exchange.request_body(b'{"user": "a"}')
+    exchange.request_end()
+    exchange.flush_request()
+    (stream,) = [pool.last for pool in bench.pools.values() if pool.streams]
+    assert stream.body == b'{"user": "a"}'
+    stream.answer()
+    assert exchange.key != 0 and client.ends == ["done"]
+
+
+def test_a_body_too_large_to_decide_goes_out_as_one_without_a_key() -> None:
+    bench = Bench(route(split=(Share("v2", 50.0),), sticky=Sticky("json", "/user"), limits=Limits(mirror_body=100_000)))
+    exchange, _ = bench.begin()
+    exchange.request_body(b"x" * 100_001)
+    assert exchange.key == 0 and exchange.leg is not None
+
+
+def test_a_route_that_depends_on_the_body_is_found_with_it() -> None:
+    bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1"))
+    exchange, _ = bench.begin(asked(15, path=b"/v2/chat"))
+    assert exchange.state == ROUTING
+    exchange.request_body(b'{"model": "m1"}')
+    exchange.request_end()
+    exchange.flush_request()
+    assert bench.pools["v1"].last.body == b'{"model": "m1"}'
+    exchange, client = bench.begin(asked(path=b"/v2/chat"))
+    exchange.request_body(b"x" * (MAX_HELD + 1))
+    assert client.ends == ["body_too_large", "done"]
+
+
+def test_a_request_that_waits_for_its_turn_does_nothing_yet() -> None:
+    from proxy.dataplane.exchange import Exchange
+    from tests.support.fakes import FakeClient
+
+    bench = Bench(route())
+    client = FakeClient()
+    exchange = Exchange(client, bench.shared, asked(5), 100.0)
+    exchange.request_body(b"hello")
+    exchange.request_end()
+    assert exchange.state == QUEUED and bench.pools["v1"].streams == []
+    exchange.start(bench.clock.pass_(3.0))
+    exchange.flush_request()
+    bench.pools["v1"].last.answer()
+    assert client.ends == ["done"]
+    assert exchange.started == 103.0  # the time in the line is not the version's
+
+
+def test_a_client_that_goes_cancels_its_leg_and_nobody_is_charged() -> None:
+    bench = Bench(route(shadows=(Share("v3", 100.0),)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"half")
+    exchange.aborted()
+    exchange.aborted()
+    assert bench.pools["v1"].last.calls == ["reset"]
+    counted = bench.counted()
+    assert counted["legs"] == {("v1", "primary", "client_abort"): 1}
+    assert counted["shadow_dropped"] == {("r", "v3", "client_abort"): 1}
+    assert counted["bad"] == {} and client.ends == [] and bench.inflight() == 0
+
+
+def test_a_client_that_goes_while_it_waits_is_counted() -> None:
+    bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1"))
+    exchange, _ = bench.begin(asked(path=b"/v2/chat"))
+    exchange.aborted()
+    assert bench.counted()["rejected"] == {("", "client_abort"): 1}
+
+
+def test_a_rescue_answers_in_place_of_a_failed_canary() -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(0.3)))
+    _, client = bench.ask(b"hello")
+    bench.pools["v2"].last.fail("malformed")
+    assert bench.pools["v1"].last.body == b"hello"
+    bench.pools["v1"].last.answer(200, b"one")
+    counted = bench.counted()
+    assert (client.body, client.ends) == (b"one", ["done"])
+    assert counted["legs"] == {("v2", "canary", "malformed"): 1, ("v1", "rescue", "200"): 1}
+    assert counted["rescued"] == {("r", "v2", "malformed"): 1} and counted["bad"] == {("v2", "canary"): 1}
+
+
+def test_what_a_canary_had_queued_is_thrown_away_by_a_rescue() -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(0.3)))
+    _, client = bench.ask()
+    canary = bench.pools["v2"].last
+    canary.head(200, 100)
+    canary.piece(b"half")
+    assert client.written == []
+    canary.fail()
+    bench.pools["v1"].last.answer(200, b"one")
+    assert client.body == b"one" and len([1 for kind, _ in client.written if kind == "head"]) == 1
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_answers_of_a_gateway_are_replaced(status: int) -> None:
+    bench = Bench(route(split=ALL))
+    _, client = bench.ask()
+    bench.pools["v2"].last.answer(status, b"bad")
+    bench.pools["v1"].last.answer(200, b"one")
+    assert (client.status, client.body) == (200, b"one")
+    assert bench.legs() == {("v2", "canary", str(status)): 1, ("v1", "rescue", "200"): 1}
+
+
+def test_when_the_rescue_fails_too_the_client_gets_a_problem() -> None:
+    bench = Bench(route(split=ALL))
+    _, client = bench.ask()
+    bench.pools["v2"].last.fail("malformed")
+    bench.pools["v1"].last.fail("malformed")
+    assert client.ends == ["malformed", "done"]
+    assert bench.legs() == {("v2", "canary", "malformed"): 1, ("v1", "rescue", "malformed"): 1}
+
+
+def test_no_rescue_without_the_body() -> None:
+    bench = Bench(route(split=ALL, limits=Limits(mirror_body=1)))
+    _, client = bench.ask(b"x" * 100_000)
+    bench.pools["v2"].last.fail("malformed")
+    assert client.ends == ["malformed", "done"]
+
+
+def test_after_a_part_of_an_answer_failure_is_an_aborted_stream() -> None:
+    bench = Bench(route())
+    _, client = bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, 100)
+    stream.piece(b"half")
+    stream.fail()
+    assert client.ends == ["cut off"] and not client.whole
+    assert bench.legs() == {("v1", "primary", "reset"): 1}
+
+
+def test_a_body_that_stops_is_the_client_s() -> None:
+    bench = Bench(route(timeouts=Timeouts(idle=1.0)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"half")
+    exchange.flush_request()
+    bench.sweep(1.1)  # it has sent something since it began
+    bench.sweep(1.1)
+    assert client.ends == ["body_timeout", "done"] and bench.counted()["bad"] == {}
+
+
+def test_a_body_that_should_decide_about_the_route_has_a_time_of_its_own() -> None:
+    bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1", timeouts=Timeouts(idle=1.0)))
+    exchange, client = bench.begin(asked(path=b"/v2/chat"))
+    bench.sweep(bench.shared.timings.body - 1.0)
+    assert client.ends == []
+    bench.sweep(2.0)
+    assert client.ends == ["body_timeout", "done"] and exchange.state == OVER
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_exchange_that_takes_too_long_in_all(complete: bool) -> None:
+    bench = Bench(route(timeouts=Timeouts(total=1.0)))
+    _, client = bench.ask() if complete else bench.begin()
+    bench.sweep(1.1)
+    assert client.ends == ["total_timeout" if complete else "body_timeout", "done"]
+    assert bench.counted()["bad"] == ({("v1", "primary"): 1} if complete else {})
+
+
+def test_a_tunnel_passes_bytes_both_ways_and_is_neither_copied_nor_recorded() -> None:
+    bench = Bench(route(shadows=(Share("v3", 100.0),)))
+    head = asked(0)
+    head.tunnel = True
+    exchange, client = bench.ask(b"", head)
+    stream = bench.pools["v1"].last
+    from proxy.contracts.message import ResponseHead
+
+    agreed = ResponseHead(101)
+    agreed.tunnel = True
+    assert stream.user is not None
+    stream.user.response_head(agreed)
+    stream.user.response_flush()
+    exchange.tunnel_data(b"hello")
+    stream.piece(b"HELLO")
+    assert stream.body == b"hello" and client.body == b"HELLO"
+    stream.end_answer()
+    assert client.ends == ["done"] and bench.shadow_pools["v3"].streams == [] and bench.outbox.records == []
+
+
+def test_trailers_go_both_ways() -> None:
+    bench = Bench(route())
+    exchange, client = bench.begin()
+    exchange.request_body(b"a")
+    exchange.request_trailers(b"x-sum: 1\r\n")
+    exchange.request_end()
+    exchange.flush_request()
+    stream = bench.pools["v1"].last
+    assert stream.calls == ["trailers", "end"]
+    stream.answer(200, b"one", trailers=b"grpc-status: 0\r\n")
+    assert ("trailers", b"grpc-status: 0\r\n") in client.written
+
+
+# whatever happens
+
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("client"), st.sampled_from(["body", "end", "flush", "gone", "slow", "fast", "trailers"])),
+        st.tuples(
+            st.just("server"),
+            st.sampled_from(["200", "503", "head", "streamed", "piece", "end", "reset", "malformed", "stop", "go"]),
+        ),
+        st.tuples(st.just("shadow"), st.sampled_from(["200", "500", "reset"])),
+        st.tuples(st.just("pools"), st.sampled_from(["used", "fresh", "wait", "serve", "refuse", "allow"])),
+        st.tuples(st.just("time"), st.sampled_from([0.01, 0.5, 3.0])),
+    ),
+    max_size=40,
+)
+
+
+def happens(bench: Bench, exchange: object, kind: str, what: object) -> None:
+    pools = [*bench.pools.values(), *bench.shadow_pools.values()]
+    if kind == "time":
+        bench.sweep(float(what))  # type: ignore[arg-type]
+    elif kind == "pools":
+        for pool in pools:
+            if what == "serve":
+                pool.serve(bench.clock.now)
+            elif what in ("refuse", "allow"):
+                pool.reason = "connect_failed" if what == "refuse" else ""
+            else:
+                pool.how = str(what)
+    elif kind == "client":
+        client_does(bench, exchange, str(what))
+    else:
+        for pool in bench.pools.values() if kind == "server" else bench.shadow_pools.values():
+            server_does(pool, str(what))
+
+
+def client_does(bench: Bench, exchange: object, what: str) -> None:
+    from proxy.dataplane.exchange import Exchange
+
+    assert isinstance(exchange, Exchange)
+    client = exchange.client
+    exchange.read_at = bench.clock.now
+    if what in ("slow", "fast"):
+        client.is_congested = what == "slow"  # type: ignore[attr-defined]
+        (exchange.pause_answer if what == "slow" else exchange.resume_answer)()
+    elif what == "gone":
+        exchange.aborted()
+    elif what == "flush":
+        exchange.flush_request()
+    elif not exchange.complete:
+        if what == "body":
+            exchange.request_body(b"x" * 30_000)
+        elif what == "trailers":
+            exchange.request_trailers(b"a: b\r\n")
+        else:
+            exchange.request_end()
+        exchange.flush_request()
+
+
+def server_does(pool: FakePool, what: str) -> None:
+    """What a protocol's stream may say: a head only once, pieces only after it, nothing after the end."""
+    for stream in pool.streams:
+        if stream.user is None or stream.begun is None:
+            continue
+        headed = stream.received
+        if what in ("stop", "go"):
+            (stream.user.pause_request if what == "stop" else stream.user.resume_request)()
+        elif what in ("reset", "malformed"):
+            stream.fail(what)
+        elif what in ("200", "500", "503") and not headed:
+            stream.answer(int(what), b"answer")
+            stream.user = None
+        elif what in ("head", "streamed") and not headed:
+            stream.head(200, 100_000 if what == "head" else None)
+            if stream.user is not None:
+                stream.user.response_flush()
+        elif what == "piece" and headed:
+            stream.piece(b"y" * 100)
+        elif what == "end" and headed:
+            stream.end_answer()
+            stream.user = None
+
+
+@given(
+    EVENTS,
+    st.sampled_from([100.0, 50.0]),
+    st.booleans(),
+    st.sampled_from([None, 2.0]),
+    st.sampled_from([1000, 70_000, 1_000_000]),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_happens_an_exchange_ends_once_and_each_leg_is_counted_once(
+    events: list[tuple[str, object]], percent: float, rescued: bool, total: float | None, most: int
+) -> None:
+    bench = Bench(
+        route(
+            split=(Share("v2", percent),),
+            shadows=(Share("v3", 100.0),),
+            rescue=Rescue(0.3) if rescued else None,
+            timeouts=Timeouts(response=1.0, idle=2.0, total=total),
+            limits=Limits(body=most, mirror_body=min(most, 100_000)),
+        )
+    )
+    exchange, client = bench.begin()
+    for kind, what in events:
+        happens(bench, exchange, kind, what)  # an illegal step raises
+    exchange.aborted()
+    for _ in range(3):
+        bench.sweep(5.0)  # copies that hang
+    assert exchange.over()
+    assert len([end for end in client.ends if end in ("done", "cut off")]) <= 1
+    assert not (client.whole and "cut off" in client.ends)
+    assert bench.inflight() == 0
+    counted = bench.counted()
+    asked = sum(len(pool.asked) - sum(pool.asked) for pool in [*bench.pools.values(), *bench.shadow_pools.values()])
+    assert sum(counted["legs"].values()) == asked, "each leg is counted once; a stream asked for again is no new leg"
+    due = sum(counted["mirrored"].values())
+    copies = sum(count for (_, role, _), count in counted["legs"].items() if role == "shadow")
+    assert due == copies + sum(counted["shadow_dropped"].values()), "a copy that is due is sent or dropped"
+    assert sum(counted["rescued"].values()) <= 1

@@ -1,0 +1,269 @@
+"""A leg between a fake client and a fake server: what waits, who holds back whom, deadlines, what is kept back."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.histogram import value_of
+from proxy.contracts.table import Limits, Rescue, Share, Timeouts
+from proxy.dataplane.leg import MAX_CHUNK_TIMES, MAX_HELD, MAX_PENDING
+from tests.support.fakes import Bench, asked
+from tests.support.plane import route
+
+ALL = (Share("v2", 100.0),)
+
+
+def test_a_request_waits_for_its_connection_and_then_goes_out_in_one_piece() -> None:
+    bench = Bench(route())
+    bench.pools["v1"].how = "wait"
+    _, client = bench.ask(b"hello")
+    bench.clock.pass_(0.5)
+    bench.pools["v1"].serve(bench.clock.now)
+    stream = bench.pools["v1"].last
+    assert stream.begun is not None and stream.begun[1:] == (b"models", bench_extra(stream.begun[2]), -1)
+    assert (stream.body, stream.calls) == (b"hello", ["end"])
+    stream.answer()
+    (arm,) = bench.tally.take(0, "test", 1, True, {}).arms
+    assert [round(value_of(index), 1) for index in arm.connect] == [0.5]
+    assert client.ends == ["done"]
+
+
+def bench_extra(extra: bytes) -> bytes:
+    """The proxy's own request id, as it stands in `extra`."""
+    assert extra.startswith(b"x-request-id: ") and len(extra) == 48
+    return extra
+
+
+def test_a_client_is_asked_to_pause_while_much_waits_for_a_connection() -> None:
+    bench = Bench(route())
+    bench.pools["v1"].how = "wait"
+    exchange, client = bench.begin()
+    for _ in range(3):
+        exchange.request_body(b"x" * (MAX_PENDING // 2))
+        exchange.flush_request()
+    assert client.held == {"connecting"}
+    bench.pools["v1"].serve(bench.clock.now)
+    assert client.held == set()
+    assert len(bench.pools["v1"].last.body) == 3 * (MAX_PENDING // 2)
+
+
+def test_a_leg_whose_client_went_while_it_waited_gives_the_stream_back() -> None:
+    bench = Bench(route())
+    pool = bench.pools["v1"]
+    pool.how = "wait"
+    exchange, _ = bench.ask()
+    (waiting,) = pool.waiting
+    exchange.aborted()
+    assert pool.waiting == []
+    pool.give(waiting, True, bench.clock.now)  # the connection was under way
+    assert pool.last.calls == ["give back"] and pool.last.begun is None
+
+
+def test_whoever_is_slow_holds_back_whoever_is_fast() -> None:
+    bench = Bench(route())
+    exchange, client = bench.begin()
+    stream = bench.pools["v1"].last
+    assert stream.user is not None
+    stream.user.pause_request()
+    assert client.held == {"upstream"}
+    stream.user.resume_request()
+    assert client.held == set()
+    client.is_congested = True
+    stream.head(200, None)
+    stream.piece(b"a")
+    assert stream.calls == ["pause"]
+    client.is_congested = False
+    exchange.resume_answer()
+    assert stream.calls == ["pause", "resume"]
+
+
+def test_a_server_that_dies_while_it_holds_back_its_client_lets_it_go() -> None:
+    bench = Bench(route(split=ALL))
+    _, client = bench.ask(b"x" * 1000)
+    canary = bench.pools["v2"].last
+    assert canary.user is not None
+    canary.user.pause_request()
+    canary.fail("malformed")
+    assert client.held == set()
+    assert bench.pools["v1"].last.body == b"x" * 1000
+
+
+# deadlines
+
+
+@pytest.mark.parametrize(
+    ("rescue", "code", "seconds"),
+    [(Rescue(0.3), "late", 0.3), (Rescue(), "late", 2.0), (None, "response_timeout", 2.0)],
+)
+def test_no_answer_in_time(rescue: Rescue | None, code: str, seconds: float) -> None:
+    bench = Bench(route(split=ALL, rescue=rescue, timeouts=Timeouts(response=2.0)))
+    _, client = bench.ask()
+    bench.sweep(seconds - 0.01)
+    assert bench.legs() == {}
+    bench.sweep(0.02)
+    assert bench.legs() == {("v2", "canary", code): 1}
+    assert client.ends == ([] if rescue else [code, "done"])
+
+
+def test_an_answer_that_stops_in_the_middle_is_the_version_s_fault() -> None:
+    bench = Bench(route(timeouts=Timeouts(idle=1.0)))
+    _, client = bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None)
+    for _ in range(5):
+        stream.piece(b"a")
+        bench.sweep(0.9)
+    assert client.ends == []
+    bench.sweep(1.1)
+    bench.sweep(1.1)
+    assert client.ends == ["cut off"]
+    counted = bench.counted()
+    assert counted["legs"] == {("v1", "primary", "idle_timeout"): 1} and counted["bad"] == {("v1", "primary"): 1}
+
+
+def test_a_client_that_does_not_take_its_answer_is_let_go_and_the_version_is_not_charged() -> None:
+    bench = Bench(route(timeouts=Timeouts(idle=1.0)))
+    _, client = bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None)
+    stream.piece(b"a")
+    client.is_congested = client.has_taken = True
+    for _ in range(5):
+        bench.sweep(1.1)  # it takes a little each time
+    assert client.ends == []
+    client.has_taken = False
+    bench.sweep(1.1)
+    assert client.ends == ["cut off"]
+    counted = bench.counted()
+    assert counted["legs"] == {("v1", "primary", "client_abort"): 1} and counted["bad"] == {}
+
+
+def test_a_server_that_stops_reading_is_late_and_not_its_client_s_fault() -> None:
+    bench = Bench(route(split=ALL, timeouts=Timeouts(response=0.3, idle=0.8)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"x")
+    exchange.flush_request()
+    stream = bench.pools["v2"].last
+    assert stream.user is not None
+    stream.user.pause_request()
+    bench.sweep(0.4)
+    assert bench.legs() == {("v2", "canary", "late"): 1} and client.ends == []
+
+
+def test_once_a_stalled_server_reads_again_the_client_has_its_time_again() -> None:
+    bench = Bench(route(timeouts=Timeouts(response=0.3, idle=0.8)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"x")
+    exchange.flush_request()
+    stream = bench.pools["v1"].last
+    assert stream.user is not None
+    stream.user.pause_request()
+    stream.user.resume_request()
+    bench.sweep(0.7)
+    assert client.ends == []
+
+
+# what is kept back
+
+
+def test_a_small_answer_is_kept_back_until_it_is_whole_while_a_rescue_is_possible() -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(0.3)))
+    _, client = bench.ask()
+    stream = bench.pools["v2"].last
+    stream.head(200, 6)
+    stream.piece(b"abc")
+    assert client.written == []
+    stream.piece(b"def")
+    stream.end_answer()
+    assert (client.body, client.ends) == (b"abcdef", ["done"])
+
+
+def test_what_is_kept_back_has_to_be_whole_in_the_time_of_a_first_byte() -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(0.3)))
+    bench.ask()
+    stream = bench.pools["v2"].last
+    stream.head(200, 6)
+    stream.piece(b"abc")
+    bench.sweep(0.31)
+    assert bench.legs() == {("v2", "canary", "late"): 1}
+
+
+@pytest.mark.parametrize("length", [MAX_HELD + 1, None])
+def test_a_large_or_streamed_answer_is_not_kept_back(length: int | None) -> None:
+    bench = Bench(route(split=ALL))
+    _, client = bench.ask()
+    bench.pools["v2"].last.head(200, length)
+    bench.pools["v2"].last.piece(b"abc")
+    assert client.body == b"abc"
+    bench.pools["v2"].last.fail()
+    assert client.ends == ["cut off"] and bench.legs() == {("v2", "canary", "reset"): 1}
+
+
+# what is on record
+
+
+def test_a_record_says_when_and_what() -> None:
+    bench = Bench(route())
+    bench.ask(b"question", asked(8, b"content-type: a/b\r\n"))
+    bench.pools["v1"].last.answer(200, b"one", at=bench.clock.pass_(0.25))
+    (record,) = bench.outbox.records
+    assert (record.status, record.failure, record.role, record.method) == (200, "", "primary", "POST")
+    assert (record.started, record.first_byte, record.total) == (1100.0, 0.25, 0.25)
+    assert (record.request, record.response, record.request_fields) == (b"question", b"one", b"content-type: a/b\r\n")
+    assert record.response_fields == b"content-type: a/b\r\n" and record.copies == 0
+
+
+def test_pieces_of_a_streamed_answer_have_their_times_up_to_a_bound() -> None:
+    bench = Bench(route())
+    bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None, at=bench.clock.now)
+    assert stream.user is not None
+    for n in range(MAX_CHUNK_TIMES + 10):
+        stream.user.read_at = bench.clock.now + n
+        stream.piece(b"a")
+    stream.end_answer()
+    (record,) = bench.outbox.records
+    assert record.chunks == [float(n) for n in range(MAX_CHUNK_TIMES)]
+
+
+def test_a_failed_leg_is_recorded_without_its_bodies_and_the_request_travels_once() -> None:
+    bench = Bench(route(split=ALL))
+    bench.ask(b"question")
+    bench.pools["v2"].last.fail("malformed")
+    bench.pools["v1"].last.answer()
+    failed, rescued = bench.outbox.records
+    assert (failed.failure, failed.status, failed.request, failed.response) == ("malformed", 0, None, None)
+    assert (rescued.role, rescued.request) == ("rescue", b"question")
+    assert failed.exchange == rescued.exchange and failed.method == "" and rescued.method == "POST"
+
+
+def test_the_proxy_s_own_time_is_neither_the_client_s_nor_the_server_s() -> None:
+    bench = Bench(route())
+    exchange, _ = bench.begin()
+    bench.clock.pass_(1.0)  # the client sends its body bit by bit
+    exchange.read_at = bench.clock.now
+    exchange.request_body(b"hello")
+    exchange.request_end()
+    bench.clock.pass_(0.002)
+    exchange.flush_request()
+    bench.clock.pass_(1.0)  # the server thinks
+    stream = bench.pools["v1"].last
+    stream.head(200, 3, at=bench.clock.now)
+    assert stream.user is not None
+    bench.clock.pass_(0.001)
+    stream.user.response_body(b"one")
+    stream.end_answer()
+    (buckets,) = bench.tally.take(0, "test", 1, True, {}).overhead.values()
+    (index,) = buckets
+    assert abs(value_of(index) - 0.003) < 0.0001
+
+
+def test_an_answer_before_the_request_has_ended_costs_the_connection() -> None:
+    bench = Bench(route(limits=Limits(body=1 << 20)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"half")
+    exchange.flush_request()
+    stream = bench.pools["v1"].last
+    stream.answer(413, b"too much")
+    assert client.status == 413 and client.ends == ["done"] and stream.calls == ["reset"]

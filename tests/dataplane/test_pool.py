@@ -1,0 +1,218 @@
+"""A pool between fake connections: which one is used, who waits, what a connection of many streams changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from proxy.contracts.message import ResponseHead
+from proxy.contracts.table import Version
+from proxy.dataplane.pool import MAX_WAITING, Pool
+from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
+from tests.support.fakes import FakeConnection, FakeDialer
+
+V1 = Version("v1", "host", 80, "host:80")
+
+
+class User(StreamUser):
+    """Writes down what a pool says."""
+
+    def __init__(self, connect_timeout: float = 1.0) -> None:
+        super().__init__(connect_timeout)
+        self.streams: list[tuple[ServerStream, bool]] = []
+        self.failures: list[str] = []
+
+    def connected(self, stream: ServerStream, fresh: bool, now: float) -> None:
+        self.streams.append((stream, fresh))
+
+    def connect_failed(self, reason: str, detail: str, now: float) -> None:
+        self.failures.append(reason)
+
+    def response_head(self, head: ResponseHead) -> None:
+        """Not here."""
+
+
+def on_a_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Runs a test on a loop of its own, where dialling takes a turn and no time."""
+
+    def run() -> None:
+        asyncio.run(test())  # type: ignore[arg-type]
+
+    return run
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def pooled(pool: Pool, count: int, limit: int = 1) -> list[FakeConnection]:
+    """Connections that are there already."""
+    made = [FakeConnection(pool, limit) for _ in range(count)]
+    for connection in made:
+        pool._open += 1
+        pool.available(connection, 0.0)
+    return made
+
+
+def test_the_connection_that_became_available_last_is_used_first() -> None:
+    pool = Pool(V1, 10, FakeDialer())
+    first, second = pooled(pool, 2)
+    user = User()
+    pool.acquire(user, False, 0.0)
+    assert (first.open, second.open) == (0, 1) and user.streams[0][1] is False
+    pool.acquire(user, False, 0.0)
+    assert (first.open, second.open) == (1, 1)
+    first.ended()
+    pool.acquire(user, False, 0.0)
+    assert (first.open, second.open) == (1, 1)
+    assert repr(pool) == "<Pool v1: 2 busy, 0 idle, 0 waiting>"
+
+
+@on_a_loop
+async def test_a_new_connection_goes_to_whom_it_was_made_for() -> None:
+    dialer = FakeDialer()
+    pool, users = Pool(V1, 2, dialer), [User(), User(), User()]
+    for user in users:
+        pool.acquire(user, False, 0.0)
+    await turns()
+    assert [len(user.streams) for user in users] == [1, 1, 0]
+    assert users[0].streams[0][1] is True
+    dialer.made[0].ended()
+    assert users[2].streams[0][1] is False  # from a connection that came back
+
+
+@on_a_loop
+async def test_a_fresh_one_is_not_a_pooled_one() -> None:
+    dialer = FakeDialer()
+    pool, user = Pool(V1, 10, dialer), User()
+    (idle,) = pooled(pool, 1)
+    pool.acquire(user, True, 0.0)
+    await turns()
+    assert idle.open == 0 and len(dialer.made) == 1 and user.streams[0][1] is True
+
+
+@on_a_loop
+async def test_the_line_is_bounded_and_hears_that_there_is_no_connection() -> None:
+    dialer = FakeDialer()
+    dialer.error = OSError(111, "Connection refused")
+    pool, waiting, over = Pool(V1, 1, dialer), [User() for _ in range(MAX_WAITING + 1)], User()
+    for user in (*waiting, over):
+        pool.acquire(user, False, 0.0)
+    assert over.failures == ["pool_full"]
+    await asyncio.sleep(0.2)
+    assert all(user.failures == ["connect_failed"] for user in waiting)
+    assert pool._open == 0 and not pool._dialing
+
+
+@on_a_loop
+async def test_a_connection_that_does_not_come_times_out() -> None:
+    class Never(FakeDialer):
+        async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+    user = User(connect_timeout=0.001)
+    Pool(V1, 1, Never()).acquire(user, False, 0.0)
+    await asyncio.sleep(0.02)
+    assert user.failures == ["connect_timeout"]
+
+
+@on_a_loop
+async def test_who_gives_up_is_not_in_the_line_any_more() -> None:
+    dialer = FakeDialer()
+    pool, first, second, third = Pool(V1, 1, dialer), User(), User(), User()
+    for user in (first, second, third):
+        pool.acquire(user, False, 0.0)
+    pool.abandon(second)
+    await turns()
+    dialer.made[0].ended()
+    assert (second.streams, len(third.streams)) == ([], 1)
+
+
+@on_a_loop
+async def test_a_lost_connection_makes_room_for_another() -> None:
+    dialer = FakeDialer()
+    pool, first, second = Pool(V1, 1, dialer), User(), User()
+    pool.acquire(first, False, 0.0)
+    pool.acquire(second, False, 0.0)
+    await turns()
+    pool.lost(dialer.made[0], 0.0)
+    await turns()
+    assert len(dialer.made) == 2 and len(second.streams) == 1
+
+
+def test_what_was_idle_too_long_is_closed() -> None:
+    pool = Pool(V1, 10, FakeDialer())
+    old, young = pooled(pool, 2)
+    old.expired = True
+    pool.sweep(0.0)
+    assert (old.closed, young.closed) == (True, False)
+    user = User()
+    pool.acquire(user, False, 0.0)
+    assert young.open == 1
+
+
+def test_a_closed_pool_closes_what_is_idle_and_what_comes_back() -> None:
+    pool, user = Pool(V1, 10, FakeDialer()), User()
+    idle, busy = pooled(pool, 2)
+    pool.acquire(user, False, 0.0)
+    pool.close()
+    assert (idle.closed, busy.closed) == (True, False)
+    busy.ended()
+    assert busy.closed
+
+
+# connections of many streams
+
+
+@on_a_loop
+async def test_users_share_a_connection_that_is_being_made() -> None:
+    dialer = FakeDialer(streams=3)
+    pool, users = Pool(V1, 2, dialer), [User() for _ in range(5)]
+    for user in users:
+        pool.acquire(user, False, 0.0)
+    await turns()
+    assert [connection.open for connection in dialer.made] == [3, 2]
+    assert all(len(user.streams) == 1 and user.streams[0][1] for user in users)
+    pool.acquire(users[0], False, 0.0)
+    assert [connection.open for connection in dialer.made] == [3, 3]
+    pool.acquire(users[1], False, 0.0)
+    assert len(users[1].streams) == 1  # waits: both are full
+    dialer.made[0].ended()
+    assert len(users[1].streams) == 2 and dialer.made[0].open == 3
+
+
+@on_a_loop
+async def test_a_connection_that_carries_fewer_streams_than_was_hoped() -> None:
+    dialer = FakeDialer(streams=2)
+    pool, users = Pool(V1, 1, dialer), [User(), User()]
+    for user in users:
+        pool.acquire(user, False, 0.0)
+    dialer.streams = 1  # as the server's settings say
+    await turns()
+    assert [len(user.streams) for user in users] == [1, 0]
+    dialer.made[0].ended()
+    assert [len(user.streams) for user in users] == [1, 1]
+
+
+def test_a_connection_that_opens_no_more_streams_is_passed_over() -> None:
+    pool, user = Pool(V1, 10, FakeDialer()), User()
+    good, leaving = pooled(pool, 2, limit=5)
+    leaving.closed = True  # it was told to go away
+    pool.acquire(user, False, 0.0)
+    assert (good.open, leaving.open) == (1, 0)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_connection_stands_in_the_pool_once(limit: int) -> None:
+    pool, user = Pool(V1, 10, FakeDialer()), User()
+    (only,) = pooled(pool, 1, limit)
+    for _ in range(4):
+        for _ in range(limit):
+            pool.acquire(user, False, 0.0)
+        for _ in range(limit):
+            only.ended()
+    assert pool._available == [only]

@@ -1,0 +1,79 @@
+"""What a worker's connections share: who is turned away, who is swept, what is logged."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from proxy.contracts.table import Share
+from proxy.dataplane.ports import ClientConnection, Timed
+from proxy.routing.breaker import TRIP
+from tests.support.fakes import Bench
+from tests.support.plane import route
+
+
+class Client(ClientConnection):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def sweep(self, now: float) -> None:
+        self.told.append(f"sweep {now:g}")
+
+    def refuse(self, reason: str, detail: str, now: float) -> None:
+        self.told.append(reason)
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+def test_clients_are_counted_and_bounded() -> None:
+    shared = Bench(route()).shared
+    shared.max_clients = 2
+    clients = [Client() for _ in range(3)]
+    for client in clients:
+        shared.opened(client, 0.0)
+    assert [client.told for client in clients] == [[], [], ["too_many_connections"]]
+    assert shared.tally.connections == 3
+    for client in clients:
+        shared.closed(client)
+    assert shared.tally.connections == 0 and not shared.clients
+    shared.draining = True
+    shared.opened(clients[0], 0.0)
+    assert clients[0].told == ["close"]
+
+
+def test_sweeps_reach_everybody_even_when_they_go_meanwhile() -> None:
+    shared = Bench(route()).shared
+    swept: list[float] = []
+
+    class Exchange(Timed):
+        def expire(self, now: float) -> None:
+            swept.append(now)
+            shared.exchanges.discard(self)
+            shared.copies.discard(self)
+
+    shared.exchanges.update(Exchange() for _ in range(3))
+    shared.copies.update(Exchange() for _ in range(2))
+    shared.sweep_deadlines(7.0)
+    assert swept == [7.0] * 5
+    client = Client()
+    shared.opened(client, 0.0)
+    shared.sweep_clients(8.0)
+    assert client.told == ["sweep 8"]
+
+
+def test_transitions_of_a_breaker_are_logged_and_not_repetitions(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(route(split=(Share("v2", 10.0),)))
+    primary, canary = bench.route.targets
+    with caplog.at_level(logging.WARNING, "penumbra.worker"):
+        for n in range(TRIP + 5):
+            bench.shared.judge(canary, "r", False, n / 10)
+            bench.shared.judge(primary, "r", False, n / 10)
+        bench.shared.judge(canary, "r", True, 9.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "route r: canary v2 is ejected",
+        "route r: canary v2 is back",
+    ]
