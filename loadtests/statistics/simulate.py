@@ -20,9 +20,10 @@ from statistics import median, quantiles
 import numpy as np
 
 from loadtests.statistics.worlds import CANDIDATE, PRIMARY, ROUTE, World, bursts, day, ticks
+from proxy.contracts.record import TICK_SECONDS
 from proxy.contracts.settings import Address, Guard, Limit, RouteSettings, Settings
 from proxy.contracts.table import Match, Share, Version
-from proxy.control.capture.replay import TICK, Rehearsal
+from proxy.control.capture.replay import Rehearsal
 
 ERRORS = Guard({"error_rate": Limit(max_ratio=1.5)}, false_alarm=0.001)
 STRICT = Guard({"error_rate": Limit(max_ratio=1.0)}, false_alarm=0.001)
@@ -92,7 +93,7 @@ def run(case: Case, requests: int, seed: int) -> int | None:
     rehearsal = Rehearsal(settings_of(case), 0.0)
     try:
         for number, arms in enumerate(ticks(case.world, requests, np.random.default_rng(seed)), 1):
-            rehearsal.tick(arms, number * TICK)
+            rehearsal.tick(arms, number * TICK_SECONDS)
             if rehearsal.acts:
                 return rehearsal.acts[0].requests
     finally:

@@ -12,6 +12,9 @@ Role = Literal["primary", "canary", "shadow", "rescue", "noise"]
 place of a failed canary. `noise`: a copy of a request back to the primary, which measures its disagreement with itself
 (the noise floor)."""
 
+COPY_ROLES: frozenset[Role] = frozenset(("shadow", "noise"))
+"""Roles of copies, whose answers no client gets."""
+
 Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "opaque"]
 StickySource = Literal["header", "cookie", "json"]
 

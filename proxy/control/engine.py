@@ -39,6 +39,9 @@ log = logging.getLogger("penumbra.engine")
 MAX_EXAMPLES = 20
 """Request ids that an audit entry keeps."""
 
+LOOK_SECONDS = 0.25
+"""Seconds between calls of `on_time`, in production and in a rehearsal."""
+
 Move = Callable[[RouteState], RouteState]
 
 
@@ -163,7 +166,7 @@ class Engine:
 
     def on_time(self, now: float) -> None:
         """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
-        works again. To be called about each second."""
+        works again. To be called every `LOOK_SECONDS`."""
         self.board.on_time(now)
         shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}
         self._warnings.update(shadows, self.board.counters, now)

@@ -1,9 +1,9 @@
 """Link → payload → board, and how many bodies control can take.
 
 Analysing bodies is the one thing in control whose cost grows with traffic. It has a budget of its own, a part of one
-CPU (`analysis_cpu`), whatever else control does. Workers are told to record so many exchanges, as a share, that it is
-kept to; where there is room, all of them. Counters are exact whatever the share is; sampling is by exchange, so what is
-seen stays representative.
+CPU (`analysis_cpu`), whatever else control does. Workers are told to record so many exchanges, as a sample, that it is
+kept to; where there is room, all of them. Counters are exact whatever the sample is; sampling is by exchange, so the
+sample stays representative.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
 
-SPAN = 0.5
-"""Seconds over which the cost is measured and the share kept; shorter spans would follow single batches."""
-LEAST = 1 / 1024
-"""Never quite nothing: drift and agreement must go on being seen, however slowly."""
-ROOM = 0.8
-"""Part of the budget below which more is asked for."""
-RISE = 1.5
-"""Most that the share grows by in a span; a burst that ends must not bring the next one at full size."""
+SPAN_SECONDS = 0.5
+"""Seconds over which the cost is measured and the sample stays; shorter spans would follow single batches."""
+MIN_SAMPLE = 1 / 1024
+"""The smallest sample: drift and agreement stay visible, however slowly."""
+SPARE_BUDGET = 0.8
+"""Part of the budget below which the sample grows."""
+MAX_RISE = 1.5
+"""Factor that the sample grows by in one span at most; the end of a burst must not bring the next at full size."""
 
 Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
 
@@ -52,12 +52,12 @@ class Intake:
         self._observe(self._observations(records, source), now)
         self._spent += self._clock() - before
 
-    def share(self, now: float) -> float:
+    def sample_at(self, now: float) -> float:
         """The part of the exchanges to record from now on. To be asked with each tick, also when no records come: the
         fewer are asked for, the longer the next one would take to say that there is room again."""
         if self._begun is None:
             self._begun = now
-        elif now - self._begun >= SPAN:
+        elif now - self._begun >= SPAN_SECONDS:
             self._adjust(self._spent / (now - self._begun))
             self._begun, self._spent = now, 0.0
         return self.sample
@@ -78,6 +78,6 @@ class Intake:
         # A span by itself may be the first batch, which imports what it needs, or a burst.
         lasting, self._before = min(busy, self._before), busy
         if lasting > self.budget:
-            self.sample = max(self.sample * self.budget / lasting, LEAST)
-        elif busy < ROOM * self.budget and self.sample < 1.0:
-            self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), RISE), 1.0)
+            self.sample = max(self.sample * self.budget / lasting, MIN_SAMPLE)
+        elif busy < SPARE_BUDGET * self.budget and self.sample < 1.0:
+            self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), MAX_RISE), 1.0)

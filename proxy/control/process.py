@@ -14,7 +14,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvloop
 from aiohttp import web
@@ -26,7 +27,7 @@ from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.api.handlers import ApiContext, application
 from proxy.control.capture.writer import CaptureWriter
-from proxy.control.engine import Engine
+from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.intake import Intake
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
@@ -42,13 +43,11 @@ from proxy.stats.board import Board
 log = logging.getLogger("penumbra.control")
 
 EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
-GARBAGE = 50_000
+MAX_NEW_OBJECTS = 50_000
 """Objects more than at the last look before the collector looks for cycles: more than any batch of records makes."""
 
-LOOK_EVERY = 0.25
-"""Seconds between looks at what time alone can bring, and at the configuration file."""
-STAMP_EVERY = 4
-"""Looks between two looks at the configuration file: one a second."""
+LOOKS_PER_STAMP = 4
+"""Looks at what time brings between two looks at the configuration file: one a second."""
 
 Stamp = tuple[int, int, int] | None
 
@@ -153,21 +152,24 @@ class Control:
         looks = 0
         while not self._over.is_set():
             try:
-                await asyncio.wait_for(self._over.wait(), LOOK_EVERY)
+                await asyncio.wait_for(self._over.wait(), LOOK_SECONDS)
             except TimeoutError:
                 looks += 1
                 self._look(looks)
 
     def _look(self, looks: int) -> None:
-        self._safely(self._engine.on_time, self._now())
-        self._safely(self._journal.look, self._now())
-        if looks % STAMP_EVERY == 0 and stamp(self._args.config) != self._stamp:
+        with contained("judging what time brings"):
+            self._engine.on_time(self._now())
+        with contained("telling of overdue exchanges"):
+            self._journal.look(self._now())
+        if looks % LOOKS_PER_STAMP == 0 and stamp(self._args.config) != self._stamp:
             log.info("the configuration file has changed")
             self._reload()
 
     def _reload(self) -> None:
         self._stamp = stamp(self._args.config)
-        self._safely(self._engine.reload, self._load, self._now())
+        with contained("a reload"):
+            self._engine.reload(self._load, self._now())
         self._heed_settings()
 
     def _heed_settings(self) -> None:
@@ -175,7 +177,8 @@ class Control:
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_cpu / 100.0
-        self._safely(self._journal.use, self._engine.settings)
+        with contained("the settings of log and spans"):
+            self._journal.use(self._engine.settings)
         self._profiles.use(route.section for route in self._engine.routes.values())
         self._engine.on_profile_faults(self._profiles.faults)
 
@@ -191,16 +194,23 @@ class Control:
             log.error("the table could not be written for workers that start while control is gone: %s", error)
 
     def _ticked(self, tick: Tick) -> float:
-        self._safely(self._engine.on_tick, tick, self._now())
-        return self._intake.share(self._now())
+        with contained("counting a tick"):
+            self._engine.on_tick(tick, self._now())
+        return self._intake.sample_at(self._now())
 
     def _recorded(self, batch: Records) -> None:
-        source = (batch.worker, batch.incarnation)
-        self._safely(self._capture.take, batch.records, source)
-        self._safely(self._journal.take, batch.records, source, self._now())
-        self._safely(self._engine.on_records, batch.records)
-        if not self._safely(self._intake.take, batch.records, source, self._now()):
-            self._board.on_lost_records(len(batch.records))
+        """In any order: nobody changes a record."""
+        source, unanalysed = (batch.worker, batch.incarnation), len(batch.records)
+        with contained("capturing records"):
+            self._capture.take(batch.records, source)
+        with contained("telling of exchanges"):
+            self._journal.take(batch.records, source, self._now())
+        with contained("remembering failed requests"):
+            self._engine.on_records(batch.records)
+        with contained("analysing records"):
+            self._intake.take(batch.records, source, self._now())
+            unanalysed = 0
+        self._board.on_lost_records(unanalysed)
 
     def _section(self, route: str) -> RouteSettings | None:
         known = self._engine.routes.get(route)
@@ -221,15 +231,15 @@ class Control:
         ProcessCollector(registry=made)
         return made
 
-    def _safely(self, do: Callable[..., object], *args: object) -> bool:
-        """A bug in what one tick or batch brings must not end control, whose absence stops all canaries. Whether it was
-        done."""
-        try:
-            do(*args)
-        except Exception:
-            log.exception("%s failed", getattr(do, "__qualname__", do))
-            return False
-        return True
+
+@contextmanager
+def contained(step: str) -> Iterator[None]:
+    """Logs a bug in one step and lets control go on: without control all canaries stop, which is worse than one tick or
+    batch that is not counted."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed", step)
 
 
 def spare_the_collector() -> None:
@@ -237,7 +247,7 @@ def spare_the_collector() -> None:
     a sixth of the analysis, and finds nothing. What was made so far stays, so it is not looked at again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(MAX_NEW_OBJECTS)
 
 
 def stamp(path: str) -> Stamp:

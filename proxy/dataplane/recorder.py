@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import random
 
-from proxy.contracts.record import Record
+from proxy.contracts.record import MAX_REQUEST_ID, Record
 from proxy.dataplane.ports import StreamUser
 from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
@@ -12,9 +12,6 @@ from proxy.link.outbox import Outbox
 
 MAX_BODY = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
-
-MAX_REQUEST_ID = 128
-"""Characters of a request id that a record carries."""
 
 
 class RecordedLeg(StreamUser):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy.contracts.record import TICK_SECONDS
+
 HEAD_TIMEOUT = 15.0
 KEEP_ALIVE = 75.0
 
@@ -46,4 +48,4 @@ class Timings:
         self.body = 60.0
         self.server_idle = 55.0
         self.leg_sweep, self.client_sweep = 0.025, 0.5
-        self.tick, self.records, self.garbage, self.first_table = 0.1, 0.25, 30.0, 1.0
+        self.tick, self.records, self.garbage, self.first_table = TICK_SECONDS, 0.25, 30.0, 1.0

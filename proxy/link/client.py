@@ -15,7 +15,7 @@ from proxy.link.outbox import Outbox
 
 log = logging.getLogger("penumbra.link")
 
-RETRY = 0.05
+RETRY_SECONDS = 0.05
 """Seconds between attempts to connect; a Unix socket answers at once, so this costs nothing."""
 
 
@@ -42,11 +42,11 @@ class LinkClient:
             try:
                 _, protocol = await loop.create_unix_connection(lambda: _Connection(self), self._path)
             except OSError:
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             await protocol.closed
             log.warning("link to control lost")
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def send_tick(self, tick: Tick) -> None:
         """Sends a tick; only when `outbox.may_tick`. Without a connection it goes out with the next one."""

@@ -15,7 +15,7 @@ MAX_RECORDS = 4096
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of records waiting, not counting the last one."""
 
-BATCH = 1024
+MIN_BATCH = 1024
 """Records that go at once; fewer wait for `dataplane.worker.RECORDS`, because control is quicker with many of them."""
 
 MAX_UNSENT = 1024 * 1024
@@ -73,7 +73,7 @@ class Outbox:
     @property
     def ripe(self) -> bool:
         """So much waits that it should go at once."""
-        return self._count >= BATCH or len(self._records) >= MAX_UNSENT
+        return self._count >= MIN_BATCH or len(self._records) >= MAX_UNSENT
 
     def flush(self, unsent: int) -> bytes:
         """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""

@@ -15,7 +15,7 @@ from proxy.payload.reading import Unreadable
 MAX_EXPANDED = 4 * 1024 * 1024
 """Bytes of one decompressed body: 16 times the largest body that a record carries."""
 
-WINDOW = 8 * 1024 * 1024
+MAX_ZSTD_WINDOW = 8 * 1024 * 1024
 """The largest zstd window that is accepted, as RFC 8878 §3.1.1.1.2 recommends decoders to support."""
 
 
@@ -55,7 +55,7 @@ def _deflate(data: bytes) -> bytes:
 
 
 def _zstd(data: bytes) -> bytes:
-    stream = zstandard.ZstdDecompressor(max_window_size=WINDOW).stream_reader(data, read_across_frames=True)
+    stream = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW).stream_reader(data, read_across_frames=True)
     plain = stream.read(MAX_EXPANDED + 1)
     if data and not plain:
         raise EOFError

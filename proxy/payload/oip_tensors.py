@@ -11,10 +11,10 @@ from typing import Any
 from proxy.contracts.observation import Kind, Tensor
 from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten
 
-INTEGERS = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
-FLOATS = frozenset(("FP16", "BF16", "FP32", "FP64"))
-NUMBERS = INTEGERS | FLOATS
-KINDS: dict[str, Kind] = {**dict.fromkeys(NUMBERS, "number"), "BYTES": "category"}
+INTEGER_TYPES = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
+FLOAT_TYPES = frozenset(("FP16", "BF16", "FP32", "FP64"))
+NUMBER_TYPES = INTEGER_TYPES | FLOAT_TYPES
+KIND_OF_TYPE: dict[str, Kind] = {**dict.fromkeys(NUMBER_TYPES, "number"), "BYTES": "category"}
 
 
 def listed(document: Any, side: str) -> list[Any]:
@@ -36,13 +36,13 @@ def tensor_of(fields: Mapping[str, Any]) -> Tensor:
 def shaped(fields: Mapping[str, Any], data: list[Any]) -> Tensor:
     """A tensor with `data` already flat, checked against name, datatype and shape. Raises Unreadable."""
     name, datatype = fields.get("name"), fields.get("datatype")
-    kind = KINDS.get(datatype) if isinstance(datatype, str) else None
+    kind = KIND_OF_TYPE.get(datatype) if isinstance(datatype, str) else None
     if not isinstance(name, str) or kind is None:
         raise Unreadable("schema")
     rows, width = rows_and_width(fields.get("shape"))
     if rows * width != len(data):
         raise Unreadable("shape")
-    return Tensor(name, rows, width, kind, checked(data, kind), integer=datatype in INTEGERS)
+    return Tensor(name, rows, width, kind, checked(data, kind), integer=datatype in INTEGER_TYPES)
 
 
 def rows_and_width(shape: Any) -> tuple[int, int]:

@@ -20,8 +20,8 @@ MAX_VALUES = 262_144
 MAX_DEPTH = 8
 """Nesting of JSON arrays in tensor data; deeper ones are no tensors."""
 
-NUMBERS = frozenset((int, float, bool))
-NOTHING = type(None)
+NUMBER_CLASSES = frozenset((int, float, bool))
+NONE_TYPE = type(None)
 
 
 class Unreadable(Exception):
@@ -77,11 +77,11 @@ def checked(data: list[Any], kind: Kind) -> list[Any]:
     """`data` with only what its kind allows: numbers with NaN for null, or strings. Raises Unreadable."""
     types = set(map(type, data))
     if kind == "category":
-        if types <= {str, NOTHING}:
+        if types <= {str, NONE_TYPE}:
             return data
-    elif types <= NUMBERS:
+    elif types <= NUMBER_CLASSES:
         return data
-    elif types <= NUMBERS | {NOTHING}:
+    elif types <= NUMBER_CLASSES | {NONE_TYPE}:
         return [nan if value is None else value for value in data]
     raise Unreadable("values")
 

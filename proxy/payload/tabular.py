@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from proxy.contracts.observation import Kind, Tensor
-from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, NOTHING, NUMBERS, Unreadable, checked, flatten
+from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, NONE_TYPE, NUMBER_CLASSES, Unreadable, checked, flatten
 
 MAX_CATEGORY = 64
 """Characters of a string that still counts as a category."""
@@ -48,7 +48,7 @@ def typed(name: str, rows: int, width: int, data: list[Any], columns: tuple[str,
     """A tensor whose kind follows from its values: all strings, or all numbers. Raises Unreadable."""
     types = set(map(type, data))
     kind: Kind = "category" if str in types else "number"
-    integer = int in types and types <= {int, bool, NOTHING}
+    integer = int in types and types <= {int, bool, NONE_TYPE}
     return Tensor(name, rows, width, kind, checked(data, kind), columns, integer)
 
 
@@ -72,7 +72,7 @@ def table_of(names: Any, rows: Any) -> tuple[Tensor, ...]:
     if any(len(row) != len(names) for row in rows):
         raise Unreadable("shape")
     data = flatten(rows)
-    if len(names) <= MAX_TENSORS and len(data) == len(rows) * len(names) and set(map(type, data)) <= NUMBERS:
+    if len(names) <= MAX_TENSORS and len(data) == len(rows) * len(names) and set(map(type, data)) <= NUMBER_CLASSES:
         return (typed("", len(rows), len(names), data, _names(names)),)
     return split_of(names, [list(column) for column in zip(*rows, strict=True)])
 
@@ -88,8 +88,8 @@ def split_of(names: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[Tensor
     categories: dict[str, list[Any]] = {}
     arrays: list[Tensor] = []
     for name, column in zip(_names(names), columns, strict=True):
-        types = set(map(type, column)) - {NOTHING}
-        if types <= NUMBERS:
+        types = set(map(type, column)) - {NONE_TYPE}
+        if types <= NUMBER_CLASSES:
             numbers[name] = column
         elif types == {str}:
             _place(name, column, numbers, categories)

@@ -8,7 +8,7 @@ from proxy.contracts.observation import Observation, observed
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match
-from proxy.control.intake import LEAST, Intake
+from proxy.control.intake import MIN_SAMPLE, Intake
 from tests.support.records import record as made
 
 SECTION = RouteSettings("r", Match("/"), "oip", "v1")
@@ -39,7 +39,7 @@ class Bench:
             count = round(a_second / 20 * self.intake.sample)
             if count:
                 self.intake.take([leg("r") for _ in range(count)], (0, "a"), self.now)
-            self.intake.share(self.now)
+            self.intake.sample_at(self.now)
         return (self.cpu - before) * 20
 
 
@@ -84,7 +84,7 @@ def test_all_of_it_again_once_the_load_is_gone(each: float, left: int, seconds: 
 def test_never_none_whatever_it_costs() -> None:
     bench = Bench(0.01, each=10.0)
     bench.run(10_000, 60)
-    assert bench.intake.sample == LEAST
+    assert bench.intake.sample == MIN_SAMPLE
 
 
 def test_records_of_routes_that_are_gone_or_not_understood_are_left_out() -> None:

@@ -5,8 +5,8 @@ and `document` (what that GET gives). A listener first gets all documents, then 
 Nothing is queued: a listener that reads slowly gets fewer pictures, never older ones.
 
 Bounds: `MAX_LISTENERS`; two rounds a second, fewer when a picture takes long, so that listeners cost at most a tenth of
-a CPU; `PATIENCE` for a listener that does not read. Pictures are made once for all listeners, and none without one: a
-route with 30 features and all its examples takes 1.6 ms.
+a CPU; `MAX_WRITE_SECONDS` for a listener that does not read. A picture is made once for all listeners, and none
+without one: a route with 30 features and all its examples takes 1.6 ms.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from proxy.stats.board import Board
 log = logging.getLogger("penumbra.events")
 
 MAX_LISTENERS = 16
-"""Open streams; a further one is refused with 503: a team looks at a sidecar, not a crowd."""
-EVERY = 0.5
-"""Seconds between two pictures: faster than this no eye follows figures."""
-SHARE = 10.0
+"""Open streams; a further one is refused with 503. A sidecar is watched by one team."""
+PICTURE_SECONDS = 0.5
+"""Seconds between two pictures: no eye follows figures that change faster."""
+MIN_ROUND_RATIO = 10.0
 """A round is at least so many times as long as the CPU time that its picture took."""
-HEARTBEAT = 5.0
-"""Seconds without anything to tell after which a listener is told that."""
-PATIENCE = 20.0
-"""Seconds that a listener may not read."""
-NEWEST = 50
+HEARTBEAT_SECONDS = 5.0
+"""Seconds without a change after which a listener gets an event that says so."""
+MAX_WRITE_SECONDS = 20.0
+"""Seconds after which a listener that does not read is disconnected."""
+SHOWN_ENTRIES = 50
 """Audit entries of a picture."""
 
 Pictured = dict[str, tuple[bytes, bytes]]
@@ -61,7 +61,7 @@ def documents(
         yield f"{path}/drift", None, views.drifts(board, name)
         yield f"{path}/disagreements", None, views.disagreements(board, name, engine.settings.versions)
     try:
-        yield f"/v1/audit?limit={NEWEST}", None, views.audit(engine, NEWEST)
+        yield f"/v1/audit?limit={SHOWN_ENTRIES}", None, views.audit(engine, SHOWN_ENTRIES)
     except StoreError as error:
         log.warning("the audit cannot be shown: %s", error)
 
@@ -90,11 +90,6 @@ class Events:
         self._next = 0.0
         self._listeners = 0
         self._over = asyncio.Event()
-
-    @property
-    def listeners(self) -> int:
-        """Streams that are open."""
-        return self._listeners
 
     def close(self) -> None:
         """Ends all streams, so that nobody waits for them."""
@@ -126,12 +121,12 @@ class Events:
         spoken = 0.0
         while not self._over.is_set():
             news = self._news(sent)
-            if not news and time.monotonic() - spoken >= HEARTBEAT:
+            if not news and time.monotonic() - spoken >= HEARTBEAT_SECONDS:
                 news = b"event: heartbeat\ndata: {}\n\n"
             if news:
                 spoken = time.monotonic()
-                await asyncio.wait_for(response.write(news), PATIENCE)
-            await self._pause(max(EVERY, self._next - time.monotonic()))
+                await asyncio.wait_for(response.write(news), MAX_WRITE_SECONDS)
+            await self._pause(max(PICTURE_SECONDS, self._next - time.monotonic()))
 
     def _news(self, sent: dict[str, bytes]) -> bytes:
         """What a listener has not been sent yet; documents that are gone are told as null."""
@@ -146,7 +141,7 @@ class Events:
         now, begun = time.monotonic(), time.thread_time()
         if now >= self._next:
             self._picture = self._make()
-            self._next = now + max(EVERY, SHARE * (time.thread_time() - begun))
+            self._next = now + max(PICTURE_SECONDS, MIN_ROUND_RATIO * (time.thread_time() - begun))
         return self._picture
 
     async def _pause(self, seconds: float) -> None:

@@ -11,10 +11,11 @@ from typing import Any, get_args
 
 from proxy import __version__
 from proxy.contracts.metrics import Unit
+from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import Outcome, Phase
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.problems import TITLES
-from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_REQUEST_ID, MAX_ROWS, STARTABLE
+from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
 
 Schema = dict[str, Any]
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from math import isfinite
 from typing import Any
 
+from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.settings import Guard, Release, Stage
 from proxy.contracts.strategies import MAX_REQUESTS, MAX_SPAN_DAYS, STRATEGIES, Strategy
 from proxy.control.api.problems import ApiError
@@ -24,7 +25,6 @@ MAX_FEEDBACK = 1024 * 1024
 MAX_LABELS = 10_000
 """Labels of one body: about as many as fit."""
 MAX_ROWS = 64
-MAX_REQUEST_ID = 128
 NEAR = 1e-9
 
 

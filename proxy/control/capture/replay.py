@@ -13,20 +13,16 @@ from itertools import groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy.contracts.record import ArmTick, Tick
+from proxy.contracts.record import TICK_SECONDS, ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import Captured, arms_of
-from proxy.control.engine import Engine
+from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.state.store import Store
 from proxy.payload.decode import decode
 from proxy.release.audit import Change
 from proxy.stats.board import Board
 
-TICK = 0.1
-"""Seconds of one tick, as workers have it."""
-LOOK = 0.25
-"""Seconds between two looks at what time alone can bring, as control has it."""
 DECIDES = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
 
 
@@ -69,7 +65,7 @@ class Rehearsal:
             if arm.role == "canary" or arm.role == "shadow":
                 self._legs[arm.route] += arm.finished
         self.engine.on_tick(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
-        if now - self._looked >= LOOK:
+        if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self.engine.on_time(now)
 
@@ -93,13 +89,13 @@ def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
         rehearsal.tick(arms_of(batch), now)
         rehearsal.observe(batch, now)
     rehearsal = rehearsal or Rehearsal(settings, now)
-    rehearsal.engine.on_time(now + LOOK)
+    rehearsal.engine.on_time(now + LOOK_SECONDS)
     return rehearsal
 
 
 def _batches(legs: Iterable[Captured]) -> Iterator[tuple[float, list[Captured]]]:
     """Legs by the tick in which they ended; time does not go back where workers overlap."""
     now = 0.0
-    for slot, group in groupby(legs, key=lambda leg: int(leg.finished / TICK)):
-        now = max(now, (slot + 1) * TICK)
+    for slot, group in groupby(legs, key=lambda leg: int(leg.finished / TICK_SECONDS)):
+        now = max(now, (slot + 1) * TICK_SECONDS)
         yield now, list(group)

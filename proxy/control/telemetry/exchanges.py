@@ -18,9 +18,7 @@ from msgspec import Struct, field
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.leg_join import ExchangeKey, LegJoin, Source
 from proxy.contracts.record import Record, without_bodies
-from proxy.contracts.table import Role
-
-COPIES: frozenset[Role] = frozenset(("shadow", "noise"))
+from proxy.contracts.table import COPY_ROLES
 
 UNKNOWN = -1
 """Copies of an exchange whose number was not reported."""
@@ -91,7 +89,7 @@ class Stories:
         joined = Joined()
         for leg in records:
             key = source, leg.exchange
-            if leg.role in COPIES:
+            if leg.role in COPY_ROLES:
                 if copies:
                     self._copy(key, leg, now, joined)
             elif leg.role == "canary" and not leg.path:

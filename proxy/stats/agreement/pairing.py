@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, LegJoin, Loss
 from proxy.contracts.observation import Observation
+from proxy.contracts.table import COPY_ROLES
 
 REFERENCES = frozenset(("primary", "rescue"))
-COPIES = frozenset(("shadow", "noise"))
 
 
 class ExchangeLegs(Struct, gc=False):
@@ -54,7 +54,7 @@ class Pairing:
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         """The pairs (reference, copy) that `legs`, all of one role, complete."""
         role = legs[0].role
-        if role in COPIES:
+        if role in COPY_ROLES:
             return self._add_copies(legs, now)
         if role in REFERENCES:
             return self._add_references(legs, now)

@@ -24,8 +24,8 @@ Client = TestClient[Any, Any]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "EVERY", 0.01)
-    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(event_stream, "PICTURE_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.05)
 
 
 def play(house: House, story: Callable[[Client], Awaitable[None]]) -> None:
@@ -129,7 +129,7 @@ def test_listeners_are_bounded_and_their_places_are_given_back() -> None:
 
 
 def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_stream, "PATIENCE", 0.1)
+    monkeypatch.setattr(event_stream, "MAX_WRITE_SECONDS", 0.1)
     rounds: list[bytes] = []
 
     def make() -> event_stream.Pictured:
@@ -143,12 +143,12 @@ def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.Monke
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.readline()
-            assert source.listeners == 1
+            assert source._listeners == 1
             for _ in range(1000):
-                if not source.listeners:
+                if not source._listeners:
                     break
                 await asyncio.sleep(0.01)
-            assert source.listeners == 0
+            assert source._listeners == 0
             writer.close()
 
     asyncio.run(scene())
@@ -182,7 +182,7 @@ def test_pictures_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyP
         source._current()
         clock[0] += 1.0
     assert made == [0.0, *made[1:]]
-    assert all(later - earlier >= 2.0 * event_stream.SHARE for earlier, later in pairwise(made))
+    assert all(later - earlier >= 2.0 * event_stream.MIN_ROUND_RATIO for earlier, later in pairwise(made))
 
 
 def test_a_token_to_read_is_needed_here_too() -> None:
