@@ -84,51 +84,51 @@ def _frozen(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _thawed(now: Any, kept: Any) -> Any:
-    """`kept` in the form of `now`, which is what a fresh object has in this place; objects are filled in place."""
-    if isinstance(now, Stateful):
-        names = now.state()
-        _fit(kept, len(names))
-        for name, inner in zip(names, kept, strict=True):
-            setattr(now, name, _thawed(getattr(now, name), inner))
-        return now
-    if _holds_objects(now):
-        return _filled(now, kept)
-    if isinstance(now, dict):
-        return {_key(key): _plain(inner) for key, inner in kept}
-    if isinstance(now, list) and any(isinstance(inner, dict) for inner in now):
-        _fit(kept, len(now))
-        return [_thawed(inner, state) for inner, state in zip(now, kept, strict=True)]
-    if isinstance(now, deque):
-        return deque((_plain(inner) for inner in kept), now.maxlen)
-    if isinstance(now, np.ndarray):
-        array = np.asarray(kept, dtype=np.float64)
-        if array.shape != now.shape and now.ndim:
-            raise SnapshotError(f"an array of shape {array.shape}, expected {now.shape}")
+def _thawed(fresh: Any, frozen: Any) -> Any:
+    """`frozen` in the form of `fresh`, the value of a fresh object at the same place; objects are filled in place."""
+    if isinstance(fresh, Stateful):
+        names = fresh.state()
+        _fit(frozen, len(names))
+        for name, inner in zip(names, frozen, strict=True):
+            setattr(fresh, name, _thawed(getattr(fresh, name), inner))
+        return fresh
+    if _holds_objects(fresh):
+        return _filled(fresh, frozen)
+    if isinstance(fresh, dict):
+        return {_key(key): _plain(inner) for key, inner in frozen}
+    if isinstance(fresh, list) and any(isinstance(inner, dict) for inner in fresh):
+        _fit(frozen, len(fresh))
+        return [_thawed(inner, state) for inner, state in zip(fresh, frozen, strict=True)]
+    if isinstance(fresh, deque):
+        return deque((_plain(inner) for inner in frozen), fresh.maxlen)
+    if isinstance(fresh, np.ndarray):
+        array = np.asarray(frozen, dtype=np.float64)
+        if array.shape != fresh.shape and fresh.ndim:
+            raise SnapshotError(f"an array of shape {array.shape}, expected {fresh.shape}")
         return array
-    return kept if now is None or isinstance(now, list) else _plain(kept)
+    return frozen if fresh is None or isinstance(fresh, list) else _plain(frozen)
 
 
-def _holds_objects(now: Any) -> bool:
-    inner = now.values() if isinstance(now, dict) else now if isinstance(now, list | tuple) else ()
+def _holds_objects(fresh: Any) -> bool:
+    inner = fresh.values() if isinstance(fresh, dict) else fresh if isinstance(fresh, list | tuple) else ()
     return any(isinstance(each, Stateful) for each in inner)
 
 
-def _filled(now: Any, kept: Any) -> Any:
-    _fit(kept, len(now))
-    if isinstance(now, dict):
-        for (key, inner), (known, state) in zip(now.items(), kept, strict=True):
-            if _key(known) != key:
-                raise SnapshotError(f"{known} in the place of {key}")
+def _filled(fresh: Any, frozen: Any) -> Any:
+    _fit(frozen, len(fresh))
+    if isinstance(fresh, dict):
+        for (expected, inner), (key, state) in zip(fresh.items(), frozen, strict=True):
+            if _key(key) != expected:
+                raise SnapshotError(f"{key} in the place of {expected}")
             _thawed(inner, state)
     else:
-        for inner, state in zip(now, kept, strict=True):
+        for inner, state in zip(fresh, frozen, strict=True):
             _thawed(inner, state)
-    return now
+    return fresh
 
 
-def _fit(kept: Any, size: int) -> None:
-    if not isinstance(kept, list) or len(kept) != size:
+def _fit(frozen: Any, size: int) -> None:
+    if not isinstance(frozen, list) or len(frozen) != size:
         raise SnapshotError("other parts than expected")
 
 
@@ -136,8 +136,10 @@ def _key(key: Any) -> Any:
     return tuple(key) if isinstance(key, list) else key
 
 
-def _plain(kept: Any) -> Any:
+def _plain(frozen: Any) -> Any:
     """A number, an array of them, or a pair of those (a window and its size), which may read as an array of two."""
-    if not isinstance(kept, list):
-        return kept
-    return tuple(map(_plain, kept)) if any(isinstance(inner, list) for inner in kept) else np.asarray(kept, np.float64)
+    if not isinstance(frozen, list):
+        return frozen
+    if any(isinstance(inner, list) for inner in frozen):
+        return tuple(map(_plain, frozen))
+    return np.asarray(frozen, np.float64)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from proxy.stats.agreement.compare import AgreementTally, AnswerDifference
+from proxy.stats.evidence.assignment_share import Assignment
+from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.quality.lower_bound import SCORE_GRID, LowerConfidenceSequence
 from proxy.stats.quality.paired_difference import PairedDifference, PairedScores
 from proxy.stats.quality.scores import ScoredPrediction
@@ -141,3 +143,35 @@ def test_tallies_add_up() -> None:
         both.update(difference)
     one += two
     assert one == both
+
+
+def shown(*looks: list[tuple[dict[str, int], bool, str]]) -> ShownCounts[str]:
+    counts: ShownCounts[str] = ShownCounts()
+    for look in looks:
+        counts.update((n, Assignment(candidate, role, 0.5, 0.5)) for n, candidate, role in look)  # type: ignore[arg-type]
+    return counts
+
+
+COPIED: list[tuple[dict[str, int], bool, str]] = [({"n": 3}, True, "shadow"), ({"n": 5}, False, "primary")]
+LIVE: list[tuple[dict[str, int], bool, str]] = [*COPIED, ({"n": 1}, True, "canary")]
+
+
+def as_tuple(counts: ShownCounts[str]) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    return counts.mine, counts.theirs, counts.copies
+
+
+@pytest.mark.parametrize("looks", [[COPIED], [COPIED, LIVE], [LIVE, LIVE]])
+def test_shown_counts_merge_where_live_traffic_began_together(
+    looks: list[list[tuple[dict[str, int], bool, str]]],
+) -> None:
+    one = shown(*looks)
+    one += shown(*looks)
+    assert as_tuple(one) == as_tuple(shown(*[look + look for look in looks]))
+
+
+def test_counts_of_copies_stay_apart_from_live_ones_of_another_process() -> None:
+    one, two = shown(COPIED, LIVE), shown(COPIED)
+    one += two
+    other = shown(COPIED)
+    other += shown(COPIED, LIVE)
+    assert as_tuple(one) == as_tuple(other) == ({"n": 1}, {"n": 5}, {"n": 9})

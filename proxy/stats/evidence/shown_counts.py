@@ -8,7 +8,7 @@ apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.state import Stateful
@@ -56,9 +56,29 @@ class ShownCounts(Stateful, Generic[Key]):
         for counts, whose in arms:
             copied = self._live and whose.role == "shadow"
             into = self.theirs if not whose.candidate else self.copies if copied else self.mine
-            for key, count in counts.items():
-                into[key] = into.get(key, 0) + count
+            _add(into, counts)
+
+    def __iadd__(self, other: Self) -> Self:
+        """Merges the counts of another process about the same comparison.
+
+        As one run over both where live traffic began at the same look in both. Where only one of them has live traffic,
+        the counts of the other are those of copies, and its primary's counts are of the time before and are dropped.
+        """
+        if other._live and not self._live:
+            self._live, self.copies, self.mine, self.theirs = True, self.mine, {}, {}
+        _add(self.copies, other.copies)
+        if self._live and not other._live:
+            _add(self.copies, other.mine)
+        else:
+            _add(self.mine, other.mine)
+            _add(self.theirs, other.theirs)
+        return self
 
     def get(self, figure: Callable[[Mapping[Key, int]], Figure]) -> ShownFigures:
         """The figures that `figure` makes of the counts."""
         return ShownFigures(*figure(self.mine), *figure(self.theirs), *figure(self.copies))
+
+
+def _add(into: dict[Key, int], counts: Mapping[Key, int]) -> None:
+    for key, count in counts.items():
+        into[key] = into.get(key, 0) + count
