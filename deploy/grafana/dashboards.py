@@ -11,6 +11,8 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from panels import ARM, BAD, ROUTE, Panel, graph, number, page, rows, states, warmth
 
+from proxy.contracts.metrics import METRICS, Unit
+
 FOLDER = Path(__file__).with_name("dashboards")
 LINE = "route, version, metric, bound"
 """What tells the lines of a scorecard apart."""
@@ -54,6 +56,21 @@ def quantile(q: float, metric: str, by: str, only: str = "") -> str:
     return f"histogram_quantile({q}, {rate(f'{metric}_bucket', f'{by}, le' if by else 'le', only)})"
 
 
+UNITS: dict[str, tuple[str, tuple[Unit, ...]]] = {
+    "Rates and scores": ("percentunit", ("fraction",)),
+    "Latencies": ("s", ("seconds",)),
+    "Drift": ("short", ("psi",)),
+    "Losses": ("short", ("nats", "label")),
+}
+"""Panel to the unit that it is drawn in, and the units of the metrics that it shows."""
+
+
+def measured(units: tuple[Unit, ...]) -> str:
+    """The values of the scorecard's lines in some units. What is held against `max_ratio` has none, it is a ratio."""
+    names = "|".join(metric.name for metric in METRICS.values() if metric.unit in units)
+    return f'max by ({LINE}) (penumbra_scorecard_value{{{ROUTE}, metric=~"{names}", bound!="max_ratio"}})'
+
+
 def overview() -> Iterable[Panel]:
     """Who gets what share, and how each version does with it."""
     duration, first, overhead = (f"penumbra_{what}_seconds" for what in ("request_duration", "first_byte", "overhead"))
@@ -89,6 +106,8 @@ def release() -> Iterable[Panel]:
     yield graph("Value against limit", "percentunit", [(f"{VALUE} / {LIMIT}", SCORED)], "100 % is at the limit.").span(
         12
     )
+    for title, (unit, units) in UNITS.items():
+        yield graph(title, unit, [(measured(units), SCORED)], "Values of the scorecard's lines.", low=None).span(6)
     yield graph("Split as decided", "percent", [(SPLIT, PAIR)], stacked=True).span(12)
     yield graph("Rollbacks since control started", "short", [(ROLLBACKS, "{{route}} {{reason}}")]).span(12)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+FALSE_PASS = 0.05
+"""Probability of an early pass for a candidate that stands exactly at its limit: what a test counts towards when it
+says how many more requests a pass needs, and what a verdict asks for."""
+
 
 class Evidence(Struct, frozen=True):
     """The evidence of one metric of a candidate against its primary, for one limit of the scorecard.

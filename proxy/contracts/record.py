@@ -8,6 +8,9 @@ from msgspec.structs import replace
 from proxy.contracts.histogram import Buckets
 from proxy.contracts.table import Role
 
+MAX_REQUEST_ID = 128
+"""Characters of a request id that a record carries, and that a label may name."""
+
 
 class ArmTick(Struct):
     """Exact counts of the legs of one arm that finished since the last tick. Latencies count in log buckets of seconds;

@@ -17,15 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import isnan, log
 
-from proxy.contracts.evidence import Evidence
+from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.metrics import METRICS, Source
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit
 
 MAX_LOSS = 0.1
 """Ten per cent unseen can hide any rate below it, and sound limits are below it."""
-FALSE_PASS = 0.05
-"""Probability of an early pass for a candidate that stands exactly at its limit."""
 ENOUGH = 100
 """Records that a line needs to pass without early proof: a rate of 3 % shows itself in 100 with 95 %."""
 LEANING = 10.0

@@ -40,6 +40,7 @@ from typing import Any
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
+from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
@@ -51,7 +52,7 @@ from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.diagnosis import Finding, diagnose
-from proxy.stats.drift.profile import BodySide, Profile
+from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.quality.label_join import MAX_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
@@ -66,8 +67,6 @@ DEFAULT_MAX_PSI = 0.2
 FLUSH_SECONDS = 0.25
 """Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
 all routes."""
-
-SIDES: tuple[BodySide, ...] = ("input", "prediction")
 
 BOUNDS = ("layouts", "columns", "classes", "early_labels", "sticky_keys")
 """Bounds of the statistics, in the words of `Board.bounds_reached`."""
@@ -235,7 +234,7 @@ class Board:
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """One line for each limit of each candidate's scorecard, candidates in their order; empty without one."""
         judged = self._judged(route)
-        needs_drift = any("drift" in metric for _, each in judged for metric in each.key.guard.scorecard)
+        needs_drift = any(metric.name in each.key.guard.scorecard for _, each in judged for metric in of_kind("drift"))
         drifts = self.drift(route) if needs_drift else []
         return tuple(line for judgement in judged for line in self._evidence_of(route, *judgement, drifts))
 
@@ -264,7 +263,9 @@ class Board:
         if streams is None or not comparisons:
             return []
         lines = comparisons[0].key.guard.scorecard
-        return streams.drift({side: lines.get(f"{side}_drift", Limit()).max_psi or DEFAULT_MAX_PSI for side in SIDES})
+        return streams.drift(
+            {m.side: lines.get(m.name, Limit()).max_psi or DEFAULT_MAX_PSI for m in of_kind("drift") if m.side}
+        )
 
     def shape(self, route: str, row: Drift) -> FeatureShape | None:
         """The reference and live distributions behind a row of `drift`."""

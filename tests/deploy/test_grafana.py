@@ -40,7 +40,12 @@ routes:
     primary: a
     canary: {{version: b, percent: 50}}
     shadows: [{{version: c, percent: 100}}]
-    scorecard: {{error_rate: {{max_ratio: 1.5, max: 0.9}}, disagreement: {{max: 0.5}}}}
+    scorecard:
+      error_rate: {{max_ratio: 1.5, max: 0.9}}
+      latency_p99: {{max: 10s}}
+      disagreement: {{max: 0.5}}
+      input_drift: {{max_psi: 0.2}}
+      mae: {{max: 10}}
     on_breach: notify
     analysis: {{reference: 100, wait: 2s}}
   back:

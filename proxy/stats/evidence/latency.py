@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proxy.contracts.evidence import Evidence
+from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.histogram import Buckets, bucket, quantile
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Limit
@@ -29,7 +29,6 @@ from proxy.stats.sequential.rank_test import (
     ranked,
 )
 from proxy.stats.sequential.rate_limit import RateLimit
-from proxy.stats.sequential.rate_ratio import FALSE_PASS
 from proxy.stats.state import Stateful
 
 MIN_BASELINE_REQUESTS = 100

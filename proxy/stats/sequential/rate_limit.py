@@ -12,9 +12,9 @@ from typing import Self
 
 import numpy as np
 
+from proxy.contracts.evidence import FALSE_PASS
 from proxy.stats.arrays import Counts, Floats
 from proxy.stats.sequential.e_process import BREACH_FACTORS, PASS_FACTORS, LimitTest
-from proxy.stats.sequential.rate_ratio import FALSE_PASS
 
 MIN_REQUESTS = 20
 """Requests before a limit can be called breached: the first failures of a cold start decide nothing alone."""

@@ -17,15 +17,13 @@ from math import ceil, log
 
 import numpy as np
 
+from proxy.contracts.evidence import FALSE_PASS
 from proxy.stats.arrays import Counts, Floats
 from proxy.stats.sequential.e_process import BREACH_FACTORS, PASS_FACTORS, EProcess, LimitTest
 
 PASS_RATIO = 2.0
 """An early pass says "not twice as bad", or "not beyond max_ratio" where that is larger. A tighter claim about an equal
 canary takes several times the requests (`loadtests/statistics`)."""
-
-FALSE_PASS = 0.05
-"""Probability of an early pass for a canary that is truly at the bound of it."""
 
 
 class RateRatio(LimitTest):

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.evidence import FALSE_PASS
 from proxy.stats.arrays import Floats
 from proxy.stats.sequential.rate_limit import MIN_REQUESTS, RateLimit
-from proxy.stats.sequential.rate_ratio import FALSE_PASS
 
 
 def simulate(

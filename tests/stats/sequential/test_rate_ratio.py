@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.evidence import FALSE_PASS
 from proxy.stats.arrays import Floats
 from proxy.stats.sequential.e_process import BREACH_FACTORS, PASS_FACTORS
 from proxy.stats.sequential.overdispersion import Overdispersion
-from proxy.stats.sequential.rate_ratio import FALSE_PASS, RateRatio, gains
+from proxy.stats.sequential.rate_ratio import RateRatio, gains
 
 ALPHA = 0.001
 
