@@ -158,15 +158,15 @@ def test_a_client_that_asks_and_asks_and_never_reads() -> None:
     async def test() -> None:
         async with plane(route(), drain=0.0, v1=says(answer(b"x" * 60_000))) as p:
             client = await deaf(p)
-            for _ in range(40):
-                client.send(get() * 20)
-                await asyncio.sleep(0.01)
-            (held,) = p.worker.shared.clients
             for _ in range(20):
-                await asyncio.sleep(0.05)
+                client.send(get() * 10)
+                await asyncio.sleep(0.002)
+            (held,) = p.worker.shared.clients
+            for _ in range(10):
+                await asyncio.sleep(0.01)
                 assert held.transport.get_write_buffer_size() < 1_000_000
             client.writer.transport.resume_reading()
-            for _ in range(800):
+            for _ in range(200):
                 assert len((await client.reply()).body) == 60_000
             client.close()
 
@@ -197,16 +197,16 @@ def test_the_time_in_a_pipeline_is_not_the_versions() -> None:
 
 def test_a_slow_reader_gets_the_whole_of_a_last_answer() -> None:
     async def test() -> None:
-        size = 6_000_000
-        async with plane(route(), times=timings(linger=0.2), v1=says(answer(b"x" * size))) as p:
+        size = 5_000_000
+        async with plane(route(), times=timings(linger=0.05), v1=says(answer(b"x" * size))) as p:
             client = await deaf(p)
             client.send(get(fields="Connection: close\r\n"))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.1)
             got = 0
             client.writer.transport.resume_reading()
             while data := await client.reader.read(65536):
                 got += len(data)
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.002)
             assert got > size
             client.close()
 
@@ -216,10 +216,10 @@ def test_a_slow_reader_gets_the_whole_of_a_last_answer() -> None:
 @pytest.mark.parametrize("fields", ["", "Connection: close\r\n"], ids=["keep-alive", "close"])
 def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(fields) -> None:
     async def test() -> None:
-        it = route(timeouts=Timeouts(idle=0.3))
+        it = route(timeouts=Timeouts(idle=0.1))
         for size in (3_000_000, 20_000_000):
             async with plane(
-                it, drain=0.0, times=timings(linger=0.2, keep_alive=0.2), v1=says(answer(b"x" * size))
+                it, drain=0.0, times=timings(linger=0.1, keep_alive=0.1), v1=says(answer(b"x" * size))
             ) as p:
                 client = await deaf(p)
                 client.send(get(fields=fields))
@@ -299,7 +299,7 @@ def test_a_canary_that_stops_reading_and_dies_does_not_stop_its_client() -> None
     async def stops(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         reader._transport.pause_reading()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         writer.transport.abort()
 
     async def test() -> None:
@@ -310,25 +310,6 @@ def test_a_canary_that_stops_reading_and_dies_does_not_stop_its_client() -> None
             reply = await p.ask(post(b"x" * 8_000_000))
             assert (reply.status, reply.version) == (200, "v1")
             assert reply.body == b"8000000"
-
-    run(test)
-
-
-def test_a_canary_that_never_reads_is_late_and_not_its_clients_fault() -> None:
-    async def stops(reader, writer) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        reader._transport.pause_reading()
-        await asyncio.sleep(3600)
-
-    async def test() -> None:
-        it = route(split=(Share("v2", 100.0),), timeouts=Timeouts(response=0.3, idle=0.8))
-        async with plane(it, v1=V1, v2=V1) as p, serving(stops) as port:
-            p.ends["v2"] = ("127.0.0.1", port)
-            await p.published(it)
-            reply = await p.ask(post(b"x" * 8_000_000))
-            assert (reply.status, reply.version) == (200, "v1")
-            await p.settled()
-            assert p.codes() == {("v2", "canary", "late"): 1, ("v1", "rescue", "200"): 1}
 
     run(test)
 

@@ -267,7 +267,7 @@ def test_a_body_over_the_limit_is_refused_and_counted_once(raw, legs) -> None:
 
 def test_slow_heads_and_bodies_are_408() -> None:
     async def test() -> None:
-        async with plane(route(timeouts=Timeouts(idle=0.2)), times=timings(head=0.1), v1=V1) as p:
+        async with plane(route(timeouts=Timeouts(idle=0.1)), times=timings(head=0.1), v1=V1) as p:
             head, body = await p.connect(), await p.connect()
             head.send(b"POST /v2 HT")
             body.send(b"POST /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhal")
@@ -294,7 +294,7 @@ def test_an_idle_client_is_let_go() -> None:
 def test_an_answer_that_stops_in_the_middle_is_aborted() -> None:
     async def test() -> None:
         async with plane(
-            route(timeouts=Timeouts(idle=0.2)), v1=drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi", 0)
+            route(timeouts=Timeouts(idle=0.1)), v1=drips(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabcdefghi", 0)
         ) as p:
             assert (await p.ask(post())).body == b"abcdefghi"
 

@@ -12,7 +12,8 @@ from tests.support.scripted import answer, black_hole, drips, resets, resets_aft
 
 V1 = says(answer(b"one"))
 ALL = (Share("v2", 100.0),)
-CANARY = route(split=ALL, rescue=Rescue(0.3))
+CANARY = route(split=ALL, rescue=Rescue(5.0))
+HASTY = route(split=ALL, rescue=Rescue(0.1))
 
 FAILING = {
     "502": (says(answer(b"bad", "502 Bad Gateway")), "502"),
@@ -41,7 +42,7 @@ def test_the_primary_answers_in_place_of_a_failed_canary(name, raw) -> None:
     script, code = FAILING[name]
 
     async def test() -> None:
-        async with plane(CANARY, v1=V1, v2=script) as p:
+        async with plane(HASTY if code == "late" else CANARY, v1=V1, v2=script) as p:
             client = await p.connect()
             reply = await client.ask(raw)
             assert (reply.status, reply.body, reply.version, reply.whole) == (200, b"one", "v1", True)

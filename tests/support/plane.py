@@ -217,10 +217,14 @@ class Client:
         self.writer.close()
 
 
+BRISK = {"tick": 0.01, "records": 0.01, "leg_sweep": 0.01, "client_sweep": 0.02}
+"""What a worker does periodically, often enough that no test waits for it."""
+
+
 def timings(**seconds: float) -> Timings:
     """The usual times of a worker, but for those that a test does not want to wait for."""
     times = Timings()
-    for name, value in seconds.items():
+    for name, value in (BRISK | seconds).items():
         setattr(times, name, value)
     return times
 
@@ -273,7 +277,7 @@ async def plane(
         it.port = listening.getsockname()[1]
         alive, hold = os.pipe()
         args = WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, connections)
-        it.worker = Worker(args, times)
+        it.worker = Worker(args, times or timings())
         running = asyncio.create_task(it.worker.run())
         await it.until(lambda: it.worker.shared.table is not None)
         try:
