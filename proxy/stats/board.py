@@ -73,7 +73,17 @@ BOUNDS = ("layouts", "columns", "classes", "early_labels", "sticky_keys")
 
 
 class Board:
-    """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time."""
+    """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time.
+
+    >>> board = Board()
+    >>> board.watch("r", ("v2",), "v1", Guard({"error_rate": Limit(max_ratio=1.5)}), "json", now=0.0)
+    >>> primary = ArmTick("r", "v1", "primary", 0.9, {"200": 890, "500": 10}, bad=10)
+    >>> canary = ArmTick("r", "v2", "canary", 0.1, {"200": 60, "500": 40}, bad=40)
+    >>> board.on_tick(Tick(0, "a", 1, 1, arms=[primary, canary]), now=1.0)
+    >>> (line,) = board.evidence("r", now=1.0)
+    >>> line.metric, line.limit, line.value, line.n, line.log_breach > 6.9  # ln(1/false_alarm)
+    ('error_rate', 'max_ratio', 0.4, 100, True)
+    """
 
     __slots__ = (
         "_comparer",
@@ -238,11 +248,9 @@ class Board:
         drifts = self.drift(route) if needs_drift else []
         return tuple(line for judgement in judged for line in self._evidence_of(route, *judgement, drifts))
 
-    def _evidence_of(
-        self, route: str, candidate: str, comparison: Comparison, drifts: list[Drift]
-    ) -> tuple[Evidence, ...]:
-        inconclusive = self._scorer.inconclusive(route, candidate, comparison.key.primary)
-        return comparison.evidence(drifts, self._lost(route, comparison), inconclusive)
+    def _evidence_of(self, route: str, candidate: str, each: Comparison, drifts: list[Drift]) -> tuple[Evidence, ...]:
+        inconclusive = self._scorer.inconclusive(route, candidate, each.key.primary)
+        return each.evidence(drifts, self._lost(route, each), inconclusive)
 
     def snapshot(self, route: str) -> list[bytes]:
         """The state of each comparison of `route`, in order, for a later process."""
@@ -301,9 +309,9 @@ class Board:
         return MappingProxyType(self._scorer.labelled)
 
     @property
-    def ungraded(self) -> Mapping[tuple[str, str], int]:
+    def unscored(self) -> Mapping[tuple[str, str], int]:
         """Predictions whose label did not fit them, by (route, version)."""
-        return MappingProxyType(self._scorer.ungraded)
+        return MappingProxyType(self._scorer.unscored)
 
     @property
     def feedbacks(self) -> Mapping[LabelOutcome, int]:
@@ -346,11 +354,8 @@ class Board:
         """Copies for `version` that were due and not compared: dropped, never paired, or not readable."""
         key = (route, version)
         dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
-        unread = sum(
-            n
-            for (r, v, role, side, _), n in self._unreadable.items()
-            if (r, v, role, side) == (*key, "shadow", "response")
-        )
+        answers = (route, version, "shadow", "response")
+        unread = sum(n for (*body, _), n in self._unreadable.items() if tuple(body) == answers)
         return dropped + self._comparer.unpaired_of(route, version) + unread
 
     def failures(self, route: str, version: str) -> tuple[int, int]:

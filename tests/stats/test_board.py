@@ -324,6 +324,6 @@ def test_what_a_full_bound_leaves_out_is_counted() -> None:
 
 def test_what_the_board_shows_cannot_be_written() -> None:
     board = watched()
-    for view in (board.scores, board.labelled, board.ungraded, board.feedbacks, board.unlabelled, board.tokens):
+    for view in (board.scores, board.labelled, board.unscored, board.feedbacks, board.unlabelled, board.tokens):
         with pytest.raises(TypeError):
             view["x"] = 1  # type: ignore[index]

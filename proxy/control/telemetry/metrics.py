@@ -182,6 +182,9 @@ class BoardCollector(Collector):
         )
         labelled = [(key, float(n)) for key, n in board.labelled.items()]
         yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)
+        unscored = [(key, float(n)) for key, n in board.unscored.items()]
+        text = "Labelled predictions whose label was of another kind, so that they have no score."
+        yield counter("penumbra_unscored_predictions", text, ("route", "version"), unscored)
         outcomes = [((name,), float(n)) for name, n in board.feedbacks.items()]
         yield counter("penumbra_labels", "Labels by what became of them.", ("outcome",), outcomes)
         gone = [(key, float(n)) for key, n in board.unlabelled.items()]

@@ -35,7 +35,21 @@ class PairResult(Struct, frozen=True, gc=False):
 
 
 class Comparer:
-    """Brings pairs together, compares them, and keeps tallies and the worst examples of each shadow."""
+    """Brings pairs together, compares them, and keeps tallies and the worst examples of each shadow.
+
+    >>> from proxy.contracts.observation import Tensor
+    >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "share": 1.0, "status": 200, "failure": ""}
+    >>> times = {"started": 0.0, "first_byte": 0.0, "total": 0.0, "copies": 1}
+    >>> one, two = ((Tensor("y", 1, 1, "number", [y]),) for y in (1.0, 2.0))
+    >>> primary = Observation(**facts, **times, version="v1", role="primary", outputs=one)
+    >>> shadow = Observation(**facts, **times, version="v2", role="shadow", outputs=two)
+    >>> comparer = Comparer()
+    >>> comparer.update([shadow], Analysis(), now=0.0)
+    []
+    >>> (result,) = comparer.update([primary], Analysis(), now=0.1)
+    >>> result.version, result.pairs, result.disagreed
+    ('v2', 1, 1)
+    """
 
     __slots__ = ("_examples", "_noisy", "_pairing", "tallies")
 

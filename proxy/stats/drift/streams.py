@@ -115,6 +115,17 @@ class Streams:
 
     - `reference`: rows that a profile is built from
     - `watched`: features that ADWIN watches
+
+    >>> streams = Streams(reference=200)
+    >>> facts = {"request_id": "", "route": "r", "version": "v1", "role": "primary", "share": 1.0, "status": 200}
+    >>> times = {"failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
+    >>> for at in range(1000):
+    ...     body = (Tensor("x", 1, 1, "number", [float(at % 100)]),)
+    ...     _ = streams.update([Observation(exchange=at, **facts, **times, inputs=body)], now=at / 100)
+    >>> _ = streams.flush(now=20.0)
+    >>> (row,) = streams.drift({"input": 0.2, "prediction": 0.2})
+    >>> row.feature, row.side, row.drifted
+    ('x', 'input', False)
     """
 
     __slots__ = (

@@ -97,9 +97,20 @@ class _Queue(Struct, gc=False):
 
 
 class LabelJoin:
-    """The join of predictions and labels by request id. `capacity`: requests that may wait at a time."""
+    """The join of predictions and labels by request id. `capacity`: requests that may wait at a time.
 
-    __slots__ = ("_capacity", "_early", "_queues", "_requests", "forgotten", "lost", "outcomes", "predicted")
+    >>> join = LabelJoin()
+    >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
+    >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
+    >>> leg = Observation(**facts, **times, outputs=(Tensor("p", 1, 2, "number", [0.2, 0.8]),))
+    >>> join.update([leg], wait=60.0, now=0.0)
+    []
+    >>> outcome, (labelled,) = join.on_label("a", 1, now=5.0)
+    >>> outcome, labelled.leg.version, labelled.label
+    ('joined', 'v1', 1)
+    """
+
+    __slots__ = ("_capacity", "_early", "_queues", "_requests", "forgotten", "lost", "outcomes")
 
     def __init__(self, capacity: int = MAX_REQUESTS) -> None:
         self._capacity = capacity
@@ -110,8 +121,6 @@ class LabelJoin:
         """Labels by what became of them."""
         self.lost: Counter[tuple[str, str]] = Counter()
         """Requests whose predictions were given up, or not kept, by (route, reason)."""
-        self.predicted: Counter[tuple[str, str, Role]] = Counter()
-        """Rows whose prediction was kept, by (route, version, role)."""
         self.forgotten = 0
         """Early labels that went because `MAX_EARLY_LABELS` waited."""
 
@@ -119,7 +128,7 @@ class LabelJoin:
         """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
         route, version, role = legs[0].route, legs[0].version, legs[0].role
         self._queues[route].wait = wait
-        requests, rows = self._requests, 0
+        requests = self._requests
         labelled: list[LabelledPrediction] = NONE
         for leg in legs:
             request_id, outputs = leg.request_id, leg.outputs
@@ -140,11 +149,8 @@ class LabelJoin:
                 continue
             answer = LegAnswer(version, role, leg.share, outputs)
             request.legs += (answer,)
-            rows += request.rows
             if self._early or request.labels:
                 labelled = labelled + self._meet(request_id, request, answer, now)
-        if rows:
-            self.predicted[route, version, role] += rows
         return labelled
 
     def _meet(self, request_id: str, request: _Request, leg: LegAnswer, now: float) -> list[LabelledPrediction]:

@@ -41,14 +41,14 @@ class Scorer:
     ('joined', 1.0)
     """
 
-    __slots__ = ("_bias", "labelled", "labels", "scores", "ungraded")
+    __slots__ = ("_bias", "labelled", "labels", "scores", "unscored")
 
     def __init__(self, capacity: int = MAX_REQUESTS) -> None:
         self.labels = LabelJoin(capacity)
         """The predictions that wait for their labels."""
         self.labelled: Counter[ScoredArm] = Counter()
         """Predictions that met a label."""
-        self.ungraded: Counter[tuple[str, str]] = Counter()
+        self.unscored: Counter[tuple[str, str]] = Counter()
         """Predictions that met a label of another kind, by (route, version)."""
         self.scores: dict[ScoredArm, Score] = {}
         """The scores of each arm that has any."""
@@ -70,7 +70,7 @@ class Scorer:
             arm = each.route, each.leg.version, each.leg.role
             self.labelled[arm] += 1
             if scored is None:
-                self.ungraded[each.route, each.leg.version] += 1
+                self.unscored[each.route, each.leg.version] += 1
                 continue
             if arm not in self.scores:
                 self.scores[arm] = Score()

@@ -51,7 +51,7 @@ def test_a_label_of_another_kind_is_counted_and_not_scored() -> None:
     scorer.update([leg("a", "primary", "v1", 0.9)], 60.0, 0.0)
     scorer.on_label("a", 7, 0.0)
     assert scorer.labelled == {("r", "v1", "primary"): 1}
-    assert (scorer.ungraded, scorer.scores) == ({("r", "v1"): 1}, {})
+    assert (scorer.unscored, scorer.scores) == ({("r", "v1"): 1}, {})
 
 
 def biased(parts: tuple[float, float]) -> Scorer:
