@@ -5,30 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from asyncio.streams import StreamReader, StreamWriter
+from typing import Any
 
 import pytest
 
 from proxy.contracts.table import Limits, Match, Route, Share, Sticky, Timeouts
-from tests.support.plane import Client, get, plane, post, post_chunks, route, run, timings
-from tests.support.scripted import answer, black_hole, resets_after, says, serving
+from tests.support.plane import Client, Plane, get, plane, post, post_chunks, reads, route, run, timings
+from tests.support.scripted import Request, Served, answer, black_hole, resets_after, says, serving
 
 V1 = says(answer(b"one"))
 
 
-async def counts(served, request):
+async def counts(served: Served, request: Request) -> bool:
     """Answers with the size of the body that arrived."""
     served.writer.write(answer(b"%d" % len(request.body)))
     return True
 
 
-async def deaf(p):
+async def deaf(p: Plane) -> Client:
     """A client with small buffers that reads nothing until it is asked to."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", p.port))
     client = Client(*await asyncio.open_connection(sock=sock, limit=1 << 20))
-    client.writer.transport.pause_reading()
+    client.reads(False)
     return client
 
 
@@ -36,7 +38,7 @@ async def deaf(p):
 
 
 @pytest.mark.parametrize("by", ["sticky", "model"])
-def test_a_body_that_is_waited_for_and_never_comes_is_408(by) -> None:
+def test_a_body_that_is_waited_for_and_never_comes_is_408(by: str) -> None:
     async def test() -> None:
         if by == "sticky":
             it = route(split=(Share("v1", 50.0),), sticky=Sticky("json", "/user"), timeouts=Timeouts(idle=0.2))
@@ -93,7 +95,7 @@ def test_a_client_that_waits_to_be_asked_for_a_deciding_body_is_asked() -> None:
 
 
 @pytest.mark.parametrize("fields", ["", "x-request-id: 1\r\n"], ids=["remembered", "parsed"])
-def test_a_deeply_nested_body_is_not_a_bug(fields) -> None:
+def test_a_deeply_nested_body_is_not_a_bug(fields: str) -> None:
     async def test() -> None:
         it = Route("r", Match("/v2", model="m1"), "openai", primary="v1")
         async with plane(it, v1=V1) as p:
@@ -161,11 +163,11 @@ def test_a_client_that_asks_and_asks_and_never_reads() -> None:
             for _ in range(20):
                 client.send(get() * 10)
                 await asyncio.sleep(0.002)
-            (held,) = p.worker.shared.clients
+            held: Any = next(iter(p.worker.shared.clients))
             for _ in range(10):
                 await asyncio.sleep(0.01)
                 assert held.transport.get_write_buffer_size() < 1_000_000
-            client.writer.transport.resume_reading()
+            client.reads(True)
             for _ in range(200):
                 assert len((await client.reply()).body) == 60_000
             client.close()
@@ -175,7 +177,7 @@ def test_a_client_that_asks_and_asks_and_never_reads() -> None:
 
 def test_the_time_in_a_pipeline_is_not_the_versions() -> None:
     async def test() -> None:
-        async def slow_first(served, request):
+        async def slow_first(served: Served, request: Request) -> bool | None:
             await asyncio.sleep(0.2 if request.body == b"1" else 0)
             served.writer.write(answer(b"one"))
             return True
@@ -203,7 +205,7 @@ def test_a_slow_reader_gets_the_whole_of_a_last_answer() -> None:
             client.send(get(fields="Connection: close\r\n"))
             await asyncio.sleep(0.1)
             got = 0
-            client.writer.transport.resume_reading()
+            client.reads(True)
             while data := await client.reader.read(65536):
                 got += len(data)
                 await asyncio.sleep(0.002)
@@ -214,7 +216,7 @@ def test_a_slow_reader_gets_the_whole_of_a_last_answer() -> None:
 
 
 @pytest.mark.parametrize("fields", ["", "Connection: close\r\n"], ids=["keep-alive", "close"])
-def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(fields) -> None:
+def test_a_client_that_never_reads_is_let_go_and_the_version_is_not_blamed(fields: str) -> None:
     async def test() -> None:
         it = route(timeouts=Timeouts(idle=0.1))
         for size in (3_000_000, 20_000_000):
@@ -247,7 +249,7 @@ def test_an_end_by_reset_is_not_an_end_of_a_body() -> None:
 
 
 def test_the_end_of_a_tunnel_at_the_server_ends_it_at_the_client() -> None:
-    async def ends(reader, writer) -> None:
+    async def ends(reader: StreamReader, writer: StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbye")
 
@@ -283,7 +285,7 @@ def test_legs_that_wait_for_a_connection_hear_that_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("started", [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 2"], ids=["interim", "half"])
-def test_no_retry_once_a_part_of_an_answer_was_received(started) -> None:
+def test_no_retry_once_a_part_of_an_answer_was_received(started: bytes) -> None:
     async def test() -> None:
         async with plane(route(), v1=V1) as p:
             assert (await p.ask(post())).body == b"one"
@@ -296,9 +298,9 @@ def test_no_retry_once_a_part_of_an_answer_was_received(started) -> None:
 
 
 def test_a_canary_that_stops_reading_and_dies_does_not_stop_its_client() -> None:
-    async def stops(reader, writer) -> None:
+    async def stops(reader: StreamReader, writer: StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        reader._transport.pause_reading()
+        reads(writer, False)
         await asyncio.sleep(0.1)
         writer.transport.abort()
 
@@ -349,7 +351,7 @@ def test_legs_of_an_older_table_are_counted() -> None:
 
 
 def test_copies_that_are_due_are_sent_or_dropped() -> None:
-    async def early(reader, writer) -> None:
+    async def early(reader: StreamReader, writer: StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()

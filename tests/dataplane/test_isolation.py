@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,9 +32,9 @@ ANSWERS = {
 }
 
 
-async def exchanged(requests, primary, shadow, alive=True):
+async def exchanged(requests: list[bytes], primary: bytes, shadow: Any, alive: bool = True) -> Any:
     """What the primary and the client saw: bytes of the requests, bytes of the answers."""
-    scripts = {"v1": says(primary)}
+    scripts: dict[str, Any] = {"v1": says(primary)}
     if shadow is not None:
         scripts["v3"] = shadow
     limits = Limits(mirror_body=100_000)
@@ -63,7 +65,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize("answered", ANSWERS)
 @pytest.mark.parametrize("name", [*SHADOWS, "dead"])
-def test_bytes_to_and_from_the_primary_are_the_same(name, answered) -> None:
+def test_bytes_to_and_from_the_primary_are_the_same(name: str, answered: str) -> None:
     async def test() -> None:
         without = await exchanged(REQUESTS, ANSWERS[answered], None)
         beside = await exchanged(REQUESTS, ANSWERS[answered], SHADOWS.get(name, black_hole), alive=name != "dead")
@@ -89,7 +91,7 @@ FIELDS = st.lists(
     name=st.sampled_from(sorted(SHADOWS)),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_bytes_are_the_same_for_any_requests(requests, answered, name) -> None:
+def test_bytes_are_the_same_for_any_requests(requests: list[tuple[bytes, str, bool]], answered: str, name: str) -> None:
     raws = [
         post_chunks(*filter(None, [body[:10], body[10:]]), fields=ID + fields) if chunked else post(body, ID + fields)
         for body, fields, chunked in requests

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from math import sqrt
+from typing import Any
 
 import pytest
 
@@ -33,7 +35,7 @@ def test_the_primary_answers() -> None:
     [post(b""), post(b"x" * 100), post(b"x" * 300_000), post_chunks(b"a", b"b" * 70_000), get(), get("/v2?a=b")],
     ids=["empty", "small", "large", "chunks", "get", "query"],
 )
-def test_requests_of_every_framing_arrive_whole(raw) -> None:
+def test_requests_of_every_framing_arrive_whole(raw: bytes) -> None:
     async def test() -> None:
         async with plane(route(), v1=V1) as p:
             client = await p.connect()
@@ -90,13 +92,15 @@ def test_split_by_percent() -> None:
     ],
     ids=["header", "cookie", "json pointer", "json pointer in chunks"],
 )
-def test_sticky_users_keep_their_version_and_stay_in_as_the_percentage_grows(sticky, ask) -> None:
+def test_sticky_users_keep_their_version_and_stay_in_as_the_percentage_grows(
+    sticky: Sticky, ask: Callable[..., Any]
+) -> None:
     async def test() -> None:
         async with plane(route(split=(Share("v2", 5.0),), sticky=sticky), v1=V1, v2=V2) as p:
             client = await p.connect()
             users = [f"user-{n}" for n in range(100)]
 
-            async def who_is_in():
+            async def who_is_in() -> set[str]:
                 twice = [[(await client.ask(ask(user))).version for user in users] for _ in range(2)]
                 assert twice[0] == twice[1]
                 return {user for user, version in zip(users, twice[0], strict=True) if version == "v2"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.table import Share
-from proxy.dataplane.recorder import MAX_BODY, MAX_REQUEST_ID
+from proxy.dataplane.recorder import MAX_BODY
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
 

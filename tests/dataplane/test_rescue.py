@@ -38,7 +38,7 @@ FAILING = {
     [get(), post(b"hello"), post_chunks(b"he", b"llo"), post(b"x" * 200_000)],
     ids=["get", "post", "chunks", "large"],
 )
-def test_the_primary_answers_in_place_of_a_failed_canary(name, raw) -> None:
+def test_the_primary_answers_in_place_of_a_failed_canary(name: str, raw: bytes) -> None:
     script, code = FAILING[name]
 
     async def test() -> None:
@@ -87,7 +87,7 @@ def test_a_stale_connection_to_the_canary_is_not_its_fault() -> None:
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "501 No", "429 Slow Down", "404 No"])
-def test_answers_of_the_model_itself_are_passed_on(status) -> None:
+def test_answers_of_the_model_itself_are_passed_on(status: str) -> None:
     async def test() -> None:
         async with plane(CANARY, v1=V1, v2=says(answer(b"mine", status))) as p:
             reply = await p.ask(post())
@@ -101,7 +101,7 @@ def test_answers_of_the_model_itself_are_passed_on(status) -> None:
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 70000\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
 )
-def test_no_rescue_once_the_client_has_seen_a_part(framing) -> None:
+def test_no_rescue_once_the_client_has_seen_a_part(framing: bytes) -> None:
     async def test() -> None:
         script = resets_after(b"HTTP/1.1 200 OK\r\n" + framing)
         async with plane(CANARY, v1=V1, v2=script) as p:

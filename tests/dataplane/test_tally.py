@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.record import MAX_FAILED_KEYS, Tick
+from proxy.contracts.table import Role
 from proxy.dataplane.tally import Tally
 
 LEGS = st.lists(
@@ -26,7 +27,9 @@ def take(tally: Tally) -> Tick:
 
 
 @given(LEGS, st.sets(st.integers(0, 60)))
-def test_every_leg_is_in_exactly_one_tick(legs, ticks_after) -> None:
+def test_every_leg_is_in_exactly_one_tick(
+    legs: list[tuple[str, Role, float, int | str]], ticks_after: set[int]
+) -> None:
     tally, ticks = Tally(), []
     for n, (version, role, share, code) in enumerate(legs):
         arm = tally.arm("r", version, role, share)
@@ -38,13 +41,13 @@ def test_every_leg_is_in_exactly_one_tick(legs, ticks_after) -> None:
             ticks.append(take(tally))
             tally.keep(frozenset())
     ticks.append(take(tally))
-    counted = Counter()
+    counted: Counter[tuple[str, str, float, str]] = Counter()
     bad = timed = 0
-    for arm in (arm for tick in ticks for arm in tick.arms):
-        for code, count in arm.codes.items():
-            counted[arm.version, arm.role, arm.share, code] += count
-        bad += arm.bad
-        timed += sum(arm.total.values())
+    for counts in (arm for tick in ticks for arm in tick.arms):
+        for code, count in counts.codes.items():
+            counted[counts.version, counts.role, counts.share, code] += count
+        bad += counts.bad
+        timed += sum(counts.total.values())
     assert counted == Counter((v, r, s, str(c)) for v, r, s, c in legs)
     assert bad == sum(code in (503, "reset") for *_, code in legs)
     assert timed == sum(isinstance(code, int) for *_, code in legs)

@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvloop
 
@@ -160,6 +160,12 @@ class Reply:
         return self.field("x-penumbra-version")
 
 
+def reads(writer: asyncio.StreamWriter, on: bool) -> None:
+    """Lets the other end of a connection wait, or takes what it sends; `StreamReader` cannot be told to."""
+    transport: Any = writer.transport
+    transport.resume_reading() if on else transport.pause_reading()
+
+
 class Client:
     """A connection to the proxy."""
 
@@ -168,6 +174,10 @@ class Client:
 
     def send(self, raw: bytes) -> None:
         self.writer.write(raw)
+
+    def reads(self, on: bool) -> None:
+        """Stops to take what comes, or goes on with it."""
+        reads(self.writer, on)
 
     async def ask(self, raw: bytes) -> Reply:
         self.send(raw)

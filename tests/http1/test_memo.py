@@ -1,0 +1,21 @@
+"""Heads that were read before: found again, and never more than the bound."""
+
+from __future__ import annotations
+
+from proxy.http1.memo import ENTRIES, HeadMemo
+
+
+def test_a_head_is_found_by_its_bytes() -> None:
+    memo: HeadMemo[bytes, int] = HeadMemo()
+    memo.put(b"one", 1)
+    memo.put(b"two", 2)
+    assert (memo.get(b"one"), memo.get(b"two"), memo.get(b"three")) == (1, 2, None)
+
+
+def test_one_more_than_the_bound_starts_anew() -> None:
+    memo: HeadMemo[int, int] = HeadMemo()
+    for n in range(ENTRIES):
+        memo.put(n, n)
+    assert all(memo.get(n) == n for n in range(ENTRIES))
+    memo.put(ENTRIES, ENTRIES)
+    assert [n for n in range(ENTRIES + 1) if memo.get(n) is not None] == [ENTRIES]
