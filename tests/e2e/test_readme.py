@@ -22,7 +22,7 @@ from tests.support.running import PATIENCE, Running, call, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REQUESTS = 500
+REQUESTS = 1500
 ADMIN = "localhost:9900"
 CURL = {"Content-Type": "application/x-www-form-urlencoded"}
 """What `curl -d` sends without a header of its own."""
