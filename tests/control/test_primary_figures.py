@@ -1,0 +1,27 @@
+"""What the primary before a promotion has shown: its rate of failures and its latencies."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.histogram import bucket
+from proxy.contracts.record import ArmTick
+from proxy.contracts.release import RouteState
+from proxy.control.primary_figures import figures_of
+from tests.control.houses import House
+
+PROMOTED = RouteState("cancer", "promoted", "v2", previous="v1")
+
+
+def test_exact_counts_give_failures_and_latencies(house: House) -> None:
+    slow = {bucket(0.1): 90, bucket(1.0): 10}
+    house.tick(ArmTick("cancer", "v1", "primary", 1.0, {"200": 95, "500": 5}, 5, total=slow, total_sum=19.0))
+    figures = figures_of(house.board, PROMOTED, house.now)
+    assert (figures["error_rate"].value, figures["error_rate"].n) == (0.05, 100)
+    assert figures["latency_p50"].value == pytest.approx(0.1, rel=0.02)
+    assert figures["latency_p99"].value == pytest.approx(1.0, rel=0.02)
+
+
+def test_nothing_is_claimed_of_a_primary_without_traffic(house: House) -> None:
+    assert "error_rate" not in figures_of(house.board, PROMOTED, house.now)
+    assert "latency_p99" not in figures_of(house.board, PROMOTED, house.now)

@@ -1,0 +1,70 @@
+"""What a route gathers while its state lasts, and what goes with the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from proxy.contracts.release import RouteState, Verdict
+from proxy.control.route_control import RouteControl, RouteStatus, live_split
+from proxy.release import transitions
+from tests.control.houses import canary_release, section
+
+STEADY = RouteState("cancer", "steady", "v1")
+SHADOWING = transitions.start(STEADY, canary_release(), "try", 1.0)
+RAMPING = transitions.enter(SHADOWING, 1, "passed", 2.0)
+LINE = Verdict("error_rate", "fail", 3.0, 1.5, 20, 0, "too many", version="v2")
+
+
+def control(state: RouteState, **status: Any) -> RouteControl:
+    return RouteControl(section(), state, RouteStatus(**status))
+
+
+@pytest.mark.parametrize(
+    ("state", "role", "version", "counted"),
+    [
+        (SHADOWING, "shadow", "v2", 7),
+        (SHADOWING, "canary", "v2", 0),
+        (RAMPING, "canary", "v2", 7),
+        (RAMPING, "shadow", "v2", 0),
+        (RAMPING, "primary", "v1", 0),
+        (STEADY, "canary", "v2", 0),
+    ],
+)
+def test_legs_of_a_stage_are_those_of_its_candidate_in_its_role(
+    state: RouteState, role: str, version: str, counted: int
+) -> None:
+    route = control(state)
+    route.count(role, version, 7)
+    assert route.status.legs == counted
+
+
+def test_the_next_stage_begins_to_count_anew_and_keeps_what_was_notified() -> None:
+    route = control(SHADOWING, legs=50, notified=frozenset({"error_rate"}))
+    route.enter(SHADOWING, RAMPING)
+    assert (route.status.legs, route.status.notified) == (0, {"error_rate"})
+    assert (route.situation.stage, route.situation.split) == (canary_release().stages[1], {"v2": 10.0})
+
+
+def test_other_candidates_are_notified_of_anew() -> None:
+    route = control(RAMPING, notified=frozenset({"error_rate"}))
+    route.enter(RAMPING, STEADY)
+    assert route.status.notified == frozenset()
+
+
+def test_the_lines_at_a_rollback_stay_while_it_lasts() -> None:
+    back = transitions.rollback(RAMPING, (), "bad", 3.0)
+    route = control(RAMPING, verdicts=(LINE,))
+    route.enter(RAMPING, back)
+    assert route.status.at_rollback == (LINE,)
+    route.status.verdicts = ()
+    route.enter(back, replace(back, reason="still"))
+    assert route.status.at_rollback == (LINE,)
+    route.enter(back, STEADY)
+    assert route.status.at_rollback == ()
+
+
+def test_what_is_left_goes_to_the_primary() -> None:
+    assert live_split(control(RAMPING)) == {"v1": 90.0, "v2": 10.0}
