@@ -1,4 +1,4 @@
-"""Do two versions say the same about the same request, by what kind of answer it is.
+"""The difference between two answers to the same request, by the kind of answer.
 
 | answer | disagree when |
 |---|---|

@@ -1,4 +1,4 @@
-"""A floor stays below the true score, at all looks of nearly all runs, and comes near it."""
+"""The lower confidence sequence stays below the true score, at all looks of nearly all runs, and comes near it."""
 
 from collections.abc import Iterable
 

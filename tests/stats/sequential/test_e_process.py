@@ -1,4 +1,4 @@
-"""Wealth against direct computation, its restarts, and merging."""
+"""E-processes against direct computation, their restarts, and merging."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rank betting: fairness of every factor, false alarms and delays on seeded latencies, through the product's
+"""The rank test: fairness of every factor, false alarms and delays on seeded latencies, through the product's
 classes."""
 
 from collections.abc import Callable

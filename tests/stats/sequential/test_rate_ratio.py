@@ -1,4 +1,4 @@
-"""Who owns the bad events: increments against direct computation, and simulations through the same class.
+"""The rate-ratio test: log factors against direct computation, and simulations through the same class.
 
 The simulations are seeded and vectorised over runs: the class takes arrays. Reference figures are those of the design
 (restarts off); with restarts the delays may be up to a fifth longer, which the tolerances here allow.
