@@ -17,177 +17,213 @@ candidate became primary; `change`: anything else that somebody did."""
 
 
 class Lineage(Struct, frozen=True):
-    """Where a version comes from: one auditable chain from commit to endpoint."""
+    """The origin of a version: one auditable chain from commit to endpoint."""
 
     commit: str = ""
+    """Of the code."""
     dataset: str = ""
+    """Training data."""
     features: str = ""
+    """Version of the feature transformation."""
     training_config: str = ""
     evaluation: str = ""
+    """Report of the evaluation."""
 
 
 class Limit(Struct, frozen=True):
-    """One line of a scorecard. None: not limited this way."""
+    """The limits of one line of a scorecard; None: not limited this way. `contracts.metrics` says which of them a
+    metric can have, and in what unit."""
 
     max: float | None = None
+    """At most, in absolute terms."""
     min: float | None = None
+    """At least, in absolute terms."""
     max_ratio: float | None = None
+    """At most so many times the primary's."""
     max_drop: float | None = None
+    """At most so much below the primary's."""
     max_psi: float | None = None
+    """Population stability index, at most."""
 
 
 class Stage(Struct, frozen=True):
-    """One step of a release: `shadow` or `canary` percent, until `requests`, `duration` (seconds) and a pass."""
+    """One step of a release. It ends after its requests and its duration, with a pass."""
 
     shadow: float | None = None
+    """Percent of the requests that the candidate gets as copies."""
     canary: float | None = None
+    """Percent of the live traffic that the candidate gets."""
     requests: int = 0
+    """Requests of the candidate before the end."""
     duration: float = 0.0
+    """Seconds before the end."""
 
 
 class Guard(Struct, frozen=True):
-    """What a candidate is judged by. `false_alarm`: probability of ever rolling back a healthy one. `warm_up`: first
-    requests whose latency is not judged, since caches, connections and models are cold; errors are, from the first.
-    """
+    """The judge of a candidate: limits, and the action on a breach."""
 
     scorecard: dict[str, Limit] = field(default_factory=lambda: {"error_rate": Limit(max_ratio=1.5)})
+    """Metric to its limits."""
     false_alarm: float = 0.001
+    """Probability of ever blaming a healthy candidate by any of the limits, under continuous looking."""
     on_breach: OnBreach = "rollback"
     warm_up: int = 100
+    """First requests whose latency is not judged, since caches, connections and models are cold. Errors are judged from
+    the first."""
 
 
 class Release(Struct, frozen=True):
-    """A release of `candidate`.
-
-    `arms`: for an A/B test, the versions and their fixed percents (the candidate is the first); with `promote_winner`
-    one that has proved itself becomes primary. `rollback_window`: seconds after the promote in which a breach still
-    leads back to the primary before it.
-    """
+    """A release: a candidate is brought to primary by a strategy. `release.validation` has its rules."""
 
     candidate: str
+    """The version that may become primary; of an A/B test the first of its arms."""
     strategy: Strategy
     stages: tuple[Stage, ...] = ()
     guard: Guard = Guard()
     accept_risk: bool = False
+    """Consent to a strategy that gives the candidate all traffic at once."""
     arms: dict[str, float] = {}
+    """Versions of an A/B test besides the primary, to their fixed percents."""
     promote_winner: bool = False
+    """Whether an arm that has proved itself becomes primary."""
     rollback_window: float = 0.0
+    """Seconds after the promote in which a breach leads back to the primary before it."""
 
 
 class Analysis(Struct, frozen=True):
-    """How the bodies of a route are understood and compared.
-
-    `features`, `prediction`: JSON pointers (RFC 6901) into request and response for protocol `json`; "" is the whole
-    document. `redact`: pointers into an example (`/request/…`, `/primary/…`, `/candidate/…`) that must not be shown.
-    `tolerance`: part of the larger one by which two scores may differ and still agree. `profile`: path of a reference
-    profile, or "": learnt from the first `reference` rows. `detectors`: names of features and predictions that ADWIN
-    watches beside the e-detector. `wait`: seconds that a prediction waits for its label.
-    """
+    """How the bodies of a route are understood and compared."""
 
     features: str = ""
+    """JSON pointer (RFC 6901) into a request, for protocol `json`; "" is the whole document."""
     prediction: str = ""
+    """JSON pointer into a response, likewise."""
     redact: tuple[str, ...] = ()
+    """Pointers into an example (`/request/…`, `/primary/…`, `/candidate/…`) that must not be shown."""
     tolerance: float = 0.05
+    """Part of the larger of two scores by which they may differ and still agree."""
     profile: str = ""
+    """Path of a reference profile; "": learnt."""
     reference: int = 1000
+    """Rows from which a profile is learnt."""
     detectors: tuple[str, ...] = ()
+    """Names of features and predictions that ADWIN watches beside the e-detector."""
     wait: float = 86_400.0
+    """Seconds that a prediction waits for its label."""
 
 
 class RouteSettings(Struct, frozen=True):
-    """One route as configured; `digest` identifies the section's content."""
+    """One route as configured."""
 
     name: str
     match: Match
     protocol: Protocol
     primary: str
     split: tuple[Share, ...] = ()
+    """Percents of live traffic, without the primary."""
     shadows: tuple[Share, ...] = ()
+    """Percents of copies."""
     sticky: Sticky | None = None
     rescue: Rescue | None = Rescue()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()
     guard: Guard = Guard()
+    """The judge of `split`; a release has its own."""
     release: Release | None = None
     noise: float = 0.0
+    """Percent of the requests that are copied back to the primary."""
     digest: str = ""
+    """Identifies the content of the section."""
     analysis: Analysis = Analysis()
 
 
 class Address(Struct, frozen=True):
-    """A TCP address to listen on; port 0 lets the kernel choose."""
+    """A TCP address to listen on."""
 
     host: str
     port: int
+    """0: the kernel chooses."""
 
 
 class Token(Struct, frozen=True):
-    """A caller of the admin API by name: `read` may look, `operate` may look and change."""
+    """A caller of the admin API by name."""
 
     name: str
     token: str
     role: AccessRole
+    """`read` may look; `operate` may look and change."""
 
 
 class Admin(Struct, frozen=True):
-    """The admin API. No operate token: only loopback may change anything. No read token: whoever reaches it may look.
-
-    `token` is an operate token without a name of its own.
-    """
+    """The admin API. Without an operate token only loopback may change anything; without a read token whoever reaches
+    it may look."""
 
     listen: Address = Address("127.0.0.1", 9900)
     token: str = ""
+    """An operate token without a name of its own."""
     tokens: tuple[Token, ...] = ()
 
 
 class Hook(Struct, frozen=True):
-    """A webhook that hears of changes: `events` of them (none given: all), signed with `secret` if there is one."""
+    """A webhook that hears of changes."""
 
     url: str
     secret: str = ""
+    """Key of the signature (HMAC-SHA-256); "": calls are not signed."""
     events: tuple[HookEvent, ...] = ()
+    """Events that are sent; (): all."""
 
 
 class Capture(Struct, frozen=True):
-    """Records kept for a backtest: `percent` of the exchanges, in files at `path` that together hold `max_bytes`.
-    Without `bodies` only times, statuses and who answered are kept."""
+    """Records kept for a backtest."""
 
     percent: float
+    """Part of the exchanges."""
     path: str
     max_bytes: int
+    """Bytes of all files at `path` together."""
     bodies: bool = False
+    """Whether bodies are kept; otherwise times, statuses and versions alone."""
 
 
 class AccessLog(Struct, frozen=True):
-    """A line for `percent` of the exchanges, chosen by request id; with `errors` for each in which a version failed."""
+    """Lines of the log about single exchanges."""
 
     percent: float = 1.0
+    """Part of the exchanges, chosen by request id."""
     errors: bool = True
+    """Also each exchange in which a version failed."""
 
 
 class Tracing(Struct, frozen=True):
-    """Spans, sent to an OTLP/HTTP `endpoint`. A request whose caller decided about its trace follows that decision;
-    of the others `percent` are traced."""
+    """Spans of exchanges and legs. A request whose caller decided about its trace follows that decision."""
 
     endpoint: str
+    """Where spans are sent by OTLP/HTTP."""
     percent: float = 1.0
+    """Part of the other exchanges that is traced."""
 
 
 class Settings(Struct, frozen=True):
-    """A whole configuration. `workers` is already a number; `state` a path, or ":memory:". `analysis_cpu`: percent of
-    one CPU that the analysis of bodies may take; beyond that, exchanges are sampled."""
+    """A whole configuration."""
 
     listen: Address
     versions: dict[str, Version]
     routes: tuple[RouteSettings, ...]
     admin: Admin = Admin()
     workers: int = 1
+    """Processes that carry traffic; `auto` is a number here."""
     state: str = "penumbra.db"
+    """Path of the SQLite file, or ":memory:"."""
     lineage: dict[str, Lineage] = {}
+    """Version to its origin."""
     lease: float = 10.0
+    """Seconds without control after which workers send everything to the primaries."""
     drain: float = 30.0
+    """Seconds that exchanges in flight have after SIGTERM."""
     connections: int = 10_000
+    """Client connections to one worker."""
     analysis_cpu: float = 5.0
+    """Percent of one CPU for the analysis of bodies; beyond that, exchanges are sampled."""
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
     access_log: AccessLog | None = None
@@ -195,11 +231,14 @@ class Settings(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """One mistake in a configuration: where (`routes.cancer.canary.percent`), what was found, what is allowed."""
+    """One mistake in a configuration, or in a release that the admin API was asked for."""
 
     path: str
+    """Its place, such as `routes.cancer.canary.percent`; within a release `stages[0]`."""
     found: str
+    """What stands there."""
     allowed: str
+    """What would have been right."""
 
     def __str__(self) -> str:
         where = self.path or "(the whole file)"
