@@ -12,6 +12,7 @@ from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.quality import SEVERAL_CLASSES, QualityEvidence
+from proxy.stats.quality import scores
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
 from proxy.stats.quality.paired_difference import (
     CLIP_FACTOR,
@@ -22,6 +23,12 @@ from proxy.stats.quality.paired_difference import (
 from proxy.stats.quality.scores import LOSSES, Score, ScoredPrediction, score_prediction
 
 ALPHA = 0.05
+
+
+@pytest.fixture(autouse=True)
+def few_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """River's AUROC, which is shown and never bet on, updates a table a threshold with each label: two do here."""
+    monkeypatch.setattr(scores, "AUROC_THRESHOLDS", 2)
 
 
 class LabelJoin:
