@@ -1,4 +1,4 @@
-"""Who gets a request: draws the numbers that `routing` decides by, and looks at the breakers.
+"""The assignment of a request to a version and to shadows: the draws that `routing` decides by, and the breakers.
 
 While a breaker keeps a canary from its share, everything goes to arms that count as no evidence (`LiveRoute.neutral`);
 once the breaker lets a probe through, assignments are the configured ones again until that probe has failed.

@@ -12,6 +12,7 @@ Where an exchange stands is one state, and what may follow is a table: `states.E
 from __future__ import annotations
 
 from random import getrandbits
+from typing import Final
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead, ResponseHead
@@ -41,7 +42,7 @@ from proxy.dataplane.states import (
     WRITE,
 )
 
-MAX_HELD = 8 * 1024 * 1024
+MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
 
 
@@ -140,8 +141,8 @@ class Exchange(Request):
         assert self.pieces is not None
         self.pieces.append(data)
         if self.state == ROUTING:
-            if self.size > MAX_HELD:
-                self.reject("body_too_large", f"routes that look into the body take {MAX_HELD} bytes")
+            if self.size > MAX_DECIDING_BODY:
+                self.reject("body_too_large", f"routes that look into the body take {MAX_DECIDING_BODY} bytes")
         elif self.state == ROUTED:
             if self.size > self.route.max_body:
                 self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")

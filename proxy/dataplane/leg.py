@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import Target
@@ -19,14 +21,14 @@ from proxy.dataplane.states import CLOSED, END, ENDED, HEAD
 RESCUED_STATUS = frozenset((502, 503, 504))
 """Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
 
-MAX_PENDING = 256 * 1024
+MAX_PENDING_REQUEST: Final = 256 * 1024
 """Bytes of a request that wait for a connection before the client is asked to pause."""
 
-MAX_HELD = 64 * 1024
+MAX_HELD_ANSWER: Final = 64 * 1024
 """Bytes of an answer that is kept back until it is whole while a rescue is possible. Servers write head and body apart;
 a canary that dies between the two would otherwise leave the client with half an answer. Larger ones are streamed."""
 
-MAX_CHUNK_TIMES = 512
+MAX_CHUNK_TIMES: Final = 512
 """Arrival times of pieces that a record carries."""
 
 
@@ -92,7 +94,7 @@ class Leg(Attempt):
         """Writes what waits, in one piece."""
         stream = self.stream
         if stream is None:
-            if self.pending_size > MAX_PENDING:
+            if self.pending_size > MAX_PENDING_REQUEST:
                 self.client.pause("connecting")
             return
         stream.flush()
@@ -162,7 +164,7 @@ class Leg(Attempt):
         """True while a small answer is kept back, so that a canary that dies in the middle of it can be rescued. It has
         to be whole in the time that is given for its first byte."""
         head = self.head
-        if head is None or head.length is None or head.length > MAX_HELD:
+        if head is None or head.length is None or head.length > MAX_HELD_ANSWER:
             return False
         if not self.sent_at or not self.request.can_rescue(self.target):
             return False

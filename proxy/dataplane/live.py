@@ -1,6 +1,12 @@
-"""The table in force, compiled: what the hot path needs, looked up once for each table and not for each request."""
+"""The live form of a routing table: everything that the hot path needs, looked up once a table and not once a request.
+
+1. Connections and breakers belong to where they lead, so they outlive tables (`Registry`).
+2. Live traffic and each shadow have pools of their own: no shadow can take a connection from a primary (law 1).
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from proxy.contracts.table import Role, Route, Share, Table, Version
 from proxy.dataplane.pool import Pool
@@ -10,7 +16,7 @@ from proxy.routing.breaker import Breaker
 from proxy.routing.match import RouteIndex
 from proxy.routing.split import Split
 
-REPLAY = 64 * 1024
+REPLAY_BYTES: Final = 64 * 1024
 """Bytes of a request body that are always kept for a retry on a stale connection. Larger ones are kept only where a
 canary could be rescued or a shadow wants a copy."""
 
@@ -48,7 +54,7 @@ class ShadowTarget(Target):
 
 
 class Inflight:
-    """How many exchanges of a route have not finished, under whichever table they began."""
+    """The number of a route's unfinished exchanges, under all tables together."""
 
     __slots__ = ("count",)
 
@@ -110,7 +116,7 @@ class LiveRoute:
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body
         self.connect, self.idle, self.total = timeouts.connect, timeouts.idle, timeouts.total
         replaceable = self.rescues and len(self.targets) > 1
-        self.keep = max(REPLAY, limits.mirror_body) if self.shadows or replaceable else REPLAY
+        self.keep = max(REPLAY_BYTES, limits.mirror_body) if self.shadows or replaceable else REPLAY_BYTES
 
 
 class LiveTable:
@@ -126,7 +132,7 @@ class LiveTable:
 
 
 class Registry:
-    """What outlives a table: connections and breakers, by where they lead. `compile` makes a table live."""
+    """Pools, breakers and shadows, which outlive a table, by where they lead. `compile` makes a table live."""
 
     def __init__(self, tally: Tally, dialer: Dialer) -> None:
         self._tally, self._dialer = tally, dialer

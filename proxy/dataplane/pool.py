@@ -3,7 +3,7 @@
 1. A stream opens on the connection that became available last; the others age out.
 2. None available: a connection is made, up to `limit`. A user waits for the one that is made for it; where a connection
    carries many streams, so many users wait for the same one.
-3. No connection may be made: users wait in line, up to `MAX_WAITING`, then fail.
+3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail.
 4. A connection that may not be used again, or has been idle for too long, is closed.
 """
 
@@ -13,11 +13,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from proxy.contracts.table import Version
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
 
-MAX_WAITING = 1024
+MAX_WAITING_LEGS: Final = 1024
 """Users waiting for a connection: Envoy's default for pending requests."""
 
 
@@ -61,10 +62,10 @@ class Pool(ConnectionOwner):
             return
         elif self._open < self.limit:
             self._dial(user)
-        elif len(self._waiting) < MAX_WAITING:
+        elif len(self._waiting) < MAX_WAITING_LEGS:
             self._waiting.append(user)
         else:
-            detail = f"{self.limit} connections are busy and {MAX_WAITING} legs wait"
+            detail = f"{self.limit} connections are busy and {MAX_WAITING_LEGS} legs wait"
             user.connect_failed("pool_full", detail, now)
 
     def _newest(self) -> Connection | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import random
+from typing import Final
 
 from proxy.contracts.record import MAX_REQUEST_ID, Record
 from proxy.dataplane.ports import StreamUser
@@ -10,7 +11,7 @@ from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
 
-MAX_BODY = 256 * 1024
+MAX_BODY: Final = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
 
 

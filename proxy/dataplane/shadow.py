@@ -6,6 +6,8 @@ Each copy that is not sent is counted by its reason.
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import ShadowTarget
@@ -14,13 +16,13 @@ from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import CLOSED, END, ENDED, HEAD
 
-MAX_BYTES = 64 * 1024 * 1024
+MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
 
-MAX_ANSWER = 64 * 1024 * 1024
+MAX_SHADOW_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of a shadow's answer that are read, most of them thrown away, before the leg is given up."""
 
-PROBES = 2
+MAX_PROBES: Final = 2
 """Copies under way to a shadow whose breaker is open. Two outstanding probes are enough: if they hang, further probes
 would hang too and only hold memory."""
 
@@ -54,8 +56,8 @@ class ShadowLeg(Attempt):
 
     def response_body(self, data: bytes) -> None:
         self.keep(data)
-        if self.answer_size > MAX_ANSWER:
-            self.response_failed("answer_too_large", f"more than {MAX_ANSWER} bytes")
+        if self.answer_size > MAX_SHADOW_ANSWER:
+            self.response_failed("answer_too_large", f"more than {MAX_SHADOW_ANSWER} bytes")
 
     def response_end(self) -> None:
         self.step(END)
@@ -114,8 +116,8 @@ def _refusal(shared: Shared, target: ShadowTarget, size: int, now: float) -> str
     assert target.breaker is not None
     if target.inflight >= target.limit:
         return "inflight"
-    if target.breaker.blocks(now) or (target.breaker.open and target.inflight >= PROBES):
+    if target.breaker.blocks(now) or (target.breaker.open and target.inflight >= MAX_PROBES):
         return "ejected"
-    if shared.copied + size > MAX_BYTES:
+    if shared.copied + size > MAX_COPIED_BYTES:
         return "memory"
     return ""

@@ -1,5 +1,7 @@
-"""Exact counters of a worker: one arm for each (route, version, role, share). Everything here is counted, nothing
-sampled.
+"""Exact counters of a worker, one arm for each (route, version, role, share). Every leg is counted, none is sampled.
+
+The share is part of the key because evidence needs the share at which a request was *assigned*; a change of the split
+begins new arms.
 """
 
 from __future__ import annotations

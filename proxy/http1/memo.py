@@ -1,26 +1,27 @@
-"""Heads that were read before. What a head means is a function of its bytes alone, so a client that sends the same head
-again, and a server that answers with the same head within a second, need not be parsed again.
+"""A cache of parsed heads, by their bytes. A head's meaning is a function of its bytes alone, so a head that a client
+sends again, or a server within the same second, need not be parsed again.
 
-Bounded: `ENTRIES` heads of at most `LARGEST` bytes; when it is full it starts anew, which costs one parse for each
+Bound: `MAX_HEADS` heads of at most `MAX_HEAD_BYTES` bytes. A full cache is emptied, which costs one parse a
 head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-LARGEST = 2048
-"""Bytes. Larger heads are rare and carry what differs each time (cookies, tokens)."""
+MAX_HEAD_BYTES: Final = 2048
+"""Bytes of one head. Larger heads are rare and carry values that differ each time (cookies, tokens)."""
 
-ENTRIES = 512
+MAX_HEADS: Final = 512
+"""Heads in one cache."""
 
 Key = TypeVar("Key", bound=Hashable)
 Head = TypeVar("Head")
 
 
 class HeadMemo(Generic[Key, Head]):
-    """Raw head, with its final blank line or cut into pieces, to what it means."""
+    """Bytes of a head (whole, with the final blank line, or cut into pieces) to the parsed head."""
 
     __slots__ = ("_heads", "get")
 
@@ -29,7 +30,7 @@ class HeadMemo(Generic[Key, Head]):
         self.get = self._heads.get
 
     def put(self, raw: Key, head: Head) -> None:
-        """Remembers a head that was admitted."""
-        if len(self._heads) >= ENTRIES:
+        """Adds a head that a reader has admitted."""
+        if len(self._heads) >= MAX_HEADS:
             self._heads.clear()
         self._heads[raw] = head

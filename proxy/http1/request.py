@@ -1,7 +1,7 @@
-"""The reader of what a client sends: a head, its body, the next head; anything doubtful is refused.
+"""The reader of requests: a head, its body, the next head of the same connection. A doubtful request is refused.
 
 The grammar is llhttp's in its strict mode (no bare LF, no obs-fold, no space before a colon, no repeated or signed
-Content-Length, no junk in chunk sizes). What llhttp leaves open is decided here:
+Content-Length, no junk in chunk sizes). The rules that llhttp leaves open:
 
 1. Exactly one valid Host in HTTP/1.1; an absolute target replaces it (RFC 9112 §3.2, §3.2.2).
 2. Transfer-Encoding is `chunked` alone, in HTTP/1.1 only (RFC 9112 §6.1).
@@ -15,7 +15,7 @@ values that decide nothing (`template`), is not parsed again.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -34,18 +34,22 @@ from proxy.http1.fields import (
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.template import Templates
 
-MAX_TARGET = 16 * 1024
+MAX_TARGET: Final = 16 * 1024
 """Bytes of a request target: RFC 9112 §3 asks for at least 8,000."""
 
-MAX_HEAD = 64 * 1024
+MAX_HEAD: Final = 64 * 1024
 """Bytes of a request head. Envoy's default is 60 KiB."""
 
-MAX_FIELDS = 128
+MAX_FIELDS: Final = 128
 """Fields of a request head. Envoy's default is 100."""
 
 
 class RequestError(Exception):
-    """The request is refused; `reason` is a key of `contracts.failure.FAILURES`, `detail` says what is wrong."""
+    """A request that is refused.
+
+    - `reason`: a key of `contracts.failure.FAILURES`
+    - `detail`: the rule that was broken, for the client
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -121,7 +125,7 @@ class RequestReader:
             self._parse(data)
             return
         end = data.find(b"\r\n\r\n") + 4
-        if not 4 < end <= memo.LARGEST:
+        if not 4 < end <= memo.MAX_HEAD_BYTES:
             self._parse(data)
             return
         raw = data[:end]

@@ -1,17 +1,18 @@
-"""The reader of what a model server sends. Answers are not trusted: anything doubtful fails the leg.
+"""The reader of answers of a model server. Answers are not trusted: a doubtful one fails the leg.
 
 1. A body ends by chunks, by Content-Length, or by the end of the connection (RFC 9112 §6.3); HEAD, 204, 304 have none.
 2. Transfer-Encoding beside Content-Length, or other than `chunked`, is malformed: no guessing (RFC 9112 §6.1).
 3. Interim answers (1xx) are read over; 101 only where it was asked for.
 4. An answer before the request has ended is passed on, but the connection is not used again.
 5. Bytes after the answer: the connection is not used again.
+6. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
 
 An answer that arrives whole, with a head that was admitted before, is not parsed again (`memo`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -20,15 +21,15 @@ from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
 from proxy.http1.fields import RESPONSE_SPECIAL, content_length, forwardable, joined, tokens, without
 
-MAX_HEAD = 64 * 1024
+MAX_HEAD: Final = 64 * 1024
 """Bytes of a response head, interim heads included."""
 
-MAX_FIELDS = 256
+MAX_FIELDS: Final = 256
 """Fields of a response head."""
 
 
 class ResponseError(Exception):
-    """The answer cannot be trusted; the text says why."""
+    """An answer that cannot be trusted; the text names the rule that it broke."""
 
 
 class Http1ResponseHead(message.ResponseHead):
@@ -125,7 +126,7 @@ class ResponseReader:
             self._parse(data)
             return
         end = data.find(b"\r\n\r\n") + 4
-        if not 4 < end <= memo.LARGEST:
+        if not 4 < end <= memo.MAX_HEAD_BYTES:
             self._parse(data)
             return
         raw = data[:end]

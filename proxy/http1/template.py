@@ -1,13 +1,14 @@
-"""Heads that differ from one that was admitted only in values that no rule looks at, and in the length of the body.
+"""Templates of heads: requests that differ from an admitted one in values that no rule reads, and in their length.
 
-Behind an ingress every request has an id, a trace context and a caller of its own, so no two heads are the same bytes.
-A template is what is left of an admitted head without those values. Another head of the same template is admitted, too:
+Behind an ingress every request has an id, a trace context and a caller of its own, so no two heads are the same bytes,
+and a cache by bytes (`memo`) never hits. A template is an admitted head without those values. Another head of the same
+template is admitted without a parse, because:
 
 1. All else is the same bytes, cut at the same names.
 2. A value that varies is printable ASCII without a space at its ends, in a field that decides nothing (`VARYING`).
 3. Content-Length is read by the one rule for it (`fields.content_length`).
 
-Whatever is not so is parsed.
+Any other head is parsed.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ VARYING = re.compile(
 
 
 class Template:
-    """One shape of head. `common`: only the length varies, so there are few of them."""
+    """One shape of head. `common`: only the length varies, so its heads are few enough for the cache by bytes."""
 
     __slots__ = ("_head", "_id", "_length", "_parts", "_places", "common")
 
@@ -102,7 +103,7 @@ def learn(head: Http1RequestHead, names: list[bytes], values: list[bytes], rest:
 
 
 class Templates:
-    """Templates by what is left of a head without its values; bounded like the memo of heads."""
+    """Templates by the pieces of a head between its values; bounded like the cache of heads."""
 
     __slots__ = ("_known",)
 
@@ -110,7 +111,7 @@ class Templates:
         self._known: HeadMemo[tuple[bytes, ...], Template] = HeadMemo()
 
     def head_of(self, raw: bytes) -> tuple[Http1RequestHead | None, bool]:
-        """What a raw head means by a template (None where there is none), and whether only its length varies."""
+        """The head by its template (None where there is no template), and whether only its length varies."""
         pieces = VARYING.split(raw)
         values = pieces[2::3]
         del pieces[2::3]
@@ -118,7 +119,7 @@ class Templates:
         return (None, False) if template is None else (template.fill(values), template.common)
 
     def learn(self, raw: bytes, head: Http1RequestHead) -> None:
-        """Remembers the template of a raw head that was parsed and admitted."""
+        """Adds the template of a raw head that a reader has parsed and admitted."""
         pieces = VARYING.split(raw)
         values = pieces[2::3]
         del pieces[2::3]

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import Final
 
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.response import Http1ResponseHead
 
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-LAST_CHUNK = b"0\r\n\r\n"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %s\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 

@@ -1,8 +1,8 @@
-"""When a version is ejected inside a worker, before control hears of it, and when it is tried again.
+"""The circuit breaker of one version: it ejects the version inside a worker, before control hears of the failures.
 
-1. `TRIP` failures in a row (connect failure, reset, timeout, 5xx) that span `SPAN` seconds open the breaker.
-2. While open nothing passes, until `BASE` seconds later the next request passes as a probe; after `PROBES` of them the
-   wait doubles up to `LONGEST`.
+1. `FAILURES_TO_OPEN` failures in a row (connect failure, reset, timeout, 5xx) that span `MIN_FAILING_SECONDS` open it.
+2. While it is open nothing passes, until after `FIRST_PROBE_WAIT` the next request passes as a probe. After
+   `QUICK_PROBES` probes the wait doubles with each, up to `MAX_PROBE_WAIT`.
 3. A success closes it.
 
 The primary has no breaker: it is the last resort. Sources: Nygard, "Release It!", and the outlier ejection of proxies.
@@ -10,21 +10,24 @@ The primary has no breaker: it is the last resort. Sources: Nygard, "Release It!
 
 from __future__ import annotations
 
-TRIP = 20
-"""Failures in a row. At a share of one half this many are about what control needs to decide by itself."""
+from typing import Final
 
-SPAN = 0.5
-"""Seconds. Control decides on evidence within a few ticks; ejecting sooner would take the evidence away from it."""
+FAILURES_TO_OPEN: Final = 20
+"""Failures in a row. At a share of one half control needs about as many to decide by itself."""
 
-BASE = 0.1
+MIN_FAILING_SECONDS: Final = 0.5
+"""Seconds from the first failure to the last. Control decides within a few ticks; an earlier ejection would take the
+evidence away from it."""
+
+FIRST_PROBE_WAIT: Final = 0.1
 """Seconds between the first probes. Each one is evidence: a canary that is ejected must still be rolled back, and at a
 share of 90 % that takes more than a hundred failures."""
 
-PROBES = 200
-"""Probes in this rhythm: 20 s of evidence. Later ones only look whether the version is back."""
+QUICK_PROBES: Final = 200
+"""Probes at `FIRST_PROBE_WAIT`: 20 s of evidence. Later probes only find out whether the version is back."""
 
-LONGEST = 10.0
-"""Seconds between probes at most, so that a version that is back is seen soon."""
+MAX_PROBE_WAIT: Final = 10.0
+"""Seconds between two probes at most: how long a version that has recovered can wait for its traffic."""
 
 
 class Breaker:
@@ -36,7 +39,7 @@ class Breaker:
         self.open = False
         self._failures = self._probes = 0
         self._since = 0.0
-        self._wait = BASE
+        self._wait = FIRST_PROBE_WAIT
         self._probe_at = 0.0
         self._probed = False
 
@@ -57,7 +60,7 @@ class Breaker:
         """A leg was answered without a server error. True when this closed the breaker."""
         if not self._failures:
             return False
-        closed, self.open, self._failures, self._probes, self._wait = self.open, False, 0, 0, BASE
+        closed, self.open, self._failures, self._probes, self._wait = self.open, False, 0, 0, FIRST_PROBE_WAIT
         return closed
 
     def failed(self, now: float) -> bool:
@@ -69,8 +72,8 @@ class Breaker:
             if not self._probed:
                 return False  # of a leg that was under way when it opened: says nothing new
             self._probes += 1
-            self._wait = BASE if self._probes < PROBES else min(self._wait * 2, LONGEST)
-        elif self._failures < TRIP or now - self._since < SPAN:
+            self._wait = FIRST_PROBE_WAIT if self._probes < QUICK_PROBES else min(self._wait * 2, MAX_PROBE_WAIT)
+        elif self._failures < FAILURES_TO_OPEN or now - self._since < MIN_FAILING_SECONDS:
             return False
         opened, self.open, self._probed = not self.open, True, False
         self._probe_at = now + self._wait

@@ -1,4 +1,4 @@
-"""Which route a request belongs to.
+"""The match of a request to a route.
 
 1. A path prefix matches on segment boundaries: `/v2/models/cancer/` matches `/v2/models/cancer` and what is below it,
    not `/v2/models/cancer-next`.

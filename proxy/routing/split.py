@@ -1,7 +1,8 @@
 """A point in [0, 1) to a version, and which shadows get a copy.
 
 1. The first canary has [0, p); the second has [1 − p, 1); further ones follow the first. The primary has the rest.
-2. So with one or two canaries whoever has a canary keeps it while its percentage grows, and only the primary gives.
+2. So with one or two canaries a sticky user who has a canary keeps it while its percentage grows: the split is
+   monotone, and only the primary gives traffic up.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from proxy.contracts.table import Route, Share
 
 
 class Split:
-    """Who gets a live request. Indexes: 0 is the primary, 1… the entries of `route.split`.
+    """The versions of a route's live traffic. Indexes: 0 is the primary, 1… the entries of `route.split`.
 
     `shares` are the parts of the live traffic, 0 to 1, in the same order; they sum to 1.
     """

@@ -1,4 +1,4 @@
-"""Sticky assignment: where the key is, and the point in [0, 1) that it hashes to.
+"""Sticky assignment: the key of a request, and the point in [0, 1) that the key hashes to.
 
 The point depends on the route's name and the key alone, so every worker, machine and restart agrees on it, and the same
 users meet every canary of a route first. A request without a key is assigned at random.

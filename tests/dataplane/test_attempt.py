@@ -7,7 +7,7 @@ import pytest
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.table import Limits, Share
 from proxy.dataplane.recorder import MAX_BODY
-from proxy.routing.breaker import TRIP
+from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench, FakePool, FakeStream
 from tests.support.plane import route
 
@@ -129,7 +129,7 @@ def test_no_connection_is_charged(kind: str) -> None:
 def test_a_canary_that_fails_again_and_again_is_ejected_and_a_success_brings_it_back() -> None:
     bench = Bench(route(split=(Share("v2", 100.0),)))
     pool = bench.pools["v2"]
-    for _ in range(TRIP):
+    for _ in range(FAILURES_TO_OPEN):
         bench.ask()
         pool.last.fail("malformed")
         bench.clock.pass_(0.1)

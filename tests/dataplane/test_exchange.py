@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Timeouts
-from proxy.dataplane.exchange import MAX_HELD
+from proxy.dataplane.exchange import MAX_DECIDING_BODY
 from proxy.dataplane.states import OVER, QUEUED, ROUTED, ROUTING
 from tests.support.fakes import Bench, FakePool, asked
 from tests.support.plane import route
@@ -108,7 +108,7 @@ def test_a_route_that_depends_on_the_body_is_found_with_it() -> None:
     exchange.flush_request()
     assert bench.pools["v1"].last.body == b'{"model": "m1"}'
     exchange, client = bench.begin(asked(path=b"/v2/chat"))
-    exchange.request_body(b"x" * (MAX_HELD + 1))
+    exchange.request_body(b"x" * (MAX_DECIDING_BODY + 1))
     assert client.ends == ["body_too_large", "done"]
 
 

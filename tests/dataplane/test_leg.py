@@ -6,7 +6,7 @@ import pytest
 
 from proxy.contracts.histogram import value_of
 from proxy.contracts.table import Limits, Rescue, Share, Timeouts
-from proxy.dataplane.leg import MAX_CHUNK_TIMES, MAX_HELD, MAX_PENDING
+from proxy.dataplane.leg import MAX_CHUNK_TIMES, MAX_HELD_ANSWER, MAX_PENDING_REQUEST
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
 
@@ -39,12 +39,12 @@ def test_a_client_is_asked_to_pause_while_much_waits_for_a_connection() -> None:
     bench.pools["v1"].how = "wait"
     exchange, client = bench.begin()
     for _ in range(3):
-        exchange.request_body(b"x" * (MAX_PENDING // 2))
+        exchange.request_body(b"x" * (MAX_PENDING_REQUEST // 2))
         exchange.flush_request()
     assert client.held == {"connecting"}
     bench.pools["v1"].serve(bench.clock.now)
     assert client.held == set()
-    assert len(bench.pools["v1"].last.body) == 3 * (MAX_PENDING // 2)
+    assert len(bench.pools["v1"].last.body) == 3 * (MAX_PENDING_REQUEST // 2)
 
 
 def test_a_leg_whose_client_went_while_it_waited_gives_the_stream_back() -> None:
@@ -188,7 +188,7 @@ def test_what_is_kept_back_has_to_be_whole_in_the_time_of_a_first_byte() -> None
     assert bench.legs() == {("v2", "canary", "late"): 1}
 
 
-@pytest.mark.parametrize("length", [MAX_HELD + 1, None])
+@pytest.mark.parametrize("length", [MAX_HELD_ANSWER + 1, None])
 def test_a_large_or_streamed_answer_is_not_kept_back(length: int | None) -> None:
     bench = Bench(route(split=ALL))
     _, client = bench.ask()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Table, Timeouts, Version
-from proxy.dataplane.live import REPLAY, LiveTable, Registry
+from proxy.dataplane.live import REPLAY_BYTES, LiveTable, Registry
 from proxy.dataplane.tally import Tally
 from tests.support.fakes import FakeDialer
 from tests.support.plane import route
@@ -65,13 +65,13 @@ def test_how_long_a_target_may_take(rescue: Rescue | None, timeouts: list[float]
 
 
 def test_what_is_kept_of_a_body() -> None:
-    limits = Limits(mirror_body=10 * REPLAY)
+    limits = Limits(mirror_body=10 * REPLAY_BYTES)
     keep = [
         Compiler()(route(limits=limits, **more)).routes[0].keep  # type: ignore[arg-type]
         for more in ({}, {"shadows": (Share("v3", 1.0),)}, {"split": (Share("v2", 1.0),)})
     ]
-    assert keep == [REPLAY, 10 * REPLAY, 10 * REPLAY]
-    assert Compiler()(route(split=(Share("v2", 1.0),), rescue=None, limits=limits)).routes[0].keep == REPLAY
+    assert keep == [REPLAY_BYTES, 10 * REPLAY_BYTES, 10 * REPLAY_BYTES]
+    assert Compiler()(route(split=(Share("v2", 1.0),), rescue=None, limits=limits)).routes[0].keep == REPLAY_BYTES
 
 
 def test_what_is_recorded() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Version
-from proxy.dataplane.pool import MAX_WAITING, Pool
+from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from tests.support.fakes import FakeConnection, FakeDialer
 
@@ -98,7 +98,7 @@ async def test_a_fresh_one_is_not_a_pooled_one() -> None:
 async def test_the_line_is_bounded_and_hears_that_there_is_no_connection() -> None:
     dialer = FakeDialer()
     dialer.error = OSError(111, "Connection refused")
-    pool, waiting, over = Pool(V1, 1, dialer), [User() for _ in range(MAX_WAITING + 1)], User()
+    pool, waiting, over = Pool(V1, 1, dialer), [User() for _ in range(MAX_WAITING_LEGS + 1)], User()
     for user in (*waiting, over):
         pool.acquire(user, False, 0.0)
     assert over.failures == ["pool_full"]

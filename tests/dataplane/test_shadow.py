@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.table import Limits, Share, Timeouts
-from proxy.dataplane.shadow import MAX_ANSWER, MAX_BYTES, PROBES
+from proxy.dataplane.shadow import MAX_COPIED_BYTES, MAX_PROBES, MAX_SHADOW_ANSWER
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
 
@@ -76,13 +76,13 @@ def test_a_body_larger_than_mirror_body_is_not_copied(size: int, dropped: int) -
 
 def test_bytes_of_all_copies_are_bounded() -> None:
     bench = Bench(route(shadows=ONE))
-    bench.shared.copied = MAX_BYTES - 4
+    bench.shared.copied = MAX_COPIED_BYTES - 4
     bench.ask(b"hello")
     assert bench.counted()["shadow_dropped"] == {("r", "v3", "memory"): 1}
     bench.ask(b"four")
-    assert bench.shared.copied == MAX_BYTES
+    assert bench.shared.copied == MAX_COPIED_BYTES
     bench.shadow_pools["v3"].last.answer()
-    assert bench.shared.copied == MAX_BYTES - 4
+    assert bench.shared.copied == MAX_COPIED_BYTES - 4
 
 
 def test_an_ejected_shadow_is_probed_by_few() -> None:
@@ -95,8 +95,8 @@ def test_an_ejected_shadow_is_probed_by_few() -> None:
     for _ in range(10):
         bench.ask()
         bench.clock.pass_(1.0)
-    assert len(bench.shadow_pools["v3"].streams) == PROBES
-    assert bench.counted()["shadow_dropped"] == {("r", "v3", "ejected"): 10 - PROBES}
+    assert len(bench.shadow_pools["v3"].streams) == MAX_PROBES
+    assert bench.counted()["shadow_dropped"] == {("r", "v3", "ejected"): 10 - MAX_PROBES}
 
 
 def test_a_shadow_has_a_time_for_its_whole_answer() -> None:
@@ -118,7 +118,7 @@ def test_an_endless_answer_is_given_up() -> None:
     stream = bench.shadow_pools["v3"].last
     stream.head(200, None)
     piece = b"x" * (1 << 20)
-    for _ in range(MAX_ANSWER // len(piece)):
+    for _ in range(MAX_SHADOW_ANSWER // len(piece)):
         stream.piece(piece)
     assert stream.user is not None
     stream.piece(b"x")

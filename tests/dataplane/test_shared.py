@@ -8,7 +8,7 @@ import pytest
 
 from proxy.contracts.table import Share
 from proxy.dataplane.ports import ClientConnection, Timed
-from proxy.routing.breaker import TRIP
+from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench
 from tests.support.plane import route
 
@@ -69,7 +69,7 @@ def test_transitions_of_a_breaker_are_logged_and_not_repetitions(caplog: pytest.
     bench = Bench(route(split=(Share("v2", 10.0),)))
     primary, canary = bench.route.targets
     with caplog.at_level(logging.WARNING, "penumbra.worker"):
-        for n in range(TRIP + 5):
+        for n in range(FAILURES_TO_OPEN + 5):
             bench.shared.judge(canary, "r", False, n / 10)
             bench.shared.judge(primary, "r", False, n / 10)
         bench.shared.judge(canary, "r", True, 9.0)

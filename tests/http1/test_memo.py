@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.http1.memo import ENTRIES, HeadMemo
+from proxy.http1.memo import MAX_HEADS, HeadMemo
 
 
 def test_a_head_is_found_by_its_bytes() -> None:
@@ -14,8 +14,8 @@ def test_a_head_is_found_by_its_bytes() -> None:
 
 def test_one_more_than_the_bound_starts_anew() -> None:
     memo: HeadMemo[int, int] = HeadMemo()
-    for n in range(ENTRIES):
+    for n in range(MAX_HEADS):
         memo.put(n, n)
-    assert all(memo.get(n) == n for n in range(ENTRIES))
-    memo.put(ENTRIES, ENTRIES)
-    assert [n for n in range(ENTRIES + 1) if memo.get(n) is not None] == [ENTRIES]
+    assert all(memo.get(n) == n for n in range(MAX_HEADS))
+    memo.put(MAX_HEADS, MAX_HEADS)
+    assert [n for n in range(MAX_HEADS + 1) if memo.get(n) is not None] == [MAX_HEADS]

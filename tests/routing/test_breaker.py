@@ -5,29 +5,36 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.breaker import BASE, LONGEST, PROBES, SPAN, TRIP, Breaker
+from proxy.routing.breaker import (
+    FAILURES_TO_OPEN,
+    FIRST_PROBE_WAIT,
+    MAX_PROBE_WAIT,
+    MIN_FAILING_SECONDS,
+    QUICK_PROBES,
+    Breaker,
+)
 
 
 def tripped(at: float = 100.0) -> Breaker:
     breaker = Breaker()
-    for n in range(TRIP):
-        breaker.failed(at - SPAN + n * SPAN / (TRIP - 1))
+    for n in range(FAILURES_TO_OPEN):
+        breaker.failed(at - MIN_FAILING_SECONDS + n * MIN_FAILING_SECONDS / (FAILURES_TO_OPEN - 1))
     assert breaker.open
     return breaker
 
 
 def test_failures_in_a_row_over_a_span_open_it() -> None:
     breaker = Breaker()
-    for _ in range(5 * TRIP):
+    for _ in range(5 * FAILURES_TO_OPEN):
         assert not breaker.failed(1.0)  # at once: control decides on this evidence first
     assert not breaker.open
-    assert breaker.failed(1.0 + SPAN)
-    assert not breaker.failed(1.0 + SPAN)  # said once
+    assert breaker.failed(1.0 + MIN_FAILING_SECONDS)
+    assert not breaker.failed(1.0 + MIN_FAILING_SECONDS)  # said once
 
 
 def test_a_success_in_between_starts_anew() -> None:
     breaker = Breaker()
-    for n in range(10 * TRIP):
+    for n in range(10 * FAILURES_TO_OPEN):
         breaker.failed(n)
         breaker.succeeded()
     assert not breaker.open
@@ -36,37 +43,37 @@ def test_a_success_in_between_starts_anew() -> None:
 def test_one_probe_after_another() -> None:
     breaker = tripped(100.0)
     assert breaker.blocks(100.0)
-    assert not breaker.blocks(100.0 + BASE)
-    breaker.probing(100.0 + BASE)
-    assert breaker.blocks(100.0 + BASE)
-    breaker.failed(100.0 + BASE)
-    assert breaker.blocks(100.0 + 1.9 * BASE)
-    assert not breaker.blocks(100.0 + 2.1 * BASE)
+    assert not breaker.blocks(100.0 + FIRST_PROBE_WAIT)
+    breaker.probing(100.0 + FIRST_PROBE_WAIT)
+    assert breaker.blocks(100.0 + FIRST_PROBE_WAIT)
+    breaker.failed(100.0 + FIRST_PROBE_WAIT)
+    assert breaker.blocks(100.0 + 1.9 * FIRST_PROBE_WAIT)
+    assert not breaker.blocks(100.0 + 2.1 * FIRST_PROBE_WAIT)
 
 
 def test_after_many_probes_the_wait_doubles() -> None:
     breaker = tripped(100.0)
-    for _ in range(PROBES + 1):
+    for _ in range(QUICK_PROBES + 1):
         breaker.probing(200.0)
         breaker.failed(200.0)
-    assert breaker.blocks(200.0 + 3.9 * BASE)
-    assert not breaker.blocks(200.0 + 4.1 * BASE)
+    assert breaker.blocks(200.0 + 3.9 * FIRST_PROBE_WAIT)
+    assert not breaker.blocks(200.0 + 4.1 * FIRST_PROBE_WAIT)
 
 
 def test_failures_of_legs_that_were_under_way_when_it_opened_do_not_put_off_the_probe() -> None:
     breaker = tripped(100.0)
     for _ in range(50):
         breaker.failed(100.1)
-    assert not breaker.blocks(100.0 + BASE)
+    assert not breaker.blocks(100.0 + FIRST_PROBE_WAIT)
 
 
 def test_the_wait_is_bounded() -> None:
     breaker = tripped()
-    for n in range(10 * PROBES):
+    for n in range(10 * QUICK_PROBES):
         breaker.probing(200.0 + n)
         breaker.failed(200.0 + n)
-    assert breaker.blocks(199.0 + 10 * PROBES + LONGEST - BASE)
-    assert not breaker.blocks(199.0 + 10 * PROBES + LONGEST)
+    assert breaker.blocks(199.0 + 10 * QUICK_PROBES + MAX_PROBE_WAIT - FIRST_PROBE_WAIT)
+    assert not breaker.blocks(199.0 + 10 * QUICK_PROBES + MAX_PROBE_WAIT)
 
 
 def test_a_success_closes_it() -> None:
@@ -90,6 +97,6 @@ def test_it_is_open_only_after_enough_failures_in_a_row(events: list[tuple[bool,
             row = 0
             breaker.succeeded()
         if breaker.open:
-            assert row >= TRIP and now - since >= SPAN
+            assert row >= FAILURES_TO_OPEN and now - since >= MIN_FAILING_SECONDS
         if not row:
             assert not breaker.blocks(now)
