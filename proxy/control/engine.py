@@ -36,7 +36,7 @@ from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.engine")
 
-MAX_EXAMPLES = 20
+MAX_AUDIT_EXAMPLES = 20
 """Request ids that an audit entry keeps."""
 
 LOOK_SECONDS = 0.25
@@ -311,7 +311,7 @@ class Engine:
         versions = transitions.candidates(before)
         worst = [kept.request_id for version in versions for kept in self.board.examples(before.route, version)]
         ids = dict.fromkeys((*self._failed_requests.get(before.route, versions), *worst))
-        return tuple(ids)[:MAX_EXAMPLES]
+        return tuple(ids)[:MAX_AUDIT_EXAMPLES]
 
     def _lineage(self, state: RouteState) -> dict[str, Any]:
         versions = self.settings.versions

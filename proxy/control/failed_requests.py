@@ -1,4 +1,4 @@
-"""The request ids of the newest bad legs of each version: where somebody who reads the audit can begin to look."""
+"""The request ids of the newest bad legs of each version: examples for the audit entry of a rollback."""
 
 from __future__ import annotations
 

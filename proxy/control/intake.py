@@ -15,7 +15,7 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
 
-SPAN_SECONDS = 0.5
+MEASURE_SECONDS = 0.5
 """Seconds over which the cost is measured and the sample stays; shorter spans would follow single batches."""
 MIN_SAMPLE = 1 / 1024
 """The smallest sample: drift and agreement stay visible, however slowly."""
@@ -57,7 +57,7 @@ class Intake:
         fewer are asked for, the longer the next one would take to say that there is room again."""
         if self._begun is None:
             self._begun = now
-        elif now - self._begun >= SPAN_SECONDS:
+        elif now - self._begun >= MEASURE_SECONDS:
             self._adjust(self._spent / (now - self._begun))
             self._begun, self._spent = now, 0.0
         return self.sample

@@ -1,4 +1,4 @@
-"""What control asks the board before a promote."""
+"""Failure rate, latencies and scores of the primary before a promotion: what the new primary is held to afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from proxy.stats.board import Board
 
 
 def figures_of(board: Board, state: RouteState, now: float) -> dict[str, PrimaryFigure]:
-    """What the primary before had, on a route that was just promoted: from evidence, and from exact counts."""
+    """Value and n of each metric of the previous primary of a route that was just promoted: from evidence, and from
+    exact counts."""
     route, old = state.route, state.previous or ""
     known = board.evidence(route, now)
     figures = {e.metric: PrimaryFigure(e.reference, e.n_reference) for e in known if e.reference is not None}

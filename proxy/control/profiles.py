@@ -16,7 +16,8 @@ log = logging.getLogger("penumbra.profiles")
 
 
 class Profiles:
-    """Gives the board what configured files say; `faults` by route, for those that cannot be used."""
+    """Reads the reference profiles of routes and hands them to the board. `faults`: why a file cannot be used, by
+    route."""
 
     __slots__ = ("_board", "_given", "faults")
 

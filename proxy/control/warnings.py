@@ -1,4 +1,4 @@
-"""What is configured and does not happen: warnings that the API shows, a metric counts and the log says once.
+"""Configuration without effect, as warnings that the API shows, a metric counts and the log has once.
 
 A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get is named with the reasons for the rest.
 It is looked at in spans, so that a warning goes when its cause does.

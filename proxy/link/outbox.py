@@ -12,10 +12,10 @@ from proxy.link.frames import BatchWriter, Ticks, encode, encode_record
 MAX_RECORDS = 4096
 """Records waiting: about 100 ms of traffic at 40,000 legs a second; control that is further behind must sample."""
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Bytes of records waiting, not counting the last one."""
 
-MIN_BATCH = 1024
+RIPE_RECORDS = 1024
 """Records that go at once; fewer wait for `dataplane.worker.RECORDS`, because control is quicker with many of them."""
 
 MAX_UNSENT = 1024 * 1024
@@ -36,7 +36,7 @@ class Outbox:
 
     def put(self, record: Record) -> None:
         """Takes a record, or counts it as dropped (`outbox_full`)."""
-        if self._count >= MAX_RECORDS or len(self._records) >= MAX_BYTES:
+        if self._count >= MAX_RECORDS or len(self._records) >= MAX_RECORD_BYTES:
             self.drop("outbox_full")
             return
         encode_record(record, self._records, -1)
@@ -73,7 +73,7 @@ class Outbox:
     @property
     def ripe(self) -> bool:
         """So much waits that it should go at once."""
-        return self._count >= MIN_BATCH or len(self._records) >= MAX_UNSENT
+        return self._count >= RIPE_RECORDS or len(self._records) >= MAX_UNSENT
 
     def flush(self, unsent: int) -> bytes:
         """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""

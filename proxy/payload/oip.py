@@ -15,7 +15,7 @@ from msgspec import field as field_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary
 from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
-from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, Body, Content, field, fields_of
+from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of
 
 Side = Literal["inputs", "outputs"]
 
@@ -76,7 +76,7 @@ def _tensors(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outp
 
 def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
     data, shape = wire.data, wire.shape
-    if len(shape) != 2 or wire.datatype not in NUMBER_TYPES or len(data) > MAX_VALUES:
+    if len(shape) != 2 or wire.datatype not in NUMBER_TYPES or len(data) > MAX_TENSOR_VALUES:
         return None
     rows, width = shape
     if rows < 0 or width < 0 or rows * width != len(data):

@@ -13,7 +13,7 @@ import orjson
 
 from proxy.contracts.observation import Tensor
 from proxy.payload.oip_tensors import listed, shaped, tensor_of
-from proxy.payload.reading import MAX_VALUES, Unreadable, fields_of
+from proxy.payload.reading import MAX_TENSOR_VALUES, Unreadable, fields_of
 
 TYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -78,7 +78,7 @@ def values(raw: bytes, datatype: Any) -> list[Any]:
 def _numbers(raw: bytes, kind: np.dtype[Any], read: Any) -> list[Any]:
     if len(raw) % kind.itemsize:
         raise Unreadable("binary")
-    if len(raw) // kind.itemsize > MAX_VALUES:
+    if len(raw) // kind.itemsize > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
     numbers: list[Any] = read(np.frombuffer(raw, dtype=kind)).tolist()
     return numbers
@@ -89,7 +89,7 @@ def _strings(raw: bytes) -> list[Any]:
     at = 0
     while at < len(raw):
         size = int.from_bytes(raw[at : at + 4], "little")
-        if at + 4 + size > len(raw) or len(found) >= MAX_VALUES:
+        if at + 4 + size > len(raw) or len(found) >= MAX_TENSOR_VALUES:
             raise Unreadable("binary")
         found.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
         at += 4 + size

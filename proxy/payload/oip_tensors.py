@@ -46,7 +46,7 @@ def shaped(fields: Mapping[str, Any], data: list[Any]) -> Tensor:
 
 
 def rows_and_width(shape: Any) -> tuple[int, int]:
-    """Rows and columns of a shape; a vector of n is n rows of one column, a scalar one row of one."""
+    """Rows and columns of a shape: a vector of n is n rows of one column, a scalar 1 x 1. Raises Unreadable."""
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise Unreadable("schema")
     if not shape:

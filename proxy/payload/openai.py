@@ -13,7 +13,7 @@ import numpy as np
 
 from proxy.contracts.observation import Tensor, Text
 from proxy.payload import sse
-from proxy.payload.reading import MAX_VALUES, Body, Content, Unreadable, checked, field, fields_of
+from proxy.payload.reading import MAX_TENSOR_VALUES, Body, Content, Unreadable, checked, field, fields_of
 
 REQUEST = ("prompt_chars", "messages", "max_tokens", "temperature")
 RESPONSE = ("response_chars", "completion_tokens")
@@ -92,7 +92,7 @@ def _vectors(rows: list[Any]) -> Tensor:
     width = len(vectors[0]) if vectors else 0
     if any(len(vector) != width for vector in vectors):
         raise Unreadable("shape")
-    if width * len(vectors) > MAX_VALUES:
+    if width * len(vectors) > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
     return Tensor("embedding", len(vectors), width, "number", [x for v in vectors for x in v], vector=True)
 

@@ -14,7 +14,7 @@ from proxy.contracts.settings import Analysis
 MAX_TENSORS = 256
 """Tensors (or columns) of one body. A wider frame is not something a per-feature analysis can be read from."""
 
-MAX_VALUES = 262_144
+MAX_TENSOR_VALUES = 262_144
 """Values of one tensor that are looked at: an image batch fits, a stray gigabyte does not."""
 
 MAX_DEPTH = 8
@@ -87,12 +87,12 @@ def checked(data: list[Any], kind: Kind) -> list[Any]:
 
 
 def flatten(data: Any) -> list[Any]:
-    """Nested arrays as one flat list, row-major; an already flat list is returned as it is."""
+    """Nested arrays as one flat list, row-major; an already flat list is returned as it is. Raises Unreadable."""
     if not isinstance(data, list):
         raise Unreadable("schema")
     values: list[Any] = data
     for _ in range(MAX_DEPTH):
-        if len(values) > MAX_VALUES:
+        if len(values) > MAX_TENSOR_VALUES:
             raise Unreadable("too_many_values")
         if not values or not isinstance(values[0], list):
             return values

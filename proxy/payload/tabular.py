@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from proxy.contracts.observation import Kind, Tensor
-from proxy.payload.reading import MAX_TENSORS, MAX_VALUES, NONE_TYPE, NUMBER_CLASSES, Unreadable, checked, flatten
+from proxy.payload.reading import (
+    MAX_TENSOR_VALUES,
+    MAX_TENSORS,
+    NONE_TYPE,
+    NUMBER_CLASSES,
+    Unreadable,
+    checked,
+    flatten,
+)
 
 MAX_CATEGORY = 64
 """Characters of a string that still counts as a category."""
@@ -36,7 +44,7 @@ def _is_columnar(value: dict[str, Any]) -> bool:
 
 
 def block(rows: list[Any], name: str) -> Tensor:
-    """Rows of scalars or of equally long (nested) arrays as one tensor."""
+    """Rows of scalars or of equally long (nested) arrays as one tensor. Raises Unreadable."""
     data = flatten(rows)
     width = len(data) // len(rows) if rows else 1
     if width * len(rows) != len(data):
@@ -53,7 +61,7 @@ def typed(name: str, rows: int, width: int, data: list[Any], columns: tuple[str,
 
 
 def records_of(records: list[Any]) -> tuple[Tensor, ...]:
-    """Rows as objects; a key that a row lacks is missing there."""
+    """Rows as objects; a key that a row lacks is a missing value there. Raises Unreadable."""
     if not all(isinstance(record, dict) for record in records):
         raise Unreadable("schema")
     names = list(dict.fromkeys(name for record in records for name in record))
@@ -66,7 +74,7 @@ def columns_of(columns: dict[str, list[Any]]) -> tuple[Tensor, ...]:
 
 
 def table_of(names: Any, rows: Any) -> tuple[Tensor, ...]:
-    """Column names and rows of scalars, as in a data frame split into `columns` and `data`."""
+    """Column names and rows of scalars, as in a data frame split into `columns` and `data`. Raises Unreadable."""
     if not isinstance(names, list) or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise Unreadable("schema")
     if any(len(row) != len(names) for row in rows):
@@ -82,7 +90,7 @@ def split_of(names: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[Tensor
     if len(names) > MAX_TENSORS:
         raise Unreadable("too_many_tensors")
     rows = len(columns[0]) if columns else 0
-    if rows * len(names) > MAX_VALUES:
+    if rows * len(names) > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
     numbers: dict[str, list[Any]] = {}
     categories: dict[str, list[Any]] = {}

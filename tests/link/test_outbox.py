@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.contracts.record import Record, Tick
 from proxy.link.frames import FrameReader, Records
-from proxy.link.outbox import MAX_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
+from proxy.link.outbox import MAX_RECORD_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
 from tests.support.records import record as made
 
 
@@ -32,7 +32,7 @@ def test_too_many_records_are_dropped_and_counted() -> None:
 
 def test_too_many_bytes_are_dropped_and_counted() -> None:
     outbox = Outbox(0, "abc")
-    outbox.put(record(request=b"x" * MAX_BYTES))
+    outbox.put(record(request=b"x" * MAX_RECORD_BYTES))
     outbox.put(record())
     assert outbox.take_dropped() == {"outbox_full": 1}
     assert outbox.flush(0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.payload.reading import MAX_DEPTH, MAX_VALUES, Unreadable, checked, field, flatten, pointed
+from proxy.payload.reading import MAX_DEPTH, MAX_TENSOR_VALUES, Unreadable, checked, field, flatten, pointed
 
 
 def nested(depth: int) -> Any:
@@ -52,7 +52,7 @@ def test_nested_arrays_become_flat_row_by_row() -> None:
     [
         ("text", "schema"),
         ([[1], 2], "shape"),
-        ([0] * (MAX_VALUES + 1), "too_many_values"),
+        ([0] * (MAX_TENSOR_VALUES + 1), "too_many_values"),
         (nested(MAX_DEPTH + 1), "schema"),
     ],
 )

@@ -40,7 +40,7 @@ from proxy.stats.quality.label_join import LabelOutcome
 log = logging.getLogger("penumbra.api")
 
 
-BOUNDS = {"too-large": "api_body", "too-many": "event_listeners"}
+BOUND_OF_PROBLEM = {"too-large": "api_body", "too-many": "event_listeners"}
 """Kinds of problems by which a request learns that a bound was reached; the name that a metric has for it."""
 
 
@@ -56,7 +56,7 @@ class ApiContext(Struct):
     """Unix seconds."""
     draining: bool = False
     """Whether the process is about to end, so that no traffic should come any more."""
-    bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUNDS.values(), 0))
+    bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUND_OF_PROBLEM.values(), 0))
     """Requests that were refused because of a bound, by its name. Monotone."""
 
 
@@ -82,7 +82,7 @@ def refusals(context: ApiContext) -> Middleware:
             return await handler(request)
         except Exception as error:  # noqa: BLE001  a bug must be an answer too; it is logged below
             problem = _problem(error, request)
-        if bound := BOUNDS.get(problem.kind):
+        if bound := BOUND_OF_PROBLEM.get(problem.kind):
             context.bounds_reached[bound] += 1
         return answer(problem.kind, problem.detail, problem.field, problem.headers)
 

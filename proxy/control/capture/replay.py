@@ -1,7 +1,6 @@
-"""The decision code without sockets, clocks and disk: ticks and records in, what it would have done out.
+"""The decision code without sockets, clocks and disk: ticks and records in, decisions out.
 
-Backtests feed it what was captured, simulations what they made up; it is the same engine and the same board that run in
-production.
+A backtest feeds it captured records, a simulation invented ones. Engine and board are those of production.
 """
 
 from __future__ import annotations

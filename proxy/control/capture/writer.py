@@ -1,6 +1,6 @@
 """Writes records to disk for a backtest: a stated share of the exchanges, in a stated number of bytes.
 
-- All legs of an exchange are kept, or none: which, is decided by its number, not by chance.
+- An exchange is captured with all of its legs or not at all: a hash of its number decides, not chance.
 - Two files of half the size each: when the newer one is full it takes the place of the older one (`PATH.1`).
 - A disk that refuses is logged once, counted, and tried again with the next batch; traffic and decisions go on.
 """

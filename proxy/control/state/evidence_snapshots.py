@@ -1,4 +1,4 @@
-"""What control gathers between changes, kept beside the live states so that a restart goes on where this process was.
+"""Snapshots of evidence, kept beside the live states, so that a restart of control goes on with the same evidence.
 
 Without it `false_alarm` would hold for one life of control only, and every stage would begin anew. It is written each
 `WRITE_SECONDS`, and with the next look after a change; what came since is not counted (a tick that a worker had no

@@ -1,4 +1,4 @@
-"""What must be on disk, and what is not yet: the store behind the engine.
+"""The write-behind queue of the state file: changes in force, and which of them the disk has not taken yet.
 
 - A change by hand is `record`ed: written, or refused with everything as it was.
 - An automatic change is `keep`t: in force whatever the disk says, and written with the next write that works.

@@ -74,7 +74,7 @@ class Store:
         self._unlock()
 
     def states(self) -> dict[str, RouteState]:
-        """The live state of every route that ever had one."""
+        """The live state of every route that ever had one. Raises StoreError."""
         with self._errors("read"):
             rows = self._db.execute("SELECT route, body FROM states").fetchall()
         try:

@@ -3,7 +3,7 @@
 - Which are in the sample is decided by the request id alone, so that the lines of one request in several sidecars are
   there together, or not at all.
 - Lines are made from records: an exchange without one (`penumbra_records_dropped_total`) has no line.
-- At most `MAX_LINES` lines a second; the rest, and what stderr does not take, is counted in `dropped`.
+- At most `MAX_LINES_PER_SECOND` lines a second; the rest, and what stderr does not take, is counted in `dropped`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
 
-MAX_LINES = 1000
+MAX_LINES_PER_SECOND = 1000
 """Lines a second: about 3 % of a CPU, so that an outage under load does not slow down what ends it."""
 
 HASH_VALUES = 1 << 32
@@ -34,7 +34,7 @@ class AccessLogger:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._settings: AccessLog | None = None
-        self._throttle = Throttle(MAX_LINES)
+        self._throttle = Throttle(MAX_LINES_PER_SECOND)
         self.dropped = {"rate": 0, "unread": 0}
 
     @property

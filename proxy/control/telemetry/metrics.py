@@ -39,7 +39,7 @@ OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] 
 """10 us … 1 s."""
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
-OUTCOMES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
+VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
 FEATURES = 50
 """Features of a route that are shown: a body may have thousands, Prometheus should not."""
@@ -246,7 +246,7 @@ class EngineCollector(Collector):
         yield gauge("penumbra_scorecard_value", "Value that is held against a limit of the scorecard.", labels, values)
         limits = [(key, v.limit) for key, v in lines if v.limit is not None]
         yield gauge("penumbra_scorecard_limit", "Limit of the scorecard.", labels, limits)
-        verdicts = [(key, OUTCOMES[v.outcome]) for key, v in lines]
+        verdicts = [(key, VERDICT_VALUES[v.outcome]) for key, v in lines]
         yield gauge("penumbra_scorecard_verdict", "Verdict: 1 pass, 0 undecided, -1 fail.", labels, verdicts)
         evidence = [(key, v.log_breach) for key, v in lines]
         text = "Natural logarithm of the evidence of a breach; it acts at ln(1/false_alarm)."

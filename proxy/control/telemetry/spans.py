@@ -3,8 +3,9 @@
 - Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
   is none the trace id decides.
 - Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them.
-- A BatchSpanProcessor sends. At most `MAX_WAITING` spans wait or are under way, and no exchange is traced once
-  `MAX_SPANS` spans were made in a second, whatever callers have sampled; what does not fit is counted, not made.
+- A BatchSpanProcessor sends. At most `MAX_QUEUED_SPANS` spans wait or are under way, and no exchange is traced once
+  `MAX_SPANS_PER_SECOND` spans were made in a second, whatever callers have sampled; further ones are counted, not
+  made.
 - Standard environment variables for the service's name and resource, and for headers, certificates, compression and
   timeout of the exporter are heard by OpenTelemetry itself (`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS`, …).
 """
@@ -34,9 +35,9 @@ from proxy.control.telemetry.trace_context import trace_context
 
 log = logging.getLogger("penumbra.tracing")
 
-MAX_WAITING = 8192
+MAX_QUEUED_SPANS = 8192
 """Spans that wait: at a kilobyte each what control can spare, and seconds of a collector that restarts."""
-MAX_SPANS = 1000
+MAX_SPANS_PER_SECOND = 1000
 """Spans a second: about 9 % of a CPU."""
 MAX_BATCH = 512
 DELAY_MILLISECONDS = 500
@@ -105,7 +106,7 @@ class Spans:
         self._log.addFilter(self._exporter)
         self._processor = BatchSpanProcessor(
             self._exporter,
-            max_queue_size=MAX_WAITING,
+            max_queue_size=MAX_QUEUED_SPANS,
             max_export_batch_size=MAX_BATCH,
             schedule_delay_millis=DELAY_MILLISECONDS,
         )
@@ -114,7 +115,7 @@ class Spans:
         )
         provider.add_span_processor(self._processor)
         self._tracer = provider.get_tracer("penumbra", __version__)
-        self._throttle = Throttle(MAX_SPANS)
+        self._throttle = Throttle(MAX_SPANS_PER_SECOND)
         self._made = self._refused = self._late = 0
 
     @property
@@ -169,7 +170,7 @@ class Spans:
         self._log.removeFilter(self._exporter)
 
     def _room(self) -> bool:
-        room = self._made - self._exporter.exported - self._exporter.failed < MAX_WAITING
+        room = self._made - self._exporter.exported - self._exporter.failed < MAX_QUEUED_SPANS
         self._refused += not room
         return room
 

@@ -23,7 +23,7 @@ from proxy.control.telemetry.exchanges import Joined
 if TYPE_CHECKING:
     from proxy.control.telemetry.spans import Parent, Spans
 
-OUTCOMES = ("exported", "failed", "queue_full", "rate", "orphaned")
+SPAN_OUTCOMES = ("exported", "failed", "queue_full", "rate", "orphaned")
 """`failed`: the collector did not take it. `queue_full`, `rate`: never made, see `spans`. `orphaned`: a copy whose
 exchange is not known: its record was dropped, or is too long ago."""
 GRACE = 2.0
@@ -50,13 +50,13 @@ class Tracer:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Spans by `OUTCOMES`, since tracing was first configured. Monotone."""
+        """Spans by `SPAN_OUTCOMES`, since tracing was first configured. Monotone."""
         total = Counter(self._past)
         for spans, _ in self._retired:
             total.update(spans.counts)
         if self._spans is not None:
             total.update(self._spans.counts)
-            total.update(dict.fromkeys(OUTCOMES, 0))
+            total.update(dict.fromkeys(SPAN_OUTCOMES, 0))
         return dict(total)
 
     def use(self, settings: Tracing | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from proxy.contracts.record import Record
 from proxy.contracts.settings import AccessLog
-from proxy.control.telemetry.access_log import MAX_LINES, AccessLogger, line, sampled
+from proxy.control.telemetry.access_log import MAX_LINES_PER_SECOND, AccessLogger, line, sampled
 from proxy.control.telemetry.exchanges import ExchangeStory
 from tests.control.records import SOURCE, answer, failure
 
@@ -100,11 +100,11 @@ def test_lines_of_a_second_are_bounded() -> None:
     lines = Lines()
     logger = AccessLogger(lines.write)
     logger.use(AccessLog(100.0))
-    logger.take([exchange(answer())] * (MAX_LINES + 5), 10.0)
+    logger.take([exchange(answer())] * (MAX_LINES_PER_SECOND + 5), 10.0)
     logger.take([exchange(answer())], 10.9)
-    assert (len(lines.taken), logger.dropped) == (MAX_LINES, {"rate": 6, "unread": 0})
+    assert (len(lines.taken), logger.dropped) == (MAX_LINES_PER_SECOND, {"rate": 6, "unread": 0})
     logger.take([exchange(answer())], 11.0)
-    assert (len(lines.taken), logger.dropped["rate"]) == (MAX_LINES + 1, 6)
+    assert (len(lines.taken), logger.dropped["rate"]) == (MAX_LINES_PER_SECOND + 1, 6)
 
 
 def test_lines_that_stderr_does_not_take_are_counted() -> None:

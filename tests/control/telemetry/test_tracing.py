@@ -116,7 +116,7 @@ def test_nothing_is_sent_of_what_is_not_traced(make: Make) -> None:
 
 
 def test_the_percentage_is_that_of_the_traces(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spans, "MAX_SPANS", 1_000_000)
+    monkeypatch.setattr(spans, "MAX_SPANS_PER_SECOND", 1_000_000)
     tracer = make(10.0)
     Told(tracer)(*[answer(exchange=number, request_fields=b"") for number in range(3000)])
     found = sent(tracer)
@@ -168,7 +168,7 @@ def test_a_tracer_remembers_no_longer_than_the_join(make: Make) -> None:
 
 
 def test_spans_that_do_not_fit_are_counted_and_not_made(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spans, "MAX_WAITING", 7)
+    monkeypatch.setattr(spans, "MAX_QUEUED_SPANS", 7)
     monkeypatch.setattr(spans, "MAX_BATCH", 7)
     monkeypatch.setattr(spans, "DELAY_MILLISECONDS", 3_600_000)
     tracer = make()
