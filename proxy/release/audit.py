@@ -2,8 +2,8 @@
 
 An entry's hash is SHA-256 over its canonical JSON (sorted keys, no spaces, UTF-8, no NaN), which contains the previous
 hash. An edit breaks the entry, a removal or a reorder breaks the chain, a cut-off end disagrees with the head that is
-kept apart. Who can write the whole file can also make a whole new chain: keep the head hash elsewhere (notifications
-carry it) and compare with `verify(…, head=…)`.
+kept apart. A writer of the whole file can make a whole new chain: keep the head hash elsewhere (notifications carry it)
+and compare it with `verify(…, head=…)`.
 """
 
 from __future__ import annotations
@@ -18,29 +18,35 @@ import msgspec
 from msgspec import Struct
 
 GENESIS = "0" * 64
-"""What stands for the hash before the first entry."""
+"""The hash before the first entry."""
 
 
 class Change(Struct, frozen=True):
-    """What was done: by whom, to which route, why, the state before and after, and what was known at that moment.
-    `examples`: ids of requests that went wrong."""
+    """One change of a route, by a person or by the scorecard."""
 
     who: str
     action: str
     route: str
     why: str
     before: Any = None
+    """The live state before."""
     after: Any = None
+    """The live state after."""
     evidence: Any = None
+    """The verdicts of that moment."""
     lineage: Any = None
+    """Origin and endpoint of each version that is concerned."""
     examples: tuple[str, ...] = ()
+    """Ids of requests that went wrong."""
 
 
 class Entry(Struct, frozen=True):
-    """A change in its place in the chain. `at` is Unix time; `seq` counts from 1."""
+    """A change in its place in the chain."""
 
     seq: int
+    """Its number, from 1."""
     at: float
+    """Unix time."""
     who: str
     action: str
     route: str
@@ -50,6 +56,7 @@ class Entry(Struct, frozen=True):
     evidence: Any
     lineage: Any
     previous: str
+    """Hash of the entry before it."""
     examples: tuple[str, ...] = ()
 
 

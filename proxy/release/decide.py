@@ -1,8 +1,10 @@
-"""A verdict → what to do about it. The engine does it, and nothing else does.
+"""Decisions: verdicts → the action to take. The engine carries it out, and nothing else does.
 
 - A breach acts in every phase where a candidate can have traffic, as `on_breach` says.
-- Inputs that drifted while nothing else is wrong mean that the world changed: told, and never blamed on the candidate.
-- A stage is left after its requests and its duration with a pass; a paused route stays where it is.
+- Inputs that drifted while nothing else is wrong mean that the world changed: a notification, and no blame on the
+  candidate.
+- A stage ends after its requests and its duration with a pass; a paused route stays where it is.
+- After the last stage the strategy's row says whether the candidate is promoted.
 """
 
 from __future__ import annotations
@@ -31,12 +33,15 @@ TEST_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.so
 
 
 class Action(Struct, frozen=True):
-    """What to do, and the reason in one sentence. `cause` is the metric that decided, `version` who is blamed."""
+    """One action of the engine."""
 
     act: Act
     reason: str
+    """One sentence."""
     cause: str = ""
+    """The metric that decided."""
     version: str | None = None
+    """The version that is blamed, or promoted."""
 
 
 def on_breach(state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach) -> Action | None:

@@ -1,7 +1,7 @@
 """The story of one release, from the audit: who started it, every stage, verdict and change, how it ended.
 
-A release is named ROUTE@NUMBER, after the audit entry that began it; ROUTE alone is its newest. It begins with the
-entry whose state has a plan in force that the one before had not, and ends before the next beginning.
+A release is named ROUTE@NUMBER, after the audit entry that began it; ROUTE alone names the newest release. A release
+spans from the first audit entry whose state contains a new release plan to the entry before the next such one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ _LINEAGE = ("commit", "dataset", "features", "training_config", "evaluation")
 
 
 class Story(Struct, frozen=True):
-    """`name`: ROUTE@NUMBER. `versions`: name to lineage and endpoint, as they were at the beginning."""
+    """One release, from its beginning to its end or to now."""
 
     name: str
+    """ROUTE@NUMBER."""
     candidate: str
     primary: str
+    """The primary at the beginning."""
     strategy: str
     versions: dict[str, Any]
+    """Name to lineage and endpoint, as they were at the beginning."""
     entries: tuple[Entry, ...]
 
 

@@ -1,7 +1,8 @@
 """The guard of a promoted version: there is no second arm any more, so limits against the primary become absolute.
 
-What the old primary did last is the yardstick: an error rate that it stayed below with 99 % confidence, a quantile with
-a tenth of slack, a score. Pairs end with the promote, so lines about pairs have no say in it.
+The last figures of the previous primary are the yardstick: the upper end of Wilson's score interval of a rate (99 %,
+one-sided), a quantile with a tenth of slack, a score less its drop. Pairs and drift end with the promote: metrics whose
+row does not survive a promotion are no part of the guard.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from msgspec.structs import replace
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Guard, Limit
 
-Z = 2.326
+Z_99 = 2.326
 """The 99 % quantile of the normal distribution, one-sided."""
-SLACK = 1.1
-"""A quantile of yesterday is itself an estimate; a tenth more is no breakage."""
-UNKNOWN_RATE = 0.05
-"""With nothing known of the old primary, more than one failure in twenty is taken as broken."""
-FEW = 100
-"""Records below which a quantile or score of the old primary is no yardstick."""
+QUANTILE_SLACK = 1.1
+"""Factor on a quantile of the previous primary, which is itself an estimate: a tenth more is no breakage."""
+DEFAULT_RATE = 0.05
+"""Failure rate in place of an unknown previous primary: more than one failure in twenty counts as broken."""
+MIN_YARDSTICK = 100
+"""Records below which a quantile or score of the previous primary is no yardstick."""
 
 
 class PrimaryFigure(NamedTuple):
-    """What the old primary had: a rate, seconds or a score, from `n` observations."""
+    """A figure of the previous primary: a rate, seconds or a score, from `n` observations."""
 
     value: float
     n: int
@@ -52,15 +53,15 @@ def _from_ratio(metric: str, limit: Limit, figure: PrimaryFigure | None) -> floa
     if limit.max_ratio is None:
         return None
     if METRICS[metric].kind == "rate":
-        rate = upper(figure) if figure and figure.n else UNKNOWN_RATE
+        rate = upper(figure) if figure and figure.n else DEFAULT_RATE
         return min(max(limit.max_ratio, 1.0) * rate, 0.5)
-    if figure is None or figure.n < FEW:
+    if figure is None or figure.n < MIN_YARDSTICK:
         return None
-    return max(limit.max_ratio, 1.0) * figure.value * SLACK
+    return max(limit.max_ratio, 1.0) * figure.value * QUANTILE_SLACK
 
 
 def _from_drop(limit: Limit, figure: PrimaryFigure | None) -> float | None:
-    if limit.max_drop is None or figure is None or figure.n < FEW:
+    if limit.max_drop is None or figure is None or figure.n < MIN_YARDSTICK:
         return None
     return max(figure.value - limit.max_drop, 0.0)
 
@@ -68,5 +69,5 @@ def _from_drop(limit: Limit, figure: PrimaryFigure | None) -> float | None:
 def upper(figure: PrimaryFigure) -> float:
     """The upper end of Wilson's score interval for a rate (Wilson, JASA 1927)."""
     p, n = figure
-    centre = p + Z * Z / (2 * n)
-    return (centre + Z * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))) / (1 + Z * Z / n)
+    centre = p + Z_99 * Z_99 / (2 * n)
+    return (centre + Z_99 * sqrt(p * (1 - p) / n + Z_99 * Z_99 / (4 * n * n))) / (1 + Z_99 * Z_99 / n)

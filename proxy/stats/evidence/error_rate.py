@@ -29,7 +29,7 @@ class ErrorBaseline(Stateful):
 
     def events(self, arm: ArmTick, now: float) -> int:
         """Nearly independent bad events of an arm."""
-        return self.sticky.count(arm.bad, arm.failed_keys, now)
+        return self.sticky.update(arm.bad, arm.failed_keys, now)
 
     def update(self, arms: Iterable[EventCounts], now: float) -> None:
         """Learns φ from the primary's arms of a look."""

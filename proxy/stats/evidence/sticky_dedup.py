@@ -30,7 +30,7 @@ class StickyDedup:
         self.forgotten = 0
         """Keys that went before their time because `MAX_KEYS` were remembered."""
 
-    def count(self, bad: int, keys: Iterable[int], now: float) -> int:
+    def update(self, bad: int, keys: Iterable[int], now: float) -> int:
         """Events in `bad` legs whose sticky keys are `keys` (legs without a key are events of their own).
 
         A full list of keys means that more legs failed than were listed; the unlisted ones are left out.
