@@ -9,4 +9,4 @@ The house (floors import only downwards; `tests/test_architecture.py` holds the 
 - floor 4: `config`, `supervisor`, `cli`: the only readers of files and environment; wiring
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
