@@ -70,15 +70,15 @@ def _verdicts(evidence: Any) -> tuple[Verdict, ...]:
 def stories(entries: Iterable[Entry]) -> list[Story]:
     """All releases in the audit, in the order of their beginnings."""
     open_: dict[str, list[Entry]] = {}
-    told: list[list[Entry]] = []
+    chapters: list[list[Entry]] = []
     for entry in entries:
         if begins(entry):
-            told.append(open_.setdefault(entry.route, []))
-            if told[-1]:
-                told[-1] = open_[entry.route] = []
+            chapters.append(open_.setdefault(entry.route, []))
+            if chapters[-1]:
+                chapters[-1] = open_[entry.route] = []
         if entry.route in open_:
             open_[entry.route].append(entry)
-    return [_story(chapter) for chapter in told]
+    return [_story(chapter) for chapter in chapters]
 
 
 def story_of(entries: Iterable[Entry], name: str) -> Story:
@@ -107,5 +107,5 @@ def _story(chapter: Sequence[Entry]) -> Story:
 def chain_of(version: Any) -> list[tuple[str, str]]:
     """One version's chain from commit to endpoint: what is known, in order; "not stated" where nothing is."""
     lineage = version.get("lineage") or {}
-    said = [(name.replace("_", " "), lineage.get(name) or "not stated") for name in _LINEAGE]
-    return [*said, ("endpoint", version.get("endpoint", "not stated"))]
+    origin = [(name.replace("_", " "), lineage.get(name) or "not stated") for name in _LINEAGE]
+    return [*origin, ("endpoint", version.get("endpoint", "not stated"))]

@@ -21,8 +21,8 @@ from proxy.release import transitions
 
 def basis(route: RouteSettings) -> str:
     """The digest of what a section says about traffic."""
-    said = (route.primary, route.split, route.shadows, route.release)
-    return sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:16]
+    traffic = (route.primary, route.split, route.shadows, route.release)
+    return sha256(msgspec.json.encode(traffic, order="sorted")).hexdigest()[:16]
 
 
 def guard_of(route: RouteSettings, state: RouteState) -> Guard:
@@ -104,13 +104,13 @@ def _mentioned(state: RouteState) -> set[str]:
 
 
 def _warnings(route: RouteSettings, state: RouteState) -> tuple[str, ...]:
-    path, said = f"routes.{route.name}", "was rolled back and gets live traffic only by a change through the admin API"
+    path, why = f"routes.{route.name}", "was rolled back and gets live traffic only by a change through the admin API"
     warnings = []
     if route.primary in state.rolled_back:
-        warnings.append(f"{path}.primary: {route.primary} {said}")
-    warnings += [f"{path}.canary: {s.version} {said}" for s in route.split if s.version in state.rolled_back]
+        warnings.append(f"{path}.primary: {route.primary} {why}")
+    warnings += [f"{path}.canary: {s.version} {why}" for s in route.split if s.version in state.rolled_back]
     released = {route.release.candidate, *route.release.arms} if route.release else set()
-    warnings += [f"{path}.release: {version} {said}" for version in sorted(released & {*state.rolled_back})]
+    warnings += [f"{path}.release: {version} {why}" for version in sorted(released & {*state.rolled_back})]
     return tuple(warnings)
 
 

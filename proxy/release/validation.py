@@ -71,4 +71,4 @@ def _stage(stage: Stage, row: StrategyRow, path: str) -> Iterator[Problem]:
 
 
 RULES: tuple[Rule, ...] = (_candidate, _arms, _risk, _winner, _window, _stages)
-"""In the order in which they are told."""
+"""In the order of their problems in an answer."""

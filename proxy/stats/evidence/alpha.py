@@ -26,7 +26,7 @@ class LogEvidence(NamedTuple):
     log_pass: float | None = None
     """Log e-value against "beyond the limit"; None for a test that cannot pass early."""
     needed: int | None = None
-    """Requests that a breach or a pass is still away, about; None where that cannot be said."""
+    """Estimate of the further requests until a breach or a pass; None: unknown."""
     dispersion: float = 1.0
     """Overdispersion factor φ ≥ 1 that log increments were divided by."""
 

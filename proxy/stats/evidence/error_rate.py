@@ -1,4 +1,8 @@
-"""Error evidence of one candidate against its primary, from the exact counts in ticks."""
+"""Error evidence of one candidate against its primary, from the exact counts in ticks.
+
+Bad legs pass through sticky de-duplication (`sticky_dedup`); the events that are left are tested as a rate of bad
+events (`bad_event_rate`), tempered by the overdispersion of the primary's.
+"""
 
 from __future__ import annotations
 

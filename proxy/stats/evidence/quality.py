@@ -174,10 +174,10 @@ class QualityEvidence(Stateful):
             other = _whose(leg, shares)
             return other is not None and other.candidate != whose.candidate
 
-        told = paired_scores(met, scored, whose.candidate, of_the_other, whose.live_share)
-        if told is not None:
+        pair = paired_scores(met, scored, whose.candidate, of_the_other, whose.live_share)
+        if pair is not None:
             for difference in self._differences.values():
-                difference.update(told, primary)
+                difference.update(pair, primary)
 
     def get(self, lost: int) -> list[Evidence]:
         """One for each limit, with the figures that river computed. `lost`: predictions that conclude nothing, because

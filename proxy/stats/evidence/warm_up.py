@@ -1,4 +1,4 @@
-"""A candidate is cold at first: its caches are empty, its connections are not there, its model may not be loaded.
+"""Warm-up: the first requests of a candidate, whose caches are empty and whose connections and model are not there yet.
 
 Until it has answered `warm_up` requests and `MIN_WARM_UP_SECONDS` have passed, its latency is not judged. Errors are,
 from the first: a dead candidate must not live on because it is cold.

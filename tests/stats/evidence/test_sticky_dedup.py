@@ -28,7 +28,7 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     sticky = StickyDedup(capacity=100)
     for key in range(1000):
         sticky.update(1, [key], 0.0)
-    assert len(sticky._seen) == 100
+    assert len(sticky._last_failure) == 100
     assert sticky.update(1, [999], 1.0) == 0
     assert sticky.update(1, [1], 1.0) == 1
 
