@@ -23,13 +23,11 @@ EXCEPT = {
     "config/release.py": "tests/config/test_load.py",
     "control/api/endpoints.py": "tests/control/api/test_openapi.py",
     "control/api/page/static.py": "tests/process/test_page.py",
-    "control/capture/replay.py": "tests/control/capture/test_writer.py",
     "control/process.py": "tests/process/test_releases.py",
     "control/telemetry/spans.py": "tests/control/telemetry/test_tracing.py",
     "dataplane/ports.py": "tests/dataplane/test_exchange.py",
     "dataplane/timings.py": "tests/dataplane/test_edges.py",
     "dataplane/worker.py": "tests/dataplane/test_journey.py",
-    "link/client.py": "tests/link/test_link.py",
     "payload/oip_tensors.py": "tests/payload/test_oip.py",
     "stats/state.py": "tests/stats/test_snapshot.py",
 }

@@ -12,7 +12,7 @@ from proxy.cli.backtest import Progress, show_backtest
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import line_of, read
-from tests.control.capture.test_writer import traffic
+from tests.control.capture.test_replay import traffic
 
 CONFIG = """
 listen: 127.0.0.1:0

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import LegFacts, Record
-from proxy.control.capture.format import Captured, UnreadableLineError, captured, line_of, read
+from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, read
 from tests.support.records import record
 
 OLD = (
@@ -69,3 +69,21 @@ def test_a_line_that_is_none_says_where(tmp_path: Path, line: bytes) -> None:
     path.write_bytes(OLD + line)
     with pytest.raises(UnreadableLineError, match=f"{path}, line 2: "):
         list(read([path]))
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "bad"),
+    [
+        (200, "", False),
+        (404, "", False),
+        (500, "", True),
+        (0, "connect_failed", True),
+        (200, "reset", True),
+        (0, "client_abort", False),
+    ],
+)
+def test_what_is_charged(status: int, failure: str, bad: bool) -> None:
+    leg = captured(record(status=status, failure=failure), (0, "a"), False)
+    assert is_bad(leg) is bad
+    (arm,) = arms_of([leg])
+    assert (arm.codes, arm.bad, bool(arm.total)) == ({failure or str(status): 1}, int(bad), not failure)

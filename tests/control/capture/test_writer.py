@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -14,10 +13,9 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
-from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, read
-from proxy.control.capture.replay import replay
+from proxy.control.capture.format import captured, line_of, read
 from proxy.control.capture.writer import CaptureWriter, sampled
-from tests.control.houses import canary_release, section, settings
+from tests.control.capture.test_replay import traffic
 
 SOURCE = (0, "a")
 
@@ -84,68 +82,6 @@ def test_a_disk_that_refuses_is_counted_and_tried_again(tmp_path: Path, caplog: 
     recorder.take([record(9)], SOURCE)
     assert recorder.written == 1
     recorder.close()
-
-
-@pytest.mark.parametrize("line", [b"{}", b"[1]", b"nonsense", b'{"worker": "x"}'])
-def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: bytes) -> None:
-    path = tmp_path / "records"
-    path.write_bytes(line_of(captured(record(), SOURCE, False)) + b"\n" + line + b"\n")
-    with pytest.raises(UnreadableLineError, match="line 3"):
-        list(read([path]))
-
-
-@pytest.mark.parametrize(
-    ("status", "failure", "bad"),
-    [
-        (200, "", False),
-        (404, "", False),
-        (500, "", True),
-        (0, "connect_failed", True),
-        (200, "reset", True),
-        (0, "client_abort", False),
-    ],
-)
-def test_what_is_charged(status: int, failure: str, bad: bool) -> None:
-    leg = captured(record(status=status, failure=failure), SOURCE, False)
-    assert is_bad(leg) is bad
-    (arm,) = arms_of([leg])
-    assert (arm.codes, arm.bad, bool(arm.total)) == ({failure or str(status): 1}, int(bad), not failure)
-
-
-def traffic(seconds: float, rate: int, error: float, seed: int = 7) -> list[Captured]:
-    """Requests at a 10 % split; the canary fails with probability `error`, the primary with 1 %."""
-    random, legs = Random(seed), []
-    for exchange in range(int(seconds * rate)):
-        canary = random.random() < 0.1
-        bad = random.random() < (error if canary else 0.01)
-        who = {"version": "v2", "role": "canary", "share": 0.1} if canary else {}
-        leg = record(exchange, started=1000.0 + exchange / rate, status=500 if bad else 200, **who)
-        legs.append(captured(leg, SOURCE, False))
-    return legs
-
-
-def test_a_backtest_says_when_it_would_have_acted() -> None:
-    healthy, broken = replay(settings(), traffic(60, 100, 0.01)), replay(settings(), traffic(60, 100, 1.0))
-    assert healthy.acts == []
-    (act,) = broken.acts
-    assert (act.action, act.route) == ("rollback", "cancer")
-    assert act.requests < 20 and act.at < 1003.0
-    assert healthy.verdicts()["cancer"][0].outcome != "fail"
-    for rehearsal in (healthy, broken):
-        rehearsal.close()
-
-
-def test_a_backtest_of_a_release_goes_through_its_stages() -> None:
-    release = canary_release(stages=canary_release().stages[1:2])
-    rehearsal = replay(settings(section(split=(), release=release)), traffic(60, 100, 0.01))
-    assert [act.action for act in rehearsal.acts] == ["promote"]
-    rehearsal.close()
-
-
-def test_nothing_captured_is_no_act() -> None:
-    rehearsal = replay(settings(), [])
-    assert (rehearsal.acts, rehearsal.verdicts()["cancer"][0].outcome) == ([], "undecided")
-    rehearsal.close()
 
 
 CONFIG = """

@@ -1,0 +1,56 @@
+"""Captured legs through the decision code: what it would have done, and when."""
+
+from __future__ import annotations
+
+from random import Random
+
+from proxy.contracts.record import TICK_SECONDS
+from proxy.control.capture.format import Captured, captured
+from proxy.control.capture.replay import Rehearsal, replay
+from tests.control.houses import canary_release, section, settings
+from tests.support.records import record
+
+
+def traffic(seconds: float, rate: int, error: float, seed: int = 7) -> list[Captured]:
+    """Requests at a 10 % split; the canary fails with probability `error`, the primary with 1 %."""
+    random, legs = Random(seed), []
+    for exchange in range(int(seconds * rate)):
+        canary = random.random() < 0.1
+        bad = random.random() < (error if canary else 0.01)
+        who = {"version": "v2", "role": "canary", "share": 0.1} if canary else {"version": "v1", "share": 0.9}
+        leg = record(
+            exchange=exchange, route="cancer", started=1000.0 + exchange / rate, status=500 if bad else 200, **who
+        )
+        legs.append(captured(leg, (0, "a"), False))
+    return legs
+
+
+def test_a_backtest_says_when_it_would_have_acted() -> None:
+    healthy, broken = replay(settings(), traffic(60, 100, 0.01)), replay(settings(), traffic(60, 100, 1.0))
+    assert healthy.acts == []
+    (act,) = broken.acts
+    assert (act.action, act.route) == ("rollback", "cancer")
+    assert act.requests < 20 and act.at < 1003.0
+    assert healthy.verdicts()["cancer"][0].outcome != "fail"
+    for rehearsal in (healthy, broken):
+        rehearsal.close()
+
+
+def test_a_backtest_of_a_release_goes_through_its_stages() -> None:
+    release = canary_release(stages=canary_release().stages[1:2])
+    rehearsal = replay(settings(section(split=(), release=release)), traffic(60, 100, 0.01))
+    assert [act.action for act in rehearsal.acts] == ["promote"]
+    rehearsal.close()
+
+
+def test_nothing_captured_is_no_act() -> None:
+    rehearsal = replay(settings(), [])
+    assert (rehearsal.acts, rehearsal.verdicts()["cancer"][0].outcome) == ([], "undecided")
+    rehearsal.close()
+
+
+def test_legs_of_routes_that_are_gone_are_left_out() -> None:
+    rehearsal = Rehearsal(settings(section("other")), 1000.0)
+    rehearsal.observe(traffic(1, 100, 0.01), 1000.0 + TICK_SECONDS)
+    assert rehearsal.verdicts().keys() == {"other"}
+    rehearsal.close()
