@@ -69,7 +69,7 @@ def diagnose(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Find
     >>> from proxy.stats.evidence.alpha import AlphaShare
     >>> income = Drift("income", "input", "v1", "primary", psi=0.4, evidence=9.0, margin=5.0, drifted=True, n=2000)
     >>> scores = Drift("score", "prediction", "v2", "canary", 0.01, -3.0, -7.0, drifted=False, n=900)
-    >>> disagreement = Disagreement(Limit(), AlphaShare("v2", 0.001, 0.0))
+    >>> disagreement = Disagreement(Limit(), AlphaShare("v2", 0.001))
     >>> finding = diagnose([income, scores], disagreement, "v2")
     >>> finding.kind, finding.features
     ('world', ('income',))
