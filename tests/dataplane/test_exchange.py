@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Timeouts
-from proxy.dataplane.exchange import MAX_DECIDING_BODY
+from proxy.dataplane.exchange import MAX_DECIDING_BODY, Exchange
 from proxy.dataplane.states import OVER, QUEUED, ROUTED, ROUTING
-from tests.support.fakes import Bench, FakePool, asked
+from tests.support.fakes import Bench, FakeClient, FakePool, asked
 from tests.support.plane import route
 
 ALL = (Share("v2", 100.0),)
@@ -113,9 +114,6 @@ def test_a_route_that_depends_on_the_body_is_found_with_it() -> None:
 
 
 def test_a_request_that_waits_for_its_turn_does_nothing_yet() -> None:
-    from proxy.dataplane.exchange import Exchange
-    from tests.support.fakes import FakeClient
-
     bench = Bench(route())
     client = FakeClient()
     exchange = Exchange(client, bench.shared, asked(5), 100.0)
@@ -142,11 +140,19 @@ def test_a_client_that_goes_cancels_its_leg_and_nobody_is_charged() -> None:
     assert counted["bad"] == {} and client.ends == [] and bench.inflight() == 0
 
 
-def test_a_client_that_goes_while_it_waits_is_counted() -> None:
-    bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1"))
+@pytest.mark.parametrize(
+    ("it", "name"),
+    [
+        (Route("r", Match("/v2", model="m1"), "openai", primary="v1"), ""),
+        (route(split=(Share("v2", 50.0),), sticky=Sticky("json", "/user")), "r"),
+    ],
+    ids=["for its route", "for its version"],
+)
+def test_a_client_that_goes_while_its_body_should_decide_is_counted(it: Route, name: str) -> None:
+    bench = Bench(it)
     exchange, _ = bench.begin(asked(path=b"/v2/chat"))
     exchange.aborted()
-    assert bench.counted()["rejected"] == {("", "client_abort"): 1}
+    assert bench.counted()["rejected"] == {(name, "client_abort"): 1} and bench.inflight() == 0
 
 
 def test_a_rescue_answers_in_place_of_a_failed_canary() -> None:
@@ -244,8 +250,6 @@ def test_a_tunnel_passes_bytes_both_ways_and_is_neither_copied_nor_recorded() ->
     head.tunnel = True
     exchange, client = bench.ask(b"", head)
     stream = bench.pools["v1"].last
-    from proxy.contracts.message import ResponseHead
-
     agreed = ResponseHead(101)
     agreed.tunnel = True
     assert stream.user is not None
@@ -288,7 +292,7 @@ EVENTS = st.lists(
 )
 
 
-def happens(bench: Bench, exchange: object, kind: str, what: object) -> None:
+def happens(bench: Bench, exchange: Exchange, kind: str, what: object) -> None:
     pools = [*bench.pools.values(), *bench.shadow_pools.values()]
     if kind == "time":
         bench.sweep(float(what))  # type: ignore[arg-type]
@@ -307,14 +311,12 @@ def happens(bench: Bench, exchange: object, kind: str, what: object) -> None:
             server_does(pool, str(what))
 
 
-def client_does(bench: Bench, exchange: object, what: str) -> None:
-    from proxy.dataplane.exchange import Exchange
-
-    assert isinstance(exchange, Exchange)
+def client_does(bench: Bench, exchange: Exchange, what: str) -> None:
     client = exchange.client
+    assert isinstance(client, FakeClient)
     exchange.read_at = bench.clock.now
     if what in ("slow", "fast"):
-        client.is_congested = what == "slow"  # type: ignore[attr-defined]
+        client.is_congested = what == "slow"
         (exchange.pause_answer if what == "slow" else exchange.resume_answer)()
     elif what == "gone":
         exchange.aborted()
@@ -360,10 +362,11 @@ def server_does(pool: FakePool, what: str) -> None:
     st.booleans(),
     st.sampled_from([None, 2.0]),
     st.sampled_from([1000, 70_000, 1_000_000]),
+    st.booleans(),
 )
 @settings(max_examples=300, deadline=None)
 def test_whatever_happens_an_exchange_ends_once_and_each_leg_is_counted_once(
-    events: list[tuple[str, object]], percent: float, rescued: bool, total: float | None, most: int
+    events: list[tuple[str, object]], percent: float, rescued: bool, total: float | None, most: int, by_body: bool
 ) -> None:
     bench = Bench(
         route(
@@ -372,6 +375,7 @@ def test_whatever_happens_an_exchange_ends_once_and_each_leg_is_counted_once(
             rescue=Rescue(0.3) if rescued else None,
             timeouts=Timeouts(response=1.0, idle=2.0, total=total),
             limits=Limits(body=most, mirror_body=min(most, 100_000)),
+            sticky=Sticky("json", "/user") if by_body else None,
         )
     )
     exchange, client = bench.begin()

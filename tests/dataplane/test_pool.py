@@ -11,7 +11,8 @@ from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Version
 from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
-from tests.support.fakes import FakeConnection, FakeDialer
+from tests.support.fakes import Bench, FakeConnection, FakeDialer
+from tests.support.plane import route
 
 V1 = Version("v1", "host", 80, "host:80")
 
@@ -216,3 +217,20 @@ def test_a_connection_stands_in_the_pool_once(limit: int) -> None:
         for _ in range(limit):
             only.ended()
     assert pool._available == [only]
+
+
+@on_a_loop
+async def test_exchanges_share_connections_of_many_streams() -> None:
+    """What another protocol needs of exchange, leg and pool: nothing in them takes a connection for a leg."""
+    bench, dialer = Bench(route()), FakeDialer(streams=10)
+    bench.route.targets[0].pool = pool = Pool(V1, 2, dialer)
+    clients = [bench.ask(b"%d" % n)[1] for n in range(25)]
+    await turns()
+    assert [connection.open for connection in dialer.made] == [10, 10]
+    while open_ := [connection for connection in dialer.made if connection.streams]:
+        for connection in open_:
+            connection.streams.pop(0).answer(200, b"one")
+            connection.ended()
+    assert [client.ends for client in clients] == [["done"]] * 25
+    assert len(dialer.made) == 2 and set(map(id, pool._available)) == set(map(id, dialer.made))
+    assert bench.legs() == {("v1", "primary", "200"): 25} and bench.inflight() == 0

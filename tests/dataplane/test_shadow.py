@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proxy.contracts.table import Limits, Share, Timeouts
+from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.shadow import MAX_COPIED_BYTES, MAX_PROBES, MAX_SHADOW_ANSWER
-from tests.support.fakes import Bench, asked
+from tests.support.fakes import Bench, FakePool, asked
 from tests.support.plane import route
 
 ONE = (Share("v3", 100.0),)
@@ -155,3 +158,74 @@ def test_noise_goes_to_the_primary_and_is_counted_apart() -> None:
     bench.pools["v1"].last.answer()
     bench.shadow_pools["v1"].last.answer()
     assert bench.legs() == {("v1", "primary", "200"): 1, ("v1", "noise", "200"): 1}
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["body", "end", "flush", "gone", "head", "piece", "answer", "fail", "time"]),
+        st.sampled_from(["200", "500", "piece", "reset", "malformed", "stop", "serve", "nothing"]),
+    ),
+    max_size=25,
+)
+
+
+@given(EVENTS, st.sampled_from(["used", "fresh", "wait"]), st.sampled_from(["", "connect_failed"]))
+@settings(max_examples=200, deadline=None)
+def test_the_primary_s_leg_owes_nothing_to_a_shadow(events: list[tuple[str, str]], how: str, refused: str) -> None:
+    """Law 1: what the primary and the client get is the same with and without a shadow, whatever the shadow does."""
+    seen = []
+    for shadows in ((), ONE):
+        bench = Bench(
+            route(shadows=shadows, limits=Limits(mirror_body=60_000), timeouts=Timeouts(response=2.0, idle=2.0))
+        )
+        bench.shadow_pools["v3"].how, bench.shadow_pools["v3"].reason = how, refused
+        head = asked()
+        head.request_id = b"1"
+        exchange, client = bench.begin(head)
+        for what, beside in events:
+            primary(bench, exchange, what)
+            shadow(bench.shadow_pools["v3"], beside, bench.clock.now)
+        asked_of = [(each.begun and each.begun[1:], each.sent, each.calls) for each in bench.pools["v1"].streams]
+        legs = {key: count for key, count in bench.legs().items() if key[1] != "shadow"}
+        told = [(kind, value.status if kind == "head" else value) for kind, value in client.written]
+        seen.append((asked_of, told, client.ends, client.held, exchange.state, legs))
+    assert repr(seen[0]) == repr(seen[1])
+
+
+def primary(bench: Bench, exchange: Exchange, what: str) -> None:
+    stream = bench.pools["v1"].last
+    if what == "time":
+        bench.sweep(0.9)
+    elif what == "gone":
+        exchange.aborted()
+    elif what == "flush":
+        exchange.flush_request()
+    elif what in ("body", "end") and not exchange.complete:
+        (exchange.request_end if what == "end" else lambda: exchange.request_body(b"x" * 25_000))()
+        exchange.flush_request()  # as after every read
+    elif stream.user is None:
+        return
+    elif what == "fail":
+        stream.fail("malformed")
+    elif what == "piece" and stream.received:
+        stream.piece(b"y" * 10)
+    elif what in ("head", "answer") and not stream.received:
+        (stream.head if what == "head" else stream.answer)()
+        stream.user = stream.user if what == "head" else None
+
+
+def shadow(pool: FakePool, what: str, now: float) -> None:
+    if what == "serve":
+        pool.serve(now)
+    for stream in pool.streams:
+        if stream.user is None or what in ("serve", "nothing"):
+            continue
+        if what in ("reset", "malformed"):
+            stream.fail(what)
+        elif what == "stop":
+            stream.user.pause_request()
+        elif what == "piece" and stream.received:
+            stream.piece(b"z" * 100_000)
+        elif what in ("200", "500") and not stream.received:
+            stream.answer(int(what))
+            stream.user = None

@@ -239,17 +239,19 @@ class FakePool:
 
 
 class FakeConnection(Connection):
-    """A connection of a pool that carries at most `limit` streams."""
+    """A connection of a pool that carries at most `limit` streams. `streams`: those that were opened."""
 
     def __init__(self, owner: ConnectionOwner, limit: int = 1) -> None:
         self.owner, self.limit = owner, limit
         self.open = 0
+        self.streams: list[FakeStream] = []
         self.closed = self.expired = False
 
     def open_stream(self) -> ServerStream:
         assert self.is_available(), "one stream too many"
         self.open += 1
-        return FakeStream()
+        self.streams.append(FakeStream())
+        return self.streams[-1]
 
     def is_available(self) -> bool:
         return self.open < self.limit and not self.closed
