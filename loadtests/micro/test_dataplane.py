@@ -1,0 +1,85 @@
+"""A whole exchange through the data plane on sockets in memory: everything but the event loop and the kernel."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from loadtests.exact import request_bytes
+from proxy.contracts.table import Match, Route, Share, Table, Version
+from proxy.dataplane.h1.downstream import Downstream
+from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
+from proxy.dataplane.live import Registry
+from proxy.dataplane.recorder import Recorder
+from proxy.dataplane.shared import Shared
+from proxy.dataplane.tally import Tally
+from proxy.dataplane.timings import Timings
+from proxy.link.outbox import Outbox
+
+BODY = b'{"inputs":[{"name":"x","shape":[1,30],"datatype":"FP64","data":[' + b"1.2345," * 29 + b"1]}]}"
+ANSWER = b"HTTP/1.1 200 OK\r\nServer: m\r\nContent-Type: application/json\r\nContent-Length: 300\r\n\r\n" + b"y" * 300
+
+
+@dataclass
+class Socket:
+    """Counts writes."""
+
+    writes: int = 0
+
+    def write(self, data: bytes) -> None:
+        self.writes += 1
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@dataclass
+class Plane:
+    """A client's connection, and one to each model server."""
+
+    client: Downstream
+    servers: list[tuple[Upstream, Socket]]
+    outbox: Outbox
+    sent: Socket = field(default_factory=Socket)
+
+    def exchange(self, request: bytes) -> None:
+        before = [socket.writes for _, socket in self.servers]
+        self.client.data_received(request)
+        for (server, socket), writes in zip(self.servers, before, strict=True):
+            if socket.writes != writes:
+                server.data_received(ANSWER)
+        if self.outbox.ripe:
+            self.outbox.flush(0)
+
+
+def plane(protocol: str, mirrored: bool) -> Plane:
+    """10 % split between two versions; copies of all requests to a third when `mirrored`."""
+    shadows = (Share("v3", 100.0),) if mirrored else ()
+    match, split = Match("/v2/models/cancer/"), (Share("v2", 10.0),)
+    route = Route("cancer", match, protocol, "v1", split=split, shadows=shadows)  # type: ignore[arg-type]
+    versions = {name: Version(name, "127.0.0.1", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
+    tally, timings, outbox = Tally(), Timings(), Outbox(0, "bench")
+    shared = Shared(tally, Recorder(outbox, 0.0), timings, 10, time.monotonic)
+    registry = Registry(tally, Http1Dialer(timings))
+    shared.table = registry.compile(Table(1, versions, (route,)))
+    servers = []
+    for pool in registry.pools:
+        server, socket = Upstream(pool.version, pool, timings), Socket()
+        server.connection_made(socket)  # type: ignore[arg-type]
+        pool.available(server, 0.0)
+        servers.append((server, socket))
+    made = Plane(Downstream(shared), servers, outbox)
+    made.client.connection_made(made.sent)  # type: ignore[arg-type]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mirrored"), [("opaque", False), ("opaque", True), ("oip", True)], ids=["split", "mirror", "records"]
+)
+def test_an_exchange(benchmark: BenchmarkFixture, protocol: str, mirrored: bool) -> None:
+    it, request = plane(protocol, mirrored), request_bytes(BODY)
+    benchmark(it.exchange, request)
+    assert it.sent.writes > 0 and it.sent.writes == sum(socket.writes for _, socket in it.servers[:2])
