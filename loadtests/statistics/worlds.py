@@ -74,7 +74,7 @@ def ticks(world: World, requests: int, random: np.random.Generator) -> Iterator[
 
 def _arm(version: str, role: str, share: float, n: int, bad: int) -> ArmTick:
     codes = {code: count for code, count in (("200", n - bad), ("500", bad)) if count}
-    return ArmTick(ROUTE, version, role, share, codes, bad)  # type: ignore[arg-type]
+    return ArmTick(ROUTE, version, role, share, codes)  # type: ignore[arg-type]
 
 
 def _seconds(world: World, n: int, factor: float, random: np.random.Generator) -> Floats:

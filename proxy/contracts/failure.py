@@ -19,7 +19,7 @@ class Failure(Struct, frozen=True):
     reason: str
     """Stable name: in problem documents, logs and the label `code`."""
     source: Source
-    """Side that caused the failure; only `upstream` is charged to a version."""
+    """Side that caused the failure. What is charged to a version says `contracts.outcome`."""
     status: int
     """Status of the client's answer (RFC 9110 §15); 499: the client has gone, and nothing is sent."""
     title: str
@@ -43,12 +43,12 @@ FAILURES: dict[str, Failure] = {
         Failure("connect_failed", "upstream", 502, "The model server cannot be reached"),
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),
         Failure("reset", "upstream", 502, "The model server closed the connection before its answer was complete"),
-        Failure("answer_too_large", "upstream", 502, "The answer of a shadow is larger than is read"),
+        Failure("answer_too_large", "internal", 502, "The answer of a shadow is larger than is read"),
         Failure("malformed", "upstream", 502, "The model server's answer is not valid HTTP/1.1"),
         Failure("response_timeout", "upstream", 504, "The model server did not answer in time"),
         Failure("idle_timeout", "upstream", 504, "The model server stopped in the middle of its answer"),
         Failure("total_timeout", "upstream", 504, "The whole exchange took longer than this route allows"),
-        Failure("pool_full", "upstream", 503, "All connections to the model server are busy, and too many wait"),
+        Failure("pool_full", "internal", 503, "All connections to the model server are busy, and too many wait"),
         Failure("late", "upstream", 504, "The canary's first byte did not arrive in time"),
         Failure("overloaded", "internal", 503, "Too many requests are in flight on this route"),
         Failure("too_many_connections", "internal", 503, "Too many connections are open"),

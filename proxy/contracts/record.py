@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from proxy.contracts.histogram import Buckets
+from proxy.contracts.outcome import OUTCOMES, Outcome, outcome_of
 from proxy.contracts.table import Role
 
 MAX_REQUEST_ID = 128
@@ -24,10 +25,9 @@ class ArmTick(Struct):
     while a split changes."""
     codes: dict[str, int] = field(default_factory=dict)
     """Legs by status code, or by the reason of a failure (`contracts.failure`) where the version gave none."""
-    bad: int = 0
-    """Legs that are charged to the version: status 5xx, or an upstream failure."""
-    failed_keys: list[int] = field(default_factory=list)
-    """Hashes of the sticky keys of bad legs, at most `MAX_FAILED_KEYS`; further ones count in `bad` only."""
+    keys: dict[Outcome, list[int]] = field(default_factory=dict)
+    """Hashes of the sticky keys of legs whose outcome is charged to the version, at most `MAX_FAILED_KEYS` an outcome;
+    further ones count in `codes` only."""
     total: Buckets = field(default_factory=dict)
     """From the assignment to the last byte of the answer."""
     total_sum: float = 0.0
@@ -35,14 +35,32 @@ class ArmTick(Struct):
     first_byte: Buckets = field(default_factory=dict)
     """From the assignment to the first byte of the answer."""
     first_byte_sum: float = 0.0
+    waited: Buckets = field(default_factory=dict)
+    """From the assignment to the client's leaving, of abandoned legs: their latency is at least that (censored)."""
     connect: Buckets = field(default_factory=dict)
     """From the wish for a new connection to its being open; legs on pooled connections are not in it."""
     connect_sum: float = 0.0
+    inference: bool = True
+    """Whether the requests ask a model for something; the others are evidence of nothing."""
 
     @property
     def finished(self) -> int:
         """All legs that finished, also those without an answer and those whose client went away."""
         return sum(self.codes.values())
+
+    def outcomes(self) -> dict[Outcome, int]:
+        """The finished legs by outcome, as far as heads and connections tell; the counts sum to `finished`."""
+        if not self.inference:
+            return {"not_an_inference": self.finished} if self.codes else {}
+        counts: dict[Outcome, int] = {}
+        for code, count in self.codes.items():
+            outcome = outcome_of(code)
+            counts[outcome] = counts.get(outcome, 0) + count
+        return counts
+
+    def counted(self) -> int:
+        """The finished inferences that rates are parts of."""
+        return sum(count for outcome, count in self.outcomes().items() if OUTCOMES[outcome].counted)
 
 
 TICK_SECONDS = 0.1
@@ -52,7 +70,7 @@ MAX_REQUEST_ID = 128
 """Characters of a request id in a record, and so in a label."""
 
 MAX_FAILED_KEYS = 256
-"""Per arm and tick: 256 failures in 100 ms decide any test; more would only cost memory."""
+"""Per arm, outcome and tick: 256 failures in 100 ms decide any test; more would only cost memory."""
 
 
 class Tick(Struct):
@@ -113,6 +131,8 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
     """Hash of the request's sticky key; 0: it has none."""
     copies: int = -1
     """Copies (shadow and noise) of the request that were sent, where the request travels; -1: not known."""
+    inference: bool = True
+    """Whether the request asks a model for something."""
 
 
 class Record(LegFacts, array_like=True, gc=False, frozen=True):

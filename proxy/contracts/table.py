@@ -95,6 +95,19 @@ class Limits(Struct, frozen=True):
     """Connections to one version for the route's live traffic."""
 
 
+class Inferences(Struct, frozen=True):
+    """The requests of a route that ask its model for something, where its protocol does not say so."""
+
+    methods: tuple[str, ...] = ()
+    """Methods of them; none given: all that can carry a question."""
+    paths: tuple[str, ...] = ()
+    """Shell patterns (`*` also across slashes) for their paths without a query; none given: all."""
+
+
+Mirrored = Literal["inferences", "all"]
+"""The requests that shadows get copies of."""
+
+
 class Route(Struct, frozen=True):
     """Requests that match, and the versions that get them."""
 
@@ -114,6 +127,9 @@ class Route(Struct, frozen=True):
     limits: Limits = Limits()
     noise: float = 0.0
     """Percent of the requests that the primary gets twice."""
+    inference: Inferences | None = None
+    """None: as the protocol says (`routing.inference`)."""
+    mirror: Mirrored = "inferences"
     journal: bool = False
     """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
 

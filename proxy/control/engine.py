@@ -149,9 +149,9 @@ class Engine:
         """Counts a tick and judges the routes that it speaks about."""
         self.board.on_tick(tick, now)
         for arm in tick.arms:
-            self._full_ticks += len(arm.failed_keys) >= MAX_FAILED_KEYS
+            self._full_ticks += sum(len(keys) >= MAX_FAILED_KEYS for keys in arm.keys.values())
             if arm.route in self.routes:
-                self.routes[arm.route].count(arm.role, arm.version, arm.finished)
+                self.routes[arm.route].count(arm.role, arm.version, arm.counted())
         for name in {arm.route for arm in tick.arms}:
             if name in self.routes:
                 self._judge(self.routes[name], now)

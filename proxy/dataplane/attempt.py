@@ -2,12 +2,12 @@
 
 1. It asks the pool for a stream, and closes once, when it is answered, has failed, or is given up (`states.ATTEMPT`).
 2. It is counted once, when it closes, on the arm that it was assigned to when it began.
-3. What a version is charged with says one table: a failure whose source is `upstream` (`contracts.failure`).
+3. What a version is charged with says one table (`contracts.outcome`).
 """
 
 from __future__ import annotations
 
-from proxy.contracts.failure import FAILURES
+from proxy.contracts.outcome import outcome_of
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.recorder import MAX_BODY, RecordedLeg
@@ -28,9 +28,9 @@ class Attempt(RecordedLeg):
     __slots__ = ("answer_size", "deadline", "request", "shared", "state", "stream", "target", "waited")
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
-        arm = shared.tally.counted(target.arm)
+        arm = shared.tally.counted(target.arm if request.inference else target.other_arm)
         route = request.route
-        super().__init__(arm, [] if request.number and route.analysed else None, route.connect, now)
+        super().__init__(arm, [] if request.number and request.analysed() else None, route.connect, now)
         self.shared, self.request, self.target = shared, request, target
         self.stream: ServerStream | None = None
         self.state = WAITING
@@ -112,9 +112,9 @@ class Attempt(RecordedLeg):
         """There is no answer: counts it. What the version is charged with, its breaker and a record hear, too."""
         self.status, self.failure, self.answer = 0, reason, None
         self._close()
-        charged = FAILURES[reason].source == "upstream"
-        self.arm.failed(reason, charged, self.request.key)
-        if charged:
+        outcome = outcome_of(reason)
+        self.arm.failed(reason, outcome, now - self.started, self.request.key)
+        if outcome == "failed":
             self.shared.judge(self.target, self.request.route_name, False, now)
             self.record(now - self.started, last)
 

@@ -97,8 +97,9 @@ class Exchange(Request):
             return
         index = table.find(head.path, head.method, head.field, self.body() if self.complete else None)
         if index is not None:
-            self.route = table.routes[index]
-            self.route_name = self.route.name
+            route = self.route = table.routes[index]
+            self.route_name = route.name
+            self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
             self._admit()
         elif self.complete or not table.wants_body(head.path):
             self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
@@ -183,9 +184,9 @@ class Exchange(Request):
         body = self.body() if route.sticky_body and self.complete else None
         target, self.key = assign(route, head, body, now)
         if not head.tunnel:
-            if route.shadows and not head.shadowed:
+            if route.shadows and not head.shadowed and (self.inference or route.mirror_all):
                 self._due = draw_shadows(route, shared.tally)
-            if route.recorded:
+            if route.recorded if self.inference else route.journal:
                 self.number = shared.recorder.next_exchange()
         self._step(ASSIGN)
         self._begin(target, now)

@@ -13,6 +13,7 @@ from proxy.dataplane.pool import Pool
 from proxy.dataplane.ports import Dialer
 from proxy.dataplane.tally import Arm, ArmKey, Tally
 from proxy.routing.breaker import Breaker
+from proxy.routing.inference import InferenceRule
 from proxy.routing.match import RouteIndex
 from proxy.routing.split import Split
 
@@ -21,17 +22,23 @@ REPLAY_BYTES: Final = 64 * 1024
 canary could be rescued or a shadow wants a copy."""
 
 
+Arms = tuple[Arm, Arm]
+"""Where legs of inferences are counted, and all others."""
+
+
 class Target:
     """One version in one role on one route: where a leg goes and where it is counted.
 
     - `response_timeout`: seconds from the request's end to the first byte of the answer
     - `extra`: the block with the field that names the version to the client
+    - `arm`, `other_arm`: where legs of inferences are counted, and all others
     """
 
-    __slots__ = ("arm", "breaker", "extra", "pool", "response_timeout", "version")
+    __slots__ = ("arm", "breaker", "extra", "other_arm", "pool", "response_timeout", "version")
 
-    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker | None, response_timeout: float) -> None:
-        self.arm, self.pool, self.breaker, self.response_timeout = arm, pool, breaker, response_timeout
+    def __init__(self, arms: Arms, pool: Pool, breaker: Breaker | None, response_timeout: float) -> None:
+        self.arm, self.other_arm = arms
+        self.pool, self.breaker, self.response_timeout = pool, breaker, response_timeout
         self.version = pool.version.name
         self.extra = b"x-penumbra-version: %b\r\n" % self.version.encode()
 
@@ -46,8 +53,8 @@ class ShadowTarget(Target):
 
     __slots__ = ("inflight", "limit", "request_extra", "share")
 
-    def __init__(self, arm: Arm, pool: Pool, breaker: Breaker, share: Share, limit: int, timeout: float) -> None:
-        super().__init__(arm, pool, breaker, timeout)
+    def __init__(self, arms: Arms, pool: Pool, breaker: Breaker, share: Share, limit: int, timeout: float) -> None:
+        super().__init__(arms, pool, breaker, timeout)
         self.share, self.limit = share, limit
         self.inflight = 0
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
@@ -71,7 +78,8 @@ class LiveRoute:
     - `rescue`: the primary, for legs in place of a failed canary's; `rescues`: the route wants them
     - `shadows`: who gets copies, the primary itself for the noise floor included
     - `sticky_body`: the version depends on the body
-    - `analysed`: bodies are recorded; `recorded`: legs are
+    - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
+    - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
     - `keep`: bytes of a request body that are kept for another leg, a retry or a copy
     - `max_body`, `mirror_body` in bytes, `max_inflight` exchanges; `connect`, `idle`, `total` in seconds, as configured
     """
@@ -80,10 +88,13 @@ class LiveRoute:
         "analysed",
         "connect",
         "idle",
+        "inferences",
         "inflight",
+        "journal",
         "keep",
         "max_body",
         "max_inflight",
+        "mirror_all",
         "mirror_body",
         "name",
         "neutral",
@@ -110,7 +121,9 @@ class LiveRoute:
             self.shadows.append(registry.shadow(route, Share(route.primary, route.noise), "noise"))
         self.sticky_body = route.sticky is not None and route.sticky.source == "json"
         self.analysed = route.protocol != "opaque"
+        self.journal = route.journal
         self.recorded = self.analysed or route.journal
+        self.inferences, self.mirror_all = InferenceRule(route.protocol, route.inference), route.mirror == "all"
         self.rescues = route.rescue is not None
         limits, timeouts = route.limits, route.timeouts
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body
@@ -171,7 +184,7 @@ class Registry:
         timeout = route.timeouts.response
         if index and route.rescue is not None and route.rescue.after is not None:
             timeout = min(route.rescue.after, timeout)
-        return Target(self._arm(route.name, name, role, share), self._live_pool(route, name), breaker, timeout)
+        return Target(self._arms_of(route.name, name, role, share), self._live_pool(route, name), breaker, timeout)
 
     def inflight(self, route: str) -> Inflight:
         """The route's exchanges in flight, table after table."""
@@ -179,31 +192,32 @@ class Registry:
 
     def rescue(self, route: Route) -> Target:
         """The primary, for extra legs in place of a failed canary's."""
-        arm = self._arm(route.name, route.primary, "rescue", 1.0)
-        return Target(arm, self._live_pool(route, route.primary), None, route.timeouts.response)
+        arms = self._arms_of(route.name, route.primary, "rescue", 1.0)
+        return Target(arms, self._live_pool(route, route.primary), None, route.timeouts.response)
 
     def shadow(self, route: Route, share: Share, role: Role) -> ShadowTarget:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
         limit = route.limits.mirror_inflight
         purpose = f"{role}:{route.name}"
         pool = self._pool(purpose, share.version, limit)
-        arm = self._arm(route.name, share.version, role, share.percent / 100.0)
+        arms = self._arms_of(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
         known = self._shadows.get(key)
         if known is None:
             breaker = self._breaker(route.name, share.version, role)
-            known = self._shadows[key] = ShadowTarget(arm, pool, breaker, share, limit, route.timeouts.response)
+            known = self._shadows[key] = ShadowTarget(arms, pool, breaker, share, limit, route.timeouts.response)
         else:
             self._used.add((route.name, share.version, role))
-        known.arm, known.pool, known.share, known.limit = arm, pool, share, limit
+        known.arm, known.other_arm = arms
+        known.pool, known.share, known.limit = pool, share, limit
         known.response_timeout = route.timeouts.response
         return known
 
-    def _arm(self, route: str, version: str, role: Role, share: float) -> Arm:
-        arm = self._tally.arm(route, version, role, share)
-        self._arms.add(arm.key)
-        return arm
+    def _arms_of(self, route: str, version: str, role: Role, share: float) -> Arms:
+        arm, other = (self._tally.arm(route, version, role, share, inference) for inference in (True, False))
+        self._arms.update((arm.key, other.key))
+        return arm, other
 
     def _live_pool(self, route: Route, name: str) -> Pool:
         return self._pool(f"live:{route.name}", name, route.limits.connections)

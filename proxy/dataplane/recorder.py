@@ -63,7 +63,7 @@ class Recorder:
         if last:
             head, copies = request.head, request.copies
             fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
-            if request.route.analysed and not leg.failure and request.pieces is not None and request.size <= MAX_BODY:
+            if request.analysed() and not leg.failure and request.pieces is not None and request.size <= MAX_BODY:
                 asked = request.body()
         self._outbox.put(
             Record(
@@ -87,5 +87,6 @@ class Recorder:
                 chunks=leg.chunks,
                 method=method,
                 copies=copies,
+                inference=request.inference,
             )
         )

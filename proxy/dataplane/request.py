@@ -16,7 +16,7 @@ class Request(Timed):
     - `client`: where the answer goes; `head`: what was asked
     - `pieces`: the body so far, while another leg, a retry or a shadow may need it; None once it has grown too large
     - `size`: bytes of the body so far; `complete`: the request has ended; `trailers`: the block of fields after it
-    - `route`, `route_name`: set once a route was found
+    - `route`, `route_name`: set once a route was found; `inference`: it asks the route's model for something
     - `number`: identifies the exchange in records, 0: not recorded; `key`: the hash of its sticky key, 0: none
     - `copies`: how many copies to shadows were sent
     - `request_id`, and `extra`: the block with a request id that the proxy made (empty where the client gave one)
@@ -29,6 +29,7 @@ class Request(Timed):
         "copies",
         "extra",
         "head",
+        "inference",
         "key",
         "number",
         "pieces",
@@ -49,8 +50,13 @@ class Request(Timed):
         self.trailers = b""
         self.route_name = ""
         self.complete = False
+        self.inference = True
         self.size = self.key = self.number = self.copies = 0
         self.started = self.read_at = now
+
+    def analysed(self) -> bool:
+        """Whether bodies are of use to statistics."""
+        return self.inference and self.route.analysed
 
     def body(self) -> bytes:
         """The whole body; only while `pieces` are kept."""

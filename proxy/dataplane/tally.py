@@ -1,7 +1,7 @@
 """Exact counters of a worker, one arm for each (route, version, role, share). Every leg is counted, none is sampled.
 
 The share is part of the key because evidence needs the share at which a request was *assigned*; a change of the split
-begins new arms.
+begins new arms. Requests that are no inference count on arms of their own, because they are evidence of nothing.
 """
 
 from __future__ import annotations
@@ -9,45 +9,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
 from proxy.contracts.table import Role
 
-ArmKey = tuple[str, str, Role, float]
+ArmKey = tuple[str, str, Role, float, bool]
 
 
 class Arm:
     """The counters of one arm since the last tick, and its legs in flight now."""
 
     __slots__ = (
-        "bad",
         "codes",
         "connect",
         "connect_sum",
-        "failed_keys",
         "first_byte",
         "first_byte_sum",
         "forgotten",
+        "inference",
         "inflight",
         "key",
+        "keys",
         "role",
         "route",
         "share",
         "total",
         "total_sum",
         "version",
+        "waited",
     )
 
     def __init__(self, key: ArmKey) -> None:
         self.key = key
-        self.route, self.version, self.role, self.share = key
+        self.route, self.version, self.role, self.share, self.inference = key
         self.inflight = 0
         self.forgotten = False
         self._clear()
 
     def _clear(self) -> None:
         self.codes: dict[int | str, int] = {}
-        self.bad = 0
-        self.failed_keys: list[int] = []
+        self.keys: dict[Outcome, list[int]] = {}
+        self.waited: Buckets = {}
         self.total: Buckets = {}
         self.first_byte: Buckets = {}
         self.connect: Buckets = {}
@@ -55,12 +57,12 @@ class Arm:
         self.total_sum = self.first_byte_sum = 0.0
 
     def answered(self, status: int, first_byte: float, total: float, key: int) -> None:
-        """A leg was answered, after these seconds. 5xx is charged to the version."""
+        """A leg was answered, after these seconds. `key`: the hash of its request's sticky key, 0: none."""
         codes = self.codes
         codes[status] = codes.get(status, 0) + 1
         self._time(first_byte, total)
-        if status >= 500:
-            self._bad(key)
+        if key and status >= 300:
+            self._remember("failed" if status >= 500 else "refused", key)
 
     def _time(self, first_byte: float, total: float) -> None:
         index = bucket(total)
@@ -70,16 +72,21 @@ class Arm:
         self.first_byte[index] = self.first_byte.get(index, 0) + 1
         self.first_byte_sum += first_byte
 
-    def failed(self, reason: str, charged: bool, key: int) -> None:
-        """A leg failed without an answer of its own; `charged`: it was the version's fault."""
+    def failed(self, reason: str, outcome: Outcome, waited: float, key: int) -> None:
+        """A leg ended without an answer of its own, `waited` seconds after it began."""
         self.codes[reason] = self.codes.get(reason, 0) + 1
-        if charged:
-            self._bad(key)
+        if outcome == "abandoned":
+            index = bucket(waited)
+            self.waited[index] = self.waited.get(index, 0) + 1
+        if key and outcome != "limited":
+            self._remember(outcome, key)
 
-    def _bad(self, key: int) -> None:
-        self.bad += 1
-        if key and len(self.failed_keys) < MAX_FAILED_KEYS:
-            self.failed_keys.append(key)
+    def _remember(self, outcome: Outcome, key: int) -> None:
+        keys = self.keys.get(outcome)
+        if keys is None:
+            self.keys[outcome] = [key]
+        elif len(keys) < MAX_FAILED_KEYS:
+            keys.append(key)
 
     def connected(self, seconds: float) -> None:
         """A connection for a leg of this arm was made."""
@@ -95,14 +102,15 @@ class Arm:
             self.role,
             self.share,
             {str(code): count for code, count in self.codes.items()},
-            self.bad,
-            self.failed_keys,
+            self.keys,
             self.total,
             self.total_sum,
             self.first_byte,
             self.first_byte_sum,
+            self.waited,
             self.connect,
             self.connect_sum,
+            self.inference,
         )
         self._clear()
         return tick
@@ -137,9 +145,9 @@ class Tally:
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
 
-    def arm(self, route: str, version: str, role: Role, share: float) -> Arm:
+    def arm(self, route: str, version: str, role: Role, share: float, inference: bool = True) -> Arm:
         """The arm of this key; made when it is new."""
-        key: ArmKey = (route, version, role, share)
+        key: ArmKey = (route, version, role, share, inference)
         arm = self._arms.get(key)
         if arm is None:
             arm = self._arms[key] = Arm(key)

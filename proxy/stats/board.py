@@ -42,6 +42,7 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
 from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
+from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
@@ -77,8 +78,8 @@ class Board:
 
     >>> board = Board()
     >>> board.watch("r", ("v2",), "v1", Guard({"error_rate": Limit(max_ratio=1.5)}), "json", now=0.0)
-    >>> primary = ArmTick("r", "v1", "primary", 0.9, {"200": 890, "500": 10}, bad=10)
-    >>> canary = ArmTick("r", "v2", "canary", 0.1, {"200": 60, "500": 40}, bad=40)
+    >>> primary = ArmTick("r", "v1", "primary", 0.9, {"200": 890, "500": 10})
+    >>> canary = ArmTick("r", "v2", "canary", 0.1, {"200": 60, "500": 40})
     >>> board.on_tick(Tick(0, "a", 1, 1, arms=[primary, canary]), now=1.0)
     >>> (line,) = board.evidence("r", now=1.0)
     >>> line.metric, line.limit, line.value, line.n, line.log_breach > 6.9  # ln(1/false_alarm)
@@ -155,7 +156,7 @@ class Board:
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick. The caller sees to it that each tick comes once."""
         self.counters.update(tick, now)
-        for route, arms in _by_route(tick.arms).items():
+        for route, arms in _by_route(arm for arm in tick.arms if arm.inference).items():
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_arms(arms, now)
 
@@ -164,9 +165,10 @@ class Board:
         self.counters.drop_records("internal", count)
 
     def on_observations(self, observations: Iterable[Observation], now: float) -> None:
-        """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens."""
+        """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens. Only inferences
+        are evidence."""
         compared: list[PairResult] = []
-        for (route, *_), legs in _by_arm(observations).items():
+        for (route, *_), legs in _by_arm(leg for leg in observations if leg.inference).items():
             current = self._streams.get(route)
             if current is None:
                 continue
@@ -359,9 +361,11 @@ class Board:
         return dropped + self._comparer.unpaired_of(route, version) + unread
 
     def failures(self, route: str, version: str) -> tuple[int, int]:
-        """Bad and all finished legs of `version` as the primary of `route`, since the start."""
+        """Failed and all finished inferences of `version` as the primary of `route`, since the start."""
         arm = self.counters.arms.get((route, version, "primary"))
-        return (arm.bad, sum(arm.codes.values())) if arm else (0, 0)
+        if arm is None:
+            return 0, 0
+        return arm.outcomes["failed"], sum(n for outcome, n in arm.outcomes.items() if OUTCOMES[outcome].counted)
 
     def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
         """The q-quantile of the total latency over the last minute, in seconds; None without data."""

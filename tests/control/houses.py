@@ -74,4 +74,4 @@ class House:
 
 def arm(version: str, role: str, n: int, bad: int = 0, share: float = 0.1, route: str = "cancer") -> ArmTick:
     codes = {code: count for code, count in (("200", n - bad), ("connect_failed", bad)) if count}
-    return ArmTick(route, version, role, share, codes, bad)  # type: ignore[arg-type]
+    return ArmTick(route, version, role, share, codes)  # type: ignore[arg-type]

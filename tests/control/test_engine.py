@@ -239,7 +239,7 @@ def test_a_full_disk_refuses_commands_but_not_rollbacks(house: House, monkeypatc
 
 def test_a_tick_of_a_route_that_is_gone_is_counted_and_nothing_else(house: House) -> None:
     house.tick(arm("v2", "canary", 10, 10, 0.1, route="gone"))
-    assert house.board.counters.arms["gone", "v2", "canary"].bad == 10
+    assert house.board.counters.arms["gone", "v2", "canary"].outcomes["failed"] == 10
 
 
 def test_revisions_grow_above_what_was_published_before(house: House) -> None:

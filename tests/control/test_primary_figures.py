@@ -15,7 +15,7 @@ PROMOTED = RouteState("cancer", "promoted", "v2", previous="v1")
 
 def test_exact_counts_give_failures_and_latencies(house: House) -> None:
     slow = {bucket(0.1): 90, bucket(1.0): 10}
-    house.tick(ArmTick("cancer", "v1", "primary", 1.0, {"200": 95, "500": 5}, 5, total=slow, total_sum=19.0))
+    house.tick(ArmTick("cancer", "v1", "primary", 1.0, {"200": 95, "500": 5}, total=slow, total_sum=19.0))
     figures = figures_of(house.board, PROMOTED, house.now)
     assert (figures["error_rate"].value, figures["error_rate"].n) == (0.05, 100)
     assert figures["latency_p50"].value == pytest.approx(0.1, rel=0.02)

@@ -7,6 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.outcome import outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, Tick
 from proxy.contracts.table import Role
 from proxy.dataplane.tally import Tally
@@ -36,7 +37,7 @@ def test_every_leg_is_in_exactly_one_tick(
         if isinstance(code, int):
             arm.answered(code, 0.001, 0.002, 0)
         else:
-            arm.failed(code, code == "reset", 0)
+            arm.failed(code, outcome_of(code), 0.5, 0)
         if n in ticks_after:
             ticks.append(take(tally))
             tally.keep(frozenset())
@@ -46,7 +47,7 @@ def test_every_leg_is_in_exactly_one_tick(
     for counts in (arm for tick in ticks for arm in tick.arms):
         for code, count in counts.codes.items():
             counted[counts.version, counts.role, counts.share, code] += count
-        bad += counts.bad
+        bad += counts.outcomes().get("failed", 0)
         timed += sum(counts.total.values())
     assert counted == Counter((v, r, s, str(c)) for v, r, s, c in legs)
     assert bad == sum(code in (503, "reset") for *_, code in legs)
@@ -58,10 +59,10 @@ def test_failed_keys_are_bounded() -> None:
     tally = Tally()
     arm = tally.arm("r", "v", "canary", 0.1)
     for key in range(1, MAX_FAILED_KEYS + 50):
-        arm.failed("reset", True, key)
+        arm.failed("reset", "failed", 0.5, key)
     (tick,) = take(tally).arms
-    assert len(tick.failed_keys) == MAX_FAILED_KEYS
-    assert tick.bad == MAX_FAILED_KEYS + 49
+    assert len(tick.keys["failed"]) == MAX_FAILED_KEYS
+    assert tick.outcomes()["failed"] == MAX_FAILED_KEYS + 49
 
 
 def test_an_arm_with_legs_in_flight_is_kept_for_them() -> None:

@@ -22,7 +22,7 @@ ROUTE = "cancer"
 
 def arm(role: Role, version: str, ok: int = 0, bad: int = 0, share: float = 0.1, **more: Any) -> ArmTick:
     codes = {code: n for code, n in (("200", ok), ("503", bad)) if n}
-    return ArmTick(ROUTE, version, role, share, codes=codes, bad=bad, **more)
+    return ArmTick(ROUTE, version, role, share, codes=codes, **more)
 
 
 def tick(*arms: ArmTick, seq: int = 1, **more: Any) -> Tick:
@@ -140,7 +140,11 @@ def test_counters_are_exact_and_monotone() -> None:
     counters = board.counters
     counted = counters.arms[ROUTE, "v2", "canary"]
     assert counted.codes == {"200": 6, "503": 2}
-    assert (counted.bad, counted.total.buckets, counted.total.seconds) == (2, {-240: 6}, pytest.approx(0.06))
+    assert (counted.outcomes["failed"], counted.total.buckets, counted.total.seconds) == (
+        2,
+        {-240: 6},
+        pytest.approx(0.06),
+    )
     assert counted.connect.buckets == {-300: 2}
     assert counters.shadow_dropped == {(ROUTE, "v3", "inflight"): 4}
     assert counters.coverage(ROUTE, "v3") == 0.75
@@ -207,7 +211,7 @@ def test_several_candidates_are_judged_each_for_itself() -> None:
     board.watch("r", ("v2", "v3"), "v1", Guard(), "json", 0.0)
     for seq in range(5):
         arms = [ArmTick("r", "v1", "primary", 0.8, {"200": 80}), ArmTick("r", "v2", "canary", 0.1, {"200": 10})]
-        arms.append(ArmTick("r", "v3", "canary", 0.1, {"500": 10}, bad=10))
+        arms.append(ArmTick("r", "v3", "canary", 0.1, {"500": 10}))
         board.on_tick(Tick(0, "a", seq, 1, arms=arms), 0.1 * seq)
     healthy, broken = board.evidence("r", 1.0)
     assert (healthy.version, healthy.n, broken.version, broken.n) == ("v2", 50, "v3", 50)
@@ -219,7 +223,7 @@ def test_several_candidates_are_judged_each_for_itself() -> None:
 def test_a_promoted_candidate_is_held_to_absolute_limits() -> None:
     board = Board()
     board.watch("r", ("v2",), "v2", Guard({"error_rate": Limit(max=0.05)}), "json", 0.0)
-    board.on_tick(Tick(0, "a", 1, 1, arms=[ArmTick("r", "v2", "primary", 1.0, {"500": 60}, bad=60)]), 0.1)
+    board.on_tick(Tick(0, "a", 1, 1, arms=[ArmTick("r", "v2", "primary", 1.0, {"500": 60})]), 0.1)
     (evidence,) = board.evidence("r", 0.2)
     assert (evidence.n, evidence.value) == (60, 1.0)
     assert evidence.log_breach >= log(1000)

@@ -44,7 +44,7 @@ def arm(rng: np.random.Generator, version: str, role: Role, share: float, n: int
     buckets, counts = (found.tolist() for found in np.unique(places, return_counts=True))
     bad = int(rng.binomial(n, 0.03))
     total = dict(zip(buckets, counts, strict=True))
-    return ArmTick("r", version, role, share, {"200": n - bad, "500": bad}, bad, total=total)
+    return ArmTick("r", version, role, share, {"200": n - bad, "500": bad}, total=total)
 
 
 def leg(rng: np.random.Generator, at: int, role: Role, version: str, label: int) -> Observation:

@@ -357,7 +357,7 @@ class Bench:
         bad: Counter[tuple[str, ...]] = Counter()
         for arm in tick.arms:
             legs.update({(arm.version, arm.role, code): count for code, count in arm.codes.items()})
-            bad.update({(arm.version, arm.role): arm.bad})
+            bad.update({(arm.version, arm.role): arm.outcomes().get("failed", 0)})
         rows = {name: getattr(tick, name) for name in ("shadow_dropped", "mirrored", "rescued", "rejected")}
         counted = {name: Counter({tuple(key): n for *key, n in each}) for name, each in rows.items()}
         return counted | {"legs": legs, "bad": +bad}

@@ -115,7 +115,7 @@ class Plane:
         counted: Counter[tuple[str, str]] = Counter()
         for tick in self.ticks:
             for arm in tick.arms:
-                counted[arm.version, arm.role] += arm.bad
+                counted[arm.version, arm.role] += arm.outcomes().get("failed", 0)
         return +counted
 
     def rows(self, name: str) -> Counter[tuple[str, ...]]:

@@ -34,13 +34,14 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
 
 
 def _arm(version: str, role: str, seen: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
-    legs = sum(seen.codes.values())
+    legs, failed = sum(seen.codes.values()), seen.outcomes["failed"]
     return {
         "version": version,
         "role": role,
         "legs": legs,
-        "bad": seen.bad,
-        "bad_ratio": seen.bad / legs if legs else None,
+        "bad": failed,
+        "outcomes": dict(seen.outcomes),
+        "bad_ratio": failed / legs if legs else None,
         "codes": dict(seen.codes),
         "inflight": inflight,
         "total": _latency(seen.recent_total.get(now)),

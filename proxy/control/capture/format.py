@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.contracts.failure import FAILURES
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import Source
+from proxy.contracts.outcome import OUTCOMES, outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
 from proxy.contracts.table import Role
 
@@ -84,27 +84,29 @@ def _parsed(line: bytes, path: Path, number: int) -> Captured:
 
 
 def is_bad(leg: Captured) -> bool:
-    """Whether the leg is charged to its version, as workers count it: status 5xx, or a failure of the upstream."""
-    known = FAILURES.get(leg.failure)
-    return leg.status >= 500 or (known is not None and known.source == "upstream")
+    """Whether the leg has failed, as workers count it."""
+    return leg.inference and outcome_of(leg.failure or str(leg.status)) == "failed"
 
 
 def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
     """The exact counters that a worker would have reported for these legs."""
-    arms: dict[tuple[str, str, Role, float], ArmTick] = {}
+    arms: dict[tuple[str, str, Role, float, bool], ArmTick] = {}
     for leg in legs:
-        key = (leg.route, leg.version, leg.role, leg.share)
-        _count(arms.setdefault(key, ArmTick(*key)), leg)
+        key = (leg.route, leg.version, leg.role, leg.share, leg.inference)
+        _count(arms.setdefault(key, ArmTick(*key[:4], inference=leg.inference)), leg)
     return list(arms.values())
 
 
 def _count(arm: ArmTick, leg: Captured) -> None:
     code = leg.failure or str(leg.status)
     arm.codes[code] = arm.codes.get(code, 0) + 1
-    if is_bad(leg):
-        arm.bad += 1
-        if leg.key and len(arm.failed_keys) < MAX_FAILED_KEYS:
-            arm.failed_keys.append(leg.key)
+    outcome = outcome_of(code)
+    if leg.key and leg.inference and OUTCOMES[outcome].charge == "version":
+        keys = arm.keys.setdefault(outcome, [])
+        if len(keys) < MAX_FAILED_KEYS:
+            keys.append(leg.key)
+    if outcome == "abandoned":
+        arm.waited[bucket(leg.total)] = arm.waited.get(bucket(leg.total), 0) + 1
     if not leg.failure:
         for buckets, seconds in ((arm.total, leg.total), (arm.first_byte, leg.first_byte)):
             buckets[bucket(seconds)] = buckets.get(bucket(seconds), 0) + 1

@@ -62,7 +62,7 @@ class Rehearsal:
         self._seq += 1
         for arm in arms:
             if arm.role == "canary" or arm.role == "shadow":
-                self._legs[arm.route] += arm.finished
+                self._legs[arm.route] += arm.counted()
         self.engine.on_tick(Tick(0, "rehearsal", self._seq, self.engine.revision, arms=arms), now)
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now

@@ -103,6 +103,11 @@ class BoardCollector(Collector):
         arm = ("route", "version", "role")
         codes = [((*key, code), float(n)) for key, seen in counters.arms.items() for code, n in seen.codes.items()]
         yield counter("penumbra_requests", "Finished legs by status code or failure.", (*arm, "code"), codes)
+        outcomes = [
+            ((*key, name), float(n)) for key, seen in counters.arms.items() for name, n in seen.outcomes.items()
+        ]
+        text = "Finished legs by outcome, as far as heads and connections tell."
+        yield counter("penumbra_outcomes", text, (*arm, "outcome"), outcomes)
         totals = [(key, seen.total) for key, seen in counters.arms.items()]
         text = "Seconds from the assignment of a leg to the last byte of its answer."
         yield histogram("penumbra_request_duration_seconds", text, arm, totals, DURATIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import ArmTick, Tick
 from proxy.stats.counts.latency_window import Histogram, Window
 
@@ -12,25 +13,26 @@ ArmName = tuple[str, str, str]
 
 
 class ArmCounts:
-    """One arm: legs by code, bad legs, and latencies since the start and of the last minute."""
+    """One arm: legs by code and by outcome, and latencies since the start; of the last minute those of inferences."""
 
-    __slots__ = ("bad", "codes", "connect", "first_byte", "recent_first_byte", "recent_total", "total")
+    __slots__ = ("codes", "connect", "first_byte", "outcomes", "recent_first_byte", "recent_total", "total")
 
     def __init__(self) -> None:
         self.codes: Counter[str] = Counter()
-        self.bad = 0
+        self.outcomes: Counter[Outcome] = Counter()
         self.total, self.first_byte, self.connect = Histogram(), Histogram(), Histogram()
         self.recent_total, self.recent_first_byte = Window(), Window()
 
     def update(self, arm: ArmTick, now: float) -> None:
         """Adds the counts of one tick."""
         self.codes.update(arm.codes)
-        self.bad += arm.bad
+        self.outcomes.update(arm.outcomes())
         self.total.update(arm.total, arm.total_sum)
         self.first_byte.update(arm.first_byte, arm.first_byte_sum)
         self.connect.update(arm.connect, arm.connect_sum)
-        self.recent_total.update(arm.total, now)
-        self.recent_first_byte.update(arm.first_byte, now)
+        if arm.inference:
+            self.recent_total.update(arm.total, now)
+            self.recent_first_byte.update(arm.first_byte, now)
 
 
 class Counters:

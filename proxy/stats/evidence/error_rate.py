@@ -33,7 +33,7 @@ class ErrorBaseline(Stateful):
 
     def events(self, arm: ArmTick, now: float) -> int:
         """Nearly independent bad events of an arm."""
-        return self.sticky.update(arm.bad, arm.failed_keys, now)
+        return self.sticky.update(arm.outcomes().get("failed", 0), arm.keys.get("failed", ()), now)
 
     def update(self, arms: Iterable[EventCounts], now: float) -> None:
         """Learns φ from the primary's arms of a look."""
@@ -56,7 +56,10 @@ class ErrorRate(Stateful):
 
     def update(self, arms: Iterable[AssignedArm], now: float) -> None:
         """Adds the arms of one tick. A primary that was alone at the time is no comparison, but φ is learnt from it."""
-        counts = [EventCounts(whose, arm.finished, arm.bad, self._baseline.events(arm, now)) for arm, whose in arms]
+        counts = [
+            EventCounts(whose, arm.counted(), arm.outcomes().get("failed", 0), self._baseline.events(arm, now))
+            for arm, whose in arms
+        ]
         self._rate.update([each for each in counts if each.whose.candidate or each.whose.share > 0.0])
         self._baseline.update(counts, now)
 

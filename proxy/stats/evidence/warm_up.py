@@ -32,7 +32,7 @@ class WarmUp(Stateful):
         """Counts the candidate's legs of one tick; whether that tick can be judged."""
         if self.warm:
             return True
-        legs = sum(arm.finished for arm, whose in arms if whose.candidate)
+        legs = sum(arm.counted() for arm, whose in arms if whose.candidate)
         if legs and self._since is None:
             self._since = now
         self._legs += legs

@@ -17,7 +17,7 @@ def test_nothing_seen_is_null_and_not_zero() -> None:
 def test_an_arm_has_counts_of_all_time_and_latencies_of_a_minute() -> None:
     board = Board()
     codes = {"200": 98, "503": 1, "connect_failed": 1}
-    arm = ArmTick("r", "v2", "canary", 0.1, codes, 2, total={bucket(0.010): 98, bucket(2.0): 2}, total_sum=5.0)
+    arm = ArmTick("r", "v2", "canary", 0.1, codes, total={bucket(0.010): 98, bucket(2.0): 2}, total_sum=5.0)
     board.on_tick(Tick(0, "a", 1, 1, arms=[arm], inflight=[("r", "v2", "canary", 3)]), 1000.0)
     (shown,) = traffic(board, "r", 1001.0)["arms"]
     assert (shown["version"], shown["role"], shown["legs"], shown["bad"]) == ("v2", "canary", 100, 2)

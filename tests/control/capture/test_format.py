@@ -86,4 +86,8 @@ def test_what_is_charged(status: int, failure: str, bad: bool) -> None:
     leg = captured(record(status=status, failure=failure), (0, "a"), False)
     assert is_bad(leg) is bad
     (arm,) = arms_of([leg])
-    assert (arm.codes, arm.bad, bool(arm.total)) == ({failure or str(status): 1}, int(bad), not failure)
+    assert (arm.codes, arm.outcomes().get("failed", 0), bool(arm.total)) == (
+        {failure or str(status): 1},
+        int(bad),
+        not failure,
+    )

@@ -47,7 +47,7 @@ def test_open_connections_are_those_of_workers_that_are_there() -> None:
 
 
 def test_a_bound_that_was_reached_is_counted(house: House) -> None:
-    house.tick(ArmTick("cancer", "v2", "canary", 0.1, {"500": 300}, 300, failed_keys=list(range(MAX_FAILED_KEYS))))
+    house.tick(ArmTick("cancer", "v2", "canary", 0.1, {"500": 300}, {"failed": list(range(MAX_FAILED_KEYS))}))
     samples = families(house)["penumbra_bound_reached_total"].samples
     assert samples["penumbra_bound_reached_total", "failed_keys"] == 1
     assert samples["penumbra_bound_reached_total", "unsaved_changes"] == 0

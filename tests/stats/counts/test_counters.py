@@ -7,7 +7,7 @@ from proxy.stats.counts.counters import STALE_SECONDS, Counters
 
 
 def tick(worker: int = 0, inflight: int = 0, bad: int = 0) -> Tick:
-    arm = ArmTick("r", "v2", "canary", 0.1, {"200": 9, "500": bad}, bad, total={0: 9 + bad}, total_sum=2.0)
+    arm = ArmTick("r", "v2", "canary", 0.1, {"200": 9, "500": bad}, total={0: 9 + bad}, total_sum=2.0)
     return Tick(worker, "a", 1, 1, arms=[arm], inflight=[("r", "v2", "canary", inflight)])
 
 
@@ -16,7 +16,7 @@ def test_ticks_of_workers_add_up() -> None:
     counters.update(tick(0, bad=1), 0.0)
     counters.update(tick(1, bad=2), 0.0)
     arm = counters.arms["r", "v2", "canary"]
-    assert (arm.codes, arm.bad) == ({"200": 18, "500": 3}, 3)
+    assert (arm.codes, arm.outcomes["failed"]) == ({"200": 18, "500": 3}, 3)
     assert (arm.total.buckets, arm.total.seconds) == ({0: 21}, 4.0)
     assert arm.recent_total.get(0.0) == {0: 21}
 

@@ -16,12 +16,12 @@ LIMIT = Limit(max=0.1, max_ratio=1.5)
 
 
 def mine(n: int, bad: int, keys: list[int] | None = None, share: float = 0.5) -> AssignedArm:
-    arm = ArmTick("r", "v2", "canary", share, {"200": n - bad, "500": bad}, bad, keys or [])
+    arm = ArmTick("r", "v2", "canary", share, {"200": n - bad, "500": bad}, {"failed": keys or []})
     return AssignedArm(arm, Assignment(True, "canary", share, share))
 
 
 def theirs(n: int, bad: int, keys: list[int] | None = None, share: float = 0.5) -> AssignedArm:
-    arm = ArmTick("r", "v1", "primary", 1 - share, {"200": n - bad, "500": bad}, bad, keys or [])
+    arm = ArmTick("r", "v1", "primary", 1 - share, {"200": n - bad, "500": bad}, {"failed": keys or []})
     return AssignedArm(arm, Assignment(False, "primary", share, share))
 
 

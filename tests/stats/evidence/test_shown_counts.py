@@ -16,7 +16,7 @@ GUARD = Guard({"error_rate": Limit(max=0.02, max_ratio=1.5), "latency_p50": Limi
 
 def arm(version: str, role: Role, share: float, n: int, bad: int = 0, bucket: int = -200) -> ArmTick:
     codes = {code: count for code, count in (("200", n - bad), ("500", bad)) if count}
-    return ArmTick("r", version, role, share, codes, bad, total={bucket: n})
+    return ArmTick("r", version, role, share, codes, total={bucket: n})
 
 
 def released(stages: list[list[ArmTick]]) -> dict[tuple[str, str], Evidence]:

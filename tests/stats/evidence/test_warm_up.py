@@ -14,7 +14,7 @@ GUARD = Guard({"latency_p99": Limit(max=0.1), "error_rate": Limit(max_ratio=1.5)
 def arm(version: str, role: Role, n: int, seconds: float, bad: int = 0) -> ArmTick:
     share = 0.5
     codes = {"200": n - bad, "500": bad}
-    return ArmTick("r", version, role, share, codes, bad, total={bucket(seconds): n}, total_sum=n * seconds)
+    return ArmTick("r", version, role, share, codes, total={bucket(seconds): n}, total_sum=n * seconds)
 
 
 def run(board: Board, count: int, seconds: float, start: float = 0.0, bad: int = 0) -> None:

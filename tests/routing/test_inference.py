@@ -1,0 +1,68 @@
+"""Which requests are inferences, by protocol and by a route's own rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.table import Inferences, Protocol
+from proxy.routing.inference import MAX_REMEMBERED, InferenceRule
+
+INFERENCES: dict[Protocol, tuple[str, ...]] = {
+    "oip": (
+        "/v2/models/m/infer",
+        "/v2/models/m/versions/2/infer",
+        "/v2/models/m/generate_stream",
+        "/x/v2/models/m/infer/",
+    ),
+    "kserve-v1": ("/v1/models/iris:predict", "/v1/models/iris%3Apredict", "/v1/models/iris:explain"),
+    "mlflow": ("/invocations", "/team/invocations"),
+    "openai": ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/openai/v1/responses", "/v1/messages"),
+    "json": ("/predict", "/", "/health/predict", "/v1/anything"),
+    "opaque": ("/predict",),
+}
+
+OTHERS: dict[Protocol, tuple[str, ...]] = {
+    "oip": (
+        "/v2/health/ready",
+        "/v2/models/m",
+        "/v2/models/m/ready",
+        "/v2/repository/models/m/load",
+        "/v2/models/m/stats",
+    ),
+    "kserve-v1": ("/v1/models/iris", "/v1/models", "/"),
+    "mlflow": ("/ping", "/health", "/version"),
+    "openai": ("/v1/models", "/health", "/tokenize", "/v1/load_lora_adapter"),
+    "json": ("/healthz", "/metrics", "/api/READY", "/ping"),
+    "opaque": ("/livez",),
+}
+
+
+@pytest.mark.parametrize(("protocol", "path"), [(p, path) for p, paths in INFERENCES.items() for path in paths])
+def test_a_question_to_a_model_is_an_inference_and_only_by_a_method_that_can_ask(protocol: Protocol, path: str) -> None:
+    rule = InferenceRule(protocol)
+    assert rule.holds(b"POST", path.encode())
+    assert rule.holds(b"POST", path.encode()), "remembered"
+    for method in (b"GET", b"HEAD", b"OPTIONS"):
+        assert not rule.holds(method, path.encode())
+
+
+@pytest.mark.parametrize(("protocol", "path"), [(p, path) for p, paths in OTHERS.items() for path in paths])
+def test_health_metadata_and_management_are_none(protocol: Protocol, path: str) -> None:
+    assert not InferenceRule(protocol).holds(b"POST", path.encode())
+
+
+def test_a_routes_own_rule_replaces_the_protocols() -> None:
+    rule = InferenceRule("json", Inferences(("GET", "POST"), ("/score/*", "/v*/predict")))
+    assert rule.holds(b"GET", b"/score/7")
+    assert rule.holds(b"POST", b"/v3/predict")
+    assert not rule.holds(b"PUT", b"/v3/predict")
+    assert not rule.holds(b"POST", b"/predict")
+    assert InferenceRule("oip", Inferences(paths=("/rank",))).holds(b"POST", b"/rank")
+    assert InferenceRule("oip", Inferences(methods=("POST",))).holds(b"POST", b"/whatever")
+
+
+def test_the_memory_is_bounded() -> None:
+    rule = InferenceRule("json")
+    for n in range(2 * MAX_REMEMBERED):
+        assert rule.holds(b"POST", b"/predict/%d" % n)
+    assert len(rule._remembered) <= MAX_REMEMBERED
