@@ -48,7 +48,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "agreement": {"arrays", "drift"},
         "quality": {"arrays", "state", "sequential"},
         "evidence": {"arrays", "state", "counts", "sequential", "drift", "agreement", "quality"},
-        "comparison": {"state", "sequential", "drift", "quality", "evidence"},
+        "comparison": {"state", "counts", "sequential", "drift", "quality", "evidence"},
         "diagnosis": {"drift", "evidence"},
         "snapshot": {"state", "comparison"},
         "board": {"counts", "drift", "agreement", "quality", "comparison", "diagnosis", "snapshot"},

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import LegFacts, Record
 
 Kind = Literal["number", "category"]
@@ -82,6 +83,10 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
     """Why the request's body gave nothing (`UnreadReason`), or "": it gave something, or there was none to read."""
     unreadable_response: str = ""
     """The same of the answer's body."""
+    analysed: bool = False
+    """Whether the body of an answer of a successful status was looked at, so that `content` says something."""
+    content: ContentReason | Literal[""] = ""
+    """Why an analysed answer has failed whatever its status says (`contracts.outcome.CONTENT`), or ""."""
 
     @property
     def answered(self) -> bool:
@@ -92,15 +97,20 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
 _facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*LegFacts.__struct_fields__)
 
 
+Answer = tuple[tuple[Tensor, ...], Text | None, str, bool, ContentReason | Literal[""]]
+"""What was read in an answer: the fields of an `Observation` from `outputs` on, less `unreadable_request`."""
+
+NO_ANSWER: Answer = (), None, "", False, ""
+
+
 def observed(
     record: Record,
     source: tuple[int, str],
     inputs: tuple[Tensor, ...] = (),
-    outputs: tuple[Tensor, ...] = (),
-    text: Text | None = None,
     unreadable_request: str = "",
-    unreadable_response: str = "",
+    answer: Answer = NO_ANSWER,
 ) -> Observation:
     """The facts of a record, and what was read in its bodies."""
-    read = source, inputs, outputs, text, unreadable_request, unreadable_response
+    outputs, text, *judged = answer
+    read = source, inputs, outputs, text, unreadable_request, *judged
     return Observation(*_facts(record) + read)  # in the order of the fields

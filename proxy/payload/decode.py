@@ -6,11 +6,13 @@ A codec turns one parsed body into tensors. Protocols without a codec are `opaqu
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import orjson
 from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor, Text, observed
+from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
@@ -41,6 +43,11 @@ CODECS: dict[Protocol, Codec] = {
     "json": Codec(plain.read_request, plain.read_response),
 }
 
+CONTENT_OF: dict[str, ContentReason] = dict.fromkeys(
+    ("json", "schema", "shape", "values", "binary", "pointer", "encoding"), "unreadable_body"
+)
+"""What an answer that cannot be read has failed for; for what a bound of this program left unread it has not."""
+
 NOTHING = Content()
 USUAL = Analysis()
 
@@ -56,9 +63,11 @@ def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis
         return observed(record, source)
     inputs, unread_request = _read_request(record, codec, analysis)
     if record.failure or not 200 <= record.status < 300:
-        return observed(record, source, inputs, (), None, unread_request)
+        return observed(record, source, inputs, unread_request)
     outputs, text, unread_response = _read_response(record, codec, analysis)
-    return observed(record, source, inputs, outputs, text, unread_request, unread_response)
+    analysed = record.inference and record.response is not None
+    content: ContentReason | Literal[""] = CONTENT_OF.get(unread_response, "") if analysed else ""
+    return observed(record, source, inputs, unread_request, (outputs, text, unread_response, analysed, content))
 
 
 def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str]:

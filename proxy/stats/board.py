@@ -24,8 +24,8 @@ Knowledge out, of one route:
 | `failures(route, version)`, `latency(route, version, role, q, now)` | recent figures of one arm |
 | `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
 
-For /metrics, monotone whatever is judged: `counters`, `tokens`, `scores`, and losses by reason. The properties are
-read-only views.
+For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `scores`, and losses by reason. The
+properties are read-only views.
 
 `now` is monotonic seconds. No method raises on a tick or an observation that decodes. A breach is at
 `log_breach` ≥ ln(1/guard.false_alarm): the limits of a scorecard share `false_alarm` already.
@@ -50,6 +50,7 @@ from proxy.stats.agreement.compare import AgreementTally
 from proxy.stats.agreement.comparer import Comparer, PairResult
 from proxy.stats.agreement.examples import Example
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
+from proxy.stats.counts.content import ContentCounters, ContentCounts
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.diagnosis import Finding, diagnose
@@ -96,11 +97,13 @@ class Board:
         "_streams",
         "_tokens",
         "_unreadable",
+        "content",
         "counters",
     )
 
     def __init__(self, labels: int = MAX_REQUESTS) -> None:
         self.counters = Counters()
+        self.content = ContentCounters()
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
@@ -168,12 +171,15 @@ class Board:
         """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens. Only inferences
         are evidence."""
         compared: list[PairResult] = []
+        contents: defaultdict[str, list[ContentCounts]] = defaultdict(list)
         for (route, *_), legs in _by_arm(leg for leg in observations if leg.inference).items():
             current = self._streams.get(route)
             if current is None:
                 continue
             (analysis, _), streams = current
             compared += self._comparer.update(legs, analysis, now)
+            if counts := self.content.update(legs):
+                contents[route].append(counts)
             if rows := streams.update(legs, now):
                 self._on_rows(route, rows, now)
             if analysis.wait > 0:
@@ -184,6 +190,9 @@ class Board:
                 if leg.text is not None:
                     self._on_tokens(leg, now)
         self._on_pairs(compared)
+        for route, counted in contents.items():
+            for comparison in self._comparisons.get(route, ()):
+                comparison.on_content(counted, now)
         self._comparer.expire(now)
         self._scorer.labels.expire(now)
         self.on_time(now)

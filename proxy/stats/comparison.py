@@ -14,6 +14,7 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol
+from proxy.stats.counts.content import ContentCounts
 from proxy.stats.drift.streams import Drift, RowCounts
 from proxy.stats.evidence.alpha import alpha_share_of, limits_of
 from proxy.stats.evidence.assignment_share import AssignmentShares
@@ -104,6 +105,9 @@ class Comparison(Stateful):
     def on_rows(self, rows: Iterable[RowCounts], now: float) -> None:
         """Adds rows of this route that were checked against the data contract."""
         self.contract_violations.update(rows, self._shares, now)
+
+    def on_content(self, counted: Iterable[ContentCounts], now: float) -> None:
+        """Adds what the analysed answers of this route in one batch say, one item for each arm."""
 
     def on_tokens(self, leg: Observation, now: float) -> None:
         """Adds a streamed answer of this route, for the time to its first token."""

@@ -208,6 +208,13 @@ class BoardCollector(Collector):
         labels = ("route", "version", "role", "side", "reason")
         unreadable = [(key, float(n)) for key, n in board.unreadable.items()]
         yield counter("penumbra_unreadable_bodies", "Bodies that could not be read.", labels, unreadable)
+        arm = ("route", "version", "role")
+        analysed = [(key, float(n)) for key, n in board.content.analysed.items()]
+        text = "Inferences answered with success whose body was analysed."
+        yield counter("penumbra_analysed", text, arm, analysed)
+        invalid = [(key, float(n)) for key, n in board.content.invalid.items()]
+        text = "Analysed answers whose body says that they failed."
+        yield counter("penumbra_invalid", text, (*arm, "reason"), invalid)
         unpaired = [((reason,), float(n)) for reason, n in board.unpaired.items()]
         yield counter("penumbra_unpaired", "Copies that never met the answer to compare with.", ("reason",), unpaired)
 

@@ -1,5 +1,6 @@
-"""Exact counts from ticks: every leg is in them.
+"""Exact counts from ticks, in which every leg is, and counts of what the analysed bodies say.
 
+content         answers whose body says that they failed, by arm
 counters        counts and latency histograms by arm, and what was lost
 latency_window  the histograms of the last minutes
 """

@@ -1,0 +1,56 @@
+"""What the bodies of answers say, counted by arm: the input of `invalid_rate`.
+
+Only inferences answered with success whose body was looked at are in `n`. What was not analysed, because of the budget
+or a bound, is sampled out: by exchange and before anybody knows what the answer holds, so that the rest stays
+representative.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from proxy.contracts.observation import Observation
+from proxy.contracts.table import Role
+
+
+class ContentCounts(Struct, frozen=True):
+    """Analysed answers of one arm in one batch."""
+
+    version: str
+    role: Role
+    share: float
+    """The arm's part of live traffic (of copies, for a shadow) when the requests were assigned, 0 to 1."""
+    n: int
+    """Inferences answered with a successful status whose body was analysed."""
+    bad: int
+    """Those among them whose body says that they failed (`contracts.outcome.CONTENT`)."""
+    keys: tuple[int, ...] = ()
+    """Hashes of the sticky keys of the bad ones, 0 where there is none: as many as `bad`."""
+
+
+class ContentCounters:
+    """Analysed answers since the start, monotone: by (route, version, role), and invalid ones by reason too."""
+
+    __slots__ = ("analysed", "invalid")
+
+    def __init__(self) -> None:
+        self.analysed: Counter[tuple[str, str, str]] = Counter()
+        self.invalid: Counter[tuple[str, str, str, str]] = Counter()
+
+    def update(self, legs: Sequence[Observation]) -> ContentCounts | None:
+        """Adds legs of one route, version, role and share; their counts, or None if nothing of them was analysed."""
+        n = sum([leg.analysed for leg in legs])
+        if not n:
+            return None
+        first = legs[0]
+        self.analysed[first.route, first.version, first.role] += n
+        bad = [leg for leg in legs if leg.content]
+        self._count(bad)
+        return ContentCounts(first.version, first.role, first.share, n, len(bad), tuple([leg.key for leg in bad]))
+
+    def _count(self, bad: Iterable[Observation]) -> None:
+        for leg in bad:
+            self.invalid[leg.route, leg.version, leg.role, leg.content] += 1

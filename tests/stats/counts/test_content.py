@@ -1,0 +1,25 @@
+"""Analysed answers and invalid ones, by arm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.contracts.observation import Observation
+from proxy.stats.counts.content import ContentCounters, ContentCounts
+
+
+def leg(**facts: Any) -> Observation:
+    usual = {"exchange": 1, "route": "r", "version": "v2", "role": "canary", "share": 0.5, "started": 0.0, "total": 0.0}
+    return Observation(**{**usual, "status": 200, **facts})
+
+
+def test_only_analysed_answers_count() -> None:
+    counters = ContentCounters()
+    legs = [leg(), leg(analysed=True), leg(analysed=True, content="empty_body", key=7)]
+    assert counters.update(legs) == ContentCounts("v2", "canary", 0.5, n=2, bad=1, keys=(7,))
+    assert counters.analysed == {("r", "v2", "canary"): 2}
+    assert counters.invalid == {("r", "v2", "canary", "empty_body"): 1}
+
+
+def test_nothing_analysed_is_no_count() -> None:
+    assert ContentCounters().update([leg(), leg(status=500)]) is None
