@@ -35,7 +35,19 @@ from proxy.contracts.settings import (
     Settings,
 )
 from proxy.contracts.strategies import STRATEGIES
-from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
+from proxy.contracts.table import (
+    Copies,
+    Inferences,
+    Limits,
+    Match,
+    Mirrored,
+    Protocol,
+    Rescue,
+    Share,
+    Sticky,
+    Timeouts,
+    Version,
+)
 
 MAX_WORKERS = 256
 """More processes than any machine has use for; a typing mistake should not fork a thousand."""
@@ -189,6 +201,9 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         release=release,
         noise=_noise(section),
         analysis=read_analysis(section, protocol),
+        inference=_inference(section),
+        mirror=section.take("mirror", values.one_of(Mirrored), "inferences"),
+        copies=section.take("copies", values.one_of(Copies), "follow"),
     )
     _check_shares(section, route)
     section.finish()
@@ -263,6 +278,17 @@ def _limits(route: Section) -> Limits:
     if limits.mirror_body > limits.body and "mirror_body" in given:
         route.refuse("limits.mirror_body", f"{limits.mirror_body} bytes", f"at most limits.body, {limits.body} bytes")
     return replace(limits, mirror_body=min(limits.mirror_body, limits.body))
+
+
+def _inference(route: Section) -> Inferences | None:
+    if "inference" not in route:
+        return None
+    section = route.section("inference")
+    own = Inferences(section.values("methods", METHODS), section.values("paths", values.path_prefix))
+    section.finish()
+    if not (own.methods or own.paths):
+        route.refuse("inference", "neither methods nor paths", "at least one of the two")
+    return own
 
 
 def _noise(route: Section) -> float:

@@ -7,7 +7,19 @@ from typing import Literal
 from msgspec import Struct, field
 
 from proxy.contracts.strategies import Strategy
-from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
+from proxy.contracts.table import (
+    Copies,
+    Inferences,
+    Limits,
+    Match,
+    Mirrored,
+    Protocol,
+    Rescue,
+    Share,
+    Sticky,
+    Timeouts,
+    Version,
+)
 
 OnBreach = Literal["rollback", "pause", "notify"]
 AccessRole = Literal["read", "operate"]
@@ -134,6 +146,10 @@ class RouteSettings(Struct, frozen=True):
     digest: str = ""
     """Identifies the content of the section."""
     analysis: Analysis = Analysis()
+    inference: Inferences | None = None
+    """None: as the protocol says."""
+    mirror: Mirrored = "inferences"
+    copies: Copies = "follow"
 
 
 class Address(Struct, frozen=True):

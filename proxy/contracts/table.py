@@ -107,6 +107,9 @@ class Inferences(Struct, frozen=True):
 Mirrored = Literal["inferences", "all"]
 """The requests that shadows get copies of."""
 
+Copies = Literal["follow", "finish"]
+"""What copies do whose client has left: they follow it, or finish."""
+
 
 class Route(Struct, frozen=True):
     """Requests that match, and the versions that get them."""
@@ -130,6 +133,7 @@ class Route(Struct, frozen=True):
     inference: Inferences | None = None
     """None: as the protocol says (`routing.inference`)."""
     mirror: Mirrored = "inferences"
+    copies: Copies = "follow"
     journal: bool = False
     """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
 

@@ -1,7 +1,8 @@
 """Configuration without effect, as warnings that the API shows, a metric counts and the log has once.
 
 A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get is named with the reasons for the rest.
-It is looked at in spans, so that a warning goes when its cause does.
+It is looked at in spans, so that a warning goes when its cause does. A route whose first requests were no inferences is
+named with the option that says which ones are: nothing of it is evidence.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ LEAST_COVERAGE = 0.9
 """Part of its copies below which a shadow is warned about."""
 MIN_COPIES = 20
 """Copies in a span below which a shadow is not judged."""
+MIN_REQUESTS = 20
+"""Requests of a route below which it is not said that none of them is an inference."""
 
 Shadow = tuple[str, str]
 """Route and version."""
@@ -28,20 +31,21 @@ Shadow = tuple[str, str]
 class Warnings:
     """`update` now and then; `of` is what to show."""
 
-    __slots__ = ("_begun", "_dropped", "_owed", "_shadows", "profile_faults")
+    __slots__ = ("_begun", "_dropped", "_owed", "_shadows", "_silent", "profile_faults")
 
     def __init__(self) -> None:
         self._begun = 0.0
         self._owed: Counter[Shadow] = Counter()
         self._dropped: Counter[tuple[str, str, str]] = Counter()
         self._shadows: dict[Shadow, str] = {}
+        self._silent: dict[str, str] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
 
     def of(self, route: str) -> list[str]:
         """The warnings of a route."""
         shadows = [warning for (name, _), warning in self._shadows.items() if name == route]
-        return shadows + ([self.profile_faults[route]] if route in self.profile_faults else [])
+        return shadows + [faults[route] for faults in (self.profile_faults, self._silent) if route in faults]
 
     def update(self, shadows: Mapping[str, Iterable[str]], counters: Counters, now: float) -> None:
         """Judges the shadows of each route by the span that is over, if it is."""
@@ -56,12 +60,27 @@ class Warnings:
         self._log(warnings)
         self._begun, self._shadows = now, warnings
         self._owed, self._dropped = Counter(counters.mirrored), Counter(counters.shadow_dropped)
+        silent = {route: fault for route in shadows if (fault := _without_inferences(route, counters))}
+        for route in silent.keys() - self._silent.keys():
+            log.warning("%s: %s", route, silent[route])
+        self._silent = silent
 
     def _log(self, warnings: dict[Shadow, str]) -> None:
         for key in warnings.keys() - self._shadows.keys():
             log.warning("%s: %s", key[0], warnings[key])
         for key in self._shadows.keys() - warnings.keys():
             log.info("%s: shadow %s gets its copies again", *key)
+
+
+def _without_inferences(route: str, counters: Counters) -> str:
+    arms = [arm for (name, _, _), arm in counters.arms.items() if name == route]
+    requests = sum(arm.outcomes.total() for arm in arms)
+    if requests < MIN_REQUESTS or any(arm.outcomes.total() > arm.outcomes["not_an_inference"] for arm in arms):
+        return ""
+    return (
+        f"none of {requests:,} requests asked the model for anything, so nothing is judged; if they did, say which "
+        f"ones by routes.{route}.inference"
+    )
 
 
 def _fault(shadow: Shadow, owed: int, dropped: Mapping[tuple[str, str, str], int]) -> str:

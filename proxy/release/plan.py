@@ -135,6 +135,9 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         timeouts=section.timeouts,
         limits=section.limits,
         noise=section.noise,
+        inference=section.inference,
+        mirror=section.mirror,
+        copies=section.copies,
         journal=journal,
     )
 

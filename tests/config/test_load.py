@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proxy.config.load import load, parse
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
-from proxy.contracts.table import Limits, Match, Rescue, Share, Sticky, Timeouts, Version
+from proxy.contracts.table import Inferences, Limits, Match, Rescue, Share, Sticky, Timeouts, Version
 from proxy.release.scorecard import bounds
 from proxy.stats.board import Board
 
@@ -125,6 +125,10 @@ def test_defaults() -> None:
         ("canary: {version: b, percent: 1}, sticky: 'cookie:sid'", "sticky", Sticky("cookie", "sid")),
         ("canary: {version: b, percent: 1, sticky: 'json:/a~1b/0'}", "sticky", Sticky("json", "/a~1b/0")),
         ("timeouts: {idle: 1.5s}", "timeouts", Timeouts(idle=1.5)),
+        ("inference: {methods: [POST, GET]}", "inference", Inferences(("POST", "GET"))),
+        ("inference: {paths: [/predict, '/v1/*']}", "inference", Inferences((), ("/predict", "/v1/*"))),
+        ("mirror: all", "mirror", "all"),
+        ("copies: finish", "copies", "finish"),
         ("limits: {body: 1KiB}", "limits", Limits(body=1024, mirror_body=1024)),
         (
             "analysis: {features: /x, redact: [/request/name], tolerance: 0.1, reference: 500, wait: 1h}",
@@ -196,6 +200,13 @@ def test_what_a_route_may_say(route: str, field: str, value: object) -> None:
         ("analysis: {redact: [/name]}", "routes.r.analysis.redact"),
         ("analysis: {profile: p.json}", "routes.r.analysis.profile"),
         ("mirror: {}", "routes.r.mirror"),
+        ("mirror: some", "routes.r.mirror"),
+        ("copies: stop", "routes.r.copies"),
+        ("inference: {}", "routes.r.inference"),
+        ("inference: {methods: []}", "routes.r.inference"),
+        ("inference: {methods: [TRACE]}", "routes.r.inference.methods[0]"),
+        ("inference: {paths: [predict]}", "routes.r.inference.paths[0]"),
+        ("inference: {verbs: [POST]}", "routes.r.inference.verbs"),
     ],
 )
 def test_mistakes_in_a_route(route: str, path: str) -> None:
@@ -335,8 +346,8 @@ def test_files_that_cannot_be_read(tmp_path: object) -> None:
 
 KEYS = st.sampled_from(
     "listen admin token workers state versions routes url lineage match path headers methods model protocol primary "
-    "canary split sticky shadows version percent rescue after timeouts limits noise release stages scorecard "
-    "error_rate max a b strategy candidate require_lineage ${A} $${ <<".split()
+    "canary split sticky shadows version percent rescue after timeouts limits noise inference mirror copies "
+    "release stages scorecard error_rate max a b strategy candidate require_lineage ${A} $${ <<".split()
 )
 SCALARS = st.one_of(
     st.none(),

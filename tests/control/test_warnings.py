@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proxy.contracts.record import Tick
+from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis
 from proxy.control.profiles import Profiles
-from proxy.control.warnings import MIN_COPIES, SPAN_SECONDS
+from proxy.control.warnings import MIN_COPIES, MIN_REQUESTS, SPAN_SECONDS
 from proxy.stats.drift.profile import profile_of
 from tests.control.houses import House, section, settings
 
@@ -48,6 +48,30 @@ def test_a_shadow_that_is_no_longer_configured_is_not_warned_about(house: House)
 def test_spans_are_judged_not_single_ticks(house: House) -> None:
     copies(house, 100)
     assert copies(house, 100, after=0.1, breaker=100) == []
+
+
+def asked(house: House, requests: int, inferences: int = 0) -> list[str]:
+    house.seq += 1
+    house.now += SPAN_SECONDS + 0.1
+    legs = [
+        ArmTick("cancer", "v1", "primary", 1.0, {"200": n}, inference=inference)
+        for n, inference in ((requests - inferences, False), (inferences, True))
+        if n
+    ]
+    house.engine.on_tick(Tick(0, "a", house.seq, 1, arms=legs), house.now)
+    house.engine.on_time(house.now)
+    return house.engine.warnings("cancer")
+
+
+def test_a_route_without_inferences_is_named_with_the_option_that_says_which_ones_are(house: House) -> None:
+    assert asked(house, MIN_REQUESTS - 1) == []
+    (said,) = asked(house, 1)
+    assert said.startswith("none of 20 requests asked the model for anything") and "routes.cancer.inference" in said
+    assert asked(house, 2, inferences=1) == []
+
+
+def test_a_route_with_one_inference_is_not(house: House) -> None:
+    assert asked(house, 100, inferences=1) == []
 
 
 def test_a_profile_from_a_file_is_given_to_the_board(house: House, tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def rules() -> dict[str, Schema]:
             ],
         },
         "routes.*.scorecard": {"minProperties": 1},
+        "routes.*.inference": {"anyOf": [says(key, {"minItems": 1}) for key in ("methods", "paths")]},
         "routes.*.release": {
             "allOf": [
                 *(_strategy(row.name, keys) for row in rows),

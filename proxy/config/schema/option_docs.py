@@ -79,6 +79,12 @@ TEXTS = {
     "match.methods": "Methods, in upper case.",
     "match.model": "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a JSON body.",
     "protocol": "How bodies are understood. `opaque`: not at all; legs are counted all the same.",
+    "inference": (
+        "Which requests ask the model for something; only they are evidence. Without it, the protocol says so; with "
+        "`json` and `opaque` it is every request whose method can carry a question, less paths of probes and metrics."
+    ),
+    "inference.methods": "Their methods.",
+    "inference.paths": "Their paths, `*` standing for anything, also for slashes. One of both must be there.",
     "primary": "The version that answers what is not split off, and to which a rollback leads.",
     "canary": "A version that answers part of the live traffic.",
     "canary.version": "The canary.",
@@ -91,6 +97,11 @@ TEXTS = {
     "shadows": "Versions that get copies; their answers are compared and never returned.",
     "shadows[].version": "The shadow.",
     "shadows[].percent": "Part of the requests that is copied.",
+    "mirror": "Which requests are copied to shadows: `inferences`, or `all`, probes and metadata included.",
+    "copies": (
+        "What copies do whose client leaves before its answer is complete: `follow` ends them too, `finish` lets them "
+        "run to their end."
+    ),
     "noise": "Requests sent to the primary twice, to know how often it differs from itself.",
     "noise.percent": "Part of the requests.",
     "rescue": "The primary answers in the same exchange when a canary fails. `off`: its failures reach the client.",
@@ -167,6 +178,8 @@ DEFAULTS = {
     "split": "{}",
     "shadows": "[]",
     "shadows[].percent": "100",
+    "mirror": "inferences",
+    "copies": "follow",
     "rescue": "on",
     "timeouts": "{}",
     "timeouts.connect": "1s",
@@ -231,6 +244,8 @@ EXAMPLES = {
     "match.methods": "[POST]",
     "match.model": "fraud",
     "protocol": "oip",
+    "inference.methods": "[POST]",
+    "inference.paths": "[/predict, /v1/*]",
     "primary": "v1",
     "canary.version": "v2",
     "canary.percent": "5",
@@ -239,6 +254,8 @@ EXAMPLES = {
     "sticky": '"header:x-user-id"',
     "shadows[].version": "v3",
     "shadows[].percent": "50",
+    "mirror": "all",
+    "copies": "finish",
     "noise.percent": "1",
     "rescue": "off",
     "rescue.after": "2s",
@@ -295,6 +312,9 @@ ABSENT = {
     "match.headers": "any",
     "match.methods": "all",
     "match.model": "any",
+    "inference": "as the protocol says",
+    "inference.methods": "any but GET, HEAD, OPTIONS, TRACE, CONNECT, DELETE",
+    "inference.paths": "any",
     "canary": "none",
     "canary.sticky": "none",
     "split": "none",

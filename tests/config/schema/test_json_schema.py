@@ -118,6 +118,8 @@ routes: {r: {match: {path: /}, protocol: oip, primary: a%s}}
         ("analysis: {prediction: /x}", ""),
         ("analysis: {redact: [/name]}", ""),
         ("rescue: {}", ""),
+        ("inference: {}", ""),
+        ("inference: {methods: []}", ""),
     ],
 )
 def test_what_does_not_go_together_is_refused_by_both(route: str, top: str) -> None:
