@@ -28,12 +28,20 @@ UnreadReason = Literal[
     "too_many_tensors",
     "too_many_values",
     "encoding",
+    "coding",
+    "form",
     "expansion",
     "too_large",
     "internal",
+    "error_in_body",
+    "error_in_stream",
+    "unfinished_stream",
+    "empty_body",
 ]
-"""Why a body could not be read; label values of metrics. `too_large`: the worker did not keep it. `internal`: a bug of
-a codec."""
+"""Why a body could not be read; label values of metrics. `encoding`: not in the content coding that it names.
+`coding`: a content coding that is not read. `form`: an answer of the protocol, in a form that is not read.
+`too_large`: the worker did not keep it. `internal`: a bug of a codec. The last four are answers that say nothing
+(`contracts.outcome.CONTENT`)."""
 
 
 class Tensor(Struct, frozen=True, gc=False):

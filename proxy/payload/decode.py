@@ -11,12 +11,13 @@ from typing import Literal
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation, Tensor, Text, observed
+from proxy.contracts.observation import NO_ANSWER, Answer, Observation, Tensor, UnreadReason, observed
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
+from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.encoding import decompress
 from proxy.payload.reading import Body, Content, Unreadable, field
 
@@ -43,12 +44,9 @@ CODECS: dict[Protocol, Codec] = {
     "json": Codec(plain.read_request, plain.read_response),
 }
 
-CONTENT_OF: dict[str, ContentReason] = dict.fromkeys(
-    ("json", "schema", "shape", "values", "binary", "pointer", "encoding"), "unreadable_body"
-)
-"""What an answer that cannot be read has failed for; for what a bound of this program left unread it has not."""
-
 NOTHING = Content()
+NOT_KEPT: Answer = (), None, "too_large", False, ""
+EMPTY: Answer = (), None, "empty_body", True, "empty_body"
 USUAL = Analysis()
 
 
@@ -64,10 +62,7 @@ def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis
     inputs, unread_request = _read_request(record, codec, analysis)
     if record.failure or not 200 <= record.status < 300:
         return observed(record, source, inputs, unread_request)
-    outputs, text, unread_response = _read_response(record, codec, analysis)
-    analysed = record.inference and record.response is not None
-    content: ContentReason | Literal[""] = CONTENT_OF.get(unread_response, "") if analysed else ""
-    return observed(record, source, inputs, unread_request, (outputs, text, unread_response, analysed, content))
+    return observed(record, source, inputs, unread_request, _read_answer(record, codec, analysis, inputs))
 
 
 def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str]:
@@ -77,29 +72,39 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     usual = codec.usual_request(data) if codec.usual_request else None
     if usual is not None:
         return usual, ""
-    found, unread = _read(codec.request, data, record.request_fields, analysis, [])
+    found, unread = _read(codec.request, Body(data, record.request_fields.lower(), analysis))
     return found.tensors, unread
 
 
-def _read_response(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], Text | None, str]:
+def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...]) -> Answer:
     data = record.response
-    if not data:
-        return (), None, "too_large" if data is None else ""
+    if data is None:
+        return NOT_KEPT
     usual = codec.usual_response(data) if codec.usual_response else None
     if usual is not None:
-        return usual, None, ""
-    found, unread = _read(codec.response, data, record.response_fields, analysis, record.chunks)
-    return found.tensors, found.text, unread
+        return usual, None, "", record.inference, judged(usual, inputs)
+    if not data.strip():
+        return EMPTY if record.inference else NO_ANSWER
+    body = Body(data, record.response_fields.lower(), analysis, record.chunks)
+    found, unread = _read(codec.response, body)
+    if not record.inference:
+        return found.tensors, found.text, unread, False, ""
+    return found.tensors, found.text, unread, True, _content(found, unread, body, inputs)
 
 
-def _read(
-    codec: Callable[[Body], Content], data: bytes, fields: bytes, analysis: Analysis, chunks: list[float]
-) -> tuple[Content, str]:
+def _content(found: Content, unread: str, body: Body, inputs: tuple[Tensor, ...]) -> ContentReason | Literal[""]:
+    if unread:
+        return CONTENT_OF.get(unread, "")
+    if body.no_numbers:
+        return "not_a_number"
+    return judged(found.tensors, inputs) if found.text is None else ""
+
+
+def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:
     try:
-        lines = fields.lower()
-        if coding := field(lines, b"content-encoding"):
-            data = decompress(data, coding)
-        return codec(Body(data, lines, analysis, chunks)), ""
+        if coding := field(body.fields, b"content-encoding"):
+            body.data, body.ends = decompress(body.data, coding), ()
+        return codec(body), ""
     except Unreadable as error:
         return NOTHING, error.reason
     except (orjson.JSONDecodeError, RecursionError):

@@ -20,12 +20,13 @@ MAX_ZSTD_WINDOW = 8 * 1024 * 1024
 
 
 def decompress(data: bytes, coding: bytes) -> bytes:
-    """`data` without its content coding (RFC 9110 §8.4), lower case. Raises Unreadable: `encoding`, `expansion`."""
+    """`data` without its content coding (RFC 9110 §8.4), lower case. Raises Unreadable: `coding`,
+    `encoding`, `expansion`."""
     if not coding or coding == b"identity":
         return data
     reader = CODINGS.get(coding)
     if reader is None:
-        raise Unreadable("encoding")
+        raise Unreadable("coding")
     try:
         plain = reader(data)
     except (zlib.error, zstandard.ZstdError, EOFError) as error:

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.payload.errors import refuse_errors
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
-from proxy.payload.tabular import tensors_of
+from proxy.payload.tabular import predictions_of, tensors_of
+
+PREDICTIONS = ("predictions", "outputs")
+OTHERS = frozenset(("explanations", "results", "result"))
+"""What `:explain`, `:classify` and `:regress` answer, which is not read."""
 
 
 def read_request(body: Body) -> Content:
     """The instances of a request. Raises Unreadable."""
-    return _first(body.json(), ("instances", "inputs"))
+    return Content(tensors_of(*_first(body.json(), ("instances", "inputs"))))
 
 
 def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
-    return _first(body.json(), ("predictions", "outputs"))
+    document = body.json()
+    refuse_errors(document, (*PREDICTIONS, *OTHERS))
+    return Content(predictions_of(*_first(document, PREDICTIONS)))
 
 
-def _first(document: Any, names: tuple[str, ...]) -> Content:
+def _first(document: Any, names: tuple[str, ...]) -> tuple[Any, str]:
     fields = fields_of(document)
     for name in names:
         if name in fields:
-            return Content(tensors_of(fields[name], name))
-    raise Unreadable("schema")
+            return fields[name], name
+    raise Unreadable("form" if not OTHERS.isdisjoint(fields) else "schema")

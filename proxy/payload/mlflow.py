@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.contracts.observation import Tensor
+from proxy.payload.errors import refuse_errors
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
-from proxy.payload.tabular import table_of, tensors_of
+from proxy.payload.tabular import predictions_of, table_of, tensors_of
 
 
 def _split(value: Any) -> tuple[Tensor, ...]:
@@ -26,6 +27,10 @@ FORMS: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
 }
 
 
+ANSWERS = frozenset(("predictions", "choices", "messages", "output", "data"))
+"""What an answer has one of: predictions, or what models of the flavours for chat and embeddings answer, not read."""
+
+
 def read_request(body: Body) -> Content:
     """The rows of a request, in whichever form. Raises Unreadable."""
     fields = fields_of(body.json())
@@ -38,9 +43,10 @@ def read_request(body: Body) -> Content:
 def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
     document = body.json()
+    refuse_errors(document, ANSWERS)
     if isinstance(document, list):
-        return Content(tensors_of(document, "predictions"))
+        return Content(predictions_of(document, "predictions"))
     fields = fields_of(document)
     if "predictions" not in fields:
-        raise Unreadable("schema")
-    return Content(tensors_of(fields["predictions"], "predictions"))
+        raise Unreadable("form" if not ANSWERS.isdisjoint(fields) else "schema")
+    return Content(predictions_of(fields["predictions"], "predictions"))

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 from msgspec import field as field_of
 
-from proxy.contracts.observation import Tensor
-from proxy.payload import oip_binary
+from proxy.contracts.observation import Tensor, Text
+from proxy.payload import oip_binary, sse
+from proxy.payload.errors import refuse_errors
 from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
 from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of
 
@@ -100,7 +101,15 @@ def read_request(body: Body) -> Content:
 
 def read_response(body: Body) -> Content:
     """The output tensors of a response. Raises Unreadable."""
-    return Content(_read(body, "outputs"))
+    if field(body.fields, HEADER):
+        return Content(_read(body, "outputs"))
+    if field(body.fields, b"content-type").startswith(b"text/event-stream"):
+        return Content((), sse.read_generated(body))
+    document = body.json()
+    refuse_errors(document, ("outputs", "text_output"))
+    if isinstance(document, dict) and isinstance(document.get("text_output"), str):
+        return Content((), Text(document["text_output"]))
+    return Content(tuple([tensor_of(fields_of(tensor)) for tensor in listed(document, "outputs")]))
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from proxy.contracts.observation import Tensor, Text
+from proxy.contracts.observation import Tensor, Text, UnreadReason
 from proxy.payload import sse
+from proxy.payload.errors import refuse_errors
 from proxy.payload.reading import MAX_TENSOR_VALUES, Body, Content, Unreadable, checked, field, fields_of
 
 REQUEST = ("prompt_chars", "messages", "max_tokens", "temperature")
 RESPONSE = ("response_chars", "completion_tokens")
+OTHERS = ("output", "content", "results", "text", "scores", "segments")
+"""Fields of answers that are not read: responses, messages, moderations and ranks, transcriptions."""
 
 
 def read_request(body: Body) -> Content:
@@ -49,12 +52,21 @@ def _content(content: Any) -> str:
 
 def read_response(body: Body) -> Content:
     """Text, tools and usage of an answer, or the vectors of embeddings. Raises Unreadable."""
-    if field(body.fields, b"content-type").startswith(b"text/event-stream"):
+    media = field(body.fields, b"content-type")
+    if media.startswith(b"text/event-stream") or body.data.startswith((b"data:", b"event:")):
         return _found(sse.read(body))
-    fields = fields_of(body.json())
+    if media.startswith((b"audio/", b"image/", b"application/octet-stream")):
+        raise Unreadable("form")
+    document = body.json()
+    refuse_errors(document, ANSWERS)
+    fields = fields_of(document)
     if isinstance(fields.get("data"), list):
         return Content((_vectors(fields["data"]),))
     return _found(_text(fields))
+
+
+ANSWERS = ("choices", "data", *OTHERS)
+"""Fields one of which an answer has."""
 
 
 def _found(text: Text) -> Content:
@@ -64,14 +76,26 @@ def _found(text: Text) -> Content:
 
 def _text(fields: dict[str, Any]) -> Text:
     choices = fields.get("choices")
-    if not isinstance(choices, list) or not choices:
-        raise Unreadable("schema")
+    if not isinstance(choices, list):
+        raise Unreadable(_reason(fields))
+    if not choices:
+        raise Unreadable("empty_body")
     choice = fields_of(choices[0])
-    message = choice.get("message")
+    message, finish = choice.get("message"), str(choice.get("finish_reason") or "")
     text, tools = (_content(message.get("content")), _tools(message)) if isinstance(message, dict) else ("", ())
-    return Text(
-        text or _content(choice.get("text")), str(choice.get("finish_reason") or ""), tools, completion_tokens(fields)
-    )
+    text = text or _content(choice.get("text"))
+    if finish == "error":
+        raise Unreadable("error_in_body")
+    if not (text or tools or finish):
+        raise Unreadable("empty_body")
+    return Text(text, finish, tools, completion_tokens(fields))
+
+
+def _reason(fields: dict[str, Any]) -> UnreadReason:
+    if fields.get("status") == "failed":
+        return "error_in_body"
+    answers = [fields[name] for name in OTHERS if name in fields]
+    return "schema" if not answers else "form" if any(answers) or "text" in fields else "empty_body"
 
 
 def _tools(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -88,6 +112,8 @@ def completion_tokens(fields: dict[str, Any]) -> int | None:
 
 
 def _vectors(rows: list[Any]) -> Tensor:
+    if rows and all(isinstance(row, dict) and row and "embedding" not in row for row in rows):
+        raise Unreadable("form")  # images, scores, classes
     vectors = [_vector(fields_of(row).get("embedding")) for row in rows]
     width = len(vectors[0]) if vectors else 0
     if any(len(vector) != width for vector in vectors):

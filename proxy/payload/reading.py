@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from math import nan
 from typing import Any
 
@@ -20,6 +23,10 @@ MAX_TENSOR_VALUES = 262_144
 MAX_DEPTH = 8
 """Nesting of JSON arrays in tensor data; deeper ones are no tensors."""
 
+BOM = b"\xef\xbb\xbf"
+NO_NUMBER = re.compile(rb"NaN|Infinity|\d[eE]\+?\d{3}")
+"""What may be why JSON that Python reads is none."""
+
 NUMBER_CLASSES = frozenset((int, float, bool))
 NONE_TYPE = type(None)
 
@@ -33,17 +40,36 @@ class Unreadable(Exception):
 
 
 class Body(Struct, gc=False):
-    """One body, already decompressed. `fields`: header lines in lower case; `chunks`: seconds at which pieces
-    arrived."""
+    """One body, already decompressed. `fields`: header lines in lower case."""
 
     data: bytes
     fields: bytes
     analysis: Analysis
-    chunks: list[float]
+    chunks: Sequence[float] = ()
+    """Seconds at which pieces of a streamed answer arrived."""
+    ends: Sequence[int] = ()
+    """Bytes of `data` that had arrived by each of these times; () where that is not known."""
+    no_numbers: bool = False
+    """The JSON held NaN or Infinity, which JSON has not (RFC 8259 §6) and Python writes."""
 
     def json(self) -> Any:
         """The body as JSON. Raises orjson.JSONDecodeError."""
-        return orjson.loads(self.data)
+        return self.parsed(self.data)
+
+    def parsed(self, data: bytes) -> Any:
+        """A part of the body as JSON, a byte order mark before it or not. Raises orjson.JSONDecodeError."""
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            data = data.removeprefix(BOM)
+            if not NO_NUMBER.search(data):
+                return orjson.loads(data)
+        try:
+            document = json.loads(data.decode())
+        except ValueError as error:
+            raise orjson.JSONDecodeError("neither JSON nor what Python writes", "", 0) from error
+        self.no_numbers = True
+        return document
 
 
 class Content(Struct, frozen=True, gc=False):

@@ -1,49 +1,90 @@
-"""Streamed completions: server-sent events (WHATWG HTML, §9.2) whose data are JSON chunks, ended by `[DONE]`.
+"""Streamed completions: server-sent events (WHATWG HTML, §9.2) whose data are JSON chunks.
 
-A worker notes when each piece arrived, not where events begin in it. A server that flushes after each event, as they
-all do, makes one piece an event; otherwise the time of the first content is that of the piece with the same number, or
-the last.
+A worker notes when each piece of the answer arrived and how many bytes had come by then. The time of an event is that
+of the piece in which its last byte arrived, whatever pieces the server makes: several events in one, one in several,
+the head before all of them. Where the bytes are not those of the wire (a compressed stream), pieces and events are
+matched by their numbers.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
-
-import orjson
+from typing import Any, NamedTuple
 
 from proxy.contracts.observation import Text
+from proxy.payload.errors import is_error
 from proxy.payload.reading import Body, Unreadable, fields_of
 
 MAX_EVENTS = 65_536
 """Events of one answer that are read: far above the longest completions."""
 
+DONE = b"[DONE]"
+"""The data of the last event of OpenAI's streams."""
+
+LAST_TYPES = frozenset(("message_stop", "response.completed", "response.incomplete"))
+"""Types of the last event, in the streams that have types (Anthropic's messages, OpenAI's responses)."""
+
+FAILED_TYPES = frozenset(("response.failed", "response.error"))
+
+
+class Event(NamedTuple):
+    """One event."""
+
+    name: bytes
+    data: bytes
+    end: int
+    """Bytes of the stream up to its end."""
+
 
 class Answer:
     """What the chunks of one stream add up to."""
 
-    __slots__ = ("completion", "finish", "first", "parts", "tools")
+    __slots__ = ("completion", "ended", "finish", "first", "parts", "tools")
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.tools: dict[int, list[str]] = {}
         self.finish = ""
         self.completion: int | None = None
-        self.first: int | None = None
+        self.first: tuple[int, int] | None = None
+        """The number of the first chunk with content, from 0, and the offset of its end."""
+        self.ended = False
 
-    def add(self, chunk: dict[str, Any], number: int) -> None:
-        """Chunk `number` of the stream (from 0)."""
+    def add(self, chunk: dict[str, Any], number: int, end: int) -> None:
+        """Chunk `number` of the stream (from 0), which ends at byte `end`. Raises Unreadable."""
+        kind = chunk.get("type")
+        if is_error(chunk, ("choices", "type")) or kind in FAILED_TYPES:
+            raise Unreadable("error_in_stream")
+        self.ended |= kind in LAST_TYPES
         self._count(chunk.get("usage"))
-        choices = chunk.get("choices")
+        if self._choice(chunk) and self.first is None:
+            self.first = number, end
+
+    def _choice(self, chunk: dict[str, Any]) -> bool:
+        """Takes in what a chunk says; whether it says a part of the answer."""
+        choices, delta = chunk.get("choices"), chunk.get("delta")
         if not isinstance(choices, list) or not choices:
-            return
+            return self._typed(delta) if isinstance(chunk.get("type"), str) else False
         choice = fields_of(choices[0])
         delta = choice.get("delta")
         delta = delta if isinstance(delta, dict) else {"content": choice.get("text")}
-        if isinstance(choice.get("finish_reason"), str):
-            self.finish = choice["finish_reason"]
-        if self._say(delta) and self.first is None:
-            self.first = number
+        self._finish(choice.get("finish_reason"))
+        return self._say(delta)
+
+    def _typed(self, delta: Any) -> bool:
+        delta = delta if isinstance(delta, dict) else {"text": delta}
+        self._finish(delta.get("stop_reason"))
+        return self._say(
+            {"content": delta.get("text"), "reasoning": delta.get("thinking") or delta.get("partial_json")}
+        )
+
+    def _finish(self, reason: Any) -> None:
+        if reason == "error":
+            raise Unreadable("error_in_stream")
+        if isinstance(reason, str):
+            self.finish = reason
 
     def _say(self, delta: dict[str, Any]) -> bool:
         content, calls = delta.get("content"), delta.get("tool_calls")
@@ -51,7 +92,7 @@ class Answer:
             self.parts.append(content)
             return True
         if not isinstance(calls, list) or not calls:
-            return False
+            return bool(delta.get("reasoning_content") or delta.get("reasoning"))
         for call in calls:
             self._call(fields_of(call))
         return True
@@ -70,38 +111,82 @@ class Answer:
         completion = usage.get("completion_tokens")
         self.completion = completion if type(completion) is int else self.completion
 
+    def check(self) -> None:
+        """Raises Unreadable if the stream has no proper end, or says nothing."""
+        if not self.ended and not self.finish:
+            raise Unreadable("unfinished_stream")
+        if self.first is None and not self.finish:
+            raise Unreadable("empty_body")
+
 
 def read(body: Body) -> Text:
-    """The text that a stream spelled out, with its times. Raises Unreadable."""
-    answer = Answer()
-    for number, data in enumerate(events(body.data)):
-        if data == b"[DONE]":
-            break
-        if number >= MAX_EVENTS:
-            raise Unreadable("too_many_values")
-        answer.add(fields_of(orjson.loads(data)), number)
+    """The text that a whole stream spelled out, with its times. Raises Unreadable."""
+    answer = spelled(body)
+    answer.check()
     tools = tuple([(name, arguments) for _, (name, arguments) in sorted(answer.tools.items())])
-    first, gaps = times(body.chunks, answer.first)
+    first, gaps = times(body, answer.first)
     return Text("".join(answer.parts), answer.finish, tools, answer.completion, first, gaps)
 
 
-def events(stream: bytes) -> list[bytes]:
-    """The data of each event; comments, names and an unfinished last event are left out."""
-    found: list[bytes] = []
-    data: list[bytes] = []
-    for line in stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
-        if not line:
+def spelled(body: Body) -> Answer:
+    """What the events of a stream add up to, as far as it goes. Raises Unreadable."""
+    answer = Answer()
+    for number, event in enumerate(events(body.data)):
+        if event.data == DONE:
+            answer.ended = True
+            break
+        if number >= MAX_EVENTS:
+            raise Unreadable("too_many_values")
+        if event.name == b"error":
+            raise Unreadable("error_in_stream")
+        answer.add(fields_of(body.parsed(event.data)), number, event.end)
+    return answer
+
+
+def read_generated(body: Body) -> Text:
+    """The text of a stream of Triton's generate extension, which has no last event. Raises Unreadable."""
+    parts: list[str] = []
+    first: tuple[int, int] | None = None
+    for number, event in enumerate(events(body.data)):
+        chunk = fields_of(body.parsed(event.data))
+        if event.name == b"error" or is_error(chunk, ("text_output",)):
+            raise Unreadable("error_in_stream")
+        if not isinstance(chunk.get("text_output"), str):
+            raise Unreadable("schema")
+        parts.append(chunk["text_output"])
+        first = first or (number, event.end)
+    if first is None:
+        raise Unreadable("empty_body")
+    began, gaps = times(body, first)
+    return Text("".join(parts), first_token=began, gaps=gaps)
+
+
+def events(stream: bytes) -> Iterator[Event]:
+    """The events; comments and an unfinished last event are left out, unless that is the end of the stream."""
+    name, data, at = b"", [], 0
+    for line in stream.splitlines(keepends=True):
+        at += len(line)
+        text = line.rstrip(b"\r\n")
+        if text.startswith(b"data:"):
+            data.append(text[5:].removeprefix(b" "))
+        elif text.startswith(b"event:"):
+            name = text[6:].removeprefix(b" ")
+        elif not text:
             if data:
-                found.append(b"\n".join(data))
-            data = []
-        elif line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-    return found
+                yield Event(name, b"\n".join(data), at)
+            name, data = b"", []
+    if data == [DONE]:
+        yield Event(name, DONE, at)
 
 
-def times(chunks: list[float], first: int | None) -> tuple[float | None, tuple[float, ...]]:
-    """When the first content came, and the gaps between pieces from then on."""
+def times(body: Body, first: tuple[int, int] | None) -> tuple[float | None, tuple[float, ...]]:
+    """When the first content came, and the gaps between pieces from then on. `first`: its number and its last byte."""
+    chunks, ends = body.chunks, body.ends
     if first is None or not chunks:
         return None, ()
-    said = chunks[min(first, len(chunks) - 1) :]
+    number, end = first
+    at = bisect_left(ends, end) if ends else min(number, len(chunks) - 1)
+    said = chunks[at:]
+    if not said:  # further than times are noted
+        return None, ()
     return said[0], tuple([later - earlier for earlier, later in pairwise(said)])

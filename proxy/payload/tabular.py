@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from proxy.contracts.observation import Kind, Tensor
+from proxy.payload.errors import is_error
 from proxy.payload.reading import (
+    MAX_DEPTH,
     MAX_TENSOR_VALUES,
     MAX_TENSORS,
     NONE_TYPE,
@@ -36,6 +38,47 @@ def tensors_of(value: Any, name: str) -> tuple[Tensor, ...]:
     if value and isinstance(value[0], dict):
         return records_of(value)
     return (block(value, name),)
+
+
+def predictions_of(value: Any, name: str) -> tuple[Tensor, ...]:
+    """The same of an answer, of which nothing may go unread: objects inside rows are columns of their own (`a.b`), and
+    a column of mixed values is a form that is not read. Raises Unreadable."""
+    if value is None or value == {}:
+        raise Unreadable("empty_body")
+    rows = value if isinstance(value, list) else [value]
+    if isinstance(value, dict) and _is_columnar(value):
+        rows = [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+    for row in rows:
+        if isinstance(row, dict) and is_error(row):
+            raise Unreadable("error_in_body")
+    if rows and all(isinstance(row, dict) for row in rows):
+        rows = [_flat(row) for row in rows]
+        _refuse_unknown(rows)
+        return records_of(rows)
+    return tensors_of(value, name)
+
+
+def _flat(row: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """Objects inside a row as columns of the row."""
+    if not any(isinstance(value, dict) for value in row.values()):
+        return row
+    if not depth:
+        raise Unreadable("form")
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        inner = _flat(value, depth - 1) if isinstance(value, dict) else None
+        flat.update({name: value} if inner is None else {f"{name}.{key}": each for key, each in inner.items()})
+    return flat
+
+
+def _refuse_unknown(rows: list[dict[str, Any]]) -> None:
+    kinds: dict[str, set[type]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if value is not None:
+                kinds.setdefault(name, set()).add(float if type(value) in NUMBER_CLASSES else type(value))
+    if any(len(kind) > 1 for kind in kinds.values()):
+        raise Unreadable("form")
 
 
 def _is_columnar(value: dict[str, Any]) -> bool:

@@ -70,7 +70,7 @@ def test_the_door_reads_through_codings() -> None:
     record = made(request_fields=fields, request=data)
     assert decode(record, "kserve-v1", (0, "a")).inputs[0].data == [1, 2]
     other = made(request_fields=b"content-encoding: br\r\n", request=data)
-    assert decode(other, "kserve-v1", (0, "a")).unreadable_request == "encoding"
+    assert decode(other, "kserve-v1", (0, "a")).unreadable_request == "coding"
 
 
 def test_an_answer_that_is_an_error_is_not_read() -> None:

@@ -105,7 +105,7 @@ def test_embeddings_as_lists_and_as_base64() -> None:
 @pytest.mark.parametrize(
     ("response", "fields", "reason"),
     [
-        ({"choices": []}, b"", "schema"),
+        ({"choices": []}, b"", "empty_body"),
         ({"choices": [1]}, b"", "schema"),
         ({"data": [{"embedding": "%%"}]}, b"", "values"),
         ({"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}, b"", "shape"),
