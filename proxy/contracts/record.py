@@ -150,11 +150,15 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     response_fields: bytes = b""
     response: bytes | None = None
     chunks: list[float] = field(default_factory=list)
-    """Seconds from the start at which pieces of a streamed answer arrived."""
+    """Seconds from the start at which pieces of a streamed answer's body arrived, the first few hundred of them."""
+    ends: list[int] = field(default_factory=list)
+    """Bytes of the answer's body that had arrived by each of these times."""
+    beginning: bytes = b""
+    """Of a streamed answer that is too large to be kept, the first bytes: they show when the first token came."""
 
 
 def without_bodies(record: Record) -> Record:
     """The record as it may wait: without the bytes that make it large."""
-    if record.request is None and record.response is None:
+    if record.request is None and record.response is None and not record.beginning:
         return record
-    return replace(record, request=None, response=None)
+    return replace(record, request=None, response=None, beginning=b"")

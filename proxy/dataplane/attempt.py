@@ -10,7 +10,7 @@ from __future__ import annotations
 from proxy.contracts.outcome import outcome_of
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
-from proxy.dataplane.recorder import MAX_BODY, RecordedLeg
+from proxy.dataplane.recorder import MAX_BEGINNING, MAX_BODY, MAX_CHUNK_TIMES, RecordedLeg
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import ATTEMPT_STEPS, CLOSE, CLOSED, FRESH, REUSE, REUSED, STALE, WAITING
@@ -22,10 +22,10 @@ class Attempt(RecordedLeg):
     - `stream`: None until there is one; `state`: one of `states.ATTEMPT`
     - `deadline`: monotonic seconds; what it means is the leg's matter
     - `waited`: when the wait for a stream began, then how many seconds it took
-    - `answer_size`: bytes of the answer's body so far
+    - `answer_size`: bytes of the answer's body so far; `streamed`: its length was not known from its head
     """
 
-    __slots__ = ("answer_size", "deadline", "request", "shared", "state", "stream", "target", "waited")
+    __slots__ = ("answer_size", "deadline", "request", "shared", "state", "stream", "streamed", "target", "waited")
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         arm = shared.tally.counted(target.arm if request.inference else target.other_arm)
@@ -36,6 +36,7 @@ class Attempt(RecordedLeg):
         self.state = WAITING
         self.deadline = self.waited = 0.0
         self.answer_size = 0
+        self.streamed = False
         arm.inflight += 1
 
     def send(self, stream: ServerStream) -> None:
@@ -94,10 +95,20 @@ class Attempt(RecordedLeg):
         self.answer_size += len(data)
         if self.answer is None:
             return
+        self.answer.append(data)
         if self.answer_size > MAX_BODY:
+            if self.streamed:
+                self.beginning = b"".join(self.answer)[:MAX_BEGINNING]
             self.answer = None
-        else:
-            self.answer.append(data)
+
+    def note_piece(self) -> None:
+        """Notes when a piece of a streamed answer arrived, and how much had come by then; a head alone is none."""
+        if not self.streamed or len(self.ends) >= MAX_CHUNK_TIMES:
+            return
+        size = self.answer_size
+        if size > (self.ends[-1] if self.ends else 0):
+            self.ends.append(size)
+            self.chunks.append(self.read_at - self.started)
 
     # counting
 

@@ -28,9 +28,6 @@ MAX_HELD_ANSWER: Final = 64 * 1024
 """Bytes of an answer that is kept back until it is whole while a rescue is possible. Servers write head and body apart;
 a canary that dies between the two would otherwise leave the client with half an answer. Larger ones are streamed."""
 
-MAX_CHUNK_TIMES: Final = 512
-"""Arrival times of pieces that a record carries."""
-
 
 class Leg(Attempt):
     """An attempt whose answer goes to the client.
@@ -121,7 +118,7 @@ class Leg(Attempt):
         now, request = self.read_at, self.request
         self.step(HEAD)
         self.first_byte = now - self.started
-        self.head = head
+        self.head, self.streamed = head, head.streamed
         if head.status in RESCUED_STATUS and request.can_rescue(self.target):
             self.answer = None
             self.close_answered(head.status, self.first_byte, now)
@@ -151,9 +148,7 @@ class Leg(Attempt):
         ended = self.state == ENDED
         if self.state == CLOSED or (not ended and self._hold()):
             return
-        head = self.head
-        if head is not None and head.streamed and len(self.chunks) < MAX_CHUNK_TIMES:
-            self.chunks.append(self.read_at - self.started)
+        self.note_piece()
         self.request.flush_answer()
         if ended:
             self._finish()

@@ -14,6 +14,12 @@ from proxy.link.outbox import Outbox
 MAX_BODY: Final = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
 
+MAX_BEGINNING: Final = 16 * 1024
+"""Bytes of a larger stream that a record carries: the first token is in them."""
+
+MAX_CHUNK_TIMES: Final = 512
+"""Arrival times of pieces that a record carries."""
+
 
 class RecordedLeg(StreamUser):
     """What is on record of a leg.
@@ -22,10 +28,22 @@ class RecordedLeg(StreamUser):
     - `status` (0: none) or `failure`, a key of `FAILURES` ("": none); `fields`: the block of its answer's fields
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
-    - `chunks`: seconds from `started` at which pieces of a streamed answer arrived
+    - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
+    - `beginning`: of a streamed answer that is too large to be kept, the first bytes
     """
 
-    __slots__ = ("answer", "arm", "chunks", "failure", "fields", "first_byte", "started", "status")
+    __slots__ = (
+        "answer",
+        "arm",
+        "beginning",
+        "chunks",
+        "ends",
+        "failure",
+        "fields",
+        "first_byte",
+        "started",
+        "status",
+    )
 
     def __init__(self, arm: Arm, answer: list[bytes] | None, connect_timeout: float, started: float) -> None:
         super().__init__(connect_timeout)
@@ -35,6 +53,8 @@ class RecordedLeg(StreamUser):
         self.fields = b""
         self.first_byte = 0.0
         self.chunks: list[float] = []
+        self.ends: list[int] = []
+        self.beginning = b""
 
 
 class Recorder:
@@ -85,6 +105,8 @@ class Recorder:
                 response=None if answer is None else b"".join(answer),
                 key=request.key,
                 chunks=leg.chunks,
+                ends=leg.ends,
+                beginning=leg.beginning,
                 method=method,
                 copies=copies,
                 inference=request.inference,

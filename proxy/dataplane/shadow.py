@@ -52,7 +52,7 @@ class ShadowLeg(Attempt):
     def response_head(self, head: ResponseHead) -> None:
         self.step(HEAD)
         self.first_byte = self.read_at - self.started
-        self.status, self.fields = head.status, head.fields
+        self.status, self.fields, self.streamed = head.status, head.fields, head.streamed
 
     def response_body(self, data: bytes) -> None:
         self.keep(data)
@@ -63,6 +63,7 @@ class ShadowLeg(Attempt):
         self.step(END)
 
     def response_flush(self) -> None:
+        self.note_piece()
         if self.state == ENDED:
             now = self.shared.clock()
             total = now - self.started

@@ -11,12 +11,12 @@ from typing import Literal
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import NO_ANSWER, Answer, Observation, Tensor, UnreadReason, observed
+from proxy.contracts.observation import NO_ANSWER, Answer, Observation, Tensor, Text, UnreadReason, observed
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
-from proxy.payload import kserve_v1, mlflow, oip, openai, plain
+from proxy.payload import kserve_v1, mlflow, oip, openai, plain, sse
 from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.encoding import decompress
 from proxy.payload.reading import Body, Content, Unreadable, field
@@ -45,7 +45,6 @@ CODECS: dict[Protocol, Codec] = {
 }
 
 NOTHING = Content()
-NOT_KEPT: Answer = (), None, "too_large", False, ""
 EMPTY: Answer = (), None, "empty_body", True, "empty_body"
 USUAL = Analysis()
 
@@ -79,17 +78,29 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
 def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...]) -> Answer:
     data = record.response
     if data is None:
-        return NOT_KEPT
+        return (), beginning(record), "too_large", False, ""
     usual = codec.usual_response(data) if codec.usual_response else None
     if usual is not None:
         return usual, None, "", record.inference, judged(usual, inputs)
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
-    body = Body(data, record.response_fields.lower(), analysis, record.chunks)
+    body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
     found, unread = _read(codec.response, body)
     if not record.inference:
         return found.tensors, found.text, unread, False, ""
     return found.tensors, found.text, unread, True, _content(found, unread, body, inputs)
+
+
+def beginning(record: Record) -> Text | None:
+    """The times of a stream of which only the beginning was kept, for its latency; there is no text to compare."""
+    if not record.beginning:
+        return None
+    body = Body(record.beginning, record.response_fields.lower(), USUAL, record.chunks, record.ends)
+    try:
+        first, gaps = sse.times(body, sse.spelled(body).first)
+    except (Unreadable, orjson.JSONDecodeError):
+        return None
+    return None if first is None else Text("", first_token=first, gaps=gaps)
 
 
 def _content(found: Content, unread: str, body: Body, inputs: tuple[Tensor, ...]) -> ContentReason | Literal[""]:

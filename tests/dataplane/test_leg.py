@@ -6,7 +6,8 @@ import pytest
 
 from proxy.contracts.histogram import value_of
 from proxy.contracts.table import Limits, Rescue, Share, Timeouts
-from proxy.dataplane.leg import MAX_CHUNK_TIMES, MAX_HELD_ANSWER, MAX_PENDING_REQUEST
+from proxy.dataplane.leg import MAX_HELD_ANSWER, MAX_PENDING_REQUEST
+from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
 
@@ -225,6 +226,34 @@ def test_pieces_of_a_streamed_answer_have_their_times_up_to_a_bound() -> None:
     stream.end_answer()
     (record,) = bench.outbox.records
     assert record.chunks == [float(n) for n in range(MAX_CHUNK_TIMES)]
+    assert record.ends == list(range(1, MAX_CHUNK_TIMES + 1))
+
+
+def test_a_head_alone_is_no_piece_of_an_answer() -> None:
+    bench = Bench(route())
+    bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None, at=bench.clock.now)
+    assert stream.user is not None
+    stream.user.response_flush()
+    stream.user.read_at = bench.clock.pass_(0.25)
+    stream.piece(b"token")
+    stream.end_answer()
+    (record,) = bench.outbox.records
+    assert (record.chunks, record.ends) == ([0.25], [5])
+
+
+def test_of_a_stream_that_is_too_large_times_and_beginning_are_kept() -> None:
+    bench = Bench(route())
+    bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None, at=bench.clock.now)
+    for _ in range(3):
+        stream.piece(b"x" * 100_000)
+    stream.end_answer()
+    (record,) = bench.outbox.records
+    assert record.response is None and record.ends == [100_000, 200_000, 300_000]
+    assert record.beginning == b"x" * MAX_BEGINNING
 
 
 def test_a_failed_leg_is_recorded_without_its_bodies_and_the_request_travels_once() -> None:

@@ -229,3 +229,17 @@ def shadow(pool: FakePool, what: str, now: float) -> None:
         elif what in ("200", "500") and not stream.received:
             stream.answer(int(what))
             stream.user = None
+
+
+def test_the_pieces_of_a_copy_s_answer_have_their_times() -> None:
+    bench = Bench(route(shadows=ONE))
+    bench.ask()
+    stream = bench.shadow_pools["v3"].last
+    stream.head(200, None, at=bench.clock.now)
+    assert stream.user is not None
+    for piece in (b"a", b"bc"):
+        stream.user.read_at = bench.clock.pass_(0.25)
+        stream.piece(piece)
+    stream.end_answer()
+    (record,) = bench.outbox.records
+    assert (record.version, record.chunks, record.ends) == ("v3", [0.25, 0.5], [1, 3])

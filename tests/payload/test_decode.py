@@ -99,3 +99,12 @@ def test_a_bug_of_a_codec_costs_one_observation(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setitem(CODECS, "json", Codec(broken, broken))
     assert decode(made(request=b"{}"), "json", (0, "a")).unreadable_request == "internal"
+
+
+def test_of_a_stream_that_was_not_kept_the_first_token_is_known() -> None:
+    role = b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n'
+    beginning = role + b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+    facts = {"response": None, "beginning": beginning + b"data: cut", "chunks": [0.1, 0.3, 0.4]}
+    seen = decode(made(**facts, ends=[len(role), len(beginning), 300_000]), "openai", (0, "a"))
+    assert seen.text is not None and seen.text.first_token == 0.3
+    assert (seen.unreadable_response, seen.analysed, len(seen.text.gaps)) == ("too_large", False, 1)

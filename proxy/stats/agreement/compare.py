@@ -131,6 +131,8 @@ def compare(reference: Observation, copy: Observation, tolerance: float = TOLERA
         return None
     if copy.failure or not 200 <= copy.status < 300:
         return AnswerDifference(True, "status")
+    if reference.unreadable_response or copy.unreadable_response:
+        return None
     if reference.text and copy.text:
         return compare_texts(reference.text, copy.text)
     if not reference.outputs or not copy.outputs:
