@@ -8,9 +8,7 @@ import socket
 import tempfile
 
 from proxy.contracts.settings import Address, Settings
-
-BACKLOG = 4096
-"""Connections that wait while workers restart; the kernel lowers it to net.core.somaxconn."""
+from proxy.contracts.worker_args import LISTEN_BACKLOG
 
 
 class Sockets:
@@ -28,7 +26,7 @@ class Sockets:
         self.link_path = os.path.join(self.directory, "link")
         self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.link.bind(self.link_path)
-        self.link.listen(BACKLOG)
+        self.link.listen(LISTEN_BACKLOG)
         self.link.setblocking(False)
         self.slot = os.memfd_create("penumbra-table")
         self.settings = os.memfd_create("penumbra-settings")
@@ -55,7 +53,7 @@ def listen(address: Address) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(target)
-        sock.listen(BACKLOG)
+        sock.listen(LISTEN_BACKLOG)
     except OSError as error:
         sock.close()
         raise OSError(error.errno, error.strerror, shown) from error

@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import Literal, Protocol, TypeVar
 
-Source = tuple[int, str]
+WorkerRun = tuple[int, str]
 """A worker and its incarnation."""
 
-ExchangeKey = tuple[Source, int]
+ExchangeKey = tuple[WorkerRun, int]
 """An exchange: the same for all of its legs."""
 
-Loss = Literal["late", "crowded"]
+JoinLoss = Literal["late", "crowded"]
 """Which bound ended the wait."""
 
 MAX_EXCHANGES = 4096
@@ -53,7 +53,7 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
     - `ended`: exchanges that each bound has taken out, since the start.
     """
 
-    ended: Counter[Loss]
+    ended: Counter[JoinLoss]
 
     def __init__(self, max_exchanges: int = MAX_EXCHANGES, max_wait: float = MAX_WAIT) -> None:
         super().__init__()

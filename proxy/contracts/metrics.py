@@ -19,7 +19,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
+MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
 """How a metric is computed and tested.
 
 - `rate`: part of the observations that are bad events; a conditional test of two rates, and a Bernoulli mean
@@ -37,7 +37,7 @@ LimitName = Literal["max", "min", "max_ratio", "max_drop", "max_psi"]
 Unit = Literal["fraction", "seconds", "psi", "nats", "label"]
 """Unit of a metric's value: part of one, seconds, population stability index, nats, or the unit of the label itself."""
 
-Source = Literal["ticks", "bodies", "pairs", "labels"]
+MetricSource = Literal["ticks", "bodies", "pairs", "labels"]
 """What a metric is counted from: exact counts of every request, bodies that were analysed (perhaps a sample), answers
 that were compared, or predictions that met a label."""
 
@@ -50,11 +50,11 @@ class Metric(Struct, frozen=True):
 
     name: str
     """The key of the line in a scorecard, and the label `metric` of /metrics."""
-    kind: Kind
+    kind: MetricKind
     """How it is computed and tested."""
     unit: Unit
     """The unit of its value."""
-    source: Source
+    source: MetricSource
     """What it is counted from."""
     title: str
     """Its name where people read it: the status page."""
@@ -191,6 +191,6 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 """Every metric by name, in the order of reading."""
 
 
-def of_kind(*kinds: Kind) -> tuple[Metric, ...]:
+def of_kind(*kinds: MetricKind) -> tuple[Metric, ...]:
     """The metrics of some kinds, in the order of reading."""
     return tuple(metric for metric in METRICS.values() if metric.kind in kinds)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from proxy.contracts.record import LegFacts, Record
 
-Kind = Literal["number", "category"]
+ColumnKind = Literal["number", "category"]
 """`number`: numbers or booleans, NaN where missing. `category`: strings, None where missing."""
 
 
@@ -41,7 +41,7 @@ class Tensor(Struct, frozen=True, gc=False):
     name: str
     rows: int
     width: int
-    kind: Kind
+    kind: ColumnKind
     data: Sequence[Any]
     """`rows` x `width` values of `kind`."""
     columns: tuple[str, ...] = ()

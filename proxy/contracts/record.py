@@ -48,9 +48,6 @@ class ArmTick(Struct):
 TICK_SECONDS = 0.1
 """Seconds between ticks: evidence is at most so old, and a tick costs a worker half a millisecond."""
 
-MAX_REQUEST_ID = 128
-"""Characters of a request id in a record, and so in a label."""
-
 MAX_FAILED_KEYS = 256
 """Per arm and tick: 256 failures in 100 ms decide any test; more would only cost memory."""
 

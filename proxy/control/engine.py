@@ -27,7 +27,7 @@ from proxy.control.primary_figures import figures_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.state.ledger import Ledger
-from proxy.control.state.store import Head, Store
+from proxy.control.state.store import ChainHead, Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change, Link
@@ -110,7 +110,7 @@ class Engine:
         return self._store.newest(limit, route) if after < 0 else self._store.audit(after, limit, route)
 
     @property
-    def audit_head(self) -> Head:
+    def audit_head(self) -> ChainHead:
         """The number of audit entries and the hash of the newest."""
         return self._store.head
 
@@ -334,7 +334,7 @@ def _why(before: RouteState | None) -> str:
 
 
 def _enough(stage: Stage | None) -> int:
-    return min(stage.requests, scorecard.ENOUGH) if stage and stage.requests else scorecard.ENOUGH
+    return min(stage.requests, scorecard.MIN_OBSERVATIONS) if stage and stage.requests else scorecard.MIN_OBSERVATIONS
 
 
 _ALARMS = frozenset({"rollback", "pause", "notify"})

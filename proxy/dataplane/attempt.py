@@ -10,7 +10,7 @@ from __future__ import annotations
 from proxy.contracts.failure import FAILURES
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
-from proxy.dataplane.recorder import MAX_BODY, RecordedLeg
+from proxy.dataplane.recorder import MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import ATTEMPT_STEPS, CLOSE, CLOSED, FRESH, REUSE, REUSED, STALE, WAITING
@@ -90,11 +90,11 @@ class Attempt(RecordedLeg):
     # the answer
 
     def keep(self, data: bytes) -> None:
-        """Keeps a piece of the answer for the record, up to `MAX_BODY` in all."""
+        """Keeps a piece of the answer for the record, up to `MAX_RECORDED` in all."""
         self.answer_size += len(data)
         if self.answer is None:
             return
-        if self.answer_size > MAX_BODY:
+        if self.answer_size > MAX_RECORDED:
             self.answer = None
         else:
             self.answer.append(data)

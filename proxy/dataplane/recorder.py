@@ -11,7 +11,7 @@ from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
 
-MAX_BODY: Final = 256 * 1024
+MAX_RECORDED: Final = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
 
 
@@ -63,7 +63,12 @@ class Recorder:
         if last:
             head, copies = request.head, request.copies
             fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
-            if request.route.analysed and not leg.failure and request.pieces is not None and request.size <= MAX_BODY:
+            if (
+                request.route.analysed
+                and not leg.failure
+                and request.pieces is not None
+                and request.size <= MAX_RECORDED
+            ):
                 asked = request.body()
         self._outbox.put(
             Record(

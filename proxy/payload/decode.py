@@ -41,11 +41,13 @@ CODECS: dict[Protocol, Codec] = {
     "json": Codec(plain.read_request, plain.read_response),
 }
 
-NOTHING = Content()
-USUAL = Analysis()
+NO_CONTENT = Content()
+DEFAULT_ANALYSIS = Analysis()
 
 
-def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = USUAL) -> Observation:
+def decode(
+    record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = DEFAULT_ANALYSIS
+) -> Observation:
     """Reads the bodies of a record by the rules of `protocol`; the record stays as it is.
 
     - `source`: the worker and its incarnation.
@@ -92,9 +94,9 @@ def _read(
             data = decompress(data, coding)
         return codec(Body(data, lines, analysis, chunks)), ""
     except Unreadable as error:
-        return NOTHING, error.reason
+        return NO_CONTENT, error.reason
     except (orjson.JSONDecodeError, RecursionError):
-        return NOTHING, "json"
+        return NO_CONTENT, "json"
     except Exception:  # noqa: BLE001
         # Bodies come from strangers; a codec's bug must cost one observation, not the control process.
-        return NOTHING, "internal"
+        return NO_CONTENT, "internal"

@@ -38,9 +38,9 @@ class _Outputs(Struct, gc=False):
 _inputs = msgspec.json.Decoder(_Inputs)
 _outputs = msgspec.json.Decoder(_Outputs)
 
-HEADER = b"inference-header-content-length"
-LONG = frozenset(("UINT64", "INT64"))
-EXACT = 2.0**53
+LENGTH_FIELD = b"inference-header-content-length"
+LONG_DATATYPES = frozenset(("UINT64", "INT64"))
+EXACT_FLOATS = 2.0**53
 """From here on a float is not every whole number: two ids that differ by one would be the same label."""
 
 
@@ -81,7 +81,7 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
     rows, width = shape
     if rows < 0 or width < 0 or rows * width != len(data):
         return None
-    if wire.datatype in LONG and data and max(max(data), -min(data)) >= EXACT:
+    if wire.datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
         return None
     return (Tensor(wire.name, rows, width, "number", data, (), wire.datatype in INTEGER_TYPES),)
 
@@ -104,7 +104,7 @@ def read_response(body: Body) -> Content:
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
-    length = field(body.fields, HEADER)
+    length = field(body.fields, LENGTH_FIELD)
     if length:
         return oip_binary.tensors(body.data, length, side)
     return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Kind, Tensor, Text, UnreadReason
+from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason
 from proxy.contracts.settings import Analysis
 
 MAX_TENSORS = 256
@@ -73,7 +73,7 @@ def fields_of(value: Any) -> dict[str, Any]:
     return value
 
 
-def checked(data: list[Any], kind: Kind) -> list[Any]:
+def checked(data: list[Any], kind: ColumnKind) -> list[Any]:
     """`data` with only what its kind allows: numbers with NaN for null, or strings. Raises Unreadable."""
     types = set(map(type, data))
     if kind == "category":

@@ -15,7 +15,7 @@ from msgspec import Struct
 from proxy.contracts.release import Verdict
 from proxy.release.audit import Entry
 
-ACTIVE = frozenset({"shadowing", "ramping", "paused", "promoted"})
+ACTIVE_PHASES = frozenset({"shadowing", "ramping", "paused", "promoted"})
 _LINEAGE = ("commit", "dataset", "features", "training_config", "evaluation")
 
 
@@ -40,7 +40,7 @@ class NoSuchReleaseError(Exception):
 def begins(entry: Entry) -> bool:
     """Whether a release begins with this entry."""
     before, after = entry.before or {}, entry.after or {}
-    if not isinstance(after, dict) or after.get("release") is None or after.get("phase") not in ACTIVE:
+    if not isinstance(after, dict) or after.get("release") is None or after.get("phase") not in ACTIVE_PHASES:
         return False
     if entry.action == "release":
         return True

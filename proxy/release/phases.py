@@ -14,7 +14,7 @@ from proxy.contracts.release import Phase
 
 Event = Literal["start", "observe", "ramp", "pause", "resume", "promote", "rollback", "split"]
 
-BACK = None
+PHASE_BEFORE_PAUSE = None
 """Stands in the table for "the phase in which the route was paused"."""
 
 TABLE: dict[tuple[Phase, Event], Phase | None] = {
@@ -35,7 +35,7 @@ TABLE: dict[tuple[Phase, Event], Phase | None] = {
     ("ramping", "promote"): "promoted",
     ("ramping", "rollback"): "rolled_back",
     ("ramping", "split"): "steady",
-    ("paused", "resume"): BACK,
+    ("paused", "resume"): PHASE_BEFORE_PAUSE,
     ("paused", "promote"): "promoted",
     ("paused", "rollback"): "rolled_back",
     ("paused", "split"): "steady",

@@ -54,7 +54,7 @@ from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
-from proxy.stats.quality.label_join import MAX_REQUESTS, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
 from proxy.stats.snapshot import freeze, thaw
@@ -98,7 +98,7 @@ class Board:
         "counters",
     )
 
-    def __init__(self, labels: int = MAX_REQUESTS) -> None:
+    def __init__(self, labels: int = MAX_WAITING_REQUESTS) -> None:
         self.counters = Counters()
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
-from proxy.contracts.metrics import Source, of_kind
+from proxy.contracts.metrics import MetricSource, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
@@ -84,7 +84,7 @@ class Comparison(Stateful):
         self.total = self._latencies("ticks", history.total)
         self.first_token = self._latencies("bodies", history.first_token)
 
-    def _latencies(self, source: Source, baseline: LatencyBaseline) -> list[Latency]:
+    def _latencies(self, source: MetricSource, baseline: LatencyBaseline) -> list[Latency]:
         metrics = [metric.name for metric in of_kind("distribution", "quantile") if metric.source == source]
         lines = self.key.guard.scorecard
         return [Latency(name, lines[name], self._alpha, baseline) for name in metrics if name in lines]

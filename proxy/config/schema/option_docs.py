@@ -323,14 +323,14 @@ ABSENT = {
 }
 """Path to what holds where the option is left out and no value would say the same."""
 
-BOUNDS: dict[LimitName, str] = {
+LIMIT_TEXTS: dict[LimitName, str] = {
     "max": "At most, in absolute terms.",
     "min": "At least, in absolute terms.",
     "max_ratio": "At most so many times the primary's.",
     "max_drop": "At most so much below the primary's.",
     "max_psi": "Population stability index of a feature, at most. Drifted is what is above and significant.",
 }
-"""What a line of a scorecard may say; examples stand in the rows of `contracts.metrics`."""
+"""The limits of a line of a scorecard; their examples stand in the rows of `contracts.metrics`."""
 
 _LINE = "scorecard."
 _ORDER = {path: place for place, path in enumerate(TEXTS)}
@@ -343,7 +343,7 @@ def word(path: str) -> Word:
     metric = METRICS.get(line.removeprefix(_LINE)) if line.startswith(_LINE) else None
     for limit, example in metric.limits.items() if metric else ():
         if limit == bound:
-            return Word(BOUNDS[limit], example=example, absent="not limited")
+            return Word(LIMIT_TEXTS[limit], example=example, absent="not limited")
     if key not in TEXTS:
         raise KeyError(f"{path} has no words in {__name__}")
     return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key, ""), ABSENT.get(key, ""))

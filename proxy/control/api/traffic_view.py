@@ -10,7 +10,7 @@ from typing import Any
 from proxy.contracts.histogram import Buckets, quantile
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import ArmCounts
-from proxy.stats.counts.latency_window import WINDOW_SECONDS
+from proxy.stats.counts.latency_window import RECENT_SECONDS
 
 
 def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     overhead = counters.overhead[route].buckets if route in counters.overhead else {}
     return {
         "route": route,
-        "window": WINDOW_SECONDS,
+        "window": RECENT_SECONDS,
         "arms": [_arm(key[1], key[2], seen, inflight.get(key, 0), now) for key, seen in arms],
         "shadows": [_shadow(board, route, version) for r, version in counters.mirrored if r == route],
         "rescued": [

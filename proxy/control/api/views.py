@@ -17,7 +17,7 @@ from proxy.release.audit import Link, plain, read
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
 
-SHAPES = 12
+MAX_SHOWN_SHAPES = 12
 """Features of a route that are shown with their distributions: what an eye can compare."""
 
 
@@ -157,10 +157,10 @@ def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
 
 
 def drifts(board: Board, name: str) -> dict[str, Any]:
-    """All features of a route, and what their drift means. The `SHAPES` that are furthest off have their
+    """All features of a route, and what their drift means. The `MAX_SHOWN_SHAPES` that are furthest off have their
     distributions."""
     rows = board.drift(name)
-    furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:SHAPES]}
+    furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:MAX_SHOWN_SHAPES]}
     shapes = [plain(board.shape(name, row)) if id(row) in furthest else None for row in rows]
     features = [drift(row) | {"distribution": shape} for row, shape in zip(rows, shapes, strict=True)]
     return {"route": name, "features": features, "findings": [plain(found) for found in board.findings(name)]}

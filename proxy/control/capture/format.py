@@ -12,7 +12,7 @@ import msgspec
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.histogram import bucket
-from proxy.contracts.leg_join import Source
+from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
 from proxy.contracts.table import Role
 
@@ -32,7 +32,7 @@ class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fiel
         return self.started + self.total
 
     @property
-    def source(self) -> Source:
+    def source(self) -> WorkerRun:
         """The worker and its incarnation."""
         return self.worker, self.incarnation
 
@@ -45,7 +45,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Captured)
 
 
-def captured(record: Record, source: Source, bodies: bool) -> Captured:
+def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
     """What is kept of a record. Without bodies neither header fields nor the query of the path are."""
     values = {name: getattr(record, name) for name in Record.__struct_fields__}
     if bodies:

@@ -22,10 +22,10 @@ from proxy.payload.decode import decode
 from proxy.release.audit import Change
 from proxy.stats.board import Board
 
-DECIDES = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
+DECISION_ACTIONS = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
 
 
-class Act(Struct, frozen=True):
+class ReplayedAction(Struct, frozen=True):
     """What the decision code did: `at` seconds (Unix), after `requests` legs of the route's candidates."""
 
     at: float
@@ -39,7 +39,7 @@ class Rehearsal:
     """An engine that publishes to nobody and stores in memory."""
 
     def __init__(self, settings: Settings, now: float) -> None:
-        self.acts: list[Act] = []
+        self.acts: list[ReplayedAction] = []
         self._legs: Counter[str] = Counter()
         self._seq = 0
         self._looked = now
@@ -54,8 +54,8 @@ class Rehearsal:
         self._store.close()
 
     def _heard(self, change: Change, now: float) -> None:
-        if change.action in DECIDES:
-            self.acts.append(Act(now, change.route, change.action, change.why, self._legs[change.route]))
+        if change.action in DECISION_ACTIONS:
+            self.acts.append(ReplayedAction(now, change.route, change.action, change.why, self._legs[change.route]))
 
     def tick(self, arms: list[ArmTick], now: float) -> None:
         """What workers counted until `now`."""

@@ -16,7 +16,7 @@ from math import inf
 from msgspec import Struct, field
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.leg_join import ExchangeKey, LegJoin, Source
+from proxy.contracts.leg_join import ExchangeKey, LegJoin, WorkerRun
 from proxy.contracts.record import Record, without_bodies
 from proxy.contracts.table import COPY_ROLES
 
@@ -84,7 +84,7 @@ class Stories:
     def __init__(self) -> None:
         self._waiting: LegJoin[_Waiting] = LegJoin()
 
-    def take(self, records: Iterable[Record], source: Source, now: float, *, copies: bool = False) -> Joined:
+    def take(self, records: Iterable[Record], source: WorkerRun, now: float, *, copies: bool = False) -> Joined:
         """Joins a batch of one worker; with `copies` also those, for spans."""
         joined = Joined()
         for leg in records:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from proxy.contracts.leg_join import Source
+from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Settings
 from proxy.control.telemetry.access_log import AccessLogger
@@ -39,7 +39,7 @@ class Journal:
         self._access.use(settings.access_log)
         self._tracer.use(settings.tracing)
 
-    def take(self, records: list[Record], source: Source, now: float) -> None:
+    def take(self, records: list[Record], source: WorkerRun, now: float) -> None:
         """Tells what is to be told of a batch of one worker."""
         if self._access.on or self._tracer.on:
             self._tell(self._stories.take(records, source, now, copies=self._tracer.on), now)

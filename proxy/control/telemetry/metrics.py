@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import get_args
 
 from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -17,7 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from proxy import __version__
 from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
-from proxy.contracts.release import Phase
+from proxy.contracts.release import PHASES
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
@@ -38,10 +37,9 @@ CONNECTS = [120 * decade + step for decade in range(-5, 1) for step in DECADE] +
 OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
 """10 us … 1 s."""
 
-PHASES: tuple[Phase, ...] = get_args(Phase)
 VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
-FEATURES = 50
+MAX_SHOWN_FEATURES = 50
 """Features of a route that are shown: a body may have thousands, Prometheus should not."""
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
@@ -152,7 +150,7 @@ class BoardCollector(Collector):
         psi = [((route, row.version, row.role, row.side, row.feature), row.psi) for route, row in drifts]
         text = (
             "Population stability index against the reference, corrected for its sampling bias; "
-            f"the {FEATURES} features of each route that are furthest off."
+            f"the {MAX_SHOWN_FEATURES} features of each route that are furthest off."
         )
         yield gauge("penumbra_drift_psi", text, (*arm, "side", "feature"), psi)
         drifted = [(key, float(row.drifted)) for (key, _), (_, row) in zip(psi, drifts, strict=True)]
@@ -208,7 +206,7 @@ class BoardCollector(Collector):
 
 
 def _most_drifted(rows: Iterable[Drift]) -> list[Drift]:
-    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:FEATURES]
+    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:MAX_SHOWN_FEATURES]
 
 
 class EngineCollector(Collector):

@@ -22,7 +22,7 @@ from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.detector import DriftDetector, Reference
-from proxy.stats.drift.layout import RULES, UNEXPECTED, Layout, Signature
+from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.profile_builder import ProfileBuilder
 
@@ -246,11 +246,11 @@ class Streams:
         return [RowCounts(version, role, share, n, bad)] if n else []
 
     def _count_violations(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
-        for rule, count in zip(RULES, broken, strict=True):
+        for rule, count in zip(CONTRACT_RULES, broken, strict=True):
             if count:
                 self.violations[version, role, rule] += int(count)
         if unexpected:
-            self.violations[version, role, RULES[UNEXPECTED]] += unexpected
+            self.violations[version, role, CONTRACT_RULES[UNEXPECTED]] += unexpected
 
     def _detect(self, keys: Collection[StreamKey], now: float, rows: int) -> None:
         """Gives counts to the detectors that have not looked for `BATCH_SECONDS`, or for which `rows` rows wait."""

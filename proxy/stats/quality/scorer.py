@@ -9,7 +9,7 @@ from typing import Any
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import labels_depend
-from proxy.stats.quality.label_join import MAX_REQUESTS, LabelJoin, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelJoin, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.paired_difference import ScoreLookup
 from proxy.stats.quality.scores import Score, score_prediction
 
@@ -43,7 +43,7 @@ class Scorer:
 
     __slots__ = ("_bias", "labelled", "labels", "scores", "unscored")
 
-    def __init__(self, capacity: int = MAX_REQUESTS) -> None:
+    def __init__(self, capacity: int = MAX_WAITING_REQUESTS) -> None:
         self.labels = LabelJoin(capacity)
         """The predictions that wait for their labels."""
         self.labelled: Counter[ScoredArm] = Counter()

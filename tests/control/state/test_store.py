@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.release import RouteState
-from proxy.control.state.store import APPLICATION, Store, StoreError
+from proxy.control.state.store import APPLICATION_ID, Store, StoreError
 from proxy.release.audit import GENESIS, Change, read, verify
 
 
@@ -168,7 +168,7 @@ def test_a_path_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
 def test_our_files_carry_our_mark(tmp_path: Path) -> None:
     Store(str(tmp_path / "p.db")).close()
     db = sqlite3.connect(tmp_path / "p.db")
-    assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
+    assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     db.close()
 
 
