@@ -273,15 +273,17 @@ class Exchange(Request):
             self.shared.tally.rejected(self.route_name, reason)
 
     def _end(self, event: int, reason: str) -> None:
-        """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`."""
+        """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`. Those of a
+        complete request can: its leg has failed before they had their turn, and `_mirror` is about to send them."""
         if ROUTED <= self.state < OVER:
             self.route.inflight.count -= 1
         self._step(event)
         self.leg = None
         self.shared.exchanges.discard(self)
-        for shadow in self._due or ():
-            self.shared.tally.shadow_dropped(self.route_name, shadow.version, reason)
-        self._due = None
+        if self._due and not self.complete:
+            for shadow in self._due:
+                self.shared.tally.shadow_dropped(self.route_name, shadow.version, reason)
+            self._due = None
 
     # time
 
