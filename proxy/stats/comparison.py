@@ -120,6 +120,11 @@ class Comparison(Stateful):
         """Adds a prediction of this route that met its label."""
         self.quality.update(met, primary, self._shares)
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What full bounds left out, in the words of `Board.bounds_reached`."""
+        return {"scores": self.quality.unmatched, "shares": self._shares.forgotten}
+
     def evidence(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> tuple[Evidence, ...]:
         """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of.
 

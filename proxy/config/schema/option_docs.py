@@ -119,7 +119,7 @@ TEXTS = {
     "analysis.tolerance": "Part of the larger score by which two may differ and still agree.",
     "analysis.reference": "Rows from which the reference profile is learnt.",
     "analysis.profile": "File made by `penumbra profile`, in place of a learnt reference.",
-    "analysis.detectors": "Names of features and predictions that ADWIN watches beside.",
+    "analysis.detectors": "Names of features and predictions that ADWIN watches beside, at most 32.",
     "analysis.redact": "Parts of an example of disagreement that are never shown.",
     "analysis.wait": "How long a prediction waits for its label.",
     "release": "Brings a candidate to primary, in place of `canary` or `split`.",

@@ -19,7 +19,8 @@ ADWIN_DELTA = 0.002
 """False alarm probability of one window, shared by the watched features."""
 
 MAX_WATCHED = 32
-"""Features that may be named; further ones are left out. A value costs about 0.3 microseconds each."""
+"""Features that may be named; further ones are left out, counted (`left_out`). A value costs about 0.3 microseconds
+each."""
 
 
 class AdwinDetectors:
@@ -32,10 +33,12 @@ class AdwinDetectors:
     (True, None)
     """
 
-    __slots__ = ("_cuts", "_detectors", "_names")
+    __slots__ = ("_cuts", "_detectors", "_names", "left_out")
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = frozenset(names[:MAX_WATCHED])
+        self.left_out = len(names[MAX_WATCHED:])
+        """Names beyond `MAX_WATCHED`."""
         self._detectors: defaultdict[tuple[Hashable, str], Any] = defaultdict(self._detector)
         self._cuts: Counter[tuple[Hashable, str]] = Counter()
 

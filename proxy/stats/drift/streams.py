@@ -157,8 +157,8 @@ class Streams:
         self._profile = Profile()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
         """Broken rules by (version, role, rule)."""
-        self.left_out: Counter[str] = Counter()
-        """`layouts`: bodies beyond `MAX_LAYOUTS`; `columns`: columns of batches beyond `profile.MAX_FEATURES`."""
+        self.left_out: Counter[str] = Counter(detectors=self._adwin.left_out)
+        """What full bounds left out, in the words of `Board.bounds_reached`."""
         self._drift: tuple[dict[BodySide, float], list[Drift]] | None = None
 
     @property

@@ -109,6 +109,11 @@ class MetricTest(Stateful):
             self._test.update(size, most**loss.power, 0.0)
 
     @property
+    def unmatched(self) -> int:
+        """Scores that went without a match, for AUROC."""
+        return sum(pairs.unmatched for pairs in self._pairs)
+
+    @property
     def log_breach(self) -> float:
         """ln of the evidence against "within the limit"; what the floor may err is already taken from it."""
         return float(self._test.log_breach) - (log(2.0) if self._floor else 0.0)
@@ -179,9 +184,14 @@ class QualityEvidence(Stateful):
             for difference in self._differences.values():
                 difference.update(pair, primary)
 
+    @property
+    def unmatched(self) -> int:
+        """Scores that went without a match, for AUROC."""
+        return sum(test.unmatched for test in self._tests.values())
+
     def get(self, lost: int) -> list[Evidence]:
-        """One for each limit, with the figures that river computed. `lost`: predictions that conclude nothing, because
-        labels depend on the version (`stats.quality.label_bias`)."""
+        """A line of evidence for each limit, with the figures that river computed. `lost`: predictions that conclude
+        nothing, because labels depend on the version (`stats.quality.label_bias`)."""
         return [self._on(*key, lost) for key in self._keys]
 
     def _on(self, metric: str, limit: str, lost: int) -> Evidence:
