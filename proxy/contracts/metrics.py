@@ -5,8 +5,8 @@ example of everything, the tests of a candidate, verdicts, the guard after a pro
 and the dashboards iterate over `METRICS`. Adding a metric touches at most four places:
 
 1. its row here;
-2. where its kind needs arithmetic of its own, one entry in `stats`: a score or loss of a labelled prediction in
-   `stats.quality.scores` (another quantile or drift needs none);
+2. where its kind needs arithmetic of its own, one entry in `stats.quality.scores`: a score that is a mean over
+   labelled predictions, or a loss (another quantile or drift needs none);
 3. a test of that arithmetic;
 4. what is generated (`make docs`, `deploy/grafana/dashboards.py`) and a line of CHANGELOG.md.
 

@@ -80,6 +80,7 @@ BOUNDS = ("layouts", "columns", "classes", "detectors", "early_labels", "scores"
 class Board:
     """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time.
 
+    >>> from proxy.contracts.record import ArmTick
     >>> board = Board()
     >>> board.watch("r", ("v2",), "v1", Guard({"error_rate": Limit(max_ratio=1.5)}), "json", now=0.0)
     >>> primary = ArmTick("r", "v1", "primary", 0.9, {"200": 890, "500": 10}, bad=10)
