@@ -12,7 +12,7 @@ from proxy.contracts.worker_args import LISTEN_BACKLOG
 
 
 class Sockets:
-    """All that is bound or opened once and inherited.
+    """Sockets and files that are bound or opened once and inherited.
 
     - `data`, `admin`, `link`: listening sockets of the traffic, of the admin API, and of control for its workers
     - `slot`, `settings`: anonymous files of the last published table and of the settings in force

@@ -22,7 +22,7 @@ ExchangeKey = tuple[WorkerRun, int]
 """An exchange: the same for all of its legs."""
 
 JoinLoss = Literal["late", "crowded"]
-"""Which bound ended the wait."""
+"""The bound that ended the wait: `MAX_WAIT` or `MAX_EXCHANGES`."""
 
 MAX_EXCHANGES = 4096
 """Exchanges that are held, each with the legs that have arrived: about 8 MB, seconds of a route whose copies hang."""
@@ -32,7 +32,7 @@ MAX_WAIT = 60.0
 
 
 class Held(Protocol):
-    """What a join holds of an exchange; `since` is when its first leg came (seconds of a monotonic clock)."""
+    """The part of an exchange that a join holds; `since` is when its first leg came (seconds of a monotonic clock)."""
 
     @property
     def since(self) -> float: ...

@@ -20,7 +20,7 @@ from typing import Literal
 from msgspec import Struct
 
 MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
-"""How a metric is computed and tested.
+"""The way in which a metric is computed and tested.
 
 - `rate`: part of the observations that are bad events; a conditional test of two rates, and a Bernoulli mean
 - `distribution`: latency as a whole, by stochastic order over ranks
@@ -38,11 +38,11 @@ Unit = Literal["fraction", "seconds", "psi", "nats", "label"]
 """Unit of a metric's value: part of one, seconds, population stability index, nats, or the unit of the label itself."""
 
 MetricSource = Literal["ticks", "bodies", "pairs", "labels"]
-"""What a metric is counted from: exact counts of every request, bodies that were analysed (perhaps a sample), answers
-that were compared, or predictions that met a label."""
+"""Observations from which a metric is counted: exact counts of every request, bodies that were analysed (perhaps a
+sample), answers that were compared, or predictions that met a label."""
 
 Blame = Literal["candidate", "world"]
-"""Who is to blame for a breach. Both versions get the same inputs, so a drift of inputs blames the world."""
+"""The one to blame for a breach. Both versions get the same inputs, so a drift of inputs blames the world."""
 
 
 class Metric(Struct, frozen=True):
@@ -51,13 +51,13 @@ class Metric(Struct, frozen=True):
     name: str
     """The key of the line in a scorecard, and the label `metric` of /metrics."""
     kind: MetricKind
-    """How it is computed and tested."""
+    """Way in which the metric is computed and tested."""
     unit: Unit
-    """The unit of its value."""
+    """Unit of the metric's value."""
     source: MetricSource
-    """What it is counted from."""
+    """Observations from which the metric is counted."""
     title: str
-    """Its name where people read it: the status page."""
+    """Name of the metric where people read it: on the status page."""
     text: str
     """One sentence for the reference of options and the JSON Schema."""
     limits: dict[LimitName, str]
@@ -65,7 +65,7 @@ class Metric(Struct, frozen=True):
     quantile: float | None = None
     """The quantile that is shown, and for kind `quantile` tested; 0 to 1."""
     side: Literal["input", "prediction"] | None = None
-    """For kind `drift`: the stream that is held against the profile."""
+    """The stream, for kind `drift`, that is held against the profile."""
     blames: Blame = "candidate"
     """Whom a breach blames."""
     survives_promotion: bool = True

@@ -1,4 +1,5 @@
-"""What payload makes of a record: features, predictions and text, laid out so that batches become numpy arrays cheaply.
+"""The content of a record as payload reads it: features, predictions and text, laid out so that batches become numpy
+arrays cheaply.
 
 Nothing here is per value: a body of 30 features is one `Tensor` with one flat list, as the JSON parser made it.
 """

@@ -1,4 +1,4 @@
-"""What workers report, upwards only: ticks are exact; records may be sampled or dropped, and drops are counted."""
+"""Reports of workers, upwards only: ticks are exact; records may be sampled or dropped, and drops are counted."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Record(LegFacts, array_like=True, gc=False, frozen=True):
-    """What a worker reports of one finished leg. Built by keyword.
+    """Report of a worker on one finished leg. Built by keyword.
 
     The request's body, fields, method and path travel once, with the leg that answered the client; where none did, with
     the last one, less the body. Fields are the header fields as they were forwarded, each line ended by CRLF. Bodies

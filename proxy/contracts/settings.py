@@ -1,4 +1,4 @@
-"""What a configuration file says, after validation. `proxy.config.load` makes these; nobody else reads files."""
+"""Contents of a configuration file, after validation. `proxy.config.load` makes these values and alone reads files."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Release(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """How the bodies of a route are understood and compared."""
+    """Rules by which the bodies of a route are read and compared."""
 
     features: str = ""
     """JSON pointer (RFC 6901) into a request, for protocol `json`; "" is the whole document."""
@@ -198,7 +198,7 @@ class Tracing(Struct, frozen=True):
     """Spans of exchanges and legs. A request whose caller decided about its trace follows that decision."""
 
     endpoint: str
-    """Where spans are sent by OTLP/HTTP."""
+    """URL of the collector, to which spans are sent by OTLP/HTTP."""
     percent: float = 1.0
     """Part of the other exchanges that is traced."""
 
@@ -234,11 +234,11 @@ class Problem(Struct, frozen=True):
     """One mistake in a configuration, or in a release that the admin API was asked for."""
 
     path: str
-    """Its place, such as `routes.cancer.canary.percent`; within a release `stages[0]`."""
+    """Place in the file, such as `routes.cancer.canary.percent`; within a release `stages[0]`."""
     found: str
-    """What stands there."""
+    """The value that stands there."""
     allowed: str
-    """What would have been right."""
+    """The values that would have been right."""
 
     def __str__(self) -> str:
         where = self.path or "(the whole file)"

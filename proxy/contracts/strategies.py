@@ -35,7 +35,7 @@ MAX_STAGE_DAYS = 90
 
 
 class StrategyRow(Struct, frozen=True):
-    """How a release of one strategy goes from stage to stage, and how it ends."""
+    """The course of a release of one strategy: its stages, and its end."""
 
     name: Strategy
     """The word in a configuration and in the admin API."""

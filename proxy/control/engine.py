@@ -101,7 +101,7 @@ class Engine:
         return scorecard.overall(self.status(name).verdicts)
 
     def warnings(self, name: str) -> list[str]:
-        """What is configured of a route and has no effect. Raises UnknownRouteError."""
+        """Options of a route that are configured and have no effect. Raises UnknownRouteError."""
         return [*self.status(name).warnings, *self._warnings.of(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
@@ -165,7 +165,7 @@ class Engine:
         self._warnings.profile_faults = dict(faults)
 
     def on_time(self, now: float) -> None:
-        """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
+        """Does what time alone brings: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called every `LOOK_SECONDS`."""
         self.board.on_time(now)
         shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}

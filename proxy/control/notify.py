@@ -53,7 +53,7 @@ EVENTS: dict[str, HookEvent] = {
 
 
 def event_of(change: Change) -> HookEvent:
-    """What a change is to those who listen."""
+    """The event of a change, as a hook subscribes to it."""
     if change.who == "scorecard" and change.action == "pause":
         return "breach"
     if change.who == "configuration" and _begins(change.before, change.after):

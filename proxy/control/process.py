@@ -53,7 +53,7 @@ Stamp = tuple[int, int, int] | None
 
 
 class ControlArgs(Struct):
-    """What the supervisor hands over: the path of the configuration, and file descriptors."""
+    """Arguments from the supervisor: the path of the configuration, and file descriptors."""
 
     config: str
     admin_fd: int
@@ -94,7 +94,7 @@ def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int
 
 
 class Control:
-    """Everything of one control process, wired."""
+    """The parts of one control process, wired."""
 
     def __init__(
         self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, lines: LogLines
@@ -173,7 +173,7 @@ class Control:
         self._heed_settings()
 
     def _heed_settings(self) -> None:
-        """What is configured beside the routes."""
+        """Applies the settings beside the routes."""
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_cpu / 100.0
@@ -251,7 +251,7 @@ def spare_the_collector() -> None:
 
 
 def stamp(path: str) -> Stamp:
-    """What changes when the file does: device-independent and cheap; None while there is no file."""
+    """A value that changes when the file does: device-independent and cheap; None while there is no file."""
     try:
         found = os.stat(path)
     except OSError:

@@ -109,7 +109,7 @@ class Attempt(RecordedLeg):
         self.shared.judge(self.target, self.request.route_name, status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
-        """There is no answer: counts it. What the version is charged with, its breaker and a record hear, too."""
+        """Counts an attempt without an answer. The breaker and a record get what is charged to the version."""
         self.status, self.failure, self.answer = 0, reason, None
         self._close()
         charged = FAILURES[reason].source == "upstream"

@@ -47,10 +47,10 @@ MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
 
 
 class Exchange(Request):
-    """What a client's stream tells: `start`, `request_body`, `request_trailers`, `request_end`, `flush_request` after
-    each read, `aborted`.
+    """A client's request and its answer, in one of the states of `states.EXCHANGE`.
 
-    - `state`: one of `states.EXCHANGE`; `leg`: the attempt under way
+    The client's stream calls `start`, `request_body`, `request_trailers`, `request_end`, `flush_request` after each
+    read, and `aborted`. `leg` is the attempt under way.
     """
 
     __slots__ = ("_due", "leg", "shared", "state")

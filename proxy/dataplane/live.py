@@ -22,7 +22,7 @@ canary could be rescued or a shadow wants a copy."""
 
 
 class Target:
-    """One version in one role on one route: where a leg goes and where it is counted.
+    """One version in one role on one route: the destination of a leg, and its counters.
 
     - `response_timeout`: seconds from the request's end to the first byte of the answer
     - `extra`: the block with the field that names the version to the client

@@ -16,7 +16,7 @@ MAX_RECORDED: Final = 256 * 1024
 
 
 class RecordedLeg(StreamUser):
-    """What is on record of a leg.
+    """The facts of a leg that are recorded.
 
     - `arm`: where it was counted
     - `status` (0: none) or `failure`, a key of `FAILURES` ("": none); `fields`: the block of its answer's fields

@@ -22,7 +22,7 @@ Usual = Callable[[bytes], tuple[Tensor, ...] | None]
 
 
 class Codec(Struct, frozen=True):
-    """How the two bodies of a protocol are read. Both may raise Unreadable or orjson.JSONDecodeError.
+    """Readers of the two bodies of a protocol. Both may raise Unreadable or orjson.JSONDecodeError.
 
     A `usual` reader is tried first: it takes a body of the commonest form in one step, and says None to all others.
     """

@@ -7,10 +7,10 @@ from proxy.payload.tabular import tensors_of
 
 
 def read_request(body: Body) -> Content:
-    """What `features` points to. Raises Unreadable."""
+    """Tensors of the value that `features` points to. Raises Unreadable."""
     return Content(tensors_of(pointed(body.json(), body.analysis.features), "features"))
 
 
 def read_response(body: Body) -> Content:
-    """What `prediction` points to. Raises Unreadable."""
+    """Tensors of the value that `prediction` points to. Raises Unreadable."""
     return Content(tensors_of(pointed(body.json(), body.analysis.prediction), "prediction"))

@@ -1,4 +1,4 @@
-"""What every codec shares: the body it reads, what it found, the one exception, the bounds, and checks of values."""
+"""Parts that all codecs share: a body, its content, the one exception, the bounds, and checks of values."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def flatten(data: Any) -> list[Any]:
 
 
 def pointed(document: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) leads to; "" is the whole document. Raises Unreadable."""
+    """The value that a JSON pointer (RFC 6901) leads to; "" is the whole document. Raises Unreadable."""
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict) and key in document:

@@ -20,7 +20,7 @@ MAX_EVENTS = 65_536
 
 
 class Answer:
-    """What the chunks of one stream add up to."""
+    """The answer that the chunks of one stream add up to."""
 
     __slots__ = ("completion", "finish", "first", "parts", "tools")
 
@@ -100,7 +100,7 @@ def events(stream: bytes) -> list[bytes]:
 
 
 def times(chunks: list[float], first: int | None) -> tuple[float | None, tuple[float, ...]]:
-    """When the first content came, and the gaps between pieces from then on."""
+    """Time of the first content (seconds), and the gaps between pieces from then on."""
     if first is None or not chunks:
         return None, ()
     said = chunks[min(first, len(chunks) - 1) :]

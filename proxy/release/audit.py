@@ -44,7 +44,7 @@ class Entry(Struct, frozen=True):
     """A change in its place in the chain."""
 
     seq: int
-    """Its number, from 1."""
+    """Number of the entry, from 1."""
     at: float
     """Unix time."""
     who: str

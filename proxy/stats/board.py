@@ -343,7 +343,7 @@ class Board:
         return self._comparer.unpaired()
 
     def bounds_reached(self) -> dict[str, int]:
-        """What each full bound left out; verdicts rest on the rest.
+        """Counts of what each full bound left out; verdicts rest on the rest.
 
         - `detectors`: names that ADWIN was to watch and does not
         - `scores`: scores that AUROC could not match with one of the other class

@@ -30,14 +30,14 @@ from proxy.stats.state import Stateful
 
 
 class ComparisonKey(Struct, frozen=True):
-    """What is judged on a route; evidence is of one key and starts afresh with the next."""
+    """Subject of a comparison; evidence is of one key and starts afresh with the next."""
 
     candidate: str | None
     """The version under judgement; None: nothing is, and only the primary is learnt."""
     primary: str
     guard: Guard
     protocol: Protocol
-    """How bodies of the route are understood."""
+    """Protocol in which bodies of the route are read."""
 
 
 class PrimaryHistory(Stateful):
@@ -126,7 +126,7 @@ class Comparison(Stateful):
         return {"scores": self.quality.unmatched, "shares": self._shares.forgotten}
 
     def evidence(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> tuple[Evidence, ...]:
-        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of.
+        """A line of evidence for each limit of the scorecard, in its order; n = 0 before any data.
 
         `drifts`: the features of all streams of the route. `lost`: copies that were due and not compared.
         `unlabelled`: predictions that conclude nothing.

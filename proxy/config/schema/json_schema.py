@@ -60,7 +60,7 @@ def _protocols() -> Schema:
 
 
 def _strategy(strategy: Strategy, keys: set[str]) -> Schema:
-    """What a release of one strategy may say: the keys that the reader took, and the stages of its row."""
+    """Schema of a release of one strategy: the keys that the reader took, and the stages of its row."""
     cases = [case for case in CASES if case.strategy == strategy]
     variants = [_variant(case, keys, {other.absent for other in cases} - {"", case.absent}) for case in cases]
     row = STRATEGIES[strategy]

@@ -1,4 +1,4 @@
-"""What each option of a configuration means: words for the schema and the reference, in the order of reading.
+"""The meaning of each option of a configuration: words for the schema and the reference, in the order of reading.
 
 Paths of options of a route are without `routes.*.`, bounds of a scorecard's lines in a table of their own. What is
 allowed is not said here, the parsers do. Tests hold these tables: they have every option that the reader takes and no
@@ -350,7 +350,7 @@ def word(path: str) -> Word:
 
 
 def place(path: str) -> int:
-    """Where the option stands in the order of reading."""
+    """Place of the option in the order of reading."""
     return _ORDER.get(_key(path), len(_ORDER))
 
 

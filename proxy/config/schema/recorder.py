@@ -135,14 +135,14 @@ class KeyRecorder(Section):
 
 
 def recorded(case: Case) -> Group:
-    """What the reader takes of a file in one case."""
+    """The nodes of a file that the reader takes in one case."""
     root = Group()
     settings_of(KeyRecorder(root, case))
     return root
 
 
 def shape() -> Group:
-    """What the reader takes in any case; required is what is required in all of them."""
+    """The nodes that the reader takes in any case; a key is required when all cases require it."""
     whole, *others = map(recorded, CASES)
     for other in others:
         whole = _merged(whole, other)

@@ -1,4 +1,4 @@
-"""Who may do what at the admin API.
+"""Access to the admin API: which token, and which address, allows which call.
 
 - Reading is open to whoever reaches the address, unless a token of role `read` is configured: then any token is needed.
 - With an operate token, a change needs one, from loopback too.

@@ -40,7 +40,7 @@ def _change(method: str, action: str, handler: str, summary: str, body: str) -> 
 
 
 GATE = ((200, "Pass"), (409, "Fail"), (425, "Undecided"))
-"""What Flagger's confirm hooks look at. Argo's `web` metric takes all but 2xx for errors, so it asks the route."""
+"""Endpoint for Flagger's confirm hooks. Argo's `web` metric takes all but 2xx for errors, so it asks the route."""
 
 ENDPOINTS = (
     _look(

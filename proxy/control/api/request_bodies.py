@@ -1,4 +1,4 @@
-"""What the bodies of the admin API may say: JSON values → percents, reasons, names; or ApiError naming the field.
+"""Rules for the bodies of the admin API: JSON values → percents, reasons, names; or ApiError naming the field.
 
 Nothing is coerced: `true` is not 1, `"25"` is not 25, NaN is no number, an unknown field is refused.
 """

@@ -1,4 +1,4 @@
-"""What each version of a route got and gave: counts since control's start, latencies of the last minute.
+"""Traffic of each version of a route: counts since control's start, latencies of the last minute.
 
 A figure without a sample is null, never 0: whoever looks must see that nothing was seen.
 """

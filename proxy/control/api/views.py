@@ -1,4 +1,4 @@
-"""What the admin API shows, as JSON values made from the engine's facts. The shapes are the public contract."""
+"""Documents of the admin API, as JSON values made from the engine's facts. Their shapes are the public contract."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def drift(row: Drift) -> dict[str, Any]:
 
 
 def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
-    """How often a version's copies differed from the primary, and the worst of them, redacted."""
+    """Share of a version's copies that differed from the primary, and the worst of them, redacted."""
     tally = board.agreement(route, version)
     return {
         "version": version,
@@ -173,7 +173,7 @@ def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str,
 
 
 def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
-    """Everything at a glance: all routes, the workers, and the state of the configuration."""
+    """Overview of all routes, the workers, and the state of the configuration."""
     return {
         "revision": engine.revision,
         "routes": [route(engine, name) for name in engine.routes],

@@ -1,4 +1,4 @@
-"""What a captured record is: one line of JSON, and the ticks that lines stand for.
+"""Format of a captured record: one line of JSON, and the ticks that lines stand for.
 
 A line has the facts of one leg. Bodies are in it only when asked for, in base64, with the fields needed to read them.
 """
@@ -46,7 +46,7 @@ _decoder = msgspec.json.Decoder(Captured)
 
 
 def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
-    """What is kept of a record. Without bodies neither header fields nor the query of the path are."""
+    """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do."""
     values = {name: getattr(record, name) for name in Record.__struct_fields__}
     if bodies:
         values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}

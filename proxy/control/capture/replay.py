@@ -26,7 +26,7 @@ DECISION_ACTIONS = frozenset({"rollback", "pause", "notify", "advance", "promote
 
 
 class ReplayedAction(Struct, frozen=True):
-    """What the decision code did: `at` seconds (Unix), after `requests` legs of the route's candidates."""
+    """An action of the decision code: `at` seconds (Unix), after `requests` legs of the route's candidates."""
 
     at: float
     route: str
@@ -58,7 +58,7 @@ class Rehearsal:
             self.acts.append(ReplayedAction(now, change.route, change.action, change.why, self._legs[change.route]))
 
     def tick(self, arms: list[ArmTick], now: float) -> None:
-        """What workers counted until `now`."""
+        """Takes the counts of workers until `now`."""
         self._seq += 1
         for arm in arms:
             if arm.role == "canary" or arm.role == "shadow":
@@ -69,7 +69,7 @@ class Rehearsal:
             self.engine.on_time(now)
 
     def observe(self, legs: Iterable[Captured], now: float) -> None:
-        """What bodies say."""
+        """Takes what bodies say."""
         sections = {section.name: section for section in self.engine.settings.routes}
         seen = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
         self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in seen], now)
@@ -80,7 +80,7 @@ class Rehearsal:
 
 
 def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
-    """What would have been done about captured legs, in the order in which they were captured."""
+    """Actions that captured legs would have led to, in the order in which they were captured."""
     rehearsal: Rehearsal | None = None
     now = 0.0
     for now, batch in _batches(legs):

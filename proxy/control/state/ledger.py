@@ -70,7 +70,7 @@ class Ledger:
                 log.info("the state file works again, everything is stored")
 
     def at_rollback(self, route: str) -> tuple[Verdict, ...]:
-        """What was known when a route was last rolled back; () where the audit does not say, or cannot be read."""
+        """Evidence at the last rollback of a route; () where the audit does not say, or cannot be read."""
         try:
             return history.at_rollback(map(read, self._store.newest(MAX_ENTRIES, route)))
         except (StoreError, msgspec.MsgspecError):

@@ -112,7 +112,7 @@ class Store:
             self._db.executemany("INSERT INTO memory VALUES (?, ?)", rows.items())
 
     def remembered(self) -> dict[str, bytes]:
-        """What was remembered last, by route."""
+        """The last evidence snapshot of each route."""
         with self._errors("read"):
             return dict(self._db.execute("SELECT route, body FROM memory").fetchall())
 

@@ -55,7 +55,7 @@ class ExchangeStory(Struct, frozen=True):
 
 
 class Joined(Struct):
-    """What a batch of records brought together."""
+    """Exchanges that a batch of records completed."""
 
     stories: list[ExchangeStory] = field(default_factory=list)
     """Exchanges that were answered, or given up by every leg."""
@@ -100,11 +100,11 @@ class Stories:
         return joined
 
     def overdue(self, now: float) -> Joined:
-        """What waited too long."""
+        """Exchanges that waited too long."""
         return self.take((), (0, ""), now)
 
     def rest(self) -> Joined:
-        """Everything that waits; nothing comes after it."""
+        """All exchanges that wait; no more come after them."""
         return self.overdue(inf)
 
     @property

@@ -1,4 +1,4 @@
-"""What is told of single exchanges: the access log and spans. Where neither is configured nothing is done here."""
+"""Telemetry of single exchanges: the access log and spans. Where neither is configured nothing is done here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from proxy.control.telemetry.tracing import Tracer
 
 
 class LogLines(Protocol):
-    """Where log lines go. `access` queues the fields of one, or refuses at once; `dropped` counts lines by kind."""
+    """Destination of log lines. `access` queues the fields of one, or refuses at once; `dropped` counts lines by
+    kind."""
 
     dropped: dict[str, int]
 

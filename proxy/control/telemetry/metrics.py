@@ -1,4 +1,4 @@
-"""What Prometheus reads: collectors that render the board's counts and the engine's facts at the time of a scrape.
+"""Metrics for Prometheus: collectors that render the board's counts and the engine's facts at the time of a scrape.
 
 Nothing is counted twice: the board's numbers are monotone since control's start, so they are counters as they stand.
 Labels are bounded by the configuration (routes, versions) and by fixed tables (roles, codes, reasons).
@@ -345,7 +345,7 @@ def _one(name: str, text: str, number: float) -> Metric:
 
 
 class MetricSources(Struct, frozen=True):
-    """Everything that the metrics are collected from."""
+    """Objects from which the metrics are collected."""
 
     board: Board
     engine: Engine
@@ -356,11 +356,11 @@ class MetricSources(Struct, frozen=True):
     now: Callable[[], float]
     """Unix seconds."""
     bounds: tuple[Callable[[], Mapping[str, int]], ...] = ()
-    """How often bounds were reached elsewhere: in the link, in the API."""
+    """Counts of bounds that were reached elsewhere: in the link, in the API."""
 
 
 def registry(sources: MetricSources) -> CollectorRegistry:
-    """Everything that `/metrics` shows of Penumbra itself."""
+    """Registry of all metrics that `/metrics` shows of Penumbra itself."""
     made, bounded = CollectorRegistry(), (sources.board, sources.engine, sources.capture, sources.journal)
     made.register(BoardCollector(sources.board, sources.now))
     made.register(EngineCollector(sources.engine))

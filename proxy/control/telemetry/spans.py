@@ -45,7 +45,7 @@ DELAY_MILLISECONDS = 500
 
 
 class Parent(NamedTuple):
-    """Where the legs of an exchange belong, and what they all ask for."""
+    """Parent span of the legs of an exchange, and the request that they share."""
 
     context: Context
     method: str

@@ -1,4 +1,4 @@
-"""Which trace a request belongs to: the header field `traceparent` (W3C Trace Context Level 2, §3.2).
+"""Trace of a request: the header field `traceparent` (W3C Trace Context Level 2, §3.2).
 
 What is not valid is as if it were not there: other versions than 00 are read as far as 00 goes, `ff` is none, ids of
 zeros are none, letters are lower case, and two fields say nothing.

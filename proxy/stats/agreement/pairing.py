@@ -84,7 +84,7 @@ class Pairing:
             del self._waiting[key]
 
     def _add_canaries(self, legs: Sequence[Observation], now: float) -> None:
-        """Where a canary answered the client, the primary gave no answer to compare copies with."""
+        """Drops exchanges that a canary answered: the primary gave no answer to compare copies with."""
         for leg in legs:
             if leg.copies <= 0:
                 continue

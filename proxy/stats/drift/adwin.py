@@ -69,5 +69,5 @@ class AdwinDetectors:
             self._cuts[key] += detector.drift_detected
 
     def get(self, stream: Hashable, name: str) -> int | None:
-        """How often the window of a feature was cut; None for a feature that is not watched."""
+        """Number of times that the window of a feature was cut; None for a feature that is not watched."""
         return self._cuts[stream, name] if name in self._names else None

@@ -64,7 +64,7 @@ BatchKey = tuple[StreamKey, float]
 
 
 class Drift(Struct, frozen=True):
-    """How far one feature of a stream is from the profile."""
+    """Distance of one feature of a stream from the profile."""
 
     feature: str
     side: BodySide
@@ -81,7 +81,7 @@ class Drift(Struct, frozen=True):
     n: int
     """Rows of the stream."""
     detected: int | None = None
-    """How often ADWIN cut its window; None where ADWIN does not watch the feature."""
+    """Number of times that ADWIN cut its window; None where ADWIN does not watch the feature."""
 
 
 class FeatureShape(Struct, frozen=True):

@@ -59,7 +59,7 @@ class BadEventRate(Stateful):
             self._ratio.settle()
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit."""
+        """A line of evidence for each configured limit."""
         found, alpha, phi = [], self._alpha.alpha, float(self._dispersion.get())
         if self._ratio:
             found.append(self._on("max_ratio", self._ratio, self._ratio.needed(*self._events(), alpha, phi)))

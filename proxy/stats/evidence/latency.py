@@ -43,7 +43,7 @@ CUT_POINT_SECONDS = 1.0
 
 
 class LatencyBaseline(Stateful):
-    """How fast a primary is: its last minutes, the cut points from it, and how bursty its slow requests are.
+    """Latency of a primary: its last minutes, the cut points from them, and the overdispersion of its slow requests.
 
     It outlives candidates. `update` comes after the requests were ranked, so that cut points are of the past.
     """
@@ -145,7 +145,7 @@ class Latency(Stateful):
         self._difference_dispersion.update(whose.candidate, slower, float(bins.sum()), now)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit; values are seconds."""
+        """A line of evidence for each configured limit; values are seconds."""
         found = []
         if (ratio := self._ratio) is not None:
             needed = ratio.needed(log(1 / self._alpha.alpha), log(1 / FALSE_PASS), self._phi)

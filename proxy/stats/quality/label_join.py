@@ -39,7 +39,7 @@ VersionRole = tuple[str, Role]
 
 Label = int | float | str
 LabelOutcome = Literal["joined", "duplicate", "unknown", "mismatch"]
-"""What became of a label. `unknown`: no such request so far; if it comes within `EARLY_SECONDS`, they still meet.
+"""Fate of a label. `unknown`: no such request so far; if it comes within `EARLY_SECONDS`, they still meet.
 `mismatch`: a list of another length than the request had rows, or no usable value."""
 
 

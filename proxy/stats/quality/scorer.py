@@ -83,7 +83,7 @@ class Scorer:
         return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
 
     def inconclusive(self, route: str, candidate: str, primary: str) -> int:
-        """How many of a candidate's labels are inconclusive, because the arrival of labels depends on the version.
+        """Number of a candidate's labels that are inconclusive, because the arrival of labels depends on the version.
 
         All of them or none. The answer is kept until there are `RECHECK_GROWTH` times as many labels.
         """
