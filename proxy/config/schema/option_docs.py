@@ -113,7 +113,9 @@ TEXTS = {
     "warm_up": "First requests of a new candidate in which latency is not judged; errors are, from the first.",
     "analysis": "How bodies are understood and compared.",
     "analysis.features": (
-        'JSON pointer to the features in a request; `""` is the whole body. Only with protocol `json`.'
+        'JSON pointer to the features in a request; `""` is the whole body. An object is one row of named columns '
+        "(if all its values are lists of one length: columns of that many rows). A list is rows: objects, lists of "
+        "equal length, or single values, so `[1.5, 0.3]` are two rows of one column. Only with protocol `json`."
     ),
     "analysis.prediction": "JSON pointer to the prediction in a response. Only with protocol `json`.",
     "analysis.tolerance": "Part of the larger score by which two may differ and still agree.",
