@@ -47,7 +47,10 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> b
     try:
         with _quiet():
             rehearsal = replay(settings, legs)
-    except (UnreadableLineError, OSError) as error:
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+    except UnreadableLineError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     _as_json(rehearsal, legs.count) if as_json else _as_tables(rehearsal, legs.count)

@@ -52,7 +52,9 @@ def columns_of(data: Path) -> dict[str, list[Value]]:
         raise UnusableData(f"{data}: found {data.suffix or 'no suffix'}; allowed: {', '.join(_READERS)}")
     try:
         rows = list(islice(read(data), MAX_PROFILE_ROWS))
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise UnusableData(f"{data}: {error.strerror or error}") from error
+    except (ValueError, csv.Error) as error:
         raise UnusableData(f"{data}: {error}") from error
     names = dict.fromkeys(name for row in rows for name in row)
     if not rows or not names:

@@ -47,6 +47,17 @@ TABLE: dict[tuple[Phase, Event], Phase | None] = {
 }
 
 
+REQUESTS: dict[Event, str] = {
+    "start": "release",
+    "split": "split",
+    "pause": "pause",
+    "resume": "resume",
+    "promote": "promote",
+    "rollback": "rollback",
+}
+"""What an operator can ask for, in the words of the commands and of the admin API; stages alone do the rest."""
+
+
 class TransitionRefused(Exception):
     """A change that is not possible now. The message says why and what is; nothing was changed."""
 
@@ -59,6 +70,6 @@ def legal(phase: Phase, event: Event) -> bool:
 def follow(phase: Phase, event: Event, paused_from: Phase | None = None) -> Phase:
     """The phase after `event`. Raises TransitionRefused with both names for a pair that is not in the table."""
     if not legal(phase, event):
-        possible = ", ".join(e for p, e in TABLE if p == phase)
-        raise TransitionRefused(f"{event} is not possible in phase {phase}; possible: {possible}")
+        possible = ", ".join(word for request, word in REQUESTS.items() if legal(phase, request))
+        raise TransitionRefused(f"{REQUESTS.get(event, event)} is not possible in phase {phase}; possible: {possible}")
     return TABLE[phase, event] or paused_from or "steady"

@@ -90,7 +90,9 @@ class EvidenceSnapshots:
                 return
             board.restore(name, stored.evidence)
         except (msgspec.MsgspecError, SnapshotError) as error:
-            log.warning("%s: evidence of the process before begins anew: %s", name, error)
+            log.warning(
+                "%s: evidence begins anew, release and split go on; what is stored cannot be taken up: %s", name, error
+            )
             return
         status.notified = stored.told
         if stored.stage_since == state.stage_since:
