@@ -309,7 +309,7 @@ class Engine:
         if before is None:
             return ()
         versions = transitions.candidates(before)
-        worst = [kept.request_id for version in versions for kept in self.board.examples(before.route, version)]
+        worst = [example.request_id for version in versions for example in self.board.examples(before.route, version)]
         ids = dict.fromkeys((*self._failed_requests.get(before.route, versions), *worst))
         return tuple(ids)[:MAX_AUDIT_EXAMPLES]
 

@@ -213,8 +213,8 @@ class Control:
         self._board.on_lost_records(unanalysed)
 
     def _section(self, route: str) -> RouteSettings | None:
-        known = self._engine.routes.get(route)
-        return known.section if known else None
+        control = self._engine.routes.get(route)
+        return control.section if control else None
 
     def _metrics(self) -> CollectorRegistry:
         sources = MetricSources(
@@ -253,7 +253,7 @@ def spare_the_collector() -> None:
 def stamp(path: str) -> Stamp:
     """A value that changes when the file does: device-independent and cheap; None while there is no file."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -190,15 +190,15 @@ class Registry:
         arm = self._arm(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
-        known = self._shadows.get(key)
-        if known is None:
+        target = self._shadows.get(key)
+        if target is None:
             breaker = self._breaker(route.name, share.version, role)
-            known = self._shadows[key] = ShadowTarget(arm, pool, breaker, share, limit, route.timeouts.response)
+            target = self._shadows[key] = ShadowTarget(arm, pool, breaker, share, limit, route.timeouts.response)
         else:
             self._used.add((route.name, share.version, role))
-        known.arm, known.pool, known.share, known.limit = arm, pool, share, limit
-        known.response_timeout = route.timeouts.response
-        return known
+        target.arm, target.pool, target.share, target.limit = arm, pool, share, limit
+        target.response_timeout = route.timeouts.response
+        return target
 
     def _arm(self, route: str, version: str, role: Role, share: float) -> Arm:
         arm = self._tally.arm(route, version, role, share)

@@ -70,8 +70,8 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     usual = codec.usual_request(data) if codec.usual_request else None
     if usual is not None:
         return usual, ""
-    found, unread = _read(codec.request, data, record.request_fields, analysis, [])
-    return found.tensors, unread
+    content, unread = _read(codec.request, data, record.request_fields, analysis, [])
+    return content.tensors, unread
 
 
 def _read_response(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], Text | None, str]:
@@ -81,8 +81,8 @@ def _read_response(record: Record, codec: Codec, analysis: Analysis) -> tuple[tu
     usual = codec.usual_response(data) if codec.usual_response else None
     if usual is not None:
         return usual, None, ""
-    found, unread = _read(codec.response, data, record.response_fields, analysis, record.chunks)
-    return found.tensors, found.text, unread
+    content, unread = _read(codec.response, data, record.response_fields, analysis, record.chunks)
+    return content.tensors, content.text, unread
 
 
 def _read(

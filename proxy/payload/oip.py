@@ -55,8 +55,8 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
         return None
     if len(tensors) == 1:
         return _usual(tensors[0])
-    found = _all_usual(tensors)
-    return joined(found) if found else None
+    usual = _all_usual(tensors)
+    return joined(usual) if usual else None
 
 
 def usual_response(data: bytes) -> tuple[Tensor, ...] | None:
@@ -89,8 +89,8 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
     if len(tensors) > MAX_TENSORS:
         return None
-    found = [_usual(tensor) for tensor in tensors]
-    return None if None in found else tuple([each[0] for each in found if each])
+    usual = [_usual(tensor) for tensor in tensors]
+    return None if None in usual else tuple([each[0] for each in usual if each])
 
 
 def read_request(body: Body) -> Content:

@@ -60,9 +60,9 @@ class Answer:
         index, function = call.get("index", 0), call.get("function")
         if type(index) is not int or not isinstance(function, dict):
             raise Unreadable("schema")
-        known = self.tools.setdefault(index, ["", ""])
-        known[0] += str(function.get("name") or "")
-        known[1] += str(function.get("arguments") or "")
+        tool = self.tools.setdefault(index, ["", ""])
+        tool[0] += str(function.get("name") or "")
+        tool[1] += str(function.get("arguments") or "")
 
     def _count(self, usage: Any) -> None:
         if not isinstance(usage, dict):
@@ -87,21 +87,21 @@ def read(body: Body) -> Text:
 
 def events(stream: bytes) -> list[bytes]:
     """The data of each event; comments, names and an unfinished last event are left out."""
-    found: list[bytes] = []
+    pieces: list[bytes] = []
     data: list[bytes] = []
     for line in stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
         if not line:
             if data:
-                found.append(b"\n".join(data))
+                pieces.append(b"\n".join(data))
             data = []
         elif line.startswith(b"data:"):
             data.append(line[5:].removeprefix(b" "))
-    return found
+    return pieces
 
 
 def times(chunks: list[float], first: int | None) -> tuple[float | None, tuple[float, ...]]:
     """Time of the first content (seconds), and the gaps between pieces from then on."""
     if first is None or not chunks:
         return None, ()
-    said = chunks[min(first, len(chunks) - 1) :]
-    return said[0], tuple([later - earlier for earlier, later in pairwise(said)])
+    timed = chunks[min(first, len(chunks) - 1) :]
+    return timed[0], tuple([later - earlier for earlier, later in pairwise(timed)])

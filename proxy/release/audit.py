@@ -106,16 +106,16 @@ def _finite(value: Any) -> Any:
 
 def verify(links: Iterable[Link], count: int, head: str) -> str | None:
     """None when the chain holds, otherwise a sentence about its first fault. `count` and `head` are kept beside it."""
-    previous, seen = GENESIS, 0
+    previous, checked = GENESIS, 0
     for link in links:
-        fault = _fault(link, seen + 1, previous)
+        fault = _fault(link, checked + 1, previous)
         if fault:
             return fault
-        previous, seen = link.hash, seen + 1
-    if seen != count:
-        return f"the chain ends after entry {seen}, but {count} were written"
+        previous, checked = link.hash, checked + 1
+    if checked != count:
+        return f"the chain ends after entry {checked}, but {count} were written"
     if previous != head:
-        return f"the hash of entry {seen} is {previous[:12]}…, but the head says {head[:12]}…"
+        return f"the hash of entry {checked} is {previous[:12]}…, but the head says {head[:12]}…"
     return None
 
 

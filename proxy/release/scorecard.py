@@ -68,9 +68,9 @@ def judge(
     evidence: Iterable[Evidence], guard: Guard, version: str, enough: int = MIN_OBSERVATIONS
 ) -> tuple[Verdict, ...]:
     """One verdict for each limit, in the scorecard's order. `enough`: observations that a line needs to pass."""
-    known = {(e.metric, e.limit): e for e in evidence if e.version == version}
+    lines = {(e.metric, e.limit): e for e in evidence if e.version == version}
     return tuple(
-        _judge(bound, known.get((bound[0], bound[1])) or known.get((bound[0], "")), threshold(guard), version, enough)
+        _judge(bound, lines.get((bound[0], bound[1])) or lines.get((bound[0], "")), threshold(guard), version, enough)
         for bound in bounds(guard)
     )
 
@@ -149,11 +149,11 @@ def _beyond(name: str, value: float | None, limit: float) -> bool:
 def _sentence(bound: Bound, e: Evidence, value: float | None) -> str:
     metric, name, limit = bound
     if value is None:
-        found = (
+        figures = (
             f"{metric} {_number(e.value)} against {_number(e.reference)} at the primary, limit {_number(limit)} times"
         )
     else:
-        found = f"{metric}{_WORDS[name]} {_number(value)} {_sign(name, value, limit)} limit {_number(limit)}"
+        figures = f"{metric}{_WORDS[name]} {_number(value)} {_sign(name, value, limit)} limit {_number(limit)}"
     parts = [f"n={e.n:,}", f"lost={e.lost:,}"]
     if name in _AGAINST_PRIMARY and value is not None:
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}"]
@@ -161,7 +161,7 @@ def _sentence(bound: Bound, e: Evidence, value: float | None) -> str:
         parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
     if e.dispersion > 1.0:
         parts += [f"φ={e.dispersion:.2f}"]
-    return f"{found} ({', '.join(parts)})"
+    return f"{figures} ({', '.join(parts)})"
 
 
 def _sign(name: str, value: float, limit: float) -> str:

@@ -131,18 +131,18 @@ class Comparison(Stateful):
         `drifts`: the features of all streams of the route. `lost`: copies that were due and not compared.
         `unlabelled`: predictions that conclude nothing.
         """
-        known = {(found.metric, found.limit): found for found in self._found(drifts, lost, unlabelled)}
+        answers = {(each.metric, each.limit): each for each in self._answers(drifts, lost, unlabelled)}
         lines = [(metric, name) for metric, limit in self.key.guard.scorecard.items() for name in limits_of(limit)]
-        return tuple(known.get(line) or self._alpha.nothing(*line) for line in lines)
+        return tuple(answers.get(line) or self._alpha.nothing(*line) for line in lines)
 
-    def _found(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> Iterator[Evidence]:
+    def _answers(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> Iterator[Evidence]:
         yield from self.error_rate.get()
         yield from self.disagreement.get(lost)
         yield from self.contract_violations.get()
         yield from self.quality.get(unlabelled)
         for latency in (*self.total, *self.first_token):
-            for found in latency.get():
-                yield found if self._warm_up.warm else replace(found, note=self._warm_up.note)
+            for line in latency.get():
+                yield line if self._warm_up.warm else replace(line, note=self._warm_up.note)
         for metric in of_kind("drift"):
             of_all = metric.blames == "world"
             rows = [row for row in drifts if row.side == metric.side and (of_all or row.version == self.key.candidate)]

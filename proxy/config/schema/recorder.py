@@ -99,8 +99,8 @@ class KeyRecorder(Section):
         return answer  # type: ignore[no-any-return]
 
     def section(self, key: str) -> KeyRecorder:
-        known = self.group.keys.get(key)
-        return self._below(key, known if isinstance(known, Group) else Group())
+        before = self.group.keys.get(key)
+        return self._below(key, before if isinstance(before, Group) else Group())
 
     def choice(self, key: str, words: Mapping[str, T]) -> Section:
         group = Group()

@@ -50,10 +50,10 @@ def _holder(headers: Mapping[str, str], tokens: Iterable[Token]) -> Token:
     scheme, _, given = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise ApiError("unauthorized", "Authorization: Bearer <token> is needed", headers=CHALLENGE)
-    found = [token for token in tokens if same(given.strip(), token.token)]
-    if not found:
+    holders = [token for token in tokens if same(given.strip(), token.token)]
+    if not holders:
         raise ApiError("unauthorized", "this token is not known", headers=CHALLENGE)
-    return found[0]
+    return holders[0]
 
 
 def _with_role(token: Token, role: AccessRole) -> str:

@@ -110,13 +110,13 @@ def reason(value: Mapping[str, Any]) -> str:
 
 def text(value: Mapping[str, Any], field: str, longest: int = 200) -> str | None:
     """The text in a field, None without one."""
-    found = value.get(field)
-    if found is None:
+    entry = value.get(field)
+    if entry is None:
         return None
-    if not isinstance(found, str) or len(found) > longest or not found.isprintable():
+    if not isinstance(entry, str) or len(entry) > longest or not entry.isprintable():
         allowed = f"one line of at most {longest} printable characters"
-        raise ApiError("invalid", f"{field}: found {_kind(found)}; allowed: {allowed}", field)
-    return found
+        raise ApiError("invalid", f"{field}: found {_kind(entry)}; allowed: {allowed}", field)
+    return entry
 
 
 def version(value: Mapping[str, Any], field: str, versions: Collection[str]) -> str | None:

@@ -16,12 +16,12 @@ from proxy.stats.counts.latency_window import RECENT_SECONDS
 def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     """The arms of a route beside each other, and everything that did not become a leg. Durations are seconds."""
     counters, inflight = board.counters, board.counters.inflight(now)
-    arms = [(key, seen) for key, seen in counters.arms.items() if key[0] == route]
+    arms = [(key, counts) for key, counts in counters.arms.items() if key[0] == route]
     overhead = counters.overhead[route].buckets if route in counters.overhead else {}
     return {
         "route": route,
         "window": RECENT_SECONDS,
-        "arms": [_arm(key[1], key[2], seen, inflight.get(key, 0), now) for key, seen in arms],
+        "arms": [_arm(key[1], key[2], counts, inflight.get(key, 0), now) for key, counts in arms],
         "shadows": [_shadow(board, route, version) for r, version in counters.mirrored if r == route],
         "rescued": [
             {"version": version, "reason": reason, "count": n}
@@ -33,18 +33,18 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     }
 
 
-def _arm(version: str, role: str, seen: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
-    legs = sum(seen.codes.values())
+def _arm(version: str, role: str, counts: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
+    legs = sum(counts.codes.values())
     return {
         "version": version,
         "role": role,
         "legs": legs,
-        "bad": seen.bad,
-        "bad_ratio": seen.bad / legs if legs else None,
-        "codes": dict(seen.codes),
+        "bad": counts.bad,
+        "bad_ratio": counts.bad / legs if legs else None,
+        "codes": dict(counts.codes),
         "inflight": inflight,
-        "total": _latency(seen.recent_total.get(now)),
-        "first_byte": _latency(seen.recent_first_byte.get(now)),
+        "total": _latency(counts.recent_total.get(now)),
+        "first_byte": _latency(counts.recent_first_byte.get(now)),
     }
 
 

@@ -85,8 +85,8 @@ def _parsed(line: bytes, path: Path, number: int) -> Captured:
 
 def is_bad(leg: Captured) -> bool:
     """Whether the leg is charged to its version, as workers count it: status 5xx, or a failure of the upstream."""
-    known = FAILURES.get(leg.failure)
-    return leg.status >= 500 or (known is not None and known.source == "upstream")
+    failure = FAILURES.get(leg.failure)
+    return leg.status >= 500 or (failure is not None and failure.source == "upstream")
 
 
 def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:

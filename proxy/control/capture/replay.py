@@ -71,8 +71,8 @@ class Rehearsal:
     def observe(self, legs: Iterable[Captured], now: float) -> None:
         """Takes what bodies say."""
         sections = {section.name: section for section in self.engine.settings.routes}
-        seen = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
-        self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in seen], now)
+        watched = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
+        self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in watched], now)
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""

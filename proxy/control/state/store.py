@@ -229,6 +229,6 @@ def _recognise(db: sqlite3.Connection, path: str, write: bool) -> None:
 
 
 def _sound(db: sqlite3.Connection, path: str) -> None:
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise StoreError(f"{path}: is damaged ({found}); {_ADVICE}")
+    answer = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if answer != "ok":
+        raise StoreError(f"{path}: is damaged ({answer}); {_ADVICE}")

@@ -79,8 +79,8 @@ def histogram(
 ) -> Metric:
     """A histogram family in seconds; the bounds are bucket indexes."""
     family = HistogramMetricFamily(name, text, labels=labels)
-    for values, seen in rows:
-        family.add_metric(values, buckets=cumulative(seen.buckets, bounds), sum_value=seen.seconds)
+    for values, latencies in rows:
+        family.add_metric(values, buckets=cumulative(latencies.buckets, bounds), sum_value=latencies.seconds)
     return family
 
 
@@ -99,18 +99,18 @@ class BoardCollector(Collector):
     def _legs(self) -> Iterator[Metric]:
         counters = self._board.counters
         arm = ("route", "version", "role")
-        codes = [((*key, code), float(n)) for key, seen in counters.arms.items() for code, n in seen.codes.items()]
+        codes = [((*key, code), float(n)) for key, counts in counters.arms.items() for code, n in counts.codes.items()]
         yield counter("penumbra_requests", "Finished legs by status code or failure.", (*arm, "code"), codes)
-        totals = [(key, seen.total) for key, seen in counters.arms.items()]
+        totals = [(key, counts.total) for key, counts in counters.arms.items()]
         text = "Seconds from the assignment of a leg to the last byte of its answer."
         yield histogram("penumbra_request_duration_seconds", text, arm, totals, DURATIONS)
-        firsts = [(key, seen.first_byte) for key, seen in counters.arms.items()]
+        firsts = [(key, counts.first_byte) for key, counts in counters.arms.items()]
         text = "Seconds from the assignment of a leg to the first byte of its answer."
         yield histogram("penumbra_first_byte_seconds", text, arm, firsts, DURATIONS)
-        connects = [(key, seen.connect) for key, seen in counters.arms.items()]
+        connects = [(key, counts.connect) for key, counts in counters.arms.items()]
         text = "Seconds until a new connection for a leg was open; legs on pooled connections are not in it."
         yield histogram("penumbra_connect_seconds", text, arm, connects, CONNECTS)
-        overhead = [((route,), seen) for route, seen in counters.overhead.items()]
+        overhead = [((route,), counts) for route, counts in counters.overhead.items()]
         yield histogram(
             "penumbra_overhead_seconds",
             "Seconds that the proxy itself adds to an exchange.",
@@ -174,9 +174,9 @@ class BoardCollector(Collector):
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
         values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in QUALITY_METRICS]
-        known = [(key, value) for key, value in values if value is not None]
+        numbers = [(key, value) for key, value in values if value is not None]
         yield gauge(
-            "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), known
+            "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), numbers
         )
         labelled = [(key, float(n)) for key, n in board.labelled.items()]
         yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)

@@ -32,8 +32,8 @@ class TraceContext(Struct, frozen=True):
 
 def trace_context(fields: bytes) -> TraceContext | None:
     """The context in the header fields of a request, each line ended by CRLF; None without a valid one."""
-    found = _FIELD.findall(fields)
-    match = _VALUE.fullmatch(found[0].strip(b" \t\r")) if len(found) == 1 else None
+    lines = _FIELD.findall(fields)
+    match = _VALUE.fullmatch(lines[0].strip(b" \t\r")) if len(lines) == 1 else None
     if match is None or (match[1] == b"00" and match[5]):
         return None
     return TraceContext(match[2].decode(), match[3].decode(), int(match[4], 16) & (SAMPLED | RANDOM))

@@ -146,16 +146,16 @@ class Latency(Stateful):
 
     def get(self) -> list[Evidence]:
         """A line of evidence for each configured limit; values are seconds."""
-        found = []
+        lines = []
         if (ratio := self._ratio) is not None:
             needed = ratio.needed(log(1 / self._alpha.alpha), log(1 / FALSE_PASS), self._phi)
-            found.append(self._on("max_ratio", LogEvidence(ratio.log_breach, ratio.log_pass, needed, self._phi)))
+            lines.append(self._on("max_ratio", LogEvidence(ratio.log_breach, ratio.log_pass, needed, self._phi)))
         if (absolute := self._absolute) is not None:
             phi = self._baseline.phi(self._cut)
             needed = absolute.needed(self._alpha.alpha, phi)
             logs = float(absolute.log_breach), float(absolute.log_pass)
-            found.append(self._on("max", LogEvidence(*logs, needed, phi)))
-        return found
+            lines.append(self._on("max", LogEvidence(*logs, needed, phi)))
+        return lines
 
     def _on(self, limit: str, test: LogEvidence) -> Evidence:
         return self._alpha.evidence(self.metric, limit, self._shown.get(self._figure), test)
