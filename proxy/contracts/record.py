@@ -116,16 +116,20 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """Report of a worker on one finished leg. Built by keyword.
 
     The request's body, fields, method and path travel once, with the leg that answered the client; where none did, with
-    the last one, less the body. Fields are the header fields as they were forwarded, each line ended by CRLF. Bodies
-    are as they crossed the wire, or None: too large, or sampled out.
+    the last one, less the body.
     """
 
     method: str = ""
     path: str = ""
+    """Path and query; empty where the request travels with another leg."""
     request_fields: bytes = b""
+    """Header fields as they were forwarded, each line ended by CRLF."""
     request: bytes | None = None
+    """Body as it crossed the wire; None: with another leg, too large, or sampled out."""
     response_fields: bytes = b""
+    """As `request_fields`."""
     response: bytes | None = None
+    """As `request`."""
     chunks: list[float] = field(default_factory=list)
     """Seconds from the start at which pieces of a streamed answer arrived."""
 

@@ -53,13 +53,18 @@ Stamp = tuple[int, int, int] | None
 
 
 class ControlArgs(Struct):
-    """Arguments from the supervisor: the path of the configuration, and file descriptors."""
+    """Arguments from the supervisor. A descriptor (`…_fd`) is the number of an open file that control inherits."""
 
     config: str
+    """Path of the configuration."""
     admin_fd: int
+    """Listening socket of the admin API."""
     link_fd: int
+    """Listening socket of the link."""
     slot_fd: int
+    """File of the last published table."""
     lifeline_fd: int
+    """Reading end of a pipe that ends with the supervisor."""
 
 
 class Clock:

@@ -59,17 +59,13 @@ class Recorder:
     def put(self, request: Request, leg: RecordedLeg, total: float, last: bool) -> None:
         """Records a leg that took `total` seconds. `last`: the exchange's last, so the request travels with it."""
         arm, answer = leg.arm, leg.answer
-        asked, fields, path, method, copies = None, b"", "", "", -1
+        asked: bytes | None = None
+        fields, path, method, copies = b"", "", "", -1
         if last:
             head, copies = request.head, request.copies
             fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
-            if (
-                request.route.analysed
-                and not leg.failure
-                and request.pieces is not None
-                and request.size <= MAX_RECORDED
-            ):
-                asked = request.body()
+            whole = request.pieces is not None and request.size <= MAX_RECORDED
+            asked = request.body() if whole and request.route.analysed and not leg.failure else None
         self._outbox.put(
             Record(
                 exchange=request.number,

@@ -24,7 +24,7 @@ Usual = Callable[[bytes], tuple[Tensor, ...] | None]
 class Codec(Struct, frozen=True):
     """Readers of the two bodies of a protocol. Both may raise Unreadable or orjson.JSONDecodeError.
 
-    A `usual` reader is tried first: it takes a body of the commonest form in one step, and says None to all others.
+    A `usual` reader is tried first: it reads a body of the commonest form in one step, and returns None for any other.
     """
 
     request: Callable[[Body], Content]

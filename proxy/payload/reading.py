@@ -33,13 +33,16 @@ class Unreadable(Exception):
 
 
 class Body(Struct, gc=False):
-    """One body, already decompressed. `fields`: header lines in lower case; `chunks`: seconds at which pieces
-    arrived."""
+    """One body, already decompressed, and what its codec needs beside it."""
 
     data: bytes
+    """The bytes of the body."""
     fields: bytes
+    """Header lines in lower case."""
     analysis: Analysis
+    """Pointers and bounds that the route configures."""
     chunks: list[float]
+    """Seconds at which pieces of a streamed answer arrived."""
 
     def json(self) -> Any:
         """The body as JSON. Raises orjson.JSONDecodeError."""

@@ -25,9 +25,12 @@ class Change(Struct, frozen=True):
     """One change of a route, by a person or by the scorecard."""
 
     who: str
+    """Name of a token, or `scorecard`."""
     action: str
+    """Such as `split`, `rollback`."""
     route: str
     why: str
+    """The reason, in one sentence."""
     before: Any = None
     """The live state before."""
     after: Any = None
@@ -48,6 +51,7 @@ class Entry(Struct, frozen=True):
     at: float
     """Unix time."""
     who: str
+    """As in `Change`; likewise below."""
     action: str
     route: str
     why: str

@@ -139,9 +139,8 @@ class Board:
             or Comparison(key, self._histories[route, primary, place], self._uncompared(route, key.candidate))
             for place, key in enumerate(keys)
         )
-        for comparison in before:
-            if comparison.key not in keys:
-                self._left_out.update(comparison.left_out)
+        for gone in (comparison for comparison in before if comparison.key not in keys):
+            self._left_out.update(gone.left_out)
         current = self._streams.get(route)
         if current is None or current[0] != (analysis, protocol):
             self._comparer.forget(route)

@@ -14,12 +14,16 @@ from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
 
 
 class Word(Struct, frozen=True):
-    """`default` and `example` are YAML. Without a default, `absent` says what holds instead."""
+    """The description of one option."""
 
     text: str
+    """A sentence on what the option is for."""
     default: str | None = None
+    """The default, as YAML; None: there is none."""
     example: str = ""
+    """A value, as YAML."""
     absent: str = ""
+    """What holds where the option is absent and has no default."""
 
 
 _RISKY = " and ".join(row.name for row in STRATEGIES.values() if row.needs_risk)

@@ -26,13 +26,17 @@ DECISION_ACTIONS = frozenset({"rollback", "pause", "notify", "advance", "promote
 
 
 class ReplayedAction(Struct, frozen=True):
-    """An action of the decision code: `at` seconds (Unix), after `requests` legs of the route's candidates."""
+    """An action of the decision code on captured records."""
 
     at: float
+    """Unix seconds."""
     route: str
     action: str
+    """One of `DECISION_ACTIONS`."""
     reason: str
+    """The sentence of the audit entry."""
     requests: int
+    """Legs of the route's candidates until then."""
 
 
 class Rehearsal:

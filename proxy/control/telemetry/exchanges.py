@@ -68,12 +68,14 @@ class Joined(Struct):
 
 
 class _Waiting(Struct):
-    """The legs of one exchange that wait. `awaited`: copies to come after the answer; None before it."""
+    """The legs of one exchange that wait."""
 
     since: float
+    """Monotonic seconds of the first arrival."""
     canary: Record | None = None
     copies: tuple[Record, ...] = ()
     awaited: int | None = None
+    """Copies to come after the answer; None before it."""
 
 
 class Stories:

@@ -18,11 +18,14 @@ SAMPLED, RANDOM = 1, 2
 
 
 class TraceContext(Struct, frozen=True):
-    """`trace_id` (32 hex digits), `parent_id` (16), and the flags that are known."""
+    """The header field `traceparent`, read."""
 
     trace_id: str
+    """32 hexadecimal digits."""
     parent_id: str
+    """16 hexadecimal digits: the caller's span."""
     flags: int
+    """Bit 0: sampled."""
 
     @property
     def sampled(self) -> bool:

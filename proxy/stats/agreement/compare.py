@@ -64,7 +64,9 @@ class AgreementTally:
     """
 
     pairs: int = 0
+    """Compared pairs."""
     disagreements: int = 0
+    """Pairs whose answers differ."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Disagreements by kind."""
     shifted: float = 0.0

@@ -88,9 +88,13 @@ class FeatureShape(Struct, frozen=True):
     """The distributions of a feature: shares by bin, each list with the sum 1 (`profile.Feature` has the bins)."""
 
     kind: str
+    """`number` or `category`."""
     edges: list[float]
+    """Bounds between the bins of a number."""
     categories: list[str]
+    """Values of a category, a bin each."""
     reference: list[float]
+    """Shares in the reference profile."""
     live: list[float]
     """Recent rows; empty before the first."""
 
