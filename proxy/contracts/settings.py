@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from proxy.contracts.strategies import Strategy
-from proxy.contracts.table import Limits, Match, Protocol, Rescue, Share, Sticky, Timeouts, Version
+from proxy.contracts.table import RoutePolicy, Version
 
 OnBreach = Literal["rollback", "pause", "notify"]
 AccessRole = Literal["read", "operate"]
@@ -111,29 +111,17 @@ class Analysis(Struct, frozen=True):
     """Seconds that a prediction waits for its label."""
 
 
-class RouteSettings(Struct, frozen=True):
+class RouteSettings(RoutePolicy, frozen=True):
     """One route as configured."""
 
-    name: str
-    match: Match
-    protocol: Protocol
-    primary: str
-    split: tuple[Share, ...] = ()
-    """Percents of live traffic, without the primary."""
-    shadows: tuple[Share, ...] = ()
-    """Percents of copies."""
-    sticky: Sticky | None = None
-    rescue: Rescue | None = Rescue()
-    timeouts: Timeouts = Timeouts()
-    limits: Limits = Limits()
     guard: Guard = Guard()
     """The judge of `split`; a release has its own."""
     release: Release | None = None
-    noise: float = 0.0
-    """Percent of the requests that are copied back to the primary."""
+    """The release that the section asks for."""
     digest: str = ""
-    """Identifies the content of the section."""
+    """SHA-256 of the section and of its versions."""
     analysis: Analysis = Analysis()
+    """Rules by which its bodies are read and compared."""
 
 
 class Address(Struct, frozen=True):
