@@ -78,7 +78,7 @@ def seal(change: Change, seq: int, previous: str, now: float) -> Link:
     return Link(body, digest(body))
 
 
-def read(link: Link) -> Entry:
+def entry_of(link: Link) -> Entry:
     """The entry of a link. Raises msgspec.MsgspecError on what is no entry."""
     return msgspec.json.decode(link.body, type=Entry)
 
@@ -127,7 +127,7 @@ def _fault(link: Link, seq: int, previous: str) -> str | None:
     if digest(link.body) != link.hash:
         return f"entry {seq} was edited: its hash is not that of its text"
     try:
-        entry = read(link)
+        entry = entry_of(link)
     except msgspec.MsgspecError as error:
         return f"entry {seq} cannot be read: {error}"
     if entry.seq != seq:

@@ -11,7 +11,7 @@ import typer
 from proxy.cli.backtest import Progress, show_backtest
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import line_of, read
+from proxy.control.capture.format import legs_in, line_of
 from tests.control.capture.test_replay import traffic
 
 CONFIG = """
@@ -65,5 +65,5 @@ def test_a_file_that_cannot_be_read_ends_the_command(
 
 
 def test_progress_counts_what_passes(tmp_path: Path) -> None:
-    legs = Progress(read([captured(tmp_path, 0.0)]))
+    legs = Progress(legs_in([captured(tmp_path, 0.0)]))
     assert len(list(legs)) == legs.count == 1000

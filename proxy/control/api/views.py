@@ -13,7 +13,7 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
 from proxy.link.server import WorkerStatus
-from proxy.release.audit import Link, plain, read
+from proxy.release.audit import Link, entry_of, plain
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
 
@@ -193,7 +193,7 @@ def audit(engine: Engine, limit: int, after: int = -1, name: str | None = None) 
 
 def entry(link: Link) -> dict[str, Any]:
     """An entry of the audit with its own hash."""
-    return {**plain(read(link)), "hash": link.hash}
+    return {**plain(entry_of(link)), "hash": link.hash}
 
 
 def configuration(engine: Engine) -> dict[str, Any]:

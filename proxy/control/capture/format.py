@@ -66,7 +66,7 @@ def line_of(leg: Captured) -> bytes:
     return _encoder.encode(leg) + b"\n"
 
 
-def read(paths: Iterable[Path]) -> Iterator[Captured]:
+def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:
     """The legs in capture files, in their order. Raises UnreadableLineError, OSError."""
     for path in paths:
         with path.open("rb") as file:

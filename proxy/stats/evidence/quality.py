@@ -37,7 +37,7 @@ from proxy.stats.state import Stateful
 
 SEVERAL_CLASSES = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
 
-Key = tuple[str, str]
+MetricLimit = tuple[str, str]
 """Metric and limit."""
 
 
@@ -55,7 +55,7 @@ class MetricTest(Stateful):
         self._several = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MetricLimit:
         """Metric and limit."""
         return self._metric, self._limit
 
