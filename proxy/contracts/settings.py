@@ -111,6 +111,10 @@ class Analysis(Struct, frozen=True):
     """Seconds that a prediction waits for its label."""
 
 
+DEFAULT_ANALYSIS = Analysis()
+"""The rules of a route that configures none."""
+
+
 class RouteSettings(RoutePolicy, frozen=True):
     """One route as configured."""
 

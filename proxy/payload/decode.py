@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor, Text, observed
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Analysis
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.encoding import decompress
@@ -42,7 +42,6 @@ CODECS: dict[Protocol, Codec] = {
 }
 
 NO_CONTENT = Content()
-DEFAULT_ANALYSIS = Analysis()
 
 
 def decode(

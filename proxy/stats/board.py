@@ -45,7 +45,7 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
-from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement.compare import AgreementTally
 from proxy.stats.agreement.comparer import Comparer, PairResult
@@ -63,8 +63,6 @@ from proxy.stats.snapshot import freeze, thaw
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
-
-DEFAULT_ANALYSIS = Analysis()
 
 DEFAULT_MAX_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""

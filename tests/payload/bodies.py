@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.contracts.settings import Analysis
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
-from proxy.payload.decode import DEFAULT_ANALYSIS, decode
+from proxy.payload.decode import decode
 from tests.support.records import record as made
 
 
