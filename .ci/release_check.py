@@ -73,6 +73,13 @@ def check_versions(root: Path) -> str:
     return f"version {version} of {dated[version]}, the same in {len(deployed(root))} manifests"
 
 
+def check_committed(root: Path) -> str:
+    """The archives are those of the commit that gets the tag, without changes that nobody committed."""
+    if changed := run(["git", "status", "--porcelain", "--untracked-files=no"], root).splitlines():
+        raise NotReady(f"not committed: {', '.join(line[3:] for line in changed)}")
+    return f"the commit is {run(['git', 'rev-parse', '--short', 'HEAD'], root).strip()}"
+
+
 def check_tag(root: Path) -> str:
     """The tag of the version is free."""
     tag = f"v{version_of(root)}"
@@ -148,6 +155,7 @@ def main() -> int:
     dist.mkdir()
     try:
         print(check_versions(ROOT))
+        print(check_committed(ROOT))
         print(check_tag(ROOT))
         version = version_of(ROOT)
         with tempfile.TemporaryDirectory() as copy:

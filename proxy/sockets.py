@@ -8,13 +8,11 @@ import socket
 import tempfile
 
 from proxy.contracts.settings import Address, Settings
-
-BACKLOG = 4096
-"""Connections that wait while workers restart; the kernel lowers it to net.core.somaxconn."""
+from proxy.contracts.worker_args import LISTEN_BACKLOG
 
 
 class Sockets:
-    """All that is bound or opened once and inherited.
+    """Sockets and files that are bound or opened once and inherited.
 
     - `data`, `admin`, `link`: listening sockets of the traffic, of the admin API, and of control for its workers
     - `slot`, `settings`: anonymous files of the last published table and of the settings in force
@@ -28,7 +26,7 @@ class Sockets:
         self.link_path = os.path.join(self.directory, "link")
         self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.link.bind(self.link_path)
-        self.link.listen(BACKLOG)
+        self.link.listen(LISTEN_BACKLOG)
         self.link.setblocking(False)
         self.slot = os.memfd_create("penumbra-table")
         self.settings = os.memfd_create("penumbra-settings")
@@ -55,7 +53,7 @@ def listen(address: Address) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(target)
-        sock.listen(BACKLOG)
+        sock.listen(LISTEN_BACKLOG)
     except OSError as error:
         sock.close()
         raise OSError(error.errno, error.strerror, shown) from error

@@ -56,7 +56,7 @@ MAX_REFUSALS = 3
 """In a row, and only while no table was ever published: then nothing is served, and an end says more than a loop. Later
 ones are tried for ever, since workers serve on."""
 
-Kind = Literal["control", "worker"]
+ProcessKind = Literal["control", "worker"]
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -74,7 +74,7 @@ class Child:
 
     __slots__ = ("due", "index", "kind", "pid", "quick_deaths", "started")
 
-    def __init__(self, kind: Kind, index: int = 0) -> None:
+    def __init__(self, kind: ProcessKind, index: int = 0) -> None:
         self.kind = kind
         self.index = index
         self.pid: int | None = None
@@ -286,7 +286,7 @@ class Supervisor:
         self._control.signal(signal.SIGTERM)
 
 
-def spawn(kind: Kind, arguments: dict[str, object]) -> int:
+def spawn(kind: ProcessKind, arguments: dict[str, object]) -> int:
     """Starts `python -m proxy KIND JSON` with its file descriptors; returns the pid. Raises OSError."""
     inherited = [value for key, value in arguments.items() if key.endswith("_fd") and isinstance(value, int)]
     process = subprocess.Popen(

@@ -25,8 +25,9 @@ from proxy.contracts.strategies import STRATEGIES
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "proxy" / "control" / "api" / "page"
 
-ROWS = {
-    "proxy/contracts/metrics.py": (
+ROWS = (
+    (
+        "proxy/contracts/metrics.py",
         "\n)\n\nMETRICS:",
         """
     _latency("latency_p999", 0.999, "latency p99.9", f"99.9th percentile {_TO_LAST_BYTE}", "500ms"),
@@ -38,13 +39,21 @@ ROWS = {
         title="Brier score",
         text="Mean squared error of labelled probabilities.",
         limits={"max": "0.2", "max_ratio": "1.2"},
-    ),""",
     ),
-    "proxy/stats/quality/scores.py": (
-        '\n}\n"""The arithmetic of each',
+    Metric("recall", "score", "fraction", "labels", "recall", "Part of the ones that are called so.", _SCORE),""",
+    ),
+    (
+        "proxy/stats/quality/scores.py",
+        '\n}\n"""The arithmetic of each metric of kind `score`',
+        '\n    "recall": lambda s: float(not s.wrong) if s.label == 1 and s.error is None else None,',
+    ),
+    (
+        "proxy/stats/quality/scores.py",
+        '\n}\n"""The arithmetic of each metric of kind `loss`',
         '\n    "brier": Loss(lambda scored: None if scored.probability is None else (1.0 - scored.probability) ** 2),',
     ),
-    "proxy/contracts/strategies.py": (
+    (
+        "proxy/contracts/strategies.py",
         "\n)\n\nSTRATEGIES:",
         """
     StrategyRow(
@@ -55,25 +64,25 @@ ROWS = {
         window=3600.0,
     ),""",
     ),
-}
-"""File to the text before which a row is put, and the row. A quantile is one row; a loss is a row and its
-arithmetic."""
+)
+"""File, the text before which a row is put, and the row. A quantile is one row; a score and a loss are a row and an
+entry of arithmetic."""
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `support/one_row.py` finds in a copy of the tree with a quantile, a loss and a strategy more."""
+    """What `support/one_row.py` finds in a copy of the tree with a quantile, a score, a loss and a strategy more."""
     tree = tmp_path_factory.mktemp("tree")
     for folder in ("proxy", "docs", "deploy/grafana"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    for name, (before, row) in ROWS.items():
+    for name, before, row in ROWS:
         text = (tree / name).read_text(encoding="utf-8")
         assert text.count(before) == 1, name
         (tree / name).write_text(
             text.replace(before, row + before).replace('"big-bang"]', '"big-bang", "slow-canary"]')
         )
     command = [sys.executable, str(ROOT / "tests" / "support" / "one_row.py")]
-    added = ["latency_p999", "brier", "--", "slow-canary"]
+    added = ["latency_p999", "brier", "recall", "--", "slow-canary"]
     done = subprocess.run(
         [*command, *added],
         cwd=tree,
@@ -93,6 +102,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     [
         ("latency_p999", 0.3, {"title": "latency p99.9", "unit": "seconds"}),
         ("brier", 0.2, {"title": "Brier score", "unit": "fraction"}),
+        ("recall", 0.9, {"title": "recall", "unit": "fraction"}),
     ],
 )
 def test_a_metric_is_everywhere(faces: dict[str, Any], name: str, configured: float, answer: dict[str, str]) -> None:
@@ -101,7 +111,7 @@ def test_a_metric_is_everywhere(faces: dict[str, Any], name: str, configured: fl
     assert found["schema"]
     assert found["reference"]
     assert found["example"]
-    assert found["words"].split()[0] in ("99.9th", "Mean")
+    assert found["words"].split()[0] in ("99.9th", "Mean", "Part")
     outcome, sentence = found["verdict"]
     assert outcome == "fail"
     assert sentence.startswith(name)

@@ -102,6 +102,18 @@ def test_a_version_without_its_section_or_with_waiting_entries_is_not_ready(tmp_
         RELEASE.check_versions(tmp_path)
 
 
+def test_what_nobody_committed_is_not_ready(tmp_path: Path) -> None:
+    author = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    (tmp_path / "x.py").write_text("1\n")
+    for argv in (["init", "--quiet"], ["add", "x.py"], [*author, "commit", "--quiet", "--message", "x"]):
+        subprocess.run(["git", *argv], cwd=tmp_path, check=True)
+    (tmp_path / "untracked").touch()
+    assert RELEASE.check_committed(tmp_path).startswith("the commit is ")
+    (tmp_path / "x.py").write_text("2\n")
+    with pytest.raises(RELEASE.NotReady, match=r"^not committed: x\.py$"):
+        RELEASE.check_committed(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """An sdist of what git tracks, and a wheel of that sdist."""

@@ -16,7 +16,9 @@ from proxy.cli import main
 from proxy.config.load import parse
 from proxy.config.reload import FIXED
 from proxy.contracts.failure import FAILURES
+from proxy.contracts.release import Phase
 from proxy.contracts.settings import ConfigError
+from proxy.release.phases import follow
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +43,15 @@ def test_the_release_takes_the_place_of_canary_and_scorecard() -> None:
     (route,) = parse("\n".join([*kept, BLOCKS[1]]), {}).routes
     assert route.release is not None
     assert [stage.requests for stage in route.release.stages] == [500, 500, 2000]
+
+
+def test_the_first_calls_are_possible_in_their_order() -> None:
+    """Somebody pastes them one after the other."""
+    calls = re.findall(r"penumbra (split|pause|resume|promote|rollback) loans", TEXT)
+    phase: Phase = "steady"
+    for call in calls:
+        phase = follow(phase, call)
+    assert (len(calls), phase) == (5, "rolled_back")
 
 
 def test_the_default_scorecard_is_as_told() -> None:

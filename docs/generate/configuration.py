@@ -10,7 +10,7 @@ from pathlib import Path
 from docs.generate.markdown import code, joined, table
 from proxy.config.reload import FIXED
 from proxy.config.schema.json_schema import describe, ordered
-from proxy.config.schema.option_docs import BOUNDS, DEFAULTS, TEXTS, word
+from proxy.config.schema.option_docs import DEFAULTS, LIMIT_TEXTS, TEXTS, word
 from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Value, shape
 from proxy.config.schema.scalars import allowed
 from proxy.contracts.metrics import METRICS
@@ -74,7 +74,7 @@ NEEDED = {"versions", "routes", "routes.*.match"}
 
 SCORECARD = joined(
     f"{TEXTS['scorecard']} Without any: `{DEFAULTS['scorecard']}`. `release.scorecard` is the same, for one release.",
-    table(("bound", "what it says"), ((code(bound), said) for bound, said in BOUNDS.items())),
+    table(("bound", "what it says"), ((code(bound), said) for bound, said in LIMIT_TEXTS.items())),
 )
 
 

@@ -14,7 +14,7 @@ from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
 from proxy.control.state.store import Store, StoreError
-from proxy.release.audit import Entry, plain, read, verify
+from proxy.release.audit import Entry, entry_of, plain, verify
 from proxy.release.history import Story, chain_of
 
 ENTRIES_A_PAGE = 1000
@@ -41,7 +41,7 @@ def entries_of(state: str) -> list[Entry]:
     """All entries of a state file. Ends the command when it cannot be read."""
     try:
         store = Store(state, write=False)
-        entries = [read(link) for link in store.chain()]
+        entries = [entry_of(link) for link in store.chain()]
     except (StoreError, msgspec.MsgspecError) as error:
         print(error)
         raise typer.Exit(EXIT_NO) from None

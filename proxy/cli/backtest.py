@@ -16,7 +16,7 @@ from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
 from proxy.cli.wording import counted
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import Captured, UnreadableLineError, read
+from proxy.control.capture.format import Captured, UnreadableLineError, legs_in
 from proxy.control.capture.replay import Rehearsal, replay
 from proxy.release.audit import plain
 
@@ -43,11 +43,14 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> b
 
     Raises typer.Exit for a file that cannot be read.
     """
-    legs = Progress(read(paths))
+    legs = Progress(legs_in(paths))
     try:
         with _quiet():
             rehearsal = replay(settings, legs)
-    except (UnreadableLineError, OSError) as error:
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+    except UnreadableLineError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     _as_json(rehearsal, legs.count) if as_json else _as_tables(rehearsal, legs.count)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from typing import Any
 
@@ -21,8 +23,7 @@ def ask(admin: str, token: str, method: str, path: str, body: object = None) -> 
     try:
         status, answer = asyncio.run(_ask(base + path, token, method, body))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        why = str(error) or type(error).__name__
-        _end(f"the admin API at {base} cannot be reached (--admin says where it is): {why}", EXIT_UNREACHABLE)
+        _end(f"the admin API at {base} cannot be reached (--admin says where it is): {_why(error)}", EXIT_UNREACHABLE)
     if status >= 400:
         _end(_refusal(status, answer), EXIT_NO)
     return answer
@@ -35,6 +36,13 @@ async def _ask(url: str, token: str, method: str, body: object) -> tuple[int, An
         session.request(method, url, json=body, allow_redirects=False) as response,
     ):
         return response.status, await response.json(content_type=None)
+
+
+def _why(error: Exception) -> str:
+    """The system's words for an error of the system, such as `Connection refused`; else those of the library."""
+    if isinstance(error, OSError) and error.errno and error.errno in errno.errorcode:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _refusal(status: int, answer: Any) -> str:

@@ -36,12 +36,12 @@ audit = typer.Typer(help="The record of every change.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="configuration file (YAML)")]
-Route = Annotated[str, typer.Argument(metavar="ROUTE")]
+RouteArg = Annotated[str, typer.Argument(metavar="ROUTE")]
 Shares = Annotated[list[str], typer.Argument(metavar="VERSION=PERCENT...")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
-Admin = Annotated[str, typer.Option("--admin", envvar="PENUMBRA_ADMIN", help="address of the admin API")]
-Token = Annotated[str, typer.Option("--token", envvar="PENUMBRA_ADMIN_TOKEN", show_envvar=True, help="admin.token")]
+AdminOpt = Annotated[str, typer.Option("--admin", envvar="PENUMBRA_ADMIN", help="address of the admin API")]
+TokenOpt = Annotated[str, typer.Option("--token", envvar="PENUMBRA_ADMIN_TOKEN", show_envvar=True, help="admin.token")]
 DEFAULT_ADMIN = "http://127.0.0.1:9900"
 
 
@@ -124,8 +124,8 @@ def demo(
 def status(
     route: Annotated[str | None, typer.Argument(metavar="[ROUTE]")] = None,
     as_json: AsJson = False,
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
+    admin: AdminOpt = DEFAULT_ADMIN,
+    token: TokenOpt = "",
 ) -> None:
     """Phases, splits, shadows and verdicts, as they are now."""
     from proxy.cli import render
@@ -138,8 +138,8 @@ def status(
 
 @app.command()
 def split(
-    route: Route, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
+    route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN,
+    token: TokenOpt = "",
 ) -> None:  # fmt: skip
     """Splits live traffic by hand; what is left goes to the primary."""
     body = {"split": _percents(shares)} | ({"reason": reason} if reason else {})
@@ -148,8 +148,8 @@ def split(
 
 @app.command()
 def shadows(
-    route: Route, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
+    route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN,
+    token: TokenOpt = "",
 ) -> None:  # fmt: skip
     """Says which versions get copies of how many requests."""
     body = {"shadows": _percents(shares)} | ({"reason": reason} if reason else {})
@@ -159,7 +159,7 @@ def shadows(
 def _action(name: str, text: str) -> None:
     @app.command(name, help=text)
     def act(
-        route: Route, reason: Reason, as_json: AsJson = False, admin: Admin = DEFAULT_ADMIN, token: Token = ""
+        route: RouteArg, reason: Reason, as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN, token: TokenOpt = ""
     ) -> None:
         _change("POST", f"/v1/routes/{route}/{name}", {"reason": reason}, as_json, admin, token)
 
@@ -213,8 +213,8 @@ def show(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="ROUTE for its newest release, or ROUTE@NUMBER")],
     config: Annotated[Path | None, typer.Option(help="read the state file of this configuration instead")] = None,
     as_json: AsJson = False,
-    admin: Admin = DEFAULT_ADMIN,
-    token: Token = "",
+    admin: AdminOpt = DEFAULT_ADMIN,
+    token: TokenOpt = "",
 ) -> None:
     """One release, whole: from commit and dataset to endpoint, every change with its evidence."""
     from proxy.cli.audit import entries_of, from_api, show_story

@@ -19,8 +19,8 @@ from proxy.stats.drift.profile import Profile, profile_of
 MAX_PROFILE_ROWS = 1_000_000
 """Rows that are read; bins do not get better by more."""
 
-Value = float | str | None
-Row = Mapping[str, object]
+Cell = float | str | None
+TableRow = Mapping[str, object]
 
 
 class UnusableData(Exception):
@@ -45,14 +45,16 @@ def _place(tensor: str, at: int, width: int) -> str:
     return f"{tensor}[{at}]" if width > 1 else tensor
 
 
-def columns_of(data: Path) -> dict[str, list[Value]]:
+def columns_of(data: Path) -> dict[str, list[Cell]]:
     """The columns of a file by name, each as long as the file has rows. Raises UnusableData."""
     read = _READERS.get(data.suffix)
     if read is None:
         raise UnusableData(f"{data}: found {data.suffix or 'no suffix'}; allowed: {', '.join(_READERS)}")
     try:
         rows = list(islice(read(data), MAX_PROFILE_ROWS))
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise UnusableData(f"{data}: {error.strerror or error}") from error
+    except (ValueError, csv.Error) as error:
         raise UnusableData(f"{data}: {error}") from error
     names = dict.fromkeys(name for row in rows for name in row)
     if not rows or not names:
@@ -60,7 +62,7 @@ def columns_of(data: Path) -> dict[str, list[Value]]:
     return {name: _column([row.get(name) for row in rows], f"{data}: {name}") for name in names}
 
 
-def _csv(data: Path) -> Iterator[Row]:
+def _csv(data: Path) -> Iterator[TableRow]:
     with data.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file, restkey="", restval=None), 2):
             if "" in row:
@@ -68,7 +70,7 @@ def _csv(data: Path) -> Iterator[Row]:
             yield {name: cell or None for name, cell in row.items()}
 
 
-def _json_lines(data: Path) -> Iterator[Row]:
+def _json_lines(data: Path) -> Iterator[TableRow]:
     with data.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -82,7 +84,7 @@ def _json_lines(data: Path) -> Iterator[Row]:
             yield row
 
 
-def _parquet(data: Path) -> Iterator[Row]:
+def _parquet(data: Path) -> Iterator[TableRow]:
     try:
         from pyarrow import parquet
     except ImportError as error:
@@ -92,7 +94,7 @@ def _parquet(data: Path) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Path], Iterator[TableRow]]] = {
     ".csv": _csv,
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
@@ -100,7 +102,7 @@ _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
 }
 
 
-def _column(cells: list[object], where: str) -> list[Value]:
+def _column(cells: list[object], where: str) -> list[Cell]:
     nested = next((cell for cell in cells if isinstance(cell, list | dict)), None)
     if nested is not None:
         raise UnusableData(f"{where}: found a list or object; allowed: numbers, texts, null")

@@ -13,7 +13,7 @@ from proxy.config.section import Section
 from proxy.config.values import Parser
 from proxy.contracts.metrics import METRICS, LimitName, Metric, Unit
 from proxy.contracts.settings import Guard, Limit, OnBreach, Release, Stage
-from proxy.contracts.strategies import MAX_REQUESTS, STRATEGIES, Strategy
+from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy
 from proxy.release.validation import validate
 
 _LOSS = values.Number(0, 1e12)
@@ -39,7 +39,7 @@ PARSERS: dict[str, dict[str, Parser]] = {
 _STAGE: dict[str, Parser] = {
     "shadow": values.percent,
     "canary": values.percent,
-    "requests": values.Whole(1, MAX_REQUESTS),
+    "requests": values.Whole(1, MAX_STAGE_REQUESTS),
     "duration": values.span,
 }
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from proxy.contracts.settings import Address
-from proxy.contracts.strategies import MAX_SPAN_DAYS
+from proxy.contracts.strategies import MAX_STAGE_DAYS
 from proxy.contracts.table import Sticky, StickySource
 
 Parser = Callable[[str], Any]
@@ -66,8 +66,8 @@ def span(text: str) -> float:
             return duration(text)
         except Refused:
             pass
-    if not match or not 0 < int(match[1]) <= MAX_SPAN_DAYS:
-        raise Refused(f"a duration such as 60s, 30m, 12h or 3d, above 0 and at most {MAX_SPAN_DAYS}d")
+    if not match or not 0 < int(match[1]) <= MAX_STAGE_DAYS:
+        raise Refused(f"a duration such as 60s, 30m, 12h or 3d, above 0 and at most {MAX_STAGE_DAYS}d")
     return int(match[1]) * 24 * 3600.0
 
 

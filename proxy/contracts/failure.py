@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Source = Literal["downstream", "upstream", "internal"]
+FailureSource = Literal["downstream", "upstream", "internal"]
 
 
 class Failure(Struct, frozen=True):
@@ -18,7 +18,7 @@ class Failure(Struct, frozen=True):
 
     reason: str
     """Stable name: in problem documents, logs and the label `code`."""
-    source: Source
+    source: FailureSource
     """Side that caused the failure. What is charged to a version says `contracts.outcome`."""
     status: int
     """Status of the client's answer (RFC 9110 §15); 499: the client has gone, and nothing is sent."""

@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import Literal, Protocol, TypeVar
 
-Source = tuple[int, str]
+WorkerRun = tuple[int, str]
 """A worker and its incarnation."""
 
-ExchangeKey = tuple[Source, int]
+ExchangeKey = tuple[WorkerRun, int]
 """An exchange: the same for all of its legs."""
 
-Loss = Literal["late", "crowded"]
-"""Which bound ended the wait."""
+JoinLoss = Literal["late", "crowded"]
+"""The bound that ended the wait: `MAX_WAIT` or `MAX_EXCHANGES`."""
 
 MAX_EXCHANGES = 4096
 """Exchanges that are held, each with the legs that have arrived: about 8 MB, seconds of a route whose copies hang."""
@@ -32,7 +32,7 @@ MAX_WAIT = 60.0
 
 
 class Held(Protocol):
-    """What a join holds of an exchange; `since` is when its first leg came (seconds of a monotonic clock)."""
+    """The part of an exchange that a join holds; `since` is when its first leg came (seconds of a monotonic clock)."""
 
     @property
     def since(self) -> float: ...
@@ -53,7 +53,7 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
     - `ended`: exchanges that each bound has taken out, since the start.
     """
 
-    ended: Counter[Loss]
+    ended: Counter[JoinLoss]
 
     def __init__(self, max_exchanges: int = MAX_EXCHANGES, max_wait: float = MAX_WAIT) -> None:
         super().__init__()

@@ -5,8 +5,8 @@ example of everything, the tests of a candidate, verdicts, the guard after a pro
 and the dashboards iterate over `METRICS`. Adding a metric touches at most four places:
 
 1. its row here;
-2. where its kind needs arithmetic of its own, one entry in `stats`: a score or loss of a labelled prediction in
-   `stats.quality.scores` (another quantile or drift needs none);
+2. where its kind needs arithmetic of its own, one entry in `stats.quality.scores`: a score that is a mean over
+   labelled predictions, or a loss (another quantile or drift needs none);
 3. a test of that arithmetic;
 4. what is generated (`make docs`, `deploy/grafana/dashboards.py`) and a line of CHANGELOG.md.
 
@@ -19,8 +19,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
-"""How a metric is computed and tested.
+MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
+"""The way in which a metric is computed and tested.
 
 - `rate`: part of the observations that are bad events; a conditional test of two rates, and a Bernoulli mean
 - `distribution`: latency as a whole, by stochastic order over ranks
@@ -37,12 +37,12 @@ LimitName = Literal["max", "min", "max_ratio", "max_drop", "max_psi"]
 Unit = Literal["fraction", "seconds", "psi", "nats", "label"]
 """Unit of a metric's value: part of one, seconds, population stability index, nats, or the unit of the label itself."""
 
-Source = Literal["ticks", "bodies", "pairs", "labels"]
-"""What a metric is counted from: exact counts of every request, bodies that were analysed (perhaps a sample), answers
-that were compared, or predictions that met a label."""
+MetricSource = Literal["ticks", "bodies", "pairs", "labels"]
+"""Observations from which a metric is counted: exact counts of every request, bodies that were analysed (perhaps a
+sample), answers that were compared, or predictions that met a label."""
 
 Blame = Literal["candidate", "world"]
-"""Who is to blame for a breach. Both versions get the same inputs, so a drift of inputs blames the world."""
+"""The one to blame for a breach. Both versions get the same inputs, so a drift of inputs blames the world."""
 
 
 class Metric(Struct, frozen=True):
@@ -50,14 +50,14 @@ class Metric(Struct, frozen=True):
 
     name: str
     """The key of the line in a scorecard, and the label `metric` of /metrics."""
-    kind: Kind
-    """How it is computed and tested."""
+    kind: MetricKind
+    """Way in which the metric is computed and tested."""
     unit: Unit
-    """The unit of its value."""
-    source: Source
-    """What it is counted from."""
+    """Unit of the metric's value."""
+    source: MetricSource
+    """Observations from which the metric is counted."""
     title: str
-    """Its name where people read it: the status page."""
+    """Name of the metric where people read it: on the status page."""
     text: str
     """One sentence for the reference of options and the JSON Schema."""
     limits: dict[LimitName, str]
@@ -65,7 +65,7 @@ class Metric(Struct, frozen=True):
     quantile: float | None = None
     """The quantile that is shown, and for kind `quantile` tested; 0 to 1."""
     side: Literal["input", "prediction"] | None = None
-    """For kind `drift`: the stream that is held against the profile."""
+    """The stream, for kind `drift`, that is held against the profile."""
     blames: Blame = "candidate"
     """Whom a breach blames."""
     survives_promotion: bool = True
@@ -191,6 +191,6 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 """Every metric by name, in the order of reading."""
 
 
-def of_kind(*kinds: Kind) -> tuple[Metric, ...]:
+def of_kind(*kinds: MetricKind) -> tuple[Metric, ...]:
     """The metrics of some kinds, in the order of reading."""
     return tuple(metric for metric in METRICS.values() if metric.kind in kinds)

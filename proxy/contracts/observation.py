@@ -1,4 +1,5 @@
-"""What payload makes of a record: features, predictions and text, laid out so that batches become numpy arrays cheaply.
+"""The content of a record as payload reads it: features, predictions and text, laid out so that batches become numpy
+arrays cheaply.
 
 Nothing here is per value: a body of 30 features is one `Tensor` with one flat list, as the JSON parser made it.
 """
@@ -14,7 +15,7 @@ from msgspec import Struct
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import LegFacts, Record
 
-Kind = Literal["number", "category"]
+ColumnKind = Literal["number", "category"]
 """`number`: numbers or booleans, NaN where missing. `category`: strings, None where missing."""
 
 
@@ -50,7 +51,7 @@ class Tensor(Struct, frozen=True, gc=False):
     name: str
     rows: int
     width: int
-    kind: Kind
+    kind: ColumnKind
     data: Sequence[Any]
     """`rows` x `width` values of `kind`."""
     columns: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What workers report, upwards only: ticks are exact; records may be sampled or dropped, and drops are counted."""
+"""Reports of workers, upwards only: ticks are exact; records may be sampled or dropped, and drops are counted."""
 
 from __future__ import annotations
 
@@ -65,9 +65,6 @@ class ArmTick(Struct):
 
 TICK_SECONDS = 0.1
 """Seconds between ticks: evidence is at most so old, and a tick costs a worker half a millisecond."""
-
-MAX_REQUEST_ID = 128
-"""Characters of a request id in a record, and so in a label."""
 
 MAX_FAILED_KEYS = 256
 """Per arm, outcome and tick: 256 failures in 100 ms decide any test; more would only cost memory."""
@@ -136,19 +133,23 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Record(LegFacts, array_like=True, gc=False, frozen=True):
-    """What a worker reports of one finished leg. Built by keyword.
+    """Report of a worker on one finished leg. Built by keyword.
 
     The request's body, fields, method and path travel once, with the leg that answered the client; where none did, with
-    the last one, less the body. Fields are the header fields as they were forwarded, each line ended by CRLF. Bodies
-    are as they crossed the wire, or None: too large, or sampled out.
+    the last one, less the body.
     """
 
     method: str = ""
     path: str = ""
+    """Path and query; empty where the request travels with another leg."""
     request_fields: bytes = b""
+    """Header fields as they were forwarded, each line ended by CRLF."""
     request: bytes | None = None
+    """Body as it crossed the wire; None: with another leg, too large, or sampled out."""
     response_fields: bytes = b""
+    """As `request_fields`."""
     response: bytes | None = None
+    """As `request`."""
     chunks: list[float] = field(default_factory=list)
     """Seconds from the start at which pieces of a streamed answer's body arrived, the first few hundred of them."""
     ends: list[int] = field(default_factory=list)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 from proxy.contracts.settings import Guard, Release
 
 Phase = Literal["steady", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
 Outcome = Literal["pass", "fail", "undecided"]
 
 

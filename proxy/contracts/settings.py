@@ -1,4 +1,4 @@
-"""What a configuration file says, after validation. `proxy.config.load` makes these; nobody else reads files."""
+"""Contents of a configuration file, after validation. `proxy.config.load` makes these values and alone reads files."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from proxy.contracts.strategies import Strategy
-from proxy.contracts.table import (
-    Copies,
-    Inferences,
-    Limits,
-    Match,
-    Mirrored,
-    Protocol,
-    Rescue,
-    Share,
-    Sticky,
-    Timeouts,
-    Version,
-)
+from proxy.contracts.table import RoutePolicy, Version
 
 OnBreach = Literal["rollback", "pause", "notify"]
 AccessRole = Literal["read", "operate"]
@@ -103,7 +91,7 @@ class Release(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """How the bodies of a route are understood and compared."""
+    """Rules by which the bodies of a route are read and compared."""
 
     features: str = ""
     """JSON pointer (RFC 6901) into a request, for protocol `json`; "" is the whole document."""
@@ -123,33 +111,21 @@ class Analysis(Struct, frozen=True):
     """Seconds that a prediction waits for its label."""
 
 
-class RouteSettings(Struct, frozen=True):
+DEFAULT_ANALYSIS = Analysis()
+"""The rules of a route that configures none."""
+
+
+class RouteSettings(RoutePolicy, frozen=True):
     """One route as configured."""
 
-    name: str
-    match: Match
-    protocol: Protocol
-    primary: str
-    split: tuple[Share, ...] = ()
-    """Percents of live traffic, without the primary."""
-    shadows: tuple[Share, ...] = ()
-    """Percents of copies."""
-    sticky: Sticky | None = None
-    rescue: Rescue | None = Rescue()
-    timeouts: Timeouts = Timeouts()
-    limits: Limits = Limits()
     guard: Guard = Guard()
     """The judge of `split`; a release has its own."""
     release: Release | None = None
-    noise: float = 0.0
-    """Percent of the requests that are copied back to the primary."""
+    """The release that the section asks for."""
     digest: str = ""
-    """Identifies the content of the section."""
+    """SHA-256 of the section and of its versions."""
     analysis: Analysis = Analysis()
-    inference: Inferences | None = None
-    """None: as the protocol says."""
-    mirror: Mirrored = "inferences"
-    copies: Copies = "follow"
+    """Rules by which its bodies are read and compared."""
 
 
 class Address(Struct, frozen=True):
@@ -214,7 +190,7 @@ class Tracing(Struct, frozen=True):
     """Spans of exchanges and legs. A request whose caller decided about its trace follows that decision."""
 
     endpoint: str
-    """Where spans are sent by OTLP/HTTP."""
+    """URL of the collector, to which spans are sent by OTLP/HTTP."""
     percent: float = 1.0
     """Part of the other exchanges that is traced."""
 
@@ -250,11 +226,11 @@ class Problem(Struct, frozen=True):
     """One mistake in a configuration, or in a release that the admin API was asked for."""
 
     path: str
-    """Its place, such as `routes.cancer.canary.percent`; within a release `stages[0]`."""
+    """Place in the file, such as `routes.cancer.canary.percent`; within a release `stages[0]`."""
     found: str
-    """What stands there."""
+    """The value that stands there."""
     allowed: str
-    """What would have been right."""
+    """The values that would have been right."""
 
     def __str__(self) -> str:
         where = self.path or "(the whole file)"

@@ -20,7 +20,7 @@ from typing import Literal
 from msgspec import Struct
 
 Strategy = Literal["shadow", "canary", "ab-test", "blue-green", "big-bang"]
-Traffic = Literal["shadow", "canary"]
+StageTraffic = Literal["shadow", "canary"]
 """What a stage gives a candidate: copies (`shadow`), or part of the live traffic (`canary`); in percent."""
 
 SWITCH_WINDOW = 600.0
@@ -28,20 +28,20 @@ SWITCH_WINDOW = 600.0
 minutes."""
 
 
-MAX_REQUESTS = 10**12
+MAX_STAGE_REQUESTS = 10**12
 """Requests of a stage; more is a mistake."""
-MAX_SPAN_DAYS = 90
+MAX_STAGE_DAYS = 90
 """A stage or window that is longer than a quarter of a year is a mistake in the unit."""
 
 
 class StrategyRow(Struct, frozen=True):
-    """How a release of one strategy goes from stage to stage, and how it ends."""
+    """The course of a release of one strategy: its stages, and its end."""
 
     name: Strategy
     """The word in a configuration and in the admin API."""
     text: str
     """The rest of the sentence that begins with the name, for the reference of options."""
-    traffic: tuple[Traffic, ...] = ()
+    traffic: tuple[StageTraffic, ...] = ()
     """What its stages may give a candidate; empty: it takes no stages."""
     needs_stages: bool = False
     """Whether at least one stage must be named."""

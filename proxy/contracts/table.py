@@ -111,29 +111,42 @@ Copies = Literal["follow", "finish"]
 """What copies do whose client has left: they follow it, or finish."""
 
 
-class Route(Struct, frozen=True):
-    """Requests that match, and the versions that get them."""
+class RoutePolicy(Struct, frozen=True):
+    """Requests that match, and the versions that get them: as configured, or as a worker follows it."""
 
     name: str
+    """Name of the route."""
     match: Match
+    """Conditions on its requests."""
     protocol: Protocol
+    """Protocol in which bodies are read."""
     primary: str
     """Version that gets what `split` leaves of 100 %."""
     split: tuple[Share, ...] = ()
-    """Shares of the canaries."""
+    """Percents of live traffic for other versions than the primary."""
     shadows: tuple[Share, ...] = ()
-    """Shares of the copies."""
+    """Percents of copies."""
     sticky: Sticky | None = None
+    """Part of a request that decides about its version; None: chance does."""
     rescue: Rescue | None = Rescue()
     """None: a canary's failure reaches the client."""
     timeouts: Timeouts = Timeouts()
+    """Times of a leg and of the exchange."""
     limits: Limits = Limits()
+    """Bounds in one worker."""
     noise: float = 0.0
     """Percent of the requests that the primary gets twice."""
     inference: Inferences | None = None
     """None: as the protocol says (`routing.inference`)."""
     mirror: Mirrored = "inferences"
+    """Requests that shadows get copies of."""
     copies: Copies = "follow"
+    """What copies do whose client has left."""
+
+
+class Route(RoutePolicy, frozen=True):
+    """A route as workers follow it: the split and the shadows are those of the live state."""
+
     journal: bool = False
     """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+LISTEN_BACKLOG = 4096
+"""Connections that wait while workers restart; the kernel lowers it to net.core.somaxconn."""
+
 
 class WorkerArgs(Struct, frozen=True):
     """The arguments of one worker. A descriptor (`…_fd`) is the number of an open file that the worker inherits."""

@@ -27,7 +27,7 @@ from proxy.control.primary_figures import figures_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.state.ledger import Ledger
-from proxy.control.state.store import Head, Store
+from proxy.control.state.store import ChainHead, Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change, Link
@@ -101,7 +101,7 @@ class Engine:
         return scorecard.overall(self.status(name).verdicts)
 
     def warnings(self, name: str) -> list[str]:
-        """What is configured of a route and has no effect. Raises UnknownRouteError."""
+        """Options of a route that are configured and have no effect. Raises UnknownRouteError."""
         return [*self.status(name).warnings, *self._warnings.of(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
@@ -110,7 +110,7 @@ class Engine:
         return self._store.newest(limit, route) if after < 0 else self._store.audit(after, limit, route)
 
     @property
-    def audit_head(self) -> Head:
+    def audit_head(self) -> ChainHead:
         """The number of audit entries and the hash of the newest."""
         return self._store.head
 
@@ -165,7 +165,7 @@ class Engine:
         self._warnings.profile_faults = dict(faults)
 
     def on_time(self, now: float) -> None:
-        """What time alone can bring: stages whose duration is over, evidence from records and labels, a disk that
+        """Does what time alone brings: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called every `LOOK_SECONDS`."""
         self.board.on_time(now)
         shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}
@@ -309,7 +309,7 @@ class Engine:
         if before is None:
             return ()
         versions = transitions.candidates(before)
-        worst = [kept.request_id for version in versions for kept in self.board.examples(before.route, version)]
+        worst = [example.request_id for version in versions for example in self.board.examples(before.route, version)]
         ids = dict.fromkeys((*self._failed_requests.get(before.route, versions), *worst))
         return tuple(ids)[:MAX_AUDIT_EXAMPLES]
 
@@ -334,7 +334,7 @@ def _why(before: RouteState | None) -> str:
 
 
 def _enough(stage: Stage | None) -> int:
-    return min(stage.requests, scorecard.ENOUGH) if stage and stage.requests else scorecard.ENOUGH
+    return min(stage.requests, scorecard.MIN_OBSERVATIONS) if stage and stage.requests else scorecard.MIN_OBSERVATIONS
 
 
 _ALARMS = frozenset({"rollback", "pause", "notify"})

@@ -64,15 +64,15 @@ class Intake:
 
     def _observations(self, records: Iterable[Record], source: tuple[int, str]) -> list[Observation]:
         sections: dict[str, RouteSettings | None] = {}
-        seen = []
+        observations = []
         for record in records:
             route = record.route
             if route not in sections:
                 sections[route] = self._section(route)
             section = sections[route]
             if section is not None and section.protocol != "opaque":
-                seen.append(self._decode(record, section.protocol, source, section.analysis))
-        return seen
+                observations.append(self._decode(record, section.protocol, source, section.analysis))
+        return observations
 
     def _adjust(self, busy: float) -> None:
         # A span by itself may be the first batch, which imports what it needs, or a burst.

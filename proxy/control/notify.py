@@ -53,7 +53,7 @@ EVENTS: dict[str, HookEvent] = {
 
 
 def event_of(change: Change) -> HookEvent:
-    """What a change is to those who listen."""
+    """The event of a change, as a hook subscribes to it."""
     if change.who == "scorecard" and change.action == "pause":
         return "breach"
     if change.who == "configuration" and _begins(change.before, change.after):
@@ -172,18 +172,18 @@ class HookQueue:
                 await self._wake.wait()
 
     async def _deliver(self, session: aiohttp.ClientSession, event: HookEvent, body: bytes) -> bool:
-        said = ""
+        answer = ""
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(FIRST_RETRY_SECONDS * 2 ** (attempt - 1))
-            status, said = await self._post(session, event, body)
+            status, answer = await self._post(session, event, body)
             if 200 <= status < 300:
                 self._failing = False
                 return True
             if 400 <= status < 500 and status not in RETRIED_STATUSES:
                 break
         if not self._failing:
-            log.error("notifications cannot be delivered to %s (%s: %s)", _shown(self._hook.url), event, said)
+            log.error("notifications cannot be delivered to %s (%s: %s)", _shown(self._hook.url), event, answer)
         self._failing = True
         return False
 

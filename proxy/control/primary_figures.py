@@ -12,8 +12,8 @@ def figures_of(board: Board, state: RouteState, now: float) -> dict[str, Primary
     """Value and n of each metric of the previous primary of a route that was just promoted: from evidence, and from
     exact counts."""
     route, old = state.route, state.previous or ""
-    known = board.evidence(route, now)
-    figures = {e.metric: PrimaryFigure(e.reference, e.n_reference) for e in known if e.reference is not None}
+    evidence = board.evidence(route, now)
+    figures = {e.metric: PrimaryFigure(e.reference, e.n_reference) for e in evidence if e.reference is not None}
     bad, legs = board.failures(route, old)
     if legs:
         figures["error_rate"] = PrimaryFigure(bad / legs, legs)

@@ -53,13 +53,18 @@ Stamp = tuple[int, int, int] | None
 
 
 class ControlArgs(Struct):
-    """What the supervisor hands over: the path of the configuration, and file descriptors."""
+    """Arguments from the supervisor. A descriptor (`…_fd`) is the number of an open file that control inherits."""
 
     config: str
+    """Path of the configuration."""
     admin_fd: int
+    """Listening socket of the admin API."""
     link_fd: int
+    """Listening socket of the link."""
     slot_fd: int
+    """File of the last published table."""
     lifeline_fd: int
+    """Reading end of a pipe that ends with the supervisor."""
 
 
 class Clock:
@@ -94,7 +99,7 @@ def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int
 
 
 class Control:
-    """Everything of one control process, wired."""
+    """The parts of one control process, wired."""
 
     def __init__(
         self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, lines: LogLines
@@ -173,7 +178,7 @@ class Control:
         self._heed_settings()
 
     def _heed_settings(self) -> None:
-        """What is configured beside the routes."""
+        """Applies the settings beside the routes."""
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_cpu / 100.0
@@ -213,8 +218,8 @@ class Control:
         self._board.on_lost_records(unanalysed)
 
     def _section(self, route: str) -> RouteSettings | None:
-        known = self._engine.routes.get(route)
-        return known.section if known else None
+        control = self._engine.routes.get(route)
+        return control.section if control else None
 
     def _metrics(self) -> CollectorRegistry:
         sources = MetricSources(
@@ -251,9 +256,9 @@ def spare_the_collector() -> None:
 
 
 def stamp(path: str) -> Stamp:
-    """What changes when the file does: device-independent and cheap; None while there is no file."""
+    """A value that changes when the file does: device-independent and cheap; None while there is no file."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -11,7 +11,7 @@ from proxy.release.transitions import Situation
 
 
 class RouteStatus(Struct):
-    """What the engine gathers of a route while its state lasts. The engine alone writes it."""
+    """Facts that the engine gathers of a route while its state lasts. The engine alone writes them."""
 
     verdicts: tuple[Verdict, ...] = ()
     """The lines of the scorecard, as of the last tick."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from proxy.contracts.outcome import outcome_of
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
-from proxy.dataplane.recorder import MAX_BEGINNING, MAX_BODY, MAX_CHUNK_TIMES, RecordedLeg
+from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import ATTEMPT_STEPS, CLOSE, CLOSED, FRESH, REUSE, REUSED, STALE, WAITING
@@ -91,12 +91,12 @@ class Attempt(RecordedLeg):
     # the answer
 
     def keep(self, data: bytes) -> None:
-        """Keeps a piece of the answer for the record, up to `MAX_BODY` in all."""
+        """Keeps a piece of the answer for the record, up to `MAX_RECORDED` in all."""
         self.answer_size += len(data)
         if self.answer is None:
             return
         self.answer.append(data)
-        if self.answer_size > MAX_BODY:
+        if self.answer_size > MAX_RECORDED:
             if self.streamed:
                 self.beginning = b"".join(self.answer)[:MAX_BEGINNING]
             self.answer = None
@@ -120,7 +120,7 @@ class Attempt(RecordedLeg):
         self.shared.judge(self.target, self.request.route_name, status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
-        """There is no answer: counts it. What the version is charged with, its breaker and a record hear, too."""
+        """Counts an attempt without an answer. The breaker and a record get what is charged to the version."""
         self.status, self.failure, self.answer = 0, reason, None
         self._close()
         outcome = outcome_of(reason)

@@ -47,10 +47,10 @@ MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
 
 
 class Exchange(Request):
-    """What a client's stream tells: `start`, `request_body`, `request_trailers`, `request_end`, `flush_request` after
-    each read, `aborted`.
+    """A client's request and its answer, in one of the states of `states.EXCHANGE`.
 
-    - `state`: one of `states.EXCHANGE`; `leg`: the attempt under way
+    The client's stream calls `start`, `request_body`, `request_trailers`, `request_end`, `flush_request` after each
+    read, and `aborted`. `leg` is the attempt under way.
     """
 
     __slots__ = ("_due", "leg", "shared", "state")
@@ -274,15 +274,17 @@ class Exchange(Request):
             self.shared.tally.rejected(self.route_name, reason)
 
     def _end(self, event: int, reason: str) -> None:
-        """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`."""
+        """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`. Those of a
+        complete request can: its leg has failed before they had their turn, and `_mirror` is about to send them."""
         if ROUTED <= self.state < OVER:
             self.route.inflight.count -= 1
         self._step(event)
         self.leg = None
         self.shared.exchanges.discard(self)
-        for shadow in self._due or ():
-            self.shared.tally.shadow_dropped(self.route_name, shadow.version, reason)
-        self._due = None
+        if self._due and not self.complete:
+            for shadow in self._due:
+                self.shared.tally.shadow_dropped(self.route_name, shadow.version, reason)
+            self._due = None
 
     # time
 

@@ -27,7 +27,7 @@ Arms = tuple[Arm, Arm]
 
 
 class Target:
-    """One version in one role on one route: where a leg goes and where it is counted.
+    """One version in one role on one route: the destination of a leg, and its counters.
 
     - `response_timeout`: seconds from the request's end to the first byte of the answer
     - `extra`: the block with the field that names the version to the client
@@ -203,16 +203,16 @@ class Registry:
         arms = self._arms_of(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
-        known = self._shadows.get(key)
-        if known is None:
+        target = self._shadows.get(key)
+        if target is None:
             breaker = self._breaker(route.name, share.version, role)
-            known = self._shadows[key] = ShadowTarget(arms, pool, breaker, share, limit, route.timeouts.response)
+            target = self._shadows[key] = ShadowTarget(arms, pool, breaker, share, limit, route.timeouts.response)
         else:
             self._used.add((route.name, share.version, role))
-        known.arm, known.other_arm = arms
-        known.pool, known.share, known.limit = pool, share, limit
-        known.response_timeout = route.timeouts.response
-        return known
+        target.arm, target.other_arm = arms
+        target.pool, target.share, target.limit = pool, share, limit
+        target.response_timeout = route.timeouts.response
+        return target
 
     def _arms_of(self, route: str, version: str, role: Role, share: float) -> Arms:
         arm, other = (self._tally.arm(route, version, role, share, inference) for inference in (True, False))

@@ -19,17 +19,17 @@ from proxy.contracts.table import Version
 
 
 class Timed:
-    """Something with deadlines. The worker sweeps them, coarsely, so that a request costs no timer."""
+    """An object with deadlines. The worker sweeps deadlines coarsely, so that a request costs no timer."""
 
     __slots__ = ()
 
     def expire(self, now: float) -> None:
-        """Ends what has taken too long."""
+        """Ends work whose deadline has passed."""
         raise NotImplementedError
 
 
 class StreamUser(Timed):
-    """Whoever asks a pool for a stream, sends one request on it and hears the answer.
+    """User of a stream: asks a pool for a stream, sends one request on it and hears the answer.
 
     - `connect_timeout`: seconds that a new connection for it may take
     - `read_at`: when the bytes that are being handed over were read (monotonic seconds)
@@ -45,11 +45,11 @@ class StreamUser(Timed):
         self.read_at = 0.0
 
     def connected(self, stream: ServerStream, fresh: bool, now: float) -> None:
-        """Here is the stream. `fresh`: its connection was made for this user."""
+        """Hands over the stream. `fresh`: its connection was made for this user."""
         raise NotImplementedError
 
     def connect_failed(self, reason: str, detail: str, now: float) -> None:
-        """There will be no stream. `reason`: a key of `FAILURES`."""
+        """Reports that no stream will come. `reason`: a key of `FAILURES`."""
         raise NotImplementedError
 
     def response_head(self, head: ResponseHead) -> None:
@@ -68,11 +68,11 @@ class StreamUser(Timed):
         raise NotImplementedError
 
     def response_flush(self) -> None:
-        """All that was in one read has been handed over."""
+        """Ends the events of one read."""
         raise NotImplementedError
 
     def response_failed(self, reason: str, detail: str) -> None:
-        """There will be no (more of the) answer. `reason`: a key of `FAILURES`."""
+        """Reports that no (more of the) answer will come. `reason`: a key of `FAILURES`."""
         raise NotImplementedError
 
     def pause_request(self) -> None:
@@ -84,7 +84,7 @@ class StreamUser(Timed):
 
 @trait
 class ServerStream:
-    """What an attempt needs of a model server's end: one request out, one answer in."""
+    """The model server's end, as an attempt needs it: one request out, one answer in."""
 
     def begin(self, user: StreamUser, head: RequestHead, authority: bytes, extra: bytes, length: int) -> None:
         """Queues a request's head; `user` hears the answer.
@@ -134,7 +134,7 @@ class ServerStream:
 
 @trait
 class Connection:
-    """What a pool needs of a connection to a model server."""
+    """A connection to a model server, as a pool needs it."""
 
     def open_stream(self) -> ServerStream:
         """A stream for one request. Only while `is_available`."""
@@ -159,7 +159,7 @@ class Connection:
 
 @trait
 class ConnectionOwner:
-    """What a connection tells its pool."""
+    """The pool of a connection, as the connection needs it."""
 
     def available(self, connection: Connection, now: float) -> None:
         """A connection that could open no stream can open one again."""
@@ -182,7 +182,7 @@ class Dialer:
 
 @trait
 class ClientStream:
-    """What an exchange needs of its client's end: one request in, one answer out."""
+    """The client's end, as an exchange needs it: one request in, one answer out."""
 
     def ask_for_body(self) -> None:
         """Tells a client that waits for that to send its body (RFC 9110 §10.1.1: 100 Continue)."""
@@ -247,7 +247,7 @@ class ClientStream:
 
 @trait
 class ClientConnection:
-    """What a worker needs of a client's connection."""
+    """A client's connection, as a worker needs it."""
 
     def sweep(self, now: float) -> None:
         """Ends what takes too long."""

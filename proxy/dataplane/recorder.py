@@ -11,7 +11,7 @@ from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
 
-MAX_BODY: Final = 256 * 1024
+MAX_RECORDED: Final = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
 
 MAX_BEGINNING: Final = 16 * 1024
@@ -22,7 +22,7 @@ MAX_CHUNK_TIMES: Final = 512
 
 
 class RecordedLeg(StreamUser):
-    """What is on record of a leg.
+    """The facts of a leg that are recorded.
 
     - `arm`: where it was counted
     - `status` (0: none) or `failure`, a key of `FAILURES` ("": none); `fields`: the block of its answer's fields
@@ -79,12 +79,13 @@ class Recorder:
     def put(self, request: Request, leg: RecordedLeg, total: float, last: bool) -> None:
         """Records a leg that took `total` seconds. `last`: the exchange's last, so the request travels with it."""
         arm, answer = leg.arm, leg.answer
-        asked, fields, path, method, copies = None, b"", "", "", -1
+        asked: bytes | None = None
+        fields, path, method, copies = b"", "", "", -1
         if last:
             head, copies = request.head, request.copies
             fields, path, method = head.fields, head.path.decode("latin-1"), head.method.decode("latin-1")
-            if request.analysed() and not leg.failure and request.pieces is not None and request.size <= MAX_BODY:
-                asked = request.body()
+            whole = request.pieces is not None and request.size <= MAX_RECORDED
+            asked = request.body() if whole and request.analysed() and not leg.failure else None
         self._outbox.put(
             Record(
                 exchange=request.number,

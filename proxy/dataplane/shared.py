@@ -1,4 +1,5 @@
-"""What the connections of a worker share: the table in force, counters, records, bounds, and whoever has deadlines."""
+"""State that the connections of a worker share: the table in force, counters, records, bounds, and whoever has
+deadlines."""
 
 from __future__ import annotations
 

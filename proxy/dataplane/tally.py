@@ -95,7 +95,7 @@ class Arm:
         self.connect_sum += seconds
 
     def take(self) -> ArmTick:
-        """What was counted since the last call."""
+        """Counts since the last call."""
         tick = ArmTick(
             self.route,
             self.version,

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import uvloop
 
 from proxy.contracts.table import Table, primaries_only
-from proxy.contracts.worker_args import WorkerArgs
+from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
@@ -32,8 +32,6 @@ from proxy.link.outbox import Outbox
 from proxy.link.slot import TableSlot
 
 log = logging.getLogger("penumbra.worker")
-
-BACKLOG = 4096
 
 
 class Worker:
@@ -100,7 +98,7 @@ class Worker:
         sock = socket.socket(fileno=self._args.listen_fd)  # no copy: closed, it refuses
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Downstream(self.shared), sock=sock, backlog=BACKLOG)
+        self._server = await loop.create_server(lambda: Downstream(self.shared), sock=sock, backlog=LISTEN_BACKLOG)
         gc.collect()
         gc.freeze()
         gc.disable()

@@ -8,7 +8,7 @@ from math import sqrt
 from proxy.demo.traffic import ClientCounts
 from proxy.demo.view import Row
 
-MAX_STANDARD_ERRORS = 4.0
+MAX_SPLIT_ERRORS = 4.0
 """A split is called wrong beyond so many standard deviations: once in 16,000 demos by chance."""
 
 
@@ -57,7 +57,7 @@ def split(counts: ClientCounts, version: str, percent: float, users: int) -> lis
     """
     p, n = percent / 100, counts.requests
     part = counts.of(version).requests / n if n else 0.0
-    bound = MAX_STANDARD_ERRORS * sqrt(p * (1 - p) * (1 / users + 1 / max(n, 1)))
+    bound = MAX_SPLIT_ERRORS * sqrt(p * (1 - p) * (1 / users + 1 / max(n, 1)))
     return [
         Check(
             f"{version} gets {percent:g} % ± {bound:.1%}",

@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Props:
-    """Everything that runs at the end of the demo."""
+    """Processes and files at the end of the demo."""
 
     url: str
     """Address of the model through Penumbra."""

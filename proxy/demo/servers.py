@@ -36,7 +36,7 @@ MLSERVER_SETTINGS = {
 
 
 class ModelsVenvMissing(Exception):
-    """There is no Python with MLServer and scikit-learn where the demo looked."""
+    """No Python with MLServer and scikit-learn was where the demo looked."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Everything that runs while the story is told: three model servers, Penumbra in front of them, traffic."""
+"""Processes of the demo: three model servers, Penumbra in front of them, traffic."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DemoOptions:
 
 @dataclass(slots=True)
 class Setup:
-    """Everything that the acts act upon: model servers, Penumbra, its admin API, the traffic, the display."""
+    """Objects that the acts act upon: model servers, Penumbra, its admin API, the traffic, the display."""
 
     display: Display
     models: dict[str, ModelServer]

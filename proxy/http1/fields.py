@@ -96,5 +96,5 @@ def without(lines: list[bytes], names: list[bytes]) -> list[bytes]:
 
 def forwardable(lines: list[bytes]) -> bytes:
     """The block of those trailers in `lines` that may be passed on; empty when one holds a byte that no field may."""
-    kept = [line for line in lines if line.partition(b":")[0].lower() not in NO_TRAILERS]
-    return joined(kept) or b""
+    passed = [line for line in lines if line.partition(b":")[0].lower() not in NO_TRAILERS]
+    return joined(passed) or b""

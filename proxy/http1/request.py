@@ -96,7 +96,7 @@ class RequestReader:
         self._reason: RequestError | None = None
 
     def release(self) -> None:
-        """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
+        """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once."""
         self._parser = None
 
     def request_head(self, head: Http1RequestHead) -> None:
@@ -104,14 +104,14 @@ class RequestReader:
         raise NotImplementedError
 
     def request_body(self, data: bytes) -> None:
-        """A piece of its body."""
+        """A piece of the request's body."""
         raise NotImplementedError
 
     def request_trailers(self, fields: bytes) -> None:
         """Fields that came after the body, as a block. Nothing is done with them unless this is overridden."""
 
     def request_end(self) -> None:
-        """Its end."""
+        """The end of the request."""
         raise NotImplementedError
 
     @property

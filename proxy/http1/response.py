@@ -89,7 +89,7 @@ class ResponseReader:
         self._trailers: list[bytes] = []
 
     def release(self) -> None:
-        """Nothing more will be fed. Parser and reader refer to each other; this lets both go at once."""
+        """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once."""
         self._parser = None
 
     def response_head(self, head: Http1ResponseHead) -> None:
@@ -97,14 +97,14 @@ class ResponseReader:
         raise NotImplementedError
 
     def response_body(self, data: bytes) -> None:
-        """A piece of its body."""
+        """A piece of the answer's body."""
         raise NotImplementedError
 
     def response_trailers(self, fields: bytes) -> None:
         """Fields that came after the body, as a block. Nothing is done with them unless this is overridden."""
 
     def response_end(self) -> None:
-        """Its end."""
+        """The end of the answer."""
         raise NotImplementedError
 
     def expect(self, no_body: bool, upgrade: bool = False) -> None:

@@ -65,14 +65,14 @@ class Template:
 
     def fill(self, values: list[bytes]) -> Http1RequestHead | None:
         """The head with these values (those of `VARYING`, in their order); None when the length is none."""
-        known = self._head
-        length = known.length if self._length < 0 else content_length(values[self._length])
+        head = self._head
+        length = head.length if self._length < 0 else content_length(values[self._length])
         if length is None and self._length >= 0:
             return None
         parts = self._parts.copy()
         for at, place in enumerate(self._places):
             parts[2 * at + 1] = values[place]
-        return known.varied(b"".join(parts), length, known.request_id if self._id < 0 else values[self._id])
+        return head.varied(b"".join(parts), length, head.request_id if self._id < 0 else values[self._id])
 
 
 def learn(head: Http1RequestHead, names: list[bytes], values: list[bytes], rest: bytes) -> Template | None:

@@ -18,11 +18,14 @@ MAX_FRAME = 64 * 1024 * 1024
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """A worker introduces itself. `incarnation` is unique for each start of a worker process."""
+    """The introduction of a worker."""
 
     worker: int
+    """Number of the worker, from 0."""
     incarnation: str
+    """Start of the worker: unique."""
     pid: int
+    """Process id."""
 
 
 class Ticks(Struct, frozen=True, tag="tick"):
@@ -46,10 +49,12 @@ class Apply(Struct, frozen=True, tag="apply"):
 
 
 class Ack(Struct, frozen=True, tag="ack"):
-    """Tick `seq` is counted. `sample` is the share (0 to 1) of exchanges whose bodies control can take now."""
+    """The receipt for a tick."""
 
     seq: int
+    """Number of the tick that is counted."""
     sample: float = 1.0
+    """Share (0 to 1) of the exchanges whose bodies control can take now."""
 
 
 Message = Hello | Ticks | Records | Apply | Ack

@@ -1,4 +1,4 @@
-"""What a worker has to send to control. Bounded: records are dropped first and counted, ticks are never dropped.
+"""Queue of a worker's reports to control. Bounded: records are dropped first and counted, ticks are never dropped.
 
 At most one tick is under way. Until it is acknowledged the worker goes on counting into its own accumulators, whose
 size does not depend on how long control is silent; so exactness costs no memory.
@@ -67,7 +67,7 @@ class Outbox:
             self._unacked = None
 
     def resend(self) -> bytes:
-        """What has to be said again on a new connection."""
+        """Frames that are sent again on a new connection."""
         return b"" if self._unacked is None else encode(Ticks(self._unacked))
 
     @property

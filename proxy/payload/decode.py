@@ -14,7 +14,7 @@ from msgspec import Struct
 from proxy.contracts.observation import NO_ANSWER, Answer, Observation, Tensor, Text, UnreadReason, observed
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Analysis
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain, sse
 from proxy.payload.content import CONTENT_OF, judged
@@ -25,9 +25,9 @@ Usual = Callable[[bytes], tuple[Tensor, ...] | None]
 
 
 class Codec(Struct, frozen=True):
-    """How the two bodies of a protocol are read. Both may raise Unreadable or orjson.JSONDecodeError.
+    """Readers of the two bodies of a protocol. Both may raise Unreadable or orjson.JSONDecodeError.
 
-    A `usual` reader is tried first: it takes a body of the commonest form in one step, and says None to all others.
+    A `usual` reader is tried first: it reads a body of the commonest form in one step, and returns None for any other.
     """
 
     request: Callable[[Body], Content]
@@ -44,12 +44,13 @@ CODECS: dict[Protocol, Codec] = {
     "json": Codec(plain.read_request, plain.read_response),
 }
 
-NOTHING = Content()
+NO_CONTENT = Content()
 EMPTY: Answer = (), None, "empty_body", True, "empty_body"
-USUAL = Analysis()
 
 
-def decode(record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = USUAL) -> Observation:
+def decode(
+    record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = DEFAULT_ANALYSIS
+) -> Observation:
     """Reads the bodies of a record by the rules of `protocol`; the record stays as it is.
 
     - `source`: the worker and its incarnation.
@@ -95,7 +96,7 @@ def beginning(record: Record) -> Text | None:
     """The times of a stream of which only the beginning was kept, for its latency; there is no text to compare."""
     if not record.beginning:
         return None
-    body = Body(record.beginning, record.response_fields.lower(), USUAL, record.chunks, record.ends)
+    body = Body(record.beginning, record.response_fields.lower(), DEFAULT_ANALYSIS, record.chunks, record.ends)
     try:
         first, gaps = sse.times(body, sse.spelled(body).first)
     except (Unreadable, orjson.JSONDecodeError):
@@ -117,9 +118,9 @@ def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, Unread
             body.data, body.ends = decompress(body.data, coding), ()
         return codec(body), ""
     except Unreadable as error:
-        return NOTHING, error.reason
+        return NO_CONTENT, error.reason
     except (orjson.JSONDecodeError, RecursionError):
-        return NOTHING, "json"
+        return NO_CONTENT, "json"
     except Exception:  # noqa: BLE001
         # Bodies come from strangers; a codec's bug must cost one observation, not the control process.
-        return NOTHING, "internal"
+        return NO_CONTENT, "internal"

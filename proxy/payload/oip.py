@@ -39,9 +39,9 @@ class _Outputs(Struct, gc=False):
 _inputs = msgspec.json.Decoder(_Inputs)
 _outputs = msgspec.json.Decoder(_Outputs)
 
-HEADER = b"inference-header-content-length"
-LONG = frozenset(("UINT64", "INT64"))
-EXACT = 2.0**53
+LENGTH_FIELD = b"inference-header-content-length"
+LONG_DATATYPES = frozenset(("UINT64", "INT64"))
+EXACT_FLOATS = 2.0**53
 """From here on a float is not every whole number: two ids that differ by one would be the same label."""
 
 
@@ -56,8 +56,8 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
         return None
     if len(tensors) == 1:
         return _usual(tensors[0])
-    found = _all_usual(tensors)
-    return joined(found) if found else None
+    usual = _all_usual(tensors)
+    return joined(usual) if usual else None
 
 
 def usual_response(data: bytes) -> tuple[Tensor, ...] | None:
@@ -82,7 +82,7 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
     rows, width = shape
     if rows < 0 or width < 0 or rows * width != len(data):
         return None
-    if wire.datatype in LONG and data and max(max(data), -min(data)) >= EXACT:
+    if wire.datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
         return None
     return (Tensor(wire.name, rows, width, "number", data, (), wire.datatype in INTEGER_TYPES),)
 
@@ -90,8 +90,8 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
     if len(tensors) > MAX_TENSORS:
         return None
-    found = [_usual(tensor) for tensor in tensors]
-    return None if None in found else tuple([each[0] for each in found if each])
+    usual = [_usual(tensor) for tensor in tensors]
+    return None if None in usual else tuple([each[0] for each in usual if each])
 
 
 def read_request(body: Body) -> Content:
@@ -101,7 +101,7 @@ def read_request(body: Body) -> Content:
 
 def read_response(body: Body) -> Content:
     """The output tensors of a response. Raises Unreadable."""
-    if field(body.fields, HEADER):
+    if field(body.fields, LENGTH_FIELD):
         return Content(_read(body, "outputs"))
     if field(body.fields, b"content-type").startswith(b"text/event-stream"):
         return Content((), sse.read_generated(body))
@@ -113,7 +113,7 @@ def read_response(body: Body) -> Content:
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
-    length = field(body.fields, HEADER)
+    length = field(body.fields, LENGTH_FIELD)
     if length:
         return oip_binary.tensors(body.data, length, side)
     return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])

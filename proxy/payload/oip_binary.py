@@ -38,18 +38,18 @@ def tensors(data: bytes, length: bytes, side: str) -> tuple[Tensor, ...]:
     """The tensors of one side of a body whose first `length` bytes are JSON. Raises Unreadable."""
     if not length.isdigit() or len(length) > MAX_HEADER_DIGITS or int(length) > len(data):
         raise Unreadable("binary")
-    at, found = int(length), []
+    at, tensors = int(length), []
     for each in listed(orjson.loads(data[:at]), side):
         tensor = fields_of(each)
         size = _size(tensor)
         if size is None:
-            found.append(tensor_of(tensor))
+            tensors.append(tensor_of(tensor))
             continue
         if at + size > len(data):
             raise Unreadable("binary")
-        found.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"))))
+        tensors.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"))))
         at += size
-    return tuple(found)
+    return tuple(tensors)
 
 
 def _size(tensor: dict[str, Any]) -> int | None:
@@ -85,12 +85,12 @@ def _numbers(raw: bytes, kind: np.dtype[Any], read: Any) -> list[Any]:
 
 
 def _strings(raw: bytes) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     at = 0
     while at < len(raw):
         size = int.from_bytes(raw[at : at + 4], "little")
-        if at + 4 + size > len(raw) or len(found) >= MAX_TENSOR_VALUES:
+        if at + 4 + size > len(raw) or len(values) >= MAX_TENSOR_VALUES:
             raise Unreadable("binary")
-        found.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
+        values.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
         at += 4 + size
-    return found
+    return values

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.contracts.observation import Kind, Tensor
+from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten
 
 INTEGER_TYPES = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
 FLOAT_TYPES = frozenset(("FP16", "BF16", "FP32", "FP64"))
 NUMBER_TYPES = INTEGER_TYPES | FLOAT_TYPES
-KIND_OF_TYPE: dict[str, Kind] = {**dict.fromkeys(NUMBER_TYPES, "number"), "BYTES": "category"}
+KIND_OF_TYPE: dict[str, ColumnKind] = {**dict.fromkeys(NUMBER_TYPES, "number"), "BYTES": "category"}
 
 
 def listed(document: Any, side: str) -> list[Any]:

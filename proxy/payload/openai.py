@@ -23,7 +23,8 @@ OTHERS = ("output", "content", "results", "text", "scores", "segments")
 
 
 def read_request(body: Body) -> Content:
-    """What can drift in a request: length and number of messages, and the two parameters that change answers most."""
+    """Features of a request that can drift: length and number of messages, and the two parameters that change answers
+    most."""
     fields = fields_of(body.json())
     texts = _texts(fields)
     limit = fields.get("max_completion_tokens", fields.get("max_tokens"))

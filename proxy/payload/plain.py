@@ -10,7 +10,7 @@ from proxy.payload.tabular import predictions_of, tensors_of
 
 
 def read_request(body: Body) -> Content:
-    """What `features` points to. Raises Unreadable."""
+    """Tensors of the value that `features` points to. Raises Unreadable."""
     return Content(tensors_of(pointed(body.json(), body.analysis.features), "features"))
 
 

@@ -1,4 +1,4 @@
-"""What every codec shares: the body it reads, what it found, the one exception, the bounds, and checks of values."""
+"""Parts that all codecs share: a body, its content, the one exception, the bounds, and checks of values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.observation import Kind, Tensor, Text, UnreadReason
+from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason
 from proxy.contracts.settings import Analysis
 
 MAX_TENSORS = 256
@@ -43,7 +43,9 @@ class Body(Struct, gc=False):
     """One body, already decompressed. `fields`: header lines in lower case."""
 
     data: bytes
+    """The bytes of the body."""
     fields: bytes
+    """Header lines in lower case."""
     analysis: Analysis
     chunks: Sequence[float] = ()
     """Seconds at which pieces of a streamed answer arrived."""
@@ -99,7 +101,7 @@ def fields_of(value: Any) -> dict[str, Any]:
     return value
 
 
-def checked(data: list[Any], kind: Kind) -> list[Any]:
+def checked(data: list[Any], kind: ColumnKind) -> list[Any]:
     """`data` with only what its kind allows: numbers with NaN for null, or strings. Raises Unreadable."""
     types = set(map(type, data))
     if kind == "category":
@@ -129,7 +131,7 @@ def flatten(data: Any) -> list[Any]:
 
 
 def pointed(document: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) leads to; "" is the whole document. Raises Unreadable."""
+    """The value that a JSON pointer (RFC 6901) leads to; "" is the whole document. Raises Unreadable."""
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict) and key in document:

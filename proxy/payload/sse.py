@@ -39,7 +39,7 @@ class Event(NamedTuple):
 
 
 class Answer:
-    """What the chunks of one stream add up to."""
+    """The answer that the chunks of one stream add up to."""
 
     __slots__ = ("completion", "ended", "finish", "first", "parts", "tools")
 
@@ -101,9 +101,9 @@ class Answer:
         index, function = call.get("index", 0), call.get("function")
         if type(index) is not int or not isinstance(function, dict):
             raise Unreadable("schema")
-        known = self.tools.setdefault(index, ["", ""])
-        known[0] += str(function.get("name") or "")
-        known[1] += str(function.get("arguments") or "")
+        tool = self.tools.setdefault(index, ["", ""])
+        tool[0] += str(function.get("name") or "")
+        tool[1] += str(function.get("arguments") or "")
 
     def _count(self, usage: Any) -> None:
         if not isinstance(usage, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.contracts.observation import Kind, Tensor
+from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.payload.errors import is_error
 from proxy.payload.reading import (
     MAX_DEPTH,
@@ -98,7 +98,7 @@ def block(rows: list[Any], name: str) -> Tensor:
 def typed(name: str, rows: int, width: int, data: list[Any], columns: tuple[str, ...] = ()) -> Tensor:
     """A tensor whose kind follows from its values: all strings, or all numbers. Raises Unreadable."""
     types = set(map(type, data))
-    kind: Kind = "category" if str in types else "number"
+    kind: ColumnKind = "category" if str in types else "number"
     integer = int in types and types <= {int, bool, NONE_TYPE}
     return Tensor(name, rows, width, kind, checked(data, kind), columns, integer)
 

@@ -25,9 +25,12 @@ class Change(Struct, frozen=True):
     """One change of a route, by a person or by the scorecard."""
 
     who: str
+    """Name of a token, or `scorecard`."""
     action: str
+    """Such as `split`, `rollback`."""
     route: str
     why: str
+    """The reason, in one sentence."""
     before: Any = None
     """The live state before."""
     after: Any = None
@@ -44,10 +47,11 @@ class Entry(Struct, frozen=True):
     """A change in its place in the chain."""
 
     seq: int
-    """Its number, from 1."""
+    """Number of the entry, from 1."""
     at: float
     """Unix time."""
     who: str
+    """As in `Change`; likewise below."""
     action: str
     route: str
     why: str
@@ -74,7 +78,7 @@ def seal(change: Change, seq: int, previous: str, now: float) -> Link:
     return Link(body, digest(body))
 
 
-def read(link: Link) -> Entry:
+def entry_of(link: Link) -> Entry:
     """The entry of a link. Raises msgspec.MsgspecError on what is no entry."""
     return msgspec.json.decode(link.body, type=Entry)
 
@@ -106,16 +110,16 @@ def _finite(value: Any) -> Any:
 
 def verify(links: Iterable[Link], count: int, head: str) -> str | None:
     """None when the chain holds, otherwise a sentence about its first fault. `count` and `head` are kept beside it."""
-    previous, seen = GENESIS, 0
+    previous, checked = GENESIS, 0
     for link in links:
-        fault = _fault(link, seen + 1, previous)
+        fault = _fault(link, checked + 1, previous)
         if fault:
             return fault
-        previous, seen = link.hash, seen + 1
-    if seen != count:
-        return f"the chain ends after entry {seen}, but {count} were written"
+        previous, checked = link.hash, checked + 1
+    if checked != count:
+        return f"the chain ends after entry {checked}, but {count} were written"
     if previous != head:
-        return f"the hash of entry {seen} is {previous[:12]}…, but the head says {head[:12]}…"
+        return f"the hash of entry {checked} is {previous[:12]}…, but the head says {head[:12]}…"
     return None
 
 
@@ -123,7 +127,7 @@ def _fault(link: Link, seq: int, previous: str) -> str | None:
     if digest(link.body) != link.hash:
         return f"entry {seq} was edited: its hash is not that of its text"
     try:
-        entry = read(link)
+        entry = entry_of(link)
     except msgspec.MsgspecError as error:
         return f"entry {seq} cannot be read: {error}"
     if entry.seq != seq:

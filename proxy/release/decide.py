@@ -29,7 +29,7 @@ INPUT_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.b
 """Metrics of what clients send: both versions get the same inputs, so these alone never blame the candidate."""
 
 TEST_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.source == "labels")
-"""What an A/B test is about, if the scorecard has one of these; else its first line."""
+"""Metrics that an A/B test is about, if its scorecard has one; otherwise the test is about its first line."""
 
 
 class Action(Struct, frozen=True):

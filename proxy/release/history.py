@@ -15,7 +15,7 @@ from msgspec import Struct
 from proxy.contracts.release import Verdict
 from proxy.release.audit import Entry
 
-ACTIVE = frozenset({"shadowing", "ramping", "paused", "promoted"})
+ACTIVE_PHASES = frozenset({"shadowing", "ramping", "paused", "promoted"})
 _LINEAGE = ("commit", "dataset", "features", "training_config", "evaluation")
 
 
@@ -40,7 +40,7 @@ class NoSuchReleaseError(Exception):
 def begins(entry: Entry) -> bool:
     """Whether a release begins with this entry."""
     before, after = entry.before or {}, entry.after or {}
-    if not isinstance(after, dict) or after.get("release") is None or after.get("phase") not in ACTIVE:
+    if not isinstance(after, dict) or after.get("release") is None or after.get("phase") not in ACTIVE_PHASES:
         return False
     if entry.action == "release":
         return True
@@ -83,12 +83,12 @@ def stories(entries: Iterable[Entry]) -> list[Story]:
 
 def story_of(entries: Iterable[Entry], name: str) -> Story:
     """The story called `name` (ROUTE@NUMBER, or ROUTE for its newest). Raises NoSuchReleaseError."""
-    known = stories(entries)
+    releases = stories(entries)
     route, _, number = name.partition("@")
-    found = [story for story in known if (story.name == name if number else story.name.startswith(f"{route}@"))]
-    if not found:
-        raise NoSuchReleaseError(f"no release {name}; known: {', '.join(story.name for story in known) or 'none'}")
-    return found[-1]
+    matches = [story for story in releases if (story.name == name if number else story.name.startswith(f"{route}@"))]
+    if not matches:
+        raise NoSuchReleaseError(f"no release {name}; known: {', '.join(story.name for story in releases) or 'none'}")
+    return matches[-1]
 
 
 def _story(chapter: Sequence[Entry]) -> Story:

@@ -14,7 +14,7 @@ from proxy.contracts.release import Phase
 
 Event = Literal["start", "observe", "ramp", "pause", "resume", "promote", "rollback", "split"]
 
-BACK = None
+PHASE_BEFORE_PAUSE = None
 """Stands in the table for "the phase in which the route was paused"."""
 
 TABLE: dict[tuple[Phase, Event], Phase | None] = {
@@ -35,7 +35,7 @@ TABLE: dict[tuple[Phase, Event], Phase | None] = {
     ("ramping", "promote"): "promoted",
     ("ramping", "rollback"): "rolled_back",
     ("ramping", "split"): "steady",
-    ("paused", "resume"): BACK,
+    ("paused", "resume"): PHASE_BEFORE_PAUSE,
     ("paused", "promote"): "promoted",
     ("paused", "rollback"): "rolled_back",
     ("paused", "split"): "steady",
@@ -45,6 +45,17 @@ TABLE: dict[tuple[Phase, Event], Phase | None] = {
     ("rolled_back", "start"): "shadowing",
     ("rolled_back", "split"): "steady",
 }
+
+
+REQUESTS: dict[Event, str] = {
+    "start": "release",
+    "split": "split",
+    "pause": "pause",
+    "resume": "resume",
+    "promote": "promote",
+    "rollback": "rollback",
+}
+"""What an operator can ask for, in the words of the commands and of the admin API; stages alone do the rest."""
 
 
 class TransitionRefused(Exception):
@@ -59,6 +70,6 @@ def legal(phase: Phase, event: Event) -> bool:
 def follow(phase: Phase, event: Event, paused_from: Phase | None = None) -> Phase:
     """The phase after `event`. Raises TransitionRefused with both names for a pair that is not in the table."""
     if not legal(phase, event):
-        possible = ", ".join(e for p, e in TABLE if p == phase)
-        raise TransitionRefused(f"{event} is not possible in phase {phase}; possible: {possible}")
+        possible = ", ".join(word for request, word in REQUESTS.items() if legal(phase, request))
+        raise TransitionRefused(f"{REQUESTS.get(event, event)} is not possible in phase {phase}; possible: {possible}")
     return TABLE[phase, event] or paused_from or "steady"

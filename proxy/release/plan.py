@@ -38,15 +38,15 @@ def merge(
     route: RouteSettings, live: RouteState | None, versions: Iterable[str], now: float
 ) -> tuple[RouteState, tuple[str, ...]]:
     """The state of `route` under a new configuration, and warnings about what of it is not in force and why."""
-    known = frozenset(versions)
+    configured = frozenset(versions)
     if live is None:
         return fresh(route, (), None, now)
-    if live.previous is not None and live.previous not in known:
+    if live.previous is not None and live.previous not in configured:
         live = replace(live, previous=None, after=None)
-    missing = _mentioned(live) - known
+    missing = _mentioned(live) - configured
     if live.basis == basis(route) and not missing:
         return live, _warnings(route, live)
-    return fresh(route, live.rolled_back, live.primary if live.primary in known else None, now)
+    return fresh(route, live.rolled_back, live.primary if live.primary in configured else None, now)
 
 
 def fresh(

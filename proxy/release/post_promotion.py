@@ -30,7 +30,9 @@ class PrimaryFigure(NamedTuple):
     """A figure of the previous primary: a rate, seconds or a score, from `n` observations."""
 
     value: float
+    """The figure, in the metric's unit."""
     n: int
+    """Observations that it rests on."""
 
 
 def guard_after(guard: Guard, figures: Mapping[str, PrimaryFigure]) -> Guard | None:

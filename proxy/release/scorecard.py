@@ -8,7 +8,7 @@ A limit is judged by a ladder of guards, first answer wins:
    over the limits of the scorecard; each line is valid however often one looks, so the scorecard is too.
 4. evidence against "beyond the limit" ≥ 1 / `FALSE_PASS`: pass, early.
 5. fewer than `enough` observations: undecided, with how many more it needs.
-6. evidence of a breach ≥ `LEANING`: undecided. It is no proof, yet no reason to go on.
+6. evidence of a breach ≥ `LEANING_EVIDENCE`: undecided. It is no proof, yet no reason to go on.
 7. otherwise: pass.
 """
 
@@ -18,18 +18,18 @@ from collections.abc import Callable, Iterable
 from math import isnan, log
 
 from proxy.contracts.evidence import FALSE_PASS, Evidence
-from proxy.contracts.metrics import METRICS, Source
+from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit
 
 MAX_LOSS = 0.1
 """Ten per cent unseen can hide any rate below it, and sound limits are below it."""
-ENOUGH = 100
+MIN_OBSERVATIONS = 100
 """Records that a line needs to pass without early proof: a rate of 3 % shows itself in 100 with 95 %."""
-LEANING = 10.0
+LEANING_EVIDENCE = 10.0
 """A healthy candidate ever gets here with probability 0.1 at most; one that does waits until it is clear."""
 
-_COUNTED: dict[Source, str] = {"ticks": "canary", "bodies": "analysed", "pairs": "compared", "labels": "labelled"}
+_COUNTED: dict[MetricSource, str] = {"ticks": "canary", "bodies": "analysed", "pairs": "compared", "labels": "labelled"}
 """Which requests of the candidate count for a metric, by its source: those whose bodies are looked at may be a
 sample."""
 
@@ -64,11 +64,13 @@ def threshold(guard: Guard) -> float:
     return log(1.0 / guard.false_alarm)
 
 
-def judge(evidence: Iterable[Evidence], guard: Guard, version: str, enough: int = ENOUGH) -> tuple[Verdict, ...]:
+def judge(
+    evidence: Iterable[Evidence], guard: Guard, version: str, enough: int = MIN_OBSERVATIONS
+) -> tuple[Verdict, ...]:
     """One verdict for each limit, in the scorecard's order. `enough`: observations that a line needs to pass."""
-    known = {(e.metric, e.limit): e for e in evidence if e.version == version}
+    lines = {(e.metric, e.limit): e for e in evidence if e.version == version}
     return tuple(
-        _judge(bound, known.get((bound[0], bound[1])) or known.get((bound[0], "")), threshold(guard), version, enough)
+        _judge(bound, lines.get((bound[0], bound[1])) or lines.get((bound[0], "")), threshold(guard), version, enough)
         for bound in bounds(guard)
     )
 
@@ -124,7 +126,7 @@ def _ladder(e: Evidence, name: str, limit: float, breach: float, enough: int) ->
     if e.n < enough:
         more = enough - e.n
         return "undecided", _more(e.metric, more), more
-    if e.log_breach >= log(LEANING):
+    if e.log_breach >= log(LEANING_EVIDENCE):
         hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
         return "undecided", f"leans to a breach{hint}", e.needed
     return "pass", "", None
@@ -147,11 +149,11 @@ def _beyond(name: str, value: float | None, limit: float) -> bool:
 def _sentence(bound: Bound, e: Evidence, value: float | None) -> str:
     metric, name, limit = bound
     if value is None:
-        found = (
+        figures = (
             f"{metric} {_number(e.value)} against {_number(e.reference)} at the primary, limit {_number(limit)} times"
         )
     else:
-        found = f"{metric}{_WORDS[name]} {_number(value)} {_sign(name, value, limit)} limit {_number(limit)}"
+        figures = f"{metric}{_WORDS[name]} {_number(value)} {_sign(name, value, limit)} limit {_number(limit)}"
     parts = [f"n={e.n:,}", f"lost={e.lost:,}"]
     if name in _AGAINST_PRIMARY and value is not None:
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}"]
@@ -159,7 +161,7 @@ def _sentence(bound: Bound, e: Evidence, value: float | None) -> str:
         parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
     if e.dispersion > 1.0:
         parts += [f"φ={e.dispersion:.2f}"]
-    return f"{found} ({', '.join(parts)})"
+    return f"{figures} ({', '.join(parts)})"
 
 
 def _sign(name: str, value: float, limit: float) -> str:

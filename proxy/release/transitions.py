@@ -68,7 +68,7 @@ def candidates(state: RouteState) -> tuple[str, ...]:
 
 
 class Situation(Struct, frozen=True):
-    """What follows from a state: derived, never stored."""
+    """Facts that follow from a state: derived, never stored."""
 
     stage: Stage | None
     """The stage that a release stands in; None without one."""

@@ -34,17 +34,19 @@ properties are read-only views.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
 from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.outcome import OUTCOMES
-from proxy.contracts.record import ArmTick, Tick
-from proxy.contracts.settings import Analysis, Guard, Limit
+from proxy.contracts.record import Tick
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement.compare import AgreementTally
 from proxy.stats.agreement.comparer import Comparer, PairResult
@@ -56,12 +58,13 @@ from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
-from proxy.stats.quality.label_join import MAX_REQUESTS, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
 from proxy.stats.snapshot import freeze, thaw
 
-DEFAULT_ANALYSIS = Analysis()
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 DEFAULT_MAX_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
@@ -70,13 +73,14 @@ FLUSH_SECONDS = 0.25
 """Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
 all routes."""
 
-BOUNDS = ("layouts", "columns", "classes", "early_labels", "sticky_keys")
+BOUNDS = ("layouts", "columns", "classes", "detectors", "early_labels", "scores", "shares", "sticky_keys")
 """Bounds of the statistics, in the words of `Board.bounds_reached`."""
 
 
 class Board:
     """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time.
 
+    >>> from proxy.contracts.record import ArmTick
     >>> board = Board()
     >>> board.watch("r", ("v2",), "v1", Guard({"error_rate": Limit(max_ratio=1.5)}), "json", now=0.0)
     >>> primary = ArmTick("r", "v1", "primary", 0.9, {"200": 890, "500": 10})
@@ -101,7 +105,7 @@ class Board:
         "counters",
     )
 
-    def __init__(self, labels: int = MAX_REQUESTS) -> None:
+    def __init__(self, labels: int = MAX_WAITING_REQUESTS) -> None:
         self.counters = Counters()
         self.content = ContentCounters()
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
@@ -137,6 +141,8 @@ class Board:
             or Comparison(key, self._histories[route, primary, place], self._uncompared(route, key.candidate))
             for place, key in enumerate(keys)
         )
+        for gone in (comparison for comparison in before if comparison.key not in keys):
+            self._left_out.update(gone.left_out)
         current = self._streams.get(route)
         if current is None or current[0] != (analysis, protocol):
             self._comparer.forget(route)
@@ -159,7 +165,7 @@ class Board:
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick. The caller sees to it that each tick comes once."""
         self.counters.update(tick, now)
-        for route, arms in _by_route(arm for arm in tick.arms if arm.inference).items():
+        for route, arms in _grouped((arm for arm in tick.arms if arm.inference), _ROUTE).items():
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_arms(arms, now)
 
@@ -172,7 +178,7 @@ class Board:
         are evidence."""
         compared: list[PairResult] = []
         contents: defaultdict[str, list[ContentCounts]] = defaultdict(list)
-        for (route, *_), legs in _by_arm(leg for leg in observations if leg.inference).items():
+        for (route, *_), legs in _grouped((leg for leg in observations if leg.inference), _ARM).items():
             current = self._streams.get(route)
             if current is None:
                 continue
@@ -199,7 +205,7 @@ class Board:
 
     def _on_pairs(self, compared: list[PairResult]) -> None:
         """One look of a sequential test for all pairs of a batch."""
-        for (route, version), pairs in _by_version(compared).items():
+        for (route, version), pairs in _grouped(compared, _VERSION).items():
             for comparison in self._comparisons.get(route, ()):
                 if comparison.key.candidate == version:
                     comparison.disagreement.update(pairs)
@@ -345,8 +351,11 @@ class Board:
         return self._comparer.unpaired()
 
     def bounds_reached(self) -> dict[str, int]:
-        """What each full bound left out; verdicts rest on the rest.
+        """Counts of what each full bound left out; verdicts rest on the rest.
 
+        - `detectors`: names that ADWIN was to watch and does not
+        - `scores`: scores that AUROC could not match with one of the other class
+        - `shares`: parts of the traffic of which late legs no longer find the other version's
         - `layouts`: bodies of further layouts than a route's `MAX_LAYOUTS`
         - `columns`: columns, once for each batch, that a full profile did not learn
         - `classes`: predictions of further classes than F1 tells apart
@@ -356,6 +365,8 @@ class Board:
         left_out = self._left_out.copy()
         for _, streams in self._streams.values():
             left_out.update(streams.left_out)
+        for comparison in chain.from_iterable(self._comparisons.values()):
+            left_out.update(comparison.left_out)
         left_out["classes"] += sum(score.beyond_classes for score in self._scorer.scores.values())
         left_out["early_labels"] += self._scorer.labels.forgotten
         left_out["sticky_keys"] += sum(history.error_rate.sticky.forgotten for history in self._histories.values())
@@ -386,28 +397,14 @@ def _histograms() -> tuple[Histogram, Histogram]:
     return Histogram(), Histogram()
 
 
-def _by_route(arms: Iterable[ArmTick]) -> dict[str, list[ArmTick]]:
-    routes: defaultdict[str, list[ArmTick]] = defaultdict(list)
-    for arm in arms:
-        routes[arm.route].append(arm)
-    return routes
+_ROUTE = attrgetter("route")
+_ARM = attrgetter("route", "version", "role", "share")
+_VERSION = attrgetter("route", "version")
 
 
-def _by_arm(observations: Iterable[Observation]) -> dict[tuple[str, str, Role, float], list[Observation]]:
-    """Legs by route, version, role and share: what holds for an arm is then looked up once for all of them."""
-    arms: dict[tuple[str, str, Role, float], list[Observation]] = {}
-    for leg in observations:
-        key = leg.route, leg.version, leg.role, leg.share
-        legs = arms.get(key)
-        if legs is None:
-            arms[key] = [leg]
-        else:
-            legs.append(leg)
-    return arms
-
-
-def _by_version(compared: Iterable[PairResult]) -> dict[tuple[str, str], list[PairResult]]:
-    versions: defaultdict[tuple[str, str], list[PairResult]] = defaultdict(list)
-    for pair in compared:
-        versions[pair.route, pair.version].append(pair)
-    return versions
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Items by their key, in order: what holds for a key is then looked up once for all of them."""
+    groups: defaultdict[K, list[T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
-from proxy.contracts.metrics import Source, of_kind
+from proxy.contracts.metrics import MetricSource, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
@@ -31,14 +31,14 @@ from proxy.stats.state import Stateful
 
 
 class ComparisonKey(Struct, frozen=True):
-    """What is judged on a route; evidence is of one key and starts afresh with the next."""
+    """Subject of a comparison; evidence is of one key and starts afresh with the next."""
 
     candidate: str | None
     """The version under judgement; None: nothing is, and only the primary is learnt."""
     primary: str
     guard: Guard
     protocol: Protocol
-    """How bodies of the route are understood."""
+    """Protocol in which bodies of the route are read."""
 
 
 class PrimaryHistory(Stateful):
@@ -85,7 +85,7 @@ class Comparison(Stateful):
         self.total = self._latencies("ticks", history.total)
         self.first_token = self._latencies("bodies", history.first_token)
 
-    def _latencies(self, source: Source, baseline: LatencyBaseline) -> list[Latency]:
+    def _latencies(self, source: MetricSource, baseline: LatencyBaseline) -> list[Latency]:
         metrics = [metric.name for metric in of_kind("distribution", "quantile") if metric.source == source]
         lines = self.key.guard.scorecard
         return [Latency(name, lines[name], self._alpha, baseline) for name in metrics if name in lines]
@@ -124,24 +124,29 @@ class Comparison(Stateful):
         """Adds a prediction of this route that met its label."""
         self.quality.update(met, primary, self._shares)
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What full bounds left out, in the words of `Board.bounds_reached`."""
+        return {"scores": self.quality.unmatched, "shares": self._shares.forgotten}
+
     def evidence(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> tuple[Evidence, ...]:
-        """One for each limit of the scorecard, in its order; n = 0 for what nothing is known of.
+        """A line of evidence for each limit of the scorecard, in its order; n = 0 before any data.
 
         `drifts`: the features of all streams of the route. `lost`: copies that were due and not compared.
         `unlabelled`: predictions that conclude nothing.
         """
-        known = {(found.metric, found.limit): found for found in self._found(drifts, lost, unlabelled)}
+        answers = {(each.metric, each.limit): each for each in self._answers(drifts, lost, unlabelled)}
         lines = [(metric, name) for metric, limit in self.key.guard.scorecard.items() for name in limits_of(limit)]
-        return tuple(known.get(line) or self._alpha.nothing(*line) for line in lines)
+        return tuple(answers.get(line) or self._alpha.nothing(*line) for line in lines)
 
-    def _found(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> Iterator[Evidence]:
+    def _answers(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> Iterator[Evidence]:
         yield from self.error_rate.get()
         yield from self.disagreement.get(lost)
         yield from self.contract_violations.get()
         yield from self.quality.get(unlabelled)
         for latency in (*self.total, *self.first_token):
-            for found in latency.get():
-                yield found if self._warm_up.warm else replace(found, note=self._warm_up.note)
+            for line in latency.get():
+                yield line if self._warm_up.warm else replace(line, note=self._warm_up.note)
         for metric in of_kind("drift"):
             of_all = metric.blames == "world"
             rows = [row for row in drifts if row.side == metric.side and (of_all or row.version == self.key.candidate)]

@@ -47,7 +47,7 @@ _KINDS: dict[tuple[bool, bool], FindingKind] = {
 
 
 class Finding(Struct, frozen=True):
-    """What changed on a route, with the figures that say so."""
+    """Diagnosis of a route: the world or the model changed, with the figures that say so."""
 
     kind: FindingKind
     sentence: str

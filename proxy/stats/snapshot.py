@@ -63,7 +63,7 @@ def thaw(comparison: Comparison, frozen: bytes) -> int:
     except msgspec.MsgspecError as error:
         raise SnapshotError(str(error)) from error
     if (snapshot.shape, snapshot.key) != (_SHAPE, _hashed(comparison.key)):
-        raise SnapshotError("of another comparison, or of another version of this program")
+        raise SnapshotError("it is of another comparison or of another version of Penumbra")
     # A rehearsal on a copy: a misfit must not leave the comparison half filled.
     _thawed(Comparison(comparison.key, PrimaryHistory()), snapshot.state)
     _thawed(comparison, snapshot.state)

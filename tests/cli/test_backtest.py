@@ -11,7 +11,7 @@ import typer
 from proxy.cli.backtest import Progress, show_backtest
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import line_of, read
+from proxy.control.capture.format import legs_in, line_of
 from tests.control.capture.test_replay import traffic
 
 CONFIG = """
@@ -51,16 +51,19 @@ def test_no_breach_is_no_act(settings: Settings, tmp_path: Path, capsys: pytest.
     assert [verdict["version"] for verdict in answer["verdicts"]["cancer"]] == ["v2"]
 
 
-@pytest.mark.parametrize("content", [None, b"no record\n"])
-def test_a_file_that_cannot_be_read_ends_the_command(settings: Settings, tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(("content", "why"), [(None, "/records: No such file or directory\n"), (b"no record\n", "1")])
+def test_a_file_that_cannot_be_read_ends_the_command(
+    settings: Settings, tmp_path: Path, content: bytes | None, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "records"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(typer.Exit) as caught:
         show_backtest(settings, [path], as_json=False)
     assert caught.value.exit_code == 1
+    assert why in capsys.readouterr().err
 
 
 def test_progress_counts_what_passes(tmp_path: Path) -> None:
-    legs = Progress(read([captured(tmp_path, 0.0)]))
+    legs = Progress(legs_in([captured(tmp_path, 0.0)]))
     assert len(list(legs)) == legs.count == 1000

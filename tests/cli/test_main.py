@@ -176,7 +176,8 @@ def test_a_refusal_is_a_sentence_and_an_exit_code(api: Api) -> None:
 def test_an_admin_api_that_is_not_there() -> None:
     result = penumbra("status", "--admin", "127.0.0.1:1")
     assert result.exit_code == 3
-    assert "http://127.0.0.1:1 cannot be reached" in result.stderr
+    why = "the admin API at http://127.0.0.1:1 cannot be reached (--admin says where it is): Connection refused\n"
+    assert result.stderr == why
 
 
 def test_audit_verify(config: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from proxy.control.api import views
 from proxy.control.engine import Move, UnknownRouteError
 from proxy.control.state.store import StoreError
 from proxy.release import transitions
-from proxy.release.audit import read, verify
+from proxy.release.audit import entry_of, verify
 from proxy.release.phases import TransitionRefused
 from tests.control.houses import House, arm, canary_release, section, settings
 
@@ -209,7 +209,7 @@ def test_every_change_is_in_the_audit_with_who_why_before_and_after(house: House
     by_hand(house, "split", {"v2": 25.0}, who="alice")
     house.traffic(100, 20, bad=20, share=0.25)
     assert verify(house.store.chain(), house.store.head.count, house.store.head.hash) is None
-    start, split, rollback = [read(link) for link in house.store.chain()]
+    start, split, rollback = [entry_of(link) for link in house.store.chain()]
     assert (start.who, start.before) == ("configuration", None)
     assert (split.who, split.why, split.before["split"], split.after["split"]) == (
         "alice",

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.table import Limits, Share
-from proxy.dataplane.recorder import MAX_BODY
+from proxy.dataplane.recorder import MAX_RECORDED
 from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench, FakePool, FakeStream
 from tests.support.plane import route
@@ -98,7 +98,7 @@ def test_a_stale_connection_without_the_body_at_hand_fails() -> None:
 
 
 @KINDS
-@pytest.mark.parametrize(("size", "kept"), [(MAX_BODY, True), (MAX_BODY + 1, False)])
+@pytest.mark.parametrize(("size", "kept"), [(MAX_RECORDED, True), (MAX_RECORDED + 1, False)])
 def test_an_answer_is_kept_for_the_record_up_to_a_bound(kind: str, size: int, kept: bool) -> None:
     bench = shadowed()
     bench.ask()

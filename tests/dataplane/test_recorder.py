@@ -6,7 +6,7 @@ from collections import Counter
 
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.table import Share
-from proxy.dataplane.recorder import MAX_BODY
+from proxy.dataplane.recorder import MAX_RECORDED
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
 
@@ -30,7 +30,7 @@ def test_an_exchange_that_is_not_recorded_is_counted_all_the_same() -> None:
 
 
 def test_a_large_request_travels_without_its_body() -> None:
-    for size, travels in ((MAX_BODY, True), (MAX_BODY + 1, False)):
+    for size, travels in ((MAX_RECORDED, True), (MAX_RECORDED + 1, False)):
         bench = Bench(route(shadows=(Share("v3", 100.0),)))
         bench.ask(b"x" * size)
         bench.pools["v1"].last.answer()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.contracts.table import Limits, Share, Timeouts
+from proxy.contracts.table import Limits, Share, Sticky, Timeouts
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.shadow import MAX_COPIED_BYTES, MAX_PROBES, MAX_SHADOW_ANSWER
 from tests.support.fakes import Bench, FakePool, asked
@@ -150,6 +150,28 @@ def test_a_copy_outlives_its_exchange() -> None:
     assert bench.inflight() == 0
     live, copied = sorted(bench.outbox.records, key=lambda record: record.role)
     assert live.exchange == copied.exchange and (live.request, copied.request) == (b"hello", None)
+
+
+def test_a_leg_that_fails_at_once_costs_no_copy() -> None:
+    """No connection for the leg of a request that is whole: copies have a pool of their own, and are due as ever."""
+    bench = Bench(route(shadows=ONE, sticky=Sticky("json", "/user")))
+    bench.pools["v1"].reason = "pool_full"
+    exchange, client = bench.ask(b"{}")
+    assert client.ends == ["pool_full", "done"] and exchange.over()
+    bench.shadow_pools["v3"].last.answer()
+    counted = bench.counted()
+    assert counted["shadow_dropped"] == {} and bench.shadow_pools["v3"].last.body == b"{}"
+    assert counted["legs"] == {("v1", "primary", "pool_full"): 1, ("v3", "shadow", "200"): 1}
+    assert bench.inflight() == 0
+
+
+def test_what_was_due_of_a_request_that_will_not_end_is_dropped() -> None:
+    bench = Bench(route(shadows=ONE))
+    bench.pools["v1"].reason = "pool_full"
+    _, client = bench.begin()
+    assert client.ends == ["pool_full", "done"]
+    assert bench.counted()["shadow_dropped"] == {("r", "v3", "request_incomplete"): 1}
+    assert bench.inflight() == 0
 
 
 def test_noise_goes_to_the_primary_and_is_counted_apart() -> None:

@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.contracts.settings import Analysis
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
-from proxy.payload.decode import USUAL, decode
+from proxy.payload.decode import decode
 from tests.support.records import record as made
 
 
 def read(
-    protocol: Protocol, request: Any = None, response: Any = None, analysis: Analysis = USUAL, **more: Any
+    protocol: Protocol, request: Any = None, response: Any = None, analysis: Analysis = DEFAULT_ANALYSIS, **more: Any
 ) -> Observation:
     bodies = [None if x is None else x if isinstance(x, bytes) else orjson.dumps(x) for x in (request, response)]
     record = made(request=bodies[0], response=bodies[1], **more)

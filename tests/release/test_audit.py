@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.release import RouteState
-from proxy.release.audit import GENESIS, Change, Link, canonical, digest, read, seal, verify
+from proxy.release.audit import GENESIS, Change, Link, canonical, digest, entry_of, seal, verify
 
 texts = st.text(alphabet="aé ∂'\"\\{0", max_size=8)
 values = st.recursive(
@@ -38,7 +38,7 @@ def fault(links: list[Link], count: int | None = None, head: str | None = None) 
 def test_a_chain_as_written_holds_and_reads_back(made: list[Change]) -> None:
     links = chain(*made)
     assert fault(links) is None
-    assert [read(link).why for link in links] == [change.why for change in made]
+    assert [entry_of(link).why for link in links] == [change.why for change in made]
 
 
 @settings(max_examples=40)
@@ -81,17 +81,17 @@ def test_canonical_text_is_the_same_however_the_change_was_built() -> None:
     one = seal(Change("a", "b", "c", "d", before={"x": 1, "y": 2.5}), 1, GENESIS, 0.0)
     two = seal(Change("a", "b", "c", "d", before={"y": 2.5, "x": 1}), 1, GENESIS, 0.0)
     assert one == two
-    assert canonical(read(one)) == one.body
+    assert canonical(entry_of(one)) == one.body
 
 
 def test_structs_become_objects_and_nan_its_name() -> None:
     link = seal(
         Change("a", "b", "c", "d", after=RouteState("r", "steady", "v1"), evidence=[float("nan")]), 1, GENESIS, 0.0
     )
-    entry = read(link)
+    entry = entry_of(link)
     assert (entry.after["primary"], entry.evidence) == ("v1", ["nan"])
     with pytest.raises(msgspec.MsgspecError):
-        read(Link("[]", ""))
+        entry_of(Link("[]", ""))
 
 
 def test_chains_of_other_versions_hold() -> None:

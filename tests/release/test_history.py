@@ -5,7 +5,7 @@ import pytest
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Release, Stage
 from proxy.release import transitions
-from proxy.release.audit import GENESIS, Change, Entry, read, seal
+from proxy.release.audit import GENESIS, Change, Entry, entry_of, seal
 from proxy.release.history import NoSuchReleaseError, at_rollback, chain_of, stories, story_of
 
 PLAN = Release("v2", "canary", (Stage(shadow=100.0, requests=1), Stage(canary=5.0, requests=1)))
@@ -32,7 +32,7 @@ def told() -> list[Entry]:
     entries: list[Entry] = []
     for seq, (action, before, after) in enumerate(steps, 1):
         change = Change("ops", action, after.route, "why", before, after, lineage=LINEAGE)
-        entries.append(read(seal(change, seq, GENESIS, float(seq))))
+        entries.append(entry_of(seal(change, seq, GENESIS, float(seq))))
     return entries
 
 
@@ -53,7 +53,7 @@ def test_a_route_alone_is_its_newest_release() -> None:
 
 def test_a_configured_release_begins_with_its_start() -> None:
     state = transitions.start(RouteState("cancer", "steady", "v1"), PLAN, "", 1.0)
-    entry = read(seal(Change("configuration", "start", "cancer", "", None, state), 1, GENESIS, 0.0))
+    entry = entry_of(seal(Change("configuration", "start", "cancer", "", None, state), 1, GENESIS, 0.0))
     assert story_of([entry], "cancer").name == "cancer@1"
 
 
@@ -76,7 +76,7 @@ def test_what_was_known_at_the_last_rollback(evidence: object, found: tuple[obje
     ramped, back = RouteState("r", "ramping", "v1"), RouteState("r", "rolled_back", "v1")
     steps = [("rollback", ramped, back, evidence), ("shadows", back, back, ())]
     entries = [
-        read(seal(Change("ops", action, "r", "", before, after, known), seq, GENESIS, 0.0))
+        entry_of(seal(Change("ops", action, "r", "", before, after, known), seq, GENESIS, 0.0))
         for seq, (action, before, after, known) in enumerate(steps, 1)
     ]
     assert tuple((v.metric, v.value, v.n) for v in at_rollback(reversed(entries))) == found

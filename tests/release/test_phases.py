@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from proxy.contracts.release import Phase
-from proxy.release.phases import TABLE, Event, TransitionRefused, follow, legal
+from proxy.release.phases import REQUESTS, TABLE, Event, TransitionRefused, follow, legal
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 EVENTS: tuple[Event, ...] = get_args(Event)
@@ -14,8 +14,21 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 
 @pytest.mark.parametrize(("phase", "event"), [pair for pair in product(PHASES, EVENTS) if pair not in TABLE])
 def test_pairs_outside_the_table_are_refused_with_both_names(phase: Phase, event: Event) -> None:
-    with pytest.raises(TransitionRefused, match=f"{event} is not possible in phase {phase}; possible: "):
+    with pytest.raises(TransitionRefused, match=f"{REQUESTS.get(event, event)} is not possible in phase {phase}; "):
         follow(phase, event)
+
+
+def test_a_refusal_names_what_an_operator_can_ask_for() -> None:
+    with pytest.raises(TransitionRefused) as caught:
+        follow("rolled_back", "promote")
+    assert str(caught.value) == "promote is not possible in phase rolled_back; possible: release, split"
+
+
+def test_a_refusal_does_not_offer_what_only_stages_do() -> None:
+    with pytest.raises(TransitionRefused) as caught:
+        follow("shadowing", "start")
+    words = "release is not possible in phase shadowing; possible: split, pause, promote, rollback"
+    assert str(caught.value) == words
 
 
 @pytest.mark.parametrize(("phase", "event"), list(TABLE))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Guard, Limit
-from proxy.release.scorecard import ENOUGH, bounds, judge, overall, threshold
+from proxy.release.scorecard import MIN_OBSERVATIONS, bounds, judge, overall, threshold
 
 ERRORS = Guard({"error_rate": Limit(max_ratio=1.5)}, false_alarm=0.01)
 
@@ -20,7 +20,7 @@ def seen(**changes: Any) -> Evidence:
     return Evidence(**(given | {"n_reference": 4500, "limit": "max_ratio"} | changes))
 
 
-def line(guard: Guard = ERRORS, enough: int = ENOUGH, **changes: Any) -> Verdict:
+def line(guard: Guard = ERRORS, enough: int = MIN_OBSERVATIONS, **changes: Any) -> Verdict:
     return judge([seen(**changes)], guard, "v2", enough)[0]
 
 

@@ -13,6 +13,8 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats.board import BOUNDS, Board
+from proxy.stats.drift.adwin import MAX_WATCHED
+from proxy.stats.evidence.assignment_share import MAX_PARTS
 from proxy.stats.quality.label_join import MAX_EARLY_LABELS
 from tests.support.observed import observation
 
@@ -324,6 +326,18 @@ def test_what_a_full_bound_leaves_out_is_counted() -> None:
     board._streams[ROUTE][1].left_out["layouts"] += 2
     board.watch(ROUTE, ("v2",), "v1", GUARD, "json", 1.0)
     assert board.bounds_reached()["layouts"] == 2, "other streams of the route carry on counting"
+
+
+def test_what_bounds_of_a_comparison_left_out_outlives_it() -> None:
+    board = watched()
+    for percent in range(1, 100):
+        share = percent / 200
+        board.on_tick(tick(arm("canary", "v2", 1, share=share), arm("primary", "v1", 1, share=1 - share)), 0.0)
+    reached = board.bounds_reached()["shares"]
+    assert reached == 2 * (99 - MAX_PARTS)
+    board.watch(ROUTE, ("v3",), "v1", GUARD, "json", 1.0, Analysis(detectors=tuple(map(str, range(40)))))
+    assert board.bounds_reached()["shares"] == reached
+    assert board.bounds_reached()["detectors"] == 40 - MAX_WATCHED
 
 
 def test_what_the_board_shows_cannot_be_written() -> None:

@@ -37,7 +37,10 @@ listen: 127.0.0.1:1
 versions: {{v1: {{url: "http://h:1"}}, v2: {{url: "http://h:2"}}}}
 routes: {{r: {{match: {{path: /}}, protocol: oip, primary: v1, {rest}}}}}
 """
-GUARD = Guard({"latency_p999": Limit(max_ratio=1.2), "brier": Limit(max=0.2)}, false_alarm=0.01, warm_up=0)
+LINES = {"latency_p999": Limit(max_ratio=1.2), "brier": Limit(max=0.2), "recall": Limit(min=0.9)}
+GUARD = Guard(LINES, false_alarm=0.01, warm_up=0)
+LIMITS = {"latency_p999": ("max", "300ms"), "brier": ("max", "0.2"), "recall": ("min", "0.9")}
+LABELLED = {"brier": PrimaryFigure(0.1, 1000), "recall": PrimaryFigure(0.99, 1000)}
 
 
 def arm(rng: np.random.Generator, version: str, n: int, slower: float) -> ArmTick:
@@ -70,14 +73,14 @@ def judged() -> Board:
 
 
 def metric(name: str, board: Board) -> dict[str, Any]:
-    limit = {"latency_p999": "max", "brier": "max"}[name]
-    file = FILE.format(rest=f"canary: {{version: v2, percent: 5}}, scorecard: {{{name}: {{{limit}: {LIMITS[name]}}}}}")
+    limit, value = LIMITS[name]
+    file = FILE.format(rest=f"canary: {{version: v2, percent: 5}}, scorecard: {{{name}: {{{limit}: {value}}}}}")
     line = next(line for line in judge(board.evidence("r", 120.0), GUARD, "v2") if line.metric == name)
     promoted = RouteState("r", "promoted", "v2", previous="v1")
-    figures = figures_of(board, promoted, 120.0) | {"brier": PrimaryFigure(0.1, 1000)}
-    after = guard_after(Guard({name: Limit(max=0.3)}), figures)
+    figures = figures_of(board, promoted, 120.0) | LABELLED
+    after = guard_after(Guard({name: Limit(**{limit: 0.3})}), figures)
     return {
-        "configured": parse(file, {}).routes[0].guard.scorecard[name].max,
+        "configured": getattr(parse(file, {}).routes[0].guard.scorecard[name], limit),
         "schema": name in json.dumps(json_schema()),
         "words": word(f"routes.*.scorecard.{name}").text,
         "reference": f"`{name}`" in page(),
@@ -88,9 +91,6 @@ def metric(name: str, board: Board) -> dict[str, Any]:
         "after": after is not None and name in after.scorecard,
         "dashboard": any(name in expr for expr in dashboard()),
     }
-
-
-LIMITS = {"latency_p999": "300ms", "brier": "0.2"}
 
 
 def dashboard() -> list[str]:

@@ -1,4 +1,4 @@
-"""What the configuration's reader takes, written down by the reader itself.
+"""The options that the configuration's reader takes, written down by the reader itself.
 
 recorder     notes every key that the reader asks for, and how it reads it
 scalars      the JSON Schema of one value, from its parser

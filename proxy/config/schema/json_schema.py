@@ -60,7 +60,7 @@ def _protocols() -> Schema:
 
 
 def _strategy(strategy: Strategy, keys: set[str]) -> Schema:
-    """What a release of one strategy may say: the keys that the reader took, and the stages of its row."""
+    """Schema of a release of one strategy: the keys that the reader took, and the stages of its row."""
     cases = [case for case in CASES if case.strategy == strategy]
     variants = [_variant(case, keys, {other.absent for other in cases} - {"", case.absent}) for case in cases]
     row = STRATEGIES[strategy]
@@ -149,17 +149,17 @@ def _schema(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
     return made | rule | ({"required": sorted(required)} if required else {})
 
 
-def told(said: Word, node: Node) -> Schema:
+def told(words: Word, node: Node) -> Schema:
     """Annotations: what an editor shows, and what it says about a text that does not fit (a keyword that some know)."""
     right = f"Allowed: {allowed(node.parser)}." if isinstance(node, Value) else ""
-    otherwise = said.absent or said.default
+    otherwise = words.absent or words.default
     absent = f"Without it: {otherwise}." if otherwise else ""
-    made: Schema = {"description": " ".join(filter(None, (said.text, right, absent)))}
+    made: Schema = {"description": " ".join(filter(None, (words.text, right, absent)))}
     if right:
         made["patternErrorMessage"] = right
-    if said.default is not None:
-        made["default"] = value(said.default)
-    return made | ({"examples": [value(said.example)]} if said.example else {})
+    if words.default is not None:
+        made["default"] = value(words.default)
+    return made | ({"examples": [value(words.example)]} if words.example else {})
 
 
 def value(text: str) -> Any:
@@ -183,8 +183,8 @@ def _structure(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
         case Choice(choices, group):
             return {"anyOf": [{"enum": list(choices)}, _VARIABLE, _structure(group, path, rules)]}
         case Group(keys, required):
-            known = {key: _schema(keys[key], f"{path}.{key}".lstrip("."), rules) for key in ordered(keys, path)}
-            made = {"type": "object", "properties": known, "additionalProperties": False}
+            properties = {key: _schema(keys[key], f"{path}.{key}".lstrip("."), rules) for key in ordered(keys, path)}
+            made = {"type": "object", "properties": properties, "additionalProperties": False}
             return made | ({"required": sorted(required)} if required else {})
 
 

@@ -1,4 +1,4 @@
-"""What each option of a configuration means: words for the schema and the reference, in the order of reading.
+"""The meaning of each option of a configuration: words for the schema and the reference, in the order of reading.
 
 Paths of options of a route are without `routes.*.`, bounds of a scorecard's lines in a table of their own. What is
 allowed is not said here, the parsers do. Tests hold these tables: they have every option that the reader takes and no
@@ -14,12 +14,16 @@ from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
 
 
 class Word(Struct, frozen=True):
-    """`default` and `example` are YAML. Without a default, `absent` says what holds instead."""
+    """The description of one option."""
 
     text: str
+    """A sentence on what the option is for."""
     default: str | None = None
+    """The default, as YAML; None: there is none."""
     example: str = ""
+    """A value, as YAML."""
     absent: str = ""
+    """What holds where the option is absent and has no default."""
 
 
 _RISKY = " and ".join(row.name for row in STRATEGIES.values() if row.needs_risk)
@@ -124,13 +128,15 @@ TEXTS = {
     "warm_up": "First requests of a new candidate in which latency is not judged; errors are, from the first.",
     "analysis": "How bodies are understood and compared.",
     "analysis.features": (
-        'JSON pointer to the features in a request; `""` is the whole body. Only with protocol `json`.'
+        'JSON pointer to the features in a request; `""` is the whole body. An object is one row of named columns '
+        "(if all its values are lists of one length: columns of that many rows). A list is rows: objects, lists of "
+        "equal length, or single values, so `[1.5, 0.3]` are two rows of one column. Only with protocol `json`."
     ),
     "analysis.prediction": "JSON pointer to the prediction in a response. Only with protocol `json`.",
     "analysis.tolerance": "Part of the larger score by which two may differ and still agree.",
     "analysis.reference": "Rows from which the reference profile is learnt.",
     "analysis.profile": "File made by `penumbra profile`, in place of a learnt reference.",
-    "analysis.detectors": "Names of features and predictions that ADWIN watches beside.",
+    "analysis.detectors": "Names of features and predictions that ADWIN watches beside, at most 32.",
     "analysis.redact": "Parts of an example of disagreement that are never shown.",
     "analysis.wait": "How long a prediction waits for its label.",
     "release": "Brings a candidate to primary, in place of `canary` or `split`.",
@@ -343,14 +349,14 @@ ABSENT = {
 }
 """Path to what holds where the option is left out and no value would say the same."""
 
-BOUNDS: dict[LimitName, str] = {
+LIMIT_TEXTS: dict[LimitName, str] = {
     "max": "At most, in absolute terms.",
     "min": "At least, in absolute terms.",
     "max_ratio": "At most so many times the primary's.",
     "max_drop": "At most so much below the primary's.",
     "max_psi": "Population stability index of a feature, at most. Drifted is what is above and significant.",
 }
-"""What a line of a scorecard may say; examples stand in the rows of `contracts.metrics`."""
+"""The limits of a line of a scorecard; their examples stand in the rows of `contracts.metrics`."""
 
 _LINE = "scorecard."
 _ORDER = {path: place for place, path in enumerate(TEXTS)}
@@ -363,14 +369,14 @@ def word(path: str) -> Word:
     metric = METRICS.get(line.removeprefix(_LINE)) if line.startswith(_LINE) else None
     for limit, example in metric.limits.items() if metric else ():
         if limit == bound:
-            return Word(BOUNDS[limit], example=example, absent="not limited")
+            return Word(LIMIT_TEXTS[limit], example=example, absent="not limited")
     if key not in TEXTS:
         raise KeyError(f"{path} has no words in {__name__}")
     return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key, ""), ABSENT.get(key, ""))
 
 
 def place(path: str) -> int:
-    """Where the option stands in the order of reading."""
+    """Place of the option in the order of reading."""
     return _ORDER.get(_key(path), len(_ORDER))
 
 

@@ -99,8 +99,8 @@ class KeyRecorder(Section):
         return answer  # type: ignore[no-any-return]
 
     def section(self, key: str) -> KeyRecorder:
-        known = self.group.keys.get(key)
-        return self._below(key, known if isinstance(known, Group) else Group())
+        before = self.group.keys.get(key)
+        return self._below(key, before if isinstance(before, Group) else Group())
 
     def choice(self, key: str, words: Mapping[str, T]) -> Section:
         group = Group()
@@ -135,14 +135,14 @@ class KeyRecorder(Section):
 
 
 def recorded(case: Case) -> Group:
-    """What the reader takes of a file in one case."""
+    """The nodes of a file that the reader takes in one case."""
     root = Group()
     settings_of(KeyRecorder(root, case))
     return root
 
 
 def shape() -> Group:
-    """What the reader takes in any case; required is what is required in all of them."""
+    """The nodes that the reader takes in any case; a key is required when all cases require it."""
     whole, *others = map(recorded, CASES)
     for other in others:
         whole = _merged(whole, other)

@@ -1,4 +1,4 @@
-"""What a JSON Schema says about a single value of a configuration.
+"""JSON Schema of a single value of a configuration.
 
 A file is YAML, and its reader takes each scalar as the text that was written: `10` and `"10"` are the same number, and
 a commit `1234` is a text. An editor sees YAML 1.2 values instead, so most schemas here allow more than one type; the
@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 VARIABLE = r"\$\{"
 TEXT = ["string", "number", "boolean"]
-"""What YAML makes of a text without quotes."""
+"""JSON types that YAML makes of a text without quotes."""
 
 SCHEME = "[Hh][Tt][Tt][Pp]"
 LINE = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
@@ -40,7 +40,7 @@ def number(pattern: re.Pattern[str] | str, kind: str = "number", **bounds: float
 
 
 def words(*choices: str) -> Schema:
-    """One of some words; those that YAML takes for something else in both forms."""
+    """One of some words; a word that YAML takes for something else stands in both forms."""
     return {"anyOf": [{"enum": list(choices)}, {"type": "string", "pattern": VARIABLE}]}
 
 
@@ -72,7 +72,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
 
 
 def scalar(parser: Parser) -> Schema:
-    """What `parser` takes."""
+    """JSON Schema of the values that `parser` takes."""
     match parser:
         case Number(low, high, above):
             least = {"exclusiveMinimum" if above else "minimum": low}

@@ -1,4 +1,4 @@
-"""Who may do what at the admin API.
+"""Access to the admin API: which token, and which address, allows which call.
 
 - Reading is open to whoever reaches the address, unless a token of role `read` is configured: then any token is needed.
 - With an operate token, a change needs one, from loopback too.
@@ -50,10 +50,10 @@ def _holder(headers: Mapping[str, str], tokens: Iterable[Token]) -> Token:
     scheme, _, given = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise ApiError("unauthorized", "Authorization: Bearer <token> is needed", headers=CHALLENGE)
-    found = [token for token in tokens if same(given.strip(), token.token)]
-    if not found:
+    holders = [token for token in tokens if same(given.strip(), token.token)]
+    if not holders:
         raise ApiError("unauthorized", "this token is not known", headers=CHALLENGE)
-    return found[0]
+    return holders[0]
 
 
 def _with_role(token: Token, role: AccessRole) -> str:

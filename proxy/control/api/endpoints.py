@@ -14,20 +14,30 @@ _CHANGE = (*_ROUTE, "forbidden", "refused", "changed", "media-type", "invalid", 
 
 
 class Endpoint(Struct, frozen=True):
-    """A row of the API. `handler`: a method of `api.Api`. `statuses`: what is no problem, and what it means. `open`:
-    probes may ask without a token."""
+    """A row of the admin API."""
 
     method: str
+    """The method of HTTP."""
     path: str
+    """The path, with its parameters in braces."""
     handler: str
+    """Name of a method of `handlers.Api`."""
     summary: str
+    """One phrase for the OpenAPI document and docs/api.md."""
     answer: str = ""
+    """Name of the schema of the answer; empty: none."""
     body: str = ""
+    """Name of the schema of the request's body; empty: none."""
     problems: tuple[str, ...] = _ROUTE
+    """Refusals that it may answer, by their type (`problems.TITLES`)."""
     parameters: tuple[str, ...] = ()
+    """Names of header fields and query parameters (`openapi.PARAMETERS`)."""
     statuses: tuple[tuple[int, str], ...] = ((200, "As asked"),)
+    """Statuses that are no problem, each with its meaning."""
     media: str = "application/json"
+    """Media type of the answer."""
     open: bool = False
+    """True where probes may ask without a token."""
 
 
 def _look(path: str, handler: str, summary: str, answer: str, **more: object) -> Endpoint:
@@ -40,7 +50,7 @@ def _change(method: str, action: str, handler: str, summary: str, body: str) -> 
 
 
 GATE = ((200, "Pass"), (409, "Fail"), (425, "Undecided"))
-"""What Flagger's confirm hooks look at. Argo's `web` metric takes all but 2xx for errors, so it asks the route."""
+"""Endpoint for Flagger's confirm hooks. Argo's `web` metric takes all but 2xx for errors, so it asks the route."""
 
 ENDPOINTS = (
     _look(

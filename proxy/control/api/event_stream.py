@@ -129,9 +129,9 @@ class Events:
             await self._pause(max(PICTURE_SECONDS, self._next - time.monotonic()))
 
     def _news(self, sent: dict[str, bytes]) -> bytes:
-        """What a listener has not been sent yet; documents that are gone are told as null."""
+        """Documents that a listener has not been sent yet; one that is gone is null."""
         current = self._current()
-        news = [told for path, (digest, told) in current.items() if sent.get(path) != digest]
+        news = [document for path, (digest, document) in current.items() if sent.get(path) != digest]
         news += [event(self._now(), path, None, "null") for path in sent.keys() - current.keys()]
         sent.clear()
         sent.update({path: digest for path, (digest, _) in current.items()})

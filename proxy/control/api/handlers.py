@@ -45,7 +45,7 @@ BOUND_OF_PROBLEM = {"too-large": "api_body", "too-many": "event_listeners"}
 
 
 class ApiContext(Struct):
-    """What the API serves, and what it counts of itself."""
+    """Objects that the API serves, and the counts of its own."""
 
     engine: Engine
     board: Board
@@ -272,7 +272,7 @@ class Api:
     async def _change(
         self, request: web.Request, action: str, read: Callable[[dict[str, Any]], tuple[Move, str]]
     ) -> web.Response:
-        """Who may, what it says, whether it was decided on the present picture; then the engine makes it."""
+        """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""
         engine, name = self._engine, _name(request)
         who = auth.caller(request.headers, request.remote, engine.settings.admin)
         value = request_bodies.read_object(await _body(request), optional=request.method == "POST")

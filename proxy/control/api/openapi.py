@@ -12,14 +12,13 @@ from typing import Any, get_args
 from proxy import __version__
 from proxy.contracts.metrics import Unit
 from proxy.contracts.record import MAX_REQUEST_ID
-from proxy.contracts.release import Outcome, Phase
+from proxy.contracts.release import PHASES, Outcome
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.problems import TITLES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
 
 Schema = dict[str, Any]
 
-PHASES = list(get_args(Phase))
 VERDICTS = list(get_args(Outcome))
 UNITS = list(get_args(Unit))
 
@@ -77,7 +76,7 @@ COUNTS: Schema = {"type": "object", "additionalProperties": whole()}
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
         route=text(),
-        phase=text(enum=PHASES),
+        phase=text(enum=list(PHASES)),
         primary=text(),
         split=PERCENTS,
         shadows=PERCENTS,
@@ -88,7 +87,7 @@ SCHEMAS: dict[str, Schema] = {
         on_breach=text(),
         previous=maybe(text()),
         rolled_back=many(text()),
-        paused_from=maybe(text(enum=PHASES)),
+        paused_from=maybe(text(enum=list(PHASES))),
         reason=text(),
         since=number(),
         guarded_until=maybe(number()),
@@ -126,7 +125,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Scorecard": record(
         route=text(),
-        phase=text(enum=PHASES),
+        phase=text(enum=list(PHASES)),
         candidates=many(text()),
         verdict=text(enum=VERDICTS),
         sentence=text(),
@@ -155,7 +154,7 @@ SCHEMAS: dict[str, Schema] = {
         sentence=text(),
     ),
     "Gate": record(
-        route=text(), phase=text(enum=PHASES), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())
+        route=text(), phase=text(enum=list(PHASES)), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())
     ),
     "Traffic": record(
         route=text(),

@@ -1,4 +1,4 @@
-"""What the admin API answers when it refuses: `application/problem+json` (RFC 9457), by one table.
+"""Refusals of the admin API: `application/problem+json` (RFC 9457), by one table.
 
 `type` is a relative reference that stays the same for one kind of problem, `field` names what to correct.
 """

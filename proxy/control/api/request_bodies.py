@@ -1,4 +1,4 @@
-"""What the bodies of the admin API may say: JSON values → percents, reasons, names; or ApiError naming the field.
+"""Rules for the bodies of the admin API: JSON values → percents, reasons, names; or ApiError naming the field.
 
 Nothing is coerced: `true` is not 1, `"25"` is not 25, NaN is no number, an unknown field is refused.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.settings import Guard, Release, Stage
-from proxy.contracts.strategies import MAX_REQUESTS, MAX_SPAN_DAYS, STRATEGIES, Strategy
+from proxy.contracts.strategies import MAX_STAGE_DAYS, MAX_STAGE_REQUESTS, STRATEGIES, Strategy
 from proxy.control.api.problems import ApiError
 from proxy.release.validation import validate
 
@@ -25,7 +25,7 @@ MAX_FEEDBACK = 1024 * 1024
 MAX_LABELS = 10_000
 """Labels of one body: about as many as fit."""
 MAX_ROWS = 64
-NEAR = 1e-9
+PERCENT_ROUNDING = 1e-9
 
 
 def read(body: bytes) -> Any:
@@ -78,9 +78,9 @@ def split(value: Mapping[str, Any], versions: Collection[str], primary: str) -> 
     """A split without its primary. What is not given goes to the primary; when it is named, the sum must be 100."""
     given = percents(value, versions)
     total = sum(given.values())
-    if total > 100 + NEAR:
+    if total > 100 + PERCENT_ROUNDING:
         raise ApiError("invalid", f"the percents add up to {total:g}; allowed: at most 100")
-    if primary in given and abs(total - 100) > NEAR:
+    if primary in given and abs(total - 100) > PERCENT_ROUNDING:
         raise ApiError(
             "invalid", f"{primary}: with the primary the percents must add up to 100, not {total:g}", primary
         )
@@ -110,13 +110,13 @@ def reason(value: Mapping[str, Any]) -> str:
 
 def text(value: Mapping[str, Any], field: str, longest: int = 200) -> str | None:
     """The text in a field, None without one."""
-    found = value.get(field)
-    if found is None:
+    entry = value.get(field)
+    if entry is None:
         return None
-    if not isinstance(found, str) or len(found) > longest or not found.isprintable():
+    if not isinstance(entry, str) or len(entry) > longest or not entry.isprintable():
         allowed = f"one line of at most {longest} printable characters"
-        raise ApiError("invalid", f"{field}: found {_kind(found)}; allowed: {allowed}", field)
-    return found
+        raise ApiError("invalid", f"{field}: found {_kind(entry)}; allowed: {allowed}", field)
+    return entry
 
 
 def version(value: Mapping[str, Any], field: str, versions: Collection[str]) -> str | None:
@@ -137,7 +137,7 @@ def only(value: Mapping[str, Any], fields: Collection[str]) -> None:
 STARTABLE: dict[str, Strategy] = {row.name: row.name for row in STRATEGIES.values() if not row.arms}
 """Strategies that a body may ask for; an A/B test needs a sticky key, which only the configuration can give."""
 MAX_STAGES = 100
-_MAX_SPAN = MAX_SPAN_DAYS * 24 * 3600.0
+_MAX_SPAN = MAX_STAGE_DAYS * 24 * 3600.0
 
 
 def release(value: Mapping[str, Any], versions: Collection[str], primary: str, guard: Guard) -> Release:
@@ -177,7 +177,7 @@ def _stage(value: Any, field: str) -> Stage:
     only(value, ("shadow", "canary", "requests", "duration"))
     share = {name: _number(value[name], f"{field}.{name}", 100.0) for name in ("shadow", "canary") if name in value}
     duration = _number(value.get("duration", 0.0), f"{field}.duration", _MAX_SPAN)
-    requests = _number(value.get("requests", 0), f"{field}.requests", MAX_REQUESTS)
+    requests = _number(value.get("requests", 0), f"{field}.requests", MAX_STAGE_REQUESTS)
     if requests != int(requests):
         raise ApiError("invalid", f"{field}.requests: found {requests:g}; allowed: a whole number", f"{field}.requests")
     return Stage(requests=int(requests), duration=duration, **share)

@@ -1,6 +1,6 @@
-"""What each version of a route got and gave: counts since control's start, latencies of the last minute.
+"""Traffic of each version of a route: counts since control's start, latencies of the last minute.
 
-A figure without a sample is null, never 0: whoever looks must see that nothing was seen.
+A figure without a sample is null, never 0: whoever looks must see that nothing was counts.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Any
 from proxy.contracts.histogram import Buckets, quantile
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import ArmCounts
-from proxy.stats.counts.latency_window import WINDOW_SECONDS
+from proxy.stats.counts.latency_window import RECENT_SECONDS
 
 
 def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     """The arms of a route beside each other, and everything that did not become a leg. Durations are seconds."""
     counters, inflight = board.counters, board.counters.inflight(now)
-    arms = [(key, seen) for key, seen in counters.arms.items() if key[0] == route]
+    arms = [(key, counts) for key, counts in counters.arms.items() if key[0] == route]
     overhead = counters.overhead[route].buckets if route in counters.overhead else {}
     return {
         "route": route,
-        "window": WINDOW_SECONDS,
-        "arms": [_arm(key[1], key[2], seen, inflight.get(key, 0), now) for key, seen in arms],
+        "window": RECENT_SECONDS,
+        "arms": [_arm(key[1], key[2], counts, inflight.get(key, 0), now) for key, counts in arms],
         "shadows": [_shadow(board, route, version) for r, version in counters.mirrored if r == route],
         "rescued": [
             {"version": version, "reason": reason, "count": n}
@@ -33,19 +33,19 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     }
 
 
-def _arm(version: str, role: str, seen: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
-    legs, failed = sum(seen.codes.values()), seen.outcomes["failed"]
+def _arm(version: str, role: str, counts: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
+    legs, failed = sum(counts.codes.values()), counts.outcomes["failed"]
     return {
         "version": version,
         "role": role,
         "legs": legs,
         "bad": failed,
-        "outcomes": dict(seen.outcomes),
+        "outcomes": dict(counts.outcomes),
         "bad_ratio": failed / legs if legs else None,
-        "codes": dict(seen.codes),
+        "codes": dict(counts.codes),
         "inflight": inflight,
-        "total": _latency(seen.recent_total.get(now)),
-        "first_byte": _latency(seen.recent_first_byte.get(now)),
+        "total": _latency(counts.recent_total.get(now)),
+        "first_byte": _latency(counts.recent_first_byte.get(now)),
     }
 
 

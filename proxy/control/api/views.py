@@ -1,4 +1,4 @@
-"""What the admin API shows, as JSON values made from the engine's facts. The shapes are the public contract."""
+"""Documents of the admin API, as JSON values made from the engine's facts. Their shapes are the public contract."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
 from proxy.link.server import WorkerStatus
-from proxy.release.audit import Link, plain, read
+from proxy.release.audit import Link, entry_of, plain
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
 
-SHAPES = 12
+MAX_SHOWN_SHAPES = 12
 """Features of a route that are shown with their distributions: what an eye can compare."""
 
 
@@ -28,26 +28,26 @@ def etag(state: RouteState) -> str:
 
 def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
-    known, total = engine.route(name), engine.verdict(name)
-    state, situation = known.state, known.situation
+    control, total = engine.route(name), engine.verdict(name)
+    state, situation = control.state, control.situation
     return {
         "route": name,
         "phase": state.phase,
         "primary": state.primary,
-        "split": {version: round(percent, 9) for version, percent in live_split(known).items()},
+        "split": {version: round(percent, 9) for version, percent in live_split(control).items()},
         "shadows": situation.shadows,
         "candidates": list(situation.candidates),
-        "release": release(known),
+        "release": release(control),
         "verdict": total.outcome,
         "sentence": total.sentence,
-        "on_breach": known.guard.on_breach,
+        "on_breach": control.guard.on_breach,
         "previous": state.previous,
         "rolled_back": list(state.rolled_back),
         "paused_from": state.paused_from,
         "reason": state.reason,
         "since": state.since,
         "guarded_until": state.until if state.after is not None else None,
-        "protocol": known.section.protocol,
+        "protocol": control.section.protocol,
         "warnings": engine.warnings(name),
     }
 
@@ -100,18 +100,18 @@ def verdict(line: Verdict) -> dict[str, Any]:
 def scorecard(engine: Engine, name: str) -> dict[str, Any]:
     """All lines of a route's scorecard, and the verdict on all of them. `at_rollback`: the lines as they were when the
     route was rolled back, until something else is under judgement."""
-    total, known = engine.verdict(name), engine.route(name)
+    total, control = engine.verdict(name), engine.route(name)
     return {
         "route": name,
-        "phase": known.state.phase,
-        "candidates": list(known.situation.candidates),
+        "phase": control.state.phase,
+        "candidates": list(control.situation.candidates),
         "verdict": total.outcome,
         "sentence": total.sentence,
         "needed": total.needed,
-        "false_alarm": known.guard.false_alarm,
-        "on_breach": known.guard.on_breach,
-        "metrics": [verdict(line) for line in known.status.verdicts],
-        "at_rollback": [verdict(line) for line in known.status.at_rollback],
+        "false_alarm": control.guard.false_alarm,
+        "on_breach": control.guard.on_breach,
+        "metrics": [verdict(line) for line in control.status.verdicts],
+        "at_rollback": [verdict(line) for line in control.status.at_rollback],
     }
 
 
@@ -144,7 +144,7 @@ def drift(row: Drift) -> dict[str, Any]:
 
 
 def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
-    """How often a version's copies differed from the primary, and the worst of them, redacted."""
+    """Share of a version's copies that differed from the primary, and the worst of them, redacted."""
     tally = board.agreement(route, version)
     return {
         "version": version,
@@ -157,13 +157,13 @@ def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
 
 
 def drifts(board: Board, name: str) -> dict[str, Any]:
-    """All features of a route, and what their drift means. The `SHAPES` that are furthest off have their
+    """All features of a route, and what their drift means. The `MAX_SHOWN_SHAPES` that are furthest off have their
     distributions."""
     rows = board.drift(name)
-    furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:SHAPES]}
+    furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:MAX_SHOWN_SHAPES]}
     shapes = [plain(board.shape(name, row)) if id(row) in furthest else None for row in rows]
     features = [drift(row) | {"distribution": shape} for row, shape in zip(rows, shapes, strict=True)]
-    return {"route": name, "features": features, "findings": [plain(found) for found in board.findings(name)]}
+    return {"route": name, "features": features, "findings": [plain(finding) for finding in board.findings(name)]}
 
 
 def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str,
 
 
 def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
-    """Everything at a glance: all routes, the workers, and the state of the configuration."""
+    """Overview of all routes, the workers, and the state of the configuration."""
     return {
         "revision": engine.revision,
         "routes": [route(engine, name) for name in engine.routes],
@@ -193,7 +193,7 @@ def audit(engine: Engine, limit: int, after: int = -1, name: str | None = None) 
 
 def entry(link: Link) -> dict[str, Any]:
     """An entry of the audit with its own hash."""
-    return {**plain(read(link)), "hash": link.hash}
+    return {**plain(entry_of(link)), "hash": link.hash}
 
 
 def configuration(engine: Engine) -> dict[str, Any]:

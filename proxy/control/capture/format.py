@@ -1,4 +1,4 @@
-"""What a captured record is: one line of JSON, and the ticks that lines stand for.
+"""Format of a captured record: one line of JSON, and the ticks that lines stand for.
 
 A line has the facts of one leg. Bodies are in it only when asked for, in base64, with the fields needed to read them.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from proxy.contracts.histogram import bucket
-from proxy.contracts.leg_join import Source
+from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.outcome import OUTCOMES, outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
 from proxy.contracts.table import Role
@@ -32,7 +32,7 @@ class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fiel
         return self.started + self.total
 
     @property
-    def source(self) -> Source:
+    def source(self) -> WorkerRun:
         """The worker and its incarnation."""
         return self.worker, self.incarnation
 
@@ -45,8 +45,8 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Captured)
 
 
-def captured(record: Record, source: Source, bodies: bool) -> Captured:
-    """What is kept of a record. Without bodies neither header fields nor the query of the path are."""
+def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
+    """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do."""
     values = {name: getattr(record, name) for name in Record.__struct_fields__}
     if bodies:
         values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}
@@ -66,7 +66,7 @@ def line_of(leg: Captured) -> bytes:
     return _encoder.encode(leg) + b"\n"
 
 
-def read(paths: Iterable[Path]) -> Iterator[Captured]:
+def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:
     """The legs in capture files, in their order. Raises UnreadableLineError, OSError."""
     for path in paths:
         with path.open("rb") as file:

@@ -22,24 +22,28 @@ from proxy.payload.decode import decode
 from proxy.release.audit import Change
 from proxy.stats.board import Board
 
-DECIDES = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
+DECISION_ACTIONS = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
 
 
-class Act(Struct, frozen=True):
-    """What the decision code did: `at` seconds (Unix), after `requests` legs of the route's candidates."""
+class ReplayedAction(Struct, frozen=True):
+    """An action of the decision code on captured records."""
 
     at: float
+    """Unix seconds."""
     route: str
     action: str
+    """One of `DECISION_ACTIONS`."""
     reason: str
+    """The sentence of the audit entry."""
     requests: int
+    """Legs of the route's candidates until then."""
 
 
 class Rehearsal:
     """An engine that publishes to nobody and stores in memory."""
 
     def __init__(self, settings: Settings, now: float) -> None:
-        self.acts: list[Act] = []
+        self.acts: list[ReplayedAction] = []
         self._legs: Counter[str] = Counter()
         self._seq = 0
         self._looked = now
@@ -54,11 +58,11 @@ class Rehearsal:
         self._store.close()
 
     def _heard(self, change: Change, now: float) -> None:
-        if change.action in DECIDES:
-            self.acts.append(Act(now, change.route, change.action, change.why, self._legs[change.route]))
+        if change.action in DECISION_ACTIONS:
+            self.acts.append(ReplayedAction(now, change.route, change.action, change.why, self._legs[change.route]))
 
     def tick(self, arms: list[ArmTick], now: float) -> None:
-        """What workers counted until `now`."""
+        """Takes the counts of workers until `now`."""
         self._seq += 1
         for arm in arms:
             if arm.role == "canary" or arm.role == "shadow":
@@ -69,10 +73,10 @@ class Rehearsal:
             self.engine.on_time(now)
 
     def observe(self, legs: Iterable[Captured], now: float) -> None:
-        """What bodies say."""
+        """Takes what bodies say."""
         sections = {section.name: section for section in self.engine.settings.routes}
-        seen = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
-        self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in seen], now)
+        watched = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
+        self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in watched], now)
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""
@@ -80,7 +84,7 @@ class Rehearsal:
 
 
 def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
-    """What would have been done about captured legs, in the order in which they were captured."""
+    """Actions that captured legs would have led to, in the order in which they were captured."""
     rehearsal: Rehearsal | None = None
     now = 0.0
     for now, batch in _batches(legs):

@@ -49,8 +49,8 @@ class CaptureWriter:
         settings = self._settings
         if settings is None:
             return
-        kept = [record for record in records if sampled(source, record.exchange, settings.percent)]
-        lines = [line_of(captured(record, source, settings.bodies)) for record in kept]
+        sample = [record for record in records if sampled(source, record.exchange, settings.percent)]
+        lines = [line_of(captured(record, source, settings.bodies)) for record in sample]
         if lines:
             self._write(lines, settings)
 

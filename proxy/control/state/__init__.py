@@ -1,4 +1,4 @@
-"""What survives a restart of control.
+"""State that survives a restart of control.
 
 store               live states and the audit chain in SQLite
 ledger              the write-behind queue in front of it: what must be on disk, and what is not yet

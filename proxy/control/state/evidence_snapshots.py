@@ -31,9 +31,9 @@ class StoredEvidence(Struct):
     """A row of the store: what was gathered of a route. The names of the members are part of the file."""
 
     since: float
-    """When the state began that it was gathered in."""
+    """Beginning (Unix seconds) of the state that the evidence was gathered in."""
     stage_since: float
-    """When the stage of that state began."""
+    """Beginning (Unix seconds) of the stage of that state."""
     legs: int
     """Finished legs of the candidates in that stage."""
     told: frozenset[str]
@@ -90,7 +90,9 @@ class EvidenceSnapshots:
                 return
             board.restore(name, stored.evidence)
         except (msgspec.MsgspecError, SnapshotError) as error:
-            log.warning("%s: evidence of the process before begins anew: %s", name, error)
+            log.warning(
+                "%s: evidence begins anew, release and split go on; what is stored cannot be taken up: %s", name, error
+            )
             return
         status.notified = stored.told
         if stored.stage_since == state.stage_since:

@@ -14,7 +14,7 @@ import msgspec
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.state.store import Store, StoreError
 from proxy.release import history
-from proxy.release.audit import Change, read
+from proxy.release.audit import Change, entry_of
 
 log = logging.getLogger("penumbra.engine")
 
@@ -70,9 +70,9 @@ class Ledger:
                 log.info("the state file works again, everything is stored")
 
     def at_rollback(self, route: str) -> tuple[Verdict, ...]:
-        """What was known when a route was last rolled back; () where the audit does not say, or cannot be read."""
+        """Evidence at the last rollback of a route; () where the audit does not say, or cannot be read."""
         try:
-            return history.at_rollback(map(read, self._store.newest(MAX_ENTRIES, route)))
+            return history.at_rollback(map(entry_of, self._store.newest(MAX_ENTRIES, route)))
         except (StoreError, msgspec.MsgspecError):
             return ()
 

@@ -21,9 +21,9 @@ from msgspec import Struct
 from proxy.contracts.release import RouteState
 from proxy.release.audit import GENESIS, Change, Link, seal
 
-APPLICATION = 0x50454E55
+APPLICATION_ID = 0x50454E55
 """SQLite's application_id of our files: "PENU"."""
-SCHEMA = 1
+SCHEMA_VERSION = 1
 
 _MEMORY_SQL = "CREATE TABLE IF NOT EXISTS memory (route TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"
 """No part of the schema: a file without it is as good, and a Penumbra that does not know it leaves it alone."""
@@ -37,8 +37,8 @@ CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER, co
 INSERT INTO head VALUES (1, 0, 0, '{GENESIS}');
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {SCHEMA};
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
 
@@ -47,7 +47,7 @@ class StoreError(Exception):
     """The state file cannot be used, or a change could not be written; the message says which and why."""
 
 
-class Head(Struct, frozen=True):
+class ChainHead(Struct, frozen=True):
     """The newest table revision, and the number and last hash of the audit entries."""
 
     revision: int
@@ -101,7 +101,7 @@ class Store:
                 "INSERT INTO audit VALUES (?, ?, ?, ?)", [(n, route, link.body, link.hash) for n, route, link in links]
             )
             self._db.execute("UPDATE head SET revision = ?, count = ?, hash = ?", (revision, count, last))
-        self.head = Head(revision, count, last)
+        self.head = ChainHead(revision, count, last)
 
     def remember(self, rows: Mapping[str, bytes]) -> None:
         """Replaces what is remembered of all routes. A power cut may take it, and only it: nothing waits for the disk.
@@ -112,7 +112,7 @@ class Store:
             self._db.executemany("INSERT INTO memory VALUES (?, ?)", rows.items())
 
     def remembered(self) -> dict[str, bytes]:
-        """What was remembered last, by route."""
+        """The last evidence snapshot of each route."""
         with self._errors("read"):
             return dict(self._db.execute("SELECT route, body FROM memory").fetchall())
 
@@ -155,13 +155,13 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: could not be {verb}: {error}") from error
 
-    def _check(self) -> Head:
+    def _check(self) -> ChainHead:
         with self._errors("read"):
             row = self._db.execute("SELECT revision, count, hash FROM head").fetchone()
             last = self._db.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
         if row is None or (last or (0, GENESIS)) != row[1:]:
             raise StoreError(f"{self._path}: the end of the audit chain is not what its head says; {_ADVICE}")
-        return Head(*row)
+        return ChainHead(*row)
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -220,13 +220,15 @@ def _recognise(db: sqlite3.Connection, path: str, write: bool) -> None:
     if not application and not schema and not objects and write:
         db.executescript(_SCHEMA_SQL)
         return
-    if application != APPLICATION:
+    if application != APPLICATION_ID:
         raise StoreError(f"{path}: is a SQLite file of something else; choose another path for `state`")
-    if schema != SCHEMA:
-        raise StoreError(f"{path}: has schema {schema}, this Penumbra reads {SCHEMA}; use the version that wrote it")
+    if schema != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: has schema {schema}, this Penumbra reads {SCHEMA_VERSION}; use the version that wrote it"
+        )
 
 
 def _sound(db: sqlite3.Connection, path: str) -> None:
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise StoreError(f"{path}: is damaged ({found}); {_ADVICE}")
+    answer = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if answer != "ok":
+        raise StoreError(f"{path}: is damaged ({answer}); {_ADVICE}")

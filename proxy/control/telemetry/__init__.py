@@ -1,4 +1,4 @@
-"""What control tells others: metrics of everything, and lines and spans of single exchanges.
+"""Telemetry of control: metrics of everything, and lines and spans of single exchanges.
 
 metrics        the Prometheus metrics, collected when they are scraped
 journal        hands finished legs to whoever tells of single exchanges

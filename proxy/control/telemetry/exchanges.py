@@ -16,7 +16,7 @@ from math import inf
 from msgspec import Struct, field
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.leg_join import ExchangeKey, LegJoin, Source
+from proxy.contracts.leg_join import ExchangeKey, LegJoin, WorkerRun
 from proxy.contracts.record import Record, without_bodies
 from proxy.contracts.table import COPY_ROLES
 
@@ -55,7 +55,7 @@ class ExchangeStory(Struct, frozen=True):
 
 
 class Joined(Struct):
-    """What a batch of records brought together."""
+    """Exchanges that a batch of records completed."""
 
     stories: list[ExchangeStory] = field(default_factory=list)
     """Exchanges that were answered, or given up by every leg."""
@@ -68,12 +68,14 @@ class Joined(Struct):
 
 
 class _Waiting(Struct):
-    """The legs of one exchange that wait. `awaited`: copies to come after the answer; None before it."""
+    """The legs of one exchange that wait."""
 
     since: float
+    """Monotonic seconds of the first arrival."""
     canary: Record | None = None
     copies: tuple[Record, ...] = ()
     awaited: int | None = None
+    """Copies to come after the answer; None before it."""
 
 
 class Stories:
@@ -84,7 +86,7 @@ class Stories:
     def __init__(self) -> None:
         self._waiting: LegJoin[_Waiting] = LegJoin()
 
-    def take(self, records: Iterable[Record], source: Source, now: float, *, copies: bool = False) -> Joined:
+    def take(self, records: Iterable[Record], source: WorkerRun, now: float, *, copies: bool = False) -> Joined:
         """Joins a batch of one worker; with `copies` also those, for spans."""
         joined = Joined()
         for leg in records:
@@ -100,11 +102,11 @@ class Stories:
         return joined
 
     def overdue(self, now: float) -> Joined:
-        """What waited too long."""
+        """Exchanges that waited too long."""
         return self.take((), (0, ""), now)
 
     def rest(self) -> Joined:
-        """Everything that waits; nothing comes after it."""
+        """All exchanges that wait; no more come after them."""
         return self.overdue(inf)
 
     @property

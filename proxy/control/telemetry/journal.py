@@ -1,11 +1,11 @@
-"""What is told of single exchanges: the access log and spans. Where neither is configured nothing is done here."""
+"""Telemetry of single exchanges: the access log and spans. Where neither is configured nothing is done here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from proxy.contracts.leg_join import Source
+from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Settings
 from proxy.control.telemetry.access_log import AccessLogger
@@ -14,7 +14,8 @@ from proxy.control.telemetry.tracing import Tracer
 
 
 class LogLines(Protocol):
-    """Where log lines go. `access` queues the fields of one, or refuses at once; `dropped` counts lines by kind."""
+    """Destination of log lines. `access` queues the fields of one, or refuses at once; `dropped` counts lines by
+    kind."""
 
     dropped: dict[str, int]
 
@@ -39,7 +40,7 @@ class Journal:
         self._access.use(settings.access_log)
         self._tracer.use(settings.tracing)
 
-    def take(self, records: list[Record], source: Source, now: float) -> None:
+    def take(self, records: list[Record], source: WorkerRun, now: float) -> None:
         """Tells what is to be told of a batch of one worker."""
         if self._access.on or self._tracer.on:
             self._tell(self._stories.take(records, source, now, copies=self._tracer.on), now)

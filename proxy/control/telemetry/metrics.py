@@ -1,4 +1,4 @@
-"""What Prometheus reads: collectors that render the board's counts and the engine's facts at the time of a scrape.
+"""Metrics for Prometheus: collectors that render the board's counts and the engine's facts at the time of a scrape.
 
 Nothing is counted twice: the board's numbers are monotone since control's start, so they are counters as they stand.
 Labels are bounded by the configuration (routes, versions) and by fixed tables (roles, codes, reasons).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import get_args
 
 from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -17,7 +16,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from proxy import __version__
 from proxy.contracts.build import build
 from proxy.contracts.histogram import Buckets, lower_bound
-from proxy.contracts.release import Phase
+from proxy.contracts.release import PHASES
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
@@ -38,10 +37,9 @@ CONNECTS = [120 * decade + step for decade in range(-5, 1) for step in DECADE] +
 OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
 """10 us … 1 s."""
 
-PHASES: tuple[Phase, ...] = get_args(Phase)
 VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
-FEATURES = 50
+MAX_SHOWN_FEATURES = 50
 """Features of a route that are shown: a body may have thousands, Prometheus should not."""
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
@@ -81,8 +79,8 @@ def histogram(
 ) -> Metric:
     """A histogram family in seconds; the bounds are bucket indexes."""
     family = HistogramMetricFamily(name, text, labels=labels)
-    for values, seen in rows:
-        family.add_metric(values, buckets=cumulative(seen.buckets, bounds), sum_value=seen.seconds)
+    for values, latencies in rows:
+        family.add_metric(values, buckets=cumulative(latencies.buckets, bounds), sum_value=latencies.seconds)
     return family
 
 
@@ -101,23 +99,23 @@ class BoardCollector(Collector):
     def _legs(self) -> Iterator[Metric]:
         counters = self._board.counters
         arm = ("route", "version", "role")
-        codes = [((*key, code), float(n)) for key, seen in counters.arms.items() for code, n in seen.codes.items()]
+        codes = [((*key, code), float(n)) for key, counts in counters.arms.items() for code, n in counts.codes.items()]
         yield counter("penumbra_requests", "Finished legs by status code or failure.", (*arm, "code"), codes)
         outcomes = [
-            ((*key, name), float(n)) for key, seen in counters.arms.items() for name, n in seen.outcomes.items()
+            ((*key, name), float(n)) for key, counts in counters.arms.items() for name, n in counts.outcomes.items()
         ]
         text = "Finished legs by outcome, as far as heads and connections tell."
         yield counter("penumbra_outcomes", text, (*arm, "outcome"), outcomes)
-        totals = [(key, seen.total) for key, seen in counters.arms.items()]
+        totals = [(key, counts.total) for key, counts in counters.arms.items()]
         text = "Seconds from the assignment of a leg to the last byte of its answer."
         yield histogram("penumbra_request_duration_seconds", text, arm, totals, DURATIONS)
-        firsts = [(key, seen.first_byte) for key, seen in counters.arms.items()]
+        firsts = [(key, counts.first_byte) for key, counts in counters.arms.items()]
         text = "Seconds from the assignment of a leg to the first byte of its answer."
         yield histogram("penumbra_first_byte_seconds", text, arm, firsts, DURATIONS)
-        connects = [(key, seen.connect) for key, seen in counters.arms.items()]
+        connects = [(key, counts.connect) for key, counts in counters.arms.items()]
         text = "Seconds until a new connection for a leg was open; legs on pooled connections are not in it."
         yield histogram("penumbra_connect_seconds", text, arm, connects, CONNECTS)
-        overhead = [((route,), seen) for route, seen in counters.overhead.items()]
+        overhead = [((route,), counts) for route, counts in counters.overhead.items()]
         yield histogram(
             "penumbra_overhead_seconds",
             "Seconds that the proxy itself adds to an exchange.",
@@ -157,7 +155,7 @@ class BoardCollector(Collector):
         psi = [((route, row.version, row.role, row.side, row.feature), row.psi) for route, row in drifts]
         text = (
             "Population stability index against the reference, corrected for its sampling bias; "
-            f"the {FEATURES} features of each route that are furthest off."
+            f"the {MAX_SHOWN_FEATURES} features of each route that are furthest off."
         )
         yield gauge("penumbra_drift_psi", text, (*arm, "side", "feature"), psi)
         drifted = [(key, float(row.drifted)) for (key, _), (_, row) in zip(psi, drifts, strict=True)]
@@ -181,9 +179,9 @@ class BoardCollector(Collector):
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
         values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in QUALITY_METRICS]
-        known = [(key, value) for key, value in values if value is not None]
+        numbers = [(key, value) for key, value in values if value is not None]
         yield gauge(
-            "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), known
+            "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), numbers
         )
         labelled = [(key, float(n)) for key, n in board.labelled.items()]
         yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)
@@ -220,7 +218,7 @@ class BoardCollector(Collector):
 
 
 def _most_drifted(rows: Iterable[Drift]) -> list[Drift]:
-    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:FEATURES]
+    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:MAX_SHOWN_FEATURES]
 
 
 class EngineCollector(Collector):
@@ -359,7 +357,7 @@ def _one(name: str, text: str, number: float) -> Metric:
 
 
 class MetricSources(Struct, frozen=True):
-    """Everything that the metrics are collected from."""
+    """Objects from which the metrics are collected."""
 
     board: Board
     engine: Engine
@@ -370,11 +368,11 @@ class MetricSources(Struct, frozen=True):
     now: Callable[[], float]
     """Unix seconds."""
     bounds: tuple[Callable[[], Mapping[str, int]], ...] = ()
-    """How often bounds were reached elsewhere: in the link, in the API."""
+    """Counts of bounds that were reached elsewhere: in the link, in the API."""
 
 
 def registry(sources: MetricSources) -> CollectorRegistry:
-    """Everything that `/metrics` shows of Penumbra itself."""
+    """Registry of all metrics that `/metrics` shows of Penumbra itself."""
     made, bounded = CollectorRegistry(), (sources.board, sources.engine, sources.capture, sources.journal)
     made.register(BoardCollector(sources.board, sources.now))
     made.register(EngineCollector(sources.engine))

@@ -45,7 +45,7 @@ DELAY_MILLISECONDS = 500
 
 
 class Parent(NamedTuple):
-    """Where the legs of an exchange belong, and what they all ask for."""
+    """Parent span of the legs of an exchange, and the request that they share."""
 
     context: Context
     method: str
@@ -179,35 +179,35 @@ class Spans:
         span.end(_nanoseconds(leg.started + max(leg.total, leg.first_byte)))
 
     def _of_leg(self, leg: Record, parent: Parent) -> Attributes:
-        found = _of_any(leg, parent.method)
+        attributes = _of_any(leg, parent.method)
         version = self._versions().get(leg.version)
         if version is not None:
-            found |= {"server.address": version.host, "server.port": version.port}
-            found["url.full"] = f"http://{version.authority}{version.base_path}{parent.path}"
-        return found
+            attributes |= {"server.address": version.host, "server.port": version.port}
+            attributes["url.full"] = f"http://{version.authority}{version.base_path}{parent.path}"
+        return attributes
 
 
 def _of_any(leg: Record, method: str) -> Attributes:
-    found: Attributes = {
+    attributes: Attributes = {
         "penumbra.route": leg.route,
         "penumbra.version": leg.version,
         "penumbra.role": leg.role,
         "penumbra.share": leg.share,
     }
     if method:
-        found["http.request.method"] = method
+        attributes["http.request.method"] = method
     if leg.first_byte:
-        found["penumbra.first_byte"] = leg.first_byte
-    return found
+        attributes["penumbra.first_byte"] = leg.first_byte
+    return attributes
 
 
 def _of_exchange(exchange: ExchangeStory) -> Attributes:
     leg = exchange.leg
-    found = _of_any(leg, leg.method)
-    found |= {"url.scheme": "http", "url.path": leg.path, "penumbra.request_id": leg.request_id}
+    attributes = _of_any(leg, leg.method)
+    attributes |= {"url.scheme": "http", "url.path": leg.path, "penumbra.request_id": leg.request_id}
     if exchange.canary is not None:
-        found["penumbra.rescued_from"] = exchange.canary.version
-    return found
+        attributes["penumbra.rescued_from"] = exchange.canary.version
+    return attributes
 
 
 def _judge(span: Span, status: int, failure: str, bad: int) -> None:
@@ -221,10 +221,10 @@ def _judge(span: Span, status: int, failure: str, bad: int) -> None:
 
 def _caller(fields: bytes) -> Context:
     """The span of the caller as the parent; an empty context where there is none."""
-    found = trace_context(fields)
-    if found is None:
+    context = trace_context(fields)
+    if context is None:
         return Context()
-    parent = SpanContext(int(found.trace_id, 16), int(found.parent_id, 16), True, TraceFlags(found.flags))
+    parent = SpanContext(int(context.trace_id, 16), int(context.parent_id, 16), True, TraceFlags(context.flags))
     return set_span_in_context(NonRecordingSpan(parent), Context())
 
 

@@ -1,4 +1,4 @@
-"""Which trace a request belongs to: the header field `traceparent` (W3C Trace Context Level 2, §3.2).
+"""Trace of a request: the header field `traceparent` (W3C Trace Context Level 2, §3.2).
 
 What is not valid is as if it were not there: other versions than 00 are read as far as 00 goes, `ff` is none, ids of
 zeros are none, letters are lower case, and two fields say nothing.
@@ -18,11 +18,14 @@ SAMPLED, RANDOM = 1, 2
 
 
 class TraceContext(Struct, frozen=True):
-    """`trace_id` (32 hex digits), `parent_id` (16), and the flags that are known."""
+    """The header field `traceparent`, read."""
 
     trace_id: str
+    """32 hexadecimal digits."""
     parent_id: str
+    """16 hexadecimal digits: the caller's span."""
     flags: int
+    """Bit 0: sampled."""
 
     @property
     def sampled(self) -> bool:
@@ -32,8 +35,8 @@ class TraceContext(Struct, frozen=True):
 
 def trace_context(fields: bytes) -> TraceContext | None:
     """The context in the header fields of a request, each line ended by CRLF; None without a valid one."""
-    found = _FIELD.findall(fields)
-    match = _VALUE.fullmatch(found[0].strip(b" \t\r")) if len(found) == 1 else None
+    lines = _FIELD.findall(fields)
+    match = _VALUE.fullmatch(lines[0].strip(b" \t\r")) if len(lines) == 1 else None
     if match is None or (match[1] == b"00" and match[5]):
         return None
     return TraceContext(match[2].decode(), match[3].decode(), int(match[4], 16) & (SAMPLED | RANDOM))

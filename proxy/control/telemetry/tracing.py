@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SPAN_OUTCOMES = ("exported", "failed", "queue_full", "rate", "orphaned")
 """`failed`: the collector did not take it. `queue_full`, `rate`: never made, see `spans`. `orphaned`: a copy whose
 exchange is not known: its record was dropped, or is too long ago."""
-GRACE = 2.0
+EXPORTER_CLOSE_SECONDS = 2.0
 """Seconds to send what waits when control ends; a collector that hangs must not hold up a restart."""
 
 
@@ -91,7 +91,7 @@ class Tracer:
         self._past["orphaned"] += joined.orphaned
 
     async def close(self) -> None:
-        """Sends what waits, for at most `GRACE` seconds."""
+        """Sends what waits, for at most `EXPORTER_CLOSE_SECONDS` seconds."""
         if self._spans is None:
             return
         loop, sent = asyncio.get_running_loop(), asyncio.Event()
@@ -102,7 +102,7 @@ class Tracer:
 
         self._retire(tell)
         with suppress(TimeoutError):
-            await asyncio.wait_for(sent.wait(), GRACE)
+            await asyncio.wait_for(sent.wait(), EXPORTER_CLOSE_SECONDS)
 
     def _retire(self, then: Callable[[], None]) -> None:
         for last, thread in self._retired:

@@ -178,7 +178,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
         asked = self._asked
         if head.tunnel:
-            self._mode, self._final, self._chunked = TUNNELLING, True, False
+            self._final, self._chunked = True, False
+            if self._mode == READING:  # not where a part of the tunnel's bytes was lost already, read as a request
+                self._mode = TUNNELLING
             self._out.append(write.switching_head(head, version))
             return
         streamed = head.streamed

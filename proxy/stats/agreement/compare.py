@@ -35,13 +35,13 @@ TOP_SCORES = 5
 """The best scores whose overlap is measured, where a row has more than twice as many."""
 
 SUM_ROUNDING = 0.01
-"""How far from 1 the sum of a row of probabilities may be, for rounding."""
+"""Distance from 1 that the sum of a row of probabilities may have, for rounding."""
 
 SCORE_NAMES = ("prob", "logit", "score", "softmax")
 
 
 class AnswerDifference(Struct, frozen=True, gc=False):
-    """How a copy's answer differs from its reference."""
+    """Difference of a copy's answer from its reference."""
 
     disagree: bool
     kind: str
@@ -64,7 +64,9 @@ class AgreementTally:
     """
 
     pairs: int = 0
+    """Compared pairs."""
     disagreements: int = 0
+    """Pairs whose answers differ."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Disagreements by kind."""
     shifted: float = 0.0
@@ -123,7 +125,7 @@ class AgreementTally:
 
 
 def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> AnswerDifference | None:
-    """How `copy` differs from `reference`; `tolerance` is the part of the larger number by which two may differ.
+    """Difference of `copy` from `reference`; `tolerance` is the part of the larger number by which two may differ.
 
     None when the pair says nothing: the reference failed, or one of the two was not readable.
     """

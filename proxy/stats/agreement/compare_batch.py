@@ -30,7 +30,7 @@ class BatchDifferences(NamedTuple):
 
 
 def compare_batch(pairs: Sequence[tuple[Observation, Observation]], tolerance: float) -> BatchDifferences | None:
-    """How copies differ from their references; None when they must be compared one by one.
+    """Differences of copies from their references; None when they must be compared one by one.
 
     `pairs`: (reference, copy); `tolerance`: the part of the larger number by which two may differ.
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, LegJoin, Loss
+from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, JoinLoss, LegJoin
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import COPY_ROLES
 
@@ -38,7 +38,7 @@ class ExchangeLegs(Struct, gc=False):
 
 
 Pair = tuple[Observation, Observation]
-NONE: list[Pair] = []
+NO_PAIRS: list[Pair] = []
 
 
 class Pairing:
@@ -59,7 +59,7 @@ class Pairing:
         if role in REFERENCES:
             return self._add_references(legs, now)
         self._add_canaries(legs, now)
-        return NONE
+        return NO_PAIRS
 
     def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting
@@ -84,7 +84,7 @@ class Pairing:
             del self._waiting[key]
 
     def _add_canaries(self, legs: Sequence[Observation], now: float) -> None:
-        """Where a canary answered the client, the primary gave no answer to compare copies with."""
+        """Drops exchanges that a canary answered: the primary gave no answer to compare copies with."""
         for leg in legs:
             if leg.copies <= 0:
                 continue
@@ -135,7 +135,7 @@ class Pairing:
         self._give_up(self._waiting.hold(key, waiting), "crowded")
         return waiting
 
-    def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: Loss) -> None:
+    def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: JoinLoss) -> None:
         for _, left in lost:
             for copy in left.copies:
                 self.unpaired[copy.route, copy.version, reason] += 1

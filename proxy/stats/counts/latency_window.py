@@ -8,7 +8,7 @@ from typing import Self
 from proxy.contracts.histogram import Buckets, add, quantile
 from proxy.stats.state import Stateful
 
-WINDOW_SECONDS = 60.0
+RECENT_SECONDS = 60.0
 """Seconds that a sliding quantile looks back unless said otherwise."""
 
 SLICES = 6
@@ -55,7 +55,7 @@ class Window(Stateful):
     __slots__ = ("_part", "_parts", "_seconds")
     CONFIGURATION = ("_seconds",)
 
-    def __init__(self, seconds: float = WINDOW_SECONDS) -> None:
+    def __init__(self, seconds: float = RECENT_SECONDS) -> None:
         self._seconds = seconds
         self._parts: list[Buckets] = [{} for _ in range(SLICES)]
         self._part = 0

@@ -19,7 +19,8 @@ ADWIN_DELTA = 0.002
 """False alarm probability of one window, shared by the watched features."""
 
 MAX_WATCHED = 32
-"""Features that may be named; further ones are left out. A value costs about 0.3 microseconds each."""
+"""Features that may be named; further ones are left out, counted (`left_out`). A value costs about 0.3 microseconds
+each."""
 
 
 class AdwinDetectors:
@@ -32,10 +33,12 @@ class AdwinDetectors:
     (True, None)
     """
 
-    __slots__ = ("_cuts", "_detectors", "_names")
+    __slots__ = ("_cuts", "_detectors", "_names", "left_out")
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = frozenset(names[:MAX_WATCHED])
+        self.left_out = len(names[MAX_WATCHED:])
+        """Names beyond `MAX_WATCHED`."""
         self._detectors: defaultdict[tuple[Hashable, str], Any] = defaultdict(self._detector)
         self._cuts: Counter[tuple[Hashable, str]] = Counter()
 
@@ -66,5 +69,5 @@ class AdwinDetectors:
             self._cuts[key] += detector.drift_detected
 
     def get(self, stream: Hashable, name: str) -> int | None:
-        """How often the window of a feature was cut; None for a feature that is not watched."""
+        """Number of times that the window of a feature was cut; None for a feature that is not watched."""
         return self._cuts[stream, name] if name in self._names else None

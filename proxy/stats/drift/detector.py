@@ -208,7 +208,7 @@ class DriftDetector:
 
     @property
     def margin(self) -> Floats:
-        """How far each feature is beyond what e-BH asks for, as a logarithm: from 0 up it drifted significantly.
+        """Margin of each feature over the threshold of e-BH, as a logarithm: from 0 up it drifted significantly.
 
         e-BH at one false alarm in T over F features: the k largest with M ≥ T·F/k for the largest such k.
         """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from proxy.contracts.observation import Kind
+from proxy.contracts.observation import ColumnKind
 
-Block = tuple[str, tuple[str, ...], int, Kind]
+Block = tuple[str, tuple[str, ...], int, ColumnKind]
 """One tensor of a signature: its name, its columns' names if it has any, its width and kind."""
 
 

@@ -17,7 +17,7 @@ from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import Block, names_of
 from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins
 
-RULES = ("type", "range", "category", "missing", "absent", "unexpected")
+CONTRACT_RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 """Rules of the data contract, by what breaks them:
 
 - `type`: strings for numbers, or the reverse
@@ -26,7 +26,7 @@ RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 - `absent`: a required feature that the body lacks
 - `unexpected`: a column that the profile lacks
 """
-TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(RULES))
+TYPE, RANGE, CATEGORY, MISSING, ABSENT, UNEXPECTED = range(len(CONTRACT_RULES))
 
 
 Signature = tuple[Block, ...]
@@ -54,7 +54,7 @@ class BatchCounts(NamedTuple):
     counts: Floats
     """Rows by bin, shape (features, bins)."""
     violations: Floats
-    """Broken rules, shape (features, len(RULES))."""
+    """Broken rules, shape (features, len(CONTRACT_RULES))."""
     rows: int
     bad: int
     """Rows that break any rule."""
@@ -67,7 +67,8 @@ class Layout:
     >>> reference = Reference(features_of({"x": [0.0, 1.0, 2.0, 3.0], "color": ["red"] * 4}))
     >>> layout = Layout(reference, (("x", (), 1, "number"), ("color", (), 1, "category")))
     >>> counted = layout.measure([np.array([[1.0], [99.0]]), np.array([["red"], ["blue"]], dtype=object)])
-    >>> counted.rows, counted.bad, dict(zip(RULES, counted.violations.sum(axis=0).astype(int).tolist()))["range"]
+    >>> broken = dict(zip(CONTRACT_RULES, counted.violations.sum(axis=0).astype(int).tolist()))
+    >>> counted.rows, counted.bad, broken["range"]
     (2, 1, 1)
     """
 
@@ -89,7 +90,7 @@ class Layout:
         """The counts of bodies of this signature; `tables`: an array (rows, width) for each of its blocks, in order."""
         features, bins = self._reference.shares.shape
         rows = len(tables[0])
-        counts, violations = np.zeros((features, bins)), np.zeros((features, len(RULES)))
+        counts, violations = np.zeros((features, bins)), np.zeros((features, len(CONTRACT_RULES)))
         bad = np.full(rows, bool(self._lacking.any() or self._unexpected))
         violations[self._lacking, ABSENT] += rows
         counts[self._absent, -1] += rows

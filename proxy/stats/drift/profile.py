@@ -28,7 +28,7 @@ MIN_CATEGORY_ROWS = 5
 """Rows of the rarest category, at least, for a learnt list of categories to be closed."""
 
 RANGE_SLACK = 1.0
-"""How far a learnt range reaches beyond the reference's on each side, in widths of it: ranges catch wrong units and
+"""Reach of a learnt range beyond the reference's on each side, in widths of it: ranges catch wrong units and
 signs, drift the rest."""
 
 ROUNDING = 1e-5

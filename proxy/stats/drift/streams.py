@@ -22,7 +22,7 @@ from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.detector import DriftDetector, Reference
-from proxy.stats.drift.layout import RULES, UNEXPECTED, Layout, Signature
+from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.profile_builder import ProfileBuilder
 
@@ -64,7 +64,7 @@ BatchKey = tuple[StreamKey, float]
 
 
 class Drift(Struct, frozen=True):
-    """How far one feature of a stream is from the profile."""
+    """Distance of one feature of a stream from the profile."""
 
     feature: str
     side: BodySide
@@ -81,16 +81,20 @@ class Drift(Struct, frozen=True):
     n: int
     """Rows of the stream."""
     detected: int | None = None
-    """How often ADWIN cut its window; None where ADWIN does not watch the feature."""
+    """Number of times that ADWIN cut its window; None where ADWIN does not watch the feature."""
 
 
 class FeatureShape(Struct, frozen=True):
     """The distributions of a feature: shares by bin, each list with the sum 1 (`profile.Feature` has the bins)."""
 
     kind: str
+    """`number` or `category`."""
     edges: list[float]
+    """Bounds between the bins of a number."""
     categories: list[str]
+    """Values of a category, a bin each."""
     reference: list[float]
+    """Shares in the reference profile."""
     live: list[float]
     """Recent rows; empty before the first."""
 
@@ -157,8 +161,8 @@ class Streams:
         self._profile = Profile()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
         """Broken rules by (version, role, rule)."""
-        self.left_out: Counter[str] = Counter()
-        """`layouts`: bodies beyond `MAX_LAYOUTS`; `columns`: columns of batches beyond `profile.MAX_FEATURES`."""
+        self.left_out: Counter[str] = Counter(detectors=self._adwin.left_out)
+        """What full bounds left out, in the words of `Board.bounds_reached`."""
         self._drift: tuple[dict[BodySide, float], list[Drift]] | None = None
 
     @property
@@ -246,11 +250,11 @@ class Streams:
         return [RowCounts(version, role, share, n, bad)] if n else []
 
     def _count_violations(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
-        for rule, count in zip(RULES, broken, strict=True):
+        for rule, count in zip(CONTRACT_RULES, broken, strict=True):
             if count:
                 self.violations[version, role, rule] += int(count)
         if unexpected:
-            self.violations[version, role, RULES[UNEXPECTED]] += unexpected
+            self.violations[version, role, CONTRACT_RULES[UNEXPECTED]] += unexpected
 
     def _detect(self, keys: Collection[StreamKey], now: float, rows: int) -> None:
         """Gives counts to the detectors that have not looked for `BATCH_SECONDS`, or for which `rows` rows wait."""

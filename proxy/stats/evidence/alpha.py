@@ -19,7 +19,7 @@ from proxy.stats.evidence.shown_counts import NO_FIGURES, ShownFigures
 
 
 class LogEvidence(NamedTuple):
-    """What a sequential test concludes, before its share of α is taken from it."""
+    """Conclusion of a sequential test, before its share of α is taken from it."""
 
     log_breach: float
     """Log e-value against "within the limit"."""

@@ -16,8 +16,8 @@ from proxy.contracts.table import Role
 from proxy.stats.state import Stateful
 
 MAX_PARTS = 64
-"""Different parts of the traffic kept for each version; a ramp has a few dozen steps. When full the oldest is
-forgotten."""
+"""Different parts of the traffic kept for each version; a ramp has a few dozen steps. When full the oldest goes,
+counted (`forgotten`); late legs from beside it take the newest part that fits."""
 
 SAME_PART = 1e-6
 """Parts that differ by less are one: they are sums of floats."""
@@ -48,22 +48,24 @@ class AssignmentShares(Stateful):
     A candidate that was promoted is alone: there is nothing to hold it against but absolute limits, and w is 1.
     """
 
-    __slots__ = ("_candidate", "_candidate_parts", "_primary", "_primary_parts", "_shadow_part")
-    CONFIGURATION = ("_candidate", "_primary")
+    __slots__ = ("_candidate", "_candidate_parts", "_primary", "_primary_parts", "_shadow_part", "forgotten")
+    CONFIGURATION = ("_candidate", "_primary", "forgotten")
 
     def __init__(self, candidate: str | None, primary: str) -> None:
         self._candidate, self._primary = candidate, primary
         self._candidate_parts: dict[float, None] = {}
         self._primary_parts: dict[float, None] = {}
         self._shadow_part = 0.0
+        self.forgotten = 0
+        """Parts that went because `MAX_PARTS` were kept."""
 
     def update(self, arms: Iterable[ArmTick]) -> list[AssignedArm]:
         """Learns the parts of one tick's arms; those that say something about the two, the primary's first."""
         arms = [arm for arm in arms if self._is_assigned(arm.version, arm.role)]
         mine = [arm for arm in arms if arm.role == "canary"]
         copies = [arm for arm in arms if arm.role == "shadow"]
-        _remember(self._candidate_parts, mine)
-        _remember(self._primary_parts, (arm for arm in arms if arm.role == "primary"))
+        self._remember(self._candidate_parts, mine)
+        self._remember(self._primary_parts, (arm for arm in arms if arm.role == "primary"))
         if mine or copies:
             self._shadow_part = copies[-1].share if copies else 0.0
         assigned = [AssignedArm(arm, self._assignment(arm.role, arm.share)) for arm in arms]
@@ -91,13 +93,13 @@ class AssignmentShares(Stateful):
         # Copies count while they are made.
         return Assignment(False, role, _share(self._shadow_part, part) if self._shadow_part else live, live)
 
-
-def _remember(parts: dict[float, None], arms: Iterable[ArmTick]) -> None:
-    for arm in arms:
-        parts.pop(arm.share, None)
-        parts[arm.share] = None
-        if len(parts) > MAX_PARTS:
-            del parts[next(iter(parts))]
+    def _remember(self, parts: dict[float, None], arms: Iterable[ArmTick]) -> None:
+        for arm in arms:
+            parts.pop(arm.share, None)
+            parts[arm.share] = None
+            if len(parts) > MAX_PARTS:
+                del parts[next(iter(parts))]
+                self.forgotten += 1
 
 
 def _share(mine: float, other: float) -> float:

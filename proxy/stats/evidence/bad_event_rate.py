@@ -59,13 +59,13 @@ class BadEventRate(Stateful):
             self._ratio.settle()
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit."""
-        found, alpha, phi = [], self._alpha.alpha, float(self._dispersion.get())
+        """A line of evidence for each configured limit."""
+        lines, alpha, phi = [], self._alpha.alpha, float(self._dispersion.get())
         if self._ratio:
-            found.append(self._on("max_ratio", self._ratio, self._ratio.needed(*self._events(), alpha, phi)))
+            lines.append(self._on("max_ratio", self._ratio, self._ratio.needed(*self._events(), alpha, phi)))
         if self._absolute:
-            found.append(self._on("max", self._absolute, self._absolute.needed(alpha, phi)))
-        return found
+            lines.append(self._on("max", self._absolute, self._absolute.needed(alpha, phi)))
+        return lines
 
     def _events(self) -> tuple[tuple[int, int], tuple[int, int]]:
         mine, theirs = ((side.get("events", 0), side.get("n", 0)) for side in (self._shown.mine, self._shown.theirs))

@@ -40,7 +40,7 @@ class ContractViolations(Stateful):
                 self._dispersion.update(arm.bad, arm.n, now)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit; n are rows."""
+        """A line of evidence for each configured limit; n are rows."""
         return self._rate.get()
 
 

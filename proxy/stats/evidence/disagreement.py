@@ -63,8 +63,8 @@ class Disagreement(Stateful):
         return min(budget, float(self._floor.log_breach)) if self.triples else budget
 
     def get(self, lost: int) -> list[Evidence]:
-        """One if it is judged; `reference` is the primary's disagreement with itself. `lost`: copies that were due and
-        not compared."""
+        """A line of evidence if disagreement is judged; `reference` is the primary's disagreement with itself. `lost`:
+        copies that were due and not compared."""
         if not self._judged:
             return []
         budget = self._absolute

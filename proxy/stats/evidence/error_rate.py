@@ -64,5 +64,5 @@ class ErrorRate(Stateful):
         self._baseline.update(counts, now)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit."""
+        """A line of evidence for each configured limit."""
         return self._rate.get()

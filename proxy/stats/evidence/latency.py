@@ -43,7 +43,7 @@ CUT_POINT_SECONDS = 1.0
 
 
 class LatencyBaseline(Stateful):
-    """How fast a primary is: its last minutes, the cut points from it, and how bursty its slow requests are.
+    """Latency of a primary: its last minutes, the cut points from them, and the overdispersion of its slow requests.
 
     It outlives candidates. `update` comes after the requests were ranked, so that cut points are of the past.
     """
@@ -145,17 +145,17 @@ class Latency(Stateful):
         self._difference_dispersion.update(whose.candidate, slower, float(bins.sum()), now)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit; values are seconds."""
-        found = []
+        """A line of evidence for each configured limit; values are seconds."""
+        lines = []
         if (ratio := self._ratio) is not None:
             needed = ratio.needed(log(1 / self._alpha.alpha), log(1 / FALSE_PASS), self._phi)
-            found.append(self._on("max_ratio", LogEvidence(ratio.log_breach, ratio.log_pass, needed, self._phi)))
+            lines.append(self._on("max_ratio", LogEvidence(ratio.log_breach, ratio.log_pass, needed, self._phi)))
         if (absolute := self._absolute) is not None:
             phi = self._baseline.phi(self._cut)
             needed = absolute.needed(self._alpha.alpha, phi)
             logs = float(absolute.log_breach), float(absolute.log_pass)
-            found.append(self._on("max", LogEvidence(*logs, needed, phi)))
-        return found
+            lines.append(self._on("max", LogEvidence(*logs, needed, phi)))
+        return lines
 
     def _on(self, limit: str, test: LogEvidence) -> Evidence:
         return self._alpha.evidence(self.metric, limit, self._shown.get(self._figure), test)

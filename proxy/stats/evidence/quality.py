@@ -2,11 +2,12 @@
 
 | metric | limit | what is bet on, and against what |
 |---|---|---|
-| accuracy | min | errors; a constant |
+| accuracy, any mean | min | errors; a constant |
 | f1 | min | m·(FP + FN) − 2·(1 − m)·TP, whose mean is at most 0 exactly when F1 ≥ m; a constant |
 | auroc | min | pairs of a positive and a negative in the wrong order; a constant |
 | f1, auroc | max_drop | the same; a bound that the primary's score is above (`stats.quality.lower_bound`), less the
-drop | | accuracy | max_drop | the difference in errors (`stats.quality.paired_difference`) |
+drop |
+| accuracy, any mean | max_drop | the difference in errors (`stats.quality.paired_difference`) |
 | log_loss, mae, rmse | max | the loss (its square for rmse); a constant |
 | log_loss, mae, rmse | max_ratio | the difference in losses (`stats.quality.paired_difference`) |
 
@@ -29,14 +30,14 @@ from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
 from proxy.stats.evidence.shown_counts import Figure, ShownFigures
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
 from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
-from proxy.stats.quality.paired_difference import PairedDifference, ScoreLookup, is_paired, paired_scores
-from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, Score, ScoredPrediction, score_prediction
+from proxy.stats.quality.paired_difference import PairedDifference, ScoreLookup, error_of, is_paired, paired_scores
+from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, SCORES, Score, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
 SEVERAL_CLASSES = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
 
-Key = tuple[str, str]
+MetricLimit = tuple[str, str]
 """Metric and limit."""
 
 
@@ -54,7 +55,7 @@ class MetricTest(Stateful):
         self._several = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MetricLimit:
         """Metric and limit."""
         return self._metric, self._limit
 
@@ -81,10 +82,11 @@ class MetricTest(Stateful):
             if hit or miss:
                 floor.update(2.0 * (1.0 - SCORE_GRID) if hit else -SCORE_GRID)
 
-    def accuracy(self, scored: ScoredPrediction, least: float) -> None:
-        """A guess against a least accuracy."""
-        if scored.guess is not None:
-            self._test.update(float(scored.wrong), 1.0 - least, 0.0, 1.0)
+    def score(self, scored: ScoredPrediction, least: float) -> None:
+        """A prediction against the least that the mean of a score may be."""
+        error = error_of(self._metric, scored)
+        if error is not None:
+            self._test.update(error, 1.0 - least, 0.0, 1.0)
 
     def f1(self, scored: ScoredPrediction, least: float) -> None:
         """A guess against a least F1 of class 1."""
@@ -109,6 +111,11 @@ class MetricTest(Stateful):
             self._test.update(size, most**loss.power, 0.0)
 
     @property
+    def unmatched(self) -> int:
+        """Scores that went without a match, for AUROC."""
+        return sum(pairs.unmatched for pairs in self._pairs)
+
+    @property
     def log_breach(self) -> float:
         """ln of the evidence against "within the limit"; what the floor may err is already taken from it."""
         return float(self._test.log_breach) - (log(2.0) if self._floor else 0.0)
@@ -125,9 +132,9 @@ class MetricTest(Stateful):
 
 
 _BETS: dict[str, Callable[[MetricTest, ScoredPrediction, float], None]] = {
-    "accuracy": MetricTest.accuracy,
     "f1": MetricTest.f1,
     "auroc": MetricTest.auroc,
+    **dict.fromkeys(SCORES, MetricTest.score),
     **dict.fromkeys(LOSSES, MetricTest.loss),
 }
 
@@ -179,9 +186,14 @@ class QualityEvidence(Stateful):
             for difference in self._differences.values():
                 difference.update(pair, primary)
 
+    @property
+    def unmatched(self) -> int:
+        """Scores that went without a match, for AUROC."""
+        return sum(test.unmatched for test in self._tests.values())
+
     def get(self, lost: int) -> list[Evidence]:
-        """One for each limit, with the figures that river computed. `lost`: predictions that conclude nothing, because
-        labels depend on the version (`stats.quality.label_bias`)."""
+        """A line of evidence for each limit, with the figures that river computed. `lost`: predictions that conclude
+        nothing, because labels depend on the version (`stats.quality.label_bias`)."""
         return [self._on(*key, lost) for key in self._keys]
 
     def _on(self, metric: str, limit: str, lost: int) -> Evidence:

@@ -28,12 +28,12 @@ class ShownFigures(NamedTuple):
     """The primary's of the same time."""
     n_reference: int
     shadow: float | None = None
-    """That of the candidate's copies, where `value` is of live requests alone."""
+    """Figure of the candidate's copies, where `value` is of live requests alone."""
     n_shadow: int = 0
 
 
 NO_FIGURES = ShownFigures(None, 0, None, 0)
-"""Nothing is known."""
+"""Figures before any data."""
 
 
 class ShownCounts(Stateful, Generic[Key]):

@@ -1,9 +1,9 @@
 """Labels that come late, joined with what every version predicted for that request, shadows included.
 
-Predictions wait for their label by request id: those of a route no longer than its `wait`, and at most `MAX_REQUESTS`
-requests in all. When that is full, the route that holds most of it gives up its oldest request, so a busy route costs
-the others nothing. A label that comes twice counts once. A label whose request is unknown (never made, given up, not
-kept) is counted and dropped.
+Predictions wait for their label by request id: those of a route no longer than its `wait`, and in all at most
+`MAX_WAITING_REQUESTS` requests. When that is full, the route that holds most of it gives up its oldest request, so a
+busy route costs the others nothing. A label that comes twice counts once. A label whose request is unknown (never made,
+given up, not kept) is counted and dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import LabelArrival
 
-MAX_REQUESTS = 20_000
+MAX_WAITING_REQUESTS = 20_000
 """Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
 the route that holds most is given up, as `evicted`. `Board(labels=…)` sets another one, for labels that take longer
 than this many requests."""
@@ -39,7 +39,7 @@ VersionRole = tuple[str, Role]
 
 Label = int | float | str
 LabelOutcome = Literal["joined", "duplicate", "unknown", "mismatch"]
-"""What became of a label. `unknown`: no such request so far; if it comes within `EARLY_SECONDS`, they still meet.
+"""Fate of a label. `unknown`: no such request so far; if it comes within `EARLY_SECONDS`, they still meet.
 `mismatch`: a list of another length than the request had rows, or no usable value."""
 
 
@@ -112,7 +112,7 @@ class LabelJoin:
 
     __slots__ = ("_capacity", "_early", "_queues", "_requests", "forgotten", "lost", "outcomes")
 
-    def __init__(self, capacity: int = MAX_REQUESTS) -> None:
+    def __init__(self, capacity: int = MAX_WAITING_REQUESTS) -> None:
         self._capacity = capacity
         self._requests: dict[str, _Request] = {}
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
@@ -129,7 +129,7 @@ class LabelJoin:
         route, version, role = legs[0].route, legs[0].version, legs[0].role
         self._queues[route].wait = wait
         requests = self._requests
-        labelled: list[LabelledPrediction] = NONE
+        labelled: list[LabelledPrediction] = NO_PREDICTIONS
         for leg in legs:
             request_id, outputs = leg.request_id, leg.outputs
             if not outputs or not request_id or leg.failure or not 200 <= leg.status < 300:
@@ -215,7 +215,7 @@ class LabelJoin:
             self.lost[request.route, reason] += 1
 
 
-NONE: list[LabelledPrediction] = []
+NO_PREDICTIONS: list[LabelledPrediction] = []
 
 
 def _size(outputs: tuple[Tensor, ...]) -> int:

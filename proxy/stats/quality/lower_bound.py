@@ -23,7 +23,8 @@ SCORE_GRID: Floats = np.arange(1, 100) / 100.0
 """The scores m that are tested, shape (99,)."""
 
 MAX_UNMATCHED = 1000
-"""Scores of positives, or of negatives, that wait for one of the other kind; when full the oldest goes."""
+"""Scores of positives, or of negatives, that wait for one of the other kind; when full the oldest goes, counted
+(`unmatched`)."""
 
 
 class LowerConfidenceSequence(Stateful):
@@ -68,11 +69,14 @@ class AurocPairs(Stateful):
     (None, 1.0)
     """
 
-    __slots__ = ("_negatives", "_positives")
+    __slots__ = ("_negatives", "_positives", "unmatched")
+    CONFIGURATION = ("unmatched",)
 
     def __init__(self) -> None:
         self._positives: deque[float] = deque(maxlen=MAX_UNMATCHED)
         self._negatives: deque[float] = deque(maxlen=MAX_UNMATCHED)
+        self.unmatched = 0
+        """Scores that went without a match, because `MAX_UNMATCHED` waited."""
 
     def update(self, scored: ScoredPrediction) -> float | None:
         """Adds a score. Returns whether the pair that it completes is in the right order, 1 or 0 (a half for equal
@@ -81,6 +85,7 @@ class AurocPairs(Stateful):
             return None
         mine, others = (self._positives, self._negatives) if scored.label else (self._negatives, self._positives)
         if not others:
+            self.unmatched += len(mine) >= MAX_UNMATCHED
             mine.append(scored.positive)
             return None
         other = others.popleft()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Self
 
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
-from proxy.stats.quality.scores import LOSSES, ScoredPrediction, score_prediction
+from proxy.stats.quality.scores import LOSSES, MEANS, SCORES, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
@@ -32,17 +32,15 @@ ScoreLookup = Callable[[str], tuple[float | None, int]]
 """A metric's name to the primary's value so far and the number of labels that it rests on."""
 
 
-def _wrong(scored: ScoredPrediction) -> float | None:
-    return None if scored.guess is None else float(scored.wrong)
-
-
-MEASURES = {"accuracy": _wrong, **{name: loss.measure for name, loss in LOSSES.items()}}
-"""Metrics that are means over predictions, each with its size of one."""
+def error_of(metric: str, scored: ScoredPrediction) -> float | None:
+    """A prediction's error in a mean: its loss, or what its score lacks of 1; None where the metric is not about it."""
+    size = MEANS[metric](scored)
+    return 1.0 - size if size is not None and metric in SCORES else size
 
 
 def is_paired(metric: str, limit: str) -> bool:
-    """Whether a limit is about the difference between candidate and primary, prediction by prediction."""
-    return metric in MEASURES and limit in ("max_drop", "max_ratio")
+    """True for a limit on the difference between candidate and primary, prediction by prediction."""
+    return metric in MEANS and limit in ("max_drop", "max_ratio")
 
 
 class PairedScores(NamedTuple):
@@ -91,8 +89,8 @@ def paired_scores(
 class PairedDifference(Stateful):
     """A sequential test of the difference between candidate and primary in one metric.
 
-    - `metric`: `accuracy`, or one of `LOSSES`
-    - `bound`: the most that accuracy may drop, or the most times that a loss may be the primary's
+    - `metric`: one of `MEANS`
+    - `bound`: the most that a score may drop, or the most times that a loss may be the primary's
 
     >>> test = PairedDifference("accuracy", 0.02)
     >>> right, wrong = ScoredPrediction(label=1, guess=1), ScoredPrediction(label=1, guess=0)
@@ -102,14 +100,13 @@ class PairedDifference(Stateful):
     9.7
     """
 
-    __slots__ = ("_bound", "_clip", "_measure", "_metric", "_ratio", "_test")
-    CONFIGURATION = ("_bound", "_measure", "_metric", "_ratio")
+    __slots__ = ("_bound", "_clip", "_metric", "_ratio", "_test")
+    CONFIGURATION = ("_bound", "_metric", "_ratio")
 
     note = ""
 
     def __init__(self, metric: str, bound: float) -> None:
         self._metric = metric
-        self._measure = MEASURES[metric]
         self._bound, self._ratio = (0.0, _raised(metric, bound)) if metric in LOSSES else (bound, 1.0)
         self._clip = 0.0 if metric in LOSSES else 1.0
         self._test = MeanLimit()
@@ -134,7 +131,7 @@ class PairedDifference(Stateful):
     def _size(self, scored: ScoredPrediction | None) -> float | None:
         if scored is None:
             return 0.0
-        size = self._measure(scored)
+        size = error_of(self._metric, scored)
         return None if size is None else min(size, self._clip)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import labels_depend
-from proxy.stats.quality.label_join import MAX_REQUESTS, LabelJoin, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelJoin, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.paired_difference import ScoreLookup
 from proxy.stats.quality.scores import Score, score_prediction
 
@@ -43,7 +43,7 @@ class Scorer:
 
     __slots__ = ("_bias", "labelled", "labels", "scores", "unscored")
 
-    def __init__(self, capacity: int = MAX_REQUESTS) -> None:
+    def __init__(self, capacity: int = MAX_WAITING_REQUESTS) -> None:
         self.labels = LabelJoin(capacity)
         """The predictions that wait for their labels."""
         self.labelled: Counter[ScoredArm] = Counter()
@@ -83,7 +83,7 @@ class Scorer:
         return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
 
     def inconclusive(self, route: str, candidate: str, primary: str) -> int:
-        """How many of a candidate's labels are inconclusive, because the arrival of labels depends on the version.
+        """Number of a candidate's labels that are inconclusive, because the arrival of labels depends on the version.
 
         All of them or none. The answer is kept until there are `RECHECK_GROWTH` times as many labels.
         """

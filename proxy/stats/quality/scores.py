@@ -54,14 +54,25 @@ class ScoredPrediction(NamedTuple):
         return None if self.probability is None else -log(max(self.probability, MIN_PROBABILITY))
 
 
+Measure = Callable[[ScoredPrediction], float | None]
+"""A prediction's size in a metric; None where the metric is not about the prediction."""
+
+
 class Loss(NamedTuple):
     """A metric of kind `loss`: the root of the mean of what it measures of each prediction."""
 
-    measure: Callable[[ScoredPrediction], float | None]
-    """A prediction's loss; None where the metric is not about it."""
+    measure: Measure
+    """The loss of a prediction."""
     power: int = 1
     """The root: 2 for a mean of squares."""
 
+
+SCORES: dict[str, Measure] = {
+    "accuracy": lambda scored: None if scored.guess is None else float(not scored.wrong),
+}
+"""The arithmetic of each metric of kind `score` that is a mean over predictions, 0 to 1 each; a new one is an entry
+here. The label alone may choose which predictions it is about. F1 and AUROC are no means: their arithmetic stands in
+`Score`, and in `stats.evidence.quality`."""
 
 LOSSES: dict[str, Loss] = {
     "log_loss": Loss(lambda scored: scored.log_loss),
@@ -69,6 +80,9 @@ LOSSES: dict[str, Loss] = {
     "rmse": Loss(lambda scored: None if scored.error is None else scored.error**2, power=2),
 }
 """The arithmetic of each metric of kind `loss`; a new one is an entry here."""
+
+MEANS: dict[str, Measure] = SCORES | {name: loss.measure for name, loss in LOSSES.items()}
+"""All metrics that are means over predictions."""
 
 
 def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction | None:
@@ -121,11 +135,10 @@ class Score:
         made: Any = metrics
         running: Any = stats
         self._metrics: dict[str, Any] = {
-            "accuracy": made.Accuracy(),
             "f1": made.F1(),
             "macro": made.MacroF1(),
             "auroc": made.ROCAUC(n_thresholds=AUROC_THRESHOLDS),
-            **{name: running.Mean() for name in LOSSES},
+            **{name: running.Mean() for name in MEANS},
         }
         self._classes: set[Label] = set()
         self.beyond_classes = 0
@@ -133,19 +146,18 @@ class Score:
 
     def update(self, scored: ScoredPrediction) -> None:
         """Adds one prediction to the metrics that it is about."""
-        for name, loss in LOSSES.items():
-            size = loss.measure(scored)
+        for name, measure in MEANS.items():
+            size = measure(scored)
             if size is not None:
                 self.n[name] += 1
                 self._metrics[name].update(size)
         if scored.error is not None:
             return
-        self._add(("accuracy",), scored.label, scored.guess)
         if scored.guess is not None and self._are_classes(scored.label, scored.guess):
-            self._add(("f1",), scored.label, scored.guess)
+            self._add("f1", scored.label, scored.guess)
             self._metrics["macro"].update(scored.label, scored.guess)
         if scored.positive is not None:
-            self._add(("auroc",), bool(scored.label), min(max(scored.positive, 0.0), 1.0))
+            self._add("auroc", bool(scored.label), min(max(scored.positive, 0.0), 1.0))
 
     def _are_classes(self, label: Label, guess: Label) -> bool:
         for value in (label, guess):
@@ -155,10 +167,9 @@ class Score:
             self._classes.add(value)
         return True
 
-    def _add(self, names: tuple[str, ...], truth: Any, guess: Any) -> None:
-        for name in names:
-            self.n[name] += 1
-            self._metrics[name].update(truth, guess)
+    def _add(self, name: str, truth: Any, guess: Any) -> None:
+        self.n[name] += 1
+        self._metrics[name].update(truth, guess)
 
     def get(self, metric: str) -> float | None:
         """The value of a metric of `QUALITY_METRICS`, or None without predictions that it is about. F1 is that of class

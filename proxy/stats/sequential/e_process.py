@@ -62,11 +62,11 @@ class EProcess(Stateful):
         """Ends a look: releases the wealth that is due before the next one."""
         if self._reserve.max() == -np.inf:
             return
-        kept = np.log(np.log(self._settled + 2.0) / np.log(self._events + 2.0))
+        discount = np.log(np.log(self._settled + 2.0) / np.log(self._events + 2.0))
         with np.errstate(divide="ignore"):
-            released = self._reserve + np.log(-np.expm1(kept))
+            released = self._reserve + np.log(-np.expm1(discount))
         self._active = np.logaddexp(self._active, released)
-        self._reserve = self._reserve + kept
+        self._reserve = self._reserve + discount
         self._settled = self._events
 
     def get(self) -> Floats:

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import LegFacts, Record
-from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of, read
+from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, legs_in, line_of
 from tests.support.records import record
 
 OLD = (
@@ -22,7 +22,7 @@ OLD = (
 def test_a_line_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "records"
     path.write_bytes(OLD)
-    (leg,) = read([path])
+    (leg,) = legs_in([path])
     assert leg == Captured(
         worker=1,
         incarnation="7f",
@@ -57,7 +57,7 @@ def test_a_line_holds_every_field_of_a_record(tmp_path: Path) -> None:
     full = record(failure="late", key=3, copies=1, method="POST", path="/a", request=b"q", response=b"r", chunks=[0.5])
     path = tmp_path / "records"
     path.write_bytes(line_of(captured(full, (2, "b"), bodies=True)))
-    (leg,) = read([path])
+    (leg,) = legs_in([path])
     assert {name: getattr(leg, name) for name in Record.__struct_fields__} == {
         name: getattr(full, name) for name in Record.__struct_fields__
     }
@@ -68,7 +68,7 @@ def test_a_line_that_is_none_says_where(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "records"
     path.write_bytes(OLD + line)
     with pytest.raises(UnreadableLineError, match=f"{path}, line 2: "):
-        list(read([path]))
+        list(legs_in([path]))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
-from proxy.control.capture.format import captured, line_of, read
+from proxy.control.capture.format import captured, legs_in, line_of
 from proxy.control.capture.writer import CaptureWriter, sampled
 from tests.control.capture.test_replay import traffic
 
@@ -34,8 +34,8 @@ def test_a_line_keeps_the_facts_and_no_secrets(tmp_path: Path) -> None:
         recorder.use(Capture(100.0, str(tmp_path / f"{bodies}"), 10_000, bodies))
         recorder.take([full], SOURCE)
     recorder.close()
-    (bare,) = read([tmp_path / "False"])
-    (whole,) = read([tmp_path / "True"])
+    (bare,) = legs_in([tmp_path / "False"])
+    (whole,) = legs_in([tmp_path / "True"])
     assert (bare.path, bare.request, bare.request_fields, bare.total) == ("/v2", None, b"", 0.02)
     assert (whole.request, whole.response) == (b'{"a": 1}', b"\xff\x00")
     assert whole.request_fields == b"Content-Type: application/json\r\n"
@@ -51,7 +51,7 @@ def test_the_files_never_hold_more_than_was_said(tmp_path: Path) -> None:
         sizes = [path.stat().st_size for path in tmp_path.iterdir()]
         assert sum(sizes) <= 5_000 and len(sizes) <= 2
     recorder.close()
-    kept = [leg.exchange for leg in read([tmp_path / "records.1", tmp_path / "records"])]
+    kept = [leg.exchange for leg in legs_in([tmp_path / "records.1", tmp_path / "records"])]
     assert kept == list(range(200 - len(kept), 200)) and len(kept) > 10
 
 
@@ -61,7 +61,7 @@ def test_a_restart_goes_on_in_the_same_file(tmp_path: Path) -> None:
         recorder.use(Capture(100.0, str(tmp_path / "records"), 100_000))
         recorder.take([record(exchange)], SOURCE)
         recorder.close()
-    assert [leg.exchange for leg in read([tmp_path / "records"])] == [0, 1, 2]
+    assert [leg.exchange for leg in legs_in([tmp_path / "records"])] == [0, 1, 2]
 
 
 def test_an_exchange_is_kept_with_all_of_its_legs_or_not_at_all() -> None:

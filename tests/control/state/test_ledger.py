@@ -11,7 +11,7 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.control.state import ledger
 from proxy.control.state.ledger import Ledger
 from proxy.control.state.store import Store, StoreError
-from proxy.release.audit import Change, read
+from proxy.release.audit import Change, entry_of
 
 STEADY = RouteState("cancer", "steady", "v1")
 FAILED = Verdict("error_rate", "fail", 3.0, 1.5, 20, 0, "error_rate ratio 3 > limit 1.5", version="v2")
@@ -33,7 +33,7 @@ class Disk(Store):
 
 
 def reasons(store: Store) -> list[str]:
-    return [read(link).why for link in reversed(store.newest(5000))]
+    return [entry_of(link).why for link in reversed(store.newest(5000))]
 
 
 def test_a_change_by_hand_is_written_or_refused() -> None:

@@ -82,7 +82,7 @@ def test_evidence_begins_anew_once_and_says_so(configured: Settings, caplog: pyt
         caplog.clear()
         with caplog.at_level(logging.WARNING, "penumbra.engine"):
             house = House(configured, Store(configured.state), now=STARTED + 100 * starts)
-        anew = [line for line in caplog.messages if "evidence of the process before begins anew" in line]
+        anew = [line for line in caplog.messages if "evidence begins anew, release and split go on" in line]
         assert len(anew) == warned, caplog.messages
         house.engine.on_time(house.now + WRITE_SECONDS)
         house.store.close()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.release import RouteState
-from proxy.control.state.store import APPLICATION, Store, StoreError
-from proxy.release.audit import GENESIS, Change, read, verify
+from proxy.control.state.store import APPLICATION_ID, Store, StoreError
+from proxy.release.audit import GENESIS, Change, entry_of, verify
 
 
 def state(name: str = "cancer", **changes: object) -> RouteState:
@@ -32,7 +32,7 @@ def test_what_was_saved_is_there_again(tmp_path: Path) -> None:
     again = Store(path)
     assert again.states() == {"cancer": state(split={"v2": 25.0}), "other": state("other")}
     assert (again.head.revision, again.head.count) == (7, 2)
-    first, second = [read(link) for link in again.chain()]
+    first, second = [entry_of(link) for link in again.chain()]
     assert (first.why, second.why, first.previous, first.at) == ("one", "two", GENESIS, 12.5)
     assert verify(again.chain(), again.head.count, again.head.hash) is None
     again.close()
@@ -42,10 +42,10 @@ def test_audit_is_read_in_pages_and_by_route() -> None:
     store = Store(":memory:")
     store.save([], [change(str(n)) for n in range(5)], 1, 0.0)
     store.save([], [Change("ops", "split", "other", "x")], 2, 0.0)
-    assert [read(link).seq for link in store.audit(after=2, limit=2)] == [3, 4]
-    assert [read(link).seq for link in store.newest(2)] == [6, 5]
-    assert [read(link).seq for link in store.newest(9, "other")] == [6]
-    assert [read(link).seq for link in store.audit(0, 9, "other")] == [6]
+    assert [entry_of(link).seq for link in store.audit(after=2, limit=2)] == [3, 4]
+    assert [entry_of(link).seq for link in store.newest(2)] == [6, 5]
+    assert [entry_of(link).seq for link in store.newest(9, "other")] == [6]
+    assert [entry_of(link).seq for link in store.audit(0, 9, "other")] == [6]
     store.close()
 
 
@@ -168,7 +168,7 @@ def test_a_path_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
 def test_our_files_carry_our_mark(tmp_path: Path) -> None:
     Store(str(tmp_path / "p.db")).close()
     db = sqlite3.connect(tmp_path / "p.db")
-    assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
+    assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     db.close()
 
 

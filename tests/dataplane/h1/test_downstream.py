@@ -226,6 +226,22 @@ def test_a_tunnel() -> None:
     assert line.socket.ends != []
 
 
+def test_a_tunnel_whose_first_bytes_came_too_early_passes_no_later_ones() -> None:
+    """RFC 6455 §4.1: the client waits for the answer. Bytes before it were read as a request, and are gone."""
+    line = Line()
+    line.say(get(fields="Connection: Upgrade\r\nUpgrade: websocket\r\n"))
+    line.say(b"\x81\x05early")
+    agreed = ResponseHead(101)
+    agreed.tunnel = True
+    user = line.pool.last.user
+    assert user is not None
+    user.response_head(agreed)
+    user.response_flush()
+    line.say(b"\x81\x04late")
+    assert line.hear()[0] == 101 and line.pool.last.body == b""
+    assert line.bench.counted()["rejected"] == {("", "not_implemented"): 1}
+
+
 def test_an_abort_is_not_a_clean_end() -> None:
     line = Line()
     line.say(get())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.histogram import bucket
-from proxy.stats.counts.latency_window import SLICES, WINDOW_SECONDS, Histogram, Window
+from proxy.stats.counts.latency_window import RECENT_SECONDS, SLICES, Histogram, Window
 
 Updates = list[tuple[int, float]]
 UPDATES = st.lists(st.tuples(st.integers(-300, 300), st.floats(0.0, 300.0)), max_size=30)
@@ -26,10 +26,10 @@ def test_a_quantile_is_that_of_numpy_within_a_bucket() -> None:
 def test_a_window_covers_five_to_six_sixths_of_its_length() -> None:
     window = Window()
     window.update({0: 1}, 0.0)
-    part = WINDOW_SECONDS / SLICES
-    assert window.get(WINDOW_SECONDS - part) == {0: 1}
-    assert window.get(WINDOW_SECONDS) == {}
-    assert window.quantile(0.5, WINDOW_SECONDS) is None
+    part = RECENT_SECONDS / SLICES
+    assert window.get(RECENT_SECONDS - part) == {0: 1}
+    assert window.get(RECENT_SECONDS) == {}
+    assert window.quantile(0.5, RECENT_SECONDS) is None
 
 
 def test_a_long_pause_forgets_everything() -> None:

@@ -47,3 +47,4 @@ def test_the_number_of_watched_features_is_bounded() -> None:
     detectors = AdwinDetectors([f"f{at}" for at in range(MAX_WATCHED + 5)])
     assert detectors.get("s", f"f{MAX_WATCHED - 1}") == 0
     assert detectors.get("s", f"f{MAX_WATCHED}") is None
+    assert detectors.left_out == 5

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from proxy.contracts.observation import Kind, Tensor
+from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.stats.drift.batch import Batch
 from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import names_of
-from proxy.stats.drift.layout import RULES, BatchCounts, Layout, readable, signature_of
+from proxy.stats.drift.layout import CONTRACT_RULES, BatchCounts, Layout, readable, signature_of
 from proxy.stats.drift.profile import profile_of
 
 PROFILE = profile_of(
@@ -15,7 +15,7 @@ PROFILE = profile_of(
 ).inputs
 
 
-def frame(columns: list[str], *rows: tuple[float | str, ...], kind: Kind = "number", name: str = "") -> Tensor:
+def frame(columns: list[str], *rows: tuple[float | str, ...], kind: ColumnKind = "number", name: str = "") -> Tensor:
     return Tensor(name, len(rows), len(columns), kind, [v for row in rows for v in row], tuple(columns))
 
 
@@ -35,7 +35,7 @@ def batch(bodies: tuple[list[Tensor], ...]) -> Batch:
 
 
 def broken(measured: BatchCounts) -> dict[str, int]:
-    return {RULES[rule]: int(n) for rule, n in enumerate(measured.violations.sum(axis=0)) if n}
+    return {CONTRACT_RULES[rule]: int(n) for rule, n in enumerate(measured.violations.sum(axis=0)) if n}
 
 
 def test_bins_are_those_of_each_value() -> None:

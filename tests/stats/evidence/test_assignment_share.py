@@ -131,3 +131,4 @@ def test_all_or_nothing() -> None:
 def test_memory_is_bounded() -> None:
     shares = learnt([i / 1000 for i in range(500)])
     assert len(shares._candidate_parts) == MAX_PARTS
+    assert shares.forgotten == 500 - MAX_PARTS

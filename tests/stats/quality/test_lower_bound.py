@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as exact
 
 from proxy.stats.arrays import Floats
-from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
+from proxy.stats.quality.lower_bound import MAX_UNMATCHED, SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
 from proxy.stats.quality.scores import ScoredPrediction
 
 
@@ -51,6 +51,14 @@ def test_pairs_are_the_auroc() -> None:
         exact.roc_auc_score(labels, scores), abs=0.02
     )
     assert AurocPairs().update(ScoredPrediction(1)) is None
+
+
+def test_scores_without_a_match_are_bounded_and_counted() -> None:
+    pairs = AurocPairs()
+    for at in range(MAX_UNMATCHED + 3):
+        pairs.update(ScoredPrediction(1, positive=float(at)))
+    assert pairs.unmatched == 3
+    assert pairs.update(ScoredPrediction(0, positive=2.5)) == 1.0, "the oldest three went"
 
 
 @pytest.mark.parametrize(("label", "guess", "found"), [(1, 1, (1, 0)), (1, 0, (0, 1)), (0, 1, (0, 1)), (0, 0, (0, 0))])

@@ -59,8 +59,8 @@ def serve(request: web.Request, name: str) -> web.Response:
     """The answer to a request for a file of the page. Raises ApiError when there is none of this name."""
     if name not in FILES:
         raise ApiError("not-found", "the status page has no such file")
-    found = served(name)
-    headers = HEADERS | {"ETag": found.etag}
-    if request.headers.get("If-None-Match") == found.etag:
+    file = served(name)
+    headers = HEADERS | {"ETag": file.etag}
+    if request.headers.get("If-None-Match") == file.etag:
         return web.Response(status=304, headers=headers)
-    return web.Response(body=found.body, content_type=found.media, charset="utf-8", headers=headers)
+    return web.Response(body=file.body, content_type=file.media, charset="utf-8", headers=headers)
