@@ -169,7 +169,7 @@ class Engine:
         works again. To be called every `LOOK_SECONDS`."""
         self.board.on_time(now)
         shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}
-        self._warnings.update(shadows, self.board.counters, now)
+        self._warnings.update(shadows, self.board, now)
         for route in tuple(self.routes.values()):
             self._judge(route, now)
         if self._ledger.unsaved:

@@ -2,7 +2,8 @@
 
 A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get is named with the reasons for the rest.
 It is looked at in spans, so that a warning goes when its cause does. A route whose first requests were no inferences is
-named with the option that says which ones are: nothing of it is evidence.
+named with the option that says which ones are: nothing of it is evidence. Answers that cannot be read or compared are
+those of `control.lost_answers`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from proxy.control.lost_answers import LostAnswers
+from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
 
 log = logging.getLogger("penumbra.warnings")
@@ -31,7 +34,7 @@ Shadow = tuple[str, str]
 class Warnings:
     """`update` now and then; `of` is what to show."""
 
-    __slots__ = ("_begun", "_dropped", "_owed", "_shadows", "_silent", "profile_faults")
+    __slots__ = ("_begun", "_dropped", "_lost", "_owed", "_shadows", "_silent", "_wrong_sums", "profile_faults")
 
     def __init__(self) -> None:
         self._begun = 0.0
@@ -39,18 +42,28 @@ class Warnings:
         self._dropped: Counter[tuple[str, str, str]] = Counter()
         self._shadows: dict[Shadow, str] = {}
         self._silent: dict[str, str] = {}
+        self._lost = LostAnswers()
+        self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
 
     def of(self, route: str) -> list[str]:
         """The warnings of a route."""
         shadows = [warning for (name, _), warning in self._shadows.items() if name == route]
-        return shadows + [faults[route] for faults in (self.profile_faults, self._silent) if route in faults]
+        wrong = [f"{self._wrong_sums[route]} pairs of answers have no result"] if route in self._wrong_sums else []
+        return (
+            shadows
+            + self._lost.of(route)
+            + wrong
+            + [faults[route] for faults in (self.profile_faults, self._silent) if route in faults]
+        )
 
-    def update(self, shadows: Mapping[str, Iterable[str]], counters: Counters, now: float) -> None:
-        """Judges the shadows of each route by the span that is over, if it is."""
+    def update(self, shadows: Mapping[str, Iterable[str]], board: Board, now: float) -> None:
+        """Judges the shadows of each route, and its answers, by the span that is over, if it is."""
         if now - self._begun < SPAN_SECONDS:
             return
+        counters = board.counters
+        self._judge_answers(shadows, board)
         watched = [(route, version) for route, versions in shadows.items() for version in versions]
         owed = Counter(counters.mirrored) - self._owed
         dropped = Counter(counters.shadow_dropped) - self._dropped
@@ -64,6 +77,15 @@ class Warnings:
         for route in silent.keys() - self._silent.keys():
             log.warning("%s: %s", route, silent[route])
         self._silent = silent
+
+    def _judge_answers(self, routes: Iterable[str], board: Board) -> None:
+        before = self._lost.faults.keys()
+        self._lost.update(board)
+        for subject in self._lost.faults.keys() - before:
+            log.warning("%s: %s", subject[0], self._lost.faults[subject])
+        self._wrong_sums = {route: wrong for route in routes if (wrong := board.unbalanced(route))}
+        for route, wrong in self._wrong_sums.items():
+            log.error("%s: %d pairs of answers have no result: a mistake of this program", route, wrong)
 
     def _log(self, warnings: dict[Shadow, str]) -> None:
         for key in warnings.keys() - self._shadows.keys():

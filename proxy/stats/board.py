@@ -100,6 +100,7 @@ class Board:
         "_scorer",
         "_streams",
         "_tokens",
+        "_unread_requests",
         "_unreadable",
         "content",
         "counters",
@@ -109,6 +110,7 @@ class Board:
         self.counters = Counters()
         self.content = ContentCounters()
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._unread_requests: dict[tuple[str, str, str, str], str] = {}
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}
@@ -235,6 +237,7 @@ class Board:
         for side, reason in (("request", leg.unreadable_request), ("response", leg.unreadable_response)):
             if reason:
                 self._unreadable[leg.route, leg.version, leg.role, side, reason] += 1
+                self._unread_requests[leg.route, leg.version, side, reason] = leg.request_id
 
     def on_label(self, request_id: str, label: Any, now: float) -> LabelOutcome:
         """Joins a late label with the predictions for its request: one value, or a list with one for each row."""
@@ -346,6 +349,45 @@ class Board:
         return MappingProxyType(self._unreadable)
 
     @property
+    def pairs(self) -> Mapping[tuple[str, str, str, str], int]:
+        """Due pairs by (route, version, result, reason): `agrees`, `differs` (by the rule that decided) and `lost`."""
+        rows: Counter[tuple[str, str, str, str]] = Counter()
+        for (route, version, role), tally in self._comparer.tallies.items():
+            if role == "noise":
+                continue
+            rows[route, version, "agrees", ""] = tally.pairs - tally.disagreements
+            rows.update({(route, version, "differs", kind): n for kind, n in tally.kinds.items()})
+            rows.update({(route, version, "lost", reason): n for reason, n in tally.lost.items()})
+        for source in (self._comparer.unpaired_by_version, self.counters.shadow_dropped):
+            for (route, version, reason), n in source.items():
+                rows[route, version, "lost", reason] += n
+        return rows
+
+    @property
+    def due(self) -> Mapping[str, int]:
+        """Pairs that were due, by route; copies that were not sent are not in them."""
+        return MappingProxyType(self._comparer.due)
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """Due pairs that wait for their copy, by route."""
+        return MappingProxyType(self._comparer.waiting)
+
+    def unbalanced(self, route: str) -> int:
+        """Due pairs of `route` without a result that do not wait either: 0, or this program has a mistake."""
+        return self._comparer.unbalanced(route)
+
+    @property
+    def unread_requests(self) -> Mapping[tuple[str, str, str, str], str]:
+        """An example of unreadable bodies: the last request's id, by (route, version, side, reason)."""
+        return MappingProxyType(self._unread_requests)
+
+    @property
+    def lost_requests(self) -> Mapping[tuple[str, str, str], str]:
+        """An example of lost pairs: the last request's id, by (route, version, reason)."""
+        return MappingProxyType(self._comparer.lost_requests)
+
+    @property
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""
         return self._comparer.unpaired()
@@ -373,12 +415,11 @@ class Board:
         return dict(left_out)
 
     def _uncompared(self, route: str, version: str | None) -> int:
-        """Copies for `version` that were due and not compared: dropped, never paired, or not readable."""
+        """Copies for `version` that were due and not compared: dropped, never paired, or lost."""
         key = (route, version)
         dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
-        answers = (route, version, "shadow", "response")
-        unread = sum(n for (*body, _), n in self._unreadable.items() if tuple(body) == answers)
-        return dropped + self._comparer.unpaired_of(route, version) + unread
+        lost = self.agreement(route, version, "shadow").lost.total() if version is not None else 0
+        return dropped + self._comparer.unpaired_of(route, version) + lost
 
     def failures(self, route: str, version: str) -> tuple[int, int]:
         """Failed and all finished inferences of `version` as the primary of `route`, since the start."""

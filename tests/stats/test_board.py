@@ -281,7 +281,20 @@ def test_copies_that_were_not_compared_are_lost() -> None:
     board.on_observations([leg("shadow", "v2", 1, 0), leg("shadow", "v2", 2, 0, unreadable_response="json")], 0.0)
     board.on_observations([leg("primary", "v1", 2, 0)], 100.0)
     assert board.unpaired == {"late": 1}
+    assert board.evidence(ROUTE, 0.0)[0].lost == 3 + 1
+    board.on_observations(
+        [leg("shadow", "v2", 3, 0, unreadable_response="too_large"), leg("primary", "v1", 3, 0)], 100.0
+    )
     assert board.evidence(ROUTE, 0.0)[0].lost == 3 + 1 + 1
+    assert board.pairs == {
+        (ROUTE, "v2", "agrees", ""): 0,
+        (ROUTE, "v2", "differs", "json"): 1,
+        (ROUTE, "v2", "lost", "late"): 1,
+        (ROUTE, "v2", "lost", "too_large"): 1,
+        (ROUTE, "v2", "lost", "inflight"): 3,
+        (ROUTE, "v9", "lost", "inflight"): 9,
+    }
+    assert board.unbalanced(ROUTE) == 0
     board.watch(ROUTE, ("v2",), "v0", Guard(scorecard={"disagreement": Limit(max=0.05)}), "oip", 101.0)
     assert board.evidence(ROUTE, 0.0)[0].lost == 0
 

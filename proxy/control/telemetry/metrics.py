@@ -146,6 +146,14 @@ class BoardCollector(Collector):
             "penumbra_disagreement_ratio", "Part of the compared answers that differs from the primary's.", pair, ratios
         )
         pairs = [(key, float(tally.pairs)) for key, tally in tallies.items()]
+        settled = [(key, float(n)) for key, n in board.pairs.items()]
+        text = "Answers of a shadow that were due a comparison, by result: agrees, differs or lost, and why."
+        yield counter("penumbra_pairs", text, (*pair, "result", "reason"), settled)
+        due = [((route,), float(n)) for route, n in board.due.items()]
+        text = "Pairs of answers that were due a comparison, copies that were not sent left out."
+        yield counter("penumbra_pairs_due", text, ("route",), due)
+        waiting = [((route,), float(n)) for route, n in board.waiting.items()]
+        yield gauge("penumbra_pairs_waiting", "Due pairs that wait for the copy's answer.", ("route",), waiting)
         yield counter("penumbra_compared", "Answers of a shadow that were compared with the primary's.", pair, pairs)
 
     def _bodies(self) -> Iterator[Metric]:

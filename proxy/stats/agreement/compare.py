@@ -2,7 +2,7 @@
 
 | answer | disagree when |
 |---|---|
-| status | the copy failed where the reference answered |
+| another kind | one has a text or predictions and the other none |
 | label (whole numbers by type, strings) | any differs |
 | scores (several in a row that add up to 1, or named so) | the largest is another one, or one is no number |
 | vector | cosine below 1 − tolerance |
@@ -69,6 +69,8 @@ class AgreementTally:
     """Pairs whose answers differ."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Disagreements by kind."""
+    lost: Counter[str] = field(default_factory=Counter)
+    """Due pairs that could not be compared, by reason; they are not in `pairs`."""
     shifted: float = 0.0
     """Sum of the shifts, of which there are `shifts`."""
     shifts: int = 0
@@ -103,7 +105,7 @@ class AgreementTally:
     def __iadd__(self, other: Self) -> Self:
         """Merges the pairs of another stream: all fields are sums."""
         self.pairs, self.disagreements = self.pairs + other.pairs, self.disagreements + other.disagreements
-        self.kinds += other.kinds
+        self.kinds, self.lost = self.kinds + other.kinds, self.lost + other.lost
         self.shifted, self.shifts = self.shifted + other.shifted, self.shifts + other.shifts
         self.overlapped, self.overlaps = self.overlapped + other.overlapped, self.overlaps + other.overlaps
         return self
@@ -125,19 +127,15 @@ class AgreementTally:
 
 
 def compare(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> AnswerDifference | None:
-    """Difference of `copy` from `reference`; `tolerance` is the part of the larger number by which two may differ.
+    """Difference of `copy` from `reference`, both of which were read (`settle`); None when both hold nothing.
 
-    None when the pair says nothing: the reference failed, or one of the two was not readable.
+    `tolerance` is the part of the larger number by which two may differ.
     """
-    if reference.failure or not 200 <= reference.status < 300:
-        return None
-    if copy.failure or not 200 <= copy.status < 300:
-        return AnswerDifference(True, "status")
-    if reference.unreadable_response or copy.unreadable_response:
-        return None
     if reference.text and copy.text:
         return compare_texts(reference.text, copy.text)
-    if not reference.outputs or not copy.outputs:
+    if bool(reference.text) != bool(copy.text) or bool(reference.outputs) != bool(copy.outputs):
+        return AnswerDifference(True, "shape")
+    if not reference.outputs:
         return None
     if len(reference.outputs) == 1:
         mine, other = reference.outputs[0], copy.outputs[0]
@@ -170,15 +168,19 @@ def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLER
         return AnswerDifference(mine.data != other.data and list(mine.data) != list(other.data), "label")
     if len(mine.data) == 1:
         a, b = mine.data[0], other.data[0]
-        far = abs(a - b)
-        return AnswerDifference(not far <= tolerance * max(abs(a), abs(b)), "number", far)
+        return AnswerDifference(not _near(a, b, tolerance), "number", abs(a - b))
     if mine.vector:
         return _vectors(mine, other, tolerance)
     shift = sum([abs(a - b) for a, b in zip(mine.data, other.data, strict=True)]) / max(len(mine.data), 1)
     if mine.width > 1 and _are_scores(mine):
         return _scores(mine, other, shift)
-    apart = [1 for a, b in zip(mine.data, other.data, strict=True) if not abs(a - b) <= tolerance * max(abs(a), abs(b))]
-    return AnswerDifference(bool(apart), "number", shift)
+    near = all(_near(a, b, tolerance) for a, b in zip(mine.data, other.data, strict=True))
+    return AnswerDifference(not near, "number", shift)
+
+
+def _near(a: float, b: float, tolerance: float) -> bool:
+    """Two missing values (NaN) of a column that may have them are alike."""
+    return a == b or abs(a - b) <= tolerance * max(abs(a), abs(b)) or (a != a and b != b)
 
 
 def _rows(tensor: Tensor) -> list[Sequence[float]]:
@@ -224,6 +226,8 @@ def _vectors(mine: Tensor, other: Tensor, tolerance: float) -> AnswerDifference:
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    if a == b:
+        return 1.0  # whatever rounding and overflow make of it
     lengths = hypot(*a) * hypot(*b)
     return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else float(list(a) == list(b))
 

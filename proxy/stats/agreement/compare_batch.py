@@ -15,7 +15,7 @@ from proxy.contracts.observation import Observation
 from proxy.stats.agreement.compare import SUM_ROUNDING, TOP_SCORES, is_named_score
 from proxy.stats.arrays import Floats
 
-_answer = attrgetter("failure", "status", "text")
+_answer = attrgetter("failure", "status", "text", "content")
 _shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector")
 
 
@@ -66,7 +66,7 @@ def _compare_numbers(a: Floats, b: Floats, tolerance: float, scores: bool | None
     if scores:
         lost = np.isnan(a).any(axis=1) | np.isnan(b).any(axis=1)
         return BatchDifferences("argmax", _listed(lost | (a.argmax(axis=1) != b.argmax(axis=1))), shift)
-    near = far <= tolerance * np.maximum(np.abs(a), np.abs(b))
+    near = (a == b) | (far <= tolerance * np.maximum(np.abs(a), np.abs(b))) | (np.isnan(a) & np.isnan(b))
     return BatchDifferences("number", _listed(~near.all(axis=1)), shift)
 
 
@@ -77,7 +77,10 @@ def _listed(flags: Any) -> list[bool]:
 
 def _answered(legs: list[Observation]) -> bool:
     answers = set(map(_answer, legs))
-    good = all(not failure and 200 <= status < 300 and text is None for failure, status, text in answers)
+    good = all(
+        not failure and 200 <= status < 300 and text is None and not content
+        for failure, status, text, content in answers
+    )
     return good and {len(leg.outputs) for leg in legs} == {1}
 
 

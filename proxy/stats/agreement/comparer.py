@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 
 from msgspec import Struct
@@ -11,10 +11,11 @@ from msgspec import Struct
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
-from proxy.stats.agreement.compare import AgreementTally, AnswerDifference, compare
+from proxy.stats.agreement.compare import AgreementTally, AnswerDifference
 from proxy.stats.agreement.compare_batch import BatchDifferences, compare_batch
 from proxy.stats.agreement.examples import Example, Examples
 from proxy.stats.agreement.pairing import Pair, Pairing
+from proxy.stats.agreement.settle import settle
 
 MIN_BATCH = 8
 """Pairs from which on it is cheaper to compare them in one go."""
@@ -51,7 +52,7 @@ class Comparer:
     ('v2', 1, 1)
     """
 
-    __slots__ = ("_examples", "_noisy", "_pairing", "tallies")
+    __slots__ = ("_examples", "_noisy", "_pairing", "lost_requests", "tallies")
 
     def __init__(self) -> None:
         self._pairing = Pairing()
@@ -59,6 +60,8 @@ class Comparer:
         self._noisy: set[str] = set()
         self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
         """Tallies by (route, version, role); role `noise` is the primary against itself."""
+        self.lost_requests: dict[tuple[str, str, str], str] = {}
+        """The last request whose pair was lost, by (route, version, reason)."""
 
     def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[PairResult]:
         """Takes legs of one route, version and role; returns the results of the pairs that they complete."""
@@ -70,9 +73,11 @@ class Comparer:
                 return [self._count_batch(pairs, differences, analysis)]
         results: list[PairResult] = []
         for reference, copy in pairs:
-            difference = compare(reference, copy, analysis.tolerance)
-            if difference is not None:
-                self._count(reference, copy, difference, analysis, results)
+            settled = settle(reference, copy, analysis.tolerance)
+            if isinstance(settled, AnswerDifference):
+                self._count(reference, copy, settled, analysis, results)
+            elif settled is not None:
+                self._lose(copy, settled)
         return results
 
     def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, analysis: Analysis) -> PairResult:
@@ -87,9 +92,34 @@ class Comparer:
                     examples.update(*pairs[at], AnswerDifference(True, kind, shift[at] if shift else None))
         return PairResult(copy.route, copy.version, len(pairs), len(disagreed))
 
+    def _lose(self, copy: Observation, reason: str) -> None:
+        self.tallies[copy.route, copy.version, copy.role].lost[reason] += 1
+        self.lost_requests[copy.route, copy.version, reason] = copy.request_id
+
     def expire(self, now: float) -> None:
         """Gives up on legs that waited longer than any leg lives."""
         self._pairing.expire(now)
+
+    def unbalanced(self, route: str) -> int:
+        """Due pairs of `route` that neither wait nor have a result: 0, or there is a mistake in this program."""
+        settled = sum(tally.pairs + tally.lost.total() for (name, _, _), tally in self.tallies.items() if name == route)
+        given_up = sum(n for (name, _, _), n in self._pairing.unpaired.items() if name == route)
+        return self._pairing.due[route] - self._pairing.waiting[route] - settled - given_up
+
+    @property
+    def due(self) -> Mapping[str, int]:
+        """Pairs that were due, by route."""
+        return self._pairing.due
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """Due pairs that wait for their copy, by route."""
+        return self._pairing.waiting
+
+    @property
+    def unpaired_by_version(self) -> Mapping[tuple[str, str, str], int]:
+        """Due pairs given up, by (route, version, reason)."""
+        return self._pairing.unpaired
 
     def _count(
         self,

@@ -35,6 +35,8 @@ class ExchangeLegs(Struct, gc=False):
     """(version, whether it disagrees) of the shadows, where the route has noise."""
     alone: int = 0
     """Copies still to come for which there is no reference."""
+    missing: int = 0
+    """Copies still to come of a reference that answered."""
 
 
 Pair = tuple[Observation, Observation]
@@ -44,12 +46,18 @@ NO_PAIRS: list[Pair] = []
 class Pairing:
     """The join of references and copies by exchange. `capacity`: exchanges that may wait at a time."""
 
-    __slots__ = ("_waiting", "unpaired")
+    __slots__ = ("_versions", "_waiting", "due", "unpaired", "waiting")
 
     def __init__(self, capacity: int = MAX_EXCHANGES) -> None:
         self._waiting: LegJoin[ExchangeLegs] = LegJoin(capacity)
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
-        """Copies that never met their reference, by (route, version, reason): `late` or `crowded`."""
+        """Due pairs of which one leg never came, by (route, version, reason): `late` or `crowded`. A copy that never
+        came is one of the route's only shadow; where there are several its version is not known ("")."""
+        self.due: Counter[str] = Counter()
+        """Pairs that were due, by route: copies of what a reference answered, and copies given up without one."""
+        self.waiting: Counter[str] = Counter()
+        """Those among them that wait for their copy, by route."""
+        self._versions: dict[str, set[str]] = {}
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         """The pairs (reference, copy) that `legs`, all of one role, complete."""
@@ -63,6 +71,8 @@ class Pairing:
 
     def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting
+        first = legs[0]
+        self._versions.setdefault(first.route, set()).add(first.version)
         for leg in legs:
             key = leg.source, leg.exchange
             exchange = waiting.get(key) or self._place(key, now)
@@ -71,9 +81,18 @@ class Pairing:
                 self._keep(key, exchange, leg)
                 continue
             pairs.append((reference, leg))
+            self._met(exchange, reference, 1)
             if reference.copies == 1:
                 del waiting[key]
         return pairs
+
+    def _met(self, exchange: ExchangeLegs, reference: Observation, copies: int) -> None:
+        """Copies of a reference have come; where it does not say how many it has, they are due only now."""
+        come = min(copies, exchange.missing)
+        exchange.missing -= come
+        self.waiting[reference.route] -= come
+        if reference.answered:
+            self.due[reference.route] += copies - come
 
     def _keep(self, key: ExchangeKey, exchange: ExchangeLegs, copy: Observation) -> None:
         if not exchange.alone:
@@ -105,8 +124,13 @@ class Pairing:
             key = leg.source, leg.exchange
             exchange = waiting.get(key) or self._place(key, now)
             exchange.reference, copies = leg, exchange.copies
+            if leg.answered and leg.copies > 0:
+                exchange.missing = leg.copies
+                self.due[leg.route] += leg.copies
+                self.waiting[leg.route] += leg.copies
             if copies:
                 exchange.copies = ()
+                self._met(exchange, leg, len(copies))
                 pairs += [(leg, copy) for copy in copies]
                 if leg.copies == 1:
                     del waiting[key]
@@ -138,4 +162,11 @@ class Pairing:
     def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: JoinLoss) -> None:
         for _, left in lost:
             for copy in left.copies:
-                self.unpaired[copy.route, copy.version, reason] += 1
+                if copy.failure != "client_abort":  # the client's leg had no answer either
+                    self.unpaired[copy.route, copy.version, reason] += 1
+                    self.due[copy.route] += 1
+            if left.missing and left.reference:
+                route = left.reference.route
+                versions = self._versions.get(route, ())
+                self.unpaired[route, next(iter(versions)) if len(versions) == 1 else "", reason] += left.missing
+                self.waiting[route] -= left.missing

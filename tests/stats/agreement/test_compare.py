@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from proxy.contracts.observation import Observation, Tensor, Text
-from proxy.stats.agreement.compare import TOP_SCORES, AgreementTally, compare, compare_texts
+from proxy.stats.agreement.compare import TOP_SCORES, AgreementTally, AnswerDifference, compare, compare_texts
+from proxy.stats.agreement.settle import settle
 from tests.support.observed import observation
 
 
@@ -50,8 +51,9 @@ def test_differences(mine: tuple[Tensor], other: tuple[Tensor], disagree: bool, 
 
 
 def test_a_failed_copy_disagrees_and_a_failed_reference_says_nothing() -> None:
-    assert compare(leg("primary", outputs=numbers(1)), leg("shadow", status=500)).kind == "status"
-    assert compare(leg("primary", status=500), leg("shadow", outputs=numbers(1))) is None
+    failed = settle(leg("primary", outputs=numbers(1)), leg("shadow", status=500))
+    assert isinstance(failed, AnswerDifference) and failed.kind == "status"
+    assert settle(leg("primary", status=500), leg("shadow", outputs=numbers(1))) is None
     assert compare(leg("primary"), leg("shadow")) is None
 
 

@@ -1,0 +1,46 @@
+"""What becomes of a due pair: exactly one of agrees, differs, lost.
+
+A pair is due when the primary answered an inference with success and a copy of the request was sent. Rules, in order:
+
+1. A reference that is no success (failed, refused, abandoned): no pair is due.
+2. A copy that a limit of this proxy or the client ended: *lost*, by that reason. What we ended says nothing.
+3. A copy that failed or was refused: *differs* (`status`).
+4. A reference whose body cannot be read or is no answer: *lost*, by its reason. There is nothing to hold the copy
+   against, whether it can be read or not.
+5. A copy whose body is no answer (`contracts.outcome.CONTENT`), or in a form that is not read, beside a reference that
+   is read: *differs*, by its reason. The exception is emptiness: no predictions beside none are compared.
+6. A copy that a bound of this program left unread (too large, an unknown content coding): *lost*, by that reason.
+7. Everything else is compared (`compare`). Two answers that both hold nothing are *lost*, never equal.
+"""
+
+from __future__ import annotations
+
+from proxy.contracts.observation import Observation
+from proxy.contracts.outcome import outcome_of
+from proxy.stats.agreement.compare import TOLERANCE, AnswerDifference, compare
+
+NOTHING = "nothing"
+"""Reason of pairs whose answers hold nothing that could be compared."""
+
+OURS = frozenset(("too_large", "too_many_tensors", "too_many_values", "coding", "expansion", "internal"))
+"""Reasons for which an answer was not read that are bounds of this program (`contracts.observation.UnreadReason`)."""
+
+Settled = AnswerDifference | str | None
+"""The difference of a pair that was compared, the reason of one that is lost, None where none was due."""
+
+
+def settle(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> Settled:
+    """What becomes of a pair; `tolerance` is the part of the larger number by which two may differ."""
+    if not reference.answered:
+        return None
+    if not copy.answered:
+        charged = not copy.failure or outcome_of(copy.failure) == "failed"
+        return AnswerDifference(True, "status") if charged else copy.failure
+    if reason := reference.unreadable_response or reference.content:
+        return reason
+    if copy.unreadable_response in OURS:
+        return copy.unreadable_response
+    reason = copy.unreadable_response or copy.content
+    if reason and not (copy.outputs and reason == "empty_body"):
+        return AnswerDifference(True, reason)
+    return compare(reference, copy, tolerance) or NOTHING
