@@ -216,7 +216,7 @@ def test_the_sentence_is_one_that_the_scorecard_says() -> None:
     known = Evidence(
         "error_rate", "b", 0.00773, 0.00191, 1164, 3480, log_breach=4.1, dispersion=1.2, needed=300, limit="max_ratio"
     )
-    (verdict,) = judge([known], Guard(), "b")
+    verdict, *_ = judge([known], Guard(), "b")
     assert f"    {verdict.sentence}\n" in DOCS["statistics.md"]
 
 

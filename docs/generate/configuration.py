@@ -159,9 +159,10 @@ def scorecard(lines: Group, path: str) -> Iterator[tuple[str, str, str]]:
     """Metrics by bounds."""
     for metric in ordered(lines.keys, path):
         line = lines.keys[metric]
-        assert isinstance(line, Group)
-        bounds = (f"{code(bound)}: {kind(node)}" for bound, node in line.keys.items())
-        yield code(metric), "<br>".join(bounds), word(f"{path}.{metric}").text
+        assert isinstance(line, Group | Choice)
+        group, words = (line.group, line.words) if isinstance(line, Choice) else (line, ())
+        bounds = (f"{code(bound)}: {kind(node)}" for bound, node in group.keys.items())
+        yield code(metric), "<br>".join([*bounds, *map(code, words)]), word(f"{path}.{metric}").text
 
 
 def reload(path: str) -> str:

@@ -12,7 +12,7 @@ from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
 from proxy.contracts.metrics import METRICS, LimitName, Metric, Unit
-from proxy.contracts.settings import Guard, Limit, OnBreach, Release, Stage
+from proxy.contracts.settings import ASSUMED, Guard, Limit, OnBreach, Release, Require, Stage
 from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy
 from proxy.release.validation import validate
 
@@ -28,6 +28,8 @@ _IN_UNIT: dict[Unit, Parser] = {
 
 
 def _parser(metric: Metric, limit: LimitName) -> Parser:
+    if limit == "max_increase":
+        return values.probability
     return values.ratio if limit == "max_ratio" else _IN_UNIT[metric.unit]
 
 
@@ -59,19 +61,30 @@ def read_guard(section: Section, base: Guard | None = None) -> Guard:
 
 
 def _scorecard(section: Section) -> dict[str, Limit]:
+    """The lines of a scorecard, and the assumed ones that it does not name."""
     lines: dict[str, Limit] = {}
     for metric, parsers in PARSERS.items():
-        line = section.section(metric)
-        limits = line.fields(parsers)
-        line.finish()
-        if metric in section:
+        line = _line(section, metric)
+        limits = line.fields(parsers) if line else {}
+        if line:
+            line.finish()
+        if line and metric in section:
             lines[metric] = Limit(**limits)
             if not line.tree:
                 line.refuse("", "no limit", " | ".join(parsers))
     section.finish()
-    if not section.tree:
+    assumed = {metric: limit for metric, limit in ASSUMED.items() if metric not in section}
+    if not section.tree or not (lines or assumed):
         section.refuse("", "no line", "at least one metric with a limit, such as error_rate: {max_ratio: 1.5}")
-    return lines
+    return lines | assumed
+
+
+def _line(section: Section, metric: str) -> Section | None:
+    """The mapping of a line; None where an assumed line is turned off, or cannot be read."""
+    if metric not in ASSUMED:
+        return section.section(metric)
+    line = section.choice(metric, {"off": None})
+    return line if metric in section else None
 
 
 def read_release(route: Section, version: Parser, primary: str, guard: Guard) -> Release | None:
@@ -90,6 +103,7 @@ def read_release(route: Section, version: Parser, primary: str, guard: Guard) ->
         accept_risk=section.take("accept_risk", values.truth, False),
         arms=arms,
         promote_winner=section.take("promote_winner", values.truth, False),
+        require=section.take("require", values.one_of(Require), None),
         rollback_window=section.take("rollback_window", values.span, row.window or 0.0),
     )
     section.finish()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec import Struct
 
 FALSE_PASS = 0.05
 """Probability of an early pass for a candidate that stands exactly at its limit: what a test counts towards when it
 says how many more requests a pass needs, and what a verdict asks for."""
+
+
+class Since(Struct, frozen=True):
+    """Figures since the evidence of a breach was last 0 or below: the requests that made it."""
+
+    value: float | None
+    n: int
+    reference: float | None
+    n_reference: int
 
 
 class Evidence(Struct, frozen=True):
@@ -40,6 +51,12 @@ class Evidence(Struct, frozen=True):
     """Name of the limit: `max_ratio`, `max`, …"""
     note: str = ""
     """Reason why there is no data, if there is one."""
+    moot: bool = False
+    """Whether there can be no data at present: nobody abandons a copy."""
+    claim: str = ""
+    """What a pass proves, in words; "": that the limit holds."""
+    since: Since | None = None
+    """The figures of the requests on which evidence of a breach rests; None: those of all."""
     shadow: float | None = None
     """The figure of the candidate's copies, beside live traffic. The evidence rests on both."""
     n_shadow: int = 0
@@ -47,7 +64,8 @@ class Evidence(Struct, frozen=True):
 
     @property
     def ratio(self) -> float | None:
-        """The quotient `value` / `reference`; None where one is missing or `reference` is 0."""
-        if self.value is None or not self.reference:
+        """The quotient `value` / `reference`, infinite where only `reference` is 0; None where one is missing, or both
+        are 0."""
+        if self.value is None or self.reference is None or not (self.value or self.reference):
             return None
-        return self.value / self.reference
+        return self.value / self.reference if self.reference else inf

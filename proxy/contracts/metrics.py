@@ -22,7 +22,8 @@ from msgspec import Struct
 MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
 """The way in which a metric is computed and tested.
 
-- `rate`: part of the observations that are bad events; a conditional test of two rates, and a Bernoulli mean
+- `rate`: part of the observations that are bad events; a conditional test of two rates, a test of their difference by
+  inverse-probability weighting, and a Bernoulli mean
 - `distribution`: latency as a whole, by stochastic order over ranks
 - `quantile`: latency beyond one quantile, by ranks
 - `paired`: part of the pairs of answers to the same request that differ
@@ -31,7 +32,7 @@ MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "sco
 - `loss`: error of labelled predictions, lower is better, without an upper end
 """
 
-LimitName = Literal["max", "min", "max_ratio", "max_drop", "max_psi"]
+LimitName = Literal["max", "min", "max_ratio", "max_increase", "max_drop", "max_psi"]
 """A field of `contracts.settings.Limit`."""
 
 Unit = Literal["fraction", "seconds", "psi", "nats", "label"]
@@ -87,7 +88,34 @@ _ROWS = (
         source="ticks",
         title="error rate",
         text="Part of the requests that failed: no answer, or status 500 and above.",
-        limits={"max": "0.02", "max_ratio": "2"},
+        limits={"max": "0.02", "max_ratio": "2", "max_increase": "0.02"},
+    ),
+    Metric(
+        name="refusal_rate",
+        kind="rate",
+        unit="fraction",
+        source="ticks",
+        title="refusal rate",
+        text="Part of the inferences that the version refused: status 3xx or 4xx.",
+        limits={"max": "0.1", "max_ratio": "2", "max_increase": "0.03"},
+    ),
+    Metric(
+        name="abandonment_rate",
+        kind="rate",
+        unit="fraction",
+        source="ticks",
+        title="abandonment rate",
+        text="Part of the live inferences whose client left before the answer was complete.",
+        limits={"max": "0.1", "max_ratio": "2", "max_increase": "0.03"},
+    ),
+    Metric(
+        name="invalid_rate",
+        kind="rate",
+        unit="fraction",
+        source="bodies",
+        title="invalid rate",
+        text="Part of the analysed answers of a successful status that are none: an error, empty, unreadable, NaN.",
+        limits={"max": "0.02", "max_ratio": "2", "max_increase": "0.01"},
     ),
     Metric(
         name="latency",

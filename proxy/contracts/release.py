@@ -19,7 +19,8 @@ class Verdict(Struct, frozen=True):
     metric: str
     outcome: Outcome
     value: float | None
-    """Number that is held against the limit: for `max_ratio` the ratio."""
+    """Number that is held against the limit: for `max_ratio` the ratio, infinite where only the primary's figure is 0;
+    None without data, and where both are 0."""
     limit: float | None
     n: int
     """Observations of the candidate."""
@@ -44,6 +45,10 @@ class Verdict(Struct, frozen=True):
     """The figure of the copies, where `n` counts live requests alone."""
     n_shadow: int = 0
     """Copies that `shadow` rests on."""
+    moot: bool = False
+    """Whether the line can have no data at present, so that nothing waits for it."""
+    assumed: bool = False
+    """Whether nobody asked for the line, and it is part of the scorecard all the same."""
 
 
 class RouteState(Struct, frozen=True):

@@ -6,11 +6,13 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from proxy.contracts.strategies import Strategy
+from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
 
 OnBreach = Literal["rollback", "pause", "notify"]
 AccessRole = Literal["read", "operate"]
+Require = Literal["proof", "no_breach"]
+"""What ends a stage: proof that the candidate is within its margins, or that nothing speaks against it."""
 HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "change"]
 """What happened: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a
 candidate became primary; `change`: anything else that somebody did."""
@@ -40,6 +42,8 @@ class Limit(Struct, frozen=True):
     """At least, in absolute terms."""
     max_ratio: float | None = None
     """At most so many times the primary's."""
+    max_increase: float | None = None
+    """At most so much above the primary's (a non-inferiority margin)."""
     max_drop: float | None = None
     """At most so much below the primary's."""
     max_psi: float | None = None
@@ -59,10 +63,26 @@ class Stage(Struct, frozen=True):
     """Seconds before the end."""
 
 
+ASSUMED: dict[str, Limit] = {
+    "error_rate": Limit(max_ratio=1.5),
+    "refusal_rate": Limit(max_increase=0.05),
+    "abandonment_rate": Limit(max_increase=0.05),
+    "invalid_rate": Limit(max_increase=0.02),
+}
+"""The assumed lines: each is part of every scorecard that does not name its metric, so that a version which refuses,
+hangs or answers nonsense is not good because nobody thought of it. The margins are as small as a healthy candidate can
+prove in some hundred requests: most primaries have refusals of their own, few have answers that are none."""
+
+
+MINOR = ("refusal_rate", "abandonment_rate", "invalid_rate")
+"""The assumed lines that have a small part of `false_alarm`: what they are there for is gross. The errors are not among
+them: they are what a scorecard is for in the first place."""
+
+
 class Guard(Struct, frozen=True):
     """The judge of a candidate: limits, and the action on a breach."""
 
-    scorecard: dict[str, Limit] = field(default_factory=lambda: {"error_rate": Limit(max_ratio=1.5)})
+    scorecard: dict[str, Limit] = field(default_factory=lambda: dict(ASSUMED))
     """Metric to its limits."""
     false_alarm: float = 0.001
     """Probability of ever blaming a healthy candidate by any of the limits, under continuous looking."""
@@ -70,6 +90,11 @@ class Guard(Struct, frozen=True):
     warm_up: int = 100
     """First requests whose latency is not judged, since caches, connections and models are cold. Errors are judged from
     the first."""
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """The metrics of the minor lines that are as assumed; they share a small part of `false_alarm`."""
+        return tuple(metric for metric in MINOR if self.scorecard.get(metric) == ASSUMED[metric])
 
 
 class Release(Struct, frozen=True):
@@ -88,6 +113,14 @@ class Release(Struct, frozen=True):
     """Whether an arm that has proved itself becomes primary."""
     rollback_window: float = 0.0
     """Seconds after the promote in which a breach leads back to the primary before it."""
+    require: Require | None = None
+    """What ends its stages; None: `proof` the last stage before a promote, `no_breach` the others."""
+
+    def proof_at(self, stage: int) -> bool:
+        """Whether the stage of this index ends by proof alone."""
+        if self.require is not None:
+            return self.require == "proof"
+        return STRATEGIES[self.strategy].promotes and stage + 1 >= len(self.stages)
 
 
 class Analysis(Struct, frozen=True):

@@ -252,8 +252,9 @@ class Engine:
         if not versions:
             return ()
         guard, enough = route.guard, _enough(route.situation.stage)
+        proof = _wants_proof(route.state, route.situation.stage)
         evidence = self.board.evidence(route.state.route, now)
-        lines = (scorecard.judge(evidence, guard, version, enough) for version in versions)
+        lines = (scorecard.judge(evidence, guard, version, enough, proof) for version in versions)
         return tuple(verdict for verdicts in lines for verdict in verdicts)
 
     def _act(self, state: RouteState, status: RouteStatus, action: decide.Action, now: float) -> None:
@@ -331,6 +332,10 @@ def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatu
 
 def _why(before: RouteState | None) -> str:
     return "configured" if before is None else "its section of the configuration changed"
+
+
+def _wants_proof(state: RouteState, stage: Stage | None) -> bool:
+    return stage is not None and state.release is not None and state.release.proof_at(state.stage)
 
 
 def _enough(stage: Stage | None) -> int:

@@ -67,12 +67,22 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
     if release.promote_winner:
         return _winner(verdicts, tuple(release.arms))
     total = overall(verdicts)
-    if total.outcome != "pass":
+    if total.outcome != "pass" or _awaits(verdicts, now - state.stage_since):
         return None
     reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests; {total.sentence}"
     if state.stage + 1 < len(release.stages):
         return Action("advance", reason)
     return Action("promote", reason) if STRATEGIES[release.strategy].promotes else None
+
+
+FIRST_DATA_SECONDS = 10.0
+"""Seconds of a stage in which it waits for the first data of each assumed line. Bodies are analysed within a second; a
+route whose bodies are too large to be analysed must not stand for ever because of a line that nobody asked for."""
+
+
+def _awaits(verdicts: Sequence[Verdict], seconds: float) -> bool:
+    """Whether a stage that is so many seconds old waits for the first data of a line."""
+    return seconds < FIRST_DATA_SECONDS and any(v.assumed and not v.n and not v.moot for v in verdicts)
 
 
 def _winner(verdicts: Sequence[Verdict], arms: Sequence[str]) -> Action | None:

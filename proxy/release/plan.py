@@ -9,20 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import Guard, Release, RouteSettings, Settings
+from proxy.contracts.settings import MINOR, Guard, Release, RouteSettings, Settings
 from proxy.contracts.table import Route, Share, Table
 from proxy.release import transitions
 
 
 def basis(route: RouteSettings) -> str:
     """The digest of what a section says about traffic."""
-    traffic = (route.primary, route.split, route.shadows, route.release)
+    traffic = (route.primary, route.split, route.shadows, _as_written(route.release))
     return sha256(msgspec.json.encode(traffic, order="sorted")).hexdigest()[:16]
+
+
+def _as_written(release: Release | None) -> Any:
+    """A release without what nobody wrote and earlier versions of this program did not know: their states go on."""
+    if release is None:
+        return None
+    plain: dict[str, Any] = msgspec.to_builtins(release)
+    if plain["require"] is None:
+        del plain["require"]
+    lines = plain["guard"]["scorecard"]
+    for metric in release.guard.assumed:
+        del lines[metric]
+    if off := [metric for metric in MINOR if metric not in release.guard.scorecard]:
+        plain["off"] = off
+    for limits in lines.values():
+        if limits["max_increase"] is None:
+            del limits["max_increase"]
+    return plain
 
 
 def guard_of(route: RouteSettings, state: RouteState) -> Guard:

@@ -20,6 +20,8 @@ Z_99 = 2.326
 """The 99 % quantile of the normal distribution, one-sided."""
 QUANTILE_SLACK = 1.1
 """Factor on a quantile of the previous primary, which is itself an estimate: a tenth more is no breakage."""
+MAX_RATE = 0.99
+"""A primary that fails as often as this leaves nothing to guard."""
 DEFAULT_RATE = 0.05
 """Failure rate in place of an unknown previous primary: more than one failure in twenty counts as broken."""
 MIN_YARDSTICK = 100
@@ -46,7 +48,8 @@ def guard_after(guard: Guard, figures: Mapping[str, PrimaryFigure]) -> Guard | N
 
 
 def _alone(metric: str, limit: Limit, figure: PrimaryFigure | None) -> Limit:
-    most = [bound for bound in (limit.max, _from_ratio(metric, limit, figure)) if bound is not None]
+    known = limit.max, _from_ratio(metric, limit, figure), _from_increase(limit, figure)
+    most = [bound for bound in known if bound is not None]
     least = [bound for bound in (limit.min, _from_drop(limit, figure)) if bound is not None]
     return Limit(max=min(most) if most else None, min=max(least) if least else None)
 
@@ -60,6 +63,12 @@ def _from_ratio(metric: str, limit: Limit, figure: PrimaryFigure | None) -> floa
     if figure is None or figure.n < MIN_YARDSTICK:
         return None
     return max(limit.max_ratio, 1.0) * figure.value * QUANTILE_SLACK
+
+
+def _from_increase(limit: Limit, figure: PrimaryFigure | None) -> float | None:
+    if limit.max_increase is None or figure is None or figure.n < MIN_YARDSTICK:
+        return None
+    return min(upper(figure) + limit.max_increase, MAX_RATE)
 
 
 def _from_drop(limit: Limit, figure: PrimaryFigure | None) -> float | None:

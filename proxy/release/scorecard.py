@@ -2,20 +2,31 @@
 
 A limit is judged by a ladder of guards, first answer wins:
 
-1. no data, or a number that is none (NaN): undecided. No data never decides.
+1. no data, or a number that is none (NaN): undecided. No data never decides. A line that can have none at present
+   (nobody abandons a copy) is moot, and nothing waits for it.
 2. more than `MAX_LOSS` of the observations lost: undecided. What was lost may be what was bad.
 3. evidence of a breach ≥ 1 / false_alarm: fail. Whoever makes evidence has divided the probability of a false alarm
    over the limits of the scorecard; each line is valid however often one looks, so the scorecard is too.
 4. evidence against "beyond the limit" ≥ 1 / `FALSE_PASS`: pass, early.
 5. fewer than `enough` observations: undecided, with how many more it needs.
 6. evidence of a breach ≥ `LEANING_EVIDENCE`: undecided. It is no proof, yet no reason to go on.
-7. otherwise: pass.
+7. proof is required, the line has a margin against the primary, and its test can prove it: undecided until 4.
+8. otherwise: pass.
+
+A margin is what a rate of bad events may be worse than the primary's: `max_increase`, and `max_ratio` above 1 (tests of
+non-inferiority). Other lines need `enough` observations and no breach: whether latency can be proved depends on the
+shape of its tail, and a loss, a score against the primary or drift has no proof.
+
+A sentence shows the figures of the requests on which evidence of a breach rests, and claims no more than was concluded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import isnan, log
+from math import isinf, isnan, log
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.metrics import METRICS, MetricSource
@@ -40,11 +51,19 @@ _VALUE: dict[str, Callable[[Evidence], float | None]] = {
     "max": lambda e: e.value,
     "min": lambda e: e.value,
     "max_ratio": lambda e: e.ratio,
+    "max_increase": lambda e: None if e.value is None or e.reference is None else e.value - e.reference,
     "max_drop": lambda e: None if e.value is None or e.reference is None else e.reference - e.value,
     "max_psi": lambda e: e.value,
 }
-_WORDS = {"max": "", "min": "", "max_ratio": " ratio", "max_drop": " drop", "max_psi": " PSI"}
-_AGAINST_PRIMARY = frozenset({"max_ratio", "max_drop"})
+_WORDS = {
+    "max": "",
+    "min": "",
+    "max_ratio": " ratio",
+    "max_increase": " increase",
+    "max_drop": " drop",
+    "max_psi": " PSI",
+}
+_AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop"})
 _SIZE_COUNTS = frozenset({"max_psi"})
 """Limits that are breached only by a significant *and* large effect."""
 
@@ -65,45 +84,50 @@ def threshold(guard: Guard) -> float:
 
 
 def judge(
-    evidence: Iterable[Evidence], guard: Guard, version: str, enough: int = MIN_OBSERVATIONS
+    evidence: Iterable[Evidence], guard: Guard, version: str, enough: int = MIN_OBSERVATIONS, proof: bool = False
 ) -> tuple[Verdict, ...]:
-    """One verdict for each limit, in the scorecard's order. `enough`: observations that a line needs to pass."""
-    lines = {(e.metric, e.limit): e for e in evidence if e.version == version}
-    return tuple(
-        _judge(bound, lines.get((bound[0], bound[1])) or lines.get((bound[0], "")), threshold(guard), version, enough)
-        for bound in bounds(guard)
-    )
+    """One verdict for each limit, in the scorecard's order.
+
+    - `enough`: observations that a line needs to pass
+    - `proof`: whether lines with a margin pass by proof alone
+    """
+    known = {(e.metric, e.limit): e for e in evidence if e.version == version}
+    terms = Terms(threshold(guard), enough, proof)
+    lines = ((bound, known.get((bound[0], bound[1])) or known.get((bound[0], ""))) for bound in bounds(guard))
+    verdicts = (_judge(bound, e, terms, version) for bound, e in lines)
+    return tuple(replace(v, assumed=True) if v.metric in guard.assumed else v for v in verdicts)
 
 
-def _judge(bound: Bound, e: Evidence | None, breach: float, version: str, enough: int) -> Verdict:
+class Terms(NamedTuple):
+    """What lines are held to."""
+
+    breach: float
+    """Log evidence of a breach."""
+    enough: int
+    """Observations that a line needs to pass."""
+    proof: bool
+    """Whether lines with a margin pass by proof alone."""
+
+
+def _judge(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verdict:
     metric, name, limit = bound
     if e is None or e.n == 0 or e.value is None:
-        return Verdict(
-            metric,
-            "undecided",
-            None,
-            limit,
-            0,
-            e.lost if e else 0,
-            f"{metric}: {(e and e.note) or 'no data'}",
-            enough,
-            version,
-            name,
-        )
-    outcome, why, needed = _ladder(e, name, limit, breach, enough)
-    value = None if isnan(e.value) else _VALUE[name](e)
+        return _nothing(bound, e, terms, version)
+    outcome, why, needed = _ladder(e, name, limit, terms)
+    shown = _resting(e, outcome)
+    value = None if shown.value is None or isnan(shown.value) else _VALUE[name](shown)
     return Verdict(
         metric=metric,
         outcome=outcome,
         value=value,
         limit=limit,
-        n=e.n,
+        n=shown.n,
         lost=e.lost,
-        sentence=_sentence(bound, e, value) + (f": {why}" if why else ""),
+        sentence=_sentence(bound, shown, value, outcome, e.n) + (f": {why}" if why else ""),
         needed=needed,
         version=version,
         bound=name,
-        reference=e.reference,
+        reference=shown.reference,
         log_breach=e.log_breach,
         proved=outcome == "pass" and _proved(e),
         shadow=e.shadow,
@@ -111,25 +135,51 @@ def _judge(bound: Bound, e: Evidence | None, breach: float, version: str, enough
     )
 
 
-def _ladder(e: Evidence, name: str, limit: float, breach: float, enough: int) -> tuple[Outcome, str, int | None]:
+def _nothing(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verdict:
+    metric, name, limit = bound
+    why = (e and e.note) or "no data"
+    return Verdict(
+        metric=metric,
+        outcome="undecided",
+        value=None,
+        limit=limit,
+        n=0,
+        lost=e.lost if e else 0,
+        sentence=f"{metric}: {why}",
+        needed=terms.enough,
+        version=version,
+        bound=name,
+        moot=bool(e and e.moot),
+    )
+
+
+def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome, str, int | None]:
     value = _VALUE[name](e)
     if any(isnan(x) for x in (e.value or 0.0, e.reference or 0.0, e.log_breach)):
         return "undecided", "not a number", None
     if e.lost > MAX_LOSS * (e.n + e.lost):
         return "undecided", f"{e.lost / (e.n + e.lost):.0%} lost, more than {MAX_LOSS:.0%}", None
-    if e.log_breach >= breach and (name not in _SIZE_COUNTS or _beyond(name, value, limit)):
+    if e.log_breach >= terms.breach and (name not in _SIZE_COUNTS or _beyond(name, value, limit)):
         return "fail", "", None
     if _proved(e):
-        return "pass", "", None
+        return "pass", f"proved: {e.claim or 'within the limit'}", None
     if name in _AGAINST_PRIMARY and not e.n_reference:
         return "undecided", "no data of the primary", None
-    if e.n < enough:
-        more = enough - e.n
+    if e.n < terms.enough:
+        more = terms.enough - e.n
         return "undecided", _more(e.metric, more), more
+    hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
     if e.log_breach >= log(LEANING_EVIDENCE):
-        hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
         return "undecided", f"leans to a breach{hint}", e.needed
-    return "pass", "", None
+    if terms.proof and _has_margin(e.metric, name, limit) and e.log_pass is not None:
+        return "undecided", f"not proved yet{hint or ', and not at the present rate'}", e.needed
+    return "pass", "not proved, nothing speaks against it" if _has_margin(e.metric, name, limit) else "", None
+
+
+def _has_margin(metric: str, name: str, limit: float) -> bool:
+    if METRICS[metric].kind != "rate":
+        return False
+    return name == "max_increase" or (name == "max_ratio" and limit > 1.0)
 
 
 def _proved(e: Evidence) -> bool:
@@ -146,40 +196,83 @@ def _beyond(name: str, value: float | None, limit: float) -> bool:
     return value < limit if name == "min" else value > limit
 
 
-def _sentence(bound: Bound, e: Evidence, value: float | None) -> str:
-    metric, name, limit = bound
-    if value is None:
-        figures = (
-            f"{metric} {_number(e.value)} against {_number(e.reference)} at the primary, limit {_number(limit)} times"
-        )
-    else:
-        figures = f"{metric}{_WORDS[name]} {_number(value)} {_sign(name, value, limit)} limit {_number(limit)}"
-    parts = [f"n={e.n:,}", f"lost={e.lost:,}"]
+def _resting(e: Evidence, outcome: Outcome) -> Evidence:
+    """The evidence with the figures that a breach rests on, where there is one."""
+    if outcome != "fail" or e.since is None:
+        return e
+    since = e.since
+    return replace(
+        e,
+        value=since.value,
+        n=since.n,
+        reference=since.reference,
+        n_reference=since.n_reference,
+        shadow=None,
+        n_shadow=0,
+    )
+
+
+def _sentence(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, n: int) -> str:
+    name = bound[1]
+    parts = [f"n={e.n:,}" + (f" of {n:,}, since the evidence began" if e.n < n else ""), f"lost={e.lost:,}"]
     if name in _AGAINST_PRIMARY and value is not None:
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}"]
     if e.n_shadow:
         parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
     if e.dispersion > 1.0:
         parts += [f"φ={e.dispersion:.2f}"]
-    return f"{figures} ({', '.join(parts)})"
+    return f"{_found(bound, e, value, outcome)} ({', '.join(parts)})"
 
 
-def _sign(name: str, value: float, limit: float) -> str:
+def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> str:
+    """The value beside its limit. `<` and `>` stand only where they agree with the verdict."""
+    metric, name, limit = bound
+    named = f"{metric}{_WORDS[name]}"
+    if value is None:
+        times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit)}"
+        return f"{metric} {_number(e.value)} against {_number(e.reference)} at the primary, {times}"
+    beyond = _beyond(name, value, limit)
+    if outcome == "pass" and beyond:
+        side = "below" if name == "min" else "above"
+        return f"{named} {_number(value)}, which is no evidence that it is {side} the limit {_number(limit)}"
+    if outcome == "fail" and not beyond:
+        return f"{named} {_number(value)} beside limit {_number(limit)}, {_rests(metric, name)}"
+    return f"{named} {_number(value)} {_sign(value, limit)} limit {_number(limit)}"
+
+
+_ELSEWHERE = "breached by requests of another time, or by copies"
+_RESTS = {
+    "distribution": "breached by ranks: its requests are slower than the primary's at the same time",
+    "quantile": "breached by ranks: more of its requests are beyond the primary's quantile at the same time",
+}
+"""What evidence against the primary rests on where the value shown is within the limit."""
+
+
+def _rests(metric: str, name: str) -> str:
+    if name == "max" and METRICS[metric].kind == "quantile":
+        return "breached by the part of its requests that are slower than the limit"
+    return _RESTS.get(METRICS[metric].kind, _ELSEWHERE)
+
+
+def _sign(value: float, limit: float) -> str:
     if value == limit:
         return "="
     return ">" if value > limit else "<"
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}"
+    if value is None:
+        return "none"
+    return "infinite" if isinf(value) else f"{value:.3g}"
 
 
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict on all limits: fail if one fails, pass if all pass. Without any limit nothing is decided."""
-    lines = sorted(verdicts, key=lambda v: _RANK[v.outcome])
+    """The verdict on all limits: fail if one fails, pass if all pass. Lines that are moot, and assumed ones without
+    data, do not count. Without any limit nothing is decided."""
+    lines = sorted((v for v in verdicts if not v.moot and (v.n or not v.assumed)), key=lambda v: _RANK[v.outcome])
     if not lines:
         return Verdict("scorecard", "undecided", None, None, 0, 0, "no candidate is under judgement")
     worst = [v for v in lines if v.outcome == lines[0].outcome]

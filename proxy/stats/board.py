@@ -411,7 +411,9 @@ class Board:
             left_out.update(comparison.left_out)
         left_out["classes"] += sum(score.beyond_classes for score in self._scorer.scores.values())
         left_out["early_labels"] += self._scorer.labels.forgotten
-        left_out["sticky_keys"] += sum(history.error_rate.sticky.forgotten for history in self._histories.values())
+        left_out["sticky_keys"] += sum(
+            rate.sticky.forgotten for history in self._histories.values() for rate in history.rates.values()
+        )
         return dict(left_out)
 
     def _uncompared(self, route: str, version: str | None) -> int:

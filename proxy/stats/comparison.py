@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.histogram import bucket
+from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.metrics import MetricSource, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
@@ -16,12 +16,13 @@ from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.drift.streams import Drift, RowCounts
-from proxy.stats.evidence.alpha import alpha_share_of, limits_of
+from proxy.stats.evidence.alpha import AlphaShare, alpha_share_of, limits_of
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
-from proxy.stats.evidence.error_rate import ErrorBaseline, ErrorRate
+from proxy.stats.evidence.invalid_rate import InvalidRate
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
+from proxy.stats.evidence.outcome_rate import OUTCOME_METRICS, OutcomeRate, RateBaseline
 from proxy.stats.evidence.quality import QualityEvidence
 from proxy.stats.evidence.warm_up import WarmUp
 from proxy.stats.quality.label_join import LabelledPrediction
@@ -44,10 +45,11 @@ class ComparisonKey(Struct, frozen=True):
 class PrimaryHistory(Stateful):
     """Baselines of a route's primary, whatever is judged; they outlive candidates."""
 
-    __slots__ = ("contract_violations", "error_rate", "first_token", "total")
+    __slots__ = ("contract_violations", "first_token", "rates", "total")
 
     def __init__(self) -> None:
-        self.error_rate, self.contract_violations = ErrorBaseline(), Overdispersion()
+        self.rates = {metric: RateBaseline() for metric in (*OUTCOME_METRICS, InvalidRate.METRIC)}
+        self.contract_violations = Overdispersion()
         self.total, self.first_token = LatencyBaseline(), LatencyBaseline()
 
 
@@ -62,9 +64,10 @@ class Comparison(Stateful):
         "_warm_up",
         "contract_violations",
         "disagreement",
-        "error_rate",
         "first_token",
+        "invalid",
         "key",
+        "outcomes",
         "quality",
         "total",
         "unseen",
@@ -77,13 +80,21 @@ class Comparison(Stateful):
         self._shares = AssignmentShares(key.candidate, key.primary)
         self._warm_up = WarmUp(key.guard.warm_up)
         lines, none = key.guard.scorecard, Limit()
-        self.error_rate = ErrorRate(lines.get(ErrorRate.METRIC, none), alpha, history.error_rate)
+        self.outcomes = [
+            OutcomeRate(metric, lines.get(metric, none), self._share_of(metric), history.rates[metric])
+            for metric in OUTCOME_METRICS
+        ]
+        invalid = InvalidRate.METRIC
+        self.invalid = InvalidRate(lines.get(invalid, none), self._share_of(invalid), history.rates[invalid])
         self.disagreement = Disagreement(lines.get(Disagreement.METRIC, none), alpha)
         violations = lines.get(ContractViolations.METRIC, none)
         self.contract_violations = ContractViolations(violations, alpha, history.contract_violations)
         self.quality = QualityEvidence(lines, alpha)
         self.total = self._latencies("ticks", history.total)
         self.first_token = self._latencies("bodies", history.first_token)
+
+    def _share_of(self, metric: str) -> AlphaShare:
+        return alpha_share_of(self.key.guard, self.key.candidate or "", metric)
 
     def _latencies(self, source: MetricSource, baseline: LatencyBaseline) -> list[Latency]:
         metrics = [metric.name for metric in of_kind("distribution", "quantile") if metric.source == source]
@@ -93,14 +104,15 @@ class Comparison(Stateful):
     def on_arms(self, arms: Iterable[ArmTick], now: float) -> None:
         """Adds the arms of this route in one tick."""
         assigned = self._shares.update(arms)
-        self.error_rate.update(assigned, now)
+        for rate in self.outcomes:
+            rate.update(assigned, now)
         if self._warm_up.update(assigned, now):
-            timed = [ArmLatencies(arm.total, whose) for arm, whose in assigned]
+            timed = [ArmLatencies(_censored(arm), whose) for arm, whose in assigned]
             for metric in self.total:
                 metric.update(timed, now)
         for arm, whose in assigned:
             if not whose.candidate:
-                self._history.total.update(arm.total, now)
+                self._history.total.update(_censored(arm), now)
 
     def on_rows(self, rows: Iterable[RowCounts], now: float) -> None:
         """Adds rows of this route that were checked against the data contract."""
@@ -108,6 +120,7 @@ class Comparison(Stateful):
 
     def on_content(self, counted: Iterable[ContentCounts], now: float) -> None:
         """Adds what the analysed answers of this route in one batch say, one item for each arm."""
+        self.invalid.update(counted, self._shares, now)
 
     def on_tokens(self, leg: Observation, now: float) -> None:
         """Adds a streamed answer of this route, for the time to its first token."""
@@ -140,7 +153,9 @@ class Comparison(Stateful):
         return tuple(answers.get(line) or self._alpha.nothing(*line) for line in lines)
 
     def _answers(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> Iterator[Evidence]:
-        yield from self.error_rate.get()
+        for rate in self.outcomes:
+            yield from rate.get()
+        yield from self.invalid.get()
         yield from self.disagreement.get(lost)
         yield from self.contract_violations.get()
         yield from self.quality.get(unlabelled)
@@ -151,3 +166,14 @@ class Comparison(Stateful):
             of_all = metric.blames == "world"
             rows = [row for row in drifts if row.side == metric.side and (of_all or row.version == self.key.candidate)]
             yield from drift_evidence(metric.name, rows, self._alpha)
+
+
+def _censored(arm: ArmTick) -> Buckets:
+    """Latencies of an arm, an abandoned leg at the bucket of its wait (censoring): it took at least that long, and
+    left out it would make a version fast that hangs."""
+    if not arm.waited:
+        return arm.total
+    latencies = dict(arm.total)
+    for place, count in arm.waited.items():
+        latencies[place] = latencies.get(place, 0) + count
+    return latencies

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.config.load import load, parse
 from proxy.contracts.metrics import METRICS
-from proxy.contracts.settings import Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
+from proxy.contracts.settings import ASSUMED, Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
 from proxy.contracts.table import Inferences, Limits, Match, Rescue, Share, Sticky, Timeouts, Version
 from proxy.release.scorecard import bounds
 from proxy.stats.board import Board
@@ -109,7 +109,7 @@ def test_defaults() -> None:
     assert (settings.workers, settings.state, settings.admin.token) == (1, "penumbra.db", "")
     assert (settings.lease, settings.drain) == (10.0, 30.0)
     assert route.rescue == Rescue(None)
-    assert route.guard.scorecard == {"error_rate": Limit(max_ratio=1.5)}
+    assert route.guard.scorecard == ASSUMED
     assert (route.guard.false_alarm, route.guard.on_breach) == (0.001, "rollback")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.contracts.record import ArmTick, Tick
-from proxy.contracts.settings import Address, Guard, Release, RouteSettings, Settings, Stage
+from proxy.contracts.settings import ASSUMED, Address, Guard, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Match, Share, Table, Version
 from proxy.control.engine import Engine
 from proxy.control.state.store import Store
@@ -24,13 +24,17 @@ def settings(*sections: RouteSettings, **changes: object) -> Settings:
     return Settings(Address("127.0.0.1", 0), VERSIONS, sections or (section(),), state=":memory:", **changes)  # type: ignore[arg-type]
 
 
+GUARD = Guard({metric: limit for metric, limit in ASSUMED.items() if metric != "invalid_rate"})
+"""The default without the line that needs bodies, of which these tests have none."""
+
+
 def canary_release(**changes: object) -> Release:
     stages = (
         Stage(shadow=100.0, requests=50),
         Stage(canary=10.0, requests=100),
         Stage(canary=50.0, requests=100, duration=60.0),
     )
-    given: dict[str, object] = {"candidate": "v2", "strategy": "canary", "stages": stages, "guard": Guard()}
+    given: dict[str, object] = {"candidate": "v2", "strategy": "canary", "stages": stages, "guard": GUARD}
     return Release(**(given | changes))  # type: ignore[arg-type]
 
 

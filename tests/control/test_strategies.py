@@ -12,7 +12,7 @@ from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit, Release, Stage
 from proxy.contracts.table import Sticky
 from proxy.release import transitions
-from tests.control.houses import House, arm, canary_release, section, settings
+from tests.control.houses import GUARD, House, arm, canary_release, section, settings
 
 
 def house_of(release: Release, **changes: Any) -> House:
@@ -43,7 +43,7 @@ def test_canary_from_shadow_to_primary() -> None:
     assert (phase(house), house.shadows(), house.split()) == ("ramping", {}, {"v2": 10.0})
     house.traffic(900, 100)
     assert house.split() == {"v2": 50.0}
-    house.traffic(100, 100, share=0.5)
+    house.traffic(300, 300, share=0.5)
     house.now += 60
     house.engine.on_time(house.now)
     state = house.engine.state("cancer")
@@ -72,7 +72,7 @@ BLUE_GREEN = Release("v2", "blue-green", (Stage(shadow=100.0, requests=100),), r
 
 
 def switched(guard: Guard | None = None) -> House:
-    house = house_of(replace(BLUE_GREEN, guard=guard or Guard()))
+    house = house_of(replace(BLUE_GREEN, guard=guard or GUARD))
     for _ in range(10):
         house.tick(timed("v1", "primary", 100, 0.010, 1.0), timed("v2", "shadow", 100, 0.010, 1.0))
     assert phase(house) == "promoted"

@@ -41,9 +41,11 @@ def line(guard: Guard = ERRORS, enough: int = MIN_OBSERVATIONS, **changes: Any) 
         ({"n": 20}, "undecided", "about 80 more canary requests"),
         ({"n_reference": 0}, "undecided", "no data of the primary"),
         ({"log_breach": log(10.0), "needed": 70}, "undecided", "leans to a breach, about 70 more"),
-        ({"log_breach": 1.0}, "pass", "ratio 2"),
+        ({"log_breach": 1.0}, "pass", "ratio 2, which is no evidence that it is above the limit 1.5"),
+        ({"value": 0.0, "reference": 0.0}, "pass", "error_rate 0 against 0 at the primary, limit 1.5 times"),
+        ({"log_pass": 3.0, "claim": "so"}, "pass", ": proved: so"),
         ({"log_breach": -5.0, "lost": 50}, "pass", "lost=50"),
-        ({"reference": 0.0, "log_breach": 99.0}, "fail", "error_rate 0.02 against 0 at the primary, limit 1.5 times"),
+        ({"reference": 0.0, "log_breach": 99.0}, "fail", "error_rate ratio infinite > limit 1.5"),
         ({"dispersion": 2.0}, "pass", "φ=2.00"),
     ],
 )

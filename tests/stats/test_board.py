@@ -14,6 +14,7 @@ from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats.board import BOUNDS, Board
 from proxy.stats.drift.adwin import MAX_WATCHED
+from proxy.stats.evidence.alpha import ASSUMED_PART
 from proxy.stats.evidence.assignment_share import MAX_PARTS
 from proxy.stats.quality.label_join import MAX_EARLY_LABELS
 from tests.support.observed import observation
@@ -76,7 +77,7 @@ def test_rescues_copies_of_others_and_other_versions_do_not_count_as_evidence() 
     board = watched()
     board.on_tick(tick(arm("rescue", "v1", bad=50), arm("shadow", "v9", bad=50), arm("canary", "v9", bad=50)), 0.0)
     found = board.evidence(ROUTE, 0.0)[0]
-    assert (found.n, found.n_reference, found.log_breach) == (0, 0, 0.0)
+    assert (found.n, found.n_reference, found.value) == (0, 0, None)
 
 
 def test_watch_is_idempotent_and_starts_afresh_with_a_new_subject() -> None:
@@ -110,7 +111,7 @@ def test_every_limit_of_the_scorecard_has_evidence_and_shares_the_false_alarms()
     for each in (board, alone):
         each.on_tick(tick(arm("canary", "v2", bad=5), arm("primary", "v1", 100, share=0.9)), 0.0)
     strict, plain = board.evidence(ROUTE, 0.0)[1], alone.evidence(ROUTE, 0.0)[0]
-    assert strict.log_breach == pytest.approx(plain.log_breach - np.log(4))
+    assert strict.log_breach == pytest.approx(plain.log_breach - np.log(4 * (1 - ASSUMED_PART)))
 
 
 def test_counters_are_exact_and_monotone() -> None:
@@ -210,7 +211,8 @@ def test_a_slow_candidate_is_found_from_ticks_alone() -> None:
 
 def test_several_candidates_are_judged_each_for_itself() -> None:
     board = Board()
-    board.watch("r", ("v2", "v3"), "v1", Guard(), "json", 0.0)
+    guard = Guard({"error_rate": Limit(max_ratio=1.5)})
+    board.watch("r", ("v2", "v3"), "v1", guard, "json", 0.0)
     for seq in range(5):
         arms = [ArmTick("r", "v1", "primary", 0.8, {"200": 80}), ArmTick("r", "v2", "canary", 0.1, {"200": 10})]
         arms.append(ArmTick("r", "v3", "canary", 0.1, {"500": 10}))
@@ -218,7 +220,7 @@ def test_several_candidates_are_judged_each_for_itself() -> None:
     healthy, broken = board.evidence("r", 1.0)
     assert (healthy.version, healthy.n, broken.version, broken.n) == ("v2", 50, "v3", 50)
     assert healthy.log_breach < log(1000) <= broken.log_breach
-    board.watch("r", ("v3", "v2"), "v1", Guard(), "json", 1.0)
+    board.watch("r", ("v3", "v2"), "v1", guard, "json", 1.0)
     assert [evidence.n for evidence in board.evidence("r", 1.0)] == [50, 50]
 
 

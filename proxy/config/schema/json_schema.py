@@ -142,8 +142,8 @@ def _schema(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
     made, kind = _structure(node, path, rules), path.replace(".release.scorecard", ".scorecard")
     with suppress(KeyError):
         made = told(word(path), node) | made
-    if kind.startswith("routes.*.scorecard.") and isinstance(node, Group):
-        made["minProperties"] = 1
+    if kind.startswith("routes.*.scorecard.") and isinstance(node, Group | Choice):
+        (made if isinstance(node, Group) else made["anyOf"][-1])["minProperties"] = 1
     rule = rules.get(kind, {})
     required = {*made.get("required", ()), *rule.get("required", ())}
     return made | rule | ({"required": sorted(required)} if required else {})

@@ -8,8 +8,10 @@ other; writing a default changes nothing; writing an example does. The file is l
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from proxy.contracts.metrics import METRICS, LimitName
+from proxy.contracts.settings import ASSUMED, Limit
 from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
 
 
@@ -28,6 +30,16 @@ class Word(Struct, frozen=True):
 
 _RISKY = " and ".join(row.name for row in STRATEGIES.values() if row.needs_risk)
 _SWITCHING = " and ".join(row.name for row in STRATEGIES.values() if row.window == SWITCH_WINDOW)
+
+
+def _scorecard(lines: dict[str, Limit]) -> str:
+    """A scorecard as a configuration writes it."""
+    written = {
+        metric: ", ".join(f"{name}: {value:g}" for name, value in asdict(limit).items() if value is not None)
+        for metric, limit in lines.items()
+    }
+    return f"{{{', '.join(f'{metric}: {{{limits}}}' for metric, limits in written.items())}}}"
+
 
 TEXTS = {
     "listen": "Address that clients connect to. Port 0 lets the kernel choose; the log says which.",
@@ -121,7 +133,10 @@ TEXTS = {
     "limits.mirror_inflight": "Unfinished copies to one shadow, in one worker. More: not mirrored.",
     "limits.inflight": "Unfinished exchanges of the route, in one worker. More: 503.",
     "limits.connections": "Connections to one version, in one worker. More: legs wait.",
-    "scorecard": "Limits that a candidate is held to; each is a metric with one or more bounds.",
+    "scorecard": (
+        "Limits that a candidate is held to; each is a metric with one or more bounds. "
+        "Lines of the default that a scorecard does not name are part of it as well; `off` turns one off."
+    ),
     **{f"scorecard.{metric.name}": metric.text for metric in METRICS.values()},
     "false_alarm": "Probability of ever rolling a healthy candidate back, however often one looks.",
     "on_breach": "What a breach of the scorecard does.",
@@ -142,6 +157,10 @@ TEXTS = {
     "release": "Brings a candidate to primary, in place of `canary` or `split`.",
     "release.candidate": "The version that may become primary.",
     "release.strategy": "; ".join(f"`{row.name}` {row.text}" for row in STRATEGIES.values()) + ".",
+    "release.require": (
+        "What a stage ends by: `proof` that the candidate is within each margin (`max_increase`, and `max_ratio` above "
+        "1), or `no_breach`."
+    ),
     "release.stages": "Steps; each ends after its requests and duration, if the scorecard passes.",
     "release.stages[].shadow": "Part of the requests that the candidate gets as copies.",
     "release.stages[].canary": "Part of the live traffic that the candidate gets.",
@@ -197,7 +216,7 @@ DEFAULTS = {
     "limits.mirror_inflight": "256",
     "limits.inflight": "4096",
     "limits.connections": "1024",
-    "scorecard": "{error_rate: {max_ratio: 1.5}}",
+    "scorecard": _scorecard(ASSUMED),
     "false_alarm": "0.001",
     "on_breach": "rollback",
     "warm_up": "100",
@@ -215,6 +234,7 @@ DEFAULTS = {
 """Path to what may as well be written as left out."""
 
 EXAMPLES = {
+    **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "off"),
     "listen": "127.0.0.1:8080",
     "admin.listen": "0.0.0.0:9900",
     "admin.token": '"${PENUMBRA_ADMIN_TOKEN:-made-up}"',
@@ -297,6 +317,7 @@ EXAMPLES = {
     "release.false_alarm": "0.01",
     "release.on_breach": "pause",
     "release.warm_up": "500",
+    "release.require": "no_breach",
     "release.rollback_window": "1h",
     "release.accept_risk": "true",
     "release.promote_winner": "true",
@@ -304,6 +325,7 @@ EXAMPLES = {
 """Path to a value that is not the default."""
 
 ABSENT = {
+    **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "as in the default of `scorecard`"),
     "admin.token": "none",
     "notify[].secret": "calls are not signed",
     "notify[].events": "all of them",
@@ -345,6 +367,7 @@ ABSENT = {
     "release.false_alarm": "as of the route",
     "release.on_breach": "as of the route",
     "release.warm_up": "as of the route",
+    "release.require": "`proof` in the last stage before a promote, `no_breach` in the others",
     "release.rollback_window": f"{_SWITCHING} 10m, others none",
 }
 """Path to what holds where the option is left out and no value would say the same."""
@@ -353,6 +376,7 @@ LIMIT_TEXTS: dict[LimitName, str] = {
     "max": "At most, in absolute terms.",
     "min": "At least, in absolute terms.",
     "max_ratio": "At most so many times the primary's.",
+    "max_increase": "At most so much above the primary's: a margin that can be proved, even without bad events.",
     "max_drop": "At most so much below the primary's.",
     "max_psi": "Population stability index of a feature, at most. Drifted is what is above and significant.",
 }

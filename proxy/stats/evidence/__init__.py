@@ -1,6 +1,7 @@
 """The evidence of one candidate against its primary: one file a kind of scorecard line, and what keeps them honest.
 
-error_rate        failed requests
+outcome_rate      legs that failed, were refused or abandoned
+invalid_rate      answers of a successful status that are none
 latency           slow requests
 disagreement      copies whose answers differ
 data              violations of the data contract, and drift

@@ -1,7 +1,10 @@
-"""The one place that builds evidence: a false-alarm probability divided over the limits of a scorecard (Bonferroni).
+"""The one place that builds evidence: a false-alarm probability divided over the limits of a scorecard (weighted
+Bonferroni correction).
 
-A scorecard with k limits promises one probability α of ever blaming a healthy candidate. By the union bound that holds
-when each limit is tested at α/k; so ln k is taken from the log evidence of each, and all of them breach at ln(1/α).
+A scorecard promises one probability α of ever blaming a healthy candidate. By the union bound that holds when limit i
+is tested at wᵢ·α and the weights sum to one; so ln(1/wᵢ) is taken from the log evidence of each, and all of them breach
+at ln(1/α). The limits that somebody asked for have equal weights; the assumed ones share `ASSUMED_PART` of α, since
+what they are there for is so bad that it is found early at any level, and the limits asked for lose next to nothing.
 `Evidence` is made by `AlphaShare` alone, and no other module of the product may build one (a test reads the sources): a
 line of a scorecard cannot forget its share.
 """
@@ -17,6 +20,9 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.evidence.shown_counts import NO_FIGURES, ShownFigures
 
+ASSUMED_PART = 0.1
+"""Part of α that the assumed lines of a scorecard share: the others need ln(1/0.9) = 0.11 more evidence for it."""
+
 
 class LogEvidence(NamedTuple):
     """Conclusion of a sequential test, before its share of α is taken from it."""
@@ -29,6 +35,8 @@ class LogEvidence(NamedTuple):
     """Estimate of the further requests until a breach or a pass; None: unknown."""
     dispersion: float = 1.0
     """Overdispersion factor φ ≥ 1 that log increments were divided by."""
+    claim: str = ""
+    """What a pass proves, in words; "": that the limit holds."""
 
 
 class AlphaShare(NamedTuple):
@@ -38,8 +46,8 @@ class AlphaShare(NamedTuple):
     """The candidate."""
     false_alarm: float
     """Probability of ever blaming a healthy candidate by any of the limits."""
-    limits: int = 1
-    """Limits that share it."""
+    limits: float = 1
+    """Limits that share it, if all had this one's part: the part is 1/`limits`."""
 
     @property
     def alpha(self) -> float:
@@ -54,6 +62,7 @@ class AlphaShare(NamedTuple):
             log_pass=test.log_pass,
             needed=test.needed,
             dispersion=test.dispersion,
+            claim=test.claim,
         )
 
     def alarm(self, metric: str, limit: str, figures: ShownFigures, margin: float) -> Evidence:
@@ -85,10 +94,15 @@ class AlphaShare(NamedTuple):
         )
 
 
-def alpha_share_of(guard: Guard, version: str) -> AlphaShare:
-    """The share of each limit of `guard`'s scorecard."""
-    limits = sum(len(limits_of(limit)) for limit in guard.scorecard.values())
-    return AlphaShare(version, guard.false_alarm, limits or 1)
+def alpha_share_of(guard: Guard, version: str, metric: str = "") -> AlphaShare:
+    """The share of each limit of a line of `guard`'s scorecard; without a metric, of a line that somebody asked for."""
+    sizes = {name: len(limits_of(limit)) for name, limit in guard.scorecard.items()}
+    assumed = sum(sizes[name] for name in guard.assumed if name in sizes)
+    asked = sum(sizes.values()) - assumed
+    if not assumed or not asked:
+        return AlphaShare(version, guard.false_alarm, assumed + asked or 1)
+    part, limits = (ASSUMED_PART, assumed) if metric in guard.assumed else (1.0 - ASSUMED_PART, asked)
+    return AlphaShare(version, guard.false_alarm, limits / part)
 
 
 def limits_of(limit: Limit) -> list[str]:

@@ -73,6 +73,20 @@ class EProcess(Stateful):
         """The log e-value: ln of the mean wealth over the bets, shape `shape`."""
         return log_mean(self._totals)
 
+    def needed(self, growth: Floats, goal: float) -> float | None:
+        """How many steps it takes until the log e-value is `goal`, where each adds the log factors `growth`; None where
+        no bet grows. Of one run."""
+        if not growth.max() > 0:
+            return None
+        totals = self._totals
+        low, high = 0.0, max(goal - float(totals.max()), 0.0) / float(growth.max()) + 1.0
+        while log_mean(totals + high * growth) < goal:
+            low, high = high, 2.0 * high
+        while high - low > max(0.5, 0.01 * high):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if log_mean(totals + middle * growth) < goal else (low, middle)
+        return 0.0 if self.get() >= goal else high
+
     @property
     def _totals(self) -> Floats:
         return np.logaddexp(self._active, self._reserve)

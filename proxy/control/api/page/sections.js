@@ -95,7 +95,7 @@ function told(traffic) {
 
 // -- scorecard
 
-const BOUNDS = { max: "at most", max_ratio: "at most × primary", max_psi: "PSI at most", min: "at least",
+const BOUNDS = { max: "at most", max_ratio: "at most × primary", max_increase: "at most + primary", max_psi: "PSI at most", min: "at least",
   max_drop: "drop at most" };
 
 const IN_UNIT = { seconds: (value) => seconds(number(value)),
@@ -119,9 +119,9 @@ function evidence(line, falseAlarm) {
 }
 
 function line(each, falseAlarm) {
-  const facts = [["value", each.value === null && each.n ? "undefined" : unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
+  const facts = [["value", each.value === null && each.n ? "0 against 0" : unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
     ["n", count(each.n)], ["lost", count(each.lost)]];
-  if (each.bound === "max_ratio" && each.reference !== null) {
+  if (["max_ratio", "max_increase"].includes(each.bound) && each.reference !== null) {
     facts.splice(2, 0, ["primary", unit({ ...each, bound: "" }, each.reference)]);
   }
   if (each.needed !== null) facts.push(["still needed", `about ${count(each.needed)}`]);
