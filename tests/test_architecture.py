@@ -72,6 +72,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     "dataplane": {
         "ports": set(),
         "states": set(),
+        "tail": set(),
         "tally": set(),
         "timings": set(),
         "pool": {"ports"},
@@ -80,7 +81,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "request": {"live", "ports"},
         "recorder": {"ports", "request", "tally"},
         "shared": {"live", "ports", "recorder", "tally", "timings"},
-        "attempt": {"live", "ports", "recorder", "request", "shared", "states"},
+        "attempt": {"live", "ports", "recorder", "request", "shared", "states", "tail"},
         "leg": {"attempt", "live", "ports", "request", "shared", "states"},
         "shadow": {"attempt", "live", "ports", "request", "shared", "states"},
         "exchange": {"assign", "leg", "live", "ports", "request", "shadow", "shared", "states"},

@@ -4,6 +4,7 @@
 - `message`: heads of requests and answers, whatever protocol carries them
 - `table`: the versioned routing table that workers follow
 - `metrics`, `strategies`: one row for each metric of a scorecard and each strategy of a release
+- `outcome`: how a leg ended, and what that is charged to; `stream_end`: the end that a stream itself shows
 - `record`: what workers report: ticks (exact counters) and records (facts of a finished leg)
 - `observation`: a leg as analysed: its facts, and what was read in its bodies
 - `leg_join`: the join of the legs of one exchange, with its bounds

@@ -52,6 +52,7 @@ FAILURES: dict[str, Failure] = {
         Failure("late", "upstream", 504, "The canary's first byte did not arrive in time"),
         Failure("overloaded", "internal", 503, "Too many requests are in flight on this route"),
         Failure("too_many_connections", "internal", 503, "Too many connections are open"),
+        Failure("draining", "internal", 503, "This proxy is about to end"),
         Failure("no_table", "internal", 503, "There is no routing table yet"),
     )
 }

@@ -6,7 +6,8 @@ Rules:
 2. What a limit of this proxy ended is *limited*, and charged to nobody; a deadline that a version has to meet is no
    such limit, and missing it is *failed*.
 3. A client that leaves before the end *abandons* the leg. That is no success of the version: both versions meet the
-   same clients, so a version whose clients leave more often has done something to them.
+   same clients, so a version whose clients leave more often has done something to them. A copy has no client of its
+   own: one that ends with its client's leaving is *limited*.
 4. A version that says that it will not (3xx, 4xx) has *refused*, even where the request deserves it: the primary gets
    such requests as often.
 5. An answer that shows an error in its body or stream, has no proper end, is empty or cannot be read where the protocol
@@ -121,8 +122,12 @@ def outcome_of_status(status: int) -> Outcome:
 
 
 @cache
-def outcome_of(code: str) -> Outcome:
-    """The outcome of an inference's leg, by its code: a status in digits, or the reason of a failure."""
+def outcome_of(code: str, copy: bool = False) -> Outcome:
+    """The outcome of an inference's leg, by its code: a status in digits, or the reason of a failure.
+
+    - `copy`: the leg is a copy, whose answer no client gets
+    """
     if code.isdecimal():
         return outcome_of_status(int(code))
-    return next((outcome for outcome, reasons in _ENDED_AS.items() if code in reasons), "limited")
+    outcome: Outcome = next((outcome for outcome, reasons in _ENDED_AS.items() if code in reasons), "limited")
+    return "limited" if copy and outcome == "abandoned" else outcome

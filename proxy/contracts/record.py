@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.histogram import Buckets
 from proxy.contracts.outcome import OUTCOMES, Outcome, outcome_of
-from proxy.contracts.table import Role
+from proxy.contracts.table import COPY_ROLES, Role
 
 MAX_REQUEST_ID = 128
 """Characters of a request id that a record carries, and that a label may name."""
@@ -54,7 +54,7 @@ class ArmTick(Struct):
             return {"not_an_inference": self.finished} if self.codes else {}
         counts: dict[Outcome, int] = {}
         for code, count in self.codes.items():
-            outcome = outcome_of(code)
+            outcome = outcome_of(code, self.role in COPY_ROLES)
             counts[outcome] = counts.get(outcome, 0) + count
         return counts
 
@@ -89,6 +89,8 @@ class Tick(Struct):
     """Copies that the configured percentages ask for, before any drop: rows (route, version, count)."""
     rescued: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Requests that the primary answered in place of a canary: rows (route, version, reason, count)."""
+    retries: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Legs that were sent again: rows (route, version, reason, count)."""
     rejected: list[tuple[str, str, int]] = field(default_factory=list)
     """Requests that never got a leg: rows (route or "", reason, count)."""
     records_dropped: dict[str, int] = field(default_factory=dict)

@@ -8,6 +8,7 @@ A request's life, file by file:
 - `states`     the states of an exchange and of an attempt, as tables
 - `assign`     chooses its version and its shadows, as routing says
 - `attempt`    what every leg does: get a stream, send again after a stale connection, count, record
+- `tail`       the last bytes of a stream, which may show its end
 - `leg`        an attempt that writes the request and passes the answer back
 - `shadow`     a copy, sent once the request is complete; it owes and costs the client's leg nothing
 - `pool`       finds or makes the connection to the model server

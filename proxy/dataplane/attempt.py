@@ -2,30 +2,71 @@
 
 1. It asks the pool for a stream, and closes once, when it is answered, has failed, or is given up (`states.ATTEMPT`).
 2. It is counted once, when it closes, on the arm that it was assigned to when it began.
-3. What a version is charged with says one table (`contracts.outcome`).
+3. It is sent again, once, only when the server cannot have worked on it (`STALE_SECONDS`).
+4. A stream that has shown its end is an answer, however its connection ends (`contracts.stream_end`).
+5. What a version is charged with says one table (`contracts.outcome`).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
+from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
+from proxy.contracts.stream_end import can_show_its_end, media_of, shows_its_end
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
-from proxy.dataplane.states import ATTEMPT_STEPS, CLOSE, CLOSED, FRESH, REUSE, REUSED, STALE, WAITING
+from proxy.dataplane.states import (
+    ATTEMPT_STEPS,
+    CLOSE,
+    CLOSED,
+    FRESH,
+    HEAD,
+    HEADED,
+    REUSE,
+    REUSED,
+    STALE,
+    WAITING,
+)
+from proxy.dataplane.tail import Tail
+
+STALE_SECONDS: Final = 0.25
+"""Seconds from the first byte of a request within which the end of a connection means that it was closed before: the
+server's answer to bytes for a closed connection takes one round trip, which is less than this anywhere. A connection
+that ends later was open, and its server may have worked on the request."""
 
 
 class Attempt(RecordedLeg):
     """The base of `Leg` and `ShadowLeg`.
 
     - `stream`: None until there is one; `state`: one of `states.ATTEMPT`
-    - `deadline`: monotonic seconds; what it means is the leg's matter
+    - `deadline`: monotonic seconds at which to look; what has moved since then is the leg's matter
+    - `begun`: when the request's first byte was written; `piece_at`: when the answer's last piece was read
+    - `head`: the answer's, once it has come; `media`: its media type, where it is a stream that shows its end
+    - `tail`: the last bytes of such a stream, where its pieces are not kept
     - `waited`: when the wait for a stream began, then how many seconds it took
     - `answer_size`: bytes of the answer's body so far; `streamed`: its length was not known from its head
     """
 
-    __slots__ = ("answer_size", "deadline", "request", "shared", "state", "stream", "streamed", "target", "waited")
+    __slots__ = (
+        "answer_size",
+        "begun",
+        "deadline",
+        "head",
+        "media",
+        "piece_at",
+        "request",
+        "shared",
+        "state",
+        "stream",
+        "streamed",
+        "tail",
+        "target",
+        "waited",
+    )
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         arm = shared.tally.counted(target.arm if request.inference else target.other_arm)
@@ -34,7 +75,10 @@ class Attempt(RecordedLeg):
         self.shared, self.request, self.target = shared, request, target
         self.stream: ServerStream | None = None
         self.state = WAITING
-        self.deadline = self.waited = 0.0
+        self.deadline = self.waited = self.begun = self.piece_at = 0.0
+        self.head: ResponseHead | None = None
+        self.media = b""
+        self.tail: Tail | None = None
         self.answer_size = 0
         self.streamed = False
         arm.inflight += 1
@@ -54,7 +98,7 @@ class Attempt(RecordedLeg):
         if self.state == CLOSED:
             stream.give_back(now)
             return
-        self.waited = now - self.waited
+        self.waited, self.begun = now - self.waited, now
         if fresh:
             self.arm.connected(self.waited)
         self.step(FRESH if fresh else REUSE)
@@ -65,14 +109,18 @@ class Attempt(RecordedLeg):
         if self.state != CLOSED:
             self.response_failed(reason, detail)
 
-    def turned_out_stale(self, reason: str) -> bool:
+    def turned_out_stale(self, reason: str, now: float) -> bool:
         """RFC 9112 §9.3.1: True when the connection was closed by the server while it was idle, which only its use has
-        shown. Nothing was received, so the server has most likely not seen the request: it may be sent again, once."""
-        return reason == "reset" and self.state == REUSED and self.stream is not None and self.stream.untouched()
+        shown. Nothing was received, and the end came at once: the server has not worked on the request, which may be
+        sent again, once."""
+        if reason != "reset" or self.state != REUSED or now - self.begun > STALE_SECONDS:
+            return False
+        return self.stream is not None and self.stream.untouched()
 
     def start_again(self, now: float) -> None:
         """After a stale connection."""
         self.step(STALE)
+        self.shared.tally.retried(self.request.route_name, self.target.version, "stale")
         self.drop()
         self.start(True, now)
 
@@ -90,16 +138,36 @@ class Attempt(RecordedLeg):
 
     # the answer
 
+    def headed(self, head: ResponseHead) -> None:
+        """The answer's head is here."""
+        self.step(HEAD)
+        self.head = head
+        self.first_byte = self.read_at - self.started
+        if head.streamed:
+            self.streamed = True
+            media = media_of(head.fields)
+            if can_show_its_end(media):
+                self.media = media
+
     def keep(self, data: bytes) -> None:
-        """Keeps a piece of the answer for the record, up to `MAX_RECORDED` in all."""
+        """Keeps a piece of the answer for the record, up to `MAX_RECORDED` in all; of a stream beyond, its tail."""
         self.answer_size += len(data)
-        if self.answer is None:
-            return
-        self.answer.append(data)
-        if self.answer_size > MAX_RECORDED:
-            if self.streamed:
-                self.beginning = b"".join(self.answer)[:MAX_BEGINNING]
+        self.piece_at = self.read_at
+        answer = self.answer
+        if answer is not None:
+            answer.append(data)
+            if self.answer_size <= MAX_RECORDED:
+                return
             self.answer = None
+            if self.streamed:
+                self.beginning = b"".join(answer)[:MAX_BEGINNING]
+        if self.media:
+            tail = self.tail
+            if tail is None:
+                tail = self.tail = Tail()
+                for piece in answer[:-1] if answer else ():
+                    tail.add(piece)
+            tail.add(data)
 
     def note_piece(self) -> None:
         """Notes when a piece of a streamed answer arrived, and how much had come by then; a head alone is none."""
@@ -109,6 +177,13 @@ class Attempt(RecordedLeg):
         if size > (self.ends[-1] if self.ends else 0):
             self.ends.append(size)
             self.chunks.append(self.read_at - self.started)
+
+    def has_shown_its_end(self) -> bool:
+        """Whether the answer is a stream whose last event was received: nothing is missing but the framing's end."""
+        if not self.media or self.state != HEADED:
+            return False
+        tail = self.tail.content() if self.tail is not None else b"".join(self.answer or ())
+        return shows_its_end(self.media, tail)
 
     # counting
 

@@ -202,6 +202,8 @@ class Exchange(Request):
             self.flush_request()  # the primary's bytes go first
             due, self._due = self._due, None
             mirror(self.shared, self, due, self.shared.clock())
+            if self.state == OVER:
+                self.followers = None  # there is no client left whom they could follow
 
     # the answer
 
@@ -241,12 +243,13 @@ class Exchange(Request):
         self.flush_request()
 
     def fail(self, reason: str, detail: str) -> None:
+        lost = "client_abort" if reason == "client_abort" else "request_incomplete"
         if self.state == ANSWERING:
-            self._end(CUT, "request_incomplete")
+            self._end(CUT, lost)
             self.client.reset()
         elif self.state != OVER:
             self.client.problem(FAILURES[reason], detail, b"x-request-id: %b\r\n" % self.request_id)
-            self._end(PROBLEM, "request_incomplete")
+            self._end(PROBLEM, lost)
             self.client.done(self.shared.clock())
 
     def reject(self, reason: str, detail: str) -> None:
@@ -260,22 +263,26 @@ class Exchange(Request):
     def aborted(self) -> None:
         """The client has gone."""
         if self.state != OVER:
-            self._give_up("client_abort")
-            self._end(GONE, "client_abort")
+            self._end(GONE, "answered" if self._give_up("client_abort") else "client_abort")
+
+    def give_up(self, reason: str) -> None:
+        self.reject(reason, "a limit of the proxy")
 
     def unreadable(self) -> None:
         """The rest of a request that waits for its turn cannot be read: it will never have one."""
         self._end(CUT, "request_incomplete")
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str) -> bool:
+        """True where the answer had shown its end, and so counts as one."""
         if self.leg is not None:
-            self.leg.cancel(reason)
-        else:
-            self.shared.tally.rejected(self.route_name, reason)
+            return self.leg.cancel(reason)
+        self.shared.tally.rejected(self.route_name, reason)
+        return False
 
     def _end(self, event: int, reason: str) -> None:
         """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`. Those of a
-        complete request can: its leg has failed before they had their turn, and `_mirror` is about to send them."""
+        complete request can: its leg has failed before they had their turn, and `_mirror` is about to send them. Where
+        the reason is the client's leaving, copies under way that follow it end, too."""
         if ROUTED <= self.state < OVER:
             self.route.inflight.count -= 1
         self._step(event)
@@ -285,6 +292,10 @@ class Exchange(Request):
             for shadow in self._due:
                 self.shared.tally.shadow_dropped(self.route_name, shadow.version, reason)
             self._due = None
+        followers, self.followers = self.followers, None
+        if followers is not None and reason == "client_abort":
+            for copy in followers:
+                copy.give_up(reason)
 
     # time
 

@@ -16,7 +16,7 @@ from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ClientStream, ServerStream
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
-from proxy.dataplane.states import CLOSED, END, ENDED, HEAD
+from proxy.dataplane.states import CLOSED, END, ENDED
 
 RESCUED_STATUS = frozenset((502, 503, 504))
 """Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
@@ -28,26 +28,31 @@ MAX_HELD_ANSWER: Final = 64 * 1024
 """Bytes of an answer that is kept back until it is whole while a rescue is possible. Servers write head and body apart;
 a canary that dies between the two would otherwise leave the client with half an answer. Larger ones are streamed."""
 
+LOOKS: Final = 20
+"""Looks at a client that does not read, in the time that it may take: how late it may be let go."""
+
 
 class Leg(Attempt):
     """An attempt whose answer goes to the client.
 
-    - `head`: the answer's, once it has come; `held`: it is kept back until it is whole
+    - `held`: the answer is kept back until it is whole
     - `pending`: pieces of the request that wait for a stream, `pending_size` bytes
     - `sent_at`: when the whole request was written, 0: not yet
-    - `active`: bytes have passed since the last look at the deadline; `stalled`: the server does not read
+    - `moved`: when a side that did not read was last seen to read on; `stalled`: the server does not read
+
+    Deadlines follow the last byte, whose time is there anyway (`read_at` of the leg and of the request): once one is
+    over, the true one is computed, so that bytes cost nothing.
     """
 
-    __slots__ = ("active", "client", "head", "held", "pending", "pending_size", "sent_at", "stalled")
+    __slots__ = ("client", "held", "moved", "pending", "pending_size", "sent_at", "stalled")
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         super().__init__(shared, request, target, now)
         self.client: ClientStream = request.client
-        self.head: ResponseHead | None = None
         self.pending: list[bytes] = []
         self.pending_size = 0
-        self.held = self.active = self.stalled = False
-        self.sent_at = 0.0
+        self.held = self.stalled = False
+        self.sent_at = self.moved = 0.0
 
     # the request
 
@@ -86,6 +91,8 @@ class Leg(Attempt):
             if self.request.trailers:
                 self.stream.trailers(self.request.trailers)
             self.stream.end()
+        else:
+            self.deadline = self.request.read_at + self.target.response_timeout
 
     def flush_request(self) -> None:
         """Writes what waits, in one piece."""
@@ -95,7 +102,6 @@ class Leg(Attempt):
                 self.client.pause("connecting")
             return
         stream.flush()
-        self.active = True
         if self.request.complete and not self.sent_at:
             self.sent_at = self.shared.clock()
             self.deadline = self.sent_at + self.target.response_timeout
@@ -109,16 +115,15 @@ class Leg(Attempt):
     def resume_request(self) -> None:
         self.stalled = False
         if not self.sent_at:
-            self.deadline = self.shared.clock() + self.request.route.idle
+            self.moved = self.shared.clock()
+            self.deadline = self.moved + self.request.route.idle
         self.client.resume("upstream")
 
     # the answer
 
     def response_head(self, head: ResponseHead) -> None:
         now, request = self.read_at, self.request
-        self.step(HEAD)
-        self.first_byte = now - self.started
-        self.head, self.streamed = head, head.streamed
+        self.headed(head)
         if head.status in RESCUED_STATUS and request.can_rescue(self.target):
             self.answer = None
             self.close_answered(head.status, self.first_byte, now)
@@ -132,7 +137,6 @@ class Leg(Attempt):
     def response_body(self, data: bytes) -> None:
         if self.state != CLOSED:
             self.client.data(data)
-            self.active = True
             self.keep(data)
 
     def response_trailers(self, fields: bytes) -> None:
@@ -168,23 +172,29 @@ class Leg(Attempt):
         return True
 
     def pause_answer(self) -> None:
-        """The client reads slowly."""
-        if self.stream is not None:
-            self.stream.pause()
+        """The client reads slowly: from now on it is looked at whether it reads at all."""
+        if self.stream is None:
+            return
+        self.stream.pause()
+        if self.head is not None and not self.held:
+            self.deadline = min(self.deadline, self.read_at)
 
     def resume_answer(self) -> None:
         """The client reads again."""
         if self.stream is not None:
-            self.active = True
+            self.moved = self.shared.clock()
             self.stream.resume()
 
     def response_failed(self, reason: str, detail: str) -> None:
         if self.state == CLOSED:
             return
         request, now = self.request, self.shared.clock()
-        if self.turned_out_stale(reason) and request.pieces is not None:
+        if self.turned_out_stale(reason, now) and request.pieces is not None:
             self.start_again(now)
             self.flush_request()
+            return
+        if self.has_shown_its_end():
+            self._end_unframed(now)
             return
         rescued = request.can_rescue(self.target)
         self.close_failed(reason, not rescued, now)
@@ -199,13 +209,25 @@ class Leg(Attempt):
         assert head is not None
         now = self.shared.clock()
         total = self.first_byte if head.tunnel else now - self.started  # a tunnel's life is not an answer's time
-        self.fields = head.fields
-        self.close_answered(head.status, total, now)
+        self._count(head, total, now)
         self.shared.tally.overhead(request.route_name, self._asking() + now - self.read_at)
-        self.record(total, True)
         if not request.complete and self.stream is not None:
             self.stream.reset()
         request.answered(now)
+
+    def _count(self, head: ResponseHead, total: float, now: float) -> None:
+        self.fields = head.fields
+        self.close_answered(head.status, total, now)
+        self.record(total, True)
+
+    def _end_unframed(self, now: float) -> None:
+        """The answer has shown its end, and its framing will not: it ended with its last piece."""
+        assert self.head is not None
+        self.client.end()
+        self.request.flush_answer()
+        self._count(self.head, self.piece_at - self.started, now)
+        self.drop()
+        self.request.answered(now)
 
     def _asking(self) -> float:
         # The proxy's own time on the request: not that of a connect, nor of a client that sends its body bit by bit.
@@ -215,20 +237,25 @@ class Leg(Attempt):
     # time
 
     def expire(self, now: float) -> None:
-        """Ends what has made no progress by its deadline."""
+        """Ends what has made no progress by its deadline, counted from the last byte."""
         if self.deadline >= now:
             return
+        request = self.request
         streaming = self.head is not None and not self.held
-        uploading = not self.request.complete and not self.stalled and self.stream is not None
+        uploading = not request.complete and not self.stalled and self.stream is not None
         if not (streaming or uploading):
-            late = self.request.can_rescue(self.target)
+            late = request.can_rescue(self.target)
             self.response_failed("late" if late else "response_timeout", "no answer in time")
-        elif self.active or self.client.takes():
-            self.active = False
-            self.deadline = now + self.request.route.idle
+            return
+        idle, unread = request.route.idle, streaming and self.client.congested()
+        if unread and self.client.takes():
+            self.moved = now
+        due = max(self.moved, request.read_at, self.read_at if streaming else 0.0) + idle
+        if due >= now:
+            self.deadline = min(due, now + idle / LOOKS) if unread else due
         elif not streaming:
-            self.request.body_timeout()
-        elif self.client.congested():
+            request.body_timeout()
+        elif unread:
             self._unread()
         else:
             self.response_failed("idle_timeout", "the answer stopped in the middle")
@@ -239,6 +266,8 @@ class Leg(Attempt):
             self.request.body_timeout()
         elif self.client.congested():
             self._unread()
+        elif self.has_shown_its_end():
+            self._end_unframed(now)
         elif self.state != CLOSED:
             self.close_failed("total_timeout", True, now)
             self.drop()
@@ -249,11 +278,22 @@ class Leg(Attempt):
         self.cancel("client_abort")
         self.request.fail("client_abort", "the client does not read its answer")
 
-    def cancel(self, reason: str) -> None:
-        """The client has gone, or the proxy gives the exchange up: not the version's fault."""
-        if self.state != CLOSED:
-            self.close_failed(reason, False, self.shared.clock())
-            self.drop()
+    def cancel(self, reason: str) -> bool:
+        """The client has gone, or the proxy gives the exchange up: not the version's fault. True where the client has
+        gone with the end of its stream: that is an answer."""
+        if self.state == CLOSED:
+            return False
+        now, head = self.shared.clock(), self.head
+        whole = reason == "client_abort" and not self.client.congested() and self.has_shown_its_end()
+        if whole and head is not None:
+            self._count(head, self.piece_at - self.started, now)
+        else:
+            self.close_failed(reason, False, now)
+        self.drop()
+        return whole
+
+    def give_up(self, reason: str) -> None:
+        self.cancel(reason)
 
     def drop(self) -> None:
         self.stalled = False

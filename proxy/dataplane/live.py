@@ -79,6 +79,7 @@ class LiveRoute:
     - `shadows`: who gets copies, the primary itself for the noise floor included
     - `sticky_body`: the version depends on the body
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
+    - `follow`: copies end when their client leaves
     - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
     - `keep`: bytes of a request body that are kept for another leg, a retry or a copy
     - `max_body`, `mirror_body` in bytes, `max_inflight` exchanges; `connect`, `idle`, `total` in seconds, as configured
@@ -87,6 +88,7 @@ class LiveRoute:
     __slots__ = (
         "analysed",
         "connect",
+        "follow",
         "idle",
         "inferences",
         "inflight",
@@ -124,6 +126,7 @@ class LiveRoute:
         self.journal = route.journal
         self.recorded = self.analysed or route.journal
         self.inferences, self.mirror_all = InferenceRule(route.protocol, route.inference), route.mirror == "all"
+        self.follow = route.copies == "follow"
         self.rescues = route.rescue is not None
         limits, timeouts = route.limits, route.timeouts
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body

@@ -27,6 +27,10 @@ class Timed:
         """Ends work whose deadline has passed."""
         raise NotImplementedError
 
+    def give_up(self, reason: str) -> None:
+        """Ends it. `reason`: a key of `FAILURES`."""
+        raise NotImplementedError
+
 
 class StreamUser(Timed):
     """User of a stream: asks a pool for a stream, sends one request on it and hears the answer.

@@ -18,7 +18,7 @@ class Request(Timed):
     - `size`: bytes of the body so far; `complete`: the request has ended; `trailers`: the block of fields after it
     - `route`, `route_name`: set once a route was found; `inference`: it asks the route's model for something
     - `number`: identifies the exchange in records, 0: not recorded; `key`: the hash of its sticky key, 0: none
-    - `copies`: how many copies to shadows were sent
+    - `copies`: how many copies to shadows were sent; `followers`: those under way that end when the client leaves
     - `request_id`, and `extra`: the block with a request id that the proxy made (empty where the client gave one)
     - `started`, `read_at`: when its turn came, and when its last bytes were read (monotonic seconds)
     """
@@ -28,6 +28,7 @@ class Request(Timed):
         "complete",
         "copies",
         "extra",
+        "followers",
         "head",
         "inference",
         "key",
@@ -48,6 +49,7 @@ class Request(Timed):
         self.client, self.head, self.request_id, self.extra = client, head, request_id, extra
         self.pieces: list[bytes] | None = []
         self.trailers = b""
+        self.followers: list[Timed] | None = None
         self.route_name = ""
         self.complete = False
         self.inference = True

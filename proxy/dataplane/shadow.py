@@ -1,11 +1,15 @@
 """A copy of a request to a shadow. It starts when the request is complete and owes the client's leg nothing.
 
-What it may cost is bounded, and it is shed first: so many legs in flight, so many bytes waiting in all, one breaker.
-Each copy that is not sent is counted by its reason.
+1. What it may cost is bounded, and it is shed first: so many legs in flight, so many bytes waiting in all, one breaker.
+   Each copy that is not sent is counted by its reason.
+2. It has the times that a live leg has: for the answer's head, between two pieces of it, and in all.
+3. It ends when its client leaves (a route may say otherwise), and what ends it so, or a limit of this proxy, is charged
+   to nobody.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from proxy.contracts.message import ResponseHead
@@ -14,7 +18,7 @@ from proxy.dataplane.live import ShadowTarget
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
-from proxy.dataplane.states import CLOSED, END, ENDED, HEAD
+from proxy.dataplane.states import CLOSED, END, ENDED
 
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
@@ -28,14 +32,15 @@ would hang too and only hold memory."""
 
 
 class ShadowLeg(Attempt):
-    """One copy under way; its answer goes to nobody. `body`: the request's, whole."""
+    """One copy under way; its answer goes to nobody. `body`: the request's, whole; `last`: when it must have ended."""
 
-    __slots__ = ("_shadow", "body")
+    __slots__ = ("_shadow", "body", "last")
 
     def __init__(self, shared: Shared, request: Request, target: ShadowTarget, body: bytes, now: float) -> None:
         super().__init__(shared, request, target, now)
         self._shadow, self.body = target, body
         self.deadline = now + target.response_timeout
+        self.last = now + request.route.total if request.route.total is not None else inf
         target.inflight += 1
         shared.copies.add(self)
         shared.copied += len(body)
@@ -48,11 +53,12 @@ class ShadowLeg(Attempt):
             stream.data(self.body)
         stream.end()
         stream.flush()
+        self.deadline = self.begun + self.target.response_timeout
 
     def response_head(self, head: ResponseHead) -> None:
-        self.step(HEAD)
-        self.first_byte = self.read_at - self.started
-        self.status, self.fields, self.streamed = head.status, head.fields, head.streamed
+        self.headed(head)
+        self.status, self.fields = head.status, head.fields
+        self.deadline = self.read_at + self.request.route.idle
 
     def response_body(self, data: bytes) -> None:
         self.keep(data)
@@ -66,29 +72,49 @@ class ShadowLeg(Attempt):
         self.note_piece()
         if self.state == ENDED:
             now = self.shared.clock()
-            total = now - self.started
-            self.close_answered(self.status, total, now)
-            self.record(total, False)
-            self._finished()
+            self._answered(now - self.started, now)
 
     def response_failed(self, reason: str, detail: str) -> None:
         if self.state == CLOSED:
             return
         now = self.shared.clock()
-        if self.turned_out_stale(reason):
+        if self.turned_out_stale(reason, now):
             self.start_again(now)
-            return
-        self.close_failed(reason, False, now)
-        self.drop()
-        self._finished()
+        elif self.has_shown_its_end():
+            self.drop()
+            self._answered(self.piece_at - self.started, now)
+        else:
+            self._failed(reason, now)
+
+    def give_up(self, reason: str) -> None:
+        if self.state != CLOSED:
+            self._failed(reason, self.shared.clock())
 
     def expire(self, now: float) -> None:
-        """A shadow has until its deadline for its whole answer."""
-        if self.deadline < now:
-            self.response_failed("response_timeout", "no whole answer in time")
+        """Ends what has made no progress by its deadline, counted from the last byte, as a live leg."""
+        if self.last < now:
+            self.response_failed("total_timeout", "no whole answer in time")
+        elif self.deadline >= now:
+            return
+        elif self.head is None:
+            self.response_failed("response_timeout", "no answer in time")
+        else:
+            self.deadline = self.read_at + self.request.route.idle
+            if self.deadline < now:
+                self.response_failed("idle_timeout", "the answer stopped in the middle")
 
     def pause_request(self) -> None:
         """A shadow that reads slowly delays nobody: its request is in memory, bounded."""
+
+    def _answered(self, total: float, now: float) -> None:
+        self.close_answered(self.status, total, now)
+        self.record(total, False)
+        self._finished()
+
+    def _failed(self, reason: str, now: float) -> None:
+        self.close_failed(reason, False, now)
+        self.drop()
+        self._finished()
 
     def _finished(self) -> None:
         self.stream = None
@@ -109,7 +135,13 @@ def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: f
         assert target.breaker is not None
         target.breaker.probing(now)
         request.copies += 1
-        ShadowLeg(shared, request, target, body, now).start(False, now)
+        leg = ShadowLeg(shared, request, target, body, now)
+        leg.start(False, now)
+        if not request.route.follow:
+            continue
+        if request.followers is None:
+            request.followers = []
+        request.followers.append(leg)
 
 
 def _refusal(shared: Shared, target: ShadowTarget, size: int, now: float) -> str:

@@ -80,6 +80,11 @@ class Shared:
         for copy in tuple(self.copies):
             copy.expire(now)
 
+    def give_up(self, reason: str) -> None:
+        """Ends all exchanges and copies; each is counted with `reason`, and charged to nobody."""
+        for each in (*self.exchanges, *self.copies):
+            each.give_up(reason)
+
     def sweep_clients(self, now: float) -> None:
         """Ends connections of clients that are idle or slow for too long."""
         for client in tuple(self.clients):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
-from proxy.contracts.table import Role
+from proxy.contracts.table import COPY_ROLES, Role
 
 ArmKey = tuple[str, str, Role, float, bool]
 
@@ -23,6 +23,7 @@ class Arm:
         "codes",
         "connect",
         "connect_sum",
+        "copies",
         "first_byte",
         "first_byte_sum",
         "forgotten",
@@ -42,6 +43,7 @@ class Arm:
     def __init__(self, key: ArmKey) -> None:
         self.key = key
         self.route, self.version, self.role, self.share, self.inference = key
+        self.copies = self.role in COPY_ROLES
         self.inflight = 0
         self.forgotten = False
         self._clear()
@@ -75,6 +77,8 @@ class Arm:
     def failed(self, reason: str, outcome: Outcome, waited: float, key: int) -> None:
         """A leg ended without an answer of its own, `waited` seconds after it began."""
         self.codes[reason] = self.codes.get(reason, 0) + 1
+        if self.copies and outcome == "abandoned":
+            return
         if outcome == "abandoned":
             index = bucket(waited)
             self.waited[index] = self.waited.get(index, 0) + 1
@@ -126,6 +130,7 @@ class Tally:
         "_overhead_sum",
         "_rejected",
         "_rescued",
+        "_retries",
         "_seq",
         "_shadow_dropped",
         "connections",
@@ -141,6 +146,7 @@ class Tally:
         self._shadow_dropped: dict[tuple[str, str, str], int] = {}
         self._mirrored: dict[tuple[str, str], int] = {}
         self._rescued: dict[tuple[str, str, str], int] = {}
+        self._retries: dict[tuple[str, str, str], int] = {}
         self._rejected: dict[tuple[str, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
@@ -171,6 +177,11 @@ class Tally:
         """The primary answers in place of canary `version`."""
         key = (route, version, reason)
         self._rescued[key] = self._rescued.get(key, 0) + 1
+
+    def retried(self, route: str, version: str, reason: str) -> None:
+        """A leg is sent again."""
+        key = (route, version, reason)
+        self._retries[key] = self._retries.get(key, 0) + 1
 
     def rejected(self, route: str, reason: str) -> None:
         """The proxy itself answered, or gave up on, a request that got no leg."""
@@ -204,6 +215,7 @@ class Tally:
             [(*key, count) for key, count in self._shadow_dropped.items()],
             [(*key, count) for key, count in self._mirrored.items()],
             [(*key, count) for key, count in self._rescued.items()],
+            [(*key, count) for key, count in self._retries.items()],
             [(*key, count) for key, count in self._rejected.items()],
             records_dropped,
             self._overhead,

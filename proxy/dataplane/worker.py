@@ -112,6 +112,7 @@ class Worker:
         await _until(lambda: not shared.clients and not shared.copies, self._args.drain)
         if shared.clients:
             log.warning("drain deadline: %d connections cut off", len(shared.clients))
+        shared.give_up("draining")
         await self._report_all()
 
     async def _report_all(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.table import Limits, Share
+from proxy.dataplane.attempt import STALE_SECONDS
 from proxy.dataplane.recorder import MAX_RECORDED
 from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench, FakePool, FakeStream
@@ -35,6 +36,19 @@ def test_a_stale_connection_is_nobody_s_fault(kind: str) -> None:
     role = "primary" if kind == "leg" else "shadow"
     counted = bench.counted()
     assert counted["legs"] == {(pool.version.name, role, "200"): 1} and counted["bad"] == {}
+    assert counted["retries"] == {("r", pool.version.name, "stale"): 1}
+
+
+@KINDS
+def test_a_connection_that_ends_later_was_open_and_the_request_is_not_sent_again(kind: str) -> None:
+    bench = shadowed()
+    bench.ask(b"hello")
+    bench.clock.pass_(STALE_SECONDS + 0.01)
+    pool = pool_of(bench, kind)
+    pool.last.fail("reset")
+    counted = bench.counted()
+    assert pool.asked == [False] and counted["retries"] == {}
+    assert sum(counted["bad"].values()) == 1
 
 
 @KINDS

@@ -6,9 +6,10 @@ import pytest
 
 from proxy.contracts.histogram import value_of
 from proxy.contracts.table import Limits, Rescue, Share, Timeouts
+from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.leg import MAX_HELD_ANSWER, MAX_PENDING_REQUEST
 from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES
-from tests.support.fakes import Bench, asked
+from tests.support.fakes import Bench, FakeClient, FakeStream, asked
 from tests.support.plane import route
 
 ALL = (Share("v2", 100.0),)
@@ -116,7 +117,6 @@ def test_an_answer_that_stops_in_the_middle_is_the_version_s_fault() -> None:
         bench.sweep(0.9)
     assert client.ends == []
     bench.sweep(1.1)
-    bench.sweep(1.1)
     assert client.ends == ["cut off"]
     counted = bench.counted()
     assert counted["legs"] == {("v1", "primary", "idle_timeout"): 1} and counted["bad"] == {("v1", "primary"): 1}
@@ -129,11 +129,12 @@ def test_a_client_that_does_not_take_its_answer_is_let_go_and_the_version_is_not
     stream.head(200, None)
     stream.piece(b"a")
     client.is_congested = client.has_taken = True
-    for _ in range(5):
-        bench.sweep(1.1)  # it takes a little each time
+    for _ in range(50):
+        bench.sweep(0.11)  # it takes a little each time
     assert client.ends == []
     client.has_taken = False
-    bench.sweep(1.1)
+    for _ in range(10):
+        bench.sweep(0.11)
     assert client.ends == ["cut off"]
     counted = bench.counted()
     assert counted["legs"] == {("v1", "primary", "client_abort"): 1} and counted["bad"] == {}
@@ -162,6 +163,85 @@ def test_once_a_stalled_server_reads_again_the_client_has_its_time_again() -> No
     stream.user.resume_request()
     bench.sweep(0.7)
     assert client.ends == []
+
+
+# streams that have shown their end
+
+END = b"data: {}\n\ndata: [DONE]\n\n"
+
+
+def streaming(bench: Bench, data: bytes, pieces: int = 1) -> tuple[Exchange, FakeClient, FakeStream]:
+    """A stream of events that took a second, of which `data` is the last."""
+    exchange, client = bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None, media=b"text/event-stream; charset=utf-8")
+    bench.clock.pass_(1.0)
+    for _ in range(pieces - 1):
+        stream.piece(b"data: {}\n\n" * 1000)
+    stream.piece(data)
+    bench.clock.pass_(2.0)
+    return exchange, client, stream
+
+
+def ends(exchange: Exchange, client: FakeClient, stream: FakeStream, how: str) -> None:
+    if how == "gone":
+        exchange.aborted()
+    elif how == "time":
+        exchange.shared.sweep_deadlines(exchange.shared.clock() + 60.0)
+    else:
+        stream.fail(how)
+
+
+WAYS = pytest.mark.parametrize("how", ["gone", "reset", "malformed", "time"])
+
+
+@WAYS
+@pytest.mark.parametrize("pieces", [1, 2, 100], ids=["kept whole", "in pieces", "longer than is kept"])
+def test_a_stream_that_has_shown_its_end_is_complete_however_it_ends(how: str, pieces: int) -> None:
+    bench = Bench(route())
+    exchange, client, stream = streaming(bench, END, pieces)
+    ends(exchange, client, stream, how)
+    assert client.ends == ([] if how == "gone" else ["done"]) and client.whole == (how != "gone")
+    (arm,) = bench.tally.take(0, "test", 1, True, {}).arms
+    assert arm.codes == {"200": 1} and [round(value_of(index), 1) for index in arm.total] == [1.0]
+    (record,) = bench.outbox.records
+    assert (record.status, record.failure, record.total, record.request) == (200, "", 1.0, b"hello")
+    assert (record.response is not None) == (pieces < 100) and bench.inflight() == 0
+
+
+@WAYS
+def test_also_where_nothing_is_recorded(how: str) -> None:
+    bench = Bench(route(protocol="opaque"))
+    exchange, client, stream = streaming(bench, END)
+    ends(exchange, client, stream, how)
+    assert bench.legs() == {("v1", "primary", "200"): 1}
+
+
+@WAYS
+def test_one_that_has_not_is_cut_off(how: str) -> None:
+    bench = Bench(route())
+    exchange, client, stream = streaming(bench, b"data: {}\n\n")
+    ends(exchange, client, stream, how)
+    code = {"gone": "client_abort", "time": "idle_timeout"}.get(how, how)
+    assert bench.legs() == {("v1", "primary", code): 1}
+    assert client.ends == ([] if how == "gone" else ["cut off"])
+
+
+def test_an_end_that_the_client_has_not_taken_is_none() -> None:
+    bench = Bench(route())
+    exchange, client, _ = streaming(bench, END)
+    client.is_congested = True
+    exchange.aborted()
+    assert bench.legs() == {("v1", "primary", "client_abort"): 1}
+
+
+def test_an_end_in_an_answer_that_is_no_stream_is_none() -> None:
+    bench = Bench(route())
+    exchange, _ = bench.ask()
+    bench.pools["v1"].last.head(200, 1000, media=b"text/event-stream")
+    bench.pools["v1"].last.piece(END)
+    exchange.aborted()
+    assert bench.legs() == {("v1", "primary", "client_abort"): 1}
 
 
 # what is kept back

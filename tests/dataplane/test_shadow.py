@@ -102,17 +102,136 @@ def test_an_ejected_shadow_is_probed_by_few() -> None:
     assert bench.counted()["shadow_dropped"] == {("r", "v3", "ejected"): 10 - MAX_PROBES}
 
 
-def test_a_shadow_has_a_time_for_its_whole_answer() -> None:
-    bench = Bench(route(shadows=ONE, timeouts=Timeouts(response=1.0)))
+@pytest.mark.parametrize(
+    ("times", "headed", "code"),
+    [
+        (Timeouts(response=1.0), False, "response_timeout"),
+        (Timeouts(response=1.0, idle=0.5), True, "idle_timeout"),
+        (Timeouts(response=1.0, idle=9.0, total=2.0), True, "total_timeout"),
+    ],
+)
+def test_a_copy_has_the_times_of_a_live_leg(times: Timeouts, headed: bool, code: str) -> None:
+    bench = Bench(route(shadows=ONE, timeouts=times))
+    bench.ask()
+    bench.pools["v1"].last.answer()
+    bench.counted()
+    stream = bench.shadow_pools["v3"].last
+    bench.sweep(0.9)
+    if headed:
+        stream.head(200, None)
+        for _ in range(3):
+            bench.sweep(0.3)
+            stream.piece(b"a")
+    assert bench.legs() == {}
+    bench.sweep({"response_timeout": 0.11, "idle_timeout": 0.51, "total_timeout": 0.21}[code])
+    counted = bench.counted()
+    assert counted["legs"] == {("v3", "shadow", code): 1} and counted["bad"] == {("v3", "shadow"): 1}
+    assert stream.calls[-1] == "reset" and bench.shared.copies == set()
+
+
+def test_a_copy_of_a_long_stream_is_not_cut_by_the_time_of_its_head() -> None:
+    bench = Bench(route(shadows=ONE, timeouts=Timeouts(response=2.0, idle=5.0)))
+    bench.ask()
+    bench.pools["v1"].last.answer()
+    bench.counted()
+    stream = bench.shadow_pools["v3"].last
+    stream.head(200, None)
+    for _ in range(20):
+        bench.sweep(1.0)
+        stream.piece(b"a")
+    stream.end_answer()
+    assert bench.legs() == {("v3", "shadow", "200"): 1}
+
+
+def outcomes(bench: Bench) -> dict[str, int]:
+    """What was counted of the shadow."""
+    arms = bench.tally.take(0, "test", 1, True, {}).arms
+    (shadow,) = [arm for arm in arms if arm.role == "shadow"]
+    assert not shadow.waited and not shadow.keys
+    return shadow.codes | {str(name): count for name, count in shadow.outcomes().items()}
+
+
+@pytest.mark.parametrize("headed", [False, True])
+def test_a_client_that_leaves_takes_its_copies_with_it_and_nobody_is_charged(headed: bool) -> None:
+    bench = Bench(route(shadows=ONE))
+    exchange, _ = bench.ask()
+    stream = bench.shadow_pools["v3"].last
+    if headed:
+        stream.head(200, None)
+    exchange.aborted()
+    assert stream.calls[-1] == "reset" and bench.inflight() == 0 and bench.shared.copied == 0
+    assert outcomes(bench) == {"client_abort": 1, "limited": 1} and bench.outbox.records == []
+
+
+def test_so_does_one_that_does_not_read_its_answer() -> None:
+    bench = Bench(route(shadows=ONE, timeouts=Timeouts(idle=1.0)))
+    _, client = bench.ask()
+    bench.pools["v1"].last.head(200, None)
+    bench.shadow_pools["v3"].last.head(200, None)
+    client.is_congested = True
+    bench.pools["v1"].last.piece(b"a")
+    for _ in range(11):
+        bench.sweep(0.1)
+        if (stream := bench.shadow_pools["v3"].last).user:
+            stream.piece(b"a")
+    assert outcomes(bench) == {"client_abort": 1, "limited": 1}
+
+
+def test_copies_finish_where_the_route_says_so() -> None:
+    bench = Bench(route(shadows=ONE, copies="finish"))
+    exchange, _ = bench.ask()
+    exchange.aborted()
+    bench.shadow_pools["v3"].last.answer()
+    assert outcomes(bench) == {"200": 1, "good": 1}
+
+
+def test_a_copy_that_has_finished_before_its_client_leaves_stays_as_it_is() -> None:
+    bench = Bench(route(shadows=ONE))
+    exchange, _ = bench.ask()
+    bench.shadow_pools["v3"].last.answer()
+    exchange.aborted()
+    assert outcomes(bench) == {"200": 1, "good": 1}
+
+
+def test_a_failure_of_the_primary_does_not_end_copies() -> None:
+    bench = Bench(route(shadows=ONE))
+    bench.ask()
+    bench.pools["v1"].last.fail("malformed")
+    bench.shadow_pools["v3"].last.answer()
+    assert outcomes(bench) == {"200": 1, "good": 1}
+
+
+def test_a_client_that_leaves_with_the_end_of_its_stream_leaves_the_copies() -> None:
+    bench = Bench(route(shadows=ONE))
+    exchange, _ = bench.ask()
+    bench.pools["v1"].last.head(200, None, media=b"text/event-stream")
+    bench.pools["v1"].last.piece(b"data: [DONE]\n\n")
+    exchange.aborted()
+    bench.shadow_pools["v3"].last.answer()
+    assert bench.legs() == {("v1", "primary", "200"): 1, ("v3", "shadow", "200"): 1}
+
+
+def test_a_copy_whose_stream_has_shown_its_end_is_an_answer() -> None:
+    bench = Bench(route(shadows=ONE))
     bench.ask()
     stream = bench.shadow_pools["v3"].last
-    stream.head(200, 100)
-    for _ in range(9):
-        bench.sweep(0.1)
-        stream.piece(b"a")
-    bench.sweep(0.2)
-    assert bench.counted()["legs"][("v3", "shadow", "response_timeout")] == 1
-    assert stream.calls[-1] == "reset" and bench.shared.copies == set()
+    stream.head(200, None, media=b"text/event-stream")
+    stream.piece(b"data: [DONE]\n\n")
+    stream.fail("reset")
+    assert outcomes(bench) == {"200": 1, "good": 1}
+    (record,) = bench.outbox.records
+    assert (record.status, record.failure, record.response) == (200, "", b"data: [DONE]\n\n")
+
+
+def test_what_the_end_of_the_worker_cuts_off_is_counted_and_charged_to_nobody() -> None:
+    bench = Bench(route(shadows=ONE))
+    bench.ask()
+    bench.begin()
+    bench.shared.give_up("draining")
+    assert bench.inflight() == 0
+    counted = bench.counted()
+    assert counted["legs"] == {("v1", "primary", "draining"): 2, ("v3", "shadow", "draining"): 1}
+    assert counted["bad"] == {}
 
 
 def test_an_endless_answer_is_given_up() -> None:
@@ -125,7 +244,8 @@ def test_an_endless_answer_is_given_up() -> None:
         stream.piece(piece)
     assert stream.user is not None
     stream.piece(b"x")
-    assert bench.counted()["legs"][("v3", "shadow", "answer_too_large")] == 1 and stream.user is None
+    assert stream.user is None and outcomes(bench) == {"answer_too_large": 1, "limited": 1}
+    assert bench.outbox.records == []
 
 
 def test_a_shadow_that_reads_slowly_delays_nobody() -> None:

@@ -16,6 +16,7 @@ from proxy.contracts.failure import Failure
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.record import Record
 from proxy.contracts.table import Route, Table, Version
+from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.live import LiveRoute, Registry, Target
 from proxy.dataplane.ports import ClientStream, Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
@@ -173,16 +174,22 @@ class FakeStream(ServerStream):
             self.user.response_trailers(trailers)
         self.end_answer()
 
-    def head(self, status: int = 200, length: int | None = 3, at: float = 0.0) -> None:
+    def head(self, status: int = 200, length: int | None = 3, at: float = 0.0, media: bytes = b"a/b") -> None:
         assert self.user is not None
-        self.received, self.user.read_at = True, at or self.user.read_at
-        head = ResponseHead(status, b"content-type: a/b\r\n")
+        self.received = True
+        self._read(at)
+        head = ResponseHead(status, b"content-type: %b\r\n" % media)
         head.length = length
         self.user.response_head(head)
+
+    def _read(self, at: float = 0.0) -> None:
+        if isinstance(self.user, Attempt):
+            self.user.read_at = at or max(self.user.shared.clock(), self.user.read_at)
 
     def piece(self, data: bytes) -> None:
         user = self.user
         assert user is not None
+        self._read()
         user.response_body(data)
         user.response_flush()  # also where the piece made it let go
 
@@ -358,7 +365,7 @@ class Bench:
         for arm in tick.arms:
             legs.update({(arm.version, arm.role, code): count for code, count in arm.codes.items()})
             bad.update({(arm.version, arm.role): arm.outcomes().get("failed", 0)})
-        rows = {name: getattr(tick, name) for name in ("shadow_dropped", "mirrored", "rescued", "rejected")}
+        rows = {name: getattr(tick, name) for name in ("shadow_dropped", "mirrored", "rescued", "retries", "rejected")}
         counted = {name: Counter({tuple(key): n for *key, n in each}) for name, each in rows.items()}
         return counted | {"legs": legs, "bad": +bad}
 

@@ -14,7 +14,7 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.outcome import OUTCOMES, outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
-from proxy.contracts.table import Role
+from proxy.contracts.table import COPY_ROLES, Role
 
 KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
@@ -100,7 +100,7 @@ def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
 def _count(arm: ArmTick, leg: Captured) -> None:
     code = leg.failure or str(leg.status)
     arm.codes[code] = arm.codes.get(code, 0) + 1
-    outcome = outcome_of(code)
+    outcome = outcome_of(code, leg.role in COPY_ROLES)
     if leg.key and leg.inference and OUTCOMES[outcome].charge == "version":
         keys = arm.keys.setdefault(outcome, [])
         if len(keys) < MAX_FAILED_KEYS:

@@ -128,6 +128,8 @@ class BoardCollector(Collector):
         rescued = [(key, float(n)) for key, n in counters.rescued.items()]
         text = "Requests that the primary answered in place of a failed canary."
         yield counter("penumbra_rescued", text, ("route", "version", "reason"), rescued)
+        retries = [(key, float(n)) for key, n in counters.retries.items()]
+        yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), retries)
         rejected = [(key, float(n)) for key, n in counters.rejected.items()]
         yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rejected)
 

@@ -54,6 +54,7 @@ class Counters:
         "records_dropped",
         "rejected",
         "rescued",
+        "retries",
         "shadow_dropped",
     )
 
@@ -62,6 +63,7 @@ class Counters:
         self.shadow_dropped: Counter[tuple[str, str, str]] = Counter()
         self.mirrored: Counter[tuple[str, str]] = Counter()
         self.rescued: Counter[tuple[str, str, str]] = Counter()
+        self.retries: Counter[tuple[str, str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -77,6 +79,8 @@ class Counters:
             self.mirrored[route, version] += count
         for route, version, reason, count in tick.rescued:
             self.rescued[route, version, reason] += count
+        for route, version, reason, count in tick.retries:
+            self.retries[route, version, reason] += count
         for route, reason, count in tick.rejected:
             self.rejected[route, reason] += count
         self.records_dropped.update(tick.records_dropped)
