@@ -4,6 +4,7 @@
 - `api`: every endpoint of the admin API, from its OpenAPI document
 - `commands`: every command, from the command line
 - `metrics`: every metric, from the collectors
+- `outcomes`: how a leg may end, from its table
 - `chart`: what the Helm chart's schema says about the configuration
 - `markdown`: tables
 """

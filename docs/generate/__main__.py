@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.generate import api, chart, commands, configuration, metrics
+from docs.generate import api, chart, commands, configuration, metrics, outcomes
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -14,6 +14,7 @@ FILES = {
     "docs/api.md": api.page,
     "docs/commands.md": commands.page,
     "docs/metrics.md": metrics.page,
+    "docs/outcomes.md": outcomes.page,
     "deploy/helm/penumbra/values.schema.json": chart.values_schema,
 }
 

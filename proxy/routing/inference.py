@@ -3,9 +3,9 @@
 1. A tunnel is none, and no request whose method cannot carry a question (`SILENT_METHODS`): readiness, metadata, lists
    of models, CORS preflights.
 2. A protocol names its inferences by the end of their paths (`ENDS`), compared decoded: `iris%3Apredict` is
-   `iris:predict`.
-3. Protocols without names for them (`json`, `opaque`) have everything else, less the paths that probes and scrapers ask
-   (`PROBES`).
+   `iris:predict`. Other paths of its own (`SPACES`) are none.
+3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed) are inferences,
+   less those that probes, scrapers and operators ask (`PROBES`).
 4. A route's own rule (`Route.inference`) replaces 2 and 3.
 
 What is asked is a function of method and path, so the answers are remembered.
@@ -35,13 +35,18 @@ ENDS: dict[Protocol, tuple[bytes, ...]] = {
 }
 """Ends of the paths of inferences, from the specifications of the protocols."""
 
+SPACES: dict[Protocol, bytes] = {"oip": b"/v2/", "kserve-v1": b"/v1/models/", "openai": b"/v1/"}
+"""What paths hold that a protocol owns."""
+
 PROBES = frozenset(
     (
         *(b"health", b"healthz", b"healthcheck", b"livez", b"readyz", b"live", b"ready", b"liveness", b"readiness"),
         *(b"ping", b"status", b"metrics", b"version", b"favicon.ico", b"openapi.json", b"docs"),
+        *(b"tokenize", b"detokenize", b"load_lora_adapter", b"unload_lora_adapter", b"sleep", b"wake_up"),
+        *(b"reset_prefix_cache", b"start_profile", b"stop_profile", b"server_info", b"abort_requests"),
     )
 )
-"""Last segments of paths that probes, scrapers and browsers ask."""
+"""Last segments of paths that probes, scrapers, browsers and operators ask (vLLM's have no place of their own)."""
 
 MAX_REMEMBERED: Final = 1024
 """Requests (method and path) whose answer is remembered; when full the memory starts anew."""
@@ -50,15 +55,15 @@ MAX_REMEMBERED: Final = 1024
 class InferenceRule:
     """The rule of one route. `own`: what its configuration says, if anything."""
 
-    __slots__ = ("_ends", "_methods", "_paths", "_remembered")
+    __slots__ = ("_ends", "_methods", "_paths", "_remembered", "_space")
 
     def __init__(self, protocol: Protocol, own: Inferences | None = None) -> None:
         self._remembered: dict[tuple[bytes, bytes], bool] = {}
-        self._ends = ENDS.get(protocol, ())
+        self._ends, self._space = ENDS.get(protocol, ()), SPACES.get(protocol, b"")
         self._methods: frozenset[bytes] = frozenset()
         self._paths: list[Pattern[str]] = []
         if own is not None:
-            self._ends = ()
+            self._ends, self._space = (), b""
             self._methods = frozenset(method.encode() for method in own.methods)
             self._paths = [compile(translate(path)) for path in own.paths]
 
@@ -80,6 +85,8 @@ class InferenceRule:
         if self._paths:
             text = decoded.decode("utf-8", "replace")
             return any(pattern.match(text) for pattern in self._paths)
-        if self._ends:
-            return decoded.endswith(self._ends)
+        if self._ends and decoded.endswith(self._ends):
+            return True
+        if self._space and self._space in decoded + b"/":
+            return False
         return bool(self._methods) or decoded.rpartition(b"/")[2].lower() not in PROBES

@@ -96,8 +96,8 @@ TEXTS = {
     "match.model": "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a JSON body.",
     "protocol": "How bodies are understood. `opaque`: not at all; legs are counted all the same.",
     "inference": (
-        "Which requests ask the model for something; only they are evidence. Without it, the protocol says so; with "
-        "`json` and `opaque` it is every request whose method can carry a question, less paths of probes and metrics."
+        "Which requests ask the model for something; only they are evidence. Without it, the protocol says so; of "
+        "paths that it does not own, those of probes and metrics are none."
     ),
     "inference.methods": "Their methods.",
     "inference.paths": "Their paths, `*` standing for anything, also for slashes. One of both must be there.",
