@@ -104,7 +104,7 @@ async def test_the_line_is_bounded_and_hears_that_there_is_no_connection() -> No
         pool.acquire(user, False, 0.0)
     assert over.failures == ["pool_full"]
     async with asyncio.timeout(30.0):
-        while not waiting[-1].failures:
+        while not waiting[-1].failures:  # noqa: ASYNC110
             await asyncio.sleep(0)
     assert all(user.failures == ["connect_failed"] for user in waiting)
     assert pool._open == 0 and not pool._dialing
