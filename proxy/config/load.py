@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
-from proxy.config.release import read_guard, read_release
+from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
 from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
@@ -206,6 +206,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         copies=section.take("copies", values.one_of(Copies), "follow"),
     )
     _check_shares(section, route)
+    refuse_unfed(section, protocol)
     section.finish()
     named = {
         primary,

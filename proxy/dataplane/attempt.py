@@ -14,6 +14,7 @@ from typing import Final
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
 from proxy.contracts.stream_end import can_show_its_end, media_of, shows_its_end
+from proxy.contracts.table import COPY_ROLES
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_RECORDED, RecordedLeg
@@ -195,13 +196,15 @@ class Attempt(RecordedLeg):
         self.shared.judge(self.target, self.request.route_name, status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
-        """Counts an attempt without an answer. The breaker and a record get what is charged to the version."""
+        """Counts an attempt without an answer. The breaker gets what is charged to the version, a record that and every
+        copy: the answer that it was due to be compared with waits for it."""
         self.status, self.failure, self.answer = 0, reason, None
         self._close()
         outcome = outcome_of(reason)
         self.arm.failed(reason, outcome, now - self.started, self.request.key)
         if outcome == "failed":
             self.shared.judge(self.target, self.request.route_name, False, now)
+        if outcome == "failed" or self.arm.role in COPY_ROLES:
             self.record(now - self.started, last)
 
     def record(self, total: float, last: bool) -> None:

@@ -393,3 +393,16 @@ def test_every_limit_that_may_be_configured_is_judged() -> None:
     board.watch("r", ("b",), "a", guard, "oip", 0.0)
     judged = {(evidence.metric, evidence.limit) for evidence in board.evidence("r", 1.0)}
     assert judged >= {(metric, limit) for metric, limit, _ in bounds(guard)}
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+@pytest.mark.parametrize("place", ["scorecard", "release.scorecard"])
+def test_a_line_that_an_opaque_protocol_never_feeds_is_refused(metric: str, place: str) -> None:
+    bound, example = next(iter(METRICS[metric].limits.items()))
+    line = f"scorecard: {{{metric}: {{{bound}: {example}}}}}"
+    release = f"release: {{candidate: b, strategy: canary, stages: [{{canary: 5, requests: 9}}], {line}}}"
+    text = (SMALL % f", {release if place.startswith('release') else line}").replace("json", "opaque")
+    if METRICS[metric].source == "ticks":
+        parse(text, {})
+    else:
+        assert paths(text) == [f"routes.r.{place}.{metric}"]
