@@ -196,15 +196,15 @@ class Attempt(RecordedLeg):
         self.shared.judge(self.target, self.request.route_name, status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
-        """Counts an attempt without an answer. The breaker gets what is charged to the version, a record that and every
-        copy: the answer that it was due to be compared with waits for it."""
+        """Counts an attempt without an answer. The breaker gets what is charged to the version, a record that and a
+        copy that a limit ended: the answer that it was due to be compared with waits for it."""
         self.status, self.failure, self.answer = 0, reason, None
         self._close()
         outcome = outcome_of(reason)
         self.arm.failed(reason, outcome, now - self.started, self.request.key)
         if outcome == "failed":
             self.shared.judge(self.target, self.request.route_name, False, now)
-        if outcome == "failed" or self.arm.role in COPY_ROLES:
+        if outcome == "failed" or (outcome == "limited" and self.arm.role in COPY_ROLES):
             self.record(now - self.started, last)
 
     def record(self, total: float, last: bool) -> None:
