@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from proxy.cli import main
 from proxy.config.load import parse
 from proxy.config.reload import FIXED
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.release import Phase
-from proxy.contracts.settings import ConfigError
+from proxy.contracts.settings import MINOR, ConfigError
 from proxy.release.phases import follow
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,7 @@ def test_the_configuration_loads() -> None:
     (route,) = parse(BLOCKS[0], {}).routes
     assert (route.name, route.protocol, route.primary) == ("loans", "json", "v1")
     assert (route.analysis.features, route.analysis.prediction) == ("/features", "/prediction")
-    assert set(route.guard.scorecard) == {"error_rate", "accuracy", "auroc"}
+    assert set(route.guard.scorecard) == {"error_rate", "accuracy", "auroc", *MINOR}
 
 
 def test_the_release_takes_the_place_of_canary_and_scorecard() -> None:
@@ -58,8 +58,13 @@ def test_the_default_scorecard_is_as_told() -> None:
     default = re.search(r"# Without the next line: (\{.+\}), false_alarm (\S+), on_breach (\w+)\.", BLOCKS[0])
     assert default
     guard = parse(PLAIN, {}).routes[0].guard
-    limits = {name: {"max_ratio": limit.max_ratio} for name, limit in guard.scorecard.items()}
-    assert yaml.safe_load(default[1]) == limits
+    beside = re.search(r"# named or off: (\{.+\})", BLOCKS[0])
+    assert beside
+    limits = {
+        name: {key: value for key, value in asdict(limit).items() if value is not None}
+        for name, limit in guard.scorecard.items()
+    }
+    assert yaml.safe_load(default[1]) | yaml.safe_load(beside[1]) == limits
     assert (float(default[2]), default[3]) == (guard.false_alarm, guard.on_breach)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Problem, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, StrategyRow
 
@@ -70,5 +71,17 @@ def _stage(stage: Stage, row: StrategyRow, path: str) -> Iterator[Problem]:
         yield Problem(path, "a stage without an end", "requests: <number>, duration: <time> or both")
 
 
-RULES: tuple[Rule, ...] = (_candidate, _arms, _risk, _winner, _window, _stages)
+def _fed(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
+    """A line on pairs needs copies: before any were made, a stage that waits for its verdict never ends."""
+    first = next(iter(release.stages), None)
+    if first is None or first.shadow:
+        return
+    for metric in release.guard.scorecard:
+        if METRICS[metric].source == "pairs":
+            found = "a line that nothing feeds: the first stage makes no copies, so it would never end"
+            allowed = "a first stage with copies, such as {shadow: 100, requests: 500}, or no such line"
+            yield Problem(f"scorecard.{metric}", found, allowed)
+
+
+RULES: tuple[Rule, ...] = (_candidate, _arms, _risk, _winner, _window, _stages, _fed)
 """In the order of their problems in an answer."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.contracts.settings import Release, Stage
+from proxy.contracts.settings import Guard, Limit, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
 from proxy.release.validation import validate
 
+PAIRS = Guard({"disagreement": Limit(max=0.05)})
 SHADOWED, LIVE = Stage(shadow=100.0, requests=5), Stage(canary=5.0, duration=60.0)
 
 
@@ -35,6 +36,8 @@ def test_a_sound_release_has_no_mistake(row: StrategyRow) -> None:
     ("release", "paths"),
     [
         (Release("b", "canary"), ["stages"]),
+        (Release("b", "canary", (LIVE, SHADOWED), PAIRS), ["scorecard.disagreement"]),
+        (Release("b", "canary", (SHADOWED, LIVE), PAIRS), []),
         (Release("b", "canary", (Stage(canary=5.0),)), ["stages[0]"]),
         (Release("b", "canary", (SHADOWED, Stage(requests=5))), ["stages[1]"]),
         (Release("b", "canary", (Stage(),)), ["stages[0]", "stages[0]"]),
