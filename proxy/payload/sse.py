@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from proxy.contracts.observation import Text
+from proxy.contracts.stream_end import EVENTS, shows_its_end
 from proxy.payload.errors import is_error
 from proxy.payload.reading import Body, Unreadable, fields_of
 
@@ -22,9 +23,6 @@ MAX_EVENTS = 65_536
 
 DONE = b"[DONE]"
 """The data of the last event of OpenAI's streams."""
-
-LAST_TYPES = frozenset(("message_stop", "response.completed", "response.incomplete"))
-"""Types of the last event, in the streams that have types (Anthropic's messages, OpenAI's responses)."""
 
 FAILED_TYPES = frozenset(("response.failed", "response.error"))
 
@@ -57,7 +55,6 @@ class Answer:
         kind = chunk.get("type")
         if is_error(chunk, ("choices", "type")) or kind in FAILED_TYPES:
             raise Unreadable("error_in_stream")
-        self.ended |= kind in LAST_TYPES
         self._count(chunk.get("usage"))
         if self._choice(chunk) and self.first is None:
             self.first = number, end
@@ -111,9 +108,9 @@ class Answer:
         completion = usage.get("completion_tokens")
         self.completion = completion if type(completion) is int else self.completion
 
-    def check(self) -> None:
-        """Raises Unreadable if the stream has no proper end, or says nothing."""
-        if not self.ended and not self.finish:
+    def check(self, stream: bytes) -> None:
+        """Raises Unreadable if `stream` has no proper end, or says nothing."""
+        if not (self.ended or self.finish or shows_its_end(EVENTS, stream)):
             raise Unreadable("unfinished_stream")
         if self.first is None and not self.finish:
             raise Unreadable("empty_body")
@@ -122,7 +119,7 @@ class Answer:
 def read(body: Body) -> Text:
     """The text that a whole stream spelled out, with its times. Raises Unreadable."""
     answer = spelled(body)
-    answer.check()
+    answer.check(body.data)
     tools = tuple([(name, arguments) for _, (name, arguments) in sorted(answer.tools.items())])
     first, gaps = times(body, answer.first)
     return Text("".join(answer.parts), answer.finish, tools, answer.completion, first, gaps)

@@ -195,6 +195,8 @@ class Board:
             for leg in legs:
                 if leg.unreadable_request or leg.unreadable_response:
                     self._count_unreadable(leg)
+                elif leg.content:
+                    self._unread_requests[leg.route, leg.version, "response", leg.content] = leg.request_id
                 if leg.text is not None:
                     self._on_tokens(leg, now)
         self._on_pairs(compared)

@@ -70,7 +70,9 @@ def test_numbers_that_are_none_are_no_answers() -> None:
     made, lost = board(), LostAnswers()
     pairs(made, 0, 30, content="not_a_number")
     lost.update(made)
-    assert lost.of("r") == ["30 of 30 answers of v2 cannot be read or are no answers: not_a_number 30"]
+    assert lost.of("r") == [
+        "30 of 30 answers of v2 cannot be read or are no answers: not_a_number 30; for example request id-29"
+    ]
 
 
 def test_requests_that_cannot_be_read() -> None:
