@@ -33,6 +33,9 @@ from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit
 
+MAX_PROVABLE_RATE = 0.5
+"""Rate of the primary up to which a margin has to be proved: one that is bad more often than not is no yardstick, and
+its noise would make a proof take for ever."""
 MAX_LOSS = 0.1
 """Ten per cent unseen can hide any rate below it, and sound limits are below it."""
 MIN_OBSERVATIONS = 100
@@ -171,7 +174,7 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
     hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
     if e.log_breach >= log(LEANING_EVIDENCE):
         return "undecided", f"leans to a breach{hint}", e.needed
-    if terms.proof and _has_margin(e.metric, name, limit) and e.log_pass is not None:
+    if terms.proof and _has_margin(e.metric, name, limit) and _provable(e):
         return "undecided", f"not proved yet{hint or ', and not at the present rate'}", e.needed
     return "pass", "not proved, nothing speaks against it" if _has_margin(e.metric, name, limit) else "", None
 
@@ -180,6 +183,10 @@ def _has_margin(metric: str, name: str, limit: float) -> bool:
     if METRICS[metric].kind != "rate":
         return False
     return name == "max_increase" or (name == "max_ratio" and limit > 1.0)
+
+
+def _provable(e: Evidence) -> bool:
+    return e.log_pass is not None and (e.reference or 0.0) <= MAX_PROVABLE_RATE
 
 
 def _proved(e: Evidence) -> bool:

@@ -127,7 +127,7 @@ def test_a_stage_goes_on_where_a_killed_control_was(start: Start, tmp_path: Path
     had = requests()
     kill(running, "control")
     assert requests() == had
-    (line,) = running.ask("GET", "/v1/routes/r/scorecard").json()["metrics"]
+    line, *_ = running.ask("GET", "/v1/routes/r/scorecard").json()["metrics"]
     assert line["n"] > 0 and line["n_shadow"] > 0
 
 

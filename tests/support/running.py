@@ -212,7 +212,7 @@ class Traffic:
         connection = HTTPConnection(self._host, self._port, timeout=PATIENCE)
         while not self._over.is_set():
             try:
-                connection.request("GET", "/predict")
+                connection.request("POST", "/predict", b"{}", {"Content-Type": "application/json"})
                 response = connection.getresponse()
                 response.read()
                 version = response.getheader("x-penumbra-version", "")
