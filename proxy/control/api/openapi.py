@@ -152,6 +152,8 @@ SCHEMAS: dict[str, Schema] = {
         needed=maybe(whole()),
         evidence={"type": ["number", "string"]},
         sentence=text(),
+        proved={"type": "boolean"},
+        assumed={"type": "boolean", "description": "Whether nobody asked for the line, and it is judged all the same."},
     ),
     "Gate": record(
         route=text(), phase=text(enum=list(PHASES)), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())

@@ -94,6 +94,8 @@ def verdict(line: Verdict) -> dict[str, Any]:
         "needed": line.needed,
         "evidence": plain(line.log_breach),
         "sentence": line.sentence,
+        "proved": line.proved,
+        "assumed": line.assumed,
     }
 
 
