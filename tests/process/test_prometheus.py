@@ -25,6 +25,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(penumbra_\w+)` \| (\w+) \|", re.MULTILINE)
 
 RARE = {
+    "penumbra_invalid_total": "needs answers that are none: test_outcomes_of_content.py has them",
     "penumbra_unpaired_total": "needs a copy that never ends",
     "penumbra_unscored_predictions_total": "needs a label of another kind than the predictions",
 }
