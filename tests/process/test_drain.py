@@ -71,7 +71,8 @@ def test_a_hanging_exchange_is_cut_off_at_the_deadline(start: Start, a: Upstream
     a.held.acquire()
     running.kill(running.pid, signal.SIGTERM)
     assert running.wait() == 0
-    assert flight.landed() is None
+    answer = flight.landed()
+    assert answer is not None and (answer.status, answer.json()["reason"]) == (503, "draining")
     assert flight.error is not None
 
 
