@@ -26,6 +26,7 @@ ROW = re.compile(r"^\| `(penumbra_\w+)` \| (\w+) \|", re.MULTILINE)
 
 RARE = {
     "penumbra_invalid_total": "needs answers that are none: test_outcomes_of_content.py has them",
+    "penumbra_retries_total": "needs a server that closes just as a request is sent: tests/dataplane has one",
     "penumbra_unpaired_total": "needs a copy that never ends",
     "penumbra_unscored_predictions_total": "needs a label of another kind than the predictions",
 }
