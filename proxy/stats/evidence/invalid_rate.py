@@ -2,6 +2,10 @@
 
 From analysed bodies, which may be a sample: sampling is by exchange and blind to what the answer holds, so both arms
 are thinned alike. Sticky de-duplication and overdispersion are those of the other outcomes (`outcome_rate`).
+
+Records come in batches, and a copy ends after the answer that it stands beside, so the arms of one batch are not of the
+same requests. A look therefore waits for answers of both arms, and the candidate's share is that of the answers
+themselves: which of them are bad is exchangeable between the arms, whatever the order in which records came.
 """
 
 from __future__ import annotations
@@ -17,25 +21,47 @@ from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts
 from proxy.stats.evidence.outcome_rate import RateBaseline
 from proxy.stats.state import Stateful
 
+MAX_WAITING_ANSWERS = 256
+"""The candidate's answers that wait for one of the primary's; then they are judged by their assigned share."""
+
 
 class InvalidRate(Stateful):
     """`invalid_rate` of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute."""
 
-    __slots__ = ("_baseline", "_rate")
-    CONFIGURATION = ("_baseline",)
+    __slots__ = ("_baseline", "_rate", "_waiting")
+    CONFIGURATION = ("_baseline", "_waiting")
 
     METRIC = "invalid_rate"
 
     def __init__(self, limit: Limit, alpha: AlphaShare, baseline: RateBaseline) -> None:
         self._baseline = baseline
+        self._waiting: dict[Assignment, EventCounts] = {}
         self._rate = BadEventRate(self.METRIC, limit, alpha, baseline.dispersion)
 
     def update(self, counted: Iterable[ContentCounts], shares: AssignmentShares, now: float) -> None:
         """Adds analysed answers of all arms of one batch."""
-        assigned = [(shares.get(each.version, each.role, each.share), each) for each in counted]
-        counts = [self._counts(whose, each, now) for whose, each in assigned if whose is not None]
-        self._rate.update([each for each in counts if each.whose.candidate or each.whose.share > 0.0])
-        self._baseline.update(counts, now)
+        for each in counted:
+            whose = shares.get(each.version, each.role, each.share)
+            if whose is not None and (whose.candidate or whose.share > 0.0):
+                counts = self._counts(whose, each, now)
+                before = self._waiting.get(whose, EventCounts(whose, 0, 0, 0))
+                self._waiting[whose] = EventCounts(whose, *(x + y for x, y in zip(before[1:], counts[1:], strict=True)))
+        arms = self._look()
+        if arms:
+            self._waiting.clear()
+            self._rate.update(arms)
+            self._baseline.update(arms, now)
+
+    def _look(self) -> list[EventCounts]:
+        """The arms of a look, at the share of their answers; empty while one of the two has none."""
+        arms = list(self._waiting.values())
+        mine = sum(arm.n for arm in arms if arm.whose.candidate)
+        theirs = sum(arm.n for arm in arms if not arm.whose.candidate)
+        if mine and theirs:
+            share = mine / (mine + theirs)
+            return [arm._replace(whose=arm.whose._replace(share=share)) for arm in arms]
+        alone = any(arm.whose.share >= 1.0 for arm in arms)
+        return arms if alone or mine > MAX_WAITING_ANSWERS else []
 
     def _counts(self, whose: Assignment, counted: ContentCounts, now: float) -> EventCounts:
         keys = [key for key in counted.keys if key]

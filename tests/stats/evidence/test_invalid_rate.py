@@ -1,0 +1,67 @@
+"""Answers that are none: a copy that ends later than its primary's answer is no evidence, a bad candidate is."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+
+from proxy.contracts.record import ArmTick
+from proxy.contracts.settings import Limit
+from proxy.stats.counts.content import ContentCounts
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.invalid_rate import MAX_WAITING_ANSWERS, InvalidRate
+from proxy.stats.evidence.outcome_rate import RateBaseline
+
+LIMIT = Limit(max_increase=0.02)
+
+
+def rate() -> tuple[InvalidRate, AssignmentShares]:
+    shares = AssignmentShares("v2", "v1")
+    shares.update([ArmTick("r", "v1", "primary", 1.0, {"200": 1}), ArmTick("r", "v2", "shadow", 1.0, {"200": 1})])
+    return InvalidRate(LIMIT, AlphaShare("v2", 0.001), RateBaseline()), shares
+
+
+def counts(version: str, n: int, bad: int) -> ContentCounts:
+    return ContentCounts(version, "primary" if version == "v1" else "shadow", 1.0, n, bad, ())
+
+
+def log_breach(invalid: InvalidRate) -> float:
+    (line,) = invalid.get()
+    return line.log_breach
+
+
+@pytest.mark.parametrize("bad", [1.0, 0.5, 0.1])
+def test_copies_that_come_late_or_early_are_no_evidence(bad: float) -> None:
+    """Both are bad as often; the copies of a batch are those of other requests, or of none."""
+    rng, highest = np.random.default_rng(7), []
+    for _ in range(60):
+        invalid, shares = rate()
+        at_primary = at_shadow = 0
+        for look in range(40):
+            at_primary += 50
+            lag = int(rng.integers(0, 50))
+            mine, at_shadow = at_primary - lag - at_shadow, at_primary - lag
+            batch = [counts("v1", 50, int(rng.binomial(50, bad))), counts("v2", mine, int(rng.binomial(mine, bad)))]
+            invalid.update([each for each in batch if each.n], shares, 0.25 * look)
+            highest.append(log_breach(invalid))
+    assert max(highest) < log(1000.0)
+
+
+def test_a_candidate_whose_answers_are_none_is_found_at_once() -> None:
+    invalid, shares = rate()
+    for look in range(4):
+        invalid.update([counts("v1", 10, 0), counts("v2", 10, 10)], shares, 0.25 * look)
+    assert log_breach(invalid) > log(1000.0)
+
+
+def test_a_look_waits_for_both_arms_but_not_for_ever() -> None:
+    invalid, shares = rate()
+    invalid.update([counts("v2", 10, 10)], shares, 0.0)
+    (line,) = invalid.get()
+    assert line.n == 0
+    invalid.update([counts("v2", MAX_WAITING_ANSWERS, MAX_WAITING_ANSWERS)], shares, 1.0)
+    (line,) = invalid.get()
+    assert line.n == MAX_WAITING_ANSWERS + 10
