@@ -400,7 +400,7 @@ def test_every_limit_that_may_be_configured_is_judged() -> None:
 def test_a_line_that_an_opaque_protocol_never_feeds_is_refused(metric: str, place: str) -> None:
     bound, example = next(iter(METRICS[metric].limits.items()))
     line = f"scorecard: {{{metric}: {{{bound}: {example}}}}}"
-    release = f"release: {{candidate: b, strategy: canary, stages: [{{canary: 5, requests: 9}}], {line}}}"
+    release = f"release: {{candidate: b, strategy: canary, stages: [{{shadow: 5, requests: 9}}], {line}}}"
     text = (SMALL % f", {release if place.startswith('release') else line}").replace("json", "opaque")
     if METRICS[metric].source == "ticks":
         parse(text, {})

@@ -38,9 +38,11 @@ BEYOND = re.compile(
     r"|less than timeouts.response|at most limits.body|a match of its own|each (name|token) once"
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
+    r"|a first stage with copies|a protocol whose bodies are read"
 )
-"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit; and a
-split that is none, because all its versions are names that the file does not have."""
+"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit,
+lines that a protocol or the first stage never feeds; and a split that is none, because all its versions are names that
+the file does not have."""
 
 
 def test_it_is_a_schema_for_new_and_for_old_editors() -> None:
