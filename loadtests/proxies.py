@@ -142,7 +142,23 @@ def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str) -> Iterator[Pr
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
     with running(peer.command(config, plan), log, cwd=compiled.HOUSE, env=peer.environment()) as process:
         wait_until(lambda: answers(listen), process, log)
+        if peer.judges:
+            wait_until(lambda: followed(admin, plan.workers), process, log)
         yield Proxy(peer.name, listen, admin, process, log)
+
+
+def followed(admin: int, workers: int) -> bool:
+    """Whether all workers of a Penumbra follow its control. One that starts faster than control, as on a busy machine,
+    serves the primaries of the last table until then, and mirrors nothing."""
+    connection = http.client.HTTPConnection("127.0.0.1", admin, timeout=1.0)
+    try:
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return [line.split()[-1] for line in lines if line.startswith("penumbra_worker_leased{")] == ["1.0"] * workers
 
 
 def answers(port: int) -> bool:
