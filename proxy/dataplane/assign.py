@@ -15,17 +15,22 @@ from proxy.routing.split import mirrored
 from proxy.routing.sticky import key_of, point
 
 
-def assign(route: LiveRoute, head: RequestHead, body: bytes | None, now: float) -> tuple[Target, int]:
-    """The target of a request and the hash of its sticky key (0: none). `body` only where it is whole and needed."""
+def assign(route: LiveRoute, head: RequestHead, body: bytes | None, inference: bool, now: float) -> tuple[Target, int]:
+    """The target of a request and the hash of its sticky key (0: none).
+
+    - `body`: only where it is whole and needed
+    - `inference`: whether the request asks the model for something; breakers eject by kind
+    """
     if len(route.targets) == 1:
         return route.targets[0], 0
     at, key = _point(route, head, body)
     index = route.split.choose(at)
-    if any(_blocked(target, now) for target in route.targets[1:]):
-        return route.neutral[0 if _blocked(route.targets[index], now) else index], key
+    if any(_blocked(target, inference, now) for target in route.targets[1:]):
+        return route.neutral[0 if _blocked(route.targets[index], inference, now) else index], key
     chosen = route.targets[index]
-    if chosen.breaker is not None:
-        chosen.breaker.probing(now)
+    breaker = chosen.breaker_of(inference)
+    if breaker is not None:
+        breaker.probing(now)
     return chosen, key
 
 
@@ -45,6 +50,6 @@ def _point(route: LiveRoute, head: RequestHead, body: bytes | None) -> tuple[flo
     return (random(), 0) if key is None else point(route.name, key)
 
 
-def _blocked(target: Target, now: float) -> bool:
-    breaker = target.breaker
+def _blocked(target: Target, inference: bool, now: float) -> bool:
+    breaker = target.breaker_of(inference)
     return breaker is not None and breaker.open and breaker.blocks(now)

@@ -193,7 +193,7 @@ class Attempt(RecordedLeg):
         self.status = status
         self._close()
         self.arm.answered(status, self.first_byte, total, self.request.key)
-        self.shared.judge(self.target, self.request.route_name, status < 500, now)
+        self._judge(status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
         """Counts an attempt without an answer. The breaker gets what is charged to the version, a record that and a
@@ -203,7 +203,7 @@ class Attempt(RecordedLeg):
         outcome = outcome_of(reason)
         self.arm.failed(reason, outcome, now - self.started, self.request.key)
         if outcome == "failed":
-            self.shared.judge(self.target, self.request.route_name, False, now)
+            self._judge(False, now)
         if outcome == "failed" or (outcome == "limited" and self.arm.role in COPY_ROLES):
             self.record(now - self.started, last)
 
@@ -211,6 +211,10 @@ class Attempt(RecordedLeg):
         """Records it where the exchange is recorded. `last`: the request travels with it."""
         if self.request.number:
             self.shared.recorder.put(self.request, self, total, last)
+
+    def _judge(self, succeeded: bool, now: float) -> None:
+        request = self.request
+        self.shared.judge(self.target, request.route_name, request.inference, succeeded, now)
 
     def _close(self) -> None:
         self.step(CLOSE)

@@ -182,7 +182,7 @@ class Exchange(Request):
     def _assign(self, now: float) -> None:
         route, head, shared = self.route, self.head, self.shared
         body = self.body() if route.sticky_body and self.complete else None
-        target, self.key = assign(route, head, body, now)
+        target, self.key = assign(route, head, body, self.inference, now)
         if not head.tunnel:
             if route.shadows and not head.shadowed and (self.inference or route.mirror_all):
                 self._due = draw_shadows(route, shared.tally)

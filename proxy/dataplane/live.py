@@ -24,6 +24,9 @@ canary could be rescued or a shadow wants a copy."""
 
 Arms = tuple[Arm, Arm]
 """Where legs of inferences are counted, and all others."""
+Breakers = tuple[Breaker | None, Breaker | None]
+"""Likewise. Each kind has its own: an ejection by health checks must not take the evidence of inferences away."""
+NO_BREAKERS: Final[Breakers] = (None, None)
 
 
 class Target:
@@ -32,15 +35,21 @@ class Target:
     - `response_timeout`: seconds from the request's end to the first byte of the answer
     - `extra`: the block with the field that names the version to the client
     - `arm`, `other_arm`: where legs of inferences are counted, and all others
+    - `breaker`, `other_breaker`: what ejects the version for inferences, and for all others; a primary has none
     """
 
-    __slots__ = ("arm", "breaker", "extra", "other_arm", "pool", "response_timeout", "version")
+    __slots__ = ("arm", "breaker", "extra", "other_arm", "other_breaker", "pool", "response_timeout", "version")
 
-    def __init__(self, arms: Arms, pool: Pool, breaker: Breaker | None, response_timeout: float) -> None:
+    def __init__(self, arms: Arms, pool: Pool, breakers: Breakers, response_timeout: float) -> None:
         self.arm, self.other_arm = arms
-        self.pool, self.breaker, self.response_timeout = pool, breaker, response_timeout
+        self.breaker, self.other_breaker = breakers
+        self.pool, self.response_timeout = pool, response_timeout
         self.version = pool.version.name
         self.extra = b"x-penumbra-version: %b\r\n" % self.version.encode()
+
+    def breaker_of(self, inference: bool) -> Breaker | None:
+        """The breaker of inferences, or of all others."""
+        return self.breaker if inference else self.other_breaker
 
 
 class ShadowTarget(Target):
@@ -53,8 +62,8 @@ class ShadowTarget(Target):
 
     __slots__ = ("inflight", "limit", "request_extra", "share")
 
-    def __init__(self, arms: Arms, pool: Pool, breaker: Breaker, share: Share, limit: int, timeout: float) -> None:
-        super().__init__(arms, pool, breaker, timeout)
+    def __init__(self, arms: Arms, pool: Pool, breakers: Breakers, share: Share, limit: int, timeout: float) -> None:
+        super().__init__(arms, pool, breakers, timeout)
         self.share, self.limit = share, limit
         self.inflight = 0
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
@@ -154,7 +163,7 @@ class Registry:
         self._tally, self._dialer = tally, dialer
         self._versions: dict[str, Version] = {}
         self._pools: dict[tuple[str, Version], Pool] = {}
-        self._breakers: dict[tuple[str, str, Role], Breaker] = {}
+        self._breakers: dict[tuple[str, str, Role], Breakers] = {}
         self._shadows: dict[tuple[str, Version, Role], ShadowTarget] = {}
         self._inflight: dict[str, Inflight] = {}
         self._used: set[object] = set()
@@ -183,11 +192,11 @@ class Registry:
         """The version at `index` of the route's split."""
         role: Role = "canary" if index else "primary"
         name = route.split[index - 1].version if index else route.primary
-        breaker = self._breaker(route.name, name, role) if index else None
+        breakers = self._breakers_of(route.name, name, role) if index else NO_BREAKERS
         timeout = route.timeouts.response
         if index and route.rescue is not None and route.rescue.after is not None:
             timeout = min(route.rescue.after, timeout)
-        return Target(self._arms_of(route.name, name, role, share), self._live_pool(route, name), breaker, timeout)
+        return Target(self._arms_of(route.name, name, role, share), self._live_pool(route, name), breakers, timeout)
 
     def inflight(self, route: str) -> Inflight:
         """The route's exchanges in flight, table after table."""
@@ -196,7 +205,7 @@ class Registry:
     def rescue(self, route: Route) -> Target:
         """The primary, for extra legs in place of a failed canary's."""
         arms = self._arms_of(route.name, route.primary, "rescue", 1.0)
-        return Target(arms, self._live_pool(route, route.primary), None, route.timeouts.response)
+        return Target(arms, self._live_pool(route, route.primary), NO_BREAKERS, route.timeouts.response)
 
     def shadow(self, route: Route, share: Share, role: Role) -> ShadowTarget:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
@@ -208,8 +217,8 @@ class Registry:
         self._used.add(key)
         target = self._shadows.get(key)
         if target is None:
-            breaker = self._breaker(route.name, share.version, role)
-            target = self._shadows[key] = ShadowTarget(arms, pool, breaker, share, limit, route.timeouts.response)
+            breakers = self._breakers_of(route.name, share.version, role)
+            target = self._shadows[key] = ShadowTarget(arms, pool, breakers, share, limit, route.timeouts.response)
         else:
             self._used.add((route.name, share.version, role))
         target.arm, target.other_arm = arms
@@ -235,10 +244,10 @@ class Registry:
         pool.limit = limit
         return pool
 
-    def _breaker(self, route: str, version: str, role: Role) -> Breaker:
+    def _breakers_of(self, route: str, version: str, role: Role) -> Breakers:
         key = (route, version, role)
         self._used.add(key)
-        breaker = self._breakers.get(key)
-        if breaker is None:
-            breaker = self._breakers[key] = Breaker()
-        return breaker
+        breakers = self._breakers.get(key)
+        if breakers is None:
+            breakers = self._breakers[key] = (Breaker(), Breaker())
+        return breakers

@@ -19,6 +19,7 @@ from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import CLOSED, END, ENDED
+from proxy.routing.breaker import Breaker
 
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
@@ -128,12 +129,13 @@ def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: f
     whole = request.pieces is not None and request.size <= request.route.mirror_body
     body = request.body() if whole else b""
     for target in targets:
-        reason = _refusal(shared, target, len(body), now) if whole else "body_too_large"
+        breaker = target.breaker_of(request.inference)
+        assert breaker is not None
+        reason = _refusal(shared, target, breaker, len(body), now) if whole else "body_too_large"
         if reason:
             shared.tally.shadow_dropped(request.route_name, target.version, reason)
             continue
-        assert target.breaker is not None
-        target.breaker.probing(now)
+        breaker.probing(now)
         request.copies += 1
         leg = ShadowLeg(shared, request, target, body, now)
         leg.start(False, now)
@@ -144,12 +146,11 @@ def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: f
         request.followers.append(leg)
 
 
-def _refusal(shared: Shared, target: ShadowTarget, size: int, now: float) -> str:
+def _refusal(shared: Shared, target: ShadowTarget, breaker: Breaker, size: int, now: float) -> str:
     """Why a copy of `size` bytes may not be sent now ("": it may)."""
-    assert target.breaker is not None
     if target.inflight >= target.limit:
         return "inflight"
-    if target.breaker.blocks(now) or (target.breaker.open and target.inflight >= MAX_PROBES):
+    if breaker.blocks(now) or (breaker.open and target.inflight >= MAX_PROBES):
         return "ejected"
     if shared.copied + size > MAX_COPIED_BYTES:
         return "memory"

@@ -64,14 +64,15 @@ class Shared:
         self.clients.discard(client)
         self.tally.connections -= 1
 
-    def judge(self, target: Target, route: str, succeeded: bool, now: float) -> None:
+    def judge(self, target: Target, route: str, inference: bool, succeeded: bool, now: float) -> None:
         """Tells the target's breaker, where it has one, how a leg went; a change is logged."""
-        breaker = target.breaker
+        breaker = target.breaker_of(inference)
         if breaker is None:
             return
         if breaker.succeeded() if succeeded else breaker.failed(now):
             state = "ejected" if breaker.open else "back"
-            log.warning("route %s: %s %s is %s", route, target.arm.role, target.version, state)
+            kind = "" if inference else ", for requests that are no inferences"
+            log.warning("route %s: %s %s is %s%s", route, target.arm.role, target.version, state, kind)
 
     def sweep_deadlines(self, now: float) -> None:
         """Ends exchanges and copies that have taken too long."""

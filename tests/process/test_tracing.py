@@ -29,9 +29,9 @@ def tracing(collector: Collector, percent: int = 0) -> str:
     return f"tracing: {{endpoint: {collector.endpoint}, percent: {percent}}}"
 
 
-def ask(running: Running, path: str = "/predict?q=1", flags: str = "01") -> int:
+def ask(running: Running, path: str = "/predict?q=1", flags: str = "01", method: str = "GET") -> int:
     traceparent = f"00-{TRACE}-{CALLER}-{flags}" if flags else ""
-    return call(running.data, "GET", path, headers={"traceparent": traceparent, "x-request-id": "req-1"}).status
+    return call(running.data, method, path, headers={"traceparent": traceparent, "x-request-id": "req-1"}).status
 
 
 def exchange(collector: Collector, legs: int) -> tuple[Seen, list[Seen]]:
@@ -46,12 +46,12 @@ def test_an_exchange_and_its_legs_belong_to_the_trace_of_the_caller(
 ) -> None:
     running = start(route=SHADOW, top=tracing(collector))
     begun = time.time()
-    assert ask(running) == 200
+    assert ask(running, method="POST") == 200
     server, legs = exchange(collector, 2)
-    assert (server.trace_id, server.parent_id, server.name) == (TRACE, CALLER, "GET r")
+    assert (server.trace_id, server.parent_id, server.name) == (TRACE, CALLER, "POST r")
     assert begun - 1 < server.start < server.end < time.time() + 1
     assert server.attributes.items() >= {
-        "http.request.method": "GET",
+        "http.request.method": "POST",
         "url.path": "/predict",
         "url.scheme": "http",
         "http.response.status_code": 200,
@@ -67,6 +67,17 @@ def test_an_exchange_and_its_legs_belong_to_the_trace_of_the_caller(
     for leg in legs:
         assert (leg.trace_id, leg.parent_id, leg.failed) == (TRACE, server.span_id, False)
         assert leg.attributes["url.full"].endswith("/predict") and leg.start < leg.end
+
+
+def test_what_is_no_inference_has_its_spans_and_no_copy(start: Start, collector: Collector, b: Upstream) -> None:
+    running = start(route=SHADOW, top=tracing(collector))
+    assert ask(running, "/healthz") == 200
+    server, (leg,) = exchange(collector, 1)
+    assert (server.name, server.attributes["url.path"]) == ("GET r", "/healthz")
+    assert (leg.trace_id, leg.parent_id, leg.attributes["penumbra.role"]) == (TRACE, server.span_id, "primary")
+    assert ask(running, method="POST") == 200
+    eventually(lambda: b.seen, "a copy of the inference")
+    assert b.seen == [("POST", "/predict?q=1")]
 
 
 def test_a_rescue_is_two_legs(start: Start, collector: Collector, b: Upstream) -> None:
