@@ -49,7 +49,7 @@ FAILURES: dict[str, Failure] = {
         Failure("idle_timeout", "upstream", 504, "The model server stopped in the middle of its answer"),
         Failure("total_timeout", "upstream", 504, "The whole exchange took longer than this route allows"),
         Failure("pool_full", "internal", 503, "All connections to the model server are busy, and too many wait"),
-        Failure("late", "upstream", 504, "The canary's first byte did not arrive in time"),
+        Failure("late", "upstream", 504, "The first byte of a canary or baseline did not arrive in time"),
         Failure("overloaded", "internal", 503, "Too many requests are in flight on this route"),
         Failure("too_many_connections", "internal", 503, "Too many connections are open"),
         Failure("draining", "internal", 503, "This proxy is about to end"),

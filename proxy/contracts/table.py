@@ -7,10 +7,14 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-Role = Literal["primary", "canary", "shadow", "rescue", "noise"]
-"""Purpose of a leg. `primary` and `canary` are assignments; the others are extra legs. `rescue`: the primary answers in
-place of a failed canary. `noise`: a copy of a request back to the primary, which measures its disagreement with itself
-(the noise floor)."""
+Role = Literal["primary", "canary", "baseline", "shadow", "rescue", "noise"]
+"""Purpose of a leg. `primary`, `canary` and `baseline` are assignments; the others are extra legs. `baseline`: an
+instance of the primary's model with the candidate's share of the traffic, compared in place of the whole primary.
+`rescue`: the primary answers in place of a failed canary or baseline. `noise`: a copy of a request back to the primary,
+which measures its disagreement with itself (the noise floor)."""
+
+LIVE_ROLES: tuple[Role, ...] = ("primary", "canary", "baseline")
+"""Roles that requests are assigned to: each has one leg of one of them."""
 
 COPY_ROLES: frozenset[Role] = frozenset(("shadow", "noise"))
 """Roles of copies, whose answers no client gets."""
@@ -147,6 +151,8 @@ class RoutePolicy(Struct, frozen=True):
 class Route(RoutePolicy, frozen=True):
     """A route as workers follow it: the split and the shadows are those of the live state."""
 
+    baseline: Share | None = None
+    """Instance of the primary's model that the candidate is compared with; None: there is none, or no candidate."""
     journal: bool = False
     """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
 
@@ -163,5 +169,6 @@ class Table(Struct, frozen=True):
 
 
 def primaries_only(table: Table) -> Table:
-    """The table that a worker follows when the lease has run out: no canaries, no shadows."""
-    return replace(table, routes=tuple(replace(r, split=(), shadows=(), noise=0.0) for r in table.routes))
+    """The table that a worker follows when the lease has run out: no canaries, no baselines, no shadows."""
+    alone = (replace(route, split=(), baseline=None, shadows=(), noise=0.0) for route in table.routes)
+    return replace(table, routes=tuple(alone))

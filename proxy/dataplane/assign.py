@@ -1,7 +1,8 @@
 """The assignment of a request to a version and to shadows: the draws that `routing` decides by, and the breakers.
 
-While a breaker keeps a canary from its share, everything goes to arms that count as no evidence (`LiveRoute.neutral`);
-once the breaker lets a probe through, assignments are the configured ones again until that probe has failed.
+While a breaker keeps a canary or a baseline from its share, everything goes to arms that count as no evidence
+(`LiveRoute.neutral`); once the breaker lets a probe through, assignments are the configured ones again until that
+probe has failed.
 """
 
 from __future__ import annotations

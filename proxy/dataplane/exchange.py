@@ -231,9 +231,10 @@ class Exchange(Request):
         self.client.done(now)
 
     def can_rescue(self, target: Target) -> bool:
-        """True while the primary can still answer in place of `target`: a canary, of whose answer nothing was written,
-        and the request's body is at hand."""
-        return self.state == ASKING and self.pieces is not None and self.route.rescues and target.arm.role == "canary"
+        """True while the primary can still answer in place of `target`: a canary or baseline, of whose answer nothing
+        was written, and the request's body is at hand."""
+        replaceable = target.arm.role == "canary" or target.arm.role == "baseline"
+        return self.state == ASKING and self.pieces is not None and self.route.rescues and replaceable
 
     def rescue(self, target: Target, reason: str, now: float) -> None:
         self.shared.tally.rescued(self.route_name, target.version, reason)

@@ -82,9 +82,9 @@ class LiveRoute:
     """A route with its targets, and its limits as native attributes.
 
     - `targets`, `neutral`: in the order of `split`, 0 is the primary. The arms of `neutral` have share 1: while a
-      breaker keeps a canary from its share, the assignment is not the configured one, and what happens then must not
-      count as evidence for or against anybody.
-    - `rescue`: the primary, for legs in place of a failed canary's; `rescues`: the route wants them
+      breaker keeps a canary or a baseline from its share, the assignment is not the configured one, and what happens
+      then must not count as evidence for or against anybody.
+    - `rescue`: the primary, for legs in place of a failed canary's or baseline's; `rescues`: the route wants them
     - `shadows`: who gets copies, the primary itself for the noise floor included
     - `sticky_body`: the version depends on the body
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
@@ -124,8 +124,10 @@ class LiveRoute:
         self.route, self.name = route, route.name
         self.inflight = registry.inflight(route.name)
         self.split = Split(route)
-        self.targets = [registry.target(route, i, self.split.shares[i]) for i in range(len(self.split.versions))]
-        self.neutral = [registry.target(route, i, 1.0) for i in range(len(self.split.versions))]
+        self.targets = [
+            registry.target(route, self.split, i, self.split.shares[i]) for i in range(len(self.split.versions))
+        ]
+        self.neutral = [registry.target(route, self.split, i, 1.0) for i in range(len(self.split.versions))]
         self.rescue = registry.rescue(route)
         self.shadows = [registry.shadow(route, share, "shadow") for share in route.shadows if share.percent > 0]
         if route.noise > 0:
@@ -188,10 +190,10 @@ class Registry:
         """All pools in use."""
         return list(self._pools.values())
 
-    def target(self, route: Route, index: int, share: float) -> Target:
-        """The version at `index` of the route's split."""
-        role: Role = "canary" if index else "primary"
-        name = route.split[index - 1].version if index else route.primary
+    def target(self, route: Route, split: Split, index: int, share: float) -> Target:
+        """The version at `index` of the route's split. Whatever is not the primary has a breaker, and the deadline of
+        whom the primary may rescue."""
+        role, name = split.roles[index], split.versions[index]
         breakers = self._breakers_of(route.name, name, role) if index else NO_BREAKERS
         timeout = route.timeouts.response
         if index and route.rescue is not None and route.rescue.after is not None:
@@ -203,7 +205,7 @@ class Registry:
         return self._inflight.setdefault(route, Inflight())
 
     def rescue(self, route: Route) -> Target:
-        """The primary, for extra legs in place of a failed canary's."""
+        """The primary, for extra legs in place of a failed canary's or baseline's."""
         arms = self._arms_of(route.name, route.primary, "rescue", 1.0)
         return Target(arms, self._live_pool(route, route.primary), NO_BREAKERS, route.timeouts.response)
 

@@ -3,26 +3,35 @@
 1. The first canary has [0, p); the second has [1 − p, 1); further ones follow the first. The primary has the rest.
 2. So with one or two canaries a sticky user who has a canary keeps it while its percentage grows: the split is
    monotone, and only the primary gives traffic up.
+3. The baseline ends where the second canary begins, without one at 1. It grows at the cost of the primary alone, too;
+   where a second canary moves it, its users change between two instances of one model. No canary moves for it.
 """
 
 from __future__ import annotations
 
-from proxy.contracts.table import Route, Share
+from proxy.contracts.table import Role, Route, Share
 
 
 class Split:
-    """The versions of a route's live traffic. Indexes: 0 is the primary, 1… the entries of `route.split`.
+    """The versions of a route's live traffic. Indexes: 0 is the primary, 1… the entries of `route.split`, and the last
+    is the baseline, where the route has one.
 
-    `shares` are the parts of the live traffic, 0 to 1, in the same order; they sum to 1.
+    `shares` are the parts of the live traffic, 0 to 1, in the same order; they sum to 1. `roles` are the
+    roles of their legs.
     """
 
-    __slots__ = ("_ranges", "shares", "versions")
+    __slots__ = ("_ranges", "roles", "shares", "versions")
 
     def __init__(self, route: Route) -> None:
-        self.versions = (route.primary, *(share.version for share in route.split))
+        baselines = () if route.baseline is None else (route.baseline,)
+        self.versions = (route.primary, *(share.version for share in (*route.split, *baselines)))
+        canaries: tuple[Role, ...] = ("canary",) * len(route.split)
+        beside: tuple[Role, ...] = ("baseline",) * len(baselines)
+        self.roles: tuple[Role, ...] = ("primary", *canaries, *beside)
         parts = tuple(share.percent / 100.0 for share in route.split)
-        self.shares = (max(0.0, 1.0 - sum(parts)), *parts)
-        self._ranges = _ranges(parts)
+        extra = tuple(share.percent / 100.0 for share in baselines)
+        self.shares = (max(0.0, 1.0 - sum(parts) - sum(extra)), *parts, *extra)
+        self._ranges = _ranges(parts, extra)
 
     def choose(self, point: float) -> int:
         """The index of the version that `point` falls to."""
@@ -32,16 +41,18 @@ class Split:
         return 0
 
 
-def _ranges(parts: tuple[float, ...]) -> tuple[tuple[float, float, int], ...]:
-    ranges, low = [], 0.0
+def _ranges(parts: tuple[float, ...], baseline: tuple[float, ...]) -> tuple[tuple[float, float, int], ...]:
+    ranges, low, high = [], 0.0, 1.0
     for index, part in enumerate(parts, start=1):
         if part <= 0:
             continue
         if index == 2:
-            ranges.append((1.0 - part, 1.0, index))
+            high = 1.0 - part
+            ranges.append((high, 1.0, index))
         else:
             ranges.append((low, low + part, index))
             low += part
+    ranges += [(high - part, high, len(parts) + 1) for part in baseline if part > 0]
     return tuple(ranges)
 
 

@@ -7,7 +7,7 @@ from tests.support.plane import route
 
 
 def test_without_control_all_goes_to_the_primaries_and_nothing_else_changes() -> None:
-    split = route(split=(Share("v2", 25.0),), shadows=(Share("v3", 100.0),), noise=5.0)
+    split = route(split=(Share("v2", 25.0),), baseline=Share("v1b", 25.0), shadows=(Share("v3", 100.0),), noise=5.0)
     table = Table(7, {}, (split,))
     alone = primaries_only(table)
     assert alone == Table(7, {}, (route(),))

@@ -71,6 +71,26 @@ def test_an_ejection_by_one_kind_of_requests_leaves_the_other_kind_its_share() -
         breaker.succeeded()
 
 
+def test_a_baseline_has_its_share_beside_the_canary() -> None:
+    n = 4000
+    drawn = versions(Bench(route(split=(Share("v2", 20.0),), baseline=Share("v3", 10.0))), n)
+    assert set(drawn) == {("v1", 1.0 - 0.2 - 0.1), ("v2", 0.2), ("v3", 0.1)}
+    assert abs(drawn["v3", 0.1] - n / 10) < 5 * sqrt(n * 0.1 * 0.9)
+
+
+def test_while_a_breaker_keeps_a_baseline_from_its_share_nothing_is_evidence() -> None:
+    bench = Bench(route(split=(Share("v2", 40.0),), baseline=Share("v3", 40.0)))
+    breaker = bench.route.targets[2].breaker_of(True)
+    assert breaker is not None
+    for n in range(20):
+        breaker.failed(n / 10)
+    drawn = Counter(
+        (target.version, target.arm.share)
+        for target in (assign(bench.route, asked(5), None, True, 1.9)[0] for _ in range(200))
+    )
+    assert set(drawn) == {("v1", 1.0), ("v2", 1.0)}
+
+
 def test_copies_that_are_due_are_counted_when_they_are_drawn() -> None:
     n = 4000
     bench = Bench(route(shadows=(Share("v2", 30.0), Share("v3", 100.0))))

@@ -59,6 +59,24 @@ def test_the_primary_answers_in_place_of_a_failed_canary(name: str, raw: bytes) 
     run(test)
 
 
+@pytest.mark.parametrize("name", FAILING)
+def test_the_primary_answers_in_place_of_a_failed_baseline(name: str) -> None:
+    script, code = FAILING[name]
+    rescue = Rescue(0.1 if code == "late" else 5.0)
+
+    async def test() -> None:
+        async with plane(route(baseline=Share("v2", 100.0), rescue=rescue), v1=V1, v2=script) as p:
+            for _ in range(2):
+                reply = await p.ask(post(b"hello"))
+                assert (reply.status, reply.body, reply.version) == (200, b"one", "v1")
+            await p.settled()
+            assert p.codes() == {("v2", "baseline", code): 2, ("v1", "rescue", "200"): 2}
+            assert p.rows("rescued") == {("r", "v2", code): 2}
+            assert p.bad() == {("v2", "baseline"): 2}
+
+    run(test)
+
+
 def test_a_dead_canary() -> None:
     async def test() -> None:
         async with plane(route(), v1=V1, v2=V1) as p:

@@ -12,9 +12,10 @@ POINT = st.floats(0, 1, exclude_max=True)
 PERCENT = st.floats(0, 100)
 
 
-def split(*percents: float) -> Split:
+def split(*percents: float, baseline: float | None = None) -> Split:
     shares = tuple(Share(f"c{n}", percent) for n, percent in enumerate(percents, 1))
-    return Split(Route("r", Match("/"), "oip", "primary", split=shares))
+    beside = None if baseline is None else Share("b", baseline)
+    return Split(Route("r", Match("/"), "oip", "primary", split=shares, baseline=beside))
 
 
 def test_all_or_nothing() -> None:
@@ -56,6 +57,35 @@ def test_three_canaries_share_what_they_should(point: float, percents: list[int]
     n = 1000
     counts = [sum(ranges.choose((i + 0.5) / n) == k for i in range(n)) for k in range(1, len(percents) + 1)]
     assert all(abs(count - 10 * percent) <= 2 for count, percent in zip(counts, percents, strict=True))
+
+
+def test_a_baseline_is_the_last_arm() -> None:
+    three = split(10.0, 20.0, baseline=10.0)
+    assert three.versions == ("primary", "c1", "c2", "b")
+    assert three.roles == ("primary", "canary", "canary", "baseline")
+    assert three.shares == (1 - 0.1 - 0.2 - 0.1, 0.1, 0.2, 0.1)
+
+
+@given(st.lists(st.integers(0, 25), max_size=3), st.integers(0, 25))
+def test_the_measure_of_a_baseline_is_its_share(percents: list[int], baseline: int) -> None:
+    ranges, n = split(*percents, baseline=baseline), 1000
+    chosen = [ranges.choose((i + 0.5) / n) for i in range(n)]
+    for index, percent in enumerate((*percents, baseline), 1):
+        assert abs(chosen.count(index) - 10 * percent) <= 2
+
+
+@given(POINT, st.lists(st.integers(0, 50), min_size=4, max_size=4))
+def test_canary_and_baseline_grow_at_the_cost_of_the_primary_alone(point: float, percents: list[int]) -> None:
+    (a, more_a), (b, more_b) = sorted(percents[:2]), sorted(percents[2:])
+    before, after = split(a, baseline=b).choose(point), split(more_a, baseline=more_b).choose(point)
+    if before:
+        assert after == before
+
+
+@given(POINT, st.lists(st.integers(0, 25), max_size=3), st.integers(0, 25))
+def test_no_canary_moves_for_a_baseline(point: float, percents: list[int], baseline: int) -> None:
+    alone, beside = split(*percents).choose(point), split(*percents, baseline=baseline).choose(point)
+    assert beside == alone or (alone == 0 and beside == len(percents) + 1)
 
 
 @given(st.floats(0, 1, exclude_max=True))

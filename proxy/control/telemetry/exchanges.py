@@ -1,8 +1,8 @@
 """The stories of exchanges, joined from the records of their legs: who answered, in whose place, and the copies.
 
 1. A leg that answered the client, or after which none did, carries the request's path (`contracts.record`).
-2. A canary that failed without it waits for the leg in its place. When a bound of `contracts.leg_join` ends the wait,
-   the canary stands for itself: the client did not wait, or the record of the other leg was dropped.
+2. A canary or baseline that failed without it waits for the leg in its place. When a bound of `contracts.leg_join` ends
+   the wait, it stands for itself: the client did not wait, or the record of the other leg was dropped.
 3. Copies (shadow, noise) are no part of what the client saw. Where somebody asks for them (spans), a copy that is
    faster than the answer waits for it, and one that is slower finds the story that was told, until all have come.
 4. What waits has no bodies: those of a few thousand records are a gigabyte, and no story needs them.
@@ -18,7 +18,10 @@ from msgspec import Struct, field
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.leg_join import ExchangeKey, LegJoin, WorkerRun
 from proxy.contracts.record import Record, without_bodies
-from proxy.contracts.table import COPY_ROLES
+from proxy.contracts.table import COPY_ROLES, Role
+
+RESCUED_ROLES: frozenset[Role] = frozenset(("canary", "baseline"))
+"""Roles of legs that a leg of the primary may replace."""
 
 UNKNOWN = -1
 """Copies of an exchange whose number was not reported."""
@@ -31,7 +34,7 @@ class ExchangeStory(Struct, frozen=True):
     leg: Record
     """The leg that answered the client, or that failed last."""
     canary: Record | None = None
-    """The canary that failed before it."""
+    """The canary, or baseline, that failed before it."""
     copies: tuple[Record, ...] = ()
     """The copies that finished earlier."""
     awaited: int = 0
@@ -94,7 +97,7 @@ class Stories:
             if leg.role in COPY_ROLES:
                 if copies:
                     self._copy(key, leg, now, joined)
-            elif leg.role == "canary" and not leg.path:
+            elif leg.role in RESCUED_ROLES and not leg.path:
                 self._hold(key, now, joined).canary = without_bodies(leg)
             else:
                 self._answer(key, leg, now, copies, joined)

@@ -35,6 +35,12 @@ def test_a_canary_waits_for_the_leg_in_its_place() -> None:
     assert told(exchanges.take([failure("rescue", 1)], SOURCE, 1.0)) == [(1, "rescue", "v2")]
 
 
+def test_a_baseline_waits_for_the_leg_in_its_place() -> None:
+    exchanges = Stories()
+    assert told(exchanges.take([failure("baseline", 1)], SOURCE, 0.0)) == []
+    assert told(exchanges.take([answer("rescue", 1)], SOURCE, 1.0)) == [(1, "rescue", "v1")], "it waited"
+
+
 def test_a_canary_that_nobody_answers_for_stands_for_itself() -> None:
     exchanges = Stories()
     exchanges.take([failure("canary", 1)], SOURCE, 0.0)
