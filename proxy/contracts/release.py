@@ -66,6 +66,8 @@ class RouteState(Struct, frozen=True):
     """Percents of copies by version, likewise."""
     candidate: str | None = None
     """Version under judgement."""
+    left: tuple[str, ...] = ()
+    """Arms that have left the A/B test of `release`; the primary has their shares, and no other user moves."""
     stage: int = 0
     """Index of the stage of the release."""
     stage_since: float = 0.0

@@ -56,12 +56,15 @@ class Sticky(Struct, frozen=True):
     """Name of the header (lower case) or cookie, or a JSON pointer (RFC 6901) into the body."""
 
 
-class Share(Struct, frozen=True):
+class Share(Struct, frozen=True, omit_defaults=True):
     """The part of a route's requests that a version gets: live requests in a split, copies for a shadow."""
 
     version: str
     percent: float
     """0 to 100."""
+    vacant: bool = False
+    """In a split: the version gets nothing and the primary its part, yet nobody else's bucket moves. An arm that has
+    left an A/B test leaves this behind."""
 
 
 class Rescue(Struct, frozen=True):

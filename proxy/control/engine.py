@@ -239,7 +239,7 @@ class Engine:
     def _judge(self, route: RouteControl, now: float) -> None:
         state, status = route.state, route.status
         status.verdicts = self._verdicts(route, now)
-        action = decide.on_breach(state, status.verdicts, route.guard.on_breach)
+        action = decide.on_breach(state, status.verdicts, route.guard.on_breach, status.notified)
         action = action or decide.on_pass(state, status.verdicts, status.legs, now)
         if action is None and state.after is not None and now >= state.until:
             reason = f"the rollback window is over: {scorecard.overall(status.verdicts).sentence}"
@@ -260,13 +260,13 @@ class Engine:
     def _act(self, state: RouteState, status: RouteStatus, action: decide.Action, now: float) -> None:
         after = self._guarded(state, _ACTS[action.act](state, action, now), now)
         if action.act == "notify":
-            if action.cause in status.notified:
+            if decide.told_as(state, action) in status.notified:
                 return
-            status.notified |= {action.cause}
+            status.notified |= {decide.told_as(state, action)}
         level = logging.WARNING if action.act in _ALARMS else logging.INFO
         log.log(level, "%s: %s: %s", state.route, action.act, action.reason)
         change = self._change("scorecard", action.act, state, after, action.reason)
-        if action.act == "rollback":
+        if action.act in ("rollback", "leave"):
             self.rollbacks[state.route, action.cause] += 1
         if after == state:
             self._ledger.keep((), (change,), self.revision, now)
@@ -342,10 +342,11 @@ def _enough(stage: Stage | None) -> int:
     return min(stage.requests, scorecard.MIN_OBSERVATIONS) if stage and stage.requests else scorecard.MIN_OBSERVATIONS
 
 
-_ALARMS = frozenset({"rollback", "pause", "notify"})
+_ALARMS = frozenset({"rollback", "leave", "pause", "notify"})
 
 _ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
     "rollback": lambda s, a, now: transitions.rollback(s, (a.version,) if a.version else (), a.reason, now),
+    "leave": lambda s, a, now: transitions.leave(s, a.version or "", a.reason, now),
     "pause": lambda s, a, now: transitions.pause(s, a.reason, now),
     "notify": lambda s, a, now: s,
     "advance": lambda s, a, now: transitions.enter(s, s.stage + 1, a.reason, now),

@@ -47,6 +47,7 @@ EVENTS: dict[str, HookEvent] = {
     "advance": "stage",
     "promote": "promote",
     "rollback": "rollback",
+    "leave": "rollback",
     "notify": "breach",
 }
 """Action of the audit to event; the rest is `change`, except a pause by the scorecard, which is a breach."""

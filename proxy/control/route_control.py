@@ -48,7 +48,8 @@ class RouteControl:
         """Takes up a state; what was gathered in the one before (None: there was none) goes with what it was about."""
         self.state, self.situation = after, transitions.situation(after)
         status = self.status
-        if before is None or transitions.candidates(before) != self.situation.candidates:
+        stay = set(self.situation.candidates)
+        if before is None or not stay or not stay <= set(transitions.candidates(before)):
             status.notified = frozenset()
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             status.legs = 0

@@ -1,6 +1,7 @@
 """Decisions: verdicts → the action to take. The engine carries it out, and nothing else does.
 
-- A breach acts in every phase where a candidate can have traffic, as `on_breach` says.
+- A breach acts in every phase where a candidate can have traffic, as `on_breach` says. Of an A/B test the arm leaves
+  that is to blame, and the last one with the whole test.
 - Inputs that drifted while nothing else is wrong mean that the world changed: a notification, and no blame on the
   candidate.
 - A stage ends after its requests and its duration with a pass; a paused route stays where it is.
@@ -9,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from math import inf
 from typing import Literal
 
@@ -21,9 +22,9 @@ from proxy.contracts.settings import OnBreach
 from proxy.contracts.strategies import STRATEGIES
 from proxy.release.phases import legal
 from proxy.release.scorecard import overall
-from proxy.release.transitions import stage_of
+from proxy.release.transitions import candidates, is_test, stage_of
 
-Act = Literal["rollback", "pause", "notify", "advance", "promote", "settle"]
+Act = Literal["rollback", "leave", "pause", "notify", "advance", "promote", "settle"]
 
 INPUT_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.blames == "world")
 """Metrics of what clients send: both versions get the same inputs, so these alone never blame the candidate."""
@@ -44,8 +45,13 @@ class Action(Struct, frozen=True):
     """The version that is blamed, or promoted."""
 
 
-def on_breach(state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach) -> Action | None:
-    """The answer to verdicts that failed; None if none did."""
+def on_breach(
+    state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach, told: Container[str] = ()
+) -> Action | None:
+    """The answer to verdicts that failed; None if none did. One look takes off one arm, the next one the next.
+
+    - `told`: breaches that were notified already, as `told_as` calls them
+    """
     failed = [verdict for verdict in verdicts if verdict.outcome == "fail"]
     blamed = [verdict for verdict in failed if verdict.metric not in INPUT_METRICS]
     if not failed:
@@ -54,7 +60,20 @@ def on_breach(state: RouteState, verdicts: Iterable[Verdict], wanted: OnBreach) 
         return Action("notify", f"inputs drifted, the versions did not: {_sentences(failed)}", failed[0].metric)
     if not legal(state.phase, wanted if wanted != "notify" else "rollback"):
         wanted = "notify"
-    return Action(wanted, _sentences(blamed), blamed[0].metric, blamed[0].version)
+    if wanted == "notify":
+        blamed = [verdict for verdict in blamed if told_as(state, verdict) not in told] or blamed
+    if not is_test(state):
+        return Action(wanted, _sentences(blamed), blamed[0].metric, blamed[0].version)
+    first = blamed[0].version
+    alone = wanted == "rollback" and candidates(state) != (first,)
+    why = f"{first}: {_sentences([verdict for verdict in blamed if verdict.version == first])}"
+    return Action("leave" if alone else wanted, why, blamed[0].metric, first)
+
+
+def told_as(state: RouteState, about: Verdict | Action) -> str:
+    """The name of a breach among those that were notified: by metric, and in an A/B test by arm."""
+    metric = about.metric if isinstance(about, Verdict) else about.cause
+    return f"{about.version} {metric}" if is_test(state) and about.version else metric
 
 
 def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: float) -> Action | None:

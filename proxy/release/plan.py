@@ -106,13 +106,17 @@ def honour_published(state: RouteState, published: Table, now: float) -> RouteSt
     if state.phase == "promoted":
         return transitions.rollback(state, (), reason, now) if route.primary == state.previous else state
     copied = {share.version for share in route.shadows} - state.shadows.keys()
-    had = {route.primary, *(share.version for share in route.split)} | copied
+    had = {route.primary, *(share.version for share in route.split if not share.vacant)} | copied
     gone = transitions.without_names(transitions.candidates(state), had)
-    return transitions.rollback(state, gone, reason, now) if gone else state
+    return transitions.take_off(state, gone, reason, now) if gone else state
 
 
 def _started(state: RouteState, release: Release, now: float) -> RouteState:
     versions = {release.candidate, *release.arms}
+    blamed = tuple(version for version in release.arms if version in state.rolled_back)
+    if state.primary not in versions and 0 < len(blamed) < len(release.arms):
+        # An A/B test goes on without the arms that were rolled back before.
+        return transitions.take_off(transitions.start(state, release, "configured", now), blamed, "configured", now)
     if versions & {*state.rolled_back, state.primary}:
         return replace(state, phase="rolled_back" if versions & {*state.rolled_back} else "steady")
     return transitions.start(state, release, "configured", now)
@@ -147,7 +151,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         match=section.match,
         protocol=section.protocol,
         primary=state.primary,
-        split=_shares(split),
+        split=_places(state, split),
         shadows=_shares(shadows),
         sticky=section.sticky,
         rescue=section.rescue,
@@ -159,6 +163,14 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         copies=section.copies,
         journal=journal,
     )
+
+
+def _places(state: RouteState, split: Mapping[str, float]) -> tuple[Share, ...]:
+    """The split, in which the arms that have left an A/B test keep their places."""
+    release = state.release
+    if release is None or not release.arms or not transitions.releasing(state):
+        return _shares(split)
+    return tuple(Share(version, percent, version in state.left) for version, percent in release.arms.items())
 
 
 def _shares(percents: Mapping[str, float]) -> tuple[Share, ...]:

@@ -7,7 +7,7 @@ state that was passed in is never changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -50,7 +50,7 @@ def weights(state: RouteState) -> tuple[Percents, Percents]:
     if stage is None or state.release is None:
         return dict(state.split), dict(state.shadows)
     if state.release.arms:
-        return dict(state.release.arms), without(state.shadows, (state.primary,))
+        return without(state.release.arms, state.left), without(state.shadows, (state.primary,))
     candidate = state.release.candidate
     split = {candidate: stage.canary} if stage.canary else {}
     shadows = without(state.shadows, (candidate, state.primary))
@@ -60,7 +60,7 @@ def weights(state: RouteState) -> tuple[Percents, Percents]:
 def candidates(state: RouteState) -> tuple[str, ...]:
     """The versions under judgement, the one with most traffic first; after a promote the new primary, for a while."""
     if releasing(state) and state.release is not None:
-        return tuple(state.release.arms) or (state.release.candidate,)
+        return without_names(state.release.arms, state.left) or (state.release.candidate,)
     if state.phase == "promoted":
         return (state.primary,) if state.after else ()
     split, _ = weights(state)
@@ -111,6 +111,7 @@ def start(state: RouteState, release: Release, reason: str, now: float) -> Route
         release=replace(release, stages=release.stages or _first_stages(release)),
         split={},
         candidate=release.candidate,
+        left=(),
         rolled_back=without_names(state.rolled_back, versions),
         paused_from=None,
         after=None,
@@ -165,6 +166,32 @@ def promote(state: RouteState, version: str | None, reason: str, now: float) -> 
     return replace(promoted, phase=phase, paused_from=None, reason=reason, since=now, stage_since=now)
 
 
+def leave(state: RouteState, version: str, reason: str, now: float) -> RouteState:
+    """An arm leaves an A/B test for good: the primary gets its share, and the others go on as if nothing had happened.
+    Raises TransitionRefused for a version that is no arm, and for the last one: then the test is rolled back."""
+    follow(state.phase, "rollback")
+    arms = candidates(state)
+    if not is_test(state) or version not in arms or len(arms) < 2:
+        raise TransitionRefused(f"{version} cannot leave by itself; arms: {_names(arms)}")
+    gone = replace(state, left=(*state.left, version), rolled_back=_with_names(state.rolled_back, (version,)))
+    return replace(gone, candidate=_first(gone), reason=reason)
+
+
+def take_off(state: RouteState, versions: Sequence[str], reason: str, now: float) -> RouteState:
+    """Takes the traffic off blamed candidates: arms leave an A/B test while others stay, all else is rolled back."""
+    stay = without_names(candidates(state), versions)
+    if not (is_test(state) and stay):
+        return rollback(state, versions, reason, now)
+    for version in versions:
+        state = leave(state, version, reason, now)
+    return state
+
+
+def is_test(state: RouteState) -> bool:
+    """Whether an A/B test is on its way."""
+    return releasing(state) and state.release is not None and bool(state.release.arms)
+
+
 def guarded(state: RouteState, guard: Guard | None, now: float) -> RouteState:
     """A promoted state under the guard of its release's rollback window."""
     window = state.release.rollback_window if state.release else 0.0
@@ -187,7 +214,7 @@ def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float
         return _restored(state, phase, reason, now)
     if not blamed:
         raise TransitionRefused(f"nothing to roll back: all traffic goes to {state.primary} already")
-    remembered = tuple(dict.fromkeys((*state.rolled_back, *blamed)))
+    remembered = _with_names(state.rolled_back, blamed)
     rolled = replace(state, phase=phase, split={}, candidate=blamed[0], rolled_back=remembered)
     return replace(rolled, paused_from=None, reason=reason, since=now)
 
@@ -195,9 +222,13 @@ def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float
 def _restored(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:
     if state.previous is None:
         raise TransitionRefused(f"nothing to roll back to: no primary before {state.primary} is known")
-    remembered = tuple(dict.fromkeys((*state.rolled_back, state.primary)))
+    remembered = _with_names(state.rolled_back, (state.primary,))
     back = replace(state, primary=state.previous, previous=None, split={}, candidate=state.primary)
     return replace(back, phase=phase, rolled_back=remembered, paused_from=None, reason=reason, since=now)
+
+
+def _with_names(versions: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*versions, *names)))
 
 
 def _settled(state: RouteState, phase: Phase, reason: str, now: float) -> RouteState:

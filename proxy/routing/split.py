@@ -5,6 +5,7 @@
    monotone, and only the primary gives traffic up.
 3. The baseline ends where the second canary begins, without one at 1. It grows at the cost of the primary alone, too;
    where a second canary moves it, its users change between two instances of one model. No canary moves for it.
+4. A vacant share keeps its place: its points are the primary's, and everybody else's stay where they are.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from proxy.contracts.table import Role, Route, Share
 
 
 class Split:
-    """The versions of a route's live traffic. Indexes: 0 is the primary, 1… the entries of `route.split`, and the last
-    is the baseline, where the route has one.
+    """The versions of a route's live traffic. Indexes: 0 is the primary, 1… the entries of `route.split` that are not
+    vacant, and the last is the baseline, where the route has one.
 
     `shares` are the parts of the live traffic, 0 to 1, in the same order; they sum to 1. `roles` are the
     roles of their legs.
@@ -24,14 +25,15 @@ class Split:
 
     def __init__(self, route: Route) -> None:
         baselines = () if route.baseline is None else (route.baseline,)
-        self.versions = (route.primary, *(share.version for share in (*route.split, *baselines)))
-        canaries: tuple[Role, ...] = ("canary",) * len(route.split)
+        taken = [share for share in route.split if not share.vacant]
+        self.versions = (route.primary, *(share.version for share in (*taken, *baselines)))
+        canaries: tuple[Role, ...] = ("canary",) * len(taken)
         beside: tuple[Role, ...] = ("baseline",) * len(baselines)
         self.roles: tuple[Role, ...] = ("primary", *canaries, *beside)
-        parts = tuple(share.percent / 100.0 for share in route.split)
+        parts = tuple(share.percent / 100.0 for share in taken)
         extra = tuple(share.percent / 100.0 for share in baselines)
         self.shares = (max(0.0, 1.0 - sum(parts) - sum(extra)), *parts, *extra)
-        self._ranges = _ranges(parts, extra)
+        self._ranges = _ranges(route.split, extra)
 
     def choose(self, point: float) -> int:
         """The index of the version that `point` falls to."""
@@ -41,18 +43,21 @@ class Split:
         return 0
 
 
-def _ranges(parts: tuple[float, ...], baseline: tuple[float, ...]) -> tuple[tuple[float, float, int], ...]:
-    ranges, low, high = [], 0.0, 1.0
-    for index, part in enumerate(parts, start=1):
+def _ranges(shares: tuple[Share, ...], baseline: tuple[float, ...]) -> tuple[tuple[float, float, int], ...]:
+    ranges, low, high, index = [], 0.0, 1.0, 0
+    for place, share in enumerate(shares, start=1):
+        part = share.percent / 100.0
+        index += not share.vacant
         if part <= 0:
             continue
-        if index == 2:
-            high = 1.0 - part
-            ranges.append((high, 1.0, index))
+        if place == 2:
+            start = high = 1.0 - part
         else:
-            ranges.append((low, low + part, index))
+            start = low
             low += part
-    ranges += [(high - part, high, len(parts) + 1) for part in baseline if part > 0]
+        if not share.vacant:
+            ranges.append((start, 1.0 if place == 2 else low, index))
+    ranges += [(high - part, high, index + 1) for part in baseline if part > 0]
     return tuple(ranges)
 
 

@@ -61,7 +61,7 @@ from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
-from proxy.stats.snapshot import freeze, thaw
+from proxy.stats.snapshot import fits, freeze, thaw
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -279,9 +279,15 @@ class Board:
         return [freeze(each, self._lost(route, each)) for each in self._comparisons.get(route, ())]
 
     def restore(self, route: str, snapshots: Iterable[bytes]) -> None:
-        """Fills the fresh comparisons of `route` with the snapshots of an earlier process. Raises SnapshotError."""
-        for comparison, frozen in zip(self._comparisons.get(route, ()), snapshots, strict=False):
-            comparison.unseen = self._uncompared(route, comparison.key.candidate) - thaw(comparison, frozen)
+        """Fills the fresh comparisons of `route` with the snapshots of an earlier process; those of candidates that
+        have left since are passed over. Raises SnapshotError."""
+        waiting = list(snapshots)
+        for comparison in self._comparisons.get(route, ()):
+            while len(waiting) > 1 and not fits(comparison, waiting[0]):
+                del waiting[0]
+            if waiting:
+                lost = thaw(comparison, waiting.pop(0))
+                comparison.unseen = self._uncompared(route, comparison.key.candidate) - lost
 
     def _lost(self, route: str, comparison: Comparison) -> int:
         """Copies that were due and not compared since the comparison began."""

@@ -58,16 +58,25 @@ def thaw(comparison: Comparison, frozen: bytes) -> int:
 
     Raises SnapshotError, and changes nothing, on bytes of another key or another version of the program.
     """
-    try:
-        snapshot = msgspec.msgpack.decode(frozen, type=Snapshot)
-    except msgspec.MsgspecError as error:
-        raise SnapshotError(str(error)) from error
+    snapshot = _read(frozen)
     if (snapshot.shape, snapshot.key) != (_SHAPE, _hashed(comparison.key)):
         raise SnapshotError("it is of another comparison or of another version of Penumbra")
     # A rehearsal on a copy: a misfit must not leave the comparison half filled.
     _thawed(Comparison(comparison.key, PrimaryHistory()), snapshot.state)
     _thawed(comparison, snapshot.state)
     return snapshot.lost
+
+
+def fits(comparison: Comparison, frozen: bytes) -> bool:
+    """Whether the snapshot is of a comparison with the same key. Raises SnapshotError on bytes that are none."""
+    return _read(frozen).key == _hashed(comparison.key)
+
+
+def _read(frozen: bytes) -> Snapshot:
+    try:
+        return msgspec.msgpack.decode(frozen, type=Snapshot)
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(str(error)) from error
 
 
 def _hashed(key: ComparisonKey) -> str:

@@ -11,6 +11,7 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit, Release, Stage
 from proxy.contracts.table import Sticky
+from proxy.control.notify import event_of
 from proxy.release import transitions
 from tests.control.houses import GUARD, House, arm, canary_release, section, settings
 
@@ -161,6 +162,56 @@ def test_an_ab_test_promotes_the_arm_that_has_proved_itself_when_asked() -> None
         arms(house)
     assert (phase(house), house.engine.state("cancer").primary) == ("promoted", "v2")
     assert "v2 has proved itself" in house.engine.state("cancer").reason
+
+
+def worse(house: House, looks: int = 1, **failing: int) -> None:
+    """Each arm gets 100 requests a look, and fails as often as is said."""
+    for _ in range(looks):
+        taken = house.split()
+        left = 1.0 - sum(taken.values()) / 100.0
+        legs = [arm(v, "canary", 100, failing.get(v, 1), part / 100.0) for v, part in taken.items()]
+        house.tick(arm("v1", "primary", 200, 2, left), *legs)
+
+
+def test_a_bad_arm_leaves_and_the_others_go_on() -> None:
+    house = house_of(TEST, sticky=STICKY)
+    worse(house, 5)
+    had = next(v for v in house.engine.status("cancer").verdicts if v.version == "v3")
+    worse(house, v2=90)
+    state, change = house.engine.state("cancer"), house.heard[-1]
+    assert (state.phase, state.left, state.rolled_back, state.candidate) == ("ramping", ("v2",), ("v2",), "v3")
+    assert (change.action, event_of(change)) == ("leave", "rollback") and change.why.startswith("v2: error_rate")
+    assert [(s.version, s.percent, s.vacant) for s in house.table.routes[0].split] == [
+        ("v2", 30.0, True),
+        ("v3", 30.0, False),
+    ]
+    assert house.engine.rollbacks == {("cancer", "error_rate"): 1}
+    (line,) = {v.version: v for v in house.engine.status("cancer").verdicts if v.metric == "error_rate"}.values()
+    assert (line.version, line.n) == ("v3", had.n + 100), "its evidence is untouched"
+    assert house.engine.status("cancer").legs == 1200
+    worse(house, v3=90)
+    assert (phase(house), house.engine.state("cancer").rolled_back, house.split()) == ("rolled_back", ("v2", "v3"), {})
+
+
+def test_an_arm_that_has_left_stays_away_over_restarts_and_reloads() -> None:
+    house = house_of(TEST, sticky=STICKY)
+    worse(house, v2=90)
+    again = House(house.engine.settings, house.store)
+    assert again.engine.state("cancer").left == ("v2",)
+    changed = replace(TEST, arms={"v2": 20.0, "v3": 20.0})
+    wider = settings(section(split=(), shadows=(), release=changed, sticky=STICKY))
+    third = House(wider, house.store)
+    assert (phase(third), third.engine.state("cancer").left) == ("ramping", ("v2",))
+    third.engine.command("cancer", "rollback", lambda s: transitions.rollback(s, (), "", 0.0), "ops", "", 0.0)
+    third.engine.command("cancer", "release", lambda s: transitions.start(s, changed, "", 0.0), "ops", "", 0.0)
+    assert third.engine.state("cancer").left == (), "somebody wanted it back"
+
+
+def test_each_arm_is_told_of_once() -> None:
+    house = house_of(replace(TEST, guard=replace(TEST.guard, on_breach="notify")), sticky=STICKY)
+    worse(house, 3, v2=90, v3=90)
+    told = [change.why.split(":")[0] for change in house.heard if change.action == "notify"]
+    assert told == ["v2", "v3"] and phase(house) == "ramping"
 
 
 def test_every_canary_of_a_split_by_hand_is_judged() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,16 @@ def test_canary_and_baseline_grow_at_the_cost_of_the_primary_alone(point: float,
 def test_no_canary_moves_for_a_baseline(point: float, percents: list[int], baseline: int) -> None:
     alone, beside = split(*percents).choose(point), split(*percents, baseline=baseline).choose(point)
     assert beside == alone or (alone == 0 and beside == len(percents) + 1)
+
+
+@given(POINT, st.lists(st.integers(1, 25), min_size=2, max_size=4), st.integers(0, 3))
+def test_a_vacant_share_goes_to_the_primary_and_moves_nobody_else(point: float, percents: list[int], gone: int) -> None:
+    gone %= len(percents)
+    shares = tuple(Share(f"c{n}", percent, n == gone) for n, percent in enumerate(percents))
+    full, less = split(*percents), Split(Route("r", Match("/"), "oip", "primary", split=shares))
+    before, after = full.choose(point), less.versions[less.choose(point)]
+    assert after == ("primary" if before == gone + 1 else "primary" if not before else f"c{before - 1}")
+    assert sum(less.shares) == pytest.approx(1.0) and len(less.shares) == len(percents)
 
 
 @given(st.floats(0, 1, exclude_max=True))

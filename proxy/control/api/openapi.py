@@ -13,6 +13,7 @@ from proxy import __version__
 from proxy.contracts.metrics import Unit
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import PHASES, Outcome
+from proxy.contracts.settings import Require
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.problems import TITLES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
@@ -103,6 +104,8 @@ SCHEMAS: dict[str, Schema] = {
         stage_since=number(),
         requests=whole(),
         arms=PERCENTS,
+        left=many(text()),
+        require=text(enum=list(get_args(Require))),
         rollback_window=number(),
         false_alarm=number(),
         on_breach=text(),

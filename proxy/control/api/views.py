@@ -53,7 +53,8 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
 
 
 def release(route: RouteControl) -> dict[str, Any] | None:
-    """The release in force or the last one; None when there never was one. `requests` are those of this stage."""
+    """The release in force or the last one; None when there never was one. `requests` are those of this stage,
+    `require` is what it ends by; `left` are arms that have left an A/B test."""
     state, plan = route.state, route.state.release
     if plan is None:
         return None
@@ -66,6 +67,8 @@ def release(route: RouteControl) -> dict[str, Any] | None:
         "stage_since": state.stage_since,
         "requests": route.status.legs,
         "arms": plan.arms,
+        "left": list(state.left),
+        "require": "proof" if plan.proof_at(state.stage) else "no_breach",
         "rollback_window": plan.rollback_window,
         "false_alarm": plan.guard.false_alarm,
         "on_breach": plan.guard.on_breach,

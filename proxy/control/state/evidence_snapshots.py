@@ -50,19 +50,19 @@ class EvidenceSnapshots:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._due = 0.0
-        self._moments: dict[str, tuple[float, float]] = {}
+        self._moments: dict[str, tuple[float, float, tuple[str, ...]]] = {}
         self._failing = False
         self.errors = 0
 
     def keep(self, routes: Routes, board: Board, now: float) -> None:
         """Writes everything that is gathered, if it is time."""
-        moments = {name: (route.state.since, route.state.stage_since) for name, route in routes.items()}
+        moments = {name: (r.state.since, r.state.stage_since, r.situation.candidates) for name, r in routes.items()}
         if not self._store.durable or (now < self._due and moments == self._moments):
             return
         self._due, self._moments = now + WRITE_SECONDS, moments
         rows = {
             name: msgspec.msgpack.encode(
-                StoredEvidence(*moments[name], route.status.legs, route.status.notified, board.snapshot(name))
+                StoredEvidence(*moments[name][:2], route.status.legs, route.status.notified, board.snapshot(name))
             )
             for name, route in routes.items()
         }

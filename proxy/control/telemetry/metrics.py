@@ -254,8 +254,12 @@ class EngineCollector(Collector):
         yield gauge("penumbra_release_phase", "1 for the phase that a route is in.", ("route", "phase"), phases)
         stages = [((name,), float(r.state.stage + 1)) for name, r in routes.items() if r.situation.stage is not None]
         yield gauge("penumbra_release_stage", "The stage of a release, from 1.", ("route",), stages)
+        gone = [((name, version), 1.0) for name, route in routes.items() for version in route.state.left]
+        yield gauge("penumbra_arm_left", "1 for an arm that has left an A/B test.", ("route", "version"), gone)
         rollbacks = [(key, float(n)) for key, n in self._engine.rollbacks.items()]
-        yield counter("penumbra_rollbacks", "Rollbacks by cause.", ("route", "reason"), rollbacks)
+        yield counter(
+            "penumbra_rollbacks", "Rollbacks, and arms that left an A/B test, by cause.", ("route", "reason"), rollbacks
+        )
 
     def _scorecards(self) -> Iterator[Metric]:
         engine, labels = self._engine, ("route", "version", "metric", "bound")

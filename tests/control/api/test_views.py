@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.settings import Guard, Limit, Require
 from proxy.control.api import views
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
+from proxy.release import transitions
 from tests.control.houses import House, canary_release, section, settings
 
 GUARD = Guard({"error_rate": Limit(max_ratio=1.5)})
@@ -27,6 +28,16 @@ def test_a_route_shows_who_gets_what() -> None:
     assert (shown["phase"], shown["split"], shown["shadows"]) == ("shadowing", {"v1": 100.0}, {"v2": 100.0})
     assert (shown["candidates"], shown["release"]["stage"], shown["release"]["active"]) == (["v2"], 1, True)
     house.store.close()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stage", "shown"),
+    [(None, 0, "no_breach"), (None, 2, "proof"), ("proof", 0, "proof"), ("no_breach", 2, "no_breach")],
+)
+def test_a_release_says_what_its_stage_ends_by(wanted: Require | None, stage: int, shown: str) -> None:
+    house = House(settings(section(split=(), shadows=(), release=canary_release(require=wanted))))
+    house.engine.command("cancer", "advance", lambda s: transitions.enter(s, stage, "", 0.0), "ops", "", 0.0)
+    assert views.route(house.engine, "cancer")["release"]["require"] == shown
 
 
 @pytest.mark.parametrize(("bad", "verdict"), [(0, "undecided"), (40, "fail")])

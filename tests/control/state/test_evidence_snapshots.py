@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.contracts.settings import Guard, Limit, Settings
+from proxy.contracts.settings import Guard, Limit, Settings, Stage
 from proxy.control.state.evidence_snapshots import WRITE_SECONDS
 from proxy.control.state.store import Store, StoreError
 from proxy.release import transitions
@@ -59,6 +59,23 @@ def test_evidence_and_stage_go_on(tmp_path: Path) -> None:
     for _ in range(3):
         again.tick(arm("v1", "primary", 180, 1, 0.9), arm("v2", "canary", 20, 2, 0.1))
     assert again.engine.state("cancer").phase == "rolled_back", "half of the evidence was from before"
+    again.store.close()
+
+
+def test_the_others_go_on_when_an_arm_leaves_just_before_a_kill(tmp_path: Path) -> None:
+    test = canary_release(
+        strategy="ab-test", stages=(Stage(canary=60.0, requests=10_000),), arms={"v2": 30.0, "v3": 30.0}
+    )
+    path, configured = str(tmp_path / "p.db"), settings(section(split=(), shadows=(), release=test))
+    house = House(configured, Store(path))
+    legs = [arm("v1", "primary", 400, 4, 0.4), arm("v3", "canary", 300, 6, 0.3)]
+    house.tick(*legs, arm("v2", "canary", 300, 3, 0.3))
+    looked(house, WRITE_SECONDS)
+    had = [verdict for verdict in house.engine.status("cancer").verdicts if verdict.version == "v3"]
+    house.tick(arm("v2", "canary", 300, 290, 0.3))
+    assert house.engine.state("cancer").left == ("v2",)
+    again = killed(house, configured, path)
+    assert list(again.engine.status("cancer").verdicts) == had
     again.store.close()
 
 

@@ -82,6 +82,7 @@ class Card {
     const { release } = route;
     if (release?.active) {
       told.push(` · ${release.strategy} release of ${release.candidate}`);
+      if (release.left.length) told.push(` · left the test: ${release.left.join(", ")}`);
     }
     return told;
   }
@@ -122,7 +123,8 @@ function stages({ release }) {
     const now = at + 1 === release.stage;
     const what = stage.canary ? `${stage.canary} % live` : `${stage.shadow} % copies`;
     const ends = [now && stage.requests ? `${count(release.requests)} of ${count(stage.requests)} requests`
-      : stage.requests ? `${count(stage.requests)} requests` : "", stage.duration ? seconds(stage.duration) : ""];
+      : stage.requests ? `${count(stage.requests)} requests` : "", stage.duration ? seconds(stage.duration) : "",
+      now && release.require === "proof" ? "ends by proof" : ""];
     const standing = at + 1 < release.stage ? "past" : now ? "present" : "ahead";
     return h("li", { class: standing, "aria-current": now ? "step" : null }, h("b", {}, what),
       h("small", {}, ends.filter(Boolean).join(", ")));

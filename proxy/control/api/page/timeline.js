@@ -2,7 +2,7 @@
 
 import { badge, h, name, none, percents, when } from "./dom.js";
 
-const TONES = { rollback: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
+const TONES = { rollback: "bad", leave: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
 
 // Live traffic of a stored state, beside the primary: a release's follows from its stage, a paused route keeps what it had.
 function live(state) {
@@ -10,7 +10,8 @@ function live(state) {
   if (phase === "rolled_back" || phase === "promoted") return {};
   const { release } = state;
   if (!release || (phase !== "ramping" && phase !== "shadowing")) return state.split;
-  if (Object.keys(release.arms ?? {}).length) return release.arms;
+  const arms = Object.entries(release.arms ?? {});
+  if (arms.length) return Object.fromEntries(arms.filter(([version]) => !state.left?.includes(version)));
   const stage = release.stages[state.stage];
   return stage?.canary ? { [release.candidate]: stage.canary } : {};
 }
