@@ -78,12 +78,24 @@ def run(config: Config) -> None:
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Says everything that is wrong with CONFIG. Exit code 0: nothing is."""
+    from proxy.contracts.settings import written
+
     settings = _checked(config, as_json)
     if as_json:
-        print(dumps({"ok": True, "problems": []}))
+        print(dumps({"ok": True, "problems": [], "assumed": _assumed(settings)}))
         return
     routes, versions = counted(len(settings.routes), "route"), counted(len(settings.versions), "version")
     print(f"{config}: fine ({routes}, {versions})")
+    for route in settings.routes:
+        if lines := route.assumed:
+            held = f"is held to {written(lines)}, because its scorecard does not name these"
+            print(f"route {route.name} {held}; `{next(iter(lines))}: off` turns one off")
+
+
+def _assumed(settings: Settings) -> dict[str, dict[str, dict[str, float]]]:
+    """The lines that nothing names, by route and metric."""
+    judged = {route.name: route.assumed for route in settings.routes if route.assumed}
+    return {name: {metric: limit.given() for metric, limit in lines.items()} for name, lines in judged.items()}
 
 
 @app.command()

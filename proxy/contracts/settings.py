@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
 
@@ -48,6 +51,23 @@ class Limit(Struct, frozen=True):
     """At most so much below the primary's."""
     max_psi: float | None = None
     """Population stability index, at most."""
+
+    def given(self) -> dict[str, float]:
+        """The limits that there are, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def written(lines: Mapping[str, Limit]) -> str:
+    """Lines of a scorecard, by metric, as a configuration writes them.
+
+    >>> written({"error_rate": Limit(max_ratio=1.5)})
+    '{error_rate: {max_ratio: 1.5}}'
+    """
+    limits = {
+        metric: ", ".join(f"{name}: {value:g}" for name, value in limit.given().items())
+        for metric, limit in lines.items()
+    }
+    return f"{{{', '.join(f'{metric}: {{{each}}}' for metric, each in limits.items())}}}"
 
 
 class Stage(Struct, frozen=True):
@@ -159,6 +179,16 @@ class RouteSettings(RoutePolicy, frozen=True):
     """SHA-256 of the section and of its versions."""
     analysis: Analysis = Analysis()
     """Rules by which its bodies are read and compared."""
+
+    @property
+    def assumed(self) -> dict[str, Limit]:
+        """The lines that a candidate of this route is held to because no line names their metric, as far as the
+        protocol can feed them. A scorecard that is all assumed holds the errors, too."""
+        if not (self.split or self.release):
+            return {}
+        guard = self.release.guard if self.release else self.guard
+        metrics = ASSUMED if guard.scorecard == ASSUMED else guard.assumed
+        return {each: ASSUMED[each] for each in metrics if self.protocol != "opaque" or METRICS[each].source == "ticks"}
 
 
 class Address(Struct, frozen=True):

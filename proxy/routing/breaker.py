@@ -5,7 +5,8 @@
    `QUICK_PROBES` probes the wait doubles with each, up to `MAX_PROBE_WAIT`.
 3. A success closes it.
 
-The primary has no breaker: it is the last resort. Sources: Nygard, "Release It!", and the outlier ejection of proxies.
+Inferences and other requests have a breaker each. The primary has none: it is the last resort. Sources: Nygard,
+"Release It!", and the outlier ejection of proxies.
 """
 
 from __future__ import annotations

@@ -94,7 +94,22 @@ def test_version() -> None:
 def test_check_a_good_file(config: Path) -> None:
     result = penumbra("check", config)
     assert (result.exit_code, result.output) == (0, f"{config}: fine (1 route, 2 versions)\n")
-    assert json.loads(penumbra("check", config, "--json").output) == {"ok": True, "problems": []}
+    assert json.loads(penumbra("check", config, "--json").output) == {"ok": True, "problems": [], "assumed": {}}
+
+
+def test_check_says_what_lines_nobody_named(config: Path) -> None:
+    canary = config.read_text().replace("primary: a", "primary: a, canary: {version: b, percent: 5}")
+    config.write_text(canary)
+    lines = (
+        "refusal_rate: {max_increase: 0.05}, abandonment_rate: {max_increase: 0.05}, invalid_rate: {max_increase: 0.02}"
+    )
+    said = f"route r is held to {{error_rate: {{max_ratio: 1.5}}, {lines}}}, because its scorecard does not name these"
+    assert penumbra("check", config).output.splitlines()[1:] == [f"{said}; `error_rate: off` turns one off"]
+    card = "{error_rate: {max_ratio: 2}, abandonment_rate: off}"
+    config.write_text(canary.replace("json", "opaque").replace("percent: 5}", f"percent: 5}}, scorecard: {card}"))
+    assert json.loads(penumbra("check", config, "--json").output)["assumed"] == {
+        "r": {"refusal_rate": {"max_increase": 0.05}}
+    }
 
 
 def test_check_says_all_problems(config: Path) -> None:

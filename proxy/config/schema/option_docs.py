@@ -8,10 +8,9 @@ other; writing a default changes nothing; writing an example does. The file is l
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from proxy.contracts.metrics import METRICS, LimitName
-from proxy.contracts.settings import ASSUMED, Limit
+from proxy.contracts.settings import ASSUMED, written
 from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
 
 
@@ -30,15 +29,6 @@ class Word(Struct, frozen=True):
 
 _RISKY = " and ".join(row.name for row in STRATEGIES.values() if row.needs_risk)
 _SWITCHING = " and ".join(row.name for row in STRATEGIES.values() if row.window == SWITCH_WINDOW)
-
-
-def _scorecard(lines: dict[str, Limit]) -> str:
-    """A scorecard as a configuration writes it."""
-    written = {
-        metric: ", ".join(f"{name}: {value:g}" for name, value in asdict(limit).items() if value is not None)
-        for metric, limit in lines.items()
-    }
-    return f"{{{', '.join(f'{metric}: {{{limits}}}' for metric, limits in written.items())}}}"
 
 
 TEXTS = {
@@ -216,7 +206,7 @@ DEFAULTS = {
     "limits.mirror_inflight": "256",
     "limits.inflight": "4096",
     "limits.connections": "1024",
-    "scorecard": _scorecard(ASSUMED),
+    "scorecard": written(ASSUMED),
     "false_alarm": "0.001",
     "on_breach": "rollback",
     "warm_up": "100",
