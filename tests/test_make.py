@@ -26,7 +26,7 @@ def test_a_room_without_needs_installs_nothing(arguments: list[str]) -> None:
 
 def test_needs_are_those_of_the_folder_and_of_what_is_within() -> None:
     assert needs("tests/deploy/test_grafana.py::test_a", "tests/http1") == ["prometheus"]
-    assert set(needs()) == set(needs("tests")) == set(needs("-x")) > set(needs("tests/e2e")) > {"models"}
+    assert set(needs()) == set(needs("tests")) == set(needs("-x")) > set(needs("tests/e2e")) > {"models", "servers"}
 
 
 def test_whoever_needs_something_exists() -> None:

@@ -1,0 +1,131 @@
+"""Model servers and clients of others, from the environment of requirements/servers.txt, and a `penumbra run` between.
+
+Scripts in `served/` run in that environment. All listen on loopback, on ports that were free, and end with their block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from proxy.control.capture.format import Captured, UnreadableLineError, legs_in
+from proxy.demo.admin import Metrics, read_metrics
+from proxy.demo.processes import DemoProcess
+from tests.support.running import Running, eventually
+
+ROOT = Path(__file__).parents[2]
+SERVED = Path(__file__).with_name("served")
+VENV = Path(os.environ.get("PENUMBRA_SERVERS_VENV", ROOT / ".venv-servers")).absolute()
+READY = re.compile(r"Application startup complete")
+ADDRESS = re.compile(r"Uvicorn running on http://(\S+:\d+)")
+READY_SECONDS = 90.0
+CLIENT_SECONDS = 120.0
+
+
+def python() -> str:
+    """The interpreter of the servers' environment; without it there is nothing that these tests could show."""
+    found = VENV / "bin" / "python"
+    assert found.exists(), f"{found} does not exist: `make test` makes it, PENUMBRA_SERVERS_VENV names it"
+    return str(found)
+
+
+def free_port() -> int:
+    """A port that nobody has, for a server that does not take 0."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(folder: Path, script: str, *arguments: object, port: int = 0) -> Iterator[str]:
+    """A server of `served/`; gives its address as soon as it answers. It is killed with all that it started."""
+    argv = [python(), "-u", str(SERVED / script), *map(str, arguments), *([str(port)] if port else [])]
+    log = folder / f"{script}-{len(list(folder.iterdir()))}.log"
+    child = DemoProcess(script, argv, log, folder)
+    try:
+        asyncio.run(child.expect(READY, READY_SECONDS))
+        yield f"127.0.0.1:{port}" if port else asyncio.run(child.expect(ADDRESS, READY_SECONDS))[1]
+    finally:
+        child.kill()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as its client saw it. `first`: seconds to the first token."""
+
+    id: str
+    do: str
+    ended: str
+    first: float | None
+
+
+def ask(kind: str, address: str, does: Sequence[str], threads: int = 4, name: str = "r") -> list[Seen]:
+    """Asks each of `does` with a client of `served/chat_clients.py`; the ids of requests begin with `name`."""
+    plan = json.dumps({"does": does, "threads": threads, "name": name})
+    argv = [python(), str(SERVED / "chat_clients.py"), kind, f"http://{address}", plan]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=CLIENT_SECONDS, check=True)
+    return [Seen(**each) for each in json.loads(done.stdout)]
+
+
+class Between(Running):
+    """A `penumbra run` with one route `r`, all of whose legs are kept in `capture`."""
+
+    def __init__(self, folder: Path, addresses: Mapping[str, str], protocol: str, **route: Any) -> None:
+        self.capture = folder / "legs.capture"
+        content = {
+            "listen": "127.0.0.1:0",
+            "admin": {"listen": "127.0.0.1:0"},
+            "state": str(folder / "state.db"),
+            "analysis_cpu": 100,
+            "capture": {"percent": 100, "path": str(self.capture), "max_bytes": "1GiB", "bodies": True},
+            "versions": {version: {"url": f"http://{address}"} for version, address in addresses.items()},
+            "routes": {"r": {"match": {"path": "/"}, "protocol": protocol, "primary": "v1"} | route},
+        }
+        config = folder / "penumbra.yaml"
+        config.write_text(yaml.safe_dump(content), encoding="utf-8")
+        super().__init__(config)
+
+    def metrics(self) -> Metrics:
+        return read_metrics(self.ask("GET", "/metrics").body.decode())
+
+    def legs(self, name: str, count: int) -> list[Captured]:
+        """The legs of the requests whose ids begin with `name`, as soon as there are `count`."""
+
+        def look() -> list[Captured]:
+            try:
+                found = [leg for leg in legs_in([self.capture]) if leg.request_id.startswith(f"{name}-")]
+            except (OSError, UnreadableLineError):  # not there, or a line is being written
+                return []
+            return found if len(found) >= count else []
+
+        found = eventually(look, f"{count} legs of {name}")
+        assert len(found) == count
+        return found
+
+    def settled(self, legs: int) -> Metrics:
+        """What is counted as soon as `legs` legs have ended and their bodies have been looked at."""
+
+        def look() -> Metrics | None:
+            metrics = self.metrics()
+            ended = metrics.total("penumbra_requests_total") == legs
+            return metrics if ended and not metrics.total("penumbra_inflight_requests") else None
+
+        return eventually(look, f"{legs} legs: {self.metrics().values('penumbra_requests_total')}")
+
+
+@contextmanager
+def all_of(*servers: Any) -> Iterator[list[str]]:
+    """Several servers of `serving`, at once."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(server) for server in servers]
