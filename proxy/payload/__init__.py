@@ -7,11 +7,13 @@ errors       errors in bodies, in the forms in which servers write them
 encoding     content codings, with a bound on expansion
 oip          Open Inference Protocol V2: JSON tensors
 oip_binary   its extension for raw tensors
+oip_generate its extension for text, whole or streamed
 oip_tensors  what a tensor of either is
 tabular      rows and columns of JSON
 kserve_v1    instances and predictions, from rows
 mlflow       four forms of data frames, from rows
 plain        any JSON, by configured pointers, from rows
-openai       completions, chat and embeddings
-sse          the same, streamed as server-sent events
+openai       completions, chat, embeddings and ranks
+sse          the same, streamed as events, and when their pieces came
+spoken       what the chunks of a stream add up to
 """

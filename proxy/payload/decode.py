@@ -34,12 +34,14 @@ class Codec(Struct, frozen=True):
     response: Callable[[Body], Content]
     usual_request: Usual | None = None
     usual_response: Usual | None = None
+    by_row: frozenset[str] = frozenset()
+    """Names of inputs each of whose rows is promised a prediction."""
 
 
 CODECS: dict[Protocol, Codec] = {
     "oip": Codec(oip.read_request, oip.read_response, oip.usual_request, oip.usual_response),
-    "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response),
-    "mlflow": Codec(mlflow.read_request, mlflow.read_response),
+    "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
+    "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
     "openai": Codec(openai.read_request, openai.read_response),
     "json": Codec(plain.read_request, plain.read_response),
 }
@@ -89,7 +91,11 @@ def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple
     found, unread = _read(codec.response, body)
     if not record.inference:
         return found.tensors, found.text, unread, False, ""
-    return found.tensors, found.text, unread, True, _content(found, unread, body, inputs)
+    reason: ContentReason | Literal[""] = CONTENT_OF.get(unread, "") or ("not_a_number" if body.no_numbers else "")
+    if not (reason or unread or found.text):
+        by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
+        reason = judged(found.tensors, inputs, by_row)
+    return found.tensors, found.text, unread, True, reason
 
 
 def beginning(record: Record) -> Text | None:
@@ -102,14 +108,6 @@ def beginning(record: Record) -> Text | None:
     except (Unreadable, orjson.JSONDecodeError):
         return None
     return None if first is None else Text("", first_token=first, gaps=gaps)
-
-
-def _content(found: Content, unread: str, body: Body, inputs: tuple[Tensor, ...]) -> ContentReason | Literal[""]:
-    if unread:
-        return CONTENT_OF.get(unread, "")
-    if body.no_numbers:
-        return "not_a_number"
-    return judged(found.tensors, inputs) if found.text is None else ""
 
 
 def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:

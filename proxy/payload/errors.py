@@ -5,9 +5,10 @@
 | `{"error": "…"}`, `{"error": {…}}` | Triton, MLServer, TensorFlow Serving, OpenAI and its kin, TGI |
 | `{"object": "error", …}`, `{"type": "error", …}` | vLLM, Anthropic |
 | `{"errors": […]}` | JSON:API, GraphQL |
-| `{"detail": …}` | FastAPI, where the protocol promises something else |
+| `{"status": "error", …}` | home-made servers, where what the protocol promises is not there |
+| `{"detail": …}` | FastAPI, likewise; where it promises nothing, where nothing else is there |
 | `{"error_code": …, "message": …}` | MLflow, likewise |
-| `{"status": "error", …}` | home-made servers, likewise |
+| a text (`message`) beside a mark (`code` 500, `success` false, `type` …Error) | gateways and the like, likewise |
 """
 
 from __future__ import annotations
@@ -18,9 +19,33 @@ from typing import Any
 from proxy.payload.reading import Unreadable
 
 ELSEWHERE = ("errors", "error_code", "error_message", "detail", "exception", "traceback")
-"""Fields of errors that a good answer may have, too: they count where what the protocol promises is not there."""
+"""Fields of errors that a good answer may have, too: they count where what the protocol promises is not there, and
+where an answer has nothing but words of errors (`WORDS`)."""
+
+TEXTS = ("message", "msg", "detail", "reason", "title", "error_message")
+NAMES = ("type", "code", "name", "error_type", "error")
+CODES = ("code", "status", "status_code", "statusCode", "error")
+WORDS = frozenset(
+    (
+        *ELSEWHERE,
+        *TEXTS,
+        *NAMES,
+        *CODES,
+        "success",
+        "ok",
+        "trace",
+        "stack",
+        "instance",
+        "path",
+        "timestamp",
+        "request_id",
+    )
+)
 
 STATES = frozenset(("error", "fail", "failed", "failure"))
+
+ENDS = ("error", "exception")
+"""Ends of the names that errors have, in lower case."""
 
 
 def refuse_errors(document: Any, promised: Collection[str] = ()) -> None:
@@ -39,11 +64,32 @@ def is_error(fields: dict[str, Any], promised: Collection[str] = ()) -> bool:
     """Whether an object is an error, by the table above."""
     if says(fields.get("error")) or fields.get("object") == "error" or fields.get("type") == "error":
         return True
-    if not promised:
-        errors = fields.get("errors")
-        return (isinstance(errors, list) and bool(errors)) or _state(fields) in STATES
-    absent = not any(name in fields for name in promised)
-    return absent and (_state(fields) in STATES or any(says(fields.get(name)) for name in ELSEWHERE))
+    if any(name in fields for name in promised):
+        return False
+    if _state(fields) in STATES:
+        return True
+    told = is_told(fields) or any(says(fields.get(name)) for name in ELSEWHERE)
+    if promised:
+        return told or bool(fields.get("error"))
+    errors = fields.get("errors")
+    alone = not any(value for name, value in fields.items() if name not in WORDS)
+    return (told and alone) or (isinstance(errors, list) and bool(errors))
+
+
+def is_told(fields: dict[str, Any]) -> bool:
+    """Whether an object tells of an error in words: a text for people beside a mark for programs."""
+    if not any(isinstance(text := fields.get(name), str) and text for name in TEXTS):
+        return False
+    marked = fields.get("success") is False or fields.get("ok") is False or fields.get("error") is True
+    return marked or any(_bad_code(fields.get(name)) for name in CODES) or any(map(_named, map(fields.get, NAMES)))
+
+
+def _bad_code(code: Any) -> bool:
+    return type(code) is int and 400 <= code < 600
+
+
+def _named(name: Any) -> bool:
+    return isinstance(name, str) and name.lower().endswith(ENDS)
 
 
 def _state(fields: dict[str, Any]) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.contracts.observation import Tensor
+from proxy.payload import openai
 from proxy.payload.errors import refuse_errors
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
+from proxy.payload.sse import is_stream
 from proxy.payload.tabular import predictions_of, table_of, tensors_of
 
 
@@ -27,8 +29,11 @@ FORMS: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
 }
 
 
-ANSWERS = frozenset(("predictions", "choices", "messages", "output", "data"))
-"""What an answer has one of: predictions, or what models of the flavours for chat and embeddings answer, not read."""
+CHAT = frozenset(("choices", "data"))
+"""What models of the flavours for chat and embeddings answer, as OpenAI's do."""
+OTHERS = frozenset(("messages", "output"))
+"""What agents answer, which is not read."""
+ANSWERS = frozenset(("predictions", *CHAT, *OTHERS))
 
 
 def read_request(body: Body) -> Content:
@@ -42,11 +47,16 @@ def read_request(body: Body) -> Content:
 
 def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
+    if is_stream(body):
+        return openai.read_response(body)
     document = body.json()
     refuse_errors(document, ANSWERS)
     if isinstance(document, list):
         return Content(predictions_of(document, "predictions"))
     fields = fields_of(document)
-    if "predictions" not in fields:
-        raise Unreadable("form" if not ANSWERS.isdisjoint(fields) else "schema")
-    return Content(predictions_of(fields["predictions"], "predictions"))
+    if "predictions" in fields:
+        return Content(predictions_of(fields["predictions"], "predictions"))
+    if not CHAT.isdisjoint(fields):
+        return openai.read_document(fields)
+    others = [fields[name] for name in OTHERS if name in fields]
+    raise Unreadable("schema" if not others else "form" if any(others) else "empty_body")

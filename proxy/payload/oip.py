@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Struct
 from msgspec import field as field_of
 
-from proxy.contracts.observation import Tensor, Text
-from proxy.payload import oip_binary, sse
+from proxy.contracts.observation import Tensor
+from proxy.payload import oip_binary, oip_generate
 from proxy.payload.errors import refuse_errors
 from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
 from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of
+from proxy.payload.sse import is_stream
 
 Side = Literal["inputs", "outputs"]
 
@@ -34,6 +35,7 @@ class _Inputs(Struct, gc=False):
 
 class _Outputs(Struct, gc=False):
     tensors: list[_Wire] = field_of(name="outputs")
+    error: Any = None
 
 
 _inputs = msgspec.json.Decoder(_Inputs)
@@ -70,7 +72,8 @@ def usual_response(data: bytes) -> tuple[Tensor, ...] | None:
 
 def _tensors(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs], data: bytes) -> Any:
     try:
-        return decoder.decode(data).tensors
+        read = decoder.decode(data)
+        return None if isinstance(read, _Outputs) and read.error else read.tensors
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # the other reader says why
 
@@ -103,12 +106,12 @@ def read_response(body: Body) -> Content:
     """The output tensors of a response. Raises Unreadable."""
     if field(body.fields, LENGTH_FIELD):
         return Content(_read(body, "outputs"))
-    if field(body.fields, b"content-type").startswith(b"text/event-stream"):
-        return Content((), sse.read_generated(body))
+    if is_stream(body):
+        return Content((), oip_generate.read_stream(body))
     document = body.json()
-    refuse_errors(document, ("outputs", "text_output"))
-    if isinstance(document, dict) and isinstance(document.get("text_output"), str):
-        return Content((), Text(document["text_output"]))
+    refuse_errors(document, oip_generate.PROMISED)
+    if isinstance(document, dict) and "outputs" not in document:
+        return Content((), oip_generate.read_whole(document))
     return Content(tuple([tensor_of(fields_of(tensor)) for tensor in listed(document, "outputs")]))
 
 

@@ -1,6 +1,6 @@
-"""OpenAI's chat completions, completions and embeddings, whole or streamed as server-sent events.
+"""OpenAI's chat completions, completions, embeddings and ranks, whole or streamed as server-sent events.
 
-Of several choices the first is read. Published in the OpenAI API reference.
+Of several choices the first is read. Published in the OpenAI API reference; ranks and scores as vLLM and TEI answer.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from proxy.contracts.observation import Tensor, Text, UnreadReason
 from proxy.payload import sse
 from proxy.payload.errors import refuse_errors
 from proxy.payload.reading import MAX_TENSOR_VALUES, Body, Content, Unreadable, checked, field, fields_of
+from proxy.payload.spoken import plain_text, refuse_failed, refuse_silence, says_something
 
 REQUEST = ("prompt_chars", "messages", "max_tokens", "temperature")
 RESPONSE = ("response_chars", "completion_tokens")
-OTHERS = ("output", "content", "results", "text", "scores", "segments")
-"""Fields of answers that are not read: responses, messages, moderations and ranks, transcriptions."""
+OTHERS = ("output", "content", "text", "segments")
+"""Fields of answers that are not read: responses, messages, transcriptions."""
+ANSWERS = ("choices", "data", "results", "scores", "generated_text", *OTHERS)
+"""Fields one of which an answer has."""
+
+RANKS = ("relevance_score", "score")
+SOUNDS = (b"audio/", b"image/", b"video/", b"application/octet-stream")
 
 
 def read_request(body: Body) -> Content:
@@ -34,7 +40,7 @@ def read_request(body: Body) -> Content:
 
 def _texts(fields: dict[str, Any]) -> list[str]:
     if isinstance(fields.get("messages"), list):
-        return [_content(fields_of(message).get("content")) for message in fields["messages"]]
+        return [plain_text(fields_of(message).get("content")) for message in fields["messages"]]
     given = fields.get("prompt", fields.get("input"))
     if isinstance(given, str):
         return [given]
@@ -43,31 +49,25 @@ def _texts(fields: dict[str, Any]) -> list[str]:
     raise Unreadable("schema")
 
 
-def _content(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-
-
 def read_response(body: Body) -> Content:
-    """Text, tools and usage of an answer, or the vectors of embeddings. Raises Unreadable."""
-    media = field(body.fields, b"content-type")
-    if media.startswith(b"text/event-stream") or body.data.startswith((b"data:", b"event:")):
+    """Text, tools and usage of an answer, or the vectors of embeddings, or ranks. Raises Unreadable."""
+    if sse.is_stream(body):
         return _found(sse.read(body))
-    if media.startswith((b"audio/", b"image/", b"application/octet-stream")):
+    if field(body.fields, b"content-type").startswith(SOUNDS) and not body.data.lstrip().startswith((b"{", b"<")):
         raise Unreadable("form")
-    document = body.json()
+    return read_document(body.json())
+
+
+def read_document(document: Any) -> Content:
+    """The same of an answer that is whole, as JSON. Raises Unreadable."""
     refuse_errors(document, ANSWERS)
+    if isinstance(document, list):
+        return _rows(document)
     fields = fields_of(document)
-    if isinstance(fields.get("data"), list):
-        return Content((_vectors(fields["data"]),))
+    for name in ("data", "results"):
+        if isinstance(fields.get(name), list):
+            return _rows(fields[name])
     return _found(_text(fields))
-
-
-ANSWERS = ("choices", "data", *OTHERS)
-"""Fields one of which an answer has."""
 
 
 def _found(text: Text) -> Content:
@@ -76,27 +76,30 @@ def _found(text: Text) -> Content:
 
 
 def _text(fields: dict[str, Any]) -> Text:
+    if isinstance(fields.get("generated_text"), str):
+        refuse_silence(bool(fields["generated_text"]), "")
+        return Text(fields["generated_text"])
     choices = fields.get("choices")
     if not isinstance(choices, list):
         raise Unreadable(_reason(fields))
     if not choices:
         raise Unreadable("empty_body")
+    refuse_failed(choices, "error_in_body")
     choice = fields_of(choices[0])
     message, finish = choice.get("message"), str(choice.get("finish_reason") or "")
-    text, tools = (_content(message.get("content")), _tools(message)) if isinstance(message, dict) else ("", ())
-    text = text or _content(choice.get("text"))
-    if finish == "error":
-        raise Unreadable("error_in_body")
-    if not (text or tools or finish):
-        raise Unreadable("empty_body")
-    return Text(text, finish, tools, completion_tokens(fields))
+    message = message if isinstance(message, dict) else {}
+    text = plain_text(message.get("content")) or plain_text(choice.get("text"))
+    refuse_silence(bool(text) or says_something(message), finish)
+    return Text(text, finish, _tools(message), completion_tokens(fields))
 
 
 def _reason(fields: dict[str, Any]) -> UnreadReason:
     if fields.get("status") == "failed":
         return "error_in_body"
-    answers = [fields[name] for name in OTHERS if name in fields]
-    return "schema" if not answers else "form" if any(answers) or "text" in fields else "empty_body"
+    answers = [fields[name] for name in ANSWERS if name in fields]
+    if not answers:
+        return "schema"
+    return "form" if any(answers) or isinstance(fields.get("text"), str) else "empty_body"
 
 
 def _tools(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -112,11 +115,35 @@ def completion_tokens(fields: dict[str, Any]) -> int | None:
     return count if type(count) is int else None
 
 
-def _vectors(rows: list[Any]) -> Tensor:
-    if rows and all(isinstance(row, dict) and row and "embedding" not in row for row in rows):
-        raise Unreadable("form")  # images, scores, classes
-    vectors = [_vector(fields_of(row).get("embedding")) for row in rows]
-    width = len(vectors[0]) if vectors else 0
+def _rows(rows: list[Any]) -> Content:
+    """Embeddings, ranks, or generated texts; other rows (images, classes) are not read."""
+    if not rows:
+        raise Unreadable("empty_body")
+    if len(rows) == 1 and isinstance(rows[0], dict) and "generated_text" in rows[0]:
+        return _found(_text(rows[0]))
+    if all(isinstance(row, dict) and row and "embedding" not in row for row in rows):
+        for name in RANKS:
+            if all(name in row for row in rows):
+                return Content((_ranks(rows, name),))
+        raise Unreadable("form" if any(map(_holds, rows)) else "empty_body")
+    return Content((_vectors([row if isinstance(row, list) else fields_of(row).get("embedding") for row in rows]),))
+
+
+def _holds(row: dict[str, Any]) -> bool:
+    return any(value for name, value in row.items() if name not in ("index", "object"))
+
+
+def _ranks(rows: list[dict[str, Any]], name: str) -> Tensor:
+    """Scores by the index of what they rate, so that another order of the same is the same."""
+    indices = [row.get("index") for row in rows]
+    if all(type(index) is int for index in indices):
+        rows = sorted(rows, key=lambda row: row["index"])
+    return Tensor(name, len(rows), 1, "number", checked([row[name] for row in rows], "number"))
+
+
+def _vectors(found: list[Any]) -> Tensor:
+    vectors = [_vector(each) for each in found]
+    width = len(vectors[0])
     if any(len(vector) != width for vector in vectors):
         raise Unreadable("shape")
     if width * len(vectors) > MAX_TENSOR_VALUES:

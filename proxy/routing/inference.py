@@ -2,8 +2,8 @@
 
 1. A tunnel is none, and no request whose method cannot carry a question (`SILENT_METHODS`): readiness, metadata, lists
    of models, CORS preflights.
-2. A protocol names its inferences by the end of their paths (`ENDS`), compared decoded: `iris%3Apredict` is
-   `iris:predict`. Other paths of its own (`SPACES`) are none.
+2. A protocol names its inferences by the end of their paths (`ENDS`), compared decoded and in lower case:
+   `iris%3Apredict` is `iris:predict`. Other paths of its own (`SPACES`) are none.
 3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed) are inferences,
    less those that probes, scrapers and operators ask (`PROBES`).
 4. A route's own rule (`Route.inference`) replaces 2 and 3.
@@ -24,13 +24,13 @@ SILENT_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b
 """Methods whose requests ask no model (RFC 9110 §9.3)."""
 
 ENDS: dict[Protocol, tuple[bytes, ...]] = {
-    "oip": (b"/infer", b"/generate", b"/generate_stream"),
+    "oip": (b"/infer", b"/infer_stream", b"/generate", b"/generate_stream"),
     "kserve-v1": (b":predict", b":explain", b":classify", b":regress"),
     "mlflow": (b"/invocations",),
     "openai": (
-        *(b"/completions", b"/responses", b"/messages", b"/embeddings", b"/rerank", b"/score", b"/classify"),
-        *(b"/transcriptions", b"/translations", b"/speech", b"/generations", b"/edits", b"/variations"),
-        *(b"/moderations", b"/pooling"),
+        *(b"/completions", b"/responses", b"/messages", b"/embeddings", b"/embed", b"/rerank", b"/score", b"/classify"),
+        *(b"/transcriptions", b"/translations", b"/speech", b"/generations", b"/edits", b"/variations", b"/videos"),
+        *(b"/moderations", b"/pooling", b"/infill", b"/ocr", b"/generate", b"/predict"),
     ),
 }
 """Ends of the paths of inferences, from the specifications of the protocols."""
@@ -41,12 +41,26 @@ SPACES: dict[Protocol, bytes] = {"oip": b"/v2/", "kserve-v1": b"/v1/models/", "o
 PROBES = frozenset(
     (
         *(b"health", b"healthz", b"healthcheck", b"livez", b"readyz", b"live", b"ready", b"liveness", b"readiness"),
-        *(b"ping", b"status", b"metrics", b"version", b"favicon.ico", b"openapi.json", b"docs"),
+        *(b"healthy", b"_health", b"alive", b"startup", b"startupz", b"heartbeat", b"__heartbeat__", b"statusz"),
+        *(
+            b"ping",
+            b"status",
+            b"metrics",
+            b"version",
+            b"favicon.ico",
+            b"robots.txt",
+            b"openapi.json",
+            b"docs",
+            b"redoc",
+        ),
         *(b"tokenize", b"detokenize", b"load_lora_adapter", b"unload_lora_adapter", b"sleep", b"wake_up"),
         *(b"reset_prefix_cache", b"start_profile", b"stop_profile", b"server_info", b"abort_requests"),
+        *(b"is_sleeping", b"collective_rpc", b"apply-template", b"lora-adapters"),
+        *(b"flush_cache", b"get_model_info", b"get_server_info", b"health_generate"),
     )
 )
-"""Last segments of paths that probes, scrapers, browsers and operators ask (vLLM's have no place of their own)."""
+"""Last segments of paths that probes, scrapers, browsers and operators ask (those of vLLM, SGLang and llama.cpp have no
+place of their own)."""
 
 MAX_REMEMBERED: Final = 1024
 """Requests (method and path) whose answer is remembered; when full the memory starts anew."""
@@ -85,8 +99,9 @@ class InferenceRule:
         if self._paths:
             text = decoded.decode("utf-8", "replace")
             return any(pattern.match(text) for pattern in self._paths)
-        if self._ends and decoded.endswith(self._ends):
+        lower = decoded.lower()
+        if self._ends and lower.endswith(self._ends):
             return True
-        if self._space and self._space in decoded + b"/":
+        if self._space and self._space in lower + b"/":
             return False
-        return bool(self._methods) or decoded.rpartition(b"/")[2].lower() not in PROBES
+        return bool(self._methods) or lower.rpartition(b"/")[2] not in PROBES

@@ -52,7 +52,20 @@ GOOD: list[tuple[Protocol, Any]] = [
     ("mlflow", [1, 2]),
     ("mlflow", {"choices": [{"message": {"content": "x"}}]}),
     ("openai", {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}),
-    ("openai", {"choices": [{"message": {"content": ""}, "finish_reason": "stop"}], "usage": {"completion_tokens": 0}}),
+    ("openai", {"choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}]}),
+    ("openai", {"choices": [{"message": {"content": None, "refusal": "I cannot"}}]}),
+    ("openai", {"choices": [{"message": {"content": None, "reasoning_content": "hm"}, "finish_reason": "length"}]}),
+    ("openai", {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "error": None}),
+    ("openai", {"results": [{"index": 1, "relevance_score": 0.5}, {"index": 0, "relevance_score": 0}]}),
+    ("openai", [{"index": 0, "score": 0.5}, {"index": 1, "score": 0.4}]),
+    ("openai", [[0.1, 0.2]]),
+    ("openai", [{"generated_text": "ab"}]),
+    ("oip", {"model_name": "m", "OUTPUT0": [1]}),
+    ("oip", oip([1.0], datatype="INT64")),
+    ("oip", {**oip([0.5]), "error": ""}),
+    ("mlflow", {"data": [{"embedding": [0.1]}]}),
+    ("json", {"boxes": []}),
+    ("json", {"a": None, "b": 1}),
     ("openai", {"choices": [{"message": {"content": None, "tool_calls": [{"function": {"name": "f"}}]}}]}),
     ("openai", {"data": [{"embedding": [0.1, 0.2]}]}),
     ("openai", {"data": [{"url": "https://a/b.png"}]}),
@@ -110,9 +123,29 @@ BAD: list[tuple[Protocol, Any, str]] = [
     ("openai", {"choices": []}, "empty_body"),
     ("openai", {"choices": [{"message": {"content": None}}]}, "empty_body"),
     ("openai", {"choices": [{"message": {"content": ""}, "finish_reason": None}]}, "empty_body"),
+    ("openai", {"choices": [{"message": {"content": ""}, "finish_reason": "stop"}]}, "empty_body"),
+    ("openai", {"choices": [{"error": {"code": 502}, "message": {"content": "x"}}]}, "error_in_body"),
+    ("openai", {"choices": [{"message": {"content": "x"}}], "error": {"code": 502}}, "error_in_body"),
+    ("openai", {"results": [{"index": 0, "relevance_score": None}]}, "not_a_number"),
+    ("openai", b'{"data": [{"index": 0, "score": NaN}]}', "not_a_number"),
+    ("openai", {"data": [{"b64_json": None, "url": None}]}, "empty_body"),
+    ("openai", {"text": None}, "empty_body"),
+    ("openai", [], "empty_body"),
+    ("openai", [{"generated_text": ""}], "empty_body"),
     ("openai", {"data": []}, "empty_body"),
     ("openai", {"data": [{"embedding": [None]}]}, "not_a_number"),
     ("openai", {"status": "failed", "output": []}, "error_in_body"),
+    ("mlflow", {"choices": []}, "empty_body"),
+    ("mlflow", {"choices": [{"message": {"content": ""}, "finish_reason": None}]}, "empty_body"),
+    ("mlflow", {"messages": []}, "empty_body"),
+    ("mlflow", {"data": [{"embedding": [None]}]}, "not_a_number"),
+    ("oip", oip([0.5], datatype="INT64"), "unreadable_body"),
+    ("oip", oip([None], datatype="BYTES"), "empty_body"),
+    ("oip", {**oip([0.5]), "error": "boom"}, "error_in_body"),
+    ("oip", {"text_output": ""}, "empty_body"),
+    ("kserve-v1", {"predictions": ["-NAN"]}, "not_a_number"),
+    ("json", {"message": "x", "code": 500}, "error_in_body"),
+    ("json", b"[]", "empty_body"),
     ("json", b'{"score": NaN}', "not_a_number"),
     ("json", {"score": None}, "not_a_number"),
 ]
@@ -127,7 +160,15 @@ def test_answers_that_are_none(protocol: Protocol, response: Any, reason: str) -
     ("stream", "reason"),
     [
         (CHUNK + b"data: [DONE]\n\n", ""),
+        (b": ping\n\n" + CHUNK + b"data: [DONE]\n\n", ""),
+        (CHUNK + b"data:\n\n" + b"data: [DONE]\n\n", ""),
         (CHUNK, "unfinished_stream"),
+        (b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n', "empty_body"),
+        (CHUNK + b'data: {"error": "x"}', "error_in_stream"),
+        (CHUNK + b'data: {"error": 500}\n\ndata: [DONE]\n\n', "error_in_stream"),
+        (CHUNK + b'data: {"message": "x", "code": 500, "type": "A"}\n\ndata: [DONE]\n\n', "error_in_stream"),
+        (CHUNK + b'data: {"type": "internal_error", "message": "x"}\n\n', "error_in_stream"),
+        (CHUNK + b'data: {"choices":[{"delta":{},"error":{"code":1}}]}\n\ndata: [DONE]\n\n', "error_in_stream"),
         (CHUNK + b'data: {"error": {"message": "EngineDeadError"}}\n\ndata: [DONE]\n\n', "error_in_stream"),
         (CHUNK + b"event: error\ndata: overloaded\n\ndata: [DONE]\n\n", "error_in_stream"),
         (CHUNK + b'data: {"choices":[{"delta":{},"finish_reason":"error"}]}\n\n', "error_in_stream"),
@@ -149,6 +190,67 @@ def test_streams_of_generated_text_end_with_their_connection() -> None:
 def test_no_rows_for_no_rows_is_an_answer() -> None:
     assert content("kserve-v1", {"predictions": []}, asked={"instances": []}) == ""
     assert content("kserve-v1", {"predictions": []}, asked=None) == "empty_body"
+
+
+def test_each_row_is_promised_a_prediction() -> None:
+    asked: list[tuple[Protocol, Any]] = [
+        ("kserve-v1", {"instances": [[1], [2], [3]]}),
+        ("kserve-v1", {"instances": [{"a": 1}, {"a": 2}, {"a": 3}]}),
+        ("mlflow", {"dataframe_split": {"columns": ["a"], "data": [[1], [2], [3]]}}),
+        ("mlflow", {"dataframe_records": [{"a": 1}, {"a": 2}, {"a": 3}]}),
+    ]
+    answers: list[tuple[Any, str]] = [
+        ([1, 2, 3], ""),
+        ([1, 2, 3, 4], ""),
+        ([{"score": 1}] * 3, ""),
+        ({"top": [1, 2, 3]}, ""),
+        ([1, 2], "unreadable_body"),
+        ([[1, 2, 3]], "unreadable_body"),
+        ([{"score": 1}], "unreadable_body"),
+    ]
+    for protocol, request in asked:
+        for predictions, reason in answers:
+            assert content(protocol, {"predictions": predictions}, asked=request) == reason
+    assert content("kserve-v1", {"predictions": [1]}, asked={"inputs": [[1], [2]]}) == ""
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason"),
+    [
+        (b'data: {"token": "a"}\n\ndata: {"token": "b"}\n\n', ""),
+        (b"data: hello\n\n", ""),
+        (CHUNK + b"data: [DONE]\n\n", ""),
+        (CHUNK, "unfinished_stream"),
+        (b'data: {"token": "a"}\n\ndata: {"error": "x"}\n\n', "error_in_stream"),
+        (b"data: hello\n\nevent: error\ndata: x\n\n", "error_in_stream"),
+        (b": ping\n\n", "empty_body"),
+        (b"Internal Server Error", "unreadable_body"),
+    ],
+)
+def test_streams_of_a_protocol_without_any(stream: bytes, reason: str) -> None:
+    assert content("json", stream, response_fields=SSE) == reason
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason"),
+    [
+        (b'{"response":"a","done":false}\n{"response":"","done":true}\n', ""),
+        (b'{"message":{"content":"a"},"done":false}\n{"message":{"content":""},"done":true}\n', ""),
+        (b'{"response":"a","done":false}\n{"error":"x"}\n', "error_in_stream"),
+        (b'{"response":"a","done":false}\n', "unfinished_stream"),
+        (b'{"response":"","done":true}\n', "empty_body"),
+    ],
+)
+def test_lines(stream: bytes, reason: str) -> None:
+    assert content("openai", stream, response_fields=b"content-type: application/x-ndjson\r\n") == reason
+
+
+def test_a_stream_is_one_whatever_its_media_type_says() -> None:
+    failed = b": ping\n\n" + CHUNK + b'data: {"error": "x"}\n\ndata: [DONE]\n\n'
+    for media in (b"application/json", b"text/plain", b"application/octet-stream"):
+        assert content("openai", failed, response_fields=b"content-type: " + media + b"\r\n") == "error_in_stream"
+    assert content("openai", b'{"error": "x"}', response_fields=b"content-type: audio/mpeg\r\n") == "error_in_body"
+    assert content("openai", b"\xff\xfb\x90", response_fields=b"content-type: audio/mpeg\r\n") == ""
 
 
 def test_a_pointer_says_what_an_answer_is() -> None:

@@ -23,6 +23,11 @@ PROMISED = ("predictions",)
         {"detail": "Internal error"},
         {"error_code": "BAD_REQUEST", "message": "x"},
         {"status": "ERROR"},
+        {"error": 500},
+        {"error": True, "message": "x"},
+        {"message": "x", "code": 500},
+        {"message": "x", "type": "InternalServerError"},
+        {"msg": "x", "success": False},
     ],
 )
 def test_errors_of_servers(document: dict[str, Any]) -> None:
@@ -46,9 +51,43 @@ def test_answers_that_look_like_errors(document: dict[str, Any]) -> None:
     assert not is_error(document, PROMISED)
 
 
-def test_without_promised_fields_less_is_an_error() -> None:
-    assert not is_error({"detail": "x", "error_code": "a"})
-    assert is_error({"status": "failed"}) and is_error({"errors": ["x"]})
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"status": "failed"},
+        {"errors": ["x"]},
+        {"detail": "Internal Server Error"},
+        {"error_code": "a", "message": "x"},
+        {"traceback": "File …", "message": "x"},
+        {"message": "x", "status_code": 503, "path": "/predict"},
+        {"message": "x", "code": "INTERNAL_ERROR"},
+        {"error": True, "reason": "x"},
+        {"success": False, "message": "x", "data": None},
+    ],
+)
+def test_errors_where_nothing_is_promised(document: dict[str, Any]) -> None:
+    assert is_error(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"detail": "x", "label": "a"},
+        {"message": "hello"},
+        {"message": "hello", "code": 7},
+        {"message": "hello", "type": "greeting"},
+        {"success": False, "score": 0.1},
+        {"error": True},
+        {"error": 0.3},
+        {"error": False, "errors": [], "score": 1},
+        {"type": "SyntaxError"},
+        {"reason": "overdue", "code": 200},
+        {"reason": "overdue", "code": 412, "score": 0.3},
+        {"path": "/a", "name": "b"},
+    ],
+)
+def test_answers_where_nothing_is_promised(document: dict[str, Any]) -> None:
+    assert not is_error(document)
 
 
 @pytest.mark.parametrize("document", [None, {}, [{}]])

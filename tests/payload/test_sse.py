@@ -53,15 +53,16 @@ def test_the_first_token_is_found_whatever_the_pieces(sizes: list[int], others: 
 def test_each_end_of_a_stream() -> None:
     said = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
     finish = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    generated = b'data: {"token":{"text":"a"}}\n\ndata: {"token":{"text":""},"generated_text":"a"}\n\n'
     typed = (
         b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}\n\n'
     )
     stop = b'data: {"type":"message_stop"}\n\n'
-    for whole in (said + b"data: [DONE]\n\n", said + b"data: [DONE]", said + finish, finish, typed + stop):
-        assert read(Body(whole, b"", Analysis())).text == ("" if whole is finish else "a")
+    for whole in (said + b"data: [DONE]\n\n", said + b"data: [DONE]", said + finish, typed + stop, generated):
+        assert read(Body(whole, b"", Analysis())).text == "a"
     for reason, stream in {
         "unfinished_stream": said,
-        "empty_body": b"data: [DONE]\n\n",
+        "empty_body": finish + b"data: [DONE]\n\n",
         "error_in_stream": b'event: error\ndata: {"message":"x"}\n\n',
     }.items():
         with pytest.raises(Unreadable) as raised:
