@@ -44,7 +44,6 @@ from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
 from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
-from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
@@ -436,7 +435,7 @@ class Board:
         arm = self.counters.arms.get((route, version, "primary"))
         if arm is None:
             return 0, 0
-        return arm.outcomes["failed"], sum(n for outcome, n in arm.outcomes.items() if OUTCOMES[outcome].counted)
+        return arm.outcomes["failed"], arm.counted
 
     def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
         """The q-quantile of the total latency over the last minute, in seconds; None without data."""

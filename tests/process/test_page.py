@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -65,6 +66,11 @@ class Page:
 
     def script(self, code: str, *given: Any) -> Any:
         return self.driver.execute_script(code, *given)
+
+    def nothing_undefined(self) -> None:
+        """No figure of the page is one that the script did not find."""
+        text = self.text("body")
+        assert "undefined" not in text and "NaN" not in text, text
 
     def legs(self) -> int:
         """Legs of the primary, according to the API."""
@@ -186,7 +192,35 @@ def test_a_breach_appears_without_reload(opened: Callable[..., Page], b: Upstrea
     page.shows("#changes li:first-child", "by scorecard")
     page.shows("#changes li:first-child", "error_rate")
     page.shows(".legend", "100 %")
+    page.shows('.scorecard [data-metric="error_rate"]', "∞ ×")
+    page.nothing_undefined()
     assert page.script("return window.same") is True
+    assert page.complaints() == []
+
+
+def test_every_leg_is_shown_with_its_outcome(opened: Callable[..., Page], a: Upstream) -> None:
+    page = opened()
+    address = page.running.data
+
+    def asked(count: int, status: int, method: str = "POST") -> None:
+        a.status = status
+        for _ in range(count):
+            call(address, method, "/predict")
+
+    asked(5, 200)
+    asked(4, 500)
+    asked(3, 404)
+    asked(2, 200, "GET")
+    a.hold()
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        a.held.acquire()
+    told = ("good 5", "failed 4", "refused 3", "not an inference 2", "abandoned 1", "of 15", "4 of 13")
+    for each in told:
+        page.shows(".versions", each)
+    a.release()
+    page.nothing_undefined()
     assert page.complaints() == []
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from proxy import __version__
 from proxy.contracts.metrics import Unit
+from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import PHASES, Outcome
 from proxy.contracts.settings import Require
@@ -73,6 +74,10 @@ LABELLED: Schema = record(
 ) | {"additionalProperties": False}
 
 COUNTS: Schema = {"type": "object", "additionalProperties": whole()}
+BY_OUTCOME: Schema = record(**{outcome: whole() for outcome in OUTCOMES})
+NAMED = "JSON has neither infinities nor NaN: these are the texts `inf`, `-inf` and `nan`."
+FIGURE: Schema = {"type": ["number", "string"], "description": NAMED}
+MAYBE_FIGURE: Schema = {"type": ["number", "string", "null"], "description": NAMED}
 
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
@@ -145,15 +150,15 @@ SCHEMAS: dict[str, Schema] = {
         version=text(),
         bound=text(),
         verdict=text(enum=VERDICTS),
-        value={"type": ["number", "string", "null"]},
+        value=MAYBE_FIGURE,
         limit=maybe(number()),
-        reference={"type": ["number", "string", "null"]},
+        reference=MAYBE_FIGURE,
         n=whole(),
         lost=whole(),
-        shadow={"type": ["number", "string", "null"]},
+        shadow=MAYBE_FIGURE,
         n_shadow=whole(),
         needed=maybe(whole()),
-        evidence={"type": ["number", "string"]},
+        evidence=FIGURE,
         sentence=text(),
         proved={"type": "boolean"},
         assumed={"type": "boolean", "description": "Whether nobody asked for the line, and it is judged all the same."},
@@ -176,8 +181,11 @@ SCHEMAS: dict[str, Schema] = {
         version=text(),
         role=text(),
         legs=whole(),
-        bad=whole(),
-        bad_ratio=maybe(number()),
+        n=whole(description="Inferences whose outcome counts: good, failed, refused and abandoned ones."),
+        bad=whole(description="Failed inferences."),
+        bad_ratio=maybe(number(description="Part of n.")),
+        outcomes=BY_OUTCOME,
+        recent=BY_OUTCOME | {"description": "Likewise, of the last minute."},
         codes=COUNTS,
         inflight=whole(),
         total=ref("Latency"),
@@ -205,8 +213,8 @@ SCHEMAS: dict[str, Schema] = {
         side=text(),
         version=text(),
         role=text(),
-        psi={"type": ["number", "string"]},
-        evidence={"type": ["number", "string"]},
+        psi=FIGURE,
+        evidence=FIGURE,
         drifted={"type": "boolean"},
         n=whole(),
         detected=maybe(whole()),
@@ -225,7 +233,7 @@ SCHEMAS: dict[str, Schema] = {
                 started=number(),
                 version=text(),
                 kind=text(),
-                shift={"type": ["number", "string", "null"]},
+                shift=MAYBE_FIGURE,
                 detail={"type": "object"},
             )
         ),

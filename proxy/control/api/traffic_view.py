@@ -1,6 +1,7 @@
 """Traffic of each version of a route: counts since control's start, latencies of the last minute.
 
-A figure without a sample is null, never 0: whoever looks must see that nothing was counts.
+A figure without a sample is null, never 0: whoever looks must see that nothing was counted. Outcomes sum to the legs,
+those that are evidence to n.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.contracts.histogram import Buckets, quantile
+from proxy.contracts.outcome import OUTCOMES
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import ArmCounts
 from proxy.stats.counts.latency_window import RECENT_SECONDS
@@ -34,14 +36,16 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
 
 
 def _arm(version: str, role: str, counts: ArmCounts, inflight: int, now: float) -> dict[str, Any]:
-    legs, failed = sum(counts.codes.values()), counts.outcomes["failed"]
+    n, failed = counts.counted, counts.outcomes["failed"]
     return {
         "version": version,
         "role": role,
-        "legs": legs,
+        "legs": sum(counts.codes.values()),
+        "n": n,
         "bad": failed,
-        "outcomes": dict(counts.outcomes),
-        "bad_ratio": failed / legs if legs else None,
+        "bad_ratio": failed / n if n else None,
+        "outcomes": {outcome: counts.outcomes[outcome] for outcome in OUTCOMES},
+        "recent": counts.recent_outcomes(now),
         "codes": dict(counts.codes),
         "inflight": inflight,
         "total": _latency(counts.recent_total.get(now)),

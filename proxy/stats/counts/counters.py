@@ -4,34 +4,63 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from proxy.contracts.outcome import Outcome
+from proxy.contracts.outcome import OUTCOMES, Outcome
 from proxy.contracts.record import ArmTick, Tick
 from proxy.stats.counts.latency_window import Histogram, Window
 
 ArmName = tuple[str, str, str]
 """Route, version, role."""
 
+_PLACES: dict[Outcome, int] = {outcome: place for place, outcome in enumerate(OUTCOMES)}
+
 
 class ArmCounts:
-    """One arm: legs by code and by outcome, and latencies since the start; of the last minute those of inferences."""
+    """One arm: legs by code and by outcome, and latencies, since the start and of the last minute.
 
-    __slots__ = ("codes", "connect", "first_byte", "outcomes", "recent_first_byte", "recent_total", "total")
+    Latencies of the last minute are of inferences alone, and an abandoned one counts with the time that its client had
+    waited, as it does in a scorecard.
+    """
+
+    __slots__ = (
+        "_recent_outcomes",
+        "codes",
+        "connect",
+        "first_byte",
+        "outcomes",
+        "recent_first_byte",
+        "recent_total",
+        "total",
+    )
 
     def __init__(self) -> None:
         self.codes: Counter[str] = Counter()
         self.outcomes: Counter[Outcome] = Counter()
         self.total, self.first_byte, self.connect = Histogram(), Histogram(), Histogram()
         self.recent_total, self.recent_first_byte = Window(), Window()
+        self._recent_outcomes = Window()
+
+    @property
+    def counted(self) -> int:
+        """The inferences that rates are parts of."""
+        return sum(count for outcome, count in self.outcomes.items() if OUTCOMES[outcome].counted)
+
+    def recent_outcomes(self, now: float) -> dict[Outcome, int]:
+        """The legs of the last minute by outcome."""
+        counts = self._recent_outcomes.get(now)
+        return {outcome: counts.get(place, 0) for outcome, place in _PLACES.items()}
 
     def update(self, arm: ArmTick, now: float) -> None:
         """Adds the counts of one tick."""
+        outcomes = arm.outcomes()
         self.codes.update(arm.codes)
-        self.outcomes.update(arm.outcomes())
+        self.outcomes.update(outcomes)
+        self._recent_outcomes.update({_PLACES[outcome]: count for outcome, count in outcomes.items()}, now)
         self.total.update(arm.total, arm.total_sum)
         self.first_byte.update(arm.first_byte, arm.first_byte_sum)
         self.connect.update(arm.connect, arm.connect_sum)
         if arm.inference:
             self.recent_total.update(arm.total, now)
+            self.recent_total.update(arm.waited, now)
             self.recent_first_byte.update(arm.first_byte, now)
 
 

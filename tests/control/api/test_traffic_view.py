@@ -30,6 +30,23 @@ def test_an_arm_has_counts_of_all_time_and_latencies_of_a_minute() -> None:
     assert (later["legs"], later["total"]["n"], later["total"]["p99"], later["inflight"]) == (100, 0, None, 0)
 
 
+def test_outcomes_sum_to_the_legs_and_those_that_count_to_n() -> None:
+    board = Board()
+    codes = {"200": 60, "400": 10, "reset": 5, "client_abort": 20, "pool_full": 5}
+    inferences = ArmTick("r", "v2", "canary", 0.1, codes, total={bucket(0.01): 70}, waited={bucket(3.0): 20})
+    others = ArmTick("r", "v2", "canary", 0.1, {"200": 30, "503": 10}, total={bucket(9.0): 40}, inference=False)
+    board.on_tick(Tick(0, "a", 1, 1, arms=[inferences, others]), 1000.0)
+    (shown,) = traffic(board, "r", 1000.0)["arms"]
+    outcomes = {"good": 60, "failed": 5, "refused": 10, "abandoned": 20, "limited": 5, "not_an_inference": 40}
+    assert shown["outcomes"] == shown["recent"] == outcomes
+    assert (shown["legs"], shown["n"], shown["bad"]) == (sum(outcomes.values()), 95, 5)
+    assert shown["bad_ratio"] == 5 / 95
+    assert shown["total"]["n"] == 90, "an abandoned inference took at least as long as its client had waited"
+    assert abs(shown["total"]["p99"] - 3.0) < 0.06
+    (later,) = traffic(board, "r", 1100.0)["arms"]
+    assert later["outcomes"] == outcomes and not any(later["recent"].values())
+
+
 def test_what_was_lost_is_told_with_its_reason_and_of_this_route_only() -> None:
     board = Board()
     lost = [("r", "v3", "inflight", 5), ("s", "v3", "memory", 7)]

@@ -1,7 +1,7 @@
 // The sections of a route, each made of one document of the API. Every figure comes with n; what is not known says so.
 
 import { bar, distribution, meter, verdict } from "./charts.js";
-import { badge, count, figure, h, name, none, number, part, percents, seconds } from "./dom.js";
+import { NONE, badge, count, figure, h, name, none, number, part, percents, seconds } from "./dom.js";
 
 // -- versions side by side
 
@@ -12,7 +12,7 @@ function armsOf(route, traffic) {
   const arms = (traffic?.arms ?? []).map((arm) => ({ ...arm }));
   const want = (version, role, percent) => {
     let arm = arms.find((known) => known.version === version && known.role === role);
-    if (!arm) arms.push((arm = { version, role, legs: 0, bad: 0, bad_ratio: null, codes: {}, inflight: 0 }));
+    if (!arm) arms.push((arm = { version, role, legs: 0, n: 0, bad: 0, bad_ratio: null, outcomes: {}, recent: {}, codes: {}, inflight: 0 }));
     arm.percent = percent;
   };
   for (const [version, percent] of Object.entries(route.split)) {
@@ -33,21 +33,29 @@ function latency(arm, field, arms) {
 }
 
 function errors(arm, arms) {
-  if (!arm.legs) return [none("no data")];
+  if (!arm.n) return [none("no data")];
   const most = Math.max(...arms.map((each) => each.bad_ratio ?? 0), 0.01);
   return [h("b", {}, part(arm.bad_ratio)), bar(arm.bad_ratio / most, "fail"),
-    lines(`${count(arm.bad)} of ${count(arm.legs)}`)];
+    lines(`${count(arm.bad)} of ${count(arm.n)}`)];
 }
+
+// All legs by outcome; the six sum to the legs.
+const outcomes = (arm) => (arm.legs
+  ? [lines(...reasons(arm.outcomes, (n) => n > 0).map((told) => told.replaceAll("_", " ")), `of ${count(arm.legs)}`)]
+  : [none("no data")]);
+
+const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 
 function lastMinute(arm, arms) {
   const live = arms.filter((each) => each.role === "primary" || each.role === "canary");
-  const all = live.reduce((sum, each) => sum + (each.total?.n ?? 0), 0);
-  const n = arm.total?.n ?? 0;
+  const all = live.reduce((legs, each) => legs + sum(each.recent), 0);
+  const n = sum(arm.recent);
   if (!live.includes(arm)) return [n ? h("b", {}, count(n)) : none("no data")];
   return all ? [h("b", {}, part(n / all)), lines(`${count(n)} of ${count(all)}`)] : [none("no data")];
 }
 
-const reasons = (counts) => Object.entries(counts).map(([reason, n]) => `${reason} ${count(n)}`);
+const reasons = (counts, shown = () => true) => Object.entries(counts).filter(([, n]) => shown(n))
+  .map(([reason, n]) => `${reason} ${count(n)}`);
 
 function lost(arm, traffic) {
   if (arm.role === "shadow") {
@@ -71,6 +79,7 @@ export function versions(route, traffic, colourOf) {
     ["p50", (arm) => latency(arm, "p50", arms)],
     ["p99", (arm) => latency(arm, "p99", arms)],
     ["Failed", (arm) => errors(arm, arms)],
+    ["Outcomes", outcomes],
     ["Answers", (arm) => (arm.legs ? [lines(...reasons(arm.codes))] : [none("no data")])],
     ["Lost or rescued", (arm) => lost(arm, traffic)],
     ["In flight", (arm) => [count(arm.inflight)]],
@@ -102,24 +111,23 @@ const IN_UNIT = { seconds: (value) => seconds(number(value)),
   fraction: (value) => (Number.isFinite(number(value)) ? part(number(value)) : figure(value)) };
 
 function unit(line, value) {
-  if (value === null) return NONE_YET;
+  if (value === null || value === undefined) return NONE;
   if (line.bound === "max_ratio") return `${figure(value)} ×`;
   return (IN_UNIT[line.unit] ?? figure)(value);
 }
-
-const NONE_YET = "no data";
 
 // How far the evidence of a breach is on its way to where it acts: ln(1/false_alarm).
 function evidence(line, falseAlarm) {
   const acts = Math.log(1 / falseAlarm);
   const have = number(line.evidence);
-  if (Number.isNaN(have) || !line.n) return h("p", { class: "evidence" }, h("span", {}, "Evidence of a breach"), NONE_YET);
+  if (Number.isNaN(have) || !line.n) return h("p", { class: "evidence" }, h("span", {}, "Evidence of a breach"), NONE);
   return h("p", { class: "evidence", title: `acts at ln(1/${falseAlarm})` }, h("span", {}, "Evidence of a breach"),
     bar(have / acts, "fail"), h("span", {}, `${figure(have, 2)} of ${figure(acts, 2)}`));
 }
 
 function line(each, falseAlarm) {
-  const facts = [["value", each.value === null && each.n ? "0 against 0" : unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
+  const neither = each.value === null && each.n && each.bound === "max_ratio";
+  const facts = [["value", neither ? "0 against 0" : unit(each, each.value)], [BOUNDS[each.bound] ?? each.bound, unit(each, each.limit)],
     ["n", count(each.n)], ["lost", count(each.lost)]];
   if (["max_ratio", "max_increase"].includes(each.bound) && each.reference !== null) {
     facts.splice(2, 0, ["primary", unit({ ...each, bound: "" }, each.reference)]);
