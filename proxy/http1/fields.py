@@ -39,6 +39,7 @@ NO_TRAILERS = (
 """
 
 _LINE_BYTES = bytes(b for b in range(256) if b == 0x09 or (b >= 0x20 and b != 0x7F))
+_NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TARGET_BYTES = bytes(b for b in range(0x21, 0x7F) if b != ord("#"))
 _DIGITS = frozenset(b"0123456789")
 _HOST_BYTES = bytes(b for b in range(0x21, 0x7F) if b not in b'/?#@\\"<>^`{|}, ')
@@ -55,6 +56,21 @@ def joined(lines: list[bytes]) -> bytes | None:
     if len(block.translate(None, _LINE_BYTES)) != 2 * len(lines):
         return None
     return block
+
+
+def field_line(line: bytes) -> bytes | None:
+    """`name: value` of a field line with its CRLF, without the white space around the value; None where it is none
+    (RFC 9112 §5: a folded line, a space before the colon, an empty name, a control character)."""
+    name, colon, value = line[:-2].partition(b":")
+    if line[-2:] != b"\r\n" or not colon or not name or name.translate(None, _NAME_BYTES):
+        return None
+    value = value.strip(b" \t")
+    return name + b": " + value if line_is_clean(value) else None
+
+
+def line_is_clean(text: bytes) -> bool:
+    """True where `text` holds what a field value or a reason phrase may hold (RFC 9110 §5.5, RFC 9112 §4)."""
+    return not text.translate(None, _LINE_BYTES)
 
 
 def target_is_clean(target: bytes) -> bool:

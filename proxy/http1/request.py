@@ -1,13 +1,13 @@
 """The reader of requests: a head, its body, the next head of the same connection. A doubtful request is refused.
 
-The grammar is llhttp's in its strict mode (no bare LF, no obs-fold, no space before a colon, no repeated or signed
-Content-Length, no junk in chunk sizes). The rules that llhttp leaves open:
+The grammar of heads is llhttp's in its strict mode (no obs-fold, no space before a colon, no repeated or signed
+Content-Length); it is given heads alone, so that where they begin and end is known here, and `request_rules` has what
+it leaves open. Bodies are read here and in `chunks`.
 
-1. Exactly one valid Host in HTTP/1.1; an absolute target replaces it (RFC 9112 §3.2, §3.2.2).
-2. Transfer-Encoding is `chunked` alone, in HTTP/1.1 only (RFC 9112 §6.1).
-3. No CONNECT and no TRACE; targets in origin form or absolute form (RFC 9112 §3.2).
+1. A few empty lines may come before a request line (RFC 9112 §2.2).
+2. White space around a value is none of it (RFC 9110 §5.5).
+3. Nothing is read after a request that closes its connection (RFC 9112 §9.6).
 4. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
-5. `Upgrade` is ignored unless it asks for a WebSocket (RFC 9110 §7.8 lets a server ignore it).
 
 A request that arrives whole, with a head that was admitted before (`memo`) or that differs from such a one only in
 values that decide nothing (`template`), is not parsed again.
@@ -21,17 +21,10 @@ import httptools
 
 from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
-from proxy.http1.fields import (
-    REQUEST_SPECIAL,
-    content_length,
-    forwardable,
-    host_is_clean,
-    joined,
-    target_is_clean,
-    tokens,
-    without,
-)
+from proxy.http1.chunks import ChunkError, ChunkReader
+from proxy.http1.fields import REQUEST_SPECIAL, forwardable
 from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.request_rules import RequestError, admitted, refusal
 from proxy.http1.template import Templates
 
 MAX_TARGET: Final = 16 * 1024
@@ -40,20 +33,12 @@ MAX_TARGET: Final = 16 * 1024
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request head. Envoy's default is 60 KiB."""
 
-MAX_FIELDS: Final = 128
-"""Fields of a request head. Envoy's default is 100."""
+MAX_EMPTY_LINES: Final = 8
+"""Empty lines before a request line. RFC 9112 §2.2 asks for one."""
 
-
-class RequestError(Exception):
-    """A request that is refused.
-
-    - `reason`: a key of `contracts.failure.FAILURES`
-    - `detail`: the rule that was broken, for the client
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason, self.detail = reason, detail
+_HEAD_END: Final = b"\r\n\r\n"
+_CR: Final = 0x0D
+_LF: Final = 0x0A
 
 
 _MEMO: memo.HeadMemo[bytes, Http1RequestHead] = memo.HeadMemo()
@@ -66,34 +51,38 @@ class RequestReader:
     piece, `request_end`; then the next head. `feed` raises RequestError, after which nothing more is read."""
 
     __slots__ = (
+        "_after_cr",
         "_between",
-        "_head_bytes",
-        "_in_head",
+        "_chunks",
+        "_closed",
+        "_empty_lines",
         "_last",
+        "_left",
         "_lines",
+        "_method",
         "_parser",
-        "_reason",
-        "_resume",
+        "_raw",
         "_special",
         "_target",
-        "_trailers",
+        "_version",
     )
 
     def __init__(self) -> None:
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._resume = b""
-        self._between = True
+        self._parser: Any = None
+        self._between = True  # the next byte is the first of a request
+        self._closed = self._after_cr = False
         self._last: Http1RequestHead | None = None
-        self._start()
+        self._raw = b""
+        self._chunks: ChunkReader | None = None
+        self._left = 0
+        self._begin()
 
-    def _start(self) -> None:
-        self._target = b""
+    def _begin(self) -> None:
+        self._method = self._target = b""
+        self._version = ""  # until llhttp has read a whole head
         self._lines: list[bytes] = []
         self._special: list[tuple[bytes, bytes]] = []
-        self._trailers: list[bytes] = []
-        self._in_head = True
-        self._head_bytes = 0
-        self._reason: RequestError | None = None
+        self._empty_lines = 0
 
     def release(self) -> None:
         """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once."""
@@ -117,7 +106,7 @@ class RequestReader:
     @property
     def in_head(self) -> bool:
         """True while a head has begun and is not complete."""
-        return self._in_head and self._head_bytes > 0
+        return bool(self._raw)
 
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises RequestError."""
@@ -136,6 +125,8 @@ class RequestReader:
             if head is not None and self._between and (head.length or 0) == len(data) - end:
                 self._remember(raw, head)
             return
+        if not head.keep_alive:
+            self._closed, self._between = True, False
         self.request_head(head)
         if len(data) > end:
             self.request_body(data[end:])
@@ -155,54 +146,126 @@ class RequestReader:
 
     def _parse(self, data: bytes) -> None:
         self._between, self._last = False, None
-        while data:
-            self._head_bytes += len(data)  # since the head began, or since the last piece of the body
-            try:
-                self._parser.feed_data(data)
+        at, end = 0, len(data)
+        while at < end:
+            if self._left:
+                at = self._read_length(data, at)
+            elif self._chunks is not None:
+                at = self._read_chunks(data, at, self._chunks)
+            elif self._raw:
+                at = self._read_more_of_head(data, at)
+            else:
+                at = self._read_head(data, at)
+        self._between = not (self._raw or self._left or self._chunks or self._after_cr or self._closed)
+
+    # heads
+
+    def _read_head(self, data: bytes, at: int) -> int:
+        at = self._skip_empty_lines(data, at)
+        if at == len(data):
+            return at
+        if self._closed:
+            raise RequestError("bad_request", "data after a request that closes the connection")
+        stop = data.find(_HEAD_END, at)
+        self._raw = data[at:] if stop < 0 else data[at : stop + 4]
+        self._parse_head(self._raw)
+        return self._admit(len(data) if stop < 0 else stop + 4, stop >= 0)
+
+    def _read_more_of_head(self, data: bytes, at: int) -> int:
+        had = len(self._raw)
+        raw = self._raw + data[at:]
+        stop = raw.find(_HEAD_END, max(had - 3, 0))
+        self._raw = raw if stop < 0 else raw[: stop + 4]
+        self._parse_head(self._raw[had:])
+        return self._admit(len(data) if stop < 0 else at + stop + 4 - had, stop >= 0)
+
+    def _skip_empty_lines(self, data: bytes, at: int) -> int:
+        """The place of the first byte that is of no empty line (RFC 9112 §2.2)."""
+        while at < len(data):
+            byte = data[at]
+            if self._after_cr != (byte == _LF):
+                raise RequestError("bad_request", "a CR or LF alone before the request line")
+            if byte != _CR and byte != _LF:
                 break
-            except httptools.HttpParserUpgrade as upgrade:
-                # llhttp takes all that follows for another protocol. It is not: the upgrade is ignored, or it begins
-                # once the upstream has agreed. A new parser goes on, with the framing of a body still to come.
-                self._parser = httptools.HttpRequestParser(self)
-                data = self._resume + data[upgrade.args[0] :]
-            except httptools.HttpParserError as error:
-                raise self._refusal(error) from error
-        if self._head_bytes > MAX_HEAD and not self._between:  # RFC 6585 §5
-            raise RequestError("head_too_large", f"a head, chunk extension or trailers larger than {MAX_HEAD} bytes")
+            self._after_cr = byte == _CR
+            self._empty_lines += self._after_cr
+            if self._empty_lines > MAX_EMPTY_LINES:
+                raise RequestError("bad_request", f"more than {MAX_EMPTY_LINES} empty lines before the request line")
+            at += 1
+        return at
 
-    def _refusal(self, error: Exception) -> RequestError:
-        if self._reason is not None:
-            return self._reason
-        if isinstance(error, httptools.HttpParserInvalidMethodError):
-            return RequestError("not_implemented", "unknown method")
-        if "HTTP version" in str(error) or "HTTP/2" in str(error) or "PRI/Upgrade" in str(error):
-            return RequestError("version_not_supported", str(error))
-        return RequestError("bad_request", str(error))
+    def _parse_head(self, piece: bytes) -> None:
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            self._parser = None  # it takes what follows for another protocol
+        except httptools.HttpParserError as error:
+            if not self._version:
+                raise refusal(error) from error
+            self._parser = None  # it does not like the framing, which is judged here
+        if len(self._target) > MAX_TARGET:  # RFC 9110 §15.5.15
+            raise RequestError("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
+        if len(self._raw) > MAX_HEAD:  # RFC 6585 §5
+            raise RequestError("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
 
-    def _refuse(self, reason: str, detail: str) -> RequestError:
-        self._reason = RequestError(reason, detail)
-        return self._reason
+    def _admit(self, at: int, whole: bool) -> int:
+        """Hands the head over, where it is whole. Returns `at`, the place where its body begins."""
+        if not whole:
+            return at
+        if not self._version:
+            raise RequestError("bad_request", "the head is not valid")
+        head = self._last = admitted(self._raw, self._method, self._version, self._target, self._lines, self._special)
+        self._raw = b""
+        self._left = head.length or 0
+        if head.streamed:
+            self._chunks = ChunkReader()
+        if not head.keep_alive:
+            self._closed = True
+        if head.streamed or (self._parser is not None and not self._parser.should_keep_alive()):
+            self._parser = None
+        self._begin()
+        self.request_head(head)
+        if not (head.streamed or head.length):
+            self.request_end()
+        return at
+
+    # bodies
+
+    def _read_length(self, data: bytes, at: int) -> int:
+        stop = min(at + self._left, len(data))
+        piece = data[at:stop]
+        self._left -= stop - at
+        if self._parser is not None:
+            self._parser.feed_data(piece)  # only so that it is ready for the next head: cheaper than a new one
+        self.request_body(piece)
+        if not self._left:
+            self.request_end()
+        return stop
+
+    def _read_chunks(self, data: bytes, at: int, chunks: ChunkReader) -> int:
+        pieces: list[bytes] = []
+        try:
+            at = chunks.read(data, at, pieces)
+        except ChunkError as error:
+            raise RequestError("head_too_large" if error.too_large else "bad_request", str(error)) from error
+        for piece in pieces:
+            self.request_body(piece)
+        if chunks.done:
+            self._chunks = None
+            if chunks.trailers and (fields := forwardable(chunks.trailers)):
+                self.request_trailers(fields)
+            self.request_end()
+        return at
 
     # llhttp's callbacks
 
-    def on_message_begin(self) -> None:
-        self._between = False
-        if not self._in_head and not self._resume:
-            self._start()
-            self._head_bytes = 1
-
     def on_url(self, url: bytes) -> None:
-        if self._resume:
-            return
         self._target += url
-        if len(self._target) > MAX_TARGET:  # RFC 9110 §15.5.15
-            raise self._refuse("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            if not self._resume:  # otherwise it is of the head that resumes
-                self._trailers.append(name + b": " + value)
-            return
+        value = value.strip(b" \t")  # RFC 9110 §5.5
         lower = name.lower()
         if lower in REQUEST_SPECIAL:
             self._special.append((lower, value))
@@ -210,125 +273,4 @@ class RequestReader:
             self._lines.append(name + b": " + value)
 
     def on_headers_complete(self) -> None:
-        if self._resume:
-            self._resume = b""
-            return
-        self._in_head = False
-        head = self._head()
-        if self._parser.should_upgrade():
-            self._resume = _resuming(head)
-        self._last = head
-        self.request_head(head)
-
-    def on_body(self, data: bytes) -> None:
-        self._head_bytes = 0
-        self.request_body(data)
-
-    def on_message_complete(self) -> None:
-        if not self._resume:
-            self._between = True
-            if self._trailers and (fields := forwardable(self._trailers)):
-                self.request_trailers(fields)
-            self.request_end()
-
-    def _head(self) -> Http1RequestHead:
-        parser = self._parser
-        method, version = parser.get_method(), parser.get_http_version()
-        if method in (b"CONNECT", b"TRACE"):  # RFC 9110 §15.6.2
-            raise self._refuse("not_implemented", f"{method.decode()} is not supported")
-        if version not in ("1.0", "1.1"):  # RFC 9110 §15.6.6
-            raise self._refuse("version_not_supported", f"HTTP/{version}")
-        authority, target = self._split_target()
-        head = Http1RequestHead(method, authority, target)
-        head.http10, head.keep_alive = version == "1.0", parser.should_keep_alive()
-        self._take_special(head)
-        fields = joined(self._lines)
-        if fields is None:  # RFC 9110 §5.5
-            raise self._refuse("bad_request", "a field holds a control character")
-        head.fields = fields
-        if self._head_bytes > MAX_HEAD and len(fields) + len(target) > MAX_HEAD:  # RFC 6585 §5
-            raise self._refuse("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
-        if len(self._lines) + len(self._special) > MAX_FIELDS:  # RFC 6585 §5
-            raise self._refuse("head_too_large", f"the head has more than {MAX_FIELDS} fields")
-        return head
-
-    def _split_target(self) -> tuple[bytes, bytes]:
-        """Authority (empty in origin form) and target."""
-        authority, target = b"", self._target
-        if absolute := target[:7].lower() == b"http://":
-            # RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
-            authority, slash, rest = target[7:].partition(b"/")
-            target = slash + rest if slash else b"/"
-        # RFC 9110 §4.2.1: an empty host identifier is invalid.
-        if not target_is_clean(target) or (absolute and not authority):  # RFC 9112 §3.2
-            raise self._refuse("bad_request", "the request target is not valid")
-        return authority, target
-
-    def _take_special(self, head: Http1RequestHead) -> None:
-        named: list[bytes] = []
-        hosts: list[bytes] = []
-        for name, value in self._special:
-            if name == b"host":
-                hosts.append(value)
-            elif name == b"content-length":
-                head.length = self._length(head, value)
-            elif name == b"transfer-encoding":
-                self._take_coding(head, value)
-            elif name == b"connection":
-                named += tokens(value)
-            elif name == b"upgrade":
-                head.upgrade = value
-            elif name == b"te":
-                head.trailers = b"trailers" in tokens(value)
-            elif name == b"expect":
-                self._take_expectation(head, value)
-            elif name == b"x-request-id":
-                head.request_id = head.request_id or value
-            elif name == b"x-penumbra-shadow":
-                head.shadowed = True
-        self._take_host(head, hosts)
-        if head.request_id:
-            self._lines.append(b"x-request-id: " + head.request_id)
-        if head.shadowed:
-            self._lines += [b"x-penumbra-shadow: " + v for n, v in self._special if n == b"x-penumbra-shadow"]
-        head.tunnel = head.upgrade.lower() == b"websocket" and b"upgrade" in named and head.method == b"GET"
-        if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
-            self._lines = without(self._lines, named)
-
-    def _length(self, head: Http1RequestHead, value: bytes) -> int:
-        length = content_length(value)
-        if length is None or head.length is not None or head.streamed:  # RFC 9112 §6.3
-            raise self._refuse("bad_request", "Content-Length is repeated, not a number, or beside Transfer-Encoding")
-        return length
-
-    def _take_coding(self, head: Http1RequestHead, value: bytes) -> None:
-        if head.streamed or head.length is not None or head.http10:
-            # RFC 9112 §6.1: both framings, two codings fields, or a coding in HTTP/1.0 are what smuggling is made of.
-            raise self._refuse("bad_request", "Transfer-Encoding is repeated, beside Content-Length, or in HTTP/1.0")
-        if value.lower() != b"chunked":  # RFC 9112 §6.1
-            raise self._refuse("not_implemented", "the only transfer coding supported is `chunked`")
-        head.streamed = True
-
-    def _take_host(self, head: Http1RequestHead, hosts: list[bytes]) -> None:
-        if len(hosts) > 1 or (not hosts and not head.http10):  # RFC 9112 §3.2
-            raise self._refuse("bad_request", "exactly one Host field is needed")
-        head.authority = head.authority or (hosts[0] if hosts else b"")
-        given = [*hosts, head.authority] if head.authority else hosts
-        if not all(host_is_clean(host) for host in given):  # RFC 9110 §7.2
-            raise self._refuse("bad_request", "the Host field is not valid")
-
-    def _take_expectation(self, head: Http1RequestHead, value: bytes) -> None:
-        if value.lower() != b"100-continue":  # RFC 9110 §10.1.1
-            raise self._refuse("expectation_failed", "the only expectation supported is `100-continue`")
-        head.expects = not head.http10
-
-
-def _resuming(head: Http1RequestHead) -> bytes:
-    """A head with the framing of the body that `head` announces; nothing when it announces none."""
-    if head.streamed:
-        framing = b"Transfer-Encoding: chunked"
-    elif head.length:
-        framing = b"Content-Length: %d" % head.length
-    else:
-        return b""
-    return b"POST / HTTP/1.1\r\n" + framing + (b"\r\n\r\n" if head.keep_alive else b"\r\nConnection: close\r\n\r\n")
+        self._method, self._version = self._parser.get_method(), self._parser.get_http_version()

@@ -1,11 +1,14 @@
 """The reader of answers of a model server. Answers are not trusted: a doubtful one fails the leg.
 
+The grammar of heads is llhttp's in its strict mode; it is given heads alone, bodies are read here and in `chunks`.
+
 1. A body ends by chunks, by Content-Length, or by the end of the connection (RFC 9112 §6.3); HEAD, 204, 304 have none.
 2. Transfer-Encoding beside Content-Length, or other than `chunked`, is malformed: no guessing (RFC 9112 §6.1).
 3. Interim answers (1xx) are read over; 101 only where it was asked for.
 4. An answer before the request has ended is passed on, but the connection is not used again.
 5. Bytes after the answer: the connection is not used again.
-6. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
+6. No bare CR, no control character in the reason phrase, nothing before the status line.
+7. Trailers are handed over apart from the head, and only where each of them may go on (`fields.forwardable`).
 
 An answer that arrives whole, with a head that was admitted before, is not parsed again (`memo`).
 """
@@ -19,13 +22,16 @@ import httptools
 from proxy.contracts import message
 from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
-from proxy.http1.fields import RESPONSE_SPECIAL, content_length, forwardable, joined, tokens, without
+from proxy.http1.chunks import ChunkError, ChunkReader
+from proxy.http1.fields import RESPONSE_SPECIAL, content_length, forwardable, joined, line_is_clean, tokens, without
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a response head, interim heads included."""
 
 MAX_FIELDS: Final = 256
 """Fields of a response head."""
+
+_HEAD_END: Final = b"\r\n\r\n"
 
 
 class ResponseError(Exception):
@@ -61,32 +67,37 @@ class ResponseReader:
     ResponseError, after which nothing more is read."""
 
     __slots__ = (
+        "_chunks",
         "_ended",
-        "_error",
         "_head",
         "_head_bytes",
+        "_left",
         "_lines",
         "_no_body",
         "_parser",
         "_phrase",
+        "_raw",
         "_special",
-        "_trailers",
+        "_status",
         "_upgrade",
+        "_version",
     )
 
     def __init__(self) -> None:
-        self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser: Any = None
         self._head: Http1ResponseHead | None = None
-        self._head_bytes = 0
+        self._head_bytes = 0  # of interim heads, too
         self._no_body = self._upgrade = self._ended = False
-        self._error: ResponseError | None = None
-        self._clear()
+        self._chunks: ChunkReader | None = None
+        self._left = 0
+        self._begin()
 
-    def _clear(self) -> None:
-        self._phrase = b""
+    def _begin(self) -> None:
+        self._raw = self._phrase = b""
         self._lines: list[bytes] = []
         self._special: list[tuple[bytes, bytes]] = []
-        self._trailers: list[bytes] = []
+        self._status = 0  # until llhttp has read a whole head
+        self._version = ""
 
     def release(self) -> None:
         """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once."""
@@ -109,12 +120,12 @@ class ResponseReader:
 
     def expect(self, no_body: bool, upgrade: bool = False) -> None:
         """A request is about to be sent. `no_body`: it is a HEAD; `upgrade`: 101 is a possible answer."""
-        if self._no_body:
-            # llhttp does not know that this was the answer to a HEAD and still waits for the body.
-            self._parser = httptools.HttpResponseParser(self)
         self._no_body, self._upgrade = no_body, upgrade
-        self._head, self._ended = None, False
+        self._head, self._ended, self._chunks = None, False, None
         self._head_bytes = 0
+        if self._raw:
+            self._parser = None
+            self._begin()
 
     def untouched(self) -> bool:
         """True while not one byte of an answer was received."""
@@ -148,15 +159,114 @@ class ResponseReader:
             _MEMO.put(raw, head)
 
     def _parse(self, data: bytes) -> None:
-        self._head_bytes += len(data)  # since the head began, or since the last piece of the body
+        at, end = 0, len(data)
+        while at < end:
+            if self._ended:
+                raise ResponseError("bytes after the answer")
+            head = self._head
+            if head is None:
+                at = self._read_head(data, at)
+            elif self._chunks is not None:
+                at = self._read_chunks(data, at, self._chunks)
+            elif head.length is not None:
+                at = self._read_length(data, at)
+            else:
+                self.response_body(data[at:])
+                return
+
+    # the head
+
+    def _read_head(self, data: bytes, at: int) -> int:
+        had = len(self._raw)
+        if had:
+            raw = self._raw + data[at:]
+            stop = raw.find(_HEAD_END, max(had - 3, 0)) + 4
+            self._raw = raw if stop < 4 else raw[:stop]
+        else:
+            stop = data.find(_HEAD_END, at) + 4
+            self._raw = data[at:] if stop < 4 else data[at:stop]
+        self._parse_head(self._raw[had:])
+        if stop < 4:
+            return len(data)
+        at += len(self._raw) - had
+        self._take_head()
+        return at
+
+    def _parse_head(self, piece: bytes) -> None:
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
+        self._head_bytes += len(piece)
+        if self._raw[:1] != b"H":  # llhttp reads over empty lines
+            raise ResponseError("the status line is not valid")
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :])
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            self._parser = None  # it takes what follows for another protocol
         except httptools.HttpParserError as error:
-            raise self._error or ResponseError(str(error)) from error
-        if self._head_bytes > MAX_HEAD and not self._ended and not (self._head and self._head.tunnel):
-            raise ResponseError(f"a head, chunk extension or trailer section is larger than {MAX_HEAD} bytes")
+            if not self._status:
+                raise ResponseError(str(error)) from error
+            self._parser = None  # it does not like the framing, which is judged here
+        if self._head_bytes > MAX_HEAD:
+            raise ResponseError(f"the head is larger than {MAX_HEAD} bytes")
+
+    def _take_head(self) -> None:
+        status = self._status
+        if not status:
+            raise ResponseError("the head is not valid")
+        self._check_lines()
+        if status < 200 and not (status == 101 and self._upgrade):
+            if status == 101:  # RFC 9110 §15.2.2
+                raise ResponseError("an upgrade that was not asked for")
+            self._parser = None
+            self._begin()
+            return
+        head = self._read_special(status)
+        if self._no_body or head.length is None or not head.keep_alive:
+            self._parser = None  # it waits for a body that it will not see
+        self._begin()
+        self._head = head
+        if head.chunked and not head.bodiless:
+            self._chunks = ChunkReader()
+        self._left = head.length or 0
+        self.response_head(head)
+        if head.bodiless or (head.length == 0 and not head.tunnel):
+            self._end()
+
+    def _check_lines(self) -> None:
+        """llhttp lets other protocols and control characters pass; which line ends do depends on its version."""
+        raw = self._raw
+        line = b"HTTP/%b %d" % (self._version.encode(), self._status)
+        if self._version not in ("1.0", "1.1") or not raw.startswith(line) or not line_is_clean(self._phrase):
+            raise ResponseError("the status line is not valid")  # RFC 9112 §4
+        if not raw.count(b"\r\n") == raw.count(b"\r") == raw.count(b"\n"):  # RFC 9112 §2.2
+            raise ResponseError("a CR or LF alone")
+
+    # the body
+
+    def _read_length(self, data: bytes, at: int) -> int:
+        stop = min(at + self._left, len(data))
+        piece = data[at:stop]
+        self._left -= stop - at
+        if self._parser is not None:
+            self._parser.feed_data(piece)  # only so that it is ready for the next head: cheaper than a new one
+        self.response_body(piece)
+        if not self._left:
+            self._end()
+        return stop
+
+    def _read_chunks(self, data: bytes, at: int, chunks: ChunkReader) -> int:
+        pieces: list[bytes] = []
+        try:
+            at = chunks.read(data, at, pieces)
+        except ChunkError as error:
+            raise ResponseError(str(error)) from error
+        for piece in pieces:
+            self.response_body(piece)
+        if chunks.done:
+            if chunks.trailers and (fields := forwardable(chunks.trailers)):
+                self.response_trailers(fields)
+            self._end()
+        return at
 
     def end_of_stream(self) -> None:
         """The connection has ended. Ends a body that is delimited by it; otherwise raises ResponseError."""
@@ -165,30 +275,13 @@ class ResponseReader:
             raise ResponseError("the connection ended before the answer was complete")
         self._end()
 
-    def _upgraded(self, rest: bytes) -> None:
-        if self._head is None or not self._head.tunnel:  # RFC 9110 §15.2.2
-            raise ResponseError("an upgrade that was not asked for")
-        if rest:
-            self.response_body(rest)
-
-    def _fail(self, text: str) -> ResponseError:
-        self._error = ResponseError(text)
-        return self._error
-
     # llhttp's callbacks
-
-    def on_message_begin(self) -> None:
-        if self._head is not None:
-            raise self._fail("bytes after the answer")
-        self._clear()
 
     def on_status(self, phrase: bytes) -> None:
         self._phrase += phrase
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head is not None:
-            self._trailers.append(name + b": " + value)
-            return
+        value = value.strip(b" \t")  # RFC 9110 §5.5
         lower = name.lower()
         if lower in RESPONSE_SPECIAL:
             self._special.append((lower, value))
@@ -196,45 +289,26 @@ class ResponseReader:
             self._lines.append(name + b": " + value)
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status < 200 and not (status == 101 and self._upgrade):
-            if status == 101:  # RFC 9110 §15.2.2
-                raise self._fail("an upgrade that was not asked for")
-            return
-        self._head = head = self._read_head(status)
-        self.response_head(head)
-        if self._no_body:
-            self._end()
+        self._status, self._version = self._parser.get_status_code(), self._parser.get_http_version()
 
-    def on_body(self, data: bytes) -> None:
-        if self._head is None or self._head.bodiless:  # RFC 9112 §6.3
-            raise self._fail("a body where none may be")
-        self._head_bytes = 0
-        self.response_body(data)
-
-    def on_message_complete(self) -> None:
-        if self._head is None or self._head.tunnel:
-            return
-        if self._trailers and not self._ended and (fields := forwardable(self._trailers)):
-            self.response_trailers(fields)
-        self._end()
+    # what is admitted
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
+            self._chunks = None
             self.response_end()
 
-    def _read_head(self, status: int) -> Http1ResponseHead:
+    def _read_special(self, status: int) -> Http1ResponseHead:
         head = Http1ResponseHead(status, b"", self._phrase)
         head.bodiless = self._no_body or status in (204, 304)
-        head.keep_alive = self._parser.should_keep_alive()
         head.tunnel = status == 101
         self._take_special(head)
         if status == 204:
             head.length, head.chunked = None, False  # RFC 9110 §8.6: neither may stand with a 204
         fields = joined(self._lines)
         if fields is None or len(self._lines) > MAX_FIELDS or len(fields) > MAX_HEAD:  # RFC 9110 §5.4, §5.5
-            raise self._fail("the head is too large or holds a control character")
+            raise ResponseError("the head is too large or holds a control character")
         head.fields = fields
         return head
 
@@ -246,17 +320,20 @@ class ResponseReader:
                 if (
                     length is None or (head.length is not None and head.length != length) or head.chunked
                 ):  # RFC 9112 §6.3
-                    raise self._fail("Content-Length is repeated, not a number, or beside Transfer-Encoding")
+                    raise ResponseError("Content-Length is repeated, not a number, or beside Transfer-Encoding")
                 head.length = length
             elif name == b"transfer-encoding":
                 if value.lower() != b"chunked" or head.chunked or head.length is not None:  # RFC 9112 §6.1
-                    raise self._fail("Transfer-Encoding is not `chunked` alone")
+                    raise ResponseError("Transfer-Encoding is not `chunked` alone")
                 head.chunked = True
             elif name == b"connection":
                 named += tokens(value)
             elif name == b"x-request-id":
                 head.request_id = value
                 self._lines.append(b"x-request-id: " + value)
+        ends = head.bodiless or head.chunked or head.length is not None
+        http10 = self._version == "1.0"
+        head.keep_alive = ends and b"close" not in named and (not http10 or b"keep-alive" in named)  # RFC 9112 §9.3
         if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
             self._lines = without(self._lines, named)
 

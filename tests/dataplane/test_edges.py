@@ -33,6 +33,8 @@ MALFORMED = {
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "an endless head": b"HTTP/1.1 200 OK\r\n" + b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n" * 5000,
     "an upgrade nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    "another protocol": b"RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "a control byte in the phrase": b"HTTP/1.1 200 O\x02K\r\nContent-Length: 0\r\n\r\n",
     "a control byte": b"HTTP/1.1 200 OK\r\nX: a\x02b\r\nContent-Length: 0\r\n\r\n",
 }
 
@@ -541,5 +543,38 @@ def test_a_body_that_drips_too_long_in_all_is_408() -> None:
             reply = await client.reply()
             assert (reply.status, json.loads(reply.body)["reason"]) == (408, "body_timeout")
             client.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("size", ["ffffffffffffffff\r\n", "fffffffffffffffff", "8000000000000000;a\r\n", "zz"])
+@pytest.mark.parametrize("first", [b"", b"5\r\nhello\r\n"], ids=["at once", "after a chunk"])
+def test_a_chunk_size_that_overflows_is_answered_and_the_connection_ends(first: bytes, size: str) -> None:
+    async def test() -> None:
+        async with plane(route(), drain=0.0, v1=black_hole) as p:
+            client = await p.connect()
+            head = post_chunks().partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            client.send(head + first)
+            await p.until(lambda: p.upstreams["v1"].connections)
+            client.send(size.encode())
+            reply = await client.reply()
+            assert (reply.status, json.loads(reply.body)["reason"]) == (400, "bad_request")
+            assert reply.field("connection") == "close" and await client.ended()
+            client.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("line", [b"GET / RTSP/1.0", b"SOURCE / ICE/1.0", b"\rGET / HTTP/1.1", b"GET  / HTTP/1.1"])
+def test_a_request_line_that_is_none_is_answered_and_the_connection_ends(line: bytes) -> None:
+    async def test() -> None:
+        async with plane(route(), v1=says(answer(b"one"))) as p:
+            client = await p.connect()
+            client.send(line + b"\r\nHost: h\r\n\r\n")
+            reply = await client.reply()
+            assert (reply.status, json.loads(reply.body)["reason"]) == (400, "bad_request")
+            assert reply.field("connection") == "close" and await client.ended()
+            client.close()
+            assert not p.upstreams["v1"].seen
 
     run(test)

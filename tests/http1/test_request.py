@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from proxy.http1 import request, write
 from proxy.http1.memo import HeadMemo
-from proxy.http1.request import MAX_FIELDS, MAX_HEAD, MAX_TARGET, RequestError
+from proxy.http1.request import MAX_HEAD, MAX_TARGET
+from proxy.http1.request_rules import MAX_FIELDS, RequestError
 from proxy.http1.template import Templates
 from tests.support.transcripts import FEEDS, read_requests
 

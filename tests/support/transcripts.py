@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from proxy.http1.request import RequestError, RequestReader
+from proxy.http1.request import RequestReader
 from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.request_rules import RequestError
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
 
 

@@ -22,8 +22,9 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
 from proxy.http1 import write
-from proxy.http1.request import RequestError, RequestReader
+from proxy.http1.request import RequestReader
 from proxy.http1.request_head import Http1RequestHead
+from proxy.http1.request_rules import RequestError
 
 READING: Final = 0
 """Requests are read."""
