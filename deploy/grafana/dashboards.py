@@ -12,6 +12,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from panels import ARM, BAD, ROUTE, Panel, graph, number, page, rows, states, warmth
 
 from proxy.contracts.metrics import METRICS, Unit
+from proxy.contracts.outcome import OUTCOMES
 
 FOLDER = Path(__file__).with_name("dashboards")
 LINE = "route, version, metric, bound"
@@ -32,6 +33,11 @@ ARMS = "route, version, role"
 LIVE = ', role=~"primary|canary"'
 REQUESTS = rate("penumbra_requests_total", ARMS)
 FAILING = rate("penumbra_requests_total", ARMS, f", {BAD}")
+OUTCOME = rate("penumbra_outcomes_total", f"{ARMS}, outcome")
+COUNTED = "|".join(row.name for row in OUTCOMES.values() if row.counted)
+INFERENCES = rate("penumbra_outcomes_total", ARMS, f', outcome=~"{COUNTED}"')
+ANALYSED, INVALID = rate("penumbra_analysed_total", ARMS), rate("penumbra_invalid_total", ARMS)
+PAIRS = rate("penumbra_pairs_total", "route, version, result")
 TOTAL = f"sum({rate('penumbra_requests_total', 'role', LIVE)})"
 TOTAL_FAILING = f"(sum({rate('penumbra_requests_total', 'role', f'{LIVE}, {BAD}')}) or vector(0))"
 SPLIT = f"sum by (route, version) (penumbra_split_percent{{{ROUTE}}})"
@@ -49,6 +55,16 @@ ROLLBACKS = (
 PAIR, SCORED = "{{route}} {{version}}", "{{version}} {{metric}} {{bound}}"
 NOW = {"0": ("", "transparent"), "1": ("now", "blue")}
 VERDICTS = {"1": ("pass", "green"), "0": ("undecided", "yellow"), "-1": ("fail", "red")}
+
+
+def part(some: str, of: str) -> str:
+    """The part that one rate is of another by the same labels; 0 where nothing of it was counted yet."""
+    return f"({some} or 0 * {of}) / ({of} > 0)"
+
+
+def ended(outcome: str) -> str:
+    """The part of the inferences that ended with an outcome, by arm."""
+    return part(rate("penumbra_outcomes_total", ARMS, f', outcome="{outcome}"'), INFERENCES)
 
 
 def quantile(q: float, metric: str, by: str, only: str = "") -> str:
@@ -85,14 +101,19 @@ def overview() -> Iterable[Panel]:
     yield number("Warnings", "short", f"sum(penumbra_route_warnings{{{ROUTE}}})", bad_from=1)
     yield graph("Split as decided", "percent", [(SPLIT, PAIR)], "As the routing table has it.", stacked=True)
     yield graph("Requests by arm", "reqps", [(REQUESTS, ARM)], "Legs that finished.")
-    share = f"({FAILING} or 0 * {REQUESTS}) / ({REQUESTS} > 0)"
-    yield graph("Failing by arm", "percentunit", [(share, ARM)], "5xx or no answer. A client that left does not count.")
+    failing = [(part(FAILING, REQUESTS), ARM)]
+    yield graph("Failing by arm", "percentunit", failing, "5xx or no answer. A client that left does not count.")
     yield graph("Latency p50 by arm", "s", [(quantile(0.5, duration, ARMS), ARM)], "To the last byte.")
     yield graph("Latency p99 by arm", "s", [(quantile(0.99, duration, ARMS), ARM)], "To the last byte.")
     yield graph("First byte p99 by arm", "s", [(quantile(0.99, first, ARMS), ARM)], "Of a stream: its first token.")
     yield graph("Answers by code", "reqps", [(codes, "{{code}}")], "A word: why there was no answer.", stacked=True)
     yield graph("Added by the proxy", "s", added)
     yield warmth("Latency of the primary", "s", spread)
+    yield graph("Legs by outcome", "reqps", [(OUTCOME, ARM + " {{outcome}}")], "They sum to the legs.", stacked=True)
+    left = [(ended(outcome), f"{ARM} {outcome}") for outcome in ("refused", "abandoned")]
+    yield graph("Refused and abandoned by arm", "percentunit", left, "Of the inferences.")
+    invalid = "Of the analysed answers of a successful status: an error, a cut stream, nothing, or no number in it."
+    yield graph("Invalid answers by arm", "percentunit", [(part(INVALID, ANALYSED), ARM)], invalid)
 
 
 def release() -> Iterable[Panel]:
@@ -126,6 +147,9 @@ def shadows() -> Iterable[Panel]:
         "Copies not sent, by reason", "reqps", [(f"{DROPPED} or 0 * {OWED}", PAIR + " {{reason}}")], stacked=True
     )
     yield graph("Disagreement", "percentunit", [(DISAGREEMENT, PAIR)])
+    yield graph(
+        "Pairs by result", "reqps", [(PAIRS, PAIR + " {{result}}")], "Each agrees, differs or is lost.", stacked=True
+    )
     yield graph("Latency p99 beside the primary", "s", [(slow, ARM)])
     yield graph("Shadows' answers by code", "reqps", [(codes, PAIR + " {{code}}")], stacked=True)
     lost = "Bodies for drift and disagreement; `sampled` is what control asked for."
