@@ -158,10 +158,12 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """Bytes of the answer's body that had arrived by each of these times."""
     beginning: bytes = b""
     """Of a streamed answer that is too large to be kept, the first bytes: they show when the first token came."""
+    ending: bytes = b""
+    """Of one that is an event stream, the last bytes: they show whether it failed, and whether it came to its end."""
 
 
 def without_bodies(record: Record) -> Record:
     """The record as it may wait: without the bytes that make it large."""
     if record.request is None and record.response is None and not record.beginning:
         return record
-    return replace(record, request=None, response=None, beginning=b"")
+    return replace(record, request=None, response=None, beginning=b"", ending=b"")

@@ -63,9 +63,8 @@ def _lost(board: Board) -> Counter[tuple[Subject, str]]:
             lost[(route, version, "pairs"), reason] += n - board.counters.shadow_dropped[route, version, reason]
     for (route, version, _, side, reason), n in board.unreadable.items():
         lost[(route, version, side), reason] += n
-    for (route, version, _, reason), n in board.content.invalid.items():
-        if reason == "not_a_number":  # all others are unreadable, too
-            lost[(route, version, "response"), reason] += n
+    for (route, version, _, reason), n in board.content.read.items():
+        lost[(route, version, "response"), reason] += n
     return lost
 
 
@@ -77,8 +76,11 @@ def _totals(board: Board) -> Counter[Subject]:
     for (route, version, _), n in board.content.analysed.items():
         totals[route, version, "response"] += n
         totals[route, version, "request"] += n
+    for (route, version, _), n in board.content.endings.items():
+        totals[route, version, "response"] -= n
+        totals[route, version, "request"] -= n
     for (route, version, _, _, reason), n in board.unreadable.items():
-        if reason == "too_large":  # not analysed
+        if reason == "too_large":  # not analysed, or by its end only
             totals[route, version, "response"] += n
             totals[route, version, "request"] += n
     return totals

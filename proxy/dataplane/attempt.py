@@ -210,6 +210,8 @@ class Attempt(RecordedLeg):
     def record(self, total: float, last: bool) -> None:
         """Records it where the exchange is recorded. `last`: the request travels with it."""
         if self.request.number:
+            if self.tail is not None and self.beginning:
+                self.ending = self.tail.content()
             self.shared.recorder.put(self.request, self, total, last)
 
     def _judge(self, succeeded: bool, now: float) -> None:

@@ -29,7 +29,7 @@ class RecordedLeg(StreamUser):
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
     - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
-    - `beginning`: of a streamed answer that is too large to be kept, the first bytes
+    - `beginning`, `ending`: of a streamed answer that is too large to be kept, the first and the last bytes
     """
 
     __slots__ = (
@@ -37,6 +37,7 @@ class RecordedLeg(StreamUser):
         "arm",
         "beginning",
         "chunks",
+        "ending",
         "ends",
         "failure",
         "fields",
@@ -54,7 +55,7 @@ class RecordedLeg(StreamUser):
         self.first_byte = 0.0
         self.chunks: list[float] = []
         self.ends: list[int] = []
-        self.beginning = b""
+        self.beginning = self.ending = b""
 
 
 class Recorder:
@@ -108,6 +109,7 @@ class Recorder:
                 chunks=leg.chunks,
                 ends=leg.ends,
                 beginning=leg.beginning,
+                ending=leg.ending,
                 method=method,
                 copies=copies,
                 inference=request.inference,

@@ -19,6 +19,7 @@ from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain, sse
 from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.encoding import decompress
+from proxy.payload.ending import content_of_ending
 from proxy.payload.reading import Body, Content, Unreadable, field
 
 Usual = Callable[[bytes], tuple[Tensor, ...] | None]
@@ -36,10 +37,12 @@ class Codec(Struct, frozen=True):
     usual_response: Usual | None = None
     by_row: frozenset[str] = frozenset()
     """Names of inputs each of whose rows is promised a prediction."""
+    ends: bool = True
+    """Streams of the protocol have a last event."""
 
 
 CODECS: dict[Protocol, Codec] = {
-    "oip": Codec(oip.read_request, oip.read_response, oip.usual_request, oip.usual_response),
+    "oip": Codec(oip.read_request, oip.read_response, oip.usual_request, oip.usual_response, ends=False),
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
     "openai": Codec(openai.read_request, openai.read_response),
@@ -81,7 +84,7 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
 def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...]) -> Answer:
     data = record.response
     if data is None:
-        return (), beginning(record), "too_large", False, ""
+        return _read_ends(record, codec)
     usual = codec.usual_response(data) if codec.usual_response else None
     if usual is not None:
         return usual, None, "", record.inference, judged(usual, inputs)
@@ -96,6 +99,13 @@ def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple
         by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
         reason = judged(found.tensors, inputs, by_row)
     return found.tensors, found.text, unread, True, reason
+
+
+def _read_ends(record: Record, codec: Codec) -> Answer:
+    """Of an answer that was not kept, what its two ends tell; in a content coding they tell nothing."""
+    body = Body(record.ending, record.response_fields.lower(), DEFAULT_ANALYSIS)
+    told = bool(record.ending) and record.inference and not field(body.fields, b"content-encoding")
+    return (), beginning(record), "too_large", told, content_of_ending(body, codec.ends) if told else ""
 
 
 def beginning(record: Record) -> Text | None:

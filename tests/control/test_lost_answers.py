@@ -58,6 +58,15 @@ def test_lost_pairs_are_named_with_reason_and_example_until_it_is_over() -> None
     assert lost.of("r") == [] and lost.of("other") == []
 
 
+def test_what_is_judged_by_its_end_only_is_counted_once() -> None:
+    made, lost = board(), LostAnswers()
+    pairs(made, 0, 30, **{**UNREAD, "analysed": True, "content": "error_in_stream"})
+    lost.update(made)
+    assert lost.of("r") == [
+        "30 of 30 answers of v2 cannot be read or are no answers: too_large 30; for example request id-29"
+    ]
+
+
 def test_a_tenth_is_not_warned_about() -> None:
     made, lost = board(), LostAnswers()
     pairs(made, 0, 90)

@@ -333,7 +333,20 @@ def test_of_a_stream_that_is_too_large_times_and_beginning_are_kept() -> None:
     stream.end_answer()
     (record,) = bench.outbox.records
     assert record.response is None and record.ends == [100_000, 200_000, 300_000]
-    assert record.beginning == b"x" * MAX_BEGINNING
+    assert (record.beginning, record.ending) == (b"x" * MAX_BEGINNING, b"")
+
+
+def test_of_an_event_stream_that_is_too_large_the_last_events_are_kept() -> None:
+    bench = Bench(route())
+    bench.ask()
+    stream = bench.pools["v1"].last
+    stream.head(200, None, media=b"text/event-stream")
+    for _ in range(300):
+        stream.piece(b"data: " + b"x" * 1000 + b"\n\n")
+    stream.piece(b'data: {"error": "x"}\n\n')
+    stream.end_answer()
+    (record,) = bench.outbox.records
+    assert record.ending.endswith(b'data: {"error": "x"}\n\n') and len(record.ending) < 16 * 1024
 
 
 def test_a_failed_leg_is_recorded_without_its_bodies_and_the_request_travels_once() -> None:

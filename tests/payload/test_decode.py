@@ -108,3 +108,21 @@ def test_of_a_stream_that_was_not_kept_the_first_token_is_known() -> None:
     seen = decode(made(**facts, ends=[len(role), len(beginning), 300_000]), "openai", (0, "a"))
     assert seen.text is not None and seen.text.first_token == 0.3
     assert (seen.unreadable_response, seen.analysed, len(seen.text.gaps)) == ("too_large", False, 1)
+
+
+def test_of_a_stream_that_was_not_kept_the_end_is_judged() -> None:
+    facts = {"response": None, "beginning": b"data: 1", "response_fields": b"content-type: text/event-stream\r\n"}
+    error = b'data: {"error": "x"}\n\n'
+    for ending, more, content in (
+        (error, {}, "error_in_stream"),
+        (error, {"response_fields": b"content-encoding: gzip\r\n"}, None),
+        (error, {"inference": False}, None),
+        (b"data: [DONE]\n\n", {}, ""),
+        (b"", {}, None),
+    ):
+        seen = decode(made(**{**facts, **more}, ending=ending), "openai", (0, "a"))
+        assert (seen.unreadable_response, seen.analysed, seen.content) == (
+            "too_large",
+            content is not None,
+            content or "",
+        )

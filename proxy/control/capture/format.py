@@ -51,7 +51,8 @@ def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
     if bodies:
         values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}
     else:
-        values |= {"request": None, "response": None, "request_fields": b"", "response_fields": b"", "beginning": b""}
+        values |= {"request": None, "response": None, "request_fields": b"", "response_fields": b""}
+        values |= {"beginning": b"", "ending": b""}
         values["path"] = record.path.partition("?")[0]
     return Captured(worker=source[0], incarnation=source[1], **values)
 

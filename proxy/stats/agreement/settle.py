@@ -9,7 +9,8 @@ A pair is due when the primary answered an inference with success and a copy of 
    against, whether it can be read or not.
 5. A copy whose body is no answer (`contracts.outcome.CONTENT`), or in a form that is not read, beside a reference that
    is read: *differs*, by its reason. The exception is emptiness: no predictions beside none are compared.
-6. A copy that a bound of this program left unread (too large, an unknown content coding): *lost*, by that reason.
+6. A copy that a bound of this program left unread (too large, an unknown content coding): *lost*, by that reason,
+   unless its end shows that it failed.
 7. Everything else is compared (`compare`). Two answers that both hold nothing are *lost*, never equal.
 """
 
@@ -38,9 +39,10 @@ def settle(reference: Observation, copy: Observation, tolerance: float = TOLERAN
         return AnswerDifference(True, "status") if charged else copy.failure
     if reason := reference.unreadable_response or reference.content:
         return reason
-    if copy.unreadable_response in OURS:
+    ours = copy.unreadable_response in OURS
+    if ours and not copy.content:
         return copy.unreadable_response
-    reason = copy.unreadable_response or copy.content
+    reason = copy.content if ours else copy.unreadable_response or copy.content
     if reason and not (copy.outputs and reason == "empty_body"):
         return AnswerDifference(True, reason)
     return compare(reference, copy, tolerance) or NOTHING

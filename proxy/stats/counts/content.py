@@ -34,11 +34,15 @@ class ContentCounts(Struct, frozen=True):
 class ContentCounters:
     """Analysed answers since the start, monotone: by (route, version, role), and invalid ones by reason too."""
 
-    __slots__ = ("analysed", "invalid")
+    __slots__ = ("analysed", "endings", "invalid", "read")
 
     def __init__(self) -> None:
         self.analysed: Counter[tuple[str, str, str]] = Counter()
+        self.endings: Counter[tuple[str, str, str]] = Counter()
+        """Those among them of which only the end was seen: they are too large to be read."""
         self.invalid: Counter[tuple[str, str, str, str]] = Counter()
+        self.read: Counter[tuple[str, str, str, str]] = Counter()
+        """Those among the invalid ones that were read all the same: no other count of what cannot be read has them."""
 
     def update(self, legs: Sequence[Observation]) -> ContentCounts | None:
         """Adds legs of one route, version, role and share; their counts, or None if nothing of them was analysed."""
@@ -46,7 +50,9 @@ class ContentCounters:
         if not n:
             return None
         first = legs[0]
-        self.analysed[first.route, first.version, first.role] += n
+        arm = first.route, first.version, first.role
+        self.analysed[arm] += n
+        self.endings[arm] += sum([leg.analysed and leg.unreadable_response == "too_large" for leg in legs])
         bad = [leg for leg in legs if leg.content]
         self._count(bad)
         return ContentCounts(first.version, first.role, first.share, n, len(bad), tuple([leg.key for leg in bad]))
@@ -54,3 +60,4 @@ class ContentCounters:
     def _count(self, bad: Iterable[Observation]) -> None:
         for leg in bad:
             self.invalid[leg.route, leg.version, leg.role, leg.content] += 1
+            self.read[leg.route, leg.version, leg.role, leg.content] += not leg.unreadable_response

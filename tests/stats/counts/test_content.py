@@ -21,5 +21,15 @@ def test_only_analysed_answers_count() -> None:
     assert counters.invalid == {("r", "v2", "canary", "empty_body"): 1}
 
 
+def test_what_was_read_all_the_same_and_what_was_judged_by_its_end_is_counted_apart() -> None:
+    counters = ContentCounters()
+    ending = {"analysed": True, "unreadable_response": "too_large"}
+    counters.update(
+        [leg(analysed=True, content="not_a_number"), leg(**ending), leg(**ending, content="error_in_stream")]
+    )
+    assert counters.read[("r", "v2", "canary", "not_a_number")] == counters.read.total() == 1
+    assert counters.endings == {("r", "v2", "canary"): 2}
+
+
 def test_nothing_analysed_is_no_count() -> None:
     assert ContentCounters().update([leg(), leg(status=500)]) is None
