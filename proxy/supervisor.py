@@ -28,7 +28,7 @@ from typing import Literal
 from proxy.config.reload import SettingsSlot
 from proxy.contracts.settings import Settings
 from proxy.logs import fields
-from proxy.sockets import Sockets, bound
+from proxy.sockets import Sockets, bound, raise_descriptor_limit
 
 log = logging.getLogger("penumbra.supervisor")
 
@@ -107,6 +107,7 @@ class Child:
 
 def run(settings: Settings, config_path: str) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code."""
+    raise_descriptor_limit()
     try:
         sockets = Sockets(settings)
     except OSError as error:

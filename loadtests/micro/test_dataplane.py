@@ -10,6 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from loadtests.exact import request_bytes
 from proxy.contracts.table import Match, Route, Share, Table, Version
+from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
 from proxy.dataplane.live import Registry
@@ -63,7 +64,7 @@ def plane(protocol: str, mirrored: bool) -> Plane:
     versions = {name: Version(name, "127.0.0.1", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
     tally, timings, outbox = Tally(), Timings(), Outbox(0, "bench")
     shared = Shared(tally, Recorder(outbox, 0.0), timings, 10, time.monotonic)
-    registry = Registry(tally, Http1Dialer(timings))
+    registry = Registry(tally, Http1Dialer(timings), Descriptors(10_000))
     shared.table = registry.compile(Table(1, versions, (route,)))
     servers = []
     for pool in registry.pools:

@@ -42,6 +42,8 @@ class ArmTick(Struct):
     connect_sum: float = 0.0
     inference: bool = True
     """Whether the requests ask a model for something; the others are evidence of nothing."""
+    disturbed: Buckets = field(default_factory=dict)
+    """The part of `total` during which the worker stood still (`dataplane.stall`): no evidence on latency."""
 
     @property
     def finished(self) -> int:
@@ -102,6 +104,9 @@ class Tick(Struct):
     """Legs in flight right now, a gauge: rows (route, version, role, count)."""
     connections: int = 0
     """Client connections open right now, a gauge."""
+    lag: Buckets = field(default_factory=dict)
+    """Seconds by which the event loop came late to its looks at the deadlines."""
+    lag_sum: float = 0.0
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

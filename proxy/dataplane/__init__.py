@@ -11,7 +11,8 @@ A request's life, file by file:
 - `tail`       the last bytes of a stream, which may show its end
 - `leg`        an attempt that writes the request and passes the answer back
 - `shadow`     a copy, sent once the request is complete; it owes and costs the client's leg nothing
-- `pool`       finds or makes the connection to the model server
+- `pool`       finds or makes the connection to the model server; `local_fault`: whose fault it is that there is none
+- `descriptors` the budgets of open files; `stall`: a loop that stands still, which is nobody's fault
 - `tally`      exact counters, per arm; `recorder`: the records
 - `live`       the table in force, compiled
 - `shared`     what the connections of a worker have in common; `timings`: the times that it keeps

@@ -20,6 +20,7 @@ from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
+from proxy.dataplane.stall import excused
 from proxy.dataplane.states import (
     ATTEMPT_STEPS,
     CLOSE,
@@ -48,6 +49,7 @@ class Attempt(RecordedLeg):
     - `begun`: when the request's first byte was written; `piece_at`: when the answer's last piece was read
     - `head`: the answer's, once it has come; `media`: its media type, where it is a stream that shows its end
     - `tail`: the last bytes of such a stream, where its pieces are not kept
+    - `still`: seconds that the event loop stood still meanwhile (`dataplane.stall`)
     - `waited`: when the wait for a stream began, then how many seconds it took
     - `answer_size`: bytes of the answer's body so far; `streamed`: its length was not known from its head
     """
@@ -62,6 +64,7 @@ class Attempt(RecordedLeg):
         "request",
         "shared",
         "state",
+        "still",
         "stream",
         "streamed",
         "tail",
@@ -76,7 +79,7 @@ class Attempt(RecordedLeg):
         self.shared, self.request, self.target = shared, request, target
         self.stream: ServerStream | None = None
         self.state = WAITING
-        self.deadline = self.waited = self.begun = self.piece_at = 0.0
+        self.deadline = self.waited = self.begun = self.piece_at = self.still = 0.0
         self.head: ResponseHead | None = None
         self.media = b""
         self.tail: Tail | None = None
@@ -193,15 +196,21 @@ class Attempt(RecordedLeg):
         self.status = status
         self._close()
         self.arm.answered(status, self.first_byte, total, self.request.key)
+        if self._stalled(now):
+            self.arm.stalled(total)
+            self.chunks, self.ends = [], []
         self._judge(status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
         """Counts an attempt without an answer. The breaker gets what is charged to the version, a record that and a
         copy that a limit ended: the answer that it was due to be compared with waits for it."""
+        waited, stalled = now - self.started, self._stalled(now)
+        if stalled and excused(reason, waited, stalled):
+            reason = "stalled"
         self.status, self.failure, self.answer = 0, reason, None
         self._close()
         outcome = outcome_of(reason)
-        self.arm.failed(reason, outcome, now - self.started, self.request.key)
+        self.arm.failed(reason, outcome, None if stalled else waited, self.request.key)
         if outcome == "failed":
             self._judge(False, now)
         if outcome == "failed" or (outcome == "limited" and self.arm.role in COPY_ROLES):
@@ -213,6 +222,14 @@ class Attempt(RecordedLeg):
             if self.tail is not None and self.beginning:
                 self.ending = self.tail.content()
             self.shared.recorder.put(self.request, self, total, last)
+
+    def postpone(self, seconds: float) -> None:
+        self.still += seconds
+        self.deadline += seconds
+        self.read_at += seconds
+
+    def _stalled(self, now: float) -> float:
+        return self.still + self.shared.watch.stalled(now)
 
     def _judge(self, succeeded: bool, now: float) -> None:
         request = self.request

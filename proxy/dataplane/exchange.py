@@ -53,7 +53,7 @@ class Exchange(Request):
     read, and `aborted`. `leg` is the attempt under way.
     """
 
-    __slots__ = ("_due", "leg", "shared", "state")
+    __slots__ = ("_due", "leg", "shared", "stalled", "state")
 
     def __init__(self, client: ClientStream, shared: Shared, head: RequestHead, now: float) -> None:
         request_id, extra = head.request_id, b""
@@ -64,6 +64,7 @@ class Exchange(Request):
         self.shared = shared
         self.state = QUEUED
         self.leg: Leg | None = None
+        self.stalled = 0.0  # seconds that the loop stood still meanwhile
         self._due: list[ShadowTarget] | None = None  # shadows that are owed a copy
 
     def __repr__(self) -> str:
@@ -300,11 +301,17 @@ class Exchange(Request):
 
     # time
 
+    def postpone(self, seconds: float) -> None:
+        self.stalled += seconds
+        self.read_at += seconds
+        if self.leg is not None:
+            self.leg.postpone(seconds)
+
     def expire(self, now: float) -> None:
         """Ends what has taken too long."""
         routed = self.state >= ROUTED
         total = self.route.total if routed else None
-        late = total is not None and now - self.started > total
+        late = total is not None and now - self.started - self.stalled > total
         if self.leg is None:
             if late or now - self.read_at > (self.route.idle if routed else self.shared.timings.body):
                 self.body_timeout()

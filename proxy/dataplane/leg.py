@@ -260,6 +260,12 @@ class Leg(Attempt):
         else:
             self.response_failed("idle_timeout", "the answer stopped in the middle")
 
+    def postpone(self, seconds: float) -> None:
+        super().postpone(seconds)
+        if self.sent_at:
+            self.sent_at += seconds
+        self.moved += seconds
+
     def overdue(self, detail: str, now: float) -> None:
         """The whole exchange has taken too long: charged to the version once it had the whole request."""
         if not self.request.complete:

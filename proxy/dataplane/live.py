@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.contracts.table import Role, Route, Share, Table, Version
+from proxy.dataplane.descriptors import Budget, Descriptors
 from proxy.dataplane.pool import Pool
 from proxy.dataplane.ports import Dialer
 from proxy.dataplane.tally import Arm, ArmKey, Tally
@@ -161,8 +162,8 @@ class LiveTable:
 class Registry:
     """Pools, breakers and shadows, which outlive a table, by where they lead. `compile` makes a table live."""
 
-    def __init__(self, tally: Tally, dialer: Dialer) -> None:
-        self._tally, self._dialer = tally, dialer
+    def __init__(self, tally: Tally, dialer: Dialer, descriptors: Descriptors) -> None:
+        self._tally, self._dialer, self._descriptors = tally, dialer, descriptors
         self._versions: dict[str, Version] = {}
         self._pools: dict[tuple[str, Version], Pool] = {}
         self._breakers: dict[tuple[str, str, Role], Breakers] = {}
@@ -213,7 +214,7 @@ class Registry:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
         limit = route.limits.mirror_inflight
         purpose = f"{role}:{route.name}"
-        pool = self._pool(purpose, share.version, limit)
+        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow)
         arms = self._arms_of(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
@@ -234,9 +235,10 @@ class Registry:
         return arm, other
 
     def _live_pool(self, route: Route, name: str) -> Pool:
-        return self._pool(f"live:{route.name}", name, route.limits.connections)
+        budget = self._descriptors.primary if name == route.primary else self._descriptors.candidate
+        return self._pool(f"live:{route.name}", name, route.limits.connections, budget)
 
-    def _pool(self, purpose: str, name: str, limit: int) -> Pool:
+    def _pool(self, purpose: str, name: str, limit: int, budget: Budget) -> Pool:
         version = self._versions[name]
         key = (purpose, version)
         self._used.add(key)
@@ -244,6 +246,7 @@ class Registry:
         if pool is None:
             pool = self._pools[key] = Pool(version, limit, self._dialer)
         pool.limit = limit
+        pool.charge(budget)
         return pool
 
     def _breakers_of(self, route: str, version: str, role: Role) -> Breakers:

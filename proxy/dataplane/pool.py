@@ -3,19 +3,23 @@
 1. A stream opens on the connection that became available last; the others age out.
 2. None available: a connection is made, up to `limit`. A user waits for the one that is made for it; where a connection
    carries many streams, so many users wait for the same one.
-3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail.
+3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail. Where the descriptors for the
+   purpose are spent, and this pool has no connection to wait for, they fail at once.
 4. A connection that may not be used again, or has been idle for too long, is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from proxy.contracts.table import Version
+from proxy.dataplane.descriptors import Budget
+from proxy.dataplane.local_fault import reason_of
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
 
 MAX_WAITING_LEGS: Final = 1024
@@ -33,9 +37,20 @@ class Dialing:
 
 
 class Pool(ConnectionOwner):
-    """Connections to `version`, at most `limit`."""
+    """Connections to `version`, at most `limit`; `charge` says of whose descriptors."""
 
-    __slots__ = ("_available", "_clock", "_closed", "_dialer", "_dialing", "_open", "_waiting", "limit", "version")
+    __slots__ = (
+        "_available",
+        "_budget",
+        "_clock",
+        "_closed",
+        "_dialer",
+        "_dialing",
+        "_open",
+        "_waiting",
+        "limit",
+        "version",
+    )
 
     def __init__(self, version: Version, limit: int, dialer: Dialer, clock: Callable[[], float] = monotonic) -> None:
         self.version = version
@@ -46,6 +61,8 @@ class Pool(ConnectionOwner):
         self._dialing: list[Dialing] = []
         self._waiting: deque[StreamUser] = deque()
         self._closed = False
+        self._budget = Budget(sys.maxsize)
+        self._budget.evictors.append(self.evict)
 
     def __repr__(self) -> str:
         idle = sum(connection.is_idle() for connection in self._available)
@@ -60,8 +77,10 @@ class Pool(ConnectionOwner):
             user.connected(stream, False, now)
         elif self._dialer.streams > 1 and self._joined(user):
             return
-        elif self._open < self.limit:
+        elif self._open < self.limit and self._budget.take():
             self._dial(user)
+        elif not self._open:
+            user.connect_failed("no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
         elif len(self._waiting) < MAX_WAITING_LEGS:
             self._waiting.append(user)
         else:
@@ -95,7 +114,7 @@ class Pool(ConnectionOwner):
             self._available.append(connection)
 
     def lost(self, connection: Connection, now: float) -> None:
-        self._open -= 1
+        self._ended()
         if connection in self._available:
             self._available.remove(connection)
         self._dial_next()
@@ -107,9 +126,29 @@ class Pool(ConnectionOwner):
             self._available.remove(connection)
             connection.close()
 
+    def charge(self, budget: Budget) -> None:
+        """From now on its connections are of `budget`; those that it has move there."""
+        if budget is self._budget:
+            return
+        self._budget.evictors.remove(self.evict)
+        self._budget.used -= self._open
+        budget.used += self._open
+        self._budget = budget
+        budget.evictors.append(self.evict)
+
+    def evict(self) -> bool:
+        """Closes the connection that has been idle for longest; False: there is none."""
+        connection = next((each for each in self._available if each.is_idle()), None)
+        if connection is None:
+            return False
+        self._available.remove(connection)
+        connection.close()
+        return True
+
     def close(self) -> None:
         """Closes the available connections, which end with their streams; the others are closed as they come back."""
         self._closed = True
+        self._budget.evictors.remove(self.evict)
         for connection in self._available:
             connection.close()
         self._available.clear()
@@ -122,7 +161,7 @@ class Pool(ConnectionOwner):
         return False
 
     def _dial_next(self) -> None:
-        if self._waiting and self._open < self.limit:
+        if self._waiting and self._open < self.limit and self._budget.take():
             self._dial(self._waiting.popleft())
 
     def _dial(self, user: StreamUser) -> None:
@@ -138,9 +177,13 @@ class Pool(ConnectionOwner):
         except TimeoutError:
             self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s")
         except OSError as error:
-            self._failed(dialing, "connect_failed", error.strerror or str(error))
+            self._failed(dialing, reason_of(error), error.strerror or str(error))
         else:
             self._made(dialing, connection)
+
+    def _ended(self) -> None:
+        self._open -= 1
+        self._budget.give()
 
     def _made(self, dialing: Dialing, connection: Connection) -> None:
         self._dialing.remove(dialing)
@@ -158,7 +201,7 @@ class Pool(ConnectionOwner):
 
     def _failed(self, dialing: Dialing, reason: str, detail: str) -> None:
         self._dialing.remove(dialing)
-        self._open -= 1
+        self._ended()
         now = self._clock()
         for user in dialing.users:
             user.connect_failed(reason, detail, now)

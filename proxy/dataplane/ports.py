@@ -27,6 +27,10 @@ class Timed:
         """Ends work whose deadline has passed."""
         raise NotImplementedError
 
+    def postpone(self, seconds: float) -> None:
+        """Moves all deadlines on: the loop stood still for so long."""
+        raise NotImplementedError
+
     def give_up(self, reason: str) -> None:
         """Ends it. `reason`: a key of `FAILURES`."""
         raise NotImplementedError

@@ -91,6 +91,10 @@ class ShadowLeg(Attempt):
         if self.state != CLOSED:
             self._failed(reason, self.shared.clock())
 
+    def postpone(self, seconds: float) -> None:
+        super().postpone(seconds)
+        self.last += seconds
+
     def expire(self, now: float) -> None:
         """Ends what has made no progress by its deadline, counted from the last byte, as a live leg."""
         if self.last < now:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from proxy.dataplane.live import LiveTable, Target
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.dataplane.recorder import Recorder
+from proxy.dataplane.stall import STALL_SECONDS, LoopWatch
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
 
@@ -21,6 +22,7 @@ class Shared:
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
     - `copied`: bytes of request bodies that copies under way hold
+    - `watch`: whether the event loop stands still
     - `clock`: monotonic seconds, read where something ends; everything else is told when it happens
     """
 
@@ -36,6 +38,7 @@ class Shared:
         "table",
         "tally",
         "timings",
+        "watch",
     )
 
     def __init__(
@@ -49,6 +52,7 @@ class Shared:
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
         self.copied = 0
+        self.watch = LoopWatch(timings.leg_sweep)
 
     def opened(self, client: ClientConnection, now: float) -> None:
         """A client has connected; one too many is turned away."""
@@ -73,6 +77,14 @@ class Shared:
             state = "ejected" if breaker.open else "back"
             kind = "" if inference else ", for requests that are no inferences"
             log.warning("route %s: %s %s is %s%s", route, target.arm.role, target.version, state, kind)
+
+    def look(self, now: float) -> None:
+        """A regular look: after a stall, deadlines are moved on by what nobody could hear."""
+        late = self.watch.look(now)
+        self.tally.lag(late)
+        if late > STALL_SECONDS:
+            for each in (*self.exchanges, *self.copies):
+                each.postpone(late)
 
     def sweep_deadlines(self, now: float) -> None:
         """Ends exchanges and copies that have taken too long."""

@@ -24,6 +24,7 @@ class Arm:
         "connect",
         "connect_sum",
         "copies",
+        "disturbed",
         "first_byte",
         "first_byte_sum",
         "forgotten",
@@ -52,6 +53,7 @@ class Arm:
         self.codes: dict[int | str, int] = {}
         self.keys: dict[Outcome, list[int]] = {}
         self.waited: Buckets = {}
+        self.disturbed: Buckets = {}
         self.total: Buckets = {}
         self.first_byte: Buckets = {}
         self.connect: Buckets = {}
@@ -74,12 +76,18 @@ class Arm:
         self.first_byte[index] = self.first_byte.get(index, 0) + 1
         self.first_byte_sum += first_byte
 
-    def failed(self, reason: str, outcome: Outcome, waited: float, key: int) -> None:
-        """A leg ended without an answer of its own, `waited` seconds after it began."""
+    def stalled(self, total: float) -> None:
+        """The worker stood still during a leg that was answered after `total` seconds."""
+        index = bucket(total)
+        self.disturbed[index] = self.disturbed.get(index, 0) + 1
+
+    def failed(self, reason: str, outcome: Outcome, waited: float | None, key: int) -> None:
+        """A leg ended without an answer of its own, `waited` seconds after it began; None: the worker stood still
+        meanwhile, so that they say nothing about the version."""
         self.codes[reason] = self.codes.get(reason, 0) + 1
         if self.copies and outcome == "abandoned":
             return
-        if outcome == "abandoned":
+        if outcome == "abandoned" and waited is not None:
             index = bucket(waited)
             self.waited[index] = self.waited.get(index, 0) + 1
         if key and outcome != "limited":
@@ -115,6 +123,7 @@ class Arm:
             self.connect,
             self.connect_sum,
             self.inference,
+            self.disturbed,
         )
         self._clear()
         return tick
@@ -125,6 +134,8 @@ class Tally:
 
     __slots__ = (
         "_arms",
+        "_lag",
+        "_lag_sum",
         "_mirrored",
         "_overhead",
         "_overhead_sum",
@@ -150,6 +161,8 @@ class Tally:
         self._rejected: dict[tuple[str, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
+        self._lag: Buckets = {}
+        self._lag_sum = 0.0
 
     def arm(self, route: str, version: str, role: Role, share: float, inference: bool = True) -> Arm:
         """The arm of this key; made when it is new."""
@@ -197,6 +210,12 @@ class Tally:
         buckets[index] = buckets.get(index, 0) + 1
         self._overhead_sum[route] = self._overhead_sum.get(route, 0.0) + seconds
 
+    def lag(self, seconds: float) -> None:
+        """How late the event loop came to a look at the deadlines."""
+        index = bucket(seconds)
+        self._lag[index] = self._lag.get(index, 0) + 1
+        self._lag_sum += seconds
+
     def keep(self, live: frozenset[ArmKey]) -> None:
         """Forgets reported arms without legs in flight that the table in force does not have."""
         for key in [k for k, arm in self._arms.items() if k not in live and not arm.inflight and not arm.codes]:
@@ -222,6 +241,8 @@ class Tally:
             self._overhead_sum,
             list(self._inflight()),
             self.connections,
+            self._lag,
+            self._lag_sum,
         )
         self._clear()
         return tick

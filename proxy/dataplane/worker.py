@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -20,6 +21,7 @@ import uvloop
 
 from proxy.contracts.table import Table, primaries_only
 from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
+from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
@@ -47,8 +49,12 @@ class Worker:
         self._outbox = Outbox(args.index, self._hello.incarnation)
         self._link = LinkClient(args.link_path, self._outbox, self._hello, self._apply, time.monotonic)
         recorder = Recorder(self._outbox, time.time() - time.monotonic())
-        self.shared = Shared(Tally(), recorder, timings, args.connections, time.monotonic)
-        self._registry = Registry(self.shared.tally, Http1Dialer(timings))
+        descriptors = Descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        clients = min(args.connections, descriptors.clients)
+        if clients < args.connections:
+            log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
+        self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic)
+        self._registry = Registry(self.shared.tally, Http1Dialer(timings), descriptors)
         self._slot = TableSlot(args.slot_fd)
         self._source: Table | None = None
         self.leased = True
@@ -175,7 +181,9 @@ class Worker:
     def _sweep_deadlines(self) -> None:
         if self._outbox.ripe:
             self._link.send_records()
-        self.shared.sweep_deadlines(time.monotonic())
+        now = time.monotonic()
+        self.shared.look(now)
+        self.shared.sweep_deadlines(now)
 
     def _sweep_connections(self) -> None:
         now = time.monotonic()

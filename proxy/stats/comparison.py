@@ -170,10 +170,10 @@ class Comparison(Stateful):
 
 def _censored(arm: ArmTick) -> Buckets:
     """Latencies of an arm, an abandoned leg at the bucket of its wait (censoring): it took at least that long, and
-    left out it would make a version fast that hangs."""
-    if not arm.waited:
+    left out it would make a version fast that hangs. Legs during which the worker stood still are left out."""
+    if not arm.waited and not arm.disturbed:
         return arm.total
-    latencies = dict(arm.total)
+    latencies = {place: count - arm.disturbed.get(place, 0) for place, count in arm.total.items()}
     for place, count in arm.waited.items():
         latencies[place] = latencies.get(place, 0) + count
     return latencies

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Table, Timeouts, Version
+from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.live import REPLAY_BYTES, LiveTable, Registry
 from proxy.dataplane.tally import Tally
 from tests.support.fakes import FakeDialer
@@ -20,7 +21,7 @@ class Compiler:
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self.registry = Registry(self.tally, FakeDialer())
+        self.registry = Registry(self.tally, FakeDialer(), Descriptors(10_000))
         self.revision = 0
 
     def __call__(self, *routes: Route, **ports: int) -> LiveTable:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Version
+from proxy.dataplane.descriptors import OWN, Budget, Descriptors
 from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from tests.support.fakes import Bench, FakeConnection, FakeDialer
@@ -236,3 +238,58 @@ async def test_exchanges_share_connections_of_many_streams() -> None:
     assert [client.ends for client in clients] == [["done"]] * 25
     assert len(dialer.made) == 2 and set(map(id, pool._available)) == set(map(id, dialer.made))
     assert bench.legs() == {("v1", "primary", "200"): 25} and bench.inflight() == 0
+
+
+@on_a_loop
+async def test_what_is_spent_for_one_purpose_is_there_for_another() -> None:
+    budgets, dialer = Descriptors(OWN + 20), FakeDialer()
+    pools = {name: Pool(V1, 100, dialer) for name in ("primary", "candidate", "shadow")}
+    for name, pool in pools.items():
+        pool.charge(getattr(budgets, name))
+    users = {name: [User() for _ in range(10)] for name in pools}
+    for name in ("shadow", "candidate", "primary"):
+        for user in users[name]:
+            pools[name].acquire(user, False, 0.0)
+    await turns()
+    assert {name: sum(len(user.streams) for user in users[name]) for name in users} == {
+        "primary": 8,
+        "candidate": 2,
+        "shadow": 2,
+    }
+    assert not any(user.failures for name in users for user in users[name]), "the others wait in line"
+
+
+@on_a_loop
+async def test_an_idle_connection_of_another_pool_gives_way() -> None:
+    budget, dialer = Budget(1), FakeDialer()
+    first, second, user = Pool(V1, 10, dialer), Pool(V1, 10, dialer), User()
+    for pool in (first, second):
+        pool.charge(budget)
+    first.acquire(User(), False, 0.0)
+    await turns()
+    second.acquire(user, False, 0.0)
+    assert user.failures == ["no_resources"], "the only one is busy, and this pool has none to wait for"
+    dialer.made[0].ended()
+    second.acquire(user, False, 0.0)
+    await turns()
+    assert len(user.streams) == 1 and dialer.made[0].closed
+
+
+@on_a_loop
+async def test_connections_move_to_the_budget_of_their_new_purpose() -> None:
+    before, after, pool = Budget(5), Budget(5), Pool(V1, 10, FakeDialer())
+    pool.charge(before)
+    for _ in range(3):
+        pool.acquire(User(), True, 0.0)
+    await turns()
+    pool.charge(after)
+    assert (before.used, after.used, before.evictors) == (0, 3, [])
+
+
+@on_a_loop
+async def test_a_host_without_descriptors_is_not_the_version_s_fault() -> None:
+    dialer, user = FakeDialer(), User()
+    dialer.error = OSError(errno.EMFILE, "Too many open files")
+    Pool(V1, 10, dialer).acquire(user, False, 0.0)
+    await turns()
+    assert user.failures == ["no_resources"]

@@ -17,6 +17,7 @@ from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.record import Record
 from proxy.contracts.table import Route, Table, Version
 from proxy.dataplane.attempt import Attempt
+from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.live import LiveRoute, Registry, Target
 from proxy.dataplane.ports import ClientStream, Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
@@ -317,7 +318,7 @@ class Bench:
         self.tally = Tally()
         self.shared = Shared(self.tally, Recorder(self.outbox, 1000.0), Timings(), 100, self.clock)  # type: ignore[arg-type]
         versions = {name: Version(name, "host", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
-        self.registry = Registry(self.tally, FakeDialer())
+        self.registry = Registry(self.tally, FakeDialer(), Descriptors(10_000))
         self.shared.table = self.registry.compile(Table(1, versions, (route,)))
         self.route: LiveRoute = self.shared.table.routes[0]
         self.pools = {name: FakePool(version) for name, version in versions.items()}

@@ -68,13 +68,19 @@ def call(address: str, method: str, path: str, body: Any = None, headers: dict[s
 
 
 class Running:
-    """`penumbra run` on a configuration file. Leaving the context ends it, by force if need be."""
+    """`penumbra run` on a configuration file. Leaving the context ends it, by force if need be.
 
-    def __init__(self, config: Path) -> None:
+    `files`: how many files each of its processes may open, 0: as many as this one.
+    """
+
+    def __init__(self, config: Path, files: int = 0) -> None:
         self.config = config
         self.log: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "proxy", "run", str(config)],
+            [
+                *(("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh") if files else ()),
+                *(sys.executable, "-P", "-m", "proxy", "run", str(config)),
+            ],
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -36,6 +36,8 @@ CONNECTS = [120 * decade + step for decade in range(-5, 1) for step in DECADE] +
 """10 us … 10 s."""
 OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
 """10 us … 1 s."""
+LAGS = [120 * decade + step for decade in range(-3, 1) for step in DECADE] + [120]
+"""1 ms … 10 s."""
 
 VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
@@ -123,6 +125,9 @@ class BoardCollector(Collector):
             overhead,
             OVERHEADS,
         )
+        lags = [((str(worker),), counts) for worker, counts in counters.lag.items()]
+        text = "Seconds by which the event loop of a worker was late; above 0.05 it stood still."
+        yield histogram("penumbra_loop_lag_seconds", text, ("worker",), lags, LAGS)
         inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
         yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
         rescued = [(key, float(n)) for key, n in counters.rescued.items()]

@@ -78,6 +78,7 @@ class Counters:
     __slots__ = (
         "_inflight",
         "arms",
+        "lag",
         "mirrored",
         "overhead",
         "records_dropped",
@@ -96,6 +97,7 @@ class Counters:
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.lag: defaultdict[int, Histogram] = defaultdict(Histogram)
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
 
     def update(self, tick: Tick, now: float) -> None:
@@ -115,6 +117,7 @@ class Counters:
         self.records_dropped.update(tick.records_dropped)
         for route, buckets in tick.overhead.items():
             self.overhead[route].update(buckets, tick.overhead_sum.get(route, 0.0))
+        self.lag[tick.worker].update(tick.lag, tick.lag_sum)
         inflight = {(route, version, role): count for route, version, role, count in tick.inflight}
         self._inflight[tick.worker] = (now, inflight)
 

@@ -1,0 +1,26 @@
+"""Whose fault it is that a connection to a model server cannot be had: this host's own, or the version's.
+
+1. No descriptor, no buffer, no memory, no local port, or a resolver that says "try again": this process or its host has
+   run out of something, or its name server is away. The version was not asked, so that is charged to nobody.
+2. Every other error is an answer from the version's side (nothing listens, no route, no such name), and is charged.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Final
+
+LOCAL_ERRORS: Final = frozenset(
+    (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN)
+)
+"""Error numbers of rule 1 (connect(2), socket(2)); EAGAIN: no free local port, or a full routing cache."""
+
+LOCAL_LOOKUPS: Final = frozenset((socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM))
+"""Errors of the resolver of rule 1 (getaddrinfo(3)). `EAI_NONAME` is none: the name of the version does not exist."""
+
+
+def reason_of(error: OSError) -> str:
+    """The reason, a key of `FAILURES`, of a connection that was refused with `error`."""
+    causes = LOCAL_LOOKUPS if isinstance(error, socket.gaierror) else LOCAL_ERRORS
+    return "no_resources" if error.errno in causes else "connect_failed"
