@@ -7,83 +7,29 @@ Labels are bounded by the configuration (routes, versions) and by fixed tables (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
 
 from msgspec import Struct
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from proxy import __version__
 from proxy.contracts.build import build
-from proxy.contracts.histogram import Buckets, lower_bound
 from proxy.contracts.release import PHASES
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.control.route_control import live_split
+from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, gauge, histogram
 from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
-from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.streams import Drift
 from proxy.stats.quality.scores import QUALITY_METRICS
-
-DECADE = (0, 48, 84)
-"""Bucket indexes within a decade that are shown: 1, 2.51 and 5.01 times a power of ten, exactly bucket bounds."""
-DURATIONS = [120 * decade + step for decade in range(-4, 2) for step in DECADE] + [240]
-"""100 us … 100 s."""
-CONNECTS = [120 * decade + step for decade in range(-5, 1) for step in DECADE] + [120]
-"""10 us … 10 s."""
-OVERHEADS = [120 * decade + step for decade in range(-5, 0) for step in DECADE] + [0]
-"""10 us … 1 s."""
-LAGS = [120 * decade + step for decade in range(-3, 1) for step in DECADE] + [120]
-"""1 ms … 10 s."""
 
 VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
 MAX_SHOWN_FEATURES = 50
 """Features of a route that are shown: a body may have thousands, Prometheus should not."""
-
-Rows = Iterable[tuple[tuple[str, ...], float]]
-
-
-def cumulative(buckets: Buckets, bounds: list[int]) -> list[tuple[str, float]]:
-    """Counts below each bound (a bucket index), as Prometheus wants them: `le`, cumulative, with +Inf."""
-    counts = [0] * (len(bounds) + 1)
-    for index, count in buckets.items():
-        counts[_place(index, bounds)] += count
-    labels = [f"{lower_bound(bound):.6g}" for bound in bounds] + ["+Inf"]
-    return list(zip(labels, map(float, accumulate(counts)), strict=True))
-
-
-def _place(index: int, bounds: list[int]) -> int:
-    return next((place for place, bound in enumerate(bounds) if index < bound), len(bounds))
-
-
-def counter(name: str, text: str, labels: tuple[str, ...], rows: Rows) -> Metric:
-    """A counter family; `_total` is added to `name`."""
-    family = CounterMetricFamily(name, text, labels=labels)
-    for values, count in rows:
-        family.add_metric(values, count)
-    return family
-
-
-def gauge(name: str, text: str, labels: tuple[str, ...], rows: Rows) -> Metric:
-    """A gauge family."""
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for values, number in rows:
-        family.add_metric(values, number)
-    return family
-
-
-def histogram(
-    name: str, text: str, labels: tuple[str, ...], rows: Iterable[tuple[tuple[str, ...], Histogram]], bounds: list[int]
-) -> Metric:
-    """A histogram family in seconds; the bounds are bucket indexes."""
-    family = HistogramMetricFamily(name, text, labels=labels)
-    for values, latencies in rows:
-        family.add_metric(values, buckets=cumulative(latencies.buckets, bounds), sum_value=latencies.seconds)
-    return family
 
 
 class BoardCollector(Collector):

@@ -10,7 +10,7 @@ import pytest
 from proxy.contracts.histogram import bucket
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
 from proxy.contracts.release import PHASES
-from proxy.control.telemetry.metrics import CONNECTS, WorkerCollector, cumulative
+from proxy.control.telemetry.metrics import WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
 from tests.control.houses import House
@@ -18,12 +18,6 @@ from tests.control.telemetry.families import families
 
 SECURITY = (Path(__file__).parents[3] / "docs/security.md").read_text(encoding="utf-8")
 ROWS = [line.split(" | ") for line in SECURITY.partition("## Bounds")[2].splitlines() if line.startswith("| ")][1:]
-
-
-def test_buckets_are_cumulative_at_their_bounds() -> None:
-    counts = {bucket(0.00005): 2, bucket(0.02): 3, bucket(100.0): 1}
-    shown = dict(cumulative(counts, CONNECTS))
-    assert (shown["1e-05"], shown["0.0001"], shown["0.1"], shown["10"], shown["+Inf"]) == (0, 2, 5, 5, 6)
 
 
 def test_new_connections_are_a_histogram_of_seconds(house: House) -> None:
