@@ -78,6 +78,8 @@ def rolled_back(running: Running, metric: str, b: Upstream) -> None:
     route = running.route()
     assert route["primary"] == "a"
     assert metric in route["reason"]
+    assert running.ask("GET", "/v1/audit?limit=1").json()["entries"][0]["why"] == route["reason"]
+    assert running.events(f"r: rollback: {route['reason']}"), "the log says it in the same words"
     assert len(b.seen) <= MOST_REQUESTS
 
 
