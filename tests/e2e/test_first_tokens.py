@@ -86,7 +86,7 @@ def test_first_tokens_are_those_of_the_client(servers: Versions, client: str, lo
 
 def a_round(running: Between, client: str, name: str, log: Path, recorded: dict[str, list[float]]) -> dict[str, float]:
     """By role, the median of how much later than recorded a first token came; of a copy, than its server wrote it."""
-    seen = {each.id: each for each in ask(client, running.data, ["ok"] * REQUESTS, threads=2, name=name)}
+    seen = {each.id: each for each in ask(client, running.data, ["ok"] * REQUESTS, threads=1, name=name)}
     assert {each.ended for each in seen.values()} == {"whole"}
     late, copies = defaultdict(list), written(log)
     for leg in running.legs(name, 2 * REQUESTS):

@@ -12,8 +12,10 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from threading import Thread
 from typing import Any
 
 import aiohttp
@@ -63,14 +65,27 @@ class Watch:
 
 
 Ask = Callable[[Watch], None]
+CURRENT: ContextVar[Watch] = ContextVar("CURRENT")
+
+
+def begins(_: object) -> None:
+    """The libraries' hook of a request that is about to be written: what they do before is no matter of the answer."""
+    CURRENT.get().begin()
+
+
+async def begins_async(request: object) -> None:
+    begins(request)
+
+
+LIBRARY: dict[str, Any] = {"api_key": "none", "max_retries": 0, "timeout": PATIENCE}
+HOOK: dict[str, Any] = {"event_hooks": {"request": [begins]}}
 
 
 def with_openai(url: str) -> Ask:
     """OpenAI's library; it closes at `[DONE]`."""
-    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=PATIENCE)
+    client = openai.OpenAI(base_url=f"{url}/v1", http_client=openai.DefaultHttpxClient(**HOOK), **LIBRARY)
 
     def ask(watch: Watch) -> None:
-        watch.begin()
         with client.chat.completions.create(**watch.body, extra_headers=watch.fields) as stream:
             for chunk in stream:
                 if watch.saw(bool(chunk.choices and chunk.choices[0].delta.content)):
@@ -81,24 +96,30 @@ def with_openai(url: str) -> Ask:
 
 def with_openai_async(url: str) -> Ask:
     """OpenAI's library for asyncio."""
+    http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [begins_async]})
+    client = openai.AsyncOpenAI(base_url=f"{url}/v1", http_client=http, **LIBRARY)
 
-    async def stream(watch: Watch) -> None:
-        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=PATIENCE) as client:
-            watch.begin()
-            async with await client.chat.completions.create(**watch.body, extra_headers=watch.fields) as stream:
-                async for chunk in stream:
-                    if watch.saw(bool(chunk.choices and chunk.choices[0].delta.content)):
-                        return
+    async def ask(watch: Watch) -> None:
+        async with await client.chat.completions.create(**watch.body, extra_headers=watch.fields) as stream:
+            async for chunk in stream:
+                if watch.saw(bool(chunk.choices and chunk.choices[0].delta.content)):
+                    return
 
-    return lambda watch: asyncio.run(stream(watch))
+    return in_a_loop(ask)
+
+
+def in_a_loop(ask: Callable[[Watch], Coroutine[Any, Any, None]]) -> Ask:
+    """An asyncio client, for threads: all share one loop, as in a service."""
+    loop = asyncio.new_event_loop()
+    Thread(target=loop.run_forever, daemon=True).start()
+    return lambda watch: asyncio.run_coroutine_threadsafe(ask(watch), loop).result(PATIENCE)
 
 
 def with_anthropic(url: str) -> Ask:
     """Anthropic's library, of messages."""
-    client = anthropic.Anthropic(base_url=url, api_key="none", max_retries=0, timeout=PATIENCE)
+    client = anthropic.Anthropic(base_url=url, http_client=anthropic.DefaultHttpxClient(**HOOK), **LIBRARY)
 
     def ask(watch: Watch) -> None:
-        watch.begin()
         with client.messages.create(**watch.body, extra_headers=watch.fields) as stream:
             for event in stream:
                 if watch.saw(event.type == "content_block_delta"):
@@ -109,10 +130,9 @@ def with_anthropic(url: str) -> Ask:
 
 def with_httpx(url: str) -> Ask:
     """`Connection: close`, and read to the end of the connection."""
-    client = httpx.Client(headers={"Connection": "close"}, timeout=PATIENCE, trust_env=False)
+    client = httpx.Client(headers={"Connection": "close"}, timeout=PATIENCE, trust_env=False, **HOOK)
 
     def ask(watch: Watch) -> None:
-        watch.begin()
         with client.stream("POST", url + PATH, json=watch.body, headers=watch.fields) as response:
             for line in response.raise_for_status().iter_lines():
                 if watch.saw_line(line):
@@ -124,7 +144,7 @@ def with_httpx(url: str) -> Ask:
 def with_aiohttp(url: str) -> Ask:
     """A client written by hand, which closes its connection at `[DONE]`."""
 
-    async def stream(watch: Watch) -> None:
+    async def ask(watch: Watch) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE), raise_for_status=True) as session:
             watch.begin()
             async with session.post(url + PATH, json=watch.body, headers=watch.fields) as response:
@@ -133,7 +153,7 @@ def with_aiohttp(url: str) -> Ask:
                         response.close()
                         return
 
-    return lambda watch: asyncio.run(stream(watch))
+    return in_a_loop(ask)
 
 
 CLIENTS: dict[str, Callable[[str], Ask]] = {
@@ -153,6 +173,7 @@ CUT = (
 
 def ended(ask: Ask, watch: Watch) -> str:
     """How a request ended for its client."""
+    CURRENT.set(watch)
     try:
         ask(watch)
     except (openai.APIStatusError, anthropic.APIStatusError) as problem:
