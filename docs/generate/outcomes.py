@@ -36,7 +36,8 @@ pass through, take part in the split, and are counted as `not_an_inference`.
 
 ENDINGS = """\
 A stream that has shown its end is complete, however its connection ends: many clients close at the last event, and some
-servers do not end their framing. The leg then counts as answered, its time being that of its last piece.
+servers do not end their framing. The leg then counts as answered, its time being that of its last piece. So does one
+whose client closes at an event that is an error, as clients do: the body says that it has failed.
 """
 
 

@@ -6,6 +6,8 @@ Clients of such streams close at the last event, and servers may close without t
    which every choice has its `finish_reason`, a chunk of usage behind it or not; or holds the text as a whole (TGI).
 2. JSON Lines: the last line says `"done": true` (Ollama).
 3. Comments may follow. An event that is cut off shows nothing, and neither does what is compressed.
+4. Clients also close at an event that is an error, whatever the server would have written behind it: such a stream is
+   answered, by an error.
 """
 
 from __future__ import annotations
@@ -56,6 +58,26 @@ def shows_its_end(media: bytes, tail: bytes) -> bool:
         last = _object(text.rstrip().rpartition(b"\n")[2])
         return last is not None and last.get("done") is True
     return media == EVENTS and _is_last(list(_events(text)))
+
+
+def shows_an_error(media: bytes, tail: bytes) -> bool:
+    """Whether one of the last events of `tail` is an error, at which a client may have closed."""
+    text = _BREAK.sub(b"\n", tail[-MAX_TAIL:])
+    if media in LINES:
+        return any(_is_error("", line) for line in text.split(b"\n")[-MAX_EVENTS:])
+    return media == EVENTS and any(_is_error(kind, data) for kind, data in _events(text))
+
+
+def _is_error(kind: str, data: bytes) -> bool:
+    if kind == "error":
+        return True
+    if b"error" not in data:
+        return False
+    event = _object(data)
+    if event is None:
+        return False
+    error = event.get("error")
+    return (isinstance(error, str | dict) and bool(error)) or "error" in (event.get("type"), event.get("object"))
 
 
 def _events(text: bytes) -> Iterator[tuple[str, bytes]]:

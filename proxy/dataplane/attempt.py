@@ -13,7 +13,7 @@ from typing import Final
 
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
-from proxy.contracts.stream_end import can_show_its_end, media_of, shows_its_end
+from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_error, shows_its_end
 from proxy.contracts.table import COPY_ROLES
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
@@ -184,10 +184,17 @@ class Attempt(RecordedLeg):
 
     def has_shown_its_end(self) -> bool:
         """Whether the answer is a stream whose last event was received: nothing is missing but the framing's end."""
-        if not self.media or self.state != HEADED:
-            return False
-        tail = self.tail.content() if self.tail is not None else b"".join(self.answer or ())
-        return shows_its_end(self.media, tail)
+        return self._streams() and shows_its_end(self.media, self._last())
+
+    def has_shown_an_error(self) -> bool:
+        """Whether the answer is a stream in which the version has told of an error: a reason to leave."""
+        return self._streams() and shows_an_error(self.media, self._last())
+
+    def _streams(self) -> bool:
+        return bool(self.media) and self.state == HEADED
+
+    def _last(self) -> bytes:
+        return self.tail.content() if self.tail is not None else b"".join(self.answer or ())
 
     # counting
 

@@ -286,11 +286,12 @@ class Leg(Attempt):
 
     def cancel(self, reason: str) -> bool:
         """The client has gone, or the proxy gives the exchange up: not the version's fault. True where the client has
-        gone with the end of its stream: that is an answer."""
+        gone with the end of its stream, or at an error in it: that is an answer."""
         if self.state == CLOSED:
             return False
         now, head = self.shared.clock(), self.head
-        whole = reason == "client_abort" and not self.client.congested() and self.has_shown_its_end()
+        left = reason == "client_abort" and not self.client.congested()
+        whole = left and (self.has_shown_its_end() or self.has_shown_an_error())
         if whole and head is not None:
             self._count(head, self.piece_at - self.started, now)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.contracts.stream_end import EVENTS, can_show_its_end, media_of, shows_its_end
+from proxy.contracts.stream_end import EVENTS, can_show_its_end, media_of, shows_an_error, shows_its_end
 
 LINES = b"application/x-ndjson"
 
@@ -75,6 +75,41 @@ def test_json_lines() -> None:
     assert not shows_its_end(LINES, b'{"response": "a", "done": false}\n')
     assert not shows_its_end(LINES, b'{"response": "", "done": tr')
     assert not shows_its_end(LINES, b"")
+
+
+OOM = 'data: {"error": {"message": "out of memory"}}'
+ERRORS = {
+    "OpenAI's": chunk(0, None) + event(OOM),
+    "a text": event('data: {"error": "out of memory"}'),
+    "Anthropic's": event("event: error", 'data: {"type": "error", "error": {"type": "overloaded_error"}}'),
+    "by its name": event("event: error", "data: sorry"),
+    "vLLM's": event('data: {"object": "error", "message": "no"}'),
+    "without a blank line": chunk(0, None) + OOM.encode(),
+    "more behind it": event(OOM) + chunk(0, None),
+}
+NO_ERRORS = {
+    "nothing": b"",
+    "a token": chunk(0, None),
+    "a word": event('data: {"choices": [{"index": 0, "delta": {"content": "error"}}]}'),
+    "null": event('data: {"error": null}'),
+    "cut off": b'data: {"error": {"mess',
+    "a number": event('data: {"error": 0.5}'),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_is_shown(name: str) -> None:
+    assert shows_an_error(EVENTS, ERRORS[name]) and not shows_an_error(b"application/json", ERRORS[name])
+
+
+@pytest.mark.parametrize("name", NO_ERRORS)
+def test_no_error_is_shown(name: str) -> None:
+    assert not shows_an_error(EVENTS, NO_ERRORS[name])
+
+
+def test_an_error_in_json_lines() -> None:
+    assert shows_an_error(LINES, b'{"response": "a", "done": false}\n{"error": "no memory"}\n')
+    assert not shows_an_error(LINES, b'{"response": "error", "done": false}\n')
 
 
 @pytest.mark.parametrize(

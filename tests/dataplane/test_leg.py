@@ -227,6 +227,23 @@ def test_one_that_has_not_is_cut_off(how: str) -> None:
     assert client.ends == ([] if how == "gone" else ["cut off"])
 
 
+def test_a_client_that_closes_at_an_error_has_had_its_answer() -> None:
+    bench = Bench(route())
+    exchange, client, stream = streaming(bench, b'data: {}\n\ndata: {"error": {"message": "no"}}\n\n')
+    ends(exchange, client, stream, "gone")
+    assert bench.legs() == {("v1", "primary", "200"): 1}
+    (record,) = bench.outbox.records
+    assert record.response is not None and b"error" in record.response
+
+
+@pytest.mark.parametrize("how", ["reset", "malformed", "time"])
+def test_a_server_that_breaks_off_behind_an_error_has_failed(how: str) -> None:
+    bench = Bench(route())
+    exchange, client, stream = streaming(bench, b'data: {"error": {"message": "no"}}\n\n')
+    ends(exchange, client, stream, how)
+    assert bench.legs() == {("v1", "primary", "idle_timeout" if how == "time" else how): 1}
+
+
 def test_an_end_that_the_client_has_not_taken_is_none() -> None:
     bench = Bench(route())
     exchange, client, _ = streaming(bench, END)
