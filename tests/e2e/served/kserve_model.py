@@ -1,7 +1,7 @@
 """A model of KServe's own server; a script for the servers venv.
 
 `python kserve_model.py DO PORT`: what the model does with a question: `answer`, `raise`, `refuse` (an input that it
-takes for invalid), `empty` or `nan`, which KServe writes as null. V1 and V2 of the protocol are both there, as KServe has them.
+takes for invalid), `empty` or `nan`, which KServe writes as null. KServe's server has V1 and V2 of the protocol.
 """
 
 from __future__ import annotations
