@@ -240,7 +240,7 @@ class Attempt(RecordedLeg):
 
     def _judge(self, succeeded: bool, now: float) -> None:
         request = self.request
-        self.shared.judge(self.target, request.route_name, request.inference, succeeded, now)
+        self.shared.judge(self.target, request.route, request.inference, succeeded, now)
 
     def _close(self) -> None:
         self.step(CLOSE)

@@ -13,7 +13,7 @@ from proxy.dataplane.descriptors import Budget, Descriptors
 from proxy.dataplane.pool import Pool
 from proxy.dataplane.ports import Dialer
 from proxy.dataplane.tally import Arm, ArmKey, Tally
-from proxy.routing.breaker import Breaker
+from proxy.routing.breaker import Breaker, PrimaryHealth
 from proxy.routing.inference import InferenceRule
 from proxy.routing.match import RouteIndex
 from proxy.routing.split import Split
@@ -99,6 +99,7 @@ class LiveRoute:
         "analysed",
         "connect",
         "follow",
+        "health",
         "idle",
         "inferences",
         "inflight",
@@ -123,7 +124,7 @@ class LiveRoute:
 
     def __init__(self, route: Route, registry: Registry) -> None:
         self.route, self.name = route, route.name
-        self.inflight = registry.inflight(route.name)
+        self.inflight, self.health = registry.inflight(route.name), registry.health(route.name)
         self.split = Split(route)
         self.targets = [
             registry.target(route, self.split, i, self.split.shares[i]) for i in range(len(self.split.versions))
@@ -169,6 +170,7 @@ class Registry:
         self._breakers: dict[tuple[str, str, Role], Breakers] = {}
         self._shadows: dict[tuple[str, Version, Role], ShadowTarget] = {}
         self._inflight: dict[str, Inflight] = {}
+        self._health: dict[str, PrimaryHealth] = {}
         self._used: set[object] = set()
         self._arms: set[ArmKey] = set()
 
@@ -204,6 +206,10 @@ class Registry:
     def inflight(self, route: str) -> Inflight:
         """The route's exchanges in flight, table after table."""
         return self._inflight.setdefault(route, Inflight())
+
+    def health(self, route: str) -> PrimaryHealth:
+        """What the route's primary last did, table after table."""
+        return self._health.setdefault(route, PrimaryHealth())
 
     def rescue(self, route: Route) -> Target:
         """The primary, for extra legs in place of a failed canary's or baseline's."""

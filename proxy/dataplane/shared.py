@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from proxy.dataplane.live import LiveTable, Target
+from proxy.dataplane.live import LiveRoute, LiveTable, Target
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.stall import STALL_SECONDS, LoopWatch
@@ -68,15 +68,16 @@ class Shared:
         self.clients.discard(client)
         self.tally.connections -= 1
 
-    def judge(self, target: Target, route: str, inference: bool, succeeded: bool, now: float) -> None:
-        """Tells the target's breaker, where it has one, how a leg went; a change is logged."""
+    def judge(self, target: Target, route: LiveRoute, inference: bool, succeeded: bool, now: float) -> None:
+        """Tells the target's breaker how a leg went, and the others how the primary's did; a change is logged."""
         breaker = target.breaker_of(inference)
         if breaker is None:
+            route.health.update(succeeded, now)
             return
-        if breaker.succeeded() if succeeded else breaker.failed(now):
+        if breaker.succeeded() if succeeded else breaker.failed(now, route.health):
             state = "ejected" if breaker.open else "back"
             kind = "" if inference else ", for requests that are no inferences"
-            log.warning("route %s: %s %s is %s%s", route, target.arm.role, target.version, state, kind)
+            log.warning("route %s: %s %s is %s%s", route.name, target.arm.role, target.version, state, kind)
 
     def look(self, now: float) -> None:
         """A regular look: after a stall, deadlines are moved on by what nobody could hear."""

@@ -4,6 +4,8 @@
 2. While it is open nothing passes, until after `FIRST_PROBE_WAIT` the next request passes as a probe. After
    `QUICK_PROBES` probes the wait doubles with each, up to `MAX_PROBE_WAIT`.
 3. A success closes it.
+4. A failure that the primary shares says nothing about the version: while the primary has failed and not answered since
+   the first failure of the row, each failure begins a new one.
 
 Inferences and other requests have a breaker each. The primary has none: it is the last resort. Sources: Nygard,
 "Release It!", and the outlier ejection of proxies.
@@ -11,6 +13,7 @@ Inferences and other requests have a breaker each. The primary has none: it is t
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 FAILURES_TO_OPEN: Final = 20
@@ -29,6 +32,26 @@ QUICK_PROBES: Final = 200
 
 MAX_PROBE_WAIT: Final = 10.0
 """Seconds between two probes at most: how long a version that has recovered can wait for its traffic."""
+
+
+class PrimaryHealth:
+    """When the primary of a route last answered, and last failed (monotonic seconds); rule 4 asks for it."""
+
+    __slots__ = ("_answered", "_failed")
+
+    def __init__(self) -> None:
+        self._answered = self._failed = -inf
+
+    def update(self, succeeded: bool, now: float) -> None:
+        """A leg of the primary ended."""
+        if succeeded:
+            self._answered = now
+        else:
+            self._failed = now
+
+    def is_down(self, since: float) -> bool:
+        """True where the primary has failed since then, and not answered."""
+        return self._failed >= since > self._answered
 
 
 class Breaker:
@@ -64,10 +87,10 @@ class Breaker:
         closed, self.open, self._failures, self._probes, self._wait = self.open, False, 0, 0, FIRST_PROBE_WAIT
         return closed
 
-    def failed(self, now: float) -> bool:
+    def failed(self, now: float, primary: PrimaryHealth) -> bool:
         """A leg failed. True when this opened the breaker."""
-        if not self._failures:
-            self._since = now
+        if not self._failures or (not self.open and primary.is_down(self._since)):
+            self._since, self._failures = now, 0
         self._failures += 1
         if self.open:
             if not self._probed:

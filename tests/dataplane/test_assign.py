@@ -10,6 +10,7 @@ import pytest
 from proxy.contracts.table import Share, Sticky
 from proxy.dataplane import assign as assigning
 from proxy.dataplane.assign import assign, draw_shadows
+from proxy.routing.breaker import PrimaryHealth
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
 
@@ -46,7 +47,7 @@ def test_while_a_breaker_keeps_a_canary_from_its_share_nothing_is_evidence() -> 
     breaker = bench.route.targets[1].breaker
     assert breaker is not None
     for n in range(20):
-        breaker.failed(n / 10)
+        breaker.failed(n / 10, PrimaryHealth())
     assert breaker.open and breaker.blocks(1.9)
     drawn = Counter(
         (target.version, target.arm.share)
@@ -64,7 +65,7 @@ def test_an_ejection_by_one_kind_of_requests_leaves_the_other_kind_its_share() -
         breaker = canary.breaker_of(inference)
         assert breaker is not None
         for n in range(20):
-            breaker.failed(n / 10)
+            breaker.failed(n / 10, PrimaryHealth())
         got = {kind: {assign(bench.route, asked(5), None, kind, 1.9)[0] for _ in range(50)} for kind in (True, False)}
         assert got[inference] == {bench.route.neutral[0]}
         assert got[not inference] == set(bench.route.targets)
@@ -83,7 +84,7 @@ def test_while_a_breaker_keeps_a_baseline_from_its_share_nothing_is_evidence() -
     breaker = bench.route.targets[2].breaker_of(True)
     assert breaker is not None
     for n in range(20):
-        breaker.failed(n / 10)
+        breaker.failed(n / 10, PrimaryHealth())
     drawn = Counter(
         (target.version, target.arm.share)
         for target in (assign(bench.route, asked(5), None, True, 1.9)[0] for _ in range(200))

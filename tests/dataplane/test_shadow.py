@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from proxy.contracts.table import Limits, Share, Sticky, Timeouts
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.shadow import MAX_COPIED_BYTES, MAX_PROBES, MAX_SHADOW_ANSWER
+from proxy.routing.breaker import PrimaryHealth
 from tests.support.fakes import Bench, FakePool, asked
 from tests.support.plane import route
 
@@ -93,7 +94,7 @@ def test_an_ejected_shadow_is_probed_by_few() -> None:
     breaker = bench.route.shadows[0].breaker
     assert breaker is not None
     for second in range(20):
-        breaker.failed(float(second))
+        breaker.failed(float(second), PrimaryHealth())
     assert breaker.open
     for _ in range(10):
         bench.ask()

@@ -70,10 +70,10 @@ def test_transitions_of_a_breaker_are_logged_and_not_repetitions(caplog: pytest.
     primary, canary = bench.route.targets
     with caplog.at_level(logging.WARNING, "penumbra.worker"):
         for n in range(FAILURES_TO_OPEN + 5):
-            bench.shared.judge(canary, "r", True, False, n / 10)
-            bench.shared.judge(primary, "r", True, False, n / 10)
-            bench.shared.judge(canary, "r", False, False, n / 10)
-        bench.shared.judge(canary, "r", True, True, 9.0)
+            bench.shared.judge(canary, bench.route, True, False, n / 10)
+            bench.shared.judge(primary, bench.route, True, True, n / 10)
+            bench.shared.judge(canary, bench.route, False, False, n / 10)
+        bench.shared.judge(canary, bench.route, True, True, 9.0)
     assert [record.getMessage() for record in caplog.records] == [
         "route r: canary v2 is ejected",
         "route r: canary v2 is ejected, for requests that are no inferences",

@@ -12,13 +12,16 @@ from proxy.routing.breaker import (
     MIN_FAILING_SECONDS,
     QUICK_PROBES,
     Breaker,
+    PrimaryHealth,
 )
+
+HEALTHY = PrimaryHealth()
 
 
 def tripped(at: float = 100.0) -> Breaker:
     breaker = Breaker()
     for n in range(FAILURES_TO_OPEN):
-        breaker.failed(at - MIN_FAILING_SECONDS + n * MIN_FAILING_SECONDS / (FAILURES_TO_OPEN - 1))
+        breaker.failed(at - MIN_FAILING_SECONDS + n * MIN_FAILING_SECONDS / (FAILURES_TO_OPEN - 1), HEALTHY)
     assert breaker.open
     return breaker
 
@@ -26,16 +29,16 @@ def tripped(at: float = 100.0) -> Breaker:
 def test_failures_in_a_row_over_a_span_open_it() -> None:
     breaker = Breaker()
     for _ in range(5 * FAILURES_TO_OPEN):
-        assert not breaker.failed(1.0)  # at once: control decides on this evidence first
+        assert not breaker.failed(1.0, HEALTHY)  # at once: control decides on this evidence first
     assert not breaker.open
-    assert breaker.failed(1.0 + MIN_FAILING_SECONDS)
-    assert not breaker.failed(1.0 + MIN_FAILING_SECONDS)  # said once
+    assert breaker.failed(1.0 + MIN_FAILING_SECONDS, HEALTHY)
+    assert not breaker.failed(1.0 + MIN_FAILING_SECONDS, HEALTHY)  # said once
 
 
 def test_a_success_in_between_starts_anew() -> None:
     breaker = Breaker()
     for n in range(10 * FAILURES_TO_OPEN):
-        breaker.failed(n)
+        breaker.failed(n, HEALTHY)
         breaker.succeeded()
     assert not breaker.open
 
@@ -46,7 +49,7 @@ def test_one_probe_after_another() -> None:
     assert not breaker.blocks(100.0 + FIRST_PROBE_WAIT)
     breaker.probing(100.0 + FIRST_PROBE_WAIT)
     assert breaker.blocks(100.0 + FIRST_PROBE_WAIT)
-    breaker.failed(100.0 + FIRST_PROBE_WAIT)
+    breaker.failed(100.0 + FIRST_PROBE_WAIT, HEALTHY)
     assert breaker.blocks(100.0 + 1.9 * FIRST_PROBE_WAIT)
     assert not breaker.blocks(100.0 + 2.1 * FIRST_PROBE_WAIT)
 
@@ -55,7 +58,7 @@ def test_after_many_probes_the_wait_doubles() -> None:
     breaker = tripped(100.0)
     for _ in range(QUICK_PROBES + 1):
         breaker.probing(200.0)
-        breaker.failed(200.0)
+        breaker.failed(200.0, HEALTHY)
     assert breaker.blocks(200.0 + 3.9 * FIRST_PROBE_WAIT)
     assert not breaker.blocks(200.0 + 4.1 * FIRST_PROBE_WAIT)
 
@@ -63,7 +66,7 @@ def test_after_many_probes_the_wait_doubles() -> None:
 def test_failures_of_legs_that_were_under_way_when_it_opened_do_not_put_off_the_probe() -> None:
     breaker = tripped(100.0)
     for _ in range(50):
-        breaker.failed(100.1)
+        breaker.failed(100.1, HEALTHY)
     assert not breaker.blocks(100.0 + FIRST_PROBE_WAIT)
 
 
@@ -71,7 +74,7 @@ def test_the_wait_is_bounded() -> None:
     breaker = tripped()
     for n in range(10 * QUICK_PROBES):
         breaker.probing(200.0 + n)
-        breaker.failed(200.0 + n)
+        breaker.failed(200.0 + n, HEALTHY)
     assert breaker.blocks(199.0 + 10 * QUICK_PROBES + MAX_PROBE_WAIT - FIRST_PROBE_WAIT)
     assert not breaker.blocks(199.0 + 10 * QUICK_PROBES + MAX_PROBE_WAIT)
 
@@ -92,7 +95,7 @@ def test_it_is_open_only_after_enough_failures_in_a_row(events: list[tuple[bool,
         if failed:
             since = since if row else now
             row += 1
-            breaker.failed(now)
+            breaker.failed(now, HEALTHY)
         else:
             row = 0
             breaker.succeeded()
@@ -100,3 +103,31 @@ def test_it_is_open_only_after_enough_failures_in_a_row(events: list[tuple[bool,
             assert row >= FAILURES_TO_OPEN and now - since >= MIN_FAILING_SECONDS
         if not row:
             assert not breaker.blocks(now)
+
+
+def test_a_failure_that_the_primary_shares_does_not_eject() -> None:
+    breaker, primary = Breaker(), PrimaryHealth()
+    for n in range(10 * FAILURES_TO_OPEN):
+        primary.update(False, float(n))
+        breaker.failed(n + 0.5, primary)
+    assert not breaker.open
+
+
+def test_a_version_that_stays_down_when_the_primary_is_back_is_ejected_by_its_own_failures() -> None:
+    breaker, primary = Breaker(), PrimaryHealth()
+    for n in range(FAILURES_TO_OPEN):
+        primary.update(False, float(n))
+        breaker.failed(n + 0.5, primary)
+    primary.update(True, 100.0)
+    opened = [breaker.failed(101.0 + n, primary) for n in range(FAILURES_TO_OPEN)]
+    assert opened == [False] * (FAILURES_TO_OPEN - 2) + [True, False], "the last shared failure began the row"
+
+
+@given(st.lists(st.booleans(), min_size=4 * FAILURES_TO_OPEN, max_size=4 * FAILURES_TO_OPEN))
+def test_a_primary_that_answers_now_and_then_protects_no_dead_version(answers: list[bool]) -> None:
+    breaker, primary = Breaker(), PrimaryHealth()
+    primary.update(True, 0.0)
+    for n, answered in enumerate(answers):
+        primary.update(answered or n % 5 == 0, float(n))
+        breaker.failed(n + 0.5, primary)
+    assert breaker.open
