@@ -64,7 +64,8 @@ Everything, at once, for new requests, but for two kinds of option:
   refused as a whole, and says so;
 - what **begins the route anew** says who gets its traffic. A split by hand, a pause and the stage of a release end with
   such a change. A version that was rolled back still gets no live traffic by it. For a route with a release, its
-  scorecard, `false_alarm`, `on_breach` and `warm_up` are of this kind as well, wherever they are written.
+  scorecard, `false_alarm`, `on_breach`, `warm_up` and `on_identity_change` are of this kind as well, wherever they are
+  written.
 
 An option that stays as it is changes nothing: a live split outlives the reload of another option of its route.
 """

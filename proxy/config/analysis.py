@@ -7,6 +7,7 @@ from typing import Any
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
+from proxy.contracts.identity import IDENTITY_FIELDS, Identity
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 
@@ -34,4 +35,24 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
     for pointer in given.get("redact", ()):
         if not pointer.startswith(EXAMPLE_PARTS):
             section.refuse("redact", repr(pointer), " | ".join(f"{part}/…" for part in EXAMPLE_PARTS))
-    return Analysis(**given)
+    return Analysis(**given, identity=_identity(route, protocol))
+
+
+def _identity(route: Section, protocol: Protocol) -> Identity:
+    """`identity` of a route. A pointer into bodies that are not read is refused, and so is what a change shall lead to
+    where nothing tells of one."""
+    identity: Identity = route.take("identity", values.identity, Identity())
+    if identity.source == "json" and protocol == "opaque":
+        route.refuse("identity", "a pointer with protocol opaque", "what the answers say: header:<name> | none")
+    told = identity.source in ("header", "json") or (identity.source == "protocol" and protocol in IDENTITY_FIELDS)
+    if not (told or route.refused("identity") or route.refused("protocol")):
+        _refuse_deaf(route)
+    return identity
+
+
+def _refuse_deaf(route: Section) -> None:
+    release = route.tree.get("release")
+    for place, holder in (("", route.tree), ("release.", release if isinstance(release, dict) else {})):
+        if holder.get("on_identity_change", "restart") in ("rollback", "pause"):
+            allowed = "what the answers say, such as identity: header:<name> beside it"
+            route.refuse(f"{place}on_identity_change", "an identity that is not watched", allowed)

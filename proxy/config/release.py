@@ -12,7 +12,7 @@ from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
 from proxy.contracts.metrics import METRICS, LimitName, Metric, Unit
-from proxy.contracts.settings import ASSUMED, Guard, Limit, OnBreach, Release, Require, Stage
+from proxy.contracts.settings import ASSUMED, Guard, Limit, OnBreach, OnIdentityChange, Release, Require, Stage
 from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy
 from proxy.contracts.table import Protocol
 from proxy.release.validation import validate
@@ -50,11 +50,13 @@ _GUARD: dict[str, Parser] = {
     "false_alarm": values.probability,
     "on_breach": values.one_of(OnBreach),
     "warm_up": values.Whole(0, 10**9),
+    "on_identity_change": values.one_of(OnIdentityChange),
 }
 
 
 def read_guard(section: Section, base: Guard | None = None) -> Guard:
-    """`scorecard`, `false_alarm`, `on_breach` and `warm_up` of a route or release; what is absent is as in `base`."""
+    """`scorecard`, `false_alarm`, `on_breach`, `warm_up` and `on_identity_change` of a route or release; what is absent
+    is as in `base`."""
     given = section.fields(_GUARD)
     if "scorecard" in section:
         given["scorecard"] = _scorecard(section.section("scorecard"))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from proxy.contracts.identity import Identity, IdentitySource
 from proxy.contracts.settings import Address
 from proxy.contracts.strategies import MAX_STAGE_DAYS
 from proxy.contracts.table import Sticky, StickySource
@@ -264,6 +265,18 @@ def sticky(text: str) -> Sticky:
         raise Refused("header:<name> | cookie:<name> | json:</pointer> (RFC 6901)")
     kind: StickySource = one_of(StickySource)(source)
     return Sticky(kind, key.lower() if kind == "header" else key)
+
+
+def identity(text: str) -> Identity:
+    """`protocol`, `none`, `header:NAME` or `json:/POINTER`."""
+    source, _, name = text.partition(":")
+    if text in ("protocol", "none"):
+        return Identity(one_of(IdentitySource)(text))
+    if source == "header" and TOKEN.fullmatch(name):
+        return Identity("header", name.lower())
+    if source == "json" and POINTER.fullmatch(name):
+        return Identity("json", name)
+    raise Refused("protocol | none | header:<name> | json:</pointer> (RFC 6901)")
 
 
 def pointer(text: str) -> str:

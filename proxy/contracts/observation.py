@@ -96,6 +96,10 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
     """Whether the body of an answer of a successful status was looked at, so that `content` says something."""
     content: ContentReason | Literal[""] = ""
     """Why an analysed answer has failed whatever its status says (`contracts.outcome.CONTENT`), or ""."""
+    identity: str = ""
+    """What the answer says of who gave it (`contracts.identity`), or ""."""
+    asked: str = ""
+    """The model that the request names, where it names one: only with the leg that answered the client."""
 
     @property
     def answered(self) -> bool:
@@ -106,10 +110,10 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
 _facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*LegFacts.__struct_fields__)
 
 
-Answer = tuple[tuple[Tensor, ...], Text | None, str, bool, ContentReason | Literal[""]]
-"""What was read in an answer: the fields of an `Observation` from `outputs` on, less `unreadable_request`."""
+Answer = tuple[tuple[Tensor, ...], Text | None, str, bool, ContentReason | Literal[""], str]
+"""What was read in an answer: the fields of an `Observation` from `outputs` to `identity`, less `unreadable_request`."""
 
-NO_ANSWER: Answer = (), None, "", False, ""
+NO_ANSWER: Answer = (), None, "", False, "", ""
 
 
 def observed(
@@ -118,8 +122,9 @@ def observed(
     inputs: tuple[Tensor, ...] = (),
     unreadable_request: str = "",
     answer: Answer = NO_ANSWER,
+    asked: str = "",
 ) -> Observation:
     """The facts of a record, and what was read in its bodies."""
     outputs, text, *judged = answer
-    read = source, inputs, outputs, text, unreadable_request, *judged
+    read = source, inputs, outputs, text, unreadable_request, *judged, asked
     return Observation(*_facts(record) + read)  # in the order of the fields

@@ -44,6 +44,8 @@ class ArmTick(Struct):
     """Whether the requests ask a model for something; the others are evidence of nothing."""
     disturbed: Buckets = field(default_factory=dict)
     """The part of `total` during which the worker stood still (`dataplane.stall`): no evidence on latency."""
+    identities: dict[str, int] = field(default_factory=dict)
+    """Answers of success by what the route's header says of who gave them (`contracts.identity`)."""
 
     @property
     def finished(self) -> int:

@@ -8,17 +8,21 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
+from proxy.contracts.identity import Identity
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
 
 OnBreach = Literal["rollback", "pause", "notify"]
+OnIdentityChange = Literal["restart", "rollback", "pause"]
+"""What follows when another model answers under a version in the middle of a judgement. The evidence begins anew in any
+case, unless it would only be got rid of."""
 AccessRole = Literal["read", "operate"]
 Require = Literal["proof", "no_breach"]
 """What ends a stage: proof that the candidate is within its margins, or that nothing speaks against it."""
-HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "change"]
+HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "identity", "change"]
 """What happened: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a
-candidate became primary; `change`: anything else that somebody did."""
+candidate became primary, another model answers under a version; `change`: anything else that somebody did."""
 
 
 class Lineage(Struct, frozen=True):
@@ -110,6 +114,7 @@ class Guard(Struct, frozen=True):
     warm_up: int = 100
     """First requests whose latency is not judged, since caches, connections and models are cold. Errors are judged from
     the first."""
+    on_identity_change: OnIdentityChange = "restart"
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -162,6 +167,8 @@ class Analysis(Struct, frozen=True):
     """Names of features and predictions that ADWIN watches beside the e-detector."""
     wait: float = 86_400.0
     """Seconds that a prediction waits for its label."""
+    identity: Identity = Identity()
+    """The place where an answer says who gave it."""
 
 
 DEFAULT_ANALYSIS = Analysis()

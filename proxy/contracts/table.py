@@ -156,6 +156,8 @@ class Route(RoutePolicy, frozen=True):
 
     baseline: Share | None = None
     """Instance of the primary's model that the candidate is compared with; None: there is none, or no candidate."""
+    identity: str = ""
+    """Name of the header (lower case) that says who answered; "": workers look for none."""
     journal: bool = False
     """Records of all legs, for access log and spans, also where bodies carry no features (protocol `opaque`)."""
 

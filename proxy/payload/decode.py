@@ -22,7 +22,8 @@ from proxy.payload.encoding import decompress
 from proxy.payload.ending import content_of_ending
 from proxy.payload.reading import Body, Content, Unreadable, field
 
-Usual = Callable[[bytes], tuple[Tensor, ...] | None]
+UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
+UsualResponse = Callable[[bytes], tuple[tuple[Tensor, ...], str] | None]
 
 
 class Codec(Struct, frozen=True):
@@ -33,8 +34,8 @@ class Codec(Struct, frozen=True):
 
     request: Callable[[Body], Content]
     response: Callable[[Body], Content]
-    usual_request: Usual | None = None
-    usual_response: Usual | None = None
+    usual_request: UsualRequest | None = None
+    usual_response: UsualResponse | None = None
     by_row: frozenset[str] = frozenset()
     """Names of inputs each of whose rows is promised a prediction."""
     ends: bool = True
@@ -50,7 +51,7 @@ CODECS: dict[Protocol, Codec] = {
 }
 
 NO_CONTENT = Content()
-EMPTY: Answer = (), None, "empty_body", True, "empty_body"
+EMPTY: Answer = (), None, "empty_body", True, "empty_body", ""
 
 
 def decode(
@@ -64,60 +65,68 @@ def decode(
     codec = CODECS.get(protocol)
     if codec is None:
         return observed(record, source)
-    inputs, unread_request = _read_request(record, codec, analysis)
+    inputs, unread_request, model = _read_request(record, codec, analysis)
+    asked = model or (record.path.rpartition("/")[0] if protocol == "oip" else "")
     if record.failure or not 200 <= record.status < 300:
-        return observed(record, source, inputs, unread_request)
-    return observed(record, source, inputs, unread_request, _read_answer(record, codec, analysis, inputs))
+        return observed(record, source, inputs, unread_request, asked=asked)
+    return observed(record, source, inputs, unread_request, _read_answer(record, codec, analysis, inputs), asked)
 
 
-def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str]:
+def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str, str]:
+    """The inputs, why there are none, and the model that is asked for."""
     data = record.request
     if not data:
-        return (), "too_large" if data is None and record.request_fields and not record.failure else ""
+        return (), "too_large" if data is None and record.request_fields and not record.failure else "", ""
     usual = codec.usual_request(data) if codec.usual_request else None
     if usual is not None:
-        return usual, ""
-    found, unread = _read(codec.request, Body(data, record.request_fields.lower(), analysis))
-    return found.tensors, unread
+        return usual, "", ""
+    body = Body(data, record.request_fields.lower(), analysis)
+    found, unread = _read(codec.request, body)
+    return found.tensors, unread, body.asked
 
 
 def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...]) -> Answer:
     data = record.response
     if data is None:
-        return _read_ends(record, codec)
-    usual = codec.usual_response(data) if codec.usual_response else None
+        return _read_ends(record, codec, analysis)
+    pointed = analysis.identity.source == "json"
+    usual = codec.usual_response(data) if codec.usual_response and not pointed else None
     if usual is not None:
-        return usual, None, "", record.inference, judged(usual, inputs)
+        tensors, identity = usual
+        watched = identity if analysis.identity.source == "protocol" else ""
+        return tensors, None, "", record.inference, judged(tensors, inputs), watched
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
     found, unread = _read(codec.response, body)
     if not record.inference:
-        return found.tensors, found.text, unread, False, ""
+        return found.tensors, found.text, unread, False, "", ""
     reason: ContentReason | Literal[""] = CONTENT_OF.get(unread, "") or ("not_a_number" if body.no_numbers else "")
     if not (reason or unread or found.text):
         by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
         reason = judged(found.tensors, inputs, by_row)
-    return found.tensors, found.text, unread, True, reason
+    return found.tensors, found.text, unread, True, reason, body.identity
 
 
-def _read_ends(record: Record, codec: Codec) -> Answer:
+def _read_ends(record: Record, codec: Codec, analysis: Analysis) -> Answer:
     """Of an answer that was not kept, what its two ends tell; in a content coding they tell nothing."""
     body = Body(record.ending, record.response_fields.lower(), DEFAULT_ANALYSIS)
     told = bool(record.ending) and record.inference and not field(body.fields, b"content-encoding")
-    return (), beginning(record), "too_large", told, content_of_ending(body, codec.ends) if told else ""
+    text, identity = beginning(record, analysis)
+    return (), text, "too_large", told, content_of_ending(body, codec.ends) if told else "", identity
 
 
-def beginning(record: Record) -> Text | None:
-    """The times of a stream of which only the beginning was kept, for its latency; there is no text to compare."""
+def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
+    """The times of a stream of which only the beginning was kept, for its latency, and who answers; there is no text to
+    compare."""
     if not record.beginning:
-        return None
-    body = Body(record.beginning, record.response_fields.lower(), DEFAULT_ANALYSIS, record.chunks, record.ends)
+        return None, ""
+    body = Body(record.beginning, record.response_fields.lower(), analysis, record.chunks, record.ends)
     try:
         first, gaps = sse.times(body, sse.spelled(body).first)
     except (Unreadable, orjson.JSONDecodeError):
-        return None
-    return None if first is None else Text("", first_token=first, gaps=gaps)
+        return None, body.identity
+    return (None if first is None else Text("", first_token=first, gaps=gaps)), body.identity
 
 
 def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:

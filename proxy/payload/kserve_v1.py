@@ -25,6 +25,7 @@ def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
     document = body.json()
     refuse_errors(document, (*PREDICTIONS, *OTHERS))
+    body.identify(document)
     return Content(predictions_of(*_first(document, PREDICTIONS)))
 
 

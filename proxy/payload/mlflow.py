@@ -51,6 +51,7 @@ def read_response(body: Body) -> Content:
         return openai.read_response(body)
     document = body.json()
     refuse_errors(document, ANSWERS)
+    body.identify(document)
     if isinstance(document, list):
         return Content(predictions_of(document, "predictions"))
     fields = fields_of(document)

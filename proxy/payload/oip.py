@@ -6,12 +6,14 @@ Published in the KServe open-inference-protocol repository (`specification/proto
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 from msgspec import field as field_of
 
+from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary, oip_generate
 from proxy.payload.errors import refuse_errors
@@ -36,11 +38,14 @@ class _Inputs(Struct, gc=False):
 class _Outputs(Struct, gc=False):
     tensors: list[_Wire] = field_of(name="outputs")
     error: Any = None
+    model_name: str | None = None
+    model_version: str | int | None = None
 
 
 _inputs = msgspec.json.Decoder(_Inputs)
 _outputs = msgspec.json.Decoder(_Outputs)
 
+NAMES = IDENTITY_FIELDS["oip"]
 LENGTH_FIELD = b"inference-header-content-length"
 LONG_DATATYPES = frozenset(("UINT64", "INT64"))
 EXACT_FLOATS = 2.0**53
@@ -53,27 +58,33 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
     Typed decoding costs half of reading any JSON and checking it afterwards. What is compressed or binary is not JSON,
     so it needs no look at the header here.
     """
-    tensors = _tensors(_inputs, data)
-    if tensors is None:
+    asked = _decoded(_inputs, data)
+    if asked is None:
         return None
+    tensors = asked.tensors
     if len(tensors) == 1:
         return _usual(tensors[0])
     usual = _all_usual(tensors)
     return joined(usual) if usual else None
 
 
-def usual_response(data: bytes) -> tuple[Tensor, ...] | None:
-    """The same of a response."""
-    tensors = _tensors(_outputs, data)
-    if tensors is None:
+def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
+    """The same of a response, and who gave it."""
+    answer = _decoded(_outputs, data)
+    if answer is None or answer.error:
         return None
-    return _usual(tensors[0]) if len(tensors) == 1 else _all_usual(tensors)
+    tensors = _usual(answer.tensors[0]) if len(answer.tensors) == 1 else _all_usual(answer.tensors)
+    return None if tensors is None else (tensors, _who(answer.model_name, answer.model_version))
 
 
-def _tensors(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs], data: bytes) -> Any:
+@lru_cache(maxsize=64)
+def _who(name: str | None, version: str | int | None) -> str:
+    return identity_of({"model_name": name, "model_version": version})
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs], data: bytes) -> Any:
     try:
-        read = decoder.decode(data)
-        return None if isinstance(read, _Outputs) and read.error else read.tensors
+        return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # the other reader says why
 
@@ -110,6 +121,7 @@ def read_response(body: Body) -> Content:
         return Content((), oip_generate.read_stream(body))
     document = body.json()
     refuse_errors(document, oip_generate.PROMISED)
+    body.identify(document, NAMES)
     if isinstance(document, dict) and "outputs" not in document:
         return Content((), oip_generate.read_whole(document))
     return Content(tuple([tensor_of(fields_of(tensor)) for tensor in listed(document, "outputs")]))
@@ -118,7 +130,10 @@ def read_response(body: Body) -> Content:
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
     length = field(body.fields, LENGTH_FIELD)
     if length:
-        return oip_binary.tensors(body.data, length, side)
+        head = oip_binary.head_of(body.data, length)
+        if side == "outputs":
+            body.identify(head, NAMES)
+        return oip_binary.tensors(head, body.data[int(length) :], side)
     return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
 
 

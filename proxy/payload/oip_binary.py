@@ -34,12 +34,17 @@ TYPES: dict[str, np.dtype[Any]] = {
 MAX_HEADER_DIGITS = 12
 
 
-def tensors(data: bytes, length: bytes, side: str) -> tuple[Tensor, ...]:
-    """The tensors of one side of a body whose first `length` bytes are JSON. Raises Unreadable."""
+def head_of(data: bytes, length: bytes) -> Any:
+    """The JSON that is the first `length` bytes of a body. Raises Unreadable or orjson.JSONDecodeError."""
     if not length.isdigit() or len(length) > MAX_HEADER_DIGITS or int(length) > len(data):
         raise Unreadable("binary")
-    at, tensors = int(length), []
-    for each in listed(orjson.loads(data[:at]), side):
+    return orjson.loads(data[: int(length)])
+
+
+def tensors(head: Any, data: bytes, side: str) -> tuple[Tensor, ...]:
+    """The tensors of one side of a body: its JSON, and the bytes behind it. Raises Unreadable."""
+    at, tensors = 0, []
+    for each in listed(head, side):
         tensor = fields_of(each)
         size = _size(tensor)
         if size is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Text
 from proxy.payload.errors import is_error, is_told
 from proxy.payload.oip_tensors import listed, tensor_of
@@ -52,6 +53,7 @@ def read_stream(body: Body) -> Text:
         chunk = fields_of(chunk_of(body, event))
         if is_error(chunk, PROMISED) or is_told(chunk):
             raise Unreadable("error_in_stream")
+        body.identify(chunk, IDENTITY_FIELDS["oip"])
         parts.append(text_of(chunk))
         first = first or ((number, event.end) if parts[-1] else None)
     if is_cut(body.data):

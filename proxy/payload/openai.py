@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from proxy.contracts.identity import IDENTITY_FIELDS, bounded
 from proxy.contracts.observation import Tensor, Text, UnreadReason
 from proxy.payload import sse
 from proxy.payload.errors import refuse_errors
@@ -32,6 +33,7 @@ def read_request(body: Body) -> Content:
     """Features of a request that can drift: length and number of messages, and the two parameters that change answers
     most."""
     fields = fields_of(body.json())
+    body.asked = bounded(str(fields.get("model") or ""))
     texts = _texts(fields)
     limit = fields.get("max_completion_tokens", fields.get("max_tokens"))
     values = [sum(map(len, texts)), len(texts), limit, fields.get("temperature")]
@@ -55,7 +57,10 @@ def read_response(body: Body) -> Content:
         return _found(sse.read(body))
     if field(body.fields, b"content-type").startswith(SOUNDS) and not body.data.lstrip().startswith((b"{", b"<")):
         raise Unreadable("form")
-    return read_document(body.json())
+    document = body.json()
+    refuse_errors(document, ANSWERS)
+    body.identify(document, IDENTITY_FIELDS["openai"])
+    return read_document(document)
 
 
 def read_document(document: Any) -> Content:

@@ -25,8 +25,11 @@ def read_response(body: Body) -> Content:
         return _stream(body)
     document, pointer = body.json(), body.analysis.prediction
     if pointer:
-        return Content(predictions_of(_pointed(document, pointer), "prediction"))
+        predicted = _pointed(document, pointer)
+        body.identify(document)
+        return Content(predictions_of(predicted, "prediction"))
     refuse_errors(document)
+    body.identify(document)
     if document in ([], ""):
         raise Unreadable("empty_body")
     try:

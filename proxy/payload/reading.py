@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
+from proxy.contracts.identity import identity_of
 from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason
 from proxy.contracts.settings import Analysis
 
@@ -53,6 +54,24 @@ class Body(Struct, gc=False):
     """Bytes of `data` that had arrived by each of these times; () where that is not known."""
     no_numbers: bool = False
     """The JSON held NaN or Infinity, which JSON has not (RFC 8259 §6) and Python writes."""
+    identity: str = ""
+    """What the answer says of who gave it, as far as it was read."""
+    asked: str = ""
+    """The model that a request names."""
+
+    def identify(self, document: Any, names: Sequence[str] = ()) -> None:
+        """Notes who gave an answer: a whole one, or a piece of a stream, whose first one counts. `names`: the fields
+        in which its protocol says it."""
+        if self.identity or not isinstance(document, dict):
+            return
+        source, pointer = self.analysis.identity.source, self.analysis.identity.name
+        if source == "json":
+            try:
+                self.identity = identity_of({pointer: pointed(document, pointer)})
+            except Unreadable:
+                return
+        elif source == "protocol":
+            self.identity = identity_of({name: document.get(name) for name in names})
 
     def json(self) -> Any:
         """The body as JSON. Raises orjson.JSONDecodeError."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Text
 from proxy.contracts.stream_end import EVENTS, LINES, media_of, shows_its_end
 from proxy.payload.errors import is_error
@@ -65,8 +66,17 @@ def spelled(body: Body) -> Spoken:
             break
         if number >= MAX_EVENTS:
             raise Unreadable("too_many_values")
-        spoken.add(chunk_of(body, event), number, event.end)
+        chunk = chunk_of(body, event)
+        spoken.add(chunk, number, event.end)
+        if not body.identity and isinstance(chunk, dict):
+            _identify(body, chunk)
     return spoken
+
+
+def _identify(body: Body, chunk: dict[str, Any]) -> None:
+    """Who answers stands in the first chunk: itself, or in what it begins."""
+    for part in (chunk, chunk.get("message"), chunk.get("response")):
+        body.identify(part, IDENTITY_FIELDS["openai"])
 
 
 def chunk_of(body: Body, event: Event) -> Any:

@@ -33,6 +33,8 @@ def _as_written(release: Release | None) -> Any:
     plain: dict[str, Any] = msgspec.to_builtins(release)
     if plain["require"] is None:
         del plain["require"]
+    if plain["guard"]["on_identity_change"] == "restart":
+        del plain["guard"]["on_identity_change"]
     lines = plain["guard"]["scorecard"]
     for metric in release.guard.assumed:
         del lines[metric]
@@ -146,6 +148,7 @@ def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int
 
 def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
     split, shadows = transitions.weights(state)
+    identity = section.analysis.identity
     return Route(
         name=section.name,
         match=section.match,
@@ -161,6 +164,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         inference=section.inference,
         mirror=section.mirror,
         copies=section.copies,
+        identity=identity.name if identity.source == "header" else "",
         journal=journal,
     )
 

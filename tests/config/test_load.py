@@ -181,6 +181,16 @@ def test_what_a_route_may_say(route: str, field: str, value: object) -> None:
         ("scorecard: {speed: {max: 1}}", "routes.r.scorecard.speed"),
         ("false_alarm: 0", "routes.r.false_alarm"),
         ("false_alarm: 1", "routes.r.false_alarm"),
+        ("identity: body", "routes.r.identity"),
+        ("identity: 'header:'", "routes.r.identity"),
+        ("identity: 'cookie:x'", "routes.r.identity"),
+        ("on_identity_change: notify", "routes.r.on_identity_change"),
+        ("on_identity_change: rollback", "routes.r.on_identity_change"),
+        ("identity: none, on_identity_change: rollback", "routes.r.on_identity_change"),
+        (
+            "release: {candidate: b, strategy: blue-green, on_identity_change: pause}",
+            "routes.r.release.on_identity_change",
+        ),
         ("on_breach: panic", "routes.r.on_breach"),
         ("release: {strategy: canary, stages: [{canary: 5, requests: 1}]}", "routes.r.release.candidate"),
         ("release: {candidate: b, strategy: canary}", "routes.r.release.stages"),
@@ -406,3 +416,13 @@ def test_a_line_that_an_opaque_protocol_never_feeds_is_refused(metric: str, plac
         parse(text, {})
     else:
         assert paths(text) == [f"routes.r.{place}.{metric}"]
+
+
+def test_who_answers_is_looked_for_where_the_route_says() -> None:
+    from proxy.contracts.identity import Identity
+
+    assert small("").routes[0].analysis.identity == Identity("protocol")
+    assert small("identity: 'header:X-Build'").routes[0].analysis.identity == Identity("header", "x-build")
+    assert small("identity: 'json:/meta/build'").routes[0].analysis.identity == Identity("json", "/meta/build")
+    guard = small("identity: 'json:/b', on_identity_change: pause, false_alarm: 0.01").routes[0].guard
+    assert guard.on_identity_change == "pause"

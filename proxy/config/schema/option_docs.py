@@ -131,6 +131,14 @@ TEXTS = {
     "false_alarm": "Probability of ever rolling a healthy candidate back, however often one looks.",
     "on_breach": "What a breach of the scorecard does.",
     "warm_up": "First requests of a new candidate in which latency is not judged; errors are, from the first.",
+    "on_identity_change": (
+        "What another model under the name of a version does in the middle of a judgement, the primary's or a "
+        "candidate's: `restart` begins the evidence and the stage anew, `rollback` and `pause` end the release besides."
+    ),
+    "identity": (
+        "Where an answer says which model gave it: `protocol` (OIP `model_name` and `model_version`, OpenAI and kin "
+        "`model` and `system_fingerprint`), `header:<name>`, `json:<pointer>` into the body, or `none`."
+    ),
     "analysis": "How bodies are understood and compared.",
     "analysis.features": (
         'JSON pointer to the features in a request; `""` is the whole body. An object is one row of named columns '
@@ -163,6 +171,7 @@ TEXTS = {
     "release.false_alarm": "As of the route.",
     "release.on_breach": "As of the route.",
     "release.warm_up": "As of the route.",
+    "release.on_identity_change": "As of the route.",
     "release.rollback_window": "After the promote, how long a breach leads back to the version before.",
     "release.accept_risk": f"Must be true for {_RISKY}: it gives the candidate all traffic at once.",
     "release.promote_winner": "A/B test: an arm that has proved itself becomes primary.",
@@ -210,6 +219,8 @@ DEFAULTS = {
     "false_alarm": "0.001",
     "on_breach": "rollback",
     "warm_up": "100",
+    "on_identity_change": "restart",
+    "identity": "protocol",
     "analysis": "{}",
     "analysis.features": '""',
     "analysis.prediction": '""',
@@ -287,6 +298,8 @@ EXAMPLES = {
     "false_alarm": "0.01",
     "on_breach": "pause",
     "warm_up": "500",
+    "on_identity_change": "rollback",
+    "identity": '"header:x-model-build"',
     "analysis.features": "/instances",
     "analysis.prediction": "/predictions",
     "analysis.tolerance": "0.01",
@@ -307,6 +320,7 @@ EXAMPLES = {
     "release.false_alarm": "0.01",
     "release.on_breach": "pause",
     "release.warm_up": "500",
+    "release.on_identity_change": "pause",
     "release.require": "no_breach",
     "release.rollback_window": "1h",
     "release.accept_risk": "true",
@@ -357,6 +371,7 @@ ABSENT = {
     "release.false_alarm": "as of the route",
     "release.on_breach": "as of the route",
     "release.warm_up": "as of the route",
+    "release.on_identity_change": "as of the route",
     "release.require": "`proof` in the last stage before a promote, `no_breach` in the others",
     "release.rollback_window": f"{_SWITCHING} 10m, others none",
 }

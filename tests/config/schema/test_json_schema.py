@@ -38,10 +38,10 @@ BEYOND = re.compile(
     r"|less than timeouts.response|at most limits.body|a match of its own|each (name|token) once"
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
-    r"|a first stage with copies|a protocol whose bodies are read"
+    r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
 )
 """What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit,
-lines that a protocol or the first stage never feeds; and a split that is none, because all its versions are names that
+lines that a protocol or the first stage never feeds, an identity that no answer tells; and a split that is none, because all its versions are names that
 the file does not have."""
 
 

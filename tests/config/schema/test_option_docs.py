@@ -49,6 +49,8 @@ AROUND = {
     "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
     "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",
     "routes.*.release": "routes: {r: {release: {candidate: v3, strategy: blue-green}}}",
+    "routes.*.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
+    "routes.*.release.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
     "routes.*.release.accept_risk": "routes: {r: {release: {candidate: v2, strategy: big-bang}}}",
     "routes.*.release.strategy": (
         "routes: {r: {release: {candidate: v2, strategy: shadow, stages: [{shadow: 1, requests: 1}]}}}"

@@ -1,0 +1,64 @@
+"""Identity: what an answer says of who gave it, as one bounded text that is the same for the same model.
+
+A version is an address. What answers there may be replaced behind it, and the answer alone tells: `model_version` of the
+Open Inference Protocol, `model` and `system_fingerprint` of OpenAI's kin, a header of one's own. Where an answer says
+nothing (an error, a head of another server), nothing follows: absence is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Literal
+
+from msgspec import Struct
+
+IdentitySource = Literal["protocol", "none", "header", "json"]
+"""Where an answer says who gave it: in the fields of its protocol, nowhere, in a header, or at a JSON pointer."""
+
+MAX_IDENTITY = 128
+"""Characters of an identity: names of models and fingerprints are shorter. A longer one is its beginning and its hash,
+so that two of them stay two."""
+
+MAX_TICK_IDENTITIES = 16
+"""Identities of one arm that a tick carries; answers that name further ones say nothing."""
+
+_HASH = 12
+
+IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "oip": ("model_name", "model_version"),
+    "openai": ("model", "system_fingerprint"),
+}
+"""Protocol to the fields of an answer that say who gave it. Other protocols promise none."""
+
+
+class Identity(Struct, frozen=True):
+    """The place in an answer that is watched."""
+
+    source: IdentitySource = "protocol"
+    name: str = ""
+    """Name of the header (lower case), or a JSON pointer (RFC 6901) into the body."""
+
+
+def bounded(text: str) -> str:
+    """`text` on one line, in at most `MAX_IDENTITY` characters."""
+    text = " ".join(text.split())
+    if len(text) <= MAX_IDENTITY:
+        return text
+    return f"{text[: MAX_IDENTITY - _HASH - 1]}…{sha256(text.encode(errors='replace')).hexdigest()[:_HASH]}"
+
+
+def identity_of(values: Mapping[str, Any]) -> str:
+    """The identity in named values, "" where none of them says anything.
+
+    >>> identity_of({"model_name": "iris", "model_version": 2})
+    'model_name=iris, model_version=2'
+    >>> identity_of({"model": None, "system_fingerprint": ""})
+    ''
+    """
+    said = [(name, value) for name, value in values.items() if _says(value)]
+    return bounded(", ".join([f"{name}={value}" for name, value in said])) if said else ""
+
+
+def _says(value: Any) -> bool:
+    return (isinstance(value, str) and bool(value.strip())) or type(value) in (int, float)
