@@ -7,7 +7,7 @@ from typing import Any
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
-from proxy.contracts.identity import IDENTITY_FIELDS, Identity
+from proxy.contracts.identity import Identity, in_bodies
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 
@@ -44,7 +44,7 @@ def _identity(route: Section, protocol: Protocol) -> Identity:
     identity: Identity = route.take("identity", values.identity, Identity())
     if identity.source == "json" and protocol == "opaque":
         route.refuse("identity", "a pointer with protocol opaque", "what the answers say: header:<name> | none")
-    told = identity.source in ("header", "json") or (identity.source == "protocol" and protocol in IDENTITY_FIELDS)
+    told = identity.source == "header" or in_bodies(identity, protocol)
     if not (told or route.refused("identity") or route.refused("protocol")):
         _refuse_deaf(route)
     return identity

@@ -1,8 +1,8 @@
 """Identity: what an answer says of who gave it, as one bounded text that is the same for the same model.
 
-A version is an address. What answers there may be replaced behind it, and the answer alone tells: `model_version` of the
-Open Inference Protocol, `model` and `system_fingerprint` of OpenAI's kin, a header of one's own. Where an answer says
-nothing (an error, a head of another server), nothing follows: absence is no change.
+A version is an address. What answers there may be replaced behind it, and the answer alone tells: `model_version` of
+the Open Inference Protocol, `model` and `system_fingerprint` of OpenAI's kin, a header of one's own. Where an answer
+says nothing (an error, a head of another server), nothing follows: absence is no change.
 """
 
 from __future__ import annotations
@@ -38,6 +38,24 @@ class Identity(Struct, frozen=True):
     source: IdentitySource = "protocol"
     name: str = ""
     """Name of the header (lower case), or a JSON pointer (RFC 6901) into the body."""
+
+
+class IdentityChange(Struct, frozen=True):
+    """Another model under the name of a version."""
+
+    version: str
+    before: tuple[str, ...]
+    """The identities that answered before."""
+    after: tuple[str, ...]
+    """Those that answer now."""
+
+    def __str__(self) -> str:
+        return f"{' and '.join(self.after)} in place of {' and '.join(self.before)}"
+
+
+def in_bodies(identity: Identity, protocol: str) -> bool:
+    """Whether the bodies of a route's answers are asked who gave them."""
+    return identity.source == "json" or (identity.source == "protocol" and protocol in IDENTITY_FIELDS)
 
 
 def bounded(text: str) -> str:

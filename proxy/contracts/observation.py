@@ -111,7 +111,8 @@ _facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*LegFacts.__struct_fiel
 
 
 Answer = tuple[tuple[Tensor, ...], Text | None, str, bool, ContentReason | Literal[""], str]
-"""What was read in an answer: the fields of an `Observation` from `outputs` to `identity`, less `unreadable_request`."""
+"""What was read in an answer: the fields of an `Observation` from `outputs` to `identity`, less
+`unreadable_request`."""
 
 NO_ANSWER: Answer = (), None, "", False, "", ""
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from proxy.contracts.identity import IdentityChange
 from proxy.contracts.record import MAX_FAILED_KEYS, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings, Stage
@@ -66,6 +67,7 @@ class Engine:
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
         self.rollbacks: Counter[tuple[str, str]] = Counter()
+        self.identity_changes: Counter[tuple[str, str, str]] = Counter()
         self.revision = store.head.revision
         self._store, self._ledger, self._snapshots = store, Ledger(store), EvidenceSnapshots(store)
         self._warnings, self._failed_requests = Warnings(), FailedRequests()
@@ -240,7 +242,10 @@ class Engine:
         state, status = route.state, route.status
         status.verdicts = self._verdicts(route, now)
         action = decide.on_breach(state, status.verdicts, route.guard.on_breach, status.notified)
-        action = action or decide.on_pass(state, status.verdicts, status.legs, now)
+        if (action is None or action.act == "notify") and self._on_identities(route, now):
+            return
+        if action is None and not self.board.wavering(state.route):
+            action = decide.on_pass(state, status.verdicts, status.legs, now)
         if action is None and state.after is not None and now >= state.until:
             reason = f"the rollback window is over: {scorecard.overall(status.verdicts).sentence}"
             action = decide.Action("settle", reason)
@@ -257,15 +262,41 @@ class Engine:
         lines = (scorecard.judge(evidence, guard, version, enough, proof) for version in versions)
         return tuple(verdict for verdicts in lines for verdict in verdicts)
 
-    def _act(self, state: RouteState, status: RouteStatus, action: decide.Action, now: float) -> None:
+    def _on_identities(self, route: RouteControl, now: float) -> bool:
+        """Follows changes of the models that answer; whether anything did."""
+        changes = self.board.identity_changes(route.section.name)
+        for change in changes:
+            state, status, version = route.state, route.status, change.version
+            may = self.board.may_begin_anew(state.route, version)
+            action = decide.on_identity_change(state, change, status.verdicts, route.guard.on_identity_change, may)
+            self.identity_changes[state.route, version, action.act] += 1
+            if action.act in ("restart", "pause"):
+                self.board.begin_anew(state.route, version)
+                status.legs, status.notified = 0, frozenset()
+            if transitions.candidates(state):
+                self._act(state, status, action, now, change)
+            else:
+                log.info("%s: %s", state.route, action.reason)
+            status.verdicts = self._verdicts(route, now)
+        return bool(changes)
+
+    def _act(
+        self,
+        state: RouteState,
+        status: RouteStatus,
+        action: decide.Action,
+        now: float,
+        identity: IdentityChange | None = None,
+    ) -> None:
         after = self._guarded(state, _ACTS[action.act](state, action, now), now)
-        if action.act == "notify":
+        if action.act in ("notify", "keep"):
             if decide.told_as(state, action) in status.notified:
                 return
             status.notified |= {decide.told_as(state, action)}
         level = logging.WARNING if action.act in _ALARMS else logging.INFO
         log.log(level, "%s: %s: %s", state.route, action.act, action.reason)
-        change = self._change("scorecard", action.act, state, after, action.reason)
+        change = self._change(action.cause if identity else "scorecard", action.act, state, after, action.reason)
+        change = replace(change, identity=identity)
         if action.act in ("rollback", "leave"):
             self.rollbacks[state.route, action.cause] += 1
         if after == state:
@@ -315,12 +346,13 @@ class Engine:
         return tuple(ids)[:MAX_AUDIT_EXAMPLES]
 
     def _lineage(self, state: RouteState) -> dict[str, Any]:
-        versions = self.settings.versions
+        versions, known = self.settings.versions, self.board.answerers.of(state.route)
         named = [v for v in (state.primary, state.candidate, *state.split) if v is not None and v in versions]
         return {
             name: {
                 "endpoint": versions[name].authority + versions[name].base_path,
                 "lineage": self.settings.lineage.get(name),
+                "identity": [each.identity for each in known[name].get()] if name in known else [],
             }
             for name in dict.fromkeys(named)
         }
@@ -342,13 +374,15 @@ def _enough(stage: Stage | None) -> int:
     return min(stage.requests, scorecard.MIN_OBSERVATIONS) if stage and stage.requests else scorecard.MIN_OBSERVATIONS
 
 
-_ALARMS = frozenset({"rollback", "leave", "pause", "notify"})
+_ALARMS = frozenset({"rollback", "leave", "pause", "notify", "restart", "keep"})
 
 _ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
     "rollback": lambda s, a, now: transitions.rollback(s, (a.version,) if a.version else (), a.reason, now),
     "leave": lambda s, a, now: transitions.leave(s, a.version or "", a.reason, now),
     "pause": lambda s, a, now: transitions.pause(s, a.reason, now),
     "notify": lambda s, a, now: s,
+    "keep": lambda s, a, now: s,
+    "restart": lambda s, a, now: transitions.anew(s, a.reason, now),
     "advance": lambda s, a, now: transitions.enter(s, s.stage + 1, a.reason, now),
     "promote": lambda s, a, now: transitions.promote(s, a.version or s.candidate, a.reason, now),
     "settle": lambda s, a, now: transitions.unguarded(s),

@@ -49,14 +49,19 @@ EVENTS: dict[str, HookEvent] = {
     "rollback": "rollback",
     "leave": "rollback",
     "notify": "breach",
+    "restart": "identity",
+    "keep": "identity",
 }
-"""Action of the audit to event; the rest is `change`, except a pause by the scorecard, which is a breach."""
+"""Action of the audit to event; the rest is `change`, except a pause by the scorecard, which is a breach, and one for
+another model, which is `identity`."""
 
 
 def event_of(change: Change) -> HookEvent:
     """The event of a change, as a hook subscribes to it."""
     if change.who == "scorecard" and change.action == "pause":
         return "breach"
+    if change.identity is not None and change.action == "pause":
+        return "identity"
     if change.who == "configuration" and _begins(change.before, change.after):
         return "start"
     return EVENTS.get(change.action, "change")
@@ -82,6 +87,7 @@ def body_of(change: Change, head: str, now: float) -> bytes:
         "after": plain(change.after),
         "evidence": plain(change.evidence),
         "examples": list(change.examples),
+        "identity": plain(change.identity),
         "audit_head": head,
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()

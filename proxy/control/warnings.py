@@ -3,7 +3,7 @@
 A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get is named with the reasons for the rest.
 It is looked at in spans, so that a warning goes when its cause does. A route whose first requests were no inferences is
 named with the option that says which ones are: nothing of it is evidence. Answers that cannot be read or compared are
-those of `control.lost_answers`.
+those of `control.lost_answers`, several models under one name those of `control.identities`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
@@ -34,7 +35,17 @@ Shadow = tuple[str, str]
 class Warnings:
     """`update` now and then; `of` is what to show."""
 
-    __slots__ = ("_begun", "_dropped", "_lost", "_owed", "_shadows", "_silent", "_wrong_sums", "profile_faults")
+    __slots__ = (
+        "_begun",
+        "_dropped",
+        "_identities",
+        "_lost",
+        "_owed",
+        "_shadows",
+        "_silent",
+        "_wrong_sums",
+        "profile_faults",
+    )
 
     def __init__(self) -> None:
         self._begun = 0.0
@@ -43,6 +54,7 @@ class Warnings:
         self._shadows: dict[Shadow, str] = {}
         self._silent: dict[str, str] = {}
         self._lost = LostAnswers()
+        self._identities = IdentityFaults()
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
@@ -55,6 +67,7 @@ class Warnings:
             shadows
             + self._lost.of(route)
             + wrong
+            + self._identities.faults.get(route, [])
             + [faults[route] for faults in (self.profile_faults, self._silent) if route in faults]
         )
 
@@ -64,6 +77,8 @@ class Warnings:
             return
         counters = board.counters
         self._judge_answers(shadows, board)
+        for route, fault in self._identities.update(shadows, board):
+            log.warning("%s: %s", route, fault)
         watched = [(route, version) for route, versions in shadows.items() for version in versions]
         owed = Counter(counters.mirrored) - self._owed
         dropped = Counter(counters.shadow_dropped) - self._dropped

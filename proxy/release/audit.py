@@ -25,7 +25,7 @@ class Change(Struct, frozen=True):
     """One change of a route, by a person or by the scorecard."""
 
     who: str
-    """Name of a token, or `scorecard`."""
+    """Name of a token, `scorecard`, `identity` (another model answers) or `configuration`."""
     action: str
     """Such as `split`, `rollback`."""
     route: str
@@ -41,6 +41,8 @@ class Change(Struct, frozen=True):
     """Origin and endpoint of each version that is concerned."""
     examples: tuple[str, ...] = ()
     """Ids of requests that went wrong."""
+    identity: Any = None
+    """Where it follows from one: a change of the model that answers under a version, as before and after."""
 
 
 class Entry(Struct, frozen=True):
@@ -62,6 +64,7 @@ class Entry(Struct, frozen=True):
     previous: str
     """Hash of the entry before it."""
     examples: tuple[str, ...] = ()
+    identity: Any = None
 
 
 class Link(Struct, frozen=True):

@@ -6,6 +6,8 @@
   candidate.
 - A stage ends after its requests and its duration with a pass; a paused route stays where it is.
 - After the last stage the strategy's row says whether the candidate is promoted.
+- Another model under the name of a version begins the evidence anew, or ends the release, as `on_identity_change` says.
+  What has breached stays breached, and nobody begins anew for ever: then the evidence is kept, and that is told.
 """
 
 from __future__ import annotations
@@ -16,15 +18,16 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.contracts.identity import IdentityChange
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.settings import OnBreach
+from proxy.contracts.settings import OnBreach, OnIdentityChange
 from proxy.contracts.strategies import STRATEGIES
 from proxy.release.phases import legal
 from proxy.release.scorecard import overall
 from proxy.release.transitions import candidates, is_test, stage_of
 
-Act = Literal["rollback", "leave", "pause", "notify", "advance", "promote", "settle"]
+Act = Literal["rollback", "leave", "pause", "notify", "advance", "promote", "settle", "restart", "keep"]
 
 INPUT_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.blames == "world")
 """Metrics of what clients send: both versions get the same inputs, so these alone never blame the candidate."""
@@ -93,6 +96,32 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
         return Action("advance", reason)
     return Action("promote", reason) if STRATEGIES[release.strategy].promotes else None
 
+
+def on_identity_change(
+    state: RouteState, change: IdentityChange, verdicts: Iterable[Verdict], wanted: OnIdentityChange, may: bool
+) -> Action:
+    """The answer to another model under the name of a version: a candidate, the primary or its baseline.
+
+    - `may`: whether the evidence has not begun anew too often
+    """
+    version, judged = change.version, candidates(state)
+    own = version if version in judged else None
+    what = f"another model answers as {version}: {change}"
+    about = [verdict for verdict in verdicts if own is None or verdict.version == own]
+    if any(v.outcome == "fail" and v.metric not in INPUT_METRICS for v in about):
+        return Action("keep", f"{what}; the evidence is kept, as it had failed before", IDENTITY, version)
+    if wanted == "rollback" and judged and legal(state.phase, "rollback"):
+        act: Act = "leave" if own and is_test(state) and judged != (own,) else "rollback"
+        return Action(act, what, IDENTITY, own)
+    if not may:
+        return Action("keep", f"{what}; the evidence is kept, as it has begun anew too often", IDENTITY, version)
+    if wanted == "pause" and judged and legal(state.phase, "pause"):
+        return Action("pause", f"{what}; the evidence begins anew", IDENTITY, version)
+    return Action("restart", f"{what}; the evidence begins anew", IDENTITY, version)
+
+
+IDENTITY = "identity"
+"""The cause of what follows a change of identity."""
 
 FIRST_DATA_SECONDS = 10.0
 """Seconds of a stage in which it waits for the first data of each assumed line. Bodies are analysed within a second; a

@@ -136,6 +136,11 @@ def enter(state: RouteState, index: int, reason: str, now: float) -> RouteState:
     return replace(state, phase=phase, stage=index, stage_since=now, reason=reason)
 
 
+def anew(state: RouteState, reason: str, now: float) -> RouteState:
+    """The stage in force from its beginning, because another model answers; without a stage, the state as it is."""
+    return state if stage_of(state) is None else replace(state, stage_since=now, reason=reason)
+
+
 def pause(state: RouteState, reason: str, now: float) -> RouteState:
     """Holds the weight as it is; a breach still acts."""
     return replace(

@@ -10,6 +10,7 @@ Data in:
 | `on_observations(observations, now)` | a batch of records was decoded | compares, bins, keeps predictions for labels |
 | `on_label(request_id, label, now)` | a label arrived | scores; returns what became of the label |
 | `on_time(now)` | several times a second | counts rows that waited long enough |
+| `begin_anew(route, version)` | another model answers under a version | drops what rests on the one before |
 | `on_lost_records(count)` | records could not be analysed | counts them as dropped: `internal` |
 
 Knowledge out, of one route:
@@ -20,6 +21,7 @@ Knowledge out, of one route:
 | `findings(route)` | world or model: one `Finding` for each candidate |
 | `drift(route)`, `shape(route, row)` | a `Drift` for each feature of each stream, and the distributions behind one |
 | `profile(route)`, `violations(route)` | the reference profile in force; broken rules of the data contract |
+| `identity_changes(route)`, `answerers.of(route)` | changes of models since the last call; who answers at present |
 | `agreement(route, version, role)`, `examples(route, version)` | pairs compared; the worst disagreements, redacted |
 | `failures(route, version)`, `latency(route, version, role, q, now)` | recent figures of one arm |
 | `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
@@ -42,6 +44,7 @@ from typing import Any, TypeVar
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
+from proxy.contracts.identity import IdentityChange, in_bodies
 from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
@@ -57,6 +60,7 @@ from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
+from proxy.stats.identity.answerers import Answerers
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
@@ -72,7 +76,7 @@ FLUSH_SECONDS = 0.25
 """Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
 all routes."""
 
-BOUNDS = ("layouts", "columns", "classes", "detectors", "early_labels", "scores", "shares", "sticky_keys")
+BOUNDS = ("layouts", "columns", "classes", "detectors", "early_labels", "scores", "shares", "sticky_keys", "identities")
 """Bounds of the statistics, in the words of `Board.bounds_reached`."""
 
 
@@ -101,6 +105,7 @@ class Board:
         "_tokens",
         "_unread_requests",
         "_unreadable",
+        "answerers",
         "content",
         "counters",
     )
@@ -108,6 +113,7 @@ class Board:
     def __init__(self, labels: int = MAX_WAITING_REQUESTS) -> None:
         self.counters = Counters()
         self.content = ContentCounters()
+        self.answerers = Answerers()
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._unread_requests: dict[tuple[str, str, str, str], str] = {}
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
@@ -169,6 +175,8 @@ class Board:
         for route, arms in _grouped((arm for arm in tick.arms if arm.inference), _ROUTE).items():
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_arms(arms, now)
+            self.answerers.add_arms(route, arms)
+        self._on_identities(now)
 
     def on_lost_records(self, count: int) -> None:
         """Counts records that reached control and could not be analysed."""
@@ -183,10 +191,12 @@ class Board:
             current = self._streams.get(route)
             if current is None:
                 continue
-            (analysis, _), streams = current
+            (analysis, protocol), streams = current
             compared += self._comparer.update(legs, analysis, now)
             if counts := self.content.update(legs):
                 contents[route].append(counts)
+            if in_bodies(analysis.identity, protocol):
+                self.answerers.add_legs(legs, now)
             if rows := streams.update(legs, now):
                 self._on_rows(route, rows, now)
             if analysis.wait > 0:
@@ -202,9 +212,51 @@ class Board:
         for route, counted in contents.items():
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_content(counted, now)
+        self._on_identities(now)
         self._comparer.expire(now)
         self._scorer.labels.expire(now)
         self.on_time(now)
+
+    def _on_identities(self, now: float) -> None:
+        for route, named in self.answerers.flush(now).items():
+            for comparison in self._comparisons.get(route, ()):
+                comparison.on_identities(named)
+
+    def identity_changes(self, route: str) -> list[IdentityChange]:
+        """The versions under whose name another model answers than before, since the last call. One that several
+        candidates are judged against comes once."""
+        changes = (change for each in self._comparisons.get(route, ()) for change in each.identity_changes())
+        return list({change.version: change for change in changes}.values())
+
+    def wavering(self, route: str) -> bool:
+        """Whether the newest answers name a model that is not known yet: a verdict may be about another one."""
+        return any(each.wavering for each in self._comparisons.get(route, ()))
+
+    def may_begin_anew(self, route: str, version: str) -> bool:
+        """Whether the evidence that rests on `version` has not begun anew too often."""
+        return all(each.may_begin_anew for each in self._comparisons.get(route, ()) if version in each.identities)
+
+    def restarts(self, route: str) -> dict[str, int]:
+        """How often the evidence about each candidate began anew because of another model."""
+        return {candidate: each.restarts for candidate, each in self._judged(route)}
+
+    def begin_anew(self, route: str, version: str) -> None:
+        """Drops what rests on a model that answers no more under the name of `version`: evidence, a primary's history
+        and learnt predictions, drift, scores, predictions that wait for labels, and examples."""
+        begun: list[Comparison] = []
+        for place, each in enumerate(self._comparisons.get(route, ())):
+            if version in each.identities:
+                self._left_out.update(each.left_out)
+                if each.key.primary == version:
+                    self._histories[route, version, place] = PrimaryHistory()
+                history = self._histories[route, each.key.primary, place]
+                each = each.anew(history, self._uncompared(route, each.key.candidate))
+            begun.append(each)
+        self._comparisons[route] = tuple(begun)
+        if streams := self._streams_of(route):
+            streams.forget(version, any(each.key.primary == version for each in begun))
+        self._scorer.forget(route, version)
+        self._comparer.forget(route)
 
     def _on_pairs(self, compared: list[PairResult]) -> None:
         """One look of a sequential test for all pairs of a batch."""
@@ -287,6 +339,7 @@ class Board:
             if waiting:
                 lost = thaw(comparison, waiting.pop(0))
                 comparison.unseen = self._uncompared(route, comparison.key.candidate) - lost
+                self.answerers.adopt(route, comparison.identities)
 
     def _lost(self, route: str, comparison: Comparison) -> int:
         """Copies that were due and not compared since the comparison began."""
@@ -409,6 +462,7 @@ class Board:
         - `columns`: columns, once for each batch, that a full profile did not learn
         - `classes`: predictions of further classes than F1 tells apart
         - `early_labels`: labels that waited for their request, and went
+        - `identities`: answers that name further models than are told apart
         - `sticky_keys`: keys that failed and were forgotten; their next failure counts again
         """
         left_out = self._left_out.copy()
@@ -417,6 +471,7 @@ class Board:
         for comparison in chain.from_iterable(self._comparisons.values()):
             left_out.update(comparison.left_out)
         left_out["classes"] += sum(score.beyond_classes for score in self._scorer.scores.values())
+        left_out["identities"] += self.answerers.left_out
         left_out["early_labels"] += self._scorer.labels.forgotten
         left_out["sticky_keys"] += sum(
             rate.sticky.forgotten for history in self._histories.values() for rate in history.rates.values()

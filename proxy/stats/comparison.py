@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.identity import IdentityChange
 from proxy.contracts.metrics import MetricSource, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
@@ -25,10 +26,15 @@ from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
 from proxy.stats.evidence.outcome_rate import OUTCOME_METRICS, OutcomeRate, RateBaseline
 from proxy.stats.evidence.quality import QualityEvidence
 from proxy.stats.evidence.warm_up import WarmUp
+from proxy.stats.identity.watch import Given, Identities
 from proxy.stats.quality.label_join import LabelledPrediction
 from proxy.stats.quality.paired_difference import ScoreLookup
 from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.state import Stateful
+
+MAX_RESTARTS = 6
+"""Times that the evidence of one judgement begins anew because of another identity: three rollouts. A bad candidate
+that changes its name must not get rid of its evidence for ever; further changes are told, and the evidence is kept."""
 
 
 class ComparisonKey(Struct, frozen=True):
@@ -40,6 +46,11 @@ class ComparisonKey(Struct, frozen=True):
     guard: Guard
     protocol: Protocol
     """Protocol in which bodies of the route are read."""
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions whose answers the evidence rests on."""
+        return tuple(dict.fromkeys((self.primary, *([self.candidate] if self.candidate is not None else ()))))
 
 
 class PrimaryHistory(Stateful):
@@ -54,8 +65,12 @@ class PrimaryHistory(Stateful):
 
 
 class Comparison(Stateful):
-    """The evidence about one key. `unseen`: copies for the candidate that were already lost when the comparison
-    began."""
+    """The evidence about one key.
+
+    - `unseen`: copies for the candidate that were already lost when the comparison began
+    - `identities`: who answers under the name of each version
+    - `restarts`: how often the evidence began anew because that was another model
+    """
 
     __slots__ = (
         "_alpha",
@@ -65,10 +80,12 @@ class Comparison(Stateful):
         "contract_violations",
         "disagreement",
         "first_token",
+        "identities",
         "invalid",
         "key",
         "outcomes",
         "quality",
+        "restarts",
         "total",
         "unseen",
     )
@@ -76,6 +93,8 @@ class Comparison(Stateful):
 
     def __init__(self, key: ComparisonKey, history: PrimaryHistory, unseen: int = 0) -> None:
         self.key, self._history, self.unseen = key, history, unseen
+        self.identities = {version: Identities(version) for version in key.versions}
+        self.restarts = 0
         self._alpha = alpha = alpha_share_of(key.guard, key.candidate or "")
         self._shares = AssignmentShares(key.candidate, key.primary)
         self._warm_up = WarmUp(key.guard.warm_up)
@@ -136,6 +155,32 @@ class Comparison(Stateful):
     def on_label(self, met: LabelledPrediction, primary: ScoreLookup) -> None:
         """Adds a prediction of this route that met its label."""
         self.quality.update(met, primary, self._shares)
+
+    def on_identities(self, named: Mapping[str, Mapping[Given, int]]) -> None:
+        """Adds what answers of this route say of who gave them, by version."""
+        for version, given in named.items():
+            if version in self.identities:
+                self.identities[version].update(given)
+
+    def anew(self, history: PrimaryHistory, unseen: int) -> Comparison:
+        """The same comparison without evidence: the models are known, and that it began anew."""
+        fresh = Comparison(self.key, history, unseen)
+        fresh.identities, fresh.restarts = self.identities, self.restarts + 1
+        return fresh
+
+    def identity_changes(self) -> list[IdentityChange]:
+        """Changes since the last call."""
+        return [change for watch in self.identities.values() if (change := watch.take())]
+
+    @property
+    def wavering(self) -> bool:
+        """Whether the newest answers name a model that is not known yet."""
+        return any(watch.wavering for watch in self.identities.values())
+
+    @property
+    def may_begin_anew(self) -> bool:
+        """Whether the evidence has not begun anew too often; where nobody is judged, nobody gets rid of any."""
+        return self.restarts < MAX_RESTARTS or self.key.candidate is None
 
     @property
     def left_out(self) -> dict[str, int]:

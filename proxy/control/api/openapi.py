@@ -98,7 +98,15 @@ SCHEMAS: dict[str, Schema] = {
         since=number(),
         guarded_until=maybe(number()),
         protocol=text(),
+        on_identity_change=text(),
+        identities=many(ref("Answering")),
         warnings=many(text()),
+    ),
+    "Answering": record(
+        version=text(),
+        identity=text(description="What the version's answers say of who gave them."),
+        asked=text(description="The model that was asked for, where requests name one."),
+        n=whole(description="Answers since the evidence began, or since it was first seen."),
     ),
     "Release": record(
         candidate=text(),
@@ -254,6 +262,7 @@ SCHEMAS: dict[str, Schema] = {
         previous=text(),
         hash=text(),
         examples=many(text()),
+        identity=maybe(record(version=text(), before=many(text()), after=many(text()))),
     ),
     "Status": record(status=text()),
     "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),

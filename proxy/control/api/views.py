@@ -10,6 +10,7 @@ import msgspec
 
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
+from proxy.control import identities
 from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
 from proxy.link.server import WorkerStatus
@@ -48,6 +49,8 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "since": state.since,
         "guarded_until": state.until if state.after is not None else None,
         "protocol": control.section.protocol,
+        "on_identity_change": control.guard.on_identity_change,
+        "identities": identities.rows(engine.board, name),
         "warnings": engine.warnings(name),
     }
 

@@ -211,6 +211,19 @@ class EngineCollector(Collector):
         yield counter(
             "penumbra_rollbacks", "Rollbacks, and arms that left an A/B test, by cause.", ("route", "reason"), rollbacks
         )
+        yield from self._identities()
+
+    def _identities(self) -> Iterator[Metric]:
+        engine, labels = self._engine, ("route", "version")
+        changes = [(key, float(n)) for key, n in engine.identity_changes.items()]
+        text = "Times that another model answered under a version, by what followed."
+        yield counter("penumbra_identity_changes", text, (*labels, "action"), changes)
+        watches = {
+            (route, v): watch for route in engine.routes for v, watch in engine.board.answerers.of(route).items()
+        }
+        present = [(key, float(len(watch.get()))) for key, watch in watches.items()]
+        text = "Models that answer under a version at present, by what their answers say of them."
+        yield gauge("penumbra_identities", text, labels, present)
 
     def _scorecards(self) -> Iterator[Metric]:
         engine, labels = self._engine, ("route", "version", "metric", "bound")

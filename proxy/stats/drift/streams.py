@@ -139,6 +139,7 @@ class Streams:
         "_counted",
         "_detectors",
         "_drift",
+        "_given",
         "_layouts",
         "_looked",
         "_profile",
@@ -159,6 +160,7 @@ class Streams:
         self._references: dict[BodySide, Reference] = {}
         self._builders: dict[BodySide, ProfileBuilder] = {"input": ProfileBuilder(), "prediction": ProfileBuilder()}
         self._profile = Profile()
+        self._given: set[BodySide] = set()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
         """Broken rules by (version, role, rule)."""
         self.left_out: Counter[str] = Counter(detectors=self._adwin.left_out)
@@ -174,6 +176,7 @@ class Streams:
         """Judges drift against `profile`; a side that it lacks is still learnt."""
         for side in ("input", "prediction"):
             if profile.side(side):
+                self._given.add(side)
                 self._take(side, profile)
 
     def _take(self, side: BodySide, profile: Profile, final: bool = True) -> None:
@@ -189,6 +192,22 @@ class Streams:
         self._drift = None
         if final:
             self._builders.pop(side, None)
+
+    def forget(self, version: str, teaches: bool) -> None:
+        """Forgets the predictions of a model that answers no more under the name of `version`. `teaches`: they are the
+        primary's, from which the profile of predictions was learnt, where none was given: it is learnt anew."""
+        learnt = teaches and "prediction" not in self._given
+        for table in (self._detectors, self._counted, self._looked):
+            for key in [key for key in table if key[0] == "prediction" and (learnt or key[1] == version)]:
+                del table[key]
+        for at in [at for at in self._batches if at[0][0] == "prediction" and at[0][1] == version]:
+            del self._batches[at]
+        if learnt:
+            self._builders["prediction"] = ProfileBuilder()
+            self._references.pop("prediction", None)
+            self._profile.predictions = []
+            self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != "prediction"}
+        self._drift = None
 
     def update(self, legs: Sequence[Observation], now: float) -> list[RowCounts]:
         """Adds legs of one version, role and share; returns the rows of all arms that were counted because of them."""

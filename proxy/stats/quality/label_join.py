@@ -197,6 +197,15 @@ class LabelJoin:
         request.labels = tuple([each for each in labels if each is not None])
         return "joined", [met for leg in request.legs for met in _met(request, leg)]
 
+    def forget(self, route: str, version: str) -> None:
+        """Drops what `version` predicted for requests that wait for a label: another model did."""
+        for request_id in self._queues[route].order:
+            request = self._requests[request_id]
+            kept = tuple([leg for leg in request.legs if leg.version != version])
+            if len(kept) < len(request.legs):
+                request.legs = kept
+                self.lost[route, "replaced"] += request.labels is None
+
     def arrivals(self, route: str, mine: VersionRole, theirs: VersionRole) -> Iterator[LabelArrival]:
         """The requests of a route that are kept, oldest first, as two arms answered them."""
         for request in map(self._requests.__getitem__, self._queues[route].order):

@@ -77,6 +77,13 @@ class Scorer:
             self.scores[arm].update(scored)
         return labelled
 
+    def forget(self, route: str, version: str) -> None:
+        """Drops the scores of a model that answers no more under the name of `version`, and its predictions that wait
+        for a label."""
+        self.labels.forget(route, version)
+        for arm in [arm for arm in self.scores if arm[:2] == (route, version)]:
+            del self.scores[arm]
+
     def scores_of(self, route: str, version: str) -> ScoreLookup:
         """A look-up of a primary's scores by metric: (value, number of labels)."""
         score = self.scores.get((route, version, "primary"))

@@ -41,8 +41,8 @@ BEYOND = re.compile(
     r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
 )
 """What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit,
-lines that a protocol or the first stage never feeds, an identity that no answer tells; and a split that is none, because all its versions are names that
-the file does not have."""
+lines that a protocol or the first stage never feeds, an identity that no answer tells; and a split that is none,
+because all its versions are names that the file does not have."""
 
 
 def test_it_is_a_schema_for_new_and_for_old_editors() -> None:

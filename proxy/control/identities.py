@@ -1,0 +1,57 @@
+"""Who answers under the name of each version, as the API shows it, and as warnings where it is more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from proxy.stats.board import Board
+from proxy.stats.comparison import MAX_RESTARTS
+
+
+def rows(board: Board, route: str) -> list[dict[str, Any]]:
+    """The models that answer at present, by version; `n`: answers since the evidence began, or of late."""
+    return [
+        {"version": version, "identity": each.identity, "asked": each.asked, "n": each.n}
+        for version, watch in sorted(board.answerers.of(route).items())
+        for each in watch.get()
+    ]
+
+
+class IdentityFaults:
+    """The warnings of the last span, by route; `update` at the end of each span."""
+
+    __slots__ = ("_left_out", "faults")
+
+    def __init__(self) -> None:
+        self._left_out: dict[tuple[str, str], int] = {}
+        self.faults: dict[str, list[str]] = {}
+
+    def update(self, routes: Iterable[str], board: Board) -> list[tuple[str, str]]:
+        """Looks at all routes; returns the warnings that are new, each with its route."""
+        before, self.faults = self.faults, {route: self._of(route, board) for route in routes}
+        return [
+            (route, fault) for route, own in self.faults.items() for fault in own if fault not in before.get(route, ())
+        ]
+
+    def _of(self, route: str, board: Board) -> list[str]:
+        found = []
+        for version, watch in sorted(board.answerers.of(route).items()):
+            more, self._left_out[route, version] = (
+                watch.left_out - self._left_out.get((route, version), 0),
+                watch.left_out,
+            )
+            if more:
+                found.append(
+                    f"answers of {version} name more models than are told apart, so that its identity says nothing; "
+                    f"see routes.{route}.identity"
+                )
+            elif mixed := watch.mixed:
+                found.append(f"{len(mixed)} models answer under the name of {version}: {' and '.join(sorted(mixed))}")
+        for candidate, restarts in board.restarts(route).items():
+            if restarts >= MAX_RESTARTS:
+                found.append(
+                    f"the evidence about {candidate} has begun anew {restarts} times, as other models answered; from "
+                    "now on it is kept"
+                )
+        return found
