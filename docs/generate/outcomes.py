@@ -6,7 +6,7 @@ from docs.generate.markdown import code, joined, table
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.outcome import CONTENT, OUTCOMES, OutcomeRow, outcome_of
 from proxy.contracts.stream_end import LAST_TYPES
-from proxy.routing.inference import ENDS, PROBES, SILENT_METHODS, SPACES
+from proxy.routing.inference import ENDS, PROBES, REPOSITORY, SILENT_METHODS, SPACES
 
 OPENING = """\
 # Outcomes
@@ -93,7 +93,7 @@ def _inferences() -> list[str]:
         f"1. No request of the methods {none} is one, and no tunnel.\n"
         "2. A protocol names its inferences by the end of their paths; other paths of its own are none.\n"
         "3. Paths that no protocol owns, and all of `json` and `opaque`, are inferences, less those that end with one "
-        f"of {', '.join(map(_text, sorted(PROBES)))}.\n"
+        f"of {', '.join(map(_text, sorted(PROBES)))}, and those within {_text(REPOSITORY)}.\n"
         "4. `inference` of a route replaces 2 and 3."
     )
     return [rules, protocols]

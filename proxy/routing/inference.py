@@ -5,7 +5,7 @@
 2. A protocol names its inferences by the end of their paths (`ENDS`), compared decoded and in lower case:
    `iris%3Apredict` is `iris:predict`. Other paths of its own (`SPACES`) are none.
 3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed) are inferences,
-   less those that probes, scrapers and operators ask (`PROBES`).
+   less those that probes, scrapers and operators ask (`PROBES`), and those of a repository of models (`REPOSITORY`).
 4. A route's own rule (`Route.inference`) replaces 2 and 3.
 
 What is asked is a function of method and path, so the answers are remembered.
@@ -55,12 +55,15 @@ PROBES = frozenset(
         ),
         *(b"tokenize", b"detokenize", b"load_lora_adapter", b"unload_lora_adapter", b"sleep", b"wake_up"),
         *(b"reset_prefix_cache", b"start_profile", b"stop_profile", b"server_info", b"abort_requests"),
-        *(b"is_sleeping", b"collective_rpc", b"apply-template", b"lora-adapters"),
+        *(b"shutdown", b"is_sleeping", b"collective_rpc", b"apply-template", b"lora-adapters"),
         *(b"flush_cache", b"get_model_info", b"get_server_info", b"health_generate"),
     )
 )
 """Last segments of paths that probes, scrapers, browsers and operators ask (those of vLLM, SGLang and llama.cpp have no
 place of their own)."""
+
+REPOSITORY: Final = b"/v2/repository/"
+"""What paths hold that load and unload models: servers of several protocols have it beside each."""
 
 MAX_REMEMBERED: Final = 1024
 """Requests (method and path) whose answer is remembered; when full the memory starts anew."""
@@ -104,4 +107,4 @@ class InferenceRule:
             return True
         if self._space and self._space in lower + b"/":
             return False
-        return bool(self._methods) or lower.rpartition(b"/")[2] not in PROBES
+        return bool(self._methods) or (lower.rpartition(b"/")[2] not in PROBES and REPOSITORY not in lower)

@@ -40,7 +40,7 @@ OTHERS: dict[Protocol, tuple[str, ...]] = {
         "/v2/repository/models/infer/unload",
         "/-/healthy",
     ),
-    "kserve-v1": ("/v1/models/iris", "/v1/models", "/healthz"),
+    "kserve-v1": ("/v1/models/iris", "/v1/models", "/healthz", "/v2/repository/models/iris/load"),
     "mlflow": ("/ping", "/health", "/version"),
     "openai": (
         "/v1/models",
@@ -51,7 +51,7 @@ OTHERS: dict[Protocol, tuple[str, ...]] = {
         "/load_lora_adapter",
         "/flush_cache",
     ),
-    "json": ("/healthz", "/metrics", "/api/READY", "/ping"),
+    "json": ("/healthz", "/metrics", "/api/READY", "/ping", "/shutdown", "/v2/repository/index"),
     "opaque": ("/livez",),
 }
 
