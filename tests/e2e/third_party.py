@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,8 @@ import yaml
 
 from proxy.control.capture.format import Captured, UnreadableLineError, legs_in
 from proxy.demo.admin import Metrics, read_metrics
-from proxy.demo.processes import DemoProcess
+from proxy.demo.processes import DemoProcess, until_ok
+from proxy.demo.servers import MLSERVER_SETTINGS
 from tests.support.running import Running, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -53,11 +55,35 @@ def serving(folder: Path, script: str, *arguments: object, port: int = 0) -> Ite
     argv = [python(), "-u", str(SERVED / script), *map(str, arguments), *([str(port)] if port else [])]
     log = folder / f"{script}-{len(list(folder.iterdir()))}.log"
     child = DemoProcess(script, argv, log, folder)
-    try:
+    with killed(child):
         asyncio.run(child.expect(READY, READY_SECONDS))
         yield f"127.0.0.1:{port}" if port else asyncio.run(child.expect(ADDRESS, READY_SECONDS))[1]
+
+
+@contextmanager
+def killed(child: DemoProcess) -> Iterator[None]:
+    """Kills a process, and all that it started, with the block."""
+    try:
+        yield
     finally:
         child.kill()
+
+
+@contextmanager
+def mlserver(models_python: Path, folder: Path, do: str) -> Iterator[str]:
+    """An MLServer of `served/mlserver_model.py`; gives its address as soon as the model is loaded."""
+    home = folder / do
+    home.mkdir()
+    model = {"name": "m", "implementation": "mlserver_model.Model", "parameters": {"extra": {"do": do}}}
+    settings = MLSERVER_SETTINGS | {"gzip_enabled": False}  # MLServer wants that of streams
+    for name, content in (("settings.json", settings), ("model-settings.json", model)):
+        (home / name).write_text(json.dumps(content), encoding="utf-8")
+    shutil.copy(SERVED / "mlserver_model.py", home)
+    child = DemoProcess("MLServer", [str(models_python), "-m", "mlserver.cli.main", "start", "."], home / "log", home)
+    with killed(child):
+        address = asyncio.run(child.expect(ADDRESS, READY_SECONDS))[1]
+        asyncio.run(until_ok(child, f"http://{address}/v2/models/m/ready", READY_SECONDS))
+        yield address
 
 
 @dataclass(frozen=True)
