@@ -27,8 +27,8 @@ class Split:
         baselines = () if route.baseline is None else (route.baseline,)
         taken = [share for share in route.split if not share.vacant]
         self.versions = (route.primary, *(share.version for share in (*taken, *baselines)))
-        canaries: tuple[Role, ...] = ("canary",) * len(taken)
-        beside: tuple[Role, ...] = ("baseline",) * len(baselines)
+        canaries: tuple[Role, ...] = tuple("canary" for _ in taken)
+        beside: tuple[Role, ...] = tuple("baseline" for _ in baselines)
         self.roles: tuple[Role, ...] = ("primary", *canaries, *beside)
         parts = tuple(share.percent / 100.0 for share in taken)
         extra = tuple(share.percent / 100.0 for share in baselines)
