@@ -17,7 +17,7 @@ from loadtests import quotes
 from proxy.cli import main
 from proxy.config.load import parse
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings
+from proxy.contracts.settings import Admin, Analysis, Guard, OnBreach, Settings
 from proxy.contracts.strategies import Strategy
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts
 from proxy.control.api.endpoints import ENDPOINTS
@@ -118,7 +118,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "rescue": Rescue.__struct_fields__,
     "analysis": Analysis.__struct_fields__,
     "match": Match.__struct_fields__,
-    "admin": ("listen", "token", "tokens"),
+    "admin": Admin.__struct_fields__,
 }
 
 

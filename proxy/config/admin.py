@@ -12,6 +12,9 @@ from proxy.contracts.settings import AccessLog, AccessRole, Admin, Capture, Hook
 MAX_HOOKS = 16
 """Each change is sent to each of them."""
 
+MAX_HOSTS = 64
+"""Each request is looked up among them."""
+
 OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 """Modules of the extra `otel`."""
 
@@ -23,8 +26,11 @@ def read_admin(section: Section) -> Admin:
     for kind in ("name", "token"):
         if len({getattr(token, kind) for token in tokens}) < len(tokens):
             section.refuse("tokens", f"the same {kind} twice", f"each {kind} once")
+    hosts = section.values("hosts", values.host_name)
+    if len(hosts) > MAX_HOSTS:
+        section.refuse("hosts", f"{len(hosts)} names", f"at most {MAX_HOSTS}")
     section.finish()
-    return Admin(tokens=tokens, **given)
+    return Admin(tokens=tokens, hosts=hosts, **given)
 
 
 def _token(section: Section) -> Token:

@@ -27,7 +27,8 @@ NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,3})?")
 WHOLE = re.compile(r"[0-9]{1,15}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-HOST = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
+HOST = re.compile(rf"\[[0-9A-Fa-f:.]{{2,45}}\]|{HOST_NAME.pattern}")
 ADDRESS = re.compile(rf"({HOST.pattern}):([0-9]{{1,5}})")
 AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
 PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
@@ -200,6 +201,13 @@ def address(text: str) -> Address:
     if not match or int(match[2]) > 65535:
         raise Refused("host:port, such as 127.0.0.1:8080 or [::1]:8080, port 0 to 65535")
     return Address(match[1].strip("[]"), int(match[2]))
+
+
+def host_name(text: str) -> str:
+    """A host name without a port, in lower case."""
+    if not HOST_NAME.fullmatch(text):
+        raise Refused("a host name without a port, such as penumbra.example")
+    return text.lower()
 
 
 def base_url(text: str) -> tuple[str, int, str, str]:

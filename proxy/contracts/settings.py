@@ -223,6 +223,8 @@ class Admin(Struct, frozen=True):
     token: str = ""
     """An operate token without a name of its own."""
     tokens: tuple[Token, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Further names, in lower case, by which the API may be asked without a token."""
 
 
 class Hook(Struct, frozen=True):

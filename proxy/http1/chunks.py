@@ -22,9 +22,6 @@ MAX_DIGITS: Final = 15
 MAX_LINES: Final = 64 * 1024
 """Bytes of lines (sizes, extensions, trailers) between two pieces of data: as much as a head may have."""
 
-MAX_KNOWN_SIZES: Final = 1024
-"""Size lines that are remembered: most come again."""
-
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t -\x7e\x80-\xff])*+"'
 _EXTENSION = rb"(?:[ \t]*+;[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|%b))?)*+" % (_TOKEN, _TOKEN, _QUOTED)
@@ -33,13 +30,14 @@ _SIZE_BEGUN: Final = re.compile(rb"0*+[0-9A-Fa-f]{0,%d}+(?:[ \t]*+|\r)" % MAX_DI
 _CHECKED_AT_ONCE: Final = 64
 """Bytes of a size line that has no end yet. A longer one is checked once it has."""
 
+_CR: Final = 0x0D
+_LF: Final = 0x0A
+
 _SIZE: Final = 0
 _DATA: Final = 1
 _AFTER_DATA: Final = 2
 _TRAILERS: Final = 3
 _DONE: Final = 4
-
-_KNOWN_SIZES: dict[bytes, int] = {}
 
 
 class ChunkError(Exception):
@@ -79,6 +77,9 @@ class ChunkReader:
                 if not self._left:
                     self._state = _AFTER_DATA
                 continue
+            if self._state == _SIZE and not self._line and (stop := _whole_chunk(data, at, end, pieces)):
+                at, self._lines = stop, 0
+                continue
             stop = data.find(b"\n", at) + 1
             if not stop:
                 self._begun(data[at:])
@@ -112,8 +113,7 @@ class ChunkReader:
             self._take_trailer(line)
 
     def _begin_chunk(self, line: bytes) -> None:
-        known = _KNOWN_SIZES.get(line)
-        size = _size_of(line) if known is None else known
+        size = _size_of(line)
         if size:
             self._state, self._left, self._lines = _DATA, size, 0
         else:
@@ -132,6 +132,27 @@ class ChunkReader:
             raise ChunkError(f"chunk extensions or trailers larger than {MAX_LINES} bytes", too_large=True)
 
 
+def _whole_chunk(data: bytes, at: int, end: int, pieces: list[bytes]) -> int:
+    """Takes a chunk that is there whole and has no extension, as nearly all are; returns its end, 0 where it is not."""
+    size, place = 0, at
+    while place < end and place - at < MAX_DIGITS:
+        byte = data[place]
+        if 0x30 <= byte <= 0x39:
+            size = size * 16 + byte - 0x30
+        elif 0x61 <= (byte | 0x20) <= 0x66:
+            size = size * 16 + (byte | 0x20) - 0x57
+        else:
+            break
+        place += 1
+    start = place + 2
+    stop = start + size
+    whole = size and stop + 2 <= end and data[place] == _CR and data[place + 1] == _LF
+    if not (whole and data[stop] == _CR and data[stop + 1] == _LF):
+        return 0
+    pieces.append(data[start:stop])
+    return stop + 2
+
+
 def _may_be_size(begun: bytes) -> bool:
     return len(begun) > _CHECKED_AT_ONCE or _SIZE_BEGUN.fullmatch(begun.partition(b";")[0]) is not None
 
@@ -142,7 +163,4 @@ def _size_of(line: bytes) -> int:
         raise ChunkError("a chunk's size or extension is not valid")
     if len(line) > MAX_LINES:
         raise ChunkError(f"a chunk extension larger than {MAX_LINES} bytes", too_large=True)
-    size = int(match[1] or b"0", 16)
-    if len(line) <= MAX_DIGITS and len(_KNOWN_SIZES) < MAX_KNOWN_SIZES:
-        _KNOWN_SIZES[line] = size
-    return size
+    return int(match[1] or b"0", 16)

@@ -50,12 +50,20 @@ def joined(lines: list[bytes]) -> bytes | None:
 
     What is left after deleting all allowed bytes must be the CRLFs that were put in here: one pass in C.
     """
-    if not lines:
-        return b""
-    block = b"\r\n".join(lines) + b"\r\n"
-    if len(block.translate(None, _LINE_BYTES)) != 2 * len(lines):
-        return None
-    return block
+    fields = block(lines)
+    return fields if len(fields.translate(None, _LINE_BYTES)) == 2 * len(lines) else None
+
+
+def block(lines: list[bytes]) -> bytes:
+    """`lines` as a block of fields, each ended by CRLF."""
+    return b"\r\n".join(lines) + b"\r\n" if lines else b""
+
+
+def head_is_clean(raw: bytes) -> bool:
+    """True where a whole head has no CR or LF alone and no control character (RFC 9112 §2.2, RFC 9110 §5.5): one pass
+    in C, after which only its line ends must be left."""
+    left = raw.translate(None, _LINE_BYTES)
+    return left == b"\r\n" * (len(left) >> 1)
 
 
 def field_line(line: bytes) -> bytes | None:
@@ -65,12 +73,7 @@ def field_line(line: bytes) -> bytes | None:
     if line[-2:] != b"\r\n" or not colon or not name or name.translate(None, _NAME_BYTES):
         return None
     value = value.strip(b" \t")
-    return name + b": " + value if line_is_clean(value) else None
-
-
-def line_is_clean(text: bytes) -> bool:
-    """True where `text` holds what a field value or a reason phrase may hold (RFC 9110 §5.5, RFC 9112 §4)."""
-    return not text.translate(None, _LINE_BYTES)
+    return None if value.translate(None, _LINE_BYTES) else name + b": " + value
 
 
 def target_is_clean(target: bytes) -> bool:

@@ -13,11 +13,13 @@ from typing import Final
 
 import httptools
 
-from proxy.http1.fields import content_length, host_is_clean, joined, target_is_clean, tokens, without
+from proxy.http1.fields import block, content_length, head_is_clean, host_is_clean, target_is_clean, tokens, without
 from proxy.http1.request_head import Http1RequestHead
 
 MAX_FIELDS: Final = 128
 """Fields of a request head. Envoy's default is 100."""
+
+_LINE_ENDS: Final = {"1.1": b" HTTP/1.1\r\n", "1.0": b" HTTP/1.0\r\n"}
 
 
 class RequestError(Exception):
@@ -43,28 +45,22 @@ def admitted(
     """
     if method in (b"CONNECT", b"TRACE"):  # RFC 9110 §15.6.2
         raise RequestError("not_implemented", f"{method.decode()} is not supported")
-    if version not in ("1.0", "1.1"):  # RFC 9110 §15.6.6
+    line_end = _LINE_ENDS.get(version)
+    if line_end is None:  # RFC 9110 §15.6.6
         raise RequestError("version_not_supported", f"HTTP/{version}")
-    _check_lines(raw, b"%b %b HTTP/%b\r\n" % (method, target, version.encode()))
+    # llhttp lets more spaces and other protocols pass (RTSP, ICE); which line ends do depends on its version.
+    if not raw.startswith(method + b" " + target + line_end):  # RFC 9112 §3
+        raise RequestError("bad_request", "the request line is not `method target HTTP/1.x`")
+    if not head_is_clean(raw):  # RFC 9112 §2.2, RFC 9110 §5.5
+        raise RequestError("bad_request", "the head holds a control character, or a CR or LF alone")
     authority, target = _split_target(target)
     head = Http1RequestHead(method, authority, target)
     head.http10 = version == "1.0"
     lines = _take_special(head, lines, special)
-    fields = joined(lines)
-    if fields is None:  # RFC 9110 §5.5
-        raise RequestError("bad_request", "a field holds a control character")
-    head.fields = fields
+    head.fields = block(lines)
     if len(lines) + len(special) > MAX_FIELDS:  # RFC 6585 §5
         raise RequestError("head_too_large", f"the head has more than {MAX_FIELDS} fields")
     return head
-
-
-def _check_lines(raw: bytes, request_line: bytes) -> None:
-    """llhttp lets more spaces and other protocols pass (RTSP, ICE); which line ends do depends on its version."""
-    if not raw.startswith(request_line):  # RFC 9112 §3
-        raise RequestError("bad_request", "the request line is not `method target HTTP/1.x`")
-    if not raw.count(b"\r\n") == raw.count(b"\r") == raw.count(b"\n"):  # RFC 9112 §2.2
-        raise RequestError("bad_request", "a CR or LF alone")
 
 
 def _split_target(target: bytes) -> tuple[bytes, bytes]:

@@ -23,7 +23,7 @@ from proxy.contracts import message
 from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
 from proxy.http1.chunks import ChunkError, ChunkReader
-from proxy.http1.fields import RESPONSE_SPECIAL, content_length, forwardable, joined, line_is_clean, tokens, without
+from proxy.http1.fields import RESPONSE_SPECIAL, block, content_length, forwardable, head_is_clean, tokens, without
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a response head, interim heads included."""
@@ -32,6 +32,8 @@ MAX_FIELDS: Final = 256
 """Fields of a response head."""
 
 _HEAD_END: Final = b"\r\n\r\n"
+_HTTP10: Final = b"HTTP/1.0 "
+_LINE_STARTS: Final = frozenset((b"HTTP/1.1 ", _HTTP10))
 
 
 class ResponseError(Exception):
@@ -80,7 +82,6 @@ class ResponseReader:
         "_special",
         "_status",
         "_upgrade",
-        "_version",
     )
 
     def __init__(self) -> None:
@@ -97,7 +98,6 @@ class ResponseReader:
         self._lines: list[bytes] = []
         self._special: list[tuple[bytes, bytes]] = []
         self._status = 0  # until llhttp has read a whole head
-        self._version = ""
 
     def release(self) -> None:
         """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once."""
@@ -213,7 +213,10 @@ class ResponseReader:
         status = self._status
         if not status:
             raise ResponseError("the head is not valid")
-        self._check_lines()
+        if self._raw[:9] not in _LINE_STARTS or self._raw[9:10] == b" ":  # RFC 9112 §4; llhttp lets others pass
+            raise ResponseError("the status line is not valid")
+        if not head_is_clean(self._raw):  # RFC 9112 §2.2, RFC 9110 §5.5
+            raise ResponseError("the head holds a control character, or a CR or LF alone")
         if status < 200 and not (status == 101 and self._upgrade):
             if status == 101:  # RFC 9110 §15.2.2
                 raise ResponseError("an upgrade that was not asked for")
@@ -231,15 +234,6 @@ class ResponseReader:
         self.response_head(head)
         if head.bodiless or (head.length == 0 and not head.tunnel):
             self._end()
-
-    def _check_lines(self) -> None:
-        """llhttp lets other protocols and control characters pass; which line ends do depends on its version."""
-        raw = self._raw
-        line = b"HTTP/%b %d" % (self._version.encode(), self._status)
-        if self._version not in ("1.0", "1.1") or not raw.startswith(line) or not line_is_clean(self._phrase):
-            raise ResponseError("the status line is not valid")  # RFC 9112 §4
-        if not raw.count(b"\r\n") == raw.count(b"\r") == raw.count(b"\n"):  # RFC 9112 §2.2
-            raise ResponseError("a CR or LF alone")
 
     # the body
 
@@ -289,7 +283,7 @@ class ResponseReader:
             self._lines.append(name + b": " + value)
 
     def on_headers_complete(self) -> None:
-        self._status, self._version = self._parser.get_status_code(), self._parser.get_http_version()
+        self._status = self._parser.get_status_code()
 
     # what is admitted
 
@@ -306,10 +300,9 @@ class ResponseReader:
         self._take_special(head)
         if status == 204:
             head.length, head.chunked = None, False  # RFC 9110 §8.6: neither may stand with a 204
-        fields = joined(self._lines)
-        if fields is None or len(self._lines) > MAX_FIELDS or len(fields) > MAX_HEAD:  # RFC 9110 §5.4, §5.5
-            raise ResponseError("the head is too large or holds a control character")
-        head.fields = fields
+        if len(self._lines) > MAX_FIELDS:  # RFC 9110 §5.4
+            raise ResponseError(f"the head has more than {MAX_FIELDS} fields")
+        head.fields = block(self._lines)
         return head
 
     def _take_special(self, head: Http1ResponseHead) -> None:
@@ -332,7 +325,7 @@ class ResponseReader:
                 head.request_id = value
                 self._lines.append(b"x-request-id: " + value)
         ends = head.bodiless or head.chunked or head.length is not None
-        http10 = self._version == "1.0"
+        http10 = self._raw[:9] == _HTTP10
         head.keep_alive = ends and b"close" not in named and (not http10 or b"keep-alive" in named)  # RFC 9112 §9.3
         if len(named) > 1 or (named and named[0] not in (b"keep-alive", b"close", b"upgrade")):
             self._lines = without(self._lines, named)

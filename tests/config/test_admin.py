@@ -42,6 +42,10 @@ def paths(route: str = "", top: str = "") -> list[str]:
     return [problem.path for problem in caught.value.problems]
 
 
+def test_names_of_the_api_are_kept_in_lower_case() -> None:
+    assert loaded(top="admin: {hosts: [Penumbra.Example, penumbra]}").admin.hosts == ("penumbra.example", "penumbra")
+
+
 def test_tokens_webhooks_and_capture() -> None:
     settings = loaded(
         top="""
@@ -64,6 +68,11 @@ capture: {percent: 1, path: /tmp/records, max_bytes: 1MiB}
         ('admin: {tokens: [{name: ci, role: read, token: ""}]}', "admin.tokens[0].token"),
         ("admin: {tokens: [{name: a, role: read, token: s}, {name: a, role: read, token: t}]}", "admin.tokens"),
         ("admin: {tokens: [{name: a, role: read, token: s}, {name: b, role: read, token: s}]}", "admin.tokens"),
+        ('admin: {hosts: ["a:80"]}', "admin.hosts[0]"),
+        ('admin: {hosts: ["u@a"]}', "admin.hosts[0]"),
+        ('admin: {hosts: ["[::1]"]}', "admin.hosts[0]"),
+        ('admin: {hosts: ["*"]}', "admin.hosts[0]"),
+        (f"admin: {{hosts: [{', '.join(['a'] * (admin.MAX_HOSTS + 1))}]}}", "admin.hosts"),
         ("notify: [{}]", "notify[0].url"),
         ("notify: [{url: ftp://x/}]", "notify[0].url"),
         ("notify: [{url: http://u:p@x/}]", "notify[0].url"),

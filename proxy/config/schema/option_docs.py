@@ -39,6 +39,10 @@ TEXTS = {
         "Who sends it as a bearer token may change things. Without any token that may change, only loopback may."
     ),
     "admin.tokens": "Further tokens with names, so that the audit says who did what.",
+    "admin.hosts": (
+        "Further names by which the API may be asked without a token. Addresses, `localhost`, the name in `listen` and "
+        "names of a cluster (`.svc`, `.cluster.local`) need none: a web page cannot make them its own."
+    ),
     "admin.tokens[].name": "The name that the audit shows.",
     "admin.tokens[].role": "`read` may look; `operate` may look and change. With a read token, looking needs one.",
     "admin.tokens[].token": "The token itself. At least one character.",
@@ -182,6 +186,7 @@ DEFAULTS = {
     "admin.listen": "127.0.0.1:9900",
     "admin.token": '""',
     "admin.tokens": "[]",
+    "admin.hosts": "[]",
     "workers": "1",
     "state": "penumbra.db",
     "lease": "10s",
@@ -240,6 +245,7 @@ EXAMPLES = {
     "admin.listen": "0.0.0.0:9900",
     "admin.token": '"${PENUMBRA_ADMIN_TOKEN:-made-up}"',
     "admin.tokens[].name": "argo",
+    "admin.hosts": "[penumbra.example]",
     "admin.tokens[].role": "operate",
     "admin.tokens[].token": '"${ARGO_TOKEN:-made-up-too}"',
     "workers": "2",

@@ -57,6 +57,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.header_value: text(values.VISIBLE, types=TEXT),
     values.hook_url: text(WEB),
     values.identity: text(f"protocol|none|header:({values.TOKEN.pattern})|json:({values.POINTER.pattern})"),
+    values.host_name: text(values.HOST_NAME, types=TEXT),
     values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
     values.path_prefix: text(values.PATH),
     values.plain: text(LINE, types=TEXT),

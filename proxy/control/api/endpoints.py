@@ -8,9 +8,9 @@ from msgspec import Struct
 MAX_AUDIT = 1000
 """Entries of one answer; the rest is read on with `after`."""
 
-_LOOK = ("malformed", "unauthorized", "too-large")
+_LOOK = ("malformed", "forbidden", "unauthorized", "too-large")
 _ROUTE = (*_LOOK, "unknown-route")
-_CHANGE = (*_ROUTE, "forbidden", "refused", "changed", "media-type", "invalid", "not-stored")
+_CHANGE = (*_ROUTE, "refused", "changed", "media-type", "invalid", "not-stored")
 
 
 class Endpoint(Struct, frozen=True):
@@ -83,7 +83,7 @@ ENDPOINTS = (
         "Labels that came late: one, or a list; says what became of them",
         "Outcomes",
         "FeedbackBody",
-        (*_LOOK, "forbidden", "media-type", "invalid"),
+        (*_LOOK, "media-type", "invalid"),
     ),
     Endpoint(
         "POST",
@@ -122,5 +122,5 @@ ENDPOINTS = (
         open=True,
     ),
     _look("/openapi.json", "openapi", "This document", "", problems=_LOOK),
-    _look("/", "page", "The status page", "", problems=_LOOK[:1], media="text/html", open=True),
+    _look("/", "page", "The status page", "", problems=_LOOK[:2], media="text/html", open=True),
 )

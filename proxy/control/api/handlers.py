@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
 from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
-from proxy.control.api.problems import ApiError, answer
+from proxy.control.api.problems import ApiError, answer, as_json
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, Move, UnknownRouteError
 from proxy.control.state.store import StoreError
@@ -62,7 +61,9 @@ class ApiContext(Struct):
 
 def application(context: ApiContext) -> web.Application:
     """The API as an aiohttp application."""
-    app = web.Application(middlewares=[refusals(context)], client_max_size=request_bodies.MAX_FEEDBACK)
+    app = web.Application(
+        middlewares=[refusals(context), own_names(context)], client_max_size=request_bodies.MAX_FEEDBACK
+    )
     api = Api(context)
     for endpoint in ENDPOINTS:
         handler: Handler = getattr(api, endpoint.handler)
@@ -89,6 +90,21 @@ def refusals(context: ApiContext) -> Middleware:
     return refuse
 
 
+_PROBES = ("/healthz", "/readyz")
+
+
+def own_names(context: ApiContext) -> Middleware:
+    """Answers under names of this API only; probes ask under any."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in _PROBES:
+            auth.addressed(request.headers.getall("Host", []), request.headers, context.engine.settings.admin)
+        return await handler(request)
+
+    return check
+
+
 _HTTP_KINDS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
@@ -108,12 +124,6 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
             return ApiError(kind, error.reason, headers={"Allow": allow} if allow else None)
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return ApiError("internal", "the log has the details")
-
-
-def document(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """A JSON answer. NaN cannot be in it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
 
 
 class Api:
@@ -141,21 +151,21 @@ class Api:
     # -- reading
 
     async def routes(self, request: web.Request) -> web.Response:
-        return document(views.routes(self._engine, self._context.workers()))
+        return as_json(views.routes(self._engine, self._context.workers()))
 
     async def route(self, request: web.Request) -> web.Response:
         return self._route(_name(request))
 
     def _route(self, name: str) -> web.Response:
         shown = views.route(self._engine, name)
-        return document(shown, headers={"ETag": views.etag(self._engine.state(name))})
+        return as_json(shown, headers={"ETag": views.etag(self._engine.state(name))})
 
     async def scorecard(self, request: web.Request) -> web.Response:
-        return document(views.scorecard(self._engine, _name(request)))
+        return as_json(views.scorecard(self._engine, _name(request)))
 
     async def gate(self, request: web.Request) -> web.Response:
         shown = views.gate(self._engine, _name(request))
-        return document(shown, _GATES[shown["verdict"]])
+        return as_json(shown, _GATES[shown["verdict"]])
 
     async def ask_gate(self, request: web.Request) -> web.Response:
         auth.reader(request.headers, self._engine.settings.admin)
@@ -171,39 +181,42 @@ class Api:
     async def traffic(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        return document(traffic(self._context.board, name, self._context.now()))
+        return as_json(traffic(self._context.board, name, self._context.now()))
 
     async def drift(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        return document(views.drifts(self._context.board, name))
+        return as_json(views.drifts(self._context.board, name))
 
     async def disagreements(self, request: web.Request) -> web.Response:
         name = _name(request)
         self._engine.state(name)
-        return document(views.disagreements(self._context.board, name, self._versions))
+        return as_json(views.disagreements(self._context.board, name, self._versions))
 
     async def audit(self, request: web.Request) -> web.Response:
         route = request.query.get("route")
         limit = _whole(request, "limit", 100, MAX_AUDIT)
         after = _whole(request, "after", -1, 2**62)
-        return document(views.audit(self._engine, limit, after, route))
+        return as_json(views.audit(self._engine, limit, after, route))
 
     async def metrics(self, request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
         return web.Response(body=encode(self._context.registry), headers={"Content-Type": content_type})
 
     async def healthz(self, request: web.Request) -> web.Response:
-        return document({"status": "ok"})
+        return as_json({"status": "ok"})
 
     async def readyz(self, request: web.Request) -> web.Response:
         if self._context.draining:
-            return document({"status": "draining"}, 503)
+            return as_json({"status": "draining"}, 503)
         ready = any(status.connected for status in self._context.workers())
-        return document({"status": "ready" if ready else "no worker"}, 200 if ready else 503)
+        return as_json({"status": "ready" if ready else "no worker"}, 200 if ready else 503)
 
     async def openapi(self, request: web.Request) -> web.Response:
-        return document(describe())
+        return as_json(describe())
 
     # -- changes
 
@@ -213,7 +226,7 @@ class Api:
         labels = request_bodies.labels(request_bodies.read(await _body(request, request_bodies.MAX_FEEDBACK)))
         now = self._context.now()
         outcomes = Counter(self._context.board.on_label(request_id, label, now) for request_id, label in labels)
-        return document({name: outcomes[name] for name in get_args(LabelOutcome)})
+        return as_json({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
         def move(value: dict[str, Any]) -> tuple[Move, str]:
@@ -320,9 +333,10 @@ def _whole(request: web.Request, name: str, default: int, most: int) -> int:
     text = request.query.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdecimal() or int(text[:20]) > most:
+    digits = text.lstrip("0") or "0"
+    if not text.isascii() or not text.isdecimal() or len(digits) > len(str(most)) or int(digits) > most:
         raise ApiError("invalid", f"{name}: found {text[:40]!r}; allowed: a whole number from 0 to {most}", name)
-    return int(text)
+    return int(digits)
 
 
 _MEDIA = frozenset(("application/json", "application/x-www-form-urlencoded", "application/octet-stream"))

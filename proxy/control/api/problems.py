@@ -10,6 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
+MAX_DETAIL = 2000
+"""Characters of a sentence or a field: they may quote what a caller sent."""
+
 TITLES = {
     "malformed": (400, "The request cannot be read"),
     "unauthorized": (401, "A token is needed"),
@@ -39,15 +42,18 @@ class ApiError(Exception):
 def body_of(kind: str, detail: str, field: str | None = None) -> dict[str, Any]:
     """The members of a problem document."""
     status, title = TITLES[kind]
-    document = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail}
-    return document | ({"field": field} if field else {})
+    document = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail[:MAX_DETAIL]}
+    return document | ({"field": field[:MAX_DETAIL]} if field else {})
 
 
 def answer(kind: str, detail: str, field: str | None = None, headers: dict[str, str] | None = None) -> web.Response:
     """A problem document as a response."""
-    return web.Response(
-        status=TITLES[kind][0],
-        text=json.dumps(body_of(kind, detail, field), ensure_ascii=False),
-        content_type="application/problem+json",
-        headers=headers,
-    )
+    return as_json(body_of(kind, detail, field), TITLES[kind][0], headers, "application/problem+json")
+
+
+def as_json(
+    value: Any, status: int = 200, headers: dict[str, str] | None = None, media: str = "application/json"
+) -> web.Response:
+    """A JSON answer. NaN cannot be in it; what is no text (a caller's header or path in another coding) is `?`."""
+    body = json.dumps(value, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+    return web.Response(status=status, body=body, content_type=media, charset="utf-8", headers=headers)

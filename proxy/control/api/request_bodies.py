@@ -1,13 +1,17 @@
 """Rules for the bodies of the admin API: JSON values → percents, reasons, names; or ApiError naming the field.
 
-Nothing is coerced: `true` is not 1, `"25"` is not 25, NaN is no number, an unknown field is refused.
+Nothing is coerced: `true` is not 1, `"25"` is not 25, NaN is no number, an unknown field is refused. Half a surrogate
+pair is no text (RFC 8259 §8.2), and a number that no float holds is none.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from math import isfinite
+from sys import float_info
 from typing import Any
 
 from proxy.contracts.record import MAX_REQUEST_ID
@@ -25,6 +29,11 @@ MAX_FEEDBACK = 1024 * 1024
 MAX_LABELS = 10_000
 """Labels of one body: about as many as fit."""
 MAX_ROWS = 64
+MAX_LABEL = 1000
+"""Characters of a label: classes are names."""
+MAX_SHOWN = 100
+"""Characters of a key in a refusal."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 PERCENT_ROUNDING = 1e-9
 
 
@@ -51,11 +60,18 @@ def _no_constant(name: str) -> Any:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = {name for name in names if names.count(name) > 1} if len(names) != len(set(names)) else ()
-    if twice:
-        raise ValueError(f"the key {min(twice)!r} stands twice")
-    return dict(pairs)
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        twice = min(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise ValueError(f"the key {twice[:MAX_SHOWN]!r} stands twice")
+    if not all(map(is_text, value)):
+        raise ValueError("a key with half of a surrogate pair")
+    return value
+
+
+def is_text(value: str) -> bool:
+    """Whether `value` can be written as UTF-8: a lone surrogate cannot."""
+    return value.isascii() or not _SURROGATE.search(value)
 
 
 def percents(value: Mapping[str, Any], versions: Collection[str], within: str = "") -> dict[str, float]:
@@ -202,16 +218,25 @@ def _label(value: Any, within: str) -> tuple[str, Any]:
         raise ApiError("invalid", f"{within or 'the body'}: found {_kind(value)}; allowed: an object", within or None)
     only(value, ("request_id", "label"))
     request_id, label = value.get("request_id"), value.get("label")
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= MAX_REQUEST_ID:
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= MAX_REQUEST_ID or not is_text(request_id):
         allowed = f"a text of 1 to {MAX_REQUEST_ID} characters"
         raise ApiError(
             "invalid", f"{within}request_id: found {_kind(request_id)}; allowed: {allowed}", f"{within}request_id"
         )
     rows = label if isinstance(label, list) else [label]
-    if not 0 < len(rows) <= MAX_ROWS or not all(isinstance(row, bool | int | float | str) for row in rows):
-        allowed = f"a number, text or truth value, or a list of 1 to {MAX_ROWS}, one for each row"
+    if not 0 < len(rows) <= MAX_ROWS or not all(map(_is_label, rows)):
+        allowed = f"a number, text of at most {MAX_LABEL} characters or truth value, or a list of 1 to {MAX_ROWS}"
         raise ApiError("invalid", f"{within}label: found {_kind(label)}; allowed: {allowed}", f"{within}label")
     return request_id, label
+
+
+def _is_label(value: Any) -> bool:
+    match value:
+        case str():
+            return len(value) <= MAX_LABEL and is_text(value)
+        case bool() | int() | float():
+            return -float_info.max <= value <= float_info.max
+    return False
 
 
 def _kind(value: Any) -> str:

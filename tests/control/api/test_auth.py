@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.contracts.settings import Admin, Token
-from proxy.control.api.auth import caller, is_loopback, reader
+from proxy.contracts.settings import Address, Admin, Token
+from proxy.control.api.auth import addressed, caller, is_loopback, reader
 from proxy.control.api.problems import ApiError
 
 ADMIN = Admin(tokens=(Token("ci", "op", "operate"), Token("grafana", "rd", "read")))
@@ -62,3 +62,57 @@ def test_a_read_token_alone_leaves_changes_to_loopback() -> None:
 )
 def test_loopback(host: str, own: bool) -> None:
     assert is_loopback(host) is own
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("localhost", True),
+        ("LocalHost:9900", True),
+        ("127.0.0.1:9900", True),
+        ("[::1]:9900", True),
+        ("10.1.2.3:9900", True),
+        ("admin.corp.example:9900", True),
+        ("Penumbra.Example", True),
+        ("penumbra.models.svc:9900", True),
+        ("penumbra.models.svc.cluster.local", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example:9900", False),
+        ("localhost.evil.example", False),
+        ("evil@localhost", False),
+        ("evil:x@localhost:9900", False),
+        ("localhost/evil", False),
+        ("localhost#evil.example", False),
+        ("localhost, evil.example", False),
+        ("localhost:80:80", False),
+        ("localhost:port", False),
+        ("[::1", False),
+        ("::1", False),
+        (" localhost", False),
+        ("evil.example\\.svc", False),
+        ("", False),
+    ],
+)
+def test_only_names_of_its_own_or_a_token_may_ask(host: str, own: bool) -> None:
+    admin = Admin(Address("admin.corp.example", 9900), token="op", hosts=("penumbra.example",))
+    if own:
+        addressed([host], {"Host": host}, admin)
+    else:
+        with pytest.raises(ApiError) as refused:
+            addressed([host], {"Host": host}, admin)
+        assert kind(refused) == "forbidden" and "admin.hosts" in refused.value.detail
+    addressed([host], {"Host": host, "Authorization": "Bearer op"}, admin)
+
+
+def test_two_hosts_are_none() -> None:
+    addressed([], {}, Admin())
+    with pytest.raises(ApiError) as refused:
+        addressed(["localhost", "localhost"], {}, Admin())
+    assert kind(refused) == "malformed"
+
+
+@pytest.mark.parametrize("host", ["evil@localhost", "localhost, evil", "localhost/", "10.0.0.1:9900", "penumbra.svc"])
+def test_a_change_without_a_token_needs_a_host_that_is_loopback_and_nothing_more(host: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        caller({"Host": host}, "127.0.0.1", Admin())
+    assert kind(refused) == "forbidden"

@@ -242,6 +242,32 @@ def test_without_a_token_a_browser_on_this_machine_changes_nothing(house: House)
     assert house.split() == {"v2": 10.0}
 
 
+@pytest.mark.parametrize("host", ["evil.example:9900", "evil@localhost", "localhost.evil.example", "["])
+def test_nothing_is_read_under_a_name_that_a_web_page_may_have_bound(house: House, host: str) -> None:
+    async def story(client: Client) -> None:
+        for path in [endpoint.path for endpoint in ENDPOINTS if endpoint.method == "GET"] + [
+            "/page/page.js",
+            "/nothing",
+        ]:
+            response = await client.get(path.replace("{route}", "cancer"), headers={"Host": host})
+            if path in ("/healthz", "/readyz"):
+                assert response.status == 200
+            else:
+                shown = await problem(response, 403)
+                assert "admin.hosts" in shown["detail"]
+
+    play(house, story)
+
+
+@pytest.mark.parametrize(("hosts", "status"), [((), 403), (("penumbra.example",), 200)])
+def test_a_name_that_the_configuration_lists_may_be_asked_for(hosts: tuple[str, ...], status: int) -> None:
+    async def story(client: Client) -> None:
+        response = await client.get("/v1/audit", headers={"Host": "penumbra.example:9900"})
+        assert response.status == status
+
+    play(House(settings(admin=Admin(hosts=hosts))), story)
+
+
 def test_scorecard_and_gate_follow_the_evidence(house: House) -> None:
     async def gate(client: Client) -> tuple[int, str]:
         response = await client.get("/v1/routes/cancer/gate")
