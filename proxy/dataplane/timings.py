@@ -21,7 +21,7 @@ class Timings:
       server that closes sooner costs one silent retry.
     - `leg_sweep`: between looks at the deadlines of exchanges and copies: how late a deadline may be met.
     - `client_sweep`: between looks at idle and slow clients and at idle connections to model servers.
-    - `tick`: between ticks. `records`: how long records wait for more; evidence is judged about once a second.
+    - `tick`: between reports to control: the records that wait, then a tick, with which control judges.
     - `garbage`: between collections of cyclic garbage. The hot path makes none, so that looking for it after so many
       allocations, as Python does, would only cost latency; what errors leave behind is collected then.
     - `first_table`: how long a starting worker waits for control before it takes the table from the slot.
@@ -37,7 +37,6 @@ class Timings:
         "keep_alive",
         "leg_sweep",
         "linger",
-        "records",
         "server_idle",
         "tick",
     )
@@ -48,4 +47,4 @@ class Timings:
         self.body = 60.0
         self.server_idle = 55.0
         self.leg_sweep, self.client_sweep = 0.025, 0.5
-        self.tick, self.records, self.garbage, self.first_table = TICK_SECONDS, 0.25, 30.0, 1.0
+        self.tick, self.garbage, self.first_table = TICK_SECONDS, 30.0, 1.0

@@ -73,7 +73,6 @@ class Worker:
         tasks = [
             link,
             loop.create_task(self._every(times.tick, self._tick)),
-            loop.create_task(self._every(times.records, self._link.send_records)),
             loop.create_task(self._every(times.leg_sweep, self._sweep_deadlines)),
             loop.create_task(self._every(times.client_sweep, self._sweep_connections)),
             loop.create_task(self._every(times.garbage, gc.collect)),
@@ -123,7 +122,6 @@ class Worker:
 
     async def _report_all(self) -> None:
         # Two ticks: the one under way, and one with what was counted meanwhile.
-        self._link.send_records()
         for _ in range(2):
             await _until(lambda: self._outbox.may_tick, 1.0)
             self._tick()
@@ -168,6 +166,8 @@ class Worker:
     def _tick(self) -> None:
         now = time.monotonic()
         self._check_lease(now)
+        # Control judges with the tick: what bodies say of the same legs comes before it.
+        self._link.send_records()
         sample = self._link.sample
         self.shared.recorder.sample = sample
         if not self._outbox.may_tick:

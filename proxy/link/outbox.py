@@ -16,7 +16,7 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Bytes of records waiting, not counting the last one."""
 
 RIPE_RECORDS = 1024
-"""Records that go at once; fewer wait for `dataplane.worker.RECORDS`, because control is quicker with many of them."""
+"""Records that go at once; fewer wait for the next tick."""
 
 MAX_UNSENT = 1024 * 1024
 """Bytes that the socket has not taken yet, above which further batches wait here, where they are bounded."""

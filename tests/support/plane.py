@@ -227,7 +227,7 @@ class Client:
         self.writer.close()
 
 
-BRISK = {"tick": 0.01, "records": 0.01, "leg_sweep": 0.01, "client_sweep": 0.02}
+BRISK = {"tick": 0.01, "leg_sweep": 0.01, "client_sweep": 0.02}
 """What a worker does periodically, often enough that no test waits for it."""
 
 
