@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from loadtests.statistics import drift, errors, latency, wander
+from loadtests.statistics import drift, errors, latency, scorecard, wander
 from loadtests.statistics.tables import delay, table
+from proxy.contracts.record import ArmTick
+from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
+from proxy.stats.counts.content import ContentCounts
 
 PRODUCT = "e-detector (Penumbra)"
 
@@ -47,3 +50,45 @@ def test_a_backend_that_wanders_is_rarely_flagged_with_a_margin_and_a_slow_one_i
     world = wander.WORLDS["only the canary's, 1 min"]
     assert sum(np.isfinite(wander.run(world, "latency_p50", 1.5, seed, life=300)) for seed in range(4)) <= 1
     assert wander.run(wander.STEADY["steady, 100/s"], "latency", 1.05, 1, 1.5) < 300
+
+
+@pytest.mark.parametrize("rough", [False, True])
+@pytest.mark.parametrize("share", scorecard.SHARES)
+def test_the_default_scorecard_flags_no_healthy_candidate(share: float, rough: bool) -> None:
+    for base in scorecard.RATES:
+        assert scorecard.flagged((share, base, rough), runs=50, looks=60) == 0
+
+
+@pytest.mark.parametrize("case", scorecard.BREAKS)
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_candidate_that_is_always_bad_is_flagged_within_a_hundred_of_its_requests(
+    share: float, case: tuple[str, float, int]
+) -> None:
+    assert max(scorecard.delays(case, share, 200.0, runs=20)) <= 100
+
+
+def codes(arm: scorecard.Arm) -> dict[str, int]:
+    bad = [int(arm.bad[kind][0]) for kind in scorecard.KINDS[:3]]
+    counts = dict(zip(("500", "400", "client_abort"), bad, strict=True))
+    return {code: count for code, count in ({"200": int(arm.answered[0])} | counts).items() if count}
+
+
+@pytest.mark.parametrize(("share", "base"), [(0.5, 0.01), (0.1, 0.05), (0.01, 0.01)])
+def test_the_simulated_scorecard_is_that_of_the_product(share: float, base: float) -> None:
+    world, simulated = scorecard.World(share, base, 1, seed=3, rough=True), scorecard.DefaultScorecard(1)
+    product = Comparison(ComparisonKey("v2", "v1", scorecard.GUARD, "kserve-v1"), PrimaryHistory())
+    for number in range(1, 220):
+        mine, theirs = world.look(100, float(number))
+        simulated.look(share, mine, theirs, float(number))
+        arms = [("v1", "primary", 1.0 - share, theirs), ("v2", "canary", share, mine)]
+        product.on_arms([ArmTick("r", v, role, part, codes(arm)) for v, role, part, arm in arms], float(number))  # type: ignore[arg-type]
+        answers = [
+            ContentCounts(v, role, part, int(arm.answered[0]), int(arm.bad["invalid_rate"][0]), ())  # type: ignore[arg-type]
+            for v, role, part, arm in arms
+            if arm.answered[0]
+        ]
+        product.on_content(answers, float(number))
+    for line in product.evidence([], 0, 0):
+        # Windows of φ that nobody fills close a look later where all runs share their clock.
+        assert line.log_breach == pytest.approx(float(simulated.lines[line.metric].log_breach[0]), rel=1e-3, abs=1e-3)
+    assert max(line.dispersion for line in product.evidence([], 0, 0)) > 1.0
