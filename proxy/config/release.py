@@ -46,6 +46,9 @@ _STAGE: dict[str, Parser] = {
     "duration": values.span,
 }
 
+_TEST: dict[str, Parser] = {"min_gain": values.Number(0, 0.99), "false_winner": values.probability}
+"""What the arms of an A/B test have to prove."""
+
 _GUARD: dict[str, Parser] = {
     "false_alarm": values.probability,
     "on_breach": values.one_of(OnBreach),
@@ -122,6 +125,7 @@ def read_release(route: Section, version: Parser, primary: str, guard: Guard) ->
         promote_winner=section.take("promote_winner", values.truth, False),
         require=section.take("require", values.one_of(Require), None),
         rollback_window=section.take("rollback_window", values.span, row.window or 0.0),
+        **(section.fields(_TEST) if row.arms else {}),
     )
     section.finish()
     for problem in validate(release, primary):

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 FALSE_PASS = 0.05
 """Probability of an early pass for a candidate that stands exactly at its limit: what a test counts towards when it
-says how many more requests a pass needs, and what a verdict asks for."""
+says how many more requests a pass needs, and what a verdict asks for. In an A/B test, of ever finding a winner that is
+none."""
 
 
 class Since(Struct, frozen=True):

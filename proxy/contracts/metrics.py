@@ -33,7 +33,10 @@ MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "sco
 """
 
 LimitName = Literal["max", "min", "max_ratio", "max_increase", "max_drop", "max_psi"]
-"""A field of `contracts.settings.Limit`."""
+"""A field of `contracts.settings.Limit` that a scorecard can name."""
+
+GAINS: frozenset[MetricKind] = frozenset(("rate", "score", "loss"))
+"""Kinds of metrics in which a candidate can be proved better than the primary (a test of superiority)."""
 
 Unit = Literal["fraction", "seconds", "psi", "nats", "label"]
 """Unit of a metric's value: part of one, seconds, population stability index, nats, or the unit of the label itself."""

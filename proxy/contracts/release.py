@@ -47,6 +47,8 @@ class Verdict(Struct, frozen=True):
     """Copies that `shadow` rests on."""
     moot: bool = False
     """Whether the line can have no data at present, so that nothing waits for it."""
+    aim: bool = False
+    """Whether the line is what an A/B test has to prove, and no limit: it never fails."""
     assumed: bool = False
     """Whether nobody asked for the line, and it is part of the scorecard all the same."""
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.identity import Identity
-from proxy.contracts.metrics import METRICS
+from proxy.contracts.metrics import GAINS, METRICS
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
 
@@ -55,6 +56,9 @@ class Limit(Struct, frozen=True):
     """At most so much below the primary's."""
     max_psi: float | None = None
     """Population stability index, at most."""
+    min_gain: float | None = None
+    """At least so much better than the primary's (a superiority margin): what the arms of an A/B test have to prove.
+    No scorecard names it; it is `Release.min_gain`. Of a loss it is a part of the primary's."""
 
     def given(self) -> dict[str, float]:
         """The limits that there are, by name."""
@@ -111,6 +115,8 @@ class Guard(Struct, frozen=True):
     false_alarm: float = 0.001
     """Probability of ever blaming a healthy candidate by any of the limits, under continuous looking."""
     on_breach: OnBreach = "rollback"
+    false_winner: float = FALSE_PASS
+    """Probability of ever calling one candidate better by `min_gain` that is not. No scorecard names it either."""
     warm_up: int = 100
     """First requests whose latency is not judged, since caches, connections and models are cold. Errors are judged from
     the first."""
@@ -135,7 +141,11 @@ class Release(Struct, frozen=True):
     arms: dict[str, float] = {}
     """Versions of an A/B test besides the primary, to their fixed percents."""
     promote_winner: bool = False
-    """Whether an arm that has proved itself becomes primary."""
+    """Whether an arm that is proved better becomes primary."""
+    min_gain: float = 0.0
+    """How much better an arm of an A/B test has to be; 0: better at all. Of a loss it is a part of the primary's."""
+    false_winner: float = FALSE_PASS
+    """Probability of ever calling any arm of an A/B test better that is not, under continuous looking."""
     rollback_window: float = 0.0
     """Seconds after the promote in which a breach leads back to the primary before it."""
     require: Require | None = None
@@ -145,7 +155,26 @@ class Release(Struct, frozen=True):
         """Whether the stage of this index ends by proof alone."""
         if self.require is not None:
             return self.require == "proof"
-        return STRATEGIES[self.strategy].promotes and stage + 1 >= len(self.stages)
+        ends = STRATEGIES[self.strategy].promotes or self.promote_winner
+        return ends and stage + 1 >= len(self.stages)
+
+    @property
+    def subject(self) -> str | None:
+        """The metric that an A/B test is about: the first line of its scorecard on labels, else the first line that
+        somebody asked for, else the first. None for other strategies, and where no gain in it can be proved."""
+        lines = self.guard.scorecard
+        asked = [metric for metric in lines if lines[metric] != ASSUMED.get(metric)] or list(lines)
+        first = next((metric for metric in asked if METRICS[metric].source == "labels"), next(iter(asked), ""))
+        return first if self.arms and first and METRICS[first].kind in GAINS else None
+
+    def guard_in_force(self) -> Guard:
+        """The guard, and in an A/B test what its arms have to prove; they share `false_winner` (Bonferroni)."""
+        subject = self.subject
+        if subject is None:
+            return self.guard
+        line = replace(self.guard.scorecard[subject], min_gain=self.min_gain)
+        lines = self.guard.scorecard | {subject: line}
+        return replace(self.guard, scorecard=lines, false_winner=self.false_winner / len(self.arms))
 
 
 class Analysis(Struct, frozen=True):

@@ -8,6 +8,8 @@
 - After the last stage the strategy's row says whether the candidate is promoted.
 - Another model under the name of a version begins the evidence anew, or ends the release, as `on_identity_change` says.
   What has breached stays breached, and nobody begins anew for ever: then the evidence is kept, and that is told.
+- The winner of an A/B test is better than the primary, by proof, and within all of its limits. Of several the one with
+  the largest gain wins: that it is better than the primary is proved, that it is better than the others is not.
 """
 
 from __future__ import annotations
@@ -31,9 +33,6 @@ Act = Literal["rollback", "leave", "pause", "notify", "advance", "promote", "set
 
 INPUT_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.blames == "world")
 """Metrics of what clients send: both versions get the same inputs, so these alone never blame the candidate."""
-
-TEST_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.source == "labels")
-"""Metrics that an A/B test is about, if its scorecard has one; otherwise the test is about its first line."""
 
 
 class Action(Struct, frozen=True):
@@ -87,7 +86,7 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
     if legs < stage.requests or now - state.stage_since < stage.duration:
         return None
     if release.promote_winner:
-        return _winner(verdicts, tuple(release.arms))
+        return _winner(verdicts)
     total = overall(verdicts)
     if total.outcome != "pass" or _awaits(verdicts, now - state.stage_since):
         return None
@@ -133,24 +132,17 @@ def _awaits(verdicts: Sequence[Verdict], seconds: float) -> bool:
     return seconds < FIRST_DATA_SECONDS and any(v.assumed and not v.n and not v.moot for v in verdicts)
 
 
-def _winner(verdicts: Sequence[Verdict], arms: Sequence[str]) -> Action | None:
-    """Of the arms that pass, and have proved what the test is about, the one that is best in it."""
-    lines = [[verdict for verdict in verdicts if verdict.version == arm] for arm in arms]
-    asked = [_outcome(own) for own in lines if overall(own).outcome == "pass"]
-    proved = [verdict for verdict in asked if verdict.proved]
+def _winner(verdicts: Sequence[Verdict]) -> Action | None:
+    """Of the arms that are better by proof, and within their limits, the one with the largest gain."""
+    proved = [v for v in verdicts if v.aim and v.proved and _passes(verdicts, v.version)]
     if not proved:
         return None
-    best = min(proved, key=_rank)
+    best = max(proved, key=lambda verdict: -inf if verdict.value is None else verdict.value)
     return Action("promote", f"{best.version} has proved itself: {best.sentence}", best.metric, best.version)
 
 
-def _outcome(lines: Sequence[Verdict]) -> Verdict:
-    return next((verdict for verdict in lines if verdict.metric in TEST_METRICS), lines[0])
-
-
-def _rank(verdict: Verdict) -> float:
-    value = verdict.value if verdict.value is not None else inf
-    return -value if verdict.bound == "min" else value
+def _passes(verdicts: Sequence[Verdict], version: str) -> bool:
+    return overall(verdict for verdict in verdicts if verdict.version == version).outcome == "pass"
 
 
 def _sentences(verdicts: Iterable[Verdict]) -> str:

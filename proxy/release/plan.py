@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import MINOR, Guard, Release, RouteSettings, Settings
 from proxy.contracts.table import Route, Share, Table
@@ -31,18 +32,21 @@ def _as_written(release: Release | None) -> Any:
     if release is None:
         return None
     plain: dict[str, Any] = msgspec.to_builtins(release)
-    if plain["require"] is None:
-        del plain["require"]
+    for name, usual in (("require", None), ("min_gain", 0.0), ("false_winner", FALSE_PASS)):
+        if plain[name] == usual:
+            del plain[name]
     if plain["guard"]["on_identity_change"] == "restart":
         del plain["guard"]["on_identity_change"]
+    del plain["guard"]["false_winner"]
     lines = plain["guard"]["scorecard"]
     for metric in release.guard.assumed:
         del lines[metric]
     if off := [metric for metric in MINOR if metric not in release.guard.scorecard]:
         plain["off"] = off
     for limits in lines.values():
-        if limits["max_increase"] is None:
-            del limits["max_increase"]
+        for name in ("max_increase", "min_gain"):
+            if limits[name] is None:
+                del limits[name]
     return plain
 
 
@@ -51,7 +55,7 @@ def guard_of(route: RouteSettings, state: RouteState) -> Guard:
     if state.phase == "promoted" and state.after is not None:
         return state.after
     if transitions.releasing(state) and state.release is not None:
-        return state.release.guard
+        return state.release.guard_in_force()
     return route.guard
 
 

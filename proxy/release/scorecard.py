@@ -13,6 +13,9 @@ A limit is judged by a ladder of guards, first answer wins:
 7. proof is required, the line has a margin against the primary, and its test can prove it: undecided until 4.
 8. otherwise: pass.
 
+`min_gain` is no limit but the aim of an A/B test: it passes by proof that the arm is better than the primary, at 1 /
+`false_winner`, after 1 and 2, and never fails.
+
 A margin is what a rate of bad events may be worse than the primary's: `max_increase`, and `max_ratio` above 1 (tests of
 non-inferiority). Other lines need `enough` observations and no breach: whether latency can be proved depends on the
 shape of its tail, and a loss, a score against the primary or drift has no proof.
@@ -57,6 +60,7 @@ _VALUE: dict[str, Callable[[Evidence], float | None]] = {
     "max_increase": lambda e: None if e.value is None or e.reference is None else e.value - e.reference,
     "max_drop": lambda e: None if e.value is None or e.reference is None else e.reference - e.value,
     "max_psi": lambda e: e.value,
+    "min_gain": lambda e: gain_of(e),
 }
 _WORDS = {
     "max": "",
@@ -65,14 +69,27 @@ _WORDS = {
     "max_increase": " increase",
     "max_drop": " drop",
     "max_psi": " PSI",
+    "min_gain": " gain",
 }
-_AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop"})
+_AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop", "min_gain"})
+_LEAST = frozenset({"min", "min_gain"})
+"""Limits of which less is too little."""
 _SIZE_COUNTS = frozenset({"max_psi"})
 """Limits that are breached only by a significant *and* large effect."""
 
 
+def gain_of(e: Evidence) -> float | None:
+    """How much better the candidate is than the primary; of a loss as a part of the primary's."""
+    if e.value is None or e.reference is None:
+        return None
+    kind = METRICS[e.metric].kind
+    if kind == "loss":
+        return 1.0 - e.value / e.reference if e.reference else None
+    return e.value - e.reference if kind == "score" else e.reference - e.value
+
+
 def bounds(guard: Guard) -> tuple[Bound, ...]:
-    """All limits of a scorecard, in its order."""
+    """All limits of a scorecard, in its order, and the aim of an A/B test."""
     return tuple(bound for metric, limit in guard.scorecard.items() for bound in _bounds_of(metric, limit))
 
 
@@ -95,7 +112,7 @@ def judge(
     - `proof`: whether lines with a margin pass by proof alone
     """
     known = {(e.metric, e.limit): e for e in evidence if e.version == version}
-    terms = Terms(threshold(guard), enough, proof)
+    terms = Terms(threshold(guard), enough, proof, log(1.0 / guard.false_winner))
     lines = ((bound, known.get((bound[0], bound[1])) or known.get((bound[0], ""))) for bound in bounds(guard))
     verdicts = (_judge(bound, e, terms, version) for bound, e in lines)
     return tuple(replace(v, assumed=True) if v.metric in guard.assumed else v for v in verdicts)
@@ -110,6 +127,8 @@ class Terms(NamedTuple):
     """Observations that a line needs to pass."""
     proof: bool
     """Whether lines with a margin pass by proof alone."""
+    winner: float
+    """Log evidence of an arm that is better."""
 
 
 def _judge(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verdict:
@@ -132,9 +151,10 @@ def _judge(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verd
         bound=name,
         reference=shown.reference,
         log_breach=e.log_breach,
-        proved=outcome == "pass" and _proved(e),
+        proved=outcome == "pass" and (name == "min_gain" or _proved(e)),
         shadow=e.shadow,
         n_shadow=e.n_shadow,
+        aim=name == "min_gain",
     )
 
 
@@ -153,6 +173,7 @@ def _nothing(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Ve
         version=version,
         bound=name,
         moot=bool(e and e.moot),
+        aim=name == "min_gain",
     )
 
 
@@ -162,6 +183,8 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
         return "undecided", "not a number", None
     if e.lost > MAX_LOSS * (e.n + e.lost):
         return "undecided", f"{e.lost / (e.n + e.lost):.0%} lost, more than {MAX_LOSS:.0%}", None
+    if name == "min_gain":
+        return _aim(e, limit, terms)
     if e.log_breach >= terms.breach and (name not in _SIZE_COUNTS or _beyond(name, value, limit)):
         return "fail", "", None
     if _proved(e):
@@ -177,6 +200,14 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
     if terms.proof and _has_margin(e.metric, name, limit) and _provable(e):
         return "undecided", f"not proved yet{hint or ', and not at the present rate'}", e.needed
     return "pass", "not proved, nothing speaks against it" if _has_margin(e.metric, name, limit) else "", None
+
+
+def _aim(e: Evidence, limit: float, terms: Terms) -> tuple[Outcome, str, int | None]:
+    if e.log_pass is not None and e.log_pass >= terms.winner:
+        more = f" by more than {limit:g}" if limit else ""
+        return "pass", f"proved: better than the primary{more}" + (f", {e.claim}" if e.claim else ""), None
+    more = "not at the present rate" if e.needed is None else _more(e.metric, e.needed)
+    return "undecided", f"not proved yet, {more}", e.needed
 
 
 def _has_margin(metric: str, name: str, limit: float) -> bool:
@@ -200,7 +231,7 @@ def _more(metric: str, needed: int) -> str:
 def _beyond(name: str, value: float | None, limit: float) -> bool:
     if value is None:
         return False
-    return value < limit if name == "min" else value > limit
+    return value < limit if name in _LEAST else value > limit
 
 
 def _resting(e: Evidence, outcome: Outcome) -> Evidence:
@@ -240,11 +271,12 @@ def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> 
         return f"{metric} {_number(e.value)} against {_number(e.reference)} at the primary, {times}"
     beyond = _beyond(name, value, limit)
     if outcome == "pass" and beyond:
-        side = "below" if name == "min" else "above"
+        side = "below" if name in _LEAST else "above"
         return f"{named} {_number(value)}, which is no evidence that it is {side} the limit {_number(limit)}"
     if outcome == "fail" and not beyond:
         return f"{named} {_number(value)} beside limit {_number(limit)}, {_rests(metric, name)}"
-    return f"{named} {_number(value)} {_sign(value, limit)} limit {_number(limit)}"
+    word = "min_gain" if name == "min_gain" else "limit"
+    return f"{named} {_number(value)} {_sign(value, limit)} {word} {_number(limit)}"
 
 
 _ELSEWHERE = "breached by requests of another time, or by copies"
@@ -277,11 +309,17 @@ _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict on all limits: fail if one fails, pass if all pass. Lines that are moot, and assumed ones without
-    data, do not count. Without any limit nothing is decided."""
-    lines = sorted((v for v in verdicts if not v.moot and (v.n or not v.assumed)), key=lambda v: _RANK[v.outcome])
+    """The verdict on all limits: fail if one fails, pass if all pass, and in an A/B test if an arm is better as well.
+    Lines that are moot, and assumed ones without data, do not count. Without any limit nothing is decided."""
+    verdicts = tuple(verdicts)
+    lines = [v for v in verdicts if not v.aim and not v.moot and (v.n or not v.assumed)]
+    lines.sort(key=lambda v: _RANK[v.outcome])
     if not lines:
         return Verdict("scorecard", "undecided", None, None, 0, 0, "no candidate is under judgement")
+    aims = [v for v in verdicts if v.aim]
+    if lines[0].outcome == "pass" and aims:
+        proved = [v for v in aims if v.proved]
+        lines = [*proved, *lines] if proved else aims
     worst = [v for v in lines if v.outcome == lines[0].outcome]
     needed = [v.needed for v in worst if v.needed is not None]
     return Verdict(

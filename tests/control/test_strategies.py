@@ -8,12 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.histogram import bucket
+from proxy.contracts.observation import Tensor
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit, Release, Stage
 from proxy.contracts.table import Sticky
 from proxy.control.notify import event_of
 from proxy.release import transitions
 from tests.control.houses import GUARD, House, arm, canary_release, section, settings
+from tests.support.observed import observation
 
 
 def house_of(release: Release, **changes: Any) -> House:
@@ -212,6 +214,54 @@ def test_each_arm_is_told_of_once() -> None:
     worse(house, 3, v2=90, v3=90)
     told = [change.why.split(":")[0] for change in house.heard if change.action == "notify"]
     assert told == ["v2", "v3"] and phase(house) == "ramping"
+
+
+LABELLED = replace(
+    TEST,
+    guard=Guard({"accuracy": Limit(max_drop=0.1)} | GUARD.scorecard, false_alarm=0.01),
+    promote_winner=True,
+    require="no_breach",
+)
+
+
+def labelled(house: House, n: int, **right: float) -> None:
+    """Answers of the primary and two arms in turn, each with its label at once; part of them is right."""
+    parts: dict[str, tuple[Any, float]] = {"v1": ("primary", 0.4), "v2": ("canary", 0.3), "v3": ("canary", 0.3)}
+    legs = []
+    for at, (version, (role, share)) in enumerate(parts.items()):
+        house.tick(arm(version, role, round(n * share / 0.3), 0, share))
+        for i in range(round(n * share / 0.3)):
+            guess = int((i * 37 + at * 11) % 100 < 100 * right[version])
+            output = Tensor("p", 1, 1, "number", [float(guess)], integer=True)
+            request, times = f"{house.seq}-{i}", (200, "", i / share, 0.0, 0.01)
+            legs.append(observation((0, "a"), i, request, "cancer", version, role, share, *times, outputs=(output,)))
+    for leg in sorted(legs, key=lambda leg: leg.started):
+        house.board.on_observations([leg], house.now)
+        house.board.on_label(leg.request_id, 1, house.now)
+    house.engine.on_time(house.now)
+
+
+def test_an_ab_test_by_labels_is_won_by_the_arm_that_is_better_and_by_no_other() -> None:
+    house = house_of(LABELLED, sticky=STICKY)
+    labelled(house, 300, v1=0.8, v2=0.79, v3=0.82)
+    state = house.engine.state("cancer")
+    assert state.phase == "ramping"
+    aims = {v.version: v for v in house.engine.status("cancer").verdicts if v.aim}
+    assert "not proved yet, not at the present rate" in aims["v2"].sentence
+    assert "not proved yet, about" in aims["v3"].sentence and aims["v3"].needed
+    assert house.engine.verdict("cancer").needed == aims["v3"].needed
+    for _ in range(20):
+        labelled(house, 300, v1=0.8, v2=0.79, v3=0.9)
+    state = house.engine.state("cancer")
+    assert (state.phase, state.primary) == ("promoted", "v3")
+    assert "v3 has proved itself: accuracy gain" in state.reason and "proved: better than the primary" in state.reason
+
+
+def test_no_arm_wins_by_less_than_the_gain_that_is_asked_for() -> None:
+    house = house_of(replace(LABELLED, min_gain=0.15), sticky=STICKY)
+    for _ in range(10):
+        labelled(house, 300, v1=0.8, v2=0.79, v3=0.9)
+    assert phase(house) == "ramping"
 
 
 def test_every_canary_of_a_split_by_hand_is_judged() -> None:

@@ -104,10 +104,11 @@ def test_an_ab_test_is_won_by_the_best_arm_that_has_proved_the_outcome() -> None
         action = on_pass(state, [*errors, *outcomes], 10, 1.0)
         return action.version if action else None
 
-    better = {"bound": "max_drop", "proved": True}
-    assert winner(line("v2", "accuracy", -0.02, **better), line("v3", "accuracy", -0.05, **better)) == "v3"
-    assert winner(line("v2", "accuracy", -0.02, **better), line("v3", "accuracy", -0.05, bound="max_drop")) == "v2"
-    assert winner(line("v2", "accuracy", -0.02), line("v3", "accuracy", -0.05)) is None
-    assert winner(line("v2", "accuracy", 0.9, **(better | {"bound": "min"})), line("v3", "accuracy", 0.8)) == "v2"
-    failed = line("v2", "accuracy", -0.02, **better, outcome="undecided")
-    assert winner(failed, line("v3", "accuracy", 0.0)) is None
+    better, open_ = {"aim": True, "proved": True}, {"aim": True, "outcome": "undecided"}
+    assert winner(line("v2", "accuracy", 0.02, **better), line("v3", "accuracy", 0.05, **better)) == "v3"
+    assert winner(line("v2", "accuracy", 0.02, **better), line("v3", "accuracy", 0.05, **open_)) == "v2"
+    assert winner(line("v2", "accuracy", 0.02, **open_), line("v3", "accuracy", 0.05, **open_)) is None
+    assert winner(line("v2", "accuracy", 0.9, proved=True), line("v3", "accuracy", 0.8, proved=True)) is None, "no aim"
+    unproved = line("v2", "refusal_rate", 0.0, outcome="undecided")
+    assert winner(unproved, line("v2", "accuracy", 0.05, **better)) is None, "a limit of its own is open"
+    assert winner(unproved, line("v2", "accuracy", 0.05, **better), line("v3", "accuracy", 0.01, **better)) == "v3"

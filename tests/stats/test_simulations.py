@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loadtests.statistics import drift, errors, latency, scorecard, wander
+from loadtests.statistics import drift, errors, latency, scorecard, wander, winners
 from loadtests.statistics.tables import delay, table
 from proxy.contracts.record import ArmTick
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
@@ -33,6 +33,13 @@ def test_rules_on_errors_flag_what_the_table_says() -> None:
     z = errors.simulate(errors.z_test(0.1, 300), 0.1, (0.01, 0.01), 300, 1000, 100, 2)
     ours = errors.simulate(errors.ours(0.1, 300), 0.1, (0.01, 0.01), 300, 1000, 100, 2)
     assert np.isfinite(ours).mean() <= 0.01 < np.isfinite(z).mean()
+
+
+def test_no_arm_wins_that_is_no_better_and_one_that_is_does() -> None:
+    for right, gain in ((0.80, 0.0), (0.795, 0.0), (0.82, 0.02)):
+        found = winners.simulate((right, right), gain, 100, 1000, 3)
+        assert np.isfinite(found).mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.isfinite(winners.simulate((0.95, 0.80), 0.0, 20, 1500, 4)).all()
 
 
 def test_a_slower_canary_is_found_by_ranks() -> None:

@@ -178,7 +178,15 @@ TEXTS = {
     "release.on_identity_change": "As of the route.",
     "release.rollback_window": "After the promote, how long a breach leads back to the version before.",
     "release.accept_risk": f"Must be true for {_RISKY}: it gives the candidate all traffic at once.",
-    "release.promote_winner": "A/B test: an arm that has proved itself becomes primary.",
+    "release.promote_winner": (
+        "A/B test: an arm that is within all limits and proved better than the primary becomes primary; of several, "
+        "the one with the largest gain."
+    ),
+    "release.min_gain": (
+        "A/B test: how much better than the primary an arm must be, in the metric that the test is about: the first "
+        "line of the scorecard on labels, else its first line. Of a loss it is a part of the primary's."
+    ),
+    "release.false_winner": "A/B test: probability of ever calling any arm better that is not. The arms share it.",
 }
 """Path to what the option is for."""
 
@@ -236,6 +244,8 @@ DEFAULTS = {
     "analysis.wait": "24h",
     "release.accept_risk": "false",
     "release.promote_winner": "false",
+    "release.min_gain": "0",
+    "release.false_winner": "0.05",
 }
 """Path to what may as well be written as left out."""
 
@@ -331,6 +341,8 @@ EXAMPLES = {
     "release.rollback_window": "1h",
     "release.accept_risk": "true",
     "release.promote_winner": "true",
+    "release.min_gain": "0.01",
+    "release.false_winner": "0.01",
 }
 """Path to a value that is not the default."""
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proxy.contracts.evidence import Evidence
+from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.evidence.shown_counts import NO_FIGURES, ShownFigures
 
@@ -48,6 +48,8 @@ class AlphaShare(NamedTuple):
     """Probability of ever blaming a healthy candidate by any of the limits."""
     limits: float = 1
     """Limits that share it, if all had this one's part: the part is 1/`limits`."""
+    false_winner: float = FALSE_PASS
+    """Probability of ever calling the candidate better by `min_gain` that is not. No part of `false_alarm`."""
 
     @property
     def alpha(self) -> float:
@@ -64,6 +66,10 @@ class AlphaShare(NamedTuple):
             dispersion=test.dispersion,
             claim=test.claim,
         )
+
+    def gain(self, metric: str, figures: ShownFigures, test: LogEvidence, lost: int = 0) -> Evidence:
+        """The evidence of a test of superiority: nobody is to blame for not being better."""
+        return replace(self.evidence(metric, "min_gain", figures, test, lost), log_breach=0.0)
 
     def alarm(self, metric: str, limit: str, figures: ShownFigures, margin: float) -> Evidence:
         """The evidence of a detector that promises a time between false alarms, not a probability.
@@ -96,13 +102,13 @@ class AlphaShare(NamedTuple):
 
 def alpha_share_of(guard: Guard, version: str, metric: str = "") -> AlphaShare:
     """The share of each limit of a line of `guard`'s scorecard; without a metric, of a line that somebody asked for."""
-    sizes = {name: len(limits_of(limit)) for name, limit in guard.scorecard.items()}
+    sizes = {name: len(limits_of(limit)) - (limit.min_gain is not None) for name, limit in guard.scorecard.items()}
     assumed = sum(sizes[name] for name in guard.assumed if name in sizes)
     asked = sum(sizes.values()) - assumed
     if not assumed or not asked:
-        return AlphaShare(version, guard.false_alarm, assumed + asked or 1)
+        return AlphaShare(version, guard.false_alarm, assumed + asked or 1, guard.false_winner)
     part, limits = (ASSUMED_PART, assumed) if metric in guard.assumed else (1.0 - ASSUMED_PART, asked)
-    return AlphaShare(version, guard.false_alarm, limits / part)
+    return AlphaShare(version, guard.false_alarm, limits / part, guard.false_winner)
 
 
 def limits_of(limit: Limit) -> list[str]:

@@ -5,6 +5,7 @@
 | `max_ratio` | against the primary: a conditional test of two event rates (`stats.sequential.rate_ratio`) |
 | `max_increase` | against the primary: the difference of the rates, weighted by 1/share (`rate_difference`) |
 | `max` | a Bernoulli mean against a constant (`stats.sequential.rate_limit`) |
+| `min_gain` | the same difference, below −`min_gain` (superiority): it has a proof alone |
 
 A ratio of rare events cannot be proved: without events there is nothing to divide. A candidate whose rate is less than
 `NEGLIGIBLE` above the primary's is therefore proved within `max_ratio` as well. The null of that claim is "beyond the
@@ -58,7 +59,17 @@ class EventCounts(NamedTuple):
 class BadEventRate(Stateful):
     """A rate of a candidate. `dispersion` is learnt by whoever knows the primary, after the look."""
 
-    __slots__ = ("_absolute", "_alpha", "_difference", "_dispersion", "_metric", "_negligible", "_ratio", "_shown")
+    __slots__ = (
+        "_absolute",
+        "_alpha",
+        "_difference",
+        "_dispersion",
+        "_gain",
+        "_metric",
+        "_negligible",
+        "_ratio",
+        "_shown",
+    )
     CONFIGURATION = ("_alpha", "_dispersion", "_metric")
 
     def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, dispersion: Overdispersion) -> None:
@@ -67,6 +78,7 @@ class BadEventRate(Stateful):
         self._negligible = None if limit.max_ratio is None else RateDifference(NEGLIGIBLE)
         self._difference = None if limit.max_increase is None else Counted(RateDifference(limit.max_increase))
         self._absolute = None if limit.max is None else Counted(RateLimit(limit.max))
+        self._gain = None if limit.min_gain is None else RateDifference(-limit.min_gain)
         self._shown: ShownCounts[str] = ShownCounts()
 
     def update(self, arms: list[EventCounts]) -> None:
@@ -79,15 +91,16 @@ class BadEventRate(Stateful):
         for test in (self._ratio, self._difference, self._absolute):
             if test:
                 test.settle(counts)
-        if self._negligible:
-            self._negligible.settle()
+        for proof in (self._negligible, self._gain):
+            if proof:
+                proof.settle()
 
     def _add(self, arm: EventCounts, phi: Counts) -> None:
         candidate, share = arm.whose.candidate, arm.whose.share
         both = ((arm.events, arm.n), (0, 0)) if candidate else ((0, 0), (arm.events, arm.n))
         if self._ratio and arm.events:
             self._ratio.test.update(share, both[0][0], both[1][0], phi)
-        for difference in (self._negligible, self._difference.test if self._difference else None):
+        for difference in (self._negligible, self._gain, self._difference.test if self._difference else None):
             if difference and arm.n:
                 difference.update(share, *both, phi)
         if self._absolute and candidate and arm.n:
@@ -106,6 +119,10 @@ class BadEventRate(Stateful):
             needed = absolute.test.needed(alpha, phi)
             claim = f"below {absolute.test.limit:.3g}"
             found.append(self._on("max", absolute, _concluded(absolute.test, needed, phi, claim)))
+        if gain := self._gain:
+            needed = gain.needed(*self._events(), None, phi, self._alpha.false_winner)
+            won = _concluded(gain, needed, phi, "")
+            found.append(self._alpha.gain(self._metric, self._shown.get(_rate), won))
         return found
 
     def _within_ratio(self, ratio: RateRatio, negligible: RateDifference) -> LogEvidence:

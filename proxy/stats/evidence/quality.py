@@ -7,9 +7,11 @@
 | auroc | min | pairs of a positive and a negative in the wrong order; a constant |
 | f1, auroc | max_drop | the same; a bound that the primary's score is above (`stats.quality.lower_bound`), less the
 drop |
+| f1, auroc | min_gain | the same; a bound that the primary's score is below, and the gain |
 | accuracy, any mean | max_drop | the difference in errors (`stats.quality.paired_difference`) |
 | log_loss, mae, rmse | max | the loss (its square for rmse); a constant |
 | log_loss, mae, rmse | max_ratio | the difference in losses (`stats.quality.paired_difference`) |
+| any mean | min_gain | the same differences, beyond the gain: a test of superiority |
 
 All are means, tested by betting (`stats.sequential.mean_limit`), valid however often one looks. Against a floor half of
 the probability of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no
@@ -22,20 +24,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import log
 
-from proxy.contracts.evidence import Evidence
+from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
+from proxy.stats.arrays import Floats
 from proxy.stats.evidence.alpha import AlphaShare, LogEvidence, limits_of
 from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
 from proxy.stats.evidence.shown_counts import Figure, ShownFigures
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
-from proxy.stats.quality.lower_bound import SCORE_GRID, AurocPairs, LowerConfidenceSequence, f1_counts
-from proxy.stats.quality.paired_difference import PairedDifference, ScoreLookup, error_of, is_paired, paired_scores
+from proxy.stats.quality.lower_bound import (
+    SCORE_GRID,
+    AurocPairs,
+    LowerConfidenceSequence,
+    UpperConfidenceSequence,
+    f1_counts,
+)
+from proxy.stats.quality.paired_difference import (
+    CLIP_FACTOR,
+    PairedDifference,
+    ScoreLookup,
+    error_of,
+    is_paired,
+    paired_scores,
+)
 from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, SCORES, Score, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
 SEVERAL_CLASSES = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
+
+CLIPPED = f"losses cut off at {CLIP_FACTOR:g} times the primary's mean"
+"""What is said beside the proof of a gain in a loss."""
 
 MetricLimit = tuple[str, str]
 """Metric and limit."""
@@ -47,10 +66,10 @@ class MetricTest(Stateful):
     __slots__ = ("_bound", "_floor", "_limit", "_metric", "_pairs", "_several", "_test")
     CONFIGURATION = ("_bound", "_limit", "_metric")
 
-    def __init__(self, metric: str, limit: str, bound: float, alpha: float) -> None:
+    def __init__(self, metric: str, limit: str, bound: float, alpha: AlphaShare) -> None:
         self._metric, self._limit, self._bound = metric, limit, bound
         self._test = MeanLimit()
-        self._floor = LowerConfidenceSequence(alpha / 2.0) if limit == "max_drop" else None
+        self._floor = _floor(limit, alpha)
         self._pairs = AurocPairs(), AurocPairs()
         self._several = False
 
@@ -70,17 +89,17 @@ class MetricTest(Stateful):
         if self._floor is None:
             return self._bound
         floor = self._floor.get()
-        return None if floor is None else floor - self._bound
+        return None if floor is None else floor + (self._bound if self._limit == "min_gain" else -self._bound)
 
     def _raise(self, floor: LowerConfidenceSequence, scored: ScoredPrediction) -> None:
         if self._metric == "auroc":
             right = self._pairs[1].update(scored)
             if right is not None:
-                floor.update(right - SCORE_GRID)
+                floor.update(_sided(floor, right - SCORE_GRID))
         elif scored.guess is not None:
             hit, miss = f1_counts(scored)
             if hit or miss:
-                floor.update(2.0 * (1.0 - SCORE_GRID) if hit else -SCORE_GRID)
+                floor.update(_sided(floor, 2.0 * (1.0 - SCORE_GRID) if hit else -SCORE_GRID, 2.0))
 
     def score(self, scored: ScoredPrediction, least: float) -> None:
         """A prediction against the least that the mean of a score may be."""
@@ -123,12 +142,33 @@ class MetricTest(Stateful):
     @property
     def log_pass(self) -> float | None:
         """ln of the evidence against "beyond the limit"."""
+        if self._limit == "min_gain":
+            return float(self._test.log_pass) - log(2.0)
         return None if self._floor or self._metric in LOSSES else float(self._test.log_pass)
+
+    def needed(self, false_alarm: float | None, false_pass: float | None) -> int | None:
+        """About how many more labels of the candidate decide, as in `MeanLimit`."""
+        if self._limit == "min_gain":
+            return self._test.needed(None, false_pass and false_pass / 2.0)
+        none = self._floor or self._metric in LOSSES
+        return self._test.needed(false_alarm, None if none else false_pass)
 
     @property
     def note(self) -> str:
         """Why this is not judged."""
         return SEVERAL_CLASSES if self._several else ""
+
+
+def _floor(limit: str, alpha: AlphaShare) -> LowerConfidenceSequence | None:
+    """What the primary's score is above, or below, at half of the probability of an error."""
+    if limit == "min_gain":
+        return UpperConfidenceSequence(alpha.false_winner / 2.0)
+    return LowerConfidenceSequence(alpha.alpha / 2.0) if limit == "max_drop" else None
+
+
+def _sided(bound: LowerConfidenceSequence, x: Floats, range_: float = 1.0) -> Floats:
+    """`x`, a number whose mean is at most 0 when score ≤ m, as `bound` takes it; an upper one from the other side."""
+    return -x / range_ if isinstance(bound, UpperConfidenceSequence) else x
 
 
 _BETS: dict[str, Callable[[MetricTest, ScoredPrediction, float], None]] = {
@@ -151,8 +191,8 @@ class QualityEvidence(Stateful):
         lines = [(name, limit) for name, limit in scorecard.items() if name in QUALITY_METRICS]
         bounds = {(name, each): float(getattr(limit, each)) for name, limit in lines for each in limits_of(limit)}
         self._keys = tuple(bounds)
-        self._tests = {key: MetricTest(*key, bounds[key], alpha.alpha) for key in bounds if not is_paired(*key)}
-        self._differences = {key: PairedDifference(key[0], bounds[key]) for key in bounds if is_paired(*key)}
+        self._tests = {key: MetricTest(*key, bounds[key], alpha) for key in bounds if not is_paired(*key)}
+        self._differences = {key: _difference(*key, bounds[key]) for key in bounds if is_paired(*key)}
 
     def update(self, met: LabelledPrediction, primary: ScoreLookup, shares: AssignmentShares) -> None:
         """Adds a leg that met its label."""
@@ -205,11 +245,22 @@ class QualityEvidence(Stateful):
         live = live if live[1] else self._figure(metric, True, "primary")
         copies, primary = self._figure(metric, True, "shadow"), self._figure(metric, False, "primary")
         shown = ShownFigures(*live, *primary, *copies) if live[1] else ShownFigures(*copies, *primary)
-        return self._alpha.evidence(metric, limit, shown, LogEvidence(test.log_breach, test.log_pass), lost)
+        if limit == "min_gain":
+            needed, claim = test.needed(None, self._alpha.false_winner), CLIPPED if metric in LOSSES else ""
+            return self._alpha.gain(metric, shown, LogEvidence(0.0, test.log_pass, needed, claim=claim), lost)
+        needed = test.needed(self._alpha.alpha, FALSE_PASS)
+        return self._alpha.evidence(metric, limit, shown, LogEvidence(test.log_breach, test.log_pass, needed), lost)
 
     def _figure(self, metric: str, candidate: bool, role: Role) -> Figure:
         score = self._scores.get((candidate, role))
         return (score.get(metric), score.n[metric]) if score else (None, 0)
+
+
+def _difference(metric: str, limit: str, bound: float) -> PairedDifference:
+    """The test of one limit on a mean. A gain is a drop below 0, and of a loss a ratio below 1."""
+    if limit != "min_gain":
+        return PairedDifference(metric, bound)
+    return PairedDifference(metric, 1.0 - bound if metric in LOSSES else -bound, gain=True)
 
 
 def _whose(leg: LegAnswer, shares: AssignmentShares) -> Assignment | None:

@@ -1,8 +1,9 @@
-"""Lower confidence sequence of a primary's score: a bound that holds at all times at once, for a candidate to meet.
+"""Confidence sequences of a primary's score: bounds that hold at all times at once, for a candidate to meet.
 
 For each m on a grid, an e-process tests H(m): score ≤ m. When its e-value reaches 1/α, H(m) is rejected; the bound is
 the highest m up to which all H(m) are rejected. With probability 1 − α the bound is never above the score, however
-often one looks (Waudby-Smith and Ramdas, JRSS B 2024). Assumes that the primary's score does not change.
+often one looks (Waudby-Smith and Ramdas, JRSS B 2024). The upper bound is the same from the other side. Both assume
+that the primary's score does not change.
 """
 
 from __future__ import annotations
@@ -40,13 +41,15 @@ class LowerConfidenceSequence(Stateful):
     __slots__ = ("_e_processes", "_goal")
     CONFIGURATION = ("_goal",)
 
+    LOW: Floats = SCORE_GRID
+
     def __init__(self, alpha: float) -> None:
         self._goal = log(1.0 / alpha)
         self._e_processes = EProcess(len(STAKES), restarts=False, shape=(len(SCORE_GRID),))
 
     def update(self, x: Floats) -> None:
         """One observation: for each m of the grid a number ≥ −m whose mean is at most 0 exactly when score ≤ m."""
-        self._e_processes.update(np.log1p(STAKES * (x / SCORE_GRID)[:, None]), 1)
+        self._e_processes.update(np.log1p(STAKES * (x / self.LOW)[:, None]), 1)
         self._e_processes.settle()
 
     def get(self) -> float | None:
@@ -59,6 +62,28 @@ class LowerConfidenceSequence(Stateful):
         """Merges the evidence of an independent stream about the same score; equals one run over both streams."""
         self._e_processes += other._e_processes
         return self
+
+
+class UpperConfidenceSequence(LowerConfidenceSequence):
+    """The upper confidence sequence of one score; `update` takes numbers ≥ m − 1 whose mean is at most 0 exactly when
+    score ≥ m.
+
+    >>> bound = UpperConfidenceSequence(alpha=0.05)
+    >>> for _ in range(200):
+    ...     bound.update(SCORE_GRID - 0.9)  # every observation says 0.9
+    >>> bound.get()
+    0.91
+    """
+
+    __slots__ = ()
+
+    LOW: Floats = 1.0 - SCORE_GRID
+
+    def get(self) -> float | None:
+        """The bound; None while no H(m) is rejected."""
+        rejected = (self._e_processes.get() >= self._goal)[::-1]
+        count = int(np.argmin(rejected)) if not rejected.all() else len(SCORE_GRID)
+        return float(SCORE_GRID[-count]) if count else None
 
 
 class AurocPairs(Stateful):

@@ -14,6 +14,7 @@ in distribution, no larger than `ratio` times the primary's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import NamedTuple, Self
 
 from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
@@ -40,7 +41,7 @@ def error_of(metric: str, scored: ScoredPrediction) -> float | None:
 
 def is_paired(metric: str, limit: str) -> bool:
     """True for a limit on the difference between candidate and primary, prediction by prediction."""
-    return metric in MEANS and limit in ("max_drop", "max_ratio")
+    return metric in MEANS and limit in ("max_drop", "max_ratio", "min_gain")
 
 
 class PairedScores(NamedTuple):
@@ -91,6 +92,7 @@ class PairedDifference(Stateful):
 
     - `metric`: one of `MEANS`
     - `bound`: the most that a score may drop, or the most times that a loss may be the primary's
+    - `gain`: whether the question is superiority: the proof is then that of a drop below `bound`, and of a clipped loss
 
     >>> test = PairedDifference("accuracy", 0.02)
     >>> right, wrong = ScoredPrediction(label=1, guess=1), ScoredPrediction(label=1, guess=0)
@@ -100,16 +102,17 @@ class PairedDifference(Stateful):
     9.7
     """
 
-    __slots__ = ("_bound", "_clip", "_metric", "_ratio", "_test")
-    CONFIGURATION = ("_bound", "_metric", "_ratio")
+    __slots__ = ("_bound", "_clip", "_high", "_metric", "_mine", "_ratio", "_test")
+    CONFIGURATION = ("_bound", "_high", "_metric", "_ratio")
 
     note = ""
 
-    def __init__(self, metric: str, bound: float) -> None:
-        self._metric = metric
+    def __init__(self, metric: str, bound: float, gain: bool = False) -> None:
+        self._metric, self._high = metric, gain or metric not in LOSSES
         self._bound, self._ratio = (0.0, _raised(metric, bound)) if metric in LOSSES else (bound, 1.0)
         self._clip = 0.0 if metric in LOSSES else 1.0
         self._test = MeanLimit()
+        self._mine = 0
 
     def update(self, scores: PairedScores, primary: ScoreLookup) -> None:
         """Adds one request. `primary` looks up the primary's mean loss so far, which sets the clip of the next one."""
@@ -126,7 +129,8 @@ class PairedDifference(Stateful):
             return
         low, high = -self._ratio * scores.their_weight * self._clip, scores.my_weight * self._clip
         x = scores.my_weight * mine - self._ratio * scores.their_weight * theirs
-        self._test.update(x, self._bound, low, None if self._metric in LOSSES else high)
+        self._mine += scores.mine is not None
+        self._test.update(x, self._bound, low, high if self._high else None)
 
     def _size(self, scored: ScoredPrediction | None) -> float | None:
         if scored is None:
@@ -141,13 +145,20 @@ class PairedDifference(Stateful):
 
     @property
     def log_pass(self) -> float | None:
-        """Log e-value against "beyond the limit"; None for losses, because clipping hides what a pass would deny."""
-        return None if self._metric in LOSSES else float(self._test.log_pass)
+        """Log e-value against "beyond the limit"; None for losses, because clipping hides what a pass would deny. That
+        the clipped losses are smaller can be proved."""
+        return float(self._test.log_pass) if self._high else None
+
+    def needed(self, false_alarm: float | None, false_pass: float | None) -> int | None:
+        """About how many more labels of the candidate decide, as in `MeanLimit`."""
+        more = self._test.needed(false_alarm, false_pass if self._high else None)
+        return None if more is None else ceil(more * self._mine / self._test.n)
 
     def __iadd__(self, other: Self) -> Self:
         """Merges the evidence of an independent stream about the same bound. Each stream clipped losses at its own
         primary's mean; the clip of the next request stays this one's."""
         self._test += other._test
+        self._mine += other._mine
         return self
 
 

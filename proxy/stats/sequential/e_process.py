@@ -87,6 +87,10 @@ class EProcess(Stateful):
             low, high = (middle, high) if log_mean(totals + middle * growth) < goal else (low, middle)
         return 0.0 if self.get() >= goal else high
 
+    def needed_as_before(self, steps: int, goal: float) -> float | None:
+        """The same, where each step adds what the `steps` so far added on average."""
+        return self.needed(self._totals / steps, goal)
+
     @property
     def _totals(self) -> Floats:
         return np.logaddexp(self._active, self._reserve)

@@ -31,10 +31,10 @@ class RateDifference(LimitTest):
     """Evidence that the candidate's rate of bad events is more than `max_increase` above the primary's, and that it is
     less.
 
-    - `max_increase`: the margin, above 0 and below 1
+    - `max_increase`: the margin, above −1 and below 1; up to 0, its proof is that of superiority: the rate is lower
     - `shape`: shape of independent runs, for simulations
 
-    Raises ValueError for a `max_increase` that is not between 0 and 1.
+    Raises ValueError for a `max_increase` that is not between −1 and 1.
 
     >>> test = RateDifference(0.02)
     >>> test.update(share=0.5, canary=(0, 300), primary=(0, 300))
@@ -47,8 +47,8 @@ class RateDifference(LimitTest):
     CONFIGURATION = ("max_increase",)
 
     def __init__(self, max_increase: float, shape: tuple[int, ...] = ()) -> None:
-        if not 0 < max_increase < 1:
-            raise ValueError(f"max_increase must be between 0 and 1, not {max_increase}")
+        if not -1 < max_increase < 1:
+            raise ValueError(f"max_increase must be between -1 and 1, not {max_increase}")
         super().__init__(len(STAKES), len(STAKES), shape)
         self.max_increase = max_increase
 
@@ -73,7 +73,12 @@ class RateDifference(LimitTest):
             process.update(gains(share, canary, primary, self.max_increase, sign) / phi, events)
 
     def needed(
-        self, canary: tuple[int, int], primary: tuple[int, int], false_alarm: float | None, dispersion: float = 1.0
+        self,
+        canary: tuple[int, int],
+        primary: tuple[int, int],
+        false_alarm: float | None,
+        dispersion: float = 1.0,
+        false_pass: float = FALSE_PASS,
     ) -> int | None:
         """About how many more requests of the candidate decide, if both arms, (bad events, requests) each, go on as
         they did; without `false_alarm`, those of a proof alone. None where that cannot be said: one arm without
@@ -85,7 +90,7 @@ class RateDifference(LimitTest):
         of_one = (share * bad / n, share), ((1 - share) * primary_bad / n_primary, 1 - share)
         more = [
             process.needed(gains(share, *of_one, self.max_increase, sign) / dispersion, log(1 / level))
-            for process, sign, level in ((self._breach, 1.0, false_alarm), (self._pass, -1.0, FALSE_PASS))
+            for process, sign, level in ((self._breach, 1.0, false_alarm), (self._pass, -1.0, false_pass))
             if level is not None
         ]
         known = [requests for requests in more if requests is not None]

@@ -58,7 +58,7 @@ AROUND = {
     "routes.*.release.stages[]": f"routes: {{r: {{release: {{candidate: v2, strategy: canary, stages: [{STAGE}]}}}}}}",
     "routes.*.release.arms": "routes: {r: {sticky: 'cookie:a', release: {strategy: ab-test}}}",
 } | dict.fromkeys(
-    ("routes.*.release.requests", "routes.*.release.duration", "routes.*.release.promote_winner"),
+    [f"routes.*.release.{key}" for key in ("requests", "duration", "promote_winner", "min_gain", "false_winner")],
     "routes: {r: {sticky: 'cookie:a', release: {candidate: v2, strategy: ab-test}}}",
 )
 """What else a file must say, so that an option below a path can be written at all."""

@@ -84,8 +84,8 @@ def test_streams_merge_and_one_arm_says_nothing() -> None:
     alone = RateDifference(0.05)
     alone.update(1.0, (50, 50), (0, 0))
     assert float(alone.log_pass) == 0.0
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        RateDifference(0.0)
+    with pytest.raises(ValueError, match="between -1 and 1"):
+        RateDifference(1.0)
 
 
 def test_what_is_needed_is_what_it_takes() -> None:
