@@ -1,4 +1,4 @@
-"""Failure rate, latencies and scores of the primary before a promotion: what the new primary is held to afterwards."""
+"""Rates of bad events, latencies and scores of the primary before a promotion, to which the new one is held then."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def figures_of(board: Board, state: RouteState, now: float) -> dict[str, Primary
     route, old = state.route, state.previous or ""
     evidence = board.evidence(route, now)
     figures = {e.metric: PrimaryFigure(e.reference, e.n_reference) for e in evidence if e.reference is not None}
-    bad, legs = board.failures(route, old)
-    if legs:
-        figures["error_rate"] = PrimaryFigure(bad / legs, legs)
+    rates = board.bad_events(route, old)
+    figures |= {metric: PrimaryFigure(bad / n, n) for metric, (bad, n) in rates.items()}
+    _, legs = rates.get("error_rate", (0, 0))
     for metric in of_kind("distribution", "quantile"):
         if metric.source != "ticks" or metric.quantile is None:
             continue

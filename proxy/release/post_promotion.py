@@ -24,6 +24,9 @@ MAX_RATE = 0.99
 """A primary that fails as often as this leaves nothing to guard."""
 DEFAULT_RATE = 0.05
 """Failure rate in place of an unknown previous primary: more than one failure in twenty counts as broken."""
+UNKNOWN_RATE = 0.5
+"""Rate in place of an unknown previous primary's where a margin above it is the limit: clients cause a part of refusals
+and abandonments themselves, but not more than half of them."""
 MIN_YARDSTICK = 100
 """Records below which a quantile or score of the previous primary is no yardstick."""
 
@@ -66,9 +69,10 @@ def _from_ratio(metric: str, limit: Limit, figure: PrimaryFigure | None) -> floa
 
 
 def _from_increase(limit: Limit, figure: PrimaryFigure | None) -> float | None:
-    if limit.max_increase is None or figure is None or figure.n < MIN_YARDSTICK:
+    if limit.max_increase is None:
         return None
-    return min(upper(figure) + limit.max_increase, MAX_RATE)
+    rate = upper(figure) if figure and figure.n else UNKNOWN_RATE
+    return min(rate + limit.max_increase, MAX_RATE)
 
 
 def _from_drop(limit: Limit, figure: PrimaryFigure | None) -> float | None:

@@ -23,7 +23,7 @@ Knowledge out, of one route:
 | `profile(route)`, `violations(route)` | the reference profile in force; broken rules of the data contract |
 | `identity_changes(route)`, `answerers.of(route)` | changes of models since the last call; who answers at present |
 | `agreement(route, version, role)`, `examples(route, version)` | pairs compared; the worst disagreements, redacted |
-| `failures(route, version)`, `latency(route, version, role, q, now)` | recent figures of one arm |
+| `bad_events(route, version)`, `latency(route, version, role, q, now)` | figures of one arm |
 | `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
 
 For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `scores`, and losses by reason. The
@@ -61,6 +61,7 @@ from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.identity.answerers import Answerers
+from proxy.stats.evidence.outcome_rate import OUTCOME_METRICS
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
@@ -485,12 +486,15 @@ class Board:
         lost = self.agreement(route, version, "shadow").lost.total() if version is not None else 0
         return dropped + self._comparer.unpaired_of(route, version) + lost
 
-    def failures(self, route: str, version: str) -> tuple[int, int]:
-        """Failed and all finished inferences of `version` as the primary of `route`, since the start."""
-        arm = self.counters.arms.get((route, version, "primary"))
-        if arm is None:
-            return 0, 0
-        return arm.outcomes["failed"], arm.counted
+    def bad_events(self, route: str, version: str) -> dict[str, tuple[int, int]]:
+        """Bad events of `version` as the primary of `route` since the start, and the observations that they are among,
+        by metric; one without observations is left out."""
+        key = (route, version, "primary")
+        arm = self.counters.arms.get(key)
+        counts = {metric: (arm.outcomes[bad], arm.counted) for metric, bad in OUTCOME_METRICS.items()} if arm else {}
+        invalid = sum(bad for (*whose, _), bad in self.content.invalid.items() if tuple(whose) == key)
+        counts["invalid_rate"] = invalid, self.content.analysed[key]
+        return {metric: (bad, n) for metric, (bad, n) in counts.items() if n}
 
     def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
         """The q-quantile of the total latency over the last minute, in seconds; None without data."""
