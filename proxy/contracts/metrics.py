@@ -19,6 +19,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.contracts.outcome import OUTCOMES, Outcome
+
 MetricKind = Literal["rate", "distribution", "quantile", "paired", "drift", "score", "loss"]
 """The way in which a metric is computed and tested.
 
@@ -220,6 +222,12 @@ _ROWS = (
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 """Every metric by name, in the order of reading."""
+
+
+OUTCOME_METRICS: dict[str, Outcome] = {
+    name: row.name for row in OUTCOMES.values() for name in row.metrics if METRICS[name].source == "ticks"
+}
+"""Metric to the outcome that is a bad event of it, for those that ticks feed."""
 
 
 def of_kind(*kinds: MetricKind) -> tuple[Metric, ...]:

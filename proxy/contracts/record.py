@@ -109,6 +109,8 @@ class Tick(Struct):
     lag: Buckets = field(default_factory=dict)
     """Seconds by which the event loop came late to its looks at the deadlines."""
     lag_sum: float = 0.0
+    under_way: list[tuple[str, str, str, float]] = field(default_factory=list)
+    """Inferences under way: rows (route, version, role, seconds since the oldest of them began)."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

@@ -244,13 +244,18 @@ class Engine:
         action = decide.on_breach(state, status.verdicts, route.guard.on_breach, status.notified)
         if (action is None or action.act == "notify") and self._on_identities(route, now):
             return
-        if action is None and not self.board.wavering(state.route):
+        waits = route.awaits_legs(self._oldest(route, now), now)
+        if action is None and not waits and not self.board.wavering(state.route):
             action = decide.on_pass(state, status.verdicts, status.legs, now)
         if action is None and state.after is not None and now >= state.until:
             reason = f"the rollback window is over: {scorecard.overall(status.verdicts).sentence}"
             action = decide.Action("settle", reason)
         if action is not None:
             self._act(state, status, action, now)
+
+    def _oldest(self, route: RouteControl, now: float) -> float | None:
+        role = route.judged_role
+        return self.board.counters.oldest(route.state.route, route.situation.candidates, role, now) if role else None
 
     def _verdicts(self, route: RouteControl, now: float) -> tuple[Verdict, ...]:
         versions = route.situation.candidates

@@ -9,6 +9,9 @@ from proxy.contracts.settings import Guard, RouteSettings
 from proxy.release import plan, transitions
 from proxy.release.transitions import Situation
 
+SWEEP_SECONDS = 1.0
+"""Seconds by which a limit of time and its report may be late."""
+
 
 class RouteStatus(Struct):
     """Facts that the engine gathers of a route while its state lasts. The engine alone writes them."""
@@ -19,6 +22,8 @@ class RouteStatus(Struct):
     """The lines at the rollback, while the route is rolled back."""
     legs: int = 0
     """Finished legs of the candidates in the stage in force."""
+    full_since: float | None = None
+    """When the stage in force had its requests and its duration; None: it has not yet."""
     notified: frozenset[str] = frozenset()
     """Causes of breaches that were notified and not acted upon, so that each is notified once."""
     warnings: tuple[str, ...] = ()
@@ -52,7 +57,7 @@ class RouteControl:
         if before is None or not stay or not stay <= set(transitions.candidates(before)):
             status.notified = frozenset()
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
-            status.legs = 0
+            status.legs, status.full_since = 0, None
         if after.phase != "rolled_back":
             status.at_rollback = ()
         elif before is None or before.phase != "rolled_back":
@@ -60,11 +65,26 @@ class RouteControl:
 
     def count(self, role: str, version: str, legs: int) -> None:
         """Counts finished legs, where they are of a candidate and in the role that the stage in force gives it."""
-        stage = self.situation.stage
-        if stage is None or version not in self.situation.candidates:
-            return
-        if role == ("canary" if stage.canary else "shadow"):
+        if version in self.situation.candidates and role == self.judged_role:
             self.status.legs += legs
+
+    @property
+    def judged_role(self) -> str:
+        """The role that the stage in force gives the candidates; "" without a stage."""
+        stage = self.situation.stage
+        return "" if stage is None else "canary" if stage.canary else "shadow"
+
+    def awaits_legs(self, oldest: float | None, now: float) -> bool:
+        """Whether the stage in force has its requests and its duration, but legs of candidates are under way that began
+        before: what hangs ends last, so those that have ended speak too well of it. `oldest`: when the first of them
+        began. Limits of time end what is silent; what is still under way then is sending, and is not waited for."""
+        stage, status, timeouts = self.situation.stage, self.status, self.section.timeouts
+        if stage is None or status.legs < stage.requests or now - self.state.stage_since < stage.duration:
+            return False
+        if status.full_since is None:
+            status.full_since = now
+        patience = timeouts.response + timeouts.idle + SWEEP_SECONDS
+        return oldest is not None and oldest < status.full_since and now < status.full_since + patience
 
 
 def live_split(route: RouteControl) -> dict[str, float]:

@@ -198,6 +198,12 @@ class Attempt(RecordedLeg):
 
     # counting
 
+    def note_age(self, ages: dict[tuple[str, str, str], float], now: float) -> None:
+        arm, age = self.arm, now - self.started
+        if arm.inference:
+            key = (arm.route, arm.version, arm.role)
+            ages[key] = max(age, ages.get(key, 0.0))
+
     def close_answered(self, status: int, total: float, now: float) -> None:
         """The version has answered: counts it, after `total` seconds, and tells its breaker."""
         self.status = status

@@ -301,6 +301,10 @@ class Exchange(Request):
 
     # time
 
+    def note_age(self, ages: dict[tuple[str, str, str], float], now: float) -> None:
+        if self.leg is not None:
+            self.leg.note_age(ages, now)
+
     def postpone(self, seconds: float) -> None:
         self.stalled += seconds
         self.read_at += seconds

@@ -31,6 +31,9 @@ class Timed:
         """Moves all deadlines on: the loop stood still for so long."""
         raise NotImplementedError
 
+    def note_age(self, ages: dict[tuple[str, str, str], float], now: float) -> None:
+        """Adds the age of its leg, if that asks a model, to the greatest by (route, version, role)."""
+
     def give_up(self, reason: str) -> None:
         """Ends it. `reason`: a key of `FAILURES`."""
         raise NotImplementedError

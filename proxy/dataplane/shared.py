@@ -94,6 +94,13 @@ class Shared:
         for copy in tuple(self.copies):
             copy.expire(now)
 
+    def under_way(self, now: float) -> list[tuple[str, str, str, float]]:
+        """The age of the oldest inference under way, in seconds, of each route, version and role that has any."""
+        ages: dict[tuple[str, str, str], float] = {}
+        for each in (*self.exchanges, *self.copies):
+            each.note_age(ages, now)
+        return [(*key, age) for key, age in ages.items()]
+
     def give_up(self, reason: str) -> None:
         """Ends all exchanges and copies; each is counted with `reason`, and charged to nobody."""
         for each in (*self.exchanges, *self.copies):

@@ -176,6 +176,7 @@ class Worker:
         tick = self.shared.tally.take(
             self._args.index, self._hello.incarnation, revision, self.leased, self._outbox.take_dropped()
         )
+        tick.under_way = self.shared.under_way(now)
         self._link.send_tick(tick)
 
     def _sweep_deadlines(self) -> None:

@@ -45,7 +45,7 @@ from typing import Any, TypeVar
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
 from proxy.contracts.identity import IdentityChange, in_bodies
-from proxy.contracts.metrics import of_kind
+from proxy.contracts.metrics import OUTCOME_METRICS, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
@@ -61,7 +61,6 @@ from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.identity.answerers import Answerers
-from proxy.stats.evidence.outcome_rate import OUTCOME_METRICS
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score

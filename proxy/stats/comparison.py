@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import IdentityChange
-from proxy.contracts.metrics import MetricSource, of_kind
+from proxy.contracts.metrics import OUTCOME_METRICS, MetricSource, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
@@ -23,7 +23,7 @@ from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
 from proxy.stats.evidence.invalid_rate import InvalidRate
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
-from proxy.stats.evidence.outcome_rate import OUTCOME_METRICS, OutcomeRate, RateBaseline
+from proxy.stats.evidence.outcome_rate import OutcomeRate, RateBaseline
 from proxy.stats.evidence.quality import QualityEvidence
 from proxy.stats.evidence.warm_up import WarmUp
 from proxy.stats.identity.watch import Given, Identities

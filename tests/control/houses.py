@@ -48,6 +48,7 @@ class House:
         self.heard: list[Change] = []
         self.now = now
         self.seq = 0
+        self.under_way: list[tuple[str, str, str, float]] = []
         self.store = store or Store(":memory:")
         self.board = Board()
         self.engine = Engine(
@@ -70,7 +71,8 @@ class House:
     def tick(self, *arms: ArmTick, after: float = 0.1) -> None:
         self.now += after
         self.seq += 1
-        self.engine.on_tick(Tick(0, "a", self.seq, self.engine.revision, arms=list(arms)), self.now)
+        tick = Tick(0, "a", self.seq, self.engine.revision, arms=list(arms), under_way=self.under_way)
+        self.engine.on_tick(tick, self.now)
 
     def traffic(self, primary: int, canary: int, bad: int = 0, share: float = 0.1, version: str = "v2") -> None:
         self.tick(arm("v1", "primary", primary, 0, 1.0 - share), arm(version, "canary", canary, bad, share))

@@ -173,6 +173,21 @@ def test_a_stage_is_left_with_its_requests_its_duration_and_a_pass() -> None:
     assert (state.phase, state.primary, house.split()) == ("promoted", "v2", {})
 
 
+def test_a_stage_is_not_left_while_a_leg_hangs_that_began_before_its_last_request() -> None:
+    house = House(settings(section(split=(), shadows=(), release=canary_release(stages=canary_release().stages[1:]))))
+    house.under_way = [("cancer", "v2", "canary", 1.0)]
+    house.traffic(909, 100)
+    assert house.split() == {"v2": 10.0}
+    house.under_way = [
+        ("cancer", "v2", "shadow", 9.0),
+        ("cancer", "v1", "primary", 9.0),
+        ("cancer", "v2", "canary", 0.0),
+    ]
+    house.now += 1.0
+    house.traffic(9, 1)
+    assert house.split() == {"v2": 50.0}
+
+
 def test_a_broken_file_leaves_the_old_configuration_in_force(house: House) -> None:
     problem = Problem("routes.cancer.primary", "'v9'", "v1 | v2 | v3")
 

@@ -48,6 +48,20 @@ def test_the_next_stage_begins_to_count_anew_and_keeps_what_was_notified() -> No
     assert (route.situation.stage, route.situation.split) == (canary_release().stages[1], {"v2": 10.0})
 
 
+def test_a_full_stage_waits_for_the_legs_that_began_before_it_was_full() -> None:
+    route, timeouts = control(RAMPING, legs=9), section().timeouts
+    assert RAMPING.release is not None
+    full = RAMPING.stage_since + route.situation.stage.duration if route.situation.stage else 0.0
+    assert not route.awaits_legs(0.0, full), "it has not its requests yet"
+    route.status.legs = 10_000
+    assert not route.awaits_legs(0.0, full - 0.1), "its duration is not over"
+    assert route.awaits_legs(full - 1.0, full)
+    assert not route.awaits_legs(None, full) and not route.awaits_legs(full + 0.1, full + 1.0)
+    most = timeouts.response + timeouts.idle
+    assert route.awaits_legs(full - 1.0, full + most)
+    assert not route.awaits_legs(full - 1.0, full + most + 1.0), "what is still under way is sending"
+
+
 def test_other_candidates_are_notified_of_anew() -> None:
     route = control(RAMPING, notified=frozenset({"error_rate"}))
     route.enter(RAMPING, STEADY)

@@ -45,6 +45,20 @@ def test_clients_are_counted_and_bounded() -> None:
     assert clients[0].told == ["close"]
 
 
+def test_the_oldest_inference_under_way_is_known_by_arm() -> None:
+    bench = Bench(route(shadows=(Share("v3", 100.0),)))
+    for _ in range(2):
+        bench.ask()
+        bench.clock.now += 1.0
+    assert bench.shared.under_way(bench.clock.now) == [
+        ("r", "v1", "primary", 2.0),
+        ("r", "v3", "shadow", 2.0),
+    ]
+    bench.pools["v1"].streams[0].answer()
+    ages = {role: age for _, _, role, age in bench.shared.under_way(bench.clock.now)}
+    assert ages == {"primary": 1.0, "shadow": 2.0}
+
+
 def test_sweeps_reach_everybody_even_when_they_go_meanwhile() -> None:
     shared = Bench(route()).shared
     swept: list[float] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Container
 
 from proxy.contracts.outcome import OUTCOMES, Outcome
 from proxy.contracts.record import ArmTick, Tick
@@ -77,6 +78,7 @@ class Counters:
 
     __slots__ = (
         "_inflight",
+        "_under_way",
         "arms",
         "lag",
         "mirrored",
@@ -99,6 +101,7 @@ class Counters:
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.lag: defaultdict[int, Histogram] = defaultdict(Histogram)
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
+        self._under_way: dict[int, dict[ArmName, float]] = {}
 
     def update(self, tick: Tick, now: float) -> None:
         """Adds one tick. The caller sees to it that each tick comes once."""
@@ -120,6 +123,9 @@ class Counters:
         self.lag[tick.worker].update(tick.lag, tick.lag_sum)
         inflight = {(route, version, role): count for route, version, role, count in tick.inflight}
         self._inflight[tick.worker] = (now, inflight)
+        self._under_way[tick.worker] = {
+            (route, version, role): now - age for route, version, role, age in tick.under_way
+        }
 
     def drop_records(self, reason: str, count: int) -> None:
         """Counts records that control lost itself; those that workers lost come with ticks."""
@@ -132,6 +138,18 @@ class Counters:
             if now - at < STALE_SECONDS:
                 alive.update(arms)
         return dict(alive)
+
+    def oldest(self, route: str, versions: Container[str], role: str, now: float) -> float | None:
+        """When the oldest inference under way of some versions in a role began, as far as the workers tell that have
+        reported in the last `STALE_SECONDS` seconds; None: there is none."""
+        began = (
+            since
+            for worker, arms in self._under_way.items()
+            if now - self._inflight[worker][0] < STALE_SECONDS
+            for (name, version, its), since in arms.items()
+            if name == route and version in versions and its == role
+        )
+        return min(began, default=None)
 
     def coverage(self, route: str, version: str) -> float | None:
         """The part of the copies owed to a shadow that was not dropped, 0 to 1; None before the first."""

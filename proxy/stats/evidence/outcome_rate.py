@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.metrics import of_kind
-from proxy.contracts.outcome import OUTCOMES, Outcome
+from proxy.contracts.metrics import OUTCOME_METRICS
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignedArm
@@ -21,13 +20,6 @@ from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts
 from proxy.stats.evidence.sticky_dedup import StickyDedup
 from proxy.stats.sequential.overdispersion import Overdispersion
 from proxy.stats.state import Stateful
-
-_COUNTS: dict[str, Outcome] = {metric: row.name for row in OUTCOMES.values() for metric in row.metrics}
-
-OUTCOME_METRICS: dict[str, Outcome] = {
-    metric.name: _COUNTS[metric.name] for metric in of_kind("rate") if metric.source == "ticks"
-}
-"""Metric to the outcome that is a bad event of it."""
 
 LIVE_ONLY = frozenset({"abandonment_rate"})
 """Metrics of live legs alone: nobody waits for a copy, so nobody abandons one."""

@@ -37,6 +37,24 @@ def test_a_gauge_is_of_the_last_tick_of_a_worker() -> None:
     assert counters.inflight(0.1) == {("r", "v2", "canary"): 1}
 
 
+def test_the_oldest_leg_is_that_of_any_worker_that_still_reports() -> None:
+    counters = Counters()
+    assert counters.oldest("r", ("v2",), "canary", 0.0) is None
+    rows = [
+        ("r", "v2", "canary", 2.0),
+        ("r", "v3", "canary", 9.0),
+        ("r", "v2", "shadow", 9.0),
+        ("s", "v2", "canary", 9.0),
+    ]
+    counters.update(Tick(0, "a", 1, 1, under_way=rows), 10.0)
+    counters.update(Tick(1, "b", 1, 1, under_way=[("r", "v2", "canary", 3.0)]), 10.0)
+    assert counters.oldest("r", ("v2",), "canary", 10.0) == 7.0
+    assert counters.oldest("r", ("v2", "v3"), "canary", 10.0) == 1.0
+    counters.update(Tick(1, "b", 2, 1), 11.0)
+    assert counters.oldest("r", ("v2",), "canary", 11.0) == 8.0
+    assert counters.oldest("r", ("v2",), "canary", 10.0 + STALE_SECONDS) is None
+
+
 def test_coverage_is_of_one_shadow_and_never_below_nothing() -> None:
     counters = Counters()
     assert counters.coverage("r", "v3") is None

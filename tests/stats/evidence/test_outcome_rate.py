@@ -7,12 +7,13 @@ from math import log
 import numpy as np
 import pytest
 
+from proxy.contracts.metrics import OUTCOME_METRICS
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignedArm, Assignment
-from proxy.stats.evidence.outcome_rate import OUTCOME_METRICS, OutcomeRate, RateBaseline
+from proxy.stats.evidence.outcome_rate import OutcomeRate, RateBaseline
 
 LIMIT = Limit(max=0.1, max_ratio=1.5)
 
