@@ -109,7 +109,7 @@ class Engine:
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one route, or of all. Raises
         StoreError."""
-        return self._store.newest(limit, route) if after < 0 else self._store.audit(after, limit, route)
+        return self._ledger.audit(limit, after, route)
 
     @property
     def audit_head(self) -> ChainHead:
@@ -123,7 +123,8 @@ class Engine:
 
     @property
     def store_errors(self) -> int:
-        """Writes that the disk has refused, of changes and of evidence. Monotone."""
+        """What the state file has refused: changes, also those that a caller was told of, evidence, looks at the audit.
+        Monotone."""
         return self._ledger.errors + self._snapshots.errors
 
     def bounds_reached(self) -> dict[str, int]:

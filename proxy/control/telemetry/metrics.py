@@ -257,7 +257,7 @@ class EngineCollector(Collector):
             engine.reloaded,
         )
         errors = float(engine.store_errors)
-        yield counter("penumbra_store_errors", "Writes to the state file that failed.", (), [((), errors)])
+        yield counter("penumbra_store_errors", "Reads and writes of the state file that failed.", (), [((), errors)])
         yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.unsaved)
         warnings = [((name,), float(len(engine.warnings(name)))) for name in engine.routes]
         yield gauge("penumbra_route_warnings", "Visible warnings of a route.", ("route",), warnings)

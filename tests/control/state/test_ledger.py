@@ -44,6 +44,20 @@ def test_a_change_by_hand_is_written_or_refused() -> None:
     with pytest.raises(StoreError):
         kept.record(STEADY, change("refused"), 2, 1.0)
     assert (kept.unsaved, reasons(disk), disk.head.revision) == (0, ["first"], 1)
+    assert kept.errors == 1
+
+
+def test_looks_at_the_audit_that_fail_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(":memory:")
+    kept = Ledger(disk)
+    kept.record(STEADY, change("first"), 1, 0.0)
+    assert [len(kept.audit(10, after, None)) for after in (-1, 0, 1)] == [1, 1, 0]
+    disk.close()
+    for after in (-1, 0):
+        with pytest.raises(StoreError):
+            kept.audit(10, after, None)
+    assert kept.at_rollback("cancer") == ()
+    assert kept.errors == 3
 
 
 def test_an_automatic_change_waits_for_the_disk_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
