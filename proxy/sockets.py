@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import socket
-import tempfile
 
 from proxy.contracts.settings import Address, Settings
 from proxy.contracts.worker_args import LISTEN_BACKLOG
+from proxy.link_folder import LinkFolder
 
 
 class Sockets:
@@ -23,8 +22,8 @@ class Sockets:
     def __init__(self, settings: Settings) -> None:
         self.data = listen(settings.listen)
         self.admin = listen(settings.admin.listen)
-        self.directory = _private_directory()
-        self.link_path = os.path.join(self.directory, "link")
+        self._folder = LinkFolder()
+        self.link_path = self._folder.socket
         self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.link.bind(self.link_path)
         self.link.listen(LISTEN_BACKLOG)
@@ -38,7 +37,7 @@ class Sockets:
             each.close()
         for fd in (self.slot, self.settings, self.lifeline, self._lifeline_writer):
             os.close(fd)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._folder.close()
 
 
 MAX_DESCRIPTORS = 1_048_576
@@ -79,11 +78,3 @@ def bound(sock: socket.socket) -> str:
     """`host:port` as bound, with the port that the kernel chose."""
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _private_directory() -> str:
-    """Only this user may reach the link. /dev/shm serves containers whose file system is read-only."""
-    try:
-        return tempfile.mkdtemp(prefix="penumbra-")
-    except OSError:
-        return tempfile.mkdtemp(prefix="penumbra-", dir="/dev/shm")

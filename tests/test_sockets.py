@@ -46,7 +46,7 @@ def test_ipv6_addresses_are_shown_in_brackets() -> None:
 
 def test_the_link_is_private_and_nothing_is_left(settings: Settings) -> None:
     opened = sockets.Sockets(settings)
-    folder = Path(opened.directory)
+    folder = Path(opened.link_path).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert Path(opened.link_path).is_socket()
     descriptors = (opened.slot, opened.settings, opened.lifeline)
