@@ -21,7 +21,7 @@ MAX_IDENTITY = 128
 so that two of them stay two."""
 
 MAX_TICK_IDENTITIES = 16
-"""Identities of one arm that a tick carries; answers that name further ones say nothing."""
+"""Identities of one arm that a tick carries; answers that name further ones are counted together."""
 
 _HASH = 12
 

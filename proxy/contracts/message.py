@@ -86,3 +86,7 @@ class ResponseHead:
     def streamed(self) -> bool:
         """True where a body follows whose length was not announced."""
         return self.length is None and not (self.bodiless or self.tunnel)
+
+    def field(self, name: bytes) -> bytes | None:
+        """The value of the first field with `name` (lower case), or None."""
+        return field_of(self.fields, name)

@@ -45,7 +45,7 @@ class ArmTick(Struct):
     disturbed: Buckets = field(default_factory=dict)
     """The part of `total` during which the worker stood still (`dataplane.stall`): no evidence on latency."""
     identities: dict[str, int] = field(default_factory=dict)
-    """Answers of success by what the route's header says of who gave them (`contracts.identity`)."""
+    """Answers of success by what the route's header says of who gave them (`contracts.identity`); "": further ones."""
 
     @property
     def finished(self) -> int:

@@ -209,6 +209,9 @@ class Attempt(RecordedLeg):
         self.status = status
         self._close()
         self.arm.answered(status, self.first_byte, total, self.request.key)
+        header, head = self.request.route.identity, self.head
+        if header and head is not None and 200 <= status < 300:
+            self.arm.named(header, head.field(header))
         if self._stalled(now):
             self.arm.stalled(total)
             self.chunks, self.ends = [], []

@@ -91,6 +91,7 @@ class LiveRoute:
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
     - `follow`: copies end when their client leaves
     - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
+    - `identity`: name of the header (lower case) that says who answered, empty: nobody asks
     - `keep`: bytes of a request body that are kept for another leg, a retry or a copy
     - `max_body`, `mirror_body` in bytes, `max_inflight` exchanges; `connect`, `idle`, `total` in seconds, as configured
     """
@@ -100,6 +101,7 @@ class LiveRoute:
         "connect",
         "follow",
         "health",
+        "identity",
         "idle",
         "inferences",
         "inflight",
@@ -141,6 +143,7 @@ class LiveRoute:
         self.inferences, self.mirror_all = InferenceRule(route.protocol, route.inference), route.mirror == "all"
         self.follow = route.copies == "follow"
         self.rescues = route.rescue is not None
+        self.identity = route.identity.encode("latin-1")
         limits, timeouts = route.limits, route.timeouts
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body
         self.connect, self.idle, self.total = timeouts.connect, timeouts.idle, timeouts.total

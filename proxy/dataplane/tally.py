@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
 from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
 from proxy.contracts.table import COPY_ROLES, Role
@@ -28,6 +29,7 @@ class Arm:
         "first_byte",
         "first_byte_sum",
         "forgotten",
+        "identities",
         "inference",
         "inflight",
         "key",
@@ -53,6 +55,7 @@ class Arm:
         self.codes: dict[int | str, int] = {}
         self.keys: dict[Outcome, list[int]] = {}
         self.waited: Buckets = {}
+        self.identities: dict[bytes, int] = {}
         self.disturbed: Buckets = {}
         self.total: Buckets = {}
         self.first_byte: Buckets = {}
@@ -100,6 +103,15 @@ class Arm:
         elif len(keys) < MAX_FAILED_KEYS:
             keys.append(key)
 
+    def named(self, header: bytes, value: bytes | None) -> None:
+        """An answer of success says by a header who gave it; an absent or empty one says nothing."""
+        if not value:
+            return
+        who = header + b"=" + value
+        if who not in self.identities and len(self.identities) >= MAX_TICK_IDENTITIES:
+            who = b""
+        self.identities[who] = self.identities.get(who, 0) + 1
+
     def connected(self, seconds: float) -> None:
         """A connection for a leg of this arm was made."""
         index = bucket(seconds)
@@ -124,6 +136,7 @@ class Arm:
             self.connect_sum,
             self.inference,
             self.disturbed,
+            {bounded(who.decode("latin-1")): count for who, count in self.identities.items()},
         )
         self._clear()
         return tick

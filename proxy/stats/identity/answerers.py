@@ -17,11 +17,12 @@ Counts = Mapping[str, Mapping[Given, int]]
 class Answerers:
     """The watches of all routes, for show: what is a change in a judgement, the comparison's own watch says."""
 
-    __slots__ = ("_asked", "_waiting", "_watches")
+    __slots__ = ("_asked", "_untold", "_waiting", "_watches")
 
     def __init__(self) -> None:
         self._asked = AskedJoin()
         self._watches: dict[str, dict[str, Identities]] = {}
+        self._untold = 0
         self._waiting: defaultdict[str, defaultdict[str, Counter[Given]]] = defaultdict(_counters)
 
     def add_legs(self, legs: Sequence[Observation], now: float) -> None:
@@ -34,7 +35,10 @@ class Answerers:
         """Adds what the heads of answers of one route say, from a tick."""
         for arm in arms:
             for who, n in arm.identities.items():
-                self._waiting[route][arm.version]["", who] += n
+                if who:
+                    self._waiting[route][arm.version]["", who] += n
+                else:
+                    self._untold += n
 
     def flush(self, now: float) -> Mapping[str, Counts]:
         """Counts what was added since the last call; returns it by route."""
@@ -62,7 +66,7 @@ class Answerers:
     @property
     def left_out(self) -> int:
         """Answers whose identity was not looked at, because a bound was full."""
-        return sum(watch.left_out for watches in self._watches.values() for watch in watches.values())
+        return self._untold + sum(each.left_out for watches in self._watches.values() for each in watches.values())
 
 
 def _counters() -> defaultdict[str, Counter[Given]]:
