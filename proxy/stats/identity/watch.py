@@ -189,10 +189,10 @@ class Identities(Stateful):
 
     def get(self) -> list[Answering]:
         """Who has answered within `WINDOW` answers: members, or before there are any, whoever has answered. Those with
-        most answers come first, of equal ones the latest."""
+        most answers come first, of equal ones the latest, then the newest."""
         founded = {asked for asked, _ in self._members}
         known = self._members | {key: n for key, n in self._pending.items() if key[0] not in founded}
-        recent = [key for key in known if self._answers[key[0]] - self._last[key] < WINDOW]
+        recent = [key for key in reversed(known) if self._answers[key[0]] - self._last[key] < WINDOW]
         recent.sort(key=lambda key: (-known[key], -self._last[key]))
         return [Answering(*key, known[key]) for key in recent]
 
