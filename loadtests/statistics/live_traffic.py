@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 REQUEST_BODY = b'{"instances":[[1.0,2.0,3.0]]}'
 REQUEST = (
@@ -39,7 +39,8 @@ GOOD, FAILED, REFUSED = (
 )
 
 
-class Mix(NamedTuple):
+@dataclass(frozen=True)
+class Mix:
     """Parts of the answers of a healthy version that are not good."""
 
     failed: float = 0.0

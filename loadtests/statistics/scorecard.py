@@ -69,7 +69,8 @@ class Line:
     @property
     def log_breach(self) -> Counts:
         """Log e-values, less the line's share of α: breach at ln(1/false_alarm)."""
-        return self._test.log_breach - np.log(self.share_of_alpha.limits)
+        evidence: Counts = self._test.log_breach - np.log(self.share_of_alpha.limits)
+        return evidence
 
     def look(
         self, share: Counts | float, mine: tuple[Counts, Counts], theirs: tuple[Counts, Counts], now: float

@@ -126,7 +126,7 @@ class Comparison(Stateful):
         for rate in self.outcomes:
             rate.update(assigned, now)
         if self._warm_up.update(assigned, now):
-            timed = [ArmLatencies(_censored(arm), whose) for arm, whose in assigned]
+            timed = [ArmLatencies(arm.total, whose, arm.waited) for arm, whose in assigned]
             for metric in self.total:
                 metric.update(timed, now)
         for arm, whose in assigned:

@@ -1,9 +1,15 @@
-"""Latency evidence of one candidate against its primary, from the exact histograms in ticks."""
+"""Latency evidence of one candidate against its primary, from the exact histograms in ticks.
+
+An abandoned request is censored: it counts as at least as slow as its wait. A wait beyond the quantile (or the limit)
+that a line is about is a slow request; a shorter one says nothing about it and is left out, so that a version that
+hangs looks no faster the sooner its clients leave.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +88,16 @@ class ArmLatencies(NamedTuple):
 
     latencies: Buckets
     whose: Assignment
+    waited: Mapping[int, int] = MappingProxyType({})
+    """How long abandoned legs had waited."""
+
+    def beyond(self, index: int | None) -> Buckets:
+        """The latencies, and the waits that are beyond a bucket; none of them for None."""
+        known = dict(self.latencies)
+        for place, count in self.waited.items():
+            if index is not None and place > index:
+                known[place] = known.get(place, 0) + count
+        return known
 
 
 class Latency(Stateful):
@@ -125,22 +141,33 @@ class Latency(Stateful):
     def update(self, timed: list[ArmLatencies], now: float) -> None:
         """Adds the latencies of one look, before its baseline learns the primary's."""
         phi, primary_phi = self._phi, self._baseline.phi(self._cut)
-        self._shown.update(each for each in timed if each.whose.candidate or each.whose.share > 0)
-        for latencies, whose in timed:
-            if latencies and self._ratio and self._baseline.cuts:
-                self._rank(self._ratio, self._baseline.cuts, latencies, whose, phi, now)
-            if latencies and whose.candidate and self._absolute:
-                slow = sum(count for index, count in latencies.items() if index > self._limit)
-                self._absolute.update(slow, sum(latencies.values()), primary_phi)
+        self._shown.update(
+            (arm.beyond(self._subject), arm.whose) for arm in timed if arm.whose.candidate or arm.whose.share > 0
+        )
+        for arm in timed:
+            if self._ratio and self._baseline.cuts:
+                self._rank(self._ratio, self._baseline.cuts, arm, phi, now)
+            if arm.whose.candidate and self._absolute:
+                known = arm.beyond(self._limit)
+                slow = sum(count for index, count in known.items() if index > self._limit)
+                self._absolute.update(slow, sum(known.values()), primary_phi)
         if self._ratio:
             self._ratio.settle()
 
-    def _rank(
-        self, test: RankTest, cuts: list[int], latencies: Buckets, whose: Assignment, phi: float, now: float
-    ) -> None:
-        bins = ranked(latencies, cuts, self._margin if whose.candidate else 0)
-        none = np.zeros_like(bins)
-        test.update(whose.share, bins if whose.candidate else none, none if whose.candidate else bins, phi)
+    @property
+    def _subject(self) -> int | None:
+        """The bucket that the metric is about: the primary's quantile, or the limit where there is no other."""
+        if self._ratio is None:
+            return self._limit
+        return self._baseline.cuts[CUT_QUANTILES.index(self._quantile)] if self._baseline.cuts else None
+
+    def _rank(self, test: RankTest, cuts: list[int], arm: ArmLatencies, phi: float, now: float) -> None:
+        whose, down = arm.whose, self._margin if arm.whose.candidate else 0
+        bins, waits = ranked(arm.latencies, cuts, down), ranked(arm.waited, cuts, down)
+        test.update(whose.share, *_sides(whose, bins), phi)
+        if arm.waited:
+            test.censor(whose.share, *_sides(whose, waits), phi)
+        bins = bins + waits
         slower = bins.sum() - np.cumsum(bins)[:-1]
         self._difference_dispersion.update(whose.candidate, slower, float(bins.sum()), now)
 
@@ -162,6 +189,12 @@ class Latency(Stateful):
 
     def _figure(self, latencies: Mapping[int, int]) -> Figure:
         return quantile(latencies, self._quantile), sum(latencies.values())
+
+
+def _sides(whose: Assignment, bins: Floats) -> tuple[Floats, Floats]:
+    """The candidate's bins and the primary's, of an arm that is one of them."""
+    none = np.zeros_like(bins)
+    return (bins, none) if whose.candidate else (none, bins)
 
 
 def _rank_test(cut: float | None) -> RankTest:

@@ -7,6 +7,11 @@ when the canary, moved down by the margin, is not stochastically slower; a ρ wi
 at that step. Load that both arms share moves both and cancels. The margin is whole log buckets (1.94 % each), rounded
 up in the canary's favour. Betting on ranks: Shekhar and Ramdas, "Nonparametric two-sample testing by betting", IEEE
 Transactions on Information Theory 2024; e-values and restarts as in `e_process`.
+
+A request whose client left is censored: it would have taken at least as long as it had waited. Each bet counts it at
+the bin of its wait where ρ ≥ 1, and leaves it out where ρ < 1, since it may have been going to end in any later bin.
+With that a factor is still non-decreasing in the latency that the canary's request would have had, and both arms have
+the same clients, so its expectation is at most one as before; and a wait never makes a version look faster.
 """
 
 from __future__ import annotations
@@ -129,6 +134,12 @@ class RankTest(Stateful):
         self._breach.update(gains(share, canary, primary, self.ratios) / dispersion, events)
         if self._pass is not None and self.relief is not None:
             self._pass.update(gains(share, canary, primary, self.relief) / dispersion, events)
+
+    def censor(self, share: float, canary: Floats, primary: Floats, dispersion: float = 1.0) -> None:
+        """Adds requests that were abandoned, by the bin of their wait, shape (BINS,) for each arm; as `update`."""
+        self._breach.update(gains(share, canary, primary, np.maximum(self.ratios, 1.0)) / dispersion, 0.0)
+        if self._pass is not None and self.relief is not None:
+            self._pass.update(gains(share, canary, primary, np.minimum(self.relief, 1.0)) / dispersion, 0.0)
 
     def settle(self) -> None:
         """Ends a look, with the data of both arms in."""

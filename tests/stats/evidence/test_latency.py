@@ -67,3 +67,62 @@ def test_ranks_wait_for_the_primarys_cut_points() -> None:
     baseline.update(drawn(rng, 1), 2.0)
     assert baseline.cuts is not None
     assert len(baseline.cuts) == len(CUT_QUANTILES)
+
+
+def censored(metric: str, limit: Limit, waits: list[Buckets], answered: int = 100) -> Latency:
+    """Ten seconds of an equal candidate, of which so many requests are answered; clients left after these waits."""
+    rng, baseline = np.random.default_rng(5), LatencyBaseline()
+    made = Latency(metric, limit, AlphaShare("v2", 0.001), baseline)
+    for second in range(10):
+        theirs, mine = drawn(rng, 100), drawn(rng, answered)
+        made.update([ArmLatencies(theirs, THEIRS), ArmLatencies(mine, MINE, waits[second])], float(second))
+        baseline.update(theirs, float(second))
+    return made
+
+
+@pytest.mark.parametrize("limit", [Limit(max_ratio=1.1), Limit(max=0.03)], ids=["max_ratio", "max"])
+@pytest.mark.parametrize("row", of_kind("quantile", "distribution"), ids=lambda row: row.name)
+def test_waits_never_make_a_version_look_faster(row: Metric, limit: Limit) -> None:
+    if limit.max and "max" not in row.limits:
+        return
+    rng, none = np.random.default_rng(11), [Buckets() for _ in range(10)]
+    (without,) = censored(row.name, limit, none).get()
+    for shortest in (0.0001, 0.01, 0.02, 0.05):
+        waits = [{bucket(shortest * float(rng.uniform(1.0, 5.0))): int(rng.integers(1, 50))} for _ in none]
+        (found,) = censored(row.name, limit, waits).get()
+        # A slow request more releases wealth that is held back, at most half of all (`e_process`).
+        assert found.log_breach >= without.log_breach - (log(2.0) if limit.max else 1e-9)
+        if without.log_pass is not None and found.log_pass is not None:
+            assert found.log_pass <= without.log_pass + 1e-9
+
+
+@pytest.mark.parametrize("metric", [row.name for row in of_kind("quantile", "distribution")])
+def test_a_version_that_hangs_until_clients_leave_is_slow(metric: str) -> None:
+    (found,) = censored(metric, Limit(max_ratio=1.25), [{bucket(0.5): 50}] * 10, answered=0).get()
+    assert found.log_breach > log(1000)
+    assert found.value is not None and found.reference is not None and found.value > found.reference
+
+
+def met(rng: np.random.Generator, whose: Assignment, faster: float) -> ArmLatencies:
+    """A hundred requests, whose clients leave after 10 ms on average."""
+    seconds, patience = faster * rng.lognormal(-4.0, 0.3, 100), rng.exponential(0.01, 100)
+    ended: tuple[Buckets, Buckets] = {}, {}
+    for place, left in zip(np.minimum(seconds, patience), patience < seconds, strict=True):
+        buckets = ended[int(left)]
+        buckets[bucket(float(place))] = buckets.get(bucket(float(place)), 0) + 1
+    return ArmLatencies(ended[0], whose, ended[1])
+
+
+@pytest.mark.parametrize("metric", ["latency", "latency_p50", "latency_p90"])
+@pytest.mark.parametrize("faster", [1.0, 0.8])
+def test_clients_that_leave_early_blame_no_version_that_is_as_fast(metric: str, faster: float) -> None:
+    highest = []
+    for seed in range(20):
+        rng, baseline = np.random.default_rng(seed), LatencyBaseline()
+        made = Latency(metric, Limit(max_ratio=1.0), AlphaShare("v2", 0.001), baseline)
+        for second in range(20):
+            theirs = met(rng, THEIRS, 1.0)
+            made.update([theirs, met(rng, MINE, faster)], float(second))
+            baseline.update(theirs.latencies, float(second))
+            highest.append(made.get()[0].log_breach)
+    assert max(highest) < log(1000)
