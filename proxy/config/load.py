@@ -48,6 +48,7 @@ from proxy.contracts.table import (
     Timeouts,
     Version,
 )
+from proxy.routing.inference import SILENT_METHODS
 
 MAX_WORKERS = 256
 """More processes than any machine has use for; a typing mistake should not fork a thousand."""
@@ -206,6 +207,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         copies=section.take("copies", values.one_of(Copies), "follow"),
     )
     _check_shares(section, route)
+    _check_asked(section, route)
     refuse_unfed(section, protocol)
     section.finish()
     named = {
@@ -214,6 +216,15 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         *((release.candidate, *release.arms) if release else ()),
     }
     return _with_digest(route, section.tree, {each: trees[each] for each in named if each in trees})
+
+
+def _check_asked(section: Section, route: RouteSettings) -> None:
+    """Only inferences are evidence, so a release needs requests that can be some."""
+    own = route.inference.methods if route.inference else ()
+    asking = set(own) or {name for name in METHODS.words if name.encode() not in SILENT_METHODS}
+    if route.release and route.match.methods and not asking & set(route.match.methods):
+        found = f"{', '.join(route.match.methods)} beside a release: none of them asks the model for anything"
+        section.refuse("match.methods", found, f"one of {', '.join(sorted(asking))}, or others by inference.methods")
 
 
 def _with_digest(route: RouteSettings, tree: Tree, versions: Mapping[str, Tree]) -> RouteSettings:

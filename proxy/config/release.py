@@ -15,7 +15,7 @@ from proxy.contracts.metrics import METRICS, LimitName, Metric, Unit
 from proxy.contracts.settings import ASSUMED, Guard, Limit, OnBreach, OnIdentityChange, Release, Require, Stage
 from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy
 from proxy.contracts.table import Protocol
-from proxy.release.validation import validate
+from proxy.release.validation import FED, never_fed, validate
 
 _LOSS = values.Number(0, 1e12)
 _IN_UNIT: dict[Unit, Parser] = {
@@ -67,17 +67,14 @@ def read_guard(section: Section, base: Guard | None = None) -> Guard:
 
 
 def refuse_unfed(route: Section, protocol: Protocol) -> None:
-    """Refuses lines of the route's scorecards that a protocol whose bodies are not read can never feed: verdicts on
-    them would stay undecided for ever."""
-    if protocol != "opaque":
-        return
+    """Refuses lines of the route's scorecards that its protocol can never feed: verdicts on them would stay undecided
+    for ever."""
     release = route.tree.get("release")
     for place, holder in (("", route.tree), ("release.", release if isinstance(release, dict) else {})):
         lines = holder.get("scorecard")
         for name in lines if isinstance(lines, dict) else ():
-            if name in METRICS and METRICS[name].source != "ticks":
-                allowed = "a protocol whose bodies are read, or lines about statuses and latency"
-                route.refuse(f"{place}scorecard.{name}", "a line that protocol opaque never feeds", allowed)
+            if lines[name] != "off" and name in METRICS and (why := never_fed(name, protocol)):
+                route.refuse(f"{place}scorecard.{name}", why, FED)
 
 
 def _scorecard(section: Section) -> dict[str, Limit]:

@@ -262,7 +262,7 @@ class Engine:
         versions = route.situation.candidates
         if not versions:
             return ()
-        guard, enough = route.guard, _enough(route.situation.stage)
+        guard, enough = route.guard, scorecard.enough(route.situation.stage)
         proof = _wants_proof(route.state, route.situation.stage)
         evidence = self.board.evidence(route.state.route, now)
         lines = (scorecard.judge(evidence, guard, version, enough, proof) for version in versions)
@@ -374,10 +374,6 @@ def _why(before: RouteState | None) -> str:
 
 def _wants_proof(state: RouteState, stage: Stage | None) -> bool:
     return stage is not None and state.release is not None and state.release.proof_at(state.stage)
-
-
-def _enough(stage: Stage | None) -> int:
-    return min(stage.requests, scorecard.MIN_OBSERVATIONS) if stage and stage.requests else scorecard.MIN_OBSERVATIONS
 
 
 _ALARMS = frozenset({"rollback", "leave", "pause", "notify", "restart", "keep"})

@@ -34,7 +34,7 @@ from msgspec.structs import replace
 from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome, Verdict
-from proxy.contracts.settings import Guard, Limit
+from proxy.contracts.settings import Guard, Limit, Stage
 
 MAX_PROVABLE_RATE = 0.5
 """Rate of the primary up to which a margin has to be proved: one that is bad more often than not is no yardstick, and
@@ -49,6 +49,12 @@ LEANING_EVIDENCE = 10.0
 _COUNTED: dict[MetricSource, str] = {"ticks": "canary", "bodies": "analysed", "pairs": "compared", "labels": "labelled"}
 """Which requests of the candidate count for a metric, by its source: those whose bodies are looked at may be a
 sample."""
+
+
+def enough(stage: Stage | None) -> int:
+    """Observations that a line needs to pass in a stage."""
+    return min(stage.requests, MIN_OBSERVATIONS) if stage and stage.requests else MIN_OBSERVATIONS
+
 
 Bound = tuple[str, str, float]
 """Metric, name of the limit, and its value."""
@@ -71,7 +77,8 @@ _WORDS = {
     "max_psi": " PSI",
     "min_gain": " gain",
 }
-_AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop", "min_gain"})
+AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop", "min_gain"})
+"""Limits that need a primary with traffic."""
 _LEAST = frozenset({"min", "min_gain"})
 """Limits of which less is too little."""
 _SIZE_COUNTS = frozenset({"max_psi"})
@@ -189,7 +196,7 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
         return "fail", "", None
     if _proved(e):
         return "pass", f"proved: {e.claim or 'within the limit'}", None
-    if name in _AGAINST_PRIMARY and not e.n_reference:
+    if name in AGAINST_PRIMARY and not e.n_reference:
         return "undecided", "no data of the primary", None
     if e.n < terms.enough:
         more = terms.enough - e.n
@@ -197,9 +204,9 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
     hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
     if e.log_breach >= log(LEANING_EVIDENCE):
         return "undecided", f"leans to a breach{hint}", e.needed
-    if terms.proof and _has_margin(e.metric, name, limit) and _provable(e):
+    if terms.proof and has_margin(e.metric, name, limit) and _provable(e):
         return "undecided", f"not proved yet{hint or ', and not at the present rate'}", e.needed
-    return "pass", "not proved, nothing speaks against it" if _has_margin(e.metric, name, limit) else "", None
+    return "pass", "not proved, nothing speaks against it" if has_margin(e.metric, name, limit) else "", None
 
 
 def _aim(e: Evidence, limit: float, terms: Terms) -> tuple[Outcome, str, int | None]:
@@ -210,7 +217,8 @@ def _aim(e: Evidence, limit: float, terms: Terms) -> tuple[Outcome, str, int | N
     return "undecided", f"not proved yet, {more}", e.needed
 
 
-def _has_margin(metric: str, name: str, limit: float) -> bool:
+def has_margin(metric: str, name: str, limit: float) -> bool:
+    """Whether a limit is a margin against the primary, which can be proved."""
     if METRICS[metric].kind != "rate":
         return False
     return name == "max_increase" or (name == "max_ratio" and limit > 1.0)
@@ -253,7 +261,7 @@ def _resting(e: Evidence, outcome: Outcome) -> Evidence:
 def _sentence(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, n: int) -> str:
     name = bound[1]
     parts = [f"n={e.n:,}" + (f" of {n:,}, since the evidence began" if e.n < n else ""), f"lost={e.lost:,}"]
-    if name in _AGAINST_PRIMARY and value is not None:
+    if name in AGAINST_PRIMARY and value is not None:
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}"]
     if e.n_shadow:
         parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]

@@ -1,6 +1,9 @@
 """The rules of a release, written once. The configuration's reader and the admin API both ask `validate`; each of them
 says a problem in its own words for places, and refuses in its own way.
 
+A release that can never end is a mistake: a line that nothing feeds, a primary without traffic to be compared with, a
+proof that no line has. `never_ends` has these rules; they are asked again when an older release is started anew.
+
 What a strategy allows stands in its row (`contracts.strategies`); what a single value may be is the business of whoever
 reads it.
 """
@@ -12,14 +15,41 @@ from collections.abc import Callable, Iterator
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Problem, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, StrategyRow
+from proxy.contracts.table import Protocol
+from proxy.release.scorecard import AGAINST_PRIMARY, MIN_OBSERVATIONS, bounds, enough, has_margin
 
 Rule = Callable[[Release, StrategyRow, str], Iterator[Problem]]
 
 
-def validate(release: Release, primary: str) -> tuple[Problem, ...]:
-    """Every mistake of `release` on a route whose primary is `primary`; paths are within the release (`stages[0]`)."""
+def validate(release: Release, primary: str, protocol: Protocol | None = None) -> tuple[Problem, ...]:
+    """Every mistake of `release` on a route whose primary is `primary`; paths are within the release (`stages[0]`).
+
+    - `protocol`: that of the route; None where whoever asks looks for lines that it never feeds by itself
+    """
     row = STRATEGIES[release.strategy]
-    return tuple(problem for rule in RULES for problem in rule(release, row, primary))
+    found = tuple(problem for rule in RULES for problem in rule(release, row, primary))
+    return (*found, *never_ends(release, protocol))
+
+
+def never_ends(release: Release, protocol: Protocol | None) -> tuple[Problem, ...]:
+    """The reasons why `release` could never end, if there are any."""
+    row = STRATEGIES[release.strategy]
+    found = tuple(problem for rule in ENDLESS for problem in rule(release, row, ""))
+    unfed = [metric for metric in release.guard.scorecard if protocol and metric not in release.guard.assumed]
+    lines = [(metric, why) for metric in unfed if protocol and (why := never_fed(metric, protocol))]
+    return (*found, *(Problem(f"scorecard.{metric}", why, FED) for metric, why in lines))
+
+
+FED = "a protocol whose bodies are read, or lines about statuses and latency"
+_STREAMLESS: frozenset[Protocol] = frozenset(("kserve-v1", "mlflow"))
+"""Protocols without streams."""
+
+
+def never_fed(metric: str, protocol: Protocol) -> str:
+    """Why a protocol can never feed a line on `metric`; "" where it can."""
+    opaque = protocol == "opaque" and METRICS[metric].source != "ticks"
+    streamless = protocol in _STREAMLESS and metric == "time_to_first_token"
+    return f"a line that protocol {protocol} never feeds" if opaque or streamless else ""
 
 
 def _candidate(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
@@ -46,6 +76,32 @@ def _winner(release: Release, row: StrategyRow, primary: str) -> Iterator[Proble
         yield Problem("promote_winner", "true", allowed)
 
 
+def _provable_winner(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
+    if release.promote_winner and release.arms and release.subject is None:
+        found = "true, and the scorecard has no line in which a gain can be proved"
+        yield Problem(
+            "promote_winner", found, "with a line on a rate, or on labels, such as accuracy: {max_drop: 0.02}"
+        )
+
+
+def _provable(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
+    if release.require == "proof" and not any(has_margin(*bound) for bound in bounds(release.guard)):
+        allowed = "with a margin of a rate, max_increase or a max_ratio above 1, or no_breach"
+        yield Problem("require", "proof, and no line that has one", allowed)
+
+
+def _compared(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
+    """A candidate with all of the traffic has nobody to be compared with, and what was learnt before must do."""
+    first = next(iter(release.stages), None)
+    against = any(name in AGAINST_PRIMARY for _, name, _ in bounds(release.guard))
+    if first is not None and against and (first.canary or 0.0) >= 100.0:
+        allowed = (
+            "less than 100 in all" if row.arms else "less than 100, or a stage with copies or a smaller share before"
+        )
+        found = "all of the traffic: nobody is left to be compared with"
+        yield Problem("arms" if row.arms else "stages[0].canary", found, allowed)
+
+
 def _window(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
     if release.rollback_window and row.window is None:
         allowed = f"no window: strategy {row.name} never switches"
@@ -65,7 +121,7 @@ def _stage(stage: Stage, row: StrategyRow, path: str) -> Iterator[Problem]:
         if percent is not None and name not in row.traffic:
             allowed = " | ".join(row.traffic) or "no stages at all"
             yield Problem(f"{path}.{name}", "a share that this strategy does not take", allowed)
-    if all(percent is None for percent in given.values()):
+    if not any(given.values()):
         yield Problem(path, "a stage without a share", "shadow: <percent> or canary: <percent>")
     if not stage.requests and not stage.duration:
         yield Problem(path, "a stage without an end", "requests: <number>, duration: <time> or both")
@@ -83,5 +139,21 @@ def _fed(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
             yield Problem(f"scorecard.{metric}", found, allowed)
 
 
-RULES: tuple[Rule, ...] = (_candidate, _arms, _risk, _winner, _window, _stages, _fed)
+def _still_fed(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:
+    """A stage without copies lives on the pairs of those before it: they must ask for as many as it needs."""
+    paired = [metric for metric in release.guard.scorecard if METRICS[metric].source == "pairs"]
+    had = 0
+    for index, stage in enumerate(release.stages if paired else ()):
+        needs = enough(stage)
+        if stage.shadow:
+            had = max(had, MIN_OBSERVATIONS if stage.duration else needs)
+        elif index and had < needs:
+            found = f"no copies, where {paired[0]} needs {needs} compared answers and the stages before ask for {had}"
+            yield Problem(f"stages[{index}]", found, "copies in it, or more requests in a stage with copies before it")
+
+
+RULES: tuple[Rule, ...] = (_candidate, _arms, _risk, _winner, _window, _stages)
 """In the order of their problems in an answer."""
+
+ENDLESS: tuple[Rule, ...] = (_fed, _still_fed, _compared, _provable, _provable_winner)
+"""What could never end, likewise."""

@@ -426,3 +426,17 @@ def test_who_answers_is_looked_for_where_the_route_says() -> None:
     assert small("identity: 'json:/meta/build'").routes[0].analysis.identity == Identity("json", "/meta/build")
     guard = small("identity: 'json:/b', on_identity_change: pause, false_alarm: 0.01").routes[0].guard
     assert guard.on_identity_change == "pause"
+
+
+def test_a_release_on_a_route_whose_requests_ask_nothing_is_refused() -> None:
+    text = """
+listen: 127.0.0.1:1
+versions: {a: {url: "http://h:1"}, b: {url: "http://h:2"}}
+routes:
+  r: {match: {path: /, methods: [GET]}, protocol: json, primary: a, %s
+      release: {strategy: canary, candidate: b, stages: [{canary: 5, requests: 5}]}}
+"""
+    with pytest.raises(ConfigError) as refused:
+        parse(text % "", {})
+    assert [problem.path for problem in refused.value.problems] == ["routes.r.match.methods"]
+    assert parse(text % "inference: {methods: [GET]},", {})

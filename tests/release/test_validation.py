@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.contracts.settings import Guard, Limit, Release, Stage
+from proxy.contracts.settings import ASSUMED, Guard, Limit, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
-from proxy.release.validation import validate
+from proxy.contracts.table import Protocol
+from proxy.release.validation import never_ends, validate
 
+ABSOLUTE = Guard({"error_rate": Limit(max=0.1)})
+SLOW = Guard({"latency_p99": Limit(max=0.1)})
 PAIRS = Guard({"disagreement": Limit(max=0.05)})
 SHADOWED, LIVE = Stage(shadow=100.0, requests=5), Stage(canary=5.0, duration=60.0)
 
@@ -37,10 +40,28 @@ def test_a_sound_release_has_no_mistake(row: StrategyRow) -> None:
     [
         (Release("b", "canary"), ["stages"]),
         (Release("b", "canary", (LIVE, SHADOWED), PAIRS), ["scorecard.disagreement"]),
-        (Release("b", "canary", (SHADOWED, LIVE), PAIRS), []),
+        (Release("b", "canary", (Stage(shadow=9.0, requests=100), LIVE), PAIRS), []),
+        (Release("b", "canary", (SHADOWED, LIVE), PAIRS), ["stages[1]"]),
         (Release("b", "canary", (Stage(canary=5.0),)), ["stages[0]"]),
         (Release("b", "canary", (SHADOWED, Stage(requests=5))), ["stages[1]"]),
         (Release("b", "canary", (Stage(),)), ["stages[0]", "stages[0]"]),
+        (Release("b", "canary", (Stage(shadow=0.0, requests=5),)), ["stages[0]"]),
+        (Release("b", "canary", (Stage(canary=0.0, shadow=0.0, duration=5.0),)), ["stages[0]"]),
+        (Release("b", "canary", (Stage(canary=100.0, requests=5),)), ["stages[0].canary"]),
+        (Release("b", "canary", (SHADOWED, Stage(canary=100.0, requests=5))), []),
+        (Release("b", "canary", (Stage(canary=100.0, requests=5),), ABSOLUTE), []),
+        (
+            Release("b", "canary", (Stage(shadow=9.0, requests=10), Stage(canary=9, requests=50)), PAIRS),
+            ["stages[1]"],
+        ),
+        (Release("b", "canary", (Stage(shadow=9.0, requests=10), Stage(canary=9.0, requests=9)), PAIRS), []),
+        (Release("b", "canary", (Stage(shadow=9.0, duration=10.0), Stage(canary=9.0, requests=500)), PAIRS), []),
+        (Release("b", "canary", (LIVE,), ABSOLUTE, require="proof"), ["require"]),
+        (Release("b", "canary", (LIVE,), require="proof"), []),
+        (Release("b", "ab-test", arms={"b": 60.0, "c": 40.0}, stages=(Stage(canary=100.0),)), ["arms"]),
+        (Release("b", "ab-test", (LIVE,), SLOW, arms={"b": 60.0}, promote_winner=True), ["promote_winner"]),
+        (Release("b", "ab-test", (LIVE,), SLOW, arms={"b": 60.0}), []),
+        (Release("b", "ab-test", (LIVE,), arms={"b": 60.0}, promote_winner=True), []),
         (Release("b", "shadow", (LIVE,)), ["stages[0].canary"]),
         (Release("b", "shadow", rollback_window=60.0), ["rollback_window"]),
         (Release("b", "big-bang"), ["accept_risk"]),
@@ -56,3 +77,20 @@ def test_each_mistake_has_its_place(release: Release, paths: list[str]) -> None:
     problems = validate(release, "a")
     assert [problem.path for problem in problems] == paths
     assert all(problem.found and problem.allowed for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "metric", "fed"),
+    [
+        ("opaque", "input_drift", False),
+        ("opaque", "accuracy", False),
+        ("opaque", "latency_p99", True),
+        ("mlflow", "time_to_first_token", False),
+        ("openai", "time_to_first_token", True),
+        ("json", "accuracy", True),
+    ],
+)
+def test_a_line_that_a_protocol_never_feeds_ends_nothing(protocol: Protocol, metric: str, fed: bool) -> None:
+    guard = Guard({metric: Limit(max_ratio=1.5)} | ASSUMED)
+    problems = never_ends(Release("b", "canary", (LIVE,), guard), protocol)
+    assert [problem.path for problem in problems] == ([] if fed else [f"scorecard.{metric}"])

@@ -33,6 +33,7 @@ from proxy.control.state.store import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
+from proxy.release.validation import never_ends
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
 
@@ -302,11 +303,12 @@ class Api:
         """The release that a body describes; without a candidate the configured one, or the last one again."""
         section, state = self._engine.route(route).section, self._engine.state(route)
         if "candidate" in value:
-            return request_bodies.release(value, self._versions, state.primary, section.guard)
+            return request_bodies.release(value, self._versions, state.primary, section.guard, section.protocol)
         request_bodies.only(value, ("reason",))
         release = section.release or state.release
         if release is None:
             raise ApiError("refused", f"route {route} has no release in its configuration; name a candidate")
+        request_bodies.refuse(never_ends(release, section.protocol))
         return release
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from sys import float_info
 from typing import Any
 
 from proxy.contracts.record import MAX_REQUEST_ID
-from proxy.contracts.settings import Guard, Release, Stage
+from proxy.contracts.settings import Guard, Problem, Release, Stage
 from proxy.contracts.strategies import MAX_STAGE_DAYS, MAX_STAGE_REQUESTS, STRATEGIES, Strategy
+from proxy.contracts.table import Protocol
 from proxy.control.api.problems import ApiError
 from proxy.release.validation import validate
 
@@ -156,7 +157,9 @@ MAX_STAGES = 100
 _MAX_SPAN = MAX_STAGE_DAYS * 24 * 3600.0
 
 
-def release(value: Mapping[str, Any], versions: Collection[str], primary: str, guard: Guard) -> Release:
+def release(
+    value: Mapping[str, Any], versions: Collection[str], primary: str, guard: Guard, protocol: Protocol
+) -> Release:
     """A release that the API starts: judged by the guard of its route, by the rules of `release.validation`."""
     only(value, ("reason", "candidate", "strategy", "stages", "accept_risk", "rollback_window"))
     candidate = version(value, "candidate", versions)
@@ -175,10 +178,15 @@ def release(value: Mapping[str, Any], versions: Collection[str], primary: str, g
             value.get("rollback_window", STRATEGIES[strategy].window or 0.0), "rollback_window", _MAX_SPAN
         ),
     )
-    for problem in validate(started, primary):
+    refuse(validate(started, primary, protocol))
+    return started
+
+
+def refuse(problems: Sequence[Problem]) -> None:
+    """Refuses a release for the first of its mistakes."""
+    for problem in problems:
         field = problem.path
         raise ApiError("invalid", f"{field}: found {problem.found}; allowed: {problem.allowed}", field)
-    return started
 
 
 def _stages(value: Any) -> tuple[Stage, ...]:

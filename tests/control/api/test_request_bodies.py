@@ -21,7 +21,7 @@ routes: {{r: {{match: {{path: /}}, protocol: json, primary: a, release: {release
 
 
 def read(body: dict[str, Any]) -> Release:
-    return request_bodies.release(body, ["a", "b"], "a", Guard())
+    return request_bodies.release(body, ["a", "b"], "a", Guard(), "json")
 
 
 def test_a_release_by_the_api_is_that_of_a_configuration() -> None:
