@@ -56,6 +56,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     },
     "control": {
         "route_control": set(),
+        "judgement": {"route_control"},
+        "lineage": set(),
         "state": {"route_control"},
         "failed_requests": set(),
         "intake": set(),
@@ -65,7 +67,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "lost_answers": set(),
         "identities": set(),
         "warnings": {"identities", "lost_answers"},
-        "engine": {"failed_requests", "primary_figures", "route_control", "state", "warnings"},
+        "engine": {"failed_requests", "judgement", "lineage", "primary_figures", "route_control", "state", "warnings"},
         "api": {"engine", "identities", "route_control", "state"},
         "capture": {"engine", "state"},
         "telemetry": {"capture", "engine", "notify", "route_control"},

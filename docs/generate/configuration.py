@@ -19,7 +19,7 @@ LINES = re.compile(r"^(      scorecard:.*\n)(?:        \w+: .*\n)+", re.MULTILIN
 """The scorecard of `EVERYTHING` that has every metric."""
 EVERYTHING = Path(__file__).resolve().parents[1] / "everything.yaml"
 
-TRAFFIC = ("primary", "canary", "split", "shadows", "release")
+TRAFFIC = ("primary", "canary", "split", "baseline", "shadows", "release")
 """Keys of a route that say who gets its traffic."""
 STICKY = "routes.*.canary.sticky"
 """Among them, and yet not: it says how traffic is dealt out, not who gets it."""

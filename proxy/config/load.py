@@ -28,6 +28,7 @@ from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
 from proxy.contracts.settings import (
     Address,
+    Baseline,
     ConfigError,
     Lineage,
     Problem,
@@ -48,6 +49,7 @@ from proxy.contracts.table import (
     Timeouts,
     Version,
 )
+from proxy.release.baseline import problems as baseline_problems
 from proxy.routing.inference import SILENT_METHODS
 
 MAX_WORKERS = 256
@@ -182,6 +184,7 @@ def _identity(match: Match) -> object:
 def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tree]) -> RouteSettings:
     primary = section.take("primary", version, "", required=True)
     split, sticky = _split(section, version)
+    baseline = _baseline(section, version)
     shadows = tuple(_share(item, version, default=100.0) for item in section.items("shadows"))
     timeouts = Timeouts(**_finished(section, "timeouts", _TIMEOUTS))
     guard = read_guard(section)
@@ -200,6 +203,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         limits=_limits(section),
         guard=guard,
         release=release,
+        baseline=baseline,
         noise=_noise(section),
         analysis=read_analysis(section, protocol),
         inference=_inference(section),
@@ -208,11 +212,13 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
     )
     _check_shares(section, route)
     _check_asked(section, route)
+    _check_baseline(section, route)
     refuse_unfed(section, protocol)
     section.finish()
     named = {
         primary,
         *(share.version for share in (*split, *shadows)),
+        *((baseline.version,) if baseline else ()),
         *((release.candidate, *release.arms) if release else ()),
     }
     return _with_digest(route, section.tree, {each: trees[each] for each in named if each in trees})
@@ -273,6 +279,16 @@ def _split(route: Section, version: Parser) -> tuple[tuple[Share, ...], Sticky |
     return (_share(section, version, default=None),), sticky
 
 
+def _baseline(route: Section, version: Parser) -> Baseline | None:
+    section = route.section("baseline")
+    if "baseline" not in route:
+        return None
+    name = section.take("version", version, "", required=True)
+    percent = section.take("percent", values.percent, None) if "percent" in section else None
+    section.finish()
+    return Baseline(name, percent)
+
+
 def _rescue(route: Section, timeouts: Timeouts) -> Rescue | None:
     value = route.choice("rescue", {"off": "off", "on": "on"})
     if not isinstance(value, Section):
@@ -331,3 +347,10 @@ def _check_shares(section: Section, route: RouteSettings) -> None:
             section.refuse(place, shown(name), "another version than the primary")
         for name in sorted({each for each in names if names.count(each) > 1}):
             section.refuse(place, f"{shown(name)} twice", "each version once")
+
+
+def _check_baseline(section: Section, route: RouteSettings) -> None:
+    # What could not be read was replaced: a rule that the replacement breaks is no second mistake.
+    unread = any(map(section.refused, ("primary", "canary", "split", "shadows", "release", "baseline")))
+    for problem in () if unread else baseline_problems(route):
+        section.refuse(problem.path, problem.found, problem.allowed)

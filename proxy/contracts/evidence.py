@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Literal
 
 from msgspec import Struct
 
@@ -10,6 +11,10 @@ FALSE_PASS = 0.05
 """Probability of an early pass for a candidate that stands exactly at its limit: what a test counts towards when it
 says how many more requests a pass needs, and what a verdict asks for. In an A/B test, of ever finding a winner that is
 none."""
+
+
+Reference = Literal["primary", "baseline"]
+"""Role of the arm that a candidate is compared with."""
 
 
 class Since(Struct, frozen=True):
@@ -22,7 +27,7 @@ class Since(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """The evidence of one metric of a candidate against its primary, for one limit of the scorecard.
+    """The evidence of one metric of a candidate against its primary, or its baseline, for one limit of the scorecard.
 
     A scorecard line with two limits has two of these values.
     """
@@ -33,7 +38,7 @@ class Evidence(Struct, frozen=True):
     value: float | None
     """The candidate's figure in base units, None without data; of live traffic alone once there is any."""
     reference: float | None
-    """The primary's figure, likewise."""
+    """The figure of the arm that the candidate is compared with, likewise."""
     n: int
     """Legs (or pairs, rows, labels) that `value` rests on."""
     n_reference: int
@@ -62,6 +67,8 @@ class Evidence(Struct, frozen=True):
     """The figure of the candidate's copies, beside live traffic. The evidence rests on both."""
     n_shadow: int = 0
     """Observations that `shadow` rests on."""
+    against: Reference = "primary"
+    """The arm that the candidate is compared with."""
 
     @property
     def ratio(self) -> float | None:

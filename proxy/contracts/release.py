@@ -92,3 +92,5 @@ class RouteState(Struct, frozen=True):
     """Guard of a promoted version: absolute limits, made from the figures of the previous primary."""
     until: float = 0.0
     """Unix time at which `after` ends."""
+    baseline_fault: str = ""
+    """Why the route's baseline gets no traffic any more; "": it was not found broken."""

@@ -204,6 +204,14 @@ DEFAULT_ANALYSIS = Analysis()
 """The rules of a route that configures none."""
 
 
+class Baseline(Struct, frozen=True):
+    """An instance of the primary's model that candidates are compared with (`release.baseline` has its rules)."""
+
+    version: str
+    percent: float | None = None
+    """Percent of the live traffic; None: the candidate's present one."""
+
+
 class RouteSettings(RoutePolicy, frozen=True):
     """One route as configured."""
 
@@ -211,6 +219,8 @@ class RouteSettings(RoutePolicy, frozen=True):
     """The judge of `split`; a release has its own."""
     release: Release | None = None
     """The release that the section asks for."""
+    baseline: Baseline | None = None
+    """The arm that its candidates are compared with; None: the primary."""
     digest: str = ""
     """SHA-256 of the section and of its versions."""
     analysis: Analysis = Analysis()

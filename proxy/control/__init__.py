@@ -3,6 +3,8 @@
 process           sockets, signals and clocks around all of it
 route_control     one route: section, live state, status
 engine            the single writer of live states: ticks in, tables out, commands and reloads between
+judgement         verdicts on a route, and on the baseline beside its candidates
+lineage           where the versions of a route come from, for the audit
 intake            observations to the board, and how many of them control can take
 state/            what survives a restart
 api/              the admin API and the status page

@@ -14,16 +14,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from msgspec.structs import replace
 
 from proxy.contracts.identity import IdentityChange
 from proxy.contracts.record import MAX_FAILED_KEYS, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
-from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings, Stage
+from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.failed_requests import FailedRequests
+from proxy.control.judgement import judge
+from proxy.control.lineage import lineage_of
 from proxy.control.primary_figures import figures_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
@@ -32,6 +33,8 @@ from proxy.control.state.store import ChainHead, Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change, Link
+from proxy.release.baseline import judged_by, refusals
+from proxy.release.phases import TransitionRefused
 from proxy.release.post_promotion import guard_after
 from proxy.stats.board import Board
 
@@ -104,7 +107,7 @@ class Engine:
 
     def warnings(self, name: str) -> list[str]:
         """Options of a route that are configured and have no effect. Raises UnknownRouteError."""
-        return [*self.status(name).warnings, *self._warnings.of(name)]
+        return [*self.status(name).warnings, *self.route(name).baseline_warnings, *self._warnings.of(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one route, or of all. Raises
@@ -184,6 +187,8 @@ class Engine:
         StoreError (not stored)."""
         before = self.state(route)
         after = self._guarded(before, move(before), now)
+        for problem in refusals(self.route(route).section, after) if action in _GIVING else ():
+            raise TransitionRefused(str(problem))
         change = self._change(who, action, before, after, why)
         self._ledger.record(after, change, self.revision + 1, now)
         if action == "rollback":
@@ -243,8 +248,10 @@ class Engine:
         state, status = route.state, route.status
         status.verdicts = self._verdicts(route, now)
         action = decide.on_breach(state, status.verdicts, route.guard.on_breach, status.notified)
-        if (action is None or action.act == "notify") and self._on_identities(route, now):
-            return
+        if action is None or action.act == "notify":
+            if self._on_identities(route, now):
+                return
+            action = self._on_baseline(route) or action
         waits = route.awaits_legs(self._oldest(route, now), now)
         if action is None and not waits and not self.board.wavering(state.route):
             action = decide.on_pass(state, status.verdicts, status.legs, now)
@@ -259,14 +266,14 @@ class Engine:
         return self.board.counters.oldest(route.state.route, route.situation.candidates, role, now) if role else None
 
     def _verdicts(self, route: RouteControl, now: float) -> tuple[Verdict, ...]:
-        versions = route.situation.candidates
-        if not versions:
-            return ()
-        guard, enough = route.guard, scorecard.enough(route.situation.stage)
-        proof = _wants_proof(route.state, route.situation.stage)
-        evidence = self.board.evidence(route.state.route, now)
-        lines = (scorecard.judge(evidence, guard, version, enough, proof) for version in versions)
-        return tuple(verdict for verdicts in lines for verdict in verdicts)
+        verdicts, route.status.baseline = judge(route, self.board, now)
+        return verdicts
+
+    def _on_baseline(self, route: RouteControl) -> decide.Action | None:
+        if route.baseline is None:
+            return None
+        silence = self.board.baseline_silence(route.section.name)
+        return decide.on_baseline(route.baseline.version, route.status.baseline, silence)
 
     def _on_identities(self, route: RouteControl, now: float) -> bool:
         """Follows changes of the models that answer; whether anything did."""
@@ -303,6 +310,8 @@ class Engine:
         log.log(level, "%s: %s: %s", state.route, action.act, action.reason)
         change = self._change(action.cause if identity else "scorecard", action.act, state, after, action.reason)
         change = replace(change, identity=identity)
+        if action.act == "drop":
+            change = replace(change, evidence=status.baseline)
         if action.act in ("rollback", "leave"):
             self.rollbacks[state.route, action.cause] += 1
         if after == state:
@@ -326,6 +335,8 @@ class Engine:
 
     def _watch(self, route: RouteControl, now: float) -> None:
         state, section, versions = route.state, route.section, route.situation.candidates
+        baseline = (route.baseline.version, judged_by(route.guard)) if route.baseline else None
+        self.board.use_baseline(state.route, baseline)
         self.board.watch(state.route, versions, state.primary, route.guard, section.protocol, now, section.analysis)
 
     def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
@@ -338,7 +349,7 @@ class Engine:
             before=before,
             after=after,
             evidence=route.status.verdicts if route else (),
-            lineage=self._lineage(after),
+            lineage=lineage_of(self.settings, self.board, after),
             examples=self._examples(before),
         )
 
@@ -351,18 +362,6 @@ class Engine:
         ids = dict.fromkeys((*self._failed_requests.get(before.route, versions), *worst))
         return tuple(ids)[:MAX_AUDIT_EXAMPLES]
 
-    def _lineage(self, state: RouteState) -> dict[str, Any]:
-        versions, known = self.settings.versions, self.board.answerers.of(state.route)
-        named = [v for v in (state.primary, state.candidate, *state.split) if v is not None and v in versions]
-        return {
-            name: {
-                "endpoint": versions[name].authority + versions[name].base_path,
-                "lineage": self.settings.lineage.get(name),
-                "identity": [each.identity for each in known[name].get()] if name in known else [],
-            }
-            for name in dict.fromkeys(named)
-        }
-
 
 def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatus:
     return replace(route.status, warnings=warnings) if route else RouteStatus(warnings=warnings)
@@ -372,15 +371,16 @@ def _why(before: RouteState | None) -> str:
     return "configured" if before is None else "its section of the configuration changed"
 
 
-def _wants_proof(state: RouteState, stage: Stage | None) -> bool:
-    return stage is not None and state.release is not None and state.release.proof_at(state.stage)
+_GIVING = frozenset({"split", "shadows", "release"})
+"""Commands that give versions traffic, which must fit beside the baseline; whatever takes traffic off is never refused
+for one."""
 
-
-_ALARMS = frozenset({"rollback", "leave", "pause", "notify", "restart", "keep"})
+_ALARMS = frozenset({"rollback", "leave", "drop", "pause", "notify", "restart", "keep"})
 
 _ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
     "rollback": lambda s, a, now: transitions.rollback(s, (a.version,) if a.version else (), a.reason, now),
     "leave": lambda s, a, now: transitions.leave(s, a.version or "", a.reason, now),
+    "drop": lambda s, a, now: transitions.without_baseline(s, a.reason),
     "pause": lambda s, a, now: transitions.pause(s, a.reason, now),
     "notify": lambda s, a, now: s,
     "keep": lambda s, a, now: s,

@@ -48,6 +48,7 @@ EVENTS: dict[str, HookEvent] = {
     "promote": "promote",
     "rollback": "rollback",
     "leave": "rollback",
+    "drop": "breach",
     "notify": "breach",
     "restart": "identity",
     "keep": "identity",

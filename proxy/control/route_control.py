@@ -6,7 +6,9 @@ from msgspec import Struct
 
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Guard, RouteSettings
+from proxy.contracts.table import Share
 from proxy.release import plan, transitions
+from proxy.release.baseline import in_force, why_idle
 from proxy.release.transitions import Situation
 
 SWEEP_SECONDS = 1.0
@@ -20,6 +22,8 @@ class RouteStatus(Struct):
     """The lines of the scorecard, as of the last tick."""
     at_rollback: tuple[Verdict, ...] = ()
     """The lines at the rollback, while the route is rolled back."""
+    baseline: tuple[Verdict, ...] = ()
+    """The lines of the baseline's own scorecard, against the primary."""
     legs: int = 0
     """Finished legs of the candidates in the stage in force."""
     full_since: float | None = None
@@ -33,25 +37,34 @@ class RouteStatus(Struct):
 class RouteControl:
     """A route that is configured. `situation` follows from the state and is derived once for each."""
 
-    __slots__ = ("section", "situation", "state", "status")
+    __slots__ = ("baseline", "section", "situation", "state", "status")
 
     section: RouteSettings
     state: RouteState
     situation: Situation
     status: RouteStatus
+    baseline: Share | None
+    """The arm that candidates are compared with, and its percent; None: the primary. It follows from the state, too."""
 
     def __init__(self, section: RouteSettings, state: RouteState, status: RouteStatus) -> None:
         self.section, self.state, self.status = section, state, status
-        self.situation = transitions.situation(state)
+        self.situation, self.baseline = transitions.situation(state), in_force(section, state)
 
     @property
     def guard(self) -> Guard:
         """The scorecard in force."""
         return plan.guard_of(self.section, self.state)
 
+    @property
+    def baseline_warnings(self) -> tuple[str, ...]:
+        """Why the configured baseline gets nothing while a candidate has traffic; () where it does."""
+        why = why_idle(self.section, self.state) if self.situation.split else ""
+        return (f"no baseline: {why}",) if why else ()
+
     def enter(self, before: RouteState | None, after: RouteState) -> None:
         """Takes up a state; what was gathered in the one before (None: there was none) goes with what it was about."""
         self.state, self.situation = after, transitions.situation(after)
+        self.baseline = in_force(self.section, after)
         status = self.status
         stay = set(self.situation.candidates)
         if before is None or not stay or not stay <= set(transitions.candidates(before)):
@@ -88,6 +101,7 @@ class RouteControl:
 
 
 def live_split(route: RouteControl) -> dict[str, float]:
-    """Live traffic in percent, the primary's first."""
-    split = route.situation.split
+    """Live traffic in percent, the primary's first, the baseline's last."""
+    beside = {route.baseline.version: route.baseline.percent} if route.baseline else {}
+    split = route.situation.split | beside
     return {route.state.primary: 100.0 - sum(split.values()), **split}

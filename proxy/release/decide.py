@@ -2,6 +2,7 @@
 
 - A breach acts in every phase where a candidate can have traffic, as `on_breach` says. Of an A/B test the arm leaves
   that is to blame, and the last one with the whole test.
+- A baseline that is broken leaves: it would make a bad candidate look good.
 - Inputs that drifted while nothing else is wrong mean that the world changed: a notification, and no blame on the
   candidate.
 - A stage ends after its requests and its duration with a pass; a paused route stays where it is.
@@ -25,11 +26,12 @@ from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import OnBreach, OnIdentityChange
 from proxy.contracts.strategies import STRATEGIES
+from proxy.release.baseline import MAX_SILENT_LEGS
 from proxy.release.phases import legal
 from proxy.release.scorecard import overall
 from proxy.release.transitions import candidates, is_test, stage_of
 
-Act = Literal["rollback", "leave", "pause", "notify", "advance", "promote", "settle", "restart", "keep"]
+Act = Literal["rollback", "leave", "drop", "pause", "notify", "advance", "promote", "settle", "restart", "keep"]
 
 INPUT_METRICS = frozenset(metric.name for metric in METRICS.values() if metric.blames == "world")
 """Metrics of what clients send: both versions get the same inputs, so these alone never blame the candidate."""
@@ -70,6 +72,20 @@ def on_breach(
     alone = wanted == "rollback" and candidates(state) != (first,)
     why = f"{first}: {_sentences([verdict for verdict in blamed if verdict.version == first])}"
     return Action("leave" if alone else wanted, why, blamed[0].metric, first)
+
+
+def on_baseline(version: str, verdicts: Iterable[Verdict], silence: float) -> Action | None:
+    """The answer to what a baseline itself is like; None while it is sound, or may be.
+
+    - `verdicts`: its own, against the primary
+    - `silence`: legs that it should have had since its last one
+    """
+    failed = [verdict for verdict in verdicts if verdict.outcome == "fail"]
+    if not failed and silence < MAX_SILENT_LEGS:
+        return None
+    why = _sentences(failed) or f"it gave no data where about {silence:,.0f} requests were due"
+    reason = f"baseline {version} is broken, so candidates are compared with the primary: {why}"
+    return Action("drop", reason, failed[0].metric if failed else "silence", version)
 
 
 def told_as(state: RouteState, about: Verdict | Action) -> str:

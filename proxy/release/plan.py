@@ -2,7 +2,8 @@
 
 - An unchanged section keeps the live state: a split by hand, a promote, a rollback survive restarts and reloads.
 - A changed section wins, except that a rolled-back version gets no live traffic from it.
-- "Changed" is what the section says about traffic (primary, canary, shadows, release): a new timeout restarts nothing.
+- "Changed" is what the section says about traffic (primary, canary, baseline, shadows, release): a new timeout restarts
+  nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import MINOR, Guard, Release, RouteSettings, Settings
 from proxy.contracts.table import Route, Share, Table
-from proxy.release import transitions
+from proxy.release import baseline, transitions
 
 
 def basis(route: RouteSettings) -> str:
     """The digest of what a section says about traffic."""
-    traffic = (route.primary, route.split, route.shadows, _as_written(route.release))
+    # Without a baseline the digest is that of versions of this program which knew none.
+    beside = () if route.baseline is None else (route.baseline,)
+    traffic = (route.primary, route.split, route.shadows, _as_written(route.release), *beside)
     return sha256(msgspec.json.encode(traffic, order="sorted")).hexdigest()[:16]
 
 
@@ -160,6 +163,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         primary=state.primary,
         split=_places(state, split),
         shadows=_shares(shadows),
+        baseline=baseline.in_force(section, state),
         sticky=section.sticky,
         rescue=section.rescue,
         timeouts=section.timeouts,

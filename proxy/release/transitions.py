@@ -90,7 +90,8 @@ def split(state: RouteState, percents: Percents, reason: str, now: float) -> Rou
     rolled-back versions have traffic again."""
     phase = follow(state.phase, "split")
     live = {version: percent for version, percent in percents.items() if percent > 0}
-    return _settled(replace(state, split=live, rolled_back=without_names(state.rolled_back, live)), phase, reason, now)
+    rolled_back = without_names(state.rolled_back, live)
+    return _settled(replace(state, split=live, rolled_back=rolled_back, baseline_fault=""), phase, reason, now)
 
 
 def shadows(state: RouteState, percents: Percents, reason: str, now: float) -> RouteState:
@@ -116,6 +117,7 @@ def start(state: RouteState, release: Release, reason: str, now: float) -> Route
         paused_from=None,
         after=None,
         since=now,
+        baseline_fault="",
     )
     return enter(begun, 0, reason, now)
 
@@ -206,6 +208,11 @@ def guarded(state: RouteState, guard: Guard | None, now: float) -> RouteState:
 def unguarded(state: RouteState) -> RouteState:
     """A promoted state whose rollback window is over. A rollback by hand is still possible."""
     return replace(state, after=None)
+
+
+def without_baseline(state: RouteState, fault: str) -> RouteState:
+    """A state whose baseline is broken: its part goes to the primary, and candidates are compared with that one."""
+    return replace(state, baseline_fault=fault, reason=fault)
 
 
 def rollback(state: RouteState, versions: Iterable[str], reason: str, now: float) -> RouteState:

@@ -5,6 +5,7 @@ Data in:
 | call | when | what it does |
 |---|---|---|
 | `watch(route, candidates, primary, …)` | a live state may have changed | begins new comparisons where it did |
+| `use_baseline(route, baseline)` | before `watch` | judges candidates against it, not against the primary |
 | `use_profile(route, profile)` | a profile file was read | judges drift against it, not against a learnt profile |
 | `on_tick(tick, now)` | a tick arrived; once for each | counts legs, errors and latencies |
 | `on_observations(observations, now)` | a batch of records was decoded | compares, bins, keeps predictions for labels |
@@ -18,6 +19,7 @@ Knowledge out, of one route:
 | call | returns |
 |---|---|
 | `evidence(route, now)` | one `Evidence` for each limit of each candidate, in order; n = 0 before any data |
+| `baseline_evidence(route)`, `baseline_silence(route)` | the same of its baseline; legs that it should have had |
 | `findings(route)` | world or model: one `Finding` for each candidate |
 | `drift(route)`, `shape(route, row)` | a `Drift` for each feature of each stream, and the distributions behind one |
 | `profile(route)`, `violations(route)` | the reference profile in force; broken rules of the data contract |
@@ -41,6 +43,8 @@ from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.histogram import bucket
@@ -95,6 +99,7 @@ class Board:
     """
 
     __slots__ = (
+        "_baselines",
         "_comparer",
         "_comparisons",
         "_flushed",
@@ -119,6 +124,7 @@ class Board:
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}
+        self._baselines: dict[str, tuple[str, Guard] | None] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self._comparer = Comparer()
         self._flushed = -FLUSH_SECONDS
@@ -135,19 +141,23 @@ class Board:
         now: float,
         analysis: Analysis = DEFAULT_ANALYSIS,
     ) -> None:
-        """Sets the candidates that are judged on `route`, each against `primary`, and how bodies are analysed.
+        """Sets the candidates that are judged on `route`, each against `primary` or its baseline
+        (`use_baseline`), and how bodies are analysed.
 
-        A comparison whose key (candidate, primary, guard, protocol) was watched before goes on; any other begins new.
+        A comparison whose key (candidate, primary, guard, protocol, baseline) was watched before goes on; any other
+        begins new, but for what does not depend on a baseline (`Comparison.take_over`).
         Streams and profile begin new with another `analysis` or `protocol`. Without candidates only the primary's
         history is learnt; the first candidate meets the history from before its time, each further one a new history.
         """
         before = self._comparisons.get(route, ())
-        keys = [ComparisonKey(candidate, primary, guard, protocol) for candidate in candidates or (None,)]
-        self._comparisons[route] = tuple(
-            next((comparison for comparison in before if comparison.key == key), None)
-            or Comparison(key, self._histories[route, primary, place], self._uncompared(route, key.candidate))
-            for place, key in enumerate(keys)
-        )
+        beside, own = self._baselines.get(route) or (None, guard)
+        keys = [ComparisonKey(candidate, primary, guard, protocol, beside) for candidate in candidates or (None,)]
+        found = [self._comparison(route, key, place, before) for place, key in enumerate(keys)]
+        if beside is not None:
+            # It meets the primary's history from before its time.
+            keys.append(ComparisonKey(beside, primary, own, protocol, of_baseline=True))
+            found.append(self._comparison(route, keys[-1], 0, before))
+        self._comparisons[route] = tuple(found)
         for gone in (comparison for comparison in before if comparison.key not in keys):
             self._left_out.update(gone.left_out)
         current = self._streams.get(route)
@@ -155,6 +165,23 @@ class Board:
             self._comparer.forget(route)
             self._left_out.update(current[1].left_out if current else {})
             self._streams[route] = (analysis, protocol), Streams(analysis.reference, analysis.detectors)
+
+    def use_baseline(self, route: str, baseline: tuple[str, Guard] | None) -> None:
+        """From the next `watch` on, judges the candidates of `route` against this version, and the version itself by
+        its guard against the primary; None: there is no baseline."""
+        self._baselines[route] = baseline
+
+    def _comparison(self, route: str, key: ComparisonKey, place: int, before: tuple[Comparison, ...]) -> Comparison:
+        """The comparison of `key`: one of those before, or a new one."""
+        known = next((comparison for comparison in before if comparison.key == key), None)
+        if known is not None:
+            return known
+        history = self._histories[route, key.reference, place]
+        made = Comparison(key, history, self._uncompared(route, key.candidate))
+        akin = (each for each in before if replace(each.key, baseline=key.baseline) == key)
+        if (other := next(akin, None)) is not None:
+            made.take_over(other)
+        return made
 
     def use_profile(self, route: str, profile: Profile) -> None:
         """Judges drift of a watched route against `profile`; a side that it lacks is still learnt."""
@@ -244,12 +271,13 @@ class Board:
         """Drops what rests on a model that answers no more under the name of `version`: evidence, a primary's history
         and learnt predictions, drift, scores, predictions that wait for labels, and examples."""
         begun: list[Comparison] = []
-        for place, each in enumerate(self._comparisons.get(route, ())):
+        for index, each in enumerate(self._comparisons.get(route, ())):
             if version in each.identities:
                 self._left_out.update(each.left_out)
-                if each.key.primary == version:
+                place = 0 if each.key.of_baseline else index
+                if each.key.reference == version:
                     self._histories[route, version, place] = PrimaryHistory()
-                history = self._histories[route, each.key.primary, place]
+                history = self._histories[route, each.key.reference, place]
                 each = each.anew(history, self._uncompared(route, each.key.candidate))
             begun.append(each)
         self._comparisons[route] = tuple(begun)
@@ -306,7 +334,7 @@ class Board:
 
     def _judged(self, route: str) -> list[tuple[str, Comparison]]:
         """The candidates of a route with their comparisons; without a candidate only the primary is learnt."""
-        comparisons = self._comparisons.get(route, ())
+        comparisons = [each for each in self._comparisons.get(route, ()) if not each.key.of_baseline]
         return [(each.key.candidate, each) for each in comparisons if each.key.candidate is not None]
 
     def findings(self, route: str) -> tuple[Finding, ...]:
@@ -321,8 +349,17 @@ class Board:
         drifts = self.drift(route) if needs_drift else []
         return tuple(line for judgement in judged for line in self._evidence_of(route, *judgement, drifts))
 
+    def baseline_evidence(self, route: str) -> tuple[Evidence, ...]:
+        """As `evidence`, of the route's baseline against its primary; empty without one."""
+        judged = [each for each in self._comparisons.get(route, ()) if each.key.of_baseline]
+        return tuple(line for each in judged for line in self._evidence_of(route, each.key.candidate or "", each, []))
+
+    def baseline_silence(self, route: str) -> float:
+        """The legs that a route's baseline should have had since its last one; 0 without a baseline."""
+        return max((each.silence for each in self._comparisons.get(route, ())), default=0.0)
+
     def _evidence_of(self, route: str, candidate: str, each: Comparison, drifts: list[Drift]) -> tuple[Evidence, ...]:
-        inconclusive = self._scorer.inconclusive(route, candidate, each.key.primary)
+        inconclusive = self._scorer.inconclusive(route, candidate, each.key.primary, each.key.baseline)
         return each.evidence(drifts, self._lost(route, each), inconclusive)
 
     def snapshot(self, route: str) -> list[bytes]:

@@ -1,24 +1,26 @@
-"""A comparison: a candidate of a route against its primary under one guard, and the evidence on each of its limits."""
+"""A comparison: a candidate of a route against its primary, or its baseline, under one guard, and the evidence on each
+of its limits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy.contracts.evidence import Evidence
+from proxy.contracts.evidence import Evidence, Reference
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import IdentityChange
 from proxy.contracts.metrics import OUTCOME_METRICS, MetricSource, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
-from proxy.contracts.table import Protocol
+from proxy.contracts.table import Protocol, Role
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.drift.streams import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare, alpha_share_of, limits_of
-from proxy.stats.evidence.assignment_share import AssignmentShares
+from proxy.stats.evidence.assignment_share import AssignedArm, AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
 from proxy.stats.evidence.invalid_rate import InvalidRate
@@ -46,15 +48,30 @@ class ComparisonKey(Struct, frozen=True):
     guard: Guard
     protocol: Protocol
     """Protocol in which bodies of the route are read."""
+    baseline: str | None = None
+    """The version that the candidate is compared with in place of the primary."""
+    of_baseline: bool = False
+    """Whether the candidate is the route's baseline itself, which is held against its primary."""
+
+    @property
+    def reference(self) -> str:
+        """The version that the candidate is compared with."""
+        return self.baseline or self.primary
+
+    @property
+    def against(self) -> Reference:
+        """The role of the reference."""
+        return "baseline" if self.baseline else "primary"
 
     @property
     def versions(self) -> tuple[str, ...]:
         """The versions whose answers the evidence rests on."""
-        return tuple(dict.fromkeys((self.primary, *([self.candidate] if self.candidate is not None else ()))))
+        named = (self.primary, self.baseline, self.candidate)
+        return tuple(dict.fromkeys(version for version in named if version is not None))
 
 
 class PrimaryHistory(Stateful):
-    """Baselines of a route's primary, whatever is judged; they outlive candidates."""
+    """What is known of a route's primary, or of its baseline, whatever is judged; it outlives candidates."""
 
     __slots__ = ("contract_violations", "first_token", "rates", "total")
 
@@ -70,6 +87,7 @@ class Comparison(Stateful):
     - `unseen`: copies for the candidate that were already lost when the comparison began
     - `identities`: who answers under the name of each version
     - `restarts`: how often the evidence began anew because that was another model
+    - `silence`: legs that the candidate should have had since its last one, by the reference's; of a baseline alone
     """
 
     __slots__ = (
@@ -86,18 +104,21 @@ class Comparison(Stateful):
         "outcomes",
         "quality",
         "restarts",
+        "silence",
         "total",
         "unseen",
     )
-    CONFIGURATION = ("_alpha", "key", "unseen")
+    CONFIGURATION = ("_alpha", "key", "silence", "unseen")
 
     def __init__(self, key: ComparisonKey, history: PrimaryHistory, unseen: int = 0) -> None:
         self.key, self._history, self.unseen = key, history, unseen
         self.identities = {version: Identities(version) for version in key.versions}
         self.restarts = 0
-        self._alpha = alpha = alpha_share_of(key.guard, key.candidate or "")
-        self._shares = AssignmentShares(key.candidate, key.primary)
-        self._warm_up = WarmUp(key.guard.warm_up)
+        self.silence = 0.0
+        self._alpha = alpha = self._share_of("")
+        role: Role = "baseline" if key.of_baseline else "canary"
+        self._shares = AssignmentShares(key.candidate, key.primary, key.baseline, role)
+        self._warm_up = WarmUp(key.guard.warm_up, both=key.baseline is not None)
         lines, none = key.guard.scorecard, Limit()
         self.outcomes = [
             OutcomeRate(metric, lines.get(metric, none), self._share_of(metric), history.rates[metric])
@@ -105,7 +126,7 @@ class Comparison(Stateful):
         ]
         invalid = InvalidRate.METRIC
         self.invalid = InvalidRate(lines.get(invalid, none), self._share_of(invalid), history.rates[invalid])
-        self.disagreement = Disagreement(lines.get(Disagreement.METRIC, none), alpha)
+        self.disagreement = Disagreement(lines.get(Disagreement.METRIC, none), alpha._replace(against="primary"))
         violations = lines.get(ContractViolations.METRIC, none)
         self.contract_violations = ContractViolations(violations, alpha, history.contract_violations)
         self.quality = QualityEvidence(lines, alpha)
@@ -113,7 +134,17 @@ class Comparison(Stateful):
         self.first_token = self._latencies("bodies", history.first_token)
 
     def _share_of(self, metric: str) -> AlphaShare:
-        return alpha_share_of(self.key.guard, self.key.candidate or "", metric)
+        return alpha_share_of(self.key.guard, self.key.candidate or "", metric, self.key.against)
+
+    def take_over(self, before: Self) -> None:
+        """Goes on with what does not depend on the arm that the candidate is compared with: pairs are of the primary
+        whatever that is. Where a baseline comes, labels are of the same model, too; one that goes may have been broken.
+        """
+        self.disagreement, self.unseen = before.disagreement, before.unseen
+        self.restarts = before.restarts
+        self.identities |= {name: watch for name, watch in before.identities.items() if name in self.identities}
+        if before.key.baseline is None:
+            self.quality.take_over(before.quality)
 
     def _latencies(self, source: MetricSource, baseline: LatencyBaseline) -> list[Latency]:
         metrics = [metric.name for metric in of_kind("distribution", "quantile") if metric.source == source]
@@ -132,6 +163,15 @@ class Comparison(Stateful):
         for arm, whose in assigned:
             if not whose.candidate:
                 self._history.total.update(_censored(arm), now)
+        if self.key.of_baseline:
+            self._listen(assigned)
+
+    def _listen(self, assigned: Iterable[AssignedArm]) -> None:
+        if any(whose.candidate and arm.counted() for arm, whose in assigned):
+            self.silence = 0.0
+            return
+        due = (arm.counted() * whose.share / (1.0 - whose.share) for arm, whose in assigned if whose.share < 1.0)
+        self.silence += sum(due)
 
     def on_rows(self, rows: Iterable[RowCounts], now: float) -> None:
         """Adds rows of this route that were checked against the data contract."""
@@ -149,7 +189,7 @@ class Comparison(Stateful):
         latencies = {bucket(leg.text.first_token): 1}
         for metric in self.first_token if self._warm_up.warm else ():
             metric.update([ArmLatencies(latencies, whose)], now)
-        if leg.version == self.key.primary:
+        if leg.version == self.key.reference:
             self._history.first_token.update(latencies, now)
 
     def on_label(self, met: LabelledPrediction, primary: ScoreLookup) -> None:

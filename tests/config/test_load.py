@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from proxy.config.load import load, parse
 from proxy.contracts.metrics import METRICS
-from proxy.contracts.settings import ASSUMED, Address, Analysis, ConfigError, Guard, Limit, Problem, Settings, Stage
+from proxy.contracts.settings import (
+    ASSUMED,
+    Address,
+    Analysis,
+    Baseline,
+    ConfigError,
+    Guard,
+    Limit,
+    Problem,
+    Settings,
+    Stage,
+)
 from proxy.contracts.table import Inferences, Limits, Match, Rescue, Share, Sticky, Timeouts, Version
 from proxy.release.scorecard import bounds
 from proxy.stats.board import Board
@@ -124,6 +135,8 @@ def test_defaults() -> None:
         ("shadows: [{version: b}]", "shadows", (Share("b", 100.0),)),
         ("canary: {version: b, percent: 1}, sticky: 'cookie:sid'", "sticky", Sticky("cookie", "sid")),
         ("canary: {version: b, percent: 1, sticky: 'json:/a~1b/0'}", "sticky", Sticky("json", "/a~1b/0")),
+        ("canary: {version: b, percent: 1}, baseline: {version: c}", "baseline", Baseline("c")),
+        ("split: {b: 1}, baseline: {version: c, percent: 5}", "baseline", Baseline("c", 5.0)),
         ("timeouts: {idle: 1.5s}", "timeouts", Timeouts(idle=1.5)),
         ("inference: {methods: [POST, GET]}", "inference", Inferences(("POST", "GET"))),
         ("inference: {paths: [/predict, '/v1/*']}", "inference", Inferences((), ("/predict", "/v1/*"))),
@@ -156,6 +169,13 @@ def test_what_a_route_may_say(route: str, field: str, value: object) -> None:
         ("canary: {version: b, percent: 1, sticky: 'ip:'}", "routes.r.canary.sticky"),
         ("canary: {version: b, percent: 1, sticky: 'cookie:a'}, sticky: 'cookie:b'", "routes.r.canary.sticky"),
         ("canary: {version: b, percent: 1}, split: {c: 1}", "routes.r.split"),
+        ("baseline: {version: c}", "routes.r.baseline"),
+        ("baseline: {}, canary: {version: b, percent: 1}", "routes.r.baseline.version"),
+        ("baseline: {version: zz}, canary: {version: b, percent: 1}", "routes.r.baseline.version"),
+        ("baseline: {version: c, percent: 101}, canary: {version: b, percent: 1}", "routes.r.baseline.percent"),
+        ("baseline: {version: c, percent: 60}, canary: {version: b, percent: 40}", "routes.r.baseline.percent"),
+        ("baseline: {version: b}, canary: {version: b, percent: 1}", "routes.r.baseline.version"),
+        ("baseline: {version: c}, release: {candidate: b, strategy: blue-green}", "routes.r.baseline"),
         ("split: {b: 60, c: 60}", "routes.r.split"),
         ("split: {a: 10}", "routes.r.split"),
         ("sticky: 'cookie:a'", "routes.r.sticky"),

@@ -106,6 +106,7 @@ def rules() -> dict[str, Schema]:
                 when(SPLIT, none_of(("release",))),
                 when(has("sticky"), {"anyOf": [has("canary"), SPLIT, has("release")]}),
                 when(has("sticky"), {"properties": {"canary": none_of(("sticky",))}}),
+                when(has("baseline"), {"anyOf": [has("canary"), SPLIT, has("release")]}),
                 when(says("release", _one_of(row.arms for row in rows)), has("sticky")),
                 _protocols(),
             ],

@@ -101,6 +101,12 @@ TEXTS = {
     "canary.percent": "Its part of the requests.",
     "canary.sticky": "As `sticky` of the route; in one of the two places.",
     "split": "Several versions with their parts of the live traffic, in place of `canary`.",
+    "baseline": (
+        "An instance of the primary's model that gets the candidate's share of the traffic, and is compared in place "
+        "of the whole primary: an arm with less traffic is slower by itself. Beside `canary`, `split` or `release`."
+    ),
+    "baseline.version": "The instance, at an address of its own.",
+    "baseline.percent": "Its part of the requests, while a candidate has any. The primary must keep some.",
     "sticky": (
         "Where the key is found by which a user keeps the same version. A request without it is assigned by chance."
     ),
@@ -293,6 +299,8 @@ EXAMPLES = {
     "canary.version": "v2",
     "canary.percent": "5",
     "canary.sticky": '"cookie:session"',
+    "baseline.version": "v1-small",
+    "baseline.percent": "5",
     "split": "{v2: 5, v3: 5}",
     "sticky": '"header:x-user-id"',
     "shadows[].version": "v3",
@@ -367,6 +375,8 @@ ABSENT = {
     "inference.paths": "any",
     "canary": "none",
     "canary.sticky": "none",
+    "baseline": "none; candidates are compared with the primary",
+    "baseline.percent": "the candidate's present one, at most what the primary keeps",
     "split": "none",
     "sticky": "each request by chance",
     "noise": "none",

@@ -85,6 +85,7 @@ SCHEMAS: dict[str, Schema] = {
         phase=text(enum=list(PHASES)),
         primary=text(),
         split=PERCENTS,
+        baseline=maybe(ref("Baseline")),
         shadows=PERCENTS,
         candidates=many(text()),
         release=maybe(ref("Release")),
@@ -108,6 +109,7 @@ SCHEMAS: dict[str, Schema] = {
         asked=text(description="The model that was asked for, where requests name one."),
         n=whole(description="Answers since the evidence began, or since it was first seen."),
     ),
+    "Baseline": record(version=text(), percent=number(), reason=text()),
     "Release": record(
         candidate=text(),
         strategy=text(),
@@ -149,6 +151,7 @@ SCHEMAS: dict[str, Schema] = {
         false_alarm=number(),
         on_breach=text(),
         metrics=many(ref("Line")),
+        baseline=many(ref("Line")),
         at_rollback=many(ref("Line")),
     ),
     "Line": record(

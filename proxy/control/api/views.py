@@ -15,6 +15,7 @@ from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
 from proxy.link.server import WorkerStatus
 from proxy.release.audit import Link, entry_of, plain
+from proxy.release.baseline import why_idle
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
 
@@ -36,6 +37,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "phase": state.phase,
         "primary": state.primary,
         "split": {version: round(percent, 9) for version, percent in live_split(control).items()},
+        "baseline": baseline(control),
         "shadows": situation.shadows,
         "candidates": list(situation.candidates),
         "release": release(control),
@@ -53,6 +55,16 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "identities": identities.rows(engine.board, name),
         "warnings": engine.warnings(name),
     }
+
+
+def baseline(route: RouteControl) -> dict[str, Any] | None:
+    """The configured baseline, its percent of the live traffic now, and why it is none where a candidate has some; None
+    without one."""
+    configured = route.section.baseline
+    if configured is None:
+        return None
+    percent = route.baseline.percent if route.baseline else 0.0
+    return {"version": configured.version, "percent": percent, "reason": why_idle(route.section, route.state)}
 
 
 def release(route: RouteControl) -> dict[str, Any] | None:
@@ -106,8 +118,9 @@ def verdict(line: Verdict) -> dict[str, Any]:
 
 
 def scorecard(engine: Engine, name: str) -> dict[str, Any]:
-    """All lines of a route's scorecard, and the verdict on all of them. `at_rollback`: the lines as they were when the
-    route was rolled back, until something else is under judgement."""
+    """All lines of a route's scorecard, and the verdict on all of them. `baseline`: those of the baseline against the
+    primary. `at_rollback`: the lines as they were when the route was rolled back, until something else is under
+    judgement."""
     total, control = engine.verdict(name), engine.route(name)
     return {
         "route": name,
@@ -119,6 +132,7 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
         "false_alarm": control.guard.false_alarm,
         "on_breach": control.guard.on_breach,
         "metrics": [verdict(line) for line in control.status.verdicts],
+        "baseline": [verdict(line) for line in control.status.baseline],
         "at_rollback": [verdict(line) for line in control.status.at_rollback],
     }
 

@@ -22,7 +22,7 @@ from proxy.payload.decode import decode
 from proxy.release.audit import Change
 from proxy.stats.board import Board
 
-DECISION_ACTIONS = frozenset({"rollback", "pause", "notify", "advance", "promote", "settle"})
+DECISION_ACTIONS = frozenset({"rollback", "drop", "pause", "notify", "advance", "promote", "settle"})
 
 
 class ReplayedAction(Struct, frozen=True):

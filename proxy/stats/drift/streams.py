@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
-from proxy.contracts.table import Role
+from proxy.contracts.table import LIVE_ROLES, Role
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
@@ -52,7 +52,7 @@ MOVING_PSI = 0.1
 MIN_PSI_ROWS = 512
 """Rows that such a PSI must rest on: with fewer, one of thirty features passes 0.1 by chance in one run of six."""
 
-FOLLOWED_ROLES = frozenset(("primary", "canary", "shadow"))
+FOLLOWED_ROLES = frozenset((*LIVE_ROLES, "shadow"))
 """Roles that have streams. A rescue repeats a request of another arm, a noise copy one of the primary."""
 
 TEACHING_ROLES = frozenset(("primary",))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proxy.contracts.evidence import FALSE_PASS, Evidence
+from proxy.contracts.evidence import FALSE_PASS, Evidence, Reference
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.evidence.shown_counts import NO_FIGURES, ShownFigures
 
@@ -50,6 +50,8 @@ class AlphaShare(NamedTuple):
     """Limits that share it, if all had this one's part: the part is 1/`limits`."""
     false_winner: float = FALSE_PASS
     """Probability of ever calling the candidate better by `min_gain` that is not. No part of `false_alarm`."""
+    against: Reference = "primary"
+    """The arm that the candidate is compared with."""
 
     @property
     def alpha(self) -> float:
@@ -97,18 +99,19 @@ class AlphaShare(NamedTuple):
             n_shadow=figures.n_shadow,
             lost=lost,
             log_breach=log_breach,
+            against=self.against,
         )
 
 
-def alpha_share_of(guard: Guard, version: str, metric: str = "") -> AlphaShare:
+def alpha_share_of(guard: Guard, version: str, metric: str = "", against: Reference = "primary") -> AlphaShare:
     """The share of each limit of a line of `guard`'s scorecard; without a metric, of a line that somebody asked for."""
     sizes = {name: len(limits_of(limit)) - (limit.min_gain is not None) for name, limit in guard.scorecard.items()}
     assumed = sum(sizes[name] for name in guard.assumed if name in sizes)
     asked = sum(sizes.values()) - assumed
     if not assumed or not asked:
-        return AlphaShare(version, guard.false_alarm, assumed + asked or 1, guard.false_winner)
+        return AlphaShare(version, guard.false_alarm, assumed + asked or 1, guard.false_winner, against)
     part, limits = (ASSUMED_PART, assumed) if metric in guard.assumed else (1.0 - ASSUMED_PART, asked)
-    return AlphaShare(version, guard.false_alarm, limits / part, guard.false_winner)
+    return AlphaShare(version, guard.false_alarm, limits / part, guard.false_winner, against)
 
 
 def limits_of(limit: Limit) -> list[str]:

@@ -113,7 +113,7 @@ class BadEventRate(Stateful):
             found.append(self._on("max_ratio", self._ratio, self._within_ratio(self._ratio.test, self._negligible)))
         if difference := self._difference:
             needed = difference.test.needed(*self._events(), alpha, phi)
-            claim = f"less than {difference.test.max_increase:.3g} above the primary's"
+            claim = f"less than {difference.test.max_increase:.3g} above the {self._alpha.against}'s"
             found.append(self._on("max_increase", difference, _concluded(difference.test, needed, phi, claim)))
         if absolute := self._absolute:
             needed = absolute.test.needed(alpha, phi)
@@ -129,9 +129,9 @@ class BadEventRate(Stateful):
         """The conclusion on `max_ratio`, whose proof is the better claim of two."""
         alpha, phi, events = self._alpha.alpha, float(self._dispersion.get()), self._events()
         by_ratio, by_difference = float(ratio.log_pass), float(negligible.log_pass)
-        claim = f"less than {ratio.pass_ratio:.3g} times the primary's"
+        claim = f"less than {ratio.pass_ratio:.3g} times the {self._alpha.against}'s"
         if by_difference > by_ratio:
-            claim = f"less than {NEGLIGIBLE:g} above the primary's"
+            claim = f"less than {NEGLIGIBLE:g} above the {self._alpha.against}'s"
         more = [ratio.needed(*events, alpha, phi), negligible.needed(*events, None, phi)]
         known = [requests for requests in more if requests is not None]
         proof = float(np.logaddexp(by_ratio, by_difference)) - log(2.0)

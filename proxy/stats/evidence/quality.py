@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log
+from typing import Self
 
 from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.settings import Limit
-from proxy.contracts.table import Role
+from proxy.contracts.table import LIVE_ROLES, Role
 from proxy.stats.arrays import Floats
 from proxy.stats.evidence.alpha import AlphaShare, LogEvidence, limits_of
 from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
@@ -200,14 +201,23 @@ class QualityEvidence(Stateful):
         scored = score_prediction(met.leg.predictions[met.row], met.label) if self._keys and whose else None
         if whose is None or scored is None:
             return
+        if whose.candidate or whose.role == shares.reference_role:
+            self._score(scored, whose)
+        if self._differences:
+            self._compare(met, scored, whose, primary, shares)
+
+    def _score(self, scored: ScoredPrediction, whose: Assignment) -> None:
         arm = whose.candidate, whose.role
         if arm not in self._scores:
             self._scores[arm] = Score()
         self._scores[arm].update(scored)
         for each in self._tests.values():
             each.update(scored, whose.candidate)
-        if self._differences:
-            self._compare(met, scored, whose, primary, shares)
+
+    def take_over(self, before: Self) -> None:
+        """Goes on with the evidence of another one about the same limits, against another instance of the same model.
+        What labels say of a model does not depend on the share of its traffic, and labels are late."""
+        self._scores, self._tests, self._differences = before._scores, before._tests, before._differences
 
     def _compare(
         self,
@@ -240,10 +250,10 @@ class QualityEvidence(Stateful):
         test = self._tests.get((metric, limit)) or self._differences[metric, limit]
         if test.note:
             return self._alpha.nothing(metric, limit, lost, test.note)
-        live = self._figure(metric, True, "canary")
         # A promoted version answers as the primary, and is judged alone.
-        live = live if live[1] else self._figure(metric, True, "primary")
-        copies, primary = self._figure(metric, True, "shadow"), self._figure(metric, False, "primary")
+        known = (self._figure(metric, True, role) for role in LIVE_ROLES)
+        live = next((figure for figure in known if figure[1]), (None, 0))
+        copies, primary = self._figure(metric, True, "shadow"), self._figure(metric, False, self._alpha.against)
         shown = ShownFigures(*live, *primary, *copies) if live[1] else ShownFigures(*copies, *primary)
         if limit == "min_gain":
             needed, claim = test.needed(None, self._alpha.false_winner), CLIPPED if metric in LOSSES else ""
@@ -264,4 +274,4 @@ def _difference(metric: str, limit: str, bound: float) -> PairedDifference:
 
 
 def _whose(leg: LegAnswer, shares: AssignmentShares) -> Assignment | None:
-    return shares.get(leg.version, leg.role, leg.share)
+    return shares.get(leg.version, leg.role, leg.share) or shares.of_pair(leg.version, leg.role)

@@ -9,14 +9,20 @@ from typing import Any
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import labels_depend
-from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelJoin, LabelledPrediction, LabelOutcome
+from proxy.stats.quality.label_join import (
+    MAX_WAITING_REQUESTS,
+    LabelJoin,
+    LabelledPrediction,
+    LabelOutcome,
+    VersionRole,
+)
 from proxy.stats.quality.paired_difference import ScoreLookup
 from proxy.stats.quality.scores import Score, score_prediction
 
 ScoredArm = tuple[str, str, Role]
 """Route, version, role."""
 
-JUDGED_ROLES: tuple[Role, ...] = ("canary", "shadow")
+JUDGED_ROLES: tuple[Role, ...] = ("canary", "baseline", "shadow")
 """Roles of a candidate; label bias is asked of the first one that has labels."""
 
 RECHECK_GROWTH = 1.05
@@ -89,17 +95,19 @@ class Scorer:
         score = self.scores.get((route, version, "primary"))
         return lambda metric: (score.get(metric), score.n[metric]) if score else (None, 0)
 
-    def inconclusive(self, route: str, candidate: str, primary: str) -> int:
+    def inconclusive(self, route: str, candidate: str, primary: str, baseline: str | None = None) -> int:
         """Number of a candidate's labels that are inconclusive, because the arrival of labels depends on the version.
 
-        All of them or none. The answer is kept until there are `RECHECK_GROWTH` times as many labels.
+        All of them or none; the other version is the primary, or of live requests the baseline where there is one. The
+        answer is kept until there are `RECHECK_GROWTH` times as many labels.
         """
         role = next((role for role in JUDGED_ROLES if self.labelled[route, candidate, role]), None)
         if role is None or candidate == primary:
             return 0
-        labelled, key = self.labelled[route, candidate, role], (route, candidate, role, primary)
+        other: VersionRole = (baseline, "baseline") if baseline and role != "shadow" else (primary, "primary")
+        labelled, key = self.labelled[route, candidate, role], (route, candidate, role, other[0])
         at, depends = self._bias.get(key, (0, False))
         if labelled > at * RECHECK_GROWTH:
-            depends = labels_depend(self.labels.arrivals(route, (candidate, role), (primary, "primary")))
+            depends = labels_depend(self.labels.arrivals(route, (candidate, role), other))
             self._bias[key] = labelled, depends
         return labelled if depends else 0

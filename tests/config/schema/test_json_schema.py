@@ -39,10 +39,11 @@ BEYOND = re.compile(
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
     r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
+    r"|no baseline|it follows the candidate's|a baseline beside canary"
 )
-"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit,
-lines that a protocol or the first stage never feeds, an identity that no answer tells; and a split that is none,
-because all its versions are names that the file does not have."""
+"""What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit, lines
+that a protocol or the first stage never feeds, a baseline that no stage or line needs, an identity that no answer
+tells; and a split that is none, because all its versions are names that the file does not have."""
 
 
 def test_it_is_a_schema_for_new_and_for_old_editors() -> None:
@@ -99,6 +100,7 @@ routes: {r: {match: {path: /}, protocol: oip, primary: a%s}}
         ("split: {b: 1}, release: {candidate: b, strategy: blue-green}", ""),
         ("sticky: 'cookie:x'", ""),
         ("sticky: 'cookie:x', canary: {version: b, percent: 1, sticky: 'cookie:x'}", ""),
+        ("baseline: {version: b}", ""),
         ("release: {candidate: b, strategy: ab-test}", ""),
         ("sticky: 'cookie:x', release: {strategy: ab-test}", ""),
         ("sticky: 'cookie:x', release: {strategy: ab-test, candidate: b, arms: {b: 1}}", ""),

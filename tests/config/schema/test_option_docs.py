@@ -45,6 +45,10 @@ AROUND = {
     "routes.*.primary": "routes: {r: {match: {path: /}, protocol: json, primary: v3}}",
     "routes.*.sticky": "routes: {r: {split: {v2: 1}}}",
     "routes.*.canary": "routes: {r: {canary: {version: v3, percent: 1}}}",
+    "routes.*.baseline": (
+        "versions: {v1-small: {url: 'http://h:4'}}\n"
+        "routes: {r: {canary: {version: v2, percent: 1}, baseline: {version: v3}}}"
+    ),
     "routes.*.shadows[]": "routes: {r: {shadows: [{version: v2}]}}",
     "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
     "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",

@@ -132,3 +132,56 @@ def test_memory_is_bounded() -> None:
     shares = learnt([i / 1000 for i in range(500)])
     assert len(shares._candidate_parts) == MAX_PARTS
     assert shares.forgotten == 500 - MAX_PARTS
+
+
+STAGES = ((0.05, 0.05), (0.2, 0.2), (0.5, 0.25), (0.1, 0.02))
+
+
+def three(seen: list[ArmTick], baseline: Parts = (), itself: bool = False) -> AssignmentShares:
+    """What is learnt of a candidate beside its baseline `v1b`, or of that one itself."""
+    shares = AssignmentShares("v1b", "v1", role="baseline") if itself else AssignmentShares("v2", "v1", "v1b")
+    shares.update([*seen, *(ArmTick("r", "v1b", "baseline", part) for part in baseline)])
+    return shares
+
+
+def of(shares: AssignmentShares, version: str, role: Role, part: float) -> float | None:
+    whose = shares.get(version, role, part)
+    return None if whose is None else whose.share
+
+
+def test_beside_a_baseline_the_two_are_the_candidate_and_it() -> None:
+    shares = three(arms([0.1], [0.8], [1.0]), [0.1])
+    assert of(shares, "v2", "canary", 0.1) == of(shares, "v1b", "baseline", 0.1) == 0.5
+    assert of(shares, "v1", "primary", 0.8) is None, "the primary is compared with nobody then"
+    assert of(shares, "v2", "shadow", 1.0) is None, "copies are evidence of pairs alone"
+
+
+def test_a_baseline_itself_is_held_against_the_primary() -> None:
+    shares = three(arms([0.1], [0.8]), [0.1], itself=True)
+    assert of(shares, "v1b", "baseline", 0.1) == of(shares, "v1", "primary", 0.8) == pytest.approx(1 / 9)
+    assert of(shares, "v2", "canary", 0.1) is None
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_late_legs_have_the_share_of_when_they_were_assigned(stage: tuple[float, float]) -> None:
+    """Legs of all stages come together; the parts of the three tell which belong together."""
+    seen, beside = arms([c for c, _ in STAGES], [1 - c - b for c, b in STAGES]), [b for _, b in STAGES]
+    c, b = stage
+    shares = three(seen, beside)
+    assert of(shares, "v2", "canary", c) == of(shares, "v1b", "baseline", b) == pytest.approx(c / (c + b))
+    itself = three(seen, beside, itself=True)
+    assert of(itself, "v1", "primary", 1 - c - b) == of(itself, "v1b", "baseline", b) == pytest.approx(b / (1 - c))
+
+
+def test_a_third_part_that_was_not_seen_says_nothing() -> None:
+    assert of(three(arms([0.1], [0.8])), "v2", "canary", 0.1) == 1.0
+    assert of(three(arms([], [0.8]), [0.1]), "v1b", "baseline", 0.1) == 0.0
+    assert of(three(arms([1.0], [1.0]), [0.1]), "v2", "canary", 1.0) == 1.0, "a breaker was open"
+
+
+def test_pairs_stay_with_the_primary() -> None:
+    shares = three(arms([0.1], [0.8]), [0.1])
+    assert shares.of_pair("v2", "shadow") == Assignment(True, "shadow", 0.0, 0.0)
+    assert shares.of_pair("v1", "primary") == Assignment(False, "primary", 0.0, 0.0)
+    assert shares.of_pair("v1", "rescue") is None
+    assert learnt([0.1], [0.9]).of_pair("v2", "shadow") is None, "without a baseline they are judged as they are"
