@@ -6,7 +6,10 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from proxy.supervisor import MAX_REFUSALS
 from tests.process.conftest import Start, Write
@@ -105,6 +108,34 @@ def test_children_that_hang_are_ended_with_their_supervisor(start: Start) -> Non
     running.kill(running.pid)
     running.kill(worker, signal.SIGCONT)
     eventually(lambda: not alive(worker), "the end of the worker")
+
+
+def test_the_folder_that_a_killed_supervisor_left_goes_with_the_next_start(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as home:
+        monkeypatch.setenv("TMPDIR", home)
+        killed = start()
+        (left,) = Path(home).iterdir()
+        killed.kill(killed.pid)
+        eventually(lambda: not any(map(alive, killed.children())), "the end of all children")
+        assert (left / "link").is_socket()
+        running = start()
+        assert running.get().body == b"a"
+        (its,) = Path(home).iterdir()
+        assert its != left
+        running.kill(running.pid, signal.SIGTERM)
+        eventually(lambda: not its.exists(), "the end of the folder")
+
+
+def test_a_long_folder_for_temporary_files_is_no_hindrance(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setenv("TMPDIR", str(deep))
+    assert start().get().body == b"a"
+    assert not list(deep.iterdir())
 
 
 def test_a_damaged_state_file_ends_it_before_anything_is_served(write: Write, tmp_path: Path) -> None:
