@@ -30,7 +30,7 @@ def newest(metric: str, by: str) -> str:
 
 
 ARMS = "route, version, role"
-LIVE = ', role=~"primary|canary"'
+LIVE = ', role=~"primary|canary|baseline"'
 REQUESTS = rate("penumbra_requests_total", ARMS)
 FAILING = rate("penumbra_requests_total", ARMS, f", {BAD}")
 OUTCOME = rate("penumbra_outcomes_total", f"{ARMS}, outcome")

@@ -25,7 +25,14 @@ from grafana_foundation_sdk.models import prometheus as queries
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="$datasource")
 ROUTE = 'route=~"$route"'
 ARM = "{{route}} {{role}} {{version}}"
-ROLES = {"primary": "blue", "canary": "orange", "shadow": "#8e8e8e", "rescue": "yellow", "noise": "purple"}
+ROLES = {
+    "primary": "blue",
+    "canary": "orange",
+    "baseline": "green",
+    "shadow": "#8e8e8e",
+    "rescue": "yellow",
+    "noise": "purple",
+}
 BAD = 'code=~"5..|[a-z].*", code!="client_abort"'
 
 Queries = Sequence[tuple[str, str]]

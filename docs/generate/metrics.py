@@ -20,9 +20,9 @@ label: routes, versions and webhooks are those of the file; roles, reasons and c
 without a sample has had nothing to report yet. Recording rules, alerts and dashboards that use the metrics are in
 [deploy](../deploy/README.md).
 
-The roles `primary` and `canary` are by assignment: their sum in `penumbra_requests_total` is the number of requests
-that got a leg. The roles `rescue`, `shadow` and `noise` are extra legs of the same requests. How a leg may end, and
-what that is charged to, stands in [outcomes.md](outcomes.md).
+The roles `primary`, `canary` and `baseline` are by assignment: their sum in `penumbra_requests_total` is the number of
+requests that got a leg. The roles `rescue`, `shadow` and `noise` are extra legs of the same requests. How a leg may
+end, and what that is charged to, stands in [outcomes.md](outcomes.md).
 """
 
 

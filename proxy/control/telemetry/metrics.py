@@ -77,7 +77,7 @@ class BoardCollector(Collector):
         inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
         yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
         rescued = [(key, float(n)) for key, n in counters.rescued.items()]
-        text = "Requests that the primary answered in place of a failed canary."
+        text = "Requests that the primary answered in place of a failed canary or baseline."
         yield counter("penumbra_rescued", text, ("route", "version", "reason"), rescued)
         retries = [(key, float(n)) for key, n in counters.retries.items()]
         yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), retries)

@@ -95,7 +95,7 @@ export class Controls {
     const near = new Set([...Object.keys(route.split), ...Object.keys(route.shadows), ...route.rolled_back,
       ...route.candidates, ...(route.release ? [route.release.candidate] : []),
       ...(route.previous ? [route.previous] : [])]);
-    const others = versions.filter((version) => version !== route.primary);
+    const others = versions.filter((version) => version !== route.primary && version !== route.baseline?.version);
     const key = JSON.stringify([route.primary, others, [...near].sort()]);
     if (key !== this.key) this.build(key, others.filter((v) => near.has(v)), others.filter((v) => !near.has(v)));
     this.show();
@@ -143,10 +143,11 @@ export class Controls {
     return button;
   }
 
-  // The split without the primary, as it is.
+  // The split without the primary and its baseline, which follows the rest.
   live() {
-    const { [this.route.primary]: _, ...others } = this.route.split;
-    return others;
+    const { primary, baseline } = this.route;
+    return Object.fromEntries(Object.entries(this.route.split)
+      .filter(([version]) => version !== primary && version !== baseline?.version));
   }
 
   put(version, percent) {
@@ -166,7 +167,8 @@ export class Controls {
     const bad = !Object.values(wanted).every((x) => x >= 0 && x <= 100) || left < -1e-9;
     this.rest.className = bad ? "rest error" : "rest";
     this.rest.replaceChildren(...(bad ? ["Shares go from 0 to 100 %, and are at most 100 % together."]
-      : [name(route.primary), ` gets the rest: ${percents(round(Math.max(left, 0)))} %`]));
+      : [name(route.primary), ` gets the rest: ${percents(round(Math.max(left, 0)))} %`,
+        route.baseline ? `, less the part of its baseline ${route.baseline.version}` : ""]));
     const live = this.live();
     const same = Object.keys({ ...live, ...wanted }).every((v) => (live[v] ?? 0) === (wanted[v] ?? 0));
     this.apply.disabled = bad || same;
@@ -183,7 +185,7 @@ export class Controls {
 
   askSplit() {
     const { route, etag } = this;
-    const before = route.split;
+    const before = { ...this.live(), [route.primary]: round(rest(this.live())) };
     const others = Object.fromEntries(Object.entries(this.draft).filter(([, percent]) => percent > 0));
     const after = { ...others, [route.primary]: round(rest(others)) };
     ask({

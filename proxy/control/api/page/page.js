@@ -4,7 +4,7 @@ import { $, badge, count, h, name, none, refreshTimes, seconds, setClock, when }
 import { shares, verdict } from "./charts.js";
 import { Controls, wireDialogs } from "./controls.js";
 import { Feed, setToken, token } from "./feed.js";
-import { disagreements, drift, scorecard, versions } from "./sections.js";
+import { disagreements, drift, liveRole, scorecard, versions } from "./sections.js";
 import { timeline } from "./timeline.js";
 
 const COLOURS = 6;
@@ -92,7 +92,7 @@ class Card {
     const copies = Object.entries(route.shadows);
     const legend = [
       ...parts.map(([version, percent, colour]) => this.key(version, colour, `${percent} %`,
-        version === route.primary ? "primary" : "canary")),
+        liveRole(route, version))),
       ...copies.map(([version, percent]) => this.key(version, colourOf(version), `${percent} %`, "copies")),
     ];
     this.who.replaceChildren(shares(parts), h("ul", { class: "legend" }, ...legend), stages(route));

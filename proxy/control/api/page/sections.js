@@ -5,7 +5,12 @@ import { NONE, badge, count, figure, h, name, none, number, part, percents, seco
 
 // -- versions side by side
 
-const ORDER = ["primary", "canary", "shadow", "rescue", "noise"];
+const LIVE = ["primary", "canary", "baseline"];
+const ORDER = ["primary", "canary", "baseline", "shadow", "rescue", "noise"];
+
+// The role of a version that has a part of the live traffic.
+export const liveRole = (route, version) => (version === route.primary ? "primary"
+  : version === route.baseline?.version ? "baseline" : "canary");
 
 // Arms that have traffic, and those that should have.
 function armsOf(route, traffic) {
@@ -16,7 +21,7 @@ function armsOf(route, traffic) {
     arm.percent = percent;
   };
   for (const [version, percent] of Object.entries(route.split)) {
-    want(version, version === route.primary ? "primary" : "canary", percent);
+    want(version, liveRole(route, version), percent);
   }
   for (const [version, percent] of Object.entries(route.shadows)) want(version, "shadow", percent);
   return arms.sort((a, b) => ORDER.indexOf(a.role) - ORDER.indexOf(b.role));
@@ -47,7 +52,7 @@ const outcomes = (arm) => (arm.legs
 const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 
 function lastMinute(arm, arms) {
-  const live = arms.filter((each) => each.role === "primary" || each.role === "canary");
+  const live = arms.filter((each) => LIVE.includes(each.role));
   const all = live.reduce((legs, each) => legs + sum(each.recent), 0);
   const n = sum(arm.recent);
   if (!live.includes(arm)) return [n ? h("b", {}, count(n)) : none("no data")];
@@ -63,7 +68,7 @@ function lost(arm, traffic) {
     if (!shadow || shadow.coverage === null) return [none("no data")];
     return [h("b", {}, part(1 - shadow.coverage)), lines(`of ${count(shadow.owed)} copies`, ...reasons(shadow.dropped))];
   }
-  const rescued = (traffic?.rescued ?? []).filter((each) => each.version === arm.version && arm.role === "canary");
+  const rescued = (traffic?.rescued ?? []).filter((each) => each.version === arm.version && (arm.role === "canary" || arm.role === "baseline"));
   const all = rescued.reduce((sum, each) => sum + each.count, 0);
   if (!arm.legs) return [none("no data")];
   return all ? [h("b", {}, `${count(all)} rescued`), lines(...rescued.map((r) => `${r.reason} ${count(r.count)}`))] : ["none"];

@@ -2,7 +2,7 @@
 
 import { badge, h, name, none, percents, when } from "./dom.js";
 
-const TONES = { rollback: "bad", leave: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
+const TONES = { rollback: "bad", leave: "bad", drop: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
 
 // Live traffic of a stored state, beside the primary: a release's follows from its stage, a paused route keeps what it had.
 function live(state) {
