@@ -214,7 +214,7 @@ class Board:
         are evidence."""
         compared: list[PairResult] = []
         contents: defaultdict[str, list[ContentCounts]] = defaultdict(list)
-        for (route, *_), legs in _grouped((leg for leg in observations if leg.inference), _ARM).items():
+        for (route, *_), legs in _grouped([leg for leg in observations if leg.inference], _ARM).items():
             current = self._streams.get(route)
             if current is None:
                 continue

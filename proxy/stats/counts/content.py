@@ -52,8 +52,9 @@ class ContentCounters:
         first = legs[0]
         arm = first.route, first.version, first.role
         self.analysed[arm] += n
-        self.endings[arm] += sum([leg.analysed and leg.unreadable_response == "too_large" for leg in legs])
-        bad = [leg for leg in legs if leg.content]
+        odd = [leg for leg in legs if leg.content or leg.unreadable_response]  # few: the rest is looked at once
+        self.endings[arm] += sum([leg.analysed and leg.unreadable_response == "too_large" for leg in odd])
+        bad = [leg for leg in odd if leg.content]
         self._count(bad)
         return ContentCounts(first.version, first.role, first.share, n, len(bad), tuple([leg.key for leg in bad]))
 

@@ -23,7 +23,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from msgspec.structs import replace
 
-from proxy.contracts.evidence import Evidence, Since
+from proxy.contracts.evidence import FALSE_PASS, Evidence, Since
 from proxy.contracts.settings import Limit
 from proxy.stats.arrays import Counts
 from proxy.stats.evidence.alpha import AlphaShare, LogEvidence
@@ -42,6 +42,10 @@ prove it."""
 
 
 Test = TypeVar("Test", bound=LimitTest)
+
+
+Events = tuple[int, int]
+"""Nearly independent bad events, and observations."""
 
 
 class EventCounts(NamedTuple):
@@ -65,12 +69,14 @@ class BadEventRate(Stateful):
         "_difference",
         "_dispersion",
         "_gain",
+        "_looks",
+        "_made",
         "_metric",
         "_negligible",
         "_ratio",
         "_shown",
     )
-    CONFIGURATION = ("_alpha", "_dispersion", "_metric")
+    CONFIGURATION = ("_alpha", "_dispersion", "_made", "_metric")
 
     def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, dispersion: Overdispersion) -> None:
         self._metric, self._alpha, self._dispersion = metric, alpha, dispersion
@@ -80,14 +86,17 @@ class BadEventRate(Stateful):
         self._absolute = None if limit.max is None else Counted(RateLimit(limit.max))
         self._gain = None if limit.min_gain is None else RateDifference(-limit.min_gain)
         self._shown: ShownCounts[str] = ShownCounts()
+        self._looks = 0
+        self._made: tuple[tuple[int, float], list[Evidence]] | None = None
 
     def update(self, arms: list[EventCounts]) -> None:
         """Adds all arms of one look."""
         phi = self._dispersion.get()
         counts = [({"n": arm.n, "bad": arm.bad, "events": arm.events}, arm.whose) for arm in arms]
         self._shown.update(counts)
-        for arm in arms:
-            self._add(arm, phi)
+        self._looks += 1
+        for share, (mine, theirs) in _by_share(arms).items():
+            self._add(share, mine, theirs, phi)
         for test in (self._ratio, self._difference, self._absolute):
             if test:
                 test.settle(counts)
@@ -95,47 +104,63 @@ class BadEventRate(Stateful):
             if proof:
                 proof.settle()
 
-    def _add(self, arm: EventCounts, phi: Counts) -> None:
-        candidate, share = arm.whose.candidate, arm.whose.share
-        both = ((arm.events, arm.n), (0, 0)) if candidate else ((0, 0), (arm.events, arm.n))
-        if self._ratio and arm.events:
-            self._ratio.test.update(share, both[0][0], both[1][0], phi)
+    def _add(self, share: float, mine: Events, theirs: Events, phi: Counts) -> None:
+        if self._ratio and (mine[0] or theirs[0]):
+            self._ratio.test.update(share, mine[0], theirs[0], phi)
         for difference in (self._negligible, self._gain, self._difference.test if self._difference else None):
-            if difference and arm.n:
-                difference.update(share, *both, phi)
-        if self._absolute and candidate and arm.n:
-            self._absolute.test.update(arm.events, arm.n, phi)
+            if difference and (mine[1] or theirs[1]):
+                difference.update(share, mine, theirs, phi)
+        if self._absolute and mine[1]:
+            self._absolute.test.update(*mine, phi)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit."""
-        found, alpha, phi = [], self._alpha.alpha, float(self._dispersion.get())
+        """One for each configured limit; computed once a look, since control asks several times."""
+        at = self._looks, float(self._dispersion.get())
+        if self._made is None or self._made[0] != at:
+            self._made = at, self._lines(at[1])
+        return self._made[1]
+
+    def _lines(self, phi: float) -> list[Evidence]:
+        found, alpha = [], self._alpha.alpha
         if self._ratio and self._negligible:
             found.append(self._on("max_ratio", self._ratio, self._within_ratio(self._ratio.test, self._negligible)))
         if difference := self._difference:
-            needed = difference.test.needed(*self._events(), alpha, phi)
             claim = f"less than {difference.test.max_increase:.3g} above the {self._alpha.against}'s"
-            found.append(self._on("max_increase", difference, _concluded(difference.test, needed, phi, claim)))
+            made = _concluded(difference.test, phi, claim)
+            if not self._decided(made):
+                made = made._replace(needed=difference.test.needed(*self._events(), alpha, phi))
+            found.append(self._on("max_increase", difference, made))
         if absolute := self._absolute:
-            needed = absolute.test.needed(alpha, phi)
-            claim = f"below {absolute.test.limit:.3g}"
-            found.append(self._on("max", absolute, _concluded(absolute.test, needed, phi, claim)))
+            made = _concluded(absolute.test, phi, f"below {absolute.test.limit:.3g}")
+            if not self._decided(made):
+                made = made._replace(needed=absolute.test.needed(alpha, phi))
+            found.append(self._on("max", absolute, made))
         if gain := self._gain:
             needed = gain.needed(*self._events(), None, phi, self._alpha.false_winner)
-            won = _concluded(gain, needed, phi, "")
+            won = _concluded(gain, phi, "")._replace(needed=needed)
             found.append(self._alpha.gain(self._metric, self._shown.get(_rate), won))
         return found
 
+    def _decided(self, test: LogEvidence) -> bool:
+        """Whether nobody asks what more it takes, which costs more than all else."""
+        proof = test.log_pass is not None and test.log_pass >= log(1.0 / FALSE_PASS)
+        return proof or test.log_breach >= log(1.0 / self._alpha.alpha)
+
     def _within_ratio(self, ratio: RateRatio, negligible: RateDifference) -> LogEvidence:
         """The conclusion on `max_ratio`, whose proof is the better claim of two."""
-        alpha, phi, events = self._alpha.alpha, float(self._dispersion.get()), self._events()
         by_ratio, by_difference = float(ratio.log_pass), float(negligible.log_pass)
         claim = f"less than {ratio.pass_ratio:.3g} times the {self._alpha.against}'s"
         if by_difference > by_ratio:
             claim = f"less than {NEGLIGIBLE:g} above the {self._alpha.against}'s"
-        more = [ratio.needed(*events, alpha, phi), negligible.needed(*events, None, phi)]
-        known = [requests for requests in more if requests is not None]
         proof = float(np.logaddexp(by_ratio, by_difference)) - log(2.0)
-        return LogEvidence(float(ratio.log_breach), proof, min(known) if known else None, phi, claim)
+        phi = float(self._dispersion.get())
+        made = LogEvidence(float(ratio.log_breach), proof, None, phi, claim)
+        if self._decided(made):
+            return made
+        events = self._events()
+        more = [ratio.needed(*events, self._alpha.alpha, phi), negligible.needed(*events, None, phi)]
+        known = [requests for requests in more if requests is not None]
+        return made._replace(needed=min(known) if known else None)
 
     def _events(self) -> tuple[tuple[int, int], tuple[int, int]]:
         mine, theirs = ((side.get("events", 0), side.get("n", 0)) for side in (self._shown.mine, self._shown.theirs))
@@ -168,8 +193,21 @@ class Counted(Stateful, Generic[Test]):
         return Since(*mine, *theirs) if mine[1] else None
 
 
-def _concluded(test: RateDifference | RateLimit, needed: int | None, phi: float, claim: str) -> LogEvidence:
-    return LogEvidence(float(test.log_breach), float(test.log_pass), needed, phi, claim)
+def _concluded(test: RateDifference | RateLimit, phi: float, claim: str) -> LogEvidence:
+    return LogEvidence(float(test.log_breach), float(test.log_pass), None, phi, claim)
+
+
+def _by_share(arms: list[EventCounts]) -> dict[float, tuple[Events, Events]]:
+    """The events of the candidate and of the primary, by share: one step of a test for both arms of a look."""
+    found: dict[float, tuple[Events, Events]] = {}
+    for arm in arms:
+        mine, theirs = found.get(arm.whose.share, ((0, 0), (0, 0)))
+        if arm.whose.candidate:
+            mine = mine[0] + arm.events, mine[1] + arm.n
+        else:
+            theirs = theirs[0] + arm.events, theirs[1] + arm.n
+        found[arm.whose.share] = mine, theirs
+    return found
 
 
 def _rate(counts: Mapping[str, int]) -> Figure:

@@ -15,6 +15,7 @@ Assumes what `rate_ratio` assumes. Wealth and restarts are those of `e_process`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, log
 
 import numpy as np
@@ -25,6 +26,9 @@ from proxy.stats.sequential.e_process import LimitTest
 
 STAKES: Floats = np.array((0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95))
 """Parts of the largest stake that cannot ruin."""
+
+SHARE_DIGITS = 3
+"""Decimal places of the share in an estimate of what more it takes: looks then meet the same one again."""
 
 
 class RateDifference(LimitTest):
@@ -86,7 +90,9 @@ class RateDifference(LimitTest):
         (bad, n), (primary_bad, n_primary) = canary, primary
         if not n or not n_primary:
             return None
-        share = n / (n + n_primary)
+        exact = n / (n + n_primary)
+        rounded = round(exact, SHARE_DIGITS)
+        share = rounded if 0.0 < rounded < 1.0 else exact
         of_one = (share * bad / n, share), ((1 - share) * primary_bad / n_primary, 1 - share)
         more = [
             process.needed(gains(share, *of_one, self.max_increase, sign) / dispersion, log(1 / level))
@@ -104,16 +110,26 @@ def gains(
 
     Shape: that of the counts, with one more axis at the end for the stakes.
     """
-    w = np.asarray(share, dtype=np.float64)[..., None]
-    known = (w > 0) & (w < 1)
-    w = np.where(known, w, 0.5)
+    known = _factors_at(share, margin, sign) if isinstance(share, float) else factors(share, margin, sign)
     (bad, n), (primary_bad, n_primary) = (
         [np.asarray(count, dtype=np.float64)[..., None] for count in arm] for arm in (canary, primary)
     )
-    mine, theirs, neither = sign * (1 / w - margin), -sign * (1 / (1 - w) + margin), -sign * margin
-    # The most that wealth can lose at once is what one bad event costs that speaks for the null.
-    stakes = STAKES / -np.minimum(mine, theirs)
-    good = n + n_primary - bad - primary_bad
-    both = bad * np.log1p(stakes * mine) + primary_bad * np.log1p(stakes * theirs) + good * np.log1p(stakes * neither)
-    result: Floats = np.where(known, both, 0.0)
+    result: Floats = bad * known[0] + primary_bad * known[1] + (n + n_primary - bad - primary_bad) * known[2]
     return result
+
+
+def factors(share: Counts, margin: float, sign: float) -> tuple[Floats, Floats, Floats]:
+    """Log factors of one request for each stake: a bad one of the candidate, one of the primary, one that is not bad;
+    nothing at the shares 0 and 1."""
+    w = np.asarray(share, dtype=np.float64)[..., None]
+    known = (w > 0) & (w < 1)
+    w = np.where(known, w, 0.5)
+    outcomes = sign * (1 / w - margin), -sign * (1 / (1 - w) + margin), np.broadcast_to(-sign * margin, w.shape)
+    # The most that wealth can lose at once is what one bad event costs that speaks for the null.
+    stakes = STAKES / -np.minimum(outcomes[0], outcomes[1])
+    mine, theirs, neither = (np.where(known, np.log1p(stakes * outcome), 0.0) for outcome in outcomes)
+    return mine, theirs, neither
+
+
+_factors_at = lru_cache(maxsize=256)(factors)
+"""A split has few shares, and each look would else take two dozen logarithms at one of them."""
