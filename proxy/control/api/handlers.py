@@ -40,6 +40,9 @@ from proxy.stats.quality.label_join import LabelOutcome
 log = logging.getLogger("penumbra.api")
 
 
+MAX_DIGITS = 40
+"""Characters of a number in a query. Python reads 4,300 digits, zeros included."""
+
 BOUND_OF_PROBLEM = {"too-large": "api_body", "too-many": "event_listeners"}
 """Kinds of problems by which a request learns that a bound was reached; the name that a metric has for it."""
 
@@ -335,10 +338,12 @@ def _whole(request: web.Request, name: str, default: int, most: int) -> int:
     text = request.query.get(name)
     if text is None:
         return default
-    digits = text.lstrip("0") or "0"
-    if not text.isascii() or not text.isdecimal() or len(digits) > len(str(most)) or int(digits) > most:
-        raise ApiError("invalid", f"{name}: found {text[:40]!r}; allowed: a whole number from 0 to {most}", name)
-    return int(digits)
+    allowed = f"allowed: a whole number from 0 to {most}"
+    if len(text) > MAX_DIGITS:
+        raise ApiError("malformed", f"{name}: found {len(text):,} characters; {allowed}", name)
+    if not text.isascii() or not text.isdecimal() or int(text) > most:
+        raise ApiError("invalid", f"{name}: found {text!r}; {allowed}", name)
+    return int(text)
 
 
 _MEDIA = frozenset(("application/json", "application/x-www-form-urlencoded", "application/octet-stream"))

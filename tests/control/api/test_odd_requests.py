@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.handlers import application
-from tests.control.api.test_handlers import context_of
+from tests.control.api.test_handlers import Client, context_of, problem
+from tests.control.api.test_handlers import play as tell
 from tests.control.houses import House
 
 ODD_VALUES = (
@@ -140,7 +141,7 @@ def check(request: bytes, status: int, head: bytes, body: bytes) -> None:
         document: dict[str, Any] = json.loads(body.decode())
         assert document["status"] == status and document["detail"] and len(body) < 10_000, shown
     elif status >= 400:
-        assert status in (400, 425), shown  # 425: the gate
+        assert status in (400, 409, 425), shown  # 409, 425: the gate
 
 
 def path_of(endpoint: Any) -> bytes:
@@ -159,6 +160,21 @@ def test_queries_and_fields(house: House, endpoint: Any) -> None:
     path = path_of(endpoint)
     asked = [raw("GET", path + b"?" + query) for query in QUERIES] + [raw("GET", path, field) for field in FIELDS]
     play(house, iter(asked))
+
+
+@pytest.mark.parametrize("name", ["limit", "after"])
+@pytest.mark.parametrize(
+    ("number", "status"), [("0" * 4400, 400), ("9" * 4400, 400), ("0" * 39 + "1", 200), ("9" * 40, 422), ("-1", 422)]
+)
+def test_numbers_of_a_query(house: House, name: str, number: str, status: int) -> None:
+    async def story(client: Client) -> None:
+        response = await client.get(f"/v1/audit?{name}={number}")
+        if status == 200:
+            assert response.status == 200
+        else:
+            await problem(response, status, name)
+
+    tell(house, story)
 
 
 def test_fields_of_changes_and_paths(house: House) -> None:
