@@ -67,7 +67,11 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "lost_answers": set(),
         "identities": set(),
         "warnings": {"identities", "lost_answers"},
-        "engine": {"failed_requests", "judgement", "lineage", "primary_figures", "route_control", "state", "warnings"},
+        "standstill": {"route_control"},
+        "engine": {
+            *("failed_requests", "judgement", "lineage", "primary_figures", "route_control", "standstill", "state"),
+            "warnings",
+        },
         "api": {"engine", "identities", "route_control", "state"},
         "capture": {"engine", "state"},
         "telemetry": {"capture", "engine", "notify", "route_control"},

@@ -72,8 +72,8 @@ def refuse_unfed(route: Section, protocol: Protocol) -> None:
     release = route.tree.get("release")
     for place, holder in (("", route.tree), ("release.", release if isinstance(release, dict) else {})):
         lines = holder.get("scorecard")
-        for name in lines if isinstance(lines, dict) else ():
-            if lines[name] != "off" and name in METRICS and (why := never_fed(name, protocol)):
+        for name, line in lines.items() if isinstance(lines, dict) else ():
+            if line != "off" and name in METRICS and (why := never_fed(name, protocol)):
                 route.refuse(f"{place}scorecard.{name}", why, FED)
 
 

@@ -12,6 +12,7 @@ telemetry/        metrics, access log, spans
 capture/          records on disk, and the decision code run on them again
 notify            webhooks
 profiles          reference profiles from files
+standstill        why a stage does not end
 warnings          configuration that is in force and has no effect
 primary_figures   what the primary has shown, asked before a promote
 failed_requests   ids of requests that went wrong

@@ -27,6 +27,7 @@ from proxy.control.judgement import judge
 from proxy.control.lineage import lineage_of
 from proxy.control.primary_figures import figures_of
 from proxy.control.route_control import RouteControl, RouteStatus
+from proxy.control.standstill import Standstills
 from proxy.control.state.evidence_snapshots import EvidenceSnapshots
 from proxy.control.state.ledger import Ledger
 from proxy.control.state.store import ChainHead, Store
@@ -74,6 +75,7 @@ class Engine:
         self.revision = store.head.revision
         self._store, self._ledger, self._snapshots = store, Ledger(store), EvidenceSnapshots(store)
         self._warnings, self._failed_requests = Warnings(), FailedRequests()
+        self._standstills = Standstills()
         self._publish = publish
         self._listen = listen
         self._stored: dict[str, RouteState] = {}
@@ -106,8 +108,11 @@ class Engine:
         return scorecard.overall(self.status(name).verdicts)
 
     def warnings(self, name: str) -> list[str]:
-        """Options of a route that are configured and have no effect. Raises UnknownRouteError."""
-        return [*self.status(name).warnings, *self.route(name).baseline_warnings, *self._warnings.of(name)]
+        """Options of a route that are configured and have no effect, and why its stage does not end. Raises
+        UnknownRouteError."""
+        route = self.route(name)
+        still = self._standstills.of(name)
+        return [*route.status.warnings, *route.baseline_warnings, *self._warnings.of(name), *still]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one route, or of all. Raises
@@ -178,6 +183,7 @@ class Engine:
         self._warnings.update(shadows, self.board, now)
         for route in tuple(self.routes.values()):
             self._judge(route, now)
+        self._standstills.update(self.routes, self.board, now)
         if self._ledger.unsaved:
             self._ledger.keep((), (), self.revision, now)
         self._snapshots.keep(self.routes, self.board, now)
