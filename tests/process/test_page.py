@@ -224,6 +224,20 @@ def test_every_leg_is_shown_with_its_outcome(opened: Callable[..., Page], a: Ups
     assert page.complaints() == []
 
 
+def test_another_model_appears_with_what_was_before(opened: Callable[..., Page], a: Upstream, b: Upstream) -> None:
+    a.body, b.body = b'{"score": 0.5, "build": "a1"}', b'{"score": 0.5, "build": "b1"}'
+    page = opened(route="identity: 'json:/build', canary: {version: b, percent: 50}")
+    with Traffic(page.running.data) as traffic:
+        traffic.more(100)
+        page.shows(".versions", "/build=b1")
+        b.body = b'{"score": 0.5, "build": "b2"}'
+        page.shows("#changes li:first-child", "by identity")
+        page.shows("#changes li:first-child", "b /build=b1 → /build=b2")
+        page.shows(".versions", "/build=b2")
+    page.nothing_undefined()
+    assert page.complaints() == []
+
+
 RELEASE = (
     "analysis: {features: /instances, prediction: /predictions, reference: 100}, release: {candidate: b, "
     "strategy: canary, stages: [{shadow: 100, requests: 9000}, {canary: 50, requests: 10}], "

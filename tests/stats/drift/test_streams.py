@@ -231,3 +231,31 @@ def test_a_row_of_another_board_has_no_distribution() -> None:
     assert made.shape("r", rows[0]) is not None
     assert other.shape("r", rows[0]) is None
     assert other.shape("nope", rows[0]) is None
+
+
+def test_another_model_of_the_candidate_begins_its_stream_of_predictions_anew() -> None:
+    made, rng = board(), np.random.default_rng(3)
+    feed(made, rng, 6000, 0, candidate_shift=3.0)
+    assert {(row.side, row.version) for row in made.drift("r") if row.drifted} == {("prediction", "v2")}
+    reference = made.profile("r").predictions
+    made.begin_anew("r", "v2")
+    assert not [row for row in made.drift("r") if (row.side, row.version) == ("prediction", "v2")]
+    assert [row for row in made.drift("r") if row.side == "input"]
+    feed(made, rng, 3000, 6000)
+    assert not [row for row in made.drift("r") if row.drifted]
+    assert made.profile("r").predictions == reference
+
+
+def test_another_model_of_the_primary_is_learnt_anew_as_far_as_it_was_learnt() -> None:
+    made, rng = board(), np.random.default_rng(4)
+    feed(made, rng, 6000, 0)
+    inputs = made.profile("r").inputs
+    made.begin_anew("r", "v1")
+    assert made.profile("r").predictions == []
+    assert made.profile("r").inputs == inputs
+    feed(made, rng, 6000, 6000)
+    assert made.profile("r").predictions != []
+    given = profile_of({}, {"score": rng.standard_normal(500).tolist()})
+    made.use_profile("r", given)
+    made.begin_anew("r", "v1")
+    assert made.profile("r").predictions == given.predictions

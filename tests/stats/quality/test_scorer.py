@@ -81,3 +81,16 @@ def test_label_bias_is_asked_again_when_there_are_more_labels() -> None:
         scorer.update([leg(f"other{at}", "primary", "v1", 0.9)], 1e6, 0.0)
         scorer.on_label(f"more{at}", 1, 0.0)
     assert scorer.inconclusive("r", "v2", "v1") > labels
+
+
+def test_another_model_has_neither_the_scores_nor_the_labels_of_the_one_before() -> None:
+    scorer = Scorer()
+    for name in ("a", "b"):
+        scorer.update([leg(name, "primary", "v1", 0.9)], 60.0, 0.0)
+        scorer.update([leg(name, "shadow", "v2", 0.1)], 60.0, 0.0)
+    scorer.on_label("a", 1, 1.0)
+    scorer.forget("r", "v2")
+    assert list(scorer.scores) == [("r", "v1", "primary")]
+    _, labelled = scorer.on_label("b", 1, 2.0)
+    assert [each.leg.version for each in labelled] == ["v1"]
+    assert scorer.labels.lost["r", "replaced"] == 1

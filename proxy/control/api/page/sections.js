@@ -74,6 +74,12 @@ function lost(arm, traffic) {
   return all ? [h("b", {}, `${count(all)} rescued`), lines(...rescued.map((r) => `${r.reason} ${count(r.count)}`))] : ["none"];
 }
 
+// What the answers of a version say of who gave them; several: of replicas, or of models that clients ask for.
+function models(arm, route) {
+  const own = (route.identities ?? []).filter((each) => each.version === arm.version);
+  return own.length ? [lines(...new Set(own.map((each) => each.identity)))] : [none("not told")];
+}
+
 export function versions(route, traffic, colourOf) {
   const arms = armsOf(route, traffic);
   const decided = (arm) => (arm.percent === undefined ? ["–"]
@@ -81,6 +87,7 @@ export function versions(route, traffic, colourOf) {
   const rows = [
     ["Share decided", decided],
     ["Last minute", (arm) => lastMinute(arm, arms)],
+    ...(route.identities?.length ? [["Model", (arm) => models(arm, route)]] : []),
     ["p50", (arm) => latency(arm, "p50", arms)],
     ["p99", (arm) => latency(arm, "p99", arms)],
     ["Failed", (arm) => errors(arm, arms)],

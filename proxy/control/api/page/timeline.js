@@ -2,7 +2,8 @@
 
 import { badge, h, name, none, percents, when } from "./dom.js";
 
-const TONES = { rollback: "bad", leave: "bad", drop: "bad", breach: "bad", promote: "good", split: "busy", release: "busy", pause: "open" };
+const TONES = { rollback: "bad", leave: "bad", drop: "bad", breach: "bad", promote: "good", split: "busy", release: "busy",
+  pause: "open", restart: "open", keep: "open" };
 
 // Live traffic of a stored state, beside the primary: a release's follows from its stage, a paused route keeps what it had.
 function live(state) {
@@ -33,13 +34,20 @@ function differences(before, after) {
   return rows;
 }
 
+// Another model under the name of a version.
+function renamed(change) {
+  if (!change) return [];
+  return [h("li", {}, `${change.version} `, h("span", { class: "from" }, change.before.join(" and ")), " → ",
+    h("b", {}, change.after.join(" and ")))];
+}
+
 function item(entry) {
   return h("li", { "data-seq": entry.seq },
     h("p", { class: "change-head" }, badge(entry.action.replace("_", " "), TONES[entry.action] ?? ""), name(entry.route),
       when(entry.at)),
     h("p", { class: "change-who" }, "by ", h("b", {}, entry.who)),
     entry.why ? h("p", { class: "change-why" }, entry.why) : null,
-    h("ul", { class: "moved" }, ...differences(entry.before, entry.after)));
+    h("ul", { class: "moved" }, ...renamed(entry.identity), ...differences(entry.before, entry.after)));
 }
 
 // Draws what is new; entries never change.
