@@ -26,7 +26,7 @@ A sentence shows the figures of the requests on which evidence of a breach rests
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import isinf, isnan, log
+from math import isinf, isnan, log, sqrt
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -81,8 +81,9 @@ AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop", "min_gain"
 """Limits that compare a candidate with the primary, which needs traffic, or with the baseline in its place."""
 _LEAST = frozenset({"min", "min_gain"})
 """Limits of which less is too little."""
-SMALL_PART = 0.12
-"""Part of the requests of both arms up to which a candidate's traffic is about a tenth of the primary's, or less."""
+SMALL_SHARE = 0.1
+"""Share of the requests of both arms up to which a candidate is said to have a small one; by their counts, three
+standard errors of a binomial share aside."""
 EXPLAINED_RATIO = 1.5
 """Times the primary's latency up to which a tenth of its traffic may be the reason by itself: 1.41 was measured, at the
 median of two equal servers on a busy machine."""
@@ -328,7 +329,9 @@ def _by_share(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) 
     if not timed or value is None or outcome == "pass" or e.against == "baseline":
         return ""
     too_slow = outcome == "fail" or value > limit
-    if not (too_slow and value <= EXPLAINED_RATIO and 0 < e.n <= SMALL_PART * (e.n + e.n_reference)):
+    both = e.n + e.n_reference
+    most = SMALL_SHARE * both + 3.0 * sqrt(SMALL_SHARE * (1.0 - SMALL_SHARE) * both)
+    if not (too_slow and value <= EXPLAINED_RATIO and 0 < e.n <= most):
         return ""
     return (
         f"it has 1/{e.n_reference / e.n:.0f} of the primary's requests, and so small a share may make it that much "

@@ -141,3 +141,34 @@ def test_limits_stand_in_the_order_of_the_scorecard() -> None:
         ("latency_p99", "max_ratio"),
         ("error_rate", "max"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, True),
+        ({"metric": "latency_p99"}, True),
+        ({"log_breach": log(10.0)}, True),
+        ({"log_breach": 0.0}, False),
+        ({"n": 42, "n_reference": 276}, True),
+        ({"n": 200, "n_reference": 800}, False),
+        ({"value": 0.16}, False),
+        ({"value": 0.103, "log_breach": 0.0}, False),
+        ({"against": "baseline"}, False),
+        ({"metric": "error_rate"}, False),
+    ],
+)
+def test_a_small_share_may_be_why_a_candidate_is_slower(changes: dict[str, Any], told: bool) -> None:
+    metric = changes.get("metric", "latency")
+    evidence = {"metric": metric, "value": 0.14, "reference": 0.1, "n": 100, "n_reference": 900, "log_breach": 9.0}
+    verdict = line(Guard({metric: Limit(max_ratio=1.05)}), **(evidence | changes))
+    assert ("a baseline would tell" in verdict.sentence) == told
+    assert (verdict.outcome == "fail") == ("log_breach" not in changes), "it decides nothing"
+
+
+def test_a_sentence_names_the_arm_that_it_compares_with() -> None:
+    assert "of 1,000 of the baseline" in line(n_reference=1000, against="baseline").sentence
+    assert line(n_reference=0, against="baseline").sentence.endswith("no data of the baseline")
+    ranks = Guard({"latency": Limit(max_ratio=1.05)})
+    told = line(ranks, metric="latency", value=0.1, reference=0.1, log_breach=9.0, against="baseline").sentence
+    assert "slower than the baseline's at the same time" in told

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import log
+
+import numpy as np
+
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.observation import Text
 from proxy.contracts.record import ArmTick
@@ -56,3 +60,45 @@ def test_latency_waits_for_the_warm_up_and_says_so() -> None:
     made.on_arms([ArmTick("r", "v2", "canary", 0.5, {"200": 3}, total={-200: 3})], 0.0)
     (found,) = made.evidence([], 0, 0)
     assert (found.n, found.note.startswith("warming up")) == (0, True)
+
+
+def beside_a_baseline(
+    generator: np.random.Generator, rates: tuple[float, float, float], looks: int = 60
+) -> tuple[float, float]:
+    """The largest log evidence of a breach by errors, and against the baseline itself, over a ramp of a candidate from
+    5 to 20 %, every fourth look; `rates` of the primary, the candidate, the baseline. Legs of a stage end in the next
+    one, too."""
+    guard = Guard({"error_rate": Limit(max_ratio=1.5)}, warm_up=0)
+    made = Comparison(ComparisonKey("v2", "v1", guard, "oip", "v1b"), PrimaryHistory())
+    itself = Comparison(ComparisonKey("v1b", "v1", guard, "oip", of_baseline=True), PrimaryHistory())
+    most = [0.0, 0.0]
+    for look in range(looks):
+        arms = []
+        for share, n in ((0.05, 200 if look < 20 else 20), *(((0.2, 200),) if look >= 20 else ())):
+            parts = (("v1", "primary", 1 - 2 * share), ("v2", "canary", share), ("v1b", "baseline", share))
+            for (version, role, part), rate in zip(parts, rates, strict=True):
+                legs = int(generator.binomial(n, part))
+                bad = int(generator.binomial(legs, rate))
+                arms.append(ArmTick("r", version, role, part, {"200": legs - bad, "500": bad}))  # type: ignore[arg-type]
+        for at, each in enumerate((made, itself)):
+            each.on_arms(arms, look / 10)
+            if look % 4 < 3:
+                continue
+            most[at] = max(most[at], each.evidence([], 0, 0)[0].log_breach)
+    return most[0], most[1]
+
+
+def test_errors_beside_a_baseline() -> None:
+    """False alarms stay below 1 % of healthy ramps; a worse candidate, and a worse baseline, are found."""
+    generator = np.random.default_rng(7)
+    alarm, runs = log(100.0), 50
+    healthy = [beside_a_baseline(generator, (0.02, 0.02, 0.02)) for _ in range(runs)]
+    assert sum(candidate >= alarm for candidate, _ in healthy) <= 2
+    assert sum(baseline >= alarm for _, baseline in healthy) <= 2
+    # Both smaller instances fail more often than the whole primary, and alike: no blame on the candidate.
+    alike = [beside_a_baseline(generator, (0.01, 0.03, 0.03))[0] for _ in range(20)]
+    assert sum(evidence >= alarm for evidence in alike) <= 1
+    bad = [beside_a_baseline(generator, (0.02, 0.12, 0.02)) for _ in range(10)]
+    assert min(candidate for candidate, _ in bad) >= alarm
+    broken = [beside_a_baseline(generator, (0.02, 0.12, 0.12)) for _ in range(10)]
+    assert min(baseline for _, baseline in broken) >= alarm

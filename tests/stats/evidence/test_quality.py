@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from proxy.contracts.evidence import Evidence
 from proxy.contracts.metrics import METRICS, Metric
 from proxy.contracts.observation import Tensor
+from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.evidence.alpha import AlphaShare
@@ -55,3 +58,43 @@ def test_a_promoted_version_is_judged_alone() -> None:
 def test_every_limit_of_every_row_has_evidence(row: Metric) -> None:
     made = QualityEvidence({row.name: Limit(**dict.fromkeys(row.limits, 0.5))}, AlphaShare("v2", 0.01))
     assert {found.limit for found in made.get(0)} == set(row.limits)
+
+
+BESIDE = AssignmentShares("v2", "v1", "v1b")
+BESIDE.update(
+    [ArmTick("r", "v2", "canary", 0.1), ArmTick("r", "v1b", "baseline", 0.1), ArmTick("r", "v1", "primary", 0.8)]
+)
+
+
+def beside(*labelled: LabelledPrediction) -> tuple[Evidence, Evidence]:
+    made = QualityEvidence({"accuracy": Limit(min=0.5, max_drop=0.1)}, AlphaShare("v2", 0.01, against="baseline"))
+    for each in labelled:
+        made.update(each, lambda metric: (None, 0), BESIDE)
+    least, drop = made.get(0)
+    return least, drop
+
+
+def test_beside_a_baseline_live_labels_are_compared_with_its_own() -> None:
+    def share(version: str, role: Role, right: bool) -> LabelledPrediction:
+        one = met(version, role, right)
+        leg = replace(one.leg, share=0.8 if role == "primary" else 0.1)
+        return one._replace(leg=leg, others=(leg,))
+
+    rows = (share("v2", "canary", right=False), share("v1b", "baseline", right=True))
+    _, drop = beside(*rows * 40)
+    assert (drop.value, drop.reference, drop.n, drop.n_reference) == (0.0, 1.0, 40, 40)
+    assert drop.log_breach > 5 and drop.against == "baseline"
+    _, same = beside(*rows * 40, *[share("v1", "primary", right=False)] * 40)
+    assert (same.log_breach, same.n_reference) == (drop.log_breach, 40), "the primary's alone say nothing"
+
+
+def test_beside_a_baseline_pairs_are_still_the_primarys() -> None:
+    rows = []
+    for _ in range(40):
+        legs = tuple(
+            met(version, role, role == "primary").leg for version, role in (("v1", "primary"), ("v2", "shadow"))
+        )
+        rows += [LabelledPrediction("r", leg, 0, 1, legs) for leg in legs]
+    least, drop = beside(*rows)
+    assert drop.log_breach > 5, "wrong where the primary was right"
+    assert least.n == 40 and drop.n_reference == 0
