@@ -11,7 +11,8 @@ Rules:
    column holds numbers besides, or is named as a score, or where nothing in the answer holds anything. A fraction of a
    type of whole numbers is not what was promised.
 4. Predictions without a single value are an empty body, unless the request is there and holds no value either
-   (`instances: []`). The request does not travel with copies: there they are empty.
+   (`instances: []`). The request does not travel with copies: there they are empty, until statistics meet the leg that
+   it came with (`stats.counts.asked_nothing`).
 5. Where a protocol promises a prediction for each row (`decode.Codec.by_row`), an answer with fewer is unreadable.
 6. A completion that says nothing is an empty body, whatever its finish reason (`spoken`). Models do end at once, the
    primary's as often.

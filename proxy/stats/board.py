@@ -58,6 +58,7 @@ from proxy.stats.agreement.compare import AgreementTally
 from proxy.stats.agreement.comparer import Comparer, PairResult
 from proxy.stats.agreement.examples import Example
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
+from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounters, ContentCounts
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
@@ -99,6 +100,7 @@ class Board:
     """
 
     __slots__ = (
+        "_asked_nothing",
         "_baselines",
         "_comparer",
         "_comparisons",
@@ -126,7 +128,7 @@ class Board:
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}
         self._baselines: dict[str, tuple[str, Guard] | None] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
-        self._comparer = Comparer()
+        self._comparer, self._asked_nothing = Comparer(), AskedNothing()
         self._flushed = -FLUSH_SECONDS
         self._left_out: Counter[str] = Counter(dict.fromkeys(BOUNDS, 0))
         self._scorer = Scorer(labels)
@@ -214,7 +216,8 @@ class Board:
         are evidence."""
         compared: list[PairResult] = []
         contents: defaultdict[str, list[ContentCounts]] = defaultdict(list)
-        for (route, *_), legs in _grouped([leg for leg in observations if leg.inference], _ARM).items():
+        inferences = self._asked_nothing.update([leg for leg in observations if leg.inference], now)
+        for (route, *_), legs in _grouped(inferences, _ARM).items():
             current = self._streams.get(route)
             if current is None:
                 continue
@@ -298,6 +301,8 @@ class Board:
         if now - self._flushed < FLUSH_SECONDS:
             return
         self._flushed = now
+        if self._asked_nothing.held and now - self._asked_nothing.since >= FLUSH_SECONDS:
+            self.on_observations((), now)
         for route, (_, streams) in self._streams.items():
             self._on_rows(route, streams.flush(now), now)
 
