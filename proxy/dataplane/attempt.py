@@ -115,11 +115,12 @@ class Attempt(RecordedLeg):
 
     def turned_out_stale(self, reason: str, now: float) -> bool:
         """RFC 9112 §9.3.1: True when the connection was closed by the server while it was idle, which only its use has
-        shown. Nothing was received, and the end came at once: the server has not worked on the request, which may be
-        sent again, once."""
-        if reason != "reset" or self.state != REUSED or now - self.begun > STALE_SECONDS:
+        shown. Nothing was received, the request was not taken, and the end came at once: the server has not worked on
+        the request, which may be sent again, once."""
+        seconds = now - self.begun
+        if reason != "reset" or self.state != REUSED or seconds > STALE_SECONDS:
             return False
-        return self.stream is not None and self.stream.untouched()
+        return self.stream is not None and self.stream.untouched(seconds)
 
     def start_again(self, now: float) -> None:
         """After a stale connection."""

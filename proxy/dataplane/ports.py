@@ -122,8 +122,9 @@ class ServerStream:
         """Writes what is queued, in one piece."""
         raise NotImplementedError
 
-    def untouched(self) -> bool:
-        """True while not one byte of an answer was received."""
+    def untouched(self, seconds: float) -> bool:
+        """True while the server cannot have worked on the request, as far as is known: not one byte of an answer was
+        received, and the request was not taken. `seconds`: since it was written."""
         raise NotImplementedError
 
     def pause(self) -> None:

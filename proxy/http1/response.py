@@ -127,7 +127,7 @@ class ResponseReader:
             self._parser = None
             self._begin()
 
-    def untouched(self) -> bool:
+    def nothing_read(self) -> bool:
         """True while not one byte of an answer was received."""
         return self._head is None and not self._head_bytes
 

@@ -144,7 +144,7 @@ class FakeStream(ServerStream):
         self.sent += self.queued
         self.queued = []
 
-    def untouched(self) -> bool:
+    def untouched(self, seconds: float) -> bool:
         return not self.received
 
     def pause(self) -> None:
@@ -396,6 +396,9 @@ class FakeTransport:
         self.reading = True
         self.buffered = 0
         self.half_closes = True
+
+    def get_extra_info(self, name: str) -> None:
+        """Nothing is known of a socket in memory."""
 
     def write(self, data: bytes) -> None:
         assert not self.ends or self.ends == ["eof"], "a write after the end"

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import cast
+from typing import Final, cast
 
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
+from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
 from proxy.http1 import write
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
+
+UNREAD_SECONDS: Final = 0.05
+"""Seconds from the first byte of a request within which a reset means that the server closed the connection before it
+had read it, though its kernel had taken it: its program was about to close."""
 
 
 class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
@@ -38,6 +43,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_reusable",
         "_sent",
         "_tunnel",
+        "_was_reset",
         "transport",
         "user",
     )
@@ -52,7 +58,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._out: list[bytes] = []
         self._idle_since = 0.0
         self._busy = self._chunked = self._ending = self._sent = self._answered = False
-        self._reusable = self._paused = self._blocked = self._tunnel = False
+        self._reusable = self._paused = self._blocked = self._tunnel = self._was_reset = False
 
     # Connection
 
@@ -101,6 +107,12 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             self._sent = True
             if self._answered:  # before the request had ended
                 self._finish(monotonic())
+
+    def untouched(self, seconds: float) -> bool:
+        if not self.nothing_read():
+            return False
+        unread = self._was_reset and seconds < UNREAD_SECONDS
+        return unread or not was_taken(self.transport.get_extra_info("socket"))
 
     def pause(self) -> None:
         if not self._paused:
@@ -155,6 +167,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         user, now = self.user, monotonic()
+        self._was_reset = error is not None
         if user is not None and not self._answered:
             user.read_at = now
             try:

@@ -192,16 +192,41 @@ def test_the_end_of_the_connection(answer: bytes, error: Exception | None, log: 
     line.ask()
     if answer:
         line.hear(answer)
-    assert line.up.untouched() == (not answer)
+    assert line.up.untouched(0.1) == (not answer)
     line.up.connection_lost(error)
     assert line.user.log == log and line.owner.told == ["lost"] and not line.up.is_available()
+
+
+class Taken:
+    """A socket whose other side has acknowledged all."""
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        return bytes(120) + (101).to_bytes(8, "little") + bytes(72) + (100).to_bytes(8, "little") + bytes(8)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "untouched"),
+    [
+        (None, 0.0, False),
+        (ConnectionResetError(), 0.01, True),  # closed with the request unread
+        (ConnectionResetError(), 0.1, False),
+    ],
+)
+def test_what_a_server_has_taken_it_may_have_worked_on(
+    error: Exception | None, seconds: float, untouched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line()
+    line.ask()
+    monkeypatch.setattr(line.up.transport, "get_extra_info", lambda name: Taken())
+    line.up.connection_lost(error)
+    assert line.up.untouched(seconds) == untouched
 
 
 def test_part_of_an_answer_is_not_untouched() -> None:
     line = Line()
     line.ask()
     line.hear(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-    assert not line.up.untouched()
+    assert not line.up.untouched(0.1)
 
 
 def test_a_reset_lets_the_user_go() -> None:
