@@ -46,9 +46,15 @@ MIN_OBSERVATIONS = 100
 LEANING_EVIDENCE = 10.0
 """A healthy candidate ever gets here with probability 0.1 at most; one that does waits until it is clear."""
 
-_COUNTED: dict[MetricSource, str] = {"ticks": "canary", "bodies": "analysed", "pairs": "compared", "labels": "labelled"}
-"""Which requests of the candidate count for a metric, by its source: those whose bodies are looked at may be a
-sample."""
+_COUNTED: dict[MetricSource, str] = {
+    "ticks": "canary inferences",
+    "bodies": "analysed inferences",
+    "pairs": "compared answers",
+    "labels": "labels",
+}
+"""What of the candidate counts for a metric, by its source: bodies that are looked at may be a sample."""
+RATE = " at the present rate"
+"""Stands behind a number that is an estimate."""
 
 
 def enough(stage: Stage | None) -> int:
@@ -208,7 +214,7 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
     if e.n < terms.enough:
         more = terms.enough - e.n
         return "undecided", _more(e.metric, more), more
-    hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}"
+    hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}{RATE}"
     if e.log_breach >= log(LEANING_EVIDENCE):
         return "undecided", f"leans to a breach{hint}", e.needed
     if terms.proof and has_margin(e.metric, name, limit) and _provable(e):
@@ -220,7 +226,7 @@ def _aim(e: Evidence, limit: float, terms: Terms) -> tuple[Outcome, str, int | N
     if e.log_pass is not None and e.log_pass >= terms.winner:
         more = f" by more than {limit:g}" if limit else ""
         return "pass", f"proved: better than the primary{more}" + (f", {e.claim}" if e.claim else ""), None
-    more = "not at the present rate" if e.needed is None else _more(e.metric, e.needed)
+    more = "not at the present rate" if e.needed is None else _more(e.metric, e.needed) + RATE
     return "undecided", f"not proved yet, {more}", e.needed
 
 
@@ -240,7 +246,7 @@ def _proved(e: Evidence) -> bool:
 
 
 def _more(metric: str, needed: int) -> str:
-    return f"about {needed:,} more {_COUNTED[METRICS[metric].source]} requests"
+    return f"about {needed:,} more {_COUNTED[METRICS[metric].source]}"
 
 
 def _beyond(name: str, value: float | None, limit: float) -> bool:

@@ -38,9 +38,13 @@ def line(guard: Guard = ERRORS, enough: int = MIN_OBSERVATIONS, **changes: Any) 
         ({"log_breach": inf}, "fail", "> limit 1.5"),
         ({"log_breach": 99.0, "log_pass": 99.0}, "fail", "> limit 1.5"),
         ({"n": 20, "log_pass": log(20.0) + 1e-9}, "pass", "n=20"),
-        ({"n": 20}, "undecided", "about 80 more canary requests"),
+        ({"n": 20}, "undecided", "about 80 more canary inferences"),
         ({"n_reference": 0}, "undecided", "no data of the primary"),
-        ({"log_breach": log(10.0), "needed": 70}, "undecided", "leans to a breach, about 70 more"),
+        (
+            {"log_breach": log(10.0), "needed": 70},
+            "undecided",
+            "leans to a breach, about 70 more canary inferences at the present rate",
+        ),
         ({"log_breach": 1.0}, "pass", "ratio 2, which is no evidence that it is above the limit 1.5"),
         ({"value": 0.0, "reference": 0.0}, "pass", "error_rate 0 against 0 at the primary, limit 1.5 times"),
         ({"log_pass": 3.0, "claim": "so"}, "pass", ": proved: so"),
@@ -72,18 +76,18 @@ def test_each_kind_of_limit(limit: Limit, evidence: dict[str, Any], outcome: str
 @pytest.mark.parametrize(
     ("metric", "kind"),
     [
-        ("error_rate", "canary"),
-        ("latency_p99", "canary"),
-        ("disagreement", "compared"),
-        ("input_drift", "analysed"),
-        ("contract_violations", "analysed"),
-        ("time_to_first_token", "analysed"),
-        ("accuracy", "labelled"),
+        ("error_rate", "canary inferences"),
+        ("latency_p99", "canary inferences"),
+        ("disagreement", "compared answers"),
+        ("input_drift", "analysed inferences"),
+        ("contract_violations", "analysed inferences"),
+        ("time_to_first_token", "analysed inferences"),
+        ("accuracy", "labels"),
     ],
 )
 def test_what_is_needed_is_counted_as_the_metric_counts(metric: str, kind: str) -> None:
     guard = Guard({metric: Limit(max=0.1)})
-    assert f"about 80 more {kind} requests" in line(guard, metric=metric, limit="max", n=20).sentence
+    assert f"about 80 more {kind}" in line(guard, metric=metric, limit="max", n=20).sentence
 
 
 def test_a_line_with_two_limits_has_two_verdicts() -> None:
@@ -172,3 +176,49 @@ def test_a_sentence_names_the_arm_that_it_compares_with() -> None:
     ranks = Guard({"latency": Limit(max_ratio=1.05)})
     told = line(ranks, metric="latency", value=0.1, reference=0.1, log_breach=9.0, against="baseline").sentence
     assert "slower than the baseline's at the same time" in told
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("error_rate", "about 70 more canary inferences at the present rate"),
+        ("invalid_rate", "about 70 more analysed inferences at the present rate"),
+        ("disagreement", "about 70 more compared answers at the present rate"),
+        ("accuracy", "about 70 more labels at the present rate"),
+    ],
+)
+def test_an_undecided_line_says_what_more_it_takes(metric: str, said: str) -> None:
+    guard = Guard({metric: Limit(max=0.1)})
+    (found,) = (Evidence(metric, "v2", 0.1, 0.1, 500, 500, log_breach=3.0, needed=70, limit="max"),)
+    line = next(verdict for verdict in judge([found], guard, "v2") if verdict.metric == metric)
+    assert (line.outcome, line.needed) == ("undecided", 70) and line.sentence.endswith(f": leans to a breach, {said}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "said"),
+    [
+        ({"log_pass": 3.0, "needed": 70}, "pass", "proved: better than the primary"),
+        ({"log_pass": 2.9, "needed": 70}, "undecided", "not proved yet, about 70 more labels at the present rate"),
+        ({"log_pass": -2.0}, "undecided", "not proved yet, not at the present rate"),
+        ({"log_breach": 99.0, "log_pass": 0.0}, "undecided", "not proved yet"),
+        ({"n": 0, "value": None}, "undecided", "accuracy: no data"),
+        ({"lost": 500, "log_pass": 9.0}, "undecided", "50% lost"),
+    ],
+)
+def test_an_aim_passes_by_proof_alone_and_never_fails(changes: dict[str, Any], outcome: str, said: str) -> None:
+    facts: dict[str, Any] = {"value": 0.85, "reference": 0.8, "n": 500, "n_reference": 500} | changes
+    (line,) = judge([Evidence("accuracy", "v2", limit="min_gain", **facts)], AIMED, "v2")
+    assert (line.outcome, line.aim, line.proved) == (outcome, True, outcome == "pass") and said in line.sentence
+
+
+def test_the_verdict_on_a_test_waits_for_an_arm_that_is_better() -> None:
+    passed = Verdict("error_rate", "pass", 0.0, 1.0, 500, 0, "within", version="v2")
+    open_ = Verdict("accuracy", "undecided", 0.01, 0.0, 500, 0, "not yet", 70, "v2", aim=True)
+    won = Verdict("accuracy", "pass", 0.05, 0.0, 500, 0, "better", version="v3", aim=True, proved=True)
+    assert (overall([passed, open_]).outcome, overall([passed, open_]).needed) == ("undecided", 70)
+    assert overall([passed, open_, won]).outcome == "pass"
+    failed = Verdict("error_rate", "fail", 9.0, 1.0, 500, 0, "worse", version="v2")
+    assert overall([failed, won]).outcome == "fail"
+
+
+AIMED = Guard({"accuracy": Limit(min_gain=0.0)})
