@@ -137,19 +137,29 @@ def _percents(baseline: Baseline, split: Mapping[str, float], release: Release |
         return
     if not baseline.percent > 0:
         yield Problem("baseline.percent", "0", "above 0, or no percent: then it follows the candidate's")
-    live = max((stage.canary or 0.0 for stage in release.stages), default=0.0) if release else sum(split.values())
+    live = max(_live(split, release), default=0.0)
     if live + baseline.percent > _WHOLE:
         found = f"{baseline.percent:g} beside {live:g} percent of the candidate, which leave the primary nothing"
         below = f"below {100.0 - live:g}, or " if live < _WHOLE else ""
         yield Problem("baseline.percent", found, f"{below}no percent: then it follows the candidate's")
 
 
+def _live(split: Mapping[str, float], release: Release | None) -> list[float]:
+    """The candidates' percents of the live traffic, in each stage that gives them some."""
+    if release is not None:
+        return [stage.canary for stage in release.stages if stage.canary]
+    return [sum(split.values())] if split else []
+
+
 def _purpose(split: Mapping[str, float], release: Release | None, guard: Guard) -> Iterator[Problem]:
     if not split and release is None:
         yield Problem("baseline", "a baseline without a candidate", "a baseline beside canary, split or release")
-    if release is not None and not any(stage.canary for stage in release.stages):
+    if release is not None and not _live(split, release):
         found = f"a baseline beside strategy {release.strategy} without a stage that splits live traffic"
         yield Problem("baseline", found, "a stage such as {canary: 10, requests: 1000}, or no baseline")
+    if min(_live(split, release), default=0.0) > _WHOLE:
+        found = "a baseline beside a candidate that gets all traffic"
+        yield Problem("baseline", found, "a candidate that leaves the primary some, or no baseline")
     if not judged_by(guard).scorecard:
         found = "a baseline that no line of the scorecard compares with"
         yield Problem("baseline", found, "a line with max_ratio, max_increase or max_drop, or no baseline")

@@ -91,9 +91,7 @@ def test_beside_a_baseline_live_labels_are_compared_with_its_own() -> None:
 def test_beside_a_baseline_pairs_are_still_the_primarys() -> None:
     rows = []
     for _ in range(40):
-        legs = tuple(
-            met(version, role, role == "primary").leg for version, role in (("v1", "primary"), ("v2", "shadow"))
-        )
+        legs = (met("v1", "primary").leg, met("v2", "shadow", right=False).leg)
         rows += [LabelledPrediction("r", leg, 0, 1, legs) for leg in legs]
     least, drop = beside(*rows)
     assert drop.log_breach > 5, "wrong where the primary was right"
