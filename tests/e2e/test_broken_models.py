@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.third_party import Between, all_of, free_port, mlserver, serving
+from tests.e2e.third_party import Between, all_of, mlserver, serving
 from tests.support.running import call, eventually
 
 BATCH, THREADS = 20, 4
@@ -41,7 +41,7 @@ BROKEN: Broken = {
 def kserves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What a model does to the address of KServe's server of it."""
     folder = tmp_path_factory.mktemp("kserve")
-    with all_of(*(serving(folder, "kserve_model.py", do, port=free_port()) for do in ("answer", *BROKEN))) as addresses:
+    with all_of(*(serving(folder, "kserve_model.py", do) for do in ("answer", *BROKEN))) as addresses:
         yield dict(zip(("answer", *BROKEN), addresses, strict=True))
 
 
@@ -124,8 +124,8 @@ def test_streams_of_mlserver_are_answers(mlservers: dict[str, str], tmp_path: Pa
         metrics = running.metrics()
         assert not metrics.total("penumbra_invalid_total")
         for role in ("primary", "shadow"):
-            assert metrics.total("penumbra_time_to_first_token_seconds_count", role=role) == STREAMS
-            assert metrics.total("penumbra_time_to_first_token_seconds_sum", role=role) / STREAMS >= 0.2
+            times = [metrics.total(f"penumbra_time_to_first_token_seconds_{of}", role=role) for of in ("sum", "count")]
+            assert times[0] >= 0.2 * times[1] > 0
 
 
 def test_a_model_of_mlserver_that_raises_in_the_middle_of_a_stream_has_failed(

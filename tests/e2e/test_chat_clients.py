@@ -44,7 +44,7 @@ def analysed(running: Between, count: int) -> Metrics:
     return eventually(look, f"{count} analysed answers")
 
 
-@pytest.mark.parametrize("client", ["openai", "openai-async", "anthropic", "httpx", "aiohttp"])
+@pytest.mark.parametrize("client", ["openai", "openai-async", "openai-responses", "anthropic", "httpx", "aiohttp"])
 def test_streams_end_for_the_proxy_as_for_its_clients(fastapi: dict[str, str], client: str, tmp_path: Path) -> None:
     canary = {"version": "v2", "percent": 50}
     with Between(tmp_path, fastapi, "openai", canary=canary, rescue="off", on_breach="notify") as running:
@@ -100,7 +100,7 @@ def test_a_server_that_dies_in_the_middle_has_failed_all_that_it_had_begun(tmp_p
 def test_an_error_that_litserve_writes_into_a_stream_is_seen(client: str, tmp_path: Path) -> None:
     """It ends such a stream without the empty line behind its last event: OpenAI's library takes it for a good end."""
     with (
-        serving(tmp_path, "litserve_chat.py", FIRST, port=free_port()) as address,
+        serving(tmp_path, "litserve_chat.py", FIRST, free_port()) as address,
         Between(tmp_path, {"v1": address}, "openai") as running,
     ):
         seen = ask(client, running.data, [*["ok"] * 8, *["raise"] * 4, *["refuse"] * 4])

@@ -6,8 +6,10 @@ Scripts in `served/` run in that environment. All listen on loopback, on ports t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -30,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 SERVED = Path(__file__).with_name("served")
 VENV = Path(os.environ.get("PENUMBRA_SERVERS_VENV", ROOT / ".venv-servers")).absolute()
 READY = re.compile(r"Application startup complete")
-ADDRESS = re.compile(r"Uvicorn running on http://(\S+:\d+)")
+PORT = re.compile(r"Uvicorn running on http://[\d.]+:(\d+)")
 READY_SECONDS = 90.0
 CLIENT_SECONDS = 120.0
 
@@ -43,21 +45,23 @@ def python() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody has, for a server that does not take 0."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody has, for a server that does not take 0: below those that connections get on Linux
+    (`ip_local_port_range`), which may be gone again at once."""
+    while True:
+        port = random.randrange(16_384, 32_768)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextmanager
-def serving(folder: Path, script: str, *arguments: object, port: int = 0) -> Iterator[str]:
+def serving(folder: Path, script: str, *arguments: object) -> Iterator[str]:
     """A server of `served/`; gives its address as soon as it answers. It is killed with all that it started."""
-    argv = [python(), "-u", str(SERVED / script), *map(str, arguments), *([str(port)] if port else [])]
+    argv = [python(), "-u", str(SERVED / script), *map(str, arguments)]
     log = folder / f"{script}-{len(list(folder.iterdir()))}.log"
     child = DemoProcess(script, argv, log, folder)
     with killed(child):
         asyncio.run(child.expect(READY, READY_SECONDS))
-        yield f"127.0.0.1:{port}" if port else asyncio.run(child.expect(ADDRESS, READY_SECONDS))[1]
+        yield f"127.0.0.1:{asyncio.run(child.expect(PORT, READY_SECONDS))[1]}"
 
 
 @contextmanager
@@ -81,7 +85,7 @@ def mlserver(models_python: Path, folder: Path, do: str) -> Iterator[str]:
     shutil.copy(SERVED / "mlserver_model.py", home)
     child = DemoProcess("MLServer", [str(models_python), "-m", "mlserver.cli.main", "start", "."], home / "log", home)
     with killed(child):
-        address = asyncio.run(child.expect(ADDRESS, READY_SECONDS))[1]
+        address = f"127.0.0.1:{asyncio.run(child.expect(PORT, READY_SECONDS))[1]}"
         asyncio.run(until_ok(child, f"http://{address}/v2/models/m/ready", READY_SECONDS))
         yield address
 

@@ -1,4 +1,4 @@
-"""Clients of streamed chat completions and messages, as people have them; a script for the servers venv.
+"""Clients of streamed completions, responses and messages, as people have them; a script for the servers venv.
 
 `python chat_clients.py KIND URL PLAN` with PLAN a JSON object: the messages `does` are asked, one request each,
 `threads` at a time; the client leaves after the first token where the message begins with `leave`. Prints a JSON list
@@ -94,6 +94,21 @@ def with_openai(url: str) -> Ask:
     return ask
 
 
+def with_openai_responses(url: str) -> Ask:
+    """OpenAI's library, of responses."""
+    client = openai.OpenAI(base_url=f"{url}/v1", http_client=openai.DefaultHttpxClient(**HOOK), **LIBRARY)
+
+    def ask(watch: Watch) -> None:
+        with client.responses.create(model="m", input=watch.do, stream=True, extra_headers=watch.fields) as stream:
+            for event in stream:
+                if event.type == "error":
+                    raise ErrorEvent(event.message)
+                if watch.saw(event.type == "response.output_text.delta"):
+                    return
+
+    return ask
+
+
 def with_openai_async(url: str) -> Ask:
     """OpenAI's library for asyncio."""
     http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [begins_async]})
@@ -159,6 +174,7 @@ def with_aiohttp(url: str) -> Ask:
 CLIENTS: dict[str, Callable[[str], Ask]] = {
     "openai": with_openai,
     "openai-async": with_openai_async,
+    "openai-responses": with_openai_responses,
     "anthropic": with_anthropic,
     "httpx": with_httpx,
     "aiohttp": with_aiohttp,

@@ -1,4 +1,4 @@
-"""Chat completions of OpenAI and messages of Anthropic, by FastAPI on uvicorn; a script for the servers venv.
+"""Completions and responses of OpenAI, messages of Anthropic, by FastAPI on uvicorn; a script for the servers venv.
 
 `python fastapi_chat.py FIRST LOG`: the head goes out at once, the first token after FIRST seconds. LOG gets a line of
 JSON for each stream: its request id, whether it was a copy, and the Unix time at which its first token was written.
@@ -51,6 +51,11 @@ async def messages(request: Request) -> StreamingResponse:
     return StreamingResponse(message(request, await told(request)), media_type="text/event-stream")
 
 
+@app.post("/v1/responses")
+async def responses(request: Request) -> StreamingResponse:
+    return StreamingResponse(response(request, (await request.json())["input"]), media_type="text/event-stream")
+
+
 async def told(request: Request) -> str:
     """What the last message says."""
     content: str = (await request.json())["messages"][-1]["content"]
@@ -95,6 +100,19 @@ def note(line: dict[str, Any]) -> None:
     """Adds a line to the log."""
     with log.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+async def response(request: Request, do: str) -> AsyncIterator[str]:
+    """The events of a response."""
+    whole = {"id": "r", "object": "response", "created_at": 1, "model": "m", "output": [], "tools": []}
+    place = {"item_id": "i", "output_index": 0, "content_index": 0}
+    yield named({"type": "response.created", "response": whole | {"status": "in_progress"}})
+    async for word in words(request, do):
+        if word is None:
+            yield named({"type": "error", "code": "server_error", "message": "out of memory", "param": None})
+            return
+        yield named({"type": "response.output_text.delta", **place, "delta": word, "logprobs": []})
+    yield named({"type": "response.completed", "response": whole | {"status": "completed"}})
 
 
 async def words(request: Request, do: str) -> AsyncIterator[str | None]:

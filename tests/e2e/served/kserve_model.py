@@ -1,6 +1,6 @@
 """A model of KServe's own server; a script for the servers venv.
 
-`python kserve_model.py DO PORT`: what the model does with a question: `answer`, `raise`, `refuse` (an input that it
+`python kserve_model.py DO`: what the model does with a question: `answer`, `raise`, `refuse` (an input that it
 takes for invalid), `empty` or `nan`, which KServe writes as null. KServe's server has V1 and V2 of the protocol.
 """
 
@@ -37,6 +37,4 @@ class Model(kserve.Model):
 
 
 if __name__ == "__main__":
-    do, port = sys.argv[1:]
-    sys.argv[1:] = []
-    kserve.ModelServer(http_port=int(port), enable_grpc=False).start([Model(do)])
+    kserve.ModelServer(http_port=0, enable_grpc=False).start([Model(sys.argv[1])])
