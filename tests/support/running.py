@@ -95,6 +95,7 @@ class Running:
             found = self.event("listening")
             self.data, self.admin = found["data"], found["admin"]
             eventually(lambda: self._ready() or None, "readiness")
+            self.event("control is up")  # a line that waits to be written would be lost with a process that is killed
         except BaseException:
             self._end()
             raise
@@ -128,7 +129,10 @@ class Running:
             found = self.events(name)
             return found[number - 1] if len(found) >= number else None
 
-        return eventually(look, f"{name!r} in the log: {self.log}")
+        try:
+            return eventually(look, f"{name!r} in the log")
+        except AssertionError as never:
+            raise AssertionError(f"{never}: {self.log}") from None
 
     def get(self, path: str = "/predict") -> Answer:
         """One request through the proxy, on a new connection."""
