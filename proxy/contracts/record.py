@@ -144,7 +144,8 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Record(LegFacts, array_like=True, gc=False, frozen=True):
-    """Report of a worker on one finished leg. Built by keyword.
+    """Report of a worker on one finished leg. Built by keyword, but where one is made for each leg
+    (`dataplane.recorder`): there in the order of the fields.
 
     The request's body, fields, method and path travel once, with the leg that answered the client; where none did, with
     the last one, less the body.

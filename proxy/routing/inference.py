@@ -66,7 +66,7 @@ REPOSITORY: Final = b"/v2/repository/"
 """What paths hold that load and unload models: servers of several protocols have it beside each."""
 
 MAX_REMEMBERED: Final = 1024
-"""Requests (method and path) whose answer is remembered; when full the memory starts anew."""
+"""Paths of one method whose answer is remembered; when full the memory starts anew. Methods are those of llhttp."""
 
 
 class InferenceRule:
@@ -75,7 +75,7 @@ class InferenceRule:
     __slots__ = ("_ends", "_methods", "_paths", "_remembered", "_space")
 
     def __init__(self, protocol: Protocol, own: Inferences | None = None) -> None:
-        self._remembered: dict[tuple[bytes, bytes], bool] = {}
+        self._remembered: dict[bytes, dict[bytes, bool]] = {}
         self._ends, self._space = ENDS.get(protocol, ()), SPACES.get(protocol, b"")
         self._methods: frozenset[bytes] = frozenset()
         self._paths: list[Pattern[str]] = []
@@ -86,13 +86,15 @@ class InferenceRule:
 
     def holds(self, method: bytes, path: bytes) -> bool:
         """Whether a request is an inference. `path`: without its query."""
-        asked = (method, path)
-        answer = self._remembered.get(asked)
+        known = self._remembered.get(method)
+        if known is None:
+            known = self._remembered[method] = {}
+        answer = known.get(path)
         if answer is None:
             answer = self._look(method, path)
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[asked] = answer
+            if len(known) >= MAX_REMEMBERED:
+                known.clear()
+            known[path] = answer
         return answer
 
     def _look(self, method: bytes, path: bytes) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from msgspec.structs import asdict
+
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.table import Share
 from proxy.dataplane.recorder import MAX_RECORDED
@@ -57,3 +59,26 @@ def test_for_a_journal_opaque_legs_are_recorded_without_bodies() -> None:
     opaque.ask()
     opaque.pools["v1"].last.answer()
     assert opaque.outbox.records == []
+
+
+def test_each_fact_stands_in_its_place() -> None:
+    bench = Bench(route())
+    exchange, _ = bench.ask(b"question")
+    leg = exchange.leg
+    assert leg is not None
+    exchange.number, exchange.request_id, exchange.key, exchange.copies = 3, b"id", 5, 7
+    leg.status, leg.failure, leg.started, leg.first_byte = 418, "reset", 11.0, 13.0
+    leg.fields, leg.answer, leg.chunks, leg.ends = b"answer: 1\r\n", [b"an", b"swer"], [17.0], [19]
+    leg.beginning, leg.ending, exchange.inference = b"begins", b"ends", False
+    bench.shared.recorder.put(exchange, leg, 23.0, True)
+    (record,) = bench.outbox.records
+    epoch = bench.shared.recorder.epoch
+    head, arm = exchange.head, leg.arm
+    assert asdict(record) == {
+        "exchange": 3, "route": arm.route, "version": arm.version, "role": arm.role, "share": arm.share,
+        "started": 11.0 + epoch, "total": 23.0, "status": 418, "failure": "reset", "first_byte": 13.0,
+        "request_id": "id", "key": 5, "copies": 7, "inference": False, "method": head.method.decode(),
+        "path": head.path.decode(), "request_fields": head.fields, "request": None,
+        "response_fields": b"answer: 1\r\n", "response": b"answer", "chunks": [17.0], "ends": [19],
+        "beginning": b"begins", "ending": b"ends",
+    }  # fmt: skip
