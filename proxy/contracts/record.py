@@ -167,7 +167,7 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     ends: list[int] = field(default_factory=list)
     """Bytes of the answer's body that had arrived by each of these times."""
     beginning: bytes = b""
-    """Of a streamed answer that is too large to be kept, the first bytes: they show when the first token came."""
+    """Of an answer that is too large to be kept, the first bytes: what it is, and when its first token came."""
     ending: bytes = b""
     """Of one that is an event stream, the last bytes: they show whether it failed, and whether it came to its end."""
 

@@ -164,8 +164,7 @@ class Attempt(RecordedLeg):
             if self.answer_size <= MAX_RECORDED:
                 return
             self.answer = None
-            if self.streamed:
-                self.beginning = b"".join(answer)[:MAX_BEGINNING]
+            self.beginning = b"".join(answer)[:MAX_BEGINNING]
         if self.media:
             tail = self.tail
             if tail is None:

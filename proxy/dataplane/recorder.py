@@ -15,7 +15,7 @@ MAX_RECORDED: Final = 256 * 1024
 """Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
 
 MAX_BEGINNING: Final = 16 * 1024
-"""Bytes of a larger stream that a record carries: the first token is in them."""
+"""Bytes of a larger answer that a record carries: the first token of a stream is in them."""
 
 MAX_CHUNK_TIMES: Final = 512
 """Arrival times of pieces that a record carries."""
@@ -29,7 +29,7 @@ class RecordedLeg(StreamUser):
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
     - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
-    - `beginning`, `ending`: of a streamed answer that is too large to be kept, the first and the last bytes
+    - `beginning`, `ending`: of an answer that is too large to be kept, the first bytes, and of an event stream the last
     """
 
     __slots__ = (

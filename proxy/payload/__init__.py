@@ -4,7 +4,7 @@ decode       the door: a record in, an observation out; never raises
 reading      bodies, bounds and checks that the codecs share
 content      which answers of a successful status have failed all the same
 errors       errors in bodies, in the forms in which servers write them
-ending       what the last events of a stream tell that was not kept
+ending       what the two ends of an answer tell that was not kept
 encoding     content codings, with a bound on expansion
 oip          Open Inference Protocol V2: JSON tensors
 oip_binary   its extension for raw tensors

@@ -19,7 +19,7 @@ from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain, sse
 from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.encoding import decompress
-from proxy.payload.ending import content_of_ending
+from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.reading import Body, Content, Unreadable, field
 
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
@@ -111,9 +111,11 @@ def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple
 def _read_ends(record: Record, codec: Codec, analysis: Analysis) -> Answer:
     """Of an answer that was not kept, what its two ends tell; in a content coding they tell nothing."""
     body = Body(record.ending, record.response_fields.lower(), DEFAULT_ANALYSIS)
-    told = bool(record.ending) and record.inference and not field(body.fields, b"content-encoding")
+    told: ContentReason | Literal[""] | None = None
+    if record.inference and not field(body.fields, b"content-encoding"):
+        told = content_of_ending(body, codec.ends) if record.ending else content_of_beginning(record.beginning)
     text, identity = beginning(record, analysis)
-    return (), text, "too_large", told, content_of_ending(body, codec.ends) if told else "", identity
+    return (), text, "too_large", told is not None, told or "", identity
 
 
 def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:

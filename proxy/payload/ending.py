@@ -1,19 +1,35 @@
-"""The last events of a stream that is too large to be kept: whether it failed, and whether it came to its end.
+"""The two ends of an answer that is too large to be kept: of a stream whether it failed, and came to its end; of any
+other answer whether it is JSON, and holds numbers that are none.
 
-What lies between its beginning and its ending is not seen. An error is the last event of a stream, or the last but one.
+What lies between beginning and ending is not seen. An error is the last event of a stream, or the last but one.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import orjson
 
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.stream_end import media_of, shows_its_end
-from proxy.payload.reading import Body, Unreadable
+from proxy.payload.reading import BOM, Body, Unreadable
 from proxy.payload.spoken import Spoken
 from proxy.payload.sse import DONE, chunk_of, events_of, is_cut
+
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?')
+"""A string of JSON, the last one cut or not."""
+NO_NUMBER = re.compile(rb"NaN|Infinity")
+
+
+def content_of_beginning(beginning: bytes) -> ContentReason | Literal[""] | None:
+    """What an answer that is no stream has failed for, as far as its first bytes tell; None: they do not tell."""
+    text = beginning.removeprefix(BOM).lstrip()
+    if text.startswith(b"<"):
+        return "unreadable_body"
+    if not text.startswith((b"{", b"[")):
+        return None
+    return "not_a_number" if NO_NUMBER.search(STRING.sub(b"", text)) else ""
 
 
 def content_of_ending(ending: Body, ends: bool) -> ContentReason | Literal[""]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.settings import Analysis
-from proxy.payload.ending import content_of_ending
+from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.reading import Body
 
 SSE = b"content-type: text/event-stream\r\n"
@@ -29,6 +29,25 @@ CUT = b'"}}]}\n\n'
 )
 def test_streams_with_a_last_event(ending: bytes, reason: str) -> None:
     assert content_of_ending(Body(ending, SSE, Analysis()), ends=True) == reason
+
+
+@pytest.mark.parametrize(
+    ("beginning", "reason"),
+    [
+        (b'{"predictions":[0.5,0.5', ""),
+        (b"\xef\xbb\xbf [0.5", ""),
+        (b'{"text":"NaN, \\"Infinity\\" and","a":"cut NaN', ""),
+        (b'{"text":"NaN, \\"Infinity\\" and","a":1', ""),
+        (b'{"predictions":[NaN,NaN', "not_a_number"),
+        (b'{"predictions":[-Infinity', "not_a_number"),
+        (b"<!DOCTYPE html>", "unreadable_body"),
+        (b"data: x", None),
+        (b"\xff\xfb\x90", None),
+        (b"", None),
+    ],
+)
+def test_answers_that_are_no_streams(beginning: bytes, reason: str | None) -> None:
+    assert content_of_beginning(beginning) == reason
 
 
 def test_streams_without_one() -> None:
