@@ -104,10 +104,10 @@ def dashboard() -> list[str]:
 
 def strategy(name: Any) -> dict[str, Any]:
     body = {"candidate": "v2", "strategy": name, "stages": [{"canary": 5, "requests": 5}]}
-    by_api = request_bodies.release(body, ("v1", "v2"), "v1", Guard())
+    by_api = request_bodies.release(body, ("v1", "v2"), "v1", Guard(), "json")
     by_file = parse(FILE.format(rest=f"release: {json.dumps(body)}"), {}).routes[0].release
     try:
-        refused = str(request_bodies.release(body | {"stages": []}, ("v1", "v2"), "v1", Guard()))
+        refused = str(request_bodies.release(body | {"stages": []}, ("v1", "v2"), "v1", Guard(), "json"))
     except ApiError as error:
         refused = str(error)
     release = Release("v2", name, (Stage(canary=5.0, requests=5),), Guard({"error_rate": Limit(max=0.5)}))
