@@ -94,6 +94,29 @@ def test_a_crash_after_work_is_no_stale_connection(tmp_path: Path, seconds: floa
         assert len(asked) == 2 and not rows(it, "penumbra_retries_total")
 
 
+def test_a_shadow_that_hangs_for_some_is_not_judged_by_its_other_answers(tmp_path: Path) -> None:
+    text = answer(b'{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}')
+    asked: list[Request] = []
+
+    async def says(served: Served, request: Request) -> bool:
+        served.writer.write(text)
+        return True
+
+    async def hangs_for_some(served: Served, request: Request) -> bool:
+        asked.append(request)
+        if len(asked) % 3 == 0:
+            await asyncio.sleep(20.0)
+        served.writer.write(text)
+        return True
+
+    release = "release: {candidate: b, strategy: canary, stages: [{shadow: 100, requests: 50}]}"
+    with running(tmp_path, f"{release}, timeouts: {{response: 5s}}", a=says, b=hangs_for_some) as (it, _):
+        for _ in range(500):
+            ask(it)
+        eventually(lambda: it.route()["phase"] == "rolled_back", "the rollback")
+        assert it.route()["primary"] == "a"
+
+
 def test_connections_that_a_server_closes_after_each_answer_cost_no_client_anything(tmp_path: Path) -> None:
     async def once(served: Served, request: Request) -> bool:
         served.writer.write(answer(b"{}"))
