@@ -35,7 +35,7 @@ class AskedNothing:
     def update(self, legs: Sequence[Observation], now: float) -> list[Observation]:
         """The legs of a batch, less its empty copies, and those of the batch before: not empty any more where the
         request asks nothing."""
-        odd = [leg for leg in legs if leg.content or (leg.inputs and not len(leg.inputs[0].data))]
+        odd = [leg for leg in legs if leg.content or (leg.copies and leg.inputs and not len(leg.inputs[0].data))]
         waiting = [leg for leg in odd if _waits(leg)]
         for leg in odd:
             if leg.inputs and not any(len(tensor.data) for tensor in leg.inputs):
