@@ -9,7 +9,7 @@ from collections.abc import Callable
 from proxy.dataplane.live import LiveRoute, LiveTable, Target
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.dataplane.recorder import Recorder
-from proxy.dataplane.stall import STALL_SECONDS, LoopWatch
+from proxy.dataplane.stall import LoopWatch
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
 
@@ -52,7 +52,7 @@ class Shared:
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
         self.copied = 0
-        self.watch = LoopWatch(timings.leg_sweep)
+        self.watch = LoopWatch(timings.leg_sweep, timings.stall)
 
     def opened(self, client: ClientConnection, now: float) -> None:
         """A client has connected; one too many is turned away."""
@@ -83,7 +83,7 @@ class Shared:
         """A regular look: after a stall, deadlines are moved on by what nobody could hear."""
         late = self.watch.look(now)
         self.tally.lag(late)
-        if late > STALL_SECONDS:
+        if late > self.watch.least:
             for each in (*self.exchanges, *self.copies):
                 each.postpone(late)
 

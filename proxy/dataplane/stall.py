@@ -15,9 +15,6 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-STALL_SECONDS: Final = 0.05
-"""Seconds. A look that is later than this finds a loop that stood still; scheduling alone takes a few milliseconds."""
-
 EXCUSED_PART: Final = 0.1
 """Part of its time for which the loop may have stood still while a leg is still late by its own fault."""
 
@@ -26,12 +23,13 @@ LATE: Final = frozenset(("late", "connect_timeout", "response_timeout", "idle_ti
 
 
 class LoopWatch:
-    """The lateness of the looks, `interval` seconds apart. `looked`: when the last one was (monotonic seconds)."""
+    """The lateness of the looks, `interval` seconds apart. `looked`: when the last one was (monotonic seconds);
+    `least`: seconds of lateness that are a stall."""
 
-    __slots__ = ("_interval", "looked")
+    __slots__ = ("_interval", "least", "looked")
 
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
+    def __init__(self, interval: float, least: float) -> None:
+        self._interval, self.least = interval, least
         self.looked = inf
 
     def look(self, now: float) -> float:
@@ -43,7 +41,7 @@ class LoopWatch:
     def stalled(self, now: float) -> float:
         """Seconds that the loop stands still at this moment, before the next look; 0: it does not."""
         late = now - self.looked - self._interval
-        return late if late > STALL_SECONDS else 0.0
+        return late if late > self.least else 0.0
 
 
 def excused(reason: str, seconds: float, stalled: float) -> bool:

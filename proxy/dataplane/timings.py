@@ -20,6 +20,8 @@ class Timings:
     - `server_idle`: how long a connection to a model server may be idle. Shorter than the common server limit of 60; a
       server that closes sooner costs one silent retry.
     - `leg_sweep`: between looks at the deadlines of exchanges and copies: how late a deadline may be met.
+    - `stall`: how late such a look may be; one that is later finds a loop that stood still (`dataplane.stall`).
+      Scheduling alone takes a few milliseconds.
     - `client_sweep`: between looks at idle and slow clients and at idle connections to model servers.
     - `tick`: between reports to control: the records that wait, then a tick, with which control judges.
     - `garbage`: between collections of cyclic garbage. The hot path makes none, so that looking for it after so many
@@ -38,6 +40,7 @@ class Timings:
         "leg_sweep",
         "linger",
         "server_idle",
+        "stall",
         "tick",
     )
 
@@ -46,5 +49,5 @@ class Timings:
         self.drain_idle, self.linger = 1.0, 2.0
         self.body = 60.0
         self.server_idle = 55.0
-        self.leg_sweep, self.client_sweep = 0.025, 0.5
+        self.leg_sweep, self.stall, self.client_sweep = 0.025, 0.05, 0.5
         self.tick, self.garbage, self.first_table = TICK_SECONDS, 30.0, 1.0

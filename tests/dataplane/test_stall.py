@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from proxy.contracts.record import ArmTick
 from proxy.contracts.table import Rescue, Share, Timeouts
-from proxy.dataplane.stall import EXCUSED_PART, LATE, STALL_SECONDS, LoopWatch, excused
+from proxy.dataplane.stall import EXCUSED_PART, LATE, LoopWatch, excused
 from proxy.dataplane.timings import Timings
 from tests.support.fakes import Bench, FakeStream
 from tests.support.plane import route
 
-LOOK = Timings().leg_sweep
+LOOK, STALL = Timings().leg_sweep, Timings().stall
 CANARY = route(split=(Share("v2", 100.0),), rescue=Rescue(0.2), timeouts=Timeouts(response=1.0, idle=2.0))
 SHADOW = route(shadows=(Share("v3", 100.0),), timeouts=Timeouts(response=1.0, idle=2.0, total=4.0))
 
@@ -137,10 +137,10 @@ def test_how_late_each_look_was_is_counted() -> None:
 
 @given(st.lists(st.floats(0.0, 10.0), max_size=30))
 def test_the_looks_are_late_by_what_is_more_than_their_interval(steps: list[float]) -> None:
-    watch, now = LoopWatch(LOOK), 100.0
+    watch, now = LoopWatch(LOOK, STALL), 100.0
     assert watch.look(now) == 0.0
     for step in steps:
-        assert (watch.stalled(now + step) > 0.0) == (now + step - watch.looked - LOOK > STALL_SECONDS)
+        assert (watch.stalled(now + step) > 0.0) == (now + step - watch.looked - LOOK > STALL)
         before, now = now, now + step
         assert watch.look(now) == pytest.approx(max(now - before - LOOK, 0.0))
 

@@ -227,8 +227,8 @@ class Client:
         self.writer.close()
 
 
-BRISK = {"tick": 0.01, "leg_sweep": 0.01, "client_sweep": 0.02}
-"""What a worker does periodically, often enough that no test waits for it."""
+BRISK = {"tick": 0.01, "leg_sweep": 0.01, "client_sweep": 0.02, "stall": 60.0}
+"""What a worker does periodically, often enough that no test waits for it; and a busy machine is no stall."""
 
 
 def timings(**seconds: float) -> Timings:
