@@ -61,7 +61,8 @@ TEXTS = {
     "notify[].secret": "Signs each call by HMAC-SHA-256.",
     "notify[].events": (
         "Which ones: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a "
-        "candidate became primary; `change` is anything else that somebody did."
+        "candidate became primary, another model answers under a version (`identity`); `change` is anything else that "
+        "somebody did."
     ),
     "capture": "Records kept for `penumbra backtest`.",
     "capture.percent": "Part of the exchanges.",
