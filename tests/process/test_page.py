@@ -224,6 +224,17 @@ def test_every_leg_is_shown_with_its_outcome(opened: Callable[..., Page], a: Ups
     assert page.complaints() == []
 
 
+def test_answers_that_are_none_are_shown_with_their_reason(opened: Callable[..., Page], a: Upstream) -> None:
+    a.body = b""
+    page = opened(route="analysis: {prediction: /prediction}", top="analysis_cpu: 50")
+    for _ in range(5):
+        call(page.running.data, "POST", "/predict", {})
+    for each in ("5 of 5 analysed", "empty body 5", "good 5"):
+        page.shows(".versions", each)
+    page.nothing_undefined()
+    assert page.complaints() == []
+
+
 def test_another_model_appears_with_what_was_before(opened: Callable[..., Page], a: Upstream, b: Upstream) -> None:
     a.body, b.body = b'{"score": 0.5, "build": "a1"}', b'{"score": 0.5, "build": "b1"}'
     page = opened(route="identity: 'json:/build', canary: {version: b, percent: 50}")

@@ -1,7 +1,7 @@
 """Traffic of each version of a route: counts since control's start, latencies of the last minute.
 
 A figure without a sample is null, never 0: whoever looks must see that nothing was counted. Outcomes sum to the legs,
-those that are evidence to n.
+those that are evidence to n; they are by head and connection, and `invalid` says of how many a body says otherwise.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from proxy.contracts.histogram import Buckets, quantile
 from proxy.contracts.outcome import OUTCOMES
 from proxy.stats.board import Board
+from proxy.stats.counts.content import ContentCounters
 from proxy.stats.counts.counters import ArmCounts
 from proxy.stats.counts.latency_window import RECENT_SECONDS
 
@@ -23,7 +24,10 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
     return {
         "route": route,
         "window": RECENT_SECONDS,
-        "arms": [_arm(key[1], key[2], counts, inflight.get(key, 0), now) for key, counts in arms],
+        "arms": [
+            _arm(key[1], key[2], counts, inflight.get(key, 0), now) | _content(board.content, key)
+            for key, counts in arms
+        ],
         "shadows": [_shadow(board, route, version) for r, version in counters.mirrored if r == route],
         "rescued": [
             {"version": version, "reason": reason, "count": n}
@@ -51,6 +55,11 @@ def _arm(version: str, role: str, counts: ArmCounts, inflight: int, now: float) 
         "total": _latency(counts.recent_total.get(now)),
         "first_byte": _latency(counts.recent_first_byte.get(now)),
     }
+
+
+def _content(content: ContentCounters, arm: tuple[str, str, str]) -> dict[str, Any]:
+    invalid = {reason: n for (*whose, reason), n in content.invalid.items() if tuple(whose) == arm}
+    return {"analysed": content.analysed[arm], "invalid": invalid}
 
 
 def _latency(recent: Buckets) -> dict[str, Any]:

@@ -47,6 +47,19 @@ def test_outcomes_sum_to_the_legs_and_those_that_count_to_n() -> None:
     assert later["outcomes"] == outcomes and not any(later["recent"].values())
 
 
+def test_what_bodies_say_is_told_by_reason_beside_the_outcomes() -> None:
+    board = Board()
+    arms = [ArmTick("r", version, "canary", 0.1, {"200": 9}) for version in ("v2", "v3")]
+    board.on_tick(Tick(0, "a", 1, 1, arms=arms), 1000.0)
+    board.content.analysed["r", "v2", "canary"] = 8
+    board.content.invalid["r", "v2", "canary", "not_a_number"] = 3
+    board.content.invalid["r", "v3", "canary", "empty_body"] = 1
+    board.content.invalid["s", "v2", "canary", "empty_body"] = 1
+    shown, other = traffic(board, "r", 1000.0)["arms"]
+    assert (shown["analysed"], shown["invalid"], shown["outcomes"]["good"]) == (8, {"not_a_number": 3}, 9)
+    assert (other["analysed"], other["invalid"]) == (0, {"empty_body": 1})
+
+
 def test_what_was_lost_is_told_with_its_reason_and_of_this_route_only() -> None:
     board = Board()
     lost = [("r", "v3", "inflight", 5), ("s", "v3", "memory", 7)]

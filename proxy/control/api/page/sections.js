@@ -17,7 +17,7 @@ function armsOf(route, traffic) {
   const arms = (traffic?.arms ?? []).map((arm) => ({ ...arm }));
   const want = (version, role, percent) => {
     let arm = arms.find((known) => known.version === version && known.role === role);
-    if (!arm) arms.push((arm = { version, role, legs: 0, n: 0, bad: 0, bad_ratio: null, outcomes: {}, recent: {}, codes: {}, inflight: 0 }));
+    if (!arm) arms.push((arm = { version, role, legs: 0, n: 0, bad: 0, bad_ratio: null, outcomes: {}, recent: {}, invalid: {}, codes: {}, inflight: 0 }));
     arm.percent = percent;
   };
   for (const [version, percent] of Object.entries(route.split)) {
@@ -48,6 +48,14 @@ function errors(arm, arms) {
 const outcomes = (arm) => (arm.legs
   ? [lines(...reasons(arm.outcomes, (n) => n > 0).map((told) => told.replaceAll("_", " ")), `of ${count(arm.legs)}`)]
   : [none("no data")]);
+
+// Answers of a successful status whose body says that they failed, and why.
+function invalid(arm) {
+  if (!arm.analysed) return [none("no data")];
+  const bad = sum(arm.invalid);
+  return [h("b", {}, part(bad / arm.analysed)), bar(bad / arm.analysed, "fail"),
+    lines(`${count(bad)} of ${count(arm.analysed)} analysed`, ...reasons(arm.invalid).map((told) => told.replaceAll("_", " ")))];
+}
 
 const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 
@@ -91,6 +99,7 @@ export function versions(route, traffic, colourOf) {
     ["p50", (arm) => latency(arm, "p50", arms)],
     ["p99", (arm) => latency(arm, "p99", arms)],
     ["Failed", (arm) => errors(arm, arms)],
+    ["Invalid", invalid],
     ["Outcomes", outcomes],
     ["Answers", (arm) => (arm.legs ? [lines(...reasons(arm.codes))] : [none("no data")])],
     ["Lost or rescued", (arm) => lost(arm, traffic)],
