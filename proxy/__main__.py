@@ -51,7 +51,7 @@ def supervisor(argument: str) -> int:
     logs.configure("supervisor")
     path = loads(argument)
     try:
-        return run(load(path), path)
+        return run(load(path, serving=True), path)
     except ConfigError as error:
         for problem in error.problems:
             facts = logs.fields(path=problem.path, found=problem.found, allowed=problem.allowed)

@@ -67,7 +67,7 @@ def options(
 @app.command()
 def run(config: Config) -> None:
     """Serves until SIGTERM, which drains. SIGHUP, or a change of CONFIG, reloads."""
-    _checked(config)
+    _checked(config, serving=True)
     from proxy.supervisor import command, environment
 
     sys.stdout.flush()
@@ -106,12 +106,12 @@ def schema() -> None:
     print(dumps(describe(), indent=2, ensure_ascii=False))
 
 
-def _checked(config: Path, as_json: bool = False) -> Settings:
+def _checked(config: Path, as_json: bool = False, serving: bool = False) -> Settings:
     from proxy.config.load import load
     from proxy.contracts.settings import ConfigError
 
     try:
-        return load(config)
+        return load(config, serving=serving)
     except ConfigError as error:
         from proxy.cli.render import show_problems
 

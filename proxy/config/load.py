@@ -78,8 +78,11 @@ _GLOBALS: dict[str, Parser] = {
 }
 
 
-def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Settings:
-    """Reads and validates the file at `path`. Raises ConfigError."""
+def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, *, serving: bool = False) -> Settings:
+    """Reads and validates the file at `path`. Raises ConfigError.
+
+    - `serving`: whoever asks serves traffic, and goes on with a release that can never end (`Problem.endless`)
+    """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -87,10 +90,10 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) 
         raise ConfigError((Problem("", f"{os.fspath(path)}: {error.strerror}", "a readable file"),)) from error
     except UnicodeDecodeError as error:
         raise ConfigError((Problem("", f"a byte that is not UTF-8 at {error.start}", "a text in UTF-8"),)) from error
-    return parse(text, environ)
+    return parse(text, environ, serving=serving)
 
 
-def parse(text: str, environ: Mapping[str, str]) -> Settings:
+def parse(text: str, environ: Mapping[str, str], *, serving: bool = False) -> Settings:
     """Validates the text of a configuration. Raises ConfigError, and nothing else whatever the text is."""
     problems: list[Problem] = []
     try:
@@ -98,7 +101,7 @@ def parse(text: str, environ: Mapping[str, str]) -> Settings:
     except UnreadableFile as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
     settings = settings_of(root)
-    if problems:
+    if not all(serving and problem.endless for problem in problems):
         raise ConfigError(tuple(problems))
     return settings
 

@@ -74,7 +74,7 @@ def refuse_unfed(route: Section, protocol: Protocol) -> None:
         lines = holder.get("scorecard")
         for name, line in lines.items() if isinstance(lines, dict) else ():
             if line != "off" and name in METRICS and (why := never_fed(name, protocol)):
-                route.refuse(f"{place}scorecard.{name}", why, FED)
+                route.refuse(f"{place}scorecard.{name}", why, FED, endless=True)
 
 
 def _scorecard(section: Section) -> dict[str, Limit]:
@@ -128,7 +128,7 @@ def read_release(route: Section, version: Parser, primary: str, guard: Guard) ->
     for problem in validate(release, primary):
         # A value that could not be read was replaced: the rule that its fallback breaks is no second mistake.
         if not section.refused(problem.path):
-            section.refuse(problem.path, problem.found, problem.allowed)
+            section.refuse(problem.path, problem.found, problem.allowed, problem.endless)
     return release
 
 

@@ -62,7 +62,7 @@ class Loader:
         """The settings to use from now on. Raises ConfigError."""
         running, first, self._first = self._slot.read(), self._first, False
         try:
-            settings = load(self._path, self._environ)
+            settings = load(self._path, self._environ, serving=True)
             if running is not None:
                 refuse_what_needs_a_restart(running, settings)
         except ConfigError as error:

@@ -33,9 +33,9 @@ class Section:
     def __contains__(self, key: str) -> bool:
         return key in self.tree
 
-    def refuse(self, key: str, found: str, allowed: str) -> None:
-        """Reports a mistake at `key` ("" for the section itself)."""
-        self._problems.append(Problem(join(self.path, key) if key else self.path, found, allowed))
+    def refuse(self, key: str, found: str, allowed: str, endless: bool = False) -> None:
+        """Reports a mistake at `key` ("" for the section itself). `endless`: as in `Problem`."""
+        self._problems.append(Problem(join(self.path, key) if key else self.path, found, allowed, endless))
 
     def refused(self, key: str) -> bool:
         """Whether a mistake of this section was reported at `key`, above it or below it."""

@@ -4,10 +4,11 @@ Whether anything comes is told by counts: something stands still that has not gr
 `PATIENCE` times as long as its mean pause in this stage so far, so that a quiet route is no warning. The first cause of
 this order that holds is said:
 
-1. no request of the stage reaches the candidate: nothing else can be expected then;
-2. more of a line is lost than a verdict may rest on;
-3. nothing feeds a line: by its source, `FAULTS` looks for the reason;
-4. a line has its data, and a decision is further away than `SENSIBLE_REQUESTS`, or out of reach at the present rate.
+1. the stage can never end, by the rules of `release.validation`;
+2. no request of the stage reaches the candidate: nothing else can be expected then;
+3. more of a line is lost than a verdict may rest on;
+4. nothing feeds a line: by its source, `FAULTS` looks for the reason;
+5. a line has its data, and a decision is further away than `SENSIBLE_REQUESTS`, or out of reach at the present rate.
 
 An assumed line without data holds no stage, so it is no warning. Each is logged once in a stage.
 """
@@ -24,6 +25,7 @@ from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Verdict
 from proxy.control.route_control import RouteControl
 from proxy.release.scorecard import MAX_LOSS
+from proxy.release.validation import never_ends, never_fed
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.warnings")
@@ -93,9 +95,9 @@ class Standstills:
     def _look(self, name: str, route: RouteControl, board: Board, now: float) -> dict[Key, str]:
         if route.state.phase == "paused" or route.situation.stage is None:
             self._watches.pop(name, None)
-            return dict(_without_copies(route))
+            return {**_unfed(route), **dict(_without_copies(route))}
         watch = self._watch(name, route, board, now)
-        found = self._causes(watch, route, board, now)
+        found = _endless(route) or self._causes(watch, route, board, now)
         for key in found.keys() - watch.told:
             log.warning("%s: %s", name, found[key])
         watch.told |= found.keys()
@@ -123,6 +125,23 @@ class Standstills:
 
 
 REQUESTS: Key = ("", "", "")
+
+
+def _endless(route: RouteControl) -> dict[Key, str]:
+    release, stage = route.state.release, route.state.stage + 1
+    problems = never_ends(release, route.section.protocol) if release is not None else ()
+    return {
+        ("", problem.path, "endless"): f"stage {stage} can never end: release.{problem.path}: {problem.found}"
+        for problem in problems
+    }
+
+
+def _unfed(route: RouteControl) -> dict[Key, str]:
+    """Lines of a route without a release that its protocol never feeds."""
+    guard, protocol = route.section.guard, route.section.protocol
+    lines = [metric for metric in guard.scorecard if metric not in guard.assumed]
+    faults = {metric: never_fed(metric, protocol) for metric in lines if route.state.phase == "steady"}
+    return {("", metric, "unfed"): f"scorecard.{metric}: {fault}" for metric, fault in faults.items() if fault}
 
 
 def _key(line: Verdict) -> Key:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from msgspec.structs import replace
+
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Problem, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, StrategyRow
@@ -34,10 +36,11 @@ def validate(release: Release, primary: str, protocol: Protocol | None = None) -
 def never_ends(release: Release, protocol: Protocol | None) -> tuple[Problem, ...]:
     """The reasons why `release` could never end, if there are any."""
     row = STRATEGIES[release.strategy]
-    found = tuple(problem for rule in ENDLESS for problem in rule(release, row, ""))
+    found = [problem for rule in ENDLESS for problem in rule(release, row, "")]
     unfed = [metric for metric in release.guard.scorecard if protocol and metric not in release.guard.assumed]
     lines = [(metric, why) for metric in unfed if protocol and (why := never_fed(metric, protocol))]
-    return (*found, *(Problem(f"scorecard.{metric}", why, FED) for metric, why in lines))
+    unfed_lines = (Problem(f"scorecard.{metric}", why, FED) for metric, why in lines)
+    return tuple(replace(problem, endless=True) for problem in (*found, *unfed_lines))
 
 
 FED = "a protocol whose bodies are read, or lines about statuses and latency"

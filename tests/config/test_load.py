@@ -460,3 +460,23 @@ routes:
         parse(text % "", {})
     assert [problem.path for problem in refused.value.problems] == ["routes.r.match.methods"]
     assert parse(text % "inference: {methods: [GET]},", {})
+
+
+ENDLESS = (
+    "listen: h:1\nversions: {a: {url: http://a}, b: {url: http://b}}\n"
+    "routes: {r: {match: {path: /}, protocol: json, primary: a, release: {candidate: b, strategy: canary, "
+    "stages: [{canary: 50, requests: 200}], scorecard: {disagreement: {max: 0.05}}}}}\n"
+)
+
+
+def test_who_serves_goes_on_with_a_release_that_can_never_end() -> None:
+    """An upgrade that refuses to start because of it would be an outage; `check` refuses it."""
+    assert paths(ENDLESS) == ["routes.r.release.scorecard.disagreement"]
+    assert parse(ENDLESS, {}, serving=True).routes[0].release is not None
+
+
+def test_who_serves_hears_of_all_mistakes_where_one_of_them_is_more_than_that() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(ENDLESS.replace("candidate: b", "candidate: c"), {}, serving=True)
+    found = [problem.path for problem in caught.value.problems]
+    assert found == ["routes.r.release.candidate", "routes.r.release.scorecard.disagreement"]

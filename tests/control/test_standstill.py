@@ -115,12 +115,19 @@ def test_a_decision_that_is_too_far_away(needed: int | None, n: int, said: str) 
     assert said in cause and bool(said) == bool(cause)
 
 
-def test_a_stage_without_copies_cannot_compare() -> None:
+def test_a_release_that_can_never_end_says_so_at_once(caplog: pytest.LogCaptureFixture) -> None:
     house = house_of(PAIRED, Stage(canary=10.0, requests=50))
     for _ in range(30):
         house.tick(arm("v1", "primary", 90, 0, 0.9), arm("v2", "canary", 10, 0, 0.1), after=1.0)
         house.engine.on_time(house.now)
-    assert "this stage makes no copies to compare" in warned(house)
+        assert "stage 1 can never end: release.scorecard.disagreement: a line that nothing feeds" in warned(house)
+    assert sum("can never end" in record.message for record in caplog.records) == 1, "once in a stage"
+
+
+def test_a_line_that_the_protocol_never_feeds_is_a_warning_without_a_release_too() -> None:
+    house = House(settings(replace(section(guard=PAIRED), protocol="opaque")))
+    house.engine.on_time(house.now)
+    assert "scorecard.disagreement: a line that protocol opaque never feeds" in warned(house)
 
 
 def test_labels_of_unknown_requests_are_named() -> None:

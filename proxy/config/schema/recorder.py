@@ -88,7 +88,7 @@ class KeyRecorder(Section):
     def __contains__(self, key: str) -> bool:
         return key != self._case.absent
 
-    def refuse(self, key: str, found: str, allowed: str) -> None:
+    def refuse(self, key: str, found: str, allowed: str, endless: bool = False) -> None:
         """Nothing is wrong with what is not there."""
 
     def take(self, key: str, parse: Callable[[str], T], fallback: T, *, required: bool = False) -> T:

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -189,6 +189,7 @@ TEXTS = st.one_of(
 
 @given(TEXTS, st.sampled_from(PARSERS))
 def test_what_a_parser_takes_is_valid(text: str, parser: Any) -> None:
+    assume(text != "*")  # the recorder's word for any version
     try:
         parser(text)
     except values.Refused:
