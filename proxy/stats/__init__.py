@@ -11,5 +11,6 @@ evidence/    the lines of a scorecard, and what keeps them honest
 comparison   everything about one candidate and its primary
 diagnosis    did the world change, or the model?
 snapshot     evidence as bytes, to outlive its process
+totals       what is counted since the start, whatever is judged
 board        the door: ticks, observations and labels in; evidence, counts and drift out
 """

@@ -28,8 +28,8 @@ Knowledge out, of one route:
 | `bad_events(route, version)`, `latency(route, version, role, q, now)` | figures of one arm |
 | `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
 
-For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `scores`, and losses by reason. The
-properties are read-only views.
+For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `scores`, and losses by reason
+(`stats.totals`).
 
 `now` is monotonic seconds. No method raises on a tick or an observation that decodes. A breach is at
 `log_breach` ≥ ln(1/guard.false_alarm): the limits of a scorecard share `false_alarm` already.
@@ -38,38 +38,31 @@ properties are read-only views.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from itertools import chain
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.histogram import bucket
 from proxy.contracts.identity import IdentityChange, in_bodies
-from proxy.contracts.metrics import OUTCOME_METRICS, of_kind
+from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
-from proxy.stats.agreement.compare import AgreementTally
-from proxy.stats.agreement.comparer import Comparer, PairResult
-from proxy.stats.agreement.examples import Example
+from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.asked_nothing import AskedNothing
-from proxy.stats.counts.content import ContentCounters, ContentCounts
-from proxy.stats.counts.counters import Counters
-from proxy.stats.counts.latency_window import Histogram
+from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.identity.answerers import Answerers
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
-from proxy.stats.quality.scorer import Scorer
-from proxy.stats.quality.scores import Score
 from proxy.stats.snapshot import fits, freeze, thaw
+from proxy.stats.totals import BOUNDS, Totals
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -81,11 +74,8 @@ FLUSH_SECONDS = 0.25
 """Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
 all routes."""
 
-BOUNDS = ("layouts", "columns", "classes", "detectors", "early_labels", "scores", "shares", "sticky_keys", "identities")
-"""Bounds of the statistics, in the words of `Board.bounds_reached`."""
 
-
-class Board:
+class Board(Totals):
     """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time.
 
     >>> from proxy.contracts.record import ArmTick
@@ -102,36 +92,24 @@ class Board:
     __slots__ = (
         "_asked_nothing",
         "_baselines",
-        "_comparer",
         "_comparisons",
         "_flushed",
         "_histories",
         "_left_out",
-        "_scorer",
         "_streams",
-        "_tokens",
-        "_unread_requests",
-        "_unreadable",
         "answerers",
-        "content",
-        "counters",
     )
 
     def __init__(self, labels: int = MAX_WAITING_REQUESTS) -> None:
-        self.counters = Counters()
-        self.content = ContentCounters()
+        super().__init__(labels)
         self.answerers = Answerers()
-        self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
-        self._unread_requests: dict[tuple[str, str, str, str], str] = {}
-        self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}
         self._baselines: dict[str, tuple[str, Guard] | None] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
-        self._comparer, self._asked_nothing = Comparer(), AskedNothing()
+        self._asked_nothing = AskedNothing()
         self._flushed = -FLUSH_SECONDS
         self._left_out: Counter[str] = Counter(dict.fromkeys(BOUNDS, 0))
-        self._scorer = Scorer(labels)
 
     def watch(
         self,
@@ -179,7 +157,7 @@ class Board:
         if known is not None:
             return known
         history = self._histories[route, key.reference, place]
-        made = Comparison(key, history, self._uncompared(route, key.candidate))
+        made = Comparison(key, history, self.uncompared(route, key.candidate))
         akin = (each for each in before if replace(each.key, baseline=key.baseline) == key)
         if (other := next(akin, None)) is not None:
             made.take_over(other)
@@ -232,12 +210,10 @@ class Board:
             if analysis.wait > 0:
                 self._on_labelled(self._scorer.update(legs, analysis.wait, now))
             for leg in legs:
-                if leg.unreadable_request or leg.unreadable_response:
-                    self._count_unreadable(leg)
-                elif leg.content:
-                    self._unread_requests[leg.route, leg.version, "response", leg.content] = leg.request_id
+                self._count(leg)
                 if leg.text is not None:
-                    self._on_tokens(leg, now)
+                    for comparison in self._comparisons.get(route, ()):
+                        comparison.on_tokens(leg, now)
         self._on_pairs(compared)
         for route, counted in contents.items():
             for comparison in self._comparisons.get(route, ()):
@@ -281,7 +257,7 @@ class Board:
                 if each.key.reference == version:
                     self._histories[route, version, place] = PrimaryHistory()
                 history = self._histories[route, each.key.reference, place]
-                each = each.anew(history, self._uncompared(route, each.key.candidate))
+                each = each.anew(history, self.uncompared(route, each.key.candidate))
             begun.append(each)
         self._comparisons[route] = tuple(begun)
         if streams := self._streams_of(route):
@@ -309,21 +285,6 @@ class Board:
     def _on_rows(self, route: str, rows: list[RowCounts], now: float) -> None:
         for comparison in self._comparisons.get(route, ()) if rows else ():
             comparison.on_rows(rows, now)
-
-    def _on_tokens(self, leg: Observation, now: float) -> None:
-        if leg.text and leg.text.first_token is not None:
-            first, gap = self._tokens[leg.route, leg.version, leg.role]
-            first.update({bucket(leg.text.first_token): 1}, leg.text.first_token)
-            for pause in leg.text.gaps:
-                gap.update({bucket(pause): 1}, pause)
-        for comparison in self._comparisons.get(leg.route, ()):
-            comparison.on_tokens(leg, now)
-
-    def _count_unreadable(self, leg: Observation) -> None:
-        for side, reason in (("request", leg.unreadable_request), ("response", leg.unreadable_response)):
-            if reason:
-                self._unreadable[leg.route, leg.version, leg.role, side, reason] += 1
-                self._unread_requests[leg.route, leg.version, side, reason] = leg.request_id
 
     def on_label(self, request_id: str, label: Any, now: float) -> LabelOutcome:
         """Joins a late label with the predictions for its request: one value, or a list with one for each row."""
@@ -380,12 +341,12 @@ class Board:
                 del waiting[0]
             if waiting:
                 lost = thaw(comparison, waiting.pop(0))
-                comparison.unseen = self._uncompared(route, comparison.key.candidate) - lost
+                comparison.unseen = self.uncompared(route, comparison.key.candidate) - lost
                 self.answerers.adopt(route, comparison.identities)
 
     def _lost(self, route: str, comparison: Comparison) -> int:
         """Copies that were due and not compared since the comparison began."""
-        return self._uncompared(route, comparison.key.candidate) - comparison.unseen
+        return self.uncompared(route, comparison.key.candidate) - comparison.unseen
 
     def drift(self, route: str) -> list[Drift]:
         """Every feature of every stream of `route`; `drifted` at the scorecard's `max_psi`, or `DEFAULT_MAX_PSI`."""
@@ -407,106 +368,8 @@ class Board:
         streams = self._streams_of(route)
         return dict(streams.violations) if streams else {}
 
-    def agreement(self, route: str, version: str, role: Role = "shadow") -> AgreementTally:
-        """Pairs compared since the start; role `noise` is the primary against itself."""
-        return self._comparer.tallies.get((route, version, role), AgreementTally())
-
-    def examples(self, route: str, version: str) -> list[Example]:
-        """The worst disagreements of a shadow, worst first, redacted."""
-        return self._comparer.worst(route, version)
-
-    @property
-    def tokens(self) -> Mapping[tuple[str, str, str], tuple[Histogram, Histogram]]:
-        """Time to the first token, and between tokens, by (route, version, role)."""
-        return MappingProxyType(self._tokens)
-
-    @property
-    def scores(self) -> Mapping[tuple[str, str, Role], Score]:
-        """Scores of labelled predictions by (route, version, role)."""
-        return MappingProxyType(self._scorer.scores)
-
-    @property
-    def labelled(self) -> Mapping[tuple[str, str, Role], int]:
-        """Predictions that met a label, by (route, version, role)."""
-        return MappingProxyType(self._scorer.labelled)
-
-    @property
-    def unscored(self) -> Mapping[tuple[str, str], int]:
-        """Predictions whose label did not fit them, by (route, version)."""
-        return MappingProxyType(self._scorer.unscored)
-
-    @property
-    def feedbacks(self) -> Mapping[LabelOutcome, int]:
-        """Labels by what became of them."""
-        return MappingProxyType(self._scorer.labels.outcomes)
-
-    @property
-    def unlabelled(self) -> Mapping[tuple[str, str], int]:
-        """Requests whose predictions were given up without a label, by (route, reason)."""
-        return MappingProxyType(self._scorer.labels.lost)
-
-    @property
-    def unreadable(self) -> Mapping[tuple[str, str, str, str, str], int]:
-        """Bodies that could not be read, by (route, version, role, side, reason)."""
-        return MappingProxyType(self._unreadable)
-
-    @property
-    def pairs(self) -> Mapping[tuple[str, str, str, str], int]:
-        """Due pairs by (route, version, result, reason): `agrees`, `differs` (by the rule that decided) and `lost`."""
-        rows: Counter[tuple[str, str, str, str]] = Counter()
-        for (route, version, role), tally in self._comparer.tallies.items():
-            if role == "noise":
-                continue
-            rows[route, version, "agrees", ""] = tally.pairs - tally.disagreements
-            rows.update({(route, version, "differs", kind): n for kind, n in tally.kinds.items()})
-            rows.update({(route, version, "lost", reason): n for reason, n in tally.lost.items()})
-        for source in (self._comparer.unpaired_by_version, self.counters.shadow_dropped):
-            for (route, version, reason), n in source.items():
-                rows[route, version, "lost", reason] += n
-        return rows
-
-    @property
-    def due(self) -> Mapping[str, int]:
-        """Pairs that were due, by route; copies that were not sent are not in them."""
-        return MappingProxyType(self._comparer.due)
-
-    @property
-    def waiting(self) -> Mapping[str, int]:
-        """Due pairs that wait for their copy, by route."""
-        return MappingProxyType(self._comparer.waiting)
-
-    def unbalanced(self, route: str) -> int:
-        """Due pairs of `route` without a result that do not wait either: 0, or this program has a mistake."""
-        return self._comparer.unbalanced(route)
-
-    @property
-    def unread_requests(self) -> Mapping[tuple[str, str, str, str], str]:
-        """An example of unreadable bodies: the last request's id, by (route, version, side, reason)."""
-        return MappingProxyType(self._unread_requests)
-
-    @property
-    def lost_requests(self) -> Mapping[tuple[str, str, str], str]:
-        """An example of lost pairs: the last request's id, by (route, version, reason)."""
-        return MappingProxyType(self._comparer.lost_requests)
-
-    @property
-    def unpaired(self) -> dict[str, int]:
-        """Copies that never met their reference, by reason."""
-        return self._comparer.unpaired()
-
     def bounds_reached(self) -> dict[str, int]:
-        """Counts of what each full bound left out; verdicts rest on the rest.
-
-        - `detectors`: names that ADWIN was to watch and does not
-        - `scores`: scores that AUROC could not match with one of the other class
-        - `shares`: parts of the traffic of which late legs no longer find the other version's
-        - `layouts`: bodies of further layouts than a route's `MAX_LAYOUTS`
-        - `columns`: columns, once for each batch, that a full profile did not learn
-        - `classes`: predictions of further classes than F1 tells apart
-        - `early_labels`: labels that waited for their request, and went
-        - `identities`: answers that name further models than are told apart
-        - `sticky_keys`: keys that failed and were forgotten; their next failure counts again
-        """
+        """Counts of what each full bound left out (`BOUNDS`); verdicts rest on the rest."""
         left_out = self._left_out.copy()
         for _, streams in self._streams.values():
             left_out.update(streams.left_out)
@@ -519,32 +382,6 @@ class Board:
             rate.sticky.forgotten for history in self._histories.values() for rate in history.rates.values()
         )
         return dict(left_out)
-
-    def _uncompared(self, route: str, version: str | None) -> int:
-        """Copies for `version` that were due and not compared: dropped, never paired, or lost."""
-        key = (route, version)
-        dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
-        lost = self.agreement(route, version, "shadow").lost.total() if version is not None else 0
-        return dropped + self._comparer.unpaired_of(route, version) + lost
-
-    def bad_events(self, route: str, version: str) -> dict[str, tuple[int, int]]:
-        """Bad events of `version` as the primary of `route` since the start, and the observations that they are among,
-        by metric; one without observations is left out."""
-        key = (route, version, "primary")
-        arm = self.counters.arms.get(key)
-        counts = {metric: (arm.outcomes[bad], arm.counted) for metric, bad in OUTCOME_METRICS.items()} if arm else {}
-        invalid = sum(bad for (*whose, _), bad in self.content.invalid.items() if tuple(whose) == key)
-        counts["invalid_rate"] = invalid, self.content.analysed[key]
-        return {metric: (bad, n) for metric, (bad, n) in counts.items() if n}
-
-    def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
-        """The q-quantile of the total latency over the last minute, in seconds; None without data."""
-        arm = self.counters.arms.get((route, version, role))
-        return arm.recent_total.quantile(q, now) if arm else None
-
-
-def _histograms() -> tuple[Histogram, Histogram]:
-    return Histogram(), Histogram()
 
 
 _ROUTE = attrgetter("route")

@@ -12,11 +12,12 @@ from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
-from proxy.stats.board import BOUNDS, Board
+from proxy.stats.board import Board
 from proxy.stats.drift.adwin import MAX_WATCHED
 from proxy.stats.evidence.alpha import ASSUMED_PART
 from proxy.stats.evidence.assignment_share import MAX_PARTS
 from proxy.stats.quality.label_join import MAX_EARLY_LABELS
+from proxy.stats.totals import BOUNDS
 from tests.support.observed import observation
 
 GUARD = Guard()

@@ -1,0 +1,182 @@
+"""What is counted since the start, whatever is judged: for /metrics, and losses by reason.
+
+The read-only side of the board, monotone but for `waiting`: what a comparison begins anew goes on here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from proxy.contracts.histogram import bucket
+from proxy.contracts.metrics import OUTCOME_METRICS
+from proxy.contracts.observation import Observation
+from proxy.contracts.table import Role
+from proxy.stats.agreement.compare import AgreementTally
+from proxy.stats.agreement.comparer import Comparer
+from proxy.stats.agreement.examples import Example
+from proxy.stats.counts.content import ContentCounters
+from proxy.stats.counts.counters import Counters
+from proxy.stats.counts.latency_window import Histogram
+from proxy.stats.quality.label_join import LabelOutcome
+from proxy.stats.quality.scorer import Scorer
+from proxy.stats.quality.scores import Score
+
+BOUNDS = {
+    "layouts": "bodies of further layouts than a route's `MAX_LAYOUTS`",
+    "columns": "columns, once for each batch, that a full profile did not learn",
+    "classes": "predictions of further classes than F1 tells apart",
+    "detectors": "names that ADWIN was to watch and does not",
+    "early_labels": "labels that waited for their request, and went",
+    "scores": "scores that AUROC could not match with one of the other class",
+    "shares": "parts of the traffic of which late legs no longer find the other version's",
+    "sticky_keys": "keys that failed and were forgotten; their next failure counts again",
+    "identities": "answers that name further models than are told apart",
+}
+"""Bounds of the statistics, in the words of `Board.bounds_reached`, and what is left out beyond each."""
+
+
+class Totals:
+    """Counts of all routes. `labels`: requests whose predictions may wait for a label at a time."""
+
+    __slots__ = ("_comparer", "_scorer", "_tokens", "_unread_requests", "_unreadable", "content", "counters")
+
+    def __init__(self, labels: int) -> None:
+        self.counters = Counters()
+        self.content = ContentCounters()
+        self._comparer, self._scorer = Comparer(), Scorer(labels)
+        self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._unread_requests: dict[tuple[str, str, str, str], str] = {}
+        self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
+
+    def _count(self, leg: Observation) -> None:
+        """Counts what could not be read of a leg, and the times of its tokens."""
+        if leg.unreadable_request or leg.unreadable_response:
+            self._count_unreadable(leg)
+        elif leg.content:
+            self._unread_requests[leg.route, leg.version, "response", leg.content] = leg.request_id
+        if leg.text is not None and leg.text.first_token is not None:
+            first, gap = self._tokens[leg.route, leg.version, leg.role]
+            first.update({bucket(leg.text.first_token): 1}, leg.text.first_token)
+            for pause in leg.text.gaps:
+                gap.update({bucket(pause): 1}, pause)
+
+    def _count_unreadable(self, leg: Observation) -> None:
+        for side, reason in (("request", leg.unreadable_request), ("response", leg.unreadable_response)):
+            if reason:
+                self._unreadable[leg.route, leg.version, leg.role, side, reason] += 1
+                self._unread_requests[leg.route, leg.version, side, reason] = leg.request_id
+
+    def agreement(self, route: str, version: str, role: Role = "shadow") -> AgreementTally:
+        """Pairs compared since the start; role `noise` is the primary against itself."""
+        return self._comparer.tallies.get((route, version, role), AgreementTally())
+
+    def examples(self, route: str, version: str) -> list[Example]:
+        """The worst disagreements of a shadow, worst first, redacted."""
+        return self._comparer.worst(route, version)
+
+    @property
+    def tokens(self) -> Mapping[tuple[str, str, str], tuple[Histogram, Histogram]]:
+        """Time to the first token, and between tokens, by (route, version, role)."""
+        return MappingProxyType(self._tokens)
+
+    @property
+    def scores(self) -> Mapping[tuple[str, str, Role], Score]:
+        """Scores of labelled predictions by (route, version, role)."""
+        return MappingProxyType(self._scorer.scores)
+
+    @property
+    def labelled(self) -> Mapping[tuple[str, str, Role], int]:
+        """Predictions that met a label, by (route, version, role)."""
+        return MappingProxyType(self._scorer.labelled)
+
+    @property
+    def unscored(self) -> Mapping[tuple[str, str], int]:
+        """Predictions whose label did not fit them, by (route, version)."""
+        return MappingProxyType(self._scorer.unscored)
+
+    @property
+    def feedbacks(self) -> Mapping[LabelOutcome, int]:
+        """Labels by what became of them."""
+        return MappingProxyType(self._scorer.labels.outcomes)
+
+    @property
+    def unlabelled(self) -> Mapping[tuple[str, str], int]:
+        """Requests whose predictions were given up without a label, by (route, reason)."""
+        return MappingProxyType(self._scorer.labels.lost)
+
+    @property
+    def unreadable(self) -> Mapping[tuple[str, str, str, str, str], int]:
+        """Bodies that could not be read, by (route, version, role, side, reason)."""
+        return MappingProxyType(self._unreadable)
+
+    @property
+    def pairs(self) -> Mapping[tuple[str, str, str, str], int]:
+        """Due pairs by (route, version, result, reason): `agrees`, `differs` (by the rule that decided) and `lost`."""
+        rows: Counter[tuple[str, str, str, str]] = Counter()
+        for (route, version, role), tally in self._comparer.tallies.items():
+            if role == "noise":
+                continue
+            rows[route, version, "agrees", ""] = tally.pairs - tally.disagreements
+            rows.update({(route, version, "differs", kind): n for kind, n in tally.kinds.items()})
+            rows.update({(route, version, "lost", reason): n for reason, n in tally.lost.items()})
+        for source in (self._comparer.unpaired_by_version, self.counters.shadow_dropped):
+            for (route, version, reason), n in source.items():
+                rows[route, version, "lost", reason] += n
+        return rows
+
+    @property
+    def due(self) -> Mapping[str, int]:
+        """Pairs that were due, by route; copies that were not sent are not in them."""
+        return MappingProxyType(self._comparer.due)
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """Due pairs that wait for their copy, by route."""
+        return MappingProxyType(self._comparer.waiting)
+
+    def unbalanced(self, route: str) -> int:
+        """Due pairs of `route` without a result that do not wait either: 0, or this program has a mistake."""
+        return self._comparer.unbalanced(route)
+
+    @property
+    def unread_requests(self) -> Mapping[tuple[str, str, str, str], str]:
+        """An example of unreadable bodies: the last request's id, by (route, version, side, reason)."""
+        return MappingProxyType(self._unread_requests)
+
+    @property
+    def lost_requests(self) -> Mapping[tuple[str, str, str], str]:
+        """An example of lost pairs: the last request's id, by (route, version, reason)."""
+        return MappingProxyType(self._comparer.lost_requests)
+
+    @property
+    def unpaired(self) -> dict[str, int]:
+        """Copies that never met their reference, by reason."""
+        return self._comparer.unpaired()
+
+    def uncompared(self, route: str, version: str | None) -> int:
+        """Copies for `version` that were due and not compared: dropped, never paired, or lost."""
+        key = (route, version)
+        dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
+        lost = self.agreement(route, version, "shadow").lost.total() if version is not None else 0
+        return dropped + self._comparer.unpaired_of(route, version) + lost
+
+    def bad_events(self, route: str, version: str) -> dict[str, tuple[int, int]]:
+        """Bad events of `version` as the primary of `route` since the start, and the observations that they are among,
+        by metric; one without observations is left out."""
+        key = (route, version, "primary")
+        arm = self.counters.arms.get(key)
+        counts = {metric: (arm.outcomes[bad], arm.counted) for metric, bad in OUTCOME_METRICS.items()} if arm else {}
+        invalid = sum(bad for (*whose, _), bad in self.content.invalid.items() if tuple(whose) == key)
+        counts["invalid_rate"] = invalid, self.content.analysed[key]
+        return {metric: (bad, n) for metric, (bad, n) in counts.items() if n}
+
+    def latency(self, route: str, version: str, role: Role, q: float, now: float) -> float | None:
+        """The q-quantile of the total latency over the last minute, in seconds; None without data."""
+        arm = self.counters.arms.get((route, version, role))
+        return arm.recent_total.quantile(q, now) if arm else None
+
+
+def _histograms() -> tuple[Histogram, Histogram]:
+    return Histogram(), Histogram()
