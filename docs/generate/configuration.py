@@ -27,7 +27,7 @@ STICKY = "routes.*.canary.sticky"
 OPENING = """\
 # Configuration
 
-<!-- made by `make docs`: edit docs/everything.yaml, docs/generate, proxy/config/schema/option_docs.py
+<!-- made by `make docs`: edit docs/everything.yaml, docs/generate, proxy/config/schema/option_*.py
 or proxy/contracts/metrics.py, not this page -->
 
 A configuration is one YAML file. `penumbra check FILE` says everything that is wrong with it at once; nothing is

@@ -1,7 +1,8 @@
 """The options that the configuration's reader takes, written down by the reader itself.
 
-recorder     notes every key that the reader asks for, and how it reads it
-scalars      the JSON Schema of one value, from its parser
-json_schema  the JSON Schema of a whole file (`penumbra schema`)
-option_docs  the sentence, the default and the example of each option
+recorder         notes every key that the reader asks for, and how it reads it
+scalars          the JSON Schema of one value, from its parser
+json_schema      the JSON Schema of a whole file (`penumbra schema`)
+option_docs      the sentence and the default of each option
+option_examples  a value of each that is not its default
 """

@@ -2,13 +2,14 @@
 
 Paths of options of a route are without `routes.*.`, bounds of a scorecard's lines in a table of their own. What is
 allowed is not said here, the parsers do. Tests hold these tables: they have every option that the reader takes and no
-other; writing a default changes nothing; writing an example does. The file is long as there are many options.
+other; writing a default changes nothing; writing an example does.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from proxy.config.schema.option_examples import EXAMPLES
 from proxy.contracts.metrics import METRICS, LimitName
 from proxy.contracts.settings import ASSUMED, written
 from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
@@ -255,105 +256,6 @@ DEFAULTS = {
     "release.false_winner": "0.05",
 }
 """Path to what may as well be written as left out."""
-
-EXAMPLES = {
-    **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "off"),
-    "listen": "127.0.0.1:8080",
-    "admin.listen": "0.0.0.0:9900",
-    "admin.token": '"${PENUMBRA_ADMIN_TOKEN:-made-up}"',
-    "admin.tokens[].name": "argo",
-    "admin.hosts": "[penumbra.example]",
-    "admin.tokens[].role": "operate",
-    "admin.tokens[].token": '"${ARGO_TOKEN:-made-up-too}"',
-    "workers": "2",
-    "state": "/var/lib/penumbra/penumbra.db",
-    "lease": "30s",
-    "drain": "1m",
-    "connections": "500",
-    "analysis_cpu": "25",
-    "require_lineage": "true",
-    "notify[].url": "https://hooks.example/penumbra",
-    "notify[].secret": '"${HOOK_SECRET:-sesame}"',
-    "notify[].events": "[rollback, promote]",
-    "capture.percent": "1",
-    "capture.path": "records.capture",
-    "capture.max_bytes": "1GiB",
-    "capture.bodies": "true",
-    "access_log.percent": "10",
-    "access_log.errors": "false",
-    "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
-    "tracing.percent": "10",
-    "versions.*.url": "http://127.0.0.1:8081/base",
-    "versions.*.lineage.commit": "4f2a91c",
-    "versions.*.lineage.dataset": '"sha256:9c1e"',
-    "versions.*.lineage.features": "features-12",
-    "versions.*.lineage.training_config": "lr.yaml",
-    "versions.*.lineage.evaluation": "report-81",
-    "match.path": "/v2/models/cancer/",
-    "match.headers": "{x-tenant: acme}",
-    "match.methods": "[POST]",
-    "match.model": "fraud",
-    "protocol": "oip",
-    "inference.methods": "[POST]",
-    "inference.paths": "[/predict, /v1/*]",
-    "primary": "v1",
-    "canary.version": "v2",
-    "canary.percent": "5",
-    "canary.sticky": '"cookie:session"',
-    "baseline.version": "v1-small",
-    "baseline.percent": "5",
-    "split": "{v2: 5, v3: 5}",
-    "sticky": '"header:x-user-id"',
-    "shadows[].version": "v3",
-    "shadows[].percent": "50",
-    "mirror": "all",
-    "copies": "finish",
-    "noise.percent": "1",
-    "rescue": "off",
-    "rescue.after": "2s",
-    "timeouts.connect": "500ms",
-    "timeouts.response": "10s",
-    "timeouts.idle": "5m",
-    "timeouts.total": "10m",
-    "limits.body": "1GiB",
-    "limits.mirror_body": "1MiB",
-    "limits.mirror_inflight": "64",
-    "limits.inflight": "1000",
-    "limits.connections": "100",
-    "false_alarm": "0.01",
-    "on_breach": "pause",
-    "warm_up": "500",
-    "on_identity_change": "rollback",
-    "identity": '"header:x-model-build"',
-    "analysis.features": "/instances",
-    "analysis.prediction": "/predictions",
-    "analysis.tolerance": "0.01",
-    "analysis.reference": "5000",
-    "analysis.profile": "profile.json",
-    "analysis.detectors": "[amount]",
-    "analysis.redact": "[/request/name]",
-    "analysis.wait": "7d",
-    "release.candidate": "v2",
-    "release.strategy": "canary",
-    "release.stages[].shadow": "100",
-    "release.stages[].canary": "50",
-    "release.stages[].requests": "500",
-    "release.stages[].duration": "60s",
-    "release.arms": "{v2: 30, v3: 30}",
-    "release.requests": "100000",
-    "release.duration": "7d",
-    "release.false_alarm": "0.01",
-    "release.on_breach": "pause",
-    "release.warm_up": "500",
-    "release.on_identity_change": "pause",
-    "release.require": "no_breach",
-    "release.rollback_window": "1h",
-    "release.accept_risk": "true",
-    "release.promote_winner": "true",
-    "release.min_gain": "0.01",
-    "release.false_winner": "0.01",
-}
-"""Path to a value that is not the default."""
 
 ABSENT = {
     **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "as in the default of `scorecard`"),
