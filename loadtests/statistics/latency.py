@@ -19,7 +19,7 @@ from proxy.contracts.histogram import HIGHEST, LOWEST
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Assignment
-from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
+from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyHistory
 
 ALPHA, SHARE, LOOK, LOOKS, WARM = 0.01, 0.1, 100, 300, 50
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -48,7 +48,7 @@ def ours(metric: str, ratio: float) -> Callable[[], Look]:
     """The product's evidence for one line of a scorecard."""
 
     def make() -> Look:
-        pace = LatencyBaseline()
+        pace = LatencyHistory()
         test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA), pace)
 
         def look(primary: np.ndarray, canary: np.ndarray, at: int) -> bool:

@@ -21,7 +21,7 @@ from loadtests.statistics.tables import delay, table
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Assignment
-from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
+from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyHistory
 
 ALPHA, HISTORY, LIFE, BREAKS = 0.001, 300, 900, 400
 
@@ -52,7 +52,7 @@ LINES = (("latency", 1.05), ("latency", 1.2), ("latency_p50", 1.2), ("latency_p5
 
 def run(world: Backends, metric: str, ratio: float, seed: int, slower: float = 1.0, life: int = LIFE) -> float:
     """Canary requests until flagged, infinity for never; from `BREAKS` on where it becomes `slower`."""
-    rng, pace = np.random.default_rng(seed), LatencyBaseline()
+    rng, pace = np.random.default_rng(seed), LatencyHistory()
     test = Latency(metric, Limit(max_ratio=ratio), AlphaShare("v2", ALPHA), pace)
     keep = np.exp(-1.0 / world.memory)
     sds = np.array([*[world.primary_sd] * world.backends, world.sd])

@@ -24,8 +24,8 @@ from proxy.stats.evidence.assignment_share import AssignedArm, AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
 from proxy.stats.evidence.invalid_rate import InvalidRate
-from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
-from proxy.stats.evidence.outcome_rate import OutcomeRate, RateBaseline
+from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyHistory
+from proxy.stats.evidence.outcome_rate import OutcomeRate, RateHistory
 from proxy.stats.evidence.quality import QualityEvidence
 from proxy.stats.evidence.warm_up import WarmUp
 from proxy.stats.identity.watch import Given, Identities
@@ -76,9 +76,9 @@ class PrimaryHistory(Stateful):
     __slots__ = ("contract_violations", "first_token", "rates", "total")
 
     def __init__(self) -> None:
-        self.rates = {metric: RateBaseline() for metric in (*OUTCOME_METRICS, InvalidRate.METRIC)}
+        self.rates = {metric: RateHistory() for metric in (*OUTCOME_METRICS, InvalidRate.METRIC)}
         self.contract_violations = Overdispersion()
-        self.total, self.first_token = LatencyBaseline(), LatencyBaseline()
+        self.total, self.first_token = LatencyHistory(), LatencyHistory()
 
 
 class Comparison(Stateful):
@@ -146,10 +146,10 @@ class Comparison(Stateful):
         if before.key.baseline is None:
             self.quality.take_over(before.quality)
 
-    def _latencies(self, source: MetricSource, baseline: LatencyBaseline) -> list[Latency]:
+    def _latencies(self, source: MetricSource, history: LatencyHistory) -> list[Latency]:
         metrics = [metric.name for metric in of_kind("distribution", "quantile") if metric.source == source]
         lines = self.key.guard.scorecard
-        return [Latency(name, lines[name], self._alpha, baseline) for name in metrics if name in lines]
+        return [Latency(name, lines[name], self._alpha, history) for name in metrics if name in lines]
 
     def on_arms(self, arms: Iterable[ArmTick], now: float) -> None:
         """Adds the arms of this route in one tick."""

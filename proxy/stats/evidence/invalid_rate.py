@@ -18,7 +18,7 @@ from proxy.stats.counts.content import ContentCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
 from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts
-from proxy.stats.evidence.outcome_rate import RateBaseline
+from proxy.stats.evidence.outcome_rate import RateHistory
 from proxy.stats.state import Stateful
 
 MAX_WAITING_ANSWERS = 256
@@ -28,15 +28,15 @@ MAX_WAITING_ANSWERS = 256
 class InvalidRate(Stateful):
     """`invalid_rate` of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute."""
 
-    __slots__ = ("_baseline", "_rate", "_waiting")
-    CONFIGURATION = ("_baseline", "_waiting")
+    __slots__ = ("_history", "_rate", "_waiting")
+    CONFIGURATION = ("_history", "_waiting")
 
     METRIC = "invalid_rate"
 
-    def __init__(self, limit: Limit, alpha: AlphaShare, baseline: RateBaseline) -> None:
-        self._baseline = baseline
+    def __init__(self, limit: Limit, alpha: AlphaShare, history: RateHistory) -> None:
+        self._history = history
         self._waiting: dict[Assignment, EventCounts] = {}
-        self._rate = BadEventRate(self.METRIC, limit, alpha, baseline.dispersion)
+        self._rate = BadEventRate(self.METRIC, limit, alpha, history.dispersion)
 
     def update(self, counted: Iterable[ContentCounts], shares: AssignmentShares, now: float) -> None:
         """Adds analysed answers of all arms of one batch."""
@@ -50,7 +50,7 @@ class InvalidRate(Stateful):
         if arms:
             self._waiting.clear()
             self._rate.update(arms)
-            self._baseline.update(arms, now)
+            self._history.update(arms, now)
 
     def _look(self) -> list[EventCounts]:
         """The arms of a look, at the share of their answers; empty while one of the two has none."""
@@ -65,7 +65,7 @@ class InvalidRate(Stateful):
 
     def _counts(self, whose: Assignment, counted: ContentCounts, now: float) -> EventCounts:
         keys = [key for key in counted.keys if key]
-        events = self._baseline.sticky.update(counted.bad, keys, now) if counted.bad else 0
+        events = self._history.sticky.update(counted.bad, keys, now) if counted.bad else 0
         return EventCounts(whose, counted.n, counted.bad, events)
 
     def get(self) -> list[Evidence]:

@@ -37,10 +37,10 @@ from proxy.stats.sequential.rank_test import (
 from proxy.stats.sequential.rate_limit import RateLimit
 from proxy.stats.state import Stateful
 
-MIN_BASELINE_REQUESTS = 100
+MIN_HISTORY_REQUESTS = 100
 """The primary's requests that cut points need."""
 
-BASELINE_SECONDS = 600.0
+HISTORY_SECONDS = 600.0
 """Seconds that cut points look back. Shorter ones would follow a backend's slow wander, and hide from φ that it
 wanders."""
 
@@ -48,7 +48,7 @@ CUT_POINT_SECONDS = 1.0
 """Seconds between new cut points."""
 
 
-class LatencyBaseline(Stateful):
+class LatencyHistory(Stateful):
     """Latency of a primary: its last minutes, the cut points from them, and the overdispersion of its slow requests.
 
     It outlives candidates. `update` comes after the requests were ranked, so that cut points are of the past.
@@ -57,7 +57,7 @@ class LatencyBaseline(Stateful):
     __slots__ = ("_due", "_recent", "cuts", "dispersion")
 
     def __init__(self) -> None:
-        self._recent, self.dispersion = Window(BASELINE_SECONDS), Overdispersion()
+        self._recent, self.dispersion = Window(HISTORY_SECONDS), Overdispersion()
         self.cuts: list[int] | None = None
         self._due = 0.0
 
@@ -71,7 +71,7 @@ class LatencyBaseline(Stateful):
         if now >= self._due:
             self._due = now + CUT_POINT_SECONDS
             merged = self._recent.get(now)
-            self.cuts = cuts_of(merged) if sum(merged.values()) >= MIN_BASELINE_REQUESTS else self.cuts
+            self.cuts = cuts_of(merged) if sum(merged.values()) >= MIN_HISTORY_REQUESTS else self.cuts
 
     def phi(self, q: float | None) -> float:
         """φ of the requests beyond the q-quantile; the largest of all cuts for None."""
@@ -110,9 +110,9 @@ class Latency(Stateful):
     __slots__ = (
         "_absolute",
         "_alpha",
-        "_baseline",
         "_cut",
         "_difference_dispersion",
+        "_history",
         "_limit",
         "_margin",
         "_quantile",
@@ -120,11 +120,11 @@ class Latency(Stateful):
         "_shown",
         "metric",
     )
-    CONFIGURATION = ("_alpha", "_baseline", "_cut", "_limit", "_margin", "_quantile", "metric")
+    CONFIGURATION = ("_alpha", "_cut", "_history", "_limit", "_margin", "_quantile", "metric")
 
-    def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, baseline: LatencyBaseline) -> None:
+    def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, history: LatencyHistory) -> None:
         row = METRICS[metric]
-        self.metric, self._alpha, self._baseline = metric, alpha, baseline
+        self.metric, self._alpha, self._history = metric, alpha, history
         self._quantile = row.quantile or 0.5
         self._cut = None if row.kind == "distribution" else self._quantile
         self._margin = margin_buckets(limit.max_ratio or 1.0)
@@ -136,17 +136,17 @@ class Latency(Stateful):
 
     @property
     def _phi(self) -> float:
-        return max(self._baseline.phi(self._cut), of_cut(self._difference_dispersion.get(), self._cut))
+        return max(self._history.phi(self._cut), of_cut(self._difference_dispersion.get(), self._cut))
 
     def update(self, timed: list[ArmLatencies], now: float) -> None:
-        """Adds the latencies of one look, before its baseline learns the primary's."""
-        phi, primary_phi = self._phi, self._baseline.phi(self._cut)
+        """Adds the latencies of one look, before its history learns the primary's."""
+        phi, primary_phi = self._phi, self._history.phi(self._cut)
         self._shown.update(
             (arm.beyond(self._subject), arm.whose) for arm in timed if arm.whose.candidate or arm.whose.share > 0
         )
         for arm in timed:
-            if self._ratio and self._baseline.cuts:
-                self._rank(self._ratio, self._baseline.cuts, arm, phi, now)
+            if self._ratio and self._history.cuts:
+                self._rank(self._ratio, self._history.cuts, arm, phi, now)
             if arm.whose.candidate and self._absolute:
                 known = arm.beyond(self._limit)
                 slow = sum(count for index, count in known.items() if index > self._limit)
@@ -159,7 +159,7 @@ class Latency(Stateful):
         """The bucket that the metric is about: the primary's quantile, or the limit where there is no other."""
         if self._ratio is None:
             return self._limit
-        return self._baseline.cuts[CUT_QUANTILES.index(self._quantile)] if self._baseline.cuts else None
+        return self._history.cuts[CUT_QUANTILES.index(self._quantile)] if self._history.cuts else None
 
     def _rank(self, test: RankTest, cuts: list[int], arm: ArmLatencies, phi: float, now: float) -> None:
         whose, down = arm.whose, self._margin if arm.whose.candidate else 0
@@ -178,7 +178,7 @@ class Latency(Stateful):
             needed = ratio.needed(log(1 / self._alpha.alpha), log(1 / FALSE_PASS), self._phi)
             lines.append(self._on("max_ratio", LogEvidence(ratio.log_breach, ratio.log_pass, needed, self._phi)))
         if (absolute := self._absolute) is not None:
-            phi = self._baseline.phi(self._cut)
+            phi = self._history.phi(self._cut)
             needed = absolute.needed(self._alpha.alpha, phi)
             logs = float(absolute.log_breach), float(absolute.log_pass)
             lines.append(self._on("max", LogEvidence(*logs, needed, phi)))

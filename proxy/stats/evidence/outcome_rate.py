@@ -25,7 +25,7 @@ LIVE_ONLY = frozenset({"abandonment_rate"})
 """Metrics of live legs alone: nobody waits for a copy, so nobody abandons one."""
 
 
-class RateBaseline(Stateful):
+class RateHistory(Stateful):
     """A route's bad legs of one kind, whatever is judged: the overdispersion φ of its primary, and the sticky keys.
 
     It outlives candidates, so a new one meets a φ that was learnt before it came.
@@ -47,13 +47,13 @@ class RateBaseline(Stateful):
 class OutcomeRate(Stateful):
     """A rate of one outcome of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute."""
 
-    __slots__ = ("_baseline", "_copies", "_live_only", "_outcome", "_rate")
-    CONFIGURATION = ("_baseline", "_live_only", "_outcome")
+    __slots__ = ("_copies", "_history", "_live_only", "_outcome", "_rate")
+    CONFIGURATION = ("_history", "_live_only", "_outcome")
 
-    def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, baseline: RateBaseline) -> None:
-        self._baseline, self._live_only = baseline, metric in LIVE_ONLY
+    def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, history: RateHistory) -> None:
+        self._history, self._live_only = history, metric in LIVE_ONLY
         self._outcome = OUTCOME_METRICS[metric]
-        self._rate = BadEventRate(metric, limit, alpha, baseline.dispersion)
+        self._rate = BadEventRate(metric, limit, alpha, history.dispersion)
         self._copies = False
 
     def update(self, arms: Iterable[AssignedArm], now: float) -> None:
@@ -64,12 +64,12 @@ class OutcomeRate(Stateful):
             self._copies = not any(arm.whose.candidate for arm in judged)
         counts = [self._counts(arm, now) for arm in judged]
         self._rate.update([each for each in counts if each.whose.candidate or each.whose.share > 0.0])
-        self._baseline.update(counts, now)
+        self._history.update(counts, now)
 
     def _counts(self, assigned: AssignedArm, now: float) -> EventCounts:
         arm, whose = assigned
         bad = arm.outcomes().get(self._outcome, 0)
-        events = self._baseline.sticky.update(bad, arm.keys.get(self._outcome, ()), now) if bad else 0
+        events = self._history.sticky.update(bad, arm.keys.get(self._outcome, ()), now) if bad else 0
         return EventCounts(whose, arm.counted(), bad, events)
 
     def get(self) -> list[Evidence]:

@@ -13,7 +13,7 @@ from proxy.stats.counts.content import ContentCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.invalid_rate import MAX_WAITING_ANSWERS, InvalidRate
-from proxy.stats.evidence.outcome_rate import RateBaseline
+from proxy.stats.evidence.outcome_rate import RateHistory
 
 LIMIT = Limit(max_increase=0.02)
 
@@ -21,7 +21,7 @@ LIMIT = Limit(max_increase=0.02)
 def rate() -> tuple[InvalidRate, AssignmentShares]:
     shares = AssignmentShares("v2", "v1")
     shares.update([ArmTick("r", "v1", "primary", 1.0, {"200": 1}), ArmTick("r", "v2", "shadow", 1.0, {"200": 1})])
-    return InvalidRate(LIMIT, AlphaShare("v2", 0.001), RateBaseline()), shares
+    return InvalidRate(LIMIT, AlphaShare("v2", 0.001), RateHistory()), shares
 
 
 def counts(version: str, n: int, bad: int) -> ContentCounts:

@@ -13,7 +13,7 @@ from proxy.contracts.metrics import Metric, of_kind
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Assignment
-from proxy.stats.evidence.latency import MIN_BASELINE_REQUESTS, ArmLatencies, Latency, LatencyBaseline
+from proxy.stats.evidence.latency import MIN_HISTORY_REQUESTS, ArmLatencies, Latency, LatencyHistory
 from proxy.stats.sequential.rank_test import CUT_QUANTILES
 
 MINE, THEIRS = Assignment(True, "canary", 0.5, 0.5), Assignment(False, "primary", 0.5, 0.5)
@@ -27,12 +27,12 @@ def drawn(rng: np.random.Generator, n: int, slower: float = 1.0) -> Buckets:
 
 
 def run(metric: str, limit: Limit, slower: float, seconds: int = 60) -> Latency:
-    rng, baseline = np.random.default_rng(5), LatencyBaseline()
-    made = Latency(metric, limit, AlphaShare("v2", 0.01), baseline)
+    rng, history = np.random.default_rng(5), LatencyHistory()
+    made = Latency(metric, limit, AlphaShare("v2", 0.01), history)
     for second in range(seconds):
         theirs = drawn(rng, 100)
         made.update([ArmLatencies(theirs, THEIRS), ArmLatencies(drawn(rng, 100, slower), MINE)], float(second))
-        baseline.update(theirs, float(second))
+        history.update(theirs, float(second))
     return made
 
 
@@ -61,22 +61,22 @@ def test_a_constant_is_held_against_the_part_that_is_slower() -> None:
 
 
 def test_ranks_wait_for_the_primarys_cut_points() -> None:
-    rng, baseline = np.random.default_rng(1), LatencyBaseline()
-    baseline.update(drawn(rng, MIN_BASELINE_REQUESTS - 1), 0.0)
-    assert baseline.cuts is None
-    baseline.update(drawn(rng, 1), 2.0)
-    assert baseline.cuts is not None
-    assert len(baseline.cuts) == len(CUT_QUANTILES)
+    rng, history = np.random.default_rng(1), LatencyHistory()
+    history.update(drawn(rng, MIN_HISTORY_REQUESTS - 1), 0.0)
+    assert history.cuts is None
+    history.update(drawn(rng, 1), 2.0)
+    assert history.cuts is not None
+    assert len(history.cuts) == len(CUT_QUANTILES)
 
 
 def censored(metric: str, limit: Limit, waits: list[Buckets], answered: int = 100) -> Latency:
     """Ten seconds of an equal candidate, of which so many requests are answered; clients left after these waits."""
-    rng, baseline = np.random.default_rng(5), LatencyBaseline()
-    made = Latency(metric, limit, AlphaShare("v2", 0.001), baseline)
+    rng, history = np.random.default_rng(5), LatencyHistory()
+    made = Latency(metric, limit, AlphaShare("v2", 0.001), history)
     for second in range(10):
         theirs, mine = drawn(rng, 100), drawn(rng, answered)
         made.update([ArmLatencies(theirs, THEIRS), ArmLatencies(mine, MINE, waits[second])], float(second))
-        baseline.update(theirs, float(second))
+        history.update(theirs, float(second))
     return made
 
 
@@ -118,11 +118,11 @@ def met(rng: np.random.Generator, whose: Assignment, faster: float) -> ArmLatenc
 def test_clients_that_leave_early_blame_no_version_that_is_as_fast(metric: str, faster: float) -> None:
     highest = []
     for seed in range(20):
-        rng, baseline = np.random.default_rng(seed), LatencyBaseline()
-        made = Latency(metric, Limit(max_ratio=1.0), AlphaShare("v2", 0.001), baseline)
+        rng, history = np.random.default_rng(seed), LatencyHistory()
+        made = Latency(metric, Limit(max_ratio=1.0), AlphaShare("v2", 0.001), history)
         for second in range(20):
             theirs = met(rng, THEIRS, 1.0)
             made.update([theirs, met(rng, MINE, faster)], float(second))
-            baseline.update(theirs.latencies, float(second))
+            history.update(theirs.latencies, float(second))
             highest.append(made.get()[0].log_breach)
     assert max(highest) < log(1000)

@@ -12,7 +12,7 @@ from proxy.contracts.settings import Limit
 from proxy.stats.arrays import Floats
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Assignment
-from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyBaseline
+from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyHistory
 from proxy.stats.sequential.e_process import PASS_FACTORS
 from proxy.stats.sequential.overdispersion import DifferenceOverdispersion, Overdispersion
 from proxy.stats.sequential.rank_test import (
@@ -77,7 +77,7 @@ def run(
     metric: str, limit: Limit, canary_of: Callable[..., Any], seed: int, looks: int = 400, share: float = 0.1
 ) -> float:
     """Canary requests until log evidence reached ln(100), or infinity; 100 requests a look, ten looks a second."""
-    rng, pace = np.random.default_rng(seed), LatencyBaseline()
+    rng, pace = np.random.default_rng(seed), LatencyHistory()
     test, used = Latency(metric, limit, TERMS, pace), 0
     for look in range(-50, looks):
         load = 1.0 + 0.5 * np.sin(look / 400)
@@ -124,7 +124,7 @@ def test_a_quantile_limit_asks_only_about_its_quantile() -> None:
 
 
 def test_an_equal_canary_passes_early() -> None:
-    rng, pace = np.random.default_rng(3), LatencyBaseline()
+    rng, pace = np.random.default_rng(3), LatencyHistory()
     test = Latency("latency_p50", Limit(max_ratio=1.25), TERMS, pace)
     pace.update(buckets(rng.lognormal(-4, 0.35, 1000)), 0.0)
     for second in range(60):
@@ -140,7 +140,7 @@ def test_an_equal_canary_passes_early() -> None:
 
 
 def test_an_absolute_limit_counts_slower_requests() -> None:
-    test = Latency("latency_p90", Limit(max=0.1), TERMS, LatencyBaseline())
+    test = Latency("latency_p90", Limit(max=0.1), TERMS, LatencyHistory())
     test.update(
         [
             ArmLatencies(buckets(np.full(50, 0.2)), Assignment(True, "canary", 1.0, 1.0)),
@@ -156,7 +156,7 @@ def test_an_absolute_limit_counts_slower_requests() -> None:
 def wandering(seed: int, tempered: bool) -> float:
     """Ten backends, each with its own slow wander (sd 15 %, a minute long); the canary is one of them. A look a
     second."""
-    rng, pace, level, used = np.random.default_rng(seed), LatencyBaseline(), np.zeros(10), 0
+    rng, pace, level, used = np.random.default_rng(seed), LatencyHistory(), np.zeros(10), 0
     test = Latency("latency", Limit(max_ratio=1.05), TERMS, pace)
     for second in range(-300, 600):
         level = 0.983 * level + 0.15 * np.sqrt(1 - 0.983**2) * rng.standard_normal(10)
@@ -189,7 +189,7 @@ def test_backends_that_wander_by_themselves_are_tempered() -> None:
 
 
 def test_a_canary_that_wanders_beside_a_steady_primary_is_tempered() -> None:
-    rng, pace = np.random.default_rng(6), LatencyBaseline()
+    rng, pace = np.random.default_rng(6), LatencyHistory()
     test = Latency("latency_p50", Limit(max_ratio=1.2), TERMS, pace)
     for second in range(-60, 300):
         primary = buckets(rng.lognormal(-4, 0.35, 90))
