@@ -51,6 +51,8 @@ class Evidence(Struct, frozen=True):
     """Natural logarithm of the e-value against "beyond the limit"; None: this test cannot pass early."""
     dispersion: float = 1.0
     """Overdispersion φ ≥ 1 by which the log factors of both were divided."""
+    log_alone: float | None = None
+    """What `log_breach` would be, were it nothing that the primary differs from itself; None where that is unknown."""
     needed: int | None = None
     """Further observations for a decision at the present rate; None: unknown."""
     limit: str = ""

@@ -10,8 +10,10 @@ A limit is judged by a ladder of guards, first answer wins:
 4. evidence against "beyond the limit" ≥ 1 / `FALSE_PASS`: pass, early.
 5. fewer than `enough` observations: undecided, with how many more it needs.
 6. evidence of a breach ≥ `LEANING_EVIDENCE`: undecided. It is no proof, yet no reason to go on.
-7. proof is required, the line has a margin against the primary, and its test can prove it: undecided until 4.
-8. otherwise: pass.
+7. only the primary's disagreement with itself speaks for the candidate, and fewer than `enough` requests show it:
+   undecided.
+8. proof is required, the line has a margin against the primary, and its test can prove it: undecided until 4.
+9. otherwise: pass.
 
 `min_gain` is no limit but the aim of an A/B test: it passes by proof that the arm is better than the primary, at 1 /
 `false_winner`, after 1 and 2, and never fails.
@@ -26,7 +28,7 @@ A sentence shows the figures of the requests on which evidence of a breach rests
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import isinf, isnan, log, sqrt
+from math import ceil, isinf, isnan, log, sqrt
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -217,6 +219,10 @@ def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome
     hint = "" if e.needed is None else f", {_more(e.metric, e.needed)}{RATE}"
     if e.log_breach >= log(LEANING_EVIDENCE):
         return "undecided", f"leans to a breach{hint}", e.needed
+    if _by_noise(e) and e.n_reference < terms.enough:
+        needed = ceil((terms.enough - e.n_reference) * e.n / e.n_reference)
+        why = "above the limit, and too little is known of the primary's disagreement with itself"
+        return "undecided", f"{why}, {_more(e.metric, needed)}{RATE}", needed
     if terms.proof and has_margin(e.metric, name, limit) and _provable(e):
         return "undecided", f"not proved yet{hint or ', and not at the present rate'}", e.needed
     return "pass", "not proved, nothing speaks against it" if has_margin(e.metric, name, limit) else "", None
@@ -243,6 +249,11 @@ def _provable(e: Evidence) -> bool:
 
 def _proved(e: Evidence) -> bool:
     return e.log_pass is not None and e.log_pass >= log(1.0 / FALSE_PASS)
+
+
+def _by_noise(e: Evidence) -> bool:
+    """Whether a candidate would lean to a breach, did the primary not differ from itself."""
+    return e.log_alone is not None and e.log_alone >= log(LEANING_EVIDENCE) > e.log_breach
 
 
 def _more(metric: str, needed: int) -> str:
@@ -277,6 +288,8 @@ def _sentence(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, 
     if name in AGAINST_PRIMARY and value is not None:
         whose = " of the baseline" if e.against == "baseline" else ""
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}{whose}"]
+    if e.log_alone is not None:
+        parts += [f"the primary differs from itself in {_number(e.reference)} of {e.n_reference:,}"]
     if e.n_shadow:
         parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
     if e.dispersion > 1.0:
@@ -292,6 +305,8 @@ def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> 
         times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit)}"
         return f"{metric} {_number(e.value)} against {_number(e.reference)} at the {e.against}, {times}"
     beyond = _beyond(name, value, limit)
+    if outcome == "pass" and beyond and _by_noise(e):
+        return f"{named} {_number(value)} beside limit {_number(limit)}, no evidence of more than the primary's own"
     if outcome == "pass" and beyond:
         side = "below" if name in _LEAST else "above"
         return f"{named} {_number(value)}, which is no evidence that it is {side} the limit {_number(limit)}"

@@ -60,6 +60,25 @@ def test_the_ladder(changes: dict[str, Any], outcome: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "outcome", "said"),
+    [
+        ({"n_reference": 99}, "undecided", "about 6 more compared answers at the present rate"),
+        ({"n_reference": 100}, "pass", "disagreement 0.19 beside limit 0.02, no evidence of more than the primary's"),
+        ({"n_reference": 100, "log_breach": 3.0}, "undecided", "leans to a breach"),
+        ({"n_reference": 3, "log_breach": 9.0}, "fail", "disagreement 0.19 > limit 0.02 ("),
+        ({"n_reference": 3, "log_alone": 1.0}, "pass", "which is no evidence that it is above the limit 0.02"),
+    ],
+)
+def test_a_pass_by_the_noise_floor_rests_on_enough_of_it_and_says_so(
+    changes: dict[str, Any], outcome: str, said: str
+) -> None:
+    facts = {"metric": "disagreement", "limit": "max", "value": 0.19, "reference": 0.18, "log_alone": 99.0} | changes
+    verdict = line(Guard({"disagreement": Limit(max=0.02)}, false_alarm=0.01), **facts)
+    assert (verdict.outcome, said in verdict.sentence) == (outcome, True), verdict.sentence
+    assert f"the primary differs from itself in 0.18 of {facts['n_reference']}" in verdict.sentence
+
+
+@pytest.mark.parametrize(
     ("limit", "evidence", "outcome"),
     [
         (Limit(max=0.01), {"limit": "max", "log_breach": 9.0}, "fail"),

@@ -13,7 +13,10 @@ from proxy.contracts.record import Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import ASSUMED, Guard, Limit
 from proxy.release.scorecard import judge
+from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.board import Board
+from proxy.stats.evidence.alpha import AlphaShare
+from proxy.stats.evidence.disagreement import Disagreement
 
 CARD = {
     "error_rate": Limit(max_ratio=1.5, max_increase=0.02, max=0.05),
@@ -46,6 +49,23 @@ def test_every_sentence_agrees_with_its_verdict(world: World, proof: bool) -> No
             read(verdict)
 
 
+@pytest.mark.parametrize("of_noise", [None, 0.0, 0.02, 0.2])
+@pytest.mark.parametrize("differing", [0.01, 0.06, 0.2, 1.0])
+def test_every_sentence_on_disagreement_agrees_with_its_verdict(differing: float, of_noise: float | None) -> None:
+    """A twentieth of the requests is sent to the primary twice, where its own disagreement is looked at."""
+    made, rng = Disagreement(Limit(max=0.05), AlphaShare(CANDIDATE, GUARD.false_alarm)), np.random.default_rng(4)
+    guard, outcomes = Guard({"disagreement": Limit(max=0.05)}), set()
+    for _ in range(3000):
+        differs, twice = bool(rng.random() < differing), rng.random() < 0.05
+        beside = (differs, bool(rng.random() < of_noise)) if of_noise is not None and twice else None
+        made.update([PairResult(ROUTE, CANDIDATE, 1, int(differs), beside)])
+        (verdict,) = judge(made.get(0), guard, CANDIDATE)
+        read(verdict)
+        outcomes.add(verdict.outcome)
+    assert ("fail" in outcomes) is (differing >= 0.2 and (of_noise is None or of_noise < differing))
+    assert differing < 1.0 or "pass" not in outcomes, "a candidate that always differs never passes"
+
+
 def read(verdict: Verdict) -> None:
     """Fails where the sentence of a verdict claims what its numbers do not say."""
     said = verdict.sentence
@@ -55,6 +75,8 @@ def read(verdict: Verdict) -> None:
         assert (found and found[3] == ">") or "breached by" in said
     if verdict.outcome == "pass":
         assert not (found and found[3] == ">"), said
+        above = verdict.value is not None and verdict.limit is not None and verdict.value > verdict.limit
+        assert above is ("no evidence" in said), said
         assert ("proved: " in said) is verdict.proved
     if found:
         value = float("inf") if found[2] == "infinite" else float(found[2])

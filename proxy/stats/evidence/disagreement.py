@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.agreement.comparer import PairResult
@@ -72,7 +74,9 @@ class Disagreement(Stateful):
             _ratio(self.disagreed, self.pairs), self.pairs, _ratio(self.noisy, self.triples), self.triples
         )
         test = LogEvidence(self.log_breach, float(budget.log_pass), budget.needed(self._alpha.alpha))
-        return [self._alpha.evidence(self.METRIC, "max", figures, test, lost)]
+        made = self._alpha.evidence(self.METRIC, "max", figures, test, lost)
+        alone = self._alpha.evidence(self.METRIC, "max", figures, test._replace(log_breach=float(budget.log_breach)))
+        return [replace(made, log_alone=alone.log_breach) if self.triples else made]
 
 
 def _ratio(part: int, whole: int) -> float | None:

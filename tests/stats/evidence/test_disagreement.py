@@ -39,3 +39,4 @@ def test_what_the_primary_does_to_itself_is_not_the_candidates(of_noise: float, 
     (found,) = made.get(0)
     assert (found.log_breach >= log(100)) is breaches
     assert found.reference == pytest.approx(of_noise, abs=0.05)
+    assert found.log_alone is not None and found.log_alone >= log(100), "what it would be without noise"
