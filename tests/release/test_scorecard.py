@@ -72,7 +72,8 @@ def test_the_ladder(changes: dict[str, Any], outcome: str, said: str) -> None:
 def test_a_pass_by_the_noise_floor_rests_on_enough_of_it_and_says_so(
     changes: dict[str, Any], outcome: str, said: str
 ) -> None:
-    facts = {"metric": "disagreement", "limit": "max", "value": 0.19, "reference": 0.18, "log_alone": 99.0} | changes
+    facts: dict[str, Any] = {"metric": "disagreement", "limit": "max", "value": 0.19, "reference": 0.18}
+    facts |= {"log_alone": 99.0} | changes
     verdict = line(Guard({"disagreement": Limit(max=0.02)}, false_alarm=0.01), **facts)
     assert (verdict.outcome, said in verdict.sentence) == (outcome, True), verdict.sentence
     assert f"the primary differs from itself in 0.18 of {facts['n_reference']}" in verdict.sentence
