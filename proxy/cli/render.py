@@ -46,7 +46,11 @@ def show_route(route: Mapping[str, Any]) -> None:
         "phase": route["phase"],
         "primary": route["primary"],
         "split": _percents(route["split"]),
+        "baseline": _baseline(route.get("baseline") or {}),
         "shadows": _percents(route["shadows"]),
+        "release": _release(route.get("release") or {}),
+        "left the test": _left(route.get("release") or {}),
+        "answering": _answering(route.get("identities", ())),
         "verdict": route.get("verdict"),
         "evidence": route.get("sentence"),
         "rolled back": ", ".join(route.get("rolled_back", ())),
@@ -54,6 +58,35 @@ def show_route(route: Mapping[str, Any]) -> None:
         **{f"warning {n}": warning for n, warning in enumerate(route.get("warnings", ()), 1)},
     }
     put(table(None, ("", ""), ((name, value) for name, value in facts.items() if value)))
+
+
+def _release(release: Mapping[str, Any]) -> str:
+    """What is under way, and what its stage waits for; empty where there is no release or it is over."""
+    if not release.get("active"):
+        return ""
+    who = ", ".join(release["arms"]) or release["candidate"]
+    stage, stages = release["stage"], release["stages"]
+    due = stages[stage - 1]["requests"]
+    requests = f"{release['requests']:,} of {due:,} requests" if due else f"{release['requests']:,} requests"
+    ends = {"proof": "ends by proof", "no_breach": "ends without a breach"}[release["require"]]
+    return f"{release['strategy']} of {who}, stage {stage} of {len(stages)}: {requests}, {ends}"
+
+
+def _left(release: Mapping[str, Any]) -> str:
+    """Arms that have left a test that goes on."""
+    return ", ".join(release.get("left", ())) if release.get("active") else ""
+
+
+def _baseline(baseline: Mapping[str, Any]) -> str:
+    """Empty where none is configured."""
+    if not baseline:
+        return ""
+    why = f" ({baseline['reason']})" if baseline["reason"] else ""
+    return f"{baseline['version']} {baseline['percent']:g} %{why}"
+
+
+def _answering(identities: Iterable[Mapping[str, Any]]) -> str:
+    return "; ".join(f"{row['version']}: {row['identity']}" for row in identities)
 
 
 def _percents(shares: Mapping[str, float]) -> str:

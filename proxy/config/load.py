@@ -317,7 +317,7 @@ def _inference(route: Section) -> Inferences | None:
     section = route.section("inference")
     own = Inferences(section.values("methods", METHODS), section.values("paths", values.path_prefix))
     section.finish()
-    if not (own.methods or own.paths):
+    if not (own.methods or own.paths or route.refused("inference")):
         route.refuse("inference", "neither methods nor paths", "at least one of the two")
     return own
 

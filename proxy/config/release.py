@@ -87,7 +87,7 @@ def _scorecard(section: Section) -> dict[str, Limit]:
             line.finish()
         if line and metric in section:
             lines[metric] = Limit(**limits)
-            if not line.tree:
+            if not line.tree and not section.refused(metric):
                 line.refuse("", "no limit", " | ".join(parsers))
     section.finish()
     assumed = {metric: limit for metric, limit in ASSUMED.items() if metric not in section}

@@ -117,7 +117,7 @@ ratio = Number(0, 1e6, above=True)
 
 def probability(text: str) -> float:
     """A probability that is neither impossible nor certain."""
-    value = fraction(text) if NUMBER.fullmatch(text) else 0.0
+    value = float(text) if NUMBER.fullmatch(text) else 0.0
     if not 0.0 < value < 1.0:
         raise Refused("a probability above 0 and below 1, such as 0.001")
     return value

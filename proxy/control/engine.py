@@ -313,7 +313,8 @@ class Engine:
                 return
             status.notified |= {decide.told_as(state, action)}
         level = logging.WARNING if action.act in _ALARMS else logging.INFO
-        log.log(level, "%s: %s: %s", state.route, action.act, action.reason)
+        facts = {"route": state.route, "version": action.version or state.candidate, "cause": action.cause}
+        log.log(level, "%s: %s: %s", state.route, action.act, action.reason, extra={"fields": facts})
         change = self._change(action.cause if identity else "scorecard", action.act, state, after, action.reason)
         change = replace(change, identity=identity)
         if action.act == "drop":

@@ -88,7 +88,7 @@ def hold_back(verdicts: tuple[Verdict, ...], own: Sequence[Verdict]) -> tuple[Ve
         return verdicts
     why = f"its baseline {doubt.version} is not known to be sound: {doubt.sentence}"
     return tuple(
-        replace(each, outcome="undecided", proved=False, sentence=f"{each.sentence}: {why}", needed=doubt.needed)
+        replace(each, outcome="undecided", proved=False, sentence=f"{each.sentence}, but {why}", needed=doubt.needed)
         if each.outcome == "pass" and each.bound in AGAINST_PRIMARY
         else each
         for each in verdicts

@@ -363,6 +363,11 @@ def _by_share(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) 
 _RANK: dict[Outcome, int] = {"fail": 0, "undecided": 1, "pass": 2}
 
 
+def _joined(verdicts: Iterable[Verdict], several: bool) -> str:
+    """The sentences of verdicts; of `several` versions each is said with its version."""
+    return "; ".join(f"{v.version}: {v.sentence}" if several else v.sentence for v in verdicts)
+
+
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on all limits: fail if one fails, pass if all pass, and in an A/B test if an arm is better as well.
     Lines that are moot, and assumed ones without data, do not count. Without any limit nothing is decided."""
@@ -384,7 +389,7 @@ def overall(verdicts: Iterable[Verdict]) -> Verdict:
         limit=None,
         n=min(v.n for v in lines),
         lost=max(v.lost for v in lines),
-        sentence="; ".join(v.sentence for v in worst),
+        sentence=_joined(worst, several=len({v.version for v in lines}) > 1),
         needed=max(needed) if needed else None,
         version=worst[0].version,
         log_breach=max(v.log_breach for v in lines),

@@ -48,6 +48,41 @@ def test_routes_with_what_is_wrong_beside_them(capsys: pytest.CaptureFixture[str
     assert lines[3] == "workers not connected: 1, 2"
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"active": False}, ""),
+        (
+            {"strategy": "canary", "candidate": "b", "arms": {}, "stages": [{"requests": 1500}], "require": "proof"},
+            "canary of b, stage 1 of 1: 1,200 of 1,500 requests, ends by proof",
+        ),
+        (
+            {"strategy": "ab-test", "arms": {"b": 30, "c": 30}, "stages": [{"requests": 0}], "require": "no_breach"},
+            "ab-test of b, c, stage 1 of 1: 1,200 requests, ends without a breach",
+        ),
+    ],
+)
+def test_a_release_says_what_its_stage_waits_for(
+    capsys: pytest.CaptureFixture[str], given: dict[str, object], shown: str
+) -> None:
+    show_route(ROUTE | {"release": {"active": True, "stage": 1, "requests": 1200, "left": []} | given})
+    rows = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines() if " " in line.strip())
+    assert rows.get("release", "").strip() == shown
+
+
+def test_a_route_shows_its_baseline_who_left_and_who_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = {"version": "a-small", "percent": 0.0, "reason": "baseline a-small is broken"}
+    identities = [{"version": "a", "identity": "m@1", "asked": "", "n": 5}]
+    release = {"active": True, "left": ["c"], "strategy": "ab-test", "arms": {"b": 30}, "stage": 1, "requests": 9}
+    release |= {"stages": [{"requests": 0}], "require": "no_breach"}
+    show_route(ROUTE | {"baseline": baseline, "release": release, "identities": identities})
+    shown = capsys.readouterr().out
+    for each in ("a-small 0 % (baseline a-small is broken)", "left the test  c", "a: m@1"):
+        assert each in shown
+    show_route(ROUTE | {"release": release | {"active": False}})
+    assert "left the test" not in capsys.readouterr().out, "a test that is over has no arms"
+
+
 def test_a_route_shows_the_facts_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
     show_route(ROUTE | {"reason": "", "warnings": ["c gets nothing", "b neither"]})
     rows = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines() if " " in line.strip())

@@ -300,6 +300,19 @@ def test_all_mistakes_at_once() -> None:
     assert {"routes.r.canary.version", "routes.r.canary.percent", "routes.r.tmeouts", "workers"} <= set(paths(text))
 
 
+@pytest.mark.parametrize(
+    ("route", "path"),
+    [
+        ("inference: {paths: [predict]}", "routes.r.inference.paths[0]"),
+        ("inference: {methods: post}", "routes.r.inference.methods"),
+        ("scorecard: {latency: off}", "routes.r.scorecard.latency"),
+        ("scorecard: {refusal_rate: none}", "routes.r.scorecard.refusal_rate"),
+    ],
+)
+def test_what_cannot_be_read_is_one_mistake(route: str, path: str) -> None:
+    assert paths(SMALL % f", {route}") == [path]
+
+
 def test_an_unknown_key_names_what_was_probably_meant() -> None:
     (problem,) = problems(SMALL % ", tmeouts: {}")
     assert problem.found == "an unknown key"

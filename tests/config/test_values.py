@@ -81,6 +81,8 @@ def test_what_a_parser_takes(parse: Parser, text: str, value: Any) -> None:
         (values.Known(("v1", "v2")), "v3", "v1, v2"),
         (values.Known(()), "v3", "there is none"),
         (values.readable, "/no/such/file", "can be read"),
+        (values.probability, "1.5", "below 1"),
+        (values.probability, "1e400", "below 1"),
     ],
 )
 def test_a_refusal_says_what_is_allowed(parse: Parser, text: str, allowed: str) -> None:

@@ -38,6 +38,12 @@ def test_the_first_table_is_what_the_configuration_says(house: House) -> None:
     assert house.engine.state("cancer").candidate == "v2"
 
 
+def test_the_log_says_of_which_version(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.traffic(primary=100, canary=20, bad=20)
+    (told,) = [record for record in caplog.records if "rollback" in record.getMessage()]
+    assert vars(told)["fields"] == {"route": "cancer", "version": "v2", "cause": "error_rate"}
+
+
 def test_a_dead_canary_is_rolled_back_within_a_tick(house: House) -> None:
     house.traffic(primary=900, canary=100)
     assert house.split() == {"v2": 10.0}

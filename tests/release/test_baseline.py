@@ -154,7 +154,7 @@ def test_nothing_passes_by_a_baseline_that_is_not_known_to_be_sound() -> None:
     assert hold_back(mine, own[:1]) == mine
     held = hold_back(mine, own)
     assert [each.outcome for each in held] == ["undecided", "pass", "pass", "fail"]
-    assert held[0].sentence == "error_rate said: its baseline v1b is not known to be sound: latency said"
+    assert held[0].sentence == "error_rate said, but its baseline v1b is not known to be sound: latency said"
     assert not held[0].proved and held[1:] == mine[1:]
 
 

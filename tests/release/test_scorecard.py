@@ -134,6 +134,12 @@ def test_all_lines_must_pass_and_one_failure_suffices() -> None:
     assert overall([]).outcome == "undecided"
 
 
+def test_of_several_versions_each_is_said_with_its_version() -> None:
+    first, other = line(), judge([seen(version="v3", n=0, value=None)], ERRORS, "v3")[0]
+    assert overall([other]).sentence == "error_rate: no data"
+    assert overall([first, other]).sentence == "v3: error_rate: no data"
+
+
 @given(
     st.floats(),
     st.floats(),

@@ -81,7 +81,7 @@ class Card {
     if (route.rolled_back.length) told.push(` · rolled back: ${route.rolled_back.join(", ")}`);
     const { release } = route;
     if (release?.active) {
-      told.push(` · ${release.strategy} release of ${release.candidate}`);
+      told.push(` · ${release.strategy} release of ${Object.keys(release.arms).join(", ") || release.candidate}`);
       if (release.left.length) told.push(` · left the test: ${release.left.join(", ")}`);
     }
     return told;
@@ -119,9 +119,11 @@ class Card {
 // Where an active release stands, stage by stage.
 function stages({ release }) {
   if (!release?.active || !release.stages.length) return "";
+  const staying = Object.entries(release.arms).filter(([version]) => !release.left.includes(version));
+  const live = (stage) => (staying.length ? staying.reduce((all, [, part]) => all + part, 0) : stage.canary);
   const steps = release.stages.map((stage, at) => {
     const now = at + 1 === release.stage;
-    const what = stage.canary ? `${stage.canary} % live` : `${stage.shadow} % copies`;
+    const what = stage.canary ? `${live(stage)} % live` : `${stage.shadow} % copies`;
     const ends = [now && stage.requests ? `${count(release.requests)} of ${count(stage.requests)} requests`
       : stage.requests ? `${count(stage.requests)} requests` : "", stage.duration ? seconds(stage.duration) : "",
       now && release.require === "proof" ? "ends by proof" : ""];

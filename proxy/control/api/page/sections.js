@@ -126,7 +126,7 @@ function told(traffic) {
 // -- scorecard
 
 const BOUNDS = { max: "at most", max_ratio: "at most × primary", max_increase: "at most + primary", max_psi: "PSI at most", min: "at least",
-  max_drop: "drop at most" };
+  max_drop: "drop at most", min_gain: "gain above" };
 
 const IN_UNIT = { seconds: (value) => seconds(number(value)),
   fraction: (value) => (Number.isFinite(number(value)) ? part(number(value)) : figure(value)) };
@@ -158,7 +158,7 @@ function line(each, falseAlarm) {
     h("header", {}, h("b", {}, each.title), name(each.version), verdict(each.verdict)),
     meter(each),
     h("dl", {}, ...facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))),
-    evidence(each, falseAlarm),
+    each.bound === "min_gain" ? "" : evidence(each, falseAlarm),
     h("p", { class: "sentence" }, each.sentence));
 }
 
