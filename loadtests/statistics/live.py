@@ -26,7 +26,7 @@ import uvloop
 
 from loadtests.compiled import HOUSE
 from loadtests.processes import free_ports, running, wait_until
-from loadtests.statistics.live_traffic import FAILED, REFUSED, Behaviour, Clients, Mix, Server, always, says
+from loadtests.statistics.live_traffic import FAILED, REFUSED, Behaviour, Clients, Mix, Server, always, hang_up, says
 from loadtests.statistics.tables import table
 
 HEALTHY = Mix(failed=0.01)
@@ -76,6 +76,7 @@ class World:
             found = await inner(self)
         for server in servers:
             server.close()
+        await hang_up()
         return found
 
     def _ready(self) -> bool:

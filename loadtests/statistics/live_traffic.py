@@ -76,6 +76,18 @@ class Server:
         return server
 
 
+_OPEN: set[_Messages] = set()
+
+
+async def hang_up() -> None:
+    """Ends all connections, so that the loop may be closed."""
+    for each in tuple(_OPEN):
+        if each.transport is not None:
+            each.transport.abort()
+    while _OPEN:  # noqa: ASYNC110 - a few turns of the loop
+        await asyncio.sleep(0.001)
+
+
 class _Messages(asyncio.Protocol):
     """Whole messages of a connection, each with a `Content-Length`."""
 
@@ -85,6 +97,10 @@ class _Messages(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        _OPEN.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        _OPEN.discard(self)
 
     def data_received(self, data: bytes) -> None:
         self._read += data
@@ -184,6 +200,7 @@ class _Client(_Messages):
         self._clients.free(self)
 
     def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
         if self._patience is not None:
             self._patience.cancel()
         self._clients.gone(self)

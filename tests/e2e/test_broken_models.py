@@ -84,7 +84,8 @@ def test_a_broken_model_is_rolled_back(
         eventually(rolled_back, "a rollback")
         route = running.route()
         assert route["primary"] == "v1" and line in route["reason"]
-        assert statuses(running, "v2") == {code}
+        # A server that answers 500 and closes only then resets a request that was on its way meanwhile.
+        assert code in statuses(running, "v2") <= {code, *(("reset",) if do == "raise" else ())}
         assert running.metrics().total("penumbra_requests_total", version="v2") <= MOST
         assert not running.metrics().total("penumbra_invalid_total", version="v1")
 

@@ -25,6 +25,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(penumbra_\w+)` \| (\w+) \|", re.MULTILINE)
 
 RARE = {
+    "penumbra_arm_left": "needs an A/B test of which an arm is bad: test_ab_test.py has one",
+    "penumbra_identities": "needs answers that name their model: test_identity.py has them",
+    "penumbra_identity_changes_total": "needs another model in the place of one: test_identity.py has one",
     "penumbra_invalid_total": "needs answers that are none: test_outcomes_of_content.py has them",
     "penumbra_retries_total": "needs a server that closes just as a request is sent: tests/dataplane has one",
     "penumbra_unpaired_total": "needs a copy that never ends",
