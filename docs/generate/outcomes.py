@@ -15,7 +15,9 @@ OPENING = """\
 not this page -->
 
 Each leg (one attempt of a request at a version) ends as exactly one of six, and what is charged to whom follows from
-that alone, relative to the primary. `penumbra_outcomes_total` counts them, and sums to `penumbra_requests_total`.
+that alone, relative to the primary. `penumbra_outcomes_total` counts them as far as heads and connections tell,
+exactly, and sums to `penumbra_requests_total`. What a body says of an answer of a successful status is counted beside it, by
+`penumbra_invalid_total`, since bodies may be sampled.
 """
 
 BODIES = """\
@@ -62,7 +64,10 @@ def page() -> str:
 
 STATUSES = [
     (statuses, code(outcome_of(status)))
-    for statuses, status in (("2xx, 1xx", "200"), ("3xx", "307"), ("4xx", "400"), ("5xx", "500"))
+    for statuses, status in (
+        *(("2xx, 1xx", "200"), ("3xx", "307"), ("4xx", "400"), ("429, overload: a code of its own", "429")),
+        ("5xx", "500"),
+    )
 ]
 
 
