@@ -57,6 +57,8 @@ class Evidence(Struct, frozen=True):
     """Further observations for a decision at the present rate; None: unknown."""
     limit: str = ""
     """Name of the limit: `max_ratio`, `max`, …"""
+    answers: int = 0
+    """Answers that the `n` analysed ones are a sample of, by the budget for bodies; 0: it is not about bodies."""
     note: str = ""
     """Reason why there is no data, if there is one."""
     moot: bool = False

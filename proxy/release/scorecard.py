@@ -55,6 +55,8 @@ _COUNTED: dict[MetricSource, str] = {
     "labels": "labels",
 }
 """What of the candidate counts for a metric, by its source: bodies that are looked at may be a sample."""
+ALL_ANALYSED = 0.9
+"""Part of the answers from which on it is not said that the analysed ones are a sample: some are on their way."""
 RATE = " at the present rate"
 """Stands behind a number that is an estimate."""
 
@@ -285,6 +287,8 @@ def _resting(e: Evidence, outcome: Outcome) -> Evidence:
 def _sentence(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, n: int) -> str:
     name = bound[1]
     parts = [f"n={e.n:,}" + (f" of {n:,}, since the evidence began" if e.n < n else ""), f"lost={e.lost:,}"]
+    if n < ALL_ANALYSED * e.answers:
+        parts += [f"{n:,} of {e.answers:,} answers analysed"]
     if name in AGAINST_PRIMARY and value is not None:
         whose = " of the baseline" if e.against == "baseline" else ""
         parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}{whose}"]

@@ -156,6 +156,7 @@ class Comparison(Stateful):
         assigned = self._shares.update(arms)
         for rate in self.outcomes:
             rate.update(assigned, now)
+        self.invalid.on_arms(assigned)
         if self._warm_up.update(assigned, now):
             timed = [ArmLatencies(arm.total, whose, arm.waited) for arm, whose in assigned]
             for metric in self.total:

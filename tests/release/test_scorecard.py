@@ -79,6 +79,15 @@ def test_a_pass_by_the_noise_floor_rests_on_enough_of_it_and_says_so(
     assert f"the primary differs from itself in 0.18 of {facts['n_reference']}" in verdict.sentence
 
 
+@pytest.mark.parametrize(("answers", "said"), [(0, False), (550, False), (560, True), (5000, True)])
+@pytest.mark.parametrize("log_breach", [0.0, 99.0])
+def test_what_was_sampled_out_is_said(answers: int, said: bool, log_breach: float) -> None:
+    facts: dict[str, Any] = {"metric": "invalid_rate", "answers": answers, "log_breach": log_breach}
+    verdict = line(Guard({"invalid_rate": Limit(max_ratio=1.5)}), **facts)
+    assert ("answers analysed" in verdict.sentence) is said
+    assert (f"lost=0, 500 of {answers:,} answers analysed, " in verdict.sentence) is said
+
+
 @pytest.mark.parametrize(
     ("limit", "evidence", "outcome"),
     [

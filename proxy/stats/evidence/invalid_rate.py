@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.evidence.alpha import AlphaShare
-from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
+from proxy.stats.evidence.assignment_share import AssignedArm, Assignment, AssignmentShares
 from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts
 from proxy.stats.evidence.outcome_rate import RateHistory
+from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.state import Stateful
 
 MAX_WAITING_ANSWERS = 256
@@ -28,15 +31,20 @@ MAX_WAITING_ANSWERS = 256
 class InvalidRate(Stateful):
     """`invalid_rate` of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute."""
 
-    __slots__ = ("_history", "_rate", "_waiting")
+    __slots__ = ("_answers", "_history", "_rate", "_waiting")
     CONFIGURATION = ("_history", "_waiting")
 
     METRIC = "invalid_rate"
 
     def __init__(self, limit: Limit, alpha: AlphaShare, history: RateHistory) -> None:
         self._history = history
+        self._answers: ShownCounts[str] = ShownCounts()
         self._waiting: dict[Assignment, EventCounts] = {}
         self._rate = BadEventRate(self.METRIC, limit, alpha, history.dispersion)
+
+    def on_arms(self, arms: Iterable[AssignedArm]) -> None:
+        """Counts all answers of a successful status in one tick, of which those that are analysed may be a sample."""
+        self._answers.update([({"n": arm.outcomes().get("good", 0)}, whose) for arm, whose in arms])
 
     def update(self, counted: Iterable[ContentCounts], shares: AssignmentShares, now: float) -> None:
         """Adds analysed answers of all arms of one batch."""
@@ -70,4 +78,5 @@ class InvalidRate(Stateful):
 
     def get(self) -> list[Evidence]:
         """One for each configured limit; n are analysed answers."""
-        return self._rate.get()
+        answers = self._answers.mine.get("n", 0)
+        return [replace(line, answers=answers) for line in self._rate.get()]

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
+from proxy.contracts.table import Role
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
@@ -65,3 +66,15 @@ def test_a_look_waits_for_both_arms_but_not_for_ever() -> None:
     invalid.update([counts("v2", MAX_WAITING_ANSWERS, MAX_WAITING_ANSWERS)], shares, 1.0)
     (line,) = invalid.get()
     assert line.n == MAX_WAITING_ANSWERS + 10
+
+
+def test_the_answers_are_counted_of_which_the_analysed_ones_are_a_sample() -> None:
+    """Those of copies stand apart once there is live traffic, as in the figures."""
+    invalid, shares = rate()
+    looks: list[tuple[Role, int]] = [("shadow", 80), ("canary", 30), ("canary", 20), ("shadow", 7)]
+    for role, good in looks:
+        arms = [ArmTick("r", "v1", "primary", 0.5, {"200": 40, "500": 3})]
+        arms.append(ArmTick("r", "v2", role, 0.5, {"200": good, "400": 5, "500": 5}))
+        invalid.on_arms(shares.update(arms))
+    (line,) = invalid.get()
+    assert line.answers == 50
