@@ -16,8 +16,8 @@ not this page -->
 
 Each leg (one attempt of a request at a version) ends as exactly one of six, and what is charged to whom follows from
 that alone, relative to the primary. `penumbra_outcomes_total` counts them as far as heads and connections tell,
-exactly, and sums to `penumbra_requests_total`. What a body says of an answer of a successful status is counted beside it, by
-`penumbra_invalid_total`, since bodies may be sampled.
+exactly, and sums to `penumbra_requests_total`. What a body says of an answer of a successful status is counted beside
+it, by `penumbra_invalid_total`, since bodies may be sampled.
 """
 
 BODIES = """\
