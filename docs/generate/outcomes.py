@@ -99,7 +99,7 @@ def _inferences() -> list[str]:
         "2. A protocol names its inferences by the end of their paths; other paths of its own are none.\n"
         "3. Paths that no protocol owns, and all of `json` and `opaque`, are inferences, less those that end with one "
         f"of {', '.join(map(_text, sorted(PROBES)))}, and those within {_text(REPOSITORY)}.\n"
-        "4. `inference` of a route replaces 2 and 3."
+        "4. `inference` of a route replaces 2 and 3, and its `methods` replace those of 1."
     )
     return [rules, protocols]
 

@@ -6,7 +6,7 @@
    `iris%3Apredict` is `iris:predict`. Other paths of its own (`SPACES`) are none.
 3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed) are inferences,
    less those that probes, scrapers and operators ask (`PROBES`), and those of a repository of models (`REPOSITORY`).
-4. A route's own rule (`Route.inference`) replaces 2 and 3.
+4. A route's own rule (`Route.inference`) replaces 2 and 3, and its methods replace those of 1.
 
 What is asked is a function of method and path, so the answers are remembered.
 """
