@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from math import log
 
 import numpy as np
 import pytest
 
-from loadtests.statistics.worlds import CANDIDATE, PRIMARY, ROUTE, World, ticks
-from proxy.contracts.record import Tick
+from loadtests.statistics.scorecard import KINDS, Arm
+from loadtests.statistics.scorecard import World as Outcomes
+from loadtests.statistics.worlds import CANDIDATE, PER_TICK, PRIMARY, ROUTE, World, ticks
+from proxy.contracts.observation import Observation
+from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import ASSUMED, Guard, Limit
+from proxy.contracts.table import Role
 from proxy.release.scorecard import judge
 from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.board import Board
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.disagreement import Disagreement
+from tests.support.observed import observation
 
 CARD = {
     "error_rate": Limit(max_ratio=1.5, max_increase=0.02, max=0.05),
@@ -47,6 +53,49 @@ def test_every_sentence_agrees_with_its_verdict(world: World, proof: bool) -> No
         board.on_tick(Tick(0, "a", seq, 1, arms=arms), float(seq))
         for verdict in judge(board.evidence(ROUTE, float(seq)), GUARD, CANDIDATE, proof=proof):
             read(verdict)
+
+
+CODES = {"error_rate": "500", "refusal_rate": "429", "abandonment_rate": "client_abort"}
+SAMPLE = 0.25
+
+
+def legs(arm: Arm, version: str, role: Role, draw: np.random.Generator) -> tuple[ArmTick, list[Observation]]:
+    """One arm of a look: its tick, and the records of a sample of its answers."""
+    codes = {code: int(arm.bad[metric][0]) for metric, code in CODES.items()} | {"200": int(arm.answered[0])}
+    bad = draw.permutation(codes["200"]) < int(arm.bad["invalid_rate"][0])
+    records = [
+        observation(
+            *((0, "a"), 0, "", ROUTE, version, role, 0.5, 200, "", 0.0, 0.1, 0.1),
+            analysed=True,
+            content="not_a_number" if each else "",
+        )
+        for each in bad[draw.random(len(bad)) < SAMPLE]
+    ]
+    return ArmTick(ROUTE, version, role, 0.5, codes), records
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+@pytest.mark.parametrize(("base", "worse"), [(0.0, 0.2), (0.02, 0.4), (0.02, 1.0)])
+def test_every_sentence_of_the_default_scorecard_agrees_with_its_verdict(
+    kind: str | None, base: float, worse: float
+) -> None:
+    board, guard, draw, world = Board(), Guard(), np.random.default_rng(6), Outcomes(0.5, base, 1, 5)
+    board.watch(ROUTE, (CANDIDATE,), PRIMARY, guard, "json", 0.0)
+    ends, now = Counter[tuple[str, str]](), 0.0
+    for look in range(60):
+        now += 1.0
+        if look == 10 and kind:
+            world.rates[kind] = worse
+        mine, theirs = world.look(PER_TICK, now)
+        first, second = legs(theirs, PRIMARY, "primary", draw), legs(mine, CANDIDATE, "canary", draw)
+        board.on_tick(Tick(0, "a", look + 1, 1, arms=[first[0], second[0]]), now)
+        board.on_observations(first[1] + second[1], now)
+        for verdict in judge(board.evidence(ROUTE, now), guard, CANDIDATE, proof=True):
+            read(verdict)
+            ends[verdict.metric, verdict.outcome] += 1
+            sampled = verdict.metric == "invalid_rate" and verdict.n > 0
+            assert ("answers analysed" in verdict.sentence) is sampled
+    assert {metric for metric, outcome in ends if outcome == "fail"} == ({kind} if kind else set())
 
 
 @pytest.mark.parametrize("of_noise", [None, 0.0, 0.02, 0.2])
