@@ -88,8 +88,8 @@ def check(config: Config, as_json: AsJson = False) -> None:
     print(f"{config}: fine ({routes}, {versions})")
     for route in settings.routes:
         if lines := route.assumed:
-            held = f"is held to {written(lines)}, because its scorecard does not name these"
-            print(f"route {route.name} {held}; `{next(iter(lines))}: off` turns one off")
+            held = f"is held to {written(lines)} by default"
+            print(f"route {route.name} {held}; its scorecard may say else, or `{next(iter(lines))}: off`")
 
 
 def _assumed(settings: Settings) -> dict[str, dict[str, dict[str, float]]]:

@@ -228,13 +228,13 @@ class RouteSettings(RoutePolicy, frozen=True):
 
     @property
     def assumed(self) -> dict[str, Limit]:
-        """The lines that a candidate of this route is held to because no line names their metric, as far as the
-        protocol can feed them. A scorecard that is all assumed holds the errors, too."""
+        """The lines that a candidate of this route is held to by default, as far as the protocol can feed them."""
         if not (self.split or self.release):
             return {}
         guard = self.release.guard if self.release else self.guard
-        metrics = ASSUMED if guard.scorecard == ASSUMED else guard.assumed
-        return {each: ASSUMED[each] for each in metrics if self.protocol != "opaque" or METRICS[each].source == "ticks"}
+        usual = {each: limit for each, limit in ASSUMED.items() if guard.scorecard.get(each) == limit}
+        fed = self.protocol != "opaque"
+        return {each: limit for each, limit in usual.items() if fed or METRICS[each].source == "ticks"}
 
 
 class Address(Struct, frozen=True):

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from proxy import __version__
 from proxy.cli import main
 from proxy.contracts.build import build
+from proxy.contracts.settings import ASSUMED
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
 
@@ -103,8 +104,12 @@ def test_check_says_what_lines_nobody_named(config: Path) -> None:
     lines = (
         "refusal_rate: {max_increase: 0.05}, abandonment_rate: {max_increase: 0.05}, invalid_rate: {max_increase: 0.02}"
     )
-    said = f"route r is held to {{error_rate: {{max_ratio: 1.5}}, {lines}}}, because its scorecard does not name these"
-    assert penumbra("check", config).output.splitlines()[1:] == [f"{said}; `error_rate: off` turns one off"]
+    said = f"route r is held to {{error_rate: {{max_ratio: 1.5}}, {lines}}} by default"
+    assert penumbra("check", config).output.splitlines()[1:] == [
+        f"{said}; its scorecard may say else, or `error_rate: off`"
+    ]
+    config.write_text(canary.replace("percent: 5}", "percent: 5}, scorecard: {latency: {max_ratio: 1.1}}"))
+    assert list(json.loads(penumbra("check", config, "--json").output)["assumed"]["r"]) == list(ASSUMED)
     card = "{error_rate: {max_ratio: 2}, abandonment_rate: off}"
     config.write_text(canary.replace("json", "opaque").replace("percent: 5}", f"percent: 5}}, scorecard: {card}"))
     assert json.loads(penumbra("check", config, "--json").output)["assumed"] == {
