@@ -44,6 +44,11 @@ UnreadReason = Literal[
 `too_large`: the worker did not keep it. `internal`: a bug of a codec. The last four are answers that say nothing
 (`contracts.outcome.CONTENT`)."""
 
+NOT_LOOKED_AT: frozenset[str] = frozenset(
+    ("too_large", "too_many_tensors", "too_many_values", "coding", "expansion", "internal")
+)
+"""Reasons that are bounds of this program: nobody knows what such a body holds."""
+
 
 class Tensor(Struct, frozen=True, gc=False):
     """A named block of values, row-major and flat: `rows` x `width`."""

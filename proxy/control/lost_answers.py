@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
+from proxy.contracts.observation import NOT_LOOKED_AT
 from proxy.stats.board import Board
 
 MOST_LOST = 0.1
@@ -79,8 +80,8 @@ def _totals(board: Board) -> Counter[Subject]:
     for (route, version, _), n in board.content.endings.items():
         totals[route, version, "response"] -= n
         totals[route, version, "request"] -= n
-    for (route, version, _, _, reason), n in board.unreadable.items():
-        if reason == "too_large":  # not analysed, or by its end only
+    for (route, version, _, side, reason), n in board.unreadable.items():
+        if reason == "too_large" or (side == "response" and reason in NOT_LOOKED_AT):  # not analysed, or by its end
             totals[route, version, "response"] += n
             totals[route, version, "request"] += n
     return totals

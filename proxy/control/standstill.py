@@ -10,7 +10,7 @@ this order that holds is said:
 4. nothing feeds a line: by its source, `FAULTS` looks for the reason;
 5. a line has its data, and a decision is further away than `SENSIBLE_REQUESTS`, or out of reach at the present rate.
 
-An assumed line without data holds no stage, so it is no warning. Each is logged once in a stage.
+An assumed line of which nothing has come holds no stage, so it is no warning. Each is logged once in a stage.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _key(line: Verdict) -> Key:
 
 def _holds(line: Verdict, route: RouteControl) -> bool:
     """Whether the stage waits for a line."""
-    if line.outcome != "undecided" or line.moot or (line.assumed and not line.n):
+    if line.outcome != "undecided" or line.moot or (line.assumed and not (line.n or line.lost)):
         return False
     return not line.aim or (route.state.release is not None and route.state.release.promote_winner)
 
@@ -167,9 +167,9 @@ def _cause(line: Verdict, still: bool, route: RouteControl, since: Marks) -> str
     about = f"{line.metric} of {line.version}"
     if line.lost > MAX_LOSS * (line.n + line.lost):
         lost = line.lost / (line.n + line.lost)
-        why = (
-            "whether a label comes depends on the version" if _source(line) == "labels" else _pairs(line, route, since)
-        )
+        if _source(line) == "bodies" and not (line.n or still):
+            return ""  # records come a moment after their ticks
+        why = LOSSES[_source(line)](line, route, since)
         return f"stage {route.state.stage + 1} stands still: {lost:.0%} of {about} is lost: {why}"
     if still:
         fault = FAULTS[_source(line)](line, route, since)
@@ -204,6 +204,10 @@ def _bodies(line: Verdict, route: RouteControl, since: Marks) -> str:
     return f"no body of {route.section.protocol} has what it needs"
 
 
+def _unlabelled(line: Verdict, route: RouteControl, since: Marks) -> str:
+    return "whether a label comes depends on the version"
+
+
 def _labels(line: Verdict, route: RouteControl, since: Marks) -> str:
     if since.get("unscored"):
         return f"{since['unscored']:,} labels are of another kind than the predictions"
@@ -221,6 +225,9 @@ FAULTS: dict[MetricSource, Callable[[Verdict, RouteControl, Marks], str]] = {
     "labels": _labels,
 }
 """Source of a metric to why nothing comes from it."""
+
+LOSSES = {**FAULTS, "pairs": _pairs, "labels": _unlabelled}
+"""Source of a metric to why much of it is lost."""
 
 
 def _marks(route: RouteControl, board: Board) -> dict[str, int]:

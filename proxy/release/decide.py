@@ -104,7 +104,7 @@ def on_pass(state: RouteState, verdicts: Sequence[Verdict], legs: int, now: floa
     if release.promote_winner:
         return _winner(verdicts)
     total = overall(verdicts)
-    if total.outcome != "pass" or _awaits(verdicts, now - state.stage_since):
+    if total.outcome != "pass":
         return None
     reason = f"stage {state.stage + 1} of {len(release.stages)} passed: {legs:,} requests; {total.sentence}"
     if state.stage + 1 < len(release.stages):
@@ -137,15 +137,6 @@ def on_identity_change(
 
 IDENTITY = "identity"
 """The cause of what follows a change of identity."""
-
-FIRST_DATA_SECONDS = 10.0
-"""Seconds of a stage in which it waits for the first data of each assumed line. Bodies are analysed within a second; a
-route whose bodies are too large to be analysed must not stand for ever because of a line that nobody asked for."""
-
-
-def _awaits(verdicts: Sequence[Verdict], seconds: float) -> bool:
-    """Whether a stage that is so many seconds old waits for the first data of a line."""
-    return seconds < FIRST_DATA_SECONDS and any(v.assumed and not v.n and not v.moot for v in verdicts)
 
 
 def _winner(verdicts: Sequence[Verdict]) -> Action | None:

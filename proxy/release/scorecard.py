@@ -374,9 +374,9 @@ def _joined(verdicts: Iterable[Verdict], several: bool) -> str:
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on all limits: fail if one fails, pass if all pass, and in an A/B test if an arm is better as well.
-    Lines that are moot, and assumed ones without data, do not count. Without any limit nothing is decided."""
+    Lines that are moot do not count, nor assumed ones of which nothing came. Without any limit nothing is decided."""
     verdicts = tuple(verdicts)
-    lines = [v for v in verdicts if not v.aim and not v.moot and (v.n or not v.assumed)]
+    lines = [v for v in verdicts if not v.aim and not v.moot and (v.n or v.lost or not v.assumed)]
     lines.sort(key=lambda v: _RANK[v.outcome])
     if not lines:
         return Verdict("scorecard", "undecided", None, None, 0, 0, "no candidate is under judgement")

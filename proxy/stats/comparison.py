@@ -125,7 +125,9 @@ class Comparison(Stateful):
             for metric in OUTCOME_METRICS
         ]
         invalid = InvalidRate.METRIC
-        self.invalid = InvalidRate(lines.get(invalid, none), self._share_of(invalid), history.rates[invalid])
+        self.invalid = InvalidRate(
+            lines.get(invalid, none), self._share_of(invalid), history.rates[invalid], read=key.protocol != "opaque"
+        )
         self.disagreement = Disagreement(lines.get(Disagreement.METRIC, none), alpha._replace(against="primary"))
         violations = lines.get(ContractViolations.METRIC, none)
         self.contract_violations = ContractViolations(violations, alpha, history.contract_violations)

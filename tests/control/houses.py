@@ -15,17 +15,18 @@ VERSIONS = {
 }
 
 
+GUARD = Guard({metric: limit for metric, limit in ASSUMED.items() if metric != "invalid_rate"})
+"""The default without the line that needs bodies, of which these tests have none."""
+
+
 def section(name: str = "cancer", **changes: object) -> RouteSettings:
     given: dict[str, object] = {"primary": "v1", "split": (Share("v2", 10.0),), "shadows": (Share("v3", 100.0),)}
+    given["guard"] = GUARD
     return RouteSettings(name=name, match=Match("/"), protocol="oip", **(given | changes))  # type: ignore[arg-type]
 
 
 def settings(*sections: RouteSettings, **changes: object) -> Settings:
     return Settings(Address("127.0.0.1", 0), VERSIONS, sections or (section(),), state=":memory:", **changes)  # type: ignore[arg-type]
-
-
-GUARD = Guard({metric: limit for metric, limit in ASSUMED.items() if metric != "invalid_rate"})
-"""The default without the line that needs bodies, of which these tests have none."""
 
 
 def canary_release(**changes: object) -> Release:

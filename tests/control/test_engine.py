@@ -118,7 +118,7 @@ def test_what_was_known_at_a_rollback_stays_visible_until_something_else_is_judg
     assert views.scorecard(again.engine, "cancer") == kept
     by_hand(again, "split", {"v2": 5.0})
     assert views.scorecard(again.engine, "cancer")["at_rollback"] == []
-    assert len(views.scorecard(again.engine, "cancer")["metrics"]) == 4
+    assert len(views.scorecard(again.engine, "cancer")["metrics"]) == 3
 
 
 def test_a_split_by_hand_lets_a_rolled_back_version_in_again(house: House) -> None:

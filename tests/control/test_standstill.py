@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.record import Tick
-from proxy.contracts.settings import Guard, Limit, Release, Stage
+from proxy.contracts.settings import ASSUMED, Guard, Limit, Release, Stage
 from proxy.contracts.table import Share, Sticky
 from proxy.control.standstill import LEAST_SECONDS, _cause
 from proxy.release import transitions
@@ -172,3 +172,12 @@ def test_an_ab_test_waits_for_labels() -> None:
         house.tick(arm("v1", "primary", 50, 0, 0.5), arm("v2", "canary", 50, 0, 0.5), after=1.0)
         house.engine.on_time(house.now)
     assert "nothing feeds accuracy of v2: no label comes" in warned(house)
+
+
+def test_an_assumed_line_whose_answers_nobody_looks_at_holds_the_stage_and_says_so() -> None:
+    house = house_of(Guard(dict(ASSUMED)), Stage(canary=50.0, requests=50))
+    for _ in range(40):
+        house.tick(arm("v1", "primary", 50, 0, 0.5), arm("v2", "canary", 50, 0, 0.5), after=1.0)
+        house.engine.on_time(house.now)
+    assert house.engine.state("cancer").phase == "ramping"
+    assert "100% of invalid_rate of v2 is lost: no body of oip has what it needs" in warned(house)

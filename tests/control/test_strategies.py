@@ -62,7 +62,7 @@ def test_a_shadow_that_fails_never_gets_live_traffic() -> None:
 
 
 def test_shadow_observes_and_never_switches() -> None:
-    house = house_of(Release("v2", "shadow", (Stage(shadow=50.0, requests=10),)))
+    house = house_of(Release("v2", "shadow", (Stage(shadow=50.0, requests=10),), GUARD))
     for _ in range(20):
         copies(house, 100)
     house.now += 1e6

@@ -87,3 +87,25 @@ def test_a_version_whose_answers_are_none_is_rolled_back(kind: str, stage: str, 
         assert running.route()["primary"] == "v1"
         assert counted(running, version="v2", reason=reason) > 0
         assert counted(running, version="v1") == 0
+
+
+def test_a_version_whose_answers_nobody_can_look_at_is_not_promoted(tmp_path: Path) -> None:
+    """Its answers are in a content coding that is not read, those of the primary are plain: they may be anything."""
+    protocol, path, body = PREDICT
+    dark = says(answer(b"garbage", fields=f"{JSON}Content-Encoding: made-up\r\n"))
+    with (
+        Servers({"v1": says(answer(GOOD, fields=JSON)), "v2": dark}) as servers,
+        Running(configured(tmp_path, servers, protocol, "{canary: 50, requests: 20}")) as running,
+    ):
+
+        def held() -> bool:
+            for _ in range(20):
+                assert call(running.data, "POST", path, body).status == 200
+            lines = running.ask("GET", "/v1/routes/r/scorecard").json()["metrics"]
+            others = [line["proved"] for line in lines if line["metric"] != "invalid_rate"]
+            (own,) = [line for line in lines if line["metric"] == "invalid_rate"]
+            return all(others) and own["lost"] >= 300
+
+        eventually(held, "all other lines to be proved")
+        assert running.route()["primary"] == "v1"
+        assert running.route()["phase"] == "ramping"

@@ -16,15 +16,12 @@ A pair is due when the primary answered an inference with success and a copy of 
 
 from __future__ import annotations
 
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import NOT_LOOKED_AT, Observation
 from proxy.contracts.outcome import outcome_of
 from proxy.stats.agreement.compare import TOLERANCE, AnswerDifference, compare
 
 NOTHING = "nothing"
 """Reason of pairs whose answers hold nothing that could be compared."""
-
-OURS = frozenset(("too_large", "too_many_tensors", "too_many_values", "coding", "expansion", "internal"))
-"""Reasons for which an answer was not read that are bounds of this program (`contracts.observation.UnreadReason`)."""
 
 Settled = AnswerDifference | str | None
 """The difference of a pair that was compared, the reason of one that is lost, None where none was due."""
@@ -39,7 +36,7 @@ def settle(reference: Observation, copy: Observation, tolerance: float = TOLERAN
         return AnswerDifference(True, "status") if charged else copy.failure
     if reason := reference.unreadable_response or reference.content:
         return reason
-    ours = copy.unreadable_response in OURS
+    ours = copy.unreadable_response in NOT_LOOKED_AT
     if ours and not copy.content:
         return copy.unreadable_response
     reason = copy.content if ours else copy.unreadable_response or copy.content

@@ -1,8 +1,9 @@
 """What the bodies of answers say, counted by arm: the input of `invalid_rate`.
 
-Only inferences answered with success whose body was looked at are in `n`. What was not analysed, because of the budget
-or a bound, is sampled out: by exchange and before anybody knows what the answer holds, so that the rest stays
-representative.
+Only inferences answered with success whose body was looked at are in `n`. What was not analysed because of the budget
+is sampled out: by exchange and before anybody knows what the answer holds, so that the rest stays representative. What
+a bound of this program left unread (`NOT_LOOKED_AT`) is neither good nor bad, and depends on the version: it is counted
+as `unread`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import NOT_LOOKED_AT, Observation
 from proxy.contracts.table import Role
 
 
@@ -29,6 +30,8 @@ class ContentCounts(Struct, frozen=True):
     """Those among them whose body says that they failed (`contracts.outcome.CONTENT`)."""
     keys: tuple[int, ...] = ()
     """Hashes of the sticky keys of the bad ones, 0 where there is none: as many as `bad`."""
+    unread: int = 0
+    """Further ones, of whose body nobody knows what it holds."""
 
 
 class ContentCounters:
@@ -46,19 +49,28 @@ class ContentCounters:
 
     def update(self, legs: Sequence[Observation]) -> ContentCounts | None:
         """Adds legs of one route, version, role and share; their counts, or None if nothing of them was analysed."""
-        n = sum([leg.analysed for leg in legs])
-        if not n:
+        odd = [leg for leg in legs if leg.content or leg.unreadable_response]  # few: the rest is looked at once
+        dark = list(filter(_is_dark, odd))
+        n = sum([leg.analysed for leg in legs]) - sum([leg.analysed for leg in dark])
+        if not n and not dark:
             return None
         first = legs[0]
         arm = first.route, first.version, first.role
         self.analysed[arm] += n
-        odd = [leg for leg in legs if leg.content or leg.unreadable_response]  # few: the rest is looked at once
         self.endings[arm] += sum([leg.analysed and leg.unreadable_response == "too_large" for leg in odd])
         bad = [leg for leg in odd if leg.content]
         self._count(bad)
-        return ContentCounts(first.version, first.role, first.share, n, len(bad), tuple([leg.key for leg in bad]))
+        keys = tuple([leg.key for leg in bad])
+        return ContentCounts(first.version, first.role, first.share, n, len(bad), keys, len(dark))
 
     def _count(self, bad: Iterable[Observation]) -> None:
         for leg in bad:
             self.invalid[leg.route, leg.version, leg.role, leg.content] += 1
             self.read[leg.route, leg.version, leg.role, leg.content] += not leg.unreadable_response
+
+
+def _is_dark(leg: Observation) -> bool:
+    """Whether nobody knows what an answer holds. Of a stream that is too large its end may have been looked at."""
+    if not leg.answered or leg.content or leg.unreadable_response not in NOT_LOOKED_AT:
+        return False
+    return not (leg.analysed and leg.unreadable_response == "too_large")

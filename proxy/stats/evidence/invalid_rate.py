@@ -6,6 +6,8 @@ are thinned alike. Sticky de-duplication and overdispersion are those of the oth
 Records come in batches, and a copy ends after the answer that it stands beside, so the arms of one batch are not of the
 same requests. A look therefore waits for answers of both arms, and the candidate's share is that of the answers
 themselves: which of them are bad is exchangeable between the arms, whatever the order in which records came.
+
+Answers that nobody looked at are no evidence (`looked_at`): a line that rests on none is undecided until there is one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from proxy.stats.counts.content import ContentCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignedArm, Assignment, AssignmentShares
 from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts
+from proxy.stats.evidence.looked_at import LookedAt
 from proxy.stats.evidence.outcome_rate import RateHistory
 from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.state import Stateful
@@ -29,16 +32,20 @@ MAX_WAITING_ANSWERS = 256
 
 
 class InvalidRate(Stateful):
-    """`invalid_rate` of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute."""
+    """`invalid_rate` of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute.
 
-    __slots__ = ("_answers", "_history", "_rate", "_waiting")
-    CONFIGURATION = ("_history", "_waiting")
+    `read`: whether bodies of the route's protocol are read at all.
+    """
+
+    __slots__ = ("_answers", "_history", "_looked_at", "_rate", "_read", "_waiting")
+    CONFIGURATION = ("_history", "_read", "_waiting")
 
     METRIC = "invalid_rate"
 
-    def __init__(self, limit: Limit, alpha: AlphaShare, history: RateHistory) -> None:
-        self._history = history
+    def __init__(self, limit: Limit, alpha: AlphaShare, history: RateHistory, *, read: bool = True) -> None:
+        self._history, self._read = history, read
         self._answers: ShownCounts[str] = ShownCounts()
+        self._looked_at = LookedAt()
         self._waiting: dict[Assignment, EventCounts] = {}
         self._rate = BadEventRate(self.METRIC, limit, alpha, history.dispersion)
 
@@ -51,6 +58,7 @@ class InvalidRate(Stateful):
         for each in counted:
             whose = shares.get(each.version, each.role, each.share)
             if whose is not None and (whose.candidate or whose.share > 0.0):
+                self._looked_at.update(each, candidate=whose.candidate)
                 counts = self._counts(whose, each, now)
                 before = self._waiting.get(whose, EventCounts(whose, 0, 0, 0))
                 self._waiting[whose] = EventCounts(whose, *(x + y for x, y in zip(before[1:], counts[1:], strict=True)))
@@ -77,6 +85,20 @@ class InvalidRate(Stateful):
         return EventCounts(whose, counted.n, counted.bad, events)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit; n are analysed answers."""
-        answers = self._answers.mine.get("n", 0)
-        return [replace(line, answers=answers) for line in self._rate.get()]
+        """One for each configured limit; n are analysed answers, lost those that only the primary's part had seen."""
+        return [self._shown(line) for line in self._rate.get()]
+
+    def _shown(self, line: Evidence) -> Evidence:
+        line = replace(line, answers=self._answers.mine.get("n", 0))
+        if not self._read:
+            return replace(line, moot=True, note=_OPAQUE)
+        if line.n:
+            return replace(line, lost=self._looked_at.lost())
+        if self._looked_at.moot:
+            return replace(line, moot=True, note=_DARK)
+        pending = max(line.answers, self._looked_at.came)
+        return replace(line, lost=pending, note=f"none of {pending:,} answers is looked at" if pending else "")
+
+
+_OPAQUE = "not judged: bodies of this protocol are not read"
+_DARK = "not judged: neither its answers nor the primary's can be read"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.leg_join import MAX_WAIT
-from proxy.contracts.observation import Observation, Tensor, Text, UnreadReason
+from proxy.contracts.observation import NOT_LOOKED_AT, Observation, Tensor, Text, UnreadReason
 from proxy.contracts.outcome import CONTENT, outcome_of
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement.compare import AnswerDifference
 from proxy.stats.agreement.comparer import Comparer
-from proxy.stats.agreement.settle import NOTHING, OURS, settle
+from proxy.stats.agreement.settle import NOTHING, settle
 
 UNREAD = get_args(UnreadReason)
 
@@ -45,7 +45,7 @@ def test_a_reference_that_cannot_be_read_loses_the_pair(reason: str) -> None:
 
 @pytest.mark.parametrize("reason", UNREAD)
 def test_a_copy_that_cannot_be_read_differs_unless_a_bound_of_ours_kept_it(reason: str) -> None:
-    assert result(leg(), unread(reason, "shadow")) == f"{'lost' if reason in OURS else 'differs'}: {reason}"
+    assert result(leg(), unread(reason, "shadow")) == f"{'lost' if reason in NOT_LOOKED_AT else 'differs'}: {reason}"
 
 
 @pytest.mark.parametrize("reason", [reason for reason in CONTENT if reason != "empty_body"])

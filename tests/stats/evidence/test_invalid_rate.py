@@ -78,3 +78,32 @@ def test_the_answers_are_counted_of_which_the_analysed_ones_are_a_sample() -> No
         invalid.on_arms(shares.update(arms))
     (line,) = invalid.get()
     assert line.answers == 50
+
+
+def dark(version: str, n: int) -> ContentCounts:
+    return ContentCounts(version, "primary" if version == "v1" else "shadow", 1.0, 0, 0, (), n)
+
+
+def test_answers_that_nobody_looked_at_prove_nothing() -> None:
+    """They hold the line beside a primary whose answers are read, and are nobody's fault."""
+    invalid, shares = rate()
+    for look in range(40):
+        invalid.update([counts("v1", 10, 0), dark("v2", 10)], shares, 0.25 * look)
+    (line,) = invalid.get()
+    assert (line.n, line.lost, line.moot, line.log_breach <= 0) == (0, 400, False, True)
+    assert line.note == "none of 400 answers is looked at"
+    invalid.update([counts("v2", 50, 0), counts("v1", 50, 0)], shares, 20.0)
+    (line,) = invalid.get()
+    assert line.n == 50 and line.lost > 300
+
+
+def test_a_line_is_moot_where_the_answers_of_both_arms_cannot_be_read() -> None:
+    invalid, shares = rate()
+    invalid.update([dark("v1", 100), dark("v2", 100)], shares, 0.0)
+    (line,) = invalid.get()
+    assert (line.moot, line.lost) == (True, 0)
+
+
+def test_a_protocol_whose_bodies_are_not_read_makes_it_moot() -> None:
+    (line,) = InvalidRate(LIMIT, AlphaShare("v2", 0.001), RateHistory(), read=False).get()
+    assert line.moot
