@@ -1,5 +1,7 @@
 """From evidence to the table, as pure functions. Nothing here draws a number, reads a clock or touches a socket.
 
+limits          the limits of a scorecard as values
+sentences       what a verdict says
 scorecard       evidence → verdicts, one for each limit, and one for all
 validation      the rules of a release, for whoever reads one
 decide          verdicts → the action to take

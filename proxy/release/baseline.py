@@ -21,7 +21,8 @@ from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Baseline, Guard, Limit, Problem, Release, RouteSettings
 from proxy.contracts.table import Share
 from proxy.release import transitions
-from proxy.release.scorecard import AGAINST_PRIMARY, overall
+from proxy.release.limits import AGAINST_PRIMARY
+from proxy.release.scorecard import overall
 
 MAX_LATENCY_RATIO = 3.0
 """Times the primary's latency from which a baseline counts as broken. A tenth of the traffic alone makes an arm up to

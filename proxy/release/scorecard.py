@@ -27,16 +27,18 @@ A sentence shows the figures of the requests on which evidence of a breach rests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from math import ceil, isinf, isnan, log, sqrt
+from collections.abc import Iterable
+from math import ceil, isnan, log
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proxy.contracts.evidence import FALSE_PASS, Evidence, Reference
+from proxy.contracts.evidence import FALSE_PASS, Evidence
 from proxy.contracts.metrics import METRICS, MetricSource
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.settings import Guard, Limit, Stage
+from proxy.release.limits import AGAINST_PRIMARY, VALUES, Bound, beyond
+from proxy.release.sentences import sentence
 
 MAX_PROVABLE_RATE = 0.5
 """Rate of the primary up to which a margin has to be proved: one that is bad more often than not is no yardstick, and
@@ -55,8 +57,6 @@ _COUNTED: dict[MetricSource, str] = {
     "labels": "labels",
 }
 """What of the candidate counts for a metric, by its source: bodies that are looked at may be a sample."""
-ALL_ANALYSED = 0.9
-"""Part of the answers from which on it is not said that the analysed ones are a sample: some are on their way."""
 RATE = " at the present rate"
 """Stands behind a number that is an estimate."""
 
@@ -66,49 +66,8 @@ def enough(stage: Stage | None) -> int:
     return min(stage.requests, MIN_OBSERVATIONS) if stage and stage.requests else MIN_OBSERVATIONS
 
 
-Bound = tuple[str, str, float]
-"""Metric, name of the limit, and its value."""
-
-_VALUE: dict[str, Callable[[Evidence], float | None]] = {
-    "max": lambda e: e.value,
-    "min": lambda e: e.value,
-    "max_ratio": lambda e: e.ratio,
-    "max_increase": lambda e: None if e.value is None or e.reference is None else e.value - e.reference,
-    "max_drop": lambda e: None if e.value is None or e.reference is None else e.reference - e.value,
-    "max_psi": lambda e: e.value,
-    "min_gain": lambda e: gain_of(e),
-}
-_WORDS = {
-    "max": "",
-    "min": "",
-    "max_ratio": " ratio",
-    "max_increase": " increase",
-    "max_drop": " drop",
-    "max_psi": " PSI",
-    "min_gain": " gain",
-}
-AGAINST_PRIMARY = frozenset({"max_ratio", "max_increase", "max_drop", "min_gain"})
-"""Limits that compare a candidate with the primary, which needs traffic, or with the baseline in its place."""
-_LEAST = frozenset({"min", "min_gain"})
-"""Limits of which less is too little."""
-SMALL_SHARE = 0.1
-"""Share of the requests of both arms up to which a candidate is said to have a small one; by their counts, three
-standard errors of a binomial share aside."""
-EXPLAINED_RATIO = 1.5
-"""Times the primary's latency up to which a tenth of its traffic may be the reason by itself: 1.41 was measured, at the
-median of two equal servers on a busy machine."""
 _SIZE_COUNTS = frozenset({"max_psi"})
 """Limits that are breached only by a significant *and* large effect."""
-
-
-def gain_of(e: Evidence) -> float | None:
-    """How much better the candidate is than the primary; of a loss as a part of the primary's."""
-    if e.value is None or e.reference is None:
-        return None
-    kind = METRICS[e.metric].kind
-    if kind == "loss":
-        return 1.0 - e.value / e.reference if e.reference else None
-    return e.value - e.reference if kind == "score" else e.reference - e.value
 
 
 def bounds(guard: Guard) -> tuple[Bound, ...]:
@@ -117,7 +76,7 @@ def bounds(guard: Guard) -> tuple[Bound, ...]:
 
 
 def _bounds_of(metric: str, limit: Limit) -> list[Bound]:
-    values = ((name, getattr(limit, name)) for name in _VALUE)
+    values = ((name, getattr(limit, name)) for name in VALUES)
     return [(metric, name, float(value)) for name, value in values if value is not None]
 
 
@@ -160,7 +119,7 @@ def _judge(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verd
         return _nothing(bound, e, terms, version)
     outcome, why, needed = _ladder(e, name, limit, terms)
     shown = _resting(e, outcome)
-    value = None if shown.value is None or isnan(shown.value) else _VALUE[name](shown)
+    value = None if shown.value is None or isnan(shown.value) else VALUES[name](shown)
     return Verdict(
         metric=metric,
         outcome=outcome,
@@ -168,8 +127,7 @@ def _judge(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Verd
         limit=limit,
         n=shown.n,
         lost=e.lost,
-        sentence=_sentence(bound, shown, value, outcome, e.n)
-        + "".join(f": {each}" for each in (why, _by_share(bound, shown, value, outcome)) if each),
+        sentence=sentence(bound, shown, value, outcome, e.n, why, _by_noise(e)),
         needed=needed,
         version=version,
         bound=name,
@@ -202,14 +160,14 @@ def _nothing(bound: Bound, e: Evidence | None, terms: Terms, version: str) -> Ve
 
 
 def _ladder(e: Evidence, name: str, limit: float, terms: Terms) -> tuple[Outcome, str, int | None]:
-    value = _VALUE[name](e)
+    value = VALUES[name](e)
     if any(isnan(x) for x in (e.value or 0.0, e.reference or 0.0, e.log_breach)):
         return "undecided", "not a number", None
     if e.lost > MAX_LOSS * (e.n + e.lost):
         return "undecided", f"{e.lost / (e.n + e.lost):.0%} lost, more than {MAX_LOSS:.0%}", None
     if name == "min_gain":
         return _aim(e, limit, terms)
-    if e.log_breach >= terms.breach and (name not in _SIZE_COUNTS or _beyond(name, value, limit)):
+    if e.log_breach >= terms.breach and (name not in _SIZE_COUNTS or beyond(name, value, limit)):
         return "fail", "", None
     if _proved(e):
         return "pass", f"proved: {e.claim or 'within the limit'}", None
@@ -262,12 +220,6 @@ def _more(metric: str, needed: int) -> str:
     return f"about {needed:,} more {_COUNTED[METRICS[metric].source]}"
 
 
-def _beyond(name: str, value: float | None, limit: float) -> bool:
-    if value is None:
-        return False
-    return value < limit if name in _LEAST else value > limit
-
-
 def _resting(e: Evidence, outcome: Outcome) -> Evidence:
     """The evidence with the figures that a breach rests on, where there is one."""
     if outcome != "fail" or e.since is None:
@@ -281,86 +233,6 @@ def _resting(e: Evidence, outcome: Outcome) -> Evidence:
         n_reference=since.n_reference,
         shadow=None,
         n_shadow=0,
-    )
-
-
-def _sentence(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, n: int) -> str:
-    name = bound[1]
-    parts = [f"n={e.n:,}" + (f" of {n:,}, since the evidence began" if e.n < n else ""), f"lost={e.lost:,}"]
-    if n < ALL_ANALYSED * e.answers:
-        parts += [f"{n:,} of {e.answers:,} answers analysed"]
-    if name in AGAINST_PRIMARY and value is not None:
-        whose = " of the baseline" if e.against == "baseline" else ""
-        parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}{whose}"]
-    if e.log_alone is not None:
-        parts += [f"the primary differs from itself in {_number(e.reference)} of {e.n_reference:,}"]
-    if e.n_shadow:
-        parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
-    if e.dispersion > 1.0:
-        parts += [f"φ={e.dispersion:.2f}"]
-    return f"{_found(bound, e, value, outcome)} ({', '.join(parts)})"
-
-
-def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> str:
-    """The value beside its limit. `<` and `>` stand only where they agree with the verdict."""
-    metric, name, limit = bound
-    named = f"{metric}{_WORDS[name]}"
-    if value is None:
-        times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit)}"
-        return f"{metric} {_number(e.value)} against {_number(e.reference)} at the {e.against}, {times}"
-    beyond = _beyond(name, value, limit)
-    if outcome == "pass" and beyond and _by_noise(e):
-        return f"{named} {_number(value)} beside limit {_number(limit)}, no evidence of more than the primary's own"
-    if outcome == "pass" and beyond:
-        side = "below" if name in _LEAST else "above"
-        return f"{named} {_number(value)}, which is no evidence that it is {side} the limit {_number(limit)}"
-    if outcome == "fail" and not beyond:
-        return f"{named} {_number(value)} beside limit {_number(limit)}, {_rests(metric, name, e.against)}"
-    word = "min_gain" if name == "min_gain" else "limit"
-    return f"{named} {_number(value)} {_sign(value, limit)} {word} {_number(limit)}"
-
-
-_ELSEWHERE = "breached by requests of another time, or by copies"
-_RESTS = {
-    "distribution": "breached by ranks: its requests are slower than the {}'s at the same time",
-    "quantile": "breached by ranks: more of its requests are beyond the {}'s quantile at the same time",
-}
-"""What evidence against the primary or baseline rests on where the value shown is within the limit."""
-
-
-def _rests(metric: str, name: str, against: Reference) -> str:
-    if name == "max" and METRICS[metric].kind == "quantile":
-        return "breached by the part of its requests that are slower than the limit"
-    return _RESTS.get(METRICS[metric].kind, _ELSEWHERE).format(against)
-
-
-def _sign(value: float, limit: float) -> str:
-    if value == limit:
-        return "="
-    return ">" if value > limit else "<"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "none"
-    return "infinite" if isinf(value) else f"{value:.3g}"
-
-
-def _by_share(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> str:
-    """What speaks for a candidate that is slower than the whole primary: it may be its small share. It decides nothing:
-    whether it is the share, only a baseline can tell."""
-    metric, name, limit = bound
-    timed = METRICS[metric].kind in ("distribution", "quantile") and name == "max_ratio"
-    if not timed or value is None or outcome == "pass" or e.against == "baseline":
-        return ""
-    too_slow = outcome == "fail" or value > limit
-    both = e.n + e.n_reference
-    most = SMALL_SHARE * both + 3.0 * sqrt(SMALL_SHARE * (1.0 - SMALL_SHARE) * both)
-    if not (too_slow and value <= EXPLAINED_RATIO and 0 < e.n <= most):
-        return ""
-    return (
-        f"it has 1/{e.n_reference / e.n:.0f} of the primary's requests, and so small a share may make it that much "
-        "slower by itself: a baseline would tell"
     )
 
 

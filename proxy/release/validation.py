@@ -18,7 +18,8 @@ from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import Problem, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, StrategyRow
 from proxy.contracts.table import Protocol
-from proxy.release.scorecard import AGAINST_PRIMARY, MIN_OBSERVATIONS, bounds, enough, has_margin
+from proxy.release.limits import AGAINST_PRIMARY
+from proxy.release.scorecard import MIN_OBSERVATIONS, bounds, enough, has_margin
 
 Rule = Callable[[Release, StrategyRow, str], Iterator[Problem]]
 

@@ -1,0 +1,121 @@
+"""What a verdict says: both numbers, what they rest on, and no more than was concluded."""
+
+from __future__ import annotations
+
+from math import isinf, sqrt
+
+from proxy.contracts.evidence import Evidence, Reference
+from proxy.contracts.metrics import METRICS
+from proxy.contracts.release import Outcome
+from proxy.release.limits import AGAINST_PRIMARY, LEAST, Bound, beyond
+
+ALL_ANALYSED = 0.9
+"""Part of the answers from which on it is not said that the analysed ones are a sample: some are on their way."""
+_WORDS = {
+    "max": "",
+    "min": "",
+    "max_ratio": " ratio",
+    "max_increase": " increase",
+    "max_drop": " drop",
+    "max_psi": " PSI",
+    "min_gain": " gain",
+}
+SMALL_SHARE = 0.1
+"""Share of the requests of both arms up to which a candidate is said to have a small one; by their counts, three
+standard errors of a binomial share aside."""
+EXPLAINED_RATIO = 1.5
+"""Times the primary's latency up to which a tenth of its traffic may be the reason by itself: 1.41 was measured, at the
+median of two equal servers on a busy machine."""
+
+
+def sentence(
+    bound: Bound, e: Evidence, value: float | None, outcome: Outcome, n: int, why: str = "", by_noise: bool = False
+) -> str:
+    """The sentence of a verdict.
+
+    - `e`: the evidence with the figures that are shown; `n` are all observations
+    - `value`: what is held against the limit; None: there is no such number
+    - `why`: what else decided
+    - `by_noise`: whether only the primary's disagreement with itself speaks for the candidate
+    """
+    told = f"{_found(bound, e, value, outcome, by_noise)} ({', '.join(_parts(bound[1], e, value, n))})"
+    return told + "".join(f": {each}" for each in (why, _by_share(bound, e, value, outcome)) if each)
+
+
+def _parts(name: str, e: Evidence, value: float | None, n: int) -> list[str]:
+    parts = [f"n={e.n:,}" + (f" of {n:,}, since the evidence began" if e.n < n else ""), f"lost={e.lost:,}"]
+    if n < ALL_ANALYSED * e.answers:
+        parts += [f"{n:,} of {e.answers:,} answers analysed"]
+    if name in AGAINST_PRIMARY and value is not None:
+        whose = " of the baseline" if e.against == "baseline" else ""
+        parts += [f"{_number(e.value)} against {_number(e.reference)} of {e.n_reference:,}{whose}"]
+    if e.log_alone is not None:
+        parts += [f"the primary differs from itself in {_number(e.reference)} of {e.n_reference:,}"]
+    if e.n_shadow:
+        parts += [f"{_number(e.shadow)} of {e.n_shadow:,} copies before"]
+    if e.dispersion > 1.0:
+        parts += [f"φ={e.dispersion:.2f}"]
+    return parts
+
+
+def _found(bound: Bound, e: Evidence, value: float | None, outcome: Outcome, by_noise: bool) -> str:
+    """The value beside its limit. `<` and `>` stand only where they agree with the verdict."""
+    metric, name, limit = bound
+    named = f"{metric}{_WORDS[name]}"
+    if value is None:
+        times = f"limit {_number(limit)} times" if name == "max_ratio" else f"limit {_number(limit)}"
+        return f"{metric} {_number(e.value)} against {_number(e.reference)} at the {e.against}, {times}"
+    too_much = beyond(name, value, limit)
+    if outcome == "pass" and too_much and by_noise:
+        return f"{named} {_number(value)} beside limit {_number(limit)}, no evidence of more than the primary's own"
+    if outcome == "pass" and too_much:
+        side = "below" if name in LEAST else "above"
+        return f"{named} {_number(value)}, which is no evidence that it is {side} the limit {_number(limit)}"
+    if outcome == "fail" and not too_much:
+        return f"{named} {_number(value)} beside limit {_number(limit)}, {_rests(metric, name, e.against)}"
+    word = "min_gain" if name == "min_gain" else "limit"
+    return f"{named} {_number(value)} {_sign(value, limit)} {word} {_number(limit)}"
+
+
+_ELSEWHERE = "breached by requests of another time, or by copies"
+_RESTS = {
+    "distribution": "breached by ranks: its requests are slower than the {}'s at the same time",
+    "quantile": "breached by ranks: more of its requests are beyond the {}'s quantile at the same time",
+}
+"""What evidence against the primary or baseline rests on where the value shown is within the limit."""
+
+
+def _rests(metric: str, name: str, against: Reference) -> str:
+    if name == "max" and METRICS[metric].kind == "quantile":
+        return "breached by the part of its requests that are slower than the limit"
+    return _RESTS.get(METRICS[metric].kind, _ELSEWHERE).format(against)
+
+
+def _sign(value: float, limit: float) -> str:
+    if value == limit:
+        return "="
+    return ">" if value > limit else "<"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return "infinite" if isinf(value) else f"{value:.3g}"
+
+
+def _by_share(bound: Bound, e: Evidence, value: float | None, outcome: Outcome) -> str:
+    """What speaks for a candidate that is slower than the whole primary: it may be its small share. It decides nothing:
+    whether it is the share, only a baseline can tell."""
+    metric, name, limit = bound
+    timed = METRICS[metric].kind in ("distribution", "quantile") and name == "max_ratio"
+    if not timed or value is None or outcome == "pass" or e.against == "baseline":
+        return ""
+    too_slow = outcome == "fail" or value > limit
+    both = e.n + e.n_reference
+    most = SMALL_SHARE * both + 3.0 * sqrt(SMALL_SHARE * (1.0 - SMALL_SHARE) * both)
+    if not (too_slow and value <= EXPLAINED_RATIO and 0 < e.n <= most):
+        return ""
+    return (
+        f"it has 1/{e.n_reference / e.n:.0f} of the primary's requests, and so small a share may make it that much "
+        "slower by itself: a baseline would tell"
+    )
