@@ -34,4 +34,5 @@ def _first(document: Any, names: tuple[str, ...]) -> tuple[Any, str]:
     for name in names:
         if name in fields:
             return fields[name], name
-    raise Unreadable("form" if not OTHERS.isdisjoint(fields) else "schema")
+    others = [fields[name] for name in OTHERS if name in fields]
+    raise Unreadable("form" if any(others) else "empty_body" if others else "schema")

@@ -104,6 +104,7 @@ BAD: list[tuple[Protocol, Any, str]] = [
     ("oip", oip([None]), "not_a_number"),
     ("oip", b'{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[NaN]}]}', "not_a_number"),
     ("oip", b'{"outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[1e999]}]}', "not_a_number"),
+    *[("kserve-v1", {name: []}, "empty_body") for name in ("explanations", "results", "result")],
     ("kserve-v1", {"predictions": []}, "empty_body"),
     ("kserve-v1", {"predictions": None}, "empty_body"),
     ("kserve-v1", {"predictions": [[]]}, "empty_body"),
