@@ -104,7 +104,7 @@ def _reason(fields: dict[str, Any]) -> UnreadReason:
     answers = [fields[name] for name in ANSWERS if name in fields]
     if not answers:
         return "schema"
-    return "form" if any(answers) or isinstance(fields.get("text"), str) else "empty_body"
+    return "form" if any(answers) else "empty_body"
 
 
 def _tools(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
