@@ -7,12 +7,20 @@ begins new arms. Requests that are no inference count on arms of their own, beca
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
 from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
 from proxy.contracts.table import COPY_ROLES, Role
+
+UNJUDGED: Final = frozenset(("primary", "rescue", "noise"))
+"""Roles whose legs are no evidence against a candidate."""
+
+URGENT_LEGS: Final = 4
+"""Bad legs of a judged version since the last tick that do not wait for the next one: at a thousand requests a second a
+dead candidate gets fifty more in that time. One or two are the usual errors of a healthy one."""
 
 ArmKey = tuple[str, str, Role, float, bool]
 
@@ -118,6 +126,10 @@ class Arm:
         self.connect[index] = self.connect.get(index, 0) + 1
         self.connect_sum += seconds
 
+    def bad(self) -> int:
+        """Legs since the last tick that speak against the version, as far as heads and connections tell."""
+        return sum([count for code, count in self.codes.items() if not isinstance(code, int) or code >= 300])
+
     def take(self) -> ArmTick:
         """Counts since the last call."""
         tick = ArmTick(
@@ -222,6 +234,13 @@ class Tally:
         index = bucket(seconds)
         buckets[index] = buckets.get(index, 0) + 1
         self._overhead_sum[route] = self._overhead_sum.get(route, 0.0) + seconds
+
+    def is_urgent(self) -> bool:
+        """Whether a version that is judged has done so badly since the last tick that control should hear of it now."""
+        for arm in self._arms.values():
+            if arm.inference and arm.role not in UNJUDGED and arm.bad() >= URGENT_LEGS:
+                return True
+        return False
 
     def lag(self, seconds: float) -> None:
         """How late the event loop came to a look at the deadlines."""

@@ -180,7 +180,9 @@ class Worker:
         self._link.send_tick(tick)
 
     def _sweep_deadlines(self) -> None:
-        if self._outbox.ripe:
+        if self._outbox.may_tick and self.shared.tally.is_urgent():
+            self._tick()
+        elif self._outbox.ripe:
             self._link.send_records()
         now = time.monotonic()
         self.shared.look(now)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.outcome import outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, Tick
 from proxy.contracts.table import Role
-from proxy.dataplane.tally import Tally
+from proxy.dataplane.tally import URGENT_LEGS, Tally
 
 LEGS = st.lists(
     st.tuples(
@@ -74,3 +75,38 @@ def test_an_arm_with_legs_in_flight_is_kept_for_them() -> None:
     arm.inflight = 0
     tally.keep(frozenset())
     assert tally.arm("r", "v", "canary", 0.1) is not arm
+
+
+@pytest.mark.parametrize(
+    ("role", "code", "urgent"),
+    [
+        ("canary", 503, True),
+        ("canary", 400, True),
+        ("canary", "reset", True),
+        ("canary", "client_abort", True),
+        ("shadow", 503, True),
+        ("baseline", 503, True),
+        ("canary", 200, False),
+        ("primary", 503, False),
+        ("rescue", 503, False),
+    ],
+)
+def test_bad_legs_of_a_judged_version_do_not_wait_for_the_next_tick(role: Role, code: int | str, urgent: bool) -> None:
+    tally = Tally()
+    for n in range(URGENT_LEGS):
+        assert not tally.is_urgent(), n
+        arm = tally.arm("r", "v2", role, 0.5)
+        if isinstance(code, int):
+            arm.answered(code, 0.001, 0.002, 0)
+        else:
+            arm.failed(code, outcome_of(code), 0.5, 0)
+    assert tally.is_urgent() == urgent
+    take(tally)
+    assert not tally.is_urgent()
+
+
+def test_what_is_no_inference_is_never_urgent() -> None:
+    tally = Tally()
+    for _ in range(10 * URGENT_LEGS):
+        tally.arm("r", "v2", "canary", 0.5, inference=False).answered(503, 0.001, 0.002, 0)
+    assert not tally.is_urgent()
