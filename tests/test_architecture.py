@@ -77,7 +77,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "profiles": set(),
         "lost_answers": set(),
         "identities": set(),
-        "warnings": {"identities", "lost_answers"},
+        "own_limits": set(),
+        "warnings": {"identities", "lost_answers", "own_limits"},
         "standstill": {"route_control"},
         "engine": {
             *("failed_requests", "judgement", "lineage", "primary_figures", "route_control", "standstill", "state"),

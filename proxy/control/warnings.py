@@ -3,7 +3,8 @@
 A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get is named with the reasons for the rest.
 It is looked at in spans, so that a warning goes when its cause does. A route whose first requests were no inferences is
 named with the option that says which ones are: nothing of it is evidence. Answers that cannot be read or compared are
-those of `control.lost_answers`, several models under one name those of `control.identities`.
+those of `control.lost_answers`, several models under one name those of `control.identities`, what this process had no
+room or time for that of `control.own_limits`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
+from proxy.control.own_limits import OwnLimits
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
 
@@ -41,6 +43,7 @@ class Warnings:
         "_identities",
         "_lost",
         "_owed",
+        "_own",
         "_shadows",
         "_silent",
         "_wrong_sums",
@@ -55,6 +58,7 @@ class Warnings:
         self._silent: dict[str, str] = {}
         self._lost = LostAnswers()
         self._identities = IdentityFaults()
+        self._own = OwnLimits()
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
@@ -68,6 +72,7 @@ class Warnings:
             + self._lost.of(route)
             + wrong
             + self._identities.faults.get(route, [])
+            + self._own.faults.get(route, [])
             + [faults[route] for faults in (self.profile_faults, self._silent) if route in faults]
         )
 
@@ -77,7 +82,7 @@ class Warnings:
             return
         counters = board.counters
         self._judge_answers(shadows, board)
-        for route, fault in self._identities.update(shadows, board):
+        for route, fault in (*self._identities.update(shadows, board), *self._own.update(shadows, board)):
             log.warning("%s: %s", route, fault)
         watched = [(route, version) for route, versions in shadows.items() for version in versions]
         owed = Counter(counters.mirrored) - self._owed

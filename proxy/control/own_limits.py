@@ -1,0 +1,65 @@
+"""Requests and legs that this process or its host had no room or time for, as warnings that say what to raise.
+
+They are charged to nobody, so no verdict shows them; who does not look at codes would never know why clients get 503.
+One is enough: what is refused for want of room is refused again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from proxy.stats.board import Board
+
+REMEDIES: dict[str, str] = {
+    "no_resources": "open files, local ports or memory of this host are spent, or the resolver says try again; raise "
+    "the limit of open files (ulimit -n, LimitNOFILE) or net.ipv4.ip_local_port_range, or lower limits.connections",
+    "pool_full": "all connections to a version are busy; raise routes.{route}.limits.connections, or it is slow",
+    "stalled": "this process stood still; give it more CPU, or lift its quota",
+    "overloaded": "too many exchanges were in flight; raise routes.{route}.limits.inflight, or the versions are slow",
+}
+"""What to do about each reason that is this process's own; `{route}` is the route's name."""
+
+WITHOUT_ROUTE: frozenset[str] = frozenset(("answer_too_large", "draining", "no_table", "too_many_connections"))
+"""Reasons of this process that no route can be warned about: a size that a shadow chose, a start, an end, and clients
+that were refused before their route was known. Every reason of this process is in one of the two."""
+
+
+class OwnLimits:
+    """The warnings of the last span by route; `update` at the end of each span."""
+
+    __slots__ = ("_before", "faults")
+
+    def __init__(self) -> None:
+        self._before: Counter[tuple[str, str]] = Counter()
+        self.faults: dict[str, list[str]] = {}
+
+    def update(self, routes: Iterable[str], board: Board) -> list[tuple[str, str]]:
+        """Judges what has come since the last call; returns (route, warning) of what is new: once for each reason."""
+        counted = _counted(board)
+        came, before = counted - self._before, self.faults
+        self._before = counted
+        self.faults = {route: faults for route in routes if (faults := _faults(route, came))}
+        told = {(route, _reason(fault)) for route, faults in before.items() for fault in faults}
+        return [(r, f) for r, faults in self.faults.items() for f in faults if (r, _reason(f)) not in told]
+
+
+def _counted(board: Board) -> Counter[tuple[str, str]]:
+    """Legs and requests by route and reason. A request whose leg is counted was not rejected."""
+    found: Counter[tuple[str, str]] = Counter()
+    for (route, _, _), arm in board.counters.arms.items():
+        for reason in REMEDIES.keys() & arm.codes.keys():
+            found[route, reason] += arm.codes[reason]
+    for (route, reason), n in board.counters.rejected.items():
+        if reason in REMEDIES:
+            found[route, reason] += n
+    return found
+
+
+def _faults(route: str, came: Mapping[tuple[str, str], int]) -> list[str]:
+    lost = {reason: came[route, reason] for reason in REMEDIES if came.get((route, reason), 0)}
+    return [f"{reason}: {n:,} requests or legs: {REMEDIES[reason].format(route=route)}" for reason, n in lost.items()]
+
+
+def _reason(fault: str) -> str:
+    return fault.partition(":")[0]
