@@ -8,22 +8,21 @@ says nothing (an error, a head of another server), nothing follows: absence is n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from proxy.contracts.bounds import MAX_NAME, shortened
+
 IdentitySource = Literal["protocol", "none", "header", "json"]
 """Where an answer says who gave it: in the fields of its protocol, nowhere, in a header, or at a JSON pointer."""
 
-MAX_IDENTITY = 128
+MAX_IDENTITY = MAX_NAME
 """Characters of an identity: names of models and fingerprints are shorter. A longer one is its beginning and its hash,
 so that two of them stay two."""
 
 MAX_TICK_IDENTITIES = 16
 """Identities of one arm that a tick carries; answers that name further ones are counted together."""
-
-_HASH = 12
 
 IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "oip": ("model_name", "model_version"),
@@ -60,10 +59,7 @@ def in_bodies(identity: Identity, protocol: str) -> bool:
 
 def bounded(text: str) -> str:
     """`text` on one line, in at most `MAX_IDENTITY` characters."""
-    text = " ".join(text.split())
-    if len(text) <= MAX_IDENTITY:
-        return text
-    return f"{text[: MAX_IDENTITY - _HASH - 1]}…{sha256(text.encode(errors='replace')).hexdigest()[:_HASH]}"
+    return shortened(" ".join(text.split()), MAX_IDENTITY)
 
 
 def identity_of(values: Mapping[str, Any]) -> str:

@@ -1,0 +1,54 @@
+"""Bounds of texts that strangers chose (clients, model servers, callers of the API): how much of one is kept or shown.
+
+Counting items is no bound where an item may be as long as a body: a name of 200,000 characters costs as much as all
+names of a catalogue together. So a text is shortened where it comes in, before anything is keyed by it or made of it:
+
+- `shortened` where equal texts must stay equal and others different: names, categories, identities. It ends in a hash.
+- `clipped` where it is only read by people: sentences, paths, what a caller sent. It ends in "…".
+
+Both leave a text that is short enough as it is, and do nothing to one that was through them already.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+CUT = "…"
+"""The last character of a text that was cut, or the one before its hash."""
+
+MAX_NAME = 128
+"""Characters of a name that a body gives: of a tensor, a column, a feature, a tool, a model."""
+
+MAX_VALUE = 256
+"""Characters of a value: a category, a predicted class, a label."""
+
+MAX_TEXT = 65_536
+"""Characters of a generated text, or of the arguments of a call: eight times as many as are compared."""
+
+MAX_PATH = 1024
+"""Characters of a path, or of what a stranger said, in a line of the log or a span."""
+
+MAX_SENTENCE = 2000
+"""Characters of a sentence for people that quotes what a stranger sent: problems, reasons, errors, warnings."""
+
+_HASH = 12
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` in at most `most` characters; a longer one is its beginning and its hash, so that two of them stay two.
+
+    >>> shortened("age", 128), shortened("a" * 1000, 20)
+    ('age', 'aaaaaaa…41edece42d63')
+    """
+    if len(text) <= most:
+        return text
+    return f"{text[: most - _HASH - 1]}{CUT}{sha256(text.encode(errors='surrogatepass')).hexdigest()[:_HASH]}"
+
+
+def clipped(text: str, most: int) -> str:
+    """`text` in at most `most` characters; of a longer one the beginning.
+
+    >>> clipped("of no use", 6)
+    'of no…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}{CUT}"
