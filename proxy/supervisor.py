@@ -28,6 +28,7 @@ from typing import Literal
 from proxy.config.reload import SettingsSlot
 from proxy.contracts.settings import Settings
 from proxy.logs import fields
+from proxy.memory import with_memory
 from proxy.sockets import Sockets, bound, raise_descriptor_limit
 
 log = logging.getLogger("penumbra.supervisor")
@@ -108,6 +109,7 @@ class Child:
 def run(settings: Settings, config_path: str) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code."""
     raise_descriptor_limit()
+    settings = with_memory(settings)
     try:
         sockets = Sockets(settings)
     except OSError as error:
@@ -226,6 +228,7 @@ class Supervisor:
             "lifeline_fd": self._sockets.lifeline,
             "drain": self._settings.drain,
             "connections": self._settings.connections,
+            "memory": self._settings.worker_memory,
         }
 
     def _control_arguments(self) -> dict[str, object]:

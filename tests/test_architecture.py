@@ -136,7 +136,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
 """Rooms within rooms, lowest first: each to what it may import of its siblings. In `stats` that is a record's way; in
 `dataplane` what is above the ports knows no protocol, and `h1` is known to the worker alone."""
 
-WIRING = {"__init__", "__main__", "logs", "link_folder", "sockets", "supervisor", "cli", "config"}
+WIRING = {"__init__", "__main__", "cgroup", "logs", "link_folder", "memory", "sockets", "supervisor", "cli", "config"}
 """Floor 4: modules that may import all rooms."""
 
 STORY = "demo"

@@ -113,7 +113,7 @@ def test_commands_exist(page: str) -> None:
 
 
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "limits": Limits.__struct_fields__,
+    "limits": (*Limits.__struct_fields__, "memory"),
     "timeouts": Timeouts.__struct_fields__,
     "rescue": Rescue.__struct_fields__,
     "analysis": Analysis.__struct_fields__,

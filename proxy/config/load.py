@@ -26,6 +26,7 @@ from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
 from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
+from proxy.contracts.memory import MIB, least
 from proxy.contracts.settings import (
     Address,
     Baseline,
@@ -117,12 +118,14 @@ def settings_of(root: Section) -> Settings:
     admin = read_admin(root.section("admin"))
     if listen.port and listen == admin.listen:
         root.refuse("admin.listen", f"{listen.host}:{listen.port}", "another address than listen")
+    processes = root.take("workers", workers, 1)
     settings = Settings(
         listen=listen,
         versions=versions,
         routes=_routes(root, values.Known(tuple(versions))),
         admin=admin,
-        workers=root.take("workers", workers, 1),
+        workers=processes,
+        memory_limit=_memory(root.section("limits"), processes),
         lineage=lineage,
         notify=read_hooks(root),
         capture=read_capture(root),
@@ -142,6 +145,16 @@ def workers(text: str) -> int:
         return WORKERS(text)
     except Refused as refused:
         raise Refused(f"auto | {refused.allowed}") from refused
+
+
+def _memory(section: Section, processes: int) -> int | None:
+    limit = section.take("memory", values.size, None) if "memory" in section else None
+    section.finish()
+    needed = least(processes)
+    if limit is not None and limit < needed:
+        found, allowed = f"{limit} bytes", f"at least {needed // MIB}MiB for workers: {processes}"
+        section.refuse("memory", found, allowed)
+    return limit
 
 
 def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy.config.load import load
 from proxy.contracts.settings import ConfigError, Problem, Settings
@@ -70,6 +71,8 @@ class Loader:
                 raise
             log.error("the configuration cannot be used, going on with the one in force:\n%s", error)
             return running
+        if running is not None:
+            settings = replace(settings, memory_total=running.memory_total)
         self._slot.write(settings)
         return settings
 
@@ -80,6 +83,7 @@ FIXED: dict[str, Callable[[Settings], str]] = {
     "workers": lambda settings: str(settings.workers),
     "drain": lambda settings: f"{settings.drain:g}s",
     "connections": lambda settings: str(settings.connections),
+    "limits.memory": lambda settings: f"{settings.memory_limit} bytes" if settings.memory_limit else "nothing",
     "state": lambda settings: settings.state,
 }
 """Options that a reload cannot change, with their values as text: they belong to the supervisor or the open store."""

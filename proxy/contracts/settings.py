@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 
 from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.identity import Identity
+from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
@@ -325,12 +326,26 @@ class Settings(Struct, frozen=True):
     """Seconds that exchanges in flight have after SIGTERM."""
     connections: int = 10_000
     """Client connections to one worker."""
+    memory_limit: int | None = None
+    """Bytes that all processes together may take, as configured; None: as the host lets them."""
+    memory_total: int = 1536 * MIB
+    """Bytes that all processes together may take, as found at the start (`proxy.memory`)."""
     analysis_cpu: float = 5.0
     """Percent of one CPU for the analysis of bodies; beyond that, exchanges are sampled."""
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
     access_log: AccessLog | None = None
     tracing: Tracing | None = None
+
+    @property
+    def memory(self) -> int:
+        """Bytes that control may keep beside what it takes when idle."""
+        return control_budget(self.memory_total, self.workers)
+
+    @property
+    def worker_memory(self) -> int:
+        """Bytes that each worker may keep beside what it takes when idle."""
+        return worker_budget(self.memory_total, self.workers)
 
 
 class Problem(Struct, frozen=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from proxy.contracts.memory import MIB
+
 LISTEN_BACKLOG = 4096
 """Connections that wait while workers restart; the kernel lowers it to net.core.somaxconn."""
 
@@ -25,3 +27,5 @@ class WorkerArgs(Struct, frozen=True):
     """Seconds that exchanges in flight get at the end."""
     connections: int = 10_000
     """Client connections that may be open at once."""
+    memory: int = 512 * MIB
+    """Bytes that the worker may keep beside what it takes when idle."""

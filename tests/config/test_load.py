@@ -291,6 +291,16 @@ def test_mistakes_elsewhere(text: str, path: str) -> None:
     assert path in found or (path == "" and found)
 
 
+@pytest.mark.parametrize(("workers", "limit", "least"), [(1, "135MiB", "136MiB"), (3, "64MiB", "216MiB")])
+def test_memory_that_is_not_enough_for_the_processes(workers: int, limit: str, least: str) -> None:
+    text = FULL.replace("workers: 1", f"workers: {workers}")
+    with pytest.raises(ConfigError) as caught:
+        parse(f"{text}\nlimits: {{memory: {limit}}}\n", {})
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.allowed) == ("limits.memory", f"at least {least} for workers: {workers}")
+    assert parse(f"{text}\nlimits: {{memory: {least}}}\n", {}).memory_limit is not None
+
+
 def test_pointers_need_a_protocol_that_has_them() -> None:
     assert paths((SMALL % ", analysis: {features: /x}").replace("json", "oip")) == ["routes.r.analysis.features"]
 

@@ -62,7 +62,12 @@ def test_only_the_first_load_falls_back(slot: SettingsSlot, settings: Settings, 
 
 @pytest.mark.parametrize(
     ("line", "changed"),
-    [("workers: 7", "workers"), ("drain: 1s", "drain"), ("state: other.db", "state")],
+    [
+        ("workers: 7", "workers"),
+        ("drain: 1s", "drain"),
+        ("state: other.db", "state"),
+        ("limits: {memory: 1GiB}", "limits.memory"),
+    ],
 )
 def test_what_needs_a_restart(slot: SettingsSlot, settings: Settings, tmp_path: Path, line: str, changed: str) -> None:
     slot.write(settings)

@@ -55,6 +55,10 @@ TEXTS = {
     "lease": "When workers have not heard from control for longer, they send everything to the primaries.",
     "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
     "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
+    "limits.memory": (
+        "Memory of all processes together. Half a dozen bounds draw on it: what is over is shed, shadows first. At "
+        "least 136MiB, and 40MiB for each further worker."
+    ),
     "analysis_cpu": "Percent of one CPU that the analysis of bodies may take. Beyond that, exchanges are sampled.",
     "require_lineage": "Every version must say all of its lineage.",
     "notify": "Webhooks that hear of changes.",
@@ -260,6 +264,10 @@ DEFAULTS = {
 ABSENT = {
     **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "as in the default of `scorecard`"),
     "admin.token": "none",
+    "limits.memory": (
+        "what the control group (or `ulimit`) allows less 15 %; without such a limit half of the machine's, at most "
+        "1GiB and 512MiB for each worker"
+    ),
     "notify[].secret": "calls are not signed",
     "notify[].events": "all of them",
     "capture": "nothing is kept",

@@ -21,6 +21,7 @@ EXAMPLES = {
     "lease": "30s",
     "drain": "1m",
     "connections": "500",
+    "limits.memory": "512MiB",
     "analysis_cpu": "25",
     "require_lineage": "true",
     "notify[].url": "https://hooks.example/penumbra",
