@@ -67,15 +67,33 @@ class Tensor(Struct, frozen=True, gc=False):
     """A row is one point (an embedding), compared by its direction."""
 
 
+class Usage(Struct, frozen=True, gc=False):
+    """The tokens of one answer as its server counted them; None where it did not say."""
+
+    input: int | None = None
+    """Tokens of the prompt, all of them."""
+    output: int | None = None
+    """Tokens of the answer, reasoning among them."""
+    reasoning: int | None = None
+    """Tokens of `output` that were spent on reasoning."""
+    cached: int | None = None
+    """Tokens of `input` that a cache had."""
+
+
 class Text(Struct, frozen=True, gc=False):
-    """The answer of a language model."""
+    """The answer of a language model: one of its choices, and the others with it."""
 
     text: str
     finish: str = ""
     """Why the model stopped, in its own word."""
     tools: tuple[tuple[str, str], ...] = ()
-    """Calls of tools: (name, arguments as JSON)."""
-    completion_tokens: int | None = None
+    """Calls of tools: (name, arguments as JSON with sorted keys and without spaces), so that the same are the same."""
+    reasoning: str = ""
+    """What the model thought aloud, which is no part of `text`."""
+    refusal: str = ""
+    """Why the model does not answer, where it says so apart."""
+    others: tuple[Text, ...] = ()
+    """Further choices, by index."""
     first_token: float | None = None
     """Seconds from the assignment to the first token."""
     gaps: tuple[float, ...] = ()
@@ -103,6 +121,8 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
     """Why an analysed answer has failed whatever its status says (`contracts.outcome.CONTENT`), or ""."""
     identity: str = ""
     """What the answer says of who gave it (`contracts.identity`), or ""."""
+    usage: Usage | None = None
+    """The tokens that the answer says it took."""
     asked: str = ""
     """The model that the request names, where it names one: only with the leg that answered the client."""
 
@@ -115,11 +135,10 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
 _facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*LegFacts.__struct_fields__)
 
 
-Answer = tuple[tuple[Tensor, ...], Text | None, str, bool, ContentReason | Literal[""], str]
-"""What was read in an answer: the fields of an `Observation` from `outputs` to `identity`, less
-`unreadable_request`."""
+Answer = tuple[tuple[Tensor, ...], Text | None, str, bool, ContentReason | Literal[""], str, Usage | None]
+"""What was read in an answer: the fields of an `Observation` from `outputs` to `usage`, less `unreadable_request`."""
 
-NO_ANSWER: Answer = (), None, "", False, "", ""
+NO_ANSWER: Answer = (), None, "", False, "", "", None
 
 
 def observed(

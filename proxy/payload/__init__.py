@@ -14,7 +14,7 @@ tabular      rows and columns of JSON
 kserve_v1    instances and predictions, from rows
 mlflow       four forms of data frames, from rows
 plain        any JSON, by configured pointers, from rows
-openai       completions, chat, embeddings and ranks
-sse          the same, streamed as events, and when their pieces came
-spoken       what the chunks of a stream add up to
+openai       what language models and their kin are asked, and answer
+language/    its parts: messages, streams, forms, ranks, tokens
+sse          streams of events
 """

@@ -16,10 +16,11 @@ from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
-from proxy.payload import kserve_v1, mlflow, oip, openai, plain, sse
+from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.encoding import decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
+from proxy.payload.language import stream
 from proxy.payload.reading import Body, Content, Unreadable, field
 
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
@@ -51,7 +52,7 @@ CODECS: dict[Protocol, Codec] = {
 }
 
 NO_CONTENT = Content()
-EMPTY: Answer = (), None, "empty_body", True, "empty_body", ""
+EMPTY: Answer = (), None, "empty_body", True, "empty_body", "", None
 
 
 def decode(
@@ -94,18 +95,18 @@ def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple
     if usual is not None:
         tensors, identity = usual
         watched = identity if analysis.identity.source == "protocol" else ""
-        return tensors, None, "", record.inference, judged(tensors, inputs), watched
+        return tensors, None, "", record.inference, judged(tensors, inputs), watched, None
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
     found, unread = _read(codec.response, body)
     if not record.inference:
-        return found.tensors, found.text, unread, False, "", ""
+        return found.tensors, found.text, unread, False, "", "", found.usage
     reason: ContentReason | Literal[""] = CONTENT_OF.get(unread, "") or ("not_a_number" if body.no_numbers else "")
     if not (reason or unread or found.text):
         by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
         reason = judged(found.tensors, inputs, by_row)
-    return found.tensors, found.text, unread, True, reason, body.identity
+    return found.tensors, found.text, unread, True, reason, body.identity, found.usage
 
 
 def _read_ends(record: Record, codec: Codec, analysis: Analysis) -> Answer:
@@ -115,7 +116,7 @@ def _read_ends(record: Record, codec: Codec, analysis: Analysis) -> Answer:
     if record.inference and not field(body.fields, b"content-encoding"):
         told = content_of_ending(body, codec.ends) if record.ending else content_of_beginning(record.beginning)
     text, identity = beginning(record, analysis)
-    return (), text, "too_large", told is not None, told or "", identity
+    return (), text, "too_large", told is not None, told or "", identity, None
 
 
 def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
@@ -125,7 +126,7 @@ def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
         return None, ""
     body = Body(record.beginning, record.response_fields.lower(), analysis, record.chunks, record.ends)
     try:
-        first, gaps = sse.times(body, sse.spelled(body).first)
+        first, gaps = stream.times(body, stream.spelled(body).first)
     except (Unreadable, orjson.JSONDecodeError):
         return None, body.identity
     return (None if first is None else Text("", first_token=first, gaps=gaps)), body.identity

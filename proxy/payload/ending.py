@@ -13,8 +13,8 @@ import orjson
 
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.stream_end import media_of, shows_its_end
+from proxy.payload.language.spoken import Spoken
 from proxy.payload.reading import BOM, Body, Unreadable
-from proxy.payload.spoken import Spoken
 from proxy.payload.sse import DONE, chunk_of, events_of, is_cut
 
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?')

@@ -11,6 +11,7 @@ from typing import Any
 from proxy.contracts.observation import Tensor
 from proxy.payload import openai
 from proxy.payload.errors import refuse_errors
+from proxy.payload.language.answers import read_document
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 from proxy.payload.sse import is_stream
 from proxy.payload.tabular import predictions_of, table_of, tensors_of
@@ -58,6 +59,6 @@ def read_response(body: Body) -> Content:
     if "predictions" in fields:
         return Content(predictions_of(fields["predictions"], "predictions"))
     if not CHAT.isdisjoint(fields):
-        return openai.read_document(fields)
+        return read_document(fields)
     others = [fields[name] for name in OTHERS if name in fields]
     raise Unreadable("schema" if not others else "form" if any(others) else "empty_body")

@@ -12,10 +12,11 @@ from typing import Any
 from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Text
 from proxy.payload.errors import is_error, is_told
+from proxy.payload.language.said import refuse_silence
+from proxy.payload.language.stream import times
 from proxy.payload.oip_tensors import listed, tensor_of
 from proxy.payload.reading import Body, Unreadable, fields_of
-from proxy.payload.spoken import refuse_silence
-from proxy.payload.sse import DONE, chunk_of, events_of, is_cut, times
+from proxy.payload.sse import DONE, chunk_of, events_of, is_cut
 
 PROMISED = ("outputs", "text_output")
 FRAME = frozenset(("model_name", "model_version", "id", "parameters"))

@@ -8,6 +8,7 @@ import orjson
 
 from proxy.payload import sse
 from proxy.payload.errors import refuse_errors
+from proxy.payload.language import stream
 from proxy.payload.reading import Body, Content, Unreadable, pointed
 from proxy.payload.sse import is_stream
 from proxy.payload.tabular import predictions_of, tensors_of
@@ -47,12 +48,13 @@ def _stream(body: Body) -> Content:
         raise Unreadable("empty_body" if sse.BEGINNINGS.match(body.data) else "json")
     sse.refuse_error_events(body)
     try:
-        speaks = sse.spelled(body).first is not None
+        speaks = stream.spelled(body).first is not None
     except (Unreadable, orjson.JSONDecodeError) as error:
         raise Unreadable("form") from error
     if not speaks:
         raise Unreadable("form")
-    return Content((), sse.read(body))
+    text, usage = stream.read(body)
+    return Content((), text, usage)
 
 
 CLEAR = frozenset(("error_in_body", "empty_body", "too_many_values", "too_many_tensors"))

@@ -12,7 +12,7 @@ import orjson
 from msgspec import Struct
 
 from proxy.contracts.identity import identity_of
-from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason
+from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason, Usage
 from proxy.contracts.settings import Analysis
 
 MAX_TENSORS = 256
@@ -98,6 +98,7 @@ class Content(Struct, frozen=True, gc=False):
 
     tensors: tuple[Tensor, ...] = ()
     text: Text | None = None
+    usage: Usage | None = None
 
 
 def field(fields: bytes, name: bytes) -> bytes:

@@ -1,30 +1,22 @@
-"""Streamed completions: server-sent events (WHATWG HTML, §9.2) or JSON Lines whose data are JSON chunks.
-
-A worker notes when each piece of the answer arrived and how many bytes had come by then. The time of an event is that
-of the piece in which its last byte arrived, whatever pieces the server makes: several events in one, one in several,
-the head before all of them. Where the bytes are not those of the wire (a compressed stream), pieces and events are
-matched by their numbers.
-"""
+"""Streams of events: server-sent events (WHATWG HTML, §9.2) or JSON Lines."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import orjson
 
-from proxy.contracts.identity import IDENTITY_FIELDS
-from proxy.contracts.observation import Text
-from proxy.contracts.stream_end import EVENTS, LINES, media_of, shows_its_end
+from proxy.contracts.stream_end import EVENTS, LINES, media_of
 from proxy.payload.errors import is_error
-from proxy.payload.reading import Body, Unreadable
-from proxy.payload.spoken import Spoken
+from proxy.payload.reading import BOM, Body, Unreadable
 
 MAX_EVENTS = 65_536
-"""Events of one answer that are read: far above the longest completions."""
+"""EventReader of one answer that are read: far above the longest completions."""
+
+BLANK = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+"""The end of a line, and an empty one behind it."""
 
 DONE = b"[DONE]"
 """The data of the last event of OpenAI's streams."""
@@ -40,43 +32,14 @@ class Event(NamedTuple):
     data: bytes
     end: int
     """Bytes of the stream up to its end."""
+    begin: int = 0
+    """Bytes of the stream before it."""
 
 
 def is_stream(body: Body) -> bool:
     """Whether an answer is a stream of events, by its media type or, where that is another, by its first line."""
     media = media_of(body.fields)
     return media == EVENTS or media in LINES or BEGINNINGS.match(body.data) is not None
-
-
-def read(body: Body) -> Text:
-    """The text that a whole stream spelled out, with its times. Raises Unreadable."""
-    spoken = spelled(body)
-    if not (spoken.ended or spoken.finish or shows_its_end(EVENTS, body.data)):
-        raise Unreadable("unfinished_stream")
-    first, gaps = times(body, spoken.first)
-    return spoken.text(first, gaps)
-
-
-def spelled(body: Body) -> Spoken:
-    """What the events of a stream add up to, as far as it goes. Raises Unreadable."""
-    spoken = Spoken()
-    for number, event in enumerate(events_of(body)):
-        if event.data == DONE:
-            spoken.ended = True
-            break
-        if number >= MAX_EVENTS:
-            raise Unreadable("too_many_values")
-        chunk = chunk_of(body, event)
-        spoken.add(chunk, number, event.end)
-        if not body.identity and isinstance(chunk, dict):
-            _identify(body, chunk)
-    return spoken
-
-
-def _identify(body: Body, chunk: dict[str, Any]) -> None:
-    """Who answers stands in the first chunk: itself, or in what it begins."""
-    for part in (chunk, chunk.get("message"), chunk.get("response")):
-        body.identify(part, IDENTITY_FIELDS["openai"])
 
 
 def chunk_of(body: Body, event: Event) -> Any:
@@ -97,36 +60,63 @@ def refuse_error_events(body: Body) -> None:
             raise Unreadable("error_in_stream")
 
 
+class EventReader:
+    """The events of a stream, one after the other; `at` is where the next one begins."""
+
+    __slots__ = ("_lines", "_stream", "at")
+
+    def __init__(self, stream: bytes, lines: bool = False) -> None:
+        self._stream, self._lines = stream, lines
+        self.at = len(BOM) if stream.startswith(BOM) else 0
+
+    def next(self) -> Event | None:
+        """The next event that has data or is an error; None: there is none."""
+        while self.at < len(self._stream):
+            event = self._line() if self._lines else self._event()
+            self.at = event.end
+            if event.data or event.name == b"error":
+                return event
+        return None
+
+    def _line(self) -> Event:
+        end = self._stream.find(b"\n", self.at) + 1 or len(self._stream)
+        return Event(b"", self._stream[self.at : end].strip(), end, self.at)
+
+    def _event(self) -> Event:
+        begin, blank = self.at, BLANK.search(self._stream, self.at)
+        end = blank.end() if blank else len(self._stream)
+        name, data = _fields(self._stream[begin:end])
+        if blank is None and data != DONE and not _is_whole(data):
+            return Event(b"", b"", end, begin)  # cut
+        return Event(name, data, end, begin)
+
+
+def _fields(block: bytes) -> tuple[bytes, bytes]:
+    """The name and the data of an event (WHATWG HTML, 9.2.6); comments, ids and delays of reconnection are left out."""
+    name, data = b"", []
+    for line in block.splitlines():
+        key, _, value = line.partition(b":")
+        if key == b"data":
+            data.append(value.removeprefix(b" "))
+        elif key == b"event":
+            name = value.removeprefix(b" ")
+    return name, b"\n".join(data)
+
+
+def events_from(body: Body) -> EventReader:
+    """The events of a streamed answer, JSON Lines included."""
+    return EventReader(body.data, media_of(body.fields) in LINES)
+
+
 def events_of(body: Body) -> Iterator[Event]:
-    """The events of a stream, JSON Lines included; such without data are left out."""
-    found = _lines(body.data) if media_of(body.fields) in LINES else events(body.data)
-    return (event for event in found if event.data or event.name == b"error")
-
-
-def _lines(stream: bytes) -> Iterator[Event]:
-    at = 0
-    for line in stream.splitlines(keepends=True):
-        at += len(line)
-        yield Event(b"", line.strip(), at)
+    """The same, one by one."""
+    return iter(events_from(body).next, None)
 
 
 def events(stream: bytes) -> Iterator[Event]:
-    """The events; comments and an unfinished last event are left out. One that only lacks its empty line is none."""
-    name, data, at = b"", [], 0
-    for line in stream.splitlines(keepends=True):
-        at += len(line)
-        text = line.rstrip(b"\r\n")
-        if text.startswith(b"data:"):
-            data.append(text[5:].removeprefix(b" "))
-        elif text.startswith(b"event:"):
-            name = text[6:].removeprefix(b" ")
-        elif not text:
-            if data:
-                yield Event(name, b"\n".join(data), at)
-            name, data = b"", []
-    last = b"\n".join(data)
-    if data and (last == DONE or _is_whole(last)):
-        yield Event(name, last, at)
+    """Server-sent events; comments and an unfinished last event are left out. One that only lacks its empty line is
+    none."""
+    return iter(EventReader(stream).next, None)
 
 
 def _is_whole(data: bytes) -> bool:
@@ -141,16 +131,3 @@ def is_cut(stream: bytes) -> bool:
     """Whether server-sent events end in the middle of one."""
     rest = stream[max(stream.rfind(blank) + len(blank) for blank in (b"\n\n", b"\r\n\r\n", b"\r\r")) :]
     return any(line.startswith(b"data:") for line in rest.splitlines()) and not any(events(rest))
-
-
-def times(body: Body, first: tuple[int, int] | None) -> tuple[float | None, tuple[float, ...]]:
-    """When the first content came, and the gaps between pieces from then on. `first`: its number and its last byte."""
-    chunks, ends = body.chunks, body.ends
-    if first is None or not chunks:
-        return None, ()
-    number, end = first
-    at = bisect_left(ends, end) if ends else min(number, len(chunks) - 1)
-    said = chunks[at:]
-    if not said:  # further than times are noted
-        return None, ()
-    return said[0], tuple([later - earlier for earlier, later in pairwise(said)])

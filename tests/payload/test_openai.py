@@ -54,9 +54,9 @@ def test_a_chat_answer() -> None:
         "choices": [{"message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 5, "completion_tokens": 2},
     }
-    text = read(response=answer).text
-    assert (text.text, text.finish, text.tools) == ("Sunny", "stop", (("weather", '{"city":"Ulm"}'),))
-    assert text.completion_tokens == 2
+    seen = read(response=answer)
+    assert (seen.text.text, seen.text.finish, seen.text.tools) == ("Sunny", "stop", (("weather", '{"city":"Ulm"}'),))
+    assert (seen.usage.input, seen.usage.output) == (5, 2)
 
 
 def test_a_completion_answer() -> None:
@@ -66,8 +66,9 @@ def test_a_completion_answer() -> None:
 def test_a_stream_is_the_same_as_the_whole_with_times() -> None:
     chunks = [delta(role="assistant"), delta(content="Sun"), delta(content="ny"), delta("stop")]
     usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
-    text = read(response=stream(*chunks, usage), fields=STREAM, chunks=[0.1, 0.2, 0.25, 0.3, 0.31]).text
-    assert (text.text, text.finish, text.completion_tokens) == ("Sunny", "stop", 2)
+    seen = read(response=stream(*chunks, usage), fields=STREAM, chunks=[0.1, 0.2, 0.25, 0.3, 0.31])
+    text = seen.text
+    assert (text.text, text.finish, seen.usage.output) == ("Sunny", "stop", 2)
     assert text.first_token == 0.2
     assert text.gaps == pytest.approx((0.05, 0.05, 0.01))
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from proxy.payload.language.spoken import Spoken
 from proxy.payload.reading import Unreadable
-from proxy.payload.spoken import Spoken, plain_text, refuse_failed, refuse_silence, says_something
 
 
 def delta(finish: str | None = None, **said: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ TOKENS: list[dict[str, Any]] = [
     {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "a"}},
     {"type": "content_block_start", "content_block": {"type": "tool_use", "name": "f"}},
     {"type": "response.output_text.delta", "delta": "a"},
-    {"type": "response.completed", "response": {"output": [{"type": "message"}]}},
+    {"type": "response.completed", "response": {"output": [{"type": "message", "content": [{"text": "a"}]}]}},
     {"token": {"text": "a"}, "generated_text": None},
     {"message": {"content": "a"}, "done": False},
     {"response": "a", "done": False},
@@ -96,22 +96,4 @@ def test_tools_are_put_together_by_index_or_place() -> None:
     spoken = Spoken()
     for index, name, arguments in ((0, "f", ""), (None, "", "{}"), (1, "g", None)):
         spoken.add(delta(tool_calls=[{"index": index, "function": {"name": name, "arguments": arguments}}]), 0, 1)
-    assert spoken.text(None, ()).tools == (("f", "{}"), ("g", ""))
-
-
-def test_silence() -> None:
-    for finish in ("", "stop", "length", "end_turn", "tool_calls"):
-        with pytest.raises(Unreadable, match="empty_body"):
-            refuse_silence(False, finish)
-    refuse_silence(False, "content_filter")
-    refuse_silence(True, "")
-    assert says_something({"refusal": "no"}) and not says_something({"role": "assistant", "content": ""})
-
-
-def test_parts_of_content() -> None:
-    assert plain_text([{"text": "a"}, {"image_url": {}}, {"text": None}]) == "a"
-    assert plain_text("a") == "a" and plain_text(None) == ""
-
-
-def test_choices_without_an_error() -> None:
-    refuse_failed([None, {"error": None}, {"error": ""}], "error_in_body")
+    assert spoken.text(None, ()).tools == (("f", "{}"), ("g", "{}"))

@@ -1,0 +1,12 @@
+"""What clients ask language models and their kin, and what those answer, by every API that they are asked by.
+
+prompts      requests, as JSON
+forms        requests as forms (multipart)
+answers      whole answers, by the fields that tell them apart
+said         what one choice of an answer says: text, reasoning, refusal, calls of tools
+ranked       answers of rows: embeddings, ranks, classes, moderations
+media        transcripts, pictures and sound
+spoken       what the chunks of a stream add up to
+stream       streams as a whole, and when their pieces came
+usage        tokens, as servers count them
+"""

@@ -1,0 +1,123 @@
+"""Answers of rows: embeddings, ranks, classes with their scores, moderations.
+
+Where rows have an index (of what they are for), they are put in its order: servers sort ranks by score and batches as
+they come. Labels with scores are columns by label, for the same reason.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from proxy.contracts.observation import Tensor
+from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten
+
+RANKS = ("relevance_score", "score")
+MAX_LABEL = 128
+"""Characters of a label that is a column's name."""
+
+
+def read_rows(rows: list[Any]) -> tuple[Tensor, ...]:
+    """Rows of any of these kinds. Raises Unreadable."""
+    if all(isinstance(row, dict) and row for row in rows):
+        return _of_objects(_by_index(rows))
+    if all(isinstance(row, list) and row and all(map(_is_labelled, row)) for row in rows):
+        return _labelled(rows)
+    return (_vectors([row if isinstance(row, list) else fields_of(row).get("embedding") for row in rows]),)
+
+
+def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+    if any("embedding" in row for row in rows):
+        return (_vectors([row.get("embedding") for row in rows]),)
+    if all("category_scores" in row for row in rows):
+        return _moderations(rows)
+    if all("probs" in row for row in rows):
+        return _classes(rows)
+    if all(_is_labelled(row) for row in rows) and not any("index" in row for row in rows):
+        return _labelled([rows])
+    for name in RANKS:
+        if all(name in row for row in rows):
+            return (Tensor(name, len(rows), 1, "number", checked([row[name] for row in rows], "number")),)
+    if all(isinstance(row.get("data"), list) for row in rows):
+        return (_vectors([flatten(row["data"]) for row in rows]),)
+    raise Unreadable("form" if any(map(_holds, rows)) else "empty_body")
+
+
+def _by_index(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len({row.get("index") for row in rows if type(row.get("index")) is int}) == len(rows) > 1:
+        return sorted(rows, key=lambda row: int(row["index"]))
+    return rows
+
+
+def _holds(row: dict[str, Any]) -> bool:
+    return any(value for name, value in row.items() if name not in ("index", "object"))
+
+
+def _is_labelled(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("label"), str) and "score" in row
+
+
+def _labelled(rows: list[list[dict[str, Any]]]) -> tuple[Tensor, ...]:
+    """Scores of labels, as TEI and pipelines of Hugging Face answer them: the best first."""
+    scores = [{row["label"]: row["score"] for row in each} for each in rows]
+    return (_columns("score", scores), _labels([max(each, key=_number(each)) for each in scores]))
+
+
+def _number(scores: Mapping[str, Any]) -> Any:
+    return lambda label: scores[label] if isinstance(scores[label], int | float) else -1.0
+
+
+def _labels(labels: list[Any]) -> Tensor:
+    return Tensor("label", len(labels), 1, "category", checked(labels, "category"))
+
+
+def _classes(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+    """Probabilities of classes and the label of the best, as vLLM answers them."""
+    found = [flatten(row["probs"]) for row in rows]
+    if any(len(each) != len(found[0]) for each in found):
+        raise Unreadable("shape")
+    values = checked([x for each in found for x in each], "number")
+    probabilities = Tensor("probs", len(found), len(found[0]), "number", values)
+    labels = [row.get("label") for row in rows]
+    return (probabilities, _labels(labels)) if all(isinstance(each, str) for each in labels) else (probabilities,)
+
+
+def _moderations(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+    scores = [fields_of(row["category_scores"]) for row in rows]
+    flagged = checked([row.get("flagged") for row in rows], "number")
+    return (Tensor("flagged", len(rows), 1, "number", flagged, (), True), _columns("category_scores", scores))
+
+
+def _columns(name: str, rows: list[dict[str, Any]]) -> Tensor:
+    """Numbers by name, a column each, in the order of the names."""
+    names = sorted({each for row in rows for each in row})
+    if len(names) > MAX_TENSORS:
+        raise Unreadable("too_many_tensors")
+    values = checked([row.get(each) for row in rows for each in names], "number")
+    return Tensor(name, len(rows), len(names), "number", values, tuple([each[:MAX_LABEL] for each in names]))
+
+
+def _vectors(found: list[Any]) -> Tensor:
+    vectors = [_vector(each) for each in found]
+    width = len(vectors[0])
+    if any(len(vector) != width for vector in vectors):
+        raise Unreadable("shape")
+    if width * len(vectors) > MAX_TENSOR_VALUES:
+        raise Unreadable("too_many_values")
+    return Tensor("embedding", len(vectors), width, "number", [x for v in vectors for x in v], vector=True)
+
+
+def _vector(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return checked(flatten(value), "number")
+    if not isinstance(value, str):
+        raise Unreadable("schema")
+    try:
+        numbers: list[Any] = np.frombuffer(b64decode(value, validate=True), dtype="<f4").tolist()
+    except (Base64Error, ValueError) as error:
+        raise Unreadable("values") from error
+    return numbers

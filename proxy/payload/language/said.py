@@ -1,0 +1,206 @@
+"""What one choice of an answer says, whole or in pieces: text, and apart from it reasoning, a refusal, calls of tools.
+
+Rules:
+
+1. Something is said by a text, reasoning, a refusal, a call of a tool, sound or a picture. A role, an empty piece and
+   the frame around a message say nothing.
+2. A choice that says nothing is an empty body, whatever finish reason stands there, unless the reason explains it
+   (`SILENT`).
+3. Servers have reasoning in fields of its own, in parts of the content, or in a text that begins with `<think>`.
+4. Arguments of tools are JSON: keys in order, no spaces, 1.0 is 1; no arguments at all are {}. What is no JSON stays as
+   it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from proxy.contracts.observation import Text
+from proxy.payload.errors import says
+from proxy.payload.reading import Unreadable
+
+REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+"""Fields of a message that hold reasoning. Some servers write it twice: the first one counts."""
+THINKING = frozenset(REASONING)
+THOUGHTS = frozenset(("thinking", "reasoning", "thought", "reasoning_text", "summary_text"))
+"""Types of the parts of a content that are reasoning."""
+CALLS = frozenset(("tool_use", "server_tool_use", "mcp_tool_use", "function_call", "custom_tool_call", "tool-call"))
+"""Types of the parts of a content that call a tool."""
+SHOWN = ("audio", "images", "image", "video")
+"""Fields of a message by which a model says something without words."""
+MUTE = frozenset(("tool_calls", "function_call", *SHOWN))
+"""Fields of a message that say something without a text."""
+SILENT = frozenset(("content_filter", "refusal", "safety", "abort", "cancelled", "pause_turn"))
+"""Finish reasons for which a model says nothing, and has answered all the same."""
+
+THINK, THOUGHT = "<think>", "</think>"
+EXACT = 2.0**53
+"""From here on a float does not tell which whole number it was."""
+
+
+class ChoiceReader:
+    """One choice; `add` each message, or each piece of one.
+
+    - `put`: where it notes each list that a text was added to, so that a reader of streams knows what a chunk did
+    """
+
+    __slots__ = ("_calls", "_put", "_shown", "finish", "reasoning", "refusal", "text")
+
+    def __init__(self, put: list[list[str]] | None = None) -> None:
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.refusal: list[str] = []
+        self.finish = ""
+        self._calls: dict[Any, tuple[list[str], list[str]]] = {}
+        self._put = [] if put is None else put
+        self._shown = False
+
+    def add(self, message: Mapping[str, Any]) -> bool:
+        """Takes in a message, or a piece of one; whether it says something (rule 1)."""
+        said = self.content(message.get("content"))
+        said = self.say(self.text, message.get("text")) or said
+        said = self._think(message) or said
+        said = self.say(self.refusal, message.get("refusal")) or said
+        if MUTE.isdisjoint(message):
+            return said
+        calls = message.get("tool_calls")
+        for place, call in enumerate(calls if isinstance(calls, list) else ()):
+            said = self._tool(place, call) or said
+        function = message.get("function_call")
+        if isinstance(function, dict) and function:
+            said = self.call("", function.get("name"), function.get("arguments"))
+        shown = [self.show(message.get(name)) for name in SHOWN]
+        return any(shown) or said
+
+    def stop(self, reason: Any) -> None:
+        """Notes why the model stopped, if `reason` says so."""
+        if isinstance(reason, str) and reason:
+            self.finish = reason
+
+    def say(self, where: list[str], text: Any) -> bool:
+        """Adds a piece to one of the texts, if it is one."""
+        if not isinstance(text, str) or not text:
+            return False
+        where.append(text)
+        self._put.append(where)
+        return True
+
+    def show(self, what: Any) -> bool:
+        """Takes in a picture or a sound, with the words that are spoken in it."""
+        if not what:
+            return False
+        self._shown = True
+        if isinstance(what, dict):
+            self.say(self.text, what.get("transcript"))
+        return True
+
+    def content(self, content: Any) -> bool:
+        """Takes in content, which may come in parts."""
+        if isinstance(content, str):
+            return self.say(self.text, content)
+        parts = [content] if isinstance(content, dict) else content if isinstance(content, list) else ()
+        said = [self.part(part, place) for place, part in enumerate(parts) if isinstance(part, dict)]
+        return any(said)
+
+    def part(self, part: Mapping[str, Any], place: Any = 0) -> bool:
+        """Takes in one part of a content, or an item of OpenAI's Responses."""
+        kind = part.get("type")
+        if kind in CALLS:
+            return self.call(place, part.get("name"), part.get("input") or part.get("arguments"))
+        if kind in THOUGHTS:
+            return self._think_part(part)
+        if "refusal" in part:
+            return self.say(self.refusal, part["refusal"])
+        if "text" in part:
+            return self.say(self.text, part["text"])
+        if "content" in part:
+            return self.content(part["content"])
+        return self.show(any(value for name, value in part.items() if name != "type"))
+
+    def call(self, key: Any, name: Any, arguments: Any) -> bool:
+        """Takes in a call of a tool, or a piece of the one that has this key."""
+        names, pieces = self._calls.setdefault(key, ([], []))
+        if isinstance(arguments, dict | list):
+            arguments = orjson.dumps(arguments).decode() if arguments else ""
+        named, argued = self.say(names, name), self.say(pieces, arguments)
+        return named or argued
+
+    def answer(self, first: float | None = None, gaps: tuple[float, ...] = (), others: tuple[Text, ...] = ()) -> Text:
+        """What was said, with the time of its first token, and further choices."""
+        text, reasoning = "".join(self.text), "".join(self.reasoning)
+        if text.lstrip().startswith(THINK) and not reasoning:
+            reasoning, _, text = text.lstrip()[len(THINK) :].partition(THOUGHT)
+            text = text.lstrip()
+        tools = tuple([("".join(names), canonical("".join(pieces))) for names, pieces in self._calls.values()])
+        return Text(text, self.finish, tools, reasoning, "".join(self.refusal), others, first, gaps)
+
+    @property
+    def said(self) -> bool:
+        """Whether anything was said (rule 1)."""
+        return bool(self.text or self.reasoning or self.refusal or self._calls or self._shown)
+
+    def _think(self, message: Mapping[str, Any]) -> bool:
+        if THINKING.isdisjoint(message):
+            return False
+        thought = next((message[name] for name in REASONING if message.get(name)), None)
+        if isinstance(thought, str):
+            return self.say(self.reasoning, thought)
+        return isinstance(thought, list) and self._think_part({"summary": thought})
+
+    def _think_part(self, part: Mapping[str, Any]) -> bool:
+        said = False
+        for name in ("thinking", "text", "summary", "content"):
+            found = part.get(name)
+            pieces = found if isinstance(found, list) else [{"text": found}]
+            for piece in pieces:
+                said = (isinstance(piece, dict) and self.say(self.reasoning, piece.get("text"))) or said
+        return said or any(self.show(part.get(name)) for name in ("data", "encrypted_content", "signature"))
+
+    def _tool(self, place: int, call: Any) -> bool:
+        if not isinstance(call, dict):
+            raise Unreadable("schema")
+        index, function = call.get("index"), call.get("function") or call.get("custom")
+        function = function if isinstance(function, dict) else {}
+        arguments = function.get("arguments") or function.get("input")
+        key = index if type(index) is int else place
+        return self.call(key, function.get("name"), arguments) or bool(call)
+
+
+def canonical(arguments: str) -> str:
+    """Arguments of a tool in the one form that the same ones have (rule 4).
+
+    >>> canonical('{"b": 1.0, "a": []}'), canonical(""), canonical("now")
+    ('{"a":[],"b":1}', '{}', 'now')
+    """
+    if not arguments.strip():
+        return "{}"
+    try:
+        return orjson.dumps(_plain(orjson.loads(arguments)), option=orjson.OPT_SORT_KEYS).decode()
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        return arguments.strip()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        return int(value)
+    return value
+
+
+def refuse_failed(choices: list[Any], reason: Any) -> None:
+    """Raises Unreadable with `reason` if one of the choices is an error."""
+    for choice in choices:
+        if isinstance(choice, dict) and (says(choice.get("error")) or choice.get("finish_reason") == "error"):
+            raise Unreadable(reason)
+
+
+def refuse_silence(said: bool, finish: str) -> None:
+    """Raises Unreadable, `empty_body`, for an answer that says nothing (rule 2)."""
+    if not said and finish.lower() not in SILENT:
+        raise Unreadable("empty_body")

@@ -1,0 +1,108 @@
+"""Streams as a whole: what they spell out, how they end, and when their pieces came."""
+
+from __future__ import annotations
+
+import json
+from itertools import accumulate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.settings import Analysis
+from proxy.payload.language import stream as streams
+from proxy.payload.language.stream import read, times
+from proxy.payload.reading import Body, Unreadable
+
+
+def body(chunks: list[float], ends: list[int] | None = None) -> Body:
+    return Body(b"", b"", Analysis(), chunks, ends or [])
+
+
+def test_times_without_content_or_pieces() -> None:
+    assert times(body([]), (0, 9)) == (None, ())
+    assert times(body([0.1]), None) == (None, ())
+    assert times(body([0.1, 0.2]), (7, 9)) == (0.2, ())
+
+
+def test_an_event_came_with_the_piece_of_its_last_byte() -> None:
+    pieces = body([0.1, 0.2, 0.4], [50, 100, 150])
+    assert times(pieces, (1, 50))[0] == 0.1
+    assert times(pieces, (0, 51)) == (0.2, (0.2,))
+    assert times(pieces, (9, 151)) == (None, ())
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=20), st.integers(0, 3))
+def test_the_first_token_is_found_whatever_the_pieces(sizes: list[int], others: int) -> None:
+    """Any cut of a stream into pieces, the head alone or not: the time is that of the byte which ends the event."""
+    role = b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n' * others
+    token = role + b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+    stream = token + b"data: [DONE]\n\n"
+    ends = [end for end in accumulate(sizes) if end < len(stream)] + [len(stream)]
+    chunks = [float(end) for end in ends]
+    text, _ = read(Body(stream, b"", Analysis(), chunks, ends))
+    assert text.first_token == next(end for end in chunks if end >= len(token))
+
+
+def test_each_end_of_a_stream() -> None:
+    said = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+    finish = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    generated = b'data: {"token":{"text":"a"}}\n\ndata: {"token":{"text":""},"generated_text":"a"}\n\n'
+    typed = (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}\n\n'
+    )
+    stop = b'data: {"type":"message_stop"}\n\n'
+    for whole in (said + b"data: [DONE]\n\n", said + b"data: [DONE]", said + finish, typed + stop, generated):
+        assert read(Body(whole, b"", Analysis()))[0].text == "a"
+    for reason, stream in {
+        "unfinished_stream": said,
+        "empty_body": finish + b"data: [DONE]\n\n",
+        "error_in_stream": b'event: error\ndata: {"message":"x"}\n\n',
+    }.items():
+        with pytest.raises(Unreadable) as raised:
+            read(Body(stream, b"", Analysis()))
+        assert raised.value.reason == reason
+
+
+PIECES = st.one_of(
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=6),
+    st.sampled_from([" a", "b", '"', "\\", "content", '","content":"', "\n\n", "data: ", "x" * 70_000]),
+)
+
+
+def chunks(pieces: list[str]) -> list[dict[str, Any]]:
+    said = [{"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]} for piece in pieces]
+    return [*said, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
+
+
+@given(
+    st.lists(PIECES, min_size=1, max_size=40), st.booleans(), st.sampled_from(["\n", "\r\n", "\r"]), st.integers(0, 12)
+)
+def test_runs_of_like_events_are_read_as_each_event_is(pieces: list[str], escaped: bool, end: str, again: int) -> None:
+    pieces += pieces[-1:] * again
+    events = [f"data: {json.dumps(chunk, ensure_ascii=escaped)}{end}{end}" for chunk in chunks(pieces)]
+    stream = Body("".join(events).encode(), b"", Analysis())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "MAX_MISSES", 0)
+        one_by_one = read(stream)
+    assert read(stream) == one_by_one
+    assert one_by_one[0].text == "".join(pieces)
+
+
+def test_a_stream_of_too_many_events() -> None:
+    events = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n' * 70_000
+    with pytest.raises(Unreadable, match="too_many_values"):
+        read(Body(events, b"", Analysis()))
+
+
+def test_tools_in_runs() -> None:
+    def call(arguments: str) -> dict[str, Any]:
+        return {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}}]}
+
+    begin = {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f"}}]}}]}
+    pieces = ['{"a', '":', ' "b', *(f"{at} " for at in range(30)), '"}']
+    events = [begin, *map(call, pieces)]
+    stream = "".join(f"data: {json.dumps(each)}\n\n" for each in events) + "data: [DONE]\n\n"
+    text, _ = read(Body(stream.encode(), b"", Analysis()))
+    assert text.tools == (("f", json.dumps(json.loads("".join(pieces)), separators=(",", ":"))),)
