@@ -11,8 +11,12 @@ import msgspec
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import Profile
+from proxy.stats.drift.profile_faults import faults_of
 
 log = logging.getLogger("penumbra.profiles")
+
+MAX_FAULTS = 3
+"""Faults of one file that are named."""
 
 
 class Profiles:
@@ -38,11 +42,19 @@ class Profiles:
         try:
             with open(path, "rb") as file:
                 content = file.read()
-            profile = msgspec.json.decode(content, type=Profile)
-        except (OSError, msgspec.MsgspecError) as error:
+            profile = _read(content)
+        except (OSError, ValueError) as error:
             self.faults[route] = f"routes.{route}.analysis.profile: {path} cannot be used: {error}"
             log.error("%s", self.faults[route])
             return
         if self._given.get(route) != (content, analysis):
             self._given[route] = content, analysis
             self._board.use_profile(route, profile)
+
+
+def _read(content: bytes) -> Profile:
+    """A profile. Raises ValueError on what is none, or has figures that are none."""
+    profile = msgspec.json.decode(content, type=Profile)
+    if faults := faults_of(profile):
+        raise ValueError("; ".join(faults[:MAX_FAULTS]))
+    return profile

@@ -57,7 +57,7 @@ from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
-from proxy.stats.drift.profile import Profile
+from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.identity.answerers import Answerers
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
@@ -365,8 +365,11 @@ class Board(Totals):
 
     def violations(self, route: str) -> dict[tuple[str, Role, str], int]:
         """Broken rules of the data contract, by version, role and rule."""
-        streams = self._streams_of(route)
-        return dict(streams.violations) if streams else {}
+        return dict(self._streams[route][1].violations) if route in self._streams else {}
+
+    def missing(self, route: str) -> dict[tuple[str, Role, BodySide], int]:
+        """Values of features that are none, by version, role and side."""
+        return dict(self._streams[route][1].missing) if route in self._streams else {}
 
     def bounds_reached(self) -> dict[str, int]:
         """Counts of what each full bound left out (`BOUNDS`); verdicts rest on the rest."""

@@ -4,6 +4,7 @@ of its limits."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite, isnan
 from typing import Self
 
 from msgspec import Struct
@@ -236,9 +237,16 @@ class Comparison(Stateful):
         `drifts`: the features of all streams of the route. `lost`: copies that were due and not compared.
         `unlabelled`: predictions that conclude nothing.
         """
-        answers = {(each.metric, each.limit): each for each in self._answers(drifts, lost, unlabelled)}
+        answers = {(each.metric, each.limit): self._finite(each) for each in self._answers(drifts, lost, unlabelled)}
         lines = [(metric, name) for metric, limit in self.key.guard.scorecard.items() for name in limits_of(limit)]
         return tuple(answers.get(line) or self._alpha.nothing(*line) for line in lines)
+
+    def _finite(self, line: Evidence) -> Evidence:
+        """A line of evidence, or the same without data where a figure of it is no number."""
+        figures = (line.value or 0.0, line.reference or 0.0, line.shadow or 0.0, line.dispersion)
+        if all(map(isfinite, figures)) and not isnan(line.log_breach) and not isnan(line.log_pass or 0.0):
+            return line
+        return self._alpha.nothing(line.metric, line.limit, line.n + line.lost, "its figures are no numbers")
 
     def _answers(self, drifts: Sequence[Drift], lost: int, unlabelled: int) -> Iterator[Evidence]:
         for rate in self.outcomes:

@@ -130,6 +130,9 @@ class BoardCollector(Collector):
         yield counter(
             "penumbra_contract_violations", "Rows that break a rule of the data contract.", (*arm, "rule"), broken
         )
+        missing = [((route, *key), float(n)) for route in routes for key, n in board.missing(route).items()]
+        text = "Values of features that are none: null, no number, infinite, a text for a number, or absent."
+        yield counter("penumbra_missing_values", text, (*arm, "side"), missing)
         yield from self._quality()
         firsts = [(key, first) for key, (first, _) in board.tokens.items()]
         text = "Seconds from the assignment of a leg to its first token."

@@ -21,6 +21,7 @@ from typing import Self
 from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.stats.finite import NOT_NUMBERS, numbers
 
 TOLERANCE = 0.05
 """Part of the larger number by which two may differ unless said otherwise (`settings.Analysis`)."""
@@ -164,6 +165,14 @@ def compare_tensors(mine: Tensor, other: Tensor | None, tolerance: float = TOLER
     """
     if other is None or mine.rows != other.rows or mine.width != other.width or mine.kind != other.kind:
         return AnswerDifference(True, "shape")
+    try:
+        return _compare_alike(mine, other, tolerance)
+    except NOT_NUMBERS:
+        return _compare_alike(numbers(mine), numbers(other), tolerance)
+
+
+def _compare_alike(mine: Tensor, other: Tensor, tolerance: float) -> AnswerDifference:
+    """The difference of two tensors of one shape. Raises `NOT_NUMBERS` where a number is none."""
     if mine.kind != "number" or mine.integer:
         return AnswerDifference(mine.data != other.data and list(mine.data) != list(other.data), "label")
     if len(mine.data) == 1:

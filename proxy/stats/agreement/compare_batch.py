@@ -14,6 +14,7 @@ import numpy as np
 from proxy.contracts.observation import Observation
 from proxy.stats.agreement.compare import SUM_ROUNDING, TOP_SCORES, is_named_score
 from proxy.stats.arrays import Floats
+from proxy.stats.finite import NOT_NUMBERS
 
 _answer = attrgetter("failure", "status", "text", "content")
 _shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector")
@@ -53,7 +54,10 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], tolerance: f
         return None
     if integer:  # as they are: as floats, two ids could be the same
         return BatchDifferences("label", [list(a.data) != list(b.data) for a, b in zip(mine, other, strict=True)], None)
-    a, b = (np.array([tensor.data for tensor in tensors], dtype=np.float64) for tensors in (mine, other))
+    try:
+        a, b = (np.array([tensor.data for tensor in tensors], dtype=np.float64) for tensors in (mine, other))
+    except NOT_NUMBERS:
+        return None
     with np.errstate(invalid="ignore"):
         return _compare_numbers(a, b, tolerance, width > 1 and not columns and _are_scores(name, a))
 

@@ -6,16 +6,17 @@ numpy, and leaves nothing behind that the next batch would push out of the cache
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from struct import Struct
 from typing import Any
 
 import numpy as np
 
 from proxy.contracts.observation import Tensor
 from proxy.stats.drift.layout import Signature, readable, signature_of
+from proxy.stats.finite import number
 
 _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
 
@@ -46,7 +47,7 @@ class LayoutGroup:
         for block, tensor in zip(self._blocks, body, strict=True):
             data = tensor.data
             if tensor.kind == "number":
-                block.append(_packer(len(data))(*data))
+                block.append(_packed(data))
             else:
                 block.extend(data)
 
@@ -57,7 +58,10 @@ class LayoutGroup:
         (_, _, width, kind), (block,) = self.signature[0], self._blocks
         if kind == "number":
             pack = _packer(width)
-            block += [pack(*row) for row in rows]
+            try:
+                block += [pack(*row) for row in rows]
+            except NOT_DOUBLES:
+                block += map(_packed, rows)
         else:
             for row in rows:
                 block += row
@@ -75,9 +79,20 @@ def _table(block: list[Any], kind: str, width: int) -> Any:
     return table.reshape(-1, width)
 
 
+NOT_DOUBLES = (OverflowError, struct.error)
+
+
+def _packed(data: Sequence[Any]) -> bytes:
+    """Numbers as doubles; NaN for what is none."""
+    try:
+        return _packer(len(data))(*data)
+    except NOT_DOUBLES:
+        return _packer(len(data))(*map(number, data))
+
+
 @lru_cache(maxsize=1024)
 def _packer(values: int) -> Callable[..., bytes]:
-    return Struct(f"{values}d").pack
+    return struct.Struct(f"{values}d").pack
 
 
 class Batch:

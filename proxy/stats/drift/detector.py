@@ -81,7 +81,7 @@ class Reference:
     def __init__(self, features: Sequence[Feature], tolerance: float = DRIFT_TOLERANCE) -> None:
         self.features = list(features)
         self.bins = max(len(feature.shares) for feature in features)
-        self.shares: Floats = np.array([_padded(feature.shares, self.bins) for feature in features])
+        self.shares: Floats = np.array([_padded(_positive(feature), self.bins) for feature in features])
         self.used = self.shares > 0
         self.n: Floats = np.array([float(feature.n) for feature in features])
         self.epsilon = np.sqrt(tolerance + chi_square_quantile(self.used.sum(axis=1) - 1.0) / self.n)[:, None]
@@ -112,9 +112,18 @@ def _padded(shares: Sequence[float], bins: int) -> list[float]:
     return [*shares[:-1], *[0.0] * (bins - len(shares)), shares[-1]]
 
 
+def _positive(feature: Feature) -> list[float]:
+    """The shares of a feature, none of them 0: a profile that was edited may say that a bin is empty, and rows that
+    come to it all the same would be evidence of nothing."""
+    least = 0.5 / (feature.n + 1.0)
+    raised = [max(share, least) for share in feature.shares]
+    total = sum(raised)
+    return [share / total for share in raised]
+
+
 def _bets(feature: Feature, bins: int) -> list[Floats]:
     """Alternatives of one feature, each (bins,), the same number of them for every feature of a reference."""
-    p = np.array(_padded(feature.shares, bins))
+    p = np.array(_padded(_positive(feature), bins))
     score = _score(p, feature)
     bets = [_tilted(p, theta * score) for theta in SHIFTS] + [_tilted(p, theta * (score**2 - 1)) for theta in SPREADS]
     for at in range(bins):

@@ -15,7 +15,7 @@ from proxy.contracts.observation import Tensor
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import Block, names_of
-from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins
+from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins, text_of
 
 CONTRACT_RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 """Rules of the data contract, by what breaks them:
@@ -97,6 +97,8 @@ class Layout:
         for places, numbers, table in zip(self._places, self._numbers, tables, strict=True):
             if table.dtype == np.float64:
                 bad |= numbers.measure(table, counts, violations)
+                for column, place in numbers.wrong:
+                    self._count_texts(place, [text_of(value) for value in table[:, column].tolist()], counts)
             else:
                 bad |= self._categories(places, table, counts, violations)
         return BatchCounts(counts, violations, rows, int(bad.sum()))
@@ -116,12 +118,10 @@ class Layout:
     def _category(self, place: int, column: list[str | None], counts: Floats, violations: Floats) -> Any:
         feature = self._reference.features[place]
         if feature.kind == "number":
+            counts[place, -1] += len(column)  # a text is no number: the feature has no value
             violations[place, TYPE] += len(column)
             return np.ones(len(column), dtype=np.bool_)
-        lookup = {value: at for at, value in enumerate(feature.categories)}
-        counted = category_counts(column, lookup)
-        counts[place, : counted.size - 1] += counted[:-1]
-        counts[place, -1] += counted[-1]
+        counted, lookup = self._count_texts(place, column, counts)
         bad = np.zeros(len(column), dtype=np.bool_)
         if feature.rules.closed and counted[-2]:
             violations[place, CATEGORY] += counted[-2]
@@ -131,17 +131,27 @@ class Layout:
             bad |= np.array([value is None for value in column])
         return bad
 
+    def _count_texts(self, place: int, column: list[str | None], counts: Floats) -> tuple[Any, dict[str, int]]:
+        """Adds a column of categories to `counts`; returns its counts by category, and the place of each."""
+        lookup = {value: at for at, value in enumerate(self._reference.features[place].categories)}
+        counted = category_counts(column, lookup)
+        counts[place, : counted.size - 1] += counted[:-1]
+        counts[place, -1] += counted[-1]
+        return counted, lookup
+
 
 class _Numbers:
     """The number columns of one block, with edges and rules of their features as arrays (features of the block, …)."""
 
-    __slots__ = ("_columns", "_edges", "_highest", "_lowest", "_missing", "_offsets", "_places", "_required", "_wrong")
+    __slots__ = ("_columns", "_edges", "_highest", "_lowest", "_missing", "_offsets", "_places", "_required", "wrong")
 
     def __init__(self, reference: Reference, places: list[int]) -> None:
         numeric = [at for at, place in enumerate(places) if place >= 0 and reference.features[place].kind == "number"]
         self._columns = np.array(numeric, dtype=np.int64)
         self._places = np.array([places[at] for at in numeric], dtype=np.int64)
-        self._wrong = [place for place in places if place >= 0 and reference.features[place].kind != "number"]
+        known = [(at, place) for at, place in enumerate(places) if place >= 0]
+        self.wrong = [(at, place) for at, place in known if reference.features[place].kind != "number"]
+        """Columns of this block that are categories in the profile, and their features."""
         chosen = [reference.features[place] for place in self._places]
         self._missing = reference.bins - 1
         self._edges = np.full((len(chosen), max((len(f.edges) for f in chosen), default=0)), np.inf)
@@ -157,8 +167,9 @@ class _Numbers:
 
         Returns whether each row breaks a rule, shape (rows,).
         """
-        violations[self._wrong, TYPE] += len(block)
-        bad = np.full(len(block), bool(self._wrong))
+        for _, place in self.wrong:
+            violations[place, TYPE] += len(block)
+        bad = np.full(len(block), bool(self.wrong))
         if not self._columns.size:
             return bad
         values = block if self._columns.size == block.shape[1] else block[:, self._columns]
@@ -174,6 +185,6 @@ class _Numbers:
         outside = (values < self._lowest) | (values > self._highest)
         if outside.any():
             yield RANGE, outside
-        missing = np.isnan(values) & self._required
+        missing = ~np.isfinite(values) & self._required
         if missing.any():
             yield MISSING, missing

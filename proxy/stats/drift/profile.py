@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct, field
 
 from proxy.stats.arrays import Floats
+from proxy.stats.finite import NOT_NUMBERS, number
 
 BIN_QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 MAX_CATEGORIES = 20
@@ -90,7 +91,7 @@ def profile_of(
 
     >>> profile = profile_of({"age": [20.0, 30.0, 40.0, None]}, {"label": ["yes", "no", "yes", "yes"]})
     >>> profile.inputs[0].edges, profile.predictions[0].categories
-    ([19.9999, 25.0, 35.0], ['yes', 'no'])
+    ([19.9999, 25.0, 35.0, 40.00020000000001], ['yes', 'no'])
     """
     return Profile(features_of(inputs), features_of(predictions), made)
 
@@ -104,16 +105,24 @@ def features_of(columns: Mapping[str, Sequence[Any]]) -> list[Feature]:
 def feature_of(name: str, column: Sequence[Any] | Floats) -> Feature:
     """One feature. A column with any string is one of categories."""
     if isinstance(column, np.ndarray) or not any(isinstance(value, str) for value in column):
-        return _number(name, np.asarray(column, dtype=np.float64))
-    return _category(name, [None if _is_missing(value) else str(value) for value in column])
+        return _number(name, _floats(column))
+    return _category(name, [text_of(value) for value in column])
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and isnan(value))
+def _floats(column: Sequence[Any] | Floats) -> Floats:
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except NOT_NUMBERS:
+        return np.array([number(value) for value in column])
+
+
+def text_of(value: Any) -> str | None:
+    """A value of a feature that is a category; None where it is missing, or a number that is none."""
+    return None if value is None or (isinstance(value, float) and not isfinite(value)) else str(value)
 
 
 def _number(name: str, column: Floats) -> Feature:
-    present = column[~np.isnan(column)]
+    present = column[np.isfinite(column)]
     edges = (
         _edges(np.unique(present), np.quantile(present, BIN_QUANTILES, method="inverted_cdf"))
         if present.size
@@ -122,22 +131,29 @@ def _number(name: str, column: Floats) -> Feature:
     counts = np.bincount(number_bins(column[:, None], edges[None], edges.size + 1)[:, 0], minlength=edges.size + 2)
     rules = Rules(required=present.size == column.size)
     if present.size:
-        slack = RANGE_SLACK * float(present.max() - present.min())
-        rules.minimum, rules.maximum = float(present.min()) - slack, float(present.max()) + slack
+        low, high = float(present.min()), float(present.max())
+        slack = RANGE_SLACK * (high - low)
+        rules.minimum, rules.maximum = _bound(low - slack), _bound(high + slack)
     return Feature(name, "number", len(column), _smoothed(counts), edges.tolist(), rules=rules)
+
+
+def _bound(value: float) -> float | None:
+    return value if isfinite(value) else None
 
 
 def _edges(values: Floats, quantiles: Floats) -> Floats:
     """Edges halfway between each quantile and the next lower one of `values` (distinct, sorted).
 
     On a value that many rows have, an edge would tell 0.7 in single precision, or printed with fewer digits, from 0.7.
+    Where many rows have the largest value there is an edge above it as well: without it a constant that grew, or a flag
+    that became a 7, would stay in its bin.
     """
     at = np.searchsorted(values, np.unique(quantiles))
-    with np.errstate(invalid="ignore"):
-        lower = np.append(values[0] - ROUNDING * abs(values[0]), values)[at]
-        middle = lower / 2 + values[at] / 2
-    edges: Floats = np.where(np.isfinite(middle), middle, values[at])
-    return edges
+    lower = np.append(values[0] - ROUNDING * abs(values[0]), values)[at]
+    edges: Floats = lower / 2 + values[at] / 2
+    if quantiles[-1] == values[-1]:
+        edges = np.append(edges, np.nextafter(values[-1] + ROUNDING * abs(values[-1]) / 2, np.inf))
+    return edges[np.isfinite(edges)]
 
 
 def _category(name: str, column: list[str | None]) -> Feature:
@@ -159,13 +175,13 @@ def _smoothed(counts: Any) -> list[float]:
 def number_bins(block: Floats, edges: Floats, missing: int) -> Any:
     """Bins of a block (rows, features) by edges (features, edges), padded with infinity; shape (rows, features).
 
-    A value on an edge belongs above it; NaN belongs into bin `missing`.
+    A value on an edge belongs above it; what is no number, or infinite, belongs into bin `missing`.
     """
     # One pass an edge is five times faster than one pass over (rows, features, edges), and small numbers are quicker.
     bins = np.zeros(block.shape, dtype=np.min_scalar_type(max(missing, edges.shape[1])))
     for edge in edges.T:
         bins += block >= edge
-    bins[np.isnan(block)] = missing
+    bins[~np.isfinite(block)] = missing
     return bins
 
 

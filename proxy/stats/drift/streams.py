@@ -146,6 +146,7 @@ class Streams:
         "_references",
         "_rows",
         "left_out",
+        "missing",
         "violations",
     )
 
@@ -163,6 +164,8 @@ class Streams:
         self._given: set[BodySide] = set()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
         """Broken rules by (version, role, rule)."""
+        self.missing: Counter[tuple[str, Role, BodySide]] = Counter()
+        """Values that are none (null, no number, infinite, a text for a number, absent), by (version, role, side)."""
         self.left_out: Counter[str] = Counter(detectors=self._adwin.left_out)
         """What full bounds left out, in the words of `Board.bounds_reached`."""
         self._drift: tuple[dict[BodySide, float], list[Drift]] | None = None
@@ -258,6 +261,7 @@ class Streams:
             tables = group.tables()
             measured = layout.measure(tables)
             counts += measured.counts
+            self.missing[version, role, side] += int(measured.counts[:, -1].sum())
             n, bad = n + measured.rows, bad + measured.bad
             self._count_violations(version, role, measured.violations.sum(axis=0), layout.unexpected * measured.rows)
             self._adwin.update(key, signature, tables)

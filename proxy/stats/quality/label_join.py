@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
+from proxy.stats.finite import number
 from proxy.stats.quality.label_bias import LabelArrival
 
 MAX_WAITING_REQUESTS = 20_000
@@ -247,7 +249,7 @@ def _plain(value: Any) -> Label | None:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value if value == value else None
+        return int(value) if value.is_integer() else value if isfinite(value) else None
     return value if isinstance(value, int | str) else None
 
 
@@ -262,20 +264,22 @@ def predictions_of(outputs: tuple[Tensor, ...]) -> tuple[Prediction, ...]:
         only, value = outputs[0], outputs[0].data[0]
         if only.integer or only.kind == "category":
             return (Prediction(_plain(value)),)
-        return (Prediction(None, None, value),)
+        return (Prediction(None, None, number(value)),)
     label = next((t for t in outputs if t.width == 1 and t.rows == rows and (t.integer or t.kind == "category")), None)
     scores = next((t for t in outputs if t.width > 1 and t.rows == rows and t.kind == "number" and not t.vector), None)
-    number = next(
+    amount = next(
         (t for t in outputs if t.width == 1 and t.rows == rows and t.kind == "number" and not t.integer), None
     )
-    if label is None and scores is None and number is None:
+    if label is None and scores is None and amount is None:
         return ()
     return tuple(
         [
             Prediction(
                 None if label is None else _plain(label.data[row]),
-                None if scores is None else tuple(scores.data[row * scores.width : (row + 1) * scores.width]),
-                None if number is None else float(number.data[row]),
+                None
+                if scores is None
+                else tuple(map(number, scores.data[row * scores.width : (row + 1) * scores.width])),
+                None if amount is None else number(amount.data[row]),
             )
             for row in range(rows)
         ]

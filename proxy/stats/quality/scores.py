@@ -8,7 +8,7 @@ scikit-learn's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, log
+from math import inf, isfinite, log
 from typing import Any, NamedTuple
 
 from proxy.contracts.metrics import METRICS
@@ -22,6 +22,9 @@ further classes are left out of F1, counted (`beyond_classes`)."""
 
 MIN_PROBABILITY = 1e-15
 """Probabilities are taken as at least this, so that log loss stays a number."""
+
+PROBABILITY_ROUNDING = 0.01
+"""Distance from 0 or 1 that a probability may have, for rounding."""
 
 MAX_NUMBER = 1e100
 """Numbers beyond it are no measurements, and their squares are no numbers."""
@@ -96,7 +99,7 @@ def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction |
     scores = prediction.scores
     if prediction.number is not None and prediction.label is None and scores is None:
         return _score_number(prediction.number, label)
-    if scores is not None and not (isinstance(label, int) and 0 <= label < len(scores)):
+    if scores is not None and not (isinstance(label, int) and 0 <= label < len(scores) and all(map(isfinite, scores))):
         scores = None
     guess = prediction.label
     if guess is None and scores is not None:
@@ -104,7 +107,12 @@ def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction |
     if guess is None:
         return None
     positive = scores[1] if scores is not None and len(scores) == 2 else None
-    return ScoredPrediction(label, guess, scores[int(label)] if scores is not None else None, positive)
+    return ScoredPrediction(label, guess, None if scores is None else _probability(scores[int(label)]), positive)
+
+
+def _probability(score: float) -> float | None:
+    """A score as a probability, rounded into its range; None for one that is none, such as a logit."""
+    return min(max(score, 0.0), 1.0) if -PROBABILITY_ROUNDING <= score <= 1.0 + PROBABILITY_ROUNDING else None
 
 
 def _score_number(number: float, label: Label) -> ScoredPrediction | None:
