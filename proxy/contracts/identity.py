@@ -21,6 +21,9 @@ MAX_IDENTITY = MAX_NAME
 """Characters of an identity: names of models and fingerprints are shorter. A longer one is its beginning and its hash,
 so that two of them stay two."""
 
+MAX_WORDS = 16 * MAX_IDENTITY
+"""Characters of a text whose white space is looked at."""
+
 MAX_TICK_IDENTITIES = 16
 """Identities of one arm that a tick carries; answers that name further ones are counted together."""
 
@@ -59,7 +62,8 @@ def in_bodies(identity: Identity, protocol: str) -> bool:
 
 def bounded(text: str) -> str:
     """`text` on one line, in at most `MAX_IDENTITY` characters."""
-    return shortened(" ".join(text.split()), MAX_IDENTITY)
+    # A text of megabytes may be millions of words.
+    return shortened(" ".join(shortened(text, MAX_WORDS).split()), MAX_IDENTITY)
 
 
 def identity_of(values: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ reading      bodies, bounds and checks that the codecs share
 content      which answers of a successful status have failed all the same
 errors       errors in bodies, in the forms in which servers write them
 ending       what the two ends of an answer tell that was not kept
+cost         what a body costs to read, before it is parsed
 encoding     content codings, with a bound on expansion
 oip          Open Inference Protocol V2: JSON tensors
 oip_binary   its extension for raw tensors

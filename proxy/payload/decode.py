@@ -11,6 +11,8 @@ from typing import Literal
 import orjson
 from msgspec import Struct
 
+from proxy.contracts.bounds import shortened
+from proxy.contracts.identity import MAX_IDENTITY
 from proxy.contracts.observation import NO_ANSWER, Answer, Observation, Tensor, Text, UnreadReason, observed
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
@@ -18,6 +20,7 @@ from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
+from proxy.payload.cost import SMALL_BYTES, refuse_costly
 from proxy.payload.encoding import decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.language import stream
@@ -67,7 +70,7 @@ def decode(
     if codec is None:
         return observed(record, source)
     inputs, unread_request, model = _read_request(record, codec, analysis)
-    asked = model or (record.path.rpartition("/")[0] if protocol == "oip" else "")
+    asked = model or (shortened(record.path.rpartition("/")[0], MAX_IDENTITY) if protocol == "oip" else "")
     if record.failure or not 200 <= record.status < 300:
         return observed(record, source, inputs, unread_request, asked=asked)
     return observed(record, source, inputs, unread_request, _read_answer(record, codec, analysis, inputs), asked)
@@ -136,6 +139,8 @@ def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, Unread
     try:
         if coding := field(body.fields, b"content-encoding"):
             body.data, body.ends = decompress(body.data, coding), ()
+        if len(body.data) > SMALL_BYTES:
+            refuse_costly(body)
         return codec(body), ""
     except Unreadable as error:
         return NO_CONTENT, error.reason

@@ -1,6 +1,7 @@
 """Content codings that are read for analysis, with a bound on what they may expand to.
 
-The bytes that travel between client and model server are never touched; this reads a copy.
+The bytes that travel between client and model server are never touched; this reads a copy. A coding that says how
+large the body is (zstd) is believed where it says too much; the others are read up to the bound.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ MAX_EXPANDED = 4 * 1024 * 1024
 
 MAX_ZSTD_WINDOW = 8 * 1024 * 1024
 """The largest zstd window that is accepted, as RFC 8878 §3.1.1.1.2 recommends decoders to support."""
+
+MAX_MEMBERS = 64
+"""Members of one gzip body (RFC 1952 §2.2): each begins anew, and thousands of empty ones expand to nothing."""
 
 
 def decompress(data: bytes, coding: bytes) -> bytes:
@@ -37,13 +41,15 @@ def decompress(data: bytes, coding: bytes) -> bytes:
 
 
 def _gzip(data: bytes) -> bytes:
-    plain = b""
-    while data and len(plain) <= MAX_EXPANDED:
+    plain, rest, members = b"", data, 0
+    while rest and len(plain) <= MAX_EXPANDED:
+        if members == MAX_MEMBERS:
+            raise Unreadable("expansion")
         member = zlib.decompressobj(wbits=31)
-        plain += member.decompress(data, MAX_EXPANDED + 1 - len(plain))
+        plain += member.decompress(rest, MAX_EXPANDED + 1 - len(plain))
         if not member.eof and len(plain) <= MAX_EXPANDED:
             raise EOFError
-        data = member.unused_data
+        rest, members = member.unused_data, members + 1
     return plain
 
 
@@ -56,9 +62,13 @@ def _deflate(data: bytes) -> bytes:
 
 
 def _zstd(data: bytes) -> bytes:
+    if not data:
+        return data
+    if zstandard.frame_content_size(data) > MAX_EXPANDED:  # of the first frame; -1: it does not say
+        raise Unreadable("expansion")
     stream = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW).stream_reader(data, read_across_frames=True)
     plain = stream.read(MAX_EXPANDED + 1)
-    if data and not plain:
+    if not plain:
         raise EOFError
     return plain
 

@@ -42,6 +42,9 @@ WORDS = frozenset(
     )
 )
 
+TELLING = frozenset((*WORDS, "object", "errors"))
+"""Fields without one of which an object is no error."""
+
 STATES = frozenset(("error", "fail", "failed", "failure"))
 
 ENDS = ("error", "exception")
@@ -62,6 +65,8 @@ def refuse_errors(document: Any, promised: Collection[str] = ()) -> None:
 
 def is_error(fields: dict[str, Any], promised: Collection[str] = ()) -> bool:
     """Whether an object is an error, by the table above."""
+    if TELLING.isdisjoint(fields):
+        return False
     if says(fields.get("error")) or fields.get("object") == "error" or fields.get("type") == "error":
         return True
     if any(name in fields for name in promised):

@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Struct
 from msgspec import field as field_of
 
-from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
+from proxy.contracts.identity import IDENTITY_FIELDS, MAX_IDENTITY, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary, oip_generate
 from proxy.payload.errors import refuse_errors
 from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
-from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of
+from proxy.payload.reading import HEAD_LENGTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of, name_of
 from proxy.payload.sse import is_stream
 
 Side = Literal["inputs", "outputs"]
@@ -46,7 +46,6 @@ _inputs = msgspec.json.Decoder(_Inputs)
 _outputs = msgspec.json.Decoder(_Outputs)
 
 NAMES = IDENTITY_FIELDS["oip"]
-LENGTH_FIELD = b"inference-header-content-length"
 LONG_DATATYPES = frozenset(("UINT64", "INT64"))
 EXACT_FLOATS = 2.0**53
 """From here on a float is not every whole number: two ids that differ by one would be the same label."""
@@ -77,8 +76,13 @@ def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
     return None if tensors is None else (tensors, _who(answer.model_name, answer.model_version))
 
 
-@lru_cache(maxsize=64)
 def _who(name: str | None, version: str | int | None) -> str:
+    known = len(name or "") <= MAX_IDENTITY and len(str(version)) <= MAX_IDENTITY
+    return _identity(name, version) if known else _identity.__wrapped__(name, version)
+
+
+@lru_cache(maxsize=64)
+def _identity(name: str | None, version: str | int | None) -> str:
     return identity_of({"model_name": name, "model_version": version})
 
 
@@ -98,7 +102,7 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
         return None
     if wire.datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
         return None
-    return (Tensor(wire.name, rows, width, "number", data, (), wire.datatype in INTEGER_TYPES),)
+    return (Tensor(name_of(wire.name), rows, width, "number", data, (), wire.datatype in INTEGER_TYPES),)
 
 
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
@@ -115,7 +119,7 @@ def read_request(body: Body) -> Content:
 
 def read_response(body: Body) -> Content:
     """The output tensors of a response. Raises Unreadable."""
-    if field(body.fields, LENGTH_FIELD):
+    if field(body.fields, HEAD_LENGTH):
         return Content(_read(body, "outputs"))
     if is_stream(body):
         return Content((), oip_generate.read_stream(body))
@@ -128,7 +132,7 @@ def read_response(body: Body) -> Content:
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
-    length = field(body.fields, LENGTH_FIELD)
+    length = field(body.fields, HEAD_LENGTH)
     if length:
         head = oip_binary.head_of(body.data, length)
         if side == "outputs":

@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from proxy.contracts.observation import Tensor
+from proxy.payload.cost import STRING, refuse_costly_document
 from proxy.payload.oip_tensors import listed, shaped, tensor_of
 from proxy.payload.reading import MAX_TENSOR_VALUES, Unreadable, fields_of
 
@@ -38,12 +39,14 @@ def head_of(data: bytes, length: bytes) -> Any:
     """The JSON that is the first `length` bytes of a body. Raises Unreadable or orjson.JSONDecodeError."""
     if not length.isdigit() or len(length) > MAX_HEADER_DIGITS or int(length) > len(data):
         raise Unreadable("binary")
-    return orjson.loads(data[: int(length)])
+    head = data[: int(length)]
+    refuse_costly_document(head)
+    return orjson.loads(head)
 
 
 def tensors(head: Any, data: bytes, side: str) -> tuple[Tensor, ...]:
     """The tensors of one side of a body: its JSON, and the bytes behind it. Raises Unreadable."""
-    at, tensors = 0, []
+    at, tensors, left = 0, [], MAX_TENSOR_VALUES
     for each in listed(head, side):
         tensor = fields_of(each)
         size = _size(tensor)
@@ -52,7 +55,8 @@ def tensors(head: Any, data: bytes, side: str) -> tuple[Tensor, ...]:
             continue
         if at + size > len(data):
             raise Unreadable("binary")
-        tensors.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"))))
+        tensors.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"), left)))
+        left -= len(tensors[-1].data)
         at += size
     return tuple(tensors)
 
@@ -67,35 +71,37 @@ def _size(tensor: dict[str, Any]) -> int | None:
     return size
 
 
-def values(raw: bytes, datatype: Any) -> list[Any]:
-    """The values of one raw tensor, flat. Raises Unreadable."""
+def values(raw: bytes, datatype: Any, most: int = MAX_TENSOR_VALUES) -> list[Any]:
+    """The values of one raw tensor, flat, `most` of them. Raises Unreadable."""
     if datatype == "BYTES":
-        return _strings(raw)
+        return _strings(raw, most // STRING)
     if datatype == "BF16":
         # The upper half of a 32-bit float: put zeros below it.
-        return _numbers(raw, np.dtype("<u2"), lambda half: (half.astype("<u4") << 16).view("<f4"))
+        return _numbers(raw, np.dtype("<u2"), lambda half: (half.astype("<u4") << 16).view("<f4"), most)
     kind = TYPES.get(datatype) if isinstance(datatype, str) else None
     if kind is None:
         raise Unreadable("schema")
-    return _numbers(raw, kind, lambda array: array)
+    return _numbers(raw, kind, lambda array: array, most)
 
 
-def _numbers(raw: bytes, kind: np.dtype[Any], read: Any) -> list[Any]:
+def _numbers(raw: bytes, kind: np.dtype[Any], read: Any, most: int) -> list[Any]:
     if len(raw) % kind.itemsize:
         raise Unreadable("binary")
-    if len(raw) // kind.itemsize > MAX_TENSOR_VALUES:
+    if len(raw) // kind.itemsize > most:
         raise Unreadable("too_many_values")
     numbers: list[Any] = read(np.frombuffer(raw, dtype=kind)).tolist()
     return numbers
 
 
-def _strings(raw: bytes) -> list[Any]:
+def _strings(raw: bytes, most: int) -> list[Any]:
     values: list[Any] = []
     at = 0
     while at < len(raw):
         size = int.from_bytes(raw[at : at + 4], "little")
-        if at + 4 + size > len(raw) or len(values) >= MAX_TENSOR_VALUES:
+        if at + 4 + size > len(raw):
             raise Unreadable("binary")
+        if len(values) >= most:
+            raise Unreadable("too_many_values")
         values.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
         at += 4 + size
     return values

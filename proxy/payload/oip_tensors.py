@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.contracts.observation import ColumnKind, Tensor
-from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten
+from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten, name_of
 
 INTEGER_TYPES = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
 FLOAT_TYPES = frozenset(("FP16", "BF16", "FP32", "FP64"))
@@ -42,7 +42,7 @@ def shaped(fields: Mapping[str, Any], data: list[Any]) -> Tensor:
     rows, width = rows_and_width(fields.get("shape"))
     if rows * width != len(data):
         raise Unreadable("shape")
-    return Tensor(name, rows, width, kind, checked(data, kind), integer=datatype in INTEGER_TYPES)
+    return Tensor(name_of(name), rows, width, kind, checked(data, kind), integer=datatype in INTEGER_TYPES)
 
 
 def rows_and_width(shape: Any) -> tuple[int, int]:

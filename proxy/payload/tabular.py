@@ -6,11 +6,14 @@ Strings longer than `MAX_CATEGORY` are texts, of which the length is a feature. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
+from proxy.contracts.bounds import MAX_NAME
 from proxy.contracts.observation import ColumnKind, Tensor
-from proxy.payload.errors import is_error
+from proxy.payload.cost import MAX_COST, OBJECT
+from proxy.payload.errors import TELLING, is_error
 from proxy.payload.reading import (
     MAX_DEPTH,
     MAX_TENSOR_VALUES,
@@ -20,13 +23,15 @@ from proxy.payload.reading import (
     Unreadable,
     checked,
     flatten,
+    name_of,
 )
 
 MAX_CATEGORY = 64
 """Characters of a string that still counts as a category."""
 
-MAX_NAME = 128
-"""Characters of a column's name."""
+
+CHARS = ".chars"
+"""End of the name of a feature that is the length of a text."""
 
 
 def tensors_of(value: Any, name: str) -> tuple[Tensor, ...]:
@@ -47,7 +52,10 @@ def predictions_of(value: Any, name: str) -> tuple[Tensor, ...]:
         raise Unreadable("empty_body")
     rows = value if isinstance(value, list) else [value]
     if isinstance(value, dict) and _is_columnar(value):
-        rows = [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+        if TELLING.isdisjoint(value) and not any(dict in set(map(type, column)) for column in value.values()):
+            _refuse_mixed(value.values())
+            return columns_of(value)
+        rows = _rows_of(value)
     for row in rows:
         if isinstance(row, dict) and is_error(row):
             raise Unreadable("error_in_body")
@@ -58,27 +66,39 @@ def predictions_of(value: Any, name: str) -> tuple[Tensor, ...]:
     return tensors_of(value, name)
 
 
+def _rows_of(columns: dict[str, list[Any]]) -> list[Any]:
+    """Columns by name as rows, each an object."""
+    if len(columns) > MAX_TENSORS:
+        raise Unreadable("too_many_tensors")
+    if len(next(iter(columns.values()))) > MAX_COST // OBJECT:
+        raise Unreadable("too_many_values")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 def _flat(row: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
     """Objects inside a row as columns of the row."""
     if not any(isinstance(value, dict) for value in row.values()):
         return row
     if not depth:
         raise Unreadable("form")
+    if len(row) > MAX_TENSORS:
+        raise Unreadable("too_many_tensors")
     flat: dict[str, Any] = {}
     for name, value in row.items():
-        inner = _flat(value, depth - 1) if isinstance(value, dict) else None
+        inner, name = _flat(value, depth - 1) if isinstance(value, dict) else None, name_of(name)
         flat.update({name: value} if inner is None else {f"{name}.{key}": each for key, each in inner.items()})
     return flat
 
 
 def _refuse_unknown(rows: list[dict[str, Any]]) -> None:
-    kinds: dict[str, set[type]] = {}
-    for row in rows:
-        for name, value in row.items():
-            if value is not None:
-                kinds.setdefault(name, set()).add(float if type(value) in NUMBER_CLASSES else type(value))
-    if any(len(kind) > 1 for kind in kinds.values()):
-        raise Unreadable("form")
+    _refuse_mixed([row.get(name) for row in rows] for name in _named(rows))
+
+
+def _refuse_mixed(columns: Iterable[list[Any]]) -> None:
+    for column in columns:
+        types = set(map(type, column)) - {NONE_TYPE}
+        if len(types) > 1 and not types <= NUMBER_CLASSES:
+            raise Unreadable("form")
 
 
 def _is_columnar(value: dict[str, Any]) -> bool:
@@ -107,8 +127,18 @@ def records_of(records: list[Any]) -> tuple[Tensor, ...]:
     """Rows as objects; a key that a row lacks is a missing value there. Raises Unreadable."""
     if not all(isinstance(record, dict) for record in records):
         raise Unreadable("schema")
-    names = list(dict.fromkeys(name for record in records for name in record))
+    names = _named(records)
     return split_of(names, [[record.get(name) for record in records] for name in names])
+
+
+def _named(records: list[dict[str, Any]]) -> list[str]:
+    """The names of the columns of rows. Raises Unreadable."""
+    names = list(dict.fromkeys(chain.from_iterable(records)))
+    if len(names) > MAX_TENSORS:
+        raise Unreadable("too_many_tensors")
+    if len(names) * len(records) > MAX_TENSOR_VALUES:
+        raise Unreadable("too_many_values")
+    return names
 
 
 def columns_of(columns: dict[str, list[Any]]) -> tuple[Tensor, ...]:
@@ -152,7 +182,9 @@ def split_of(names: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[Tensor
 
 def _place(name: str, column: list[Any], numbers: dict[str, list[Any]], categories: dict[str, list[Any]]) -> None:
     if max(len(text) for text in column if text is not None) > MAX_CATEGORY:
-        numbers[f"{name}.chars"] = [None if text is None else len(text) for text in column]
+        numbers[f"{name_of(name, MAX_NAME - len(CHARS))}{CHARS}"] = [
+            None if text is None else len(text) for text in column
+        ]
     else:
         categories[name] = column
 
@@ -163,4 +195,4 @@ def _frame(columns: dict[str, list[Any]], rows: int) -> Tensor:
 
 
 def _names(names: Sequence[Any]) -> tuple[str, ...]:
-    return tuple([str(name)[:MAX_NAME] for name in names])
+    return tuple([name_of(str(name)) for name in names])

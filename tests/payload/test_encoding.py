@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.payload.encoding import CODINGS, MAX_EXPANDED, decompress
+from proxy.payload.encoding import CODINGS, MAX_EXPANDED, MAX_MEMBERS, decompress
 from proxy.payload.reading import Unreadable
 
 WRITERS: dict[bytes, Callable[[bytes], bytes]] = {
@@ -51,3 +51,16 @@ def test_garbage_is_plain_or_a_reason(data: bytes, coding: bytes) -> None:
         decompress(data, coding)
     except Unreadable as error:
         assert error.reason in ("coding", "encoding", "expansion")
+
+
+def test_a_body_of_more_members_than_anybody_writes_is_not_read() -> None:
+    member = gzip.compress(b"a")
+    assert decompress(member * MAX_MEMBERS, b"gzip") == b"a" * MAX_MEMBERS
+    with pytest.raises(Unreadable, match="expansion"):
+        decompress(member * (MAX_MEMBERS + 1), b"gzip")
+
+
+def test_what_says_that_it_is_too_large_is_believed() -> None:
+    bomb = zstandard.ZstdCompressor().compress(bytes(MAX_EXPANDED + 1))
+    with pytest.raises(Unreadable, match="expansion"):
+        decompress(bomb[:40], b"zstd")  # of the bytes behind its head nothing was looked at

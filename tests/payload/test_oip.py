@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.bounds import MAX_NAME
+from proxy.contracts.identity import MAX_IDENTITY
 from proxy.contracts.observation import UnreadReason
 from proxy.contracts.record import Record
 from proxy.payload.decode import decode
+from proxy.payload.oip import _identity
 from tests.support.records import record as made
 
 JSON = st.recursive(
@@ -115,3 +118,18 @@ def test_labels_that_no_float_can_tell_apart_stay_whole() -> None:
     answers = [orjson.dumps({"outputs": [tensor([1, 1], [2**53 + more], "INT64")]}) for more in (0, 1)]
     first, second = (decode(record(None, answer), "oip", (0, "a")).outputs[0].data for answer in answers)
     assert first != second
+
+
+@pytest.mark.parametrize("shape", [[1, 1], [1]], ids=["usual", "other"])
+def test_names_of_tensors_are_bounded_and_stay_apart(shape: list[int]) -> None:
+    outputs = [tensor(shape, [1.0], name="n" * 200_000 + end) for end in "ab"]
+    seen = decode(record(response=orjson.dumps({"outputs": outputs})), "oip", (0, "a"))
+    names = {each.name for each in seen.outputs}
+    assert len(names) == 2 and all(len(name) <= MAX_NAME for name in names)
+
+
+def test_long_names_of_models_are_not_remembered() -> None:
+    answer = {"model_name": "m" * 100_000, "outputs": [tensor([1, 1], [1.0])]}
+    before = _identity.cache_info().currsize
+    seen = decode(record(response=orjson.dumps(answer)), "oip", (0, "a"))
+    assert len(seen.identity) <= MAX_IDENTITY and _identity.cache_info().currsize == before

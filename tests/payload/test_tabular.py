@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.payload.reading import Unreadable
+from proxy.contracts.bounds import MAX_NAME
+from proxy.payload.reading import MAX_TENSORS, Unreadable
 from proxy.payload.tabular import table_of, tensors_of
 from tests.payload.bodies import read, shown
 
@@ -46,3 +47,38 @@ def test_a_table_has_as_many_names_as_columns() -> None:
     assert shown(table_of(["a"], [[1], [2]])) == [("", 2, 1, "number", [1, 2], ("a",))]
     with pytest.raises(Unreadable, match="shape"):
         table_of(["a"], [[1, 2]])
+
+
+LONG = "n" * 200_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{LONG + "1": 1, LONG + "2": 2}],
+        {LONG + "1": [1], LONG + "2": [2]},
+        [{"a": {LONG + "1": 1, LONG + "2": 2}}],
+        [{LONG: {"1": 1, "2": 2}}],
+        [{LONG + "1": "long " * 50, LONG + "2": "long " * 50}],
+    ],
+)
+def test_names_are_bounded_and_stay_apart(body: object) -> None:
+    (frame,) = read("json", response=body).outputs
+    assert len(set(frame.columns)) == 2 and all(len(name) <= MAX_NAME for name in frame.columns)
+
+
+def test_a_long_name_is_not_multiplied_by_what_is_in_it() -> None:
+    row = {"n" * 1000: {str(at): at for at in range(MAX_TENSORS + 1)}, "a": {}}
+    assert read("json", response=[row]).unreadable_response == "too_many_tensors"
+
+
+def test_rows_with_columns_of_their_own_are_no_table() -> None:
+    rows = [{f"{at}": at} for at in range(MAX_TENSORS + 1)]
+    seen = read("json", rows, rows)
+    assert (seen.unreadable_request, seen.unreadable_response) == ("too_many_tensors", "too_many_tensors")
+
+
+def test_columns_that_may_be_rows_of_errors_are_looked_at() -> None:
+    assert read("json", response={"error": ["no such model"]}).content == "error_in_body"
+    assert shown(read("json", response={"a": [{"b": 1}]}).outputs) == [("", 1, 1, "number", [1], ("a.b",))]
+    assert read("json", response={"a": [1, "x"]}).unreadable_response == "form"

@@ -17,6 +17,9 @@ from proxy.contracts.observation import Tensor
 from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten
 
 RANKS = ("relevance_score", "score")
+MAX_PACKED = MAX_TENSOR_VALUES * 16 // 3 + 4
+"""Characters of vectors in base64: four bytes a value, four characters for three bytes."""
+
 MAX_LABEL = 128
 """Characters of a label that is a column's name."""
 
@@ -97,11 +100,15 @@ def _columns(name: str, rows: list[dict[str, Any]]) -> Tensor:
     names = sorted({each for row in rows for each in row})
     if len(names) > MAX_TENSORS:
         raise Unreadable("too_many_tensors")
+    if len(names) * len(rows) > MAX_TENSOR_VALUES:
+        raise Unreadable("too_many_values")
     values = checked([row.get(each) for row in rows for each in names], "number")
     return Tensor(name, len(rows), len(names), "number", values, tuple([each[:MAX_LABEL] for each in names]))
 
 
 def _vectors(found: list[Any]) -> Tensor:
+    if sum([len(each) for each in found if isinstance(each, str)]) > MAX_PACKED:
+        raise Unreadable("too_many_values")
     vectors = [_vector(each) for each in found]
     width = len(vectors[0])
     if any(len(vector) != width for vector in vectors):

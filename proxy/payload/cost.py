@@ -1,0 +1,65 @@
+"""What a body costs to read, estimated from its bytes before anything is made of them.
+
+Rules:
+
+1. A body is small on the wire and large once read: 4 MiB of `[],[],…` are 400 bytes of zstd and a hundred megabytes of
+   lists. So its structural characters are counted, which takes milliseconds at most and makes nothing.
+2. The cost is in values: what a number in an array takes, some 50 ns. An object takes more, since Python looks into it.
+3. Characters inside strings build nothing. They count at first, since that is cheaper; where they are too many, the
+   strings of a document are cut out as its parser would. A stream is parsed line by line, and one broken string would
+   hide all that follows: there they count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxy.payload.reading import HEAD_LENGTH, MAX_TENSOR_VALUES, Body, Unreadable, field
+from proxy.payload.sse import is_stream
+
+MAX_COST = 2 * MAX_TENSOR_VALUES
+"""Cost of one body: some 30 ms, and 25 MB while it is read. The largest tensor of numbers is below."""
+
+SMALL_BYTES = 8 * 1024
+"""Bytes of a body that costs little, whatever stands in it: such bodies, which are nearly all, are not weighed."""
+
+ARRAY, OBJECT, STRING, KEY, LINE = 2, 16, 8, 4, 30
+
+BRACKETS: Mapping[bytes, int] = {b",": 1, b"[": ARRAY, b"{": OBJECT, b":": KEY}
+STREAM: Mapping[bytes, int] = {b",": 1, b"[": ARRAY, b"{": OBJECT, b"\n": LINE, b"\r": LINE}
+
+
+def refuse_costly(body: Body) -> None:
+    """Raises Unreadable, `too_many_values`, for a body that costs more than `MAX_COST`. What stands behind a head of
+    JSON (`oip_binary`) is no JSON: there the head is weighed."""
+    if is_stream(body):
+        refuse_costly_stream(body.data)
+    elif not field(body.fields, HEAD_LENGTH):
+        refuse_costly_document(body.data)
+
+
+def refuse_costly_document(data: bytes) -> None:
+    """Raises Unreadable, `too_many_values`, for JSON that costs more than `MAX_COST`."""
+    if len(data) <= SMALL_BYTES:
+        return
+    if _cost(data, BRACKETS) + _strings(data) <= MAX_COST:
+        return
+    # Without escapes each quote begins or ends a string, as far as it is JSON.
+    plain = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    strings = _strings(plain)
+    if strings > MAX_COST or _cost(b"".join(plain.split(b'"')[::2]), BRACKETS) + strings > MAX_COST:
+        raise Unreadable("too_many_values")
+
+
+def refuse_costly_stream(data: bytes) -> None:
+    """The same for a stream of events, or lines, of JSON."""
+    if len(data) > SMALL_BYTES and _cost(data, STREAM) > MAX_COST:
+        raise Unreadable("too_many_values")
+
+
+def _cost(data: bytes, weights: Mapping[bytes, int]) -> int:
+    return sum([data.count(character) * weight for character, weight in weights.items()])
+
+
+def _strings(data: bytes) -> int:
+    return data.count(b'"') // 2 * STRING
