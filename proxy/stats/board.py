@@ -28,7 +28,7 @@ Knowledge out, of one route:
 | `bad_events(route, version)`, `latency(route, version, role, q, now)` | figures of one arm |
 | `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
 
-For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `scores`, and losses by reason
+For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `usage`, `scores`, and losses by reason
 (`stats.totals`).
 
 `now` is monotonic seconds. No method raises on a tick or an observation that decodes. A breach is at

@@ -9,9 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec.structs import astuple
+
 from proxy.contracts.histogram import bucket
 from proxy.contracts.metrics import OUTCOME_METRICS
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import Observation, Usage
 from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import AgreementTally
 from proxy.stats.agreement.comparer import Comparer
@@ -22,6 +24,8 @@ from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.quality.label_join import LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
+
+USAGE_KINDS = Usage.__struct_fields__
 
 BOUNDS = {
     "layouts": "bodies of further layouts than a route's `MAX_LAYOUTS`",
@@ -40,7 +44,16 @@ BOUNDS = {
 class Totals:
     """Counts of all routes. `labels`: requests whose predictions may wait for a label at a time."""
 
-    __slots__ = ("_comparer", "_scorer", "_tokens", "_unread_requests", "_unreadable", "content", "counters")
+    __slots__ = (
+        "_comparer",
+        "_scorer",
+        "_tokens",
+        "_unread_requests",
+        "_unreadable",
+        "_usage",
+        "content",
+        "counters",
+    )
 
     def __init__(self, labels: int) -> None:
         self.counters = Counters()
@@ -48,14 +61,19 @@ class Totals:
         self._comparer, self._scorer = Comparer(), Scorer(labels)
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._unread_requests: dict[tuple[str, str, str, str], str] = {}
+        self._usage: Counter[tuple[str, str, str, str]] = Counter()
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
 
     def _count(self, leg: Observation) -> None:
-        """Counts what could not be read of a leg, and the times of its tokens."""
+        """Counts what could not be read of a leg, its tokens, and their times."""
         if leg.unreadable_request or leg.unreadable_response:
             self._count_unreadable(leg)
         elif leg.content:
             self._unread_requests[leg.route, leg.version, "response", leg.content] = leg.request_id
+        if leg.usage is not None:
+            for kind, tokens in zip(USAGE_KINDS, astuple(leg.usage), strict=True):
+                if tokens:
+                    self._usage[leg.route, leg.version, leg.role, kind] += tokens
         if leg.text is not None and leg.text.first_token is not None:
             first, gap = self._tokens[leg.route, leg.version, leg.role]
             first.update({bucket(leg.text.first_token): 1}, leg.text.first_token)
@@ -80,6 +98,11 @@ class Totals:
     def tokens(self) -> Mapping[tuple[str, str, str], tuple[Histogram, Histogram]]:
         """Time to the first token, and between tokens, by (route, version, role)."""
         return MappingProxyType(self._tokens)
+
+    @property
+    def usage(self) -> Mapping[tuple[str, str, str, str], int]:
+        """Tokens as the servers count them, of analysed answers, by (route, version, role, kind of `Usage`)."""
+        return MappingProxyType(self._usage)
 
     @property
     def scores(self) -> Mapping[tuple[str, str, Role], Score]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.contracts.observation import Usage
 from proxy.contracts.settings import Guard, Limit
 from tests.stats.test_board import GUARD, ROUTE, arm, leg, tick, watched
 
@@ -113,3 +114,15 @@ def test_bad_events_of_a_primary_are_of_its_inferences_and_of_its_answers() -> N
         "abandonment_rate": (0, 10),
     }
     assert board.bad_events(ROUTE, "nobody") == {}
+
+
+def test_tokens_are_counted_by_kind() -> None:
+    board = watched()
+    board.on_observations(
+        [leg("primary", "v1", 1, 0, usage=usage) for usage in (Usage(9, 5, 2), Usage(1, 1), None)], 0.0
+    )
+    assert board.usage == {
+        (ROUTE, "v1", "primary", "input"): 10,
+        (ROUTE, "v1", "primary", "output"): 6,
+        (ROUTE, "v1", "primary", "reasoning"): 2,
+    }

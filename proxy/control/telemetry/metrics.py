@@ -139,6 +139,9 @@ class BoardCollector(Collector):
         yield histogram("penumbra_time_to_first_token_seconds", text, arm, firsts, DURATIONS)
         gaps = [(key, gap) for key, (_, gap) in board.tokens.items()]
         yield histogram("penumbra_token_gap_seconds", "Seconds between two tokens.", arm, gaps, DURATIONS)
+        used = [(key, float(n)) for key, n in board.usage.items()]
+        text = "Tokens of analysed answers, as their servers count them: input, output, and of these cached, reasoning."
+        yield counter("penumbra_tokens", text, (*arm, "kind"), used)
 
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
