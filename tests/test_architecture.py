@@ -41,13 +41,16 @@ reads the key of a JSON pointer with orjson; `telemetry.spans` alone imports Ope
 INSIDE: dict[str, dict[str, set[str]]] = {
     "stats": {
         "arrays": set(),
+        "door": set(),
+        "grouped": set(),
         "state": set(),
+        "weight": set(),
         "counts": {"state"},
         "sequential": {"arrays", "state"},
         "finite": set(),
-        "drift": {"arrays", "finite"},
-        "agreement": {"arrays", "drift", "finite"},
-        "quality": {"arrays", "finite", "state", "sequential"},
+        "drift": {"arrays", "finite", "weight"},
+        "agreement": {"arrays", "drift", "finite", "weight"},
+        "quality": {"arrays", "finite", "state", "sequential", "weight"},
         "identity": {"state"},
         "evidence": {"arrays", "state", "counts", "sequential", "drift", "agreement", "quality"},
         "comparison": {"state", "counts", "sequential", "drift", "quality", "identity", "evidence"},
@@ -56,6 +59,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "totals": {"counts", "agreement", "quality"},
         "board": {
             "counts",
+            "door",
+            "grouped",
             "drift",
             "agreement",
             "quality",

@@ -2,10 +2,11 @@
 
 Legs meet on (source, exchange): the worker, its incarnation, and the number of the exchange there. Who joins decides
 what is held of an exchange and when its legs are complete; this module decides how many exchanges are held and for how
-long, so that every join of the house has the same two bounds:
+long, so that every join of the house has the same bounds:
 
 1. an exchange is held for at most `MAX_WAIT` seconds from its first leg (`late`);
-2. at most `MAX_EXCHANGES` exchanges are held, then the oldest makes room (`crowded`).
+2. at most `MAX_EXCHANGES` exchanges are held, then the oldest makes room (`crowded`);
+3. where what is held has content (`WeighedJoin`), at most `MAX_HELD_BYTES` of it (`crowded` too).
 
 What a bound takes out is handed back to whoever joins, because only that one knows what is lost with it.
 """
@@ -22,10 +23,13 @@ ExchangeKey = tuple[WorkerRun, int]
 """An exchange: the same for all of its legs."""
 
 JoinLoss = Literal["late", "crowded"]
-"""The bound that ended the wait: `MAX_WAIT` or `MAX_EXCHANGES`."""
+"""The bound that ended the wait: `MAX_WAIT`, or else `MAX_EXCHANGES` or `MAX_HELD_BYTES`."""
 
 MAX_EXCHANGES = 4096
 """Exchanges that are held, each with the legs that have arrived: about 8 MB, seconds of a route whose copies hang."""
+
+MAX_HELD_BYTES = 1 << 25
+"""Bytes of all exchanges that are held: four times what `MAX_EXCHANGES` of thirty numbers take."""
 
 MAX_WAIT = 60.0
 """Seconds that a leg waits for the others: longer than any leg lives with default timeouts."""
@@ -38,7 +42,14 @@ class Held(Protocol):
     def since(self) -> float: ...
 
 
+class Weighed(Held, Protocol):
+    """One with content: `weight` is how many bytes it was last said to hold on to."""
+
+    weight: int
+
+
 T = TypeVar("T", bound=Held)
+W = TypeVar("W", bound=Weighed)
 
 
 class LegJoin(OrderedDict[ExchangeKey, T]):
@@ -74,3 +85,43 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
             late.append(self.popitem(last=False))
         self.ended["late"] += len(late)
         return late
+
+
+class WeighedJoin(LegJoin[W]):
+    """A join of exchanges with content, whose sum is bounded too. Exchanges leave by `let_go`, not by `del`.
+
+    - `max_bytes`: of all that is held; an exchange that weighs more by itself is not held at all.
+    - `bytes`: what is held now.
+    """
+
+    def __init__(self, max_exchanges: int = MAX_EXCHANGES, max_bytes: int = MAX_HELD_BYTES) -> None:
+        super().__init__(max_exchanges)
+        self._max_bytes = max_bytes
+        self.bytes = 0
+
+    def hold(self, key: ExchangeKey, held: W) -> list[tuple[ExchangeKey, W]]:
+        """As in any join; the new exchange has its weight yet to get."""
+        return self._left(super().hold(key, held))
+
+    def weigh(self, held: W, more: int) -> list[tuple[ExchangeKey, W]]:
+        """An exchange that is held weighs `more` bytes than before; the ones that this has `crowded` out."""
+        held.weight += more
+        self.bytes += more
+        crowded: list[tuple[ExchangeKey, W]] = []
+        while self.bytes > self._max_bytes:
+            crowded += self._left([self.popitem(last=False)])
+        self.ended["crowded"] += len(crowded)
+        return crowded
+
+    def let_go(self, key: ExchangeKey) -> None:
+        """Ends the wait of an exchange that is complete."""
+        self.bytes -= self.pop(key).weight
+
+    def expire(self, now: float) -> list[tuple[ExchangeKey, W]]:
+        """As in any join."""
+        return self._left(super().expire(now))
+
+    def _left(self, gone: list[tuple[ExchangeKey, W]]) -> list[tuple[ExchangeKey, W]]:
+        for _, held in gone:
+            self.bytes -= held.weight
+        return gone

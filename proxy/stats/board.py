@@ -38,10 +38,10 @@ For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `usa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -57,15 +57,14 @@ from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
+from proxy.stats.door import admitted
 from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
+from proxy.stats.grouped import grouped
 from proxy.stats.identity.answerers import Answerers
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.snapshot import fits, freeze, thaw
 from proxy.stats.totals import BOUNDS, Totals
-
-T = TypeVar("T")
-K = TypeVar("K", bound=Hashable)
 
 DEFAULT_MAX_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
@@ -179,7 +178,7 @@ class Board(Totals):
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick. The caller sees to it that each tick comes once."""
         self.counters.update(tick, now)
-        for route, arms in _grouped((arm for arm in tick.arms if arm.inference), _ROUTE).items():
+        for route, arms in grouped((arm for arm in tick.arms if arm.inference), _ROUTE).items():
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_arms(arms, now)
             self.answerers.add_arms(route, arms)
@@ -194,8 +193,8 @@ class Board(Totals):
         are evidence."""
         compared: list[PairResult] = []
         contents: defaultdict[str, list[ContentCounts]] = defaultdict(list)
-        inferences = self._asked_nothing.update([leg for leg in observations if leg.inference], now)
-        for (route, *_), legs in _grouped(inferences, _ARM).items():
+        inferences = self._asked_nothing.update([admitted(leg) for leg in observations if leg.inference], now)
+        for (route, *_), legs in grouped(inferences, _ARM).items():
             current = self._streams.get(route)
             if current is None:
                 continue
@@ -267,7 +266,7 @@ class Board(Totals):
 
     def _on_pairs(self, compared: list[PairResult]) -> None:
         """One look of a sequential test for all pairs of a batch."""
-        for (route, version), pairs in _grouped(compared, _VERSION).items():
+        for (route, version), pairs in grouped(compared, _VERSION).items():
             for comparison in self._comparisons.get(route, ()):
                 if comparison.key.candidate == version:
                     comparison.disagreement.update(pairs)
@@ -390,11 +389,3 @@ class Board(Totals):
 _ROUTE = attrgetter("route")
 _ARM = attrgetter("route", "version", "role", "share")
 _VERSION = attrgetter("route", "version")
-
-
-def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """Items by their key, in order: what holds for a key is then looked up once for all of them."""
-    groups: defaultdict[K, list[T]] = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    return groups

@@ -248,6 +248,7 @@ SCHEMAS: dict[str, Schema] = {
                 kind=text(),
                 shift=MAYBE_FIGURE,
                 detail={"type": "object"},
+                truncated={"type": "boolean"},
             )
         ),
     ),

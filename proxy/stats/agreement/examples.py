@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
 from msgspec import Struct
 
-from proxy.contracts.observation import Observation, Tensor
+from proxy.contracts.bounds import MAX_NAME, clipped, shortened
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.stats.agreement.compare import AnswerDifference
-from proxy.stats.drift.features import names_of
+from proxy.stats.drift.features import feature_name, names_of
 
 MAX_EXAMPLES = 20
 """Examples of one version; the mildest goes when a worse one comes."""
 
 MAX_SHOWN = 64
-"""Values of one side, and hundreds of characters of a text, that an example shows."""
+"""Values of one side that an example shows, and calls of tools."""
+
+MAX_SHOWN_TEXT = 6400
+"""Characters of a text that an example shows."""
+
+MAX_SHOWN_ARGUMENTS = 1000
+"""Characters of the arguments of a call."""
+
+MAX_SIDE = 8192
+"""Characters of one side, names and values together: a text and some calls, or `MAX_SHOWN` values of common length."""
 
 REDACTED = "[redacted]"
 
@@ -35,6 +45,8 @@ class Example(Struct, frozen=True):
     detail: dict[str, Any]
     """`request`, `primary` and `candidate`, each a mapping of names to values of the first row, or a text. Redaction
     pointers (RFC 6901), such as `/request/age`, lead into it."""
+    truncated: bool = False
+    """Whether there was more than is shown."""
 
 
 class Examples:
@@ -43,7 +55,7 @@ class Examples:
     __slots__ = ("_count", "_heap", "_redact")
 
     def __init__(self, redact: Sequence[str] = ()) -> None:
-        self._redact = [pointer.split("/")[1:] for pointer in redact]
+        self._redact = [path for pointer in redact for path in _paths(pointer)]
         self._heap: list[tuple[float, int, Example]] = []
         self._count = 0
 
@@ -67,14 +79,14 @@ class Examples:
         return [example for _, _, example in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
     def _example(self, reference: Observation, copy: Observation, difference: AnswerDifference) -> Example:
-        detail = {
-            "request": _shown(reference.inputs),
-            "primary": _answer(reference),
-            "candidate": _answer(copy),
-        }
+        sides = {"request": _shown(reference.inputs), "primary": _answer(reference), "candidate": _answer(copy)}
+        detail: dict[str, Any] = {name: shown for name, (shown, _) in sides.items()}
+        truncated = any(cut for _, cut in sides.values())
         for path in self._redact:
             redact(detail, path)
-        return Example(copy.request_id, copy.started, copy.version, difference.kind, difference.shift, detail)
+        return Example(
+            copy.request_id, copy.started, copy.version, difference.kind, difference.shift, detail, truncated
+        )
 
 
 def _badness(shift: float | None) -> float:
@@ -83,32 +95,60 @@ def _badness(shift: float | None) -> float:
     return shift if shift == shift else inf  # a heap cannot order what is no number
 
 
-def _answer(leg: Observation) -> dict[str, Any]:
+Side = tuple[dict[str, Any], bool]
+"""What one side shows, and whether there was more."""
+
+
+def _answer(leg: Observation) -> Side:
     if not leg.answered:
-        return {"status": leg.status, "failure": leg.failure}
-    if leg.text is None:
-        return _shown(leg.outputs)
-    tools = [{"name": name, "arguments": arguments} for name, arguments in leg.text.tools]
-    return {"text": leg.text.text[: 100 * MAX_SHOWN], "finish": leg.text.finish, "tools": tools}
+        return {"status": leg.status, "failure": leg.failure}, False
+    return _shown(leg.outputs) if leg.text is None else _text(leg.text)
 
 
-def _shown(tensors: Sequence[Tensor]) -> dict[str, Any]:
+def _text(answer: Text) -> Side:
+    text, left = clipped(answer.text, MAX_SHOWN_TEXT), MAX_SIDE
+    left -= len(text)
+    tools: list[dict[str, str]] = []
+    for name, arguments in answer.tools[:MAX_SHOWN]:
+        call = {"name": name, "arguments": clipped(arguments, MAX_SHOWN_ARGUMENTS)}
+        left -= sum(map(len, call.values()))
+        if left < 0:
+            break
+        tools.append(call)
+    whole = text == answer.text and [(each["name"], each["arguments"]) for each in tools] == list(answer.tools)
+    return {"text": text, "finish": answer.finish, "tools": tools}, not whole
+
+
+def _shown(tensors: Sequence[Tensor]) -> Side:
     shown: dict[str, Any] = {}
+    left = MAX_SIDE
     for tensor in tensors:
         names = names_of((tensor.name, tensor.columns, min(tensor.width, MAX_SHOWN), tensor.kind))
-        shown.update(zip(names[: MAX_SHOWN - len(shown)], tensor.data, strict=False))
-    return shown
+        for name, value in zip(names, tensor.data, strict=False):
+            left -= len(name) + (len(value) if isinstance(value, str) else 0)
+            if left < 0 or len(shown) == MAX_SHOWN:
+                return shown, True
+            shown[name] = value
+    return shown, any(tensor.width > MAX_SHOWN for tensor in tensors)
+
+
+def _paths(pointer: str) -> list[list[str]]:
+    """The paths that a pointer may mean: names that bodies give are shortened, whole or before their number."""
+    path = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    ways: list[Callable[[str], str]] = [lambda name: name, lambda name: shortened(name, MAX_NAME), feature_name]
+    found = [list(map(way, path)) for way in ways]
+    return [each for at, each in enumerate(found) if each not in found[:at]]
 
 
 def redact(document: Any, path: Sequence[str]) -> None:
-    """Replaces the value at `path` (the parts of a JSON pointer, RFC 6901); a path that leads nowhere changes nothing.
+    """Replaces the value at `path` (names, from the outside in); a path that leads nowhere changes nothing.
 
     >>> document = {"request": {"age": 41}}
     >>> redact(document, ["request", "age"])
     >>> document
     {'request': {'age': '[redacted]'}}
     """
-    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in path] or [""]
+    *parents, last = path or [""]
     for part in parents:
         if not isinstance(document, dict) or part not in document:
             return

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, JoinLoss, LegJoin
+from proxy.contracts.leg_join import MAX_EXCHANGES, MAX_HELD_BYTES, ExchangeKey, JoinLoss, WeighedJoin
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import COPY_ROLES
+from proxy.stats.weight import weight
 
 REFERENCES = frozenset(("primary", "rescue"))
 
@@ -37,6 +38,8 @@ class ExchangeLegs(Struct, gc=False):
     """Copies still to come for which there is no reference."""
     missing: int = 0
     """Copies still to come of a reference that answered."""
+    weight: int = 0
+    """Bytes of the legs that wait."""
 
 
 Pair = tuple[Observation, Observation]
@@ -44,12 +47,12 @@ NO_PAIRS: list[Pair] = []
 
 
 class Pairing:
-    """The join of references and copies by exchange. `capacity`: exchanges that may wait at a time."""
+    """The join of references and copies by exchange. `capacity`, `max_bytes`: exchanges that may wait at a time."""
 
     __slots__ = ("_versions", "_waiting", "due", "unpaired", "waiting")
 
-    def __init__(self, capacity: int = MAX_EXCHANGES) -> None:
-        self._waiting: LegJoin[ExchangeLegs] = LegJoin(capacity)
+    def __init__(self, capacity: int = MAX_EXCHANGES, max_bytes: int = MAX_HELD_BYTES) -> None:
+        self._waiting: WeighedJoin[ExchangeLegs] = WeighedJoin(capacity, max_bytes)
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
         """Due pairs of which one leg never came, by (route, version, reason): `late` or `crowded`. A copy that never
         came is one of the route's only shadow; where there are several its version is not known ("")."""
@@ -60,7 +63,8 @@ class Pairing:
         self._versions: dict[str, set[str]] = {}
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
-        """The pairs (reference, copy) that `legs`, all of one role, complete."""
+        """The pairs (reference, copy) that `legs`, all of one role, complete. What waits is weighed last: whatever is
+        crowded out by it, itself perhaps, is due already."""
         role = legs[0].role
         if role in COPY_ROLES:
             return self._add_copies(legs, now)
@@ -83,7 +87,7 @@ class Pairing:
             pairs.append((reference, leg))
             self._met(exchange, reference, 1)
             if reference.copies == 1:
-                del waiting[key]
+                waiting.let_go(key)
         return pairs
 
     def _met(self, exchange: ExchangeLegs, reference: Observation, copies: int) -> None:
@@ -97,10 +101,11 @@ class Pairing:
     def _keep(self, key: ExchangeKey, exchange: ExchangeLegs, copy: Observation) -> None:
         if not exchange.alone:
             exchange.copies += (copy,)
+            self._weigh(exchange, weight(copy))
             return
         exchange.alone -= 1
         if not exchange.alone:
-            del self._waiting[key]
+            self._waiting.let_go(key)
 
     def _add_canaries(self, legs: Sequence[Observation], now: float) -> None:
         """Drops exchanges that a canary answered: the primary gave no answer to compare copies with."""
@@ -111,10 +116,11 @@ class Pairing:
             exchange = self._waiting.get(key)
             missing = leg.copies - (len(exchange.copies) if exchange else 0)
             if missing <= 0:
-                del self._waiting[key]
+                self._waiting.let_go(key)
                 continue
             exchange = exchange or self._place(key, now)
             exchange.copies, exchange.alone = (), missing
+            self._weigh(exchange, -exchange.weight)
 
     def _add_references(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         pairs, waiting = [], self._waiting
@@ -133,7 +139,9 @@ class Pairing:
                 self._met(exchange, leg, len(copies))
                 pairs += [(leg, copy) for copy in copies]
                 if leg.copies == 1:
-                    del waiting[key]
+                    waiting.let_go(key)
+                    continue
+            self._weigh(exchange, weight(leg) - exchange.weight)
         return pairs
 
     def noise_pairs(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:
@@ -158,6 +166,9 @@ class Pairing:
         waiting = ExchangeLegs(now)
         self._give_up(self._waiting.hold(key, waiting), "crowded")
         return waiting
+
+    def _weigh(self, exchange: ExchangeLegs, more: int) -> None:
+        self._give_up(self._waiting.weigh(exchange, more), "crowded")
 
     def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: JoinLoss) -> None:
         for _, left in lost:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from proxy.stats.drift.features import names_of
+from proxy.stats.drift.features import feature_name, names_of
 from proxy.stats.drift.layout import Signature
 
 ADWIN_DELTA = 0.002
@@ -36,7 +36,7 @@ class AdwinDetectors:
     __slots__ = ("_cuts", "_detectors", "_names", "left_out")
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = frozenset(names[:MAX_WATCHED])
+        self._names = frozenset(map(feature_name, names[:MAX_WATCHED]))
         self.left_out = len(names[MAX_WATCHED:])
         """Names beyond `MAX_WATCHED`."""
         self._detectors: defaultdict[tuple[Hashable, str], Any] = defaultdict(self._detector)

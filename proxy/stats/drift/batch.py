@@ -17,6 +17,7 @@ import numpy as np
 from proxy.contracts.observation import Tensor
 from proxy.stats.drift.layout import Signature, readable, signature_of
 from proxy.stats.finite import number
+from proxy.stats.weight import NUMBER_BYTES, weight_of, weight_of_texts
 
 _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
 
@@ -32,18 +33,19 @@ class LayoutGroup:
     ([[1.0, 0.0], [2.0, 0.0]], [['red'], ['red']])
     """
 
-    __slots__ = ("_blocks", "bodies", "rows", "signature")
+    __slots__ = ("_blocks", "bodies", "bytes", "rows", "signature")
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
         # A block is one tensor of each body: packed numbers, or a list of categories.
         self._blocks: list[list[Any]] = [[] for _ in signature]
-        self.bodies = self.rows = 0
+        self.bodies = self.rows = self.bytes = 0
 
     def update(self, body: Sequence[Tensor]) -> None:
         """Adds one body of this layout: its tensors, in the order of the signature."""
         self.bodies += 1
         self.rows += body[0].rows
+        self.bytes += weight_of(body)
         for block, tensor in zip(self._blocks, body, strict=True):
             data = tensor.data
             if tensor.kind == "number":
@@ -62,9 +64,11 @@ class LayoutGroup:
                 block += [pack(*row) for row in rows]
             except NOT_DOUBLES:
                 block += map(_packed, rows)
+            self.bytes += NUMBER_BYTES * width * len(rows)
         else:
             for row in rows:
                 block += row
+                self.bytes += weight_of_texts(row)
 
     def tables(self) -> list[Any]:
         """One array (rows, width) for each block of the signature: floats, or objects for categories."""
@@ -98,12 +102,17 @@ def _packer(values: int) -> Callable[..., bytes]:
 class Batch:
     """Bodies of one stream and share since `since` (monotonic seconds), a `LayoutGroup` for each layout."""
 
-    __slots__ = ("bodies", "groups", "rows", "since")
+    __slots__ = ("bodies", "groups", "since")
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.bodies = self.rows = 0
+        self.bodies = 0
         self.groups: dict[Signature, LayoutGroup] = {}
+
+    @property
+    def bytes(self) -> int:
+        """What the bodies take."""
+        return sum([group.bytes for group in self.groups.values()])
 
     def update(self, bodies: Sequence[Sequence[Tensor]]) -> None:
         """Adds bodies, each a sequence of tensors; tensors that are no table of features are left out."""
@@ -112,13 +121,11 @@ class Batch:
         if first[0].rows == 1 and readable(first) and _are_alike(bodies):
             self._group(first).update_rows([body[0].data for body in bodies])
             self.bodies += len(bodies)
-            self.rows += len(bodies)
             return
         for body in map(readable, bodies):
             if body:
                 self._group(body).update(body)
                 self.bodies += 1
-                self.rows += body[0].rows
 
     def _group(self, body: Sequence[Tensor]) -> LayoutGroup:
         signature = signature_of(body)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
+from proxy.contracts.bounds import MAX_NAME, shortened
 from proxy.contracts.observation import ColumnKind
+
+_NUMBERED = re.compile(r"(.*)(\[\d{1,6}\])", re.DOTALL)
 
 Block = tuple[str, tuple[str, ...], int, ColumnKind]
 """One tensor of a signature: its name, its columns' names if it has any, its width and kind."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # two hundred names each, and no more layouts than two routes may have
 def names_of(block: Block) -> tuple[str, ...]:
     """The feature names of a block's columns.
 
@@ -21,3 +25,16 @@ def names_of(block: Block) -> tuple[str, ...]:
     if columns:
         return columns
     return (name,) if width == 1 else tuple(f"{name}[{at}]" for at in range(width))
+
+
+def feature_name(name: str) -> str:
+    """The name under which a feature is known that somebody calls `name`, in a configuration or a profile: names that
+    bodies give are shortened (`stats.door`), before their columns are numbered.
+
+    >>> feature_name("x[3]"), len(feature_name("x" * 500 + "[3]"))
+    ('x[3]', 131)
+    """
+    numbered = _NUMBERED.fullmatch(name) if len(name) > MAX_NAME else None
+    if numbered is None:
+        return shortened(name, MAX_NAME)
+    return shortened(numbered[1], MAX_NAME) + numbered[2]

@@ -14,8 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.stats.arrays import Floats
+from proxy.stats.drift.features import feature_name
 from proxy.stats.finite import NOT_NUMBERS, number
 
 BIN_QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
@@ -79,6 +82,17 @@ class Profile(Struct):
     def side(self, side: BodySide) -> list[Feature]:
         """The features of one side."""
         return self.inputs if side == "input" else self.predictions
+
+
+def as_bodies_have_them(profile: Profile) -> Profile:
+    """The profile with names and categories as they are when bodies give them: long ones are shortened (`stats.door`),
+    in which form a profile from a file must have them too."""
+    return Profile(list(map(_shortened, profile.inputs)), list(map(_shortened, profile.predictions)), profile.made)
+
+
+def _shortened(feature: Feature) -> Feature:
+    categories = [shortened(category, MAX_VALUE) for category in feature.categories]
+    return replace(feature, name=feature_name(feature.name), categories=categories)
 
 
 def profile_of(

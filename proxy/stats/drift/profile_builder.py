@@ -9,9 +9,14 @@ from proxy.stats.drift.batch import LayoutGroup
 from proxy.stats.drift.features import names_of
 from proxy.stats.drift.profile import MAX_FEATURES, Profile, Rules, features_of
 
+MAX_LEARNT_BYTES = 1 << 26
+"""Bytes of the rows that a profile is learnt from: two million numbers, 70,000 rows of thirty. With more than that
+configured (`analysis.reference`), the profile is made of what there is then, and says of how many rows."""
+
 
 class ProfileBuilder:
-    """The columns of one side by name, until there are enough rows for a profile. At most `MAX_FEATURES` columns.
+    """The columns of one side by name, until there are enough rows for a profile. At most `MAX_FEATURES` columns, and
+    `MAX_LEARNT_BYTES`.
 
     >>> from proxy.contracts.observation import Tensor
     >>> group, builder = LayoutGroup((("x", (), 1, "number"),)), ProfileBuilder()
@@ -24,17 +29,24 @@ class ProfileBuilder:
     ('x', 'the first 100 rows')
     """
 
-    __slots__ = ("_columns", "rows")
+    __slots__ = ("_bytes", "_columns", "rows")
 
     def __init__(self) -> None:
         self._columns: dict[str, list[Any]] = {}
+        self._bytes = 0
         self.rows = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more rows."""
+        return self._bytes >= MAX_LEARNT_BYTES
 
     def update(self, groups: Collection[LayoutGroup]) -> int:
         """Adds bodies, a group for each of their layouts; returns how many columns of them a full profile left out."""
         left_out = 0
         for group in groups:
             self.rows += group.rows
+            self._bytes += group.bytes
             for block, table in zip(group.signature, group.tables(), strict=True):
                 for name, column in zip(names_of(block), table.T, strict=True):
                     if name in self._columns or len(self._columns) < MAX_FEATURES:

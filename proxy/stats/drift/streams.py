@@ -3,8 +3,8 @@
 A stream is (side, version, role). Rows wait in batches; the batches of all streams are counted together when one of
 them is full or a second old, and their counts go to the detectors about once a second. Until a profile is given, the
 primary's rows build one: a preliminary profile soon, then the final one, unless rows after the preliminary profile have
-drifted from it. All state is bounded: about `BATCH_BODIES` bodies wait in a stream and share, `MAX_LAYOUTS` layouts are
-kept.
+drifted from it. All state is bounded: about `BATCH_BODIES` bodies wait in a stream and share, `MAX_BATCH_BYTES` in
+each, `MAX_LAYOUTS` layouts are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
-from proxy.stats.drift.profile import BodySide, Profile
+from proxy.stats.drift.profile import BodySide, Profile, as_bodies_have_them
 from proxy.stats.drift.profile_builder import ProfileBuilder
 
 BATCH_BODIES = 256
@@ -39,8 +39,8 @@ costs as much as counting several batches, and looking more often does not find 
 MAX_LAYOUTS = 64
 """Different layouts of a route that are analysed; bodies of further ones are counted and left out."""
 
-MAX_BATCH_ROWS = 65_536
-"""Rows of one batch; a batch with more is counted at once."""
+MAX_BATCH_BYTES = 1 << 22
+"""Bytes of one batch, 130,000 numbers; a batch with more is counted at once."""
 
 PRELIMINARY_ROWS = 200
 """Rows of the preliminary profile, which has no rules. Without it, drift that begins before the final profile would be
@@ -177,6 +177,7 @@ class Streams:
 
     def use_profile(self, profile: Profile) -> None:
         """Judges drift against `profile`; a side that it lacks is still learnt."""
+        profile = as_bodies_have_them(profile)
         for side in ("input", "prediction"):
             if profile.side(side):
                 self._given.add(side)
@@ -230,7 +231,7 @@ class Streams:
         if batch is None:
             batch = self._batches[key] = Batch(now)
         batch.update(bodies)
-        return batch.bodies >= BATCH_BODIES or batch.rows >= MAX_BATCH_ROWS
+        return batch.bodies >= BATCH_BODIES or batch.bytes >= MAX_BATCH_BYTES
 
     def flush(self, now: float) -> list[RowCounts]:
         """Counts the rows that wait when the oldest are `BATCH_SECONDS` old, and gives the counts to the detectors."""
@@ -306,7 +307,7 @@ class Streams:
             return
         builder = self._builders[side]
         self.left_out["columns"] += builder.update(groups)
-        final = builder.rows >= self._rows
+        final = builder.full or builder.rows >= self._rows
         if (final or builder.rows >= PRELIMINARY_ROWS) and (profile := builder.get(rules=final)).side(side):
             self._take(side, profile, final)
 
@@ -315,7 +316,7 @@ class Streams:
         place, unless they have drifted from it: then the preliminary one stays."""
         builder = self._builders[side]
         self.left_out["columns"] += builder.update(groups)
-        if builder.rows < self._rows:
+        if builder.rows < self._rows and not builder.full:
             return
         self._detect([key for key in self._counted if key[0] == side], now, 1)
         if self._is_moving(side):

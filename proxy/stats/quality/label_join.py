@@ -1,9 +1,9 @@
 """Labels that come late, joined with what every version predicted for that request, shadows included.
 
 Predictions wait for their label by request id: those of a route no longer than its `wait`, and in all at most
-`MAX_WAITING_REQUESTS` requests. When that is full, the route that holds most of it gives up its oldest request, so a
-busy route costs the others nothing. A label that comes twice counts once. A label whose request is unknown (never made,
-given up, not kept) is counted and dropped.
+`MAX_WAITING_REQUESTS` requests and `MAX_WAITING_BYTES`. When that is full, the route that holds most of it gives up its
+oldest request, so a busy route costs the others nothing. A label that comes twice counts once. A label whose request is
+unknown (never made, given up, not kept) is counted and dropped.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from math import isfinite
+from sys import getsizeof
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 
+from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.finite import number
 from proxy.stats.quality.label_bias import LabelArrival
+from proxy.stats.weight import weight_of
 
 MAX_WAITING_REQUESTS = 20_000
 """Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
 the route that holds most is given up, as `evicted`. `Board(labels=…)` sets another one, for labels that take longer
 than this many requests."""
+
+MAX_WAITING_BYTES = 1 << 25
+"""Bytes of all that waits, labels too: twice what `MAX_WAITING_REQUESTS` usual ones take."""
 
 EARLY_SECONDS = 10.0
 """Seconds that a label waits for its request: records come up to a second after the answer that a client labels at
@@ -32,6 +38,12 @@ once."""
 MAX_EARLY_LABELS = 1024
 """Labels that wait for their request; when full the oldest goes, counted (`forgotten`). Ids that never were must not
 fill the memory."""
+
+ANSWER_BYTES = 200
+"""An answer that waits, without its tensors, and its place in the request."""
+
+MAX_EARLY_BYTES = 1 << 22
+"""Bytes of the labels that wait for their request: one may be a list."""
 
 MAX_VALUES = 256
 """Values of an answer that waits; answers of larger batches, and vectors, are not kept (`too_large`)."""
@@ -90,12 +102,14 @@ class _Request(Struct, gc=False):
     rows: int
     legs: tuple[LegAnswer, ...] = ()
     labels: tuple[Label, ...] | None = None
+    weight: int = 0
 
 
 class _Queue(Struct, gc=False):
-    # Request ids of one route, oldest first, and how long they wait by its configuration of now.
+    # Request ids of one route, oldest first, their bytes, and how long they wait by its configuration of now.
     wait: float = 0.0
     order: deque[str] = field(default_factory=deque)
+    bytes: int = 0
 
 
 class LabelJoin:
@@ -112,19 +126,30 @@ class LabelJoin:
     ('joined', 'v1', 1)
     """
 
-    __slots__ = ("_capacity", "_early", "_queues", "_requests", "forgotten", "lost", "outcomes")
+    __slots__ = (
+        "_bytes",
+        "_capacity",
+        "_early",
+        "_early_bytes",
+        "_queues",
+        "_requests",
+        "forgotten",
+        "lost",
+        "outcomes",
+    )
 
     def __init__(self, capacity: int = MAX_WAITING_REQUESTS) -> None:
         self._capacity = capacity
+        self._bytes = self._early_bytes = 0
         self._requests: dict[str, _Request] = {}
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
-        self._early: dict[str, tuple[Any, float]] = {}
+        self._early: dict[str, tuple[Any, float, int]] = {}
         self.outcomes: Counter[LabelOutcome] = Counter()
         """Labels by what became of them."""
         self.lost: Counter[tuple[str, str]] = Counter()
         """Requests whose predictions were given up, or not kept, by (route, reason)."""
         self.forgotten = 0
-        """Early labels that went because `MAX_EARLY_LABELS` waited."""
+        """Early labels that went because `MAX_EARLY_LABELS`, or `MAX_EARLY_BYTES` of them, waited."""
 
     def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
         """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
@@ -153,11 +178,21 @@ class LabelJoin:
             request.legs += (answer,)
             if self._early or request.labels:
                 labelled = labelled + self._meet(request_id, request, answer, now)
+            self._weigh(request, ANSWER_BYTES + weight_of(outputs))
         return labelled
+
+    def _weigh(self, request: _Request, more: int) -> None:
+        """A request weighs so many bytes more. What is too much is given up, oldest of the heaviest route first."""
+        request.weight += more
+        self._queues[request.route].bytes += more
+        self._bytes += more
+        while self._bytes > MAX_WAITING_BYTES:
+            self._give_up(max(self._queues.values(), key=lambda queue: queue.bytes), "evicted")
 
     def _meet(self, request_id: str, request: _Request, leg: LegAnswer, now: float) -> list[LabelledPrediction]:
         """The predictions of `leg` with the labels that were there before it."""
         early = self._early.pop(request_id, None)
+        self._early_bytes -= early[2] if early else 0
         if early and now < early[1]:
             outcome, met = self._join(request_id, early[0])
             self.outcomes[outcome] += 1
@@ -181,11 +216,18 @@ class LabelJoin:
         outcome, met = self._join(request_id, label)
         self.outcomes[outcome] += 1
         if outcome == "unknown":
-            self._early[request_id] = label, now + EARLY_SECONDS
-            if len(self._early) > MAX_EARLY_LABELS:
-                del self._early[next(iter(self._early))]
-                self.forgotten += 1
+            self._wait(request_id, label, now)
         return outcome, met
+
+    def _wait(self, request_id: str, label: Any, now: float) -> None:
+        """Keeps a label until its request comes, in place of an earlier one for it."""
+        before = self._early.pop(request_id, None)
+        self._early_bytes += _bytes_of(label) - (before[2] if before else 0)
+        self._early[request_id] = label, now + EARLY_SECONDS, _bytes_of(label)
+        while len(self._early) > MAX_EARLY_LABELS or self._early_bytes > MAX_EARLY_BYTES:
+            *_, size = self._early.pop(next(iter(self._early)))
+            self._early_bytes -= size
+            self.forgotten += 1
 
     def _join(self, request_id: str, label: Any) -> tuple[LabelOutcome, list[LabelledPrediction]]:
         request = self._requests.get(request_id)
@@ -197,7 +239,9 @@ class LabelJoin:
         if None in labels or len(labels) != request.rows:
             return "mismatch", []
         request.labels = tuple([each for each in labels if each is not None])
-        return "joined", [met for leg in request.legs for met in _met(request, leg)]
+        met = [met for leg in request.legs for met in _met(request, leg)]
+        self._weigh(request, _bytes_of(label))
+        return "joined", met
 
     def forget(self, route: str, version: str) -> None:
         """Drops what `version` predicted for requests that wait for a label: another model did."""
@@ -222,11 +266,17 @@ class LabelJoin:
 
     def _give_up(self, queue: _Queue, reason: str) -> None:
         request = self._requests.pop(queue.order.popleft())
+        queue.bytes -= request.weight
+        self._bytes -= request.weight
         if request.labels is None:
             self.lost[request.route, reason] += 1
 
 
 NO_PREDICTIONS: list[LabelledPrediction] = []
+
+
+def _bytes_of(label: Any) -> int:
+    return sum(getsizeof(each) + 8 for each in label) if isinstance(label, list) else getsizeof(label) + 8
 
 
 def _size(outputs: tuple[Tensor, ...]) -> int:
@@ -250,7 +300,9 @@ def _plain(value: Any) -> Label | None:
         return int(value)
     if isinstance(value, float):
         return int(value) if value.is_integer() else value if isfinite(value) else None
-    return value if isinstance(value, int | str) else None
+    if isinstance(value, str):
+        return shortened(value, MAX_VALUE)
+    return value if isinstance(value, int) else None
 
 
 def predictions_of(outputs: tuple[Tensor, ...]) -> tuple[Prediction, ...]:

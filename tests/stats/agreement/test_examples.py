@@ -1,10 +1,12 @@
 """The worst examples: bounded, ordered, redacted."""
 
+import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.stats.agreement.compare import AnswerDifference
-from proxy.stats.agreement.examples import MAX_EXAMPLES, MAX_SHOWN, REDACTED, Examples, redact
+from proxy.stats.agreement.examples import MAX_EXAMPLES, MAX_SHOWN, MAX_SIDE, REDACTED, Example, Examples, redact
+from proxy.stats.door import admitted
 from tests.support.observed import observation
 
 
@@ -72,3 +74,37 @@ def test_what_is_no_number_is_the_worst_and_keeps_nothing_else_out() -> None:
     for at in range(MAX_EXAMPLES + 1):
         examples.update(leg(), leg(at), AnswerDifference(True, "number", float("nan") if at == 0 else float(at)))
     assert [each.request_id for each in examples.worst()] == ["id0", *(f"id{at}" for at in range(MAX_EXAMPLES, 1, -1))]
+
+
+def one(mine: Observation, other: Observation, *redacted: str) -> Example:
+    examples = Examples(redacted)
+    examples.update(mine, other, AnswerDifference(True, "label", 1.0))
+    return examples.worst()[0]
+
+
+def test_an_example_says_whether_it_shows_everything() -> None:
+    widths = MAX_SHOWN, MAX_SHOWN + 1
+    few, many = (replace(leg(), outputs=(Tensor("e", 1, width, "number", [0.0] * width),)) for width in widths)
+    assert not one(leg(), few).truncated
+    assert one(leg(), many).truncated
+    short, long = (leg(text=Text("x" * length, tools=(("f", "{}"),))) for length in (100, 10_000))
+    assert not one(leg(), short).truncated
+    assert one(leg(), long).truncated and len(one(leg(), long).detail["candidate"]["text"]) < 10_000
+
+
+def test_a_side_has_a_bounded_size_however_long_its_names_and_values_are() -> None:
+    columns = tuple(f"{at}" + "n" * 500 for at in range(MAX_SHOWN))
+    long = admitted(replace(leg(), inputs=(Tensor("", 1, MAX_SHOWN, "category", ["v" * 500] * MAX_SHOWN, columns),)))
+    called = replace(leg(), text=Text("t", tools=(("f" * 100, "a" * 5000),) * 64))
+    example = one(long, called)
+    assert example.truncated
+    for side in ("request", "candidate"):
+        assert 0.7 * MAX_SIDE < len(str(example.detail[side])) < 1.2 * MAX_SIDE
+
+
+@pytest.mark.parametrize("pointer", ["/request/{}", "/request/{}[1]"])
+def test_a_pointer_to_a_long_name_takes_out_what_was_shortened(pointer: str) -> None:
+    name, width = "n" * 500, 1 + pointer.endswith("]")
+    long = admitted(replace(leg(), inputs=(Tensor(name, 1, width, "category", ["a", "secret"][-width:]),)))
+    shown = one(long, leg(), pointer.format(name)).detail["request"]
+    assert list(shown.values())[-1] == REDACTED

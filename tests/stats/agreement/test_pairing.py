@@ -3,10 +3,12 @@
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from proxy.contracts.leg_join import MAX_WAIT
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.agreement.pairing import Pairing
 from tests.support.observed import observation
@@ -84,3 +86,29 @@ def test_a_request_without_copies_never_waits() -> None:
     alone = replace(alone, copies=0)
     assert pairing.update([alone], 0.0) == []
     assert not pairing._waiting
+
+
+def heavy(role: Role, exchange: int, numbers: int, copies: int = -1) -> Observation:
+    return replace(leg(role, exchange), outputs=(Tensor("y", 1, numbers, "number", [0.5] * numbers),), copies=copies)
+
+
+def test_what_waits_is_bounded_in_bytes_and_the_oldest_is_lost() -> None:
+    pairing = Pairing(max_bytes=100_000)
+    for exchange in range(50):
+        pairing.update([heavy("primary", exchange, 1000, 1)], 0.0)
+    assert pairing.waiting["r"] == len(pairing._waiting) == 3
+    assert pairing.unpaired == {("r", "", "crowded"): 47}
+    assert len(pairing.update([heavy("shadow", 49, 1000)], 0.0)) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(["primary", "shadow", "canary"]), st.integers(0, 5), st.integers(1, 900))))
+def test_every_due_pair_waits_or_has_an_end_however_heavy_they_are(steps: list[tuple[Role, int, int]]) -> None:
+    pairing, pairs = Pairing(capacity=4, max_bytes=50_000), 0
+    seen: set[tuple[Role, int]] = set()
+    for at, (role, exchange, numbers) in enumerate(steps):
+        if (role, exchange) in seen or (role != "shadow" and {("primary", exchange), ("canary", exchange)} & seen):
+            continue
+        seen.add((role, exchange))
+        pairs += len(pairing.update([heavy(role, exchange, numbers, -1 if role == "shadow" else 1)], float(at)))
+    assert pairing._waiting.bytes == sum(held.weight for held in pairing._waiting.values()) <= 50_000
+    assert pairing.due["r"] == pairing.waiting["r"] + pairs + pairing.unpaired.total()

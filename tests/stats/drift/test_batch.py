@@ -29,7 +29,7 @@ def test_rows_come_out_as_they_went_in(bodies: list[list[tuple[float, int]]]) ->
     (group,) = made.groups.values()
     expected = np.array([row for rows in bodies for row in rows], dtype=np.float64)
     assert np.array_equal(group.tables()[0], expected)
-    assert (made.bodies, made.rows) == (len(bodies), len(expected))
+    assert (made.bodies, group.rows) == (len(bodies), len(expected))
 
 
 def test_bodies_of_other_layouts_are_kept_apart_in_any_order() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.stats.drift.features import Block, names_of
+from proxy.contracts.bounds import MAX_NAME
+from proxy.contracts.observation import Tensor
+from proxy.stats.door import admitted
+from proxy.stats.drift.features import Block, feature_name, names_of
+from tests.support.observed import observation
 
 
 @pytest.mark.parametrize(
@@ -18,3 +22,12 @@ from proxy.stats.drift.features import Block, names_of
 )
 def test_names(block: Block, names: tuple[str, ...]) -> None:
     assert names_of(block) == names
+
+
+@pytest.mark.parametrize("length", [5, MAX_NAME - 2, MAX_NAME, MAX_NAME + 1, 1000])
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_feature_has_the_same_name_in_a_configuration_as_from_a_body(length: int, width: int) -> None:
+    body = (Tensor("n" * length, 1, width, "number", [0.0] * width),)
+    leg = admitted(observation((0, "a"), 1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, inputs=body))
+    whole = names_of(("n" * length, (), width, "number"))
+    assert tuple(map(feature_name, whole)) == names_of((leg.inputs[0].name, (), width, "number"))

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.drift.batch import Batch
+from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.profile import MAX_FEATURES, features_of
-from proxy.stats.drift.profile_builder import ProfileBuilder
+from proxy.stats.drift.profile_builder import MAX_LEARNT_BYTES, ProfileBuilder
 
 
 def built(*bodies: tuple[Tensor, ...]) -> tuple[ProfileBuilder, int]:
@@ -45,3 +45,15 @@ def test_columns_beyond_the_bound_are_left_out_and_counted() -> None:
     builder, left_out = built(*((Tensor("", 1, MAX_FEATURES, "number", [0.0] * MAX_FEATURES, each),) for each in names))
     assert len(builder.get().inputs) == MAX_FEATURES
     assert left_out == MAX_FEATURES
+
+
+def test_a_builder_is_full_when_its_rows_take_too_much() -> None:
+    builder = ProfileBuilder()
+    group = LayoutGroup((("x", (), 1, "category"),))
+    group.update((Tensor("x", 1000, 1, "category", ["v" * 200] * 1000),))
+    batches = MAX_LEARNT_BYTES // group.bytes
+    for _ in range(batches):
+        assert not builder.full
+        builder.update([group])
+    builder.update([group])
+    assert builder.full and builder.get().made == f"the first {1000 * (batches + 1)} rows"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.observation import Observation, Tensor
@@ -9,7 +10,7 @@ from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import profile_of
-from proxy.stats.drift.streams import BATCH_BODIES, MAX_LAYOUTS, Streams
+from proxy.stats.drift.streams import BATCH_BODIES, MAX_BATCH_BYTES, MAX_LAYOUTS, Streams
 from tests.support.observed import observation
 
 GUARD = Guard(
@@ -259,3 +260,25 @@ def test_another_model_of_the_primary_is_learnt_anew_as_far_as_it_was_learnt() -
     made.use_profile("r", given)
     made.begin_anew("r", "v1")
     assert made.profile("r").predictions == given.predictions
+
+
+def test_a_batch_that_takes_too_much_is_counted_at_once() -> None:
+    streams, rows = Streams(reference=100), 10_000
+    body = (Tensor("x", rows, 4, "number", [float(n % 97) for n in range(4 * rows)]),)
+    legs = [replace(leg(at, [0.0], 0.0), inputs=body, outputs=()) for at in range(9)]
+    waiting = []
+    for each in legs:
+        streams.update([each], 0.0)
+        waiting.append(sum(batch.bytes for batch in streams._batches.values()))
+    assert 0 < max(waiting) < MAX_BATCH_BYTES and 0 in waiting
+
+
+def test_names_and_categories_of_a_profile_are_those_that_bodies_give() -> None:
+    name, color, board = "n" * 500, "c" * 500, Board()
+    board.watch("r", (), "v1", GUARD, "oip", 0.0, ANALYSIS)
+    board.use_profile("r", profile_of({name: [color] * 200}, {}))
+    for at in range(300):
+        inputs = (Tensor(name, 1, 1, "category", [color]),)
+        board.on_observations([replace(leg(at, [0.0], 0.0), inputs=inputs, outputs=())], 0.0)
+    board.on_time(5.0)
+    assert board.violations("r") == {} and [row.n for row in board.drift("r")] == [300]

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
+from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_join import (
     EARLY_SECONDS,
+    MAX_EARLY_BYTES,
     MAX_EARLY_LABELS,
     MAX_VALUES,
+    MAX_WAITING_BYTES,
     LabelJoin,
     LabelledPrediction,
     Prediction,
@@ -178,3 +181,49 @@ def test_a_label_that_comes_before_its_record_waits_a_moment() -> None:
     for at in range(3 * MAX_EARLY_LABELS):
         labels.on_label(f"nobody{at}", 1, 0.0)
     assert len(labels._early) == MAX_EARLY_LABELS
+
+
+def named(request_id: str, route: str, characters: int) -> Observation:
+    outputs = (Tensor("class", 1, MAX_VALUES, "category", ["x" * characters] * MAX_VALUES),)
+    return observation((0, "a"), 1, request_id, route, "v1", "primary", 0.0, 200, "", 0, 0, 0, outputs=outputs)
+
+
+def test_what_waits_is_bounded_in_bytes_and_the_heaviest_route_pays() -> None:
+    join = LabelJoin()
+    join.update([leg("light", route="light")], 60.0, 0.0)
+    for at in range(2000):
+        join.update([named(f"{at}", "heavy", 256)], 60.0, 0.0)
+    assert join.lost == {("heavy", "evicted"): 2000 + 1 - len(join._requests)}
+    assert join._bytes == sum(each.weight for each in join._requests.values()) <= MAX_WAITING_BYTES
+    assert join.on_label("light", 1, 1.0)[0] == "joined"
+    join.expire(100.0)
+    assert not join._requests and not join._bytes
+
+
+def test_labels_weigh_too() -> None:
+    join = LabelJoin()
+    join.update([leg("a", rows=64)], 60.0, 0.0)
+    before = join._bytes
+    join.on_label("a", ["x" * 1000] * 64, 1.0)
+    assert join._bytes > before + 64_000
+
+
+def test_early_labels_are_bounded_in_bytes() -> None:
+    join = LabelJoin()
+    for at in range(100):
+        join.on_label(f"{at}", [f"{at}" + "x" * 1000] * 64, 0.0)
+    assert join.forgotten == 100 - len(join._early)
+    assert 0 < join._early_bytes <= MAX_EARLY_BYTES
+    for at in range(100):
+        join.update([leg(f"{at}", rows=64)], 60.0, 1.0)
+    assert not join._early and not join._early_bytes
+
+
+def test_a_long_label_meets_a_prediction_that_was_shortened() -> None:
+    join, label = LabelJoin(), "x" * 1000
+    outputs = (Tensor("class", 1, 1, "category", [shortened(label, MAX_VALUE)]),)
+    join.update(
+        [observation((0, "a"), 1, "a", "r", "v1", "primary", 0.0, 200, "", 0, 0, 0, outputs=outputs)], 60.0, 0.0
+    )
+    _, (labelled,) = join.on_label("a", label, 1.0)
+    assert labelled.leg.predictions[0].label == labelled.label
