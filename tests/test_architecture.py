@@ -23,7 +23,7 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "contracts": (0, {"msgspec", "mypy_extensions"}),
     "http1": (1, {"contracts", "httptools", "msgspec"}),
     "routing": (1, {"contracts", "msgspec"}),
-    "payload": (1, {"contracts", "msgspec", "orjson", "numpy", "zstandard"}),
+    "payload": (1, {"contracts", "brotli", "msgspec", "orjson", "numpy", "zstandard"}),
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
     "release": (1, {"contracts", "msgspec"}),
     "link": (2, {"contracts", "msgspec"}),

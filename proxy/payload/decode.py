@@ -21,10 +21,10 @@ from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.cost import SMALL_BYTES, refuse_costly
-from proxy.payload.encoding import decompress
+from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.language import stream
-from proxy.payload.reading import Body, Content, Unreadable, field
+from proxy.payload.reading import Body, Content, Unreadable
 
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
 UsualResponse = Callable[[bytes], tuple[tuple[Tensor, ...], str] | None]
@@ -116,7 +116,7 @@ def _read_ends(record: Record, codec: Codec, analysis: Analysis) -> Answer:
     """Of an answer that was not kept, what its two ends tell; in a content coding they tell nothing."""
     body = Body(record.ending, record.response_fields.lower(), DEFAULT_ANALYSIS)
     told: ContentReason | Literal[""] | None = None
-    if record.inference and not field(body.fields, b"content-encoding"):
+    if record.inference and not coding_of(body.fields):
         told = content_of_ending(body, codec.ends) if record.ending else content_of_beginning(record.beginning)
     text, identity = beginning(record, analysis)
     return (), text, "too_large", told is not None, told or "", identity, None
@@ -137,7 +137,7 @@ def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
 
 def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:
     try:
-        if coding := field(body.fields, b"content-encoding"):
+        if coding := coding_of(body.fields):
             body.data, body.ends = decompress(body.data, coding), ()
         if len(body.data) > SMALL_BYTES:
             refuse_costly(body)

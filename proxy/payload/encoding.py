@@ -6,6 +6,7 @@ large the body is (zstd) is believed where it says too much; the others are read
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 
@@ -19,18 +20,37 @@ MAX_EXPANDED = 4 * 1024 * 1024
 MAX_ZSTD_WINDOW = 8 * 1024 * 1024
 """The largest zstd window that is accepted, as RFC 8878 §3.1.1.1.2 recommends decoders to support."""
 
+MAX_CODINGS = 4
+"""Content codings of one body, one within the other: gateways that compress what is compressed make two."""
+
 MAX_MEMBERS = 64
 """Members of one gzip body (RFC 1952 §2.2): each begins anew, and thousands of empty ones expand to nothing."""
 
 
+_CODING = re.compile(rb"(?:^|\n)content-encoding:([^\r\n]*)")
+
+
+def coding_of(fields: bytes) -> bytes:
+    """The content codings in a block of header lines in lower case, in one list; b"" for none."""
+    if b"content-encoding" not in fields:
+        return b""
+    lists = b",".join(_CODING.findall(fields))
+    return lists if lists.strip(b", ") not in (b"", b"identity") else b""
+
+
 def decompress(data: bytes, coding: bytes) -> bytes:
-    """`data` without its content coding (RFC 9110 §8.4), lower case. Raises Unreadable: `coding`,
-    `encoding`, `expansion`."""
-    if not coding or coding == b"identity":
-        return data
-    reader = CODINGS.get(coding)
-    if reader is None:
+    """`data` without its content codings (RFC 9110 §8.4), lower case, in the order in which they were applied. Raises
+    Unreadable: `coding`, `encoding`, `expansion`."""
+    names = [name for each in coding.split(b",") if (name := each.strip()) not in (b"", b"identity")]
+    readers = [CODINGS[name] for name in names if name in CODINGS]
+    if len(readers) < len(names) or len(names) > MAX_CODINGS:
         raise Unreadable("coding")
+    for reader in reversed(readers):
+        data = _without(reader, data)
+    return data
+
+
+def _without(reader: Callable[[bytes], bytes], data: bytes) -> bytes:
     try:
         plain = reader(data)
     except (zlib.error, zstandard.ZstdError, EOFError) as error:
@@ -54,7 +74,14 @@ def _gzip(data: bytes) -> bytes:
 
 
 def _deflate(data: bytes) -> bytes:
-    stream = zlib.decompressobj()
+    try:
+        return _inflated(data, zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflated(data, -zlib.MAX_WBITS)  # without the frame that RFC 9110 §8.4.1.2 asks for, as some write it
+
+
+def _inflated(data: bytes, bits: int) -> bytes:
+    stream = zlib.decompressobj(bits)
     plain = stream.decompress(data, MAX_EXPANDED + 1)
     if not stream.eof and len(plain) <= MAX_EXPANDED:
         raise EOFError
@@ -73,9 +100,26 @@ def _zstd(data: bytes) -> bytes:
     return plain
 
 
+def _brotli(data: bytes) -> bytes:
+    import brotli  # 1 MB that only such bodies need
+
+    stream = brotli.Decompressor()
+    try:
+        plain: bytes = stream.process(data, output_buffer_limit=MAX_EXPANDED + 1)
+        while not stream.is_finished() and len(plain) <= MAX_EXPANDED:
+            more = stream.process(b"", output_buffer_limit=MAX_EXPANDED + 1 - len(plain))
+            if not more:
+                raise EOFError
+            plain += more
+    except brotli.error as error:
+        raise EOFError from error
+    return plain
+
+
 CODINGS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": _gzip,
     b"x-gzip": _gzip,
     b"deflate": _deflate,
+    b"br": _brotli,
     b"zstd": _zstd,
 }
