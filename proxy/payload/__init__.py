@@ -12,8 +12,9 @@ oip_binary   its extension for raw tensors
 oip_generate its extension for text, whole or streamed
 oip_tensors  what a tensor of either is
 tabular      rows and columns of JSON
-kserve_v1    instances and predictions, from rows
-mlflow       four forms of data frames, from rows
+comma_rows   rows as comma-separated values
+kserve_v1    instances and predictions, from rows; TensorFlow Serving's classes and values
+mlflow       four forms of data frames, from rows; SageMaker's bodies
 plain        any JSON, by configured pointers, from rows
 openai       what language models and their kin are asked, and answer
 language/    its parts: messages, streams, forms, ranks, tokens

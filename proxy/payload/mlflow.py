@@ -1,6 +1,8 @@
-"""MLflow `/invocations`: four forms of a request, one of a response (bare rows are taken too, as version 1 answered).
+"""MLflow `/invocations`: four forms of a request and CSV, one of a response (bare rows are taken too, as version 1
+answered); and what SageMaker's models take and answer by the same path: CSV, prompts, generated texts, labels.
 
-Published in the MLflow documentation (deployment, local serving, "accepted input formats").
+Published in the MLflow documentation (deployment, local serving, "accepted input formats") and in that of SageMaker
+(common data formats for inference).
 """
 
 from __future__ import annotations
@@ -10,7 +12,10 @@ from typing import Any
 
 from proxy.contracts.observation import Tensor
 from proxy.payload import openai
+from proxy.payload.comma_rows import is_table, read_table
 from proxy.payload.errors import refuse_errors
+from proxy.payload.language import prompts
+from proxy.payload.language.answers import FORMS as ANSWER_FORMS
 from proxy.payload.language.answers import read_document
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 from proxy.payload.sse import is_stream
@@ -30,35 +35,52 @@ FORMS: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
 }
 
 
-CHAT = frozenset(("choices", "data"))
-"""What models of the flavours for chat and embeddings answer, as OpenAI's do."""
-OTHERS = frozenset(("messages", "output"))
-"""What agents answer, which is not read."""
-ANSWERS = frozenset(("predictions", *CHAT, *OTHERS))
+SPOKEN = frozenset(name for name in ANSWER_FORMS if name != "message")
+"""Fields of what models of the flavours for chat and embeddings answer, as OpenAI's do, and those of Hugging Face."""
+ANSWERS = frozenset(("predictions", "messages", *SPOKEN))
 
 
 def read_request(body: Body) -> Content:
     """The rows of a request, in whichever form. Raises Unreadable."""
+    if is_table(body):
+        return Content(read_table(body, ""))
     fields = fields_of(body.json())
     for name, read in FORMS.items():
-        if name in fields:
+        if name in fields and not isinstance(fields[name], str):
             return Content(read(fields[name]))
-    raise Unreadable("schema")
+    return Content((prompts.features(fields),))
 
 
 def read_response(body: Body) -> Content:
     """The predictions of a response. Raises Unreadable."""
     if is_stream(body):
         return openai.read_response(body)
+    if is_table(body):
+        return Content(read_table(body, "predictions"))
     document = body.json()
     refuse_errors(document, ANSWERS)
     body.identify(document)
     if isinstance(document, list):
-        return Content(predictions_of(document, "predictions"))
+        spoken = bool(document) and all(_is_spoken(row) for row in document)
+        return read_document(document) if spoken else Content(predictions_of(document, "predictions"))
     fields = fields_of(document)
     if "predictions" in fields:
         return Content(predictions_of(fields["predictions"], "predictions"))
-    if not CHAT.isdisjoint(fields):
-        return read_document(fields)
-    others = [fields[name] for name in OTHERS if name in fields]
-    raise Unreadable("schema" if not others else "form" if any(others) else "empty_body")
+    if "messages" in fields:
+        return read_document({**fields, "message": _last(fields["messages"])})
+    if SPOKEN.isdisjoint(fields):
+        raise Unreadable("schema")
+    return read_document(fields)
+
+
+def _is_spoken(row: Any) -> bool:
+    """Whether a row is a generated text, or labels with scores, as pipelines of Hugging Face answer them."""
+    row = row[0] if isinstance(row, list) and row else row
+    return isinstance(row, dict) and ("generated_text" in row or row.keys() == {"label", "score"})
+
+
+def _last(messages: Any) -> Any:
+    """What an agent said at last, of all that it and its tools said."""
+    if not messages:
+        raise Unreadable("empty_body")
+    return messages[-1] if isinstance(messages, list) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def read_rows(rows: list[Any]) -> tuple[Tensor, ...]:
     if all(isinstance(row, dict) and row for row in rows):
         return _of_objects(_by_index(rows))
     if all(isinstance(row, list) and row and all(map(_is_labelled, row)) for row in rows):
-        return _labelled(rows)
+        return labelled(map(_scores, rows))
     return (_vectors([row if isinstance(row, list) else fields_of(row).get("embedding") for row in rows]),)
 
 
@@ -41,7 +41,7 @@ def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
     if all("probs" in row for row in rows):
         return _classes(rows)
     if all(_is_labelled(row) for row in rows) and not any("index" in row for row in rows):
-        return _labelled([rows])
+        return labelled([_scores(rows)])
     for name in RANKS:
         if all(name in row for row in rows):
             return (Tensor(name, len(rows), 1, "number", checked([row[name] for row in rows], "number")),)
@@ -64,10 +64,17 @@ def _is_labelled(row: Any) -> bool:
     return isinstance(row, dict) and isinstance(row.get("label"), str) and "score" in row
 
 
-def _labelled(rows: list[list[dict[str, Any]]]) -> tuple[Tensor, ...]:
-    """Scores of labels, as TEI and pipelines of Hugging Face answer them: the best first."""
-    scores = [{row["label"]: row["score"] for row in each} for each in rows]
-    return (_columns("score", scores), _labels([max(each, key=_number(each)) for each in scores]))
+def _scores(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {row["label"]: row["score"] for row in rows}
+
+
+def labelled(scores: Iterable[dict[str, Any]]) -> tuple[Tensor, ...]:
+    """Scores by label, for each row, and the best label; as TEI and pipelines of Hugging Face answer them. Raises
+    Unreadable."""
+    rows = list(scores)
+    if not all(rows):
+        raise Unreadable("empty_body")
+    return (_columns("score", rows), _labels([max(each, key=_number(each)) for each in rows]))
 
 
 def _number(scores: Mapping[str, Any]) -> Any:
