@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from proxy.signals import hold
+
 
 def worker(argument: str) -> int:
     """Carries traffic."""
@@ -59,13 +61,27 @@ def supervisor(argument: str) -> int:
         return 1
 
 
+def last_words_to(argument: str) -> None:
+    """Stacks of a child that crashes go where its supervisor reads them, also if it does while it starts."""
+    from json import loads
+
+    from proxy.last_words import keep_last_words
+
+    keep_last_words(loads(argument)["words_fd"])
+
+
 PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control, "supervisor": supervisor}
 
 
 def main() -> int:
     """Starts the process that the first argument names."""
-    if len(sys.argv) == 3 and sys.argv[1] in PROCESSES:
-        return PROCESSES[sys.argv[1]](sys.argv[2])
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name == "run" or name in PROCESSES:
+        hold()  # before anything is imported: that takes a while, and the default action of a signal ends a process
+    if len(sys.argv) == 3 and name in PROCESSES:
+        if name != "supervisor":
+            last_words_to(sys.argv[2])
+        return PROCESSES[name](sys.argv[2])
     from proxy.cli import main as cli
 
     return cli.main()

@@ -8,6 +8,7 @@ import socket
 
 from proxy.contracts.settings import Address, Settings
 from proxy.contracts.worker_args import LISTEN_BACKLOG
+from proxy.link.pulse import page
 from proxy.link_folder import LinkFolder
 
 
@@ -16,6 +17,7 @@ class Sockets:
 
     - `data`, `admin`, `link`: listening sockets of the traffic, of the admin API, and of control for its workers
     - `slot`, `settings`: anonymous files of the last published table and of the settings in force
+    - `pulse`: a page of memory with the beats of all processes
     - `lifeline`: reading end of a pipe whose writing end is the supervisor's alone: it ends with the supervisor
     """
 
@@ -25,17 +27,22 @@ class Sockets:
         self._folder = LinkFolder()
         self.link_path = self._folder.socket
         self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.link.bind(self.link_path)
+        try:
+            self.link.bind(self.link_path)
+        except OSError:
+            self._folder.close()
+            raise
         self.link.listen(LISTEN_BACKLOG)
         self.link.setblocking(False)
         self.slot = os.memfd_create("penumbra-table")
         self.settings = os.memfd_create("penumbra-settings")
+        self.pulse = page(1 + settings.workers)
         self.lifeline, self._lifeline_writer = os.pipe()
 
     def close(self) -> None:
         for each in (self.data, self.admin, self.link):
             each.close()
-        for fd in (self.slot, self.settings, self.lifeline, self._lifeline_writer):
+        for fd in (self.slot, self.settings, self.pulse, self.lifeline, self._lifeline_writer):
             os.close(fd)
         self._folder.close()
 

@@ -142,7 +142,10 @@ INSIDE: dict[str, dict[str, set[str]]] = {
 """Rooms within rooms, lowest first: each to what it may import of its siblings. In `stats` that is a record's way; in
 `dataplane` what is above the ports knows no protocol, and `h1` is known to the worker alone."""
 
-WIRING = {"__init__", "__main__", "cgroup", "logs", "link_folder", "memory", "sockets", "supervisor", "cli", "config"}
+WIRING = {
+    *("__init__", "__main__", "cgroup", "logs", "link_folder", "memory", "sockets", "supervisor", "cli", "config"),
+    *("children", "last_words", "signals", "watchdog"),
+}
 """Floor 4: modules that may import all rooms."""
 
 STORY = "demo"

@@ -68,7 +68,7 @@ def options(
 def run(config: Config) -> None:
     """Serves until SIGTERM, which drains. SIGHUP, or a change of CONFIG, reloads."""
     _checked(config, serving=True)
-    from proxy.supervisor import command, environment
+    from proxy.children import command, environment
 
     sys.stdout.flush()
     argv = command("supervisor", dumps(str(config.absolute())))

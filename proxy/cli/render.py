@@ -25,7 +25,7 @@ def show_problems(config: str, problems: Iterable[Problem], as_json: bool) -> No
 
 
 def show_routes(answer: Mapping[str, Any]) -> None:
-    """All routes; below them the problems of the configuration file and the workers that are not connected."""
+    """All routes; below them the problems of the configuration file and the workers that are not up."""
     columns = ("route", "phase", "primary", "split", "shadows", "verdict")
     rows = (
         (r["route"], r["phase"], r["primary"], _percents(r["split"]), _percents(r["shadows"]), r.get("verdict", ""))
@@ -34,9 +34,9 @@ def show_routes(answer: Mapping[str, Any]) -> None:
     put(table(None, columns, rows))
     for problem in answer.get("configuration", {}).get("problems", ()):
         print(f"the configuration file is not in force: {Problem(**problem)}")
-    away = [worker["worker"] for worker in answer.get("workers", ()) if not worker["connected"]]
+    away = [worker["worker"] for worker in answer.get("workers", ()) if not worker["up"]]
     if away:
-        print(f"workers not connected: {', '.join(map(str, away))}")
+        print(f"workers not up: {', '.join(map(str, away))}")
 
 
 def show_route(route: Mapping[str, Any]) -> None:

@@ -74,6 +74,7 @@ _GLOBALS: dict[str, Parser] = {
     "state": values.plain,
     "lease": values.duration,
     "drain": values.duration,
+    "hang": values.patience,
     "connections": values.Whole(1, 1_000_000),
     "analysis_cpu": values.Number(1, 100),
 }

@@ -82,6 +82,7 @@ FIXED: dict[str, Callable[[Settings], str]] = {
     "admin.listen": lambda settings: f"{settings.admin.listen.host}:{settings.admin.listen.port}",
     "workers": lambda settings: str(settings.workers),
     "drain": lambda settings: f"{settings.drain:g}s",
+    "hang": lambda settings: f"{settings.hang:g}s",
     "connections": lambda settings: str(settings.connections),
     "limits.memory": lambda settings: f"{settings.memory_limit} bytes" if settings.memory_limit else "nothing",
     "state": lambda settings: settings.state,

@@ -60,6 +60,21 @@ def duration(text: str) -> float:
     return seconds
 
 
+MIN_PATIENCE_SECONDS = 1.0
+"""Seconds of silence that every process is allowed: four beats, and twice what a supervisor's look may be late."""
+
+
+def patience(text: str) -> float:
+    """Seconds after which what is silent is given up."""
+    try:
+        seconds = duration(text)
+    except Refused:
+        seconds = 0.0
+    if seconds < MIN_PATIENCE_SECONDS:
+        raise Refused("a duration such as 1500ms, 10s or 1m, at least 1s and at most 24h")
+    return seconds
+
+
 def span(text: str) -> float:
     """Seconds of something that people wait for: as a duration, but also in days."""
     match = DAYS.fullmatch(text)

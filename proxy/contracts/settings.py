@@ -324,6 +324,8 @@ class Settings(Struct, frozen=True):
     """Seconds without control after which workers send everything to the primaries."""
     drain: float = 30.0
     """Seconds that exchanges in flight have after SIGTERM."""
+    hang: float = 10.0
+    """Seconds without a word after which a process is ended and started again."""
     connections: int = 10_000
     """Client connections to one worker."""
     memory_limit: int | None = None

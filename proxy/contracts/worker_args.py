@@ -25,6 +25,10 @@ class WorkerArgs(Struct, frozen=True):
     """Reading end of a pipe that ends with the supervisor."""
     drain: float
     """Seconds that exchanges in flight get at the end."""
+    pulse_fd: int
+    """Page of the beats of all processes."""
+    words_fd: int
+    """File for the stacks of a crash."""
     connections: int = 10_000
     """Client connections that may be open at once."""
     memory: int = 512 * MIB

@@ -1,6 +1,8 @@
 """The control process: inherited sockets, signals and clocks around engine, board, link and admin API.
 
-- SIGHUP, or a change of the configuration file, reloads; SIGUSR1 says that draining has begun; SIGTERM ends.
+- SIGHUP, or a change of the configuration file, reloads; SIGUSR1 says that draining has begun; SIGTERM ends. Those that
+  come before there are handlers wait for them.
+- It beats once it is up: the supervisor restarts a control that has stopped to.
 - When the lifeline ends the supervisor is gone, and so is this process at once: the next supervisor must find the
   store free.
 """
@@ -35,12 +37,16 @@ from proxy.control.state.store import Store, StoreError
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
 from proxy.link.frames import Records
+from proxy.link.pulse import Pulses
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
 from proxy.payload.decode import decode
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.control")
+
+PLACE = 0
+"""Control's place in the page of pulses."""
 
 EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
 MAX_NEW_OBJECTS = 50_000
@@ -65,6 +71,10 @@ class ControlArgs(Struct):
     """File of the last published table."""
     lifeline_fd: int
     """Reading end of a pipe that ends with the supervisor."""
+    pulse_fd: int
+    """Page of the beats of all processes."""
+    words_fd: int
+    """File for the stacks of a crash."""
 
 
 class Clock:
@@ -114,7 +124,8 @@ class Control:
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
         self._profiles = Profiles(self._board)
-        self._link = LinkServer(self._ticked, self._recorded)
+        self._link = LinkServer(self._ticked, self._recorded, settings.workers)
+        self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
         self._over = asyncio.Event()
@@ -130,6 +141,7 @@ class Control:
         await web.SockSite(runner, socket.socket(fileno=self._args.admin_fd)).start()
         await self._link.start(socket.socket(fileno=self._args.link_fd))
         spare_the_collector()
+        self._pulses.keep_beating(PLACE, asyncio.get_running_loop())
         log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.routes))
         await self._look_until_over()
         await self._link.close()
@@ -146,6 +158,7 @@ class Control:
         loop.add_signal_handler(signal.SIGUSR1, self._drain)
         loop.add_signal_handler(signal.SIGTERM, self._over.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())  # what came since the birth is heeded now
         loop.add_reader(self._args.lifeline_fd, self._orphaned)
 
     def _orphaned(self) -> None:
@@ -163,6 +176,7 @@ class Control:
                 self._look(looks)
 
     def _look(self, looks: int) -> None:
+        self._link.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
         with contained("telling of overdue exchanges"):
@@ -229,6 +243,7 @@ class Control:
             notifier=self._notifier,
             capture=self._capture,
             journal=self._journal,
+            restarts=self._pulses.restarts,
             now=self._now,
             bounds=(self._link.bounds_reached, lambda: self._context.bounds_reached),
         )

@@ -31,6 +31,7 @@ from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
 from proxy.link.client import LinkClient, hello
 from proxy.link.outbox import Outbox
+from proxy.link.pulse import Pulses
 from proxy.link.slot import TableSlot
 
 log = logging.getLogger("penumbra.worker")
@@ -55,7 +56,7 @@ class Worker:
             log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic)
         self._registry = Registry(self.shared.tally, Http1Dialer(timings), descriptors)
-        self._slot = TableSlot(args.slot_fd)
+        self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None
         self.leased = True
         self._unleased = 0.0
@@ -68,7 +69,11 @@ class Worker:
         loop, times = asyncio.get_running_loop(), self._timings
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's Ctrl-C is the supervisor's to handle
+        for unheeded in (signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(unheeded, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())  # what came since the birth is heeded now
         loop.add_reader(self._args.lifeline_fd, self._orphaned)
+        self._pulses.keep_beating(self._args.index + 1, loop)
         link = loop.create_task(self._link.run())
         tasks = [
             link,

@@ -15,16 +15,29 @@ from proxy.link.frames import Ack, Apply, BrokenLinkError, FrameReader, Hello, R
 log = logging.getLogger("penumbra.link")
 
 
-class WorkerStatus:
-    """A worker as control sees it. `last` is its newest tick; `connected` is False once its link is gone."""
+MAX_SILENT_LOOKS = 6
+"""Looks of control, four a second, without a tick, ten a second, after which a worker is not up: 1.5 s. Looks and not
+seconds, since a control that stood still itself has seen nobody speak."""
 
-    __slots__ = ("connected", "incarnation", "index", "last", "pid", "seq")
+
+class WorkerStatus:
+    """A worker as control sees it. `last` is its newest tick; `connected` is False once its link is gone, and until
+    there is one (the pid is 0 then)."""
+
+    __slots__ = ("connected", "incarnation", "index", "last", "pid", "seq", "silent")
 
     def __init__(self, hello: Hello) -> None:
         self.index, self.incarnation, self.pid = hello.worker, hello.incarnation, hello.pid
-        self.connected = True
+        self.connected = bool(self.pid)
         self.seq = -1
         self.last: Tick | None = None
+        self.silent = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether the worker serves, by its last word: it follows a table and has not been silent. An open socket says
+        nothing: the kernel keeps that of a process that hangs."""
+        return self.connected and bool(self.revision) and self.silent <= MAX_SILENT_LOOKS
 
     @property
     def revision(self) -> int | None:
@@ -39,13 +52,15 @@ class WorkerStatus:
 
 class LinkServer:
     """`on_tick` takes a tick and returns the share of bodies that control can take now (0 to 1); `on_records` a
-    batch.
+    batch; `expected` is how many workers there ought to be.
     """
 
-    def __init__(self, on_tick: Callable[[Tick], float], on_records: Callable[[Records], None]) -> None:
+    def __init__(
+        self, on_tick: Callable[[Tick], float], on_records: Callable[[Records], None], expected: int = 0
+    ) -> None:
         self._on_tick, self.on_records = on_tick, on_records
         self._connections: set[_Connection] = set()
-        self._status: dict[int, WorkerStatus] = {}
+        self._status = {index: WorkerStatus(Hello(index, "", 0)) for index in range(expected)}
         self._server: asyncio.Server | None = None
         self._apply: bytes | None = None
         self._broken = 0
@@ -63,8 +78,13 @@ class LinkServer:
 
     @property
     def workers(self) -> list[WorkerStatus]:
-        """The newest incarnation of each worker, by index."""
+        """The newest incarnation of each worker, by index; those that have not come yet are not connected."""
         return [self._status[index] for index in sorted(self._status)]
+
+    def look(self) -> None:
+        """Time goes on: a worker that does not tick between looks becomes silent. To be called four times a second."""
+        for status in self._status.values():
+            status.silent += 1
 
     def bounds_reached(self) -> dict[str, int]:
         """Links that were closed because of a frame that is too large, or none. Monotone."""
@@ -88,7 +108,7 @@ class LinkServer:
             connection.send(self._apply)
         known = self._status.get(hello.worker)
         if known is not None and known.incarnation == hello.incarnation:
-            known.connected = True
+            known.connected, known.silent = True, 0
             return known
         status = self._status[hello.worker] = WorkerStatus(hello)
         return status
@@ -98,7 +118,7 @@ class LinkServer:
 
     def ticked(self, connection: _Connection, status: WorkerStatus, tick: Tick) -> None:
         """Counts a tick unless this incarnation's `seq` was counted before; acknowledges it in any case."""
-        sample = 1.0
+        sample, status.silent = 1.0, 0
         if tick.seq > status.seq:
             status.seq, status.last = tick.seq, tick
             sample = self._on_tick(tick)

@@ -154,13 +154,13 @@ def test_status_of_all_routes(api: Api) -> None:
         {
             "routes": [ROUTE],
             "configuration": {"problems": [problem]},
-            "workers": [{"worker": 1, "connected": False}],
+            "workers": [{"worker": 1, "up": False}],
         },
     )
     result = penumbra("status", "--admin", api.address)
     assert result.exit_code == 0
     assert all(word in result.output for word in ("ramping", "a 75 %, b 25 %", "undecided", "workers: found 'no'"))
-    assert "workers not connected: 1" in result.output
+    assert "workers not up: 1" in result.output
     assert api.asked == [("GET", "/v1/routes", None, None)]
 
 

@@ -39,13 +39,13 @@ def test_problems_go_to_stderr_and_as_json_to_stdout(capsys: pytest.CaptureFixtu
 
 def test_routes_with_what_is_wrong_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
     problem = {"path": "workers", "found": "'no'", "allowed": "auto"}
-    workers = [{"worker": 0, "connected": True}, {"worker": 1, "connected": False}, {"worker": 2, "connected": False}]
+    workers = [{"worker": 0, "up": True}, {"worker": 1, "up": False}, {"worker": 2, "up": False}]
     show_routes({"routes": [ROUTE], "configuration": {"problems": [problem]}, "workers": workers})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["route", "phase", "primary", "split", "shadows", "verdict"]
     assert "a 97.5 %, b 2.5 %" in lines[1]
     assert lines[2].endswith("workers: found 'no'; allowed: auto")
-    assert lines[3] == "workers not connected: 1, 2"
+    assert lines[3] == "workers not up: 1, 2"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,16 @@ from proxy.contracts.settings import Address
 from proxy.contracts.table import Sticky
 
 PARSERS: list[Parser] = [
-    *(values.duration, values.span, values.hook_url, values.size, values.percent, values.fraction, values.ratio),
+    *(
+        values.duration,
+        values.patience,
+        values.span,
+        values.hook_url,
+        values.size,
+        values.percent,
+        values.fraction,
+        values.ratio,
+    ),
     *(values.probability, values.truth, values.name, values.plain, values.readable, values.secret, values.address),
     *(values.base_url, values.path_prefix, values.header_name, values.header_value, values.sticky, values.pointer),
     *(values.Whole(1, 9), values.OneOf(("a", "b")), values.Known(("v1",))),
@@ -27,6 +36,8 @@ PARSERS: list[Parser] = [
         (values.duration, "500ms", 0.5),
         (values.duration, "1.5s", 1.5),
         (values.duration, "24h", 86_400.0),
+        (values.patience, "1s", 1.0),
+        (values.patience, "2m", 120.0),
         (values.span, "30m", 1800.0),
         (values.span, "7d", 604_800.0),
         (values.size, "4096", 4096),
@@ -62,6 +73,8 @@ def test_what_a_parser_takes(parse: Parser, text: str, value: Any) -> None:
         (values.duration, "2", "500ms, 2s or 1m"),
         (values.duration, "0s", "above 0"),
         (values.duration, "25h", "at most 24h"),
+        (values.patience, "999ms", "at least 1s"),
+        (values.patience, "25h", "at most 24h"),
         (values.span, "91d", "at most 90d"),
         (values.size, "0", "above 0"),
         (values.size, "1TiB", "2GiB"),

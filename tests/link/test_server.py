@@ -8,7 +8,7 @@ from typing import cast
 from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
 from proxy.link.frames import Ack, Apply, FrameReader, Hello, Message, Records, Ticks, encode
-from proxy.link.server import LinkServer, _Connection
+from proxy.link.server import MAX_SILENT_LOOKS, LinkServer, _Connection
 from tests.support.records import record
 
 HELLO = Hello(0, "a", 7)
@@ -66,6 +66,33 @@ def test_a_worker_that_connects_again_is_the_same_and_a_restarted_one_is_new() -
     assert end.server.workers == [status] and status.connected and len(end.ticks) == 1
     end.connect(Hello(0, "b", 8), Ticks(Tick(0, "b", 1, 5)))
     assert [worker.incarnation for worker in end.server.workers] == ["b"] and len(end.ticks) == 2
+
+
+def test_a_worker_is_up_by_its_last_tick_and_not_by_its_open_link() -> None:
+    end = End()
+    connection, _ = end.connect(HELLO)
+    (status,) = end.server.workers
+    assert status.connected and not status.up
+    connection.data_received(encode(Ticks(Tick(0, "a", 1, 0))))
+    assert not status.up, "it follows no table"
+    connection.data_received(encode(Ticks(Tick(0, "a", 2, 5))))
+    for _ in range(MAX_SILENT_LOOKS):
+        end.server.look()
+        assert status.up
+    end.server.look()
+    assert (status.connected, status.up) == (True, False)
+    connection.data_received(encode(Ticks(Tick(0, "a", 2, 5))))
+    assert status.up, "a tick that comes again is a word as well"
+    connection.connection_lost(None)
+    assert not status.up
+
+
+def test_a_worker_that_never_came_is_known_and_not_up() -> None:
+    server = LinkServer(lambda tick: 1.0, lambda batch: None, expected=2)
+    assert [(each.index, each.pid, each.connected, each.up) for each in server.workers] == [
+        (0, 0, False, False),
+        (1, 0, False, False),
+    ]
 
 
 def test_a_table_goes_to_those_that_are_there_and_those_that_come() -> None:

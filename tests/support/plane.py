@@ -19,6 +19,7 @@ from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.worker import Worker
 from proxy.link.frames import Records
+from proxy.link.pulse import page
 from proxy.link.server import LinkServer
 from tests.support.scripted import Script, Scripted
 
@@ -286,7 +287,8 @@ async def plane(
         listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         it.port = listening.getsockname()[1]
         alive, hold = os.pipe()
-        args = WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, connections)
+        pulse = page(2)
+        args = WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, pulse, -1, connections)
         it.worker = Worker(args, times or timings())
         running = asyncio.create_task(it.worker.run())
         await it.until(lambda: it.worker.shared.table is not None)
@@ -299,5 +301,5 @@ async def plane(
             link.detach()
             for upstream in upstreams.values():
                 await upstream.stop()
-            os.close(alive)
-            os.close(hold)
+            for fd in (alive, hold, pulse):
+                os.close(fd)

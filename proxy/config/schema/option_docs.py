@@ -53,6 +53,11 @@ TEXTS = {
         "nothing."
     ),
     "lease": "When workers have not heard from control for longer, they send everything to the primaries.",
+    "hang": (
+        "A worker or control that has said nothing for so long is aborted, its stacks are logged, and it is started "
+        "again. The default is as long as `lease`, and ten times the longest silence that control allows itself: a "
+        "shorter one ends processes that only lack CPU. Raise it before a debugger stops one."
+    ),
     "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
     "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
     "limits.memory": (
@@ -211,6 +216,7 @@ DEFAULTS = {
     "state": "penumbra.db",
     "lease": "10s",
     "drain": "30s",
+    "hang": "10s",
     "connections": "10000",
     "analysis_cpu": "5",
     "require_lineage": "false",

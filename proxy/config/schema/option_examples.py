@@ -20,6 +20,7 @@ EXAMPLES = {
     "state": "/var/lib/penumbra/penumbra.db",
     "lease": "30s",
     "drain": "1m",
+    "hang": "20s",
     "connections": "500",
     "limits.memory": "512MiB",
     "analysis_cpu": "25",

@@ -59,6 +59,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.identity: text(f"protocol|none|header:({values.TOKEN.pattern})|json:({values.POINTER.pattern})"),
     values.host_name: text(values.HOST_NAME, types=TEXT),
     values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
+    values.patience: text(values.DURATION),
     values.path_prefix: text(values.PATH),
     values.plain: text(LINE, types=TEXT),
     values.pointer: text("", values.POINTER, types=["string", "null"]),

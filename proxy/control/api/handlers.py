@@ -216,8 +216,10 @@ class Api:
     async def readyz(self, request: web.Request) -> web.Response:
         if self._context.draining:
             return as_json({"status": "draining"}, 503)
-        ready = any(status.connected for status in self._context.workers())
-        return as_json({"status": "ready" if ready else "no worker"}, 200 if ready else 503)
+        workers = self._context.workers()
+        up = sum(status.up for status in workers)
+        said = {"status": "ready" if up else "no worker", "workers": len(workers), "up": up}
+        return as_json(said, 200 if up else 503)
 
     async def openapi(self, request: web.Request) -> web.Response:
         return as_json(describe())

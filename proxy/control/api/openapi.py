@@ -137,6 +137,7 @@ SCHEMAS: dict[str, Schema] = {
     "Worker": record(
         worker=whole(),
         pid=whole(),
+        up={"type": "boolean", "description": "Whether it serves: it follows a table and has ticked of late."},
         connected={"type": "boolean"},
         revision=maybe(whole()),
         leased={"type": "boolean"},

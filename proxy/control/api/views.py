@@ -225,10 +225,11 @@ def configuration(engine: Engine) -> dict[str, Any]:
 
 
 def worker(status: WorkerStatus) -> dict[str, Any]:
-    """A worker: whether its link is up, the table it follows, and whether it still heeds control."""
+    """A worker: whether it serves and its link is up, the table it follows, and whether it still heeds control."""
     return {
         "worker": status.index,
         "pid": status.pid,
+        "up": status.up,
         "connected": status.connected,
         "revision": status.revision,
         "leased": status.leased,

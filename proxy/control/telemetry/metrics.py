@@ -28,6 +28,9 @@ from proxy.stats.quality.scores import QUALITY_METRICS
 
 VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}
 
+Restarts = Mapping[tuple[str, str], int]
+"""Kind of process and reason to how often one was started again."""
+
 MAX_SHOWN_FEATURES = 50
 """Features of a route that are shown: a body may have thousands, Prometheus should not."""
 
@@ -270,19 +273,22 @@ class EngineCollector(Collector):
 
 
 class WorkerCollector(Collector):
-    """Workers as the link sees them."""
+    """Workers as the link sees them, and the supervisor's restarts."""
 
-    def __init__(self, workers: Callable[[], list[WorkerStatus]]) -> None:
-        self._workers = workers
+    def __init__(self, workers: Callable[[], list[WorkerStatus]], restarts: Callable[[], Restarts]) -> None:
+        self._workers, self._restarts = workers, restarts
 
     def collect(self) -> Iterator[Metric]:
+        restarts = [(key, float(n)) for key, n in self._restarts().items()]
+        text = "Processes that were started again: exited, killed, hung (ended since it was silent) or not_started."
+        yield counter("penumbra_restarts", text, ("process", "reason"), restarts)
         workers = [((str(status.index),), status) for status in self._workers()]
-        up = [(key, float(status.connected)) for key, status in workers]
-        yield gauge("penumbra_worker_up", "1 while the worker's link is up.", ("worker",), up)
+        up = [(key, float(status.up)) for key, status in workers]
+        yield gauge("penumbra_worker_up", "1 while the worker ticks and follows a table.", ("worker",), up)
         leased = [(key, float(status.leased)) for key, status in workers]
         text = "1 while the worker follows control; 0: primaries only."
         yield gauge("penumbra_worker_leased", text, ("worker",), leased)
-        connections = [(key, float(s.last.connections)) for key, s in workers if s.connected and s.last is not None]
+        connections = [(key, float(s.last.connections)) for key, s in workers if s.up and s.last is not None]
         yield gauge("penumbra_client_connections", "Client connections that are open.", ("worker",), connections)
         revisions = [(key, float(status.revision or 0)) for key, status in workers]
         yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
@@ -346,6 +352,7 @@ class MetricSources(Struct, frozen=True):
     board: Board
     engine: Engine
     workers: Callable[[], list[WorkerStatus]]
+    restarts: Callable[[], Restarts]
     notifier: Notifier
     capture: CaptureWriter
     journal: Journal
@@ -360,7 +367,7 @@ def registry(sources: MetricSources) -> CollectorRegistry:
     made, bounded = CollectorRegistry(), (sources.board, sources.engine, sources.capture, sources.journal)
     made.register(BoardCollector(sources.board, sources.now))
     made.register(EngineCollector(sources.engine))
-    made.register(WorkerCollector(sources.workers))
+    made.register(WorkerCollector(sources.workers, sources.restarts))
     made.register(OutletCollector(sources.notifier, sources.capture))
     made.register(JournalCollector(sources.journal))
     made.register(BoundCollector([*[source.bounds_reached for source in bounded], *sources.bounds]))

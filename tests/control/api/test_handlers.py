@@ -19,7 +19,7 @@ from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.handlers import ApiContext, application
 from proxy.control.telemetry.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
-from proxy.link.server import WorkerStatus
+from proxy.link.server import MAX_SILENT_LOOKS, WorkerStatus
 from tests.control.houses import House, arm, canary_release, section, settings
 from tests.support.records import record as made
 
@@ -33,7 +33,7 @@ def context_of(house: House) -> ApiContext:
     registry = CollectorRegistry()
     registry.register(BoardCollector(house.board, lambda: house.now))
     registry.register(EngineCollector(house.engine))
-    registry.register(WorkerCollector(lambda: [status]))
+    registry.register(WorkerCollector(lambda: [status], dict))
     return ApiContext(house.engine, house.board, registry, lambda: [status], lambda: house.now)
 
 
@@ -331,6 +331,21 @@ def test_readiness_goes_off_when_draining_begins(house: House) -> None:
         known.draining = True
         assert (await client.get("/readyz")).status == 503
         assert (await client.get("/healthz")).status == 200
+
+    play(house, story, known)
+
+
+def test_ready_is_who_has_a_worker_that_is_up(house: House) -> None:
+    known = context_of(house)
+    (status,) = known.workers()
+
+    async def story(client: Client) -> None:
+        status.silent = MAX_SILENT_LOOKS
+        response = await client.get("/readyz")
+        assert (response.status, await response.json()) == (200, {"status": "ready", "workers": 1, "up": 1})
+        status.silent += 1
+        response = await client.get("/readyz")
+        assert (response.status, await response.json()) == (503, {"status": "no worker", "workers": 1, "up": 0})
 
     play(house, story, known)
 

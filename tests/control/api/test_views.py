@@ -59,4 +59,4 @@ def test_the_audit_is_read_from_its_newest_end_or_after_a_number(house: House) -
 
 def test_a_worker_is_shown_as_the_link_sees_it() -> None:
     shown = views.worker(WorkerStatus(Hello(3, "a", 77)))
-    assert shown == {"worker": 3, "pid": 77, "connected": True, "revision": None, "leased": True}
+    assert shown == {"worker": 3, "pid": 77, "up": False, "connected": True, "revision": None, "leased": True}

@@ -38,6 +38,7 @@ def families(house: House) -> dict[str, Family]:
         board=house.board,
         engine=house.engine,
         workers=list,
+        restarts=dict,
         notifier=Notifier(lambda: "", lambda: house.now),
         capture=CaptureWriter(),
         journal=Journal(Quiet()),

@@ -36,7 +36,7 @@ def test_open_connections_are_those_of_workers_that_are_there() -> None:
     here, gone, new = (WorkerStatus(Hello(index, "a", 7)) for index in range(3))
     here.last = gone.last = Tick(0, "a", 1, 1, connections=5)
     gone.connected = False
-    (family,) = [f for f in WorkerCollector(lambda: [here, gone, new]).collect() if "connections" in f.name]
+    (family,) = [f for f in WorkerCollector(lambda: [here, gone, new], dict).collect() if "connections" in f.name]
     assert [(sample.labels, sample.value) for sample in family.samples] == [({"worker": "0"}, 5.0)]
 
 

@@ -136,7 +136,7 @@ function stages({ release }) {
 
 function overview(document) {
   configured = document.versions;
-  const up = document.workers.filter((worker) => worker.connected);
+  const up = document.workers.filter((worker) => worker.up);
   const behind = up.filter((worker) => worker.revision !== document.revision);
   const facts = [
     badge(`${up.length} of ${document.workers.length} workers`, up.length === document.workers.length ? "good" : "bad"),

@@ -1,0 +1,62 @@
+"""No signal is lost between the first instant of a process and its first handler."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from proxy.signals import HEEDED, HELD, UNHEEDED, caught_signals, held, hold
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_before() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (*HEEDED, *UNHEEDED)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def came(reader: int) -> set[int]:
+    try:
+        return set(os.read(reader, 4096))
+    except BlockingIOError:
+        return set()
+
+
+def test_what_came_while_signals_were_held_comes_first() -> None:
+    hold()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.raise_signal(number)
+    with caught_signals() as reader:
+        assert came(reader) == {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
+        signal.raise_signal(signal.SIGHUP)
+        assert came(reader) == {signal.SIGHUP}
+
+
+def test_what_means_nothing_ends_nothing() -> None:
+    hold()
+    signal.raise_signal(signal.SIGUSR1)
+    with caught_signals() as reader:
+        signal.raise_signal(signal.SIGUSR2)
+        assert came(reader) == set()
+
+
+def test_afterwards_no_signal_changes_the_exit_code() -> None:
+    with caught_signals():
+        pass
+    signal.raise_signal(signal.SIGTERM)
+    assert {signal.getsignal(number) for number in HEEDED} == {signal.SIG_IGN}
+
+
+def test_a_child_is_born_with_its_signals_held_and_the_parent_is_not() -> None:
+    mask = "import signal; print(*sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
+    with held():
+        made = subprocess.run([sys.executable, "-c", mask], capture_output=True, text=True, check=True)
+    assert {int(number) for number in made.stdout.split()} == {int(number) for number in HELD}
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & HELD
