@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvloop
-from aiohttp import web
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -28,6 +27,7 @@ from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.api.handlers import ApiContext, application
+from proxy.control.api.listener import AdminListener
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.intake import Intake
@@ -136,16 +136,15 @@ class Control:
         self._begin()
         self._reload()  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
-        runner = web.AppRunner(application(self._context), access_log=None, handle_signals=False)
-        await runner.setup()
-        await web.SockSite(runner, socket.socket(fileno=self._args.admin_fd)).start()
+        api = AdminListener(application(self._context), self._context.connections)
+        await api.start(socket.socket(fileno=self._args.admin_fd))
         await self._link.start(socket.socket(fileno=self._args.link_fd))
         spare_the_collector()
         self._pulses.keep_beating(PLACE, asyncio.get_running_loop())
         log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.routes))
         await self._look_until_over()
         await self._link.close()
-        await runner.cleanup()
+        await api.close()
         await self._notifier.close()
         self._capture.close()
         await self._journal.close(self._now())
@@ -245,7 +244,11 @@ class Control:
             journal=self._journal,
             restarts=self._pulses.restarts,
             now=self._now,
-            bounds=(self._link.bounds_reached, lambda: self._context.bounds_reached),
+            bounds=(
+                self._link.bounds_reached,
+                lambda: self._context.bounds_reached,
+                lambda: self._context.connections.let_go,
+            ),
         )
         made = registry(sources)
         ProcessCollector(registry=made)

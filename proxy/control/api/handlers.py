@@ -22,6 +22,7 @@ from prometheus_client.exposition import choose_encoder
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release
 from proxy.control.api import auth, request_bodies, views
+from proxy.control.api.connections import Connections
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
 from proxy.control.api.openapi import describe
@@ -61,12 +62,14 @@ class ApiContext(Struct):
     """Whether the process is about to end, so that no traffic should come any more."""
     bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUND_OF_PROBLEM.values(), 0))
     """Requests that were refused because of a bound, by its name. Monotone."""
+    connections: Connections = field(default_factory=Connections)
 
 
 def application(context: ApiContext) -> web.Application:
     """The API as an aiohttp application."""
     app = web.Application(
-        middlewares=[refusals(context), own_names(context)], client_max_size=request_bodies.MAX_FEEDBACK
+        middlewares=[context.connections.middleware, refusals(context), own_names(context)],
+        client_max_size=request_bodies.MAX_FEEDBACK,
     )
     api = Api(context)
     for endpoint in ENDPOINTS:
@@ -85,6 +88,8 @@ def refusals(context: ApiContext) -> Middleware:
     async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
+        except ConnectionError:
+            problem = ApiError("malformed", "the rest of the body never came")  # nobody is there to read it
         except Exception as error:  # noqa: BLE001  a bug must be an answer too; it is logged below
             problem = _problem(error, request)
         if bound := BOUND_OF_PROBLEM.get(problem.kind):
