@@ -23,9 +23,12 @@ from proxy.contracts.table import Inferences, Protocol
 SILENT_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"DELETE"))
 """Methods whose requests ask no model (RFC 9110 §9.3)."""
 
+VERBS = (b":predict", b":explain", b":classify", b":regress")
+"""What ends the path of an inference of KServe V1 and TensorFlow Serving: no part of the model's name."""
+
 ENDS: dict[Protocol, tuple[bytes, ...]] = {
     "oip": (b"/infer", b"/infer_stream", b"/generate", b"/generate_stream"),
-    "kserve-v1": (b":predict", b":explain", b":classify", b":regress"),
+    "kserve-v1": VERBS,
     "mlflow": (b"/invocations",),
     "openai": (
         *(b"/completions", b"/responses", b"/messages", b"/embeddings", b"/embed", b"/rerank", b"/score", b"/classify"),

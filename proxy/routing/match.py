@@ -2,7 +2,9 @@
 
 1. A path prefix matches on segment boundaries: `/v2/models/cancer/` matches `/v2/models/cancer` and what is below it,
    not `/v2/models/cancer-next`.
-2. Of the routes whose conditions all hold, the one with the longest prefix wins; of equal prefixes the one with more
+2. Paths are compared decoded, but for a slash within a segment (`%2F`), and a verb of a protocol ends a segment:
+   `/v1/models/iris` matches `iris:predict` and `iris%3Apredict`, not `iris2`.
+3. Of the routes whose conditions all hold, the one with the longest prefix wins; of equal prefixes the one with more
    conditions, then the one that was configured first.
 
 A lookup tries the prefixes of the path, one dictionary access a segment, so the number of routes does not matter.
@@ -10,14 +12,15 @@ A lookup tries the prefixes of the path, one dictionary access a segment, so the
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from proxy.contracts.table import Match, Route
+from proxy.routing.documents import FieldOf, document_of, no_field
+from proxy.routing.inference import VERBS
 
-FieldOf = Callable[[bytes], "bytes | None"]
-"""Header lookup of a request: lower-case name to value."""
-
+_SLASH = re.compile(rb"%2[Ff]")
 _MODEL_IN_PATH = ("/v2/models/", "/v1/models/")
 
 
@@ -30,31 +33,43 @@ class RouteIndex:
         self._matches = [_Conditions(route.match) for route in routes]
         self._by_prefix: dict[bytes, list[int]] = {}
         for index, route in enumerate(routes):
-            prefix = route.match.path.rstrip("/").encode()
+            prefix = decoded(route.match.path.encode()).rstrip(b"/")
             self._by_prefix.setdefault(prefix, []).append(index)
         for indexes in self._by_prefix.values():
             indexes.sort(key=lambda index: -self._matches[index].count)
 
     def find(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None) -> int | None:
         """The route's index, or None. A model condition that needs the body does not hold while `body` is None."""
-        prefix = path
+        prefix = path = decoded(path)
         while True:
             for index in self._by_prefix.get(prefix, ()):
                 if self._matches[index].hold(path, method, field, body):
                     return index
             if not prefix:
                 return None
-            prefix = prefix[: prefix.rfind(b"/")]
+            prefix = _shorter(prefix)
 
     def wants_body(self, path: bytes) -> bool:
         """True when a route that could match this path has a condition on the body."""
-        prefix = path
+        prefix = path = decoded(path)
         while True:
             if any(self._matches[index].reads_body(path) for index in self._by_prefix.get(prefix, ())):
                 return True
             if not prefix:
                 return False
-            prefix = prefix[: prefix.rfind(b"/")]
+            prefix = _shorter(prefix)
+
+
+def decoded(path: bytes) -> bytes:
+    """A path without percent-encoding, but for slashes."""
+    return unquote_to_bytes(_SLASH.sub(b"%252F", path)) if b"%" in path else path
+
+
+def _shorter(prefix: bytes) -> bytes:
+    """The next shorter prefix: without a verb, or without its last segment."""
+    slash = prefix.rfind(b"/")
+    colon = prefix.rfind(b":")
+    return prefix[:colon] if colon > slash and prefix[colon:] in VERBS else prefix[:slash]
 
 
 class _Conditions:
@@ -73,7 +88,7 @@ class _Conditions:
             return False
         if any(field(name) != value for name, value in self._headers):
             return False
-        return self._model is None or self._model == (model_in_path(path) or model_in_body(body))
+        return self._model is None or self._model == (model_in_path(path) or model_in_body(body, field))
 
     def reads_body(self, path: bytes) -> bool:
         return self._model is not None and model_in_path(path) is None
@@ -81,20 +96,15 @@ class _Conditions:
 
 def model_in_path(path: bytes) -> str | None:
     """The model that a path of the Open Inference Protocol or KServe V1 names, or None."""
-    text = path.decode("latin-1")
+    text = path.decode("utf-8", "replace")
     for start in _MODEL_IN_PATH:
         if text.startswith(start):
             return text[len(start) :].split("/", 1)[0].split(":", 1)[0]
     return None
 
 
-def model_in_body(body: bytes | None) -> str | None:
-    """The `model` member of a JSON body (OpenAI), or None."""
-    if not body:
-        return None
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+def model_in_body(body: bytes | None, field: FieldOf = no_field) -> str | None:
+    """The `model` member of a body of JSON, or of a form (OpenAI), or None."""
+    value = document_of(body, field)
     model = value.get("model") if isinstance(value, dict) else None
     return model if isinstance(model, str) else None

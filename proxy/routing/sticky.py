@@ -6,11 +6,10 @@ users meet every canary of a route first. A request without a key is assigned at
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 
 from proxy.contracts.table import Sticky
-from proxy.routing.match import FieldOf
+from proxy.routing.documents import FieldOf, document_of
 
 
 def point(route: str, key: bytes) -> tuple[float, int]:
@@ -20,12 +19,12 @@ def point(route: str, key: bytes) -> tuple[float, int]:
 
 
 def key_of(sticky: Sticky, field: FieldOf, body: bytes | None) -> bytes | None:
-    """The key of a request, or None: absent, empty, or the body is not JSON or not at hand."""
+    """The key of a request, or None: absent, empty, or the body cannot be read or is not at hand."""
     if sticky.source == "header":
         return field(sticky.name.lower().encode()) or None
     if sticky.source == "cookie":
         return _cookie(field(b"cookie"), sticky.name.encode())
-    return _pointed(body, sticky.name)
+    return _pointed(document_of(body, field), sticky.name)
 
 
 def _cookie(value: bytes | None, name: bytes) -> bytes | None:
@@ -36,13 +35,12 @@ def _cookie(value: bytes | None, name: bytes) -> bytes | None:
     return None
 
 
-def _pointed(body: bytes | None, pointer: str) -> bytes | None:
+def _pointed(value: object, pointer: str) -> bytes | None:
     """The value at a JSON pointer (RFC 6901) as a key; containers and null are not keys."""
     try:
-        value = json.loads(body) if body else None
         for part in pointer.split("/")[1:]:
             value = _step(value, part.replace("~1", "/").replace("~0", "~"))
-    except (ValueError, LookupError, OverflowError, RecursionError):
+    except (ValueError, LookupError, OverflowError):
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None

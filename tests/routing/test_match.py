@@ -49,6 +49,17 @@ def test_a_route_whose_conditions_fail_leaves_the_request_to_a_shorter_prefix() 
     assert routes.find(b"/a/b", b"GET", nothing) == 0
 
 
+def test_paths_are_compared_decoded_and_without_verbs() -> None:
+    routes = index(Match("/v1/models/iris"), Match("/v1/models/", model="wïne"), Match("/a b/"))
+    for path in (b"iris", b"iris:predict", b"iris:explain", b"iris%3Apredict", b"%69ris", b"iris/x:predict"):
+        assert routes.find(b"/v1/models/" + path, b"POST", nothing) == 0
+    for path in ("w\xefne:predict".encode(), b"w%C3%AFne%3apredict"):
+        assert routes.find(b"/v1/models/" + path, b"POST", nothing) == 1
+    for path in (b"iris2", b"iris:other", b"iris2:predict", b"iris%2Fx", b"iris%252F", b"iris:predict:x"):
+        assert routes.find(b"/v1/models/" + path, b"POST", nothing) is None
+    assert routes.find(b"/a%20b/c", b"POST", nothing) == 2
+
+
 def test_model_in_path() -> None:
     assert model_in_path(b"/v2/models/cancer/infer") == "cancer"
     assert model_in_path(b"/v1/models/cancer:predict") == "cancer"
@@ -63,6 +74,14 @@ def test_model_in_body_waits_for_the_body() -> None:
     assert routes.find(path, b"POST", nothing) is None
     assert routes.find(path, b"POST", nothing, b'{"model": "llama"}') == 0
     assert routes.find(path, b"POST", nothing, b'{"model": "other"}') is None
+
+
+def test_the_model_of_a_form() -> None:
+    routes = index(Match("/v1/", model="whisper-1"))
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--b--\r\n'
+    media = {b"content-type": b"multipart/form-data; boundary=b"}.get
+    assert routes.find(b"/v1/audio/transcriptions", b"POST", media, form) == 0
+    assert routes.find(b"/v1/audio/transcriptions", b"POST", nothing, form) is None
 
 
 def test_bodies_that_name_no_model() -> None:

@@ -95,10 +95,15 @@ TEXTS = {
     "versions.*.lineage.evaluation": "Report of its evaluation.",
     "routes": "Requests by what they match, and who answers them.",
     "match": "What a request must be to belong to the route. All conditions must hold.",
-    "match.path": "Prefix of the path, on segment boundaries.",
+    "match.path": (
+        "Prefix of the path, on segment boundaries, compared decoded; a verb such as `:predict` ends a segment, too."
+    ),
     "match.headers": "Headers with exactly these values.",
     "match.methods": "Methods, in upper case.",
-    "match.model": "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a JSON body.",
+    "match.model": (
+        "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a body of JSON or a form, "
+        "also in gzip and deflate."
+    ),
     "protocol": "How bodies are understood. `opaque`: not at all; legs are counted all the same.",
     "inference": (
         "Which requests ask the model for something; only they are evidence. Without it, the protocol says so; of "
