@@ -6,10 +6,12 @@ Imports are lazy: a worker must not pay for what only control or the command lin
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` itself takes milliseconds, and a signal may come in them
 import sys
 from collections.abc import Callable
 
-from proxy.signals import hold
+HELD = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGUSR1)
+"""As `proxy.signals.HELD`."""
 
 
 def worker(argument: str) -> int:
@@ -77,7 +79,8 @@ def main() -> int:
     """Starts the process that the first argument names."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name == "run" or name in PROCESSES:
-        hold()  # before anything is imported: that takes a while, and the default action of a signal ends a process
+        # Before anything else is imported: that takes a while, and the default action of a signal ends a process.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, HELD)
     if len(sys.argv) == 3 and name in PROCESSES:
         if name != "supervisor":
             last_words_to(sys.argv[2])

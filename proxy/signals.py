@@ -1,6 +1,6 @@
 """Signals from the first instant on: held until there is somebody to heed them, then taken one by one.
 
-- A signal that a process holds (`hold`) waits in the kernel, also through `execve` and from the birth of a child to its
+- A signal that a process holds (blocks) waits in the kernel, also through `execve` and from the birth of a child to its
   first handler. Its default action would end the process, and as PID 1 of a container it would be lost.
 - Equal signals that wait are one.
 - What nobody here heeds (SIGUSR1, SIGUSR2) must not end the first process: everything hangs on it.
@@ -20,12 +20,7 @@ UNHEEDED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTOU)
 """Signals that mean nothing to it. SIGTTOU: it may always write to the terminal; children inherit that."""
 
 HELD = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
-"""Signals that wait for a handler; SIGUSR1 is the supervisor's word to control."""
-
-
-def hold() -> None:
-    """From now on these signals wait, in this process and in those that it starts or becomes."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+"""Signals that wait for a handler, from the first line of `proxy.__main__` on; SIGUSR1 tells control of a drain."""
 
 
 @contextmanager

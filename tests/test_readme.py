@@ -129,7 +129,7 @@ def test_defaults_are_as_told() -> None:
 
 def test_what_needs_a_restart_is_told() -> None:
     row = next(line for line in RUNNING.splitlines() if "need a restart" in line)
-    told = set(re.findall(r"`(\w+)`", row.partition("Addresses")[2]))
+    told = set(re.findall(r"`([\w.]+)`", row.partition("Addresses")[2]))
     assert told == {key for key in FIXED if not key.endswith("listen")}
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.signals import HEEDED, HELD, UNHEEDED, caught_signals, held, hold
+from proxy import __main__ as entry
+from proxy.signals import HEEDED, HELD, UNHEEDED, caught_signals, held
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +30,12 @@ def came(reader: int) -> set[int]:
         return set()
 
 
+def test_what_the_entry_holds_is_what_is_caught_later() -> None:
+    assert set(entry.HELD) == HELD
+
+
 def test_what_came_while_signals_were_held_comes_first() -> None:
-    hold()
+    signal.pthread_sigmask(signal.SIG_BLOCK, entry.HELD)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.raise_signal(number)
     with caught_signals() as reader:
@@ -40,7 +45,7 @@ def test_what_came_while_signals_were_held_comes_first() -> None:
 
 
 def test_what_means_nothing_ends_nothing() -> None:
-    hold()
+    signal.pthread_sigmask(signal.SIG_BLOCK, entry.HELD)
     signal.raise_signal(signal.SIGUSR1)
     with caught_signals() as reader:
         signal.raise_signal(signal.SIGUSR2)

@@ -12,7 +12,7 @@ import pytest
 from proxy import supervisor
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
-from proxy.signals import HEEDED, HELD, UNHEEDED, hold
+from proxy.signals import HEEDED, HELD, UNHEEDED
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_whom_a_signal_reached_while_it_started_starts_nobody_and_leaves_nothing
 ) -> None:
     started: list[object] = []
     monkeypatch.setattr(supervisor, "spawn", lambda *arguments: started.append(arguments))
-    hold()
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     for number in numbers:
         signal.raise_signal(number)
     assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
@@ -52,7 +52,7 @@ def test_two_signals_in_the_first_moment_are_one_that_a_sender_repeats(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "spawn", lambda *arguments: pytest.fail("nobody was to be started"))
-    hold()
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
     assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
