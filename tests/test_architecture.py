@@ -78,6 +78,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "state": {"route_control"},
         "failed_requests": set(),
         "intake": set(),
+        "loop_lag": set(),
         "notify": set(),
         "primary_figures": set(),
         "profiles": set(),
@@ -93,7 +94,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "api": {"engine", "identities", "route_control", "state"},
         "capture": {"engine", "state"},
         "telemetry": {"capture", "engine", "notify", "route_control"},
-        "process": {"api", "capture", "engine", "intake", "notify", "profiles", "state", "telemetry"},
+        "process": {"api", "capture", "engine", "intake", "loop_lag", "notify", "profiles", "state", "telemetry"},
     },
     "dataplane": {
         "descriptors": set(),

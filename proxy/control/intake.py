@@ -8,17 +8,22 @@ sample stays representative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
 
+PART_SECONDS = 0.005
+"""Seconds after which no further record of a batch is begun: control has more to do than to read bodies."""
+
 MEASURE_SECONDS = 0.5
 """Seconds over which the cost is measured and the sample stays; shorter spans would follow single batches."""
 MIN_SAMPLE = 1 / 1024
 """The smallest sample: drift and agreement stay visible, however slowly."""
+OVERRUN = 0.5
+"""Factor by which the sample shrinks in one span where records were shed, whatever the others cost."""
 SPARE_BUDGET = 0.8
 """Part of the budget below which the sample grows."""
 MAX_RISE = 1.5
@@ -29,9 +34,21 @@ Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
 
 class Intake:
     """`section` says what is configured of a route now, or None; `budget` is the part of one CPU that may be spent;
-    `clock` measures it, in seconds of CPU."""
+    `clock` measures it, in seconds of CPU; `elapsed` is a monotonic clock."""
 
-    __slots__ = ("_before", "_begun", "_clock", "_decode", "_observe", "_section", "_spent", "budget", "sample")
+    __slots__ = (
+        "_before",
+        "_begun",
+        "_clock",
+        "_decode",
+        "_elapsed",
+        "_observe",
+        "_section",
+        "_shed",
+        "_spent",
+        "budget",
+        "sample",
+    )
 
     def __init__(
         self,
@@ -39,18 +56,27 @@ class Intake:
         observe: Callable[[Iterable[Observation], float], None],
         section: Callable[[str], RouteSettings | None],
         clock: Callable[[], float],
+        elapsed: Callable[[], float],
     ) -> None:
         self._decode, self._observe, self._section, self._clock = decode, observe, section, clock
+        self._elapsed = elapsed
         self._begun: float | None = None
+        self._shed = False
         self._spent = self._before = 0.0
         self.budget = self.sample = 1.0
 
-    def take(self, records: Iterable[Record], source: tuple[int, str], now: float) -> None:
-        """Decodes a batch of one worker and hands it to the board. Records of routes that are gone, or whose bodies are
-        not understood, are left out."""
+    def take(self, records: Sequence[Record], source: tuple[int, str], now: float) -> int:
+        """Decodes a batch of one worker and hands it to the board, as far as `PART_SECONDS` go; returns of how many
+        records. Those of routes that are gone, or whose bodies are not understood, are left out."""
         before = self._clock()
-        self._observe(self._observations(records, source), now)
+        observations, taken = self._observations(records, source)
+        self._observe(observations, now)
         self._spent += self._clock() - before
+        return taken
+
+    def shed(self) -> None:
+        """Records could not wait until their turn: fewer are asked for."""
+        self._shed = True
 
     def sample_at(self, now: float) -> float:
         """The part of the exchanges to record from now on. To be asked with each tick, also when no records come: the
@@ -62,22 +88,26 @@ class Intake:
             self._begun, self._spent = now, 0.0
         return self.sample
 
-    def _observations(self, records: Iterable[Record], source: tuple[int, str]) -> list[Observation]:
+    def _observations(self, records: Sequence[Record], source: tuple[int, str]) -> tuple[list[Observation], int]:
         sections: dict[str, RouteSettings | None] = {}
-        observations = []
+        observations, until, taken = [], self._elapsed() + PART_SECONDS, 0
         for record in records:
-            route = record.route
+            route, taken = record.route, taken + 1
             if route not in sections:
                 sections[route] = self._section(route)
             section = sections[route]
             if section is not None and section.protocol != "opaque":
                 observations.append(self._decode(record, section.protocol, source, section.analysis))
-        return observations
+                if self._elapsed() >= until:
+                    break
+        return observations, taken
 
     def _adjust(self, busy: float) -> None:
         # A span by itself may be the first batch, which imports what it needs, or a burst.
         lasting, self._before = min(busy, self._before), busy
-        if lasting > self.budget:
-            self.sample = max(self.sample * self.budget / lasting, MIN_SAMPLE)
+        shed, self._shed = self._shed, False
+        if shed or lasting > self.budget:
+            wanted = min(self.budget / max(lasting, self.budget), OVERRUN if shed else 1.0)
+            self.sample = max(self.sample * wanted, MIN_SAMPLE)
         elif busy < SPARE_BUDGET * self.budget and self.sample < 1.0:
             self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), MAX_RISE), 1.0)

@@ -31,6 +31,7 @@ from proxy.control.api.listener import AdminListener
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.intake import Intake
+from proxy.control.loop_lag import LoopLag
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.state.store import Store, StoreError
@@ -120,11 +121,12 @@ class Control:
         self._board = Board()
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
-        self._intake = Intake(decode, self._board.on_observations, self._section, time.thread_time)
+        self._intake = Intake(decode, self._board.on_observations, self._section, time.thread_time, time.monotonic)
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
         self._profiles = Profiles(self._board)
-        self._link = LinkServer(self._ticked, self._recorded, settings.workers)
+        self._lag = LoopLag()
+        self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._stamp = stamp(args.config)
@@ -141,6 +143,7 @@ class Control:
         await self._link.start(socket.socket(fileno=self._args.link_fd))
         spare_the_collector()
         self._pulses.keep_beating(PLACE, asyncio.get_running_loop())
+        self._lag.keep_looking(asyncio.get_running_loop())
         log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.routes))
         await self._look_until_over()
         await self._link.close()
@@ -216,19 +219,24 @@ class Control:
             self._engine.on_tick(tick, self._now())
         return self._intake.sample_at(self._now())
 
-    def _recorded(self, batch: Records) -> None:
-        """In any order: nobody changes a record."""
-        source, unanalysed = (batch.worker, batch.incarnation), len(batch.records)
-        with contained("capturing records"):
-            self._capture.take(batch.records, source)
-        with contained("telling of exchanges"):
-            self._journal.take(batch.records, source, self._now())
-        with contained("remembering failed requests"):
-            self._engine.on_records(batch.records)
+    def _recorded(self, batch: Records) -> int:
+        """Takes as many records as `Intake` says, in any order: nobody changes one."""
+        source, records = (batch.worker, batch.incarnation), batch.records
+        unanalysed = len(records)
         with contained("analysing records"):
-            self._intake.take(batch.records, source, self._now())
-            unanalysed = 0
+            records, unanalysed = records[: self._intake.take(records, source, self._now())], 0
+        with contained("capturing records"):
+            self._capture.take(records, source)
+        with contained("telling of exchanges"):
+            self._journal.take(records, source, self._now())
+        with contained("remembering failed requests"):
+            self._engine.on_records(records)
         self._board.on_lost_records(unanalysed)
+        return len(records)
+
+    def _shed(self, reason: str, count: int) -> None:
+        self._board.on_lost_records(count, reason)
+        self._intake.shed()
 
     def _section(self, route: str) -> RouteSettings | None:
         control = self._engine.routes.get(route)
@@ -244,6 +252,7 @@ class Control:
             journal=self._journal,
             restarts=self._pulses.restarts,
             now=self._now,
+            lag=self._lag,
             bounds=(
                 self._link.bounds_reached,
                 lambda: self._context.bounds_reached,

@@ -54,8 +54,8 @@ class LinkClient:
 
     def send_records(self) -> None:
         """Sends the waiting records if control takes them; otherwise they wait (bounded by the outbox)."""
-        if self._transport is not None:
-            self._write(self._outbox.flush(self._transport.get_write_buffer_size()))
+        while self._transport is not None and (frame := self._outbox.flush(self._transport.get_write_buffer_size())):
+            self._transport.write(frame)
 
     def _write(self, frame: bytes) -> None:
         if self._transport is not None and frame:

@@ -13,8 +13,9 @@ from msgspec import Struct
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Table
 
-MAX_FRAME = 64 * 1024 * 1024
-"""A larger length is a broken peer: the link is closed. A batch of records is far below (`link.outbox`)."""
+MAX_FRAME = 16 * 1024 * 1024
+"""A larger length is a broken peer: the link is closed. Tables and ticks of a thousand routes are below, and a batch of
+records is far below (`link.outbox`), so that decoding one takes control some milliseconds."""
 
 
 class Hello(Struct, frozen=True, tag="hello"):
@@ -103,8 +104,12 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages completed by `data`, in order. Raises BrokenLinkError on a frame that cannot be."""
+        return [message for message, _ in self.feed_sized(data)]
+
+    def feed_sized(self, data: bytes) -> list[tuple[Message, int]]:
+        """The same, each with the bytes of its frame."""
         self._buffer += data
-        messages: list[Message] = []
+        messages: list[tuple[Message, int]] = []
         at = 0
         with memoryview(self._buffer) as buffer:
             while len(buffer) - at >= 4:
@@ -114,7 +119,7 @@ class FrameReader:
                 if len(buffer) - at - 4 < size:
                     break
                 with buffer[at + 4 : at + 4 + size] as body:
-                    messages.append(_decode(body))
+                    messages.append((_decode(body), size))
                 at += 4 + size
         del self._buffer[:at]
         return messages

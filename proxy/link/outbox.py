@@ -6,6 +6,8 @@ size does not depend on how long control is silent; so exactness costs no memory
 
 from __future__ import annotations
 
+from collections import deque
+
 from proxy.contracts.record import Record, Tick
 from proxy.link.frames import BatchWriter, Ticks, encode, encode_record
 
@@ -14,6 +16,9 @@ MAX_RECORDS = 4096
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Bytes of records waiting, not counting the last one."""
+
+FRAME_BYTES = 1024 * 1024
+"""Bytes of records in one frame, not counting the last one: what control decodes in some milliseconds."""
 
 RIPE_RECORDS = 1024
 """Records that go at once; fewer wait for the next tick."""
@@ -25,22 +30,33 @@ MAX_UNSENT = 1024 * 1024
 class Outbox:
     """Records and the one tick under way of a worker."""
 
-    __slots__ = ("_count", "_records", "_unacked", "_writer", "dropped")
+    __slots__ = ("_bytes", "_count", "_frames", "_records", "_sealed", "_unacked", "_writer", "dropped")
 
     def __init__(self, worker: int, incarnation: str) -> None:
         self._writer = BatchWriter(worker, incarnation)
         # Encoded at once, while they are in the cache; as objects they would push out what the next requests need.
         self._records, self._count = bytearray(), 0
+        # Frames that are full, each with its records and their bytes, and the sums of both.
+        self._frames: deque[tuple[int, int, bytes]] = deque()
+        self._sealed = self._bytes = 0
         self._unacked: Tick | None = None
         self.dropped: dict[str, int] = {}
 
     def put(self, record: Record) -> None:
         """Takes a record, or counts it as dropped (`outbox_full`)."""
-        if self._count >= MAX_RECORDS or len(self._records) >= MAX_RECORD_BYTES:
+        if self._sealed + self._count >= MAX_RECORDS or self._bytes + len(self._records) >= MAX_RECORD_BYTES:
             self.drop("outbox_full")
             return
         encode_record(record, self._records, -1)
         self._count += 1
+        if len(self._records) >= FRAME_BYTES:
+            self._seal()
+
+    def _seal(self) -> None:
+        count, size = self._count, len(self._records)
+        self._frames.append((count, size, self._writer.frame(count, self._records)))
+        self._sealed, self._bytes = self._sealed + count, self._bytes + size
+        self._records, self._count = bytearray(), 0
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Counts records that control will not see."""
@@ -73,12 +89,16 @@ class Outbox:
     @property
     def ripe(self) -> bool:
         """So much waits that it should go at once."""
-        return self._count >= RIPE_RECORDS or len(self._records) >= MAX_UNSENT
+        return bool(self._frames) or self._count >= RIPE_RECORDS
 
     def flush(self, unsent: int) -> bytes:
-        """The frame of all waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
-        if not self._count or unsent > MAX_UNSENT:
+        """A frame of the oldest waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
+        if unsent > MAX_UNSENT:
             return b""
-        frame = self._writer.frame(self._count, self._records)
-        self._records, self._count = bytearray(), 0
+        if self._count and not self._frames:
+            self._seal()
+        if not self._frames:
+            return b""
+        count, size, frame = self._frames.popleft()
+        self._sealed, self._bytes = self._sealed - count, self._bytes - size
         return frame

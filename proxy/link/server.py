@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import cast
 
 from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
+from proxy.link.backlog import Backlog, WaitingTick
 from proxy.link.frames import Ack, Apply, BrokenLinkError, FrameReader, Hello, Records, Ticks, encode
 
 log = logging.getLogger("penumbra.link")
@@ -18,6 +20,12 @@ log = logging.getLogger("penumbra.link")
 MAX_SILENT_LOOKS = 6
 """Looks of control, four a second, without a tick, ten a second, after which a worker is not up: 1.5 s. Looks and not
 seconds, since a control that stood still itself has seen nobody speak."""
+
+TURN_SECONDS = 0.005
+"""Seconds after which everything else in control has a turn. One thing that was begun is ended: a tick with its
+judgement, or a part of a batch (`control.intake`)."""
+
+CLOSE_SECONDS = 1.0
 
 
 class WorkerStatus:
@@ -51,14 +59,26 @@ class WorkerStatus:
 
 
 class LinkServer:
-    """`on_tick` takes a tick and returns the share of bodies that control can take now (0 to 1); `on_records` a
-    batch; `expected` is how many workers there ought to be.
+    """Hands on what workers send, in the order in which it came, for at most some milliseconds at a time (`backlog`).
+
+    - `on_tick` takes a tick and returns the share of bodies that control can take now (0 to 1).
+    - `on_records` takes a batch, or the beginning of it, and returns of how many records; the rest is offered again.
+    - `expected` is how many workers there ought to be.
+    - `on_lost` is told of records that were shed: why, and how many.
+    - `now` is a monotonic clock, in seconds.
     """
 
     def __init__(
-        self, on_tick: Callable[[Tick], float], on_records: Callable[[Records], None], expected: int = 0
+        self,
+        on_tick: Callable[[Tick], float],
+        on_records: Callable[[Records], int],
+        expected: int = 0,
+        on_lost: Callable[[str, int], object] = lambda reason, count: None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._on_tick, self.on_records = on_tick, on_records
+        self._on_tick, self._on_records, self._on_lost, self._now = on_tick, on_records, on_lost, now
+        self._backlog: Backlog[tuple[_Connection, WorkerStatus]] = Backlog()
+        self._turn: asyncio.Handle | None = None
         self._connections: set[_Connection] = set()
         self._status = {index: WorkerStatus(Hello(index, "", 0)) for index in range(expected)}
         self._server: asyncio.Server | None = None
@@ -70,9 +90,10 @@ class LinkServer:
         self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Connection(self), sock=sock)
 
     async def close(self) -> None:
-        """Stops accepting and closes all links."""
+        """Stops accepting, works on what has come, for a second at most, and closes all links."""
         if self._server is not None:
             self._server.close()
+        self._work(CLOSE_SECONDS)
         for connection in tuple(self._connections):
             connection.abort()
 
@@ -85,6 +106,36 @@ class LinkServer:
         """Time goes on: a worker that does not tick between looks becomes silent. To be called four times a second."""
         for status in self._status.values():
             status.silent += 1
+
+    def queue(self, connection: _Connection, status: WorkerStatus, message: Ticks | Records, size: int) -> None:
+        """Takes a message of `size` bytes; `work` hands it on."""
+        if isinstance(message, Ticks):
+            status.silent = 0
+            self._backlog.put_tick((connection, status), message.tick)
+        else:
+            self._backlog.put_records(message, size, self._now())
+
+    def work(self) -> None:
+        """Works on what waits, unless its turn comes by itself."""
+        if self._turn is None:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        self._work(TURN_SECONDS)
+        self._turn = asyncio.get_running_loop().call_soon(self._take_turn) if self._backlog else None
+
+    def _work(self, seconds: float) -> None:
+        """Hands on what waits, as long as there is something, for `seconds` and the one thing that is begun."""
+        until = self._now() + seconds
+        while (waiting := self._backlog.next(self._now())) is not None:
+            if isinstance(waiting, WaitingTick):
+                self.ticked(*waiting.end, waiting.tick)
+            else:
+                self._backlog.took(waiting, max(self._on_records(waiting.part()), 1))
+            if self._now() >= until:
+                break
+        for reason, count in self._backlog.take_shed().items():
+            self._on_lost(reason, count)
 
     def bounds_reached(self) -> dict[str, int]:
         """Links that were closed because of a frame that is too large, or none. Monotone."""
@@ -118,7 +169,7 @@ class LinkServer:
 
     def ticked(self, connection: _Connection, status: WorkerStatus, tick: Tick) -> None:
         """Counts a tick unless this incarnation's `seq` was counted before; acknowledges it in any case."""
-        sample, status.silent = 1.0, 0
+        sample = 1.0
         if tick.seq > status.seq:
             status.seq, status.last = tick.seq, tick
             sample = self._on_tick(tick)
@@ -137,27 +188,27 @@ class _Connection(asyncio.Protocol):
         self._server.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
         self._server.lost(self)
         if self._status is not None:
             self._status.connected = False
 
     def data_received(self, data: bytes) -> None:
         try:
-            for message in self._reader.feed(data):
-                self._handle(message)
+            for message, size in self._reader.feed_sized(data):
+                self._handle(message, size)
         except BrokenLinkError as error:
             self._server.broken(error)
             self.abort()
+        self._server.work()
 
-    def _handle(self, message: object) -> None:
+    def _handle(self, message: object, size: int) -> None:
         if isinstance(message, Hello):
             self._status = self._server.greeted(self, message)
         elif self._status is None:
             raise BrokenLinkError("a worker must say hello first")
-        elif isinstance(message, Ticks):
-            self._server.ticked(self, self._status, message.tick)
-        elif isinstance(message, Records):
-            self._server.on_records(message)
+        elif isinstance(message, Ticks | Records):
+            self._server.queue(self, self._status, message, size)
 
     def send(self, frame: bytes) -> None:
         if self._transport is not None:

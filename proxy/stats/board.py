@@ -12,7 +12,7 @@ Data in:
 | `on_label(request_id, label, now)` | a label arrived | scores; returns what became of the label |
 | `on_time(now)` | several times a second | counts rows that waited long enough |
 | `begin_anew(route, version)` | another model answers under a version | drops what rests on the one before |
-| `on_lost_records(count)` | records could not be analysed | counts them as dropped: `internal` |
+| `on_lost_records(count, reason)` | records could not be analysed | counts them as dropped |
 
 Knowledge out, of one route:
 
@@ -184,9 +184,9 @@ class Board(Totals):
             self.answerers.add_arms(route, arms)
         self._on_identities(now)
 
-    def on_lost_records(self, count: int) -> None:
+    def on_lost_records(self, count: int, reason: str = "internal") -> None:
         """Counts records that reached control and could not be analysed."""
-        self.counters.drop_records("internal", count)
+        self.counters.drop_records(reason, count)
 
     def on_observations(self, observations: Iterable[Observation], now: float) -> None:
         """Takes a batch of decoded records through every pipeline: pairs, rows, predictions, tokens. Only inferences

@@ -8,7 +8,7 @@ from proxy.contracts.observation import Observation, observed
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match
-from proxy.control.intake import MIN_SAMPLE, Intake
+from proxy.control.intake import MIN_SAMPLE, PART_SECONDS, Intake
 from tests.support.records import record as made
 
 SECTION = RouteSettings("r", Match("/"), "oip", "v1")
@@ -21,7 +21,9 @@ class Bench:
     def __init__(self, budget: float, each: float = 0.001) -> None:
         self.cpu, self.now, self.each = 0.0, 0.0, each
         self.seen: list[Observation] = []
-        self.intake = Intake(self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu)
+        self.intake = Intake(
+            self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu, lambda: self.cpu
+        )
         self.intake.budget = budget
 
     def decode(self, record: Record, protocol: str, source: tuple[int, str], analysis: Analysis) -> Observation:
@@ -31,6 +33,10 @@ class Bench:
     def observe(self, observations: Iterable[Observation], now: float) -> None:
         self.seen += observations
 
+    def take(self, records: list[Record]) -> None:
+        while records:
+            del records[: self.intake.take(records, (0, "a"), self.now)]
+
     def run(self, a_second: int, seconds: float) -> float:
         """Exchanges as they come, of which the asked share is recorded; the part of a CPU spent on the last second."""
         for _ in range(int(20 * seconds)):
@@ -38,7 +44,7 @@ class Bench:
             before = self.cpu
             count = round(a_second / 20 * self.intake.sample)
             if count:
-                self.intake.take([leg("r") for _ in range(count)], (0, "a"), self.now)
+                self.take([leg("r") for _ in range(count)])
             self.intake.sample_at(self.now)
         return (self.cpu - before) * 20
 
@@ -91,3 +97,24 @@ def test_records_of_routes_that_are_gone_or_not_understood_are_left_out() -> Non
     bench = Bench(1.0)
     bench.intake.take([leg("r"), leg("gone"), leg("opaque"), leg("r")], (0, "a"), 0.0)
     assert [seen.route for seen in bench.seen] == ["r", "r"]
+
+
+@pytest.mark.parametrize("each", [0.0, PART_SECONDS / 100, PART_SECONDS / 3, 1.0])
+def test_no_further_record_is_begun_once_a_part_has_taken_its_time(each: float) -> None:
+    bench, records = Bench(1.0, each), [leg("r") for _ in range(200)]
+    taken = bench.intake.take(records, (0, "a"), 0.0)
+    assert taken == len(bench.seen) >= 1
+    assert bench.cpu <= PART_SECONDS + each
+    bench.take(records[taken:])
+    assert len(bench.seen) == 200
+
+
+def test_fewer_are_asked_for_while_records_are_shed_though_the_others_are_cheap() -> None:
+    bench = Bench(0.1, each=0.0)
+    bench.run(100, 2)
+    for _ in range(4):
+        bench.intake.shed()
+        bench.run(100, 0.6)
+    assert bench.intake.sample < 0.2
+    bench.run(100, 10)
+    assert bench.intake.sample == 1.0

@@ -13,7 +13,7 @@ from typing import Any
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Table
 from proxy.link.client import LinkClient
-from proxy.link.frames import Hello
+from proxy.link.frames import Hello, Records
 from proxy.link.outbox import Outbox
 from proxy.link.server import LinkServer, WorkerStatus, _Connection
 from tests.support.records import record as made
@@ -34,7 +34,11 @@ class Ends:
         self.client = LinkClient(path, self.outbox, Hello(0, "abc", 7), self.tables.append, time.monotonic)
 
     def make_server(self) -> LinkServer:
-        return LinkServer(self._ticked, lambda batch: self.records.extend(batch.records))
+        return LinkServer(self._ticked, self._recorded)
+
+    def _recorded(self, batch: Records) -> int:
+        self.records += batch.records
+        return len(batch.records)
 
     def _ticked(self, tick: Tick) -> float:
         self.ticks.append(tick)

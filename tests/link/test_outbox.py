@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from proxy.contracts.record import Record, Tick
 from proxy.link.frames import FrameReader, Records
-from proxy.link.outbox import MAX_RECORD_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
+from proxy.link.outbox import FRAME_BYTES, MAX_RECORD_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
 from tests.support.records import record as made
 
 
@@ -38,6 +41,22 @@ def test_too_many_bytes_are_dropped_and_counted() -> None:
     assert outbox.flush(0)
     outbox.put(record())
     assert outbox.take_dropped() == {}
+
+
+@given(st.lists(st.integers(0, 3 * FRAME_BYTES // 2), max_size=12))
+def test_no_frame_is_larger_than_what_control_decodes_in_milliseconds(sizes: list[int]) -> None:
+    outbox, reader, read = Outbox(0, "abc"), FrameReader(), list[Record]()
+    for n, size in enumerate(sizes):
+        outbox.put(record(n, bytes(size)))
+    while frame := outbox.flush(0):
+        assert len(frame) < FRAME_BYTES + max(sizes) + 1000
+        for batch in reader.feed(frame):
+            assert isinstance(batch, Records)
+            read += batch.records
+    assert len(read) + sum(outbox.take_dropped().values()) == len(sizes)
+    assert [each.exchange for each in read] == sorted(each.exchange for each in read)
+    outbox.put(record())
+    assert outbox.flush(0) and not outbox.dropped  # what was sent waits no more
 
 
 def test_records_wait_while_the_socket_is_full() -> None:

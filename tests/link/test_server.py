@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
+from math import inf
 from typing import cast
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
+from proxy.link.backlog import MAX_PART, MAX_WAIT
 from proxy.link.frames import Ack, Apply, FrameReader, Hello, Message, Records, Ticks, encode
-from proxy.link.server import MAX_SILENT_LOOKS, LinkServer, _Connection
+from proxy.link.server import MAX_SILENT_LOOKS, TURN_SECONDS, LinkServer, _Connection
 from tests.support.records import record
 
 HELLO = Hello(0, "a", 7)
@@ -34,11 +41,24 @@ class End:
     def __init__(self) -> None:
         self.ticks: list[Tick] = []
         self.batches: list[Records] = []
-        self.server = LinkServer(self.on_tick, self.batches.append)
+        self.heard: list[int | str] = []
+        self.lost: list[tuple[str, int]] = []
+        self.most, self.now = 1000, 0.0
+        self.server = LinkServer(
+            self.on_tick, self.on_records, 0, lambda reason, count: self.lost.append((reason, count)), lambda: self.now
+        )
 
     def on_tick(self, tick: Tick) -> float:
         self.ticks.append(tick)
+        self.heard.append(f"tick {tick.seq}")
         return 0.5
+
+    def on_records(self, batch: Records) -> int:
+        taken = batch.records[: self.most]
+        self.batches.append(Records(batch.worker, batch.incarnation, taken))
+        self.heard += [record.exchange for record in taken]
+        self.now += TURN_SECONDS / 2
+        return len(taken)
 
     def connect(self, *messages: Message) -> tuple[_Connection, Transport]:
         connection, transport = _Connection(self.server), Transport()
@@ -88,7 +108,7 @@ def test_a_worker_is_up_by_its_last_tick_and_not_by_its_open_link() -> None:
 
 
 def test_a_worker_that_never_came_is_known_and_not_up() -> None:
-    server = LinkServer(lambda tick: 1.0, lambda batch: None, expected=2)
+    server = LinkServer(lambda tick: 1.0, lambda batch: 1, expected=2)
     assert [(each.index, each.pid, each.connected, each.up) for each in server.workers] == [
         (0, 0, False, False),
         (1, 0, False, False),
@@ -117,3 +137,72 @@ def test_who_does_not_say_hello_or_sends_no_frames_is_disconnected_and_counted()
     connection.data_received(b"\xff\xff\xff\xff")
     assert silent.aborted and garbage.aborted and not end.ticks
     assert end.server.bounds_reached() == {"link_frame": 2}
+
+
+def records(numbers: Iterable[int], size: int = 0) -> Records:
+    return Records(0, "a", [record(exchange=number, response=bytes(size)) for number in numbers])
+
+
+def in_a_loop(do: Callable[[End], None]) -> End:
+    async def main() -> End:
+        end = End()
+        do(end)
+        while end.server._turn is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        return end
+
+    return asyncio.run(main())
+
+
+@given(st.lists(st.integers(0, 700), max_size=8), st.integers(1, 300))
+def test_all_is_handed_on_in_order_a_part_at_a_time(sizes: list[int], most: int) -> None:
+    messages: list[Message] = [HELLO]
+    sent: list[int | str] = []
+    for seq, size in enumerate(sizes, 1):
+        numbers = range(1000 * seq, 1000 * seq + size)
+        messages += [records(numbers), Ticks(Tick(0, "a", seq, 5))]
+        sent += [*numbers, f"tick {seq}"]
+
+    def send(end: End) -> None:
+        end.most = most
+        with patch("proxy.link.backlog.MAX_WAIT", inf):
+            end.connect(*messages)
+
+    with patch("proxy.link.backlog.MAX_WAIT", inf):
+        end = in_a_loop(send)
+    assert end.heard == sent
+    assert not end.lost
+    assert all(len(batch.records) <= min(most, MAX_PART) for batch in end.batches)
+
+
+def test_between_two_parts_everything_else_has_its_turn() -> None:
+    heard: list[int] = []
+
+    def send(end: End) -> None:
+        end.connect(HELLO, records(range(10 * MAX_PART)), Ticks(Tick(0, "a", 1, 5)))
+        heard.append(len(end.heard))
+        asyncio.get_running_loop().call_soon(lambda: heard.append(len(end.heard)))
+
+    end = in_a_loop(send)
+    assert heard == [2 * MAX_PART, 4 * MAX_PART]
+    assert end.heard[-1] == "tick 1" and not end.lost
+
+
+def test_a_tick_does_not_wait_for_records_that_nobody_gets_to() -> None:
+    def send(end: End) -> None:
+        end.connect(HELLO, records(range(10 * MAX_PART)), Ticks(Tick(0, "a", 1, 5)))
+        end.now += 2 * MAX_WAIT
+
+    end = in_a_loop(send)
+    assert end.heard == [*range(2 * MAX_PART), "tick 1"]
+    assert end.lost == [("backlog_late", 8 * MAX_PART)]
+
+
+def test_what_has_come_is_handed_on_before_the_end() -> None:
+    async def main() -> None:
+        end = End()
+        end.connect(HELLO, records(range(10 * MAX_PART)), Ticks(Tick(0, "a", 1, 5)))
+        await end.server.close()
+        assert end.heard == [*range(10 * MAX_PART), "tick 1"]
+
+    asyncio.run(main())

@@ -58,8 +58,9 @@ class Plane:
         self.ticks.append(tick)
         return 1.0
 
-    def _on_records(self, batch: Records) -> None:
+    def _on_records(self, batch: Records) -> int:
         self.records += batch.records
+        return len(batch.records)
 
     def publish(self, *routes: Route, lease: float = 10.0) -> None:
         self.revision += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -23,6 +23,7 @@ from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, 
 from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
+from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.streams import Drift
 from proxy.stats.quality.scores import QUALITY_METRICS
 
@@ -38,8 +39,8 @@ MAX_SHOWN_FEATURES = 50
 class BoardCollector(Collector):
     """Traffic: what the workers counted."""
 
-    def __init__(self, board: Board, now: Callable[[], float]) -> None:
-        self._board, self._now = board, now
+    def __init__(self, board: Board, now: Callable[[], float], lag: Histogram | None = None) -> None:
+        self._board, self._now, self._lag = board, now, lag or Histogram()
 
     def collect(self) -> Iterator[Metric]:
         yield from self._legs()
@@ -75,7 +76,8 @@ class BoardCollector(Collector):
             OVERHEADS,
         )
         lags = [((str(worker),), counts) for worker, counts in counters.lag.items()]
-        text = "Seconds by which the event loop of a worker was late; above 0.05 it stood still."
+        lags.append((("control",), self._lag))
+        text = "Seconds by which the event loop of a worker, or of control, was late; above 0.05 it stood still."
         yield histogram("penumbra_loop_lag_seconds", text, ("worker",), lags, LAGS)
         inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
         yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
@@ -358,6 +360,8 @@ class MetricSources(Struct, frozen=True):
     journal: Journal
     now: Callable[[], float]
     """Unix seconds."""
+    lag: Histogram = field(default_factory=Histogram)
+    """Lateness of control's own loop."""
     bounds: tuple[Callable[[], Mapping[str, int]], ...] = ()
     """Counts of bounds that were reached elsewhere: in the link, in the API."""
 
@@ -365,7 +369,7 @@ class MetricSources(Struct, frozen=True):
 def registry(sources: MetricSources) -> CollectorRegistry:
     """Registry of all metrics that `/metrics` shows of Penumbra itself."""
     made, bounded = CollectorRegistry(), (sources.board, sources.engine, sources.capture, sources.journal)
-    made.register(BoardCollector(sources.board, sources.now))
+    made.register(BoardCollector(sources.board, sources.now, sources.lag))
     made.register(EngineCollector(sources.engine))
     made.register(WorkerCollector(sources.workers, sources.restarts))
     made.register(OutletCollector(sources.notifier, sources.capture))
