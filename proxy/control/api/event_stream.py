@@ -2,11 +2,11 @@
 
 Each event `document` is one JSON object: `at` (Unix seconds), `path` (what one would GET), `etag` (where it has one)
 and `document` (what that GET gives). A listener first gets all documents, then those that differ from what it was sent.
-Nothing is queued: a listener that reads slowly gets fewer pictures, never older ones.
+Nothing is queued: a listener that reads slowly gets fewer pictures, never older ones, and one document waits for it.
 
 Bounds: `MAX_LISTENERS`; two rounds a second, fewer when a picture takes long, so that listeners cost at most a tenth of
-a CPU; `MAX_WRITE_SECONDS` for a listener that does not read. A picture is made once for all listeners, and none
-without one: a route with 30 features and all its examples takes 1.6 ms.
+a CPU; `MAX_WRITE_SECONDS` for a listener that does not read: it is cut, counted and logged. A picture is made once for
+all listeners, in portions, and none without one: a route with 30 features and all its examples takes 1.6 ms.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
 from aiohttp import web
 
 from proxy.control.api import views
+from proxy.control.api.portions import in_portions, text_of
 from proxy.control.api.problems import ApiError
 from proxy.control.api.traffic_view import traffic
-from proxy.control.engine import Engine
+from proxy.control.engine import Engine, UnknownRouteError
 from proxy.control.state.store import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
@@ -39,13 +41,16 @@ MIN_ROUND_RATIO = 10.0
 """A round is at least so many times as long as the CPU time that its picture took."""
 HEARTBEAT_SECONDS = 5.0
 """Seconds without a change after which a listener gets an event that says so."""
+SLOW = "slow_listeners"
+"""The bound that a listener reaches that does not read."""
+
 MAX_WRITE_SECONDS = 20.0
 """Seconds after which a listener that does not read is disconnected."""
 SHOWN_ENTRIES = 50
 """Audit entries of a picture."""
 
-Pictured = dict[str, tuple[bytes, bytes]]
-"""Path to (digest of the document, event)."""
+Document = tuple[str, bytes, bytes]
+"""A part of a picture: path, digest of the document, event."""
 
 
 def documents(
@@ -54,39 +59,47 @@ def documents(
     """(path, entity tag, document) of everything that is shown live."""
     yield "/v1/routes", None, views.routes(engine, workers)
     for name in list(engine.routes):
-        path = f"/v1/routes/{name}"
-        yield path, views.etag(engine.state(name)), views.route(engine, name)
-        yield f"{path}/traffic", None, traffic(board, name, now)
-        yield f"{path}/scorecard", None, views.scorecard(engine, name)
-        yield f"{path}/drift", None, views.drifts(board, name)
-        yield f"{path}/disagreements", None, views.disagreements(board, name, engine.settings.versions)
+        with suppress(UnknownRouteError):  # gone since the picture was begun
+            yield from _of_route(engine, board, name, now)
     try:
         yield f"/v1/audit?limit={SHOWN_ENTRIES}", None, views.audit(engine, SHOWN_ENTRIES)
     except StoreError as error:
         log.warning("the audit cannot be shown: %s", error)
 
 
+def _of_route(engine: Engine, board: Board, name: str, now: float) -> Iterator[tuple[str, str | None, Any]]:
+    path = f"/v1/routes/{name}"
+    yield path, views.etag(engine.state(name)), views.route(engine, name)
+    yield f"{path}/traffic", None, traffic(board, name, now)
+    yield f"{path}/scorecard", None, views.scorecard(engine, name)
+    yield f"{path}/drift", None, views.drifts(board, name)
+    yield f"{path}/disagreements", None, views.disagreements(board, name, engine.settings.versions)
+
+
 def event(at: float, path: str, etag: str | None, document: str) -> bytes:
     """A server-sent event with a document that is JSON already. JSON has no line breaks: one `data` line is enough."""
     head = json.dumps({"at": at, "path": path, "etag": etag})
-    return f'event: document\ndata: {head[:-1]}, "document": {document}}}\n\n'.encode()
+    return f'event: document\ndata: {head[:-1]}, "document": {document}}}\n\n'.encode(errors="replace")
 
 
-def picture(engine: Engine, board: Board, workers: list[WorkerStatus], now: float) -> Pictured:
+def picture(engine: Engine, board: Board, workers: list[WorkerStatus], now: float) -> Iterator[Document]:
     """All documents, each with a digest to see whether it changed."""
-    made: Pictured = {}
     for path, etag, document in documents(engine, board, workers, now):
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-        made[path] = sha256(f"{etag} {text}".encode()).digest(), event(now, path, etag, text)
-    return made
+        text = text_of(document)
+        yield path, sha256(f"{etag} {text}".encode(errors="replace")).digest(), event(now, path, etag, text)
 
 
 class Events:
-    """The listeners, and the newest picture that they share."""
+    """The listeners, and the newest picture that they share. `reached` counts the listeners that did not read."""
 
-    def __init__(self, make: Callable[[], Pictured], now: Callable[[], float]) -> None:
+    def __init__(
+        self, make: Callable[[], Iterable[Document]], now: Callable[[], float], reached: dict[str, int] | None = None
+    ) -> None:
         self._make, self._now = make, now
-        self._picture: Pictured = {}
+        self._reached = {} if reached is None else reached
+        self._reached.setdefault(SLOW, 0)
+        self._picture: dict[str, tuple[bytes, bytes]] = {}
+        self._making = asyncio.Lock()
         self._next = 0.0
         self._listeners = 0
         self._over = asyncio.Event()
@@ -109,6 +122,8 @@ class Events:
         except ConnectionError:
             return response
         except TimeoutError:
+            self._reached[SLOW] += 1
+            log.info("a listener of events did not read for %g s, and was cut", MAX_WRITE_SECONDS)
             if request.transport is not None:
                 request.transport.abort()
             return response
@@ -120,29 +135,31 @@ class Events:
         sent: dict[str, bytes] = {}
         spoken = 0.0
         while not self._over.is_set():
-            news = self._news(sent)
+            news = await self._news(sent)
             if not news and time.monotonic() - spoken >= HEARTBEAT_SECONDS:
-                news = b"event: heartbeat\ndata: {}\n\n"
-            if news:
+                news = [b"event: heartbeat\ndata: {}\n\n"]
+            for each in news:
                 spoken = time.monotonic()
-                await asyncio.wait_for(response.write(news), MAX_WRITE_SECONDS)
+                await asyncio.wait_for(response.write(each), MAX_WRITE_SECONDS)
             await self._pause(max(PICTURE_SECONDS, self._next - time.monotonic()))
 
-    def _news(self, sent: dict[str, bytes]) -> bytes:
+    async def _news(self, sent: dict[str, bytes]) -> list[bytes]:
         """Documents that a listener has not been sent yet; one that is gone is null."""
-        current = self._current()
+        current = await self._current()
         news = [document for path, (digest, document) in current.items() if sent.get(path) != digest]
         news += [event(self._now(), path, None, "null") for path in sent.keys() - current.keys()]
         sent.clear()
         sent.update({path: digest for path, (digest, _) in current.items()})
-        return b"".join(news)
+        return news
 
-    def _current(self) -> Pictured:
-        now, begun = time.monotonic(), time.thread_time()
-        if now >= self._next:
-            self._picture = self._make()
-            self._next = now + max(PICTURE_SECONDS, MIN_ROUND_RATIO * (time.thread_time() - begun))
-        return self._picture
+    async def _current(self) -> dict[str, tuple[bytes, bytes]]:
+        async with self._making:
+            now, begun = time.monotonic(), time.thread_time()
+            if now >= self._next:
+                made = in_portions(self._make())
+                self._picture = {path: (digest, event) async for path, digest, event in made}
+                self._next = now + max(PICTURE_SECONDS, MIN_ROUND_RATIO * (time.thread_time() - begun))
+            return self._picture
 
     async def _pause(self, seconds: float) -> None:
         try:

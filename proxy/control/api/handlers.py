@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +28,8 @@ from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
 from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
-from proxy.control.api.problems import ApiError, answer, as_json
+from proxy.control.api.portions import encoded, in_portions, text_of
+from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, Move, UnknownRouteError
 from proxy.control.state.store import StoreError
@@ -140,8 +142,11 @@ class Api:
 
     def __init__(self, context: ApiContext) -> None:
         self._context, self._engine = context, context.engine
+        self._turn = asyncio.Lock()
         self._events = Events(
-            lambda: picture(context.engine, context.board, context.workers(), context.now()), context.now
+            lambda: picture(context.engine, context.board, context.workers(), context.now()),
+            context.now,
+            context.bounds_reached,
         )
 
     async def end(self, app: web.Application) -> None:
@@ -149,11 +154,15 @@ class Api:
         self._events.close()
 
     def for_readers(self, handler: Handler) -> Handler:
-        """`handler` for those who may look."""
+        """`handler` for those who may look, one answer after the other, so that others have the loop in between; only
+        the stream of events takes no turn, because it does not end."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             auth.reader(request.headers, self._engine.settings.admin)
-            return await handler(request)
+            if handler == self.events:
+                return await handler(request)
+            async with self._turn:
+                return await handler(request)
 
         return guarded
 
@@ -206,14 +215,18 @@ class Api:
         route = request.query.get("route")
         limit = _whole(request, "limit", 100, MAX_AUDIT)
         after = _whole(request, "after", -1, 2**62)
-        return as_json(views.audit(self._engine, limit, after, route))
+        links, truncated = views.audited(self._engine, limit, after, route)
+        entries = [text_of(views.entry(link)) async for link in in_portions(links)]
+        head = text_of(views.audit_head(self._engine, truncated))
+        return in_json(f'{head[:-1]}, "entries": [{", ".join(entries)}]}}')
 
     async def metrics(self, request: web.Request) -> web.Response:
         try:
             encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         except (TypeError, ValueError):  # a version that is none
             encode, content_type = choose_encoder("")
-        return web.Response(body=encode(self._context.registry), headers={"Content-Type": content_type})
+        parts = [part async for part in in_portions(encoded(self._context.registry, encode))]
+        return web.Response(body=b"".join(parts), headers={"Content-Type": content_type})
 
     async def healthz(self, request: web.Request) -> web.Response:
         return as_json({"status": "ok"})

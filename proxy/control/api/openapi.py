@@ -73,6 +73,7 @@ LABELLED: Schema = record(
     label={"anyOf": [LABEL, {"type": "array", "items": LABEL, "minItems": 1, "maxItems": MAX_ROWS}]},
 ) | {"additionalProperties": False}
 
+TRUNCATED: Schema = {"type": "boolean", "description": "Whether there is more than is shown."}
 COUNTS: Schema = {"type": "object", "additionalProperties": whole()}
 BY_OUTCOME: Schema = record(**{outcome: whole() for outcome in OUTCOMES})
 NAMED = "JSON has neither infinities nor NaN: these are the texts `inf`, `-inf` and `nan`."
@@ -101,6 +102,7 @@ SCHEMAS: dict[str, Schema] = {
         protocol=text(),
         on_identity_change=text(),
         identities=many(ref("Answering")),
+        truncated=TRUNCATED,
         warnings=many(text()),
     ),
     "Answering": record(
@@ -213,7 +215,13 @@ SCHEMAS: dict[str, Schema] = {
         reference=many(number()),
         live=many(number()),
     ),
-    "Drift": record(route=text(), features=many(ref("Feature")), findings=many(ref("Finding"))),
+    "Drift": record(
+        route=text(),
+        features=many(ref("Feature")),
+        measured=whole(description="Features that there are, of all versions."),
+        truncated=TRUNCATED,
+        findings=many(ref("Finding")),
+    ),
     "Finding": record(
         kind=text(enum=["unknown", "steady", "world", "model", "both"]),
         sentence=text(),
@@ -252,9 +260,11 @@ SCHEMAS: dict[str, Schema] = {
                 truncated={"type": "boolean"},
             )
         ),
+        kept=whole(description="Examples that there are."),
+        truncated=TRUNCATED,
     ),
     "Outcomes": record(joined=whole(), duplicate=whole(), unknown=whole(), mismatch=whole()),
-    "Audit": record(head=record(count=whole(), hash=text()), entries=many(ref("Entry"))),
+    "Audit": record(head=record(count=whole(), hash=text()), truncated=TRUNCATED, entries=many(ref("Entry"))),
     "Entry": record(
         seq=whole(),
         at=number(),

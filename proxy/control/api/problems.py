@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aiohttp import web
 
-MAX_DETAIL = 2000
-"""Characters of a sentence or a field: they may quote what a caller sent."""
+from proxy.contracts.bounds import MAX_SENTENCE, clipped
+from proxy.control.api.portions import text_of
 
 TITLES = {
     "malformed": (400, "The request cannot be read"),
@@ -42,8 +41,8 @@ class ApiError(Exception):
 def body_of(kind: str, detail: str, field: str | None = None) -> dict[str, Any]:
     """The members of a problem document."""
     status, title = TITLES[kind]
-    document = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail[:MAX_DETAIL]}
-    return document | ({"field": field[:MAX_DETAIL]} if field else {})
+    document = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": clipped(detail, MAX_SENTENCE)}
+    return document | ({"field": clipped(field, MAX_SENTENCE)} if field else {})
 
 
 def answer(kind: str, detail: str, field: str | None = None, headers: dict[str, str] | None = None) -> web.Response:
@@ -55,5 +54,12 @@ def as_json(
     value: Any, status: int = 200, headers: dict[str, str] | None = None, media: str = "application/json"
 ) -> web.Response:
     """A JSON answer. NaN cannot be in it; what is no text (a caller's header or path in another coding) is `?`."""
-    body = json.dumps(value, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+    return in_json(text_of(value), status, headers, media)
+
+
+def in_json(
+    text: str, status: int = 200, headers: dict[str, str] | None = None, media: str = "application/json"
+) -> web.Response:
+    """An answer with a document that is JSON already."""
+    body = text.encode(errors="replace")
     return web.Response(status=status, body=body, content_type=media, charset="utf-8", headers=headers)

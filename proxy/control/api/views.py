@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control import identities
+from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
 from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
 from proxy.link.server import WorkerStatus
@@ -18,6 +20,18 @@ from proxy.release.audit import Link, entry_of, plain
 from proxy.release.baseline import why_idle
 from proxy.stats.board import Board
 from proxy.stats.drift.streams import Drift
+
+FIRST_LINKS = 200
+"""Entries of the audit that are read at first: as many as usually have room in an answer."""
+
+MAX_SHOWN_IDENTITIES = 64
+"""Models that answer, of all versions of a route, that are shown of it."""
+
+MAX_SHOWN_WARNINGS = 50
+"""Warnings of a route that are shown."""
+
+MAX_SHOWN_FEATURES = 500
+"""Rows of drift that are shown of a route, those that are furthest off: a feature of a stream each."""
 
 MAX_SHOWN_SHAPES = 12
 """Features of a route that are shown with their distributions: what an eye can compare."""
@@ -32,6 +46,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
     control, total = engine.route(name), engine.verdict(name)
     state, situation = control.state, control.situation
+    answering, warnings = identities.rows(engine.board, name), engine.warnings(name)
     return {
         "route": name,
         "phase": state.phase,
@@ -52,8 +67,9 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "guarded_until": state.until if state.after is not None else None,
         "protocol": control.section.protocol,
         "on_identity_change": control.guard.on_identity_change,
-        "identities": identities.rows(engine.board, name),
-        "warnings": engine.warnings(name),
+        "identities": answering[:MAX_SHOWN_IDENTITIES],
+        "truncated": len(answering) > MAX_SHOWN_IDENTITIES or len(warnings) > MAX_SHOWN_WARNINGS,
+        "warnings": [clipped(warning, MAX_SENTENCE) for warning in warnings[:MAX_SHOWN_WARNINGS]],
     }
 
 
@@ -165,33 +181,48 @@ def drift(row: Drift) -> dict[str, Any]:
     }
 
 
-def disagreement(board: Board, route: str, version: str) -> dict[str, Any]:
-    """Share of a version's copies that differed from the primary, and the worst of them, redacted."""
-    tally = board.agreement(route, version)
+def disagreement(board: Board, route: str, version: str, most: int = MAX_ANSWER) -> dict[str, Any]:
+    """Share of a version's copies that differed from the primary, and the worst of them, redacted: as many of the
+    `kept` ones as have room in `most` characters."""
+    tally, kept = board.agreement(route, version), [plain(example) for example in board.examples(route, version)]
+    examples = fitting(kept, most, lambda example: len(text_of(example)))
     return {
         "version": version,
         "pairs": tally.pairs,
         "disagreements": tally.disagreements,
         "ratio": tally.ratio,
         "kinds": dict(tally.kinds),
-        "examples": [plain(example) for example in board.examples(route, version)],
+        "examples": examples,
+        "kept": len(kept),
+        "truncated": len(examples) < len(kept),
     }
 
 
 def drifts(board: Board, name: str) -> dict[str, Any]:
-    """All features of a route, and what their drift means. The `MAX_SHOWN_SHAPES` that are furthest off have their
-    distributions."""
+    """The features of a route, the `MAX_SHOWN_FEATURES` that are furthest off, and what their drift means. The
+    `MAX_SHOWN_SHAPES` furthest have their distributions."""
     rows = board.drift(name)
-    furthest = {id(row) for row in sorted(rows, key=lambda row: (not row.drifted, -row.psi))[:MAX_SHOWN_SHAPES]}
-    shapes = [plain(board.shape(name, row)) if id(row) in furthest else None for row in rows]
-    features = [drift(row) | {"distribution": shape} for row, shape in zip(rows, shapes, strict=True)]
-    return {"route": name, "features": features, "findings": [plain(finding) for finding in board.findings(name)]}
+    furthest = sorted(rows, key=lambda row: (not row.drifted, -row.psi))
+    shown, shaped = (set(map(id, furthest[:most])) for most in (MAX_SHOWN_FEATURES, MAX_SHOWN_SHAPES))
+    features = [
+        drift(row) | {"distribution": plain(board.shape(name, row)) if id(row) in shaped else None}
+        for row in rows
+        if id(row) in shown
+    ]
+    return {
+        "route": name,
+        "features": features,
+        "measured": len(rows),
+        "truncated": len(features) < len(rows),
+        "findings": [plain(finding) for finding in board.findings(name)],
+    }
 
 
 def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str, Any]:
     """Every version of a route that copies were compared of."""
     compared = [version for version in versions if board.agreement(name, version).pairs]
-    return {"route": name, "versions": [disagreement(board, name, version) for version in compared]}
+    most = MAX_ANSWER // max(len(compared), 1)
+    return {"route": name, "versions": [disagreement(board, name, version, most) for version in compared]}
 
 
 def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
@@ -208,9 +239,29 @@ def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
 
 def audit(engine: Engine, limit: int, after: int = -1, name: str | None = None) -> dict[str, Any]:
     """The newest entries, or those after a number; of one route, or of all. Raises StoreError."""
+    links, truncated = audited(engine, limit, after, name)
+    return {**audit_head(engine, truncated), "entries": [entry(link) for link in links]}
+
+
+def audited(engine: Engine, limit: int, after: int = -1, name: str | None = None) -> tuple[list[Link], bool]:
+    """The entries that have room in one answer, one at least, and whether there are more of those that were asked for.
+    Raises StoreError."""
+    links = engine.audit(min(limit, FIRST_LINKS), after, name)
+    kept = _with_room(links)
+    if len(links) == FIRST_LINKS < limit and kept == links:
+        links = engine.audit(limit, after, name)
+        kept = _with_room(links)
+    return kept, len(kept) < len(links)
+
+
+def _with_room(links: list[Link]) -> list[Link]:
+    return fitting(links, MAX_ANSWER, lambda link: len(link.body)) or links[:1]
+
+
+def audit_head(engine: Engine, truncated: bool) -> dict[str, Any]:
+    """What stands beside the entries of an answer."""
     head = engine.audit_head
-    entries = [entry(link) for link in engine.audit(limit, after, name)]
-    return {"head": {"count": head.count, "hash": head.hash}, "entries": entries}
+    return {"head": {"count": head.count, "hash": head.hash}, "truncated": truncated}
 
 
 def entry(link: Link) -> dict[str, Any]:

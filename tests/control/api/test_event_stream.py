@@ -132,12 +132,13 @@ def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.Monke
     monkeypatch.setattr(event_stream, "MAX_WRITE_SECONDS", 0.1)
     rounds: list[bytes] = []
 
-    def make() -> event_stream.Pictured:
+    def make() -> list[event_stream.Document]:
         rounds.append(b"x")
-        return {"/v1/routes": (b"".join(rounds), b"x" * 1_000_000)}
+        return [("/v1/routes", b"".join(rounds), b"x" * 1_000_000)]
 
     async def scene() -> None:
-        source, app = event_stream.Events(make, lambda: 0.0), web.Application()
+        reached: dict[str, int] = {}
+        source, app = event_stream.Events(make, lambda: 0.0, reached), web.Application()
         app.router.add_get("/", source.stream)
         async with TestServer(app) as server:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
@@ -148,7 +149,7 @@ def test_a_listener_that_does_not_read_loses_its_place(monkeypatch: pytest.Monke
                 if not source._listeners:
                     break
                 await asyncio.sleep(0.01)
-            assert source._listeners == 0
+            assert source._listeners == 0 and reached == {event_stream.SLOW: 1}
             writer.close()
 
     asyncio.run(scene())
@@ -172,15 +173,18 @@ def test_pictures_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("time.thread_time", lambda: clock[0])
     made = []
 
-    def make() -> event_stream.Pictured:
+    def make() -> list[event_stream.Document]:
         made.append(clock[0])
         clock[0] += 2.0
-        return {}
+        return []
 
-    source = event_stream.Events(make, lambda: 0.0)
-    for _ in range(100):
-        source._current()
-        clock[0] += 1.0
+    async def scene() -> None:
+        source = event_stream.Events(make, lambda: 0.0)
+        for _ in range(100):
+            await source._current()
+            clock[0] += 1.0
+
+    asyncio.run(scene())
     assert made == [0.0, *made[1:]]
     assert all(later - earlier >= 2.0 * event_stream.MIN_ROUND_RATIO for earlier, later in pairwise(made))
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.settings import Guard, Limit, Require
+from proxy.contracts.table import Role
 from proxy.control.api import views
+from proxy.control.api.portions import MAX_ANSWER, text_of
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
 from proxy.release import transitions
 from tests.control.houses import House, canary_release, section, settings
+from tests.support.observed import observation
 
 GUARD = Guard({"error_rate": Limit(max_ratio=1.5)})
 
@@ -60,3 +67,81 @@ def test_the_audit_is_read_from_its_newest_end_or_after_a_number(house: House) -
 def test_a_worker_is_shown_as_the_link_sees_it() -> None:
     shown = views.worker(WorkerStatus(Hello(3, "a", 77)))
     assert shown == {"worker": 3, "pid": 77, "up": False, "connected": True, "revision": None, "leased": True}
+
+
+def test_an_audit_that_has_no_room_says_so_and_can_be_read_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for percent in range(1, 9):
+        why = "x" * 1000
+        move = partial(transitions.split, percents={"v2": float(percent)}, reason=why, now=0.0)
+        house.engine.command("cancer", "split", move, "ops", why, 0.0)
+    whole = views.audit(house.engine, 100)
+    assert not whole["truncated"]
+    monkeypatch.setattr(views, "MAX_ANSWER", 10_000)
+    monkeypatch.setattr(views, "FIRST_LINKS", 2)
+    read: list[int] = []
+    while page := views.audit(house.engine, 100, after=read[-1] if read else 0)["entries"]:
+        read += [entry["seq"] for entry in page]
+    assert read == sorted(entry["seq"] for entry in whole["entries"])
+    newest = views.audit(house.engine, 100)
+    assert newest["truncated"] and newest["entries"] == whole["entries"][: len(newest["entries"])]
+    monkeypatch.setattr(views, "MAX_ANSWER", 1)
+    assert len(views.audit(house.engine, 100)["entries"]) == 1
+
+
+NAMES = tuple(f"{at:03d}" + "ß" * 200 for at in range(200))
+
+
+def answered(at: int, version: str, role: Role, row: list[float]) -> Observation:
+    """A leg with long names and values."""
+    source = (0, role if role == "canary" else "a")
+    outputs = (Tensor("", 1, 9, "category", [f"{version} {at}" + "€" * 500] * 9, NAMES[:9]),)
+    inputs = (Tensor("", 1, 200, "number", row, NAMES),) if role != "shadow" else ()
+    leg = observation(source, at, f"id {at}", "cancer", version, role, 0.5, 200, "", 0.0, 0.0, 0.0, 0, inputs, outputs)
+    return replace(leg, copies=1 if role == "primary" else -1)
+
+
+def compared() -> House:
+    """A route with 400 features in two streams, and disagreements."""
+    house, rng = House(settings(section())), np.random.default_rng(1)
+    for at in range(300):
+        row = rng.standard_normal(200).tolist()
+        arms: tuple[tuple[str, Role], ...] = (("v1", "primary"), ("v2", "canary"), ("v3", "shadow"))
+        house.board.on_observations([answered(at, *arm, row) for arm in arms], at / 10)
+    house.board.on_time(1000.0)
+    return house
+
+
+def test_features_and_examples_are_as_many_as_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = compared()
+    every = views.drifts(house.board, "cancer")
+    monkeypatch.setattr(views, "MAX_SHOWN_FEATURES", 150)
+    some = views.drifts(house.board, "cancer")
+    assert (every["truncated"], some["truncated"]) == (False, True)
+    assert (len(every["features"]), len(some["features"]), some["measured"]) == (
+        every["measured"],
+        150,
+        every["measured"],
+    )
+    least = min(row["psi"] for row in some["features"])
+    assert sum(row["psi"] > least for row in every["features"]) < 150
+    (whole,) = views.disagreements(house.board, "cancer", ["v3"])["versions"]
+    assert (len(whole["examples"]), whole["kept"], whole["truncated"]) == (20, 20, False)
+    monkeypatch.setattr(views, "MAX_ANSWER", 30_000)
+    (part,) = views.disagreements(house.board, "cancer", ["v3"])["versions"]
+    assert (
+        0 < len(part["examples"]) < 20
+        and part["truncated"]
+        and part["examples"] == whole["examples"][: len(part["examples"])]
+    )
+    house.store.close()
+
+
+def test_the_answers_of_a_worst_route_are_below_their_bound() -> None:
+    house = compared()
+    for document in (
+        views.drifts(house.board, "cancer"),
+        views.disagreements(house.board, "cancer", ["v3"]),
+        views.routes(house.engine, ()),
+    ):
+        assert len(text_of(document)) < 1.2 * MAX_ANSWER
+    house.store.close()

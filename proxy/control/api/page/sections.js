@@ -211,10 +211,10 @@ export function drift(document, colourOf) {
   }
   const shown = features.filter((row) => row.distribution)
     .sort((a, b) => b.drifted - a.drifted || number(b.psi) - number(a.psi));
-  const others = features.length - shown.length;
+  const others = document.measured - shown.length;
   return [...said,
     h("p", { class: "about" }, h("span", { class: "key" }, h("i", { class: "dot pale" }), "reference"),
-      h("span", { class: "key" }, h("i", { class: "dot" }), "live, in the version's colour"), `${features.filter((row) => row.drifted).length} of ${features.length} drifted` +
+      h("span", { class: "key" }, h("i", { class: "dot" }), "live, in the version's colour"), `${features.filter((row) => row.drifted).length} of ${document.measured} drifted` +
       (others > 0 ? `; the ${shown.length} furthest off are shown.` : ".")),
     h("ul", { class: "cards small" }, ...shown.map((row) => feature(row, colourOf)))];
 }
@@ -250,7 +250,8 @@ function example(each, at, isOpen) {
   const key = `${each.version} ${each.request_id}`;
   return h("details", { "data-key": key, open: isOpen(key, at === 0) },
     h("summary", {}, badge(each.kind.replaceAll("_", " "), "bad"), h("code", {}, each.request_id || "no id"),
-      each.shift === null ? "" : h("span", {}, `shift ${figure(each.shift)}`)), sides(each.detail));
+      each.shift === null ? "" : h("span", {}, `shift ${figure(each.shift)}`),
+      each.truncated ? badge("cut", "open") : ""), sides(each.detail));
 }
 
 export function disagreements(document, colourOf, isOpen) {
@@ -261,5 +262,6 @@ export function disagreements(document, colourOf, isOpen) {
       ...Object.entries(each.kinds).map(([kind, n]) => h("span", { class: "chip" },
         `${kind.replaceAll("_", " ")} ${count(n)}`))),
     ...each.examples.slice(0, SHOWN).map((one, at) => example(one, at, isOpen)),
+    each.kept > SHOWN ? h("p", { class: "about" }, `The worst ${Math.min(SHOWN, each.examples.length)} of ${each.kept} are shown.`) : "",
   ]);
 }
