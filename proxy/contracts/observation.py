@@ -33,6 +33,7 @@ UnreadReason = Literal[
     "form",
     "expansion",
     "too_large",
+    "parts_lost",
     "internal",
     "error_in_body",
     "error_in_stream",
@@ -41,11 +42,11 @@ UnreadReason = Literal[
 ]
 """Why a body could not be read; label values of metrics. `encoding`: not in the content coding that it names.
 `coding`: a content coding that is not read. `form`: an answer of the protocol, in a form that is not read.
-`too_large`: the worker did not keep it. `internal`: a bug of a codec. The last four are answers that say nothing
-(`contracts.outcome.CONTENT`)."""
+`too_large`: the worker did not keep it. `parts_lost`: it travelled in parts, and not all of them came to be read.
+`internal`: a bug of a codec. The last four are answers that say nothing (`contracts.outcome.CONTENT`)."""
 
 NOT_LOOKED_AT: frozenset[str] = frozenset(
-    ("too_large", "too_many_tensors", "too_many_values", "coding", "expansion", "internal")
+    ("too_large", "parts_lost", "too_many_tensors", "too_many_values", "coding", "expansion", "internal")
 )
 """Reasons that are bounds of this program: nobody knows what such a body holds."""
 

@@ -170,6 +170,12 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """Of an answer that is too large to be kept, the first bytes: what it is, and when its first token came."""
     ending: bytes = b""
     """Of one that is an event stream, the last bytes: they show whether it failed, and whether it came to its end."""
+    parts: int = 0
+    """Parts of the answer's body that went ahead of this record; `response`, `chunks`, `ends` are what comes behind."""
+    partial: bool = False
+    """This is such a part, of a leg that is still under way: an answer's body, a few hundred kilobytes at a time."""
+    disturbed: bool = False
+    """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
 
 
 def without_bodies(record: Record) -> Record:

@@ -14,6 +14,8 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
+from proxy.payload.decode import take_part
+from proxy.payload.parts import Assembly, PartedAnswer
 
 PART_SECONDS = 0.005
 """Seconds after which no further record of a batch is begun: control has more to do than to read bodies."""
@@ -29,7 +31,7 @@ SPARE_BUDGET = 0.8
 MAX_RISE = 1.5
 """Factor that the sample grows by in one span at most; the end of a burst must not bring the next at full size."""
 
-Decode = Callable[[Record, Protocol, tuple[int, str], Analysis], Observation]
+Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | None], Observation]
 
 
 class Intake:
@@ -42,10 +44,12 @@ class Intake:
         "_clock",
         "_decode",
         "_elapsed",
+        "_incarnations",
         "_observe",
         "_section",
         "_shed",
         "_spent",
+        "assembly",
         "budget",
         "sample",
     )
@@ -63,12 +67,15 @@ class Intake:
         self._begun: float | None = None
         self._shed = False
         self._spent = self._before = 0.0
+        self._incarnations: dict[int, str] = {}
+        self.assembly = Assembly()
         self.budget = self.sample = 1.0
 
     def take(self, records: Sequence[Record], source: tuple[int, str], now: float) -> int:
         """Decodes a batch of one worker and hands it to the board, as far as `PART_SECONDS` go; returns of how many
         records. Those of routes that are gone, or whose bodies are not understood, are left out."""
         before = self._clock()
+        self._heed_incarnation(*source)
         observations, taken = self._observations(records, source)
         self._observe(observations, now)
         self._spent += self._clock() - before
@@ -77,6 +84,10 @@ class Intake:
     def shed(self) -> None:
         """Records could not wait until their turn: fewer are asked for."""
         self._shed = True
+
+    def bounds_reached(self) -> dict[str, int]:
+        """Answers in parts that were given up, since all of them together were too much to keep. Monotone."""
+        return {"parted_answers": self.assembly.lost}
 
     def sample_at(self, now: float) -> float:
         """The part of the exchanges to record from now on. To be asked with each tick, also when no records come: the
@@ -97,10 +108,19 @@ class Intake:
                 sections[route] = self._section(route)
             section = sections[route]
             if section is not None and section.protocol != "opaque":
-                observations.append(self._decode(record, section.protocol, source, section.analysis))
+                if record.partial:
+                    take_part(self.assembly, record, section.protocol, source, section.analysis)
+                else:
+                    parts = self.assembly.take(record, source) if record.parts else None
+                    observations.append(self._decode(record, section.protocol, source, section.analysis, parts))
                 if self._elapsed() >= until:
                     break
         return observations, taken
+
+    def _heed_incarnation(self, worker: int, incarnation: str) -> None:
+        if self._incarnations.get(worker) != incarnation:
+            self._incarnations[worker] = incarnation
+            self.assembly.forget(worker, incarnation)
 
     def _adjust(self, busy: float) -> None:
         # A span by itself may be the first batch, which imports what it needs, or a burst.

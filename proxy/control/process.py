@@ -222,16 +222,17 @@ class Control:
     def _recorded(self, batch: Records) -> int:
         """Takes as many records as `Intake` says, in any order: nobody changes one."""
         source, records = (batch.worker, batch.incarnation), batch.records
-        unanalysed = len(records)
+        analysed = False
         with contained("analysing records"):
-            records, unanalysed = records[: self._intake.take(records, source, self._now())], 0
+            records, analysed = records[: self._intake.take(records, source, self._now())], True
+        legs = [record for record in records if not record.partial]
         with contained("capturing records"):
-            self._capture.take(records, source)
+            self._capture.take(legs, source)
         with contained("telling of exchanges"):
-            self._journal.take(records, source, self._now())
+            self._journal.take(legs, source, self._now())
         with contained("remembering failed requests"):
-            self._engine.on_records(records)
-        self._board.on_lost_records(unanalysed)
+            self._engine.on_records(legs)
+        self._board.on_lost_records(0 if analysed else len(legs))
         return len(records)
 
     def _shed(self, reason: str, count: int) -> None:
@@ -255,6 +256,7 @@ class Control:
             lag=self._lag,
             bounds=(
                 self._link.bounds_reached,
+                self._intake.bounds_reached,
                 lambda: self._context.bounds_reached,
                 lambda: self._context.connections.let_go,
             ),

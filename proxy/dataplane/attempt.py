@@ -17,7 +17,7 @@ from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_erro
 from proxy.contracts.table import COPY_ROLES
 from proxy.dataplane.live import Target
 from proxy.dataplane.ports import ServerStream
-from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_RECORDED, RecordedLeg
+from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_PART, MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.stall import excused
@@ -25,6 +25,7 @@ from proxy.dataplane.states import (
     ATTEMPT_STEPS,
     CLOSE,
     CLOSED,
+    ENDED,
     FRESH,
     HEAD,
     HEADED,
@@ -49,6 +50,7 @@ class Attempt(RecordedLeg):
     - `begun`: when the request's first byte was written; `piece_at`: when the answer's last piece was read
     - `head`: the answer's, once it has come; `media`: its media type, where it is a stream that shows its end
     - `tail`: the last bytes of such a stream, where its pieces are not kept
+    - `sent_ahead`: bytes of the answer's body that went ahead of the record
     - `still`: seconds that the event loop stood still meanwhile (`dataplane.stall`)
     - `waited`: when the wait for a stream began, then how many seconds it took
     - `answer_size`: bytes of the answer's body so far; `streamed`: its length was not known from its head
@@ -62,6 +64,7 @@ class Attempt(RecordedLeg):
         "media",
         "piece_at",
         "request",
+        "sent_ahead",
         "shared",
         "state",
         "still",
@@ -83,7 +86,7 @@ class Attempt(RecordedLeg):
         self.head: ResponseHead | None = None
         self.media = b""
         self.tail: Tail | None = None
-        self.answer_size = 0
+        self.answer_size = self.sent_ahead = 0
         self.streamed = False
         arm.inflight += 1
 
@@ -155,32 +158,50 @@ class Attempt(RecordedLeg):
                 self.media = media
 
     def keep(self, data: bytes) -> None:
-        """Keeps a piece of the answer for the record, up to `MAX_RECORDED` in all; of a stream beyond, its tail."""
+        """Keeps a piece of the answer for the record; of a stream that has sent parts ahead its last bytes, too."""
         self.answer_size += len(data)
         self.piece_at = self.read_at
-        answer = self.answer
-        if answer is not None:
-            answer.append(data)
-            if self.answer_size <= MAX_RECORDED:
-                return
-            self.answer = None
-            self.beginning = b"".join(answer)[:MAX_BEGINNING]
-        if self.media:
-            tail = self.tail
-            if tail is None:
-                tail = self.tail = Tail()
-                for piece in answer[:-1] if answer else ():
-                    tail.add(piece)
+        tail = self.tail
+        if self.answer is not None:
+            self.answer.append(data)
+        elif tail is None and self.media:
+            tail = self.tail = Tail()
+        if tail is not None:
             tail.add(data)
 
     def note_piece(self) -> None:
-        """Notes when a piece of a streamed answer arrived, and how much had come by then; a head alone is none."""
-        if not self.streamed or len(self.ends) >= MAX_CHUNK_TIMES:
-            return
-        size = self.answer_size
-        if size > (self.ends[-1] if self.ends else 0):
-            self.ends.append(size)
+        """Notes when a piece of a streamed answer arrived, and how much had come by then; a head alone is none. What is
+        enough for a part goes ahead."""
+        size, ends = self.answer_size, self.ends
+        if self.streamed and len(ends) < MAX_CHUNK_TIMES and size > (ends[-1] if ends else self.sent_ahead):
+            ends.append(size)
             self.chunks.append(self.read_at - self.started)
+        if size - self.sent_ahead > MAX_PART or len(ends) >= MAX_CHUNK_TIMES:
+            self._send_ahead()
+
+    def _send_ahead(self) -> None:
+        """Sends what is kept ahead of the record. Where it is too large, or there is no room, the beginning stays."""
+        answer, head, request = self.answer, self.head, self.request
+        if answer is None or head is None or self.state == ENDED:
+            return
+        if self.media and self.tail is None:
+            tail = self.tail = Tail()
+            for piece in answer:
+                tail.add(piece)
+        data = b"".join(answer)
+        if not self.parts:
+            self.beginning = data[:MAX_BEGINNING]
+        self.answer = None
+        if self._worth_a_part(head) and self.shared.recorder.part(request, self, head, data):
+            self.parts += 1
+            self.sent_ahead = self.answer_size
+            self.answer, self.chunks, self.ends = [], [], []
+
+    def _worth_a_part(self, head: ResponseHead) -> bool:
+        """Whether an answer that is larger than a part will be read: a stream as far as it goes, others whole."""
+        if not self.request.number or not 200 <= head.status < 300:
+            return False
+        return bool(self.media) or max(self.answer_size, head.length or 0) <= MAX_RECORDED
 
     def has_shown_its_end(self) -> bool:
         """Whether the answer is a stream whose last event was received: nothing is missing but the framing's end."""
@@ -214,7 +235,7 @@ class Attempt(RecordedLeg):
             self.arm.named(header, head.field(header))
         if self._stalled(now):
             self.arm.stalled(total)
-            self.chunks, self.ends = [], []
+            self.chunks, self.ends, self.disturbed = [], [], True
         self._judge(status < 500, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:
@@ -235,7 +256,11 @@ class Attempt(RecordedLeg):
     def record(self, total: float, last: bool) -> None:
         """Records it where the exchange is recorded. `last`: the request travels with it."""
         if self.request.number:
-            if self.tail is not None and self.beginning:
+            if not self.media and self.answer_size > MAX_RECORDED:
+                self.answer = None
+            if self.answer is not None:
+                self.beginning = b""
+            elif self.tail is not None and self.beginning:
                 self.ending = self.tail.content()
             self.shared.recorder.put(self.request, self, total, last)
 

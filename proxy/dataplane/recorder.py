@@ -5,20 +5,24 @@ from __future__ import annotations
 from random import random
 from typing import Final
 
+from proxy.contracts.message import ResponseHead
 from proxy.contracts.record import MAX_REQUEST_ID, Record
 from proxy.dataplane.ports import StreamUser
 from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
 from proxy.link.outbox import Outbox
 
-MAX_RECORDED: Final = 256 * 1024
-"""Bytes of one body that a record carries. Larger ones travel as None and count as unreadable in control."""
+MAX_RECORDED: Final = 4 * 1024 * 1024
+"""Bytes of one body, an event stream apart, that reach control. Larger ones travel as None and count as unreadable."""
+
+MAX_PART: Final = 128 * 1024
+"""Bytes of an answer above which they go ahead of the record, as a part of it: what a leg holds of its answer."""
 
 MAX_BEGINNING: Final = 16 * 1024
 """Bytes of a larger answer that a record carries: the first token of a stream is in them."""
 
 MAX_CHUNK_TIMES: Final = 512
-"""Arrival times of pieces that a record carries."""
+"""Arrival times of pieces that a record, or a part, carries."""
 
 
 class RecordedLeg(StreamUser):
@@ -29,6 +33,7 @@ class RecordedLeg(StreamUser):
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
     - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
+    - `parts`: how many parts of the answer went ahead; `disturbed`: the worker stood still meanwhile
     - `beginning`, `ending`: of an answer that is too large to be kept, the first bytes, and of an event stream the last
     """
 
@@ -37,11 +42,13 @@ class RecordedLeg(StreamUser):
         "arm",
         "beginning",
         "chunks",
+        "disturbed",
         "ending",
         "ends",
         "failure",
         "fields",
         "first_byte",
+        "parts",
         "started",
         "status",
     )
@@ -56,6 +63,8 @@ class RecordedLeg(StreamUser):
         self.chunks: list[float] = []
         self.ends: list[int] = []
         self.beginning = self.ending = b""
+        self.parts = 0
+        self.disturbed = False
 
 
 class Recorder:
@@ -113,5 +122,23 @@ class Recorder:
                 leg.ends,
                 leg.beginning,
                 leg.ending,
+                leg.parts,
+                False,
+                leg.disturbed,
             )
         )
+
+    def part(self, request: Request, leg: RecordedLeg, head: ResponseHead, data: bytes) -> bool:
+        """Sends `data` of an answer ahead of its record; False where there is no room. The answer's fields travel with
+        the first part."""
+        arm = leg.arm
+        part = Record(
+            *(request.number, arm.route, arm.version, arm.role, arm.share, leg.started + self.epoch, 0.0, head.status),
+            response_fields=b"" if leg.parts else head.fields,
+            response=data,
+            chunks=leg.chunks,
+            ends=leg.ends,
+            parts=leg.parts,
+            partial=True,
+        )
+        return self._outbox.put_part(part)

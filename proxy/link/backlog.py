@@ -111,7 +111,7 @@ class Backlog(Generic[End]):
         return shed
 
     def _shed(self, waiting: WaitingRecords, reason: str) -> None:
-        self.shed[reason] += waiting.left
+        self.shed[reason] += sum([not record.partial for record in waiting.batch.records[waiting.taken :]])
         self._remove(waiting)
 
     def _remove(self, waiting: WaitingRecords) -> None:

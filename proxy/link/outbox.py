@@ -17,6 +17,9 @@ MAX_RECORDS = 4096
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Bytes of records waiting, not counting the last one."""
 
+MAX_PART_BYTES = MAX_RECORD_BYTES // 2
+"""Bytes of records waiting above which parts of long answers are not taken, so that other records have room."""
+
 FRAME_BYTES = 1024 * 1024
 """Bytes of records in one frame, not counting the last one: what control decodes in some milliseconds."""
 
@@ -44,13 +47,21 @@ class Outbox:
 
     def put(self, record: Record) -> None:
         """Takes a record, or counts it as dropped (`outbox_full`)."""
-        if self._sealed + self._count >= MAX_RECORDS or self._bytes + len(self._records) >= MAX_RECORD_BYTES:
+        if not self._take(record, MAX_RECORD_BYTES):
             self.drop("outbox_full")
-            return
+
+    def put_part(self, part: Record) -> bool:
+        """Takes a part of an answer; False where there is no room. Its record, which is still to come, says so."""
+        return self._take(part, MAX_PART_BYTES)
+
+    def _take(self, record: Record, room: int) -> bool:
+        if self._sealed + self._count >= MAX_RECORDS or self._bytes + len(self._records) >= room:
+            return False
         encode_record(record, self._records, -1)
         self._count += 1
         if len(self._records) >= FRAME_BYTES:
             self._seal()
+        return True
 
     def _seal(self) -> None:
         count, size = self._count, len(self._records)

@@ -13,7 +13,16 @@ from msgspec import Struct
 
 from proxy.contracts.bounds import shortened
 from proxy.contracts.identity import MAX_IDENTITY
-from proxy.contracts.observation import NO_ANSWER, Answer, Observation, Tensor, Text, UnreadReason, observed
+from proxy.contracts.observation import (
+    NO_ANSWER,
+    NOT_LOOKED_AT,
+    Answer,
+    Observation,
+    Tensor,
+    Text,
+    UnreadReason,
+    observed,
+)
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
@@ -23,7 +32,8 @@ from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.cost import SMALL_BYTES, refuse_costly
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
-from proxy.payload.language import stream
+from proxy.payload.language.stream import StreamReader
+from proxy.payload.parts import Assembly, PartedAnswer
 from proxy.payload.reading import Body, Content, Unreadable
 
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
@@ -44,27 +54,37 @@ class Codec(Struct, frozen=True):
     """Names of inputs each of whose rows is promised a prediction."""
     ends: bool = True
     """Streams of the protocol have a last event."""
+    stream: Callable[[Body], StreamReader] | None = None
+    """The reader of its streams as they come; None: they are read when they are whole."""
 
 
 CODECS: dict[Protocol, Codec] = {
     "oip": Codec(oip.read_request, oip.read_response, oip.usual_request, oip.usual_response, ends=False),
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
-    "openai": Codec(openai.read_request, openai.read_response),
-    "json": Codec(plain.read_request, plain.read_response),
+    "openai": Codec(openai.read_request, openai.read_response, stream=openai.CompletionStream),
+    "json": Codec(plain.read_request, plain.read_response, stream=plain.EventStream),
 }
 
 NO_CONTENT = Content()
+PARTS_LOST: Answer = (), None, "parts_lost", False, "", "", None
+BEYOND_BOUNDS = ("too_many_values", "too_many_tensors")
+"""Why an answer that is at hand is not read: what is no number in it is seen all the same."""
 EMPTY: Answer = (), None, "empty_body", True, "empty_body", "", None
 
 
 def decode(
-    record: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = DEFAULT_ANALYSIS
+    record: Record,
+    protocol: Protocol,
+    source: tuple[int, str],
+    analysis: Analysis = DEFAULT_ANALYSIS,
+    parts: PartedAnswer | None = None,
 ) -> Observation:
     """Reads the bodies of a record by the rules of `protocol`; the record stays as it is.
 
     - `source`: the worker and its incarnation.
     - `analysis`: what is configured of the route.
+    - `parts`: of the answer, that went ahead.
     """
     codec = CODECS.get(protocol)
     if codec is None:
@@ -73,7 +93,17 @@ def decode(
     asked = model or (shortened(record.path.rpartition("/")[0], MAX_IDENTITY) if protocol == "oip" else "")
     if record.failure or not 200 <= record.status < 300:
         return observed(record, source, inputs, unread_request, asked=asked)
-    return observed(record, source, inputs, unread_request, _read_answer(record, codec, analysis, inputs), asked)
+    answer = _read_answer(record, codec, analysis, inputs, parts)
+    return observed(record, source, inputs, unread_request, answer, asked)
+
+
+def take_part(
+    assembly: Assembly, part: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = DEFAULT_ANALYSIS
+) -> None:
+    """Takes in a part of an answer, whose record comes later. Never raises."""
+    codec = CODECS.get(protocol)
+    if codec is not None:
+        assembly.add(part, source, analysis, codec.stream)
 
 
 def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str, str]:
@@ -89,7 +119,17 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     return found.tensors, unread, body.asked
 
 
-def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...]) -> Answer:
+def _read_answer(
+    record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...], parts: PartedAnswer | None
+) -> Answer:
+    if record.parts and record.response is not None:
+        if parts is None:
+            return PARTS_LOST
+        if parts.reader is not None:
+            return _judged(record, codec, inputs, parts.reader.body, *_read_parts(record, parts, parts.reader))
+        record = parts.joined(record)
+        if parts.unread:
+            return (), None, parts.unread, False, "", "", None
     data = record.response
     if data is None:
         return _read_ends(record, codec, analysis)
@@ -102,14 +142,41 @@ def _read_answer(record: Record, codec: Codec, analysis: Analysis, inputs: tuple
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
-    found, unread = _read(codec.response, body)
+    return _judged(record, codec, inputs, body, *_read(codec.response, body))
+
+
+def _judged(
+    record: Record,
+    codec: Codec,
+    inputs: tuple[Tensor, ...],
+    body: Body,
+    found: Content,
+    unread: UnreadReason | Literal[""],
+) -> Answer:
     if not record.inference:
         return found.tensors, found.text, unread, False, "", "", found.usage
     reason: ContentReason | Literal[""] = CONTENT_OF.get(unread, "") or ("not_a_number" if body.no_numbers else "")
+    if unread in NOT_LOOKED_AT:
+        told = content_of_beginning(body.data) if unread in BEYOND_BOUNDS else None
+        return found.tensors, found.text, unread, told is not None, told or "", body.identity, found.usage
     if not (reason or unread or found.text):
         by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
         reason = judged(found.tensors, inputs, by_row)
     return found.tensors, found.text, unread, True, reason, body.identity, found.usage
+
+
+def _read_parts(
+    record: Record, parts: PartedAnswer, reader: StreamReader
+) -> tuple[Content, UnreadReason | Literal[""]]:
+    parts.ended(record)
+    if parts.unread:
+        return NO_CONTENT, parts.unread
+
+    def rest(body: Body) -> Content:
+        reader.end()
+        return reader.content()
+
+    return _caught(rest, reader.body)
 
 
 def _read_ends(record: Record, codec: Codec, analysis: Analysis) -> Answer:
@@ -128,19 +195,27 @@ def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
     if not record.beginning:
         return None, ""
     body = Body(record.beginning, record.response_fields.lower(), analysis, record.chunks, record.ends)
+    reader = StreamReader(body)
     try:
-        first, gaps = stream.times(body, stream.spelled(body).first)
+        reader.feed(body.data, body.chunks, body.ends)
     except (Unreadable, orjson.JSONDecodeError):
         return None, body.identity
-    return (None if first is None else Text("", first_token=first, gaps=gaps)), body.identity
+    return reader.times(), body.identity
 
 
 def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:
-    try:
+    def whole(body: Body) -> Content:
         if coding := coding_of(body.fields):
             body.data, body.ends = decompress(body.data, coding), ()
         if len(body.data) > SMALL_BYTES:
             refuse_costly(body)
+        return codec(body)
+
+    return _caught(whole, body)
+
+
+def _caught(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:
+    try:
         return codec(body), ""
     except Unreadable as error:
         return NO_CONTENT, error.reason

@@ -39,7 +39,7 @@ def content_of_ending(ending: Body, ends: bool) -> ContentReason | Literal[""]:
         if event.data == DONE:
             return ""
         try:
-            spoken.add(chunk_of(ending, event), 0, 0)
+            spoken.add(chunk_of(ending, event))
         except Unreadable as unread:
             if unread.reason == "error_in_stream":
                 return unread.reason
@@ -50,4 +50,4 @@ def content_of_ending(ending: Body, ends: bool) -> ContentReason | Literal[""]:
     if not ends:
         return "unfinished_stream" if is_cut(ending.data) else ""
     ended = spoken.ended or spoken.finish or shows_its_end(media_of(ending.fields), ending.data)
-    return "" if ended or spoken.first is None else "unfinished_stream"
+    return "" if ended or not spoken.said else "unfinished_stream"

@@ -12,8 +12,8 @@ from typing import Any
 from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Text
 from proxy.payload.errors import is_error, is_told
+from proxy.payload.language.arrivals import Arrivals
 from proxy.payload.language.said import refuse_silence
-from proxy.payload.language.stream import times
 from proxy.payload.oip_tensors import listed, tensor_of
 from proxy.payload.reading import Body, Unreadable, fields_of
 from proxy.payload.sse import DONE, chunk_of, events_of, is_cut
@@ -47,7 +47,7 @@ def read_whole(document: Any) -> Text:
 def read_stream(body: Body) -> Text:
     """The text of a stream, with its times. Raises Unreadable."""
     parts: list[str] = []
-    first: tuple[int, int] | None = None
+    arrivals = Arrivals()
     for number, event in enumerate(events_of(body)):
         if event.data == DONE:
             break
@@ -56,9 +56,10 @@ def read_stream(body: Body) -> Text:
             raise Unreadable("error_in_stream")
         body.identify(chunk, IDENTITY_FIELDS["oip"])
         parts.append(text_of(chunk))
-        first = first or ((number, event.end) if parts[-1] else None)
+        if parts[-1]:
+            arrivals.said(number, [event.end])
     if is_cut(body.data):
         raise Unreadable("unfinished_stream")
-    refuse_silence(first is not None, "")
-    came, gaps = times(body, first)
-    return Text("".join(parts), first_token=came, gaps=gaps)
+    refuse_silence(any(parts), "")
+    arrivals.came(body.chunks, body.ends)
+    return Text("".join(parts), first_token=arrivals.first, gaps=tuple(arrivals.gaps))

@@ -8,9 +8,10 @@ from proxy.contracts.identity import IDENTITY_FIELDS, bounded
 from proxy.contracts.observation import Text
 from proxy.payload import sse
 from proxy.payload.errors import refuse_errors
-from proxy.payload.language import forms, media, prompts, stream
+from proxy.payload.language import forms, media, prompts
 from proxy.payload.language.answers import FORMS, read_document, said_by
 from proxy.payload.language.said import refuse_silence
+from proxy.payload.language.stream import StreamReader
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 
 
@@ -42,5 +43,15 @@ def read_response(body: Body) -> Content:
 
 def read_stream(body: Body) -> Content:
     """The same of a stream. Raises Unreadable."""
-    text, usage = stream.read(body)
-    return said_by({}, text, usage)
+    return CompletionStream.whole(body).content()
+
+
+class CompletionStream(StreamReader):
+    """A streamed answer of this protocol."""
+
+    __slots__ = ()
+
+    def content(self) -> Content:
+        """Text, tools, usage, and what can drift. Raises Unreadable."""
+        text, usage = self.read()
+        return said_by({}, text, usage)

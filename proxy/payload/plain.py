@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 
+from proxy.contracts.observation import Text, Usage
 from proxy.payload import sse
 from proxy.payload.errors import refuse_errors
-from proxy.payload.language import stream
+from proxy.payload.language.stream import StreamReader
 from proxy.payload.reading import Body, Content, Unreadable, pointed
-from proxy.payload.sse import is_stream
+from proxy.payload.sse import is_stream, refuse_error_events
 from proxy.payload.tabular import predictions_of, tensors_of
 
 
@@ -42,19 +43,35 @@ def read_response(body: Body) -> Content:
     return Content(found)
 
 
-def _stream(body: Body) -> Content:
+class EventStream(StreamReader):
     """A stream of events: an error is one in any, and completions are read; other events are a form that is not."""
+
+    __slots__ = ("_strange",)
+
+    def __init__(self, body: Body) -> None:
+        super().__init__(body)
+        self._strange = False
+
+    def take(self, data: bytes) -> None:
+        """As the base does; other events are looked at for errors alone. Raises Unreadable, `error_in_stream`."""
+        refuse_error_events(self.body, data)
+        try:
+            if not self._strange:
+                super().take(data)
+        except (Unreadable, orjson.JSONDecodeError):
+            self._strange = True
+
+    def read(self) -> tuple[Text, Usage | None]:
+        """As the base. Raises Unreadable."""
+        if self._strange or not self.spoken.said:
+            raise Unreadable("form")
+        return super().read()
+
+
+def _stream(body: Body) -> Content:
     if not any(sse.events_of(body)):
         raise Unreadable("empty_body" if sse.BEGINNINGS.match(body.data) else "json")
-    sse.refuse_error_events(body)
-    try:
-        speaks = stream.spelled(body).first is not None
-    except (Unreadable, orjson.JSONDecodeError) as error:
-        raise Unreadable("form") from error
-    if not speaks:
-        raise Unreadable("form")
-    text, usage = stream.read(body)
-    return Content((), text, usage)
+    return EventStream.whole(body).content()
 
 
 CLEAR = frozenset(("error_in_body", "empty_body", "too_many_values", "too_many_tensors"))

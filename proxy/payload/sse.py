@@ -12,9 +12,6 @@ from proxy.contracts.stream_end import EVENTS, LINES, media_of
 from proxy.payload.errors import is_error
 from proxy.payload.reading import BOM, Body, Unreadable
 
-MAX_EVENTS = 65_536
-"""EventReader of one answer that are read: far above the longest completions."""
-
 BLANK = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 """The end of a line, and an empty one behind it."""
 
@@ -49,9 +46,9 @@ def chunk_of(body: Body, event: Event) -> Any:
     return body.parsed(event.data)
 
 
-def refuse_error_events(body: Body) -> None:
-    """Raises Unreadable, `error_in_stream`, if an event of a stream of any kind is an error."""
-    for event in events_of(body):
+def refuse_error_events(body: Body, data: bytes) -> None:
+    """Raises Unreadable, `error_in_stream`, if an event in a part of a stream of any kind is an error."""
+    for event in iter(EventReader(data, media_of(body.fields) in LINES).next, None):
         try:
             chunk = chunk_of(body, event)
         except orjson.JSONDecodeError:
@@ -89,6 +86,15 @@ class EventReader:
         if blank is None and data != DONE and not _is_whole(data):
             return Event(b"", b"", end, begin)  # cut
         return Event(name, data, end, begin)
+
+
+def end_of_events(data: bytes, lines: bool = False) -> int:
+    """Bytes of `data` up to the end of its last whole event, or line. A CR at the end may be half an end of line."""
+    if lines:
+        return data.rfind(b"\n") + 1
+    known = len(data) - data.endswith(b"\r")
+    at = max(data.rfind(b"\n\n"), data.rfind(b"\n\r", 0, known), data.rfind(b"\r\r", 0, known))
+    return at + 2 + data.startswith(b"\r\n", at + 1) if at >= 0 else 0
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.observation import Observation, observed
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match
 from proxy.control.intake import MIN_SAMPLE, PART_SECONDS, Intake
+from proxy.payload.parts import PartedAnswer
 from tests.support.records import record as made
 
 SECTION = RouteSettings("r", Match("/"), "oip", "v1")
@@ -21,12 +23,21 @@ class Bench:
     def __init__(self, budget: float, each: float = 0.001) -> None:
         self.cpu, self.now, self.each = 0.0, 0.0, each
         self.seen: list[Observation] = []
+        self.parts: list[PartedAnswer | None] = []
         self.intake = Intake(
             self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu, lambda: self.cpu
         )
         self.intake.budget = budget
 
-    def decode(self, record: Record, protocol: str, source: tuple[int, str], analysis: Analysis) -> Observation:
+    def decode(
+        self,
+        record: Record,
+        protocol: str,
+        source: tuple[int, str],
+        analysis: Analysis,
+        parts: PartedAnswer | None,
+    ) -> Observation:
+        self.parts.append(parts)
         self.cpu += self.each
         return observed(record, source)
 
@@ -118,3 +129,22 @@ def test_fewer_are_asked_for_while_records_are_shed_though_the_others_are_cheap(
     assert bench.intake.sample < 0.2
     bench.run(100, 10)
     assert bench.intake.sample == 1.0
+
+
+def test_parts_of_an_answer_wait_for_its_record() -> None:
+    bench = Bench(1.0)
+    part = replace(leg("r"), response=b"[1,", partial=True)
+    bench.intake.take(
+        [part, replace(part, parts=1), replace(part, route="opaque"), replace(part, route="gone")], (0, "a"), 0.0
+    )
+    assert bench.seen == [] and bench.intake.assembly.size > 6
+    bench.intake.take([replace(leg("r"), response=b"2]", parts=2)], (0, "a"), 0.0)
+    (parts,) = bench.parts
+    assert parts is not None and parts.count == 2 and bench.intake.assembly.size == 0
+
+
+def test_what_a_worker_left_unfinished_goes_when_its_next_run_reports() -> None:
+    bench = Bench(1.0)
+    bench.intake.take([replace(leg("r"), response=b"[1,", partial=True)], (0, "a"), 0.0)
+    bench.intake.take([leg("r")], (0, "b"), 0.0)
+    assert bench.intake.bounds_reached() == {"parted_answers": 1} and bench.intake.assembly.size == 0

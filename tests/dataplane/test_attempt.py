@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from proxy.contracts.failure import FAILURES
+from proxy.contracts.record import Record
 from proxy.contracts.table import Limits, Share
 from proxy.dataplane.attempt import STALE_SECONDS
-from proxy.dataplane.recorder import MAX_RECORDED
+from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_PART, MAX_RECORDED
 from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench, FakePool, FakeStream
 from tests.support.plane import route
@@ -111,14 +114,75 @@ def test_a_stale_connection_without_the_body_at_hand_fails() -> None:
     assert bench.legs() == {("v1", "primary", "reset"): 1}
 
 
+def in_pieces(
+    bench: Bench, kind: str, pieces: Iterable[bytes], media: bytes, length: int | None = None
+) -> list[Record]:
+    """An answer that comes piece by piece, a second apart; the parts of it, and its record."""
+    bench.ask()
+    stream = pool_of(bench, kind).last
+    stream.head(200, length, media=media)
+    for piece in pieces:
+        bench.clock.pass_(1.0)
+        stream.piece(piece)
+    stream.end_answer()
+    (record,) = [each for each in bench.outbox.records if each.role != "primary" or kind == "leg"]
+    return [*bench.outbox.parts, record]
+
+
 @KINDS
-@pytest.mark.parametrize(("size", "kept"), [(MAX_RECORDED, True), (MAX_RECORDED + 1, False)])
-def test_an_answer_is_kept_for_the_record_up_to_a_bound(kind: str, size: int, kept: bool) -> None:
+@pytest.mark.parametrize("media", [b"application/json", b"text/event-stream"])
+@pytest.mark.parametrize(("size", "count"), [(10, 0), (MAX_PART // 4, 2), (MAX_PART + 1, 10), (3 * MAX_PART, 10)])
+def test_a_large_answer_goes_to_control_in_parts(kind: str, media: bytes, size: int, count: int) -> None:
+    pieces = [bytes([65 + n]) * size for n in range(10)]
+    *parts, record = in_pieces(shadowed(), kind, pieces, media)
+    sent = [*parts, record]
+    assert b"".join([each.response or b"" for each in sent]) == b"".join(pieces)
+    assert [end for each in sent for end in each.ends] == [size * (n + 1) for n in range(10)]
+    assert [round(chunk) for each in sent for chunk in each.chunks] == [n + 1 for n in range(10)]
+    assert [each.parts for each in sent] == list(range(len(sent))) and len(parts) == count
+    assert all(each.partial and (each.exchange, each.role) == (record.exchange, record.role) for each in parts)
+    assert [bool(each.response_fields) for each in parts] == [n == 0 for n in range(len(parts))]
+    assert not record.partial and (record.beginning, record.ending) == (b"", b"")
+
+
+@KINDS
+def test_a_part_goes_when_it_has_as_many_times_as_it_can_carry(kind: str) -> None:
+    count = 2 * MAX_CHUNK_TIMES + 3
+    *parts, record = in_pieces(shadowed(), kind, [b"data: x\n\n"] * count, b"text/event-stream")
+    assert [len(each.ends) for each in [*parts, record]] == [MAX_CHUNK_TIMES, MAX_CHUNK_TIMES, 3]
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("media", "length", "full"),
+    [(b"application/json", None, False), (b"application/json", MAX_RECORDED + MAX_PART, False), (b"a/b", 10, True)],
+    ids=["grows too large", "said to be too large", "no room"],
+)
+def test_of_what_does_not_fit_the_beginning_is_kept(kind: str, media: bytes, length: int | None, full: bool) -> None:
+    bench = shadowed()
+    bench.outbox.full = full
+    pieces = [b"x" * MAX_PART] * (MAX_RECORDED // MAX_PART + 1)
+    *parts, record = in_pieces(bench, kind, pieces, media, length)
+    assert record.response is None and record.beginning == b"x" * MAX_BEGINNING
+    assert record.parts == len(parts) and bool(parts) == (length is None)
+
+
+def test_a_stream_that_is_not_taken_is_known_by_its_ends() -> None:
+    bench = shadowed()
+    bench.outbox.full = True
+    (record,) = in_pieces(bench, "leg", [b"data: " + b"x" * 1000 + b"\n\n"] * 300, b"text/event-stream")
+    assert record.response is None and record.beginning.startswith(b"data: x") and record.ending.endswith(b"x\n\n")
+    assert len(record.ending) < 16 * 1024
+
+
+def test_an_error_page_has_no_parts() -> None:
     bench = shadowed()
     bench.ask()
-    pool_of(bench, kind).last.answer(200, b"x" * size)
-    (record,) = bench.outbox.records
-    assert (record.response is not None) == kept and record.status == 200
+    stream = pool_of(bench, "leg").last
+    stream.head(500, None)
+    stream.piece(b"x" * (MAX_PART + 1))
+    stream.end_answer()
+    assert bench.outbox.parts == [] and bench.outbox.records[0].response is None
 
 
 @pytest.mark.parametrize("reason", [r for r, f in FAILURES.items() if f.source == "downstream"])

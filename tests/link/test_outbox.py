@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from proxy.contracts.record import Record, Tick
 from proxy.link.frames import FrameReader, Records
-from proxy.link.outbox import FRAME_BYTES, MAX_RECORD_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
+from proxy.link.outbox import FRAME_BYTES, MAX_PART_BYTES, MAX_RECORD_BYTES, MAX_RECORDS, MAX_UNSENT, Outbox
 from tests.support.records import record as made
 
 
@@ -41,6 +41,19 @@ def test_too_many_bytes_are_dropped_and_counted() -> None:
     assert outbox.flush(0)
     outbox.put(record())
     assert outbox.take_dropped() == {}
+
+
+def test_parts_leave_room_for_records_and_go_in_their_order() -> None:
+    outbox, part = Outbox(0, "abc"), made(response=bytes(MAX_PART_BYTES // 4), partial=True)
+    assert [outbox.put_part(part) for _ in range(5)] == [True, True, True, True, False]
+    outbox.put(record(7))
+    assert outbox.take_dropped() == {}
+    reader, read = FrameReader(), list[Record]()
+    while frame := outbox.flush(0):
+        for message in reader.feed(frame):
+            assert isinstance(message, Records)
+            read += message.records
+    assert [each.partial for each in read] == [True] * 4 + [False]
 
 
 @given(st.lists(st.integers(0, 3 * FRAME_BYTES // 2), max_size=12))

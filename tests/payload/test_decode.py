@@ -107,7 +107,7 @@ def test_of_a_stream_that_was_not_kept_the_first_token_is_known() -> None:
     facts = {"response": None, "beginning": beginning + b"data: cut", "chunks": [0.1, 0.3, 0.4]}
     seen = decode(made(**facts, ends=[len(role), len(beginning), 300_000]), "openai", (0, "a"))
     assert seen.text is not None and seen.text.first_token == 0.3
-    assert (seen.unreadable_response, seen.analysed, len(seen.text.gaps)) == ("too_large", False, 1)
+    assert (seen.unreadable_response, seen.analysed, len(seen.text.gaps)) == ("too_large", False, 0)
 
 
 def test_of_a_stream_that_was_not_kept_the_end_is_judged() -> None:

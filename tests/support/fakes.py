@@ -300,10 +300,18 @@ class FakeOutbox:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self.parts: list[Record] = []
+        self.full = False
         self.dropped: Counter[str] = Counter()
 
     def put(self, record: Record) -> None:
         self.records.append(record)
+
+    def put_part(self, part: Record) -> bool:
+        if self.full:
+            return False
+        self.parts.append(part)
+        return True
 
     def drop(self, reason: str) -> None:
         self.dropped[reason] += 1

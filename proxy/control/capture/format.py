@@ -48,6 +48,9 @@ _decoder = msgspec.json.Decoder(Captured)
 def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
     """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do."""
     values = {name: getattr(record, name) for name in Record.__struct_fields__}
+    if record.parts:
+        values["response"] = None  # only its end
+    values |= {"parts": 0, "partial": False, "disturbed": False}
     if bodies:
         values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}
     else:

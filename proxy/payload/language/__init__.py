@@ -7,6 +7,8 @@ said         what one choice of an answer says: text, reasoning, refusal, calls 
 ranked       answers of rows: embeddings, ranks, classes, moderations
 media        transcripts, pictures and sound
 spoken       what the chunks of a stream add up to
-stream       streams as a whole, and when their pieces came
+stream       streams, read as they come
+runs         events of a stream that differ in their text alone
+arrivals     when the tokens of a stream came
 usage        tokens, as servers count them
 """

@@ -138,6 +138,20 @@ class ChoiceReader:
         return Text(text, self.finish, tools, reasoning, "".join(self.refusal), others, first, gaps)
 
     @property
+    def size(self) -> int:
+        """Characters that are kept, once they are put together."""
+        return sum([len(piece) for pieces in self._texts() for piece in pieces])
+
+    def compact(self, most: int) -> None:
+        """Puts together what came in pieces, and keeps of each text `most` characters."""
+        for pieces in self._texts():
+            if len(pieces) > 1:
+                pieces[:] = ["".join(pieces)[:most]]
+
+    def _texts(self) -> list[list[str]]:
+        return [self.text, self.reasoning, self.refusal, *(each for call in self._calls.values() for each in call)]
+
+    @property
     def said(self) -> bool:
         """Whether anything was said (rule 1)."""
         return bool(self.text or self.reasoning or self.refusal or self._calls or self._shown)

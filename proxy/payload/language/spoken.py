@@ -44,13 +44,13 @@ SHOWN = ("b64_json", "partial_image_b64", "audio")
 class Spoken:
     """The answer of one stream; `add` each chunk."""
 
-    __slots__ = ("choices", "ended", "first", "put", "usage")
+    __slots__ = ("choices", "ended", "put", "said", "usage")
 
     def __init__(self) -> None:
         self.choices: dict[int, ChoiceReader] = {}
         self.usage: Usage | None = None
-        self.first: tuple[int, int] | None = None
-        """The number of the first chunk that says something, from 0, and the offset of its end."""
+        self.said = False
+        """Whether a chunk said something."""
         self.ended = False
         self.put: list[list[str]] = []
         """The lists that the last chunk added a text to."""
@@ -60,19 +60,30 @@ class Spoken:
         """Why the first choice ended, or "": nobody said."""
         return next((choice.finish for choice in self.choices.values() if choice.finish), "")
 
-    def add(self, document: Any, number: int, end: int) -> None:
-        """Chunk `number` of the stream (from 0), which ends at byte `end`. Raises Unreadable."""
+    @property
+    def size(self) -> int:
+        """Characters that were said, as far as they are kept."""
+        return sum(choice.size for choice in self.choices.values())
+
+    def compact(self, most: int) -> None:
+        """Puts together what came in pieces, and keeps of each text `most` characters."""
+        for choice in self.choices.values():
+            choice.compact(most)
+
+    def add(self, document: Any) -> bool:
+        """Takes in a chunk; whether it says something. Raises Unreadable."""
         chunk = fields_of(document)
         if is_error(chunk, ("choices", "type")) or is_told(chunk) or chunk.get("type") in FAILED_TYPES:
             raise Unreadable("error_in_stream")
         self.put.clear()
         self.usage = merged(self.usage, usage_of(chunk))
-        if self._takes(chunk) and self.first is None:
-            self.first = number, end
+        said = self._takes(chunk)
+        self.said = self.said or said
+        return said
 
     def text(self, first: float | None, gaps: tuple[float, ...]) -> Text:
         """The whole answer, with the time of its first token and the gaps behind it. Raises Unreadable."""
-        refuse_silence(self.first is not None, self.finish)
+        refuse_silence(self.said, self.finish)
         choices = [self.choices[index] for index in sorted(self.choices)] or [ChoiceReader()]
         return choices[0].answer(first, gaps, tuple([choice.answer() for choice in choices[1:]]))
 
@@ -126,7 +137,7 @@ class Spoken:
             return True
         if isinstance(delta, dict):
             return self._delta(mine, delta, chunk.get("index"))
-        if self.first is None and isinstance(chunk.get("text"), str):
+        if not self.said and isinstance(chunk.get("text"), str):
             return mine.say(mine.text, chunk["text"])
         return isinstance(delta, str) and mine.show(delta)
 
@@ -149,7 +160,7 @@ class Spoken:
             return False
         mine = self.choice()
         mine.stop(finish_of(response))
-        return self.first is None and take_response(mine, response)
+        return not self.said and take_response(mine, response)
 
     def _generated(self, chunk: dict[str, Any]) -> bool:
         """TGI (`token`, `generated_text`), Ollama (`message` or `response`, `done`), llama.cpp (`content`, `stop`),

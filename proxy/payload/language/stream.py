@@ -1,117 +1,136 @@
-"""Streamed answers of language models as a whole, and when their pieces came.
+"""Streamed answers of language models, read as they come.
 
-A worker notes when each piece of the answer arrived and how many bytes had come by then. The time of an event is that
-of the piece in which its last byte arrived, whatever pieces the server makes: several events in one, one in several,
-the head before all of them. Where the bytes are not those of the wire (a compressed stream), pieces and events are
-matched by their numbers.
-
-Nearly all events of a stream are like the one before but for the text that they add. Such a run is read in one go: what
-stands before and behind the text, byte for byte, is what its events are parted by.
+A stream is of any length, and its reader is bounded: what it keeps is what was said, not the events, and of an event
+under way its beginning. Cut anywhere, a stream reads the same.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from bisect import bisect_left
-from itertools import pairwise
-from typing import Any
-
-import orjson
+from collections.abc import Sequence
+from typing import Any, Self
 
 from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Text, Usage
-from proxy.contracts.stream_end import EVENTS, shows_its_end
+from proxy.contracts.stream_end import EVENTS, LINES, MAX_TAIL, media_of, shows_its_end
+from proxy.payload.language.arrivals import Arrivals
+from proxy.payload.language.runs import run_behind
 from proxy.payload.language.spoken import Spoken
-from proxy.payload.reading import Body, Unreadable
-from proxy.payload.sse import DONE, MAX_EVENTS, Event, chunk_of, events_from
+from proxy.payload.reading import Body, Content, Unreadable
+from proxy.payload.sse import DONE, Event, EventReader, chunk_of, end_of_events
 
 MIN_RUN = 8
 """Events of a run below which looking for it costs more than it saves."""
 MAX_MISSES = 8
 """Looks for a run without one after which a stream is read event by event."""
-RUN_BYTES = 64 * 1024
-"""Bytes that are looked at for one run, so that looks for short ones cost no more than their events."""
-STRING = re.compile(rb'(?:[^"\\]|\\.)*+', re.DOTALL)
-"""What stands between the quotes of a string of JSON."""
+MAX_EVENTS = 1_048_576
+"""Events of one answer that are read: eight times as many as the longest completions have tokens."""
+MAX_EVENT = 4 * 1024 * 1024
+"""Bytes of one event: a picture comes in one."""
+MAX_SAID = 1_048_576
+"""Characters of each text of an answer that a reader keeps: a quarter of a million tokens."""
 
 
-def read(body: Body) -> tuple[Text, Usage | None]:
-    """The text that a whole stream spelled out, with its times, and its tokens. Raises Unreadable."""
-    spoken = spelled(body)
-    if not (spoken.ended or spoken.finish or shows_its_end(EVENTS, body.data)):
-        raise Unreadable("unfinished_stream")
-    first, gaps = times(body, spoken.first)
-    return spoken.text(first, gaps), spoken.usage
+class StreamReader:
+    """A streamed answer: `feed` it each part, tell it the `end`, and `read` the whole.
 
+    - `body`: the fields of the answer, what is configured, and what was found out so far
+    """
 
-def spelled(body: Body) -> Spoken:
-    """What the events of a stream add up to, as far as it goes. Raises Unreadable."""
-    spoken, events, number, misses = Spoken(), events_from(body), 0, 0
-    while (event := events.next()) is not None and event.data != DONE:
-        if number >= MAX_EVENTS:
+    __slots__ = ("_arrivals", "_at", "_lines", "_misses", "_number", "_over", "_rest", "_tail", "body", "spoken")
+
+    def __init__(self, body: Body) -> None:
+        self.body, self.spoken, self._arrivals = body, Spoken(), Arrivals()
+        self._lines = media_of(body.fields) in LINES
+        self._rest = self._tail = b""
+        self._at = self._number = self._misses = 0
+        self._over = False
+
+    @classmethod
+    def whole(cls, body: Body) -> Self:
+        """The reader of a stream that is whole. Raises Unreadable, orjson.JSONDecodeError."""
+        reader = cls(body)
+        reader.feed(body.data, body.chunks, body.ends)
+        reader.end()
+        return reader
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about."""
+        return len(self._rest) + len(self._tail) + self.spoken.size + self._arrivals.size
+
+    def feed(self, data: bytes, chunks: Sequence[float] = (), ends: Sequence[int] = ()) -> None:
+        """Takes in a part of the stream. `chunks`, `ends`: when its pieces came, in seconds, and the bytes of the
+        stream that had come by then. Raises Unreadable, orjson.JSONDecodeError."""
+        data = self._rest + data
+        cut = end_of_events(data, self._lines)
+        self._rest = data[cut:]
+        if len(self._rest) > MAX_EVENT:
             raise Unreadable("too_many_values")
-        chunk = chunk_of(body, event)
-        spoken.add(chunk, number, event.end)
-        number += 1
-        if not body.identity and isinstance(chunk, dict):
-            _identify(body, chunk)
-        if misses < MAX_MISSES and len(spoken.put) == 1:
-            texts, events.at = run_behind(body.data, event, spoken.put[0][-1])
-            spoken.put[0].extend(texts)
-            number += len(texts)
-            misses += len(texts) < MIN_RUN
-    spoken.ended = spoken.ended or event is not None
-    return spoken
+        self.take(data[:cut])
+        self._arrivals.came(chunks, ends)
 
+    def end(self) -> None:
+        """The stream has ended, perhaps in the middle of an event. Raises Unreadable, orjson.JSONDecodeError."""
+        rest, self._rest = self._rest, b""
+        self.take(rest)
+        self._arrivals.came((), ())
 
-def run_behind(stream: bytes, event: Event, said: str) -> tuple[list[str], int]:
-    """The texts of the events behind one that said `said`, as far as these differ from it in that text alone; and where
-    they end."""
-    found = _around(stream[event.begin : event.end], said)
-    if found is None or not stream.startswith(found[0], event.end):
-        return [], event.end
-    before, behind = found
-    begin = event.end + len(before)
-    *pieces, _ = stream[begin : begin + RUN_BYTES].split(behind + before)
-    if b"\\" in (joined := b"".join(pieces)) or b'"' in joined:
-        pieces = _strings(pieces)
-    try:
-        texts: list[str] = orjson.loads(b'["' + b'","'.join(pieces) + b'"]') if pieces else []
-    except orjson.JSONDecodeError:
-        return [], event.end
-    return texts, event.end + sum(map(len, pieces)) + len(pieces) * (len(before) + len(behind))
+    def take(self, data: bytes) -> None:
+        """Reads events that are whole. Raises Unreadable, orjson.JSONDecodeError."""
+        events = EventReader(data, self._lines)
+        while not self._over and (event := events.next()) is not None:
+            self._over = event.data == DONE
+            if not self._over:
+                events.at = self._add(data, event)
+        self.spoken.ended = self.spoken.ended or self._over
+        self.spoken.compact(MAX_SAID)
+        self._at += len(data)
+        self._tail = (self._tail + data)[-MAX_TAIL:]
 
+    def forget_times(self) -> None:
+        """When the pieces came says nothing."""
+        self._arrivals = Arrivals()
 
-def _around(event: bytes, said: str) -> tuple[bytes, bytes] | None:
-    """What stands before and behind the one text of an event, as servers write JSON; None: it stands there twice."""
-    for quoted in (orjson.dumps(said), json.dumps(said).encode()):
-        if event.count(quoted) == 1:
-            before, _, behind = event.partition(quoted)
-            return before + b'"', b'"' + behind
-    return None
+    def read(self) -> tuple[Text, Usage | None]:
+        """The text that the whole stream spelled out, with its times, and its tokens. Raises Unreadable."""
+        spoken = self.spoken
+        if not (spoken.ended or spoken.finish or shows_its_end(EVENTS, self._tail)):
+            raise Unreadable("unfinished_stream")
+        return spoken.text(self._arrivals.first, tuple(self._arrivals.gaps)), spoken.usage
 
+    def content(self) -> Content:
+        """The same as content. Raises Unreadable."""
+        text, usage = self.read()
+        return Content((), text, usage)
 
-def _strings(pieces: list[bytes]) -> list[bytes]:
-    """The pieces up to the first one that is not the inside of a string."""
-    bad = (place for place, piece in enumerate(pieces) if not STRING.fullmatch(piece))
-    return pieces[: next(bad, len(pieces))]
+    def times(self) -> Text | None:
+        """The times alone, of a stream that is not whole."""
+        first = self._arrivals.first
+        return None if first is None else Text("", first_token=first, gaps=tuple(self._arrivals.gaps))
+
+    def _add(self, data: bytes, event: Event) -> int:
+        """Takes in an event, and the run behind it; returns where that ends."""
+        if self._number >= MAX_EVENTS:
+            raise Unreadable("too_many_values")
+        chunk, spoken = chunk_of(self.body, event), self.spoken
+        if spoken.add(chunk):
+            self._arrivals.said(self._number, [self._at + event.end])
+        self._number += 1
+        if not self.body.identity and isinstance(chunk, dict):
+            _identify(self.body, chunk)
+        if self._misses >= MAX_MISSES or len(spoken.put) != 1:
+            return event.end
+        texts, ends = run_behind(data, event, spoken.put[0][-1])
+        self._misses += len(texts) < MIN_RUN
+        if not texts:
+            return event.end
+        spoken.put[0].extend(texts)
+        self._arrivals.said(self._number, [self._at + end for end in ends])
+        self._number += len(texts)
+        return ends[-1]
 
 
 def _identify(body: Body, chunk: dict[str, Any]) -> None:
     """Who answers stands in the first chunk: itself, or in what it begins."""
     for part in (chunk, chunk.get("message"), chunk.get("response")):
         body.identify(part, IDENTITY_FIELDS["openai"])
-
-
-def times(body: Body, first: tuple[int, int] | None) -> tuple[float | None, tuple[float, ...]]:
-    """When the first content came, and the gaps between pieces from then on. `first`: its number and its last byte."""
-    chunks, ends = body.chunks, body.ends
-    if first is None or not chunks:
-        return None, ()
-    number, end = first
-    at = bisect_left(ends, end) if ends else min(number, len(chunks) - 1)
-    said = chunks[at:]
-    if not said:  # further than times are noted
-        return None, ()
-    return said[0], tuple([later - earlier for earlier, later in pairwise(said)])

@@ -42,7 +42,7 @@ class ContentCounters:
     def __init__(self) -> None:
         self.analysed: Counter[tuple[str, str, str]] = Counter()
         self.endings: Counter[tuple[str, str, str]] = Counter()
-        """Those among them of which only the end was seen: they are too large to be read."""
+        """Those among them that are too large or too much to be read, and were looked at in part."""
         self.invalid: Counter[tuple[str, str, str, str]] = Counter()
         self.read: Counter[tuple[str, str, str, str]] = Counter()
         """Those among the invalid ones that were read all the same: no other count of what cannot be read has them."""
@@ -57,7 +57,7 @@ class ContentCounters:
         first = legs[0]
         arm = first.route, first.version, first.role
         self.analysed[arm] += n
-        self.endings[arm] += sum([leg.analysed and leg.unreadable_response == "too_large" for leg in odd])
+        self.endings[arm] += sum([leg.analysed and leg.unreadable_response in NOT_LOOKED_AT for leg in odd])
         bad = [leg for leg in odd if leg.content]
         self._count(bad)
         keys = tuple([leg.key for leg in bad])
@@ -70,7 +70,5 @@ class ContentCounters:
 
 
 def _is_dark(leg: Observation) -> bool:
-    """Whether nobody knows what an answer holds. Of a stream that is too large its end may have been looked at."""
-    if not leg.answered or leg.content or leg.unreadable_response not in NOT_LOOKED_AT:
-        return False
-    return not (leg.analysed and leg.unreadable_response == "too_large")
+    """Whether nobody knows what an answer holds. Of one that is too large a part may have been looked at."""
+    return leg.answered and not (leg.content or leg.analysed) and leg.unreadable_response in NOT_LOOKED_AT

@@ -41,8 +41,7 @@ TOKENS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("chunk", TOKENS)
 def test_tokens(chunk: dict[str, Any]) -> None:
     spoken = Spoken()
-    spoken.add(chunk, 3, 40)
-    assert spoken.first == (3, 40)
+    assert spoken.add(chunk) and spoken.said
 
 
 FRAMES: list[dict[str, Any]] = [
@@ -67,8 +66,7 @@ FRAMES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("chunk", FRAMES)
 def test_what_is_no_token(chunk: dict[str, Any]) -> None:
     spoken = Spoken()
-    spoken.add(chunk, 0, 10)
-    assert spoken.first is None
+    assert not spoken.add(chunk) and not spoken.said
 
 
 @pytest.mark.parametrize(
@@ -89,11 +87,11 @@ def test_what_is_no_token(chunk: dict[str, Any]) -> None:
 )
 def test_errors(chunk: dict[str, Any]) -> None:
     with pytest.raises(Unreadable, match="error_in_stream"):
-        Spoken().add(chunk, 0, 10)
+        Spoken().add(chunk)
 
 
 def test_tools_are_put_together_by_index_or_place() -> None:
     spoken = Spoken()
     for index, name, arguments in ((0, "f", ""), (None, "", "{}"), (1, "g", None)):
-        spoken.add(delta(tool_calls=[{"index": index, "function": {"name": name, "arguments": arguments}}]), 0, 1)
+        spoken.add(delta(tool_calls=[{"index": index, "function": {"name": name, "arguments": arguments}}]))
     assert spoken.text(None, ()).tools == (("f", "{}"), ("g", "{}"))

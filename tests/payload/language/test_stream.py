@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.observation import Text, Usage
 from proxy.contracts.settings import Analysis
 from proxy.payload.language import stream as streams
-from proxy.payload.language.stream import read, times
+from proxy.payload.language.stream import MAX_EVENT, MAX_SAID, StreamReader
 from proxy.payload.reading import Body, Unreadable
 
 
-def body(chunks: list[float], ends: list[int] | None = None) -> Body:
-    return Body(b"", b"", Analysis(), chunks, ends or [])
-
-
-def test_times_without_content_or_pieces() -> None:
-    assert times(body([]), (0, 9)) == (None, ())
-    assert times(body([0.1]), None) == (None, ())
-    assert times(body([0.1, 0.2]), (7, 9)) == (0.2, ())
-
-
-def test_an_event_came_with_the_piece_of_its_last_byte() -> None:
-    pieces = body([0.1, 0.2, 0.4], [50, 100, 150])
-    assert times(pieces, (1, 50))[0] == 0.1
-    assert times(pieces, (0, 51)) == (0.2, (0.2,))
-    assert times(pieces, (9, 151)) == (None, ())
+def read(body: Body) -> tuple[Text, Usage | None]:
+    return StreamReader.whole(body).read()
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=20), st.integers(0, 3))
@@ -90,8 +78,63 @@ def test_runs_of_like_events_are_read_as_each_event_is(pieces: list[str], escape
     assert one_by_one[0].text == "".join(pieces)
 
 
-def test_a_stream_of_too_many_events() -> None:
-    events = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n' * 70_000
+def fed(stream: bytes, cuts: list[int], fields: bytes = b"") -> StreamReader:
+    """A stream that comes in these pieces, a second apart, each of them a part."""
+    reader, ends = StreamReader(Body(b"", fields, Analysis())), sorted({*cuts, len(stream)})
+    for second, (begin, end) in enumerate(pairwise([0, *ends])):
+        reader.feed(stream[begin:end], [float(second)], [end])
+    reader.end()
+    return reader
+
+
+@given(
+    st.lists(PIECES.filter(lambda piece: len(piece) < 100), min_size=1, max_size=30),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.data(),
+)
+def test_cut_anywhere_a_stream_reads_the_same(pieces: list[str], end: str, data: st.DataObject) -> None:
+    lines = [f"data: {json.dumps(chunk)}{end}{end}" for chunk in chunks(pieces)]
+    stream = "".join([f": a comment{end}{end}", *lines, f"data: [DONE]{end}{end}"]).encode()
+    cuts = data.draw(st.lists(st.integers(1, len(stream) - 1), max_size=20))
+    text, usage = fed(stream, cuts).read()
+    whole, of_whole = StreamReader.whole(Body(stream, b"", Analysis())).read()
+    assert (text.text, text.finish, usage) == (whole.text, whole.finish, of_whole) and text.text == "".join(pieces)
+    ends = sorted({*cuts, len(stream)})
+    said, at = [], len(f": a comment{end}{end}".encode())
+    for line in lines[:-1]:
+        at += len(line.encode())
+        said.append(next(second for second, there in enumerate(ends) if there >= at))
+    assert text.first_token == said[0]
+    assert list(text.gaps) == [later - earlier for earlier, later in pairwise(sorted(set(said)))]
+
+
+def test_json_lines_in_parts() -> None:
+    lines = b"".join(b'{"response": "%d "}\n' % at for at in range(50)) + b'{"response": "", "done": true}\n'
+    for cut in range(1, 60):
+        assert fed(lines, [cut], b"content-type: application/x-ndjson\r\n").read()[0].text.startswith("0 1 2 ")
+
+
+def test_a_stream_of_any_length_is_read_in_bounded_memory() -> None:
+    reader = StreamReader(Body(b"", b"", Analysis()))
+    part = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % (b"a" * 100) * 600
+    for at in range(60):
+        reader.feed(part, [float(at)], [(at + 1) * len(part)])
+        assert reader.size < 2 * MAX_SAID
+    reader.feed(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n')
+    text, _ = reader.read()
+    assert text.text == "a" * MAX_SAID and text.finish == "stop" and text.gaps == (1.0,) * 59
+
+
+def test_an_event_without_end_is_not_kept() -> None:
+    reader = StreamReader(Body(b"", b"", Analysis()))
+    reader.feed(b"data: ")
+    with pytest.raises(Unreadable, match="too_many_values"):
+        reader.feed(b"x" * MAX_EVENT)
+
+
+def test_a_stream_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MAX_EVENTS", 1000)
+    events = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n' * 1001 + b'data: {"choices":[]}\n\n'
     with pytest.raises(Unreadable, match="too_many_values"):
         read(Body(events, b"", Analysis()))
 

@@ -36,8 +36,7 @@ def test_what_was_read_all_the_same_and_what_was_judged_by_its_end_is_counted_ap
 @pytest.mark.parametrize("reason", sorted(NOT_LOOKED_AT))
 def test_what_a_bound_left_unread_is_neither_good_nor_bad(reason: str) -> None:
     counters = ContentCounters()
-    analysed = reason != "too_large"
-    legs = [leg(analysed=True), leg(analysed=analysed, unreadable_response=reason)]
+    legs = [leg(analysed=True), leg(unreadable_response=reason)]
     assert counters.update(legs) == ContentCounts("v2", "canary", 0.5, n=1, bad=0, unread=1)
     assert counters.update([leg(status=500, unreadable_response=reason)]) is None
     assert counters.analysed == {("r", "v2", "canary"): 1}

@@ -1,0 +1,146 @@
+"""Answers that travel in parts: read as if they were whole, in bounded memory, or lost with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.observation import Observation
+from proxy.contracts.record import Record
+from proxy.contracts.settings import Analysis
+from proxy.contracts.table import Protocol
+from proxy.payload.decode import CODECS, decode
+from proxy.payload.parts import MAX_PARTED_ANSWER, OVERHEAD, Assembly
+
+SOURCE = (0, "a")
+EVENTS = b"Content-Type: text/event-stream\r\n"
+JSON = b"Content-Type: application/json\r\n"
+STREAM = b"".join(
+    b'data: {"model":"m-1","choices":[{"index":%d,"delta":{"content":"%d "}}]}\n\n' % (at % 2, at) for at in range(40)
+)
+STREAM += b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"completion_tokens":40}}\n\n'
+ANSWER = orjson.dumps(
+    {"model_name": "m", "outputs": [{"name": "y", "datatype": "FP64", "shape": [99], "data": [0.5] * 99}]}
+)
+WHOLE: list[tuple[Protocol, bytes, bytes]] = [
+    ("openai", EVENTS, STREAM),
+    ("json", EVENTS, STREAM),
+    ("json", EVENTS, b"".join(b'data: {"progress": %d}\n\n' % at for at in range(40))),
+    ("json", EVENTS, STREAM + b'data: {"error": {"message": "x"}}\n\n'),
+    ("openai", EVENTS, STREAM[:-20]),
+    ("openai", EVENTS, b"data: {\n\n" + STREAM),
+    ("oip", JSON, ANSWER),
+    ("oip", JSON, ANSWER.replace(b"0.5", b"NaN", 1)),
+    ("oip", EVENTS, b"".join(b'data: {"text_output": "%d "}\n\n' % at for at in range(40))),
+    ("json", JSON, b'{"prediction": [1, 2, 3]}'),
+]
+
+
+def leg(**facts: Any) -> Record:
+    return Record(7, "r", "v2", "shadow", 1.0, 0.0, 9.0, 200, **facts)
+
+
+def parted(protocol: Protocol, fields: bytes, data: bytes, cuts: list[int], disturbed: bool = False) -> Observation:
+    """What is read of an answer that comes in these parts, of one piece each."""
+    assembly, codec = Assembly(), CODECS[protocol]
+    begins = sorted({0, *cuts})
+    for number, (begin, end) in enumerate(zip(begins, [*begins[1:], len(data)], strict=True)):
+        piece: dict[str, Any] = {"response": data[begin:end], "chunks": [float(number)], "ends": [end], "parts": number}
+        if end < len(data):
+            first = fields if not number else b""
+            assembly.add(leg(response_fields=first, partial=True, **piece), SOURCE, Analysis(), codec.stream)
+        else:
+            record = leg(response_fields=fields, disturbed=disturbed, **piece)
+            found = decode(record, protocol, SOURCE, Analysis(), assembly.take(record, SOURCE))
+    assert assembly.size == 0 and assembly.lost == 0
+    return found
+
+
+def facts(found: Observation) -> tuple[Any, ...]:
+    text = found.text
+    words = None if text is None else (text.text, text.finish, text.others and text.others[0].text)
+    who = "" if found.content else found.identity
+    return found.outputs, words, found.unreadable_response, found.analysed, found.content, who, found.usage
+
+
+@given(st.sampled_from(WHOLE), st.data())
+def test_cut_anywhere_an_answer_reads_the_same(answer: tuple[Protocol, bytes, bytes], data: st.DataObject) -> None:
+    protocol, fields, body = answer
+    cuts = data.draw(st.lists(st.integers(1, len(body) - 1), max_size=9))
+    whole = decode(leg(response=body, response_fields=fields), protocol, SOURCE)
+    assert facts(parted(protocol, fields, body, cuts)) == facts(whole)
+
+
+def test_times_of_a_stream_that_came_in_parts() -> None:
+    found = parted("openai", EVENTS, STREAM, [1000, 1001, 2000])
+    assert found.text is not None and found.text.first_token == 0.0 and sum(found.text.gaps) == 3.0
+    disturbed = parted("openai", EVENTS, STREAM, [1000, 1001, 2000], disturbed=True)
+    assert disturbed.text is not None and (disturbed.text.first_token, disturbed.text.gaps) == (None, ())
+
+
+def part(exchange: int, number: int, data: bytes = b"x" * 1000, source: tuple[int, str] = SOURCE) -> Record:
+    return Record(
+        exchange,
+        "r",
+        "v2",
+        "shadow",
+        1.0,
+        0.0,
+        0.0,
+        200,
+        response_fields=JSON,
+        response=data,
+        parts=number,
+        partial=True,
+    )
+
+
+def test_a_part_that_is_missing_loses_the_answer_with_its_reason() -> None:
+    assembly = Assembly()
+    for number in (0, 2):
+        assembly.add(part(7, number), SOURCE, Analysis(), None)
+    record = leg(response=b"}", parts=3)
+    found = decode(record, "json", SOURCE, Analysis(), assembly.take(record, SOURCE))
+    assert (found.unreadable_response, found.analysed, found.content) == ("parts_lost", False, "")
+    assert assembly.size == 0
+    assembly.add(part(8, 1), SOURCE, Analysis(), None)
+    assert assembly.size == 0
+
+
+def test_what_is_kept_is_bounded_in_sum_and_the_oldest_goes() -> None:
+    assembly = Assembly(room=10 * (1000 + OVERHEAD))
+    for exchange in range(25):
+        assembly.add(part(exchange, 0), SOURCE, Analysis(), None)
+    assert assembly.lost == 15 and assembly.size == 10 * (1000 + OVERHEAD)
+    assert assembly.take(leg(parts=1), SOURCE) is None
+
+
+def test_one_answer_is_bounded() -> None:
+    assembly = Assembly()
+    for number in range(7):
+        assembly.add(part(7, number, b"1," * 500_000), SOURCE, Analysis(), None)
+        assert assembly.size <= MAX_PARTED_ANSWER + OVERHEAD
+    record = leg(response=b"1]", parts=7)
+    found = decode(record, "json", SOURCE, Analysis(), assembly.take(record, SOURCE))
+    assert (found.unreadable_response, found.analysed) == ("too_large", False)
+
+
+def test_what_a_worker_left_unfinished_goes_with_it() -> None:
+    assembly = Assembly()
+    assembly.add(part(7, 0), SOURCE, Analysis(), None)
+    assembly.add(part(7, 0), (1, "b"), Analysis(), None)
+    assembly.forget(0, "c")
+    assert assembly.lost == 1 and assembly.size == 1000 + OVERHEAD
+
+
+@pytest.mark.parametrize("broken", [b"NaN", b"Infinity"])
+def test_a_number_that_is_none_is_seen_in_an_answer_that_is_too_much_to_read(broken: bytes) -> None:
+    answer = b'{"outputs":[{"name":"y","datatype":"FP64","shape":[900001],"data":[' + b"1," * 900_000 + b"%b]}]}"
+    found = decode(leg(response=answer % broken, response_fields=JSON), "oip", SOURCE)
+    assert (found.unreadable_response, found.content) == ("too_many_values", "not_a_number")
+    healthy = decode(leg(response=answer % b"2", response_fields=JSON), "oip", SOURCE)
+    assert (healthy.unreadable_response, healthy.content) == ("too_many_values", "")
