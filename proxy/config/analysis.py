@@ -7,17 +7,29 @@ from typing import Any
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
+from proxy.contracts.comparers import COMPARERS, OutputRule, RowsOf, TextComparer
 from proxy.contracts.identity import Identity, in_bodies
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 
 _FIELDS: dict[str, Parser] = {
     "tolerance": values.fraction,
+    "absolute_tolerance": values.Number(0, 1e15),
+    "text": values.one_of(TextComparer),
+    "text_edits": values.fraction,
+    "rows": values.one_of(RowsOf),
     "reference": values.Whole(100, 10_000_000),
     "wait": values.span,
     "profile": values.readable,
 }
 _POINTERS: dict[str, Parser] = {"features": values.pointer, "prediction": values.pointer}
+_OUTPUT: dict[str, Parser] = {
+    "comparer": values.OneOf(COMPARERS),
+    "tolerance": values.fraction,
+    "absolute_tolerance": values.Number(0, 1e15),
+    "unordered": values.truth,
+}
+_LISTS: dict[str, Parser] = {"redact": values.pointer, "detectors": values.plain, "ignore": values.selection}
 EXAMPLE_PARTS = ("/request", "/primary", "/candidate")
 
 
@@ -25,9 +37,11 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
     """`analysis` of a route; pointers into bodies are for protocol `json`, the others know where to look."""
     section = route.section("analysis")
     given: dict[str, Any] = section.fields(_FIELDS) | section.fields(_POINTERS)
-    for key in ("redact", "detectors"):
+    for key, parse in _LISTS.items():
         if key in section:
-            given[key] = section.values(key, values.pointer if key == "redact" else values.plain)
+            given[key] = section.values(key, parse)
+    if outputs := {name: _read_output(each) for name, each in section.entries("outputs", values.glob)}:
+        given["outputs"] = outputs
     section.finish()
     for key in _POINTERS:
         if key in section and protocol != "json":
@@ -36,6 +50,12 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
         if not pointer.startswith(EXAMPLE_PARTS):
             section.refuse("redact", repr(pointer), " | ".join(f"{part}/…" for part in EXAMPLE_PARTS))
     return Analysis(**given, identity=_identity(route, protocol))
+
+
+def _read_output(section: Section) -> OutputRule:
+    given: dict[str, Any] = section.fields(_OUTPUT)
+    section.finish()
+    return OutputRule(**given)
 
 
 def _identity(route: Section, protocol: Protocol) -> Identity:

@@ -34,6 +34,7 @@ AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
 PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 POINTER = re.compile(r"(/([^~/]|~[01])*)+")
+GLOB = re.compile(r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255}")
 
 MAX_SECONDS = 24 * 3600.0
 """A longer wait than a day is a mistake in the unit."""
@@ -300,6 +301,20 @@ def identity(text: str) -> Identity:
     if source == "json" and POINTER.fullmatch(name):
         return Identity("json", name)
     raise Refused("protocol | none | header:<name> | json:</pointer> (RFC 6901)")
+
+
+def glob(text: str) -> str:
+    """A name, `*` standing for anything."""
+    if not GLOB.fullmatch(text):
+        raise Refused("a name, * standing for anything, such as score or *_embedding; at most 256 characters")
+    return text
+
+
+def selection(text: str) -> str:
+    """Names of features: a glob, or a JSON pointer (RFC 6901) whose parts are globs."""
+    if not GLOB.fullmatch(text) and not POINTER.fullmatch(text):
+        raise Refused("a name such as user_id or *_id, or a pointer with globs such as /request/ts or /response/*/id")
+    return text
 
 
 def pointer(text: str) -> str:

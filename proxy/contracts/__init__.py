@@ -1,6 +1,6 @@
 """Frozen values that all rooms share. No behaviour beyond what follows from the values.
 
-- `settings`: what a configuration file says, after validation
+- `settings`: what a configuration file says, after validation; `comparers`: what it says of how answers are compared
 - `message`: heads of requests and answers, whatever protocol carries them
 - `table`: the versioned routing table that workers follow
 - `metrics`, `strategies`: one row for each metric of a scorecard and each strategy of a release

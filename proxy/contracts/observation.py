@@ -66,6 +66,12 @@ class Tensor(Struct, frozen=True, gc=False):
     """The values are whole numbers by type, so a single column of them is a label rather than a score."""
     vector: bool = False
     """A row is one point (an embedding), compared by its direction."""
+    ranks: bool = False
+    """The values rate things that are ranked by them, compared by their order."""
+    keys: tuple[int | str, ...] = ()
+    """What each row is about, where the answer says so (`index`): rows are met by it, not by their place."""
+    datatype: str = ""
+    """The type of the values in the words of OIP, such as `FP16`; "": not said."""
 
 
 class Usage(Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
+from proxy.contracts.comparers import OutputRule, RowsOf, TextComparer
 from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.identity import Identity
 from proxy.contracts.memory import MIB, control_budget, worker_budget
@@ -199,6 +200,19 @@ class Analysis(Struct, frozen=True):
     """Seconds that a prediction waits for its label."""
     identity: Identity = Identity()
     """The place where an answer says who gave it."""
+    absolute_tolerance: float | None = None
+    """Difference of two numbers that is none, however small they are; None: by the size and the datatype of the
+    output."""
+    text: TextComparer = "auto"
+    """How texts are compared."""
+    text_edits: float = 0.3
+    """Part of a text that may be edited. Sampled answers differ more; judge them against their own noise floor."""
+    outputs: dict[str, OutputRule] = {}
+    """How single outputs are compared, by globs of their names; the first that fits holds."""
+    ignore: tuple[str, ...] = ()
+    """Features of requests and answers that are left out of drift and comparison (`stats.selection`)."""
+    rows: RowsOf = "auto"
+    """What a flat list of values is."""
 
 
 DEFAULT_ANALYSIS = Analysis()

@@ -22,7 +22,7 @@ OTHERS = frozenset(("explanations", *RESULTS))
 
 def read_request(body: Body) -> Content:
     """The instances of a request. Raises Unreadable."""
-    return Content(tensors_of(*_first(body.json(), ("instances", "inputs", "examples"))))
+    return Content(tensors_of(*_first(body.json(), ("instances", "inputs", "examples")), body.one_row))
 
 
 def read_response(body: Body) -> Content:
@@ -34,7 +34,7 @@ def read_response(body: Body) -> Content:
     results = next((fields[name] for name in RESULTS if fields.get(name)), None)
     if isinstance(results, list) and PREDICTIONS[0] not in fields:
         return Content(_results(results))
-    return Content(predictions_of(*_first(document, PREDICTIONS)))
+    return Content(predictions_of(*_first(document, PREDICTIONS), body.one_row))
 
 
 def _results(results: list[Any]) -> tuple[Tensor, ...]:

@@ -27,11 +27,11 @@ def _split(value: Any) -> tuple[Tensor, ...]:
     return table_of(frame.get("columns"), frame.get("data"))
 
 
-FORMS: dict[str, Callable[[Any], tuple[Tensor, ...]]] = {
-    "dataframe_split": _split,
-    "dataframe_records": lambda value: tensors_of(value, "dataframe_records"),
-    "instances": lambda value: tensors_of(value, "instances"),
-    "inputs": lambda value: tensors_of(value, "inputs"),
+FORMS: dict[str, Callable[[Any, bool], tuple[Tensor, ...]]] = {
+    "dataframe_split": lambda value, _: _split(value),
+    "dataframe_records": lambda value, one_row: tensors_of(value, "dataframe_records", one_row),
+    "instances": lambda value, one_row: tensors_of(value, "instances", one_row),
+    "inputs": lambda value, one_row: tensors_of(value, "inputs", one_row),
 }
 
 
@@ -47,7 +47,7 @@ def read_request(body: Body) -> Content:
     fields = fields_of(body.json())
     for name, read in FORMS.items():
         if name in fields and not isinstance(fields[name], str):
-            return Content(read(fields[name]))
+            return Content(read(fields[name], body.one_row))
     return Content((prompts.features(fields),))
 
 
@@ -62,10 +62,10 @@ def read_response(body: Body) -> Content:
     body.identify(document)
     if isinstance(document, list):
         spoken = bool(document) and all(_is_spoken(row) for row in document)
-        return read_document(document) if spoken else Content(predictions_of(document, "predictions"))
+        return read_document(document) if spoken else Content(predictions_of(document, "predictions", body.one_row))
     fields = fields_of(document)
     if "predictions" in fields:
-        return Content(predictions_of(fields["predictions"], "predictions"))
+        return Content(predictions_of(fields["predictions"], "predictions", body.one_row))
     if "messages" in fields:
         return read_document({**fields, "message": _last(fields["messages"])})
     if SPOKEN.isdisjoint(fields):

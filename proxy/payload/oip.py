@@ -102,7 +102,8 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
         return None
     if wire.datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
         return None
-    return (Tensor(name_of(wire.name), rows, width, "number", data, (), wire.datatype in INTEGER_TYPES),)
+    integer = wire.datatype in INTEGER_TYPES
+    return (Tensor(name_of(wire.name), rows, width, "number", data, (), integer, False, False, (), wire.datatype),)
 
 
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
@@ -128,7 +129,7 @@ def read_response(body: Body) -> Content:
     body.identify(document, NAMES)
     if isinstance(document, dict) and "outputs" not in document:
         return Content((), oip_generate.read_whole(document))
-    return Content(tuple([tensor_of(fields_of(tensor)) for tensor in listed(document, "outputs")]))
+    return Content(tuple([tensor_of(fields_of(tensor), body.one_row) for tensor in listed(document, "outputs")]))
 
 
 def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
@@ -137,8 +138,8 @@ def _read(body: Body, side: Side) -> tuple[Tensor, ...]:
         head = oip_binary.head_of(body.data, length)
         if side == "outputs":
             body.identify(head, NAMES)
-        return oip_binary.tensors(head, body.data[int(length) :], side)
-    return tuple([tensor_of(fields_of(tensor)) for tensor in listed(body.json(), side)])
+        return oip_binary.tensors(head, body.data[int(length) :], side, body.one_row)
+    return tuple([tensor_of(fields_of(tensor), body.one_row) for tensor in listed(body.json(), side)])
 
 
 def joined(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -44,18 +44,18 @@ def head_of(data: bytes, length: bytes) -> Any:
     return orjson.loads(head)
 
 
-def tensors(head: Any, data: bytes, side: str) -> tuple[Tensor, ...]:
+def tensors(head: Any, data: bytes, side: str, one_row: bool = False) -> tuple[Tensor, ...]:
     """The tensors of one side of a body: its JSON, and the bytes behind it. Raises Unreadable."""
     at, tensors, left = 0, [], MAX_TENSOR_VALUES
     for each in listed(head, side):
         tensor = fields_of(each)
         size = _size(tensor)
         if size is None:
-            tensors.append(tensor_of(tensor))
+            tensors.append(tensor_of(tensor, one_row))
             continue
         if at + size > len(data):
             raise Unreadable("binary")
-        tensors.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"), left)))
+        tensors.append(shaped(tensor, values(data[at : at + size], tensor.get("datatype"), left), one_row))
         left -= len(tensors[-1].data)
         at += size
     return tuple(tensors)

@@ -27,30 +27,34 @@ def listed(document: Any, side: str) -> list[Any]:
     return tensors
 
 
-def tensor_of(fields: Mapping[str, Any]) -> Tensor:
-    """One JSON tensor. Its first dimension counts rows, the rest are columns."""
+def tensor_of(fields: Mapping[str, Any], one_row: bool = False) -> Tensor:
+    """One JSON tensor. Its first dimension counts rows, the rest are columns; `one_row`: the only one is columns."""
     data = flatten(fields.get("data"))
-    return shaped(fields, data)
+    return shaped(fields, data, one_row)
 
 
-def shaped(fields: Mapping[str, Any], data: list[Any]) -> Tensor:
+def shaped(fields: Mapping[str, Any], data: list[Any], one_row: bool = False) -> Tensor:
     """A tensor with `data` already flat, checked against name, datatype and shape. Raises Unreadable."""
     name, datatype = fields.get("name"), fields.get("datatype")
     kind = KIND_OF_TYPE.get(datatype) if isinstance(datatype, str) else None
-    if not isinstance(name, str) or kind is None:
+    if not isinstance(name, str) or not isinstance(datatype, str) or kind is None:
         raise Unreadable("schema")
-    rows, width = rows_and_width(fields.get("shape"))
+    rows, width = rows_and_width(fields.get("shape"), one_row)
     if rows * width != len(data):
         raise Unreadable("shape")
-    return Tensor(name_of(name), rows, width, kind, checked(data, kind), integer=datatype in INTEGER_TYPES)
+    integer = datatype in INTEGER_TYPES
+    return Tensor(name_of(name), rows, width, kind, checked(data, kind), integer=integer, datatype=datatype)
 
 
-def rows_and_width(shape: Any) -> tuple[int, int]:
-    """Rows and columns of a shape: a vector of n is n rows of one column, a scalar 1 x 1. Raises Unreadable."""
+def rows_and_width(shape: Any, one_row: bool = False) -> tuple[int, int]:
+    """Rows and columns of a shape: a vector of n is n rows of one column (`one_row`: the reverse), a scalar 1 x 1.
+    Raises Unreadable."""
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise Unreadable("schema")
     if not shape:
         return 1, 1
+    if one_row and len(shape) == 1:
+        return 1, shape[0]
     width = 1
     for size in shape[1:]:
         width *= size

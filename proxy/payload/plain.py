@@ -17,7 +17,7 @@ from proxy.payload.tabular import predictions_of, tensors_of
 
 def read_request(body: Body) -> Content:
     """Tensors of the value that `features` points to. Raises Unreadable."""
-    return Content(tensors_of(pointed(body.json(), body.analysis.features), "features"))
+    return Content(tensors_of(pointed(body.json(), body.analysis.features), "features", body.one_row))
 
 
 def read_response(body: Body) -> Content:
@@ -29,13 +29,13 @@ def read_response(body: Body) -> Content:
     if pointer:
         predicted = _pointed(document, pointer)
         body.identify(document)
-        return Content(predictions_of(predicted, "prediction"))
+        return Content(predictions_of(predicted, "prediction", body.one_row))
     refuse_errors(document)
     body.identify(document)
     if document in ([], ""):
         raise Unreadable("empty_body")
     try:
-        found = predictions_of(document, "prediction")
+        found = predictions_of(document, "prediction", body.one_row)
     except Unreadable as error:
         raise Unreadable(error.reason if error.reason in CLEAR else "form") from error
     if not any(len(tensor.data) for tensor in found):

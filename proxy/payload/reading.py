@@ -63,6 +63,11 @@ class Body(Struct, gc=False):
     asked: str = ""
     """The model that a request names."""
 
+    @property
+    def one_row(self) -> bool:
+        """A flat list of values is a single row."""
+        return self.analysis.rows == "one"
+
     def identify(self, document: Any, names: Sequence[str] = ()) -> None:
         """Notes who gave an answer: a whole one, or a piece of a stream, whose first one counts. `names`: the fields
         in which its protocol says it."""

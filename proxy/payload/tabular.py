@@ -34,18 +34,21 @@ CHARS = ".chars"
 """End of the name of a feature that is the length of a text."""
 
 
-def tensors_of(value: Any, name: str) -> tuple[Tensor, ...]:
-    """Rows (of scalars, arrays or objects), a mapping of columns, or one object, as tensors. Raises Unreadable."""
+def tensors_of(value: Any, name: str, one_row: bool = False) -> tuple[Tensor, ...]:
+    """Rows (of scalars, arrays or objects), a mapping of columns, or one object, as tensors; `one_row`: a flat list is
+    a single row. Raises Unreadable."""
     if isinstance(value, dict):
         return columns_of(value) if _is_columnar(value) else records_of([value])
     if not isinstance(value, list):
         value = [value]
     if value and isinstance(value[0], dict):
         return records_of(value)
+    if one_row and value and not any(isinstance(each, list) for each in value):
+        value = [value]
     return (block(value, name),)
 
 
-def predictions_of(value: Any, name: str) -> tuple[Tensor, ...]:
+def predictions_of(value: Any, name: str, one_row: bool = False) -> tuple[Tensor, ...]:
     """The same of an answer, of which nothing may go unread: objects inside rows are columns of their own (`a.b`), and
     a column of mixed values is a form that is not read. Raises Unreadable."""
     if value is None or value == {}:
@@ -63,7 +66,7 @@ def predictions_of(value: Any, name: str) -> tuple[Tensor, ...]:
         rows = [_flat(row) for row in rows]
         _refuse_unknown(rows)
         return records_of(rows)
-    return tensors_of(value, name)
+    return tensors_of(value, name, one_row)
 
 
 def _rows_of(columns: dict[str, list[Any]]) -> list[Any]:

@@ -143,7 +143,10 @@ class Board(Totals):
         if current is None or current[0] != (analysis, protocol):
             self._comparer.forget(route)
             self._left_out.update(current[1].left_out if current else {})
-            self._streams[route] = (analysis, protocol), Streams(analysis.reference, analysis.detectors)
+            self._streams[route] = (
+                (analysis, protocol),
+                Streams(analysis.reference, analysis.detectors, analysis.ignore),
+            )
 
     def use_baseline(self, route: str, baseline: tuple[str, Guard] | None) -> None:
         """From the next `watch` on, judges the candidates of `route` against this version, and the version itself by

@@ -15,9 +15,9 @@ from proxy.contracts.histogram import bucket
 from proxy.contracts.metrics import OUTCOME_METRICS
 from proxy.contracts.observation import Observation, Usage
 from proxy.contracts.table import Role
-from proxy.stats.agreement.compare import AgreementTally
 from proxy.stats.agreement.comparer import Comparer
 from proxy.stats.agreement.examples import Example
+from proxy.stats.agreement.tally import AgreementTally
 from proxy.stats.counts.content import ContentCounters
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram

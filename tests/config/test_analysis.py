@@ -9,6 +9,7 @@ import pytest
 from proxy.config.analysis import read_analysis
 from proxy.config.section import Section
 from proxy.config.tree import Tree
+from proxy.contracts.comparers import OutputRule
 from proxy.contracts.settings import Analysis, Problem
 from proxy.contracts.table import Protocol
 
@@ -57,3 +58,34 @@ def test_pointers_are_for_plain_json_alone(key: str, protocol: Protocol) -> None
 )
 def test_mistakes(key: str, value: Tree, path: str) -> None:
     assert analysis({key: value})[1] == [f"r.analysis.{path}"]
+
+
+def test_how_answers_are_compared() -> None:
+    tree: dict[str, Tree] = {
+        "absolute_tolerance": "0.5", "text": "characters", "text_edits": "0.1", "rows": "one",
+        "ignore": ["/request/ts", "*_id"],
+        "outputs": {
+            "tags*": {"comparer": "labels", "unordered": "true"}, "y": {"tolerance": "0", "absolute_tolerance": "2"},
+        },
+    }  # fmt: skip
+    made, problems = analysis(tree, "oip")
+    assert problems == []
+    assert (made.absolute_tolerance, made.text, made.text_edits, made.rows) == (0.5, "characters", 0.1, "one")
+    assert made.ignore == ("/request/ts", "*_id")
+    assert made.outputs == {"tags*": OutputRule("labels", unordered=True), "y": OutputRule("", 0.0, 2.0)}
+
+
+@pytest.mark.parametrize(
+    ("tree", "path"),
+    [
+        ({"outputs": {"y": {"comparer": "cosine"}}}, "outputs.y.comparer"),
+        ({"outputs": {"/y": {}}}, "outputs./y"),
+        ({"outputs": {"y": {"order": "none"}}}, "outputs.y.order"),
+        ({"ignore": "ts"}, "ignore"),
+        ({"ignore": ["/request/~2"]}, "ignore[0]"),
+        ({"text": "judge"}, "text"),
+        ({"rows": "many"}, "rows"),
+    ],
+)
+def test_mistakes_about_comparers(tree: dict[str, Tree], path: str) -> None:
+    assert analysis(tree)[1] == [f"r.analysis.{path}"]

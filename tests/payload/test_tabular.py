@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from proxy.contracts.bounds import MAX_NAME
+from proxy.contracts.settings import Analysis
+from proxy.contracts.table import Protocol
 from proxy.payload.reading import MAX_TENSORS, Unreadable
 from proxy.payload.tabular import table_of, tensors_of
 from tests.payload.bodies import read, shown
@@ -82,3 +86,29 @@ def test_columns_that_may_be_rows_of_errors_are_looked_at() -> None:
     assert read("json", response={"error": ["no such model"]}).content == "error_in_body"
     assert shown(read("json", response={"a": [{"b": 1}]}).outputs) == [("", 1, 1, "number", [1], ("a.b",))]
     assert read("json", response={"a": [1, "x"]}).unreadable_response == "form"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "request_body", "response_body"),
+    [
+        ("json", [1.5, 0.3], [0.1, 0.9]),
+        ("kserve-v1", {"instances": [1.5, 0.3]}, {"predictions": [0.1, 0.9]}),
+        ("mlflow", {"inputs": [1.5, 0.3]}, {"predictions": [0.1, 0.9]}),
+        (
+            "oip",
+            {"inputs": [{"name": "x", "shape": [2], "datatype": "FP32", "data": [1.5, 0.3]}]},
+            {"outputs": [{"name": "y", "shape": [2], "datatype": "FP32", "data": [0.1, 0.9]}]},
+        ),
+    ],
+)
+def test_a_flat_list_is_one_row_where_the_route_says_so(
+    protocol: Protocol, request_body: Any, response_body: Any
+) -> None:
+    for analysis, shape in ((Analysis(), (2, 1)), (Analysis(rows="one"), (1, 2))):
+        seen = read(protocol, request_body, response_body, analysis)
+        assert [(each.rows, each.width) for each in (*seen.inputs, *seen.outputs)] == [shape, shape]
+
+
+def test_rows_of_rows_are_rows_in_any_case() -> None:
+    (seen,) = tensors_of([[1, 2], [3, 4]], "x", one_row=True)
+    assert (seen.rows, seen.width) == (2, 2)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from proxy.stats.agreement.compare import AgreementTally, AnswerDifference
+from proxy.stats.agreement.tally import AgreementTally, AnswerDifference
 from proxy.stats.evidence.assignment_share import Assignment
 from proxy.stats.evidence.shown_counts import ShownCounts
 from proxy.stats.quality.lower_bound import SCORE_GRID, LowerConfidenceSequence

@@ -4,5 +4,6 @@ recorder         notes every key that the reader asks for, and how it reads it
 scalars          the JSON Schema of one value, from its parser
 json_schema      the JSON Schema of a whole file (`penumbra schema`)
 option_docs      the sentence and the default of each option
+analysis_docs    those of `analysis`
 option_examples  a value of each that is not its default
 """

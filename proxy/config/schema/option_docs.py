@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from proxy.config.schema import analysis_docs
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.contracts.metrics import METRICS, LimitName
 from proxy.contracts.settings import ASSUMED, written
@@ -165,19 +166,7 @@ TEXTS = {
         "Where an answer says which model gave it: `protocol` (OIP `model_name` and `model_version`, OpenAI and kin "
         "`model` and `system_fingerprint`), `header:<name>`, `json:<pointer>` into the body, or `none`."
     ),
-    "analysis": "How bodies are understood and compared.",
-    "analysis.features": (
-        'JSON pointer to the features in a request; `""` is the whole body. An object is one row of named columns '
-        "(if all its values are lists of one length: columns of that many rows). A list is rows: objects, lists of "
-        "equal length, or single values, so `[1.5, 0.3]` are two rows of one column. Only with protocol `json`."
-    ),
-    "analysis.prediction": "JSON pointer to the prediction in a response. Only with protocol `json`.",
-    "analysis.tolerance": "Part of the larger score by which two may differ and still agree.",
-    "analysis.reference": "Rows from which the reference profile is learnt.",
-    "analysis.profile": "File made by `penumbra profile`, in place of a learnt reference.",
-    "analysis.detectors": "Names of features and predictions that ADWIN watches beside, at most 32.",
-    "analysis.redact": "Parts of an example of disagreement that are never shown.",
-    "analysis.wait": "How long a prediction waits for its label.",
+    **analysis_docs.TEXTS,
     "release": "Brings a candidate to primary, in place of `canary` or `split`.",
     "release.candidate": "The version that may become primary.",
     "release.strategy": "; ".join(f"`{row.name}` {row.text}" for row in STRATEGIES.values()) + ".",
@@ -257,14 +246,7 @@ DEFAULTS = {
     "warm_up": "100",
     "on_identity_change": "restart",
     "identity": "protocol",
-    "analysis": "{}",
-    "analysis.features": '""',
-    "analysis.prediction": '""',
-    "analysis.tolerance": "0.05",
-    "analysis.reference": "1000",
-    "analysis.detectors": "[]",
-    "analysis.redact": "[]",
-    "analysis.wait": "24h",
+    **analysis_docs.DEFAULTS,
     "release.accept_risk": "false",
     "release.promote_winner": "false",
     "release.min_gain": "0",
@@ -304,9 +286,7 @@ ABSENT = {
     "noise": "none",
     "rescue.after": "no deadline of its own",
     "timeouts.total": "not limited, for streams",
-    "analysis.profile": "learnt",
-    "analysis.detectors": "none",
-    "analysis.redact": "none",
+    **analysis_docs.ABSENT,
     "release": "none",
     "release.candidate": "with `arms`: the first of them",
     "release.stages": "none",

@@ -51,6 +51,8 @@ _WORKERS = load.WORKERS
 SCALARS: dict[Callable[[str], Any], Schema] = {
     load.workers: number(f"auto|{values.WHOLE.pattern}", "integer", minimum=_WORKERS.low, maximum=_WORKERS.high),
     values.address: text(values.ADDRESS),
+    values.glob: text(values.GLOB, types=TEXT),
+    values.selection: text(values.GLOB, values.POINTER, types=TEXT),
     values.base_url: text(_BASE),
     values.duration: text(values.DURATION),
     values.header_name: text(values.TOKEN),

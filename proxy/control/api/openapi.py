@@ -258,6 +258,8 @@ SCHEMAS: dict[str, Schema] = {
                 shift=MAYBE_FIGURE,
                 detail={"type": "object"},
                 truncated={"type": "boolean"},
+                row=whole(),
+                comparer=text(),
             )
         ),
         kept=whole(description="Examples that there are."),

@@ -35,7 +35,7 @@ def read_rows(rows: list[Any]) -> tuple[Tensor, ...]:
 
 def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
     if any("embedding" in row for row in rows):
-        return (_vectors([row.get("embedding") for row in rows]),)
+        return (_vectors([row.get("embedding") for row in rows], _indices(rows)),)
     if all("category_scores" in row for row in rows):
         return _moderations(rows)
     if all("probs" in row for row in rows):
@@ -44,16 +44,21 @@ def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
         return labelled([_scores(rows)])
     for name in RANKS:
         if all(name in row for row in rows):
-            return (Tensor(name, len(rows), 1, "number", checked([row[name] for row in rows], "number")),)
+            scores = checked([row[name] for row in rows], "number")
+            return (Tensor(name, len(rows), 1, "number", scores, ranks=True, keys=_indices(rows)),)
     if all(isinstance(row.get("data"), list) for row in rows):
         return (_vectors([flatten(row["data"]) for row in rows]),)
     raise Unreadable("form" if any(map(_holds, rows)) else "empty_body")
 
 
 def _by_index(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    if len({row.get("index") for row in rows if type(row.get("index")) is int}) == len(rows) > 1:
-        return sorted(rows, key=lambda row: int(row["index"]))
-    return rows
+    return sorted(rows, key=lambda row: int(row["index"])) if _indices(rows) else rows
+
+
+def _indices(rows: list[dict[str, Any]]) -> tuple[int, ...]:
+    """What rows are about, each something else; () where they do not all say it."""
+    indices = tuple([row["index"] for row in rows if type(row.get("index")) is int])
+    return indices if len(set(indices)) == len(rows) else ()
 
 
 def _holds(row: dict[str, Any]) -> bool:
@@ -113,7 +118,7 @@ def _columns(name: str, rows: list[dict[str, Any]]) -> Tensor:
     return Tensor(name, len(rows), len(names), "number", values, tuple([each[:MAX_LABEL] for each in names]))
 
 
-def _vectors(found: list[Any]) -> Tensor:
+def _vectors(found: list[Any], keys: tuple[int, ...] = ()) -> Tensor:
     if sum([len(each) for each in found if isinstance(each, str)]) > MAX_PACKED:
         raise Unreadable("too_many_values")
     vectors = [_vector(each) for each in found]
@@ -122,7 +127,7 @@ def _vectors(found: list[Any]) -> Tensor:
         raise Unreadable("shape")
     if width * len(vectors) > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
-    return Tensor("embedding", len(vectors), width, "number", [x for v in vectors for x in v], vector=True)
+    return Tensor("embedding", len(vectors), width, "number", [x for v in vectors for x in v], vector=True, keys=keys)
 
 
 def _vector(value: Any) -> list[Any]:

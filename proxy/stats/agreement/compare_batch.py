@@ -6,18 +6,20 @@ A few numpy calls do for hundreds of pairs what costs microseconds for each. Any
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from proxy.contracts.observation import Observation
-from proxy.stats.agreement.compare import SUM_ROUNDING, TOP_SCORES, is_named_score
+from proxy.contracts.observation import Observation, Tensor
+from proxy.stats.agreement.numbers import SUM_ROUNDING, TOP_SCORES, Tolerance, tolerance_of
+from proxy.stats.agreement.rules import AnswerRules, is_named_box, natural
 from proxy.stats.arrays import Floats
 from proxy.stats.finite import NOT_NUMBERS
 
 _answer = attrgetter("failure", "status", "text", "content")
-_shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector")
+_shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector", "datatype")
 
 
 class BatchDifferences(NamedTuple):
@@ -30,16 +32,15 @@ class BatchDifferences(NamedTuple):
     """Shape (pairs,); None for labels."""
 
 
-def compare_batch(pairs: Sequence[tuple[Observation, Observation]], tolerance: float) -> BatchDifferences | None:
-    """Differences of copies from their references; None when they must be compared one by one.
-
-    `pairs`: (reference, copy); `tolerance`: the part of the larger number by which two may differ.
+def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: AnswerRules) -> BatchDifferences | None:
+    """Differences of copies from their references, `pairs` of (reference, copy); None when they must be compared one by
+    one. What the references say of the size of the output is learnt first.
 
     >>> from proxy.contracts.observation import Tensor
     >>> facts = {"exchange": 1, "request_id": "", "route": "r", "version": "v", "role": "shadow", "share": 1.0}
     >>> times = {"status": 200, "failure": "", "started": 0.0, "first_byte": 0.0, "total": 0.0}
     >>> legs = [Observation(**facts, **times, outputs=(Tensor("y", 1, 1, "number", [y]),)) for y in (1.0, 2.0)]
-    >>> compare_batch([(legs[0], legs[1]), (legs[0], legs[0])], tolerance=0.05)
+    >>> compare_batch([(legs[0], legs[1]), (legs[0], legs[0])], AnswerRules())
     BatchDifferences(kind='number', disagree=[True, False], shift=[1.0, 0.0])
     """
     sides = [[pair[side] for pair in pairs] for side in (0, 1)]
@@ -49,8 +50,10 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], tolerance: f
     shapes = {*map(_shape, mine), *map(_shape, other)}
     if len(shapes) > 1:
         return None
-    name, columns, width, kind, integer, rows, vector = shapes.pop()
+    name, columns, width, kind, integer, rows, vector, datatype = shapes.pop()
     if kind != "number" or rows != 1 or vector or not 0 < width <= 2 * TOP_SCORES:
+        return None
+    if not _is_usual(mine[0], rules):
         return None
     if integer:  # as they are: as floats, two ids could be the same
         return BatchDifferences("label", [list(a.data) != list(b.data) for a, b in zip(mine, other, strict=True)], None)
@@ -58,20 +61,49 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], tolerance: f
         a, b = (np.array([tensor.data for tensor in tensors], dtype=np.float64) for tensors in (mine, other))
     except NOT_NUMBERS:
         return None
-    with np.errstate(invalid="ignore"):
-        return _compare_numbers(a, b, tolerance, width > 1 and not columns and _are_scores(name, a))
+    tolerance = tolerance_of(rules, name, datatype)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if width > 1 and not columns:
+            return _compare_rows(a, b, tolerance, natural(mine[0]) == "scores")
+        rules.scales.update_batch((name, columns), a)
+        sizes = rules.scales.get((name, columns)) or [0.0] * width
+        return _compare_numbers(a, b, tolerance, np.array([tolerance.at(size) for size in sizes]))
 
 
-def _compare_numbers(a: Floats, b: Floats, tolerance: float, scores: bool | None) -> BatchDifferences | None:
-    far = np.abs(a - b)
-    shift: list[float] = far.mean(axis=1).tolist()
+@lru_cache(maxsize=256)
+def _is_natural(name: str, columns: tuple[str, ...], width: int) -> bool:
+    boxed = any(map(is_named_box, columns)) if columns else width % 4 == 0 and is_named_box(name)
+    return not boxed and natural(Tensor(name, 1, width, "number", (), columns)) in ("", "scores")
+
+
+def _is_usual(tensor: Tensor, rules: AnswerRules) -> bool:
+    """Whether nothing but the numbers themselves says how they are compared."""
+    natural_one = not tensor.ranks and _is_natural(tensor.name, tensor.columns, tensor.width)
+    return natural_one and rules.is_usual(tensor.name, tensor.columns)
+
+
+def _compare_rows(a: Floats, b: Floats, tolerance: Tolerance, named: bool) -> BatchDifferences | None:
+    """Rows of values of one kind: scores of classes, if they are named so or add up to 1, or numbers of one size."""
+    size = (np.abs(a).mean(axis=1) + np.abs(b).mean(axis=1)) / 2.0
+    size[~np.isfinite(size)] = 0.0
+    nothing = np.array([tolerance.at(each) for each in size.tolist()])
+    scores = _are_scores(a, b, named)
     if scores is None:
         return None
-    if scores:
-        lost = np.isnan(a).any(axis=1) | np.isnan(b).any(axis=1)
-        return BatchDifferences("argmax", _listed(lost | (a.argmax(axis=1) != b.argmax(axis=1))), shift)
-    near = (a == b) | (far <= tolerance * np.maximum(np.abs(a), np.abs(b))) | (np.isnan(a) & np.isnan(b))
-    return BatchDifferences("number", _listed(~near.all(axis=1)), shift)
+    if not scores:
+        return _compare_numbers(a, b, tolerance, nothing[:, None])
+    rows = np.arange(len(a))
+    best, other = a.argmax(axis=1), b.argmax(axis=1)
+    apart = (np.abs(a[rows, best] - a[rows, other]) > nothing) | (np.abs(b[rows, best] - b[rows, other]) > nothing)
+    lost = np.isnan(a).any(axis=1) | np.isnan(b).any(axis=1)
+    return BatchDifferences("argmax", _listed(lost | (apart & (best != other))), np.abs(a - b).mean(axis=1).tolist())
+
+
+def _compare_numbers(a: Floats, b: Floats, tolerance: Tolerance, nothing: Floats) -> BatchDifferences:
+    far = np.abs(a - b)
+    most = np.maximum(tolerance.relative * np.maximum(np.abs(a), np.abs(b)), nothing)
+    near = (a == b) | ((far <= most) & (far < np.inf)) | (np.isnan(a) & np.isnan(b))
+    return BatchDifferences("number", _listed(~near.all(axis=1)), far.mean(axis=1).tolist())
 
 
 def _listed(flags: Any) -> list[bool]:
@@ -88,9 +120,13 @@ def _answered(legs: list[Observation]) -> bool:
     return good and {len(leg.outputs) for leg in legs} == {1}
 
 
-def _are_scores(name: str, table: Floats) -> bool | None:
+def _are_scores(a: Floats, b: Floats, named: bool) -> bool | None:
     """Whether the rows are scores of classes; None: some are."""
-    if is_named_score(name):
+    if named:
         return True
-    alike: Any = (table.min(axis=1) >= 0.0) & (np.abs(table.sum(axis=1) - 1.0) <= SUM_ROUNDING)
+    alike: Any = _are_probabilities(a) & _are_probabilities(b)
     return bool(alike[0]) if alike.all() or not alike.any() else None
+
+
+def _are_probabilities(table: Floats) -> Any:
+    return (table.min(axis=1) >= 0.0) & (np.abs(table.sum(axis=1) - 1.0) <= SUM_ROUNDING)

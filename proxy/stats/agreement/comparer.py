@@ -11,11 +11,13 @@ from msgspec import Struct
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
-from proxy.stats.agreement.compare import AgreementTally, AnswerDifference
+from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.compare_batch import BatchDifferences, compare_batch
 from proxy.stats.agreement.examples import Example, Examples
 from proxy.stats.agreement.pairing import Pair, Pairing
+from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.settle import settle
+from proxy.stats.agreement.tally import AgreementTally, AnswerDifference
 
 MIN_BATCH = 8
 """Pairs from which on it is cheaper to compare them in one go."""
@@ -52,12 +54,13 @@ class Comparer:
     ('v2', 1, 1)
     """
 
-    __slots__ = ("_examples", "_noisy", "_pairing", "lost_requests", "tallies")
+    __slots__ = ("_examples", "_noisy", "_pairing", "_rules", "lost_requests", "tallies")
 
     def __init__(self) -> None:
         self._pairing = Pairing()
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
+        self._rules: dict[str, AnswerRules] = {}
         self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
         """Tallies by (route, version, role); role `noise` is the primary against itself."""
         self.lost_requests: dict[tuple[str, str, str], str] = {}
@@ -66,30 +69,41 @@ class Comparer:
     def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[PairResult]:
         """Takes legs of one route, version and role; returns the results of the pairs that they complete."""
         pairs = self._pairing.update(legs, now)
+        if not pairs:
+            return []
+        rules = self._rules_of(legs[0].route, analysis)
         if len(pairs) >= MIN_BATCH and legs[0].route not in self._noisy:
             arms = {(copy.version, copy.role) for _, copy in pairs}
-            differences = compare_batch(pairs, analysis.tolerance) if len(arms) == 1 else None
+            differences = compare_batch(pairs, rules) if len(arms) == 1 else None
             if differences is not None and pairs[0][1].role == "shadow":
-                return [self._count_batch(pairs, differences, analysis)]
+                return [self._count_batch(pairs, differences, rules)]
         results: list[PairResult] = []
         for reference, copy in pairs:
-            settled = settle(reference, copy, analysis.tolerance)
+            rules.learn(reference)
+            settled = settle(reference, copy, rules)
             if isinstance(settled, AnswerDifference):
-                self._count(reference, copy, settled, analysis, results)
+                self._count(reference, copy, settled, rules, results)
             elif settled is not None:
                 self._lose(copy, settled)
         return results
 
-    def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, analysis: Analysis) -> PairResult:
+    def _rules_of(self, route: str, analysis: Analysis) -> AnswerRules:
+        rules = self._rules.get(route)
+        if rules is None or rules.analysis is not analysis:
+            rules = self._rules[route] = AnswerRules(analysis)
+        return rules
+
+    def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, rules: AnswerRules) -> PairResult:
         kind, disagree, shift = differences
         copy = pairs[0][1]
         self.tallies[copy.route, copy.version, copy.role].update_batch(kind, disagree, shift)
         disagreed = list(compress(range(len(pairs)), disagree))
         if disagreed:
-            examples = self._examples_of(copy, analysis)
+            examples = self._examples_of(copy, rules)
             for at in disagreed:
                 if examples.wants(shift[at] if shift else None):
-                    examples.update(*pairs[at], AnswerDifference(True, kind, shift[at] if shift else None))
+                    usual = AnswerDifference(True, kind, shift[at] if shift else None)
+                    examples.update(*pairs[at], compare(*pairs[at], rules) or usual)
         return PairResult(copy.route, copy.version, len(pairs), len(disagreed))
 
     def _lose(self, copy: Observation, reason: str) -> None:
@@ -126,7 +140,7 @@ class Comparer:
         reference: Observation,
         copy: Observation,
         difference: AnswerDifference,
-        analysis: Analysis,
+        rules: AnswerRules,
         results: list[PairResult],
     ) -> None:
         route, version, role = copy.route, copy.version, copy.role
@@ -136,17 +150,17 @@ class Comparer:
         else:
             results.append(PairResult(route, version, 1, int(difference.disagree)))
             if difference.disagree:
-                self._examples_of(copy, analysis).update(reference, copy, difference)
+                self._examples_of(copy, rules).update(reference, copy, difference)
         if route in self._noisy:
             noise_pairs = self._pairing.noise_pairs(copy, difference.disagree)
             results += [
                 PairResult(route, shadow, noise_pair=(differs, noise)) for shadow, differs, noise in noise_pairs
             ]
 
-    def _examples_of(self, copy: Observation, analysis: Analysis) -> Examples:
+    def _examples_of(self, copy: Observation, rules: AnswerRules) -> Examples:
         key = copy.route, copy.version
         if key not in self._examples:
-            self._examples[key] = Examples(analysis.redact)
+            self._examples[key] = Examples(rules.analysis.redact)
         return self._examples[key]
 
     def worst(self, route: str, version: str) -> list[Example]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from proxy.contracts.bounds import MAX_NAME, clipped, shortened
 from proxy.contracts.observation import Observation, Tensor, Text
-from proxy.stats.agreement.compare import AnswerDifference
+from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.drift.features import feature_name, names_of
 
 MAX_EXAMPLES = 20
@@ -29,6 +29,9 @@ MAX_SHOWN_ARGUMENTS = 1000
 MAX_SIDE = 8192
 """Characters of one side, names and values together: a text and some calls, or `MAX_SHOWN` values of common length."""
 
+MAX_FOUND = 512
+"""Characters of what a comparer found."""
+
 REDACTED = "[redacted]"
 
 
@@ -43,10 +46,14 @@ class Example(Struct, frozen=True):
     kind: str
     shift: float | None
     detail: dict[str, Any]
-    """`request`, `primary` and `candidate`, each a mapping of names to values of the first row, or a text. Redaction
-    pointers (RFC 6901), such as `/request/age`, lead into it."""
+    """`request`, `primary` and `candidate`, each a mapping of names to values of one row, or a text. Redaction pointers
+    (RFC 6901), such as `/request/age`, lead into it."""
     truncated: bool = False
     """Whether there was more than is shown."""
+    row: int = 0
+    """The row that is shown: the first that differs."""
+    comparer: str = ""
+    """The comparer, and what it found; where anything is redacted, the comparer alone."""
 
 
 class Examples:
@@ -79,14 +86,20 @@ class Examples:
         return [example for _, _, example in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
     def _example(self, reference: Observation, copy: Observation, difference: AnswerDifference) -> Example:
-        sides = {"request": _shown(reference.inputs), "primary": _answer(reference), "candidate": _answer(copy)}
+        row = difference.row
+        sides = {
+            "request": _shown(reference.inputs, row),
+            "primary": _answer(reference, row),
+            "candidate": _answer(copy, row),
+        }
         detail: dict[str, Any] = {name: shown for name, (shown, _) in sides.items()}
         truncated = any(cut for _, cut in sides.values())
         for path in self._redact:
             redact(detail, path)
-        return Example(
-            copy.request_id, copy.started, copy.version, difference.kind, difference.shift, detail, truncated
-        )
+        # What was found quotes the answers.
+        found = difference.comparer.partition(":")[0] if self._redact else clipped(difference.comparer, MAX_FOUND)
+        facts = copy.request_id, copy.started, copy.version, difference.kind, difference.shift
+        return Example(*facts, detail, truncated, row, found)
 
 
 def _badness(shift: float | None) -> float:
@@ -99,10 +112,10 @@ Side = tuple[dict[str, Any], bool]
 """What one side shows, and whether there was more."""
 
 
-def _answer(leg: Observation) -> Side:
+def _answer(leg: Observation, row: int) -> Side:
     if not leg.answered:
         return {"status": leg.status, "failure": leg.failure}, False
-    return _shown(leg.outputs) if leg.text is None else _text(leg.text)
+    return _shown(leg.outputs, row) if leg.text is None else _text(leg.text)
 
 
 def _text(answer: Text) -> Side:
@@ -119,12 +132,14 @@ def _text(answer: Text) -> Side:
     return {"text": text, "finish": answer.finish, "tools": tools}, not whole
 
 
-def _shown(tensors: Sequence[Tensor]) -> Side:
+def _shown(tensors: Sequence[Tensor], row: int) -> Side:
+    """The values of one row; of what has fewer rows, of the last one."""
     shown: dict[str, Any] = {}
     left = MAX_SIDE
     for tensor in tensors:
         names = names_of((tensor.name, tensor.columns, min(tensor.width, MAX_SHOWN), tensor.kind))
-        for name, value in zip(names, tensor.data, strict=False):
+        begin = max(min(row, tensor.rows - 1), 0) * tensor.width
+        for name, value in zip(names, tensor.data[begin : begin + tensor.width], strict=False):
             left -= len(name) + (len(value) if isinstance(value, str) else 0)
             if left < 0 or len(shown) == MAX_SHOWN:
                 return shown, True

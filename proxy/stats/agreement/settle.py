@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from proxy.contracts.observation import NOT_LOOKED_AT, Observation
 from proxy.contracts.outcome import outcome_of
-from proxy.stats.agreement.compare import TOLERANCE, AnswerDifference, compare
+from proxy.stats.agreement.compare import compare
+from proxy.stats.agreement.rules import DEFAULT_RULES, AnswerRules
+from proxy.stats.agreement.tally import AnswerDifference
 
 NOTHING = "nothing"
 """Reason of pairs whose answers hold nothing that could be compared."""
@@ -27,8 +29,8 @@ Settled = AnswerDifference | str | None
 """The difference of a pair that was compared, the reason of one that is lost, None where none was due."""
 
 
-def settle(reference: Observation, copy: Observation, tolerance: float = TOLERANCE) -> Settled:
-    """What becomes of a pair; `tolerance` is the part of the larger number by which two may differ."""
+def settle(reference: Observation, copy: Observation, rules: AnswerRules = DEFAULT_RULES) -> Settled:
+    """What becomes of a pair, by the rules of its route."""
     if not reference.answered:
         return None
     if not copy.answered:
@@ -42,4 +44,4 @@ def settle(reference: Observation, copy: Observation, tolerance: float = TOLERAN
     reason = copy.content if ours else copy.unreadable_response or copy.content
     if reason and not (copy.outputs and reason == "empty_body"):
         return AnswerDifference(True, reason)
-    return compare(reference, copy, tolerance) or NOTHING
+    return compare(reference, copy, rules) or NOTHING

@@ -16,6 +16,7 @@ from proxy.stats.arrays import Floats
 from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import Block, names_of
 from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins, text_of
+from proxy.stats.selection import NOTHING, Selection
 
 CONTRACT_RULES = ("type", "range", "category", "missing", "absent", "unexpected")
 """Rules of the data contract, by what breaks them:
@@ -62,6 +63,7 @@ class BatchCounts(NamedTuple):
 
 class Layout:
     """Counts batches of bodies of one signature against a reference. Made once a signature, used for each batch.
+    Columns that are `ignored` are not unexpected.
 
     >>> from proxy.stats.drift.profile import features_of
     >>> reference = Reference(features_of({"x": [0.0, 1.0, 2.0, 3.0], "color": ["red"] * 4}))
@@ -74,7 +76,7 @@ class Layout:
 
     __slots__ = ("_absent", "_lacking", "_numbers", "_places", "_reference", "_unexpected")
 
-    def __init__(self, reference: Reference, signature: Signature) -> None:
+    def __init__(self, reference: Reference, signature: Signature, ignored: Selection = NOTHING) -> None:
         self._reference = reference
         features = {feature.name: at for at, feature in enumerate(reference.features)}
         self._places = [[features.get(name, -1) for name in names_of(block)] for block in signature]
@@ -83,7 +85,8 @@ class Layout:
         required = np.array([feature.rules.required for feature in reference.features], dtype=np.bool_)
         self._lacking = self._absent & required
         # A profile that is full does not know all columns, so an unknown one says nothing.
-        self._unexpected = -1 in present and len(features) < MAX_FEATURES
+        unknown = [name for block in signature for name in names_of(block) if name not in features]
+        self._unexpected = len(features) < MAX_FEATURES and not all(map(ignored.has, unknown))
         self._numbers = [_Numbers(reference, places) for places in self._places]
 
     def measure(self, tables: Sequence[Any]) -> BatchCounts:

@@ -8,6 +8,7 @@ from typing import Any
 from proxy.stats.drift.batch import LayoutGroup
 from proxy.stats.drift.features import names_of
 from proxy.stats.drift.profile import MAX_FEATURES, Profile, Rules, features_of
+from proxy.stats.selection import NOTHING, Selection
 
 MAX_LEARNT_BYTES = 1 << 26
 """Bytes of the rows that a profile is learnt from: two million numbers, 70,000 rows of thirty. With more than that
@@ -16,7 +17,7 @@ configured (`analysis.reference`), the profile is made of what there is then, an
 
 class ProfileBuilder:
     """The columns of one side by name, until there are enough rows for a profile. At most `MAX_FEATURES` columns, and
-    `MAX_LEARNT_BYTES`.
+    `MAX_LEARNT_BYTES`, less those that are `ignored`.
 
     >>> from proxy.contracts.observation import Tensor
     >>> group, builder = LayoutGroup((("x", (), 1, "number"),)), ProfileBuilder()
@@ -29,9 +30,10 @@ class ProfileBuilder:
     ('x', 'the first 100 rows')
     """
 
-    __slots__ = ("_bytes", "_columns", "rows")
+    __slots__ = ("_bytes", "_columns", "_ignored", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, ignored: Selection = NOTHING) -> None:
+        self._ignored = ignored
         self._columns: dict[str, list[Any]] = {}
         self._bytes = 0
         self.rows = 0
@@ -49,6 +51,8 @@ class ProfileBuilder:
             self._bytes += group.bytes
             for block, table in zip(group.signature, group.tables(), strict=True):
                 for name, column in zip(names_of(block), table.T, strict=True):
+                    if self._ignored.has(name):
+                        continue
                     if name in self._columns or len(self._columns) < MAX_FEATURES:
                         self._columns.setdefault(name, []).extend(column.tolist())
                     else:

@@ -23,8 +23,9 @@ from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
-from proxy.stats.drift.profile import BodySide, Profile, as_bodies_have_them
+from proxy.stats.drift.profile import BodySide, Feature, Profile, as_bodies_have_them
 from proxy.stats.drift.profile_builder import ProfileBuilder
+from proxy.stats.selection import Selection
 
 BATCH_BODIES = 256
 """Bodies of a batch: numpy's overhead is then below a tenth of a microsecond a row and feature."""
@@ -119,6 +120,7 @@ class Streams:
 
     - `reference`: rows that a profile is built from
     - `watched`: features that ADWIN watches
+    - `ignore`: features that are left out, as `stats.selection` reads them
 
     >>> streams = Streams(reference=200)
     >>> facts = {"request_id": "", "route": "r", "version": "v1", "role": "primary", "share": 1.0, "status": 200}
@@ -140,6 +142,7 @@ class Streams:
         "_detectors",
         "_drift",
         "_given",
+        "_ignored",
         "_layouts",
         "_looked",
         "_profile",
@@ -150,7 +153,7 @@ class Streams:
         "violations",
     )
 
-    def __init__(self, reference: int, watched: Sequence[str] = ()) -> None:
+    def __init__(self, reference: int, watched: Sequence[str] = (), ignore: Sequence[str] = ()) -> None:
         self._rows = reference
         self._adwin = AdwinDetectors(watched)
         self._batches: dict[BatchKey, Batch] = {}
@@ -159,7 +162,11 @@ class Streams:
         self._detectors: dict[StreamKey, DriftDetector] = {}
         self._layouts: dict[tuple[BodySide, Signature], Layout] = {}
         self._references: dict[BodySide, Reference] = {}
-        self._builders: dict[BodySide, ProfileBuilder] = {"input": ProfileBuilder(), "prediction": ProfileBuilder()}
+        self._ignored: dict[BodySide, Selection] = {
+            "input": Selection(ignore, "request"),
+            "prediction": Selection(ignore, "response"),
+        }
+        self._builders = {side: ProfileBuilder(ignored) for side, ignored in self._ignored.items()}
         self._profile = Profile()
         self._given: set[BodySide] = set()
         self.violations: Counter[tuple[str, Role, str]] = Counter()
@@ -178,10 +185,14 @@ class Streams:
     def use_profile(self, profile: Profile) -> None:
         """Judges drift against `profile`; a side that it lacks is still learnt."""
         profile = as_bodies_have_them(profile)
-        for side in ("input", "prediction"):
-            if profile.side(side):
+        kept = Profile(self._kept("input", profile), self._kept("prediction", profile), profile.made)
+        for side in self._ignored:
+            if kept.side(side):
                 self._given.add(side)
-                self._take(side, profile)
+                self._take(side, kept)
+
+    def _kept(self, side: BodySide, profile: Profile) -> list[Feature]:
+        return [feature for feature in profile.side(side) if not self._ignored[side].has(feature.name)]
 
     def _take(self, side: BodySide, profile: Profile, final: bool = True) -> None:
         if side == "input":
@@ -207,7 +218,7 @@ class Streams:
         for at in [at for at in self._batches if at[0][0] == "prediction" and at[0][1] == version]:
             del self._batches[at]
         if learnt:
-            self._builders["prediction"] = ProfileBuilder()
+            self._builders["prediction"] = ProfileBuilder(self._ignored["prediction"])
             self._references.pop("prediction", None)
             self._profile.predictions = []
             self._layouts = {key: layout for key, layout in self._layouts.items() if key[0] != "prediction"}
@@ -298,7 +309,7 @@ class Streams:
     def _layout(self, side: BodySide, signature: Signature) -> Layout | None:
         layout = self._layouts.get((side, signature))
         if layout is None and len(self._layouts) < MAX_LAYOUTS:
-            layout = self._layouts[side, signature] = Layout(self._references[side], signature)
+            layout = self._layouts[side, signature] = Layout(self._references[side], signature, self._ignored[side])
         return layout
 
     def _begin(self, side: BodySide, role: Role, groups: Collection[LayoutGroup]) -> None:

@@ -1,12 +1,21 @@
 """Differences by kind of answer."""
 
-from typing import Any
+from math import isfinite
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.contracts.comparers import OutputComparer, OutputRule
 from proxy.contracts.observation import Observation, Tensor, Text
-from proxy.stats.agreement.compare import TOP_SCORES, AgreementTally, AnswerDifference, compare, compare_texts
+from proxy.contracts.settings import Analysis
+from proxy.stats.agreement.compare import compare
+from proxy.stats.agreement.numbers import TOP_SCORES
+from proxy.stats.agreement.rows import by_columns
+from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.settle import settle
+from proxy.stats.agreement.tally import AnswerDifference
 from tests.support.observed import observation
 
 
@@ -64,7 +73,7 @@ def test_outputs_are_matched_by_name_whatever_their_order() -> None:
 
 def test_a_tolerance_is_taken_as_given() -> None:
     mine, other = leg("primary", outputs=numbers(100.0)), leg("shadow", outputs=numbers(110.0))
-    assert not compare(mine, other, 0.2).disagree
+    assert not compare(mine, other, AnswerRules(Analysis(tolerance=0.2))).disagree
 
 
 def test_vectors_are_compared_by_direction() -> None:
@@ -90,33 +99,106 @@ def test_the_overlap_of_the_best_scores() -> None:
     assert found.overlap == pytest.approx((TOP_SCORES - 1) / TOP_SCORES)
 
 
-@pytest.mark.parametrize(
-    ("mine", "other", "disagree", "kind"),
-    [
-        (Text("a b c", "stop"), Text("a b c", "stop"), False, "finish"),
-        (Text("a b c", "stop"), Text("a b c", "length"), True, "finish"),
-        (Text("a b c d e f g h i j", "stop"), Text("a b c d e f g h i x", "stop"), False, "finish"),
-        (Text("a b c", "stop"), Text("x y z", "stop"), True, "text"),
-        (Text("", "tool_calls", (("f", "{}"),)), Text("", "tool_calls", (("g", "{}"),)), True, "tools"),
-        (Text("", "stop"), Text("", "stop"), False, "finish"),
-    ],
-)
-def test_texts(mine: Text, other: Text, disagree: bool, kind: str) -> None:
-    found = compare(leg("primary", text=mine), leg("shadow", text=other))
-    assert (found.disagree, found.kind) == (disagree, kind)
+def frame(**columns: float) -> tuple[Tensor, ...]:
+    return (Tensor("", 1, len(columns), "number", list(columns.values()), tuple(columns)),)
 
 
-def test_the_distance_of_texts_is_the_part_of_words_edited() -> None:
-    found = compare_texts(Text("the cat sat down"), Text("the dog sat down now"))
-    assert found.shift == pytest.approx(2 / 5)
-    assert found.overlap == pytest.approx(4 / 20)
+def same(mine: tuple[Tensor, ...], other: tuple[Tensor, ...], rules: AnswerRules | None = None) -> bool:
+    rules = rules or AnswerRules()
+    found = [compare(leg("x", outputs=a), leg("x", outputs=b), rules) for a, b in ((mine, other), (other, mine))]
+    assert found[0] is not None and found[1] is not None and found[0].disagree == found[1].disagree
+    return not found[0].disagree
 
 
-def test_a_tally_counts_kinds_of_disagreement_and_averages() -> None:
-    tally = AgreementTally()
-    for other in (1.0, 2.0, 1.01):
-        tally.update(compare(leg("primary", outputs=numbers(1.0)), leg("shadow", outputs=numbers(other))))
-    assert (tally.pairs, tally.disagreements, tally.kinds) == (3, 1, {"number": 1})
-    assert tally.ratio == pytest.approx(1 / 3)
-    assert tally.shift == pytest.approx(1.01 / 3)
-    assert AgreementTally().ratio is None
+def test_columns_are_met_by_name_in_any_order() -> None:
+    assert same(frame(a=1.0, b=2.0), frame(b=2.0, a=1.0))
+    assert not same(frame(a=1.0, b=2.0), frame(b=1.0, a=2.0))
+    assert not same(frame(a=1.0), frame(a=1.0, b=2.0))
+
+
+def test_an_output_that_only_one_answer_has_differs_from_either_side() -> None:
+    assert not same(numbers(1.0), numbers(1.0) + numbers(2.0, name="q"))
+    assert same(numbers(1.0), numbers(1.0) + numbers(2.0, name="q"), AnswerRules(Analysis(ignore=("q",))))
+
+
+def test_rows_are_met_by_their_keys() -> None:
+    def vectors(*keys: int) -> tuple[Tensor, ...]:
+        points = [value for key in keys for value in ((1.0, 0.0) if key == 0 else (0.0, 1.0))]
+        return (Tensor("embedding", len(keys), 2, "number", points, vector=True, keys=keys),)
+
+    assert same(vectors(0, 1), vectors(1, 0))
+    assert not same(vectors(0, 1), vectors(0, 2))
+    assert not same(vectors(0, 1), vectors(0))
+
+
+def test_whole_numbers_beside_others_are_numbers() -> None:
+    assert same(numbers(100, integer=True), numbers(101.0))
+    assert not same(numbers(100, integer=True), numbers(101, integer=True))
+    assert same(
+        numbers(100, integer=True),
+        numbers(101, integer=True),
+        AnswerRules(Analysis(outputs={"p": OutputRule("numbers")})),
+    )
+
+
+def test_what_is_said_of_an_output_goes_before_what_it_is() -> None:
+    def rules(**rule: Any) -> AnswerRules:
+        return AnswerRules(Analysis(outputs={"p": OutputRule(**rule)}))
+
+    assert not same(numbers(3.0, 1.0, width=2), numbers(9.0, 1.0, width=2))
+    assert same(numbers(3.0, 1.0, width=2), numbers(9.0, 1.0, width=2), rules(comparer="scores"))
+    assert same(numbers(3.0, 1.0), numbers(9.0, 1.0), rules(comparer="scores"))
+    assert same(numbers(1.0, 2.0, width=2), numbers(2.0, 1.0, width=2), rules(unordered=True))
+    assert not same(numbers(1.0, 2.0, width=2), numbers(1.0, 2.01, width=2), rules(comparer="labels"))
+    assert same(numbers(3.0, 2.0, 1.0), numbers(0.3, 0.2, 0.1), rules(comparer="ranking"))
+    one, two = ((Tensor("p", 1, 1, "category", [text]),) for text in ("a  b", "a b"))
+    assert not same(one, two) and same(one, two, rules(comparer="text"))
+
+
+VALUES = st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 1.0, 0.5, 1e-9, float("nan"), float("inf")]))
+DATATYPES = st.sampled_from(["", "FP16", "BF16", "FP32"])
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[Tensor, ...]:
+    """Outputs of any kind, of a few names, so that two answers often have the same."""
+    made = []
+    for name in draw(
+        st.sampled_from([("p",), ("p", "q"), ("probabilities",), ("embedding", "label"), ("boxes",), ("",)])
+    ):
+        rows, width = draw(st.integers(0, 3)), draw(st.integers(1, 4))
+        columns = tuple(draw(st.permutations("abcd"))[:width]) if not name else ()
+        if name == "label":
+            data: list[Any] = draw(
+                st.lists(st.sampled_from(["x", "y", "0.5:1", "{}", None]), min_size=rows, max_size=rows)
+            )
+            made.append(Tensor(name, rows, 1, "category", data))
+            continue
+        data = draw(st.lists(VALUES, min_size=rows * width, max_size=rows * width))
+        made.append(Tensor(name, rows, width, "number", data, columns, datatype=draw(DATATYPES)))
+    return tuple(made)
+
+
+COMPARERS = st.sampled_from(get_args(OutputComparer))
+
+
+def is_number(tensors: tuple[Tensor, ...]) -> bool:
+    return all(tensor.kind != "number" or all(map(isfinite, tensor.data)) for tensor in tensors)
+
+
+@given(answers(), answers(), COMPARERS, st.booleans(), st.randoms(use_true_random=False))
+def test_any_answer_equals_itself_in_any_order_and_neither_side_is_the_first(
+    mine: tuple[Tensor, ...], other: tuple[Tensor, ...], comparer: OutputComparer, unordered: bool, rng: Any
+) -> None:
+    rules = AnswerRules(Analysis(outputs={"*": OutputRule(comparer, unordered=unordered)}))
+    if is_number(mine):  # an answer that is no number is no answer (`payload.content`)
+        assert same(mine, mine, rules)
+        turned = list(mine)
+        rng.shuffle(turned)
+        for at, tensor in enumerate(turned):
+            columns = list(tensor.columns)
+            rng.shuffle(columns)
+            turned[at] = by_columns(tensor, columns) if columns else tensor
+        assert same(mine, tuple(turned), rules)
+    if is_number(mine) and is_number(other):
+        same(mine, other, rules)

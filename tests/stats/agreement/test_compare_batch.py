@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.table import Role
 from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.compare_batch import compare_batch
+from proxy.stats.agreement.rules import AnswerRules
 from tests.support.observed import observation
 
 VALUES = st.one_of(st.floats(-10, 10), st.sampled_from([0.0, 1.0, float("nan"), float("inf"), 0.5]))
@@ -38,11 +40,12 @@ def batches(draw: st.DrawFn) -> list[tuple[list[float], list[float]]] | None:
     return [(rows[at], rows[(at + draw(st.integers(0, 1))) % len(rows)]) for at in range(len(rows))]
 
 
-def same(pairs: list[tuple[Observation, Observation]], tolerance: float = 0.05) -> bool:
-    found = compare_batch(pairs, tolerance)
+def same(pairs: list[tuple[Observation, Observation]]) -> bool:
+    rules = AnswerRules()
+    found = compare_batch(pairs, rules)
     if found is None:
         return False
-    one_by_one = [compare(*pair, tolerance) for pair in pairs]
+    one_by_one = [compare(*pair, rules) for pair in pairs]
     assert found.disagree == [each.disagree for each in one_by_one]
     assert {each.kind for each in one_by_one} == {found.kind}
     for mine, theirs in zip(found.shift or [None] * len(pairs), one_by_one, strict=True):
@@ -70,8 +73,9 @@ def test_labels_that_no_float_can_tell_apart() -> None:
     assert same([pair, pair]) and compare(*pair).disagree
 
 
-def test_scores_that_are_no_numbers_agree_with_nothing() -> None:
-    pair = leg([0.2, 0.1, 0.7]), leg([0.2, float("nan"), 0.8], "shadow")
+@pytest.mark.parametrize("name", ["p", "scores"])
+def test_scores_that_are_no_numbers_agree_with_nothing(name: str) -> None:
+    pair = leg([0.2, 0.1, 0.7], name=name), leg([0.2, float("nan"), 0.8], "shadow", name)
     assert same([pair, pair]) and compare(*pair).disagree
 
 
@@ -85,12 +89,12 @@ def test_what_does_not_answer_alike_is_left_to_be_compared_one_by_one() -> None:
         (leg([1.0]), leg(None, "shadow", text=Text("a"))),
         (leg([1.0], vector=True), leg([2.0], "shadow", vector=True)),
     ):
-        assert compare_batch([good, odd], 0.05) is None
-    assert compare_batch([good, good], 0.05).disagree == [True, True]
+        assert compare_batch([good, odd], AnswerRules()) is None
+    assert compare_batch([good, good], AnswerRules()).disagree == [True, True]
 
 
 def test_rows_of_which_only_some_are_scores_are_left_too() -> None:
     scores, numbers = (leg([0.4, 0.6]), leg([0.6, 0.4], "shadow")), (leg([3.0, 4.0]), leg([4.0, 3.0], "shadow"))
-    assert compare_batch([scores, numbers], 0.05) is None
-    assert compare_batch([scores, scores], 0.05).kind == "argmax"
-    assert compare_batch([numbers, numbers], 0.05).kind == "number"
+    assert compare_batch([scores, numbers], AnswerRules()) is None
+    assert compare_batch([scores, scores], AnswerRules()).kind == "argmax"
+    assert compare_batch([numbers, numbers], AnswerRules()).kind == "number"

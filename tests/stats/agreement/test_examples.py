@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.observation import Observation, Tensor, Text
-from proxy.stats.agreement.compare import AnswerDifference
+from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.examples import MAX_EXAMPLES, MAX_SHOWN, MAX_SIDE, REDACTED, Example, Examples, redact
+from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.door import admitted
 from tests.support.observed import observation
 
@@ -108,3 +109,16 @@ def test_a_pointer_to_a_long_name_takes_out_what_was_shortened(pointer: str) -> 
     long = admitted(replace(leg(), inputs=(Tensor(name, 1, width, "category", ["a", "secret"][-width:]),)))
     shown = one(long, leg(), pointer.format(name)).detail["request"]
     assert list(shown.values())[-1] == REDACTED
+
+
+def test_the_row_that_differs_is_shown_with_what_was_found() -> None:
+    batch = (Tensor("y", 3, 1, "number", [1.0, 2.0, 3.0]),)
+    legs = [replace(leg(), outputs=batch), replace(leg(2), outputs=(Tensor("y", 3, 1, "number", [1.0, 9.0, 3.0]),))]
+    difference = compare(legs[0], legs[1])
+    assert difference is not None
+    for redact_, found in (([], True), (["/request/age"], False)):
+        examples = Examples(redact_)
+        examples.update(legs[0], legs[1], difference)
+        (example,) = examples.worst()
+        assert (example.row, example.detail["primary"], example.detail["candidate"]) == (1, {"y": 2.0}, {"y": 9.0})
+        assert example.comparer.startswith("numbers") and (": y 2 and 9" in example.comparer) is found

@@ -13,9 +13,9 @@ from proxy.contracts.leg_join import MAX_WAIT
 from proxy.contracts.observation import NOT_LOOKED_AT, Observation, Tensor, Text, UnreadReason
 from proxy.contracts.outcome import CONTENT, outcome_of
 from proxy.contracts.settings import Analysis
-from proxy.stats.agreement.compare import AnswerDifference
 from proxy.stats.agreement.comparer import Comparer
 from proxy.stats.agreement.settle import NOTHING, settle
+from proxy.stats.agreement.tally import AnswerDifference
 
 UNREAD = get_args(UnreadReason)
 

@@ -9,6 +9,7 @@ from proxy.stats.drift.detector import Reference
 from proxy.stats.drift.features import names_of
 from proxy.stats.drift.layout import CONTRACT_RULES, BatchCounts, Layout, readable, signature_of
 from proxy.stats.drift.profile import profile_of
+from proxy.stats.selection import Selection
 
 PROFILE = profile_of(
     {"x": np.linspace(0, 10, 1000).tolist(), "y": [*np.linspace(0, 1, 999), None], "c": ["a", "b"] * 500}, {}
@@ -98,3 +99,10 @@ def test_names_and_what_is_readable() -> None:
 def test_a_feature_that_a_body_lacks_is_missing() -> None:
     measured = measure([frame(["x", "y"], (1.0, 0.5))])
     assert (measured.counts[2, -1], measured.counts[0, -1]) == (1, 0)
+
+
+def test_a_column_that_is_ignored_is_not_unexpected() -> None:
+    signature = signature_of([frame(["x", "y", "c", "id"], (5.0, 0.5, 0.0, 1.0))])
+    for patterns, unexpected in (((), True), (("id",), False), (("*x",), True)):
+        ignored = Selection(patterns, "request")
+        assert Layout(Reference(PROFILE), signature, ignored).unexpected is unexpected

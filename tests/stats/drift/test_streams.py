@@ -282,3 +282,17 @@ def test_names_and_categories_of_a_profile_are_those_that_bodies_give() -> None:
         board.on_observations([replace(leg(at, [0.0], 0.0), inputs=inputs, outputs=())], 0.0)
     board.on_time(5.0)
     assert board.violations("r") == {} and [row.n for row in board.drift("r")] == [300]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_what_is_ignored_has_no_stream_and_breaks_no_rule(given: bool) -> None:
+    made = board(replace(ANALYSIS, ignore=("/request/x[2]", "/response/x[0]")))
+    rng = np.random.default_rng(2)
+    if given:
+        rows = rng.standard_normal((2000, 5))
+        made.use_profile("r", profile_of({f"x[{at}]": rows[:, at].tolist() for at in range(5)}, {}))
+    feed(made, rng, 5000, 0)
+    feed(made, rng, 5000, 5000, shift=3.0)
+    assert {row.feature for row in made.drift("r") if row.side == "input"} == {f"x[{at}]" for at in (0, 1, 3, 4)}
+    assert not drifted(made)
+    assert not made.violations("r")

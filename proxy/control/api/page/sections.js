@@ -251,7 +251,9 @@ function example(each, at, isOpen) {
   return h("details", { "data-key": key, open: isOpen(key, at === 0) },
     h("summary", {}, badge(each.kind.replaceAll("_", " "), "bad"), h("code", {}, each.request_id || "no id"),
       each.shift === null ? "" : h("span", {}, `shift ${figure(each.shift)}`),
-      each.truncated ? badge("cut", "open") : ""), sides(each.detail));
+      each.truncated ? badge("cut", "open") : ""),
+    each.comparer ? h("p", { class: "comparer" }, each.row ? `row ${count(each.row)}: ${each.comparer}` : each.comparer) : "",
+    sides(each.detail));
 }
 
 export function disagreements(document, colourOf, isOpen) {

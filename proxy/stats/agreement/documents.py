@@ -1,0 +1,114 @@
+"""JSON documents that say the same: objects by key at any depth, whatever the order and the spaces; lists by place.
+
+A whole number is what it is; other numbers are near each other by the tolerance of the route. Paths are names of
+features: `order.items[0].price`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from proxy.stats.agreement.numbers import FLOOR, near
+from proxy.stats.agreement.rules import AnswerRules
+
+MAX_DEPTH = 32
+"""Depth below which parts are compared as they are."""
+
+MAX_UNORDERED = 128
+"""Members of a list without order; longer ones are compared by place."""
+
+MAX_DOCUMENT = 1_048_576
+"""Characters of a text that is read as JSON."""
+
+PRINTED = 1e-9
+"""Part of a number that is lost where it is printed and read again."""
+
+SameText = Callable[[str, str], bool]
+
+NO_DOCUMENT: Any = object()
+
+
+def document_of(text: str) -> Any:
+    """The object or the list that a text holds; `NO_DOCUMENT` for any other."""
+    begun = text.lstrip()[:1]
+    if begun not in ("{", "[") or len(text) > MAX_DOCUMENT:
+        return NO_DOCUMENT
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+        return NO_DOCUMENT
+
+
+class DocumentComparison:
+    """The comparison of two documents.
+
+    - `rules`: of the route; None: numbers and texts as they are, as arguments of tools are
+    - `same_text`: whether two texts inside say the same
+    """
+
+    __slots__ = ("_rules", "_same_text")
+
+    def __init__(self, rules: AnswerRules | None, same_text: SameText = str.__eq__) -> None:
+        self._rules, self._same_text = rules, same_text
+
+    def differs(self, a: Any, b: Any, path: str = "", depth: int = 0) -> str | None:
+        """The path of the first difference, "" being the whole; None where there is none.
+
+        >>> exact = DocumentComparison(None)
+        >>> exact.differs({"a": 1, "b": [1, 2]}, {"b": [1.0, 2], "a": 1}), exact.differs({"a": [1]}, {"a": [2]})
+        (None, 'a[0]')
+        """
+        if path and self._rules is not None and self._rules.ignored.has(path):
+            return None
+        if depth >= MAX_DEPTH or type(a) is bool or type(b) is bool:
+            return None if type(a) is type(b) and a == b else path
+        if isinstance(a, dict) and isinstance(b, dict):
+            return self._objects(a, b, path, depth)
+        if isinstance(a, list) and isinstance(b, list):
+            return self._lists(a, b, path, depth)
+        return None if self._leaves(a, b, path) else path
+
+    def _objects(self, a: dict[str, Any], b: dict[str, Any], path: str, depth: int) -> str | None:
+        for key in sorted(a.keys() | b.keys()):
+            place = f"{path}.{key}" if path else key
+            if key not in a or key not in b:
+                if self._rules is None or not self._rules.ignored.has(place):
+                    return place
+            elif (found := self.differs(a[key], b[key], place, depth + 1)) is not None:
+                return found
+        return None
+
+    def _lists(self, a: list[Any], b: list[Any], path: str, depth: int) -> str | None:
+        if len(a) != len(b):
+            return path
+        if self._rules is not None and len(a) <= MAX_UNORDERED and self._rules.of(path).unordered:
+            return self._sets(a, b, path, depth)
+        for at, (x, y) in enumerate(zip(a, b, strict=True)):
+            if (found := self.differs(x, y, f"{path}[{at}]", depth + 1)) is not None:
+                return found
+        return None
+
+    def _sets(self, a: list[Any], b: list[Any], path: str, depth: int) -> str | None:
+        left = list(b)
+        for at, x in enumerate(a):
+            place = f"{path}[{at}]"
+            met = next((to for to, y in enumerate(left) if self.differs(x, y, place, depth + 1) is None), None)
+            if met is None:
+                return place
+            del left[met]
+        return None
+
+    def _leaves(self, a: Any, b: Any, path: str) -> bool:
+        if isinstance(a, str) and isinstance(b, str):
+            return a == b or self._same_text(a, b)
+        if isinstance(a, int | float) and isinstance(b, int | float):
+            if self._rules is None or (type(a) is int and type(b) is int):
+                return near(a, b, PRINTED, 0.0)
+            rule, analysis = self._rules.of(path), self._rules.analysis
+            relative = analysis.tolerance if rule.tolerance is None else rule.tolerance
+            given = analysis.absolute_tolerance if rule.absolute_tolerance is None else rule.absolute_tolerance
+            return near(a, b, relative, FLOOR if given is None else given)
+        return type(a) is type(b) and bool(a == b)

@@ -1,0 +1,68 @@
+"""Outputs brought into one order before they are compared: columns by name, rows by key, sets by value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from proxy.contracts.observation import Tensor
+from proxy.stats.agreement.numbers import rows_of
+from proxy.stats.agreement.rules import AnswerRules
+
+
+def kept(outputs: Sequence[Tensor], rules: AnswerRules) -> Sequence[Tensor]:
+    """Outputs less what is ignored."""
+    if not rules.ignored:
+        return outputs
+    return [each for each in (_kept(tensor, rules) for tensor in outputs) if each is not None]
+
+
+def _kept(tensor: Tensor, rules: AnswerRules) -> Tensor | None:
+    if not tensor.columns:
+        return None if rules.ignored.has(tensor.name) else tensor
+    left = tuple([column for column in tensor.columns if not rules.ignored.has(column)])
+    return by_columns(tensor, left) if left else None
+
+
+def by_columns(tensor: Tensor, columns: Sequence[str]) -> Tensor:
+    """A frame with these of its columns, in this order.
+
+    >>> by_columns(Tensor("", 2, 2, "number", [1, 2, 3, 4], ("a", "b")), ("b", "a")).data
+    [2, 1, 4, 3]
+    """
+    if len(set(tensor.columns)) < len(tensor.columns):
+        return tensor
+    places = [tensor.columns.index(column) for column in columns]
+    data = [row[place] for row in rows_of(tensor) for place in places]
+    return replace(tensor, columns=tuple(columns), width=len(places), data=data)
+
+
+def by_key(tensor: Tensor) -> Tensor:
+    """A tensor with its rows in the order of their keys; as it is where keys are missing."""
+    if len(tensor.keys) != tensor.rows:
+        return tensor
+    order = sorted(range(tensor.rows), key=lambda row: (str(type(tensor.keys[row])), tensor.keys[row]))
+    return _ordered(replace(tensor, keys=tuple([tensor.keys[row] for row in order])), order)
+
+
+def in_order(tensor: Tensor) -> Tensor:
+    """A tensor as a set: its rows sorted, or the values of its only row."""
+    if tensor.rows == 1 and not tensor.columns:
+        return replace(tensor, data=sorted(tensor.data, key=_place))
+    rows = rows_of(tensor)
+    return _ordered(tensor, sorted(range(len(rows)), key=lambda row: [_place(value) for value in rows[row]]))
+
+
+def _ordered(tensor: Tensor, order: Sequence[int]) -> Tensor:
+    rows = rows_of(tensor)
+    if not rows:
+        return tensor
+    return replace(tensor, data=[value for row in order for value in rows[row]])
+
+
+def _place(value: Any) -> tuple[bool, str, Any]:
+    """What is missing comes last."""
+    missing = value is None or value != value
+    return missing, "" if missing else type(value).__name__ if isinstance(value, str) else "", 0 if missing else value

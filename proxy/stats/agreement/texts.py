@@ -1,0 +1,176 @@
+"""Texts that say the same, by the comparer of the route (`settings.TextComparer`).
+
+| comparer | texts differ when |
+|---|---|
+| `exact` | any character does |
+| `words` | more than `analysis.text_edits` of the words were edited; a character of a script without spaces is a word |
+| `characters` | the same of the characters |
+| `json` | they are other documents (`documents`), or one is none |
+| `auto` | `json` where both are documents, else `words` |
+
+Edits are those of Levenshtein (1966), as a part of the longer text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from proxy.contracts.observation import Text
+from proxy.stats.agreement.documents import NO_DOCUMENT, DocumentComparison, document_of
+from proxy.stats.agreement.rules import DEFAULT_RULES, AnswerRules
+from proxy.stats.agreement.tally import AnswerDifference
+
+MAX_WORDS = 2048
+"""Words or characters of a text that are compared: edit distance grows with the square of them. Of longer texts the
+difference in length counts besides."""
+
+UNSPACED = (
+    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Myanmar, Khmer
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # kana, Han
+    "\U00020000-\U0003ffff"
+)
+"""Characters of scripts that put no spaces between words (Unicode 15, by block)."""
+
+_WORDS = re.compile(f"[{UNSPACED}]|[^\\s{UNSPACED}]+")
+MAX_CALLS = 64
+"""Calls of tools whose order says nothing; longer lists are compared by place."""
+
+
+class TextDifference(NamedTuple):
+    """What two texts differ in."""
+
+    differs: bool
+    distance: float
+    """The part that was edited; of documents 0 or 1."""
+    found: str = ""
+    """What was found."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text.
+
+    >>> words_of("the cat"), words_of("猫がいる now")
+    (['the', 'cat'], ['猫', 'が', 'い', 'る', 'now'])
+    """
+    return text.split() if text.isascii() else _WORDS.findall(text)
+
+
+def compare_text(a: str, b: str, rules: AnswerRules) -> TextDifference:
+    """The difference of two texts by the comparer of the route."""
+    if a == b:
+        return TextDifference(False, 0.0)
+    if rules.text == "exact":
+        return TextDifference(True, _distance(list(a), list(b)), "exact: the texts are not the same")
+    if rules.text in ("auto", "json"):
+        documents = document_of(a), document_of(b)
+        if NO_DOCUMENT not in documents:
+            return _documents(*documents, rules)
+        if rules.text == "json":
+            return TextDifference(True, 1.0, "json: one of the texts is no JSON document")
+    by, unit = (list, "characters") if rules.text == "characters" else (words_of, "words")
+    return _edited(by(a), by(b), unit, rules.analysis.text_edits)
+
+
+def _documents(a: object, b: object, rules: AnswerRules) -> TextDifference:
+    def same(x: str, y: str) -> bool:
+        return not _edited(words_of(x), words_of(y), "words", rules.analysis.text_edits).differs
+
+    path = DocumentComparison(rules, same).differs(a, b)
+    if path is None:
+        return TextDifference(False, 0.0)
+    return TextDifference(True, 1.0, f"json: {path or 'the whole'} differs")
+
+
+def _edited(a: Sequence[str], b: Sequence[str], unit: str, most: float) -> TextDifference:
+    distance = _distance(a, b)
+    found = f"{unit}: {distance:.0%} of {max(len(a), len(b)):,} were edited, more than {most:.0%}"
+    return TextDifference(distance > most, distance, found)
+
+
+def _distance(a: Sequence[str], b: Sequence[str]) -> float:
+    from rapidfuzz.distance import Levenshtein  # 3 MB that only texts need
+
+    longer = max(len(a), len(b))
+    if longer <= MAX_WORDS:
+        return float(Levenshtein.normalized_distance(a, b))
+    edits = Levenshtein.distance(a[:MAX_WORDS], b[:MAX_WORDS])
+    beyond = abs(max(len(a), MAX_WORDS) - max(len(b), MAX_WORDS))
+    return float(edits + beyond) / longer
+
+
+def compare_texts(mine: Text, other: Text, rules: AnswerRules = DEFAULT_RULES) -> AnswerDifference:
+    """The difference of two completions, choice by choice: calls of tools first, then refusals, texts, what was thought
+    aloud, and finish reasons."""
+    found = _compare_choice(mine, other, rules)
+    if found.disagree or (not mine.others and not other.others):
+        return found
+    if len(mine.others) != len(other.others):
+        counts = f"choices: {1 + len(mine.others)} and {1 + len(other.others)}"
+        return AnswerDifference(True, "shape", found.shift, comparer=counts)
+    pairs = zip(mine.others, other.others, strict=True)
+    choices = [found, *(_compare_choice(one, another, rules) for one, another in pairs)]
+    at = next((at for at, each in enumerate(choices) if each.disagree), None)
+    return found if at is None else replace(choices[at], row=at)
+
+
+def _compare_choice(mine: Text, other: Text, rules: AnswerRules) -> AnswerDifference:
+    text = compare_text(mine.text, other.text, rules)
+    if mine.tools != other.tools and (found := _tools(mine.tools, other.tools)):
+        return AnswerDifference(True, "tools", text.distance, comparer=found)
+    if text.differs:
+        return AnswerDifference(True, "text", text.distance, prefix(mine.text, other.text), comparer=text.found)
+    overlap = prefix(mine.text, other.text)
+    if bool(mine.refusal) != bool(other.refusal):
+        return AnswerDifference(
+            True, "refusal", text.distance, overlap, comparer="refusal: only one of the two refuses"
+        )
+    thought = compare_text(mine.reasoning, other.reasoning, rules)
+    if thought.differs and not (mine.text and other.text):  # an answer may be reached in many ways
+        return AnswerDifference(True, "reasoning", thought.distance, comparer=f"reasoning: {thought.found}")
+    if mine.finish != other.finish:
+        found = f"finish: {mine.finish or 'no reason'} and {other.finish or 'no reason'}"
+        return AnswerDifference(True, "finish", text.distance, overlap, comparer=found)
+    return AnswerDifference(False, "finish", text.distance, overlap)
+
+
+Calls = tuple[tuple[str, str], ...]
+
+
+def _tools(mine: Calls, other: Calls) -> str:
+    """What differs in the calls of tools, whose arguments are JSON; in parallel calls the order says nothing."""
+    if len(mine) != len(other):
+        return f"tools: {len(mine)} and {len(other)} calls"
+    left = list(other)
+    for at, call in enumerate(mine):
+        places = range(len(left)) if len(mine) <= MAX_CALLS else range(min(1, len(left)))
+        met = next((to for to in places if same_call(call, left[to])), None)
+        if met is None:
+            return f"tools: call {at} of {call[0][:64]} has other arguments, or no counterpart"
+        del left[met]
+    return ""
+
+
+def same_call(mine: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two calls are of the same tool with the same arguments.
+
+    >>> same_call(("f", '{"a": 1.0, "b": 2}'), ("f", '{"b":2,"a":1}'))
+    True
+    """
+    if mine == other:
+        return True
+    documents = document_of(mine[1]), document_of(other[1])
+    if mine[0] != other[0] or NO_DOCUMENT in documents:
+        return mine[0] == other[0] and mine[1].strip() == other[1].strip()
+    return DocumentComparison(None).differs(*documents) is None
+
+
+def prefix(a: str, b: str) -> float:
+    """The part of the longer text that both begin with."""
+    if a == b:
+        return 1.0
+    longer = max(len(a), len(b))
+    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))) / longer

@@ -1,0 +1,112 @@
+"""Numbers near each other, scores of classes, vectors."""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import pytest
+
+from proxy.contracts.comparers import OutputRule
+from proxy.contracts.observation import Tensor
+from proxy.contracts.settings import Analysis
+from proxy.stats.agreement.numbers import compare_numbers, compare_scores, compare_vectors, tolerance_of
+from proxy.stats.agreement.rules import AnswerRules
+
+
+def row(*values: float, name: str = "y", datatype: str = "", columns: tuple[str, ...] = ()) -> Tensor:
+    return Tensor(name, 1, len(values), "number", list(values), columns, datatype=datatype)
+
+
+def differ(mine: Tensor, other: Tensor, rules: AnswerRules | None = None) -> bool:
+    rules = rules or AnswerRules()
+    found = compare_numbers(mine, other, rules)
+    assert found.disagree == compare_numbers(other, mine, rules).disagree
+    assert bool(found.comparer) == found.disagree
+    return found.disagree
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "expected"),
+    [
+        (row(0.0), row(1e-12), False),
+        (row(0.0), row(-1e-12), False),
+        (row(0.001), row(0.002), True),
+        (row(100.0), row(104.0), False),
+        (row(100.0), row(110.0), True),
+        (row(8.1, -0.0001, -7.0), row(8.1, 0.0001, -7.0), False),
+        (row(8.1, -0.1, -7.0), row(8.1, 0.1, -7.0), True),
+        (row(nan), row(nan), False),
+        (row(nan), row(1.0), True),
+        (row(inf), row(inf), False),
+        (row(inf), row(-inf), True),
+        (row(1e308, 1e308), row(1e308, 1e308), False),
+    ],
+)
+def test_near_zero_and_beyond(mine: Tensor, other: Tensor, expected: bool) -> None:
+    assert differ(mine, other) is expected
+
+
+@pytest.mark.parametrize(("datatype", "coarse"), [("FP16", True), ("BF16", True), ("FP32", False), ("", False)])
+def test_small_values_are_as_coarse_as_their_datatype(datatype: str, coarse: bool) -> None:
+    mine, other = row(10.0, 0.01, datatype=datatype), row(10.0, 0.03, datatype=datatype)
+    assert differ(mine, other) is not coarse
+    # Either side makes it so: a copy may be served in half of the precision.
+    assert differ(mine, row(10.0, 0.03, datatype="FP32")) is not coarse
+
+
+def test_a_routes_tolerance_is_never_finer_than_the_datatype_and_an_outputs_own_is_taken_as_given() -> None:
+    rules = AnswerRules(Analysis(tolerance=0.0, outputs={"exact": OutputRule(tolerance=0.0, absolute_tolerance=0.0)}))
+    assert not differ(row(100.0, datatype="BF16"), row(100.5, datatype="BF16"), rules)
+    assert differ(row(100.0, datatype="FP32"), row(100.5, datatype="FP32"), rules)
+    assert differ(row(100.0, name="exact", datatype="BF16"), row(100.01, name="exact", datatype="BF16"), rules)
+
+
+def test_the_size_of_an_output_is_learnt() -> None:
+    rules = AnswerRules()
+    small, mine, other = row(1e-4), row(1e-4), row(3e-4)
+    assert differ(mine, other, rules)
+    for value in (50.0, -80.0, 0.0, 120.0):
+        rules.scales.update(("y", ()), [value], 1)
+    assert not differ(mine, other, rules)
+    assert differ(small, row(0.5), rules)
+
+
+def test_each_column_has_a_size_of_its_own() -> None:
+    rules, columns = AnswerRules(), ("price", "rate")
+    rules.scales.update(("y", columns), [10_000.0, 0.001], 2)
+    near, far = row(0.1, 0.001, columns=columns), row(0.1, 0.002, columns=columns)
+    assert not differ(row(5.0, 0.001, columns=columns), near, rules)
+    assert differ(near, far, rules)
+    assert compare_numbers(near, far, rules).comparer.startswith("numbers: rate 0.001 and 0.002")
+
+
+def test_an_absolute_tolerance_goes_before_the_size() -> None:
+    rules = AnswerRules(Analysis(absolute_tolerance=0.5))
+    assert not differ(row(0.1), row(0.5), rules)
+    assert differ(row(0.1), row(0.7), rules)
+    assert tolerance_of(AnswerRules(Analysis(outputs={"y": OutputRule(absolute_tolerance=2.0)})), "y").at(1e9) == 2.0
+
+
+def test_the_row_that_differs_is_told() -> None:
+    mine, other = (Tensor("y", 3, 1, "number", [1.0, 2.0, value]) for value in (3.0, 4.0))
+    assert compare_numbers(mine, other, AnswerRules()).row == 2
+
+
+def test_a_tie_of_scores_may_fall_either_way() -> None:
+    def found(a: list[float], b: list[float]) -> bool:
+        mine, other = row(*a), row(*b)
+        both = [compare_scores(x, y, AnswerRules()).disagree for x, y in ((mine, other), (other, mine))]
+        assert both[0] == both[1]
+        return both[0]
+
+    assert not found([0.5, 0.5, 0.0], [0.49999, 0.50001, 0.0])
+    assert found([0.6, 0.4, 0.0], [0.4, 0.6, 0.0])
+    assert found([0.5, 0.5, 0.0], [0.1, 0.9, 0.0])
+
+
+def test_vectors_beside_their_own_tolerance() -> None:
+    mine, other = row(1.0, 0.0, name="e"), row(1.0, 0.2, name="e")
+    assert not compare_vectors(mine, other, AnswerRules()).disagree
+    strict = AnswerRules(Analysis(outputs={"e": OutputRule("vectors", tolerance=0.001)}))
+    assert compare_vectors(mine, other, strict).comparer.startswith("vectors: cosine distance 0.0194")
+    assert not compare_vectors(row(0.0, 0.0), row(0.0, 1e-9), AnswerRules()).disagree

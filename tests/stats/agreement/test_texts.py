@@ -1,0 +1,117 @@
+"""Texts by each comparer, calls of tools, finish reasons."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.comparers import TextComparer
+from proxy.contracts.observation import Text
+from proxy.contracts.settings import Analysis
+from proxy.stats.agreement.rules import AnswerRules
+from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts, words_of
+
+THAI = "แมวนั่งบนเสื่อและหลับไปทั้งวัน"
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "disagree", "kind"),
+    [
+        (Text("a b c", "stop"), Text("a b c", "stop"), False, "finish"),
+        (Text("a b c", "stop"), Text("a b c", "length"), True, "finish"),
+        (Text("a b c d e f g h i j", "stop"), Text("a b c d e f g h i x", "stop"), False, "finish"),
+        (Text("a b c", "stop"), Text("x y z", "stop"), True, "text"),
+        (Text("", "tool_calls", (("f", "{}"),)), Text("", "tool_calls", (("g", "{}"),)), True, "tools"),
+        (Text("", "stop"), Text("", "stop"), False, "finish"),
+    ],
+)
+def test_texts(mine: Text, other: Text, disagree: bool, kind: str) -> None:
+    found = compare_texts(mine, other)
+    assert (found.disagree, found.kind) == (disagree, kind)
+    assert bool(found.comparer) == disagree
+
+
+def test_the_distance_of_texts_is_the_part_of_words_edited() -> None:
+    found = compare_texts(Text("the cat sat down"), Text("the dog sat down now"))
+    assert found.shift == pytest.approx(2 / 5)
+    assert found.overlap == pytest.approx(4 / 20)
+    assert found.comparer == "words: 40% of 5 were edited, more than 30%"
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "same"),
+    [
+        ('{"a": 1, "b": 2}', '{"b":2,"a":1}', True),
+        ('{"a": 1.0}', '{"a":1}', True),
+        ('{"a": {"b": [1, 2]}}', '{"a":{"b":[1,2]}}', True),
+        ('{"a": [1, 2]}', '{"a": [2, 1]}', False),
+        ('{"amount": 100}', '{"amount": 101}', False),
+        ('{"amount": 100.0}', '{"amount": 100.1}', False),
+        ('{"on": true}', '{"on": 1}', False),
+        ('{"a": 1}', '{"a": 1, "b": null}', False),
+        ('{"q": "cats"}', '{"q": "cats "}', False),
+        ("not json", "not json ", True),
+        ("not json", "nor this", False),
+    ],
+)
+def test_arguments_of_tools_are_json(mine: str, other: str, same: bool) -> None:
+    for a, b in ((mine, other), (other, mine)):
+        found = compare_texts(Text("", tools=(("f", a),)), Text("", tools=(("f", b),)))
+        assert found.disagree is not same
+
+
+def test_the_order_of_parallel_calls_says_nothing_and_their_number_does() -> None:
+    one, two = ("weather", '{"city": "Rome"}'), ("weather", '{"city": "Oslo"}')
+    assert not compare_texts(Text("", tools=(one, two)), Text("", tools=(two, one))).disagree
+    assert compare_texts(Text("", tools=(one, one)), Text("", tools=(one, two))).disagree
+    assert compare_texts(Text("", tools=(one,)), Text("", tools=(one, one))).disagree
+
+
+@pytest.mark.parametrize(
+    ("how", "mine", "other", "same"),
+    [
+        ("exact", "a b", "a  b", False),
+        ("words", "a b", "a  b", True),
+        ("characters", "colour", "color", True),
+        ("words", "colour", "color", False),
+        ("auto", '{"a": 0.1, "note": "all is well today"}', '{"note":"all is well today", "a":0.1001}', True),
+        ("words", '{"a": 0.1}', '{"a":0.1}', False),
+        ("json", '{"a": [1, 2]}', '{ "a":[1,2] }', True),
+        ("json", "yes", "yes.", False),
+        ("auto", '{"n": 41}', '{"n": 42}', False),
+        ("auto", '{"broken', '{"broken', True),
+    ],
+)
+def test_the_comparer_of_a_route(how: TextComparer, mine: str, other: str, same: bool) -> None:
+    for a, b in ((mine, other), (other, mine)):
+        assert compare_text(a, b, AnswerRules(Analysis(text=how))).differs is not same
+
+
+@pytest.mark.parametrize("text", [THAI, "猫がマットの上に座って一日中寝ていた", "小猫坐在垫子上睡了一整天"])
+def test_a_script_without_spaces_is_not_one_word(text: str) -> None:
+    assert len(words_of(text)) > 10
+    assert not compare_text(text, text[:-1], AnswerRules()).differs
+    assert compare_text(text, text[::-1], AnswerRules()).differs
+
+
+def test_edits_may_be_more_where_the_route_says_so() -> None:
+    assert compare_text("a b c d", "a b x y", AnswerRules()).differs
+    assert not compare_text("a b c d", "a b x y", AnswerRules(Analysis(text_edits=0.5))).differs
+
+
+def test_what_a_longer_text_has_beyond_the_bound_counts_by_its_length() -> None:
+    short, long = "w " * MAX_WORDS, "w " * (3 * MAX_WORDS)
+    assert compare_text(short, long, AnswerRules()).distance == pytest.approx(2 / 3)
+    assert compare_text(long, short, AnswerRules()).differs
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "猫", "1", "{", '{"a": 1}', "  "]), max_size=12).map(" ".join)
+TEXTS = st.one_of(WORDS, st.text(max_size=30))
+
+
+@given(TEXTS, TEXTS, st.sampled_from(["auto", "exact", "words", "characters", "json"]))
+def test_a_text_equals_itself_and_order_says_nothing(a: str, b: str, how: TextComparer) -> None:
+    rules = AnswerRules(Analysis(text=how))
+    assert not compare_text(a, a, rules).differs
+    assert compare_text(a, b, rules).differs == compare_text(b, a, rules).differs
