@@ -17,6 +17,7 @@ from proxy.contracts.identity import IDENTITY_FIELDS, MAX_IDENTITY, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary, oip_generate
 from proxy.payload.errors import refuse_errors
+from proxy.payload.language import prompts
 from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
 from proxy.payload.reading import HEAD_LENGTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of, name_of
 from proxy.payload.sse import is_stream
@@ -114,7 +115,12 @@ def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
 
 
 def read_request(body: Body) -> Content:
-    """The input tensors of a request; columns that were sent as tensors of their own are one. Raises Unreadable."""
+    """The input tensors of a request; columns that were sent as tensors of their own are one. Of the generate extension
+    the features of its text. Raises Unreadable."""
+    if not field(body.fields, HEAD_LENGTH) and b'"text_input"' in body.data:
+        document = fields_of(body.json())
+        if "inputs" not in document:
+            return Content((prompts.features(document),))
     return Content(joined(_read(body, "inputs")))
 
 

@@ -18,7 +18,19 @@ PARAMETERS = ("parameters", "options", "sampling_params")
 """Fields that servers keep parameters in, beside the request itself: TGI, Ollama, SGLang."""
 BEFORE = ("system", "instructions", "query", "text_1")
 """Fields whose text stands before what is asked."""
-ASKED = ("messages", "prompt", "input", "inputs", "documents", "texts", "text_2", "text", "queries", "content")
+ASKED = (
+    "messages",
+    "prompt",
+    "text_input",
+    "input",
+    "inputs",
+    "documents",
+    "texts",
+    "text_2",
+    "text",
+    "queries",
+    "content",
+)
 """Fields in which it is asked; the first that is there counts."""
 
 MAX_NESTING = 4

@@ -134,7 +134,8 @@ class ChoiceReader:
         if text.lstrip().startswith(THINK) and not reasoning:
             reasoning, _, text = text.lstrip()[len(THINK) :].partition(THOUGHT)
             text = text.lstrip()
-        tools = tuple([("".join(names), canonical("".join(pieces))) for names, pieces in self._calls.values()])
+        calls = sorted(self._calls.items(), key=_place)
+        tools = tuple([("".join(names), canonical("".join(pieces))) for _, (names, pieces) in calls])
         return Text(text, self.finish, tools, reasoning, "".join(self.refusal), others, first, gaps)
 
     @property
@@ -181,6 +182,10 @@ class ChoiceReader:
         arguments = function.get("arguments") or function.get("input")
         key = index if type(index) is int else place
         return self.call(key, function.get("name"), arguments) or bool(call)
+
+
+def _place(call: tuple[Any, Any]) -> int:
+    return call[0] if type(call[0]) is int else -1
 
 
 def canonical(arguments: str) -> str:

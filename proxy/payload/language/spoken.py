@@ -5,7 +5,7 @@ Rules:
 1. A token is a chunk that says something (`said`, rule 1).
 2. Choices are told apart by their index, and calls of tools by theirs, in whatever order their pieces come.
 3. An error in a chunk, or in one of its choices, fails the stream.
-4. Where a chunk repeats a whole answer, what was said before counts; where nothing was, the whole does.
+4. Where the last event of OpenAI's Responses repeats the answer, the whole counts.
 """
 
 from __future__ import annotations
@@ -158,9 +158,12 @@ class Spoken:
     def _responded(self, kind: str, response: dict[str, Any]) -> bool:
         if kind not in ENDED_TYPES:
             return False
-        mine = self.choice()
-        mine.stop(finish_of(response))
-        return not self.said and take_response(mine, response)
+        whole = ChoiceReader(self.put)
+        said = take_response(whole, response)
+        if said:
+            self.choices[0] = whole
+        self.choice().stop(finish_of(response))
+        return said and not self.said
 
     def _generated(self, chunk: dict[str, Any]) -> bool:
         """TGI (`token`, `generated_text`), Ollama (`message` or `response`, `done`), llama.cpp (`content`, `stop`),
