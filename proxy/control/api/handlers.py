@@ -373,7 +373,10 @@ it.
 
 
 async def _body(request: web.Request, most: int = request_bodies.MAX_BODY, *, any_type: bool = False) -> bytes:
-    body = await request.read()
+    try:
+        body = await request.read()
+    except ConnectionError:  # nobody reads the answer, and nothing failed here
+        raise ApiError("malformed", "the connection ended within the body") from None
     if len(body) > most:
         raise ApiError("too-large", f"found {len(body):,} bytes; allowed: {most:,}")
     if body and not any_type and request.content_type not in _MEDIA:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -175,6 +176,25 @@ def test_numbers_of_a_query(house: House, name: str, number: str, status: int) -
             await problem(response, status, name)
 
     tell(house, story)
+
+
+def test_a_client_that_leaves_within_its_body_is_no_mistake_of_this_program(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        runner = web.AppRunner(application(context_of(house)), access_log=None)  # a TestServer cancels its handlers
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        _, writer = await asyncio.open_connection(*runner.addresses[0])
+        writer.write(b"POST /v1/feedback HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n[")
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        await runner.cleanup()
+
+    asyncio.run(scene())
+    assert [record.message for record in caplog.records] == []
 
 
 def test_fields_of_changes_and_paths(house: House) -> None:
