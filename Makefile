@@ -4,6 +4,7 @@
 # make lint    format, lint and types
 # make coverage  the unit tests again, and how much of each room they run
 # make check   lint, coverage and all other tests: what must hold before a commit
+# make chaos   ten minutes of faults against the real program, by a seed that is printed; ARGS="--seed 7 --seconds 60"
 # make bench   side by side with nginx, HAProxy and Envoy (see loadtests/)
 # make release-check   what must hold before a version is tagged (docs/releasing.md)
 # make docs    writes what in docs/ and deploy/ is made from the code
@@ -15,7 +16,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint coverage check bench docs release-check lock clean
+.PHONY: help demo test unit lint coverage check chaos bench docs release-check lock clean
 
 VENV := .venv
 MODELS := .venv-models
@@ -64,6 +65,9 @@ lint: $(VENV)/.done
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy --strict
+
+chaos: $(VENV)/.done
+	@$(VENV)/bin/python -m tests.process.chaos $(ARGS)
 
 bench: $(VENV)/.done
 	@.ci/system-packages nginx-light haproxy wrk gcc libc6-dev python3-dev

@@ -70,15 +70,17 @@ def call(address: str, method: str, path: str, body: Any = None, headers: dict[s
 class Running:
     """`penumbra run` on a configuration file. Leaving the context ends it, by force if need be.
 
-    `files`: how many files each of its processes may open, 0: as many as this one.
+    `files`: how many files each of its processes may open, 0: as many as this one. `within`: what a shell does before
+    it becomes the program.
     """
 
-    def __init__(self, config: Path, files: int = 0) -> None:
+    def __init__(self, config: Path, files: int = 0, within: str = "") -> None:
+        within = within or (files and f"ulimit -n {files}") or ""
         self.config = config
         self.log: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
             [
-                *(("sh", "-c", f'ulimit -n {files} && exec "$@"', "sh") if files else ()),
+                *(("sh", "-c", f'{within} && exec "$@"', "sh") if within else ()),
                 *(sys.executable, "-P", "-m", "proxy", "run", str(config)),
             ],
             cwd=Path(__file__).resolve().parents[2],
