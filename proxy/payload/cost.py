@@ -53,8 +53,15 @@ def refuse_costly_document(data: bytes) -> None:
 
 def refuse_costly_stream(data: bytes) -> None:
     """The same for a stream of events, or lines, of JSON."""
-    if len(data) > SMALL_BYTES and _cost(data, STREAM) > MAX_COST:
+    if len(data) <= SMALL_BYTES or _structural(data) * LINE <= MAX_COST:
+        return
+    if _cost(data, STREAM) > MAX_COST:
         raise Unreadable("too_many_values")
+
+
+def _structural(data: bytes) -> int:
+    """Characters of `STREAM`, none of which weighs more than `LINE`: one pass in place of one for each."""
+    return len(data) - len(data.translate(None, b",[{\n\r"))
 
 
 def _cost(data: bytes, weights: Mapping[bytes, int]) -> int:

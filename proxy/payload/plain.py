@@ -8,10 +8,10 @@ import orjson
 
 from proxy.contracts.observation import Text, Usage
 from proxy.payload import sse
-from proxy.payload.errors import refuse_errors
+from proxy.payload.errors import is_error, refuse_errors
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.reading import Body, Content, Unreadable, pointed
-from proxy.payload.sse import is_stream, refuse_error_events
+from proxy.payload.sse import Event, is_stream, refuse_error_events
 from proxy.payload.tabular import predictions_of, tensors_of
 
 
@@ -54,12 +54,20 @@ class EventStream(StreamReader):
 
     def take(self, data: bytes) -> None:
         """As the base does; other events are looked at for errors alone. Raises Unreadable, `error_in_stream`."""
-        refuse_error_events(self.body, data)
         try:
             if not self._strange:
                 super().take(data)
         except (Unreadable, orjson.JSONDecodeError):
             self._strange = True
+        if self._strange:
+            refuse_error_events(self.body, data)
+
+    def chunk(self, event: Event) -> Any:
+        """As the base does. Raises Unreadable for an error of any kind, orjson.JSONDecodeError."""
+        chunk = super().chunk(event)
+        if isinstance(chunk, dict) and is_error(chunk):
+            raise Unreadable("error_in_stream")
+        return chunk
 
     def read(self) -> tuple[Text, Usage | None]:
         """As the base. Raises Unreadable."""

@@ -93,7 +93,9 @@ def end_of_events(data: bytes, lines: bool = False) -> int:
     if lines:
         return data.rfind(b"\n") + 1
     known = len(data) - data.endswith(b"\r")
-    at = max(data.rfind(b"\n\n"), data.rfind(b"\n\r", 0, known), data.rfind(b"\r\r", 0, known))
+    at = data.rfind(b"\n\n")
+    if b"\r" in data:
+        at = max(at, data.rfind(b"\n\r", 0, known), data.rfind(b"\r\r", 0, known))
     return at + 2 + data.startswith(b"\r\n", at + 1) if at >= 0 else 0
 
 

@@ -108,11 +108,16 @@ class StreamReader:
         first = self._arrivals.first
         return None if first is None else Text("", first_token=first, gaps=tuple(self._arrivals.gaps))
 
+    def chunk(self, event: Event) -> Any:
+        """The data of an event as JSON; events behind it that are like it but for a text are not asked for. Raises
+        Unreadable, orjson.JSONDecodeError."""
+        return chunk_of(self.body, event)
+
     def _add(self, data: bytes, event: Event) -> int:
         """Takes in an event, and the run behind it; returns where that ends."""
         if self._number >= MAX_EVENTS:
             raise Unreadable("too_many_values")
-        chunk, spoken = chunk_of(self.body, event), self.spoken
+        chunk, spoken = self.chunk(event), self.spoken
         if spoken.add(chunk):
             self._arrivals.said(self._number, [self._at + event.end])
         self._number += 1
