@@ -6,6 +6,7 @@ the event carries. `log.info("listening", extra=fields(data="127.0.0.1:8080"))` 
 
 Rules:
 - No other code waits for stderr: a thread writes, so that a pipe without a reader stops neither traffic nor a rollback.
+- A field has at most `MAX_FIELD` characters; of a longer one the beginning and the end are written, with `…` between.
 - Waiting lines are bounded by `MAX_WAITING_LINES` for each kind; lines beyond the bound are dropped and counted.
 - An error may be the last line of a process: if no line waits before it, it gets `ERROR_FLUSH_SECONDS` to be written.
 """
@@ -24,8 +25,12 @@ from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
 
+from proxy.contracts.bounds import CUT
+
 MAX_WAITING_LINES = {"event": 4_096, "access": 1_024}
 """Lines that wait: about a megabyte of transitions, and a second of access log."""
+MAX_FIELD = 4_096
+"""Characters of one field of a line: what happened, quoting perhaps what a stranger sent, or where it went wrong."""
 ERROR_FLUSH_SECONDS = 0.02
 """Delay of a process by an error line: enough for one write to a pipe that is read."""
 EXIT_FLUSH_SECONDS = 1.0
@@ -54,7 +59,15 @@ class JsonLines(logging.Formatter):
         """One line about what happened `at` (Unix time), without its end."""
         when = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
         line = {"time": when, "level": level, "process": self._process, "logger": logger, "event": event, **facts}
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return json.dumps({name: _bounded(value) for name, value in line.items()}, default=str, ensure_ascii=False)
+
+
+def _bounded(value: object) -> object:
+    """A field in at most `MAX_FIELD` characters: an error says at its end what went wrong."""
+    if not isinstance(value, str) or len(value) <= MAX_FIELD:
+        return value
+    half = MAX_FIELD // 2
+    return f"{value[:half]}{CUT}{value[-half + 1 :]}"
 
 
 class LineWriter(logging.Handler):

@@ -134,3 +134,13 @@ def test_log_lines_are_json_with_the_fields_of_the_event() -> None:
     assert (first["level"], first["process"], first["event"]) == ("warning", "worker-1", "two\nlines of text")
     assert (first["port"], first["path"]) == (1, "x")
     assert second["error"].endswith("ValueError: no")
+
+
+@pytest.mark.parametrize("length", [logs.MAX_FIELD, logs.MAX_FIELD + 1, 100_000])
+def test_a_field_is_bounded_and_shows_its_beginning_and_its_end(pipe: Pipe, length: int) -> None:
+    said = "begin" + "x" * (length - 8) + "end"
+    pipe.log.warning("%s", said, extra=logs.fields(found=said))
+    (line,) = pipe.lines(1)
+    for text in (line["event"], line["found"]):
+        assert len(text) <= logs.MAX_FIELD and text.startswith("begin") and text.endswith("end")
+        assert (text == said) == (length <= logs.MAX_FIELD)

@@ -179,7 +179,10 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
 
 
 def without_bodies(record: Record) -> Record:
-    """The record as it may wait: without the bytes that make it large."""
-    if record.request is None and record.response is None and not record.beginning:
+    """The record as it may wait: without what makes it large, the fields of an answer among it (up to 64 KiB)."""
+    bodies = record.request is not None or record.response is not None or record.beginning or record.ending
+    if not bodies and not record.response_fields and not record.chunks:
         return record
-    return replace(record, request=None, response=None, beginning=b"", ending=b"")
+    return replace(
+        record, request=None, response=None, beginning=b"", ending=b"", response_fields=b"", chunks=[], ends=[]
+    )

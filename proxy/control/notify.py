@@ -1,7 +1,7 @@
 """Webhooks: each change as JSON to those who asked for it, in order, retried, signed.
 
-- A hook has a queue of its own (`MAX_QUEUED` changes; when it is full the oldest goes, counted) and one task that
-  sends, so that a dead one costs the others nothing and order is kept.
+- A hook has a queue of its own (`MAX_QUEUED` changes, `MAX_QUEUED_BYTES`; when it is full the oldest goes, counted) and
+  one task that sends, so that a dead one costs the others nothing and order is kept.
 - Anything but 2xx is tried again after 1, 2, 4 … seconds, `MAX_ATTEMPTS` times in all; then the change is given up,
   counted and logged. 4xx other than 408, 425 and 429 will not get better and is given up at once.
 - `X-Penumbra-Signature: t=<unix>,v1=<hex>` is HMAC-SHA-256 of "<unix>.<body>" under the hook's secret: a receiver
@@ -24,6 +24,7 @@ from typing import Any
 import aiohttp
 
 from proxy import __version__
+from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Hook, HookEvent
 from proxy.release.audit import Change, plain
@@ -32,6 +33,9 @@ log = logging.getLogger("penumbra.notify")
 
 MAX_QUEUED = 256
 """Changes that wait for one hook: days of releases, some MB."""
+MAX_QUEUED_BYTES = 1 << 22
+"""Bytes of changes that wait for one hook."""
+
 MAX_ATTEMPTS = 6
 """Attempts to deliver one change: over half a minute, as long as a receiver takes to restart."""
 FIRST_RETRY_SECONDS = 1.0
@@ -147,10 +151,10 @@ class HookQueue:
 
     def put(self, event: HookEvent, body: bytes) -> None:
         """Queues one notification."""
-        if len(self._queue) >= MAX_QUEUED:
+        self._queue.append((event, body))
+        while len(self._queue) > MAX_QUEUED or sum(len(waits) for _, waits in self._queue) > MAX_QUEUED_BYTES:
             dropped, _ = self._queue.popleft()
             self._counts[dropped, "dropped"] += 1
-        self._queue.append((event, body))
         self._dry.clear()
         self._wake.set()
 
@@ -207,7 +211,7 @@ class HookQueue:
             async with session.post(self._hook.url, data=body, headers=headers, allow_redirects=False) as answer:
                 return answer.status, f"status {answer.status}"
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return 0, f"{type(error).__name__}: {error}"
+            return 0, clipped(f"{type(error).__name__}: {error}", MAX_SENTENCE)
 
 
 def _shown(url: str) -> str:

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Hook
 from proxy.control import notify
-from proxy.control.notify import MAX_QUEUED, Notifier, event_of
+from proxy.control.notify import MAX_QUEUED, MAX_QUEUED_BYTES, Notifier, event_of
 from proxy.release import transitions
 from proxy.release.audit import Change
 from tests.control.houses import canary_release
@@ -129,6 +129,22 @@ def test_a_dead_hook_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(notify, "MAX_ATTEMPTS", 1)
     play(scene, monkeypatch)
     assert [json.loads(body)["why"] for _, body in heard] == [str(n) for n in range(10, MAX_QUEUED + 10)]
+
+
+def test_what_waits_for_a_hook_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: Heard = []
+
+    async def scene() -> None:
+        async with receiver([200], heard) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook(url)])
+            for n in range(20):
+                notifier.listen(change(why=str(n) + "x" * MAX_QUEUED_BYTES * (n % 2)), 0.0)
+            await notifier.close()
+            assert notifier.counts["rollback", "sent"] + notifier.counts["rollback", "dropped"] == 20
+
+    play(scene, monkeypatch)
+    assert [len(body) < 10_000 for _, body in heard] == [True] * len(heard)
 
 
 def test_hooks_follow_a_reload(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
 from proxy.contracts.settings import AccessLog
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
@@ -79,8 +80,8 @@ def line(exchange: ExchangeStory) -> dict[str, Any]:
         "route": leg.route,
         "version": leg.version,
         "role": leg.role,
-        "method": leg.method or None,
-        "path": leg.path.partition("?")[0] or None,
+        "method": clipped(leg.method, MAX_NAME) or None,
+        "path": clipped(leg.path.partition("?")[0], MAX_PATH) or None,
         "status": exchange.status,
         "failure": leg.failure or None,
         "rescued": rescued,

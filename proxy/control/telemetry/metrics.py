@@ -35,6 +35,9 @@ Restarts = Mapping[tuple[str, str], int]
 MAX_SHOWN_FEATURES = 50
 """Features of a route that are shown: a body may have thousands, Prometheus should not."""
 
+MAX_FEATURE_SERIES = 1000
+"""Features of all routes together that are shown; with more than twenty routes, each shows its part of them."""
+
 
 class BoardCollector(Collector):
     """Traffic: what the workers counted."""
@@ -117,13 +120,18 @@ class BoardCollector(Collector):
     def _bodies(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
         routes = sorted({route for route, _, _ in board.counters.arms})
-        drifts = [(route, row) for route in routes for row in _most_drifted(board.drift(route))]
+        rows = {route: board.drift(route) for route in routes}
+        most = min(MAX_SHOWN_FEATURES, MAX_FEATURE_SERIES // max(len(routes), 1))
+        drifts = [(route, row) for route in routes for row in _most_drifted(rows[route], most)]
         psi = [((route, row.version, row.role, row.side, row.feature), row.psi) for route, row in drifts]
         text = (
             "Population stability index against the reference, corrected for its sampling bias; "
-            f"the {MAX_SHOWN_FEATURES} features of each route that are furthest off."
+            f"the {MAX_SHOWN_FEATURES} features of each route that are furthest off, {MAX_FEATURE_SERIES} in all."
         )
         yield gauge("penumbra_drift_psi", text, (*arm, "side", "feature"), psi)
+        measured = [((route,), float(len(rows[route]))) for route in routes]
+        text = "Features that drift is measured of, of all versions; penumbra_drift_psi shows those furthest off."
+        yield gauge("penumbra_drift_measured", text, ("route",), measured)
         drifted = [(key, float(row.drifted)) for (key, _), (_, row) in zip(psi, drifts, strict=True)]
         yield gauge(
             "penumbra_drifted",
@@ -189,8 +197,8 @@ class BoardCollector(Collector):
         yield counter("penumbra_unpaired", "Copies that never met the answer to compare with.", ("reason",), unpaired)
 
 
-def _most_drifted(rows: Iterable[Drift]) -> list[Drift]:
-    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:MAX_SHOWN_FEATURES]
+def _most_drifted(rows: Iterable[Drift], most: int) -> list[Drift]:
+    return sorted(rows, key=lambda row: (-row.drifted, -row.psi))[:most]
 
 
 class EngineCollector(Collector):

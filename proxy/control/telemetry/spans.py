@@ -26,6 +26,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 from opentelemetry.trace.status import StatusCode
 
 from proxy import __version__
+from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
@@ -133,14 +134,15 @@ class Spans:
         leg, canary, start = exchange.leg, exchange.canary, _nanoseconds(exchange.started)
         legs = (canary, leg) if canary else (leg,)
         span = self._tracer.start_span(
-            f"{leg.method or 'HTTP'} {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
+            f"{_method(leg) or 'HTTP'} {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
         )
         if not span.is_recording():
             return None
         if not self._throttle.allows(now, 1 + len(legs)):
             self._late += 1 + len(legs)
             return None
-        parent = Parent(set_span_in_context(NonRecordingSpan(span.get_span_context()), Context()), leg.method, leg.path)
+        context = set_span_in_context(NonRecordingSpan(span.get_span_context()), Context())
+        parent = Parent(context, _method(leg), clipped(leg.path, MAX_PATH))
         if self._room():
             span.set_attributes(_of_exchange(exchange))
             _judge(span, exchange.status, leg.failure, 500)
@@ -203,11 +205,19 @@ def _of_any(leg: Record, method: str) -> Attributes:
 
 def _of_exchange(exchange: ExchangeStory) -> Attributes:
     leg = exchange.leg
-    attributes = _of_any(leg, leg.method)
-    attributes |= {"url.scheme": "http", "url.path": leg.path, "penumbra.request_id": leg.request_id}
+    attributes = _of_any(leg, _method(leg))
+    attributes |= {
+        "url.scheme": "http",
+        "url.path": clipped(leg.path, MAX_PATH),
+        "penumbra.request_id": leg.request_id,
+    }
     if exchange.canary is not None:
         attributes["penumbra.rescued_from"] = exchange.canary.version
     return attributes
+
+
+def _method(leg: Record) -> str:
+    return clipped(leg.method, MAX_NAME)
 
 
 def _judge(span: Span, status: int, failure: str, bad: int) -> None:

@@ -15,6 +15,10 @@ ArmName = tuple[str, str, str]
 _PLACES: dict[Outcome, int] = {outcome: place for place, outcome in enumerate(OUTCOMES)}
 
 
+MAX_STATUSES = 40
+"""Statuses of one arm that are told apart; a server can answer with nine hundred. Further ones count as their class."""
+
+
 class ArmCounts:
     """One arm: legs by code and by outcome, and latencies, since the start and of the last minute.
 
@@ -40,6 +44,12 @@ class ArmCounts:
         self.recent_total, self.recent_first_byte = Window(), Window()
         self._recent_outcomes = Window()
 
+    def _told_apart(self, code: str) -> str:
+        """The code under which a leg counts: its own, or that of its class (`4xx`) where it is one status too many."""
+        if code in self.codes or not code.isdecimal() or sum(map(str.isdecimal, self.codes)) < MAX_STATUSES:
+            return code
+        return f"{code[0]}xx"
+
     @property
     def counted(self) -> int:
         """The inferences that rates are parts of."""
@@ -53,7 +63,8 @@ class ArmCounts:
     def update(self, arm: ArmTick, now: float) -> None:
         """Adds the counts of one tick."""
         outcomes = arm.outcomes()
-        self.codes.update(arm.codes)
+        for code, count in arm.codes.items():
+            self.codes[self._told_apart(code)] += count
         self.outcomes.update(outcomes)
         self._recent_outcomes.update({_PLACES[outcome]: count for outcome, count in outcomes.items()}, now)
         self.total.update(arm.total, arm.total_sum)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.contracts.bounds import MAX_PATH
 from proxy.contracts.record import Record
 from proxy.contracts.settings import AccessLog
 from proxy.control.telemetry.access_log import MAX_LINES_PER_SECOND, AccessLogger, line, sampled
@@ -112,3 +113,8 @@ def test_lines_that_stderr_does_not_take_are_counted() -> None:
     logger.use(AccessLog(100.0))
     logger.take([exchange(answer())] * 5, 10.0)
     assert logger.dropped == {"rate": 0, "unread": 3}
+
+
+def test_a_path_is_bounded() -> None:
+    shown = line(exchange(answer(path="/" + "p" * 15_000 + "?secret")))
+    assert len(shown["path"]) == MAX_PATH and shown["path"].startswith("/ppp")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from proxy.contracts.histogram import bucket
+from proxy.contracts.observation import Tensor
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
 from proxy.contracts.release import PHASES
+from proxy.control.telemetry import metrics
 from proxy.control.telemetry.metrics import WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
 from tests.control.houses import House
 from tests.control.telemetry.families import families
+from tests.support.observed import observation
 
 SECURITY = (Path(__file__).parents[3] / "docs/security.md").read_text(encoding="utf-8")
 ROWS = [line.split(" | ") for line in SECURITY.partition("## Bounds")[2].splitlines() if line.startswith("| ")][1:]
@@ -66,3 +70,19 @@ def test_every_label_of_a_bound_is_in_the_table(house: House) -> None:
 
 def test_phases_are_those_of_the_contract() -> None:
     assert set(PHASES) >= {"steady", "rolled_back"}
+
+
+@pytest.mark.parametrize("most", [1000, 30])
+def test_features_are_bounded_by_route_and_in_all(house: House, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(metrics, "MAX_FEATURE_SERIES", most)
+    rng = np.random.default_rng(1)
+    for at in range(300):
+        inputs = (Tensor("x" * 500, 1, 120, "number", rng.standard_normal(120).tolist()),)
+        leg = observation((0, "a"), at, "", "cancer", "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0, 0, inputs)
+        house.board.on_observations([leg], at / 10)
+    house.board.on_time(1000.0)
+    house.tick(ArmTick("cancer", "v1", "primary", 1.0, {"200": 3}))
+    shown = families(house)
+    assert shown["penumbra_drift_measured"].samples["penumbra_drift_measured", "cancer"] == 120
+    names = [key[-1] for key in shown["penumbra_drift_psi"].samples]
+    assert len(names) == min(most, 50) and max(map(len, names)) < 140

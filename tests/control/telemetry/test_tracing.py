@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from proxy.contracts.bounds import MAX_PATH
 from proxy.contracts.leg_join import MAX_WAIT
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Tracing
@@ -203,3 +204,12 @@ def test_what_was_counted_stays_counted(make: Make) -> None:
     assert (tracer.counts["failed"], tracer.counts["exported"]) == (2, 2)
     tracer.use(None)
     assert not tracer.on and len(MADE) == 2
+
+
+def test_the_path_of_a_span_is_bounded(make: Make) -> None:
+    tracer = make()
+    tracer.take(Stories().take([answer(path="/" + "p" * 15_000)], SOURCE, 0.0, copies=True), 0.0)
+    tracer.use(None)
+    eventually(lambda: len(MADE[0].spans) == 2, "both spans")
+    shown = [str(value) for span in MADE[0].spans for value in (span.attributes or {}).values()]
+    assert max(map(len, shown)) < 2 * MAX_PATH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.contracts.record import ArmTick, Tick
-from proxy.stats.counts.counters import STALE_SECONDS, Counters
+from proxy.stats.counts.counters import MAX_STATUSES, STALE_SECONDS, Counters
 
 
 def tick(worker: int = 0, inflight: int = 0, bad: int = 0) -> Tick:
@@ -70,3 +70,14 @@ def test_records_lost_by_control_are_beside_those_of_workers() -> None:
     counters.update(Tick(0, "a", 1, 1, records_dropped={"outbox_full": 2}), 0.0)
     counters.drop_records("internal", 5)
     assert counters.records_dropped == {"outbox_full": 2, "internal": 5}
+
+
+def test_a_server_of_many_statuses_has_few_codes_and_its_sums_are_exact() -> None:
+    counters = Counters()
+    for status in [*range(200, 600), *range(200, 600)]:
+        arm = ArmTick("r", "v", "canary", 0.5, {str(status): 2, "reset": 1, "connect_failed": 1})
+        counters.update(Tick(0, "a", status, 1, arms=[arm]), 0.0)
+    counts = counters.arms["r", "v", "canary"]
+    assert counts.codes["200"] == 4 and counts.codes["5xx"] > 100 and counts.codes["reset"] == 800
+    assert counts.codes.total() == counts.outcomes.total() == 800 * 4
+    assert len(counts.codes) == MAX_STATUSES + 4 + 2
