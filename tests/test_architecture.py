@@ -56,6 +56,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "evidence": {"arrays", "state", "counts", "sequential", "drift", "agreement", "quality"},
         "comparison": {"state", "counts", "sequential", "drift", "quality", "identity", "evidence"},
         "diagnosis": {"drift", "evidence"},
+        "plain_shadows": {"agreement", "evidence"},
         "snapshot": {"state", "comparison"},
         "totals": {"counts", "agreement", "quality"},
         "board": {
@@ -68,6 +69,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "identity",
             "comparison",
             "diagnosis",
+            "plain_shadows",
             "snapshot",
             "totals",
         },

@@ -1,7 +1,8 @@
 """`penumbra profile`: rows of a file → a reference profile with the data contract, as JSON made to be edited.
 
 CSV with a header line, JSON lines of flat objects, or Parquet (with the extra `parquet`). An empty cell or null is
-missing; a column of which every other value is a number is a number, any other one a category.
+missing; a column of which every other value is a number, or `true` or `false`, is a number as JSON's booleans are, any
+other one a category.
 """
 
 from __future__ import annotations
@@ -112,7 +113,13 @@ def _column(cells: list[object], where: str) -> list[Cell]:
     return [None if cell is None else str(cell) for cell in cells]
 
 
+TRUTHS = {"true": 1.0, "false": 0.0}
+"""Booleans as CSV has them, in small letters; bodies have them as JSON does."""
+
+
 def _number(cell: object) -> float | None:
+    if isinstance(cell, str) and cell.lower() in TRUTHS:
+        return TRUTHS[cell.lower()]
     try:
         return float(cell) if isinstance(cell, str | int | float) else None
     except ValueError:

@@ -20,7 +20,7 @@ Knowledge out, of one route:
 |---|---|
 | `evidence(route, now)` | one `Evidence` for each limit of each candidate, in order; n = 0 before any data |
 | `baseline_evidence(route)`, `baseline_silence(route)` | the same of its baseline; legs that it should have had |
-| `findings(route)` | world or model: one `Finding` for each candidate |
+| `findings(route)` | world or model: one `Finding` for each candidate and shadow |
 | `drift(route)`, `shape(route, row)` | a `Drift` for each feature of each stream, and the distributions behind one |
 | `profile(route)`, `violations(route)` | the reference profile in force; broken rules of the data contract |
 | `identity_changes(route)`, `answerers.of(route)` | changes of models since the last call; who answers at present |
@@ -62,6 +62,7 @@ from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.grouped import grouped
 from proxy.stats.identity.answerers import Answerers
+from proxy.stats.plain_shadows import PlainShadows
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.snapshot import fits, freeze, thaw
 from proxy.stats.totals import BOUNDS, Totals
@@ -95,6 +96,7 @@ class Board(Totals):
         "_flushed",
         "_histories",
         "_left_out",
+        "_shadows",
         "_streams",
         "answerers",
     )
@@ -107,6 +109,7 @@ class Board(Totals):
         self._baselines: dict[str, tuple[str, Guard] | None] = {}
         self._streams: dict[str, tuple[tuple[Analysis, Protocol], Streams]] = {}
         self._asked_nothing = AskedNothing()
+        self._shadows = PlainShadows()
         self._flushed = -FLUSH_SECONDS
         self._left_out: Counter[str] = Counter(dict.fromkeys(BOUNDS, 0))
 
@@ -265,14 +268,17 @@ class Board(Totals):
         if streams := self._streams_of(route):
             streams.forget(version, any(each.key.primary == version for each in begun))
         self._scorer.forget(route, version)
+        self._shadows.forget(route, *(() if any(each.key.primary == version for each in begun) else (version,)))
         self._comparer.forget(route)
 
     def _on_pairs(self, compared: list[PairResult]) -> None:
         """One look of a sequential test for all pairs of a batch."""
         for (route, version), pairs in grouped(compared, _VERSION).items():
-            for comparison in self._comparisons.get(route, ()):
-                if comparison.key.candidate == version:
-                    comparison.disagreement.update(pairs)
+            judged = [each for each in self._comparisons.get(route, ()) if each.key.candidate == version]
+            for comparison in judged:
+                comparison.disagreement.update(pairs)
+            if not judged:
+                self._shadows.update(route, version, pairs)
 
     def on_time(self, now: float) -> None:
         """Counts rows that waited long enough; for times without observations."""
@@ -306,9 +312,9 @@ class Board(Totals):
         return [(each.key.candidate, each) for each in comparisons if each.key.candidate is not None]
 
     def findings(self, route: str) -> tuple[Finding, ...]:
-        """World or model: one finding for each candidate."""
-        drifts = self.drift(route)
-        return tuple(diagnose(drifts, each.disagreement, candidate) for candidate, each in self._judged(route))
+        """World or model: one finding for each candidate, then for each shadow that nothing judges."""
+        pairs = self._shadows.beside(route, {name: each.disagreement for name, each in self._judged(route)})
+        return tuple(diagnose(self.drift(route), each, version) for version, each in pairs.items())
 
     def evidence(self, route: str, now: float) -> tuple[Evidence, ...]:
         """One line for each limit of each candidate's scorecard, candidates in their order; empty without one."""

@@ -49,6 +49,8 @@ _KINDS: dict[tuple[bool, bool], FindingKind] = {
 class Finding(Struct, frozen=True):
     """Diagnosis of a route: the world or the model changed, with the figures that say so."""
 
+    version: str
+    """The version that is held against the primary: a candidate, or a shadow beside it."""
     kind: FindingKind
     sentence: str
     features: tuple[str, ...]
@@ -81,7 +83,7 @@ def diagnose(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> Find
     enough = disagree is not None and (bool(drifted) or rows >= MIN_ROWS)
     kind: FindingKind = _KINDS[bool(drifted), bool(disagree)] if enough else "unknown"
     ratio = pairs.disagreed / pairs.pairs if pairs.pairs else None
-    return Finding(kind, _sentence(kind, drifted, pairs, ratio, rows), drifted, ratio, pairs.pairs, rows)
+    return Finding(version, kind, _sentence(kind, drifted, pairs, ratio, rows), drifted, ratio, pairs.pairs, rows)
 
 
 def _disagree(drifts: Sequence[Drift], pairs: Disagreement, version: str) -> bool | None:

@@ -14,7 +14,12 @@ from typer.testing import CliRunner
 
 from proxy.cli import main
 from proxy.cli.profile import UnusableData, columns_of, document, profile_from
+from proxy.contracts.settings import Analysis
+from proxy.payload import plain
+from proxy.payload.reading import Body
 from proxy.stats.drift.profile import Profile
+from proxy.stats.drift.streams import Streams
+from tests.support.observed import observation
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -94,3 +99,19 @@ def test_the_command_names_inputs_as_parts_of_one_tensor(tmp_path: Path) -> None
     done = CliRunner().invoke(main.app, ["profile", str(path), "--output", str(out), "--tensor", "predict"])
     assert done.exit_code == 0
     assert [feature["name"] for feature in json.loads(out.read_text())["inputs"]] == ["predict[0]", "predict[1]"]
+
+
+def test_true_and_false_are_the_booleans_of_bodies(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("on,answer\n" + "true,yes\nFalse,no\n,no\n" * 100)
+    profile = profile_from(tmp_path / "rows.csv", (), "")
+    assert [feature.kind for feature in profile.inputs] == ["number", "category"]
+    streams = Streams(reference=200)
+    streams.use_profile(profile)
+    body = plain.read_request(Body(b'[{"on": true, "answer": "yes"}, {"on": false, "answer": "no"}]', b"", Analysis()))
+    legs = [
+        observation((0, "a"), at, "", "r", "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0, inputs=body.tensors)
+        for at in range(300)
+    ]
+    streams.update(legs, 0.0)
+    streams.flush(5.0)
+    assert not streams.violations

@@ -223,6 +223,7 @@ SCHEMAS: dict[str, Schema] = {
         findings=many(ref("Finding")),
     ),
     "Finding": record(
+        version=text(),
         kind=text(enum=["unknown", "steady", "world", "model", "both"]),
         sentence=text(),
         features=many(text()),

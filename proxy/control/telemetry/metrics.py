@@ -158,11 +158,14 @@ class BoardCollector(Collector):
 
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
-        values = [((*key, name), score.get(name)) for key, score in board.scores.items() for name in QUALITY_METRICS]
+        values = [
+            ((*key, name, score.averaging(name)), score.get(name))
+            for key, score in board.scores.items()
+            for name in QUALITY_METRICS
+        ]
         numbers = [(key, value) for key, value in values if value is not None]
-        yield gauge(
-            "penumbra_quality", "Accuracy and other scores of predictions that met a label.", (*arm, "metric"), numbers
-        )
+        text = "Accuracy and other scores of predictions that met a label; f1 of class 1, or of all classes (macro)."
+        yield gauge("penumbra_quality", text, (*arm, "metric", "averaging"), numbers)
         labelled = [(key, float(n)) for key, n in board.labelled.items()]
         yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)
         unscored = [(key, float(n)) for key, n in board.unscored.items()]

@@ -52,7 +52,7 @@ from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, SCORES, Score, S
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
-SEVERAL_CLASSES = "no data: F1 of more than two classes is shown, not judged; accuracy can be"
+SEVERAL_CLASSES = "no data: F1 of more than two classes is their macro average, shown, not judged; accuracy can be"
 
 CLIPPED = f"losses cut off at {CLIP_FACTOR:g} times the primary's mean"
 """What is said beside the proof of a gain in a loss."""

@@ -15,6 +15,7 @@ from sys import getsizeof
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.contracts.observation import Observation, Tensor
@@ -47,6 +48,12 @@ MAX_EARLY_BYTES = 1 << 22
 
 MAX_VALUES = 256
 """Values of an answer that waits; answers of larger batches, and vectors, are not kept (`too_large`)."""
+
+MAX_FRACTIONS = 64
+"""Outputs of a route that are known to hold fractions; of further ones, whole numbers are classes."""
+
+OutputName = tuple[str, tuple[str, ...]]
+"""Name and columns of an output."""
 
 VersionRole = tuple[str, Role]
 """Version and role."""
@@ -110,6 +117,8 @@ class _Queue(Struct, gc=False):
     wait: float = 0.0
     order: deque[str] = field(default_factory=deque)
     bytes: int = 0
+    fractions: set[OutputName] = field(default_factory=set)
+    """Outputs that held a number which is not whole."""
 
 
 class LabelJoin:
@@ -154,7 +163,8 @@ class LabelJoin:
     def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
         """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
         route, version, role = legs[0].route, legs[0].version, legs[0].role
-        self._queues[route].wait = wait
+        queue = self._queues[route]
+        queue.wait = wait
         requests = self._requests
         labelled: list[LabelledPrediction] = NO_PREDICTIONS
         for leg in legs:
@@ -174,6 +184,8 @@ class LabelJoin:
                 continue
             elif request.rows != outputs[0].rows or _has(request.legs, version, role):
                 continue
+            if len(queue.fractions) < MAX_FRACTIONS:
+                queue.fractions.update(_fractions(outputs))
             answer = LegAnswer(version, role, leg.share, outputs)
             request.legs += (answer,)
             if self._early or request.labels:
@@ -198,7 +210,7 @@ class LabelJoin:
             self.outcomes[outcome] += 1
             if outcome == "joined":
                 return met
-        return list(_met(request, leg))
+        return list(_met(request, _as_scores(leg, self._queues[request.route].fractions)))
 
     def _new(self, leg: Observation, now: float) -> _Request | None:
         first = leg.outputs[0]
@@ -239,6 +251,8 @@ class LabelJoin:
         if None in labels or len(labels) != request.rows:
             return "mismatch", []
         request.labels = tuple([each for each in labels if each is not None])
+        if fractions := self._queues[request.route].fractions:
+            request.legs = tuple([_as_scores(leg, fractions) for leg in request.legs])
         met = [met for leg in request.legs for met in _met(request, leg)]
         self._weigh(request, _bytes_of(label))
         return "joined", met
@@ -281,6 +295,32 @@ def _bytes_of(label: Any) -> int:
 
 def _size(outputs: tuple[Tensor, ...]) -> int:
     return len(outputs[0].data) if len(outputs) == 1 else sum([len(tensor.data) for tensor in outputs])
+
+
+def _fractions(outputs: tuple[Tensor, ...]) -> Iterator[OutputName]:
+    """The outputs of one column that hold numbers which are not whole by type."""
+    for tensor in outputs:
+        if tensor.width == 1 and tensor.kind == "number" and not tensor.integer:
+            yield tensor.name, tensor.columns
+
+
+def _as_scores(leg: LegAnswer, fractions: set[OutputName]) -> LegAnswer:
+    """The answer with what JSON has as a whole number as a score, where the same output held others: a probability of 1
+    is no class."""
+    outputs = leg.outputs
+    if not any(each.integer and not each.datatype and (each.name, each.columns) in fractions for each in outputs):
+        return leg
+    return replace(
+        leg,
+        outputs=tuple(
+            [
+                replace(each, integer=False)
+                if each.integer and not each.datatype and (each.name, each.columns) in fractions
+                else each
+                for each in outputs
+            ]
+        ),
+    )
 
 
 def _has(legs: tuple[LegAnswer, ...], version: str, role: Role) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf, isfinite, log
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from proxy.contracts.metrics import METRICS
 from proxy.stats.quality.label_join import Label, Prediction
@@ -31,6 +31,9 @@ MAX_NUMBER = 1e100
 
 QUALITY_METRICS = tuple(metric.name for metric in METRICS.values() if metric.source == "labels")
 """Metrics of labelled predictions."""
+
+
+Averaging = Literal["", "class 1", "macro"]
 
 
 class ScoredPrediction(NamedTuple):
@@ -97,6 +100,8 @@ def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction |
     ScoredPrediction(label=1, guess=1, probability=0.8, positive=0.8, error=None)
     """
     scores = prediction.scores
+    if isinstance(label, float) and isinstance(prediction.label, int) and scores is None:
+        return _score_number(prediction.label, label)  # labels of a regression whose answer is a whole number
     if prediction.number is not None and prediction.label is None and scores is None:
         return _score_number(prediction.number, label)
     if scores is not None and not (isinstance(label, int) and 0 <= label < len(scores) and all(map(isfinite, scores))):
@@ -135,7 +140,7 @@ class Score:
     (0.75, 0.8, None)
     """
 
-    __slots__ = ("_classes", "_metrics", "beyond_classes", "n")
+    __slots__ = ("_classes", "_metrics", "_positives", "beyond_classes", "n")
 
     def __init__(self) -> None:
         from river import metrics, stats
@@ -149,6 +154,7 @@ class Score:
             **{name: running.Mean() for name in MEANS},
         }
         self._classes: set[Label] = set()
+        self._positives: set[bool] = set()
         self.beyond_classes = 0
         self.n: dict[str, int] = dict.fromkeys(QUALITY_METRICS, 0)
 
@@ -165,6 +171,7 @@ class Score:
             self._add("f1", scored.label, scored.guess)
             self._metrics["macro"].update(scored.label, scored.guess)
         if scored.positive is not None:
+            self._positives.add(bool(scored.label))
             self._add("auroc", bool(scored.label), min(max(scored.positive, 0.0), 1.0))
 
     def _are_classes(self, label: Label, guess: Label) -> bool:
@@ -175,17 +182,26 @@ class Score:
             self._classes.add(value)
         return True
 
+    def averaging(self, metric: str) -> Averaging:
+        """What a figure is the mean of: `class 1` of that class alone, `macro` of all classes alike, "" of rows."""
+        if metric != "f1":
+            return ""
+        return "class 1" if self._classes <= {0, 1} else "macro"
+
     def _add(self, name: str, truth: Any, guess: Any) -> None:
         self.n[name] += 1
         self._metrics[name].update(truth, guess)
 
     def get(self, metric: str) -> float | None:
         """The value of a metric of `QUALITY_METRICS`, or None without predictions that it is about. F1 is that of class
-        1 when the classes are 0 and 1, else the mean over classes."""
-        if not self.n[metric]:
+        1 when the classes are 0 and 1, else the mean over classes (`averaging`). AUROC needs labels of both classes,
+        and F1 of class 1 that class: without them they are not defined."""
+        if not self.n[metric] or (metric == "auroc" and len(self._positives) < 2):
             return None
-        if metric == "f1" and not self._classes <= {0, 1}:
-            metric = "macro"
+        if metric == "f1":
+            if self._classes <= {0}:
+                return None
+            metric = "macro" if self.averaging(metric) == "macro" else metric
         value = float(self._metrics[metric].get())
         if metric in LOSSES:
             value = value ** (1.0 / LOSSES[metric].power)

@@ -227,3 +227,30 @@ def test_a_long_label_meets_a_prediction_that_was_shortened() -> None:
     )
     _, (labelled,) = join.on_label("a", label, 1.0)
     assert labelled.leg.predictions[0].label == labelled.label
+
+
+def test_a_whole_number_among_fractions_is_a_score_whenever_it_came() -> None:
+    made = LabelJoin()
+    values: list[float] = [1, 0.7, 0, 0.2]
+    for at, value in enumerate(values):
+        outputs = (Tensor("p", 1, 1, "number", [value], integer=isinstance(value, int)),)
+        leg = Observation(
+            exchange=at, request_id=str(at), route="r", version="v1", role="primary", share=1.0, status=200,
+            started=0.0, total=0.0, outputs=outputs,
+        )  # fmt: skip
+        made.update([leg], 60.0, 0.0)
+    met = [made.on_label(str(at), 1, 1.0)[1][0] for at in range(len(values))]
+    assert [each.leg.predictions[0].number for each in met] == values
+    assert all(each.leg.predictions[0].label is None for each in met)
+
+
+@pytest.mark.parametrize("datatype", ["INT64", ""])
+def test_whole_numbers_alone_are_classes(datatype: str) -> None:
+    made = LabelJoin()
+    outputs = (Tensor("p", 1, 1, "number", [1], integer=True, datatype=datatype),)
+    leg = Observation(
+        exchange=1, request_id="a", route="r", version="v1", role="primary", share=1.0, status=200,
+        started=0.0, total=0.0, outputs=outputs,
+    )  # fmt: skip
+    made.update([leg], 60.0, 0.0)
+    assert made.on_label("a", 1, 1.0)[1][0].leg.predictions[0].label == 1

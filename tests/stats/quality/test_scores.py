@@ -258,3 +258,47 @@ def test_classes_beyond_the_bound_are_left_out_of_f1_and_counted() -> None:
         score.update(ScoredPrediction(label, label))
     assert score.beyond_classes == 7
     assert (score.n["accuracy"], score.n["f1"]) == (MAX_CLASSES + 7, MAX_CLASSES)
+
+
+def test_a_figure_that_does_not_exist_yet_is_none() -> None:
+    score = Score()
+    for value in (0.2, 0.9, 0.4):
+        scored = score_prediction(Prediction(number=value), 1)
+        assert scored is not None
+        score.update(scored)
+    assert score.get("auroc") is None
+    assert score.get("accuracy") == pytest.approx(1 / 3)
+    scored = score_prediction(Prediction(number=0.1), 0)
+    assert scored is not None
+    score.update(scored)
+    assert score.get("auroc") == pytest.approx(1.0)
+    negative = Score()
+    scored = score_prediction(Prediction(label=0), 0)
+    assert scored is not None
+    negative.update(scored)
+    assert (negative.get("f1"), negative.get("auroc"), negative.get("accuracy")) == (None, None, 1.0)
+
+
+def test_scores_that_are_sent_as_whole_numbers_count_for_auroc() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 2000)
+    values = np.clip(labels * 0.4 + rng.normal(0.3, 0.6, 2000), 0, 1)  # a third is exactly 0 or 1
+    score = Score()
+    for value, label in zip(values.tolist(), labels.tolist(), strict=True):
+        scored = score_prediction(Prediction(number=int(value) if value in (0.0, 1.0) else value), label)
+        assert scored is not None
+        score.update(scored)
+    assert score.get("auroc") == pytest.approx(exact.roc_auc_score(labels, values), abs=0.01)
+
+
+def test_f1_says_what_it_is_the_mean_of() -> None:
+    binary, several = Score(), Score()
+    for label, guess in ((1, 1), (0, 1)):
+        binary.update(ScoredPrediction(label, guess))
+        several.update(ScoredPrediction(label + 5, guess + 5))
+    assert (binary.averaging("f1"), several.averaging("f1"), several.averaging("accuracy")) == ("class 1", "macro", "")
+
+
+def test_a_whole_number_beside_a_label_that_is_none_is_a_regression() -> None:
+    assert score_prediction(Prediction(label=300), 250.5) == ScoredPrediction(250.5, error=49.5)
+    assert score_prediction(Prediction(label=300), 300) == ScoredPrediction(300, 300)

@@ -205,7 +205,7 @@ function feature(row, colourOf) {
 export function drift(document, colourOf) {
   const { features, findings } = document;
   const said = findings.map((found) => h("p", { class: "finding" }, badge(KINDS[found.kind] ?? found.kind,
-    KIND_TONES[found.kind] ?? ""), " ", found.sentence));
+    KIND_TONES[found.kind] ?? ""), " ", findings.length > 1 ? `${found.version}: ` : "", found.sentence));
   if (!features.length) {
     return [...said, none("No data: there is no reference profile yet, or bodies of this route are not read.")];
   }
