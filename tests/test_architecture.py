@@ -26,11 +26,12 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "payload": (1, {"contracts", "brotli", "msgspec", "orjson", "numpy", "zstandard"}),
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
     "release": (1, {"contracts", "msgspec"}),
+    "files": (2, set()),
     "link": (2, {"contracts", "msgspec"}),
     "dataplane": (3, {"contracts", "http1", "routing", "link", "msgspec", "orjson", "uvloop"}),
     "control": (
         3,
-        {"contracts", "payload", "stats", "release", "link"}
+        {"contracts", "payload", "stats", "release", "files", "link"}
         | {"aiohttp", "msgspec", "opentelemetry", "prometheus_client", "uvloop"},
     ),
 }
@@ -80,6 +81,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "lineage": set(),
         "state": {"route_control"},
         "failed_requests": set(),
+        "file_watch": set(),
         "intake": set(),
         "loop_lag": set(),
         "notify": set(),
@@ -97,7 +99,10 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "api": {"engine", "identities", "route_control", "state"},
         "capture": {"engine", "state"},
         "telemetry": {"capture", "engine", "notify", "route_control"},
-        "process": {"api", "capture", "engine", "intake", "loop_lag", "notify", "profiles", "state", "telemetry"},
+        "process": {
+            *("api", "capture", "engine", "file_watch", "intake", "loop_lag", "notify", "profiles", "state"),
+            "telemetry",
+        },
     },
     "dataplane": {
         "descriptors": set(),
@@ -123,12 +128,13 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     },
     "config": {
         "tree": set(),
+        "text": {"tree"},
         "values": set(),
         "section": {"tree", "values"},
         "admin": {"section", "values"},
         "analysis": {"section", "values"},
         "release": {"section", "values"},
-        "load": {"admin", "analysis", "release", "section", "tree", "values"},
+        "load": {"admin", "analysis", "release", "section", "text", "tree", "values"},
         "reload": {"load"},
         "schema": {"admin", "analysis", "load", "release", "section", "values"},
     },

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from proxy import files
 from proxy.stats.drift.profile import Profile, profile_of
 
 MAX_PROFILE_ROWS = 1_000_000
@@ -64,7 +65,7 @@ def columns_of(data: Path) -> dict[str, list[Cell]]:
 
 
 def _csv(data: Path) -> Iterator[TableRow]:
-    with data.open(newline="", encoding="utf-8") as file:
+    with open(files.descriptor(data), newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file, restkey="", restval=None), 2):
             if "" in row:
                 raise UnusableData(f"{data}, row {number}: more cells than the header has names, or one without a name")
@@ -72,7 +73,7 @@ def _csv(data: Path) -> Iterator[TableRow]:
 
 
 def _json_lines(data: Path) -> Iterator[TableRow]:
-    with data.open(encoding="utf-8") as file:
+    with open(files.descriptor(data), encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -90,7 +91,7 @@ def _parquet(data: Path) -> Iterator[TableRow]:
         from pyarrow import parquet
     except ImportError as error:
         raise UnusableData(f"{data}: Parquet needs the extra: pip install 'penumbra[parquet]'") from error
-    with parquet.ParquetFile(data) as file:
+    with open(files.descriptor(data), "rb") as opened, parquet.ParquetFile(opened) as file:
         for batch in file.iter_batches():
             yield from batch.to_pylist()
 

@@ -5,8 +5,9 @@ Rules:
 - all mistakes are reported at once;
 - a `Settings` that comes out needs no further checks: every version that is named exists, every sum fits.
 
-`tree` turns text into a tree, `section` takes keys from it, `values` reads single values, `release` the sections about
-releases, `analysis` how bodies are understood, `admin` who may look, change, hear, keep, log and trace.
+`text` reads the file, `tree` turns text into a tree, `section` takes keys from it, `values` reads single values,
+`release` the sections about releases, `analysis` how bodies are understood, `admin` who may look, change, hear, keep,
+log and trace.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from proxy.config.admin import read_access_log, read_admin, read_capture, read_h
 from proxy.config.analysis import read_analysis
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
+from proxy.config.text import text_of
 from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
 from proxy.contracts.memory import MIB, least
@@ -81,18 +83,11 @@ _GLOBALS: dict[str, Parser] = {
 
 
 def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, *, serving: bool = False) -> Settings:
-    """Reads and validates the file at `path`. Raises ConfigError.
+    """Reads and validates the file at `path` (`config.text` says which there may be). Raises ConfigError.
 
     - `serving`: whoever asks serves traffic, and goes on with a release that can never end (`Problem.endless`)
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise ConfigError((Problem("", f"{os.fspath(path)}: {error.strerror}", "a readable file"),)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError((Problem("", f"a byte that is not UTF-8 at {error.start}", "a text in UTF-8"),)) from error
-    return parse(text, environ, serving=serving)
+    return parse(text_of(path, again=serving), environ, serving=serving)
 
 
 def parse(text: str, environ: Mapping[str, str], *, serving: bool = False) -> Settings:

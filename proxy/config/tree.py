@@ -27,6 +27,7 @@ MAX_TREE_VALUES = 100_000
 """Values in the tree. Aliases make a tree larger than its text; this keeps it from exploding."""
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _PLAIN = {
     f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq")
@@ -123,7 +124,11 @@ class _Walk:
         return tree
 
     def _text(self, text: str, path: str) -> str:
-        return _MARK.sub(lambda mark: self._value(self._variables[int(mark[1])], path), text)
+        text = _MARK.sub(lambda mark: self._value(self._variables[int(mark[1])], path), text)
+        if _SURROGATE.search(text):  # an escape in the file, or a byte of the environment that is not UTF-8
+            self._problems.append(Problem(path, "half of a character (a lone surrogate)", "whole characters"))
+            return ""
+        return text
 
     def _value(self, variable: re.Match[str], path: str) -> str:
         name, default = variable[1], variable[2]

@@ -30,6 +30,7 @@ from proxy.control.api.handlers import ApiContext, application
 from proxy.control.api.listener import AdminListener
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import LOOK_SECONDS, Engine
+from proxy.control.file_watch import FileWatch
 from proxy.control.intake import Intake
 from proxy.control.loop_lag import LoopLag
 from proxy.control.notify import Notifier
@@ -52,11 +53,6 @@ PLACE = 0
 EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
 MAX_NEW_OBJECTS = 50_000
 """Objects more than at the last look before the collector looks for cycles: more than any batch of records makes."""
-
-LOOKS_PER_STAMP = 4
-"""Looks at what time brings between two looks at the configuration file: one a second."""
-
-Stamp = tuple[int, int, int] | None
 
 
 class ControlArgs(Struct):
@@ -129,14 +125,16 @@ class Control:
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
-        self._stamp = stamp(args.config)
+        self._watch = FileWatch(args.config)
         self._over = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+        self._again = False
 
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
         self._heed_settings()
         self._begin()
-        self._reload()  # `load` may have gone on with older settings at first: now the mistake is shown
+        self._adopt(self._load)  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
         api = AdminListener(application(self._context), self._context.connections)
         await api.start(socket.socket(fileno=self._args.admin_fd))
@@ -169,28 +167,39 @@ class Control:
             os._exit(EXIT_ORPHAN)
 
     async def _look_until_over(self) -> None:
-        looks = 0
         while not self._over.is_set():
             try:
                 await asyncio.wait_for(self._over.wait(), LOOK_SECONDS)
             except TimeoutError:
-                looks += 1
-                self._look(looks)
+                self._look()
 
-    def _look(self, looks: int) -> None:
+    def _look(self) -> None:
         self._link.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
         with contained("telling of overdue exchanges"):
             self._journal.look(self._now())
-        if looks % LOOKS_PER_STAMP == 0 and stamp(self._args.config) != self._stamp:
+        if self._watch.changed():
             log.info("the configuration file has changed")
             self._reload()
 
     def _reload(self) -> None:
-        self._stamp = stamp(self._args.config)
+        """Reads the configuration in a thread: a large one takes seconds, and ticks and deadlines do not wait."""
+        self._again = True
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._read_until_taken())
+
+    async def _read_until_taken(self) -> None:
+        while self._again:
+            self._again = False
+            self._watch.take()
+            loaded = asyncio.get_running_loop().create_task(asyncio.to_thread(self._load))
+            await asyncio.wait([loaded])
+            self._adopt(loaded.result)
+
+    def _adopt(self, load: Callable[[], Settings]) -> None:
         with contained("a reload"):
-            self._engine.reload(self._load, self._now())
+            self._engine.reload(load, self._now())
         self._heed_settings()
 
     def _heed_settings(self) -> None:
@@ -282,12 +291,3 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(MAX_NEW_OBJECTS)
-
-
-def stamp(path: str) -> Stamp:
-    """A value that changes when the file does: device-independent and cheap; None while there is no file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

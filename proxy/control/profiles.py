@@ -8,12 +8,16 @@ from collections.abc import Iterable
 
 import msgspec
 
+from proxy import files
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.stats.board import Board
 from proxy.stats.drift.profile import Profile
 from proxy.stats.drift.profile_faults import faults_of
 
 log = logging.getLogger("penumbra.profiles")
+
+MAX_PROFILE_BYTES = 16 * 1024 * 1024
+"""Bytes of a profile: that of 200 features with 20 categories each has less than one MiB, edited by hand or not."""
 
 MAX_FAULTS = 3
 """Faults of one file that are named."""
@@ -40,8 +44,7 @@ class Profiles:
     def _refer(self, route: str, analysis: Analysis) -> None:
         path = analysis.profile
         try:
-            with open(path, "rb") as file:
-                content = file.read()
+            content = files.content(path, MAX_PROFILE_BYTES)
             profile = _read(content)
         except (OSError, ValueError) as error:
             self.faults[route] = f"routes.{route}.analysis.profile: {path} cannot be used: {error}"

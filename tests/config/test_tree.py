@@ -73,5 +73,13 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         read("a: 23456789")
 
 
+@pytest.mark.parametrize("text", ['a: "\\ud800"', "a: ${HALF}"])
+def test_half_of_a_character_is_a_problem_wherever_it_comes_from(text: str) -> None:
+    problems: list[Problem] = []
+    assert read_tree(text, {"HALF": "\udcff"}, problems) == {"a": ""}
+    (problem,) = problems
+    assert (problem.path, problem.found) == ("a", "half of a character (a lone surrogate)")
+
+
 def test_paths() -> None:
     assert (join("", "a"), join("a", "b")) == ("a", "a.b")

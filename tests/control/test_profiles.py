@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Match
-from proxy.control.profiles import Profiles
+from proxy.control.profiles import MAX_PROFILE_BYTES, Profiles
 from proxy.stats.drift.profile import profile_of
 
 
@@ -58,3 +59,15 @@ def test_a_file_that_is_no_profile_is_a_fault_of_its_route(path: Path, content: 
     assert board.given == []
     profiles.use([section()])
     assert profiles.faults == {}
+
+
+def test_a_pipe_in_place_of_a_profile_is_a_fault_and_stops_nothing(tmp_path: Path) -> None:
+    board: Any = Board()
+    profiles = Profiles(board)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "huge").touch()
+    os.truncate(tmp_path / "huge", MAX_PROFILE_BYTES + 1)
+    profiles.use([section(tmp_path / "pipe", "a"), section(tmp_path / "huge", "b"), section("a\0b", "c")])
+    for route, said in (("a", "a pipe"), ("b", f"at most {MAX_PROFILE_BYTES} bytes"), ("c", "a name that no file")):
+        assert said in profiles.faults[route]
+    assert board.given == []

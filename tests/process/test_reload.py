@@ -94,5 +94,5 @@ def test_an_address_in_use_is_a_clear_error(write: Write) -> None:
         command = [sys.executable, "-m", "proxy", "run", str(write(listen=address))]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 3
-    line = json.loads(ended.stderr)
+    line = json.loads(ended.stderr.splitlines()[-1])
     assert (line["event"], line["address"], line["error"]) == ("cannot listen", address, "Address already in use")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from proxy import files
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.outcome import OUTCOMES, outcome_of
@@ -18,6 +19,9 @@ from proxy.contracts.table import COPY_ROLES, Role
 
 KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
+
+MAX_LINE = 64 * 1024 * 1024
+"""Bytes of a line: a record with two bodies of 256 KiB in base64 and heads of 64 KiB has about one MiB."""
 
 
 class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -73,10 +77,9 @@ def line_of(leg: Captured) -> bytes:
 def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:
     """The legs in capture files, in their order. Raises UnreadableLineError, OSError."""
     for path in paths:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _parsed(line, path, number)
+        for number, line in enumerate(files.lines(path, MAX_LINE), 1):
+            if line.strip():
+                yield _parsed(line, path, number)
 
 
 def _parsed(line: bytes, path: Path, number: int) -> Captured:

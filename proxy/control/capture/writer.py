@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable
 from zlib import crc32
 
+from proxy import files
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Capture
 from proxy.control.capture.format import captured, line_of
@@ -90,7 +91,7 @@ class CaptureWriter:
         self.written += 1
 
     def _open(self, path: str) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = files.descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._size = os.fstat(self._file).st_size
 
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 import msgspec
 from msgspec import Struct
 
+from proxy import files
 from proxy.contracts.release import RouteState
 from proxy.release.audit import GENESIS, Change, Link, seal
 
@@ -60,6 +61,7 @@ class Store:
 
     def __init__(self, path: str, *, write: bool = True) -> None:
         self._path, self.durable = path, path != ":memory:"
+        _refuse_irregular(path)
         self._lock = _locked(path) if write and self.durable else None
         try:
             self._db = _open(path, write)
@@ -170,6 +172,13 @@ class Store:
 
 
 _ADVICE = "restore it from a backup, or move it away to begin anew"
+
+
+def _refuse_irregular(path: str) -> None:
+    try:
+        files.refuse_irregular(path)  # SQLite would wait for the other end of a pipe
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be used as a state file: {error.strerror}") from error
 
 
 def _locked(path: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,13 @@ def test_what_is_charged(status: int, failure: str, bad: bool) -> None:
         int(bad),
         not failure,
     )
+
+
+def test_only_regular_files_with_lines_of_a_record_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe; allowed: a regular file"):
+        list(legs_in([tmp_path / "pipe"]))
+    monkeypatch.setattr("proxy.control.capture.format.MAX_LINE", 10)
+    (tmp_path / "long").write_bytes(b"x" * 11)
+    with pytest.raises(OSError, match="a line of more than 10 bytes"):
+        list(legs_in([tmp_path / "long"]))

@@ -101,3 +101,13 @@ def test_the_command(tmp_path: Path, error: float, code: int) -> None:
     assert [act["action"] for act in json.loads(run.output)["acts"]] == ["rollback"] * code
     run = CliRunner().invoke(app, ["backtest", str(tmp_path / "c.yaml"), str(tmp_path / "absent")])
     assert run.exit_code == 1
+
+
+def test_a_pipe_in_place_of_the_file_is_counted_and_stops_nothing(tmp_path: Path) -> None:
+    """Opening a pipe for writing waits for a reader."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = CaptureWriter()
+    writer.use(Capture(100.0, str(path), 1 << 20, False))
+    writer.take([record(1)], SOURCE)
+    assert (writer.errors, writer.written) == (1, 0)

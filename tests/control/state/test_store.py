@@ -209,3 +209,11 @@ def test_killed_at_any_point_the_state_is_the_last_acknowledged_or_the_one_under
         assert store.states()["cancer"].split == {"v2": last / 1000}
         assert verify(store.chain(), store.head.count, store.head.hash) is None
         store.close()
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, write: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, found in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a directory")):
+        with pytest.raises(StoreError, match=f"{path}: .*{found}; allowed: a regular file"):
+            Store(str(path), write=write)

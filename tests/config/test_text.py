@@ -1,0 +1,66 @@
+"""The text of a configuration comes from a regular file of bounded size, or from the standard input where it may."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from proxy.config.text import MAX_BYTES, text_of
+from proxy.contracts.settings import ConfigError
+
+
+def problem(path: str, *, again: bool = False) -> tuple[str, str]:
+    """What is found and allowed, of a text that there is none of."""
+    with pytest.raises(ConfigError) as refused:
+        text_of(path, again=again)
+    (only,) = refused.value.problems
+    return only.found, only.allowed
+
+
+@pytest.fixture
+def standard_input(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
+    stream = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+    return stream
+
+
+def test_a_regular_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("größer: 1", encoding="utf-8")
+    assert text_of(tmp_path / "file", again=True) == "größer: 1"
+
+
+def test_a_pipe_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    pipe = str(tmp_path / "pipe")
+    assert problem(pipe) == (f"{pipe}: a pipe", "a regular file, or - for the standard input")
+    assert problem(pipe, again=True) == (f"{pipe}: a pipe", "a regular file")
+
+
+def test_a_file_that_is_not_there_or_not_a_text_is_a_problem(tmp_path: Path) -> None:
+    assert problem(f"{tmp_path}/none") == (f"{tmp_path}/none: No such file or directory", "a readable file")
+    (tmp_path / "bytes").write_bytes(b"a: \xff")
+    assert problem(f"{tmp_path}/bytes") == ("a byte that is not UTF-8 at 3", "a text in UTF-8")
+
+
+def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
+    (tmp_path / "huge").touch()
+    os.truncate(tmp_path / "huge", MAX_BYTES + 1)
+    assert problem(f"{tmp_path}/huge") == (f"{tmp_path}/huge: {MAX_BYTES + 1} bytes", f"at most {MAX_BYTES} bytes")
+
+
+def test_the_standard_input_is_read_to_its_end_where_once_is_enough(standard_input: io.BytesIO) -> None:
+    standard_input.write(b"a: 1")
+    standard_input.seek(0)
+    assert text_of("-") == "a: 1"
+    assert problem("-", again=True)[1] == "a regular file, which is read again on a reload"
+
+
+def test_the_standard_input_is_bounded_too(standard_input: io.BytesIO) -> None:
+    standard_input.write(b"a" * (MAX_BYTES + 1))
+    standard_input.seek(0)
+    assert problem("-") == (f"-: more than {MAX_BYTES} bytes", f"at most {MAX_BYTES} bytes")

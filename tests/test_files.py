@@ -1,0 +1,148 @@
+"""Whatever a name leads to: a bounded answer at once, or an error that says what was found and what is allowed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy import files
+
+LIMIT = 1000
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def listening(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(os.path.relpath(path))
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [(Path.mkdir, "a directory"), (fifo, "a pipe"), (listening, "a socket"), (device, "a device")],
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_regular_file_is_refused_unopened(
+    tmp_path: Path, make: Callable[[Path], None], found: str, linked: bool
+) -> None:
+    named, there = tmp_path / "named", tmp_path / "there"
+    make(there if linked else named)
+    if linked:
+        named.symlink_to(there)
+    for read in (lambda: files.content(named, LIMIT), lambda: list(files.lines(named, LIMIT))):
+        with pytest.raises(OSError, match=f"{found}; allowed: a regular file") as refused:
+            read()
+        assert refused.value.filename == str(named)
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_APPEND])
+def test_a_pipe_that_took_the_place_meanwhile_is_refused_as_well(
+    tmp_path: Path, flags: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fifo(tmp_path / "pipe")
+    monkeypatch.setattr(files, "refuse_irregular", lambda path: None)
+    with pytest.raises(OSError, match=r"a pipe; allowed|No such device or address"):
+        files.descriptor(tmp_path / "pipe", flags)
+
+
+def test_links_to_regular_files_are_followed_as_a_config_map_needs(tmp_path: Path) -> None:
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "penumbra.yaml").write_bytes(b"a: b")
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "penumbra.yaml").symlink_to("..data/penumbra.yaml")
+    assert files.content(tmp_path / "penumbra.yaml", LIMIT) == b"a: b"
+
+
+@given(st.integers(0, 2 * LIMIT))
+def test_a_file_is_read_whole_or_refused_by_its_size(size: int) -> None:
+    path = f"/dev/shm/penumbra-test-files-{os.getpid()}"
+    with open(path, "wb") as file:
+        file.write(b"x" * size)
+    try:
+        if size <= LIMIT:
+            assert files.content(path, LIMIT) == b"x" * size
+        else:
+            with pytest.raises(OSError, match=f"{size} bytes; allowed: at most {LIMIT} bytes"):
+                files.content(path, LIMIT)
+    finally:
+        os.unlink(path)
+
+
+def test_a_huge_file_costs_nothing(tmp_path: Path) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OSError, match="1099511627776 bytes"):
+        files.content(tmp_path / "huge", LIMIT)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_an_error_like_others(name: str) -> None:
+    for read in (lambda: files.content(name, LIMIT), lambda: list(files.lines(name, LIMIT))):
+        with pytest.raises(OSError, match="a name that no file can have"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("", errno.ENOENT), ("n" * 300, errno.ENAMETOOLONG), ("loop", errno.ELOOP)]
+)
+def test_other_errors_are_those_of_the_system(tmp_path: Path, name: str, number: int) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))) as failed:
+        files.content(f"{tmp_path}/{name}" if name else name, LIMIT)
+    assert failed.value.errno == number
+
+
+def writes_while_reading(path: Path, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody adds a byte in the middle of each of the first reads."""
+    left, read = iter(range(times)), files._first
+
+    def meanwhile(fd: int, count: int) -> bytes:
+        body = read(fd, count)
+        if next(left, None) is not None:
+            with path.open("ab") as file:
+                file.write(b"+")
+        return body
+
+    monkeypatch.setattr(files, "_first", meanwhile)
+
+
+def test_a_file_that_changes_once_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"half")
+    writes_while_reading(path, 1, monkeypatch)
+    assert files.content(path, LIMIT) == b"half+"
+
+
+def test_a_file_that_does_not_stand_still_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"half")
+    writes_while_reading(path, 10, monkeypatch)
+    with pytest.raises(OSError, match="changes while it is read"):
+        files.content(path, LIMIT)
+
+
+def test_a_file_of_the_kernel_without_a_size_does_not_stand_still_either() -> None:
+    with pytest.raises(OSError, match="changes while it is read"):
+        files.content("/proc/self/status", LIMIT)
+
+
+def test_lines_are_bounded_each(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one\n" * 10_000 + b"last")
+    assert len(list(files.lines(path, 4))) == 10_001
+    with pytest.raises(OSError, match="a line of more than 3 bytes"):
+        list(files.lines(path, 3))
