@@ -67,6 +67,7 @@ _LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.pl
 _TIMEOUTS: dict[str, Parser] = dict.fromkeys(Timeouts.__struct_fields__, values.duration)
 _LIMITS: dict[str, Parser] = {
     "body": values.size,
+    "request_buffer": values.size_or_none,
     "mirror_body": values.size,
     "mirror_inflight": values.Whole(1, 1_000_000),
     "inflight": values.Whole(1, 1_000_000),
@@ -317,7 +318,12 @@ def _limits(route: Section) -> Limits:
     limits = Limits(**given)
     if limits.mirror_body > limits.body and "mirror_body" in given:
         route.refuse("limits.mirror_body", f"{limits.mirror_body} bytes", f"at most limits.body, {limits.body} bytes")
-    return replace(limits, mirror_body=min(limits.mirror_body, limits.body))
+    if limits.request_buffer > limits.body and "request_buffer" in given:
+        route.refuse(
+            "limits.request_buffer", f"{limits.request_buffer} bytes", f"at most limits.body, {limits.body} bytes"
+        )
+    within = {name: min(getattr(limits, name), limits.body) for name in ("mirror_body", "request_buffer")}
+    return replace(limits, **within)
 
 
 def _inference(route: Section) -> Inferences | None:

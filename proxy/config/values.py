@@ -111,6 +111,16 @@ def size(text: str) -> int:
     return number
 
 
+def size_or_none(text: str) -> int:
+    """Bytes, or 0 for none."""
+    if text == "0":
+        return 0
+    try:
+        return size(text)
+    except Refused as refused:
+        raise Refused(f"0, or {refused.allowed}") from refused
+
+
 class Number(Struct, frozen=True):
     """A parser of decimal numbers from `low` (`above`: beyond it) to `high`."""
 

@@ -17,9 +17,9 @@ IDLE_WORKER: Final = 24 * MIB
 """What each process takes before any traffic, pages that it shares with the others counted once (proportional set
 size): 14, 45 and 17 MiB were measured, and the rest is for their first traffic."""
 
-LEAST_BUDGET: Final = 16 * MIB
-"""A process with less cannot work: a worker needs twice the 8 MiB of a body that decides about its route, or is copied;
-one batch of records for control is as large."""
+LEAST_BUDGET: Final = 32 * MIB
+"""A process with less cannot work: the part of a worker's that is for exchanges has to take the 8 MiB of a body that
+decides about its route, and control's a batch of records of 16 MiB."""
 
 CONTROL_PART: Final = 1 / 3
 """Part for control of what is left beyond the least budgets. The workers share the rest alike: they hold what clients

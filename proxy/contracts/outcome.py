@@ -6,8 +6,9 @@ Rules:
 2. What a limit of this proxy ended is *limited*, and charged to nobody; a deadline that a version has to meet is no
    such limit, and missing it is *failed*.
 3. A client that leaves before the end *abandons* the leg. That is no success of the version: both versions meet the
-   same clients, so a version whose clients leave more often has done something to them. A copy has no client of its
-   own: one that ends with its client's leaving is *limited*.
+   same clients, so a version whose clients leave more often has done something to them. One that leaves before its
+   request is complete has waited for nobody: such a leg is *limited*, unless the version did not read. A copy has no
+   client of its own: one that ends with its client's leaving is *limited*.
 4. A version that says that it will not (3xx, 4xx) has *refused*, even where the request deserves it: the primary gets
    such requests as often.
 5. An answer that shows an error in its body or stream, has no proper end, is empty or cannot be read where the protocol

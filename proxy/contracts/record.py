@@ -29,11 +29,11 @@ class ArmTick(Struct):
     """Hashes of the sticky keys of legs whose outcome is charged to the version, at most `MAX_FAILED_KEYS` an outcome;
     further ones count in `codes` only."""
     total: Buckets = field(default_factory=dict)
-    """From the assignment to the last byte of the answer."""
+    """From the assignment to the last byte of the answer; where the client still sent its request, from its end."""
     total_sum: float = 0.0
     """Seconds, exact; likewise below."""
     first_byte: Buckets = field(default_factory=dict)
-    """From the assignment to the first byte of the answer."""
+    """From the same to the first byte of the answer."""
     first_byte_sum: float = 0.0
     waited: Buckets = field(default_factory=dict)
     """From the assignment to the client's leaving, of abandoned legs: their latency is at least that (censored)."""
@@ -111,6 +111,12 @@ class Tick(Struct):
     lag_sum: float = 0.0
     under_way: list[tuple[str, str, str, float]] = field(default_factory=list)
     """Inferences under way: rows (route, version, role, seconds since the oldest of them began)."""
+    memory: int = 0
+    """Bytes that wait or are kept right now, a gauge."""
+    memory_limit: int = 0
+    """Bytes that may (`dataplane.memory`)."""
+    shed: dict[str, int] = field(default_factory=dict)
+    """What the worker had no memory for, by kind."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

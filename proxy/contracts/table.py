@@ -100,6 +100,9 @@ class Limits(Struct, frozen=True):
     """Unfinished exchanges of the route."""
     connections: int = 1024
     """Connections to one version for the route's live traffic."""
+    request_buffer: int = 1024 * 1024
+    """Bytes of a request body that are at hand before a version gets it, where it is not complete sooner; 0: it gets
+    them as they come."""
 
 
 class Inferences(Struct, frozen=True):

@@ -16,6 +16,7 @@ from proxy.contracts.outcome import outcome_of
 from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_error, shows_its_end
 from proxy.contracts.table import COPY_ROLES
 from proxy.dataplane.live import Target
+from proxy.dataplane.memory import COUNTED, RECORDS
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_PART, MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
@@ -53,12 +54,14 @@ class Attempt(RecordedLeg):
     - `sent_ahead`: bytes of the answer's body that went ahead of the record
     - `still`: seconds that the event loop stood still meanwhile (`dataplane.stall`)
     - `waited`: when the wait for a stream began, then how many seconds it took
+    - `counted`: bytes of the answer that are counted in the worker's memory
     - `answer_size`: bytes of the answer's body so far; `streamed`: its length was not known from its head
     """
 
     __slots__ = (
         "answer_size",
         "begun",
+        "counted",
         "deadline",
         "head",
         "media",
@@ -86,7 +89,7 @@ class Attempt(RecordedLeg):
         self.head: ResponseHead | None = None
         self.media = b""
         self.tail: Tail | None = None
-        self.answer_size = self.sent_ahead = 0
+        self.answer_size = self.sent_ahead = self.counted = 0
         self.streamed = False
         arm.inflight += 1
 
@@ -164,10 +167,25 @@ class Attempt(RecordedLeg):
         tail = self.tail
         if self.answer is not None:
             self.answer.append(data)
+            size = self.answer_size - self.sent_ahead
+            if size > COUNTED:
+                self._count_kept(size)
         elif tail is None and self.media:
             tail = self.tail = Tail()
         if tail is not None:
             tail.add(data)
+
+    def _count_kept(self, size: int) -> None:
+        """Counts what is kept of the answer. Where the worker has no memory for it, it is kept no more."""
+        if self.shared.memory.take(RECORDS, size - self.counted):
+            self.counted = size
+        else:
+            self._send_ahead(False)
+
+    def _uncount(self) -> None:
+        if self.counted:
+            self.shared.memory.give(RECORDS, self.counted)
+            self.counted = 0
 
     def note_piece(self) -> None:
         """Notes when a piece of a streamed answer arrived, and how much had come by then; a head alone is none. What is
@@ -177,9 +195,9 @@ class Attempt(RecordedLeg):
             ends.append(size)
             self.chunks.append(self.read_at - self.started)
         if size - self.sent_ahead > MAX_PART or len(ends) >= MAX_CHUNK_TIMES:
-            self._send_ahead()
+            self._send_ahead(True)
 
-    def _send_ahead(self) -> None:
+    def _send_ahead(self, room: bool) -> None:
         """Sends what is kept ahead of the record. Where it is too large, or there is no room, the beginning stays."""
         answer, head, request = self.answer, self.head, self.request
         if answer is None or head is None or self.state == ENDED:
@@ -192,7 +210,8 @@ class Attempt(RecordedLeg):
         if not self.parts:
             self.beginning = data[:MAX_BEGINNING]
         self.answer = None
-        if self._worth_a_part(head) and self.shared.recorder.part(request, self, head, data):
+        self._uncount()
+        if room and self._worth_a_part(head) and self.shared.recorder.part(request, self, head, data):
             self.parts += 1
             self.sent_ahead = self.answer_size
             self.answer, self.chunks, self.ends = [], [], []
@@ -279,3 +298,5 @@ class Attempt(RecordedLeg):
     def _close(self) -> None:
         self.step(CLOSE)
         self.arm.inflight -= 1
+        if self.counted:
+            self._uncount()

@@ -1,9 +1,11 @@
 """One client request and its answer.
 
 1. A version is chosen once, when the head is complete (or the body, where the choice depends on it).
-2. The exchange keeps the pieces of the request's body while another leg, a retry or a shadow may need them; beyond the
-   route's `mirror_body` it keeps nothing and only streams.
-3. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
+2. A version gets the request once it is complete, or larger than the route holds (`limits.request_buffer`): a client
+   that sends slowly holds no connection, and takes no place of those in flight.
+3. The exchange keeps the pieces of the request's body while another leg, a retry or a shadow may need them; beyond the
+   route's `mirror_body`, or where the worker has no memory for that, it keeps nothing and only streams.
+4. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
    failure can only be an aborted connection, never a clean end.
 
 Where an exchange stands is one state, and what may follow is a table: `states.EXCHANGE`.
@@ -19,7 +21,9 @@ from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.assign import assign, draw_shadows
 from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import ShadowTarget, Target
+from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS, RESCUES
 from proxy.dataplane.ports import ClientStream
+from proxy.dataplane.recorder import MAX_RECORDED
 from proxy.dataplane.request import Request
 from proxy.dataplane.shadow import mirror
 from proxy.dataplane.shared import Shared
@@ -88,7 +92,7 @@ class Exchange(Request):
         if self.state == OVER:
             return
         self.client.ask_for_body()
-        if self.state == ROUTED and (not self.route.sticky_body or self.complete):
+        if self.state == ROUTED and (self.complete or not self.route.hold):
             self._assign(now)
 
     def _find_route(self) -> None:
@@ -114,9 +118,11 @@ class Exchange(Request):
             self.reject("overloaded", f"the limit is {route.max_inflight}")
         elif size > route.max_body:
             self.reject("body_too_large", f"{size} bytes, the limit is {route.max_body}")
+        elif self.shared.memory.is_full():
+            self.shared.memory.shed[REQUESTS] += 1
+            self.reject("no_memory", NO_MEMORY)
         else:
             self._step(ADMIT)
-            route.inflight.count += 1
 
     def request_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -132,24 +138,60 @@ class Exchange(Request):
             self.reject("body_too_large", f"the limit is {route.max_body} bytes")
             return
         if self.pieces is not None:
-            if self.size <= route.keep:
+            if self.size <= route.keep and (self.size <= COUNTED or self._take(RESCUES)):
                 self.pieces.append(data)
             else:
-                self.pieces = None
+                self._forget()
+        if self.pieces is None and leg.stream is None:
+            self._insist()
         leg.request_body(data)
 
     def _hold(self, data: bytes) -> None:
-        # Waits for its turn (bounded by one read of the socket), or for the body that decides (bounded here).
+        # Waits for its turn (bounded by one read of the socket), for the body that decides, or for enough of it.
         assert self.pieces is not None
         self.pieces.append(data)
-        if self.state == ROUTING:
-            if self.size > MAX_DECIDING_BODY:
-                self.reject("body_too_large", f"routes that look into the body take {MAX_DECIDING_BODY} bytes")
-        elif self.state == ROUTED:
-            if self.size > self.route.max_body:
+        size, state = self.size, self.state
+        if size > COUNTED:
+            if state == QUEUED:
+                self._insist()
+            elif not self._take(REQUESTS):
+                self.reject("no_memory", NO_MEMORY)
+                return
+        if state == ROUTED:
+            if size > self.route.max_body:
                 self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")
-            elif self.size > self.route.keep:
+            elif size > self.route.hold:
                 self._assign(self.read_at)  # without the key: as a request that has none
+        elif state == ROUTING and size > MAX_DECIDING_BODY:
+            self.reject("body_too_large", f"routes that look into the body take {MAX_DECIDING_BODY} bytes")
+
+    # what is kept
+
+    def _take(self, use: int) -> bool:
+        """Counts what has come of the body. False: the worker has no memory for it."""
+        if not self.shared.memory.take(use, self.size - self.held):
+            return False
+        self.held = self.size
+        return True
+
+    def _insist(self) -> None:
+        self.shared.memory.insist(REQUESTS, self.size - self.held)
+        self.held = self.size
+
+    def _forget(self) -> None:
+        """Keeps the body no more: there will be no other leg. One that waits for its stream has it for itself."""
+        self.pieces = None
+        if self.leg is None or self.leg.stream is not None:
+            self._release()
+
+    def _release(self) -> None:
+        if self.held:
+            self.shared.memory.give(REQUESTS, self.held)
+            self.held = 0
+
+    def sent(self) -> None:
+        if self.pieces is None:
+            self._release()
 
     def request_trailers(self, fields: bytes) -> None:
         """The block of fields after the body."""
@@ -182,6 +224,9 @@ class Exchange(Request):
 
     def _assign(self, now: float) -> None:
         route, head, shared = self.route, self.head, self.shared
+        if route.inflight.count >= route.max_inflight:
+            self.reject("overloaded", f"the limit is {route.max_inflight}")
+            return
         body = self.body() if route.sticky_body and self.complete else None
         target, self.key = assign(route, head, body, self.inference, now)
         if not head.tunnel:
@@ -190,7 +235,10 @@ class Exchange(Request):
             if route.recorded if self.inference else route.journal:
                 self.number = shared.recorder.next_exchange()
         self._step(ASSIGN)
+        route.inflight.count += 1
         self._begin(target, now)
+        if self.size > route.keep:
+            self._forget()
         if self.complete:
             self._mirror()
 
@@ -216,6 +264,8 @@ class Exchange(Request):
     def flush_answer(self) -> None:
         if self.client.flush():
             self._step(WRITE)
+            if self.held and self.complete and self.size > MAX_RECORDED:
+                self._forget()  # no rescue any more, and no record carries it
 
     def pause_answer(self) -> None:
         """The client reads slowly."""
@@ -285,10 +335,12 @@ class Exchange(Request):
         """The end; copies that were due and cannot be sent any more are counted as dropped for `reason`. Those of a
         complete request can: its leg has failed before they had their turn, and `_mirror` is about to send them. Where
         the reason is the client's leaving, copies under way that follow it end, too."""
-        if ROUTED <= self.state < OVER:
+        if ASKING <= self.state < OVER:
             self.route.inflight.count -= 1
         self._step(event)
         self.leg = None
+        if self.held:
+            self._release()
         self.shared.exchanges.discard(self)
         if self._due and not self.complete:
             for shadow in self._due:

@@ -13,10 +13,11 @@ from typing import Final
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import Target
-from proxy.dataplane.ports import ClientStream, ServerStream
+from proxy.dataplane.memory import COUNTED, RESCUES
+from proxy.dataplane.ports import ClientStream, ServerStream, Uploader
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
-from proxy.dataplane.states import CLOSED, END, ENDED
+from proxy.dataplane.states import CLOSED, END, ENDED, RETRYING
 
 RESCUED_STATUS = frozenset((502, 503, 504))
 """Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
@@ -32,11 +33,18 @@ LOOKS: Final = 20
 """Looks at a client that does not read, in the time that it may take: how late it may be let go."""
 
 
-class Leg(Attempt):
+AT_HAND: Final = 0
+ADMITTED: Final = 1
+IN_LINE: Final = 2
+"""Where the upload of a leg's request stands: it is complete, has a place of `uploads`, or waits for one."""
+
+
+class Leg(Attempt, Uploader):
     """An attempt whose answer goes to the client.
 
     - `held`: the answer is kept back until it is whole
     - `pending`: pieces of the request that wait for a stream, `pending_size` bytes
+    - `upload`: whether the request is still coming
     - `sent_at`: when the whole request was written, 0: not yet
     - `moved`: when a side that did not read was last seen to read on; `stalled`: the server does not read
 
@@ -44,13 +52,14 @@ class Leg(Attempt):
     over, the true one is computed, so that bytes cost nothing.
     """
 
-    __slots__ = ("client", "held", "moved", "pending", "pending_size", "sent_at", "stalled")
+    __slots__ = ("client", "held", "moved", "pending", "pending_size", "sent_at", "stalled", "upload")
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         super().__init__(shared, request, target, now)
         self.client: ClientStream = request.client
         self.pending: list[bytes] = []
         self.pending_size = 0
+        self.upload = AT_HAND
         self.held = self.stalled = False
         self.sent_at = self.moved = 0.0
 
@@ -59,19 +68,44 @@ class Leg(Attempt):
     def start(self, fresh: bool, now: float) -> None:
         """Asks for a stream; what is there of the request waits for it."""
         self.sent_at = 0.0
-        request = self.request
-        self.pending = request.pieces.copy() if request.pieces else []
+        request, pieces = self.request, self.request.pieces
         self.deadline = now + (self.target.response_timeout if request.complete else request.route.idle)
-        super().start(fresh, now)
+        if pieces:
+            self.pending = pieces
+        if request.complete:
+            super().start(fresh, now)
+        elif self.target.pool.uploads.enter(self):
+            self.upload = ADMITTED
+            super().start(fresh, now)
+        else:
+            self.upload = IN_LINE
+        if self.stream is None and pieces:  # from now on both grow
+            self.pending, self.pending_size = pieces.copy(), request.size
+
+    def upload_admitted(self, now: float) -> None:
+        self.upload = ADMITTED
+        self.started = now  # the line is no fault of the version
+        super().start(self.state == RETRYING, now)
+
+    def _uploaded(self) -> None:
+        """The request is complete, or the leg over: its place is free."""
+        upload, self.upload = self.upload, AT_HAND
+        if upload == ADMITTED:
+            self.target.pool.uploads.ended(self.shared.clock())
+        elif upload == IN_LINE:
+            self.target.pool.uploads.leave_line(self)
 
     def send(self, stream: ServerStream) -> None:
-        request, head = self.request, self.request.head
+        request, head, pending = self.request, self.request.head, self.pending
         stream.begin(self, head, head.authority, request.extra, -1)
-        if self.pending:
-            for piece in self.pending:
+        if pending:
+            for piece in pending:
                 stream.data(piece)
-            self.pending, self.pending_size = [], 0
-            self.client.resume("connecting")
+            self.pending = []
+            if self.pending_size:
+                self.pending_size = 0
+                request.sent()
+                self.client.resume("connecting")
         if request.complete:
             self.end_request()
         if not self.client.feeding():
@@ -87,12 +121,21 @@ class Leg(Attempt):
 
     def end_request(self) -> None:
         """The request's end; `flush_request` follows."""
-        if self.stream is not None:
+        read_at, stream = self.request.read_at, self.stream
+        if stream is not None:
             if self.request.trailers:
-                self.stream.trailers(self.request.trailers)
-            self.stream.end()
-        else:
-            self.deadline = self.request.read_at + self.target.response_timeout
+                stream.trailers(self.request.trailers)
+            stream.end()
+            if self.upload:
+                self._uploaded()
+                if self.head is None and not (self.moved or self.stalled):
+                    self.started, self.waited = read_at, 0.0  # the time that the client took is not the version's
+            return
+        self.deadline = read_at + self.target.response_timeout
+        waits = self.upload == IN_LINE
+        self._uploaded()
+        if waits:
+            super().start(self.state == RETRYING, read_at)
 
     def flush_request(self) -> None:
         """Writes what waits, in one piece."""
@@ -109,11 +152,15 @@ class Leg(Attempt):
     def pause_request(self) -> None:
         """The model server reads slowly. It must go on within the time that it has to answer."""
         self.stalled = True
+        if self.stream is not None:
+            self.shared.memory.watch(self.stream)
         self.deadline = self.shared.clock() + self.target.response_timeout
         self.client.pause("upstream")
 
     def resume_request(self) -> None:
         self.stalled = False
+        if self.stream is not None:
+            self.shared.memory.forget(self.stream)
         if not self.sent_at:
             self.moved = self.shared.clock()
             self.deadline = self.moved + self.request.route.idle
@@ -165,11 +212,15 @@ class Leg(Attempt):
         head = self.head
         if head is None or head.length is None or head.length > MAX_HELD_ANSWER:
             return False
-        if not self.sent_at or not self.request.can_rescue(self.target):
+        if not self.sent_at or not self.request.can_rescue(self.target) or not self._has_room():
             return False
         self.held = True
         self.deadline = self.sent_at + self.target.response_timeout
         return True
+
+    def _has_room(self) -> bool:
+        # Not taken: what is held back is small, and most of it is counted as kept for the record.
+        return self.answer_size <= COUNTED or self.shared.memory.fits(RESCUES, self.answer_size)
 
     def pause_answer(self) -> None:
         """The client reads slowly: from now on it is looked at whether it reads at all."""
@@ -212,7 +263,9 @@ class Leg(Attempt):
         self._count(head, total, now)
         self.shared.tally.overhead(request.route_name, self._asking() + now - self.read_at)
         if not request.complete and self.stream is not None:
+            self._uploaded()
             self.stream.reset()
+        self._unwatch()
         request.answered(now)
 
     def _count(self, head: ResponseHead, total: float, now: float) -> None:
@@ -241,6 +294,9 @@ class Leg(Attempt):
         if self.deadline >= now:
             return
         request = self.request
+        if self.upload == IN_LINE:
+            self.response_failed("pool_full", "half of the connections are taken by requests that are still coming")
+            return
         streaming = self.head is not None and not self.held
         uploading = not request.complete and not self.stalled and self.stream is not None
         if not (streaming or uploading):
@@ -295,7 +351,8 @@ class Leg(Attempt):
         if whole and head is not None:
             self._count(head, self.piece_at - self.started, now)
         else:
-            self.close_failed(reason, False, now)
+            unsent = reason == "client_abort" and not (self.request.complete or self.stalled)
+            self.close_failed("upload_abort" if unsent else reason, False, now)
         self.drop()
         return whole
 
@@ -303,6 +360,13 @@ class Leg(Attempt):
         self.cancel(reason)
 
     def drop(self) -> None:
-        self.stalled = False
+        self._unwatch()
+        if self.upload:
+            self._uploaded()
         self.client.resume("upstream")
         super().drop()
+
+    def _unwatch(self) -> None:
+        if self.stalled and self.stream is not None:
+            self.shared.memory.forget(self.stream)
+        self.stalled = False

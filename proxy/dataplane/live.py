@@ -92,6 +92,7 @@ class LiveRoute:
     - `follow`: copies end when their client leaves
     - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
     - `identity`: name of the header (lower case) that says who answered, empty: nobody asks
+    - `hold`: bytes of a request body up to which it waits for the rest of it before it has a leg
     - `keep`: bytes of a request body that are kept for another leg, a retry or a copy
     - `max_body`, `mirror_body` in bytes, `max_inflight` exchanges; `connect`, `idle`, `total` in seconds, as configured
     """
@@ -101,6 +102,7 @@ class LiveRoute:
         "connect",
         "follow",
         "health",
+        "hold",
         "identity",
         "idle",
         "inferences",
@@ -149,6 +151,7 @@ class LiveRoute:
         self.connect, self.idle, self.total = timeouts.connect, timeouts.idle, timeouts.total
         replaceable = self.rescues and len(self.targets) > 1
         self.keep = max(REPLAY_BYTES, limits.mirror_body) if self.shadows or replaceable else REPLAY_BYTES
+        self.hold = self.keep if self.sticky_body else limits.request_buffer
 
 
 class LiveTable:
@@ -255,6 +258,7 @@ class Registry:
         if pool is None:
             pool = self._pools[key] = Pool(version, limit, self._dialer)
         pool.limit = limit
+        pool.uploads.allow(limit)
         pool.charge(budget)
         return pool
 

@@ -21,6 +21,7 @@ from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import reason_of
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
+from proxy.dataplane.uploads import Uploads
 
 MAX_WAITING_LEGS: Final = 1024
 """Users waiting for a connection: Envoy's default for pending requests."""
@@ -37,7 +38,8 @@ class Dialing:
 
 
 class Pool(ConnectionOwner):
-    """Connections to `version`, at most `limit`; `charge` says of whose descriptors."""
+    """Connections to `version`, at most `limit`; `charge` says of whose descriptors. `uploads`: the unfinished requests
+    among those that want one."""
 
     __slots__ = (
         "_available",
@@ -49,12 +51,14 @@ class Pool(ConnectionOwner):
         "_open",
         "_waiting",
         "limit",
+        "uploads",
         "version",
     )
 
     def __init__(self, version: Version, limit: int, dialer: Dialer, clock: Callable[[], float] = monotonic) -> None:
         self.version = version
         self.limit = limit
+        self.uploads = Uploads(limit)
         self._dialer, self._clock = dialer, clock
         self._available: list[Connection] = []
         self._open = 0

@@ -94,7 +94,25 @@ class StreamUser(Timed):
 
 
 @trait
-class ServerStream:
+class Uploader:
+    """A leg whose request is not complete, as `uploads` needs it."""
+
+    def upload_admitted(self, now: float) -> None:
+        """It may ask for a connection now."""
+        raise NotImplementedError
+
+
+@trait
+class Unsent:
+    """A socket whose other side may take less than is written for it."""
+
+    def unsent(self) -> int:
+        """Bytes that were written and wait here."""
+        raise NotImplementedError
+
+
+@trait
+class ServerStream(Unsent):
     """The model server's end, as an attempt needs it: one request out, one answer in."""
 
     def begin(self, user: StreamUser, head: RequestHead, authority: bytes, extra: bytes, length: int) -> None:
@@ -258,7 +276,7 @@ class ClientStream:
 
 
 @trait
-class ClientConnection:
+class ClientConnection(Unsent):
     """A client's connection, as a worker needs it."""
 
     def sweep(self, now: float) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.record import MAX_REQUEST_ID, Record
+from proxy.dataplane.memory import RECORDS, Memory
 from proxy.dataplane.ports import StreamUser
 from proxy.dataplane.request import Request
 from proxy.dataplane.tally import Arm
@@ -69,12 +70,13 @@ class RecordedLeg(StreamUser):
 
 class Recorder:
     """`epoch` is Unix time minus monotonic time, so that one clock read serves both; `sample` the part of the exchanges
-    that control asks for."""
+    that control asks for. `memory`: the budget that
+    waiting records draw on."""
 
-    __slots__ = ("_exchanges", "_outbox", "epoch", "sample")
+    __slots__ = ("_exchanges", "_outbox", "epoch", "memory", "sample")
 
-    def __init__(self, outbox: Outbox, epoch: float) -> None:
-        self._outbox, self.epoch = outbox, epoch
+    def __init__(self, outbox: Outbox, epoch: float, memory: Memory) -> None:
+        self._outbox, self.epoch, self.memory = outbox, epoch, memory
         self._exchanges = 0
         self.sample = 1.0
 
@@ -86,9 +88,16 @@ class Recorder:
         self._exchanges += 1
         return self._exchanges
 
+    def waiting(self) -> int:
+        """Bytes of records that wait for control."""
+        return self._outbox.waiting()
+
     def put(self, request: Request, leg: RecordedLeg, total: float, last: bool) -> None:
         """Records a leg that took `total` seconds. `last`: the exchange's last, so the request travels with it."""
         arm, answer = leg.arm, leg.answer
+        if not self.memory.fits(RECORDS, 0):
+            self._outbox.drop("memory")
+            return
         asked: bytes | None = None
         fields, path, method, copies = b"", "", "", -1
         if last:
@@ -132,6 +141,8 @@ class Recorder:
         """Sends `data` of an answer ahead of its record; False where there is no room. The answer's fields travel with
         the first part."""
         arm = leg.arm
+        if not self.memory.fits(RECORDS, len(data)):
+            return False
         part = Record(
             *(request.number, arm.route, arm.version, arm.role, arm.share, leg.started + self.epoch, 0.0, head.status),
             response_fields=b"" if leg.parts else head.fields,

@@ -14,6 +14,7 @@ class Request(Timed):
     """One request.
 
     - `client`: where the answer goes; `head`: what was asked
+    - `held`: bytes of the body that are counted in the worker's memory
     - `pieces`: the body so far, while another leg, a retry or a shadow may need it; None once it has grown too large
     - `size`: bytes of the body so far; `complete`: the request has ended; `trailers`: the block of fields after it
     - `route`, `route_name`: set once a route was found; `inference`: it asks the route's model for something
@@ -30,6 +31,7 @@ class Request(Timed):
         "extra",
         "followers",
         "head",
+        "held",
         "inference",
         "key",
         "number",
@@ -53,7 +55,7 @@ class Request(Timed):
         self.route_name = ""
         self.complete = False
         self.inference = True
-        self.size = self.key = self.number = self.copies = 0
+        self.size = self.key = self.number = self.copies = self.held = 0
         self.started = self.read_at = now
 
     def analysed(self) -> bool:
@@ -80,6 +82,10 @@ class Request(Timed):
 
     def answered(self, now: float) -> None:
         """The leg has finished and everything was written."""
+        raise NotImplementedError
+
+    def sent(self) -> None:
+        """A leg has handed what was there of the body to its stream."""
         raise NotImplementedError
 
     def can_rescue(self, target: Target) -> bool:

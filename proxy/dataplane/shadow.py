@@ -15,6 +15,7 @@ from typing import Final
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import ShadowTarget
+from proxy.dataplane.memory import COPIES
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
@@ -23,6 +24,9 @@ from proxy.routing.breaker import Breaker
 
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
+
+IN_MEMORY: Final = 2
+"""Times that the body of a copy is in memory: here, and in the write to a shadow that does not read."""
 
 MAX_SHADOW_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of a shadow's answer that are read, most of them thrown away, before the leg is given up."""
@@ -45,6 +49,7 @@ class ShadowLeg(Attempt):
         target.inflight += 1
         shared.copies.add(self)
         shared.copied += len(body)
+        shared.memory.insist(COPIES, IN_MEMORY * len(body))
 
     def send(self, stream: ServerStream) -> None:
         """The whole request goes out at once."""
@@ -126,6 +131,7 @@ class ShadowLeg(Attempt):
         self._shadow.inflight -= 1
         self.shared.copies.discard(self)
         self.shared.copied -= len(self.body)
+        self.shared.memory.give(COPIES, IN_MEMORY * len(self.body))
 
 
 def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: float) -> None:
@@ -156,6 +162,6 @@ def _refusal(shared: Shared, target: ShadowTarget, breaker: Breaker, size: int, 
         return "inflight"
     if breaker.blocks(now) or (breaker.open and target.inflight >= MAX_PROBES):
         return "ejected"
-    if shared.copied + size > MAX_COPIED_BYTES:
+    if shared.copied + size > MAX_COPIED_BYTES or not shared.memory.fits(COPIES, IN_MEMORY * size):
         return "memory"
     return ""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from proxy.dataplane.live import LiveRoute, LiveTable, Target
+from proxy.dataplane.memory import NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.stall import LoopWatch
@@ -21,6 +22,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
+    - `memory`: the budget that everything draws on
     - `copied`: bytes of request bodies that copies under way hold
     - `watch`: whether the event loop stands still
     - `clock`: monotonic seconds, read where something ends; everything else is told when it happens
@@ -34,6 +36,7 @@ class Shared:
         "draining",
         "exchanges",
         "max_clients",
+        "memory",
         "recorder",
         "table",
         "tally",
@@ -42,7 +45,12 @@ class Shared:
     )
 
     def __init__(
-        self, tally: Tally, recorder: Recorder, timings: Timings, max_clients: int, clock: Callable[[], float]
+        self,
+        tally: Tally,
+        recorder: Recorder,
+        timings: Timings,
+        max_clients: int,
+        clock: Callable[[], float],
     ) -> None:
         self.tally, self.recorder, self.timings, self.clock = tally, recorder, timings, clock
         self.table: LiveTable | None = None
@@ -52,6 +60,7 @@ class Shared:
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
         self.copied = 0
+        self.memory = recorder.memory
         self.watch = LoopWatch(timings.leg_sweep, timings.stall)
 
     def opened(self, client: ClientConnection, now: float) -> None:
@@ -62,10 +71,14 @@ class Shared:
             client.close()
         elif len(self.clients) > self.max_clients:
             client.refuse("too_many_connections", f"the limit is {self.max_clients}", now)
+        elif self.memory.is_full():
+            self.memory.shed[REQUESTS] += 1
+            client.refuse("no_memory", NO_MEMORY, now)
 
     def closed(self, client: ClientConnection) -> None:
         """A client's connection has ended."""
         self.clients.discard(client)
+        self.memory.forget(client)
         self.tally.connections -= 1
 
     def judge(self, target: Target, route: LiveRoute, inference: bool, succeeded: bool, now: float) -> None:
@@ -81,6 +94,7 @@ class Shared:
 
     def look(self, now: float) -> None:
         """A regular look: after a stall, deadlines are moved on by what nobody could hear."""
+        self.memory.look(len(self.clients), self.recorder.waiting())
         late = self.watch.look(now)
         self.tally.lag(late)
         if late > self.watch.least:

@@ -25,6 +25,7 @@ from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
+from proxy.dataplane.memory import Memory
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
@@ -49,7 +50,7 @@ class Worker:
         self._hello = hello(args.index)
         self._outbox = Outbox(args.index, self._hello.incarnation)
         self._link = LinkClient(args.link_path, self._outbox, self._hello, self._apply, time.monotonic)
-        recorder = Recorder(self._outbox, time.time() - time.monotonic())
+        recorder = Recorder(self._outbox, time.time() - time.monotonic(), Memory(args.memory))
         descriptors = Descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         clients = min(args.connections, descriptors.clients)
         if clients < args.connections:
@@ -182,6 +183,8 @@ class Worker:
             self._args.index, self._hello.incarnation, revision, self.leased, self._outbox.take_dropped()
         )
         tick.under_way = self.shared.under_way(now)
+        memory = self.shared.memory
+        tick.memory, tick.memory_limit, tick.shed = memory.used(), memory.limit, memory.take_shed()
         self._link.send_tick(tick)
 
     def _sweep_deadlines(self) -> None:

@@ -108,6 +108,11 @@ class RequestReader:
         """True while a head has begun and is not complete."""
         return bool(self._raw)
 
+    @property
+    def head_size(self) -> int:
+        """Bytes of a head that is not complete."""
+        return len(self._raw)
+
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises RequestError."""
         if not self._between:

@@ -67,6 +67,7 @@ class LinkClient:
 
     def disconnected(self) -> None:
         self._transport = None
+        self._outbox.unsent = 0
 
     def received(self, message: object) -> None:
         self.heard = self._now()

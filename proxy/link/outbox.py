@@ -31,9 +31,9 @@ MAX_UNSENT = 1024 * 1024
 
 
 class Outbox:
-    """Records and the one tick under way of a worker."""
+    """Records and the one tick under way of a worker. `unsent`: bytes that control's socket held when last asked."""
 
-    __slots__ = ("_bytes", "_count", "_frames", "_records", "_sealed", "_unacked", "_writer", "dropped")
+    __slots__ = ("_bytes", "_count", "_frames", "_records", "_sealed", "_unacked", "_writer", "dropped", "unsent")
 
     def __init__(self, worker: int, incarnation: str) -> None:
         self._writer = BatchWriter(worker, incarnation)
@@ -44,6 +44,7 @@ class Outbox:
         self._sealed = self._bytes = 0
         self._unacked: Tick | None = None
         self.dropped: dict[str, int] = {}
+        self.unsent = 0
 
     def put(self, record: Record) -> None:
         """Takes a record, or counts it as dropped (`outbox_full`)."""
@@ -68,6 +69,10 @@ class Outbox:
         self._frames.append((count, size, self._writer.frame(count, self._records)))
         self._sealed, self._bytes = self._sealed + count, self._bytes + size
         self._records, self._count = bytearray(), 0
+
+    def waiting(self) -> int:
+        """Bytes of records that wait, here or in the socket when it was last asked."""
+        return self._bytes + len(self._records) + self.unsent
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Counts records that control will not see."""
@@ -104,6 +109,7 @@ class Outbox:
 
     def flush(self, unsent: int) -> bytes:
         """A frame of the oldest waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
+        self.unsent = unsent
         if unsent > MAX_UNSENT:
             return b""
         if self._count and not self._frames:
@@ -112,4 +118,5 @@ class Outbox:
             return b""
         count, size, frame = self._frames.popleft()
         self._sealed, self._bytes = self._sealed - count, self._bytes - size
+        self.unsent += len(frame)
         return frame

@@ -142,7 +142,8 @@ def test_defaults() -> None:
         ("inference: {paths: [/predict, '/v1/*']}", "inference", Inferences((), ("/predict", "/v1/*"))),
         ("mirror: all", "mirror", "all"),
         ("copies: finish", "copies", "finish"),
-        ("limits: {body: 1KiB}", "limits", Limits(body=1024, mirror_body=1024)),
+        ("limits: {body: 1KiB}", "limits", Limits(body=1024, mirror_body=1024, request_buffer=1024)),
+        ("limits: {request_buffer: 0}", "limits", Limits(request_buffer=0)),
         (
             "analysis: {features: /x, redact: [/request/name], tolerance: 0.1, reference: 500, wait: 1h}",
             "analysis",
@@ -191,6 +192,8 @@ def test_what_a_route_may_say(route: str, field: str, value: object) -> None:
         ("timeouts: {idle: 25h}", "routes.r.timeouts.idle"),
         ("limits: {body: 1MB}", "routes.r.limits.body"),
         ("limits: {body: 1KiB, mirror_body: 2KiB}", "routes.r.limits.mirror_body"),
+        ("limits: {body: 1KiB, request_buffer: 2KiB}", "routes.r.limits.request_buffer"),
+        ("limits: {request_buffer: -1}", "routes.r.limits.request_buffer"),
         ("noise: {percent: 101}", "routes.r.noise.percent"),
         ("noise: 1", "routes.r.noise"),
         ("scorecard: {}", "routes.r.scorecard"),
@@ -291,7 +294,7 @@ def test_mistakes_elsewhere(text: str, path: str) -> None:
     assert path in found or (path == "" and found)
 
 
-@pytest.mark.parametrize(("workers", "limit", "least"), [(1, "135MiB", "136MiB"), (3, "64MiB", "216MiB")])
+@pytest.mark.parametrize(("workers", "limit", "least"), [(1, "167MiB", "168MiB"), (3, "64MiB", "280MiB")])
 def test_memory_that_is_not_enough_for_the_processes(workers: int, limit: str, least: str) -> None:
     text = FULL.replace("workers: 1", f"workers: {workers}")
     with pytest.raises(ConfigError) as caught:

@@ -28,5 +28,5 @@ def test_less_than_the_least_is_no_negative_budget() -> None:
 
 def test_512_mib_for_one_worker() -> None:
     total = 512 * memory.MIB
-    assert memory.control_budget(total, 1) // memory.MIB == 141
-    assert memory.worker_budget(total, 1) // memory.MIB == 266
+    assert memory.control_budget(total, 1) // memory.MIB == 146
+    assert memory.worker_budget(total, 1) // memory.MIB == 261

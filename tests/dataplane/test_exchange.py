@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.contracts.memory import MIB
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Timeouts
 from proxy.dataplane.exchange import MAX_DECIDING_BODY, Exchange
@@ -40,6 +41,71 @@ def test_a_body_in_pieces_is_streamed_as_it_comes() -> None:
     assert stream.calls == ["end"]
     stream.answer()
     assert client.ends == ["done"]
+
+
+def test_a_request_takes_a_connection_once_it_is_complete() -> None:
+    bench = Bench(route(buffer=100, limits=Limits(inflight=1)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"x" * 60)
+    exchange.flush_request()
+    assert exchange.state == ROUTED and client.asked == 1
+    assert bench.pools["v1"].streams == [] and bench.route.inflight.count == 0
+    other, done = bench.ask()
+    bench.pools["v1"].last.answer()
+    assert done.ends == ["done"] and other.over(), "it is in nobody's way"
+    exchange.read_at = bench.clock.pass_(20.0)
+    exchange.request_body(b"x" * 40)
+    exchange.request_end()
+    exchange.flush_request()
+    stream = bench.pools["v1"].last
+    assert (stream.sent, stream.calls) == ([b"x" * 60, b"x" * 40], ["end"])
+    stream.answer(at=bench.clock.pass_(0.25))
+    arms = bench.tally.take(0, "test", 1, True, {}).arms
+    assert [arm.total_sum for arm in arms] == [0.25], "the client's time is not the version's"
+
+
+def test_a_request_larger_than_what_is_held_is_streamed() -> None:
+    bench = Bench(route(buffer=100))
+    exchange, _ = bench.begin()
+    exchange.request_body(b"x" * 100)
+    assert bench.pools["v1"].streams == []
+    exchange.request_body(b"y")
+    exchange.flush_request()
+    exchange.request_body(b"z")
+    exchange.flush_request()
+    assert bench.pools["v1"].last.sent == [b"x" * 100, b"y", b"z"]
+
+
+@pytest.mark.parametrize("how", ["gone", "late"])
+def test_an_upload_that_never_ends_is_charged_to_nobody(how: str) -> None:
+    bench = Bench(route(buffer=100, timeouts=Timeouts(idle=2.0), shadows=(Share("v3", 100.0),)))
+    exchange, client = bench.begin()
+    exchange.request_body(b"x")
+    exchange.aborted() if how == "gone" else bench.sweep(2.1)
+    counted = bench.counted()
+    assert counted["legs"] == {} and counted["mirrored"] == {}
+    reason = "client_abort" if how == "gone" else "body_timeout"
+    assert counted["rejected"] == {("r", reason): 1} and bench.inflight() == 0
+    assert client.ends == ([] if how == "gone" else ["body_timeout", "done"])
+
+
+def test_a_place_in_flight_that_is_gone_when_the_request_is_complete() -> None:
+    bench = Bench(route(buffer=100, limits=Limits(inflight=1)))
+    exchange, client = bench.begin()
+    bench.ask()
+    exchange.request_body(b"x")
+    exchange.request_end()
+    assert client.ends == ["overloaded", "done"] and exchange.over()
+    assert bench.counted()["rejected"] == {("r", "overloaded"): 1}
+
+
+def test_a_held_body_beyond_what_a_retry_keeps_is_let_go_once_it_is_sent() -> None:
+    bench = Bench(route(buffer=200_000))
+    bench.pools["v1"].how = "wait"
+    exchange, _ = bench.ask(b"x" * 150_000)
+    assert exchange.pieces is None and bench.memory.exchanges == 150_000
+    bench.pools["v1"].serve(bench.clock.now)
+    assert bench.pools["v1"].last.body == b"x" * 150_000 and bench.memory.exchanges == 0
 
 
 def test_without_a_table_or_a_route_the_proxy_answers() -> None:
@@ -135,7 +201,7 @@ def test_a_client_that_goes_cancels_its_leg_and_nobody_is_charged() -> None:
     exchange.aborted()
     assert bench.pools["v1"].last.calls == ["reset"]
     counted = bench.counted()
-    assert counted["legs"] == {("v1", "primary", "client_abort"): 1}
+    assert counted["legs"] == {("v1", "primary", "upload_abort"): 1}
     assert counted["shadow_dropped"] == {("r", "v3", "client_abort"): 1}
     assert counted["bad"] == {} and client.ends == [] and bench.inflight() == 0
 
@@ -363,31 +429,43 @@ def server_does(pool: FakePool, what: str) -> None:
     st.sampled_from([None, 2.0]),
     st.sampled_from([1000, 70_000, 1_000_000]),
     st.booleans(),
+    st.sampled_from([0, 50_000, 1_000_000]),
+    st.sampled_from([MIB, 200_000, 64_000]),
 )
 @settings(max_examples=300, deadline=None)
 def test_whatever_happens_an_exchange_ends_once_and_each_leg_is_counted_once(
-    events: list[tuple[str, object]], percent: float, rescued: bool, total: float | None, most: int, by_body: bool
+    events: list[tuple[str, object]],
+    percent: float,
+    rescued: bool,
+    total: float | None,
+    most: int,
+    by_body: bool,
+    buffer: int,
+    memory: int,
 ) -> None:
     bench = Bench(
-        route(
+        memory=memory,
+        route=route(
+            buffer=buffer,
             split=(Share("v2", percent),),
             shadows=(Share("v3", 100.0),),
             rescue=Rescue(0.3) if rescued else None,
             timeouts=Timeouts(response=1.0, idle=2.0, total=total),
             limits=Limits(body=most, mirror_body=min(most, 100_000)),
             sticky=Sticky("json", "/user") if by_body else None,
-        )
+        ),
     )
     exchange, client = bench.begin()
     for kind, what in events:
         happens(bench, exchange, kind, what)  # an illegal step raises
+        bench.owed()
     exchange.aborted()
     for _ in range(3):
         bench.sweep(5.0)  # copies that hang
     assert exchange.over()
     assert len([end for end in client.ends if end in ("done", "cut off")]) <= 1
     assert not (client.whole and "cut off" in client.ends)
-    assert bench.inflight() == 0
+    assert bench.inflight() == 0 and bench.owed() == 0
     counted = bench.counted()
     asked = sum(len(pool.asked) - sum(pool.asked) for pool in [*bench.pools.values(), *bench.shadow_pools.values()])
     assert sum(counted["legs"].values()) == asked, "each leg is counted once; a stream asked for again is no new leg"

@@ -146,7 +146,7 @@ def test_a_request_that_the_client_abandons_is_not_mirrored() -> None:
             client.close()
             await p.until(lambda: p.rows("shadow_dropped"))
             assert p.rows("shadow_dropped") == {("r", "v3", "client_abort"): 1}
-            assert p.codes() == {("v1", "primary", "client_abort"): 1}
+            assert p.codes() == {("v1", "primary", "upload_abort"): 1}
             assert p.bad() == {}
 
     run(test)

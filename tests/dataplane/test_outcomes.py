@@ -27,9 +27,10 @@ PATHS = (b"/v2/models/m/infer", b"/v2/health/ready")
 class World:
     """A route with everything, its clients, and what they are told."""
 
-    def __init__(self, follow: bool) -> None:
+    def __init__(self, follow: bool, buffer: int) -> None:
         self.bench = Bench(
             route(
+                buffer=buffer,
                 split=(Share("v2", 50.0),),
                 shadows=(Share("v3", 60.0),),
                 noise=30.0,
@@ -124,14 +125,18 @@ def asked_of(pools: list[FakePool]) -> int:
     return sum(len(pool.asked) for pool in pools)
 
 
-@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 40)), max_size=80), st.booleans())
+@given(
+    st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 40)), max_size=80),
+    st.booleans(),
+    st.sampled_from([0, 50]),
+)
 @settings(max_examples=300, deadline=None)
-def test_every_leg_has_one_outcome_and_all_sums_agree(events: list[tuple[str, int]], follow: bool) -> None:
-    world = World(follow)
+def test_every_leg_has_one_outcome_and_all_sums_agree(events: list[tuple[str, int]], follow: bool, buffer: int) -> None:
+    world = World(follow, buffer)
     for what, which in events:
         world.do(what, which)
     world.close()
-    assert world.bench.inflight() == 0 and world.bench.shared.copied == 0
+    assert world.bench.inflight() == 0 and world.bench.shared.copied == 0 and world.bench.owed() == 0
     tick = world.bench.tally.take(0, "test", 1, True, {})
     check_arms(tick.arms)
     codes = {copies: Counter[str]() for copies in (False, True)}

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.contracts.memory import MIB
 from proxy.contracts.table import Limits, Share, Sticky, Timeouts
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.shadow import MAX_COPIED_BYTES, MAX_PROBES, MAX_SHADOW_ANSWER
 from proxy.routing.breaker import PrimaryHealth
-from tests.support.fakes import Bench, FakePool, asked
+from tests.support.fakes import Bench, FakePool, FakeStream, asked
 from tests.support.plane import route
 
 ONE = (Share("v3", 100.0),)
@@ -313,14 +314,28 @@ EVENTS = st.lists(
 )
 
 
-@given(EVENTS, st.sampled_from(["used", "fresh", "wait"]), st.sampled_from(["", "connect_failed"]))
+@given(
+    EVENTS,
+    st.sampled_from(["used", "fresh", "wait"]),
+    st.sampled_from(["", "connect_failed"]),
+    st.sampled_from([0, 40_000]),
+    st.sampled_from([64 * MIB, 400_000, 200_000]),
+)
 @settings(max_examples=200, deadline=None)
-def test_the_primary_s_leg_owes_nothing_to_a_shadow(events: list[tuple[str, str]], how: str, refused: str) -> None:
+def test_the_primary_s_leg_owes_nothing_to_a_shadow(
+    events: list[tuple[str, str]], how: str, refused: str, buffer: int, memory: int
+) -> None:
     """Law 1: what the primary and the client get is the same with and without a shadow, whatever the shadow does."""
     seen = []
     for shadows in ((), ONE):
         bench = Bench(
-            route(shadows=shadows, limits=Limits(mirror_body=60_000), timeouts=Timeouts(response=2.0, idle=2.0))
+            route(
+                shadows=shadows,
+                buffer=buffer,
+                limits=Limits(mirror_body=60_000),
+                timeouts=Timeouts(response=2.0, idle=2.0),
+            ),
+            memory,
         )
         bench.shadow_pools["v3"].how, bench.shadow_pools["v3"].reason = how, refused
         head = asked()
@@ -337,7 +352,7 @@ def test_the_primary_s_leg_owes_nothing_to_a_shadow(events: list[tuple[str, str]
 
 
 def primary(bench: Bench, exchange: Exchange, what: str) -> None:
-    stream = bench.pools["v1"].last
+    stream = bench.pools["v1"].last if bench.pools["v1"].streams else FakeStream()
     if what == "time":
         bench.sweep(0.9)
     elif what == "gone":

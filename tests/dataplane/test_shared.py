@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from proxy.contracts.table import Share
+from proxy.dataplane.memory import CLIENT_BYTES, REQUESTS
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench
@@ -28,6 +29,9 @@ class Client(ClientConnection):
     def close(self) -> None:
         self.told.append("close")
 
+    def unsent(self) -> int:
+        return 1000
+
 
 def test_clients_are_counted_and_bounded() -> None:
     shared = Bench(route()).shared
@@ -43,6 +47,26 @@ def test_clients_are_counted_and_bounded() -> None:
     shared.draining = True
     shared.opened(clients[0], 0.0)
     assert clients[0].told == ["close"]
+
+
+def test_a_client_that_finds_no_memory_is_turned_away() -> None:
+    bench = Bench(route())
+    bench.memory.insist(REQUESTS, bench.memory.limit)
+    client = Client()
+    bench.shared.opened(client, 0.0)
+    assert client.told == ["no_memory"] and bench.memory.take_shed() == {"requests": 1}
+
+
+def test_each_look_counts_clients_and_slow_readers() -> None:
+    bench = Bench(route())
+    client = Client()
+    bench.shared.opened(client, 0.0)
+    bench.memory.watch(client)
+    bench.shared.look(0.0)
+    assert bench.memory.used() == CLIENT_BYTES + 1000
+    bench.shared.closed(client)
+    bench.shared.look(0.0)
+    assert bench.memory.used() == 0
 
 
 def test_the_oldest_inference_under_way_is_known_by_arm() -> None:

@@ -79,6 +79,16 @@ def test_records_wait_while_the_socket_is_full() -> None:
     assert outbox.flush(0)
 
 
+def test_what_waits_is_known_here_and_in_the_socket() -> None:
+    outbox = Outbox(0, "abc")
+    outbox.put(record(request=b"x" * 1000))
+    assert 1000 < outbox.waiting() < 2000
+    frame = outbox.flush(70)
+    assert outbox.waiting() == 70 + len(frame)
+    outbox.flush(0)
+    assert outbox.waiting() == 0
+
+
 def test_a_tick_is_said_again_until_it_is_acknowledged() -> None:
     outbox = Outbox(0, "abc")
     tick = Tick(0, "abc", 1, 1)

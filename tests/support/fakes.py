@@ -13,6 +13,7 @@ import pytest
 
 from proxy.contracts.build import build
 from proxy.contracts.failure import Failure
+from proxy.contracts.memory import MIB
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.record import Record
 from proxy.contracts.table import Route, Table, Version
@@ -20,11 +21,13 @@ from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.live import LiveRoute, Registry, Target
+from proxy.dataplane.memory import Memory
 from proxy.dataplane.ports import ClientStream, Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
+from proxy.dataplane.uploads import Uploads
 
 if build() == "compiled":
     pytest.skip("fakes cannot derive from compiled ports", allow_module_level=True)
@@ -147,6 +150,9 @@ class FakeStream(ServerStream):
     def untouched(self, seconds: float) -> bool:
         return not self.received
 
+    def unsent(self) -> int:
+        return len(b"".join(self.queued))
+
     def pause(self) -> None:
         self.calls.append("pause")
 
@@ -216,6 +222,7 @@ class FakePool:
         self.reason = ""
         self.streams: list[FakeStream] = []
         self.waiting: list[StreamUser] = []
+        self.uploads = Uploads(1024)
         self.asked: list[bool] = []
 
     def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
@@ -313,6 +320,9 @@ class FakeOutbox:
         self.parts.append(part)
         return True
 
+    def waiting(self) -> int:
+        return 0
+
     def drop(self, reason: str) -> None:
         self.dropped[reason] += 1
 
@@ -320,11 +330,12 @@ class FakeOutbox:
 class Bench:
     """A data plane of one route: real exchanges, legs and counters between fake streams."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, memory: int = 64 * MIB) -> None:
         self.clock = Clock()
         self.outbox = FakeOutbox()
         self.tally = Tally()
-        self.shared = Shared(self.tally, Recorder(self.outbox, 1000.0), Timings(), 100, self.clock)  # type: ignore[arg-type]
+        self.memory = Memory(memory)
+        self.shared = Shared(self.tally, Recorder(self.outbox, 1000.0, self.memory), Timings(), 100, self.clock)  # type: ignore[arg-type]
         versions = {name: Version(name, "host", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
         self.registry = Registry(self.tally, FakeDialer(), Descriptors(10_000))
         self.shared.table = self.registry.compile(Table(1, versions, (route,)))
@@ -365,6 +376,13 @@ class Bench:
     def sweep(self, seconds: float) -> None:
         """Time passes, and deadlines are looked at."""
         self.shared.sweep_deadlines(self.clock.pass_(seconds))
+
+    def owed(self) -> int:
+        """Bytes that were taken and not given back, and uploads that hold a place: nothing once all has ended."""
+        memory, pools = self.memory, (*self.pools.values(), *self.shadow_pools.values())
+        taken = [memory.copies, memory.records, memory.exchanges, *(pool.uploads.under_way for pool in pools)]
+        assert min(taken) >= 0, taken
+        return sum(taken) + len(memory._watched)
 
     def counted(self) -> dict[str, Counter[tuple[str, ...]]]:
         """All that was counted since the last call: legs (version, role, code), bad (version, role), and rows."""

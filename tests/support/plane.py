@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import uvloop
+from msgspec.structs import replace
 
 from proxy.contracts.record import Record, Tick
-from proxy.contracts.table import Match, Route, Table, Version
+from proxy.contracts.table import Limits, Match, Route, Table, Version
 from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.worker import Worker
@@ -241,10 +242,12 @@ def timings(**seconds: float) -> Timings:
     return times
 
 
-def route(primary: str = "v1", **more: object) -> Route:
-    """A route for everything below /v2."""
+def route(primary: str = "v1", buffer: int = 0, **more: Any) -> Route:
+    """A route for everything below /v2. `buffer`: its `limits.request_buffer`; without one a test sees each piece of a
+    request where it is sent on."""
     more.setdefault("protocol", "oip")
-    return Route("r", Match("/v2"), primary=primary, **more)  # type: ignore[arg-type]
+    more["limits"] = replace(more.get("limits", Limits()), request_buffer=buffer)
+    return Route("r", Match("/v2"), primary=primary, **more)
 
 
 def post(body: bytes = b'{"inputs": []}', fields: str = "", path: str = "/v2/models/m/infer") -> bytes:

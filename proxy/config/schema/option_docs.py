@@ -62,8 +62,8 @@ TEXTS = {
     "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
     "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
     "limits.memory": (
-        "Memory of all processes together. Half a dozen bounds draw on it: what is over is shed, shadows first. At "
-        "least 136MiB, and 40MiB for each further worker."
+        "Memory of all processes together. What waits or is kept draws on it; what is over is shed, copies first. At "
+        "least 168MiB, and 56MiB for each further worker."
     ),
     "analysis_cpu": "Percent of one CPU that the analysis of bodies may take. Beyond that, exchanges are sampled.",
     "require_lineage": "Every version must say all of its lineage.",
@@ -146,6 +146,10 @@ TEXTS = {
     "timeouts.total": "The whole exchange.",
     "limits": "How much there may be at once. What is above is refused, or not mirrored, and counted.",
     "limits.body": "One request body. Larger: 413.",
+    "limits.request_buffer": (
+        "What is at hand of a request body before a version gets it, where it is not complete sooner: a slow client "
+        "holds no connection. `0`: the version gets it as it comes. At most `limits.body`."
+    ),
     "limits.mirror_body": "One request body that is copied. Larger: not mirrored. At most `limits.body`.",
     "limits.mirror_inflight": "Unfinished copies to one shadow, in one worker. More: not mirrored.",
     "limits.inflight": "Unfinished exchanges of the route, in one worker. More: 503.",
@@ -236,6 +240,7 @@ DEFAULTS = {
     "timeouts.idle": "60s",
     "limits": "{}",
     "limits.body": "64MiB",
+    "limits.request_buffer": "1MiB",
     "limits.mirror_body": "8MiB",
     "limits.mirror_inflight": "256",
     "limits.inflight": "4096",

@@ -69,6 +69,7 @@ EXAMPLES = {
     "timeouts.idle": "5m",
     "timeouts.total": "10m",
     "limits.body": "1GiB",
+    "limits.request_buffer": "0",
     "limits.mirror_body": "1MiB",
     "limits.mirror_inflight": "64",
     "limits.inflight": "1000",

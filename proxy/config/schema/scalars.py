@@ -69,6 +69,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.readable: text(LINE, types=TEXT),
     values.secret: text("[!-~]*", types=[*TEXT, "null"]),
     values.size: number(values.SIZE, "integer", minimum=1, maximum=values.MAX_SIZE_BYTES),
+    values.size_or_none: number(values.SIZE, "integer", minimum=0, maximum=values.MAX_SIZE_BYTES),
     values.span: text(values.DURATION, values.DAYS),
     values.sticky: text(_KEY, f"json:({values.POINTER.pattern})"),
     values.truth: text("true|false", types=["boolean", "string"]),

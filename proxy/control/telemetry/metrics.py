@@ -62,10 +62,10 @@ class BoardCollector(Collector):
         text = "Finished legs by outcome, as far as heads and connections tell."
         yield counter("penumbra_outcomes", text, (*arm, "outcome"), outcomes)
         totals = [(key, counts.total) for key, counts in counters.arms.items()]
-        text = "Seconds from the assignment of a leg to the last byte of its answer."
+        text = "Seconds from a leg's having its request to the last byte of its answer."
         yield histogram("penumbra_request_duration_seconds", text, arm, totals, DURATIONS)
         firsts = [(key, counts.first_byte) for key, counts in counters.arms.items()]
-        text = "Seconds from the assignment of a leg to the first byte of its answer."
+        text = "Seconds from a leg's having its request to the first byte of its answer."
         yield histogram("penumbra_first_byte_seconds", text, arm, firsts, DURATIONS)
         connects = [(key, counts.connect) for key, counts in counters.arms.items()]
         text = "Seconds until a new connection for a leg was open; legs on pooled connections are not in it."
@@ -186,6 +186,9 @@ class BoardCollector(Collector):
             ("reason",),
             dropped,
         )
+        shed = [((what,), float(n)) for what, n in board.counters.shed.items()]
+        text = "What a worker had no memory for: copies, records, rescues, or requests (and clients); docs/security.md."
+        yield counter("penumbra_shed", text, ("what",), shed)
         labels = ("route", "version", "role", "side", "reason")
         unreadable = [(key, float(n)) for key, n in board.unreadable.items()]
         yield counter("penumbra_unreadable_bodies", "Bodies that could not be read.", labels, unreadable)
@@ -303,6 +306,12 @@ class WorkerCollector(Collector):
         yield gauge("penumbra_worker_leased", text, ("worker",), leased)
         connections = [(key, float(s.last.connections)) for key, s in workers if s.up and s.last is not None]
         yield gauge("penumbra_client_connections", "Client connections that are open.", ("worker",), connections)
+        memory = [(key, s.last) for key, s in workers if s.connected and s.last is not None]
+        text = "Bytes that wait or are kept in a worker: bodies, answers, records, what sockets have not taken."
+        yield gauge("penumbra_worker_memory_bytes", text, ("worker",), [(key, float(t.memory)) for key, t in memory])
+        text = "Bytes that may wait or be kept in a worker: its part of limits.memory."
+        limits = [(key, float(tick.memory_limit)) for key, tick in memory]
+        yield gauge("penumbra_worker_memory_limit_bytes", text, ("worker",), limits)
         revisions = [(key, float(status.revision or 0)) for key, status in workers]
         yield gauge("penumbra_worker_revision", "The table that the worker follows.", ("worker",), revisions)
 

@@ -19,6 +19,7 @@ from typing import Final, cast
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
 from proxy.http1 import write
@@ -50,10 +51,12 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_congested",
         "_feeding",
         "_final",
+        "_heads",
         "_mode",
         "_newest",
         "_now",
         "_out",
+        "_partial",
         "_paused",
         "_queue",
         "_shared",
@@ -77,6 +80,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._mode = READING
         self._since = self._now = 0.0
         self._unread = 0
+        self._heads = self._partial = 0  # bytes of heads, and of the one that has come in part, that are counted
         self._answer_trailers = b""
         self._final = self._chunked = self._feeding = self._congested = self._advancing = False
 
@@ -97,6 +101,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             waiting.aborted()
         self._queue.clear()
         self._newest = None
+        self._shared.memory.give(REQUESTS, self._heads + self._partial)
+        self._heads = self._partial = 0
         self.release()
 
     def data_received(self, data: bytes) -> None:
@@ -122,6 +128,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             self._refuse_request(error, now)
         finally:
             self._feeding = False
+        if self._partial or self.in_head:
+            self._count_partial(now)
         if self.current is not None:
             self.current.flush_request()
 
@@ -130,11 +138,13 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def pause_writing(self) -> None:
         self._congested = True
+        self._shared.memory.watch(self)
         if self.current is not None:
             self.current.pause_answer()
 
     def resume_writing(self) -> None:
         self._congested = False
+        self._shared.memory.forget(self)
         self.resume("unread")
         if self.current is None:
             self._next(monotonic())
@@ -144,6 +154,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     # RequestReader's hooks
 
     def request_head(self, head: Http1RequestHead) -> None:
+        if len(head.fields) > COUNTED:
+            self._heads += len(head.fields)
+            self._shared.memory.insist(REQUESTS, len(head.fields))
         if self._mode == CLOSING:
             return  # RFC 9112 §9.6: nothing is processed after the request whose answer ends the connection
         exchange = self._newest = Exchange(self, self._shared, head, self._now)
@@ -226,6 +239,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             self._newest = None
         self.current = None
         self._answer_trailers = b""
+        if self._heads and not self._queue:
+            self._shared.memory.give(REQUESTS, self._heads)
+            self._heads = 0
         if self._paused:
             self.resume("connecting")
             self.resume("upstream")
@@ -264,6 +280,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         return before != self._unread
 
     # ClientConnection
+
+    def unsent(self) -> int:
+        return self.transport.get_write_buffer_size()
 
     def sweep(self, now: float) -> None:
         if self.current is not None:
@@ -325,6 +344,15 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             self._advancing = False
         if self.current is not None and not self._feeding:
             self.current.flush_request()
+
+    def _count_partial(self, now: float) -> None:
+        """Counts a head that has come in part; a large one is refused where there is no room for it."""
+        memory, size = self._shared.memory, self.head_size
+        memory.insist(REQUESTS, size - self._partial)
+        self._partial = size
+        if size > COUNTED and self._mode == READING and memory.is_full():
+            memory.shed[REQUESTS] += 1
+            self._refuse_request(RequestError("no_memory", NO_MEMORY), now)
 
     def _refuse_request(self, error: RequestError, now: float) -> None:
         newest = self._newest

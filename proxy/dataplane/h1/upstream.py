@@ -114,6 +114,9 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         unread = self._was_reset and seconds < UNREAD_SECONDS
         return unread or not was_taken(self.transport.get_extra_info("socket"))
 
+    def unsent(self) -> int:
+        return self.transport.get_write_buffer_size()
+
     def pause(self) -> None:
         if not self._paused:
             self._paused = True

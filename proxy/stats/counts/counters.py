@@ -99,6 +99,7 @@ class Counters:
         "rescued",
         "retries",
         "shadow_dropped",
+        "shed",
     )
 
     def __init__(self) -> None:
@@ -109,6 +110,7 @@ class Counters:
         self.retries: Counter[tuple[str, str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
+        self.shed: Counter[str] = Counter()
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.lag: defaultdict[int, Histogram] = defaultdict(Histogram)
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
@@ -129,6 +131,7 @@ class Counters:
         for route, reason, count in tick.rejected:
             self.rejected[route, reason] += count
         self.records_dropped.update(tick.records_dropped)
+        self.shed.update(tick.shed)
         for route, buckets in tick.overhead.items():
             self.overhead[route].update(buckets, tick.overhead_sum.get(route, 0.0))
         self.lag[tick.worker].update(tick.lag, tick.lag_sum)

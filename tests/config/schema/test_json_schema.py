@@ -39,7 +39,7 @@ BEYOND = re.compile(
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
     r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
-    r"|no baseline|it follows the candidate's|a baseline beside canary"
+    r"|at least \d+MiB for workers|no baseline|it follows the candidate's|a baseline beside canary"
 )
 """What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit, lines
 that a protocol or the first stage never feeds, a baseline that no stage or line needs, an identity that no answer

@@ -9,6 +9,7 @@ import pytest
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Limits, Route, Share
 from proxy.dataplane.h1.downstream import Downstream
+from proxy.dataplane.memory import CLIENT_BYTES, REQUESTS
 from tests.support.fakes import Bench, FakePool, FakeTransport
 from tests.support.plane import get, post, post_chunks, route
 
@@ -347,3 +348,45 @@ def test_a_draining_worker_takes_no_connection() -> None:
     bench = Bench(route())
     bench.shared.draining = True
     assert Line(bench=bench).socket.ends == ["close"]
+
+
+def test_a_head_that_comes_in_parts_is_counted_and_given_back() -> None:
+    line = Line()
+    for _ in range(3):
+        line.say(b"GET /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nX: " + b"x" * 9000)
+        assert line.bench.memory.exchanges > 9000
+        line.say(b"y" * 1000 + b"\r\n\r\n")
+        assert line.bench.memory.exchanges > 10_000, "it is in memory for as long as the exchange"
+        line.pool.last.answer()
+        line.hear()
+        assert line.bench.owed() == 0
+
+
+def test_a_small_head_that_comes_in_parts_is_given_back_too() -> None:
+    line = Line()
+    line.say(b"GET /v2/models/m")
+    assert line.bench.memory.exchanges == 16
+    line.down.connection_lost(None)
+    assert line.bench.owed() == 0
+
+
+def test_a_large_head_that_finds_no_memory_is_refused() -> None:
+    line = Line()
+    line.bench.memory.insist(REQUESTS, line.bench.memory.limit)
+    line.say(b"GET / HTTP/1.1\r\nX: " + b"x" * 1000)
+    assert line.socket.written == b""
+    line.say(b"x" * 4000)
+    status, head, body = line.hear()
+    assert (status, json.loads(body)["reason"]) == (503, "no_memory") and b"Retry-After: 1\r\n" in head
+    line.down.connection_lost(None)
+    assert line.bench.memory.exchanges == line.bench.memory.limit
+
+
+def test_a_client_that_does_not_read_is_watched_until_it_does() -> None:
+    line = Line()
+    line.down.pause_writing()
+    line.socket.buffered = 5000
+    line.bench.shared.look(line.bench.clock.now)
+    assert line.bench.memory.used() == 5000 + CLIENT_BYTES
+    line.down.resume_writing()
+    assert line.bench.owed() == 0
