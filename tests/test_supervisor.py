@@ -3,16 +3,21 @@ tests/process/test_hangs.py, test_deaths.py and test_drain.py."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from proxy import supervisor
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
 from proxy.signals import HEEDED, HELD, UNHEEDED
+from tests.support.running import alive
 
 
 @pytest.fixture
@@ -56,3 +61,69 @@ def test_two_signals_in_the_first_moment_are_one_that_a_sender_repeats(
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
     assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
+
+
+class Births:
+    """Stands in for `spawn`: each child is a small command, and `then` happens at the birth of a certain one."""
+
+    def __init__(self, *command: str) -> None:
+        self._command = command
+        self.pids: list[int] = []
+        self.then: dict[int, Callable[[], object]] = {}
+
+    def __call__(self, kind: str, arguments: object) -> int:
+        process = subprocess.Popen(self._command)
+        process.returncode = 0  # as with `spawn`: the supervisor collects it
+        self.pids.append(process.pid)
+        self.then.get(len(self.pids), lambda: None)()
+        return process.pid
+
+    def all_gone(self) -> bool:
+        return not any(map(alive, self.pids))
+
+
+STUBBORN = ("env", "--ignore-signal=TERM", "--ignore-signal=USR1", "sleep", "60")
+
+
+def test_a_signal_during_restarts_and_their_delays_ends_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two children that die at once, six times each: by then there are delays, and deaths that nobody has heard of."""
+    births = Births("sh", "-c", "exit 7")
+    births.then[12] = lambda: signal.raise_signal(signal.SIGTERM)
+    monkeypatch.setattr(supervisor, "spawn", births)
+    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    assert len(births.pids) in (12, 13) and births.all_gone()
+
+
+def test_a_second_signal_ends_those_that_do_not_want_to(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    births = Births(*STUBBORN)
+
+    def later() -> None:
+        for seconds in (0.1, 0.2):
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    births.then[2] = later
+    monkeypatch.setattr(supervisor, "spawn", births)
+    monkeypatch.setattr(supervisor, "SIGNAL_ECHO_SECONDS", 0.0)
+    assert supervisor.run(settings, "penumbra.yaml") == supervisor.EXIT_FORCED
+    assert births.all_gone()
+
+
+def test_who_hangs_is_ended_and_counted_by_its_kind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Children that never beat and use no processor time; even the first word of a drain does not save them."""
+    monkeypatch.setattr("proxy.watchdog.START_SECONDS", 1.0)
+    births = Births("sleep", "60")
+    births.then[3] = lambda: signal.raise_signal(signal.SIGTERM)
+    monkeypatch.setattr(supervisor, "spawn", births)
+    caplog.set_level("INFO", "penumbra.supervisor")
+    patient = replace(settings, hang=1.0, drain=60.0)
+    assert supervisor.run(patient, "penumbra.yaml") == supervisor.EXIT_DRAINED
+    ends = [record.fields for record in caplog.records if record.message == "child exited"]  # type: ignore[attr-defined]
+    assert {(end["child"], end["signal"], end["reason"]) for end in ends[:2]} == {
+        ("control", "SIGABRT", "hung"),
+        ("worker-0", "SIGABRT", "hung"),
+    }
+    assert births.all_gone()
