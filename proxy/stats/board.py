@@ -22,6 +22,7 @@ Knowledge out, of one route:
 | `baseline_evidence(route)`, `baseline_silence(route)` | the same of its baseline; legs that it should have had |
 | `findings(route)` | world or model: one `Finding` for each candidate and shadow |
 | `drift(route)`, `shape(route, row)` | a `Drift` for each feature of each stream, and the distributions behind one |
+| `proposed(route)` | identifiers and times among its features |
 | `profile(route)`, `violations(route)` | the reference profile in force; broken rules of the data contract |
 | `identity_changes(route)`, `answerers.of(route)` | changes of models since the last call; who answers at present |
 | `agreement(route, version, role)`, `examples(route, version)` | pairs compared; the worst disagreements, redacted |
@@ -33,6 +34,8 @@ For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `usa
 
 `now` is monotonic seconds. No method raises on a tick or an observation that decodes. A breach is at
 `log_breach` ≥ ln(1/guard.false_alarm): the limits of a scorecard share `false_alarm` already.
+
+This file is long because it is the only door: each call is short, and what it does stands in the rooms behind it.
 """
 
 from __future__ import annotations
@@ -59,6 +62,7 @@ from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.door import admitted
 from proxy.stats.drift.profile import BodySide, Profile
+from proxy.stats.drift.recognition import Recognised
 from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
 from proxy.stats.grouped import grouped
 from proxy.stats.identity.answerers import Answerers
@@ -365,6 +369,11 @@ class Board(Totals):
         return streams.drift(
             {m.side: lines.get(m.name, Limit()).max_psi or DEFAULT_MAX_PSI for m in of_kind("drift") if m.side}
         )
+
+    def proposed(self, route: str) -> list[Recognised]:
+        """Identifiers and times among its features, which `analysis.ignore` should name."""
+        streams = self._streams_of(route)
+        return streams.proposed if streams else []
 
     def shape(self, route: str, row: Drift) -> FeatureShape | None:
         """The reference and live distributions behind a row of `drift`."""

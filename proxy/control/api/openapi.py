@@ -221,6 +221,14 @@ SCHEMAS: dict[str, Schema] = {
         measured=whole(description="Features that there are, of all versions."),
         truncated=TRUNCATED,
         findings=many(ref("Finding")),
+        proposed=many(
+            record(
+                feature=text(),
+                side=text(),
+                kind=text(enum=["identifier", "timestamp"]),
+                ignore=text(description="What `analysis.ignore` would say."),
+            ),
+        ),
     ),
     "Finding": record(
         version=text(),

@@ -215,6 +215,7 @@ def drifts(board: Board, name: str) -> dict[str, Any]:
         "measured": len(rows),
         "truncated": len(features) < len(rows),
         "findings": [plain(finding) for finding in board.findings(name)],
+        "proposed": [plain(each) | {"ignore": each.pattern} for each in board.proposed(name)],
     }
 
 

@@ -1,6 +1,7 @@
 """The reference profile: the distribution of each feature, and the values that it may have. JSON, made to be edited.
 
-Numbers are binned between reference quantiles, categories by the most frequent ones; missing is a bin of its own. A
+Numbers are binned between reference quantiles and by single values (`edges`), categories by the most frequent ones;
+missing is a bin of its own. A
 profile is made of columns (`profile_of`): by `penumbra profile` from a file, or in control from the first rows of a
 route.
 """
@@ -18,10 +19,10 @@ from msgspec.structs import replace
 
 from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.stats.arrays import Floats
+from proxy.stats.drift.edges import edges_of
 from proxy.stats.drift.features import feature_name
 from proxy.stats.finite import NOT_NUMBERS, number
 
-BIN_QUANTILES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 MAX_CATEGORIES = 20
 """Categories that have a bin of their own; the rest share `other`, where unseen ones fall too."""
 
@@ -34,10 +35,6 @@ MIN_CATEGORY_ROWS = 5
 RANGE_SLACK = 1.0
 """Reach of a learnt range beyond the reference's on each side, in widths of it: ranges catch wrong units and
 signs, drift the rest."""
-
-ROUNDING = 1e-5
-"""Part of the lowest value by whose half a value may be lower and still be that one: single precision is nearer, and so
-are six digits."""
 
 BodySide = Literal["input", "prediction"]
 
@@ -137,11 +134,7 @@ def text_of(value: Any) -> str | None:
 
 def _number(name: str, column: Floats) -> Feature:
     present = column[np.isfinite(column)]
-    edges = (
-        _edges(np.unique(present), np.quantile(present, BIN_QUANTILES, method="inverted_cdf"))
-        if present.size
-        else present
-    )
+    edges = edges_of(present)
     counts = np.bincount(number_bins(column[:, None], edges[None], edges.size + 1)[:, 0], minlength=edges.size + 2)
     rules = Rules(required=present.size == column.size)
     if present.size:
@@ -153,21 +146,6 @@ def _number(name: str, column: Floats) -> Feature:
 
 def _bound(value: float) -> float | None:
     return value if isfinite(value) else None
-
-
-def _edges(values: Floats, quantiles: Floats) -> Floats:
-    """Edges halfway between each quantile and the next lower one of `values` (distinct, sorted).
-
-    On a value that many rows have, an edge would tell 0.7 in single precision, or printed with fewer digits, from 0.7.
-    Where many rows have the largest value there is an edge above it as well: without it a constant that grew, or a flag
-    that became a 7, would stay in its bin.
-    """
-    at = np.searchsorted(values, np.unique(quantiles))
-    lower = np.append(values[0] - ROUNDING * abs(values[0]), values)[at]
-    edges: Floats = lower / 2 + values[at] / 2
-    if quantiles[-1] == values[-1]:
-        edges = np.append(edges, np.nextafter(values[-1] + ROUNDING * abs(values[-1]) / 2, np.inf))
-    return edges[np.isfinite(edges)]
 
 
 def _category(name: str, column: list[str | None]) -> Feature:

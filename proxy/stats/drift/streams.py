@@ -25,6 +25,7 @@ from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.drift.profile import BodySide, Feature, Profile, as_bodies_have_them
 from proxy.stats.drift.profile_builder import ProfileBuilder
+from proxy.stats.drift.recognition import Recognised, Recognition
 from proxy.stats.selection import Selection
 
 BATCH_BODIES = 256
@@ -150,6 +151,7 @@ class Streams:
         "_rows",
         "left_out",
         "missing",
+        "recognition",
         "violations",
     )
 
@@ -166,6 +168,8 @@ class Streams:
             "input": Selection(ignore, "request"),
             "prediction": Selection(ignore, "response"),
         }
+        self.recognition = Recognition()
+        """What the primary's columns are."""
         self._builders = {side: ProfileBuilder(ignored) for side, ignored in self._ignored.items()}
         self._profile = Profile()
         self._given: set[BodySide] = set()
@@ -260,6 +264,9 @@ class Streams:
     def _count(self, key: StreamKey, share: float, now: float) -> list[RowCounts]:
         batch = self._batches.pop((key, share))
         side, version, role = key
+        if role in TEACHING_ROLES and not self.recognition.knows(side, batch.groups):
+            for signature, group in batch.groups.items():
+                self.recognition.update(side, signature, group.tables())
         if side not in self._references:
             self._begin(side, role, batch.groups.values())
             return []
@@ -349,6 +356,11 @@ class Streams:
             rows = [row for key, each in self._detectors.items() for row in self._rows_of(key, each, limits[key[0]])]
             self._drift = dict(limits), rows
         return self._drift[1]
+
+    @property
+    def proposed(self) -> list[Recognised]:
+        """Features that drift for ever and are not ignored yet."""
+        return [each for each in self.recognition.found if not self._ignored[each.side].has(each.feature)]
 
     def shape(self, row: Drift) -> FeatureShape | None:
         """The distributions behind a row of `drift`; None when its stream is gone."""

@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from proxy.stats.drift.edges import BIN_QUANTILES
 from proxy.stats.drift.profile import (
-    BIN_QUANTILES,
     MAX_CATEGORIES,
     MAX_FEATURES,
     Profile,

@@ -206,6 +206,10 @@ export function drift(document, colourOf) {
   const { features, findings } = document;
   const said = findings.map((found) => h("p", { class: "finding" }, badge(KINDS[found.kind] ?? found.kind,
     KIND_TONES[found.kind] ?? ""), " ", findings.length > 1 ? `${found.version}: ` : "", found.sentence));
+  if (document.proposed.length) {
+    said.push(h("p", { class: "finding" }, badge("to ignore", "open"), ` drift for ever, by what they are: `,
+      h("code", {}, `analysis: {ignore: [${document.proposed.map((each) => each.ignore).join(", ")}]}`)));
+  }
   if (!features.length) {
     return [...said, none("No data: there is no reference profile yet, or bodies of this route are not read.")];
   }
