@@ -15,7 +15,7 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis, RouteSettings
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import take_part
-from proxy.payload.parts import Assembly, PartedAnswer
+from proxy.payload.parts import MAX_PARTED_BYTES, Assembly, PartedAnswer
 
 PART_SECONDS = 0.005
 """Seconds after which no further record of a batch is begun: control has more to do than to read bodies."""
@@ -36,7 +36,8 @@ Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | N
 
 class Intake:
     """`section` says what is configured of a route now, or None; `budget` is the part of one CPU that may be spent;
-    `clock` measures it, in seconds of CPU; `elapsed` is a monotonic clock."""
+    `clock` measures it, in seconds of CPU; `elapsed` is a monotonic clock; `room` is for answers that are not whole,
+    in bytes."""
 
     __slots__ = (
         "_before",
@@ -61,6 +62,7 @@ class Intake:
         section: Callable[[str], RouteSettings | None],
         clock: Callable[[], float],
         elapsed: Callable[[], float],
+        room: int = MAX_PARTED_BYTES,
     ) -> None:
         self._decode, self._observe, self._section, self._clock = decode, observe, section, clock
         self._elapsed = elapsed
@@ -68,7 +70,7 @@ class Intake:
         self._shed = False
         self._spent = self._before = 0.0
         self._incarnations: dict[int, str] = {}
-        self.assembly = Assembly()
+        self.assembly = Assembly(min(room, MAX_PARTED_BYTES))
         self.budget = self.sample = 1.0
 
     def take(self, records: Sequence[Record], source: tuple[int, str], now: float) -> int:

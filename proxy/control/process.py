@@ -54,6 +54,10 @@ EXIT_CONFIG, EXIT_STORE, EXIT_ORPHAN = 1, 4, 5
 MAX_NEW_OBJECTS = 50_000
 """Objects more than at the last look before the collector looks for cycles: more than any batch of records makes."""
 
+WAITING_PARTS = 4
+"""One part in so many of control's memory is for records that wait, another for answers that are not whole yet; the
+rest is for what statistics keep."""
+
 
 class ControlArgs(Struct):
     """Arguments from the supervisor. A descriptor (`…_fd`) is the number of an open file that control inherits."""
@@ -117,12 +121,15 @@ class Control:
         self._board = Board()
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
-        self._intake = Intake(decode, self._board.on_observations, self._section, time.thread_time, time.monotonic)
+        part = settings.memory // WAITING_PARTS
+        self._intake = Intake(
+            decode, self._board.on_observations, self._section, time.thread_time, time.monotonic, part
+        )
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
         self._profiles = Profiles(self._board)
         self._lag = LoopLag()
-        self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed)
+        self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._watch = FileWatch(args.config)

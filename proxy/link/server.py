@@ -11,7 +11,7 @@ from typing import cast
 
 from proxy.contracts.record import Tick
 from proxy.contracts.table import Table
-from proxy.link.backlog import Backlog, WaitingTick
+from proxy.link.backlog import MAX_BACKLOG_BYTES, Backlog, WaitingTick
 from proxy.link.frames import Ack, Apply, BrokenLinkError, FrameReader, Hello, Records, Ticks, encode
 
 log = logging.getLogger("penumbra.link")
@@ -65,7 +65,7 @@ class LinkServer:
     - `on_records` takes a batch, or the beginning of it, and returns of how many records; the rest is offered again.
     - `expected` is how many workers there ought to be.
     - `on_lost` is told of records that were shed: why, and how many.
-    - `now` is a monotonic clock, in seconds.
+    - `now` is a monotonic clock, in seconds; `memory` the bytes that waiting records may take.
     """
 
     def __init__(
@@ -75,9 +75,10 @@ class LinkServer:
         expected: int = 0,
         on_lost: Callable[[str, int], object] = lambda reason, count: None,
         now: Callable[[], float] = time.monotonic,
+        memory: int = MAX_BACKLOG_BYTES,
     ) -> None:
         self._on_tick, self._on_records, self._on_lost, self._now = on_tick, on_records, on_lost, now
-        self._backlog: Backlog[tuple[_Connection, WorkerStatus]] = Backlog()
+        self._backlog: Backlog[tuple[_Connection, WorkerStatus]] = Backlog(min(memory, MAX_BACKLOG_BYTES))
         self._turn: asyncio.Handle | None = None
         self._connections: set[_Connection] = set()
         self._status = {index: WorkerStatus(Hello(index, "", 0)) for index in range(expected)}

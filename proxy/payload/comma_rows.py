@@ -12,12 +12,16 @@ from typing import Any
 
 from proxy.contracts.observation import Tensor
 from proxy.contracts.stream_end import media_of
-from proxy.payload.reading import BOM, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Unreadable
+from proxy.payload.cost import MAX_COST
+from proxy.payload.reading import BOM, MAX_TENSORS, Body, Unreadable
 from proxy.payload.tabular import split_of, typed
 
 MEDIA = frozenset((b"text/csv", b"application/csv"))
 MISSING = frozenset(("", "na", "n/a", "null", "none"))
 """Values that are missing, in lower case, as pandas reads them; NaN is a number that is none."""
+
+VALUE, ROW = 2, 6
+"""What a value costs, and a row beside its own (`cost`)."""
 
 MAX_FIELD = 64 * 1024
 """Bytes of a body in which not one comma or line ends; a longer one is no table."""
@@ -43,8 +47,9 @@ def read_table(body: Body, name: str) -> tuple[Tensor, ...]:
 
 
 def _rows(data: bytes) -> list[list[str]]:
-    separators = data.count(b",") + data.count(b"\n") + data.count(b"\r")
-    if separators > MAX_TENSOR_VALUES or len(data) > MAX_FIELD * (separators + 1):
+    lines = data.count(b"\n") + data.count(b"\r")
+    separators = data.count(b",") + lines
+    if separators * VALUE + lines * ROW > MAX_COST or len(data) > MAX_FIELD * (separators + 1):
         raise Unreadable("too_many_values")
     try:
         text = data.decode()

@@ -23,7 +23,7 @@ MAX_COST = 2 * MAX_TENSOR_VALUES
 SMALL_BYTES = 8 * 1024
 """Bytes of a body that costs little, whatever stands in it: such bodies, which are nearly all, are not weighed."""
 
-ARRAY, OBJECT, STRING, KEY, LINE = 2, 16, 8, 4, 30
+ARRAY, OBJECT, STRING, KEY, LINE = 2, 16, 8, 4, 20
 
 BRACKETS: Mapping[bytes, int] = {b",": 1, b"[": ARRAY, b"{": OBJECT, b":": KEY}
 STREAM: Mapping[bytes, int] = {b",": 1, b"[": ARRAY, b"{": OBJECT, b"\n": LINE, b"\r": LINE}
@@ -38,17 +38,26 @@ def refuse_costly(body: Body) -> None:
         refuse_costly_document(body.data)
 
 
+def may_be_costly(data: bytes) -> bool:
+    """Whether JSON may cost more than `MAX_COST`, at a glance: what stands in strings counts."""
+    return len(data) > SMALL_BYTES and _cost(data, BRACKETS) + _strings(data) > MAX_COST
+
+
 def refuse_costly_document(data: bytes) -> None:
     """Raises Unreadable, `too_many_values`, for JSON that costs more than `MAX_COST`."""
-    if len(data) <= SMALL_BYTES:
-        return
-    if _cost(data, BRACKETS) + _strings(data) <= MAX_COST:
-        return
-    # Without escapes each quote begins or ends a string, as far as it is JSON.
+    if may_be_costly(data):
+        structure = outside_strings(data)
+        if structure is None or _cost(structure, BRACKETS) + _strings(structure) > MAX_COST:
+            raise Unreadable("too_many_values")
+
+
+def outside_strings(data: bytes) -> bytes | None:
+    """JSON with all strings empty, as far as it is JSON, the last one cut or not; None: there are too many of them."""
+    # Without escapes each quote begins or ends a string.
     plain = data.replace(rb"\\", b"").replace(rb"\"", b"")
-    strings = _strings(plain)
-    if strings > MAX_COST or _cost(b"".join(plain.split(b'"')[::2]), BRACKETS) + strings > MAX_COST:
-        raise Unreadable("too_many_values")
+    if _strings(plain) > MAX_COST:
+        return None
+    return b'""'.join(plain.split(b'"')[::2])
 
 
 def refuse_costly_stream(data: bytes) -> None:

@@ -29,7 +29,7 @@ from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
-from proxy.payload.cost import SMALL_BYTES, refuse_costly
+from proxy.payload.cost import SMALL_BYTES, may_be_costly, refuse_costly
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.language.stream import StreamReader
@@ -111,7 +111,7 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     data = record.request
     if not data:
         return (), "too_large" if data is None and record.request_fields and not record.failure else "", ""
-    usual = codec.usual_request(data) if codec.usual_request else None
+    usual = codec.usual_request(data) if codec.usual_request and not may_be_costly(data) else None
     if usual is not None:
         return usual, "", ""
     body = Body(data, record.request_fields.lower(), analysis)
@@ -134,7 +134,7 @@ def _read_answer(
     if data is None:
         return _read_ends(record, codec, analysis)
     pointed = analysis.identity.source == "json"
-    usual = codec.usual_response(data) if codec.usual_response and not pointed else None
+    usual = codec.usual_response(data) if codec.usual_response and not (pointed or may_be_costly(data)) else None
     if usual is not None:
         tensors, identity = usual
         watched = identity if analysis.identity.source == "protocol" else ""

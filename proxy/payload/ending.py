@@ -6,20 +6,16 @@ What lies between beginning and ending is not seen. An error is the last event o
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 import orjson
 
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.stream_end import media_of, shows_its_end
+from proxy.payload.cost import outside_strings
 from proxy.payload.language.spoken import Spoken
 from proxy.payload.reading import BOM, Body, Unreadable
 from proxy.payload.sse import DONE, chunk_of, events_of, is_cut
-
-STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?')
-"""A string of JSON, the last one cut or not."""
-NO_NUMBER = re.compile(rb"NaN|Infinity")
 
 
 def content_of_beginning(beginning: bytes) -> ContentReason | Literal[""] | None:
@@ -29,7 +25,12 @@ def content_of_beginning(beginning: bytes) -> ContentReason | Literal[""] | None
         return "unreadable_body"
     if not text.startswith((b"{", b"[")):
         return None
-    return "not_a_number" if NO_NUMBER.search(STRING.sub(b"", text)) else ""
+    if b"NaN" not in text and b"Infinity" not in text:
+        return ""
+    structure = outside_strings(text)
+    if structure is None:
+        return None
+    return "not_a_number" if b"NaN" in structure or b"Infinity" in structure else ""
 
 
 def content_of_ending(ending: Body, ends: bool) -> ContentReason | Literal[""]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from proxy.contracts.bounds import MAX_NAME
 from proxy.contracts.observation import ColumnKind, Tensor
-from proxy.payload.cost import MAX_COST, OBJECT
 from proxy.payload.errors import TELLING, is_error
 from proxy.payload.reading import (
     MAX_DEPTH,
@@ -29,6 +28,8 @@ from proxy.payload.reading import (
 MAX_CATEGORY = 64
 """Characters of a string that still counts as a category."""
 
+MAX_TELLING_ROWS = 8192
+"""Rows of an answer that may be errors by the names of their fields, and are looked at one by one: 30 ms."""
 
 CHARS = ".chars"
 """End of the name of a feature that is the length of a text."""
@@ -59,9 +60,11 @@ def predictions_of(value: Any, name: str, one_row: bool = False) -> tuple[Tensor
             _refuse_mixed(value.values())
             return columns_of(value)
         rows = _rows_of(value)
-    for row in rows:
-        if isinstance(row, dict) and is_error(row):
-            raise Unreadable("error_in_body")
+    telling = [row for row in rows if isinstance(row, dict) and not TELLING.isdisjoint(row)]
+    if len(telling) > MAX_TELLING_ROWS:
+        raise Unreadable("too_many_values")
+    if any(map(is_error, telling)):
+        raise Unreadable("error_in_body")
     if rows and all(isinstance(row, dict) for row in rows):
         rows = [_flat(row) for row in rows]
         _refuse_unknown(rows)
@@ -73,7 +76,7 @@ def _rows_of(columns: dict[str, list[Any]]) -> list[Any]:
     """Columns by name as rows, each an object."""
     if len(columns) > MAX_TENSORS:
         raise Unreadable("too_many_tensors")
-    if len(next(iter(columns.values()))) > MAX_COST // OBJECT:
+    if len(next(iter(columns.values()))) > MAX_TELLING_ROWS:
         raise Unreadable("too_many_values")
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

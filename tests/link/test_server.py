@@ -8,7 +8,7 @@ from math import inf
 from typing import cast
 from unittest.mock import patch
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.record import Tick
@@ -154,6 +154,7 @@ def in_a_loop(do: Callable[[End], None]) -> End:
     return asyncio.run(main())
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 700), max_size=8), st.integers(1, 300))
 def test_all_is_handed_on_in_order_a_part_at_a_time(sizes: list[int], most: int) -> None:
     messages: list[Message] = [HELLO]

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from proxy.contracts.bounds import MAX_NAME
 from proxy.contracts.observation import Observation, UnreadReason
 from proxy.contracts.table import Protocol
-from proxy.payload.cost import MAX_COST, SMALL_BYTES, refuse_costly_document, refuse_costly_stream
+from proxy.payload.cost import MAX_COST, SMALL_BYTES, outside_strings, refuse_costly_document, refuse_costly_stream
 from proxy.payload.decode import CODECS, decode
 from proxy.payload.encoding import MAX_EXPANDED
+from proxy.payload.language.said import MAX_ARGUED
 from proxy.payload.reading import MAX_TENSOR_VALUES, Unreadable
 from tests.support.records import record
 
@@ -34,6 +35,7 @@ FRAMES = [
     (b'{"predictions":{"a":[', b"1]}}"),
     (b'{"choices":[', b"{}]}"),
     (b'{"choices":[{"message":{"content":"', b'"}}]}'),
+    (b'{"choices":[{"message":{"tool_calls":[{"function":{"name":"f","arguments":"[', b'1]"}}]}}]}'),
     (b'{"data":[{"embedding":[', b"1]}]}"),
     (b'{"error":[', b"1]}"),
     (b"data: 1\n\n", b"data: [DONE]\n\n"),
@@ -43,6 +45,7 @@ UNITS = [
     *(b'{"embedding":[1]},', b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n', b"data:1\n\n", b"event:error\n\n"),
     *(b"data:\n", b"\n", b"\r", b"\0", b"a", b"\\", b'\\"', b'"', b"\xef\xbb\xbf", b" ", b"e100"),
 ]
+MEDIA = [b"application/json", b"text/event-stream", b"application/x-ndjson", b"text/csv", b"text/vtt"]
 CODINGS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": lambda data: zlib.compress(data, wbits=31),
     b"deflate": zlib.compress,
@@ -68,10 +71,10 @@ def filled(frame: tuple[bytes, bytes], unit: bytes, size: int) -> bytes:
 @given(
     frame=st.sampled_from(FRAMES),
     unit=st.sampled_from(UNITS),
-    size=st.sampled_from([100, SMALL_BYTES, 2**18, 2**20]),
+    size=st.sampled_from([100, SMALL_BYTES, 2**18, 2**20, 2**22 - 100]),
     protocol=st.sampled_from(sorted(CODECS)),
     coding=st.sampled_from(sorted(CODINGS)),
-    media=st.sampled_from([b"application/json", b"text/event-stream", b"application/x-ndjson"]),
+    media=st.sampled_from(MEDIA),
 )
 def test_any_body_is_read_in_bounded_memory_or_not_at_all(
     frame: tuple[bytes, bytes], unit: bytes, size: int, protocol: Protocol, coding: bytes, media: bytes
@@ -107,6 +110,14 @@ def test_the_largest_tensor_is_read(coding: bytes) -> None:
     assert len(seen.outputs[0].data) == MAX_TENSOR_VALUES
 
 
+@given(st.recursive(st.text() | st.integers(0, 9), lambda inner: st.lists(inner, max_size=5)))
+def test_outside_of_strings_is_what_a_parser_makes_of_them(document: object) -> None:
+    def emptied(value: object) -> object:
+        return [emptied(each) for each in value] if isinstance(value, list) else "" if isinstance(value, str) else value
+
+    assert orjson.loads(outside_strings(orjson.dumps(document)) or b"") == emptied(document)
+
+
 def test_what_stands_in_strings_does_not_count() -> None:
     code = 'if (a[0] == "\\\\") { return {"a": [1, 2, 3]}; }\n' * 40_000
     refuse_costly_document(orjson.dumps({"choices": [{"message": {"content": code}}]}))
@@ -132,3 +143,21 @@ def test_a_long_answer_of_a_language_model_is_read() -> None:
     refuse_costly_stream(event * (2**18 // len(event)))
     with pytest.raises(Unreadable, match="too_many_values"):
         refuse_costly_stream(event * (MAX_EXPANDED // len(event)))
+
+
+def test_arguments_of_tools_are_read_where_all_of_them_are_short() -> None:
+    def told(arguments: str) -> tuple[tuple[str, str], ...]:
+        call = {"function": {"name": "f", "arguments": arguments}}
+        text = read(orjson.dumps({"choices": [{"message": {"tool_calls": [call]}}]}), "openai").text
+        assert text is not None
+        return text.tools
+
+    assert told('{"b": 1, "a": []}') == (("f", '{"a":[],"b":1}'),)
+    long = '{"b": 1, "a": [' + "[]," * MAX_ARGUED + "1]}"
+    assert told(long) == (("f", long),)
+
+
+def test_rows_that_may_be_errors_are_looked_at_as_far_as_time_goes() -> None:
+    rows = {"detail": [1] * 20_000, "b": [1] * 20_000}
+    seen = read(orjson.dumps({"predictions": rows}), "kserve-v1")
+    assert seen.unreadable_response == "too_many_values"

@@ -8,7 +8,7 @@ from typing import Any
 from proxy.contracts.observation import Tensor, Text, Usage
 from proxy.payload.errors import refuse_errors
 from proxy.payload.language import media, ranked
-from proxy.payload.language.said import ChoiceReader, refuse_failed, refuse_silence
+from proxy.payload.language.said import ChoiceReader, answer_of, refuse_failed, refuse_silence
 from proxy.payload.language.spoken import MAX_CHOICES, finish_of, take_response
 from proxy.payload.language.usage import usage_of
 from proxy.payload.reading import Content, Unreadable, checked, fields_of
@@ -39,7 +39,7 @@ def _of_choices(fields: Fields) -> Content:
         raise Unreadable("too_many_values")
     refuse_failed(choices, "error_in_body")
     texts = [_of_choice(fields_of(choice)) for choice in _by_index(choices)]
-    first = texts[0].answer(others=tuple([each.answer() for each in texts[1:]]))
+    first = answer_of(texts)
     refuse_silence(texts[0].said, first.finish)
     return said_by(fields, first)
 

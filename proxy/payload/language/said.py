@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -35,6 +35,10 @@ MUTE = frozenset(("tool_calls", "function_call", *SHOWN))
 """Fields of a message that say something without a text."""
 SILENT = frozenset(("content_filter", "refusal", "safety", "abort", "cancelled", "pause_turn"))
 """Finish reasons for which a model says nothing, and has answered all the same."""
+
+MAX_ARGUED = 64 * 1024
+"""Characters of the arguments of all calls of an answer that are read as JSON: inside a string of a body nobody has
+weighed them (`cost`)."""
 
 THINK, THOUGHT = "<think>", "</think>"
 EXACT = 2.0**53
@@ -128,14 +132,26 @@ class ChoiceReader:
         named, argued = self.say(names, name), self.say(pieces, arguments)
         return named or argued
 
-    def answer(self, first: float | None = None, gaps: tuple[float, ...] = (), others: tuple[Text, ...] = ()) -> Text:
-        """What was said, with the time of its first token, and further choices."""
+    def argued(self) -> int:
+        """Characters of the arguments of its calls."""
+        return sum([len(piece) for _, pieces in self._calls.values() for piece in pieces])
+
+    def answer(
+        self,
+        first: float | None = None,
+        gaps: tuple[float, ...] = (),
+        others: tuple[Text, ...] = (),
+        tidy: Callable[[str], str] | None = None,
+    ) -> Text:
+        """What was said, with the time of its first token, and further choices. `tidy`: what makes the same arguments
+        the same text."""
+        tidy = tidy or tidied([self])
         text, reasoning = "".join(self.text), "".join(self.reasoning)
         if text.lstrip().startswith(THINK) and not reasoning:
             reasoning, _, text = text.lstrip()[len(THINK) :].partition(THOUGHT)
             text = text.lstrip()
         calls = sorted(self._calls.items(), key=_place)
-        tools = tuple([("".join(names), canonical("".join(pieces))) for _, (names, pieces) in calls])
+        tools = tuple([("".join(names), tidy("".join(pieces))) for _, (names, pieces) in calls])
         return Text(text, self.finish, tools, reasoning, "".join(self.refusal), others, first, gaps)
 
     @property
@@ -186,6 +202,17 @@ class ChoiceReader:
 
 def _place(call: tuple[Any, Any]) -> int:
     return call[0] if type(call[0]) is int else -1
+
+
+def tidied(choices: Sequence[ChoiceReader]) -> Callable[[str], str]:
+    """What makes the arguments in these choices comparable: as they are, where all together are too long to be read."""
+    return canonical if sum([choice.argued() for choice in choices]) <= MAX_ARGUED else str.strip
+
+
+def answer_of(choices: Sequence[ChoiceReader], first: float | None = None, gaps: tuple[float, ...] = ()) -> Text:
+    """The choices of one answer as one text: the first, and the others in it."""
+    tidy = tidied(choices)
+    return choices[0].answer(first, gaps, tuple([choice.answer(tidy=tidy) for choice in choices[1:]]), tidy)
 
 
 def canonical(arguments: str) -> str:

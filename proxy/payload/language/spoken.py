@@ -15,7 +15,7 @@ from typing import Any
 
 from proxy.contracts.observation import Text, Usage
 from proxy.payload.errors import is_error, is_told
-from proxy.payload.language.said import ChoiceReader, refuse_failed, refuse_silence
+from proxy.payload.language.said import ChoiceReader, answer_of, refuse_failed, refuse_silence
 from proxy.payload.language.usage import merged, usage_of
 from proxy.payload.reading import Unreadable, fields_of
 
@@ -85,7 +85,7 @@ class Spoken:
         """The whole answer, with the time of its first token and the gaps behind it. Raises Unreadable."""
         refuse_silence(self.said, self.finish)
         choices = [self.choices[index] for index in sorted(self.choices)] or [ChoiceReader()]
-        return choices[0].answer(first, gaps, tuple([choice.answer() for choice in choices[1:]]))
+        return answer_of(choices, first, gaps)
 
     def choice(self, index: Any = 0) -> ChoiceReader:
         """The choice of this index. Raises Unreadable."""
