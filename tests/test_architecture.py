@@ -92,6 +92,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "own_limits": set(),
         "warnings": {"identities", "lost_answers", "own_limits"},
         "standstill": {"route_control"},
+        "spoken_protocols": set(),
         "engine": {
             *("failed_requests", "judgement", "lineage", "primary_figures", "route_control", "standstill", "state"),
             "warnings",
@@ -101,7 +102,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "telemetry": {"capture", "engine", "notify", "route_control"},
         "process": {
             *("api", "capture", "engine", "file_watch", "intake", "loop_lag", "notify", "profiles", "state"),
-            "telemetry",
+            *("spoken_protocols", "telemetry"),
         },
     },
     "dataplane": {

@@ -6,6 +6,7 @@ from docs.generate.markdown import code, joined, table
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.outcome import CONTENT, OUTCOMES, OutcomeRow, outcome_of
 from proxy.contracts.stream_end import LAST_TYPES
+from proxy.contracts.table import Protocol
 from proxy.routing.inference import ENDS, PROBES, REPOSITORY, SILENT_METHODS, SPACES
 
 OPENING = """\
@@ -87,16 +88,21 @@ def _failure(failure: Failure) -> tuple[str, ...]:
     return code(failure.reason), failure.title, live, copy, str(failure.status)
 
 
+def _spaces(protocol: Protocol) -> str:
+    return ", ".join([f"{_text(space)} …" for space in SPACES.get(protocol, ())]) or "none"
+
+
 def _inferences() -> list[str]:
     none = ", ".join(map(_text, sorted(SILENT_METHODS)))
     protocols = table(
         ("protocol", "ends of paths of inferences", "other paths that are none"),
-        ((code(protocol), ", ".join(map(_text, ends)), _text(SPACES[protocol]) + " …" if protocol in SPACES else "none")
-         for protocol, ends in ENDS.items()),
+        ((code(protocol), ", ".join(map(_text, ends)), _spaces(protocol))
+         for protocol, ends in ENDS.items() if protocol != "auto"),
     )  # fmt: skip
     rules = (
         f"1. No request of the methods {none} is one, and no tunnel.\n"
-        "2. A protocol names its inferences by the end of their paths; other paths of its own are none.\n"
+        "2. A protocol names its inferences by the end of their paths; other paths of its own are none. `auto` has "
+        "those of all.\n"
         "3. Paths that no protocol owns, and all of `json` and `opaque`, are inferences, less those that end with one "
         f"of {', '.join(map(_text, sorted(PROBES)))}, and those within {_text(REPOSITORY)}.\n"
         "4. `inference` of a route replaces 2 and 3, and its `methods` replace those of 1."

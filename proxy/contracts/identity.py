@@ -57,7 +57,7 @@ class IdentityChange(Struct, frozen=True):
 
 def in_bodies(identity: Identity, protocol: str) -> bool:
     """Whether the bodies of a route's answers are asked who gave them."""
-    return identity.source == "json" or (identity.source == "protocol" and protocol in IDENTITY_FIELDS)
+    return identity.source == "json" or (identity.source == "protocol" and protocol in (*IDENTITY_FIELDS, "auto"))
 
 
 def bounded(text: str) -> str:

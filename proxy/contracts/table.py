@@ -19,7 +19,9 @@ LIVE_ROLES: tuple[Role, ...] = ("primary", "canary", "baseline")
 COPY_ROLES: frozenset[Role] = frozenset(("shadow", "noise"))
 """Roles of copies, whose answers no client gets."""
 
-Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "opaque"]
+Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "auto", "opaque"]
+"""How bodies are read; `auto`: as each of them looks."""
+
 StickySource = Literal["header", "cookie", "json"]
 
 

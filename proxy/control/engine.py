@@ -21,7 +21,7 @@ from proxy.contracts.identity import IdentityChange
 from proxy.contracts.record import MAX_FAILED_KEYS, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
-from proxy.contracts.table import Table
+from proxy.contracts.table import Protocol, Table
 from proxy.control.failed_requests import FailedRequests
 from proxy.control.judgement import judge
 from proxy.control.lineage import lineage_of
@@ -70,6 +70,7 @@ class Engine:
         self.routes: dict[str, RouteControl] = {}
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
+        self.spoken: Mapping[str, Protocol] = {}
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.identity_changes: Counter[tuple[str, str, str]] = Counter()
         self.revision = store.head.revision
@@ -108,15 +109,12 @@ class Engine:
         return scorecard.overall(self.status(name).verdicts)
 
     def warnings(self, name: str) -> list[str]:
-        """Options of a route that are configured and have no effect, and why its stage does not end. Raises
-        UnknownRouteError."""
-        route = self.route(name)
-        still = self._standstills.of(name)
+        """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
+        route, still = self.route(name), self._standstills.of(name)
         return [*route.status.warnings, *route.baseline_warnings, *self._warnings.of(name), *still]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
-        """The newest entries, newest first, or those after a number, oldest first; of one route, or of all. Raises
-        StoreError."""
+        """The newest entries, newest first, or those after a number, oldest first; of one or all. Raises StoreError."""
         return self._ledger.audit(limit, after, route)
 
     @property
@@ -174,6 +172,10 @@ class Engine:
     def on_profile_faults(self, faults: Mapping[str, str]) -> None:
         """Reference profiles that cannot be used, by route; shown as warnings."""
         self._warnings.profile_faults = dict(faults)
+
+    def on_protocols(self, spoken: Mapping[str, Protocol], faults: Mapping[str, str]) -> None:
+        """The protocols that routes of protocol `auto` speak, and those that others do not, by route; both are live."""
+        self.spoken, self._warnings.protocol_faults = spoken, faults
 
     def on_time(self, now: float) -> None:
         """Does what time alone brings: stages whose duration is over, evidence from records and labels, a disk that

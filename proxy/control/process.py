@@ -35,6 +35,7 @@ from proxy.control.intake import Intake
 from proxy.control.loop_lag import LoopLag
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
+from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.store import Store, StoreError
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
@@ -43,6 +44,7 @@ from proxy.link.pulse import Pulses
 from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
 from proxy.payload.decode import decode
+from proxy.payload.recognise import looks_like
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.control")
@@ -121,9 +123,11 @@ class Control:
         self._board = Board()
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
+        protocols = SpokenProtocols(decode, looks_like)
+        self._engine.on_protocols(protocols.learnt, protocols.faults)
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(
-            decode, self._board.on_observations, self._section, time.thread_time, time.monotonic, part
+            protocols.decode, self._board.on_observations, self._section, time.thread_time, time.monotonic, part
         )
         self._capture = CaptureWriter()
         self._journal = Journal(lines)

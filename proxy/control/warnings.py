@@ -48,6 +48,7 @@ class Warnings:
         "_silent",
         "_wrong_sums",
         "profile_faults",
+        "protocol_faults",
     )
 
     def __init__(self) -> None:
@@ -62,6 +63,8 @@ class Warnings:
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
+        self.protocol_faults: Mapping[str, str] = {}
+        """Protocols that requests and answers do not speak, by route."""
 
     def of(self, route: str) -> list[str]:
         """The warnings of a route."""
@@ -73,7 +76,7 @@ class Warnings:
             + wrong
             + self._identities.faults.get(route, [])
             + self._own.faults.get(route, [])
-            + [faults[route] for faults in (self.profile_faults, self._silent) if route in faults]
+            + [faults[route] for faults in (self.profile_faults, self.protocol_faults, self._silent) if route in faults]
         )
 
     def update(self, shadows: Mapping[str, Iterable[str]], board: Board, now: float) -> None:

@@ -3,6 +3,7 @@
 decode       the door: a record in, an observation out; never raises
 reading      bodies, bounds and checks that the codecs share
 content      which answers of a successful status have failed all the same
+recognise    which protocol an exchange speaks
 errors       errors in bodies, in the forms in which servers write them
 ending       what the two ends of an answer tell that was not kept
 cost         what a body costs to read, before it is parsed

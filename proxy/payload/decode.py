@@ -35,6 +35,7 @@ from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.parts import Assembly, PartedAnswer
 from proxy.payload.reading import Body, Content, Unreadable
+from proxy.payload.recognise import looks_like
 
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
 UsualResponse = Callable[[bytes], tuple[tuple[Tensor, ...], str] | None]
@@ -86,6 +87,7 @@ def decode(
     - `analysis`: what is configured of the route.
     - `parts`: of the answer, that went ahead.
     """
+    protocol = spoken_by(record, protocol)
     codec = CODECS.get(protocol)
     if codec is None:
         return observed(record, source)
@@ -97,11 +99,16 @@ def decode(
     return observed(record, source, inputs, unread_request, answer, asked)
 
 
+def spoken_by(record: Record, protocol: Protocol) -> Protocol:
+    """The protocol that a record is read by: that of its route, or by what it looks like."""
+    return protocol if protocol != "auto" else looks_like(record) or "json"
+
+
 def take_part(
     assembly: Assembly, part: Record, protocol: Protocol, source: tuple[int, str], analysis: Analysis = DEFAULT_ANALYSIS
 ) -> None:
     """Takes in a part of an answer, whose record comes later. Never raises."""
-    codec = CODECS.get(protocol)
+    codec = CODECS.get(spoken_by(part, protocol))
     if codec is not None:
         assembly.add(part, source, analysis, codec.stream)
 

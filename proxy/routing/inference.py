@@ -38,7 +38,14 @@ ENDS: dict[Protocol, tuple[bytes, ...]] = {
 }
 """Ends of the paths of inferences, from the specifications of the protocols."""
 
-SPACES: dict[Protocol, bytes] = {"oip": b"/v2/", "kserve-v1": b"/v1/models/", "openai": b"/v1/"}
+ENDS["auto"] = tuple([end for ends in ENDS.values() for end in ends])
+
+SPACES: dict[Protocol, tuple[bytes, ...]] = {
+    "oip": (b"/v2/",),
+    "kserve-v1": (b"/v1/models/",),
+    "openai": (b"/v1/",),
+    "auto": (b"/v2/", b"/v1/"),
+}
 """What paths hold that a protocol owns."""
 
 PROBES = frozenset(
@@ -75,15 +82,15 @@ MAX_REMEMBERED: Final = 1024
 class InferenceRule:
     """The rule of one route. `own`: what its configuration says, if anything."""
 
-    __slots__ = ("_ends", "_methods", "_paths", "_remembered", "_space")
+    __slots__ = ("_ends", "_methods", "_paths", "_remembered", "_spaces")
 
     def __init__(self, protocol: Protocol, own: Inferences | None = None) -> None:
         self._remembered: dict[bytes, dict[bytes, bool]] = {}
-        self._ends, self._space = ENDS.get(protocol, ()), SPACES.get(protocol, b"")
+        self._ends, self._spaces = ENDS.get(protocol, ()), SPACES.get(protocol, ())
         self._methods: frozenset[bytes] = frozenset()
         self._paths: list[Pattern[str]] = []
         if own is not None:
-            self._ends, self._space = (), b""
+            self._ends, self._spaces = (), ()
             self._methods = frozenset(method.encode() for method in own.methods)
             self._paths = [compile(translate(path)) for path in own.paths]
 
@@ -110,6 +117,6 @@ class InferenceRule:
         lower = decoded.lower()
         if self._ends and lower.endswith(self._ends):
             return True
-        if self._space and self._space in lower + b"/":
+        if any(space in lower + b"/" for space in self._spaces):
             return False
         return bool(self._methods) or (lower.rpartition(b"/")[2] not in PROBES and REPOSITORY not in lower)

@@ -105,7 +105,10 @@ TEXTS = {
         "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a body of JSON or a form, "
         "also in gzip and deflate."
     ),
-    "protocol": "How bodies are understood. `opaque`: not at all; legs are counted all the same.",
+    "protocol": (
+        "How bodies are understood. `auto`: by what the first requests and answers look like, which the API shows as "
+        "`speaks`. `opaque`: not at all; legs are counted all the same. A protocol that they do not speak is told."
+    ),
     "inference": (
         "Which requests ask the model for something; only they are evidence. Without it, the protocol says so; of "
         "paths that it does not own, those of probes and metrics are none."

@@ -66,6 +66,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "since": state.since,
         "guarded_until": state.until if state.after is not None else None,
         "protocol": control.section.protocol,
+        "speaks": engine.spoken.get(name, control.section.protocol),
         "on_identity_change": control.guard.on_identity_change,
         "identities": answering[:MAX_SHOWN_IDENTITIES],
         "truncated": len(answering) > MAX_SHOWN_IDENTITIES or len(warnings) > MAX_SHOWN_WARNINGS,

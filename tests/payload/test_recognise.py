@@ -1,0 +1,51 @@
+"""What an exchange looks like, held to the corpus: the protocol of its file, or one that reads the same."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.payload.recognise import looks_like
+from tests.payload.pairs import exchanges, record_of
+from tests.support.records import record as made
+
+PAIRS = exchanges()
+ALIKE = {
+    "kserve-v1": {"kserve-v1", "mlflow"},
+    "mlflow": {"mlflow", "openai", "kserve-v1"},
+    "json": {"json", "openai"},
+    "oip": {"oip"},
+    "openai": {"openai", "json"},
+}
+"""`/invocations` of language models is read by both; some answers of Ollama and TEI have no mark at all."""
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_look_like_their_protocol(name: str) -> None:
+    pair = PAIRS[name]
+    assert looks_like(record_of(pair)) in {*ALIKE[pair.protocol], ""}
+    if "failed" not in pair.reads and pair.protocol in ("oip", "kserve-v1"):
+        assert looks_like(record_of(pair)) == pair.protocol
+        assert looks_like(record_of(pair, status=500)) == pair.protocol
+
+
+def test_a_coding_hides_nothing() -> None:
+    body = gzip.compress(b'{"predictions": [1]}')
+    assert looks_like(made(response=body, response_fields=b"Content-Encoding: gzip\r\n")) == "kserve-v1"
+    assert looks_like(made(response=body, response_fields=b"Content-Encoding: br\r\n")) == ""
+
+
+def test_paths_tell_where_bodies_do_not() -> None:
+    for path, spoken in (("/v1/models/m%3Apredict", "kserve-v1"), ("/v2/models/m/infer", "oip"), ("/x", "")):
+        assert looks_like(made(path=path)) == spoken
+
+
+@given(
+    st.binary(max_size=60),
+    st.sampled_from([b"", b"Content-Type: text/event-stream\r\n", b"content-encoding: gzip\r\n"]),
+)
+def test_nothing_raises(data: bytes, fields: bytes) -> None:
+    looks_like(made(request=data, request_fields=fields, response=data, response_fields=fields))
