@@ -6,7 +6,8 @@ names of a catalogue together. So a text is shortened where it comes in, before 
 - `shortened` where equal texts must stay equal and others different: names, categories, identities. It ends in a hash.
 - `clipped` where it is only read by people: sentences, paths, what a caller sent. It ends in "…".
 
-Both leave a text that is short enough as it is, and do nothing to one that was through them already.
+Both leave a text that is short enough as it is, and do nothing to one that was through them already. What is shown as a
+label, stored or hashed is `writable` too.
 """
 
 from __future__ import annotations
@@ -52,3 +53,12 @@ def clipped(text: str, most: int) -> str:
     'of no…'
     """
     return text if len(text) <= most else f"{text[: most - 1]}{CUT}"
+
+
+def writable(text: str) -> str:
+    """`text` as it can be written as UTF-8: JSON can hold halves of surrogate pairs, no file or answer can.
+
+    >>> writable("café"), writable("\\ud800")
+    ('café', '?')
+    """
+    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from proxy.contracts.bounds import MAX_NAME, shortened
+from proxy.contracts.bounds import MAX_NAME, shortened, writable
 
 IdentitySource = Literal["protocol", "none", "header", "json"]
 """Where an answer says who gave it: in the fields of its protocol, nowhere, in a header, or at a JSON pointer."""
@@ -63,7 +63,7 @@ def in_bodies(identity: Identity, protocol: str) -> bool:
 def bounded(text: str) -> str:
     """`text` on one line, in at most `MAX_IDENTITY` characters."""
     # A text of megabytes may be millions of words.
-    return shortened(" ".join(shortened(text, MAX_WORDS).split()), MAX_IDENTITY)
+    return writable(shortened(" ".join(shortened(text, MAX_WORDS).split()), MAX_IDENTITY))
 
 
 def identity_of(values: Mapping[str, Any]) -> str:

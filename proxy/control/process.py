@@ -120,7 +120,7 @@ class Control:
         self._args, self._load = args, load
         self._now = Clock()
         self._slot = TableSlot(args.slot_fd)
-        self._board = Board()
+        self._board = Board(memory=settings.memory)
         self._notifier = Notifier(lambda: store.head.hash, self._now)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
         protocols = SpokenProtocols(decode, looks_like)

@@ -69,7 +69,7 @@ from proxy.stats.identity.answerers import Answerers
 from proxy.stats.plain_shadows import PlainShadows
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.snapshot import fits, freeze, thaw
-from proxy.stats.totals import BOUNDS, Totals
+from proxy.stats.totals import AMPLE_MEMORY, BOUNDS, Totals
 
 DEFAULT_MAX_PSI = 0.2
 """PSI above which a distribution is commonly called shifted (Siddiqi, Credit Risk Scorecards, 2006)."""
@@ -105,8 +105,8 @@ class Board(Totals):
         "answerers",
     )
 
-    def __init__(self, labels: int = MAX_WAITING_REQUESTS) -> None:
-        super().__init__(labels)
+    def __init__(self, labels: int = MAX_WAITING_REQUESTS, memory: int = AMPLE_MEMORY) -> None:
+        super().__init__(labels, memory)
         self.answerers = Answerers()
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from proxy.contracts.bounds import MAX_NAME, MAX_TEXT, MAX_VALUE, shortened
+from proxy.contracts.identity import bounded
 from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.record import MAX_REQUEST_ID
 
@@ -37,13 +38,20 @@ def admitted(leg: Observation) -> Observation:
         inputs=tuple(map(_tensor, leg.inputs)),
         outputs=tuple(map(_tensor, leg.outputs)),
         text=leg.text and _text(leg.text),
-        identity=shortened(leg.identity, MAX_NAME),
-        asked=shortened(leg.asked, MAX_NAME),
+        identity=bounded(leg.identity),
+        asked=bounded(leg.asked),
     )
 
 
 def _are_short(leg: Observation) -> bool:
-    return len(leg.request_id) <= MAX_REQUEST_ID and len(leg.identity) <= MAX_NAME and len(leg.asked) <= MAX_NAME
+    if len(leg.request_id) > MAX_REQUEST_ID:
+        return False
+    # Most have neither, and of the rest most are plain.
+    return not (leg.identity or leg.asked) or all(map(_is_bounded, (leg.identity, leg.asked)))
+
+
+def _is_bounded(who: str) -> bool:
+    return (len(who) <= MAX_NAME and who.isascii()) or bounded(who) == who
 
 
 def _fit(tensors: Sequence[Tensor]) -> bool:

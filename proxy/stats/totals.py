@@ -12,6 +12,7 @@ from types import MappingProxyType
 from msgspec.structs import astuple
 
 from proxy.contracts.histogram import bucket
+from proxy.contracts.leg_join import MAX_HELD_BYTES
 from proxy.contracts.metrics import OUTCOME_METRICS
 from proxy.contracts.observation import Observation, Usage
 from proxy.contracts.table import Role
@@ -21,7 +22,7 @@ from proxy.stats.agreement.tally import AgreementTally
 from proxy.stats.counts.content import ContentCounters
 from proxy.stats.counts.counters import Counters
 from proxy.stats.counts.latency_window import Histogram
-from proxy.stats.quality.label_join import LabelOutcome
+from proxy.stats.quality.label_join import MAX_WAITING_BYTES, LabelOutcome
 from proxy.stats.quality.scorer import Scorer
 from proxy.stats.quality.scores import Score
 
@@ -41,8 +42,17 @@ BOUNDS = {
 """Bounds of the statistics, in the words of `Board.bounds_reached`, and what is left out beyond each."""
 
 
+WAITING_PART = 1 / 4
+"""Part of the memory for pairs that wait, and for predictions that wait for a label, each; the rest is for rows,
+profiles and evidence."""
+
+AMPLE_MEMORY = 1 << 28
+"""Bytes with which every bound is at its own size."""
+
+
 class Totals:
-    """Counts of all routes. `labels`: requests whose predictions may wait for a label at a time."""
+    """Counts of all routes. `labels`: requests whose predictions may wait for a label at a time. `memory`: bytes that
+    all of it may keep."""
 
     __slots__ = (
         "_comparer",
@@ -55,10 +65,12 @@ class Totals:
         "counters",
     )
 
-    def __init__(self, labels: int) -> None:
+    def __init__(self, labels: int, memory: int) -> None:
         self.counters = Counters()
         self.content = ContentCounters()
-        self._comparer, self._scorer = Comparer(), Scorer(labels)
+        part = int(memory * WAITING_PART)
+        self._comparer = Comparer(min(part, MAX_HELD_BYTES))
+        self._scorer = Scorer(labels, min(part, MAX_WAITING_BYTES))
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._unread_requests: dict[tuple[str, str, str, str], str] = {}
         self._usage: Counter[tuple[str, str, str, str]] = Counter()

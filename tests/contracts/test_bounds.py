@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.bounds import CUT, MAX_NAME, MAX_TEXT, MAX_VALUE, clipped, shortened
+from proxy.contracts.bounds import CUT, MAX_NAME, MAX_TEXT, MAX_VALUE, clipped, shortened, writable
 
 ANYTHING = st.text(st.characters(codec=None), max_size=600)
 """Lone surrogates among them: a body of JSON may have them."""
@@ -32,3 +32,10 @@ def test_two_that_differ_stay_two_and_two_that_are_equal_one(mine: str, other: s
 @pytest.mark.parametrize("most", [MAX_NAME, MAX_VALUE, MAX_TEXT])
 def test_a_bound_has_room_for_a_beginning_and_a_hash(most: int) -> None:
     assert shortened("b" * (most + 1), most).startswith("b" * 100 + "b")
+
+
+@given(ANYTHING)
+def test_what_is_writable_can_be_written(text: str) -> None:
+    assert len(writable(text).encode()) >= len(text)
+    assert writable(writable(text)) == writable(text)
+    assert len(writable(text)) == len(text)

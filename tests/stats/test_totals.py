@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from proxy.contracts.observation import Usage
+from proxy.contracts.observation import Tensor, Usage
 from proxy.contracts.settings import Guard, Limit
+from proxy.stats.board import Board
+from proxy.stats.totals import AMPLE_MEMORY
 from tests.stats.test_board import GUARD, ROUTE, arm, leg, tick, watched
+from tests.support.observed import observation
 
 
 def test_counters_are_exact_and_monotone() -> None:
@@ -126,3 +130,15 @@ def test_tokens_are_counted_by_kind() -> None:
         (ROUTE, "v1", "primary", "output"): 6,
         (ROUTE, "v1", "primary", "reasoning"): 2,
     }
+
+
+@pytest.mark.parametrize("memory", [1 << 24, AMPLE_MEMORY])
+def test_what_waits_takes_its_part_of_the_memory(memory: int) -> None:
+    board = Board(memory=memory)
+    board.watch("r", ("v2",), "v1", Guard(), "oip", 0.0)
+    outputs = (Tensor("y", 1, 200, "category", ["v" * 200] * 200),)
+    for at in range(400):
+        one = observation((0, "a"), at, f"{at}", "r", "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0, outputs=outputs)
+        board.on_observations([replace(one, copies=1)], 0.0)
+    pairs, labels = board.unpaired.get("crowded", 0), board.unlabelled.get(("r", "evicted"), 0)
+    assert (pairs > 300, labels > 300) == ((True, True) if memory < AMPLE_MEMORY else (False, False))

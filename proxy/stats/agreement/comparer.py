@@ -8,6 +8,7 @@ from itertools import compress
 
 from msgspec import Struct
 
+from proxy.contracts.leg_join import MAX_HELD_BYTES
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
@@ -38,7 +39,8 @@ class PairResult(Struct, frozen=True, gc=False):
 
 
 class Comparer:
-    """Brings pairs together, compares them, and keeps tallies and the worst examples of each shadow.
+    """Brings pairs together, compares them, and keeps tallies and the worst examples of each shadow. `max_bytes`: of
+    pairs that wait.
 
     >>> from proxy.contracts.observation import Tensor
     >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "share": 1.0, "status": 200, "failure": ""}
@@ -56,8 +58,8 @@ class Comparer:
 
     __slots__ = ("_examples", "_noisy", "_pairing", "_rules", "lost_requests", "tallies")
 
-    def __init__(self) -> None:
-        self._pairing = Pairing()
+    def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
+        self._pairing = Pairing(max_bytes=max_bytes)
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
         self._rules: dict[str, AnswerRules] = {}

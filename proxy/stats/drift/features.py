@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from proxy.contracts.bounds import MAX_NAME, shortened
+from proxy.contracts.bounds import MAX_NAME, shortened, writable
 from proxy.contracts.observation import ColumnKind
 
 _NUMBERED = re.compile(r"(.*)(\[\d{1,6}\])", re.DOTALL)
@@ -23,7 +23,8 @@ def names_of(block: Block) -> tuple[str, ...]:
     """
     name, columns, width, _ = block
     if columns:
-        return columns
+        return tuple(map(writable, columns))
+    name = writable(name)
     return (name,) if width == 1 else tuple(f"{name}[{at}]" for at in range(width))
 
 
@@ -36,5 +37,5 @@ def feature_name(name: str) -> str:
     """
     numbered = _NUMBERED.fullmatch(name) if len(name) > MAX_NAME else None
     if numbered is None:
-        return shortened(name, MAX_NAME)
-    return shortened(numbered[1], MAX_NAME) + numbered[2]
+        return writable(shortened(name, MAX_NAME))
+    return writable(shortened(numbered[1], MAX_NAME)) + numbered[2]

@@ -107,7 +107,7 @@ def profile_of(
     return Profile(features_of(inputs), features_of(predictions), made)
 
 
-def features_of(columns: Mapping[str, Sequence[Any]]) -> list[Feature]:
+def features_of(columns: Mapping[str, Sequence[Any] | Floats]) -> list[Feature]:
     """The features of the first `MAX_FEATURES` columns that are not empty."""
     named = [(name, column) for name, column in columns.items() if len(column)]
     return [feature_of(name, column) for name, column in named[:MAX_FEATURES]]

@@ -122,7 +122,7 @@ class _Queue(Struct, gc=False):
 
 
 class LabelJoin:
-    """The join of predictions and labels by request id. `capacity`: requests that may wait at a time.
+    """The join of predictions and labels by request id. `capacity`, `max_bytes`: requests that may wait at a time.
 
     >>> join = LabelJoin()
     >>> facts = {"exchange": 1, "request_id": "a", "route": "r", "version": "v1", "role": "primary", "share": 1.0}
@@ -140,6 +140,7 @@ class LabelJoin:
         "_capacity",
         "_early",
         "_early_bytes",
+        "_max_bytes",
         "_queues",
         "_requests",
         "forgotten",
@@ -147,8 +148,8 @@ class LabelJoin:
         "outcomes",
     )
 
-    def __init__(self, capacity: int = MAX_WAITING_REQUESTS) -> None:
-        self._capacity = capacity
+    def __init__(self, capacity: int = MAX_WAITING_REQUESTS, max_bytes: int = MAX_WAITING_BYTES) -> None:
+        self._capacity, self._max_bytes = capacity, max_bytes
         self._bytes = self._early_bytes = 0
         self._requests: dict[str, _Request] = {}
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
@@ -198,7 +199,7 @@ class LabelJoin:
         request.weight += more
         self._queues[request.route].bytes += more
         self._bytes += more
-        while self._bytes > MAX_WAITING_BYTES:
+        while self._bytes > self._max_bytes:
             self._give_up(max(self._queues.values(), key=lambda queue: queue.bytes), "evicted")
 
     def _meet(self, request_id: str, request: _Request, leg: LegAnswer, now: float) -> list[LabelledPrediction]:

@@ -10,6 +10,7 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.table import Role
 from proxy.stats.quality.label_bias import labels_depend
 from proxy.stats.quality.label_join import (
+    MAX_WAITING_BYTES,
     MAX_WAITING_REQUESTS,
     LabelJoin,
     LabelledPrediction,
@@ -33,7 +34,7 @@ wait."""
 class Scorer:
     """The label join of all routes, and a `Score` for each arm.
 
-    - `capacity`: requests whose predictions may wait for a label at a time
+    - `capacity`, `max_bytes`: requests whose predictions may wait for a label at a time
 
     >>> from proxy.contracts.observation import Tensor
     >>> scorer = Scorer()
@@ -49,8 +50,8 @@ class Scorer:
 
     __slots__ = ("_bias", "labelled", "labels", "scores", "unscored")
 
-    def __init__(self, capacity: int = MAX_WAITING_REQUESTS) -> None:
-        self.labels = LabelJoin(capacity)
+    def __init__(self, capacity: int = MAX_WAITING_REQUESTS, max_bytes: int = MAX_WAITING_BYTES) -> None:
+        self.labels = LabelJoin(capacity, max_bytes)
         """The predictions that wait for their labels."""
         self.labelled: Counter[ScoredArm] = Counter()
         """Predictions that met a label."""

@@ -31,3 +31,8 @@ def test_a_feature_has_the_same_name_in_a_configuration_as_from_a_body(length: i
     leg = admitted(observation((0, "a"), 1, "", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, inputs=body))
     whole = names_of(("n" * length, (), width, "number"))
     assert tuple(map(feature_name, whole)) == names_of((leg.inputs[0].name, (), width, "number"))
+
+
+def test_a_name_that_no_text_can_hold_is_a_label_all_the_same() -> None:
+    columns = names_of(("\ud800", (), 2, "number")) + names_of(("", ("\udfffa",), 1, "number"))
+    assert columns == ("?[0]", "?[1]", "?a") == (feature_name("\ud800[0]"), "?[1]", feature_name("\udfffa"))

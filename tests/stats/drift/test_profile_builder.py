@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
+import pytest
 
-from proxy.contracts.observation import Tensor
+from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.profile import MAX_FEATURES, features_of
 from proxy.stats.drift.profile_builder import MAX_LEARNT_BYTES, ProfileBuilder
@@ -47,13 +49,24 @@ def test_columns_beyond_the_bound_are_left_out_and_counted() -> None:
     assert left_out == MAX_FEATURES
 
 
-def test_a_builder_is_full_when_its_rows_take_too_much() -> None:
-    builder = ProfileBuilder()
-    group = LayoutGroup((("x", (), 1, "category"),))
-    group.update((Tensor("x", 1000, 1, "category", ["v" * 200] * 1000),))
-    batches = MAX_LEARNT_BYTES // group.bytes
-    for _ in range(batches):
-        assert not builder.full
-        builder.update([group])
-    builder.update([group])
-    assert builder.full and builder.get().made == f"the first {1000 * (batches + 1)} rows"
+@pytest.mark.parametrize("kind", ["number", "category"])
+def test_a_builder_is_full_when_its_rows_take_too_much(kind: ColumnKind) -> None:
+    builder, group = ProfileBuilder(), LayoutGroup((("x", (), 1, kind),))
+    values: list[Any] = [0.5, 1.5] * 5000 if kind == "number" else ["v" * 200, "w" * 200] * 5000
+    group.update((Tensor("x", 10_000, 1, kind, values),))
+    tracemalloc.start()
+    try:
+        while not builder.full:
+            builder.update([group])
+        spent, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert spent < 1.5 * MAX_LEARNT_BYTES
+    assert builder.get().made == f"the first {builder.rows} rows" and builder.rows > 50_000
+
+
+def test_a_column_whose_kind_changes_is_one_of_categories() -> None:
+    bodies = [(Tensor("x", 1, 1, "number", [1.5]),), (Tensor("x", 1, 1, "category", ["a"]),)] * 20
+    builder, _ = built(*bodies)
+    (feature,) = builder.get().inputs
+    assert (feature.kind, feature.n, sorted(feature.categories)) == ("category", 40, ["1.5", "a"])
