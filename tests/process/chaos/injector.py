@@ -13,13 +13,10 @@ from typing import Any
 
 from tests.process.chaos.findings import Command
 from tests.process.chaos.hostile import HOSTILE, Crowd
-from tests.process.chaos.limits import files
+from tests.process.chaos.limits import files, turns
 from tests.process.chaos.models import Model
 from tests.process.chaos.schedule import Fault
 from tests.process.chaos.world import Program
-
-TURN_SECONDS = 0.1
-"""One turn of a CPU quota without a cgroup."""
 
 Applied = AbstractAsyncContextManager[None]
 
@@ -145,22 +142,11 @@ class Injector:
             yield
             group.quota(0)
             return
-        turns = asyncio.ensure_future(self._turns(fault.amount / 100.0))
-        yield
-        turns.cancel()
-        await asyncio.gather(turns, return_exceptions=True)
-
-    async def _turns(self, part: float) -> None:
         pids = [pid for name, pid in self._program.pids().items() if name != "supervisor"]
-        try:
-            while True:
-                for number, seconds in ((signal.SIGSTOP, 1.0 - part), (signal.SIGCONT, part)):
-                    for pid in pids:
-                        self._signal(pid, number)
-                    await asyncio.sleep(TURN_SECONDS * seconds)
-        finally:
-            for pid in pids:
-                self._signal(pid, signal.SIGCONT)
+        turning = asyncio.ensure_future(turns(pids, fault.amount / 100.0))
+        yield
+        turning.cancel()
+        await asyncio.gather(turning, return_exceptions=True)
 
     @asynccontextmanager
     async def _reload(self, fault: Fault) -> AsyncIterator[None]:

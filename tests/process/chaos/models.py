@@ -23,6 +23,8 @@ from tests.support.scripted import (
 LARGE = 8 << 20
 """Bytes of an answer to a path that ends with `large`."""
 
+PATIENT_SECONDS = 0.03
+
 NAN = answer(b'{"prediction": NaN}', fields="Content-Type: application/json\r\n")
 ERROR = answer(b'{"error": "out of memory"}', "500 Internal Server Error")
 
@@ -48,8 +50,15 @@ def echo(body: bytes) -> bytes:
     return b'{"model_name": "m", "outputs": [{"name": "y", "datatype": "FP32", "shape": [1], "data": [1]}]}'
 
 
+async def patient(served: Served, request: Request) -> bool:
+    """As if it were healthy, after a while: so many legs are under way at any moment."""
+    await asyncio.sleep(PATIENT_SECONDS)
+    return await healthy(served, request)
+
+
 BEHAVIOURS: dict[str, Script] = {
     "healthy": healthy,
+    "patient": patient,
     "hung": black_hole,
     "drip": drips(answer(b"drip"), 0.5),
     "garbage": says(b"\x00\xff garbage\r\n\r\n" * 20),

@@ -75,7 +75,7 @@ class Run:
         """Everything, from the first process to the last."""
         for model in self._models.values():
             await model.start()
-        self._program = Program(self._home, self._models.values(), self._workers)
+        self._program = Program(self._home, self._models.values(), workers=self._workers, hang="2s")
         try:
             await self._program.start()
             return await self._judged()

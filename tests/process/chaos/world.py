@@ -39,20 +39,26 @@ HARMLESS = ("steady", "healthy", "admin")
 """Routes whose versions are never harmed: nothing may be rolled back there but by a command."""
 
 
-def configuration(urls: Mapping[str, str], home: Path, data: str, admin: str, workers: int) -> dict[str, Any]:
-    """The configuration of a run: every bound at its default."""
-    usual = {"protocol": "json", "analysis": {"features": "/x", "prediction": "/prediction", "reference": 200}}
-    routes = {name: {"match": {"path": f"/{name}/"}} | usual | route for name, route in ROUTES.items()}
-    routes["hostile"].pop("analysis")
+Routes = Mapping[str, Mapping[str, Any]]
+
+USUAL: Mapping[str, Any] = {
+    "protocol": "json",
+    "analysis": {"features": "/x", "prediction": "/prediction", "reference": 200},
+}
+"""What a route has that says nothing else; an OIP route needs no pointers."""
+
+
+def configuration(urls: Mapping[str, str], home: Path, routes: Routes) -> dict[str, Any]:
+    """A configuration with every bound at its default, and no address yet."""
+    whole = {name: {"match": {"path": f"/{name}/"}, **USUAL, **route} for name, route in routes.items()}
+    for route in whole.values():
+        if route["protocol"] == "oip":
+            del route["analysis"]
     return {
-        "listen": data,
-        "admin": {"listen": admin},
-        "workers": workers,
         "state": str(home / "disk" / "state" / "penumbra.db"),
         "drain": "2s",
-        "hang": "2s",
         "versions": {name: {"url": url} for name, url in urls.items()},
-        "routes": routes,
+        "routes": whole,
     }
 
 
@@ -64,20 +70,23 @@ def free_address() -> str:
 
 
 class Program:
-    """`penumbra run` that can be killed and started again at the same addresses. `logs`: those of all its lives."""
+    """`penumbra run` that can be killed and started again at the same addresses.
 
-    def __init__(self, home: Path, models: Iterable[Model], workers: int, memory: int = MEMORY) -> None:
-        self.home, self.workers = home, workers
-        self.limits = Limits(home, memory)
+    `top`: keys of the configuration beside its routes; the number of workers among them.
+    """
+
+    def __init__(self, home: Path, models: Iterable[Model], routes: Routes = ROUTES, **top: Any) -> None:
+        self.home, self.workers = home, int(top.get("workers", 1))
+        self.limits = Limits(home, MEMORY)
         self.data, self.admin = free_address(), free_address()
         self.temporary, self.state = home / "tmp", home / "disk" / "state"
         self.temporary.mkdir()
         self.state.mkdir()
         self.file = home / "penumbra.yaml"
-        self.settings = configuration({m.name: m.url for m in models}, home, self.data, self.admin, workers)
+        addresses = {"listen": self.data, "admin": {"listen": self.admin}}
+        self.settings = configuration({m.name: m.url for m in models}, home, routes) | addresses | top
         self.write(json.dumps(self.settings))
         self.lives: list[Running] = []
-        self._links = 0
 
     def write(self, text: str) -> None:
         """A new configuration, all at once."""
