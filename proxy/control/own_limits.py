@@ -14,6 +14,8 @@ from proxy.stats.board import Board
 REMEDIES: dict[str, str] = {
     "no_resources": "open files, local ports or memory of this host are spent, or the resolver says try again; raise "
     "the limit of open files (ulimit -n, LimitNOFILE) or net.ipv4.ip_local_port_range, or lower limits.connections",
+    "no_memory": "requests that wait or are under way fill the worker's budget of memory; raise limits.memory, or slow "
+    "clients and large bodies are too many",
     "pool_full": "all connections to a version are busy; raise routes.{route}.limits.connections, or it is slow",
     "stalled": "this process stood still; give it more CPU, or lift its quota",
     "overloaded": "too many exchanges were in flight; raise routes.{route}.limits.inflight, or the versions are slow",

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 Script = Callable[["Served", "Request"], Awaitable[bool]]
 
 
+ENDS = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
+"""How a connection ends."""
+
 REMEMBERED = 1 << 20
 """Bytes of a body up to which a request is kept, and its raw bytes too."""
 
@@ -152,7 +155,7 @@ class Scripted:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.closing(writer), contextlib.suppress(*ENDS):
             while True:
                 request = await read_request(reader)
                 if len(request.body) <= REMEMBERED:
@@ -160,7 +163,6 @@ class Scripted:
                 if not await self.script(Served(reader, writer), request):
                     break
                 await writer.drain()
-        writer.close()
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request:

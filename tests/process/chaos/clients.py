@@ -84,7 +84,7 @@ class Client:
         while not over.is_set():
             await self.ask()
             await asyncio.sleep(self._pause)
-        self._close()
+        self.close()
 
     async def ask(self) -> None:
         """One request."""
@@ -94,13 +94,13 @@ class Client:
             async with asyncio.timeout(PATIENCE):
                 result = await self._exchange(self._number)
         except TimeoutError:
-            self._close()
+            self.close()
             result = SILENT
         self.results.append(Result(self._route, began, self._now(), result))
 
     async def _exchange(self, number: int) -> str:
         if self._streams is not None and self._streams[0].at_eof():
-            self._close()  # while it was idle
+            self.close()  # while it was idle
         if self._streams is None:
             try:
                 self._streams = await asyncio.open_connection(self._host, self._port)
@@ -115,13 +115,14 @@ class Client:
         try:
             answer = await read_answer(reader)
         except (OSError, asyncio.IncompleteReadError, ValueError):
-            self._close()
+            self.close()
             return BROKEN
         if answer.last:
-            self._close()
+            self.close()
         return result_of(number, answer)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Ends the connection, if there is one."""
         if self._streams is not None:
             self._streams[1].close()
         self._streams = None

@@ -11,7 +11,8 @@ import json
 import random
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import zstandard
 
@@ -27,8 +28,14 @@ Hostile = Callable[[Address, int], Awaitable[None]]
 """One connection, and the number that it has among its kind."""
 
 
-async def _open(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection(*address)
+@asynccontextmanager
+async def _open(address: Address) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that ends with RST, whatever happens."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        yield reader, writer
+    finally:
+        _reset(writer)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -39,23 +46,17 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 async def _held(address: Address, sent: bytes) -> None:
     """Sends something and then nothing, without a look at the answer."""
-    _, writer = await _open(address)
-    try:
+    async with _open(address) as (_, writer):
         writer.write(sent)
         await asyncio.sleep(3600)
-    finally:
-        _reset(writer)
 
 
 async def slow_head(address: Address, number: int) -> None:
     """A byte of a head now and then."""
-    _, writer = await _open(address)
-    try:
+    async with _open(address) as (_, writer):
         for byte in POST % (b"ask", b"", 2):
             writer.write(bytes((byte,)))
             await asyncio.sleep(0.2)
-    finally:
-        _reset(writer)
 
 
 async def half_upload(address: Address, number: int) -> None:
@@ -87,52 +88,44 @@ async def idler(address: Address, number: int) -> None:
 async def aborter(address: Address, number: int) -> None:
     """Leaves before it is answered, again and again."""
     while True:
-        _, writer = await _open(address)
-        writer.write(POST % (b"ask", b"", 8) + b'{"n": 1}')
-        await asyncio.sleep(0.001 * (number % 5))
-        _reset(writer)
+        async with _open(address) as (_, writer):
+            writer.write(POST % (b"ask", b"", 8) + b'{"n": 1}')
+            await asyncio.sleep(0.001 * (number % 5))
         await asyncio.sleep(0.02)
+
+
+BEGINNINGS = (b"", b"GET / HTTP/1.1\r\n", b"POST /hostile/ask HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
 
 
 async def garbler(address: Address, number: int) -> None:
     """Bytes that are no HTTP, or nearly."""
     draw = random.Random(number)
     while True:
-        _, writer = await _open(address)
-        begin = draw.choice(
-            (b"", b"GET / HTTP/1.1\r\n", b"POST /hostile/ask HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-        )
-        writer.write(begin + draw.randbytes(draw.randint(1, 4000)))
-        await asyncio.sleep(0.02)
-        _reset(writer)
+        async with _open(address) as (_, writer):
+            writer.write(draw.choice(BEGINNINGS) + draw.randbytes(draw.randint(1, 4000)))
+            await asyncio.sleep(0.02)
 
 
 async def pipeliner(address: Address, number: int) -> None:
     """Fifty requests at once."""
     request = POST % (b"ask", b"", 8) + b'{"n": 1}'
     while True:
-        reader, writer = await _open(address)
-        try:
+        async with _open(address) as (reader, writer):
             writer.write(request * 50)
             for _ in range(20):
                 await reader.readuntil(b"\r\n\r\n")
                 await asyncio.sleep(0.005)
-        finally:
-            _reset(writer)
 
 
 async def bomber(address: Address, number: int) -> None:
     """Small bodies that become large ones: numbers, texts, objects, by turns."""
     small = [zstandard.compress(_json(form)) for form in range(4)]
     while True:
-        reader, writer = await _open(address)
-        try:
+        async with _open(address) as (reader, writer):
             for body in small:
                 writer.write(POST % (b"infer", b"Content-Encoding: zstd\r\n", len(body)) + body)
                 await reader.readuntil(b"\r\n\r\n")
                 await asyncio.sleep(0.02)
-        finally:
-            _reset(writer)
 
 
 def _json(form: int) -> bytes:
@@ -155,8 +148,7 @@ async def namer(address: Address, number: int) -> None:
         named = [{"name": mark + "n" * NAME, "datatype": "FP32", "shape": [1], "data": [at]}]
         told = [{"name": f"c{i}", "datatype": "BYTES", "shape": [1], "data": [mark + "t" * 3000]} for i in range(50)]
         many = [{"name": f"{mark}{i}", "datatype": "FP32", "shape": [1], "data": [i]} for i in range(250)]
-        reader, writer = await _open(address)
-        try:
+        async with _open(address) as (reader, writer):
             for inputs in (named, told, many):
                 body = json.dumps({"inputs": inputs}).encode()
                 writer.write(
@@ -164,8 +156,6 @@ async def namer(address: Address, number: int) -> None:
                 )
                 await reader.readuntil(b"\r\n\r\n")
                 await asyncio.sleep(0.02)
-        finally:
-            _reset(writer)
 
 
 async def slow_admin(address: Address, number: int) -> None:

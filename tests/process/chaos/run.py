@@ -16,6 +16,7 @@ from tests.process.chaos.clients import Client, Result
 from tests.process.chaos.findings import Sample, Seen, settled
 from tests.process.chaos.injector import Injector
 from tests.process.chaos.models import Model
+from tests.process.chaos.prober import Prober
 from tests.process.chaos.schedule import KINDS, QUIET_SECONDS, Fault
 from tests.process.chaos.visible import GOOD
 from tests.process.chaos.world import ASKED, HARMLESS, MODELS, Program, connections, open_files, resident
@@ -64,7 +65,6 @@ class Run:
         self._samples: list[Sample] = []
         self._seen: list[Seen] = []
         self._most = 0
-        self._answered: list[tuple[float, float]] = []
         self._over = asyncio.Event()
 
     def now(self) -> float:
@@ -78,7 +78,8 @@ class Run:
         self._program = Program(self._home, self._models.values(), workers=self._workers, hang="2s")
         try:
             await self._program.start()
-            return await self._judged()
+            with Prober(self._program.admin) as self._prober:
+                return await self._judged()
         finally:
             self._program.close()
             for model in self._models.values():
@@ -90,7 +91,7 @@ class Run:
         injector = Injector(self._program, self._models, self.now)
         self._clients = [Client(self._program.data, route, self.now) for route in ASKED for _ in range(2)]
         clients = [asyncio.ensure_future(client.run(self._over)) for client in self._clients]
-        watching = asyncio.gather(self._watch(), self._listen())
+        watching = asyncio.ensure_future(self._watch())
         before = self._sizes()
         await self._inject(injector)
         report = Report(self._faults, injector.wrong, told=self._program.limits.told)
@@ -98,6 +99,7 @@ class Run:
         report.wrong += await self._recovered()
         self._over.set()
         await asyncio.gather(*clients, watching)
+        answered = [(asked - self._begun, came - self._begun) for asked, came in self._prober.end()]
         report.wrong += await self._sums() + self._grown(before) + await self._ended()
         commands = settled(sorted(injector.commands, key=lambda command: command.began))
         results = self._results()
@@ -110,7 +112,7 @@ class Run:
         report.results = Counter(each.result for each in results)
         stopping = [fault for fault in self._faults if KINDS[fault.kind].group in STOPPING]
         stops = [(fault.at - 0.5, fault.end + KINDS[fault.kind].grace + 2.0) for fault in stopping]
-        report.silence = findings.longest_silence(self._answered, stops)
+        report.silence = findings.longest_silence(answered, stops)
         if report.silence > SILENCE_SECONDS:
             report.wrong.append(f"control said nothing for {report.silence:.1f} s")
         report.most, report.changes = self._most, sum(command.status == 200 for command in commands)
@@ -143,14 +145,6 @@ class Run:
         while not self._over.is_set():
             await self._look()
             await asyncio.sleep(LOOK_SECONDS)
-
-    async def _listen(self) -> None:
-        """Asks control whether it lives, again and again: a second connection, as a probe does."""
-        while not self._over.is_set():
-            began = self.now()
-            if await self._program.ask("GET", "/healthz") is not None:
-                self._answered.append((began, self.now()))
-            await asyncio.sleep(0.1)
 
     async def _look(self) -> None:
         began = self.now()
@@ -207,6 +201,7 @@ class Run:
         for probe in probes:
             for _ in range(PROBES):
                 await probe.ask()
+            probe.close()
             found += findings.of_clients(probe.results, ())
         begun = {route: findings.counted(base, route) for route in ("steady", "shadow")}
         return found + await self._counts(begun, Counter(steady=PROBES, shadow=PROBES))

@@ -1,4 +1,4 @@
-"""Seeded faults against the real program, and what must hold all the same: a quarter of a minute for each seed.
+"""Seeded faults against the real program, and what must hold all the same: a minute in all.
 
 Ten minutes of another schedule each night: `make chaos`.
 """
@@ -10,14 +10,14 @@ import pytest
 from tests.process.chaos.__main__ import chaos, told
 from tests.process.chaos.schedule import KINDS, schedule
 
-SECONDS = 15.0
-SEEDS = (1462, 1161, 402, 1021)
-"""Together they have nearly every kind of fault, with one worker and with two."""
+SECONDS = 12.0
+SEEDS = (19482, 149, 1580, 4847)
+"""Together they have most kinds of fault, with one worker and with two."""
 
 
-def test_the_seeds_have_nearly_every_kind() -> None:
+def test_the_seeds_have_most_kinds() -> None:
     kinds = {fault.kind for seed in SEEDS for fault in schedule(seed, SECONDS)}
-    assert len(kinds) > 0.85 * len(KINDS), sorted(KINDS.keys() - kinds)
+    assert len(kinds) > 0.75 * len(KINDS), sorted(KINDS.keys() - kinds)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
