@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs.generate import api, chart, commands, configuration, metrics, outcomes, tested
+from docs.generate import api, chart, commands, configuration, metrics, outcomes, protocols, tested
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -15,6 +15,7 @@ FILES = {
     "docs/commands.md": commands.page,
     "docs/metrics.md": metrics.page,
     "docs/outcomes.md": outcomes.page,
+    "docs/protocols.md": protocols.page,
     "docs/tested.md": tested.page,
     "deploy/helm/penumbra/values.schema.json": chart.values_schema,
 }

@@ -1,0 +1,190 @@
+"""The page of protocols: what is read of each, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from docs.generate.markdown import code, joined, table
+from proxy.contracts.identity import IDENTITY_FIELDS
+from proxy.contracts.observation import Usage
+from proxy.contracts.table import Protocol
+from proxy.control.spoken_protocols import ENOUGH, FIRST
+from proxy.payload.encoding import CODINGS, MAX_CODINGS
+from proxy.payload.language.answers import RESPONSE
+from proxy.payload.language.forms import FORM
+from proxy.payload.language.prompts import REQUEST
+from proxy.payload.recognise import PATHS
+from proxy.routing.inference import ENDS
+
+OPENING = """\
+# Protocols
+
+<!-- made by `make docs`: edit docs/generate/protocols.py, or the readers in proxy/payload, not this page -->
+
+What is read of requests and answers, by the `protocol` of a route: features are what drift is watched in, predictions
+and texts what copies are compared by, and the outcome of a body is what [outcomes.md](outcomes.md) says. The bytes
+between client and model server are never touched; a copy of them is read, as far as `analysis_cpu` goes.
+`tests/payload/corpus/` holds requests and answers of each, after the public specifications, with all that is read of
+them.
+"""
+
+AUTO = f"""\
+A route of protocol `auto` is read by what each exchange looks like. When {ENOUGH} of the first {FIRST} look the same,
+and four in five of those so far, that is its protocol until the next start: the log says so, and the API as `speaks`. A
+route of another protocol whose first exchanges cannot be read, and look like another one, has a warning that names it.
+These ends of a path tell a protocol where the answer does not; so does `/v2/models/`.
+"""
+
+LANGUAGE = f"""\
+Of each request the features are {", ".join(map(code, REQUEST))}, of a form also
+`{FORM[-1]}`; of each text the predictions are {", ".join(map(code, RESPONSE))}. Answers are told apart by
+their fields, not by their paths, so what a gateway has renamed is read as well.
+
+- Several choices are told apart by their index, calls of tools by theirs, in whatever order their pieces come.
+- Reasoning (`reasoning_content`, `reasoning`, `thinking`, parts of the content, `<think>` at its beginning) and
+  refusals stand apart from the text. The first token is the first piece of any of them, or of a call.
+- Arguments of tools are JSON: another order of keys, spaces, or 1.0 for 1 make no difference. Ids are not read.
+- Embeddings, ranks and batches with an `index` are put in its order; labels with scores are columns by label.
+- `usage` is read in the words of each server: {", ".join(map(code, Usage.__struct_fields__))} of
+  `penumbra_tokens_total`. Reasoning is a part of the output, and what a cache had of the input.
+- A completion that says nothing is an empty answer, unless its finish reason explains it (`content_filter`, `refusal`).
+"""
+
+STREAMS = """\
+Server-sent events are read as the WHATWG standard has them: comments, several lines of data, CR, LF and CRLF, a byte
+order mark, names, ids and delays of reconnection; JSON Lines as Ollama writes them. An answer whose first line is that
+of an event is a stream whatever its media type says. How a server cuts its writes changes neither what is read nor the
+times of tokens, which are those of the piece in which the last byte of an event arrived.
+"""
+
+WIRE = f"""\
+Content codings that are taken off, one within the other, at most {MAX_CODINGS}:
+{", ".join([code(name.decode()) for name in CODINGS])}. Workers, which read `match.model` and the key of a sticky
+assignment in JSON, in JSON before raw tensors and in forms, take off gzip and deflate.
+"""
+
+
+class ProtocolRow(Struct, frozen=True):
+    """What is read of one protocol."""
+
+    protocol: Protocol
+    features: str
+    predictions: str
+    text: str
+    unread: str
+
+
+ROWS = (
+    ProtocolRow(
+        "oip",
+        "each input tensor, a feature a column; `text_input` of the generate extension as for `openai`",
+        "each output tensor, in JSON or as raw bytes (all types, FP16 and BF16 too); strings are labels",
+        "`text_output` of generate and generate_stream, strings of infer_stream",
+        "outputs of generate under names of their own; shared memory; the classification extension is strings "
+        "(`score:index:label`), which are compared as such",
+    ),
+    ProtocolRow(
+        "kserve-v1",
+        "`instances`, `inputs` or `examples`: rows of numbers, strings, arrays or objects, or columns by name",
+        "`predictions` or `outputs`, `results` of `:regress` and `:classify` (scores by label)",
+        "–",
+        "`explanations`",
+    ),
+    ProtocolRow(
+        "mlflow",
+        "`dataframe_split`, `dataframe_records`, `instances`, `inputs`, CSV; prompts as for `openai`",
+        "`predictions` or bare rows, CSV, embeddings, labels with scores",
+        "chat, completions, agents (`messages`, `output`), `generated_text`, streams of completions",
+        "SageMaker's `RecordIO`, JSON Lines that are no completions",
+    ),
+    ProtocolRow(
+        "openai",
+        f"{', '.join(map(code, REQUEST))}",
+        f"{', '.join(map(code, RESPONSE))}; vectors, ranks, classes, moderations, sizes of pictures",
+        "text, reasoning, refusal, calls of tools and finish reason of each choice; transcripts",
+        "sound, pictures behind a URL, images and files in prompts, log probabilities, answers in the background",
+    ),
+    ProtocolRow(
+        "json",
+        "what `analysis.features` points to: rows, columns, or one object (TorchServe, BentoML, LitServe, Ray Serve)",
+        "what `analysis.prediction` points to; without a pointer the whole answer, objects as columns (`a.b`)",
+        "streams of completions",
+        "lists of mixed kinds, events of other kinds; requests that are no JSON",
+    ),
+)
+
+
+class Api(Struct, frozen=True):
+    """One API of language models and their kin."""
+
+    name: str
+    ends: tuple[str, ...]
+    """Ends of its paths."""
+    asked: str
+    answered: str
+
+
+APIS = (
+    Api("chat completions", ("/completions", "/infill"), "`messages`, tools", "`choices`, whole or streamed"),
+    Api("completions", ("/completions", "/edits"), "`prompt`: texts or tokens", "`choices`, whole or streamed"),
+    Api("Responses", ("/responses",), "`input`, `instructions`", "`output`: messages, reasoning, calls; typed events"),
+    Api("Messages (Anthropic)", ("/messages",), "`messages`, `system`", "`content` by blocks; typed events"),
+    Api("Ollama, llama.cpp", ("/chat", "/generate", "/completion"), "`messages`, `prompt`", "`message`, `response`, "
+        "`content`; JSON Lines"),
+    Api("TGI", ("/generate", "/generate_stream"), "`inputs`", "`generated_text`; events with a `token`"),
+    Api("embeddings", ("/embeddings", "/embed", "/pooling"), "`input`, `inputs`, `texts`", "`data`, `embeddings`, "
+        "`embedding`, bare vectors; numbers or base64"),
+    Api("ranks", ("/rerank", "/score"), "`query` and `documents` or `texts`", "`results`, `data`, bare rows, `scores`"),
+    Api("classes", ("/classify", "/predict"), "`input`, `inputs`", "`data` with `probs`, rows of labels with scores"),
+    Api("moderations", ("/moderations",), "`input`", "`results`: `flagged`, `category_scores`"),
+    Api("transcripts", ("/transcriptions", "/translations"), "a form: `prompt`, `temperature`, the size of its files",
+        "`text`, `segments`, plain text, subtitles without their times; typed events"),
+    Api("speech", ("/speech",), "`input`", "not read"),
+    Api("pictures", ("/generations", "/edits", "/variations", "/videos", "/ocr"), "`prompt`, or a form",
+        "`data`: width and height of each picture in base64; one without a head of PNG, JPEG, GIF or WebP has failed"),
+)  # fmt: skip
+
+
+def page() -> str:
+    """The whole page."""
+    names = ("protocol", "features", "predictions", "text", "who answers", "not read")
+    apis = ("API", "paths end with", "asked", "answered")
+    ends = table(("protocol", "ends of paths"), [(code(name), _codes(_paths(name))) for name in _known()])
+    return joined(
+        OPENING,
+        table(names, map(_row, ROWS)),
+        "`opaque` is not read at all: latency, status and how connections end are counted all the same.",
+        joined("## APIs of language models", LANGUAGE, table(apis, map(_api, APIS))),
+        joined("## Streams", STREAMS),
+        joined("## On the wire", WIRE),
+        joined("## `protocol: auto`, and a wrong one", AUTO, ends),
+    )
+
+
+def _row(row: ProtocolRow) -> tuple[str, ...]:
+    who = _codes(IDENTITY_FIELDS.get(row.protocol, ())) or "`identity` of the route, if any"
+    return code(row.protocol), row.features, row.predictions, row.text, who, row.unread
+
+
+def _api(api: Api) -> tuple[str, ...]:
+    return api.name, _codes(api.ends), api.asked, api.answered
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return ", ".join(map(code, texts))
+
+
+def _known() -> list[Protocol]:
+    return list(dict.fromkeys(PATHS.values()))
+
+
+def _paths(protocol: Protocol) -> list[str]:
+    return [end for end, spoken in PATHS.items() if spoken == protocol]
+
+
+def ends_of_apis() -> set[bytes]:
+    """The ends of paths that stand on the page, of those that routing knows."""
+    named = {end.encode() for api in APIS for end in api.ends}
+    return named & set(ENDS["openai"])
