@@ -19,6 +19,11 @@ as one that may change is; without any of these, only loopback may change anythi
 
 Each answer about a route has an `ETag`. A change with `If-Match` is made only if the route is still as it was read, and
 refused with 412 if not. Every change is kept in the audit: who, when, why, before, after.
+
+Answers are bounded: where `truncated` is true there is more than is shown. Names and values that bodies give are shown
+in 128 and 256 characters; a longer one ends in `…` and its hash. A page of `/v1/audit` ends after a megabyte: read on
+with `after` and the number of its last entry, until a page is empty. A request has 15 seconds, an answer 20 to be read;
+of more than 128 connections the one that has waited longest is closed, so read each answer at once and ask again.
 """
 
 TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false", "null": "null"}

@@ -20,6 +20,10 @@ MAX_CLASSES = 1000
 """Classes that F1 tells apart; a label that is an id rather than a class must not fill the memory. Predictions of
 further classes are left out of F1, counted (`beyond_classes`)."""
 
+MAX_CONFUSIONS = 20_000
+"""Different pairs of a class and a prediction that F1 counts: all of 141 classes, or twenty for each of `MAX_CLASSES`.
+Further ones are left out of F1 and counted, too."""
+
 MIN_PROBABILITY = 1e-15
 """Probabilities are taken as at least this, so that log loss stays a number."""
 
@@ -129,7 +133,7 @@ def _score_number(number: float, label: Label) -> ScoredPrediction | None:
 
 
 class Score:
-    """River's metrics of one version in one role. State: constant, but for one count for each pair of classes.
+    """River's metrics of one version in one role. State: constant, but for one count for each of `MAX_CONFUSIONS`.
 
     Not mergeable: river's metrics do not merge. Evidence on quality merges (`MeanLimit`), its figures begin anew.
 
@@ -140,7 +144,7 @@ class Score:
     (0.75, 0.8, None)
     """
 
-    __slots__ = ("_classes", "_metrics", "_positives", "beyond_classes", "n")
+    __slots__ = ("_classes", "_confusions", "_metrics", "_positives", "beyond_classes", "n")
 
     def __init__(self) -> None:
         from river import metrics, stats
@@ -154,6 +158,7 @@ class Score:
             **{name: running.Mean() for name in MEANS},
         }
         self._classes: set[Label] = set()
+        self._confusions: set[tuple[Label, Label]] = set()
         self._positives: set[bool] = set()
         self.beyond_classes = 0
         self.n: dict[str, int] = dict.fromkeys(QUALITY_METRICS, 0)
@@ -168,7 +173,7 @@ class Score:
         if scored.error is not None:
             return
         if scored.guess is not None and self._are_classes(scored.label, scored.guess):
-            self._add("f1", scored.label, scored.guess)
+            self._add("f1", scored.label == 1, scored.guess == 1)
             self._metrics["macro"].update(scored.label, scored.guess)
         if scored.positive is not None:
             self._positives.add(bool(scored.label))
@@ -180,6 +185,10 @@ class Score:
                 self.beyond_classes += 1
                 return False
             self._classes.add(value)
+        if (label, guess) not in self._confusions and len(self._confusions) >= MAX_CONFUSIONS:
+            self.beyond_classes += 1
+            return False
+        self._confusions.add((label, guess))
         return True
 
     def averaging(self, metric: str) -> Averaging:

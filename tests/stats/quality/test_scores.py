@@ -11,6 +11,7 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
+from proxy.stats.quality import scores
 from proxy.stats.quality.label_join import Prediction
 from proxy.stats.quality.scores import MAX_CLASSES, QUALITY_METRICS, Score, ScoredPrediction, score_prediction
 from tests.support.observed import observation
@@ -302,3 +303,14 @@ def test_f1_says_what_it_is_the_mean_of() -> None:
 def test_a_whole_number_beside_a_label_that_is_none_is_a_regression() -> None:
     assert score_prediction(Prediction(label=300), 250.5) == ScoredPrediction(250.5, error=49.5)
     assert score_prediction(Prediction(label=300), 300) == ScoredPrediction(300, 300)
+
+
+def test_confusions_beyond_the_bound_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "MAX_CONFUSIONS", 30)
+    score = Score()
+    for label in range(10):
+        for guess in range(10):
+            score.update(ScoredPrediction(label, guess))
+    assert (score.n["f1"], score.beyond_classes, score.n["accuracy"]) == (30, 70, 100)
+    score.update(ScoredPrediction(0, 1))
+    assert score.n["f1"] == 31
