@@ -48,7 +48,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "weight": set(),
         "counts": {"state"},
         "sequential": {"arrays", "state"},
-        "finite": set(),
+        "finite": {"arrays"},
         "selection": set(),
         "drift": {"arrays", "finite", "selection", "weight"},
         "agreement": {"arrays", "drift", "finite", "selection", "weight"},

@@ -7,12 +7,15 @@ with, and no sum is spoilt by it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, nan
 from typing import Any
 
+import numpy as np
 from msgspec.structs import replace
 
 from proxy.contracts.observation import Tensor
+from proxy.stats.arrays import Floats
 
 NOT_NUMBERS = (OverflowError, TypeError, ValueError)
 """Errors of arithmetic on values that are no numbers."""
@@ -31,6 +34,20 @@ def number(value: Any) -> float:
     except OverflowError:
         return nan
     return made if isfinite(made) else nan
+
+
+def floats(values: Sequence[Any]) -> Floats:
+    """Values as an array of finite numbers and NaN, shape (values,).
+
+    >>> floats([1, True, 1e999, None]).tolist()
+    [1.0, 1.0, nan, nan]
+    """
+    made: Floats
+    try:
+        made = np.asarray(values, dtype=np.float64)
+    except NOT_NUMBERS:
+        return np.array([number(value) for value in values])
+    return np.where(np.isfinite(made), made, np.nan)
 
 
 def numbers(tensor: Tensor) -> Tensor:

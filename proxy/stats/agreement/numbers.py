@@ -7,13 +7,17 @@ row where all values of a row are of one kind, else that of the column as learnt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import hypot, inf, isfinite
 from typing import NamedTuple
 
+import numpy as np
+
 from proxy.contracts.observation import Tensor
 from proxy.stats.agreement.rules import AnswerRules
+from proxy.stats.agreement.scales import MANY
 from proxy.stats.agreement.tally import AnswerDifference
+from proxy.stats.finite import NOT_NUMBERS, floats
 
 PRECISIONS = {"FP16": 2.0**-10, "BF16": 2.0**-7, "FP32": 2.0**-23, "FP64": 2.0**-52}
 """Distance of 1 from the next number of a datatype (IEEE 754; BF16 has 7 bits behind the point)."""
@@ -73,13 +77,31 @@ def compare_numbers(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDi
         return AnswerDifference(False, "number", shift)
     limits = _limits(mine, other, rules)
     width = max(mine.width, 1)
-    for at, (x, y) in enumerate(zip(a, b, strict=True)):
+    for at in _places(a, b, limits, width):
+        x, y = a[at], b[at]
         relative, absolute = limits[at % width] if len(limits) == width else limits[at // width]
         if not near(x, y, relative, absolute):
             named = mine.columns[at % width] if mine.columns else f"value {at % width}" if width > 1 else mine.name
             found = f"numbers: {named} {x:.6g} and {y:.6g} differ by more than {relative:g} of the larger"
             return AnswerDifference(True, "number", shift, row=at // width, comparer=f"{found}, and {absolute:.3g}")
     return AnswerDifference(False, "number", shift)
+
+
+def _places(a: Sequence[float], b: Sequence[float], limits: Sequence[tuple[float, float]], width: int) -> Sequence[int]:
+    """The places of values that may be far from each other, in order: of many values the first one that is."""
+    if len(a) < MANY:
+        return range(len(a))
+    try:
+        x, y = (np.asarray(each, dtype=np.float64).reshape(-1, width) for each in (a, b))
+    except NOT_NUMBERS:
+        return range(len(a))
+    # One for each column, or else one for each row.
+    limit = np.array(limits).reshape((1, width, 2) if len(limits) == width else (-1, 1, 2))
+    with np.errstate(invalid="ignore"):
+        far = np.abs(x - y)
+        within = np.maximum(limit[..., 0] * np.maximum(np.abs(x), np.abs(y)), limit[..., 1])
+        fine = (x == y) | ((far < inf) & (far <= within)) | (np.isnan(x) & np.isnan(y))
+    return [] if fine.all() else [int(np.argmin(fine))]
 
 
 def _limits(mine: Tensor, other: Tensor, rules: AnswerRules) -> list[tuple[float, float]]:
@@ -92,8 +114,15 @@ def _limits(mine: Tensor, other: Tensor, rules: AnswerRules) -> list[tuple[float
     tolerance = tolerance_of(rules, mine.name, mine.datatype, other.datatype)
     if width == 1:
         return [(tolerance.relative, tolerance.at((rules.scales.get((mine.name, ())) or (0.0,))[0]))]
-    pairs = zip(rows_of(mine), rows_of(other), strict=True)
-    return [(tolerance.relative, tolerance.at(row_size(a, b))) for a, b in pairs]
+    return [(tolerance.relative, tolerance.at(size)) for size in _row_sizes(mine, other)]
+
+
+def _row_sizes(mine: Tensor, other: Tensor) -> Iterable[float]:
+    if len(mine.data) >= MANY:
+        a, b = (np.abs(floats(each.data)).reshape(-1, max(each.width, 1)) for each in (mine, other))
+        sizes: list[float] = np.nan_to_num((a + b).sum(axis=1) / (2 * a.shape[1]), posinf=0.0).tolist()
+        return sizes
+    return [row_size(a, b) for a, b in zip(rows_of(mine), rows_of(other), strict=True)]
 
 
 def row_size(a: Sequence[float], b: Sequence[float]) -> float:

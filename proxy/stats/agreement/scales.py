@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from proxy.stats.arrays import Floats
-from proxy.stats.finite import number
+from proxy.stats.finite import floats, number
 
 MEMORY = 1000.0
 """Answers after which an older one counts for less."""
 
 MAX_OUTPUTS = 256
 """Outputs whose size is learnt; further ones have none."""
+
+MANY = 512
+"""Values of one answer from which numpy is faster."""
 
 OutputKey = tuple[str, tuple[str, ...]]
 """Name and columns."""
@@ -48,6 +51,9 @@ class Scales:
 
     def update(self, key: OutputKey, data: Sequence[Any], width: int) -> None:
         """Adds rows of one answer, flat."""
+        if len(data) >= MANY:
+            self.update_batch(key, floats(data).reshape(-1, max(width, 1)))
+            return
         known = self._place(key, width)
         if known is None:
             return

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from math import inf, nan
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.contracts.comparers import OutputRule
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Analysis
-from proxy.stats.agreement.numbers import compare_numbers, compare_scores, compare_vectors, tolerance_of
+from proxy.stats.agreement.numbers import _places, compare_numbers, compare_scores, compare_vectors, tolerance_of
 from proxy.stats.agreement.rules import AnswerRules
+from proxy.stats.agreement.scales import MANY
 
 
 def row(*values: float, name: str = "y", datatype: str = "", columns: tuple[str, ...] = ()) -> Tensor:
@@ -110,3 +114,25 @@ def test_vectors_beside_their_own_tolerance() -> None:
     strict = AnswerRules(Analysis(outputs={"e": OutputRule("vectors", tolerance=0.001)}))
     assert compare_vectors(mine, other, strict).comparer.startswith("vectors: cosine distance 0.0194")
     assert not compare_vectors(row(0.0, 0.0), row(0.0, 1e-9), AnswerRules()).disagree
+
+
+ODD = st.sampled_from([0.0, 1.0, 1.04, 1.2, -1.0, 1e-9, nan, inf, -inf])
+
+
+@given(st.data(), st.sampled_from([1, 3, 7]), st.booleans())
+def test_many_values_are_compared_as_few_are(data: st.DataObject, width: int, named: bool) -> None:
+    size = MANY // width * width + 7 * width
+    columns = tuple(map(str, range(width))) if named else ()
+    changed = data.draw(st.dictionaries(st.integers(0, size - 1), st.tuples(ODD, ODD), max_size=5))
+    pairs = [changed.get(at, (1.0, 1.0)) for at in range(size)]
+    mine, other = (
+        Tensor("y", size // width, width, "number", [pair[side] for pair in pairs], columns) for side in (0, 1)
+    )
+    found = compare_numbers(mine, other, AnswerRules())
+    with patch("proxy.stats.agreement.numbers.MANY", size + 1):
+        assert str(found) == str(compare_numbers(mine, other, AnswerRules()))
+
+
+def test_many_values_that_are_beyond_floats_are_compared_one_by_one() -> None:
+    values = [10**400] + [1.0] * MANY
+    assert list(_places(values, values, [(0.05, 0.0)], 1)) == list(range(len(values)))

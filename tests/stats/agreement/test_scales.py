@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.stats.agreement.scales import MAX_OUTPUTS, MEMORY, Scales
+from proxy.stats.agreement.scales import MANY, MAX_OUTPUTS, MEMORY, Scales
 
 KEY = ("y", ())
 
@@ -42,3 +42,11 @@ def test_outputs_are_bounded_and_an_unknown_one_has_no_size() -> None:
     assert scales.get((f"y{MAX_OUTPUTS + 1}", ())) is None
     scales.update_batch(("more", ()), np.ones((1, 1)))
     assert scales.get(("more", ())) is None
+
+
+def test_many_values_of_one_answer_say_what_few_do() -> None:
+    values = [1.0, None, 100.0, 0.0, float("inf")] * MANY
+    few, many = Scales(), Scales()
+    few.update(KEY, values[:10], 1)
+    many.update(KEY, values, 1)
+    assert many.get(KEY) == pytest.approx(few.get(KEY))
