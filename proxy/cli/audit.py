@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from json import dumps
 from typing import Any
@@ -13,40 +14,40 @@ import typer
 from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
-from proxy.control.state.store import Store, StoreError
-from proxy.release.audit import Entry, entry_of, plain, verify
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
+from proxy.control.state.verification import verified
+from proxy.release.audit import Entry, entry_of, plain
 from proxy.release.history import Story, chain_of
 
 ENTRIES_A_PAGE = 1000
 """Audit entries of one answer of the admin API, which allows no more."""
 
 
-def verify_chain(state: str, head: str = "") -> tuple[bool, str]:
-    """(faulty, sentence) for the audit chain in the state file at `state`; `head`: a hash that must be in it."""
+def verify_chain(state: str, head: str = "", anchor: str = "") -> tuple[bool, str]:
+    """(faulty, sentence) for the audit chain in the state file at `state`, and for the live states beside it.
+
+    - `head`: a hash that must be in it
+    - `anchor`: path of its anchor
+    """
     if state == ":memory:":
         return True, "state is :memory:, nothing is kept that could be verified"
     try:
-        store = Store(state, write=False)
-        fault = verify(store.chain(), store.head.count, store.head.hash)
-        has_head = not head or any(link.hash == head for link in store.chain())
+        with closing(Store(state, write=False)) as store:
+            found = verified(store, anchor, head)
     except StoreError as error:
         return True, str(error)
-    store.close()
-    if not fault and not has_head:
-        fault = f"no entry has the hash {head[:12]}…: this is another chain than the one it was noted from"
-    return bool(fault), fault or f"{state}: the chain of {store.head.count} entries holds, head {store.head.hash}"
+    return bool(found.fault), found.fault or f"{state}: {found.sentence}"
 
 
 def entries_of(state: str) -> list[Entry]:
     """All entries of a state file. Ends the command when it cannot be read."""
     try:
-        store = Store(state, write=False)
-        entries = [entry_of(link) for link in store.chain()]
-    except (StoreError, msgspec.MsgspecError) as error:
+        with closing(Store(state, write=False)) as store:
+            return [entry_of(link) for link in store.audit(limit=-1)]
+    except StoreError as error:
         print(error)
         raise typer.Exit(EXIT_NO) from None
-    store.close()
-    return entries
 
 
 def from_api(admin: str, token: str) -> list[Entry]:

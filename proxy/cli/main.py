@@ -267,9 +267,11 @@ def verify(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Whether the audit chain in the state file of CONFIG holds. Exit code 0: it does."""
+    """Whether the audit chain in the state file of CONFIG holds, its anchor knows it, and the live states are those
+    that it ends with. Exit code 0: all of it."""
     from proxy.cli.audit import verify_chain
 
-    fault, sentence = verify_chain(_checked(config, as_json).state, head)
+    settings = _checked(config, as_json)
+    fault, sentence = verify_chain(settings.state, head, settings.anchor)
     print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
     raise typer.Exit(EXIT_NO if fault else 0)

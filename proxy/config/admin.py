@@ -74,6 +74,13 @@ def read_capture(root: Section) -> Capture | None:
     return capture
 
 
+def read_anchor(section: Section) -> str:
+    """`audit.anchor`: the second file that knows the end of the audit chain."""
+    anchor: str = section.take("anchor", values.plain, "")
+    section.finish()
+    return anchor
+
+
 def read_access_log(root: Section) -> AccessLog | None:
     """`access_log`: a line for some of the exchanges; None when there is none."""
     section = root.section("access_log")

@@ -21,7 +21,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from proxy.config import values
-from proxy.config.admin import read_access_log, read_admin, read_capture, read_hooks, read_tracing
+from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
@@ -128,6 +128,7 @@ def settings_of(root: Section) -> Settings:
         capture=read_capture(root),
         access_log=read_access_log(root),
         tracing=read_tracing(root),
+        audit_anchor=read_anchor(root.section("audit")),
         **root.fields(_GLOBALS),
     )
     root.finish()

@@ -86,6 +86,7 @@ FIXED: dict[str, Callable[[Settings], str]] = {
     "connections": lambda settings: str(settings.connections),
     "limits.memory": lambda settings: f"{settings.memory_limit} bytes" if settings.memory_limit else "nothing",
     "state": lambda settings: settings.state,
+    "audit.anchor": lambda settings: settings.audit_anchor or "nothing",
 }
 """Options that a reload cannot change, with their values as text: they belong to the supervisor or the open store."""
 

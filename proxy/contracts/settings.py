@@ -332,6 +332,8 @@ class Settings(Struct, frozen=True):
     """Processes that carry traffic; `auto` is a number here."""
     state: str = "penumbra.db"
     """Path of the SQLite file, or ":memory:"."""
+    audit_anchor: str = ""
+    """Path of the audit's anchor as configured; "": beside the state file."""
     lineage: dict[str, Lineage] = {}
     """Version to its origin."""
     lease: float = 10.0
@@ -352,6 +354,11 @@ class Settings(Struct, frozen=True):
     capture: Capture | None = None
     access_log: AccessLog | None = None
     tracing: Tracing | None = None
+
+    @property
+    def anchor(self) -> str:
+        """Path of the audit's anchor; "" where nothing is kept."""
+        return "" if self.state == ":memory:" else self.audit_anchor or f"{self.state}.anchor"
 
     @property
     def memory(self) -> int:

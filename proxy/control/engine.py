@@ -4,8 +4,9 @@
     command (who, why) ───────────────────────────────────────→ transitions → store → publish
     reload ───────────────────────────────────────────── plan.merge ───────→ store → publish
 
-- A command is acknowledged after it is durable; when it cannot be stored it is refused and changes nothing.
-- An automatic rollback does not wait for a full disk: it is published, kept, and stored as soon as that works.
+- A command is acknowledged after it is proved durable; when it cannot be it is refused and changes nothing.
+- What only takes traffic off does not wait for a full disk: it is published, kept, and stored as soon as that works.
+  Who asked for it by hand is told so (`NotStoredYetError`).
 - A configuration that cannot be used leaves the one in force; its problems are kept and shown until a good one comes.
 """
 
@@ -28,9 +29,9 @@ from proxy.control.lineage import lineage_of
 from proxy.control.primary_figures import figures_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.standstill import Standstills
-from proxy.control.state.evidence_snapshots import EvidenceSnapshots
-from proxy.control.state.ledger import Ledger
-from proxy.control.state.store import ChainHead, Store
+from proxy.control.state.keeper import Keeper
+from proxy.control.state.steady_clock import SteadyClock
+from proxy.control.state.store import Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change, Link
@@ -54,6 +55,10 @@ class UnknownRouteError(Exception):
     """No route of this name is configured."""
 
 
+class NotStoredYetError(Exception):
+    """A change by hand is in force, and the disk has not taken it; the message says why."""
+
+
 class Engine:
     """`publish` takes each new table; `listen` hears of each change after it is in force."""
 
@@ -64,6 +69,7 @@ class Engine:
         board: Board,
         publish: Callable[[Table], None],
         listen: Callable[[Change, float], None] = lambda change, now: None,
+        clock: SteadyClock | None = None,
     ) -> None:
         self.settings = settings
         self.board = board
@@ -74,12 +80,11 @@ class Engine:
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.identity_changes: Counter[tuple[str, str, str]] = Counter()
         self.revision = store.head.revision
-        self._store, self._ledger, self._snapshots = store, Ledger(store), EvidenceSnapshots(store)
+        self.keeper = Keeper(store, settings.anchor, clock)
         self._warnings, self._failed_requests = Warnings(), FailedRequests()
         self._standstills = Standstills()
         self._publish = publish
         self._listen = listen
-        self._stored: dict[str, RouteState] = {}
         self._full_ticks = 0
 
     # -- what is
@@ -111,32 +116,27 @@ class Engine:
     def warnings(self, name: str) -> list[str]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         route, still = self.route(name), self._standstills.of(name)
-        return [*route.status.warnings, *route.baseline_warnings, *self._warnings.of(name), *still]
+        own = [*route.status.warnings, *route.baseline_warnings, *self._warnings.of(name)]
+        return [*own, *still, *self.keeper.warnings(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one or all. Raises StoreError."""
-        return self._ledger.audit(limit, after, route)
-
-    @property
-    def audit_head(self) -> ChainHead:
-        """The number of audit entries and the hash of the newest."""
-        return self._store.head
+        return self.keeper.ledger.audit(limit, after, route)
 
     @property
     def unsaved(self) -> int:
         """Changes in force that the disk has not taken; 0 is healthy."""
-        return self._ledger.unsaved
+        return self.keeper.ledger.unsaved
 
     @property
     def store_errors(self) -> int:
-        """What the state file has refused: changes, also those that a caller was told of, evidence, looks at the audit.
-        Monotone."""
-        return self._ledger.errors + self._snapshots.errors
+        """Changes, evidence and looks at the audit that the state file has refused, whoever was told. Monotone."""
+        return self.keeper.errors
 
     def bounds_reached(self) -> dict[str, int]:
         """Changes that were never written, because too many waited for the disk, and ticks with more failed sticky keys
         than one holds. Monotone."""
-        return {"unsaved_changes": self._ledger.discarded, "failed_keys": self._full_ticks}
+        return {"unsaved_changes": self.keeper.ledger.discarded, "failed_keys": self._full_ticks}
 
     # -- the journeys
 
@@ -144,15 +144,15 @@ class Engine:
         """Takes up the stored states and publishes the first table. `published` is the last table of the control
         process before this one: where it is newer than the store, a rollback could not be stored. Raises StoreError.
         """
-        self._stored = self._store.states()
+        self.keeper.begin([section.name for section in self.settings.routes])
         newer = published if published is not None and published.revision > self.revision else None
         self.revision = max(self.revision, newer.revision if newer else 0)
         self._adopt(self.settings, "start", now, newer)
-        self._snapshots.recall(self.routes, self.board)
+        self.keeper.snapshots.recall(self.routes, self.board)
         for name, route in self.routes.items():
             route.status.verdicts = self._verdicts(route, now)
             if route.state.phase == "rolled_back" and not route.status.at_rollback:
-                route.status.at_rollback = self._ledger.at_rollback(name)
+                route.status.at_rollback = self.keeper.ledger.at_rollback(name)
 
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
@@ -186,22 +186,23 @@ class Engine:
         for route in tuple(self.routes.values()):
             self._judge(route, now)
         self._standstills.update(self.routes, self.board, now)
-        if self._ledger.unsaved:
-            self._ledger.keep((), (), self.revision, now)
-        self._snapshots.keep(self.routes, self.board, now)
+        self.keeper.ledger.look(self.revision, now)
+        self.keeper.snapshots.keep(self.routes, self.board, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
-        """Makes a change by hand. Raises UnknownRouteError, TransitionRefused (impossible in this phase) or
-        StoreError (not stored)."""
+        """Makes a change by hand. Raises UnknownRouteError, TransitionRefused (impossible in this phase), StoreError
+        (not stored, not made) or NotStoredYetError (in force, not stored: it takes traffic off)."""
         before = self.state(route)
         after = self._guarded(before, move(before), now)
         for problem in refusals(self.route(route).section, after) if action in _GIVING else ():
             raise TransitionRefused(str(problem))
         change = self._change(who, action, before, after, why)
-        self._ledger.record(after, change, self.revision + 1, now)
+        stored = self.keeper.record(before, after, change, self.revision + 1, now)
         if action == "rollback":
             self.rollbacks[route, "manual"] += 1
         self._enforce((after,), (change,), now)
+        if not stored:
+            raise NotStoredYetError(f"{action} of {route} is in force, but not stored: {self.keeper.ledger.fault}")
         return after
 
     def reload(self, load: Callable[[], Settings], now: float) -> bool:
@@ -222,11 +223,12 @@ class Engine:
     # -- how
 
     def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
-        self.settings, stored = settings, self._stored
+        self.settings, stored = settings, self.keeper.known
         merged = [(section, *self._merged(section, published, now)) for section in settings.routes]
         changed = [state for _, state, _ in merged if state != stored.get(state.route)]
         changes = [
-            self._change("configuration", action, stored.get(s.route), s, _why(stored.get(s.route))) for s in changed
+            self._change("configuration", action, stored.get(s.route), s, self.keeper.why(s, stored.get(s.route)))
+            for s in changed
         ]
         for warning in (warning for _, _, warnings in merged for warning in warnings):
             log.warning("%s", warning)
@@ -235,15 +237,16 @@ class Engine:
             for section, state, warnings in merged
         }
         states = [state for _, state, _ in merged]
-        self._ledger.keep(states, changes, self.revision + 1, now)
+        self.keeper.recovered = self.keeper.recovered.settled()
+        self.keeper.ledger.keep(states, changes, self.revision + 1, now)
         self._enforce(states, changes, now)
 
     def _merged(
         self, section: RouteSettings, published: Table | None, now: float
     ) -> tuple[RouteState, tuple[str, ...]]:
-        stored = self._stored.get(section.name)
+        stored = self.keeper.stored.get(section.name)
         state, warnings = plan.merge(section, stored, self.settings.versions, now)
-        state = self._guarded(stored, state, now)
+        state = self.keeper.recovered.safe(self._guarded(stored, state, now), now)
         return plan.honour_published(state, published, now) if published else state, warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
@@ -270,8 +273,10 @@ class Engine:
             self._act(state, status, action, now)
 
     def _oldest(self, route: RouteControl, now: float) -> float | None:
-        role = route.judged_role
-        return self.board.counters.oldest(route.state.route, route.situation.candidates, role, now) if role else None
+        """When the oldest leg of a candidate began; workers tell it by the wall clock."""
+        role, of = route.judged_role, (route.state.route, route.situation.candidates)
+        since = self.board.counters.oldest(*of, role, now) if role else None
+        return None if since is None else since - self.keeper.skew
 
     def _verdicts(self, route: RouteControl, now: float) -> tuple[Verdict, ...]:
         verdicts, route.status.baseline = judge(route, self.board, now)
@@ -324,23 +329,23 @@ class Engine:
         if action.act in ("rollback", "leave"):
             self.rollbacks[state.route, action.cause] += 1
         if after == state:
-            self._ledger.keep((), (change,), self.revision, now)
-            self._listen(change, now)
+            self.keeper.ledger.keep((), (change,), self.revision, now)
+            self._listen(change, self.keeper.unix(now))
         else:
-            self._ledger.keep((after,), (change,), self.revision + 1, now)
+            self.keeper.ledger.keep((after,), (change,), self.revision + 1, now)
             self._enforce((after,), (change,), now)
 
     def _enforce(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
         for state in tuple(states):
             route = self.routes[state.route]
-            route.enter(self._stored.get(state.route), state)
-            self._stored[state.route] = state
+            route.enter(self.keeper.stored.get(state.route), state)
+            self.keeper.stored[state.route] = state
             self._watch(route, now)
             route.status.verdicts = self._verdicts(route, now)
         self.revision += 1
         self._publish(plan.table_of(self.settings, self.states, self.revision))
         for change in changes:
-            self._listen(change, now)
+            self._listen(change, self.keeper.unix(now))
 
     def _watch(self, route: RouteControl, now: float) -> None:
         state, section, versions = route.state, route.section, route.situation.candidates
@@ -374,10 +379,6 @@ class Engine:
 
 def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatus:
     return replace(route.status, warnings=warnings) if route else RouteStatus(warnings=warnings)
-
-
-def _why(before: RouteState | None) -> str:
-    return "configured" if before is None else "its section of the configuration changed"
 
 
 _GIVING = frozenset({"split", "shadows", "release"})

@@ -36,7 +36,9 @@ from proxy.control.loop_lag import LoopLag
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
 from proxy.control.spoken_protocols import SpokenProtocols
-from proxy.control.state.store import Store, StoreError
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.steady_clock import SteadyClock, boot_id
+from proxy.control.state.store import Store
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
 from proxy.link.frames import Records
@@ -80,16 +82,13 @@ class ControlArgs(Struct):
     """File for the stacks of a crash."""
 
 
-class Clock:
-    """Unix seconds that never go back: set once, then moved on by the monotonic clock."""
+def clock_of(store: Store) -> SteadyClock:
+    """The clock of durations, which goes on from its last reading in `store`. Raises StoreError."""
+    return SteadyClock(store.clock(), time.time(), _boot_seconds, boot_id(), time.monotonic)
 
-    __slots__ = ("_offset",)
 
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
-
-    def __call__(self) -> float:
-        return self._offset + time.monotonic()
+def _boot_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int:
@@ -118,11 +117,11 @@ class Control:
         self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, lines: LogLines
     ) -> None:
         self._args, self._load = args, load
-        self._now = Clock()
+        self._now = clock_of(store)
         self._slot = TableSlot(args.slot_fd)
         self._board = Board(memory=settings.memory)
-        self._notifier = Notifier(lambda: store.head.hash, self._now)
-        self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen)
+        self._notifier = Notifier(lambda: store.head.hash, self._now.wall)
+        self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen, self._now)
         protocols = SpokenProtocols(decode, looks_like)
         self._engine.on_protocols(protocols.learnt, protocols.faults)
         part = settings.memory // WAITING_PARTS
@@ -159,7 +158,7 @@ class Control:
         await api.close()
         await self._notifier.close()
         self._capture.close()
-        await self._journal.close(self._now())
+        await self._journal.close(self._now.wall())
 
     def _begin(self) -> None:
         self._engine.begin(self._now(), self._slot.read())
@@ -189,7 +188,7 @@ class Control:
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
         with contained("telling of overdue exchanges"):
-            self._journal.look(self._now())
+            self._journal.look(self._now.wall())
         if self._watch.changed():
             log.info("the configuration file has changed")
             self._reload()
@@ -249,7 +248,7 @@ class Control:
         with contained("capturing records"):
             self._capture.take(legs, source)
         with contained("telling of exchanges"):
-            self._journal.take(legs, source, self._now())
+            self._journal.take(legs, source, self._now.wall())
         with contained("remembering failed requests"):
             self._engine.on_records(legs)
         self._board.on_lost_records(0 if analysed else len(legs))

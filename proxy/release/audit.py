@@ -86,14 +86,25 @@ def entry_of(link: Link) -> Entry:
     return msgspec.json.decode(link.body, type=Entry)
 
 
+def legible(seq: int, route: str, link: Link) -> Link:
+    """A link whose entry can be read: itself, or where it cannot, one that says so in its place. It keeps the hash."""
+    try:
+        msgspec.json.decode(link.body.encode(), type=Entry)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        why = f"this entry is damaged and cannot be read: {error}"
+        change = Change("penumbra", "damaged", route, why)
+        return Link(seal(change, seq, "", 0.0).body, link.hash)
+    return link
+
+
 def canonical(entry: Any) -> str:
     """The one text of an entry, or of the JSON value that it is: the same on every machine."""
     return json.dumps(plain(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(body: str) -> str:
-    """SHA-256 of a text, in hex."""
-    return sha256(body.encode()).hexdigest()
+    """SHA-256 of a text, in hex. What is no text by UTF-8 (damage in a file) has a digest, too."""
+    return sha256(body.encode(errors="surrogateescape")).hexdigest()
 
 
 def plain(value: Any) -> Any:
@@ -131,7 +142,7 @@ def _fault(link: Link, seq: int, previous: str) -> str | None:
         return f"entry {seq} was edited: its hash is not that of its text"
     try:
         entry = entry_of(link)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         return f"entry {seq} cannot be read: {error}"
     if entry.seq != seq:
         return f"entry {seq} is missing or out of order: entry {entry.seq} stands in its place"

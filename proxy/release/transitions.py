@@ -194,6 +194,17 @@ def take_off(state: RouteState, versions: Sequence[str], reason: str, now: float
     return state
 
 
+def takes_off(before: RouteState, after: RouteState) -> bool:
+    """Whether a change takes live traffic or copies off versions, and gives none of them more; a rollback does."""
+    if after.phase == "rolled_back" and before.phase != "rolled_back":
+        return True
+    if after.primary != before.primary:
+        return False
+    pairs = tuple(zip(weights(before), weights(after), strict=True))
+    more = any(now > was.get(version, 0.0) for was, new in pairs for version, now in new.items())
+    return not more and any(new != was for was, new in pairs)
+
+
 def is_test(state: RouteState) -> bool:
     """Whether an A/B test is on its way."""
     return releasing(state) and state.release is not None and bool(state.release.arms)

@@ -62,7 +62,10 @@ def thaw(comparison: Comparison, frozen: bytes) -> int:
     if (snapshot.shape, snapshot.key) != (_SHAPE, _hashed(comparison.key)):
         raise SnapshotError("it is of another comparison or of another version of Penumbra")
     # A rehearsal on a copy: a misfit must not leave the comparison half filled.
-    _thawed(Comparison(comparison.key, PrimaryHistory()), snapshot.state)
+    try:
+        _thawed(Comparison(comparison.key, PrimaryHistory()), snapshot.state)
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise SnapshotError(f"it is damaged: {error}") from error
     _thawed(comparison, snapshot.state)
     return snapshot.lost
 
@@ -75,7 +78,7 @@ def fits(comparison: Comparison, frozen: bytes) -> bool:
 def _read(frozen: bytes) -> Snapshot:
     try:
         return msgspec.msgpack.decode(frozen, type=Snapshot)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise SnapshotError(str(error)) from error
 
 
@@ -114,7 +117,7 @@ def _thawed(fresh: Any, frozen: Any) -> Any:
         array = np.asarray(frozen, dtype=np.float64)
         if array.shape != fresh.shape and fresh.ndim:
             raise SnapshotError(f"an array of shape {array.shape}, expected {fresh.shape}")
-        return array
+        return _numbers(array)
     return frozen if fresh is None or isinstance(fresh, list) else _plain(frozen)
 
 
@@ -148,7 +151,15 @@ def _key(key: Any) -> Any:
 def _plain(frozen: Any) -> Any:
     """A number, an array of them, or a pair of those (a window and its size), which may read as an array of two."""
     if not isinstance(frozen, list):
+        if frozen != frozen:  # NaN, which the evidence after it would be as well
+            raise SnapshotError("a figure that is no number")
         return frozen
     if any(isinstance(inner, list) for inner in frozen):
         return tuple(map(_plain, frozen))
-    return np.asarray(frozen, np.float64)
+    return _numbers(np.asarray(frozen, np.float64))
+
+
+def _numbers(array: Any) -> Any:
+    if np.isnan(array).any():
+        raise SnapshotError("a figure that is no number")
+    return array

@@ -11,7 +11,7 @@ from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
 from proxy.control.api import views
 from proxy.control.engine import Move, UnknownRouteError
-from proxy.control.state.store import StoreError
+from proxy.control.state.state_file import StoreError
 from proxy.release import transitions
 from proxy.release.audit import entry_of, verify
 from proxy.release.phases import TransitionRefused

@@ -18,7 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import ConfigError, Guard, Problem, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Share, Table
-from proxy.control.state.store import Store, StoreError
+from proxy.control.engine import NotStoredYetError
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
 from proxy.release import transitions
 from proxy.release.audit import verify
 from proxy.release.phases import TransitionRefused, legal
@@ -89,6 +91,10 @@ class Releases(RuleBasedStateMachine):
             assert self.state is before
             assert self.house.table is table
             return
+        except NotStoredYetError:
+            after = self.state
+            assert self.store.full
+            assert transitions.takes_off(before, after)
         self.condemned -= frees
         self.acknowledged = after
         self.after_a_change()

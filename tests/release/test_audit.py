@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.release import RouteState
+from proxy.release import audit
 from proxy.release.audit import GENESIS, Change, Link, canonical, digest, entry_of, seal, verify
 
 texts = st.text(alphabet="aé ∂'\"\\{0", max_size=8)
@@ -100,3 +101,13 @@ def test_chains_of_other_versions_hold() -> None:
     for other in ({k: v for k, v in whole.items() if k != "examples"}, whole | {"signed": True}):
         body = canonical(other)
         assert fault([Link(body, digest(body))]) is None
+
+
+def test_an_entry_that_cannot_be_read_says_so_in_its_place() -> None:
+    link = audit.seal(audit.Change("ops", "split", "r", "because"), 1, audit.GENESIS, 0.0)
+    assert audit.legible(1, "r", link) is link
+    for body in ("{", "7", "\udcff", ""):
+        shown = audit.legible(4, "r", audit.Link(body, "hash"))
+        entry = audit.entry_of(shown)
+        assert (entry.seq, entry.action, entry.route, shown.hash) == (4, "damaged", "r", "hash")
+        assert audit.verify([audit.Link(body, audit.digest(body))], 1, "") is not None

@@ -96,3 +96,20 @@ def test_a_split_by_hand_ends_a_release_and_forgives_a_version() -> None:
 def test_what_is_impossible_is_refused_with_the_reason(event: Callable[[], RouteState], why: str) -> None:
     with pytest.raises(TransitionRefused, match=why):
         event()
+
+
+def test_what_only_takes_traffic_off() -> None:
+    split = RouteState("r", "steady", "v1", split={"v2": 10.0}, shadows={"v3": 50.0})
+    less = transitions.split(split, {"v2": 5.0}, "", 1.0)
+    assert transitions.takes_off(split, transitions.rollback(split, (), "", 1.0))
+    assert transitions.takes_off(split, less)
+    assert transitions.takes_off(split, transitions.shadows(split, {}, "", 1.0))
+    promoted = transitions.promote(split, "v2", "", 1.0)
+    for before, after in (
+        (less, split),
+        (split, split),
+        (split, promoted),
+        (split, transitions.split(split, {"v2": 5.0, "v3": 1.0}, "", 1.0)),
+    ):
+        assert not transitions.takes_off(before, after)
+    assert transitions.takes_off(promoted, transitions.rollback(promoted, (), "", 1.0))

@@ -53,6 +53,11 @@ TEXTS = {
         "SQLite file of the live split, releases and audit, relative to the working directory. `:memory:` keeps "
         "nothing."
     ),
+    "audit": "The record of every change, which is in the state file.",
+    "audit.anchor": (
+        "A second file that control appends the length and last hash of the audit to, with each change: a witness that "
+        "whoever can write the state file should not be able to change, such as on another disk."
+    ),
     "lease": "When workers have not heard from control for longer, they send everything to the primaries.",
     "hang": (
         "A worker or control that has said nothing for so long is aborted, its stacks are logged, and it is started "
@@ -269,6 +274,7 @@ ABSENT = {
         "what the control group (or `ulimit`) allows less 15 %; without such a limit half of the machine's, at most "
         "1GiB and 512MiB for each worker"
     ),
+    "audit.anchor": "the path of the state file with `.anchor` behind it",
     "notify[].secret": "calls are not signed",
     "notify[].events": "all of them",
     "capture": "nothing is kept",

@@ -18,6 +18,7 @@ EXAMPLES = {
     "admin.tokens[].token": '"${ARGO_TOKEN:-made-up-too}"',
     "workers": "2",
     "state": "/var/lib/penumbra/penumbra.db",
+    "audit.anchor": "/var/log/penumbra/audit.anchor",
     "lease": "30s",
     "drain": "1m",
     "hang": "20s",

@@ -27,7 +27,7 @@ from proxy.control.api.portions import in_portions, text_of
 from proxy.control.api.problems import ApiError
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine, UnknownRouteError
-from proxy.control.state.store import StoreError
+from proxy.control.state.state_file import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 

@@ -31,8 +31,8 @@ from proxy.control.api.page import static
 from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.traffic_view import traffic
-from proxy.control.engine import Engine, Move, UnknownRouteError
-from proxy.control.state.store import StoreError
+from proxy.control.engine import Engine, Move, NotStoredYetError, UnknownRouteError
+from proxy.control.state.state_file import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
@@ -129,6 +129,8 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
             return ApiError("refused", str(error))
         case StoreError():
             return ApiError("not-stored", str(error))
+        case NotStoredYetError():
+            return ApiError("not-stored-yet", str(error))
         case web.HTTPException():
             allow = error.headers.get("Allow")
             kind = _HTTP_KINDS.get(error.status, "malformed")

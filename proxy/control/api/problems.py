@@ -27,6 +27,7 @@ TITLES = {
     "internal": (500, "Penumbra failed; this is a bug"),
     "too-many": (503, "Too many are connected"),
     "not-stored": (503, "The change could not be stored, and was not made"),
+    "not-stored-yet": (503, "The change is in force, and could not be stored yet"),
 }
 
 

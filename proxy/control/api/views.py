@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -55,7 +55,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "baseline": baseline(control),
         "shadows": situation.shadows,
         "candidates": list(situation.candidates),
-        "release": release(control),
+        "release": release(control, engine.keeper.unix),
         "verdict": total.outcome,
         "sentence": total.sentence,
         "on_breach": control.guard.on_breach,
@@ -63,8 +63,8 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "rolled_back": list(state.rolled_back),
         "paused_from": state.paused_from,
         "reason": state.reason,
-        "since": state.since,
-        "guarded_until": state.until if state.after is not None else None,
+        "since": engine.keeper.unix(state.since),
+        "guarded_until": engine.keeper.unix(state.until) if state.after is not None else None,
         "protocol": control.section.protocol,
         "speaks": engine.spoken.get(name, control.section.protocol),
         "on_identity_change": control.guard.on_identity_change,
@@ -84,7 +84,7 @@ def baseline(route: RouteControl) -> dict[str, Any] | None:
     return {"version": configured.version, "percent": percent, "reason": why_idle(route.section, route.state)}
 
 
-def release(route: RouteControl) -> dict[str, Any] | None:
+def release(route: RouteControl, unix: Callable[[float], float] = float) -> dict[str, Any] | None:
     """The release in force or the last one; None when there never was one. `requests` are those of this stage,
     `require` is what it ends by; `left` are arms that have left an A/B test."""
     state, plan = route.state, route.state.release
@@ -96,7 +96,7 @@ def release(route: RouteControl) -> dict[str, Any] | None:
         "active": route.situation.stage is not None,
         "stage": state.stage + 1 if plan.stages else 0,
         "stages": plain(plan.stages),
-        "stage_since": state.stage_since,
+        "stage_since": unix(state.stage_since),
         "requests": route.status.legs,
         "arms": plan.arms,
         "left": list(state.left),
@@ -262,7 +262,7 @@ def _with_room(links: list[Link]) -> list[Link]:
 
 def audit_head(engine: Engine, truncated: bool) -> dict[str, Any]:
     """What stands beside the entries of an answer."""
-    head = engine.audit_head
+    head = engine.keeper.head
     return {"head": {"count": head.count, "hash": head.hash}, "truncated": truncated}
 
 
@@ -274,7 +274,7 @@ def entry(link: Link) -> dict[str, Any]:
 def configuration(engine: Engine) -> dict[str, Any]:
     """Whether the newest configuration is in force; if not, everything that is wrong with it."""
     problems = [{"path": p.path, "found": p.found, "allowed": p.allowed} for p in engine.problems]
-    return {"in_force": not problems, "problems": problems, "checked": engine.reloaded}
+    return {"in_force": not problems, "problems": problems, "checked": engine.keeper.unix(engine.reloaded)}
 
 
 def worker(status: WorkerStatus) -> dict[str, Any]:

@@ -9,13 +9,15 @@ anew, or another candidate, begins with nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
 from proxy.control.route_control import RouteControl
-from proxy.control.state.store import Store, StoreError
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
 from proxy.stats.board import Board
 from proxy.stats.snapshot import SnapshotError
 
@@ -25,6 +27,8 @@ WRITE_SECONDS = 5.0
 """Seconds of evidence that a kill may cost. A write takes a few milliseconds and waits for no disk."""
 
 Routes = Mapping[str, RouteControl]
+Reading = Callable[[], tuple[float, float, str] | None]
+"""The clock's reading, which is kept with the evidence."""
 
 
 class StoredEvidence(Struct):
@@ -45,10 +49,10 @@ class StoredEvidence(Struct):
 class EvidenceSnapshots:
     """Keeps and recalls; a disk that refuses costs no more than the evidence, and is logged once."""
 
-    __slots__ = ("_due", "_failing", "_moments", "_store", "errors")
+    __slots__ = ("_due", "_failing", "_moments", "_reading", "_store", "errors")
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, reading: Reading = lambda: None) -> None:
+        self._store, self._reading = store, reading
         self._due = 0.0
         self._moments: dict[str, tuple[float, float, tuple[str, ...]]] = {}
         self._failing = False
@@ -61,13 +65,13 @@ class EvidenceSnapshots:
             return
         self._due, self._moments = now + WRITE_SECONDS, moments
         rows = {
-            name: msgspec.msgpack.encode(
+            name: _sealed(
                 StoredEvidence(*moments[name][:2], route.status.legs, route.status.notified, board.snapshot(name))
             )
             for name, route in routes.items()
         }
         try:
-            self._store.remember(rows)
+            self._store.remember(rows, self._reading())
         except StoreError as error:
             self.errors += 1
             if not self._failing:
@@ -85,11 +89,11 @@ class EvidenceSnapshots:
     def _resume(self, name: str, route: RouteControl, row: bytes, board: Board) -> None:
         state, status = route.state, route.status
         try:
-            stored = msgspec.msgpack.decode(row, type=StoredEvidence)
+            stored = _unsealed(row)
             if stored.since != state.since:
                 return
             board.restore(name, stored.evidence)
-        except (msgspec.MsgspecError, SnapshotError) as error:
+        except SnapshotError as error:
             log.warning(
                 "%s: evidence begins anew, release and split go on; what is stored cannot be taken up: %s", name, error
             )
@@ -97,3 +101,25 @@ class EvidenceSnapshots:
         status.notified = stored.told
         if stored.stage_since == state.stage_since:
             status.legs = stored.legs
+
+
+MARK = b"PE1"
+"""Stands before a row and its digest; a row of 0.2.0 has none."""
+DIGEST_BYTES = 16
+
+
+def _sealed(stored: StoredEvidence) -> bytes:
+    body = msgspec.msgpack.encode(stored)
+    return MARK + sha256(body).digest()[:DIGEST_BYTES] + body
+
+
+def _unsealed(row: bytes) -> StoredEvidence:
+    """What a row holds. Raises SnapshotError on damage: a figure that changed by one bit looks like any other."""
+    if row.startswith(MARK):
+        digest, row = row[len(MARK) :][:DIGEST_BYTES], row[len(MARK) + DIGEST_BYTES :]
+        if sha256(row).digest()[:DIGEST_BYTES] != digest:
+            raise SnapshotError("it is damaged")
+    try:
+        return msgspec.msgpack.decode(row, type=StoredEvidence)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(str(error)) from error

@@ -1,7 +1,8 @@
 """The write-behind queue of the state file: changes in force, and which of them the disk has not taken yet. What the
 file refuses is counted here, once, for reads and writes.
 
-- A change by hand is `record`ed: written, or refused with everything as it was.
+- A change by hand is `record`ed: written, or refused with everything as it was. One that only takes traffic off is in
+  force whatever the disk says: it is `keep`t, and whoever asked for it is told.
 - An automatic change is `keep`t: in force whatever the disk says, and written with the next write that works.
 """
 
@@ -14,7 +15,9 @@ from contextlib import contextmanager
 import msgspec
 
 from proxy.contracts.release import RouteState, Verdict
-from proxy.control.state.store import Store, StoreError
+from proxy.control.state.anchor import Anchor
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
 from proxy.release import history
 from proxy.release.audit import Change, Link, entry_of
 
@@ -22,6 +25,9 @@ log = logging.getLogger("penumbra.engine")
 
 MAX_UNSAVED = 1000
 """Changes kept while the disk refuses them; phases allow few, so more means notices: the oldest go."""
+
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at whether the state file is still there: four system calls."""
 
 MAX_ENTRIES = 100
 """Audit entries of a route that are searched for its last rollback: more changes after it hide it."""
@@ -32,12 +38,18 @@ class Ledger:
 
     - `errors`: reads and writes that failed, whoever was told.
     - `discarded`: changes that went because `MAX_UNSAVED` newer ones waited.
+
+    `anchor` notes the end of the chain outside; `skew` is by how many seconds the wall clock, which the audit shows, is
+    ahead of the `now` of these methods.
     """
 
-    __slots__ = ("_changes", "_states", "_store", "discarded", "errors")
+    __slots__ = ("_anchor", "_changes", "_looked", "_skew", "_states", "_store", "discarded", "errors", "fault")
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, anchor: Anchor | None = None, skew: float = 0.0) -> None:
+        self._store, self._anchor, self._skew = store, anchor or Anchor(""), skew
+        self._looked = 0.0
+        self.fault = ""
+        """Why the disk takes no changes at present; "" where it does."""
         self.errors = self.discarded = 0
         self._changes: list[Change] = []
         self._states: dict[str, RouteState] = {}
@@ -51,26 +63,52 @@ class Ledger:
         """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
         states = self._states | {state.route: state}
         with self._counted():
-            self._store.save(states.values(), (*self._changes, change), revision, now)
+            self._save(states.values(), (*self._changes, change), revision, now)
         self._clear()
+
+    def _save(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
+        states = tuple(states)
+        self._store.save(states, changes, revision, now + self._skew)
+        self._anchor.note(self._store.head, states, now + self._skew)
+
+    def look(self, revision: int, now: float) -> None:
+        """Writes what waits, and sees to it that the file is still the open one: a file that was deleted is written
+        anew before anybody needs it."""
+        if self._changes:
+            self.keep((), (), revision, now)
+        elif now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            try:
+                with self._counted():
+                    self._store.attend()
+            except StoreError as error:
+                self._failed(error, "changes by hand are refused until that works again")
+            else:
+                self._works_again()
 
     def keep(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
         """Writes changes now, or with the next write that works."""
-        waiting = bool(self._changes)
         self._states |= {state.route: state for state in states}
         self._changes = [*self._changes, *changes]
         self.discarded += max(len(self._changes) - MAX_UNSAVED, 0)
         self._changes = self._changes[-MAX_UNSAVED:]
         try:
             with self._counted():
-                self._store.save(self._states.values(), self._changes, revision, now)
+                self._save(self._states.values(), self._changes, revision, now)
         except StoreError as error:
-            if not waiting:
-                log.error("%s; the change is in force and will be stored when that works again", error)
+            self._failed(error, "the change is in force and will be stored when that works again")
         else:
             self._clear()
-            if waiting:
-                log.info("the state file works again, everything is stored")
+
+    def _failed(self, error: StoreError, then: str) -> None:
+        if not self.fault:
+            log.error("%s; %s", error, then)
+        self.fault = str(error)
+
+    def _works_again(self) -> None:
+        if self.fault:
+            log.info("the state file works again, everything is stored")
+        self.fault = ""
 
     def at_rollback(self, route: str) -> tuple[Verdict, ...]:
         """Evidence at the last rollback of a route; () where the audit does not say, or cannot be read."""
@@ -97,3 +135,4 @@ class Ledger:
 
     def _clear(self) -> None:
         self._changes, self._states = [], {}
+        self._works_again()

@@ -17,6 +17,7 @@ from proxy.contracts.settings import Admin, ConfigError, Problem
 from proxy.control.api import views
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.handlers import ApiContext, application
+from proxy.control.state.state_file import StoreError
 from proxy.control.telemetry.metrics import BoardCollector, EngineCollector, WorkerCollector
 from proxy.link.frames import Hello
 from proxy.link.server import MAX_SILENT_LOOKS, WorkerStatus
@@ -402,3 +403,26 @@ def test_the_audit_names_requests_that_went_wrong(house: House) -> None:
     house.traffic(100, 20, bad=20)
     entry = views.entry(house.store.newest(1)[0])
     assert entry["examples"] == [f"id-{n}" for n in range(29, 19, -1)]
+
+
+def test_a_rollback_without_a_disk_is_in_force_and_says_that_it_is_not_stored(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise StoreError("the disk is full")
+
+    async def story(client: Client) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(house.store, "save", full)
+            await problem(await client.put("/v1/routes/cancer/split", json={"v2": 50}), 503)
+            assert house.split() == {"v2": 10.0}
+            answer = await client.post("/v1/routes/cancer/rollback", json={"reason": "bad"})
+            assert (answer.status, (await answer.json())["type"]) == (503, "/problems/not-stored-yet")
+            shown = await (await client.get("/v1/routes/cancer")).json()
+            assert (shown["phase"], house.split()) == ("rolled_back", {})
+            assert any("a restart may forget" in warning for warning in shown["warnings"])
+        house.engine.on_time(house.now)
+        shown = await (await client.get("/v1/routes/cancer")).json()
+        assert (house.store.states()["cancer"].phase, shown["warnings"]) == ("rolled_back", [])
+
+    play(house, story)

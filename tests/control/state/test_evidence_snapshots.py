@@ -13,7 +13,8 @@ import pytest
 
 from proxy.contracts.settings import Guard, Limit, Settings, Stage
 from proxy.control.state.evidence_snapshots import WRITE_SECONDS
-from proxy.control.state.store import Store, StoreError
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
 from proxy.release import transitions
 from tests.control.houses import House, arm, canary_release, section, settings
 
@@ -157,7 +158,7 @@ def test_a_disk_that_refuses_is_told_once(
     store = Store(str(tmp_path / "p.db"))
     house = House(settings(), store)
 
-    def full(rows: object) -> None:
+    def full(*given: object) -> None:
         raise StoreError("full")
 
     monkeypatch.setattr(store, "remember", full)

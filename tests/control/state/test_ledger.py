@@ -10,7 +10,8 @@ import pytest
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control.state import ledger
 from proxy.control.state.ledger import Ledger
-from proxy.control.state.store import Store, StoreError
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
 from proxy.release.audit import Change, entry_of
 
 STEADY = RouteState("cancer", "steady", "v1")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.release import RouteState
-from proxy.control.state.store import APPLICATION_ID, Store, StoreError
+from proxy.control.state.state_file import APPLICATION_ID, StoreError
+from proxy.control.state.store import Store
 from proxy.release.audit import GENESIS, Change, entry_of, verify
 
 
@@ -145,8 +146,7 @@ def cut_off(path: Path) -> None:
         (foreign, "something else"),
         (newer, "schema 99"),
         (no_sqlite, "not a database"),
-        (damaged, "damaged|malformed"),
-        (cut_off, "end of the audit chain"),
+        (damaged, "no state or audit can be read"),
     ],
 )
 def test_files_that_cannot_be_trusted_are_refused_and_left_as_they_are(tmp_path: Path, make: object, said: str) -> None:
@@ -156,6 +156,36 @@ def test_files_that_cannot_be_trusted_are_refused_and_left_as_they_are(tmp_path:
     with pytest.raises(StoreError, match=said):
         Store(str(path))
     assert path.read_bytes() == before
+
+
+def test_damaged_pages_are_salvaged_and_the_damaged_file_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    Store(str(path)).close()
+    store = Store(str(path))
+    store.save([state(str(n)) for n in range(200)], [change("x" * 500) for _ in range(200)], 1, 0.0)
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[-4096:] = bytes(4096)
+    path.write_bytes(content)
+    before = path.read_bytes()
+    store = Store(str(path))
+    assert "could be read" in store.faults[0]
+    assert (tmp_path / "p.db.damaged-1").read_bytes() == before
+    store.save([state("later")], [change()], 2, 0.0)
+    store.close()
+    again = Store(str(path))
+    assert "later" in again.states()
+    again.close()
+
+
+def test_an_end_that_was_cut_off_is_said_and_the_gap_stays_visible(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    cut_off(path)
+    store = Store(str(path))
+    assert "end of the audit chain" in store.faults[0]
+    store.save([state()], [change()], 2, 0.0)
+    assert verify(store.chain(), store.head.count, store.head.hash) is not None
+    store.close()
 
 
 def test_a_path_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:

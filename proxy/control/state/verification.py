@@ -1,0 +1,125 @@
+"""Verification of a state file: is the chain whole, is it the one that the anchor knows, and are the live states those
+that it ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+
+from proxy.contracts.release import RouteState
+from proxy.control.state.anchor import AnchorLine, lines_of
+from proxy.control.state.rows import DamagedRow
+from proxy.control.state.store import Store
+from proxy.release.audit import Entry, Link, entry_of, verify
+
+
+class Verified(Struct, frozen=True):
+    """What was found; `fault` is "" where everything holds."""
+
+    fault: str
+    sentence: str
+
+
+class _Ends:
+    """What the chain says, gathered while it is walked: hashes by number, and the last state of each route."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[int, str] = {}
+        self.states: dict[str, object] = {}
+
+    def watched(self, links: Iterator[Link]) -> Iterator[Link]:
+        for number, link in enumerate(links, 1):
+            self.hashes[number] = link.hash
+            entry = _entry(link)
+            if entry is not None and entry.after is not None:
+                self.states[entry.route] = entry.after
+            yield link
+
+
+def verified(store: Store, anchor: str, head: str = "") -> Verified:
+    """Everything that can be said of a state file. Raises StoreError.
+
+    - `anchor`: path of the anchor; "" for none
+    - `head`: a hash that must be in the chain
+    """
+    # The anchor first: control writes it after the chain, so one that is read before the chain is never ahead of it.
+    lines = _lines(anchor)
+    with store.snapshot():
+        kept, ends = store.kept_head(), _Ends()
+        if isinstance(kept, DamagedRow):
+            return _failed("the head of the chain cannot be read")
+        fault = verify(ends.watched(store.chain()), kept.count, kept.hash)
+        faults = [fault] if fault else [f for f in (_states(store, ends), _known(ends, head)) if f]
+    held, since = _anchored(lines, ends)
+    if faults or held:
+        return _failed("; ".join([*faults, *([held] if held else [])]))
+    chain = f"the chain of {kept.count} entries holds, head {kept.hash}"
+    return Verified("", f"{since}; the live states are those that the chain ends with; {chain}")
+
+
+def _failed(fault: str) -> Verified:
+    return Verified(fault, fault)
+
+
+def _known(ends: _Ends, head: str) -> str:
+    if not head or head in ends.hashes.values():
+        return ""
+    return f"no entry has the hash {head[:12]}…: this is another chain than the one it was noted from"
+
+
+def _states(store: Store, ends: _Ends) -> str:
+    """The first live state that is not the one that the chain ends with."""
+    rows = store.state_rows()
+    for row in rows:
+        if isinstance(row, DamagedRow):
+            return f"the live state of {row.name!r} cannot be read: {row.why}"
+        if row.route not in ends.states:
+            return f"the live state of {row.route} is of no entry of the chain"
+        if _state(ends.states[row.route]) != row:
+            return f"the live state of {row.route} is not the one that the chain ends with: it was edited"
+    gone = ends.states.keys() - {row.route for row in rows if isinstance(row, RouteState)}
+    return f"the live state of {min(gone)} is missing" if gone else ""
+
+
+def _state(after: object) -> RouteState | None:
+    try:
+        return msgspec.convert(after, RouteState, strict=False)
+    except msgspec.ValidationError:
+        return None
+
+
+def _entry(link: Link) -> Entry | None:
+    try:
+        return entry_of(link)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+
+
+def _lines(anchor: str) -> list[AnchorLine | None] | None:
+    try:
+        return list(lines_of(anchor)) if anchor else None
+    except OSError:
+        return None
+
+
+def _anchored(lines: list[AnchorLine | None] | None, ends: _Ends) -> tuple[str, str]:
+    """(fault, sentence): does the chain hold what the anchor has noted, and since when."""
+    if not lines:
+        return "", "no anchor: an end that was cut off with its head would not be seen"
+    since: AnchorLine | None = None
+    for line in reversed(lines):
+        if line is None or ends.hashes.get(line.count) != line.hash:
+            break
+        since = line
+    last = next((line for line in reversed(lines) if line is not None), None)
+    if since is None:
+        if last is None or lines[-1] is None:
+            return "the last line of the anchor cannot be read", ""
+        if last.count > len(ends.hashes):
+            return f"the chain was cut: the anchor knows {last.count} entries, the chain has {len(ends.hashes)}", ""
+        return f"entry {last.count} is not the one that the anchor knows: this is another chain", ""
+    when = datetime.fromtimestamp(since.at, UTC).isoformat(timespec="seconds") if 0 <= since.at < 1e11 else "?"
+    return "", f"the anchor holds since entry {since.count} ({when})"

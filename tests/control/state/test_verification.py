@@ -1,0 +1,91 @@
+"""Verification: whatever is cut, edited or missing in state file, audit or anchor is a fault with a sentence."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from proxy.control.state.store import Store
+from proxy.control.state.verification import Verified, verified
+from tests.control.houses import House
+from tests.control.state.damage import CONFIGURED, made, sql
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("state") / "p.db"
+    made(path)
+    with closing(Store(str(path), write=False)) as store:
+        lines = [f'{{"count":{n},"hash":"{link.hash}","at":1.7e9}}\n' for n, link in enumerate(store.chain(), 1)]
+    path.with_suffix(".anchor").write_text("".join(lines))
+    return path
+
+
+@pytest.fixture
+def copied(whole: Path, tmp_path: Path) -> Path:
+    shutil.copy(whole, tmp_path / "p.db")
+    shutil.copy(whole.with_suffix(".anchor"), tmp_path / "p.anchor")
+    return tmp_path / "p.db"
+
+
+def found(path: Path, anchor: bool = True) -> Verified:
+    with closing(Store(str(path), write=False)) as store:
+        return verified(store, str(path.with_suffix(".anchor")) if anchor else "")
+
+
+def test_a_whole_file_holds_and_says_since_when_its_anchor_does(copied: Path) -> None:
+    answer = found(copied)
+    assert answer.fault == ""
+    assert "the anchor holds since entry 1 (2023-11-14T" in answer.sentence
+    assert "no anchor" in found(copied, anchor=False).sentence
+
+
+CUT = (
+    "DELETE FROM audit WHERE seq = 6",
+    "UPDATE head SET count = 5, hash = (SELECT hash FROM audit WHERE seq = 5)",
+)
+
+
+def test_a_tail_that_was_cut_with_its_head_is_found(copied: Path) -> None:
+    sql(copied, *CUT)
+    assert "the anchor knows 6 entries, the chain has 5" in found(copied).fault
+    assert "not the one that the chain ends with" in found(copied, anchor=False).fault
+
+
+def test_a_live_state_that_was_edited_added_or_removed_is_found(copied: Path) -> None:
+    sql(copied, "UPDATE states SET body = replace(CAST(body AS TEXT), '25.0', '95.0') WHERE route = 'by-hand'")
+    assert "by-hand is not the one that the chain ends with" in found(copied).fault
+    sql(copied, "DELETE FROM states WHERE route = 'by-hand'")
+    assert found(copied).fault == "the live state of by-hand is missing"
+    sql(copied, "UPDATE states SET body = 7 WHERE route = 'released'")
+    assert "'released' cannot be read" in found(copied).fault
+
+
+def test_another_chain_than_the_anchor_knows_is_found(copied: Path) -> None:
+    anchor = copied.with_suffix(".anchor")
+    anchor.write_text(anchor.read_text() + '{"count":6,"hash":"' + "f" * 64 + '","at":1.7e9}\n')
+    assert "entry 6 is not the one that the anchor knows" in found(copied).fault
+    anchor.write_text(anchor.read_text() + "garbage\n")
+    assert "last line of the anchor cannot be read" in found(copied).fault
+
+
+def test_an_anchor_of_an_earlier_chain_holds_since_this_one(copied: Path) -> None:
+    anchor = copied.with_suffix(".anchor")
+    lines = anchor.read_text().splitlines(keepends=True)
+    anchor.write_text('{"count":9,"hash":"x","at":1.6e9}\n' + "".join(lines[3:]))
+    assert "holds since entry 4" in found(copied).sentence
+
+
+def test_a_head_that_cannot_be_read_is_said(copied: Path) -> None:
+    sql(copied, "UPDATE head SET hash = NULL")
+    assert found(copied).fault == "the head of the chain cannot be read"
+
+
+def test_it_works_beside_a_running_control(copied: Path) -> None:
+    house = House(CONFIGURED, Store(str(copied)))
+    house.engine.keeper.snapshots.keep(house.engine.routes, house.board, house.now + 9)
+    assert found(copied).fault == ""
+    house.store.close()
