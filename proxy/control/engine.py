@@ -134,8 +134,7 @@ class Engine:
         return self.keeper.errors
 
     def bounds_reached(self) -> dict[str, int]:
-        """Changes that were never written, because too many waited for the disk, and ticks with more failed sticky keys
-        than one holds. Monotone."""
+        """Changes that were never written, and ticks with more failed sticky keys than one holds. Monotone."""
         return {"unsaved_changes": self.keeper.ledger.discarded, "failed_keys": self._full_ticks}
 
     # -- the journeys

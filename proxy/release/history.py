@@ -39,8 +39,11 @@ class NoSuchReleaseError(Exception):
 
 def begins(entry: Entry) -> bool:
     """Whether a release begins with this entry."""
-    before, after = entry.before or {}, entry.after or {}
-    if not isinstance(after, dict) or after.get("release") is None or after.get("phase") not in ACTIVE_PHASES:
+    before, after = (state if isinstance(state, dict) else {} for state in (entry.before, entry.after))
+    plan = after.get("release")
+    if not isinstance(plan, dict) or not {"candidate", "strategy"} <= plan.keys():
+        return False
+    if after.get("phase") not in ACTIVE_PHASES or "primary" not in (before or after):
         return False
     if entry.action == "release":
         return True
@@ -97,7 +100,7 @@ def _story(chapter: Sequence[Entry]) -> Story:
     return Story(
         name=f"{first.route}@{first.seq}",
         candidate=plan["candidate"],
-        primary=(first.before or first.after)["primary"],
+        primary=(first.before if isinstance(first.before, dict) and first.before else first.after)["primary"],
         strategy=plan["strategy"],
         versions=first.lineage or {},
         entries=tuple(chapter),

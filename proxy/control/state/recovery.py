@@ -40,6 +40,8 @@ class ChainStates(Struct, frozen=True):
 
     states: Mapping[str, RouteState]
     """The state after the last entry of each route."""
+    hashes: Mapping[int, str]
+    """The hashes of the entries, by number."""
     whole: bool
     """No entry is damaged, missing or out of place, and the last one is that of the head."""
 
@@ -91,10 +93,9 @@ def recovered(store: Store, anchor: Anchor, routes: Collection[str]) -> Recovere
     rows = store.state_rows()
     good = {row.route: row for row in rows if isinstance(row, RouteState)}
     damaged = {row.name: row for row in rows if isinstance(row, DamagedRow)}
-    entries = store.end_of_chain(MAX_ENTRIES)
-    chain = chain_states(entries, store.head)
+    chain = chain_states(store.end_of_chain(MAX_ENTRIES), store.head)
     lost = bool(damaged.keys() - {*routes}) or store.salvaged
-    beyond = anchor.beyond({number: link.hash for number, _, link in entries})
+    beyond = anchor.beyond(chain.hashes)
     states, unsure, warnings = dict(good), {}, {}
     for route in {*routes, *good, *chain.states}:
         row, last = good.get(route), chain.states.get(route)
@@ -135,6 +136,7 @@ def forgets(state: RouteState, other: RouteState) -> bool:
 def chain_states(entries: Iterable[tuple[int, str, Link]], head: ChainHead) -> ChainStates:
     """What the last entries of a chain (number, route of the row, link) say of the routes."""
     states: dict[str, msgspec.Raw] = {}
+    hashes: dict[int, str] = {}
     whole, before, seq = True, "", 0
     for number, route, link in entries:
         brief = _brief(link)
@@ -149,10 +151,11 @@ def chain_states(entries: Iterable[tuple[int, str, Link]], head: ChainHead) -> C
             whole = whole and number == (seq + 1 if seq else number)
             if bytes(brief.after) != b"null":
                 states[brief.route] = brief.after
-        before, seq = link.hash, number
+        before = hashes[number] = link.hash
+        seq = number
     whole = whole and (not seq or (seq, before) == (head.count, head.hash))
     found = {route: state for route, raw in states.items() if (state := _state(route, raw)) is not None}
-    return ChainStates(found, whole and len(found) == len(states))
+    return ChainStates(found, hashes, whole and len(found) == len(states))
 
 
 def _brief(link: Link) -> _Brief | None:

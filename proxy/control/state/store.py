@@ -94,8 +94,9 @@ class Store:
         return rows
 
     def remembered(self) -> dict[str, bytes]:
-        """The last evidence snapshot of each route."""
-        with self._errors("read"):
+        """The last evidence snapshot of each route, as far as it can be read: a start can do without."""
+        rows: list[tuple[object, object]] = []
+        with suppress(*FAULTS):
             rows = self._db.execute("SELECT route, body FROM memory").fetchall()
         return {route: body for route, body in rows if isinstance(route, str) and isinstance(body, bytes)}
 
@@ -126,13 +127,12 @@ class Store:
             for body, digest in self._db.execute("SELECT body, hash FROM audit ORDER BY seq"):
                 yield link_of(body, digest)
 
-    def end_of_chain(self, limit: int) -> list[tuple[int, str, Link]]:
+    def end_of_chain(self, limit: int) -> Iterator[tuple[int, str, Link]]:
         """The newest `limit` links as they are, oldest first, each with its number and the route of its row."""
+        sql = "SELECT seq, route, body, hash FROM audit WHERE seq > (SELECT max(seq) FROM audit) - ? ORDER BY seq"
         with self._errors("read"):
-            rows = self._db.execute(
-                "SELECT seq, route, body, hash FROM audit ORDER BY seq DESC LIMIT ?", (limit,)
-            ).fetchall()
-        return [(seq, text_of(route), link_of(body, digest)) for seq, route, body, digest in reversed(rows)]
+            for seq, route, *link in self._db.execute(sql, (limit,)):
+                yield seq, text_of(route), link_of(*link)
 
     def kept_head(self) -> ChainHead | DamagedRow:
         """The head of the chain as it stands in the file."""
@@ -215,11 +215,10 @@ class Store:
         self._know_again()
 
     def clock(self) -> tuple[object, object, object] | None:
-        """The last reading of the clock, as `remember` was given it; None without one."""
-        with self._errors("read"):
-            row: tuple[object, object, object] | None = self._db.execute(
-                "SELECT now, boot, boot_id FROM clock"
-            ).fetchone()
+        """The last reading of the clock, as `remember` was given it; None without one that can be read."""
+        row: tuple[object, object, object] | None = None
+        with suppress(*FAULTS):
+            row = self._db.execute("SELECT now, boot, boot_id FROM clock").fetchone()
         return row
 
     def quarantine(self, row: DamagedRow, now: float = 0.0) -> None:
@@ -253,6 +252,7 @@ class Store:
         StoreError: another file stands in its place, or it cannot be written."""
         if not (self.durable and self._write):
             return
+        self._lock_again()
         now, was = ids_of(self._path), self._ids
         if now.main is None:
             self._renew()
@@ -293,7 +293,6 @@ class Store:
 
     def _renew(self) -> None:
         """Writes everything into a new file at the path, where there is none."""
-        self._lock_again()
         try:
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644))
         except OSError as error:

@@ -109,17 +109,20 @@ def _anchored(lines: list[AnchorLine | None] | None, ends: _Ends) -> tuple[str, 
     """(fault, sentence): does the chain hold what the anchor has noted, and since when."""
     if not lines:
         return "", "no anchor: an end that was cut off with its head would not be seen"
-    since: AnchorLine | None = None
-    for line in reversed(lines):
-        if line is None or ends.hashes.get(line.count) != line.hash:
-            break
-        since = line
-    last = next((line for line in reversed(lines) if line is not None), None)
-    if since is None:
-        if last is None or lines[-1] is None:
-            return "the last line of the anchor cannot be read", ""
-        if last.count > len(ends.hashes):
-            return f"the chain was cut: the anchor knows {last.count} entries, the chain has {len(ends.hashes)}", ""
-        return f"entry {last.count} is not the one that the anchor knows: this is another chain", ""
-    when = datetime.fromtimestamp(since.at, UTC).isoformat(timespec="seconds") if 0 <= since.at < 1e11 else "?"
-    return "", f"the anchor holds since entry {since.count} ({when})"
+    known = [line for line in lines if line is not None]
+    others = [line for line in known if ends.hashes.get(line.count) != line.hash]
+    if lines[-1] is None:
+        return "the last line of the anchor cannot be read", ""
+    if not others:
+        damaged = f"; {len(lines) - len(known)} lines of it cannot be read" if len(known) < len(lines) else ""
+        return "", f"the anchor holds since {_when(known[0])}{damaged}"
+    last, since = others[-1], known[known.index(others[-1]) + 1 :]
+    held = f"; the anchor holds since {_when(since[0])}" if since else ""
+    if last.count > len(ends.hashes) and not since:
+        return f"the chain was cut: the anchor knows {last.count} entries, the chain has {len(ends.hashes)}", ""
+    return f"{_when(last)} is not as the anchor knows it: the chain was cut, replaced or begun anew{held}", ""
+
+
+def _when(line: AnchorLine) -> str:
+    when = datetime.fromtimestamp(line.at, UTC).isoformat(timespec="seconds") if 0 <= line.at < 1e11 else "?"
+    return f"entry {line.count} ({when})"

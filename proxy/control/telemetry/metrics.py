@@ -71,13 +71,8 @@ class BoardCollector(Collector):
         text = "Seconds until a new connection for a leg was open; legs on pooled connections are not in it."
         yield histogram("penumbra_connect_seconds", text, arm, connects, CONNECTS)
         overhead = [((route,), counts) for route, counts in counters.overhead.items()]
-        yield histogram(
-            "penumbra_overhead_seconds",
-            "Seconds that the proxy itself adds to an exchange.",
-            ("route",),
-            overhead,
-            OVERHEADS,
-        )
+        text = "Seconds that the proxy itself adds to an exchange."
+        yield histogram("penumbra_overhead_seconds", text, ("route",), overhead, OVERHEADS)
         lags = [((str(worker),), counts) for worker, counts in counters.lag.items()]
         lags.append((("control",), self._lag))
         text = "Seconds by which the event loop of a worker, or of control, was late; above 0.05 it stood still."
@@ -281,8 +276,8 @@ class EngineCollector(Collector):
             "Unix time at which the configuration was last reloaded.",
             engine.keeper.unix(engine.reloaded),
         )
-        errors = float(engine.store_errors)
-        yield counter("penumbra_store_errors", "Reads and writes of the state file that failed.", (), [((), errors)])
+        failed = [((), float(engine.store_errors))]
+        yield counter("penumbra_store_errors", "Reads and writes of the state file that failed.", (), failed)
         yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.unsaved)
         mended = [((what,), float(n)) for what, n in engine.keeper.mended.items()]
         text = "Damage to the state file that was mended: it had vanished (`renewed`), a row could not be read."

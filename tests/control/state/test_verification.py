@@ -67,16 +67,19 @@ def test_a_live_state_that_was_edited_added_or_removed_is_found(copied: Path) ->
 def test_another_chain_than_the_anchor_knows_is_found(copied: Path) -> None:
     anchor = copied.with_suffix(".anchor")
     anchor.write_text(anchor.read_text() + '{"count":6,"hash":"' + "f" * 64 + '","at":1.7e9}\n')
-    assert "entry 6 is not the one that the anchor knows" in found(copied).fault
+    assert "is not as the anchor knows it" in found(copied).fault
     anchor.write_text(anchor.read_text() + "garbage\n")
     assert "last line of the anchor cannot be read" in found(copied).fault
 
 
-def test_an_anchor_of_an_earlier_chain_holds_since_this_one(copied: Path) -> None:
+def test_an_anchor_of_an_earlier_chain_is_a_fault_and_says_since_when_it_holds(copied: Path) -> None:
     anchor = copied.with_suffix(".anchor")
     lines = anchor.read_text().splitlines(keepends=True)
     anchor.write_text('{"count":9,"hash":"x","at":1.6e9}\n' + "".join(lines[3:]))
-    assert "holds since entry 4" in found(copied).sentence
+    assert "entry 9" in found(copied).fault
+    assert "holds since entry 4" in found(copied).fault
+    anchor.write_text("torn\n" + "".join(lines[3:]))
+    assert "holds since entry 4 (2023-11-14T22:13:20+00:00); 1 lines of it cannot be read" in found(copied).sentence
 
 
 def test_a_head_that_cannot_be_read_is_said(copied: Path) -> None:
