@@ -116,7 +116,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "timings": set(),
         "memory": {"ports"},
         "uploads": {"ports"},
-        "pool": {"descriptors", "local_fault", "ports", "uploads"},
+        "pool": {"descriptors", "local_fault", "memory", "ports", "uploads"},
         "live": {"descriptors", "pool", "ports", "tally"},
         "assign": {"live", "tally"},
         "request": {"live", "ports"},

@@ -88,6 +88,9 @@ class Exchange(Request):
         self.started = now
         self._step(START)
         self.shared.exchanges.add(self)
+        if self.pieces is None:
+            self.reject("no_memory", NO_MEMORY)
+            return
         self._find_route()
         if self.state == OVER:
             return
@@ -148,15 +151,16 @@ class Exchange(Request):
 
     def _hold(self, data: bytes) -> None:
         # Waits for its turn (bounded by one read of the socket), for the body that decides, or for enough of it.
-        assert self.pieces is not None
+        if self.pieces is None:
+            return
         self.pieces.append(data)
         size, state = self.size, self.state
-        if size > COUNTED:
+        if size > COUNTED and not self._take(REQUESTS):
             if state == QUEUED:
-                self._insist()
-            elif not self._take(REQUESTS):
+                self._forget()  # and is refused once it has its turn
+            else:
                 self.reject("no_memory", NO_MEMORY)
-                return
+            return
         if state == ROUTED:
             if size > self.route.max_body:
                 self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")

@@ -20,6 +20,7 @@ from typing import Final
 from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import reason_of
+from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
 from proxy.dataplane.uploads import Uploads
 
@@ -191,6 +192,8 @@ class Pool(ConnectionOwner):
 
     def _made(self, dialing: Dialing, connection: Connection) -> None:
         self._dialing.remove(dialing)
+        if self._open > ROOMY:
+            connection.narrow()
         now, stays, late = self._clock(), True, []
         for user in dialing.users:
             if not connection.is_available():

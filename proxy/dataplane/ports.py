@@ -94,6 +94,15 @@ class StreamUser(Timed):
 
 
 @trait
+class Narrow:
+    """A socket whose buffers can be made smaller."""
+
+    def narrow(self) -> None:
+        """Asks the kernel for a small buffer: there are many such sockets, and each read may be as large."""
+        raise NotImplementedError
+
+
+@trait
 class Uploader:
     """A leg whose request is not complete, as `uploads` needs it."""
 
@@ -163,7 +172,7 @@ class ServerStream(Unsent):
 
 
 @trait
-class Connection:
+class Connection(Narrow):
     """A connection to a model server, as a pool needs it."""
 
     def open_stream(self) -> ServerStream:
@@ -276,7 +285,7 @@ class ClientStream:
 
 
 @trait
-class ClientConnection(Unsent):
+class ClientConnection(Unsent, Narrow):
     """A client's connection, as a worker needs it."""
 
     def sweep(self, now: float) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from proxy.dataplane.live import LiveRoute, LiveTable, Target
-from proxy.dataplane.memory import NO_MEMORY, REQUESTS
+from proxy.dataplane.memory import NO_MEMORY, REQUESTS, ROOMY
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.stall import LoopWatch
@@ -74,6 +74,8 @@ class Shared:
         elif self.memory.is_full():
             self.memory.shed[REQUESTS] += 1
             client.refuse("no_memory", NO_MEMORY, now)
+        elif len(self.clients) > ROOMY:
+            client.narrow()
 
     def closed(self, client: ClientConnection) -> None:
         """A client's connection has ended."""

@@ -85,8 +85,9 @@ class RequestReader:
         self._empty_lines = 0
 
     def release(self) -> None:
-        """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once."""
-        self._parser = None
+        """Ends the reader: no more bytes come. Parser and reader refer to each other; this lets both go at once, and a
+        head that has come in part."""
+        self._parser, self._raw, self._lines = None, b"", []
 
     def request_head(self, head: Http1RequestHead) -> None:
         """A new request."""

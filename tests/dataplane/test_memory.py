@@ -102,6 +102,18 @@ def test_an_upload_without_a_leg_that_finds_no_memory_is_turned_away(by_body: bo
     assert bench.memory.exchanges == 600_000 and not bench.counted()["legs"]
 
 
+def test_a_request_in_the_line_that_finds_no_memory_is_refused_at_its_turn() -> None:
+    bench, client = Bench(route(), LIMIT), FakeClient()
+    exchange = Exchange(client, bench.shared, asked(600_000), bench.clock.now)
+    exchange.request_body(b"x" * 300_000)
+    bench.memory.insist(REQUESTS, EXCHANGES)
+    exchange.request_body(b"x" * 300_000)
+    assert client.ends == [] and bench.memory.exchanges == EXCHANGES, "it is let go at once"
+    exchange.request_end()
+    exchange.start(bench.clock.now)
+    assert client.ends == ["no_memory", "done"] and bench.inflight() == 0
+
+
 def push(bench: Bench, size: int) -> tuple[Exchange, FakeClient]:
     """A client that has sent so much of its body, and no more."""
     exchange, client = bench.begin()

@@ -11,6 +11,7 @@ import pytest
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import OWN, Budget, Descriptors
+from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from tests.support.fakes import Bench, FakeConnection, FakeDialer
@@ -85,6 +86,21 @@ async def test_a_new_connection_goes_to_whom_it_was_made_for() -> None:
     assert users[0].streams[0][1] is True
     dialer.made[0].ended()
     assert users[2].streams[0][1] is False  # from a connection that came back
+
+
+@on_a_loop
+async def test_connections_beyond_some_have_small_buffers() -> None:
+    dialer = FakeDialer()
+    pool = Pool(V1, 10_000, dialer)
+    pooled(pool, ROOMY - 1)
+    for _ in range(3):
+        pool.acquire(User(), True, 0.0)
+    await turns()
+    assert [connection.is_narrow for connection in dialer.made] == [True] * 3
+    pool = Pool(V1, 10, dialer)
+    pool.acquire(User(), True, 0.0)
+    await turns()
+    assert not dialer.made[-1].is_narrow
 
 
 @on_a_loop

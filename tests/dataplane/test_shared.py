@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from proxy.contracts.table import Share
-from proxy.dataplane.memory import CLIENT_BYTES, REQUESTS
+from proxy.dataplane.memory import CLIENT_BYTES, REQUESTS, ROOMY
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.routing.breaker import FAILURES_TO_OPEN
 from tests.support.fakes import Bench
@@ -32,6 +32,9 @@ class Client(ClientConnection):
     def unsent(self) -> int:
         return 1000
 
+    def narrow(self) -> None:
+        self.told.append("narrow")
+
 
 def test_clients_are_counted_and_bounded() -> None:
     shared = Bench(route()).shared
@@ -55,6 +58,14 @@ def test_a_client_that_finds_no_memory_is_turned_away() -> None:
     client = Client()
     bench.shared.opened(client, 0.0)
     assert client.told == ["no_memory"] and bench.memory.take_shed() == {"requests": 1}
+
+
+def test_clients_beyond_some_have_small_buffers() -> None:
+    shared, clients = Bench(route()).shared, [Client() for _ in range(ROOMY + 1)]
+    shared.max_clients = 10_000
+    for client in clients:
+        shared.opened(client, 0.0)
+    assert [client.told for client in clients[-2:]] == [[], ["narrow"]]
 
 
 def test_each_look_counts_clients_and_slow_readers() -> None:

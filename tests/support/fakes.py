@@ -260,7 +260,7 @@ class FakeConnection(Connection):
         self.owner, self.limit = owner, limit
         self.open = 0
         self.streams: list[FakeStream] = []
-        self.closed = self.expired = False
+        self.closed = self.expired = self.is_narrow = False
 
     def open_stream(self) -> ServerStream:
         assert self.is_available(), "one stream too many"
@@ -273,6 +273,9 @@ class FakeConnection(Connection):
 
     def is_idle(self) -> bool:
         return not self.open
+
+    def narrow(self) -> None:
+        self.is_narrow = True
 
     def has_expired(self, now: float) -> bool:
         return self.expired and not self.open

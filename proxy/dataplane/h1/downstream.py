@@ -19,6 +19,7 @@ from typing import Final, cast
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
@@ -101,9 +102,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             waiting.aborted()
         self._queue.clear()
         self._newest = None
-        self._shared.memory.give(REQUESTS, self._heads + self._partial)
-        self._heads = self._partial = 0
-        self.release()
+        self._shared.memory.give(REQUESTS, self._heads)
+        self._heads = 0
+        self._read_no_more()
 
     def data_received(self, data: bytes) -> None:
         self.read(data, monotonic())
@@ -311,6 +312,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def close(self) -> None:
         self.transport.close()
 
+    def narrow(self) -> None:
+        narrow(self.transport.get_extra_info("socket"))
+
     # turns and endings
 
     def _complete(self) -> bool:
@@ -345,12 +349,18 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         if self.current is not None and not self._feeding:
             self.current.flush_request()
 
+    def _read_no_more(self) -> None:
+        self._shared.memory.give(REQUESTS, self._partial)
+        self._partial = 0
+        self.release()
+
     def _count_partial(self, now: float) -> None:
-        """Counts a head that has come in part; a large one is refused where there is no room for it."""
-        memory, size = self._shared.memory, self.head_size
+        """Counts a head that has come in part, which the parser has a second time; a large one is refused where there
+        is no room for it."""
+        memory, size = self._shared.memory, 2 * self.head_size
         memory.insist(REQUESTS, size - self._partial)
         self._partial = size
-        if size > COUNTED and self._mode == READING and memory.is_full():
+        if size > 2 * COUNTED and self._mode == READING and memory.is_full():
             memory.shed[REQUESTS] += 1
             self._refuse_request(RequestError("no_memory", NO_MEMORY), now)
 
@@ -380,6 +390,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         if self.current is None and not self.in_head and self._newest is None:
             self.transport.close()
             return
+        self._read_no_more()
         self._paused.clear()
         self.transport.resume_reading()
         if self.transport.can_write_eof():

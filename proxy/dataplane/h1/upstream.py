@@ -14,6 +14,7 @@ from typing import Final, cast
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
 from proxy.dataplane.h1.acknowledged import was_taken
+from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
 from proxy.http1 import write
@@ -77,6 +78,9 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
 
     def close(self) -> None:
         self.transport.close()
+
+    def narrow(self) -> None:
+        narrow(self.transport.get_extra_info("socket"))
 
     # ServerStream
 

@@ -365,7 +365,7 @@ def test_a_head_that_comes_in_parts_is_counted_and_given_back() -> None:
 def test_a_small_head_that_comes_in_parts_is_given_back_too() -> None:
     line = Line()
     line.say(b"GET /v2/models/m")
-    assert line.bench.memory.exchanges == 16
+    assert line.bench.memory.exchanges == 2 * 16
     line.down.connection_lost(None)
     assert line.bench.owed() == 0
 
@@ -378,6 +378,7 @@ def test_a_large_head_that_finds_no_memory_is_refused() -> None:
     line.say(b"x" * 4000)
     status, head, body = line.hear()
     assert (status, json.loads(body)["reason"]) == (503, "no_memory") and b"Retry-After: 1\r\n" in head
+    assert line.bench.memory.exchanges == line.bench.memory.limit, "and is let go at once"
     line.down.connection_lost(None)
     assert line.bench.memory.exchanges == line.bench.memory.limit
 
