@@ -17,9 +17,12 @@ import pytest
 import yaml
 
 from proxy.config.load import load
+from proxy.watchdog import ABORT_SECONDS
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 EXAMPLES = sorted(path.name for path in (KUBERNETES / "examples").iterdir())
+START_SECONDS = 2.0
+"""Until control answers, on a machine that is not busy."""
 MINORS = ("1.31", "1.34", "1.37")
 FOREIGN = {"PodMonitor", "InferenceService"}
 Manifest = dict[str, Any]
@@ -112,6 +115,25 @@ def test_a_pod_has_the_time_that_its_end_takes(name: str, rendered: dict[str, li
         ]
         assert waits
         assert pod["spec"]["terminationGracePeriodSeconds"] > max(waits) + drain
+
+
+def patience(probe: Manifest) -> int:
+    """Seconds for which a probe may fail."""
+    return int(probe.get("periodSeconds", 10)) * int(probe.get("failureThreshold", 3))
+
+
+@kubectl
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_control_that_hangs_is_replaced_before_a_probe_gives_up(
+    name: str, rendered: dict[str, list[Manifest]], tmp_path: Path
+) -> None:
+    """Traffic does not need control: it must not be lost because control is away, which happens to all pods at once."""
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
+    replaced = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"}).hang + ABORT_SECONDS + START_SECONDS
+    for pod in pods(rendered[name]):
+        proxy = proxy_of(pod)
+        assert replaced <= patience(proxy["readinessProbe"]) < patience(proxy["livenessProbe"])
 
 
 @kubectl

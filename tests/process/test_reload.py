@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -59,6 +60,12 @@ def test_a_broken_file_leaves_the_old_one_in_force_and_says_so(start: Start, wri
     write(CANARY)
     hang_up(running)
     eventually(lambda: failed(running) == 0.0, "a configuration that is in force again")
+    pipe = running.config.with_suffix(".pipe")
+    os.mkfifo(pipe)
+    pipe.replace(running.config)  # nobody has its other end, and nobody waits for one
+    event = running.event("the new configuration is not used", 2)
+    assert f"{running.config}: a pipe; allowed: a regular file" in event["event"]
+    assert (failed(running), running.get().version) == (1.0, "b")
 
 
 def failed(running: Running) -> float:
