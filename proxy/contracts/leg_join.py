@@ -101,12 +101,15 @@ class WeighedJoin(LegJoin[W]):
 
     def hold(self, key: ExchangeKey, held: W) -> list[tuple[ExchangeKey, W]]:
         """As in any join; the new exchange has its weight yet to get."""
-        return self._left(super().hold(key, held))
+        crowded = super().hold(key, held)
+        return self._left(crowded) if crowded else crowded
 
     def weigh(self, held: W, more: int) -> list[tuple[ExchangeKey, W]]:
         """An exchange that is held weighs `more` bytes than before; the ones that this has `crowded` out."""
         held.weight += more
         self.bytes += more
+        if self.bytes <= self._max_bytes:
+            return []
         crowded: list[tuple[ExchangeKey, W]] = []
         while self.bytes > self._max_bytes:
             crowded += self._left([self.popitem(last=False)])

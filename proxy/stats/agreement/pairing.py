@@ -164,11 +164,13 @@ class Pairing:
 
     def _place(self, key: ExchangeKey, now: float) -> ExchangeLegs:
         waiting = ExchangeLegs(now)
-        self._give_up(self._waiting.hold(key, waiting), "crowded")
+        if crowded := self._waiting.hold(key, waiting):
+            self._give_up(crowded, "crowded")
         return waiting
 
     def _weigh(self, exchange: ExchangeLegs, more: int) -> None:
-        self._give_up(self._waiting.weigh(exchange, more), "crowded")
+        if crowded := self._waiting.weigh(exchange, more):
+            self._give_up(crowded, "crowded")
 
     def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: JoinLoss) -> None:
         for _, left in lost:

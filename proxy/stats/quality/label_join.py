@@ -168,6 +168,7 @@ class LabelJoin:
         queue.wait = wait
         requests = self._requests
         labelled: list[LabelledPrediction] = NO_PREDICTIONS
+        added = 0
         for leg in legs:
             request_id, outputs = leg.request_id, leg.outputs
             if not outputs or not request_id or leg.failure or not 200 <= leg.status < 300:
@@ -191,13 +192,17 @@ class LabelJoin:
             request.legs += (answer,)
             if self._early or request.labels:
                 labelled = labelled + self._meet(request_id, request, answer, now)
-            self._weigh(request, ANSWER_BYTES + weight_of(outputs))
+            more = ANSWER_BYTES + weight_of(outputs)
+            request.weight += more
+            added += more
+        if added:
+            self._weigh(route, added)
         return labelled
 
-    def _weigh(self, request: _Request, more: int) -> None:
-        """A request weighs so many bytes more. What is too much is given up, oldest of the heaviest route first."""
-        request.weight += more
-        self._queues[request.route].bytes += more
+    def _weigh(self, route: str, more: int) -> None:
+        """Requests of a route weigh so many bytes more. What is too much is given up, oldest of the heaviest route
+        first."""
+        self._queues[route].bytes += more
         self._bytes += more
         while self._bytes > self._max_bytes:
             self._give_up(max(self._queues.values(), key=lambda queue: queue.bytes), "evicted")
@@ -255,7 +260,8 @@ class LabelJoin:
         if fractions := self._queues[request.route].fractions:
             request.legs = tuple([_as_scores(leg, fractions) for leg in request.legs])
         met = [met for leg in request.legs for met in _met(request, leg)]
-        self._weigh(request, _bytes_of(label))
+        request.weight += (more := _bytes_of(label))
+        self._weigh(request.route, more)
         return "joined", met
 
     def forget(self, route: str, version: str) -> None:
