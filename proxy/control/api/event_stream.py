@@ -86,7 +86,11 @@ def picture(engine: Engine, board: Board, workers: list[WorkerStatus], now: floa
     """All documents, each with a digest to see whether it changed."""
     for path, etag, document in documents(engine, board, workers, now):
         text = text_of(document)
-        yield path, sha256(f"{etag} {text}".encode(errors="replace")).digest(), event(now, path, etag, text)
+        yield (
+            path,
+            sha256(f"{etag} {text}".encode(errors="replace")).digest(),
+            event(engine.keeper.unix(now), path, etag, text),
+        )
 
 
 class Events:

@@ -59,7 +59,7 @@ class ApiContext(Struct):
     """The metrics of `/metrics`."""
     workers: Callable[[], list[WorkerStatus]]
     now: Callable[[], float]
-    """Unix seconds."""
+    """Seconds by the clock of durations; `engine.keeper.unix` makes Unix seconds of them."""
     draining: bool = False
     """Whether the process is about to end, so that no traffic should come any more."""
     bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUND_OF_PROBLEM.values(), 0))
@@ -147,7 +147,7 @@ class Api:
         self._turn = asyncio.Lock()
         self._events = Events(
             lambda: picture(context.engine, context.board, context.workers(), context.now()),
-            context.now,
+            lambda: context.engine.keeper.unix(context.now()),
             context.bounds_reached,
         )
 

@@ -13,9 +13,13 @@ from proxy.contracts.settings import Guard, Limit, Require
 from proxy.contracts.table import Role
 from proxy.control.api import views
 from proxy.control.api.portions import MAX_ANSWER, text_of
+from proxy.control.engine import Engine
+from proxy.control.state.steady_clock import SteadyClock
+from proxy.control.state.store import Store
 from proxy.link.frames import Hello
 from proxy.link.server import WorkerStatus
 from proxy.release import transitions
+from proxy.stats.board import Board
 from tests.control.houses import House, canary_release, section, settings
 from tests.support.observed import observation
 
@@ -145,3 +149,13 @@ def test_the_answers_of_a_worst_route_are_below_their_bound() -> None:
     ):
         assert len(text_of(document)) < 1.2 * MAX_ANSWER
     house.store.close()
+
+
+def test_times_are_shown_by_the_wall_clock() -> None:
+    """The clock of durations is a day behind: what people see is not."""
+    clock = SteadyClock((1000.0, 5.0, "a"), 87_400.0, lambda: 5.0, "a", lambda: 5.0)
+    engine = Engine(settings(section()), Store(":memory:"), Board(), lambda table: None, clock=clock)
+    engine.begin(clock())
+    assert engine.state("cancer").since == 1000.0
+    assert views.route(engine, "cancer")["since"] == 87_400.0
+    assert views.audit(engine, 1)["entries"][0]["at"] == 87_400.0

@@ -123,6 +123,16 @@ def test_a_lock_is_of_one_process(tmp_path: Path) -> None:
     os.close(lock)
 
 
+def test_a_lock_that_was_removed_lets_no_two_write(path: Path, store: Store) -> None:
+    Path(f"{path}.lock").unlink()
+    other = Store(str(path))
+    with pytest.raises(StoreError, match="in use by another"):
+        store.save([state(2.0)], [CHANGE], 2, 0.0)
+    other.save([state(3.0)], [CHANGE], 2, 0.0)
+    assert other.states() == {"r": state(3.0)}
+    other.close()
+
+
 def test_files_are_known_by_device_and_inode(path: Path, store: Store) -> None:
     ids = ids_of(str(path))
     assert ids.main == (path.stat().st_dev, path.stat().st_ino)
