@@ -13,6 +13,6 @@
 - `evidence`: numbers computed from ticks and records, with n and what was lost
 - `release`: phases, verdicts and the live state of a route
 - `failure`: what can go wrong, by source, and the status that the client gets
-- `worker_args`: what the supervisor tells a worker
+- `worker_args`: what the supervisor tells a worker; `memory`: how the memory is divided between processes
 - `build`: compiled or interpreted; `compiler`: what the compiler has to know of a class
 """

@@ -102,6 +102,10 @@ class Memory:
         """Whether there is no room for a new request or client, which is then shed by who asks."""
         return self.exchanges + self.unsent > self._most[REQUESTS]
 
+    def has_room(self) -> bool:
+        """Whether there is room for everything."""
+        return self.exchanges + self.unsent <= self._most[COPIES]
+
     def watch(self, socket: Unsent) -> None:
         """The other side of `socket` does not take what is written: from now on each look counts its bytes."""
         self._watched.add(socket)

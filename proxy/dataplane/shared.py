@@ -22,6 +22,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
+    - `short`: requests have found no memory since there was room for everything
     - `memory`: the budget that everything draws on
     - `copied`: bytes of request bodies that copies under way hold
     - `watch`: whether the event loop stands still
@@ -38,6 +39,7 @@ class Shared:
         "max_clients",
         "memory",
         "recorder",
+        "short",
         "table",
         "tally",
         "timings",
@@ -60,6 +62,7 @@ class Shared:
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
         self.copied = 0
+        self.short = False
         self.memory = recorder.memory
         self.watch = LoopWatch(timings.leg_sweep, timings.stall)
 
@@ -97,11 +100,21 @@ class Shared:
     def look(self, now: float) -> None:
         """A regular look: after a stall, deadlines are moved on by what nobody could hear."""
         self.memory.look(len(self.clients), self.recorder.waiting())
+        self._tell_of_memory()
         late = self.watch.look(now)
         self.tally.lag(late)
         if late > self.watch.least:
             for each in (*self.exchanges, *self.copies):
                 each.postpone(late)
+
+    def _tell_of_memory(self) -> None:
+        memory = self.memory
+        if not self.short and memory.shed[REQUESTS]:
+            self.short = True
+            log.warning("no memory for more requests: %d bytes of %d are in use", memory.used(), memory.limit)
+        elif self.short and memory.has_room():
+            self.short = False
+            log.info("memory for requests is there again")
 
     def sweep_deadlines(self, now: float) -> None:
         """Ends exchanges and copies that have taken too long."""

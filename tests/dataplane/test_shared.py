@@ -60,6 +60,23 @@ def test_a_client_that_finds_no_memory_is_turned_away() -> None:
     assert client.told == ["no_memory"] and bench.memory.take_shed() == {"requests": 1}
 
 
+def test_want_of_memory_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(route())
+    bench.memory.insist(REQUESTS, bench.memory.limit)
+    with caplog.at_level(logging.INFO, "penumbra.worker"):
+        for _ in range(3):
+            bench.ask()
+            bench.shared.look(0.0)
+        bench.memory.give(REQUESTS, bench.memory.limit // 2)
+        bench.shared.look(0.0)
+        assert len(caplog.records) == 1 and "no memory for more requests" in caplog.text
+        bench.memory.give(REQUESTS, bench.memory.limit // 2)
+        bench.memory.take_shed()
+        for _ in range(2):
+            bench.shared.look(0.0)
+    assert [record.message for record in caplog.records[1:]] == ["memory for requests is there again"]
+
+
 def test_clients_beyond_some_have_small_buffers() -> None:
     shared, clients = Bench(route()).shared, [Client() for _ in range(ROOMY + 1)]
     shared.max_clients = 10_000

@@ -2,4 +2,5 @@
 
 downstream  a client's connection
 upstream    a connection to a model server
+narrow      small buffers, where there are many connections
 """
