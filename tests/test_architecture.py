@@ -93,6 +93,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "warnings": {"identities", "lost_answers", "own_limits"},
         "standstill": {"route_control"},
         "spoken_protocols": set(),
+        "promised_answers": {"spoken_protocols"},
         "engine": {
             *("failed_requests", "judgement", "lineage", "primary_figures", "route_control", "standstill", "state"),
             "warnings",
@@ -102,7 +103,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "telemetry": {"capture", "engine", "notify", "route_control"},
         "process": {
             *("api", "capture", "engine", "file_watch", "intake", "loop_lag", "notify", "profiles", "state"),
-            *("spoken_protocols", "telemetry"),
+            *("promised_answers", "spoken_protocols", "telemetry"),
         },
     },
     "dataplane": {

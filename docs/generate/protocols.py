@@ -49,6 +49,10 @@ their fields, not by their paths, so what a gateway has renamed is read as well.
 - Embeddings, ranks and batches with an `index` are put in its order; labels with scores are columns by label.
 - `usage` is read in the words of each server: {", ".join(map(code, Usage.__struct_fields__))} of
   `penumbra_tokens_total`. Reasoning is a part of the output, and what a cache had of the input.
+- A request's JSON Schema holds for its answer (`broken_schema` of [outcomes.md](outcomes.md)): that of
+  `response_format`, `text.format`, `format`, `guided_json` or `grammar` for the text, those of `tools` for arguments
+  of calls. `pattern` and `format` of a schema, references out of it, and answers that were cut or refused are not
+  checked.
 - A completion that says nothing is an empty answer, unless its finish reason explains it (`content_filter`, `refusal`).
 """
 

@@ -83,7 +83,13 @@ OUTCOMES: dict[Outcome, OutcomeRow] = {
 assert tuple(OUTCOMES) == get_args(Outcome)
 
 ContentReason = Literal[
-    "error_in_body", "error_in_stream", "unfinished_stream", "empty_body", "unreadable_body", "not_a_number"
+    "error_in_body",
+    "error_in_stream",
+    "unfinished_stream",
+    "empty_body",
+    "unreadable_body",
+    "not_a_number",
+    "broken_schema",
 ]
 
 CONTENT: dict[ContentReason, str] = {
@@ -93,6 +99,7 @@ CONTENT: dict[ContentReason, str] = {
     "empty_body": "The protocol promises a body, and there is none.",
     "unreadable_body": "The body is not what the protocol promises.",
     "not_a_number": "A predicted number is NaN or infinite.",
+    "broken_schema": "The text, or a call of a tool, is not of the JSON Schema that the request gives for it.",
 }
 """Why an answer of a successful status has failed (rule 5); label values of `penumbra_invalid_total`."""
 

@@ -6,6 +6,7 @@ engine            the single writer of live states: ticks in, tables out, comman
 judgement         verdicts on a route, and on the baseline beside its candidates
 lineage           where the versions of a route come from, for the audit
 intake            observations to the board, and how many of them control can take
+promised_answers  answers held to the JSON Schema that their request gives
 spoken_protocols  which protocol a route speaks, from its first requests
 loop_lag          how late the event loop is
 state/            what survives a restart

@@ -35,6 +35,7 @@ from proxy.control.intake import Intake
 from proxy.control.loop_lag import LoopLag
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
+from proxy.control.promised_answers import PromisedAnswers
 from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock, boot_id
@@ -122,7 +123,7 @@ class Control:
         self._board = Board(memory=settings.memory)
         self._notifier = Notifier(lambda: store.head.hash, self._now.wall)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen, self._now)
-        protocols = SpokenProtocols(decode, looks_like)
+        protocols = SpokenProtocols(PromisedAnswers(decode).decode, looks_like)
         self._engine.on_protocols(protocols.learnt, protocols.faults)
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(

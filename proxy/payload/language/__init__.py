@@ -10,5 +10,7 @@ spoken       what the chunks of a stream add up to
 stream       streams, read as they come
 runs         events of a stream that differ in their text alone
 arrivals     when the tokens of a stream came
+promises     the JSON Schema that a request gives for its answer
+json_schema  whether a value is what it asks for
 usage        tokens, as servers count them
 """
