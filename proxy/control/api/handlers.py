@@ -144,7 +144,7 @@ class Api:
 
     def __init__(self, context: ApiContext) -> None:
         self._context, self._engine = context, context.engine
-        self._turn = asyncio.Lock()
+        self._turn, self._scoring = asyncio.Lock(), asyncio.Lock()
         self._events = Events(
             lambda: picture(context.engine, context.board, context.workers(), context.now()),
             lambda: context.engine.keeper.unix(context.now()),
@@ -247,11 +247,15 @@ class Api:
     # -- changes
 
     async def feedback(self, request: web.Request) -> web.Response:
-        """Labels decide about releases, so whoever gives them must be allowed to change things."""
+        """Labels decide about releases, so whoever gives them must be allowed to change things. They are taken in
+        portions, because scoring ten thousand takes seconds."""
         auth.caller(request.headers, request.remote, self._engine.settings.admin)
-        labels = request_bodies.labels(request_bodies.read(await _body(request, request_bodies.MAX_FEEDBACK)))
-        now = self._context.now()
-        outcomes = Counter(self._context.board.on_label(request_id, label, now) for request_id, label in labels)
+        body = await _body(request, request_bodies.MAX_FEEDBACK)
+        async with self._scoring:
+            labels = [each async for each in in_portions(request_bodies.labels(request_bodies.read(body)))]
+            now, outcomes = self._context.now(), Counter[LabelOutcome]()
+            async for request_id, label in in_portions(labels):
+                outcomes[self._context.board.on_label(request_id, label, now)] += 1
         return as_json({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:

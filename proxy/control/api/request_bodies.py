@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isfinite
 from sys import float_info
 from typing import Any
@@ -213,12 +213,13 @@ def _number(value: Any, field: str, most: float) -> float:
     return float(value)
 
 
-def labels(value: Any) -> list[tuple[str, Any]]:
-    """Request ids and labels: `{request_id, label}`, or a list of them."""
+def labels(value: Any) -> Iterator[tuple[str, Any]]:
+    """Request ids and labels: `{request_id, label}`, or a list of them, each checked when it is asked for."""
     given = value if isinstance(value, list) else [value]
     if len(given) > MAX_LABELS:
         raise ApiError("invalid", f"found {len(given):,} labels; allowed: at most {MAX_LABELS:,} at a time")
-    return [_label(each, f"[{place}]." if isinstance(value, list) else "") for place, each in enumerate(given)]
+    for place, each in enumerate(given):
+        yield _label(each, f"[{place}]." if isinstance(value, list) else "")
 
 
 def _label(value: Any, within: str) -> tuple[str, Any]:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import Admin, ConfigError, Problem
-from proxy.control.api import views
+from proxy.control.api import portions, views
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.handlers import ApiContext, application
 from proxy.control.state.state_file import StoreError
@@ -426,3 +426,22 @@ def test_a_rollback_without_a_disk_is_in_force_and_says_that_it_is_not_stored(
         assert (house.store.states()["cancer"].phase, shown["warnings"]) == ("rolled_back", [])
 
     play(house, story)
+
+
+def test_many_labels_let_others_have_the_loop(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portions, "PORTION_SECONDS", 0.0)
+    done: list[str] = []
+
+    async def story(client: Client) -> None:
+        async def ask(method: str, path: str, body: Any = None) -> None:
+            assert (await client.request(method, path, json=body)).status == 200
+            done.append(path)
+
+        labels = [{"request_id": f"{at}", "label": 1} for at in range(2000)]
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ask("POST", "/v1/feedback", labels))
+            await asyncio.sleep(0.02)
+            tasks.create_task(ask("GET", "/healthz"))
+
+    play(house, story)
+    assert done == ["/healthz", "/v1/feedback"]
