@@ -92,7 +92,9 @@ def decode(
     if codec is None:
         return observed(record, source)
     inputs, unread_request, model = _read_request(record, codec, analysis)
-    asked = model or (shortened(record.path.rpartition("/")[0], MAX_IDENTITY) if protocol == "oip" else "")
+    asked = model or (record.path.rpartition("/")[0] if protocol == "oip" else "")
+    if len(asked) > MAX_IDENTITY:
+        asked = shortened(asked, MAX_IDENTITY)
     if record.failure or not 200 <= record.status < 300:
         return observed(record, source, inputs, unread_request, asked=asked)
     answer = _read_answer(record, codec, analysis, inputs, parts)
@@ -118,7 +120,9 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     data = record.request
     if not data:
         return (), "too_large" if data is None and record.request_fields and not record.failure else "", ""
-    usual = codec.usual_request(data) if codec.usual_request and not may_be_costly(data) else None
+    usual = None
+    if codec.usual_request and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
+        usual = codec.usual_request(data)
     if usual is not None:
         return usual, "", ""
     body = Body(data, record.request_fields.lower(), analysis)
@@ -141,7 +145,9 @@ def _read_answer(
     if data is None:
         return _read_ends(record, codec, analysis)
     pointed = analysis.identity.source == "json"
-    usual = codec.usual_response(data) if codec.usual_response and not (pointed or may_be_costly(data)) else None
+    usual = None
+    if codec.usual_response and not pointed and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
+        usual = codec.usual_response(data)
     if usual is not None:
         tensors, identity = usual
         watched = identity if analysis.identity.source == "protocol" else ""

@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec import field as field_of
 
-from proxy.contracts.identity import IDENTITY_FIELDS, MAX_IDENTITY, identity_of
+from proxy.contracts.bounds import MAX_NAME
+from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary, oip_generate
 from proxy.payload.errors import refuse_errors
@@ -47,6 +48,9 @@ _inputs = msgspec.json.Decoder(_Inputs)
 _outputs = msgspec.json.Decoder(_Outputs)
 
 NAMES = IDENTITY_FIELDS["oip"]
+MAX_REMEMBERED = 8192
+"""Bytes of an answer whose identity is remembered: a name may be as long as its body."""
+
 LONG_DATATYPES = frozenset(("UINT64", "INT64"))
 EXACT_FLOATS = 2.0**53
 """From here on a float is not every whole number: two ids that differ by one would be the same label."""
@@ -74,17 +78,17 @@ def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
     if answer is None or answer.error:
         return None
     tensors = _usual(answer.tensors[0]) if len(answer.tensors) == 1 else _all_usual(answer.tensors)
-    return None if tensors is None else (tensors, _who(answer.model_name, answer.model_version))
+    if tensors is None:
+        return None
+    who = _known_identity if len(data) <= MAX_REMEMBERED else _identity
+    return tensors, who(answer.model_name, answer.model_version)
 
 
-def _who(name: str | None, version: str | int | None) -> str:
-    known = len(name or "") <= MAX_IDENTITY and len(str(version)) <= MAX_IDENTITY
-    return _identity(name, version) if known else _identity.__wrapped__(name, version)
-
-
-@lru_cache(maxsize=64)
 def _identity(name: str | None, version: str | int | None) -> str:
     return identity_of({"model_name": name, "model_version": version})
+
+
+_known_identity = lru_cache(maxsize=64)(_identity)
 
 
 def _decoded(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs], data: bytes) -> Any:
@@ -104,7 +108,8 @@ def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
     if wire.datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
         return None
     integer = wire.datatype in INTEGER_TYPES
-    return (Tensor(name_of(wire.name), rows, width, "number", data, (), integer, False, False, (), wire.datatype),)
+    name = wire.name if len(wire.name) <= MAX_NAME else name_of(wire.name)
+    return (Tensor(name, rows, width, "number", data, (), integer, False, False, (), wire.datatype),)
 
 
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
