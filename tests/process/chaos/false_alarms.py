@@ -41,6 +41,7 @@ ROUTES = {
 """Deadlines of the canary alone, of both, and a line on latency."""
 
 LEG = re.compile(r'penumbra_requests_total\{code="(\w+)",role="(\w+)"')
+LAG_STEP = 0.01
 CLIENTS = 6
 """Clients of each route."""
 PAUSE = (0.1, 1.0)
@@ -51,18 +52,21 @@ QUOTA = (8, 40)
 
 @dataclass
 class Count:
-    """What came of some runs. `charged`: legs that failed by a version's fault, by role and code."""
+    """What came of some runs. `charged`: legs that failed by a version's fault, by role and code. `lag`: the most
+    seconds for which the models themselves stood still, so that they were late indeed."""
 
     runs: int = 0
     candidates: int = 0
     alarms: list[str] = field(default_factory=list)
     legs: Counter[str] = field(default_factory=Counter)
     charged: Counter[str] = field(default_factory=Counter)
+    lag: float = 0.0
 
     def __str__(self) -> str:
         return (
             f"{self.runs} runs, {self.candidates} healthy canaries, {len(self.alarms)} rolled back "
-            f"{self.alarms or ''}; legs {dict(self.legs)}; charged {dict(self.charged)}"
+            f"{self.alarms or ''}; legs {dict(self.legs)}; charged {dict(self.charged)}, "
+            f"models late by at most {self.lag:.3f} s"
         )
 
 
@@ -130,7 +134,7 @@ async def one(stall: Stall, count: Count) -> None:
 async def _judged(program: Program, stall: Stall, count: Count) -> None:
     over = asyncio.Event()
     clients = [Client(program.data, route, time.monotonic, 0.005) for route in ROUTES for _ in range(CLIENTS)]
-    asking = asyncio.gather(*(client.run(over) for client in clients))
+    asking = asyncio.gather(_lag(count, over), *(client.run(over) for client in clients))
     await asyncio.sleep(0.5)
     await stall(program)
     await asyncio.sleep(0.5)
@@ -152,6 +156,14 @@ async def _judged(program: Program, stall: Stall, count: Count) -> None:
             count.legs[code] += int(value)
             if outcome_of(code, role == "shadow") in ("failed", "refused", "abandoned"):
                 count.charged[f"{role} {code}"] += int(value)
+
+
+async def _lag(count: Count, over: asyncio.Event) -> None:
+    """Measures by how much this loop, the models' own, is late."""
+    while not over.is_set():
+        before = time.monotonic()
+        await asyncio.sleep(LAG_STEP)
+        count.lag = max(count.lag, time.monotonic() - before - LAG_STEP)
 
 
 def false_alarms(seeds: Sequence[int], seconds: float) -> Count:

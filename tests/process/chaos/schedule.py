@@ -50,7 +50,8 @@ KILLED_WORKER, STANDS_STILL, KILLED, NO_RESOURCES, CROWD, PRIMARY_DOWN, PRIMARY_
     "an answer of a successful status is",
     "a version dies in the middle",
 )
-CRASHED, ANSWERS_5XX, HANGS = "a version crashes while it works", "a version answers 5xx", "a worker hangs"
+CRASHED, ANSWERS_5XX = "a version crashes while it works", "a version answers 5xx"
+HANGS, NO_MEMORY = "a worker hangs", "the worker has no memory"
 
 KINDS: dict[str, Kind] = {
     "kill-worker": Kind("worker", 0.0, 0.0, (KILLED_WORKER,), grace=4.0),
@@ -77,9 +78,9 @@ KINDS: dict[str, Kind] = {
     "primary-nan": Kind("primary", 0.3, 2.0, (AS_IT_IS,), ("weak",)),
     "primary-error": Kind("primary", 0.3, 2.0, (ANSWERS_5XX,), ("weak",)),
     "slow-heads": Kind("crowd", 1.0, 4.0, amounts=(10, 60)),
-    "half-uploads": Kind("crowd", 1.0, 4.0, amounts=(5, 30)),
+    "half-uploads": Kind("crowd", 1.0, 4.0, (NO_MEMORY,), amounts=(5, 30)),
     "two-byte-uploads": Kind("crowd", 1.0, 4.0, amounts=(20, 100)),
-    "slow-readers": Kind("crowd", 1.0, 4.0, amounts=(5, 30)),
+    "slow-readers": Kind("crowd", 1.0, 4.0, (NO_MEMORY,), amounts=(5, 30)),
     "many-clients": Kind("crowd", 0.5, 3.0, (CROWD,), amounts=(50, 400)),
     "aborts": Kind("rude", 0.5, 3.0, amounts=(2, 8)),
     "garbage": Kind("rude", 0.5, 3.0, amounts=(2, 8)),

@@ -40,7 +40,7 @@ CROWDS: dict[str, int] = {
 }
 """Clients of each kind; those that wait are as many as were seen to hurt."""
 
-MAY_SEE = ("more clients than two fifths", "the proxy's host has no descriptor")
+MAY_SEE = ("more clients than two fifths", "the proxy's host has no descriptor", "the worker has no memory")
 """Beginnings of rows of docs/reliability.md: what a well-behaved client may be told meanwhile."""
 
 ROUTES: Routes = {
