@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from proxy.contracts.bounds import MAX_NAME, shortened
+
 Side = Literal["request", "response"]
 
 
@@ -24,7 +26,9 @@ class Selection:
     __slots__ = ("_globs", "_known")
 
     def __init__(self, patterns: Sequence[str], side: Side) -> None:
-        self._globs = tuple(filter(None, (_glob(pattern, side) for pattern in patterns)))
+        # Names that bodies give are shortened.
+        globs = [_glob(pattern, side) for pattern in patterns]
+        self._globs = tuple(dict.fromkeys(filter(None, (*globs, *[shortened(glob, MAX_NAME) for glob in globs]))))
         self._known: dict[str, bool] = {}
 
     def __bool__(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.contracts.bounds import MAX_NAME, shortened
 from proxy.stats.selection import MAX_KNOWN, Selection
 
 
@@ -37,3 +38,9 @@ def test_nothing_means_nothing_and_what_is_remembered_is_bounded() -> None:
     selection = Selection(["a*"], "request")
     assert all(selection.has(f"a{at}") for at in range(MAX_KNOWN + 10))
     assert len(selection._known) == MAX_KNOWN
+
+
+def test_a_long_name_means_what_it_is_shortened_to() -> None:
+    name = "n" * 500
+    assert Selection([f"/request/{name}"], "request").has(shortened(name, MAX_NAME))
+    assert not Selection([f"/request/{name}"], "request").has(shortened(name + "x", MAX_NAME))

@@ -20,6 +20,9 @@ MEMORY = 1000.0
 MAX_OUTPUTS = 256
 """Outputs whose size is learnt; further ones have none."""
 
+MAX_COLUMNS = 16_384
+"""Columns of all outputs whose size is learnt: a megabyte. An output that is wider than what is left has none."""
+
 MANY = 512
 """Values of one answer from which numpy is faster."""
 
@@ -83,6 +86,9 @@ class Scales:
         known = self._known.get(key)
         if known is None or len(known[0]) != width:
             if known is None and len(self._known) >= MAX_OUTPUTS:
+                return None
+            self._known.pop(key, None)  # of another width
+            if sum([len(counts) for counts, _ in self._known.values()]) + width > MAX_COLUMNS:
                 return None
             known = self._known[key] = [0.0] * width, [0.0] * width
         return known

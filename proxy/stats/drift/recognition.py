@@ -25,6 +25,9 @@ FeatureKind = Literal["identifier", "timestamp"]
 LOOKED_AT = 200
 """Values of a feature that say what it is."""
 
+MAX_KNOWN = 256
+"""Blocks of layouts that are remembered as known; bodies of further ones teach nothing more."""
+
 NEARLY_ALL = 0.95
 """Part of the values that must fit: some may be missing, repeated, or late."""
 
@@ -75,6 +78,8 @@ class Recognition:
 
     def knows(self, side: BodySide, signatures: Iterable[Sequence[Block]]) -> bool:
         """Whether there is nothing to be learnt from bodies of these layouts."""
+        if len(self._known) >= MAX_KNOWN:
+            return True
         return all((side, block) in self._known for signature in signatures for block in signature)
 
     def update(self, side: BodySide, signature: Sequence[Block], tables: Sequence[Any]) -> None:

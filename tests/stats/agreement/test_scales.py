@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.stats.agreement.scales import MANY, MAX_OUTPUTS, MEMORY, Scales
+from proxy.stats.agreement.scales import MANY, MAX_COLUMNS, MAX_OUTPUTS, MEMORY, Scales
 
 KEY = ("y", ())
 
@@ -50,3 +50,13 @@ def test_many_values_of_one_answer_say_what_few_do() -> None:
     few.update(KEY, values[:10], 1)
     many.update(KEY, values, 1)
     assert many.get(KEY) == pytest.approx(few.get(KEY))
+
+
+def test_outputs_are_bounded_in_the_sum_of_their_columns() -> None:
+    scales, wide = Scales(), MAX_COLUMNS // 2
+    for name in "abc":
+        scales.update((name, ()), [1.0] * wide, wide)
+    assert [scales.get((name, ())) is not None for name in "abc"] == [True, True, False]
+    scales.update(("a", ()), [1.0] * (wide + 1), wide + 1)
+    scales.update(("c", ()), [1.0] * wide, wide)
+    assert [scales.get((name, ())) is not None for name in "abc"] == [False, True, True]

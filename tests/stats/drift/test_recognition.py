@@ -12,8 +12,9 @@ import pytest
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Analysis, Guard
 from proxy.stats.board import Board
+from proxy.stats.drift.layout import Signature
 from proxy.stats.drift.profile import MAX_FEATURES
-from proxy.stats.drift.recognition import LOOKED_AT, Recognised, Recognition, kind_of
+from proxy.stats.drift.recognition import LOOKED_AT, MAX_KNOWN, Recognised, Recognition, kind_of
 from tests.support.observed import observation
 
 RNG = random.Random(1)
@@ -76,3 +77,13 @@ def test_columns_are_bounded_and_looked_at_once() -> None:
     assert len(recognition.found) == 2 * MAX_FEATURES
     assert recognition.knows("input", [(block,)])  # type: ignore[list-item]
     assert not recognition.knows("prediction", [(block,)])  # type: ignore[list-item]
+
+
+def test_layouts_without_end_are_not_all_remembered() -> None:
+    recognition, rows = Recognition(), [[1.0]] * LOOKED_AT
+    for at in range(3 * MAX_KNOWN):
+        signature: Signature = ((f"x{at}", (), 1, "number"),)
+        if not recognition.knows("input", [signature]):
+            recognition.update("input", signature, [rows])
+    assert len(recognition._known) == MAX_KNOWN
+    assert recognition.knows("input", [(("new", (), 1, "number"),)])
