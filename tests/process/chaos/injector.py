@@ -17,6 +17,7 @@ from tests.process.chaos.limits import files, turns
 from tests.process.chaos.models import Model
 from tests.process.chaos.schedule import Fault
 from tests.process.chaos.world import Program
+from tests.support.running import Answer
 
 Applied = AbstractAsyncContextManager[None]
 
@@ -178,10 +179,15 @@ class Injector:
         answer = await self._program.ask(method, f"/v1/routes/{route}/{what}", body)
         document = answer.json() if answer is not None and answer.status == 200 else {}
         told = f"{what} {json.dumps(body)}"
-        status = answer.status if answer is not None else 0
+        status = answer.status if answer is not None and not _in_force(answer) else 0
         self.commands.append(Command(began, self._now(), route, document, told, status))
         if status >= 500 and status != 503:
             self.wrong.append(f"{told}: {status}")
+
+
+def _in_force(answer: Answer) -> bool:
+    """Whether a change was made and not stored: what only takes traffic off does not wait for a disk."""
+    return answer.status == 503 and b"/problems/not-stored-yet" in answer.body
 
 
 def _change(draw: random.Random) -> tuple[str, str, Any]:
