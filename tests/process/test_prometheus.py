@@ -55,6 +55,7 @@ CONFIG = """
 listen: 127.0.0.1:0
 admin: {{listen: 127.0.0.1:0}}
 state: {folder}/state.db
+hang: 1m  # control is stopped for a while, and that is no fault here
 analysis_cpu: 100
 notify: [{{url: "{a}/hook"}}]
 tracing: {{endpoint: "{a}/v1/traces"}}
