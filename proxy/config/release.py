@@ -21,6 +21,7 @@ _LOSS = values.Number(0, 1e12)
 _IN_UNIT: dict[Unit, Parser] = {
     "fraction": values.fraction,
     "seconds": values.duration,
+    "tokens": values.Number(1, 1e6),
     "psi": values.ratio,
     "nats": _LOSS,
     "label": _LOSS,

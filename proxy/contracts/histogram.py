@@ -2,7 +2,8 @@
 
 Bucket i holds values in [10^(i/120), 10^((i+1)/120)) seconds, so that decades fall on bucket bounds and the bounds
 that /metrics shows are exact. The value reported for a bucket, 2ab/(a+b), is within (γ−1)/(γ+1) = 0.96 % of every
-value in it (DDSketch: Masson, Rim, Lee, VLDB 2019). Values are clamped to 1 us … 10,000 s: 1,200 buckets at most.
+value in it (DDSketch: Masson, Rim, Lee, VLDB 2019). Values are clamped to 1 us … 1,000,000 s: 1,440 buckets at
+most. Numbers of tokens are counted in them, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import floor, log10
 
 PER_DECADE = 120
 LOWEST = -6 * PER_DECADE
-HIGHEST = 4 * PER_DECADE - 1
+HIGHEST = 6 * PER_DECADE - 1
 
 Buckets = dict[int, int]
 """Bucket index to count."""

@@ -40,8 +40,8 @@ LimitName = Literal["max", "min", "max_ratio", "max_increase", "max_drop", "max_
 GAINS: frozenset[MetricKind] = frozenset(("rate", "score", "loss"))
 """Kinds of metrics in which a candidate can be proved better than the primary (a test of superiority)."""
 
-Unit = Literal["fraction", "seconds", "psi", "nats", "label"]
-"""Unit of a metric's value: part of one, seconds, population stability index, nats, or the unit of the label itself."""
+Unit = Literal["fraction", "seconds", "tokens", "psi", "nats", "label"]
+"""Unit of a metric's value: part of one, seconds, tokens, population stability index, nats, or that of the label."""
 
 MetricSource = Literal["ticks", "bodies", "pairs", "labels"]
 """Observations from which a metric is counted: exact counts of every request, bodies that were analysed (perhaps a
@@ -144,6 +144,26 @@ _ROWS = (
         title="time to first token",
         text="90th percentile of the time to the first token of a stream.",
         limits={"max": "500ms", "max_ratio": "1.2"},
+        quantile=0.9,
+    ),
+    Metric(
+        name="time_per_output_token",
+        kind="quantile",
+        unit="seconds",
+        source="bodies",
+        title="time per output token",
+        text="90th percentile of the seconds that an answer takes for each of its tokens: 1 over tokens per second.",
+        limits={"max": "50ms", "max_ratio": "1.2"},
+        quantile=0.9,
+    ),
+    Metric(
+        name="output_tokens",
+        kind="quantile",
+        unit="tokens",
+        source="bodies",
+        title="output tokens",
+        text="90th percentile of the tokens of an answer, reasoning among them, as its server counts them.",
+        limits={"max": "2000", "max_ratio": "1.2"},
         quantile=0.9,
     ),
     Metric(

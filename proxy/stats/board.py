@@ -220,7 +220,7 @@ class Board(Totals):
                 self._on_labelled(self._scorer.update(legs, analysis.wait, now))
             for leg in legs:
                 self._count(leg)
-                if leg.text is not None:
+                if leg.text is not None or leg.usage is not None:
                     for comparison in self._comparisons.get(route, ()):
                         comparison.on_tokens(leg, now)
         self._on_pairs(compared)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from proxy.contracts.evidence import Evidence, Reference
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import IdentityChange
-from proxy.contracts.metrics import OUTCOME_METRICS, MetricSource, of_kind
+from proxy.contracts.metrics import OUTCOME_METRICS, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
@@ -21,6 +21,7 @@ from proxy.contracts.table import Protocol, Role
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.drift.streams import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare, alpha_share_of, limits_of
+from proxy.stats.evidence.answer_measures import MEASURES
 from proxy.stats.evidence.assignment_share import AssignedArm, AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
@@ -71,15 +72,20 @@ class ComparisonKey(Struct, frozen=True):
         return tuple(dict.fromkeys(version for version in named if version is not None))
 
 
+TIMED = tuple([metric.name for metric in of_kind("distribution", "quantile") if metric.source == "ticks"])
+"""Metrics of the latency of legs."""
+
+
 class PrimaryHistory(Stateful):
     """What is known of a route's primary, or of its baseline, whatever is judged; it outlives candidates."""
 
-    __slots__ = ("contract_violations", "first_token", "rates", "total")
+    __slots__ = ("answers", "contract_violations", "rates", "total")
 
     def __init__(self) -> None:
         self.rates = {metric: RateHistory() for metric in (*OUTCOME_METRICS, InvalidRate.METRIC)}
         self.contract_violations = Overdispersion()
-        self.total, self.first_token = LatencyHistory(), LatencyHistory()
+        self.total = LatencyHistory()
+        self.answers = {metric: LatencyHistory() for metric in MEASURES}
 
 
 class Comparison(Stateful):
@@ -94,11 +100,12 @@ class Comparison(Stateful):
     __slots__ = (
         "_alpha",
         "_history",
+        "_measures",
         "_shares",
         "_warm_up",
+        "answers",
         "contract_violations",
         "disagreement",
-        "first_token",
         "identities",
         "invalid",
         "key",
@@ -109,7 +116,7 @@ class Comparison(Stateful):
         "total",
         "unseen",
     )
-    CONFIGURATION = ("_alpha", "key", "silence", "unseen")
+    CONFIGURATION = ("_alpha", "_measures", "key", "silence", "unseen")
 
     def __init__(self, key: ComparisonKey, history: PrimaryHistory, unseen: int = 0) -> None:
         self.key, self._history, self.unseen = key, history, unseen
@@ -133,8 +140,10 @@ class Comparison(Stateful):
         violations = lines.get(ContractViolations.METRIC, none)
         self.contract_violations = ContractViolations(violations, alpha, history.contract_violations)
         self.quality = QualityEvidence(lines, alpha)
-        self.total = self._latencies("ticks", history.total)
-        self.first_token = self._latencies("bodies", history.first_token)
+        self.total = [Latency(name, lines[name], alpha, history.total) for name in TIMED if name in lines]
+        self.answers = [Latency(name, lines[name], alpha, history.answers[name]) for name in MEASURES if name in lines]
+        # The time to the first token is learnt before anybody is judged by it; the others where there is a line.
+        self._measures = {name: MEASURES[name] for name in MEASURES if name in lines or name == "time_to_first_token"}
 
     def _share_of(self, metric: str) -> AlphaShare:
         return alpha_share_of(self.key.guard, self.key.candidate or "", metric, self.key.against)
@@ -148,11 +157,6 @@ class Comparison(Stateful):
         self.identities |= {name: watch for name, watch in before.identities.items() if name in self.identities}
         if before.key.baseline is None:
             self.quality.take_over(before.quality)
-
-    def _latencies(self, source: MetricSource, history: LatencyHistory) -> list[Latency]:
-        metrics = [metric.name for metric in of_kind("distribution", "quantile") if metric.source == source]
-        lines = self.key.guard.scorecard
-        return [Latency(name, lines[name], self._alpha, history) for name in metrics if name in lines]
 
     def on_arms(self, arms: Iterable[ArmTick], now: float) -> None:
         """Adds the arms of this route in one tick."""
@@ -186,15 +190,16 @@ class Comparison(Stateful):
         self.invalid.update(counted, self._shares, now)
 
     def on_tokens(self, leg: Observation, now: float) -> None:
-        """Adds a streamed answer of this route, for the time to its first token."""
+        """Adds an answer of a language model, for the times and the number of its tokens."""
         whose = self._shares.get(leg.version, leg.role, leg.share)
-        if whose is None or leg.text is None or leg.text.first_token is None:
+        if whose is None:
             return
-        latencies = {bucket(leg.text.first_token): 1}
-        for metric in self.first_token if self._warm_up.warm else ():
-            metric.update([ArmLatencies(latencies, whose)], now)
-        if leg.version == self.key.reference:
-            self._history.first_token.update(latencies, now)
+        found = {name: value for name, measure in self._measures.items() if (value := measure(leg)) is not None}
+        for metric in self.answers if self._warm_up.warm else ():
+            if metric.metric in found:
+                metric.update([ArmLatencies({bucket(found[metric.metric]): 1}, whose)], now)
+        for name, value in found.items() if leg.version == self.key.reference else ():
+            self._history.answers[name].update({bucket(value): 1}, now)
 
     def on_label(self, met: LabelledPrediction, primary: ScoreLookup) -> None:
         """Adds a prediction of this route that met its label."""
@@ -255,7 +260,7 @@ class Comparison(Stateful):
         yield from self.disagreement.get(lost)
         yield from self.contract_violations.get()
         yield from self.quality.get(unlabelled)
-        for latency in (*self.total, *self.first_token):
+        for latency in (*self.total, *self.answers):
             for line in latency.get():
                 yield line if self._warm_up.warm else replace(line, note=self._warm_up.note)
         for metric in of_kind("drift"):

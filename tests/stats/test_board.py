@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.contracts.observation import Observation, Tensor, Text, Usage
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
@@ -265,3 +265,22 @@ def test_what_bounds_of_a_comparison_left_out_outlives_it() -> None:
     board.watch(ROUTE, ("v3",), "v1", GUARD, "json", 1.0, Analysis(detectors=tuple(map(str, range(40)))))
     assert board.bounds_reached()["shares"] == reached
     assert board.bounds_reached()["detectors"] == 40 - MAX_WATCHED
+
+
+def test_numbers_and_times_of_tokens_are_judged() -> None:
+    lines = {"output_tokens": Limit(max=40_000, max_ratio=1.25), "time_per_output_token": Limit(max_ratio=1.25)}
+    board, rng = watched(Guard(scorecard=lines, warm_up=0)), np.random.default_rng(4)
+    board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+    legs: list[tuple[Role, str, float]] = [("primary", "v1", 1.0), ("shadow", "v2", 2.0)]
+    for at in range(1000):
+        for role, version, factor in legs:
+            tokens = round(factor * float(rng.lognormal(9, 0.3)))
+            text, total = Text("hi", "stop", first_token=0.5), 0.5 + (tokens - 1) * 0.02 * factor
+            seen = replace(leg(role, version, at, 0), text=text, usage=Usage(9, tokens), total=total, share=1.0)
+            board.on_observations([seen], at * 0.01)
+    most, ratio_of, slower = board.evidence(ROUTE, 10.0)
+    named = [(line.metric, line.limit) for line in (most, ratio_of, slower)]
+    assert named == [("output_tokens", "max"), ("output_tokens", "max_ratio"), ("time_per_output_token", "max_ratio")]
+    for line in (ratio_of, slower):
+        assert line.ratio == pytest.approx(2.0, rel=0.1) and line.log_breach > np.log(1000)
+    assert most.log_breach < np.log(1000) and most.value > 10_000

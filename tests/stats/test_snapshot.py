@@ -14,6 +14,7 @@ from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats import snapshot
 from proxy.stats.board import Board
+from proxy.stats.comparison import Comparison
 from proxy.stats.snapshot import SnapshotError
 from proxy.stats.state import Stateful
 from tests.support.observed import observation
@@ -133,7 +134,8 @@ def test_a_state_that_does_not_fit_takes_nothing_up() -> None:
     feed(board, 0, 20, 1)
     (whole,) = board.snapshot("r")
     found = msgspec.msgpack.decode(whole, type=snapshot.Snapshot)
-    found.state[4] = found.state[4][:1]
+    place = Comparison.state().index("disagreement")
+    found.state[place] = found.state[place][:1]
     after = watched()
     fresh = gathered(after)
     with pytest.raises(SnapshotError):

@@ -16,7 +16,7 @@ SLICES = 6
 
 
 class Histogram:
-    """Latencies since the start: monotone counts by log bucket, at most 1,200, and their exact sum in seconds.
+    """Latencies since the start: monotone counts by log bucket, at most 1,440, and their exact sum in seconds.
 
     >>> first, second = Histogram(), Histogram()
     >>> first.update({-120: 2}, 0.21)
@@ -44,7 +44,7 @@ class Histogram:
 
 
 class Window(Stateful):
-    """The latencies of the last `seconds`, in `SLICES` parts. State: at most 6 x 1,200 buckets.
+    """The latencies of the last `seconds`, in `SLICES` parts. State: at most 6 x 1,440 buckets.
 
     >>> window = Window(seconds=60.0)
     >>> window.update({-240: 10}, now=0.0)
