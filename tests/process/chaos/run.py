@@ -105,7 +105,7 @@ class Run:
         results = self._results()
         report.wrong += findings.of_clients(results, self._faults)[:20]
         report.wrong += findings.of_counters(self._samples)[:5]
-        report.wrong += findings.of_changes([s for s in self._seen if s.route == "admin"], self._known(commands))
+        report.wrong += findings.of_changes([s for s in self._seen if s.route == "admin"], commands)
         report.wrong += findings.of_rollbacks(self._seen, commands, HARMLESS)
         report.wrong += findings.of_log(self._program.log)
         report.lines = [*self._story(), *map(str, injector.commands)] if report.wrong else []
@@ -239,11 +239,6 @@ class Run:
         if fault := await self._program.verify():
             found.append(f"audit verify: {fault}")
         return found
-
-    def _known(self, commands: Sequence[findings.Command]) -> list[findings.Command]:
-        """What was acknowledged before the file went away need not be known to a control that is started anew."""
-        gone = [fault.at for fault in self._faults if fault.kind == "file-gone"]
-        return [c for c in commands if not any(c.began < at for at in gone)]
 
 
 def read(text: str) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 1. A fault is active from `at` until `at + seconds`; at most `MOST_AT_ONCE` are at the same time.
 2. Two of one group never are, nor two of groups that exclude each other: a supervisor is not killed while a limit or a
-   disk that it would start with is broken.
+   disk that it would start with is broken, nor whoever has the state open just after its file was deleted.
 3. The last `QUIET_SECONDS` of a schedule are without a fault: sums and memory are looked at then.
 """
 
@@ -62,7 +62,7 @@ KINDS: dict[str, Kind] = {
     "restart": Kind("supervisor", 0.0, 0.0, (KILLED,), weight=1, grace=8.0),
     "full-disk": Kind("disk", 0.5, 3.0),
     "folder-gone": Kind("disk", 0.5, 3.0),
-    "file-gone": Kind("disk", 0.0, 0.0),
+    "file-gone": Kind("deletion", 0.0, 0.0, grace=3.0),
     "few-files": Kind("limits", 0.5, 2.0, (NO_RESOURCES, CROWD), amounts=(0, 8)),
     "cpu-quota": Kind("limits", 1.0, 3.0, (STANDS_STILL, HANGS), amounts=(15, 60), grace=4.0),
     **{f"canary-{how}": Kind("canary", 0.5, 3.0) for how in ("dead", "hung", "drip", "garbage", "reset", "busy")},
@@ -95,11 +95,12 @@ KINDS: dict[str, Kind] = {
 """Every kind of fault. `injector` has what each of them does."""
 
 EXCLUDED: dict[str, frozenset[str]] = {
-    "supervisor": frozenset(("worker", "control", "disk", "limits", "file")),
-    "limits": frozenset(("supervisor", "worker", "control")),
+    "supervisor": frozenset(("worker", "control", "disk", "deletion", "limits", "file")),
+    "limits": frozenset(("supervisor", "worker", "control", "deletion")),
     "worker": frozenset(("supervisor", "limits")),
-    "control": frozenset(("supervisor", "limits")),
-    "disk": frozenset(("supervisor",)),
+    "control": frozenset(("supervisor", "limits", "deletion")),
+    "disk": frozenset(("supervisor", "deletion")),
+    "deletion": frozenset(("supervisor", "control", "disk", "limits")),
     "file": frozenset(("supervisor",)),
 }
 """Groups that a group is never active with (rule 2)."""
