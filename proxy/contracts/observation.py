@@ -72,6 +72,9 @@ class Tensor(Struct, frozen=True, gc=False):
     """What each row is about, where the answer says so (`index`): rows are met by it, not by their place."""
     datatype: str = ""
     """The type of the values in the words of OIP, such as `FP16`; "": not said."""
+    texts: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
+    """Texts that are too long to be categories: names, and of each a text for every row (every value of an output that
+    is strings)."""
 
 
 class Usage(Struct, frozen=True, gc=False):

@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from proxy.contracts.observation import ColumnKind, Tensor
-from proxy.payload.reading import MAX_TENSORS, Unreadable, checked, fields_of, flatten, name_of
+from proxy.payload.reading import (
+    MAX_CATEGORY,
+    MAX_TENSORS,
+    Unreadable,
+    checked,
+    fields_of,
+    flatten,
+    kept_texts,
+    name_of,
+)
 
 INTEGER_TYPES = frozenset(("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"))
 FLOAT_TYPES = frozenset(("FP16", "BF16", "FP32", "FP64"))
@@ -42,8 +53,15 @@ def shaped(fields: Mapping[str, Any], data: list[Any], one_row: bool = False) ->
     rows, width = rows_and_width(fields.get("shape"), one_row)
     if rows * width != len(data):
         raise Unreadable("shape")
-    integer = datatype in INTEGER_TYPES
-    return Tensor(name_of(name), rows, width, kind, checked(data, kind), integer=integer, datatype=datatype)
+    integer, named, values = datatype in INTEGER_TYPES, name_of(name), checked(data, kind)
+    made = Tensor(named, rows, width, kind, values, integer=integer, datatype=datatype)
+    if kind == "category" and width == 1 and any(map(_is_long, values)):
+        return replace(made, texts=((named, kept_texts(values)),))
+    return made
+
+
+def _is_long(value: str | None) -> bool:
+    return value is not None and len(value) > MAX_CATEGORY
 
 
 def rows_and_width(shape: Any, one_row: bool = False) -> tuple[int, int]:

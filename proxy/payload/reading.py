@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from proxy.contracts.bounds import MAX_NAME, shortened
+from proxy.contracts.bounds import MAX_NAME, MAX_TEXT, shortened
 from proxy.contracts.identity import identity_of
 from proxy.contracts.observation import ColumnKind, Tensor, Text, UnreadReason, Usage
 from proxy.contracts.settings import Analysis
@@ -21,6 +21,9 @@ MAX_TENSORS = 256
 
 MAX_TENSOR_VALUES = 262_144
 """Values of one tensor that are looked at: an image batch fits, a stray gigabyte does not."""
+
+MAX_CATEGORY = 64
+"""Characters of a string that still counts as a category."""
 
 MAX_DEPTH = 8
 """Nesting of JSON arrays in tensor data; deeper ones are no tensors."""
@@ -148,6 +151,11 @@ def checked(data: list[Any], kind: ColumnKind) -> list[Any]:
 def name_of(name: str, most: int = MAX_NAME) -> str:
     """The name of a tensor or column, as it is kept: at most `most` characters, so that names may be put together."""
     return name if len(name) <= most else shortened(name, most)
+
+
+def kept_texts(column: Sequence[str | None]) -> tuple[str | None, ...]:
+    """Texts as far as they are kept."""
+    return tuple([text if text is None or len(text) <= MAX_TEXT else shortened(text, MAX_TEXT) for text in column])
 
 
 def flatten(data: Any) -> list[Any]:

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from msgspec.structs import replace
+
 from proxy.contracts.bounds import MAX_NAME
 from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.payload.errors import TELLING, is_error
 from proxy.payload.reading import (
+    MAX_CATEGORY,
     MAX_DEPTH,
     MAX_TENSOR_VALUES,
     MAX_TENSORS,
@@ -22,11 +25,9 @@ from proxy.payload.reading import (
     Unreadable,
     checked,
     flatten,
+    kept_texts,
     name_of,
 )
-
-MAX_CATEGORY = 64
-"""Characters of a string that still counts as a category."""
 
 MAX_TELLING_ROWS = 8192
 """Rows of an answer that may be errors by the names of their fields, and are looked at one by one: 30 ms."""
@@ -173,26 +174,30 @@ def split_of(names: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[Tensor
         raise Unreadable("too_many_values")
     numbers: dict[str, list[Any]] = {}
     categories: dict[str, list[Any]] = {}
+    texts: dict[str, list[Any]] = {}
     arrays: list[Tensor] = []
     for name, column in zip(_names(names), columns, strict=True):
         types = set(map(type, column)) - {NONE_TYPE}
         if types <= NUMBER_CLASSES:
             numbers[name] = column
         elif types == {str}:
-            _place(name, column, numbers, categories)
+            if _are_texts(column):
+                texts[name] = column
+                numbers[f"{name_of(name, MAX_NAME - len(CHARS))}{CHARS}"] = [
+                    None if text is None else len(text) for text in column
+                ]
+            else:
+                categories[name] = column
         elif types == {list}:
             arrays.append(block(column, name))
     frames = [_frame(part, rows) for part in (numbers, categories) if part]
+    if texts:
+        frames[0] = replace(frames[0], texts=tuple([(name, kept_texts(column)) for name, column in texts.items()]))
     return (*frames, *arrays)
 
 
-def _place(name: str, column: list[Any], numbers: dict[str, list[Any]], categories: dict[str, list[Any]]) -> None:
-    if max(len(text) for text in column if text is not None) > MAX_CATEGORY:
-        numbers[f"{name_of(name, MAX_NAME - len(CHARS))}{CHARS}"] = [
-            None if text is None else len(text) for text in column
-        ]
-    else:
-        categories[name] = column
+def _are_texts(column: list[Any]) -> bool:
+    return max(len(text) for text in column if text is not None) > MAX_CATEGORY
 
 
 def _frame(columns: dict[str, list[Any]], rows: int) -> Tensor:

@@ -58,8 +58,8 @@ MAX_KNOWN = 4096
 
 
 def _plain(name: str) -> str:
-    """A name with its numbers as parts: `x[2]` is `x.2`."""
-    return name.replace("[", ".").replace("]", "")
+    """A name with its numbers, and what is derived of it, as parts: `x[2]` is `x.2`, `x:norm` is `x.norm`."""
+    return name.replace("[", ".").replace("]", "").replace(":", ".")
 
 
 def _glob(pattern: str, side: Side) -> str:

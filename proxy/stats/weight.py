@@ -42,6 +42,8 @@ def weight_of(tensors: Iterable[Tensor]) -> int:
     for tensor in tensors:
         held += TENSOR_BYTES + len(tensor.name)
         held += NUMBER_BYTES * len(tensor.data) if tensor.kind == "number" else weight_of_texts(tensor.data)
+        for _, column in tensor.texts:
+            held += weight_of_texts(column)
         if tensor.columns:
             held += weight_of_texts(tensor.columns)
     return held

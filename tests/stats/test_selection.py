@@ -21,6 +21,7 @@ from proxy.stats.selection import MAX_KNOWN, Selection
         ("meta", "meta.at", True, True),
         ("x[2]", "x[2]", True, True),
         ("/request/x[2]", "x[2]", True, False),
+        ("/request/prompt", "prompt:script", True, False),
         ("/request/x/2", "x[2]", True, False),
         ("/request/x/*", "x[12]", True, False),
         ("/request", "anything", True, False),

@@ -33,6 +33,9 @@ ASKED = (
 )
 """Fields in which it is asked; the first that is there counts."""
 
+MAX_PROMPT = 4096
+"""Characters of what is asked that say in which words and in which script it is."""
+
 MAX_NESTING = 4
 """Lists and parts within each other in which texts are looked for."""
 
@@ -43,7 +46,9 @@ def features(fields: Mapping[str, Any]) -> Tensor:
     known = [text for text in texts if text is not None]
     chars = sum(map(len, known)) if known or not texts else None
     values = [chars, len(texts), _parameter(fields, LIMITS), _parameter(fields, ("temperature",))]
-    return Tensor("", 1, len(REQUEST), "number", checked(values, "number"), REQUEST)
+    asked = "\n".join(known)[:MAX_PROMPT]
+    said = (("prompt", (asked,)),) if asked else ()
+    return Tensor("", 1, len(REQUEST), "number", checked(values, "number"), REQUEST, texts=said)
 
 
 def _parameter(fields: Mapping[str, Any], names: Iterable[str]) -> Any:

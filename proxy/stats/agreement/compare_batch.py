@@ -19,7 +19,7 @@ from proxy.stats.arrays import Floats
 from proxy.stats.finite import NOT_NUMBERS
 
 _answer = attrgetter("failure", "status", "text", "content")
-_shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector", "datatype")
+_shape = attrgetter("name", "columns", "width", "kind", "integer", "rows", "vector", "datatype", "texts")
 
 
 class BatchDifferences(NamedTuple):
@@ -50,8 +50,8 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
     shapes = {*map(_shape, mine), *map(_shape, other)}
     if len(shapes) > 1:
         return None
-    name, columns, width, kind, integer, rows, vector, datatype = shapes.pop()
-    if kind != "number" or rows != 1 or vector or not 0 < width <= 2 * TOP_SCORES:
+    name, columns, width, kind, integer, rows, vector, datatype, texts = shapes.pop()
+    if kind != "number" or rows != 1 or vector or texts or not 0 < width <= 2 * TOP_SCORES:
         return None
     if not _is_usual(mine[0], rules):
         return None

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from proxy.contracts.bounds import MAX_NAME, clipped, shortened
 from proxy.contracts.observation import Observation, Tensor, Text
+from proxy.stats.agreement.rows import with_texts
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.drift.features import feature_name, names_of
 
@@ -115,7 +116,7 @@ Side = tuple[dict[str, Any], bool]
 def _answer(leg: Observation, row: int) -> Side:
     if not leg.answered:
         return {"status": leg.status, "failure": leg.failure}, False
-    return _shown(leg.outputs, row) if leg.text is None else _text(leg.text)
+    return _shown(with_texts(leg.outputs), row) if leg.text is None else _text(leg.text)
 
 
 def _text(answer: Text) -> Side:
@@ -135,16 +136,18 @@ def _text(answer: Text) -> Side:
 def _shown(tensors: Sequence[Tensor], row: int) -> Side:
     """The values of one row; of what has fewer rows, of the last one."""
     shown: dict[str, Any] = {}
-    left = MAX_SIDE
+    left, cut = MAX_SIDE, False
     for tensor in tensors:
         names = names_of((tensor.name, tensor.columns, min(tensor.width, MAX_SHOWN), tensor.kind))
         begin = max(min(row, tensor.rows - 1), 0) * tensor.width
         for name, value in zip(names, tensor.data[begin : begin + tensor.width], strict=False):
+            if isinstance(value, str) and len(value) > MAX_SHOWN_TEXT:
+                value, cut = clipped(value, MAX_SHOWN_TEXT), True
             left -= len(name) + (len(value) if isinstance(value, str) else 0)
             if left < 0 or len(shown) == MAX_SHOWN:
                 return shown, True
             shown[name] = value
-    return shown, any(tensor.width > MAX_SHOWN for tensor in tensors)
+    return shown, cut or any(tensor.width > MAX_SHOWN for tensor in tensors)
 
 
 def _paths(pointer: str) -> list[list[str]]:

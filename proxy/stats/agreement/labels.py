@@ -10,7 +10,8 @@ from proxy.contracts.observation import Tensor
 from proxy.stats.agreement.numbers import largest, rows_of, tolerance_of
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
-from proxy.stats.agreement.texts import compare_text, words_of
+from proxy.stats.agreement.texts import compare_text
+from proxy.stats.words import words_of
 
 MIN_TEXT_WORDS = 3
 """Words from which on a string is a text rather than a label."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,6 +10,28 @@ from msgspec.structs import replace
 from proxy.contracts.observation import Tensor
 from proxy.stats.agreement.numbers import rows_of
 from proxy.stats.agreement.rules import AnswerRules
+
+
+def with_texts(outputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Outputs with their texts in place of what was made of them: lengths, and labels that were cut."""
+    if not any(tensor.texts for tensor in outputs):
+        return outputs
+    return [each for tensor in outputs for each in (_texts(tensor) if tensor.texts else (tensor,))]
+
+
+def _texts(tensor: Tensor) -> Iterator[Tensor]:
+    if not tensor.columns:
+        yield replace(tensor, data=tensor.texts[0][1])
+        return
+    lengths = {f"{name}{CHARS}" for name, _ in tensor.texts}
+    if left := [column for column in tensor.columns if column not in lengths]:
+        yield replace(by_columns(tensor, left), texts=())
+    for name, column in tensor.texts:
+        yield Tensor(name, len(column), 1, "category", column, texts=((name, column),))
+
+
+CHARS = ".chars"
+"""End of the name of a text's length (`payload.tabular`)."""
 
 
 def kept(outputs: Sequence[Tensor], rules: AnswerRules) -> Sequence[Tensor]:

@@ -81,6 +81,8 @@ def natural(tensor: Tensor) -> OutputComparer:
         return "vectors"
     if tensor.ranks:
         return "ranking"
+    if tensor.texts and not tensor.columns:
+        return "text"
     if tensor.kind != "number" or tensor.width == 1 or tensor.columns:
         return ""
     name = tensor.name.lower()

@@ -13,7 +13,6 @@ Edits are those of Levenshtein (1966), as a part of the longer text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,19 +22,12 @@ from proxy.contracts.observation import Text
 from proxy.stats.agreement.documents import NO_DOCUMENT, DocumentComparison, document_of
 from proxy.stats.agreement.rules import DEFAULT_RULES, AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
+from proxy.stats.words import words_of
 
 MAX_WORDS = 2048
 """Words or characters of a text that are compared: edit distance grows with the square of them. Of longer texts the
 difference in length counts besides."""
 
-UNSPACED = (
-    "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Myanmar, Khmer
-    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # kana, Han
-    "\U00020000-\U0003ffff"
-)
-"""Characters of scripts that put no spaces between words (Unicode 15, by block)."""
-
-_WORDS = re.compile(f"[{UNSPACED}]|[^\\s{UNSPACED}]+")
 MAX_CALLS = 64
 """Calls of tools whose order says nothing; longer lists are compared by place."""
 
@@ -48,15 +40,6 @@ class TextDifference(NamedTuple):
     """The part that was edited; of documents 0 or 1."""
     found: str = ""
     """What was found."""
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text.
-
-    >>> words_of("the cat"), words_of("猫がいる now")
-    (['the', 'cat'], ['猫', 'が', 'い', 'る', 'now'])
-    """
-    return text.split() if text.isascii() else _WORDS.findall(text)
 
 
 def compare_text(a: str, b: str, rules: AnswerRules) -> TextDifference:

@@ -5,6 +5,7 @@ profile_builder  a profile from the primary's first rows
 features         names of features
 batch            many bodies of one shape, packed into arrays
 layout           a batch counted: bins, and rows that break a rule
+derived          what is measured of texts, vectors and wide arrays
 edges            the bins of a number
 recognition      identifiers and times, which are no features
 detector         the e-detector and PSI of each feature

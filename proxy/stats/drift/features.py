@@ -39,3 +39,12 @@ def feature_name(name: str) -> str:
     if numbered is None:
         return writable(shortened(name, MAX_NAME))
     return writable(shortened(numbered[1], MAX_NAME)) + numbered[2]
+
+
+DERIVED_SUFFIXES = (":script", ":unseen", ":norm", ":mean", ":spread")
+
+
+def is_derived(name: str) -> bool:
+    """Whether a feature is measured here and not sent (`derived`): a profile that was made without it does not lack
+    it, and no contract is about it."""
+    return name.endswith(DERIVED_SUFFIXES) or ":projection[" in name

@@ -14,7 +14,7 @@ import numpy as np
 from proxy.contracts.observation import Tensor
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.detector import Reference
-from proxy.stats.drift.features import Block, names_of
+from proxy.stats.drift.features import Block, is_derived, names_of
 from proxy.stats.drift.profile import MAX_FEATURES, category_counts, number_bins, text_of
 from proxy.stats.selection import NOTHING, Selection
 
@@ -86,7 +86,8 @@ class Layout:
         self._lacking = self._absent & required
         # A profile that is full does not know all columns, so an unknown one says nothing.
         unknown = [name for block in signature for name in names_of(block) if name not in features]
-        self._unexpected = len(features) < MAX_FEATURES and not all(map(ignored.has, unknown))
+        strange = [name for name in unknown if not ignored.has(name) and not is_derived(name)]
+        self._unexpected = len(features) < MAX_FEATURES and bool(strange)
         self._numbers = [_Numbers(reference, places) for places in self._places]
 
     def measure(self, tables: Sequence[Any]) -> BatchCounts:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.edges import edges_of
-from proxy.stats.drift.features import feature_name
+from proxy.stats.drift.features import feature_name, is_derived
 from proxy.stats.finite import NOT_NUMBERS, number
 
 MAX_CATEGORIES = 20
@@ -110,7 +110,11 @@ def profile_of(
 def features_of(columns: Mapping[str, Sequence[Any] | Floats]) -> list[Feature]:
     """The features of the first `MAX_FEATURES` columns that are not empty."""
     named = [(name, column) for name, column in columns.items() if len(column)]
-    return [feature_of(name, column) for name, column in named[:MAX_FEATURES]]
+    features = [feature_of(name, column) for name, column in named[:MAX_FEATURES]]
+    for feature in features:
+        if is_derived(feature.name):
+            feature.rules = Rules()
+    return features
 
 
 def feature_of(name: str, column: Sequence[Any] | Floats) -> Feature:

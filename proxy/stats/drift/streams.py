@@ -21,6 +21,7 @@ from proxy.contracts.table import LIVE_ROLES, Role
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
+from proxy.stats.drift.derived import Derivation, needs
 from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.drift.profile import BodySide, Feature, Profile, as_bodies_have_them
@@ -140,6 +141,7 @@ class Streams:
         "_batches",
         "_builders",
         "_counted",
+        "_derived",
         "_detectors",
         "_drift",
         "_given",
@@ -168,6 +170,7 @@ class Streams:
             "input": Selection(ignore, "request"),
             "prediction": Selection(ignore, "response"),
         }
+        self._derived: dict[BodySide, Derivation] = {"input": Derivation(), "prediction": Derivation()}
         self.recognition = Recognition()
         """What the primary's columns are."""
         self._builders = {side: ProfileBuilder(ignored) for side, ignored in self._ignored.items()}
@@ -245,6 +248,9 @@ class Streams:
         batch = self._batches.get(key)
         if batch is None:
             batch = self._batches[key] = Batch(now)
+        side, _, role = key[0]
+        if any(map(needs, bodies)):
+            bodies = [self._derived[side].features(body, role in TEACHING_ROLES) for body in bodies]
         batch.update(bodies)
         return batch.bodies >= BATCH_BODIES or batch.bytes >= MAX_BATCH_BYTES
 

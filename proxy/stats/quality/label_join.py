@@ -169,6 +169,8 @@ class LabelJoin:
         requests = self._requests
         labelled: list[LabelledPrediction] = NO_PREDICTIONS
         added = 0
+        if len(queue.fractions) < MAX_FRACTIONS:
+            queue.fractions.update(_fractions(legs[0].outputs))  # one of a batch says enough
         for leg in legs:
             request_id, outputs = leg.request_id, leg.outputs
             if not outputs or not request_id or leg.failure or not 200 <= leg.status < 300:
@@ -186,8 +188,8 @@ class LabelJoin:
                 continue
             elif request.rows != outputs[0].rows or _has(request.legs, version, role):
                 continue
-            if len(queue.fractions) < MAX_FRACTIONS:
-                queue.fractions.update(_fractions(outputs))
+            if outputs[0].texts:
+                outputs = tuple([replace(tensor, texts=()) for tensor in outputs])
             answer = LegAnswer(version, role, leg.share, outputs)
             request.legs += (answer,)
             if self._early or request.labels:

@@ -10,7 +10,8 @@ from proxy.contracts.comparers import TextComparer
 from proxy.contracts.observation import Text
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement.rules import AnswerRules
-from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts, words_of
+from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts
+from proxy.stats.words import words_of
 
 THAI = "แมวนั่งบนเสื่อและหลับไปทั้งวัน"
 
