@@ -19,6 +19,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -71,9 +72,13 @@ class Group:
         return int(peak.read_text()) if peak.exists() else 0
 
     def close(self) -> None:
-        """Removes it; its processes have ended."""
-        with contextlib.suppress(OSError):
-            self.path.rmdir()
+        """Removes it; its processes have ended, which the kernel may see a moment later."""
+        for _ in range(100):
+            try:
+                self.path.rmdir()
+                break
+            except OSError:
+                time.sleep(0.05)
 
 
 class Limits:
