@@ -364,6 +364,7 @@ class Leg(Attempt, Uploader):
         if self.upload:
             self._uploaded()
         self.client.resume("upstream")
+        self.client.resume("connecting")
         super().drop()
 
     def _unwatch(self) -> None:

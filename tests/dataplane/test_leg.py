@@ -364,3 +364,23 @@ def test_an_answer_before_the_request_has_ended_costs_the_connection() -> None:
     stream = bench.pools["v1"].last
     stream.answer(413, b"too much")
     assert client.status == 413 and client.ends == ["done"] and stream.calls == ["reset"]
+
+
+@pytest.mark.parametrize("how", ["used", "fresh", "wait"])
+def test_a_client_that_was_asked_to_pause_goes_on_once_another_leg_takes_its_request(how: str) -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(0.3)))
+    bench.pools["v2"].how, bench.pools["v1"].how = "wait", how
+    exchange, client = bench.begin()
+    for _ in range(5):
+        exchange.request_body(b"x" * 100_000)
+        exchange.flush_request()
+    assert client.held == {"connecting"}
+    (canary,) = bench.pools["v2"].waiting
+    canary.connect_failed("connect_refused", "a test", bench.clock.now)
+    exchange.flush_request()
+    bench.pools["v1"].serve(bench.clock.now)
+    assert client.held == set()
+    exchange.request_end()
+    exchange.flush_request()
+    bench.pools["v1"].last.answer()
+    assert client.status == 200 and b"".join(bench.pools["v1"].last.sent) == b"x" * 500_000
