@@ -153,14 +153,17 @@ class BoardCollector(Collector):
 
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")
-        values = [
-            ((*key, name, score.averaging(name)), score.get(name))
+        scores = [
+            ((*key, name), score.averaging(name), value)
             for key, score in board.scores.items()
             for name in QUALITY_METRICS
+            if (value := score.get(name)) is not None
         ]
-        numbers = [(key, value) for key, value in values if value is not None]
-        text = "Accuracy and other scores of predictions that met a label; f1 of class 1, or of all classes (macro)."
-        yield gauge("penumbra_quality", text, (*arm, "metric", "averaging"), numbers)
+        text = "Accuracy and other scores of predictions that met a label."
+        yield gauge("penumbra_quality", text, (*arm, "metric"), [(key, value) for key, _, value in scores])
+        text = "What a score is the mean of, 1: f1 is that of class 1, or the mean over all classes (macro)."
+        means = [((*key, averaging), 1.0) for key, averaging, _ in scores if averaging]
+        yield gauge("penumbra_quality_averaging", text, (*arm, "metric", "averaging"), means)
         labelled = [(key, float(n)) for key, n in board.labelled.items()]
         yield counter("penumbra_labelled_predictions", "Predictions that met a label.", arm, labelled)
         unscored = [(key, float(n)) for key, n in board.unscored.items()]
