@@ -26,16 +26,43 @@ def memory_limit(root: Path = ROOT) -> int | None:
     return min((limit for limit in limits if limit < UNLIMITED), default=None)
 
 
+def cpu_quota(root: Path = ROOT) -> float | None:
+    """CPUs that the processes of the group get at most, such as 0.5; None: not limited, or not known.
+
+    - `root`: where `proc` and the mounts are; another one in tests
+    """
+    found = [_quota(folder, version) for folder, version in (*_folders("cpu", root), *_usual_folders(root))]
+    return min((quota for quota in found if quota is not None), default=None)
+
+
+def _quota(folder: Path, version: int) -> float | None:
+    """Microseconds of CPU in a period, by the period (sched-bwc of version 1; version 2 has both in one file)."""
+    names = ("cpu.max",) if version == 2 else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+    words = " ".join(_text(folder / name) for name in names).split()
+    if len(words) != 2 or not all(word.isdigit() and len(word) < 16 and int(word) for word in words):
+        return None  # `max` and -1 are no quota
+    return int(words[0]) / int(words[1])
+
+
+def _usual_folders(root: Path) -> Iterator[tuple[Path, int]]:
+    """Where sandboxes show the container's own group whatever the table of mounts says of it."""
+    mount = root / "sys/fs/cgroup"
+    yield from ((mount, 2), (mount / "cpu", 1))
+
+
 def _settings(controller: str, new: str, old: str, root: Path) -> Iterator[str]:
     """The texts of the file `new` of version 2, and `old` of version 1, in the process's group and in those above."""
+    for folder, version in _folders(controller, root):
+        if text := _text(folder / (old if version == 1 else new)):
+            yield text
+
+
+def _folders(controller: str, root: Path) -> Iterator[tuple[Path, int]]:
+    """(folder, version) of the process's groups that may have the controller, and of those above."""
     for mount, inside, version in _mounts(controller, root):
         path = _group(controller if version == 1 else "", root)
-        if path is None:
-            continue
-        for folder in _upwards(mount, _within(path, inside)):
-            text = _text(folder / (old if version == 1 else new))
-            if text:
-                yield text
+        if path is not None:
+            yield from ((folder, version) for folder in _upwards(mount, _within(path, inside)))
 
 
 def _mounts(controller: str, root: Path) -> Iterator[tuple[Path, str, int]]:

@@ -25,6 +25,7 @@ from proxy.contracts.settings import Settings
 from proxy.link.pulse import Pulses, Reason
 from proxy.logs import fields
 from proxy.memory import with_memory
+from proxy.processors import with_processors
 from proxy.signals import caught_signals
 from proxy.sockets import Sockets, bound, raise_descriptor_limit
 from proxy.watchdog import Watchdog
@@ -58,7 +59,7 @@ def run(settings: Settings, config_path: str) -> int:
 
 def _run(settings: Settings, config_path: str, wakeup: int) -> int:
     raise_descriptor_limit()
-    settings = with_memory(settings)
+    settings = with_memory(with_processors(settings))
     try:
         sockets = Sockets(settings)
     except OSError as error:

@@ -140,8 +140,9 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "analysis": {"section", "values"},
         "release": {"section", "values"},
         "load": {"admin", "analysis", "release", "section", "text", "tree", "values"},
+        "wording": set(),
         "reload": {"load"},
-        "schema": {"admin", "analysis", "load", "release", "section", "values"},
+        "schema": {"admin", "analysis", "load", "release", "section", "values", "wording"},
     },
     "cli": {
         "exit_codes": set(),
@@ -159,7 +160,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
 
 WIRING = {
     *("__init__", "__main__", "cgroup", "logs", "link_folder", "memory", "sockets", "supervisor", "cli", "config"),
-    *("children", "last_words", "signals", "watchdog"),
+    *("children", "processors", "last_words", "signals", "watchdog"),
 }
 """Floor 4: modules that may import all rooms."""
 

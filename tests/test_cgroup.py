@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cgroup import memory_limit
+from proxy.cgroup import cpu_quota, memory_limit
 
 V2_MOUNT = "31 23 0:28 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup rw"
 V1_MOUNT = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory"
@@ -55,9 +55,43 @@ def test_the_least_limit_upwards(tmp_path: Path, groups: str, mounts: str, files
     assert memory_limit(host(tmp_path, groups, mounts, files)) == limit
 
 
+CPU_V1 = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct"
+
+
+@pytest.mark.parametrize(
+    ("groups", "mounts", "files", "quota"),
+    [
+        ("0::/", V2_MOUNT, {"cpu.max": "150000 100000"}, 1.5),
+        ("0::/a/b", V2_MOUNT, {"a/b/cpu.max": "max 100000", "a/cpu.max": "50000 100000"}, 0.5),
+        ("0::/a/b", V2_MOUNT, {"a/b/cpu.max": "200000 100000", "a/cpu.max": "400000 100000"}, 2.0),
+        ("0::/a/b", V2_MOUNT, {"a/b/cpu.max": "max 100000"}, None),
+        (
+            "1:cpu,cpuacct:/k/pod",
+            CPU_V1,
+            {"cpu,cpuacct/k/pod/cpu.cfs_quota_us": "25000", "cpu,cpuacct/k/pod/cpu.cfs_period_us": "100000"},
+            0.25,
+        ),
+        (
+            "1:cpu,cpuacct:/k",
+            CPU_V1,
+            {"cpu,cpuacct/k/cpu.cfs_quota_us": "-1", "cpu,cpuacct/k/cpu.cfs_period_us": "100000"},
+            None,
+        ),
+        ("", "nonsense", {"cpu.max": "100000 100000"}, 1.0),  # a sandbox whose mounts are not shown
+        ("", "", {"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3.0),
+        ("0::/", V2_MOUNT, {"cpu.max": "100000 0"}, None),
+        ("0::/", V2_MOUNT, {"cpu.max": "what?"}, None),
+    ],
+)
+def test_the_least_quota_upwards(tmp_path: Path, groups: str, mounts: str, files: dict[str, str], quota: float) -> None:
+    assert cpu_quota(host(tmp_path, groups, mounts, files)) == quota
+
+
 def test_a_host_without_groups_limits_nothing(tmp_path: Path) -> None:
     assert memory_limit(tmp_path) is None
+    assert cpu_quota(tmp_path) is None
 
 
 def test_this_host_can_be_read() -> None:
     assert (memory_limit() or 1) > 0
+    assert (cpu_quota() or 1) > 0

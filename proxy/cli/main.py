@@ -78,7 +78,7 @@ def run(config: Config) -> None:
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Says everything that is wrong with CONFIG. Exit code 0: nothing is."""
-    from proxy.contracts.settings import written
+    from proxy.config.wording import written
 
     settings = _checked(config, as_json)
     if as_json:

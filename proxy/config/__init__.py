@@ -7,6 +7,7 @@ values    one value: durations, sizes, percents, URLs, names
 release   `release`, `scorecard` and what a guard is made of
 admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
 analysis  `analysis` of a route
+wording   what is in force, as a file writes it
 reload    a file that changes: the last good settings, and what needs a restart
 schema/   what the reader takes, as a JSON Schema and as the reference of all options
 """

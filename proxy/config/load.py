@@ -52,6 +52,7 @@ from proxy.contracts.table import (
     Timeouts,
     Version,
 )
+from proxy.processors import processors, workers_for
 from proxy.release.baseline import problems as baseline_problems
 from proxy.routing.inference import SILENT_METHODS
 
@@ -122,6 +123,7 @@ def settings_of(root: Section) -> Settings:
         routes=_routes(root, values.Known(tuple(versions))),
         admin=admin,
         workers=processes,
+        workers_auto=root.tree.get("workers") == "auto",
         memory_limit=_memory(root.section("limits"), processes),
         lineage=lineage,
         notify=read_hooks(root),
@@ -136,9 +138,9 @@ def settings_of(root: Section) -> Settings:
 
 
 def workers(text: str) -> int:
-    """A parser of the number of workers; `auto` is one for each usable CPU."""
+    """A parser of the number of workers; `auto` is one for each whole CPU that may be used."""
     if text == "auto":
-        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+        return min(workers_for(processors()), MAX_WORKERS)
     try:
         return WORKERS(text)
     except Refused as refused:

@@ -65,16 +65,23 @@ class Loader:
         try:
             settings = load(self._path, self._environ, serving=True)
             if running is not None:
+                settings = as_started(running, settings)
                 refuse_what_needs_a_restart(running, settings)
         except ConfigError as error:
             if not first or running is None:
                 raise
             log.error("the configuration cannot be used, going on with the one in force:\n%s", error)
             return running
-        if running is not None:
-            settings = replace(settings, memory_total=running.memory_total)
         self._slot.write(settings)
         return settings
+
+
+def as_started(running: Settings, wanted: Settings) -> Settings:
+    """The wanted settings with what the host had at the start, though it may have more or less by now."""
+    found = {key: getattr(running, key) for key in ("memory_total", "processors")}
+    if running.workers_auto and wanted.workers_auto:
+        found["workers"] = running.workers
+    return replace(wanted, **found)
 
 
 FIXED: dict[str, Callable[[Settings], str]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
@@ -65,19 +64,6 @@ class Limit(Struct, frozen=True):
     def given(self) -> dict[str, float]:
         """The limits that there are, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-def written(lines: Mapping[str, Limit]) -> str:
-    """Lines of a scorecard, by metric, as a configuration writes them.
-
-    >>> written({"error_rate": Limit(max_ratio=1.5)})
-    '{error_rate: {max_ratio: 1.5}}'
-    """
-    limits = {
-        metric: ", ".join(f"{name}: {value:g}" for name, value in limit.given().items())
-        for metric, limit in lines.items()
-    }
-    return f"{{{', '.join(f'{metric}: {{{each}}}' for metric, each in limits.items())}}}"
 
 
 class Stage(Struct, frozen=True):
@@ -330,6 +316,8 @@ class Settings(Struct, frozen=True):
     admin: Admin = Admin()
     workers: int = 1
     """Processes that carry traffic; `auto` is a number here."""
+    workers_auto: bool = False
+    """Whether the number is what the CPUs of the start made of `auto`."""
     state: str = "penumbra.db"
     """Path of the SQLite file, or ":memory:"."""
     audit_anchor: str = ""
@@ -349,7 +337,9 @@ class Settings(Struct, frozen=True):
     memory_total: int = 1536 * MIB
     """Bytes that all processes together may take, as found at the start (`proxy.memory`)."""
     analysis_cpu: float = 5.0
-    """Percent of one CPU for the analysis of bodies; beyond that, exchanges are sampled."""
+    """Percent of one CPU, or of what there is where that is less; beyond that, exchanges are sampled."""
+    processors: float = 1.0
+    """CPUs that all processes together may use, as found at the start (`proxy.processors`)."""
     notify: tuple[Hook, ...] = ()
     capture: Capture | None = None
     access_log: AccessLog | None = None
@@ -359,6 +349,11 @@ class Settings(Struct, frozen=True):
     def anchor(self) -> str:
         """Path of the audit's anchor; "" where nothing is kept."""
         return "" if self.state == ":memory:" else self.audit_anchor or f"{self.state}.anchor"
+
+    @property
+    def analysis_part(self) -> float:
+        """The part of one CPU that the analysis of bodies may take."""
+        return self.analysis_cpu / 100.0 * min(self.processors, 1.0)
 
     @property
     def memory(self) -> int:

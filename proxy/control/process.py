@@ -217,7 +217,7 @@ class Control:
         """Applies the settings beside the routes."""
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
-        self._intake.budget = self._engine.settings.analysis_cpu / 100.0
+        self._intake.budget = self._engine.settings.analysis_part
         with contained("the settings of log and spans"):
             self._journal.use(self._engine.settings)
         self._profiles.use(route.section for route in self._engine.routes.values())

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.config.load import parse
-from proxy.config.reload import FIXED, Loader, SettingsSlot, refuse_what_needs_a_restart
+from proxy.config.reload import FIXED, Loader, SettingsSlot, as_started, refuse_what_needs_a_restart
 from proxy.contracts.settings import ConfigError, Settings
 
 SETTINGS = """
@@ -100,3 +101,16 @@ def test_what_is_fixed_is_shown_as_the_file_would_say_it(settings: Settings) -> 
     assert shown["drain"] == "30s"
     assert shown["admin.listen"] == "127.0.0.1:0"
     refuse_what_needs_a_restart(settings, settings)
+
+
+@pytest.mark.parametrize(("now", "refused"), [("auto", False), ("3", True)])
+def test_a_host_with_other_cpus_by_now_is_no_change_of_the_file(now: str, refused: bool) -> None:
+    started = replace(parse(SETTINGS + "workers: auto", {}), workers=7, processors=7.5, memory_total=1 << 30)
+    wanted = as_started(started, parse(SETTINGS + f"workers: {now}", {}))
+    assert (wanted.processors, wanted.memory_total) == (7.5, 1 << 30)
+    assert wanted.workers == (3 if refused else 7)
+    if refused:
+        with pytest.raises(ConfigError, match="workers: found 3"):
+            refuse_what_needs_a_restart(started, wanted)
+    else:
+        refuse_what_needs_a_restart(started, wanted)

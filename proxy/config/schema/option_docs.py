@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from proxy.config.schema import analysis_docs
 from proxy.config.schema.option_examples import EXAMPLES
+from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
-from proxy.contracts.settings import ASSUMED, written
+from proxy.contracts.settings import ASSUMED
 from proxy.contracts.strategies import STRATEGIES, SWITCH_WINDOW
 
 
@@ -48,7 +49,8 @@ TEXTS = {
     "admin.tokens[].name": "The name that the audit shows.",
     "admin.tokens[].role": "`read` may look; `operate` may look and change. With a read token, looking needs one.",
     "admin.tokens[].token": "The token itself. At least one character.",
-    "workers": "Processes that carry traffic. `auto`: one for each CPU that may be used.",
+    "workers": "Processes that carry traffic. `auto`: one for each whole CPU that may be used, by the affinity "
+    "mask and the quota of the control group.",
     "state": (
         "SQLite file of the live split, releases and audit, relative to the working directory. `:memory:` keeps "
         "nothing."
@@ -70,7 +72,8 @@ TEXTS = {
         "Memory of all processes together. What waits or is kept draws on it; what is over is shed, copies first. At "
         "least 168MiB, and 56MiB for each further worker."
     ),
-    "analysis_cpu": "Percent of one CPU that the analysis of bodies may take. Beyond that, exchanges are sampled.",
+    "analysis_cpu": "Percent of one CPU, or of the control group's quota where that is less, that the analysis of "
+    "bodies may take. Beyond that, exchanges are sampled.",
     "require_lineage": "Every version must say all of its lineage.",
     "notify": "Webhooks that hear of changes.",
     "notify[].url": "Where to POST.",
