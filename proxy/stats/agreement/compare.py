@@ -33,7 +33,7 @@ from proxy.stats.agreement.numbers import (
     compare_vectors,
 )
 from proxy.stats.agreement.rankings import compare_rankings
-from proxy.stats.agreement.rows import by_columns, by_key, in_order, kept, with_texts
+from proxy.stats.agreement.rows import apart, by_columns, by_key, in_order, kept, with_texts
 from proxy.stats.agreement.rules import DEFAULT_RULES, AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.agreement.texts import compare_texts
@@ -46,7 +46,7 @@ def compare(reference: Observation, copy: Observation, rules: AnswerRules = DEFA
         return compare_texts(reference.text, copy.text, rules)
     if bool(reference.text) != bool(copy.text) or bool(reference.outputs) != bool(copy.outputs):
         return AnswerDifference(True, "shape", comparer="one answer holds a text or predictions, the other none")
-    mine, others = (kept(with_texts(leg.outputs), rules) for leg in (reference, copy))
+    mine, others = (apart(kept(with_texts(leg.outputs), rules), rules) for leg in (reference, copy))
     if not mine and not others:
         return None
     if len(mine) == 1 == len(others) and not mine[0].columns and mine[0].width % 4:

@@ -48,6 +48,21 @@ def _kept(tensor: Tensor, rules: AnswerRules) -> Tensor | None:
     return by_columns(tensor, left) if left else None
 
 
+def apart(outputs: Sequence[Tensor], rules: AnswerRules) -> Sequence[Tensor]:
+    """Outputs with the columns that have a rule of their own beside their frames, as outputs of their names."""
+    if not rules.analysis.outputs:
+        return outputs
+    return [each for tensor in outputs for each in (_apart(tensor, rules) if tensor.columns else (tensor,))]
+
+
+def _apart(tensor: Tensor, rules: AnswerRules) -> Iterator[Tensor]:
+    own = [column for column in tensor.columns if rules.of(column).comparer or rules.of(column).unordered]
+    if left := [column for column in tensor.columns if column not in own]:
+        yield tensor if not own else by_columns(tensor, left)
+    for column in own:
+        yield replace(by_columns(tensor, (column,)), name=column, columns=())
+
+
 def by_columns(tensor: Tensor, columns: Sequence[str]) -> Tensor:
     """A frame with these of its columns, in this order.
 

@@ -202,3 +202,15 @@ def test_any_answer_equals_itself_in_any_order_and_neither_side_is_the_first(
         assert same(mine, tuple(turned), rules)
     if is_number(mine) and is_number(other):
         same(mine, other, rules)
+
+
+def test_a_column_of_a_frame_has_the_rule_of_its_name() -> None:
+    def rules(**outputs: OutputRule) -> AnswerRules:
+        return AnswerRules(Analysis(outputs=outputs))
+
+    tags = [(Tensor("", 2, 1, "category", values, ("tags",)),) for values in (["a", "b"], ["b", "a"])]
+    assert not same(tags[0], tags[1], rules())
+    assert same(tags[0], tags[1], rules(tags=OutputRule(unordered=True)))
+    assert same(frame(a=1.0, b=2.0), frame(b=2.0, a=1.01), rules(b=OutputRule("labels")))
+    assert not same(frame(a=1.0, b=2.0), frame(b=2.01, a=1.0), rules(b=OutputRule("labels")))
+    assert not same(frame(a=1.0, b=2.0), frame(b=2.0, a=1.2), rules(b=OutputRule("labels")))
