@@ -100,7 +100,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "warnings",
         },
         "api": {"engine", "identities", "route_control", "state"},
-        "capture": {"engine", "state"},
+        "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
         "telemetry": {"capture", "engine", "notify", "route_control"},
         "process": {
             *("api", "capture", "engine", "file_watch", "intake", "loop_lag", "notify", "profiles", "state"),

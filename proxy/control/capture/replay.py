@@ -17,8 +17,11 @@ from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import Captured, arms_of
 from proxy.control.engine import LOOK_SECONDS, Engine
+from proxy.control.promised_answers import PromisedAnswers
+from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.store import Store
 from proxy.payload.decode import decode
+from proxy.payload.recognise import looks_like
 from proxy.release.audit import Change
 from proxy.stats.board import Board
 
@@ -47,6 +50,7 @@ class Rehearsal:
         self._legs: Counter[str] = Counter()
         self._seq = 0
         self._looked = now
+        self._decode = SpokenProtocols(PromisedAnswers(decode).decode, looks_like).decode  # as control does
         self._store = Store(":memory:")
         self.board = Board()
         quiet = replace(settings, state=":memory:", notify=(), capture=None)
@@ -76,7 +80,8 @@ class Rehearsal:
         """Takes what bodies say."""
         sections = {section.name: section for section in self.engine.settings.routes}
         watched = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
-        self.board.on_observations([decode(leg, s.protocol, leg.source, s.analysis) for leg, s in watched], now)
+        seen = [self._decode(leg, s.protocol, leg.source, s.analysis) for leg, s in watched]
+        self.board.on_observations(seen, now)
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""
