@@ -47,13 +47,16 @@ def never_ends(release: Release, protocol: Protocol | None) -> tuple[Problem, ..
 FED = "a protocol whose bodies are read, or lines about statuses and latency"
 _STREAMLESS: frozenset[Protocol] = frozenset(("kserve-v1", "mlflow"))
 """Protocols without streams."""
+_WORDLESS: frozenset[Protocol] = frozenset(("kserve-v1",))
+"""Protocols without language models."""
 
 
 def never_fed(metric: str, protocol: Protocol) -> str:
     """Why a protocol can never feed a line on `metric`; "" where it can."""
     opaque = protocol == "opaque" and METRICS[metric].source != "ticks"
     streamless = protocol in _STREAMLESS and metric == "time_to_first_token"
-    return f"a line that protocol {protocol} never feeds" if opaque or streamless else ""
+    wordless = protocol in _WORDLESS and metric in ("output_tokens", "time_per_output_token")
+    return f"a line that protocol {protocol} never feeds" if opaque or streamless or wordless else ""
 
 
 def _candidate(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:

@@ -87,6 +87,10 @@ def test_each_mistake_has_its_place(release: Release, paths: list[str]) -> None:
         ("opaque", "latency_p99", True),
         ("mlflow", "time_to_first_token", False),
         ("openai", "time_to_first_token", True),
+        ("kserve-v1", "output_tokens", False),
+        ("kserve-v1", "time_per_output_token", False),
+        ("mlflow", "output_tokens", True),
+        ("auto", "time_per_output_token", True),
         ("json", "accuracy", True),
     ],
 )
