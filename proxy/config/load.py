@@ -28,6 +28,7 @@ from proxy.config.section import Section, shown
 from proxy.config.text import text_of
 from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
+from proxy.config.written import refuse_shared
 from proxy.contracts.memory import MIB, least
 from proxy.contracts.settings import (
     Address,
@@ -89,17 +90,19 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, 
 
     - `serving`: whoever asks serves traffic, and goes on with a release that can never end (`Problem.endless`)
     """
-    return parse(text_of(path, again=serving), environ, serving=serving)
+    return parse(text_of(path, again=serving), environ, serving=serving, path=os.fspath(path))
 
 
-def parse(text: str, environ: Mapping[str, str], *, serving: bool = False) -> Settings:
-    """Validates the text of a configuration. Raises ConfigError, and nothing else whatever the text is."""
+def parse(text: str, environ: Mapping[str, str], *, serving: bool = False, path: str = "") -> Settings:
+    """Validates the text of a configuration, that of the file at `path`, if any. Raises ConfigError, and nothing else
+    whatever the text is."""
     problems: list[Problem] = []
     try:
         root = Section(read_tree(text, environ, problems), "", problems)
     except UnreadableFile as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
     settings = settings_of(root)
+    refuse_shared(root, settings, path)
     if not all(serving and problem.endless for problem in problems):
         raise ConfigError(tuple(problems))
     return settings
@@ -148,7 +151,7 @@ def workers(text: str) -> int:
 
 
 def _memory(section: Section, processes: int) -> int | None:
-    limit = section.take("memory", values.size, None) if "memory" in section else None
+    limit = section.take("memory", values.size, None)
     section.finish()
     needed = least(processes)
     if limit is not None and limit < needed:
@@ -267,7 +270,7 @@ def _match(route: Section) -> Match:
     path = section.take("path", values.path_prefix, "", required=True)
     headers = section.pairs("headers", values.header_name, values.header_value)
     methods = section.values("methods", METHODS)
-    model = section.take("model", values.plain, None) if "model" in section else None
+    model = section.take("model", values.plain, None)
     section.finish()
     return Match(path, headers, methods, model)
 
@@ -281,7 +284,7 @@ def _share(section: Section, version: Parser, default: float | None) -> Share:
 
 def _split(route: Section, version: Parser) -> tuple[tuple[Share, ...], Sticky | None]:
     """`canary: {version, percent, sticky}`, or several versions as `split: {version: percent}` and `sticky`."""
-    sticky = route.take("sticky", values.sticky, None) if "sticky" in route else None
+    sticky = route.take("sticky", values.sticky, None)
     shares = route.pairs("split", version, values.percent)
     if "canary" not in route:
         return tuple(Share(name, percent) for name, percent in shares.items()), sticky
@@ -300,7 +303,7 @@ def _baseline(route: Section, version: Parser) -> Baseline | None:
     if "baseline" not in route:
         return None
     name = section.take("version", version, "", required=True)
-    percent = section.take("percent", values.percent, None) if "percent" in section else None
+    percent = section.take("percent", values.percent, None)
     section.finish()
     return Baseline(name, percent)
 

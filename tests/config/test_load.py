@@ -332,6 +332,17 @@ def test_an_unknown_key_names_what_was_probably_meant() -> None:
     assert problem.allowed.endswith("did you mean timeouts?")
 
 
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        (SMALL % "" + "limits: {request_buffer: 1MiB}", "memory"),
+        (SMALL % ", baseline: {version: b, persent: 1}", "percent, version; did you mean percent?"),
+    ],
+)
+def test_an_unknown_key_names_the_options_that_were_not_given_either(text: str, allowed: str) -> None:
+    assert allowed in [problem.allowed for problem in problems(text)]
+
+
 def test_an_upstream_over_tls_is_refused_and_says_so() -> None:
     problem = next(p for p in problems("versions: {a: {url: 'https://h:443'}}") if p.path == "versions.a.url")
     assert problem.found == "'https://h:443'"
