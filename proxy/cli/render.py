@@ -25,7 +25,7 @@ def show_problems(config: str, problems: Iterable[Problem], as_json: bool) -> No
 
 
 def show_routes(answer: Mapping[str, Any]) -> None:
-    """All routes; below them the problems of the configuration file and the workers that are not up."""
+    """All routes; below them the problems of the configuration file, the workers that are not up, and all warnings."""
     columns = ("route", "phase", "primary", "split", "shadows", "verdict")
     rows = (
         (r["route"], r["phase"], r["primary"], _percents(r["split"]), _percents(r["shadows"]), r.get("verdict", ""))
@@ -37,6 +37,17 @@ def show_routes(answer: Mapping[str, Any]) -> None:
     away = [worker["worker"] for worker in answer.get("workers", ()) if not worker["up"]]
     if away:
         print(f"workers not up: {', '.join(map(str, away))}")
+    for warning, routes in _warnings(answer["routes"]).items():
+        print(f"warning of {', '.join(routes)}: {warning}")
+
+
+def _warnings(routes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Each warning with its routes: what concerns the state file is one of all of them."""
+    found: dict[str, list[str]] = {}
+    for route in routes:
+        for warning in route.get("warnings", ()):
+            found.setdefault(warning, []).append(route["route"])
+    return found
 
 
 def show_route(route: Mapping[str, Any]) -> None:

@@ -19,12 +19,20 @@ REMEDIES: dict[str, str] = {
     "pool_full": "all connections to a version are busy; raise routes.{route}.limits.connections, or it is slow",
     "stalled": "this process stood still; give it more CPU, or lift its quota",
     "overloaded": "too many exchanges were in flight; raise routes.{route}.limits.inflight, or the versions are slow",
+    "too_many_connections": "as many clients were connected as a worker may have; raise connections, and the limit of "
+    "open files (ulimit -n, LimitNOFILE) where the log of the start says that it allows fewer",
 }
 """What to do about each reason that is this process's own; `{route}` is the route's name."""
 
-WITHOUT_ROUTE: frozenset[str] = frozenset(("answer_too_large", "draining", "no_table", "too_many_connections"))
-"""Reasons of this process that no route can be warned about: a size that a shadow chose, a start, an end, and clients
-that were refused before their route was known. Every reason of this process is in one of the two."""
+UNWARNED: frozenset[str] = frozenset(("answer_too_large", "draining", "no_table"))
+"""Reasons of this process that nothing is to be done about: a size that a shadow chose, an end, a start. Every reason
+of this process is in one of the two."""
+
+ANY_ROUTE = ""
+"""The route of clients that were refused before theirs was known: each route is warned."""
+
+
+WHAT = "clients, requests or legs"
 
 
 class OwnLimits:
@@ -59,8 +67,8 @@ def _counted(board: Board) -> Counter[tuple[str, str]]:
 
 
 def _faults(route: str, came: Mapping[tuple[str, str], int]) -> list[str]:
-    lost = {reason: came[route, reason] for reason in REMEDIES if came.get((route, reason), 0)}
-    return [f"{reason}: {n:,} requests or legs: {REMEDIES[reason].format(route=route)}" for reason, n in lost.items()]
+    lost = {reason: came.get((route, reason), 0) + came.get((ANY_ROUTE, reason), 0) for reason in REMEDIES}
+    return [f"{reason}: {n:,} {WHAT}: {REMEDIES[reason].format(route=route)}" for reason, n in lost.items() if n]
 
 
 def _reason(fault: str) -> str:

@@ -45,7 +45,14 @@ def test_routes_with_what_is_wrong_beside_them(capsys: pytest.CaptureFixture[str
     assert lines[0].split() == ["route", "phase", "primary", "split", "shadows", "verdict"]
     assert "a 97.5 %, b 2.5 %" in lines[1]
     assert lines[2].endswith("workers: found 'no'; allowed: auto")
-    assert lines[3] == "workers not up: 1, 2"
+    assert lines[3:] == ["workers not up: 1, 2"]
+
+
+def test_each_warning_is_shown_once_with_its_routes(capsys: pytest.CaptureFixture[str]) -> None:
+    other = ROUTE | {"route": "s", "warnings": ["the disk is full"]}
+    show_routes({"routes": [ROUTE | {"warnings": ["c gets nothing", "the disk is full"]}, other]})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:] == ["warning of r: c gets nothing", "warning of r, s: the disk is full"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.record import ArmTick, Tick
-from proxy.control.own_limits import REMEDIES, WITHOUT_ROUTE, OwnLimits
+from proxy.control.own_limits import REMEDIES, UNWARNED, OwnLimits
 from proxy.control.warnings import SPAN_SECONDS
 from proxy.stats.board import Board
 from tests.control.houses import House
@@ -19,9 +19,9 @@ def counted(board: Board, seq: int, codes: dict[str, int], rejected: Rejected = 
     board.counters.update(Tick(0, "a", seq, 1, arms=arms, rejected=list(rejected)), 0.0)
 
 
-def test_every_reason_of_this_process_has_a_remedy_or_no_route() -> None:
+def test_every_reason_of_this_process_has_a_remedy_or_needs_none() -> None:
     own = {reason for reason, failure in FAILURES.items() if failure.source == "internal"}
-    assert own == REMEDIES.keys() | WITHOUT_ROUTE and not REMEDIES.keys() & WITHOUT_ROUTE
+    assert own == REMEDIES.keys() | UNWARNED and not REMEDIES.keys() & UNWARNED
 
 
 @pytest.mark.parametrize("reason", REMEDIES)
@@ -29,7 +29,7 @@ def test_one_leg_is_told_with_its_reason_and_goes_with_its_cause(reason: str) ->
     board, own = Board(), OwnLimits()
     counted(board, 1, {"200": 500, reason: 1})
     ((route, fault),) = own.update(("r",), board)
-    assert route == "r" and fault.startswith(f"{reason}: 1 requests or legs: ") and "{" not in fault
+    assert route == "r" and fault.startswith(f"{reason}: 1 clients, requests or legs: ") and "{" not in fault
     assert own.faults == {"r": [fault]}
     counted(board, 2, {reason: 7})
     assert own.update(("r",), board) == [], "told once while it lasts"
@@ -45,6 +45,18 @@ def test_requests_that_got_no_leg_are_told_of_their_route_alone() -> None:
     assert list(own.faults) == ["r"]
     (fault,) = own.faults["r"]
     assert fault.startswith("overloaded: 3 ") and "routes.r.limits.inflight" in fault
+
+
+def test_clients_that_were_refused_before_their_route_was_known_are_told_of_every_route() -> None:
+    board, own = Board(), OwnLimits()
+    counted(board, 1, {}, (("", "too_many_connections", 128), ("", "no_memory", 2), ("r", "no_memory", 1)))
+    assert len(own.update(("r", "other"), board)) == 4
+    full, many = own.faults["r"]
+    assert full.startswith("no_memory: 3 ") and many.startswith("too_many_connections: 128 ")
+    assert own.faults["other"][0].startswith("no_memory: 2 ")
+    counted(board, 2, {})
+    own.update(("r", "other"), board)
+    assert own.faults == {}
 
 
 def test_failures_of_versions_and_clients_are_none_of_it() -> None:

@@ -79,7 +79,7 @@ class Keeper:
         if not self.ledger.fault:
             return ""
         unsaved = self.ledger.unsaved
-        so = f"{unsaved} changes are in force that a restart may forget" if unsaved else "commands are refused"
+        so = f"a restart may forget what is in force ({unsaved} not stored)" if unsaved else "commands are refused"
         return f"the state file takes no changes, so {so}: {self.ledger.fault}"
 
     def unix(self, at: float) -> float:
@@ -98,5 +98,7 @@ class Keeper:
 
     @property
     def mended(self) -> dict[str, int]:
-        """How often the state file had vanished and was written anew, and its rows that could not be read."""
-        return {"renewed": self._store.renewed, "damaged_row": self._store.damaged}
+        """How often the state file had vanished and was written anew, its rows that could not be read, and whether its
+        pages were damaged at the start."""
+        salvaged = int(self._store.salvaged)
+        return {"renewed": self._store.renewed, "damaged_row": self._store.damaged, "salvaged": salvaged}

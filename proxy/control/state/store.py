@@ -23,6 +23,7 @@ from proxy.contracts.release import RouteState
 from proxy.control.state import salvage
 from proxy.control.state.rows import ChainHead, DamagedRow, head_of, link_of, state_of, text_of
 from proxy.control.state.state_file import (
+    ADVICE,
     BESIDE,
     FAULTS,
     SCHEMA_SQL,
@@ -355,7 +356,7 @@ class Store:
         except DamagedFileError as error:
             if not self._write:
                 raise
-            log.error("%s", error)
+            log.error("%s; what can be read goes into a new file", str(error).removesuffix(f"; {ADVICE}"))
         self.salvaged = True
         self.faults.append(salvage.salvaged(self._path))
         log.error("%s", self.faults[-1])

@@ -283,7 +283,7 @@ class EngineCollector(Collector):
         yield counter("penumbra_store_errors", "Reads and writes of the state file that failed.", (), failed)
         yield _one("penumbra_unsaved_changes", "Changes in force that are not stored yet.", engine.unsaved)
         mended = [((what,), float(n)) for what, n in engine.keeper.mended.items()]
-        text = "Damage to the state file that was mended: it had vanished (`renewed`), a row could not be read."
+        text = "Damage to the state file that was mended: it had vanished (renewed), a row, or pages (salvaged)."
         yield counter("penumbra_state_mended", text, ("what",), mended)
         warnings = [((name,), float(len(engine.warnings(name)))) for name in engine.routes]
         yield gauge("penumbra_route_warnings", "Visible warnings of a route.", ("route",), warnings)

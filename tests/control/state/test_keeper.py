@@ -40,7 +40,7 @@ def test_what_takes_traffic_off_is_in_force_without_the_disk_and_stored_later() 
     with pytest.raises(StoreError):
         keeper.record(SPLIT, more, change(more), 2, 1.0)
     assert keeper.warnings("r") == [
-        "the state file takes no changes, so 1 changes are in force that a restart may forget: the disk is full"
+        "the state file takes no changes, so a restart may forget what is in force (1 not stored): the disk is full"
     ]
     disk.full = False
     keeper.ledger.look(2, 2.0)
@@ -66,7 +66,7 @@ def test_a_file_that_vanished_is_written_anew_before_anybody_needs_it(tmp_path: 
     for ending in ("", "-wal", "-shm"):
         os.unlink(path + ending)
     keeper.ledger.look(1, 10.0)
-    assert keeper.mended == {"renewed": 1, "damaged_row": 0}
+    assert keeper.mended == {"renewed": 1, "damaged_row": 0, "salvaged": 0}
     store.close()
     again = Keeper(Store(path), f"{path}.anchor")
     again.begin(["r"])

@@ -158,7 +158,9 @@ def test_files_that_cannot_be_trusted_are_refused_and_left_as_they_are(tmp_path:
     assert path.read_bytes() == before
 
 
-def test_damaged_pages_are_salvaged_and_the_damaged_file_is_kept(tmp_path: Path) -> None:
+def test_damaged_pages_are_salvaged_and_the_damaged_file_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "p.db"
     Store(str(path)).close()
     store = Store(str(path))
@@ -169,7 +171,8 @@ def test_damaged_pages_are_salvaged_and_the_damaged_file_is_kept(tmp_path: Path)
     path.write_bytes(content)
     before = path.read_bytes()
     store = Store(str(path))
-    assert "could be read" in store.faults[0]
+    assert "could be read" in store.faults[0] and store.salvaged
+    assert "what can be read goes into a new file" in caplog.text and "backup" not in caplog.text
     assert (tmp_path / "p.db.damaged-1").read_bytes() == before
     store.save([state("later")], [change()], 2, 0.0)
     store.close()
