@@ -80,13 +80,14 @@ def test_the_reference_shows_the_defaults() -> None:
     assert (route.limits, route.guard) == (other.limits, other.guard)
     assert replace(route.timeouts, total=None) == other.timeouts
     learnt = replace(other.analysis, features="/instances", prediction="/predictions")
-    assert replace(route.analysis, detectors=(), redact=()) == learnt
+    chosen = replace(route.analysis, detectors=(), redact=(), outputs={}, ignore=(), absolute_tolerance=None)
+    assert chosen == learnt
 
 
 def kind(path: str) -> str:
     """A path with the names that the user chooses replaced: sections of one kind are documented together."""
     path = re.sub(r"^(routes|versions)\.[^.]+", r"\1.*", re.sub(r"\[\d+\]", "[]", path))
-    return path.replace(".release.scorecard", ".scorecard")
+    return re.sub(r"\.outputs\.[^.]+", ".outputs.*", path).replace(".release.scorecard", ".scorecard")
 
 
 def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, object]]]:
@@ -95,7 +96,7 @@ def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, obje
         for item in tree:
             yield from sections(item, f"{path}[0]")
     if isinstance(tree, dict):
-        if path not in ("routes", "versions") and not path.endswith((".headers", ".split", ".arms")):
+        if path not in ("routes", "versions") and not path.endswith((".headers", ".split", ".arms", ".outputs")):
             yield path, tree
         for key, value in tree.items():
             yield from sections(value, f"{path}.{key}" if path else key)
