@@ -86,6 +86,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "intake": set(),
         "loop_lag": set(),
         "notify": set(),
+        "judge": set(),
         "primary_figures": set(),
         "profiles": set(),
         "lost_answers": set(),
@@ -103,7 +104,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
         "telemetry": {"capture", "engine", "notify", "route_control"},
         "process": {
-            *("api", "capture", "engine", "file_watch", "intake", "loop_lag", "notify", "profiles", "state"),
+            *("api", "capture", "engine", "file_watch", "intake", "judge", "loop_lag", "notify", "profiles", "state"),
             *("promised_answers", "spoken_protocols", "telemetry"),
         },
     },

@@ -7,7 +7,7 @@ from typing import Any
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
-from proxy.contracts.comparers import COMPARERS, OutputRule, RowsOf, TextComparer
+from proxy.contracts.comparers import COMPARERS, Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.identity import Identity, in_bodies
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
@@ -29,6 +29,11 @@ _OUTPUT: dict[str, Parser] = {
     "absolute_tolerance": values.Number(0, 1e15),
     "unordered": values.truth,
 }
+_JUDGE: dict[str, Parser] = {
+    "sample": values.percent,
+    "budget": values.Whole(1, 100_000),
+    "agree": values.fraction,
+}
 _LISTS: dict[str, Parser] = {"redact": values.pointer, "detectors": values.plain, "ignore": values.selection}
 EXAMPLE_PARTS = ("/request", "/primary", "/candidate")
 
@@ -42,6 +47,9 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
             given[key] = section.values(key, parse)
     if outputs := {name: _read_output(each) for name, each in section.entries("outputs", values.glob)}:
         given["outputs"] = outputs
+    judge = section.section("judge")
+    if "judge" in section:
+        given["judge"] = _read_judge(judge)
     section.finish()
     for key in _POINTERS:
         if key in section and protocol != "json":
@@ -50,6 +58,13 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
         if not pointer.startswith(EXAMPLE_PARTS):
             section.refuse("redact", repr(pointer), " | ".join(f"{part}/…" for part in EXAMPLE_PARTS))
     return Analysis(**given, identity=_identity(route, protocol))
+
+
+def _read_judge(section: Section) -> Judge:
+    url = section.take("url", values.hook_url, "", required=True)
+    given: dict[str, Any] = section.fields(_JUDGE)
+    section.finish()
+    return Judge(url, **given)
 
 
 def _read_output(section: Section) -> OutputRule:

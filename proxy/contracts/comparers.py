@@ -27,3 +27,15 @@ class OutputRule(Struct, frozen=True):
     """Difference that is none."""
     unordered: bool = False
     """The order of rows, or of the values of the only row, says nothing."""
+
+
+class Judge(Struct, frozen=True):
+    """A model of the user's own that scores pairs of texts (`stats.agreement.questions` has its rules)."""
+
+    url: str
+    sample: float = 100.0
+    """Percent of the requests whose texts it is asked about, where they differ."""
+    budget: int = 60
+    """Calls a minute, at most."""
+    agree: float = 0.5
+    """Score, from 0 to 1, from which on two texts say the same."""

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-from proxy.contracts.comparers import OutputRule, RowsOf, TextComparer
+from proxy.contracts.comparers import Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.identity import Identity
 from proxy.contracts.memory import MIB, control_budget, worker_budget
@@ -199,6 +199,8 @@ class Analysis(Struct, frozen=True):
     """Features of requests and answers that are left out of drift and comparison (`stats.selection`)."""
     rows: RowsOf = "auto"
     """What a flat list of values is."""
+    judge: Judge | None = None
+    """Who is asked about texts that differ; None: nobody."""
 
 
 DEFAULT_ANALYSIS = Analysis()

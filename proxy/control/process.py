@@ -32,6 +32,7 @@ from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.file_watch import FileWatch
 from proxy.control.intake import Intake
+from proxy.control.judge import JudgeCaller
 from proxy.control.loop_lag import LoopLag
 from proxy.control.notify import Notifier
 from proxy.control.profiles import Profiles
@@ -48,6 +49,7 @@ from proxy.link.server import LinkServer
 from proxy.link.slot import TableSlot
 from proxy.payload.decode import decode
 from proxy.payload.recognise import looks_like
+from proxy.stats.agreement.questions import Question
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.control")
@@ -131,6 +133,7 @@ class Control:
         )
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
+        self._judge = JudgeCaller(self._judged)
         self._profiles = Profiles(self._board)
         self._lag = LoopLag()
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
@@ -158,6 +161,7 @@ class Control:
         await self._link.close()
         await api.close()
         await self._notifier.close()
+        await self._judge.close()
         self._capture.close()
         await self._journal.close(self._now.wall())
 
@@ -188,6 +192,8 @@ class Control:
         self._link.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
+        with contained("asking judges"):
+            self._judge.ask(self._board.questions(), self._now())
         with contained("telling of overdue exchanges"):
             self._journal.look(self._now.wall())
         if self._watch.changed():
@@ -254,6 +260,10 @@ class Control:
             self._engine.on_records(legs)
         self._board.on_lost_records(0 if analysed else len(legs))
         return len(records)
+
+    def _judged(self, question: Question, score: float | None) -> None:
+        with contained("taking the score of a judge"):
+            self._board.on_judged(question, score)
 
     def _shed(self, reason: str, count: int) -> None:
         self._board.on_lost_records(count, reason)

@@ -11,6 +11,7 @@ Data in:
 | `on_observations(observations, now)` | a batch of records was decoded | compares, bins, keeps predictions for labels |
 | `on_label(request_id, label, now)` | a label arrived | scores; returns what became of the label |
 | `on_time(now)` | several times a second | counts rows that waited long enough |
+| `questions()`, `on_judged(question, score)` | texts differ, and a judge is configured | asks, and takes the score |
 | `begin_anew(route, version)` | another model answers under a version | drops what rests on the one before |
 | `on_lost_records(count, reason)` | records could not be analysed | counts them as dropped |
 
@@ -56,6 +57,7 @@ from proxy.contracts.record import Tick
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.agreement.comparer import PairResult
+from proxy.stats.agreement.questions import Question
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
 from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounts
@@ -284,6 +286,14 @@ class Board(Totals):
             if not judged:
                 self._shadows.update(route, version, pairs)
 
+    def questions(self) -> list[Question]:
+        """Pairs of texts that a judge is to be asked about; each must come back by `on_judged`."""
+        return self._comparer.questions.take()
+
+    def on_judged(self, question: Question, score: float | None) -> None:
+        """Takes the score of a pair, 0 to 1; None: there is none."""
+        self._on_pairs(self._comparer.on_judged(question, score))
+
     def on_time(self, now: float) -> None:
         """Counts rows that waited long enough; for times without observations."""
         if now - self._flushed < FLUSH_SECONDS:
@@ -396,6 +406,7 @@ class Board(Totals):
         for comparison in chain.from_iterable(self._comparisons.values()):
             left_out.update(comparison.left_out)
         left_out["classes"] += sum(score.beyond_classes for score in self._scorer.scores.values())
+        left_out["questions"] += self._comparer.questions.left_out
         left_out["identities"] += self.answerers.left_out
         left_out["early_labels"] += self._scorer.labels.forgotten
         left_out["sticky_keys"] += sum(

@@ -32,6 +32,7 @@ BOUNDS = {
     "layouts": "bodies of further layouts than a route's `MAX_LAYOUTS`",
     "columns": "columns, once for each batch, that a full profile did not learn",
     "classes": "predictions of further classes than F1 tells apart",
+    "questions": "pairs of texts that a judge was not asked about, because as many waited as may",
     "detectors": "names that ADWIN was to watch and does not",
     "early_labels": "labels that waited for their request, and went",
     "scores": "scores that AUROC could not match with one of the other class",

@@ -9,7 +9,7 @@ import pytest
 from proxy.config.analysis import read_analysis
 from proxy.config.section import Section
 from proxy.config.tree import Tree
-from proxy.contracts.comparers import OutputRule
+from proxy.contracts.comparers import Judge, OutputRule
 from proxy.contracts.settings import Analysis, Problem
 from proxy.contracts.table import Protocol
 
@@ -89,3 +89,17 @@ def test_how_answers_are_compared() -> None:
 )
 def test_mistakes_about_comparers(tree: dict[str, Tree], path: str) -> None:
     assert analysis(tree)[1] == [f"r.analysis.{path}"]
+
+
+def test_a_judge() -> None:
+    tree: dict[str, Tree] = {"url": "http://h/score", "sample": "20", "budget": "5", "agree": "0.8"}
+    made, problems = analysis({"judge": tree}, "openai")
+    assert (made.judge, problems) == (Judge("http://h/score", 20.0, 5, 0.8), [])
+    assert analysis({"judge": {"url": "http://h/score"}})[0].judge == Judge("http://h/score")
+    wrong: list[tuple[dict[str, Tree], str]] = [
+        ({}, "url"),
+        ({"url": "http://u:p@h/"}, "url"),
+        ({"url": "http://h/", "budget": "0"}, "budget"),
+    ]
+    for each, path in wrong:
+        assert analysis({"judge": each})[1] == [f"r.analysis.judge.{path}"]

@@ -25,6 +25,15 @@ TEXTS = {
         "is a word."
     ),
     "analysis.text_edits": "Part of the words or characters that may be edited.",
+    "analysis.judge": (
+        "A model of your own that scores texts which the comparer finds different. It is called by control, never in "
+        'the way of a request: `POST` of `{"primary": …, "candidate": …}`, answered by `{"score": 0.9}`. Without a '
+        "score the comparer's result holds."
+    ),
+    "analysis.judge.url": "Where it is asked.",
+    "analysis.judge.sample": "Percent of the requests whose texts it is asked about.",
+    "analysis.judge.budget": "Calls a minute, at most. Equal pairs are asked once.",
+    "analysis.judge.agree": "Score from 0 to 1 from which on two texts say the same.",
     "analysis.outputs": (
         "How single outputs (tensors, columns, paths in JSON) are compared, by name, `*` standing for anything; the "
         "first that fits holds. What is not said is as the route says."
@@ -56,6 +65,9 @@ DEFAULTS = {
     "analysis.tolerance": "0.05",
     "analysis.text": "auto",
     "analysis.text_edits": "0.3",
+    "analysis.judge.sample": "100",
+    "analysis.judge.budget": "60",
+    "analysis.judge.agree": "0.5",
     "analysis.outputs": "{}",
     "analysis.outputs.*.unordered": "false",
     "analysis.ignore": "[]",
@@ -68,6 +80,7 @@ DEFAULTS = {
 ABSENT = {
     "analysis.profile": "learnt",
     "analysis.absolute_tolerance": "a thousandth of the output's size, or eight steps of its datatype",
+    "analysis.judge": "none",
     "analysis.outputs.*.comparer": "what fits the output (`docs/statistics.md`)",
     "analysis.outputs.*.tolerance": "as of the route",
     "analysis.outputs.*.absolute_tolerance": "as of the route",

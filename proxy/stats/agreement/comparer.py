@@ -16,6 +16,7 @@ from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.compare_batch import BatchDifferences, compare_batch
 from proxy.stats.agreement.examples import Example, Examples
 from proxy.stats.agreement.pairing import Pair, Pairing
+from proxy.stats.agreement.questions import Question, Questions
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.settle import settle
 from proxy.stats.agreement.tally import AgreementTally, AnswerDifference
@@ -56,7 +57,7 @@ class Comparer:
     ('v2', 1, 1)
     """
 
-    __slots__ = ("_examples", "_noisy", "_pairing", "_rules", "lost_requests", "tallies")
+    __slots__ = ("_examples", "_noisy", "_pairing", "_rules", "lost_requests", "questions", "tallies")
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._pairing = Pairing(max_bytes=max_bytes)
@@ -65,6 +66,8 @@ class Comparer:
         self._rules: dict[str, AnswerRules] = {}
         self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
         """Tallies by (route, version, role); role `noise` is the primary against itself."""
+        self.questions = Questions()
+        """Pairs that wait for the score of a judge."""
         self.lost_requests: dict[tuple[str, str, str], str] = {}
         """The last request whose pair was lost, by (route, version, reason)."""
 
@@ -84,6 +87,8 @@ class Comparer:
             rules.learn(reference)
             settled = settle(reference, copy, rules)
             if isinstance(settled, AnswerDifference):
+                if self.questions.hold(reference, copy, settled, rules):
+                    continue
                 self._count(reference, copy, settled, rules, results)
             elif settled is not None:
                 self._lose(copy, settled)
@@ -91,9 +96,19 @@ class Comparer:
 
     def _rules_of(self, route: str, analysis: Analysis) -> AnswerRules:
         rules = self._rules.get(route)
-        if rules is None or rules.analysis is not analysis:
+        if rules is None or (rules.analysis is not analysis and rules.analysis != analysis):
             rules = self._rules[route] = AnswerRules(analysis)
         return rules
+
+    def on_judged(self, question: Question, score: float | None) -> list[PairResult]:
+        """The results of a pair that waited for a judge; None: it has no score."""
+        self.questions.settle(question)
+        if self._rules.get(question.copy.route) is not question.rules:
+            self._lose(question.copy, "replaced")  # another configuration, or another model, is compared by now
+            return []
+        results: list[PairResult] = []
+        self._count(question.reference, question.copy, question.result(score), question.rules, results)
+        return results
 
     def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, rules: AnswerRules) -> PairResult:
         kind, disagree, shift = differences
@@ -120,7 +135,7 @@ class Comparer:
         """Due pairs of `route` that neither wait nor have a result: 0, or there is a mistake in this program."""
         settled = sum(tally.pairs + tally.lost.total() for (name, _, _), tally in self.tallies.items() if name == route)
         given_up = sum(n for (name, _, _), n in self._pairing.unpaired.items() if name == route)
-        return self._pairing.due[route] - self._pairing.waiting[route] - settled - given_up
+        return self._pairing.due[route] - self._pairing.waiting[route] - settled - given_up - self.questions.held[route]
 
     @property
     def due(self) -> Mapping[str, int]:
@@ -174,6 +189,7 @@ class Comparer:
         """Drops the examples of `route`, because the redaction rules changed."""
         for key in [key for key in self._examples if key[0] == route]:
             del self._examples[key]
+        self._rules.pop(route, None)
 
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""

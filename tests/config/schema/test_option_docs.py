@@ -49,6 +49,7 @@ AROUND = {
         "versions: {v1-small: {url: 'http://h:4'}}\n"
         "routes: {r: {canary: {version: v2, percent: 1}, baseline: {version: v3}}}"
     ),
+    "routes.*.analysis.judge": "routes: {r: {analysis: {judge: {url: 'http://h/score'}}}}",
     "routes.*.shadows[]": "routes: {r: {shadows: [{version: v2}]}}",
     "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
     "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",
