@@ -10,6 +10,9 @@ from typing import Final
 
 MIB: Final = 1024 * 1024
 
+SHED: Final = ("copies", "records", "rescues", "requests")
+"""What a worker sheds when its budget is full, in this order; label values of `penumbra_shed_total`."""
+
 IDLE_SUPERVISOR: Final = 16 * MIB
 IDLE_CONTROL: Final = 64 * MIB
 """With numpy, whose pages come with the first bodies."""

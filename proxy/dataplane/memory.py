@@ -19,15 +19,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.memory import SHED
 from proxy.dataplane.ports import Unsent
 
 COPIES: Final = 0
 RECORDS: Final = 1
 RESCUES: Final = 2
 REQUESTS: Final = 3
-
-USES: Final = ("copies", "records", "rescues", "requests")
-"""What is shed, in its order; label values of `penumbra_shed_total`."""
 
 EIGHTHS: Final = (4, 5, 6, 7)
 """How full the half for exchanges may be, in eighths, while there is room for each."""
@@ -59,7 +57,7 @@ class Memory:
         self._quarter = limit // 4
         self._most = [limit * part // 16 for part in EIGHTHS]
         self._watched: set[Unsent] = set()
-        self.shed = [0] * len(USES)
+        self.shed = [0] * len(SHED)
 
     def used(self) -> int:
         """All bytes that wait or are kept."""
@@ -123,6 +121,6 @@ class Memory:
 
     def take_shed(self) -> dict[str, int]:
         """What was shed since the last call, by its name."""
-        shed = {USES[use]: count for use, count in enumerate(self.shed) if count}
-        self.shed = [0] * len(USES)
+        shed = {SHED[use]: count for use, count in enumerate(self.shed) if count}
+        self.shed = [0] * len(SHED)
         return shed

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.contracts.memory import MIB
+from proxy.contracts.memory import MIB, SHED
 from proxy.contracts.table import Limits, Rescue, Share, Sticky, Timeouts
 from proxy.dataplane.exchange import Exchange
-from proxy.dataplane.memory import CLIENT_BYTES, COPIES, COUNTED, RECORDS, REQUESTS, RESCUES, USES, Memory
+from proxy.dataplane.memory import CLIENT_BYTES, COPIES, COUNTED, RECORDS, REQUESTS, RESCUES, Memory
 from proxy.dataplane.ports import Unsent
 from proxy.dataplane.recorder import MAX_RECORDED
 from tests.support.fakes import Bench, FakeClient, FakePool, asked
@@ -37,7 +37,7 @@ def test_what_comes_first_in_the_table_goes_first(use: int) -> None:
     assert memory.fits(use, 10) and memory.take_shed() == {}
     memory.insist(REQUESTS, 11)
     assert [memory.fits(each, 10) for each in range(4)] == [each > use for each in range(4)]
-    assert memory.take_shed() == dict.fromkeys(USES[: use + 1], 1) and memory.take_shed() == {}
+    assert memory.take_shed() == dict.fromkeys(SHED[: use + 1], 1) and memory.take_shed() == {}
 
 
 def test_copies_and_records_have_a_part_of_their_own_and_take_nothing_from_exchanges() -> None:

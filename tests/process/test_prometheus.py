@@ -93,7 +93,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with ExitStack() as stack:
         a, c, chat = (stack.enter_context(Upstream(name)) for name in ("a", "c", "chat"))
         a.body = c.body = json.dumps({"outputs": [tensor("y", [0.5])]}).encode()
-        chat.stream = [*(json.dumps(token(word)).encode() for word in ("one", "two", "three")), b"[DONE]"]
+        chat.stream = [*(json.dumps(token(word)).encode() for word in ("one", "two", "three")), USAGE, b"[DONE]"]
         config = folder / "penumbra.yaml"
         config.write_text(CONFIG.format(folder=folder, a=a.url, c=c.url, chat=chat.url))
         running = stack.enter_context(Running(config))
@@ -101,6 +101,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         c.hold()
         call(running.data, "POST", "/main/predict", {})  # a copy that stays in flight
         yield running
+
+
+USAGE = b'{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":2,"completion_tokens":3}}'
 
 
 def tensor(name: str, data: list[float]) -> dict[str, Any]:

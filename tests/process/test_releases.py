@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from proxy.control.state.evidence_snapshots import StoredEvidence
+from proxy.control.state.evidence_snapshots import unsealed
 from proxy.control.state.store import Store
 from tests.process.conftest import Start, Write
 from tests.support.running import Running, Traffic, eventually
@@ -142,7 +141,7 @@ def kept(path: Path, route: str) -> int:
     store = Store(str(path), write=False)
     try:
         row = store.remembered().get(route)
-        return msgspec.msgpack.decode(row, type=StoredEvidence).legs if row else 0
+        return unsealed(row).legs if row else 0
     finally:
         store.close()
 

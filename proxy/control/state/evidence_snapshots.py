@@ -65,7 +65,7 @@ class EvidenceSnapshots:
             return
         self._due, self._moments = now + WRITE_SECONDS, moments
         rows = {
-            name: _sealed(
+            name: sealed(
                 StoredEvidence(*moments[name][:2], route.status.legs, route.status.notified, board.snapshot(name))
             )
             for name, route in routes.items()
@@ -89,7 +89,7 @@ class EvidenceSnapshots:
     def _resume(self, name: str, route: RouteControl, row: bytes, board: Board) -> None:
         state, status = route.state, route.status
         try:
-            stored = _unsealed(row)
+            stored = unsealed(row)
             if stored.since != state.since:
                 return
             board.restore(name, stored.evidence)
@@ -108,12 +108,13 @@ MARK = b"PE1"
 DIGEST_BYTES = 16
 
 
-def _sealed(stored: StoredEvidence) -> bytes:
+def sealed(stored: StoredEvidence) -> bytes:
+    """The row of what is stored: a mark, a digest, and the content."""
     body = msgspec.msgpack.encode(stored)
     return MARK + sha256(body).digest()[:DIGEST_BYTES] + body
 
 
-def _unsealed(row: bytes) -> StoredEvidence:
+def unsealed(row: bytes) -> StoredEvidence:
     """What a row holds. Raises SnapshotError on damage: a figure that changed by one bit looks like any other."""
     if row.startswith(MARK):
         digest, row = row[len(MARK) :][:DIGEST_BYTES], row[len(MARK) + DIGEST_BYTES :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Container
 
+from proxy.contracts.memory import SHED
 from proxy.contracts.outcome import OUTCOMES, Outcome
 from proxy.contracts.record import ArmTick, Tick
 from proxy.stats.counts.latency_window import Histogram, Window
@@ -110,7 +111,7 @@ class Counters:
         self.retries: Counter[tuple[str, str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
-        self.shed: Counter[str] = Counter()
+        self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.lag: defaultdict[int, Histogram] = defaultdict(Histogram)
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
