@@ -129,7 +129,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "leg": {"attempt", "live", "memory", "ports", "request", "shared", "states"},
         "shadow": {"attempt", "live", "memory", "ports", "request", "shared", "states"},
         "exchange": {"assign", "leg", "live", "memory", "ports", "recorder", "request", "shadow", "shared", "states"},
-        "h1": {"exchange", "memory", "ports", "shared", "timings"},
+        "h1": {"exchange", "local_fault", "memory", "ports", "shared", "timings"},
         "worker": {"descriptors", "h1", "live", "memory", "recorder", "shared", "tally", "timings"},
     },
     "config": {

@@ -1,4 +1,4 @@
-"""Whose fault it is that a connection to a model server cannot be had: this host's own, or the version's.
+"""Whose fault it is that a connection to a model server cannot be had, or ends: this host's own, or the version's.
 
 1. No descriptor, no buffer, no memory, no local port, or a resolver that says "try again": this process or its host has
    run out of something, or its name server is away. The version was not asked, so that is charged to nobody.
@@ -12,9 +12,13 @@ import socket
 from typing import Final
 
 LOCAL_ERRORS: Final = frozenset(
-    (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN)
+    (
+        *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+        *(errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN, errno.ENETDOWN),
+    )
 )
-"""Error numbers of rule 1 (connect(2), socket(2)); EAGAIN: no free local port, or a full routing cache."""
+"""Error numbers of rule 1 (connect(2), socket(2), send(2)); EAGAIN: no free local port, or a full routing cache;
+ENETDOWN: an interface of this host."""
 
 LOCAL_LOOKUPS: Final = frozenset((socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM))
 """Errors of the resolver of rule 1 (getaddrinfo(3)). `EAI_NONAME` is none: the name of the version does not exist."""
@@ -24,3 +28,8 @@ def reason_of(error: OSError) -> str:
     """The reason, a key of `FAILURES`, of a connection that was refused with `error`."""
     causes = LOCAL_LOOKUPS if isinstance(error, socket.gaierror) else LOCAL_ERRORS
     return "no_resources" if error.errno in causes else "connect_failed"
+
+
+def reason_of_end(error: Exception | None) -> str:
+    """The reason of a connection that was there, and ended with `error`."""
+    return "no_resources" if isinstance(error, OSError) and error.errno in LOCAL_ERRORS else "reset"

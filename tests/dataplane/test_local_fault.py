@@ -8,13 +8,21 @@ import socket
 import pytest
 
 from proxy.contracts.outcome import outcome_of
-from proxy.dataplane.local_fault import LOCAL_ERRORS, reason_of
+from proxy.dataplane.local_fault import reason_of, reason_of_end
+
+NAMED = "EMFILE ENFILE ENOBUFS ENOMEM EADDRNOTAVAIL EADDRINUSE EAGAIN ENETDOWN"
 
 
-@pytest.mark.parametrize("number", sorted(LOCAL_ERRORS))
+@pytest.mark.parametrize("number", [getattr(errno, name) for name in NAMED.split()])
 def test_what_this_host_has_run_out_of_is_charged_to_nobody(number: int) -> None:
     reason = reason_of(OSError(number, "out of something"))
     assert (reason, outcome_of(reason), outcome_of(reason, copy=True)) == ("no_resources", "limited", "limited")
+    assert reason_of_end(OSError(number, "out of something")) == reason
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError(errno.ECONNRESET, "reset"), OSError("no number")])
+def test_an_end_that_the_other_side_makes_is_a_reset(error: Exception | None) -> None:
+    assert reason_of_end(error) == "reset"
 
 
 @pytest.mark.parametrize("number", [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET, None])

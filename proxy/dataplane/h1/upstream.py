@@ -15,6 +15,7 @@ from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
 from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.h1.narrow import narrow
+from proxy.dataplane.local_fault import reason_of_end
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
 from proxy.http1 import write
@@ -182,7 +183,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
                     raise ResponseError(str(error))  # RFC 9112 §8: a body that a failure cuts off is incomplete
                 self.end_of_stream()
             except ResponseError as broken:
-                self._broken("reset", str(broken))
+                self._broken(reason_of_end(error), str(broken))
             else:
                 self._reusable = False
                 user.response_flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 
 import pytest
@@ -184,8 +185,9 @@ def test_garbage_is_malformed_and_what_came_before_is_flushed() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\non", None, ["200", "flush", "flush", "reset"]),
         (b"HTTP/1.1 200 OK\r\n\r\none", None, ["200", "flush", "end", "flush"]),
         (b"HTTP/1.1 200 OK\r\n\r\none", ConnectionResetError(), ["200", "flush", "flush", "reset"]),
+        (b"", OSError(errno.ENOBUFS, "no buffer"), ["flush", "no_resources"]),
     ],
-    ids=["nothing", "short", "the end is the body's", "a reset is not an end"],
+    ids=["nothing", "short", "the end is the body's", "a reset is not an end", "this host's own"],
 )
 def test_the_end_of_the_connection(answer: bytes, error: Exception | None, log: list[str]) -> None:
     line = Line()
