@@ -24,17 +24,18 @@ ENTRIES_A_PAGE = 1000
 """Audit entries of one answer of the admin API, which allows no more."""
 
 
-def verify_chain(state: str, head: str = "", anchor: str = "") -> tuple[bool, str]:
+def verify_chain(state: str, head: str = "", anchor: str = "", *, named: bool = False) -> tuple[bool, str]:
     """(faulty, sentence) for the audit chain in the state file at `state`, and for the live states beside it.
 
     - `head`: a hash that must be in it
     - `anchor`: path of its anchor
+    - `named`: the configuration names it
     """
     if state == ":memory:":
         return True, "state is :memory:, nothing is kept that could be verified"
     try:
         with closing(Store(state, write=False)) as store:
-            found = verified(store, anchor, head)
+            found = verified(store, anchor, head, named=named)
     except StoreError as error:
         return True, str(error)
     return bool(found.fault), found.fault or f"{state}: {found.sentence}"

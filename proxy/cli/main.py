@@ -272,6 +272,6 @@ def verify(
     from proxy.cli.audit import verify_chain
 
     settings = _checked(config, as_json)
-    fault, sentence = verify_chain(settings.state, head, settings.anchor)
+    fault, sentence = verify_chain(settings.state, head, settings.anchor, named=bool(settings.audit_anchor))
     print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
     raise typer.Exit(EXIT_NO if fault else 0)

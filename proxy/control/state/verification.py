@@ -12,6 +12,7 @@ from msgspec import Struct
 from proxy.contracts.release import RouteState
 from proxy.control.state.anchor import AnchorLine, lines_of
 from proxy.control.state.rows import DamagedRow
+from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.release.audit import Entry, Link, entry_of, verify
 
@@ -39,11 +40,13 @@ class _Ends:
             yield link
 
 
-def verified(store: Store, anchor: str, head: str = "") -> Verified:
-    """Everything that can be said of a state file. Raises StoreError.
+def verified(store: Store, anchor: str, head: str = "", *, named: bool = False) -> Verified:
+    """Everything that can be said of a state file. Raises StoreError, also for an anchor that is there and cannot be
+    read.
 
     - `anchor`: path of the anchor; "" for none
     - `head`: a hash that must be in the chain
+    - `named`: the configuration names the anchor, so that a chain without one is a fault
     """
     # The anchor first: control writes it after the chain, so one that is read before the chain is never ahead of it.
     lines = _lines(anchor)
@@ -54,6 +57,8 @@ def verified(store: Store, anchor: str, head: str = "") -> Verified:
         fault = verify(ends.watched(store.chain()), kept.count, kept.hash)
         faults = [fault] if fault else [f for f in (_states(store, ends), _known(ends, head)) if f]
     held, since = _anchored(lines, ends)
+    if named and ends.hashes and not lines:
+        held = f"the anchor {anchor} is not there, or empty: it was removed, or nothing was changed since"
     if faults or held:
         return _failed("; ".join([*faults, *([held] if held else [])]))
     chain = f"the chain of {kept.count} entries holds, head {kept.hash}"
@@ -101,8 +106,10 @@ def _entry(link: Link) -> Entry | None:
 def _lines(anchor: str) -> list[AnchorLine | None] | None:
     try:
         return list(lines_of(anchor)) if anchor else None
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoreError(f"the anchor {anchor} cannot be read: {error.strerror}") from error
 
 
 def _anchored(lines: list[AnchorLine | None] | None, ends: _Ends) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.control.state.verification import Verified, verified
 from tests.control.houses import House
@@ -80,6 +81,25 @@ def test_an_anchor_of_an_earlier_chain_is_a_fault_and_says_since_when_it_holds(c
     assert "holds since entry 4" in found(copied).fault
     anchor.write_text("torn\n" + "".join(lines[3:]))
     assert "holds since entry 4 (2023-11-14T22:13:20+00:00); 1 lines of it cannot be read" in found(copied).sentence
+
+
+def test_an_anchor_that_the_configuration_names_has_to_be_there(copied: Path) -> None:
+    anchor = copied.with_suffix(".anchor")
+    for remove in (anchor.unlink, anchor.touch):
+        remove()
+        with closing(Store(str(copied), write=False)) as store:
+            assert "is not there, or empty" in verified(store, str(anchor), named=True).fault
+            assert verified(store, str(anchor)).fault == "", "without a name there may be none"
+    with closing(Store(":memory:")) as store:
+        assert verified(store, str(anchor), named=True).fault == "", "nothing was changed yet"
+
+
+def test_an_anchor_that_is_there_and_cannot_be_read_is_no_missing_one(copied: Path) -> None:
+    anchor = copied.with_suffix(".anchor")
+    anchor.unlink()
+    anchor.mkdir()
+    with pytest.raises(StoreError, match=r"the anchor .* cannot be read: a directory"):
+        found(copied)
 
 
 def test_a_head_that_cannot_be_read_is_said(copied: Path) -> None:
