@@ -80,7 +80,9 @@ def test_the_reference_shows_the_defaults() -> None:
     assert (route.limits, route.guard) == (other.limits, other.guard)
     assert replace(route.timeouts, total=None) == other.timeouts
     learnt = replace(other.analysis, features="/instances", prediction="/predictions")
-    chosen = replace(route.analysis, detectors=(), redact=(), outputs={}, ignore=(), absolute_tolerance=None)
+    chosen = replace(
+        route.analysis, detectors=(), redact=(), outputs={}, ignore=(), absolute_tolerance=None, judge=None
+    )
     assert chosen == learnt
 
 

@@ -2,6 +2,7 @@
 
 arrays       the arrays that statistics pass to each other
 state        which attributes of a statistic outlive its process
+row_sample   random samples of the rows of large bodies
 counts/      exact counts and latency histograms, from ticks
 sequential/  anytime-valid tests, without a word about models
 drift/       rows of features to drift

@@ -63,9 +63,10 @@ from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.door import admitted
+from proxy.stats.drift.figures import Drift, FeatureShape, RowCounts
 from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.recognition import Recognised
-from proxy.stats.drift.streams import Drift, FeatureShape, RowCounts, Streams
+from proxy.stats.drift.streams import Streams
 from proxy.stats.grouped import grouped
 from proxy.stats.identity.answerers import Answerers
 from proxy.stats.plain_shadows import PlainShadows
@@ -79,6 +80,10 @@ DEFAULT_MAX_PSI = 0.2
 FLUSH_SECONDS = 0.25
 """Seconds between two looks at the rows that wait to be counted. Rows wait for about a second, and each look walks over
 all routes."""
+
+
+FLUSHED_AT_ONCE = 1 << 22
+"""Bytes of rows that one look counts before it leaves the other routes to the next one: those of one full batch."""
 
 
 class Board(Totals):
@@ -104,6 +109,7 @@ class Board(Totals):
         "_left_out",
         "_shadows",
         "_streams",
+        "_unflushed",
         "answerers",
     )
 
@@ -117,6 +123,7 @@ class Board(Totals):
         self._asked_nothing = AskedNothing()
         self._shadows = PlainShadows()
         self._flushed = -FLUSH_SECONDS
+        self._unflushed: list[str] = []
         self._left_out: Counter[str] = Counter(dict.fromkeys(BOUNDS, 0))
 
     def watch(
@@ -296,13 +303,17 @@ class Board(Totals):
 
     def on_time(self, now: float) -> None:
         """Counts rows that waited long enough; for times without observations."""
-        if now - self._flushed < FLUSH_SECONDS:
+        if not self._unflushed and now - self._flushed < FLUSH_SECONDS:
             return
-        self._flushed = now
-        if self._asked_nothing.held and now - self._asked_nothing.since >= FLUSH_SECONDS:
-            self.on_observations((), now)
-        for route, (_, streams) in self._streams.items():
-            self._on_rows(route, streams.flush(now), now)
+        if not self._unflushed:
+            self._flushed, self._unflushed = now, list(self._streams)
+            if self._asked_nothing.held and now - self._asked_nothing.since >= FLUSH_SECONDS:
+                self.on_observations((), now)
+        done = 0
+        while self._unflushed and done < FLUSHED_AT_ONCE:
+            if streams := self._streams_of(route := self._unflushed.pop()):
+                done += streams.weigh_flush(now)
+                self._on_rows(route, streams.flush(now), now)
 
     def _on_rows(self, route: str, rows: list[RowCounts], now: float) -> None:
         for comparison in self._comparisons.get(route, ()) if rows else ():
@@ -408,6 +419,7 @@ class Board(Totals):
         left_out["classes"] += sum(score.beyond_classes for score in self._scorer.scores.values())
         left_out["questions"] += self._comparer.questions.left_out
         left_out["identities"] += self.answerers.left_out
+        left_out["texts"] += self._comparer.left_out
         left_out["early_labels"] += self._scorer.labels.forgotten
         left_out["sticky_keys"] += sum(
             rate.sticky.forgotten for history in self._histories.values() for rate in history.rates.values()

@@ -19,7 +19,7 @@ from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.counts.content import ContentCounts
-from proxy.stats.drift.streams import Drift, RowCounts
+from proxy.stats.drift.figures import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare, alpha_share_of, limits_of
 from proxy.stats.evidence.answer_measures import MEASURES
 from proxy.stats.evidence.assignment_share import AssignedArm, AssignmentShares

@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from proxy.stats.drift.streams import Drift
+from proxy.stats.drift.figures import Drift
 from proxy.stats.evidence.disagreement import Disagreement
 
 FindingKind = Literal["unknown", "steady", "world", "model", "both"]

@@ -11,7 +11,7 @@ from proxy.contracts.observation import Text
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.comparison import Comparison, ComparisonKey, PrimaryHistory
-from proxy.stats.drift.streams import Drift, RowCounts
+from proxy.stats.drift.figures import Drift, RowCounts
 from tests.support.observed import observation
 
 EVERYTHING = Guard({row.name: Limit(**dict.fromkeys(row.limits, 0.5)) for row in METRICS.values()}, warm_up=0)

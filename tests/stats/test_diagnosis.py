@@ -7,8 +7,8 @@ from proxy.contracts.settings import Limit
 from proxy.contracts.table import Role
 from proxy.stats.agreement.comparer import PairResult
 from proxy.stats.diagnosis import diagnose
+from proxy.stats.drift.figures import Drift
 from proxy.stats.drift.profile import BodySide
-from proxy.stats.drift.streams import Drift
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.disagreement import Disagreement
 

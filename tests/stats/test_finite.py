@@ -14,7 +14,7 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
 from proxy.stats.board import Board
-from proxy.stats.drift.streams import Drift
+from proxy.stats.drift.figures import Drift
 from proxy.stats.finite import number, numbers
 from tests.support.observed import observation
 

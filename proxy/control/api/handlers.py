@@ -39,6 +39,7 @@ from proxy.release.phases import TransitionRefused
 from proxy.release.validation import never_ends
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
+from proxy.stats.quality.scores import load
 
 log = logging.getLogger("penumbra.api")
 
@@ -244,13 +245,12 @@ class Api:
     async def openapi(self, request: web.Request) -> web.Response:
         return as_json(describe())
 
-    # -- changes
-
     async def feedback(self, request: web.Request) -> web.Response:
         """Labels decide about releases, so whoever gives them must be allowed to change things. They are taken in
         portions, because scoring ten thousand takes seconds."""
         auth.caller(request.headers, request.remote, self._engine.settings.admin)
         body = await _body(request, request_bodies.MAX_FEEDBACK)
+        await asyncio.to_thread(load)
         async with self._scoring:
             labels = [each async for each in in_portions(request_bodies.labels(request_bodies.read(body)))]
             now, outcomes = self._context.now(), Counter[LabelOutcome]()

@@ -19,7 +19,7 @@ from proxy.link.server import WorkerStatus
 from proxy.release.audit import Link, entry_of, plain
 from proxy.release.baseline import why_idle
 from proxy.stats.board import Board
-from proxy.stats.drift.streams import Drift
+from proxy.stats.drift.figures import Drift
 
 FIRST_LINKS = 200
 """Entries of the audit that are read at first: as many as usually have room in an answer."""

@@ -24,7 +24,7 @@ from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 from proxy.stats.counts.latency_window import Histogram
-from proxy.stats.drift.streams import Drift
+from proxy.stats.drift.figures import Drift
 from proxy.stats.quality.scores import QUALITY_METRICS
 
 VERDICT_VALUES = {"pass": 1.0, "undecided": 0.0, "fail": -1.0}

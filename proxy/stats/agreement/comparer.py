@@ -57,12 +57,13 @@ class Comparer:
     ('v2', 1, 1)
     """
 
-    __slots__ = ("_examples", "_noisy", "_pairing", "_rules", "lost_requests", "questions", "tallies")
+    __slots__ = ("_examples", "_left_out", "_noisy", "_pairing", "_rules", "lost_requests", "questions", "tallies")
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._pairing = Pairing(max_bytes=max_bytes)
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
+        self._left_out = 0
         self._rules: dict[str, AnswerRules] = {}
         self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
         """Tallies by (route, version, role); role `noise` is the primary against itself."""
@@ -97,6 +98,7 @@ class Comparer:
     def _rules_of(self, route: str, analysis: Analysis) -> AnswerRules:
         rules = self._rules.get(route)
         if rules is None or (rules.analysis is not analysis and rules.analysis != analysis):
+            self._left_out += rules.left_out if rules else 0
             rules = self._rules[route] = AnswerRules(analysis)
         return rules
 
@@ -126,6 +128,11 @@ class Comparer:
     def _lose(self, copy: Observation, reason: str) -> None:
         self.tallies[copy.route, copy.version, copy.role].lost[reason] += 1
         self.lost_requests[copy.route, copy.version, reason] = copy.request_id
+
+    @property
+    def left_out(self) -> int:
+        """Texts that were not in the sample of an answer that was compared. Monotone."""
+        return self._left_out + sum(rules.left_out for rules in self._rules.values())
 
     def expire(self, now: float) -> None:
         """Gives up on legs that waited longer than any leg lives."""
@@ -189,7 +196,8 @@ class Comparer:
         """Drops the examples of `route`, because the redaction rules changed."""
         for key in [key for key in self._examples if key[0] == route]:
             del self._examples[key]
-        self._rules.pop(route, None)
+        gone = self._rules.pop(route, None)
+        self._left_out += gone.left_out if gone else 0
 
     def unpaired(self) -> dict[str, int]:
         """Copies that never met their reference, by reason."""

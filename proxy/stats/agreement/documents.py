@@ -47,12 +47,15 @@ class DocumentComparison:
 
     - `rules`: of the route; None: numbers and texts as they are, as arguments of tools are
     - `same_text`: whether two texts inside say the same
+    - `steps`: parts that may be looked at; further ones are compared as they are, and lists by place
     """
 
-    __slots__ = ("_rules", "_same_text")
+    __slots__ = ("_rules", "_same_text", "left")
 
-    def __init__(self, rules: AnswerRules | None, same_text: SameText = str.__eq__) -> None:
+    def __init__(self, rules: AnswerRules | None, same_text: SameText = str.__eq__, steps: int = MAX_DOCUMENT) -> None:
         self._rules, self._same_text = rules, same_text
+        self.left = steps
+        """Parts that may still be looked at."""
 
     def differs(self, a: Any, b: Any, path: str = "", depth: int = 0) -> str | None:
         """The path of the first difference, "" being the whole; None where there is none.
@@ -63,7 +66,8 @@ class DocumentComparison:
         """
         if path and self._rules is not None and self._rules.ignored.has(path):
             return None
-        if depth >= MAX_DEPTH or type(a) is bool or type(b) is bool:
+        self.left -= 1
+        if depth >= MAX_DEPTH or self.left < 0 or type(a) is bool or type(b) is bool:
             return None if type(a) is type(b) and a == b else path
         if isinstance(a, dict) and isinstance(b, dict):
             return self._objects(a, b, path, depth)
@@ -86,6 +90,9 @@ class DocumentComparison:
             return path
         if self._rules is not None and len(a) <= MAX_UNORDERED and self._rules.of(path).unordered:
             return self._sets(a, b, path, depth)
+        return self._in_order(a, b, path, depth)
+
+    def _in_order(self, a: list[Any], b: list[Any], path: str, depth: int) -> str | None:
         for at, (x, y) in enumerate(zip(a, b, strict=True)):
             if (found := self.differs(x, y, f"{path}[{at}]", depth + 1)) is not None:
                 return found
@@ -96,6 +103,8 @@ class DocumentComparison:
         for at, x in enumerate(a):
             place = f"{path}[{at}]"
             met = next((to for to, y in enumerate(left) if self.differs(x, y, place, depth + 1) is None), None)
+            if self.left < 0:
+                return self._in_order(a, b, path, depth)
             if met is None:
                 return place
             del left[met]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.agreement.numbers import largest, rows_of, tolerance_of
+from proxy.stats.agreement.numbers import largest, tolerance_of
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.agreement.texts import compare_text
@@ -36,9 +36,10 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
     if mine.kind != "number" and not as_text and (found := _classes(mine, other, rules)) is not None:
         return found
     width, distance, texts = max(mine.width, 1), 0.0, False
-    for at, (x, y) in enumerate(zip(a, b, strict=True)):
-        if x == y:
-            continue
+    places = [at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    looked_at = rules.some([max(_length(a[at]), _length(b[at])) for at in places]) if places else []
+    for at in [places[each] for each in looked_at]:
+        x, y = a[at], b[at]
         if not (isinstance(x, str) and isinstance(y, str) and (as_text or (is_text(x) and is_text(y)))):
             named = f"{mine.columns[at % width]} " if mine.columns else ""
             found_there = f"labels: {named}{_shown(x)} and {_shown(y)}"
@@ -47,7 +48,13 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
         texts, distance = True, distance + text.distance
         if text.differs:
             return AnswerDifference(True, "text", text.distance, row=at // width, comparer=text.found)
+    # What is not in the sample is as far off as what is.
+    distance *= len(places) / max(len(looked_at), 1)
     return AnswerDifference(False, "text" if texts else "label", distance / len(a) if texts else None)
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 0
 
 
 def is_text(value: str) -> bool:
@@ -61,14 +68,16 @@ def _shown(value: object) -> str:
 
 def _classes(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDifference | None:
     """The difference of rows of rated classes; None for strings that are none. The best class decides."""
-    sides = [_rated(tensor) for tensor in (mine, other)]
-    a, b = sides
+    if not all(tensor.data and _is_rated(tensor.data[0]) for tensor in (mine, other)):
+        return None
+    rows = rules.some_rows(mine.rows, mine.width)
+    a, b = (_rated(tensor, rows) for tensor in (mine, other))
     if a is None or b is None:
         return None
     tolerance = tolerance_of(rules, mine.name)
     shift = sum(abs(x.score - y.score) for r, s in zip(a, b, strict=True) for x, y in zip(r, s, strict=True))
-    shift /= max(len(mine.data), 1)
-    for row, (r, s) in enumerate(zip(a, b, strict=True)):
+    shift /= max(len(rows) * mine.width, 1)
+    for row, r, s in zip(rows, a, b, strict=True):
         best, others = (each[largest([one.score for one in each])] for each in (r, s))
         nothing = tolerance.at(max(abs(best.score), abs(others.score)))
         if best.place != others.place and not (_ties(r, others, nothing) and _ties(s, best, nothing)):
@@ -82,13 +91,17 @@ def _ties(row: Sequence[RatedClass], candidate: RatedClass, nothing: float) -> b
     return any(each.place == candidate.place and top - each.score <= nothing for each in row)
 
 
-def _rated(tensor: Tensor) -> list[list[RatedClass]] | None:
+def _is_rated(value: object) -> bool:
+    return isinstance(value, str) and CLASS.fullmatch(value) is not None
+
+
+def _rated(tensor: Tensor, places: Sequence[int]) -> list[list[RatedClass]] | None:
     rows = []
-    for row in rows_of(tensor):
-        texts: Sequence[Any] = row
+    for place in places:
+        texts: Sequence[Any] = tensor.data[place * tensor.width : (place + 1) * tensor.width]
         met = [CLASS.fullmatch(value) if isinstance(value, str) else None for value in texts]
         rated = [RatedClass(float(each[1]), each[2]) for each in met if each is not None]
-        if len(rated) != len(row) or not rated:
+        if len(rated) != len(texts) or not rated:
             return None
         rows.append(rated)
     return rows

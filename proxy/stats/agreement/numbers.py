@@ -7,9 +7,10 @@ row where all values of a row are of one kind, else that of the column as learnt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Sequence
 from math import hypot, inf, isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from proxy.contracts.observation import Tensor
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.scales import MANY
 from proxy.stats.agreement.tally import AnswerDifference
-from proxy.stats.finite import NOT_NUMBERS, floats
+from proxy.stats.arrays import Floats
 
 PRECISIONS = {"FP16": 2.0**-10, "BF16": 2.0**-7, "FP32": 2.0**-23, "FP64": 2.0**-52}
 """Distance of 1 from the next number of a datatype (IEEE 754; BF16 has 7 bits behind the point)."""
@@ -52,6 +53,12 @@ class Tolerance(NamedTuple):
         """The difference that is none at a size."""
         return max(self.resolution * size, FLOOR) if self.absolute is None else self.absolute
 
+    def at_each(self, sizes: Floats) -> Floats:
+        """The same at many sizes."""
+        if self.absolute is None:
+            return np.maximum(self.resolution * sizes, FLOOR)
+        return np.full_like(sizes, self.absolute)
+
 
 def tolerance_of(rules: AnswerRules, name: str, datatype: str = "", other: str = "") -> Tolerance:
     """The tolerance of an output: its own, or the route's, which is never finer than the coarser of two datatypes."""
@@ -72,14 +79,14 @@ def near(a: float, b: float, relative: float, absolute: float) -> bool:
 def compare_numbers(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDifference:
     """The difference of two tensors of numbers of one shape, value by value."""
     a, b = mine.data, other.data
-    shift = sum([abs(x - y) for x, y in zip(a, b, strict=True)]) / max(len(a), 1)
+    shift = _shift(mine, other)
     if a == b:
         return AnswerDifference(False, "number", shift)
     limits = _limits(mine, other, rules)
     width = max(mine.width, 1)
-    for at in _places(a, b, limits, width):
+    for at in _places(mine, other, limits):
         x, y = a[at], b[at]
-        relative, absolute = limits[at % width] if len(limits) == width else limits[at // width]
+        relative, absolute = limits.of(at, width)
         if not near(x, y, relative, absolute):
             named = mine.columns[at % width] if mine.columns else f"value {at % width}" if width > 1 else mine.name
             found = f"numbers: {named} {x:.6g} and {y:.6g} differ by more than {relative:g} of the larger"
@@ -87,42 +94,70 @@ def compare_numbers(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDi
     return AnswerDifference(False, "number", shift)
 
 
-def _places(a: Sequence[float], b: Sequence[float], limits: Sequence[tuple[float, float]], width: int) -> Sequence[int]:
+def _shift(mine: Tensor, other: Tensor) -> float:
+    """Mean absolute difference."""
+    if len(mine.data) < MANY:
+        pairs = zip(mine.data, other.data, strict=True)
+        return float(sum([abs(x - y) for x, y in pairs]) / max(len(mine.data), 1))
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart: Floats = np.abs(table_of(mine) - table_of(other))
+        return float(apart.mean())
+
+
+def table_of(tensor: Tensor) -> Floats:
+    """A tensor of numbers as an array (rows, width). Raises one of `NOT_NUMBERS` where a value is none."""
+    return np.frombuffer(array("d", tensor.data)).reshape(-1, max(tensor.width, 1))
+
+
+class Tolerances(NamedTuple):
+    """Relative and absolute tolerance of each column, or of each row where its values are of one kind."""
+
+    relative: Sequence[float] | Floats
+    absolute: Sequence[float] | Floats
+    by_row: bool
+
+    def of(self, at: int, width: int) -> tuple[float, float]:
+        """Those of the value at a place."""
+        place = at // width if self.by_row else at % width
+        return float(self.relative[place]), float(self.absolute[place])
+
+
+def _places(mine: Tensor, other: Tensor, limits: Tolerances) -> Sequence[int]:
     """The places of values that may be far from each other, in order: of many values the first one that is."""
-    if len(a) < MANY:
-        return range(len(a))
-    try:
-        x, y = (np.asarray(each, dtype=np.float64).reshape(-1, width) for each in (a, b))
-    except NOT_NUMBERS:
-        return range(len(a))
-    # One for each column, or else one for each row.
-    limit = np.array(limits).reshape((1, width, 2) if len(limits) == width else (-1, 1, 2))
-    with np.errstate(invalid="ignore"):
+    if len(mine.data) < MANY:
+        return range(len(mine.data))
+    x, y = table_of(mine), table_of(other)
+    relative, absolute = (np.asarray(each).reshape((-1, 1) if limits.by_row else (1, -1)) for each in limits[:2])
+    with np.errstate(invalid="ignore", over="ignore"):
         far = np.abs(x - y)
-        within = np.maximum(limit[..., 0] * np.maximum(np.abs(x), np.abs(y)), limit[..., 1])
+        within = np.maximum(relative * np.maximum(np.abs(x), np.abs(y)), absolute)
         fine = (x == y) | ((far < inf) & (far <= within)) | (np.isnan(x) & np.isnan(y))
     return [] if fine.all() else [int(np.argmin(fine))]
 
 
-def _limits(mine: Tensor, other: Tensor, rules: AnswerRules) -> list[tuple[float, float]]:
-    """Relative and absolute tolerance of each column; of each row where its values are of one kind."""
+def _limits(mine: Tensor, other: Tensor, rules: AnswerRules) -> Tolerances:
     width = max(mine.width, 1)
     if mine.columns:
         sizes = rules.scales.get((mine.name, mine.columns)) or [0.0] * width
         by_column = [tolerance_of(rules, column, mine.datatype, other.datatype) for column in mine.columns]
-        return [(each.relative, each.at(size)) for each, size in zip(by_column, sizes, strict=True)]
+        nothing = [each.at(size) for each, size in zip(by_column, sizes, strict=True)]
+        return Tolerances([each.relative for each in by_column], nothing, False)
     tolerance = tolerance_of(rules, mine.name, mine.datatype, other.datatype)
     if width == 1:
-        return [(tolerance.relative, tolerance.at((rules.scales.get((mine.name, ())) or (0.0,))[0]))]
-    return [(tolerance.relative, tolerance.at(size)) for size in _row_sizes(mine, other)]
-
-
-def _row_sizes(mine: Tensor, other: Tensor) -> Iterable[float]:
+        return Tolerances([tolerance.relative], [tolerance.at((rules.scales.get((mine.name, ())) or (0.0,))[0])], False)
     if len(mine.data) >= MANY:
-        a, b = (np.abs(floats(each.data)).reshape(-1, max(each.width, 1)) for each in (mine, other))
-        sizes: list[float] = np.nan_to_num((a + b).sum(axis=1) / (2 * a.shape[1]), posinf=0.0).tolist()
-        return sizes
-    return [row_size(a, b) for a, b in zip(rows_of(mine), rows_of(other), strict=True)]
+        by_row = row_sizes(table_of(mine), table_of(other))
+        return Tolerances(np.full_like(by_row, tolerance.relative), tolerance.at_each(by_row), True)
+    rows = zip(rows_of(mine), rows_of(other), strict=True)
+    nothing = [tolerance.at(row_size(a, b)) for a, b in rows]
+    return Tolerances([tolerance.relative] * len(nothing), nothing, True)
+
+
+def row_sizes(a: Floats, b: Floats) -> Floats:
+    """`row_size` of each row of two tables, shape (rows,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sizes: Floats = (np.abs(a) + np.abs(b)).sum(axis=1) / (2 * a.shape[1])
+    return np.where(np.isfinite(sizes), sizes, 0.0)
 
 
 def row_size(a: Sequence[float], b: Sequence[float]) -> float:
@@ -146,8 +181,10 @@ def are_probabilities(tensor: Tensor) -> bool:
 
 def compare_scores(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDifference:
     """The difference of rows of scores: another class has the largest one, and not by a hair."""
+    if len(mine.data) >= MANY:
+        return compare_many_scores(mine, other, rules)
     pairs = list(zip(rows_of(mine), rows_of(other), strict=True))
-    shift = sum([abs(x - y) for x, y in zip(mine.data, other.data, strict=True)]) / max(len(mine.data), 1)
+    shift = _shift(mine, other)
     tolerance = tolerance_of(rules, mine.name, mine.datatype, other.datatype)
     overlap = None
     if mine.width > 2 * TOP_SCORES:
@@ -177,9 +214,36 @@ def _best(row: Sequence[float]) -> set[int]:
     return set(sorted(range(len(row)), key=row.__getitem__)[-TOP_SCORES:])
 
 
+def compare_many_scores(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDifference:
+    """`compare_scores` by arrays."""
+    a, b, shift = table_of(mine), table_of(other), _shift(mine, other)
+    tolerance = tolerance_of(rules, mine.name, mine.datatype, other.datatype)
+    overlap = _overlap(a, b) if mine.width > 2 * TOP_SCORES else None
+    rows, best, others = np.arange(len(a)), a.argmax(axis=1), b.argmax(axis=1)
+    nothing = tolerance.at_each(row_sizes(a, b))
+    with np.errstate(invalid="ignore"):
+        mine_apart, other_apart = (np.abs(each[rows, best] - each[rows, others]) > nothing for each in (a, b))
+    lost: Any = np.isnan(a).any(axis=1) | np.isnan(b).any(axis=1)
+    differs = lost | ((mine_apart | other_apart) & (best != others))
+    if not differs.any():
+        return AnswerDifference(False, "argmax", shift, overlap)
+    at = int(differs.argmax())
+    found = f"scores: class {best[at]} has the largest of the primary's, class {others[at]} of the other's"
+    return AnswerDifference(True, "argmax", shift, overlap, at, "scores: one is no number" if lost[at] else found)
+
+
+def _overlap(a: Floats, b: Floats) -> float:
+    """The part of the best scores of a row that both have, over all rows."""
+    x, y = (np.argpartition(each, -TOP_SCORES, axis=1)[:, -TOP_SCORES:] for each in (a, b))
+    return float((x[:, :, None] == y[:, None, :]).sum()) / (TOP_SCORES * len(a))
+
+
 def compare_vectors(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDifference:
     """The difference of rows by their direction: the mean cosine distance, and whether the widest is beyond it."""
-    distances = [1.0 - _cosine(a, b) for a, b in zip(rows_of(mine), rows_of(other), strict=True)]
+    if len(mine.data) >= MANY:
+        distances = (1.0 - cosines(table_of(mine), table_of(other))).tolist()
+    else:
+        distances = [1.0 - _cosine(a, b) for a, b in zip(rows_of(mine), rows_of(other), strict=True)]
     most = tolerance_of(rules, mine.name, mine.datatype, other.datatype).relative
     shift = sum(distances) / len(distances) if distances else 0.0
     row = next((at for at, distance in enumerate(distances) if not distance <= most), None)
@@ -187,6 +251,18 @@ def compare_vectors(mine: Tensor, other: Tensor, rules: AnswerRules) -> AnswerDi
         return AnswerDifference(False, "vector", shift)
     found = f"vectors: cosine distance {distances[row]:.4g}, more than {most:g}"
     return AnswerDifference(True, "vector", shift, None, row, found)
+
+
+def cosines(a: Floats, b: Floats) -> Floats:
+    """The cosine of each row of `a` with that of `b`, shape (rows,)."""
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        sizes = [np.abs(each).max(axis=1) for each in (a, b)]
+        x, y = (each / np.where(size > 0.0, size, 1.0)[:, None] for each, size in zip((a, b), sizes, strict=True))
+        lengths = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+        nothing = lengths == 0.0
+        found: Floats = (x * y).sum(axis=1) / np.where(nothing, 1.0, lengths)
+    found = np.where(nothing, np.maximum(*sizes) <= FLOOR, found)
+    return np.where((a == b).all(axis=1), 1.0, found)
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:

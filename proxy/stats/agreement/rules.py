@@ -5,12 +5,14 @@ An output has the comparer that it is configured with, or the one that fits what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from proxy.contracts.comparers import OutputComparer, OutputRule
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.stats.agreement.scales import Scales
+from proxy.stats.row_sample import MAX_RATED, sample, some_texts
 from proxy.stats.selection import Selection
 
 NO_RULE = OutputRule()
@@ -32,13 +34,15 @@ class AnswerRules:
     ('vectors', '')
     """
 
-    __slots__ = ("_by_name", "analysis", "ignored", "scales", "text")
+    __slots__ = ("_by_name", "analysis", "ignored", "left_out", "scales", "seed", "text")
 
     def __init__(self, analysis: Analysis = DEFAULT_ANALYSIS) -> None:
         self.analysis = analysis
         self.text = analysis.text
         self.ignored = Selection(analysis.ignore, "response")
         self.scales = Scales()
+        self.seed = self.left_out = 0
+        """What samples are drawn by (`row_sample`), and texts that none had."""
         self._by_name: dict[str, OutputRule] = {}
 
     def of(self, name: str) -> OutputRule:
@@ -57,6 +61,24 @@ class AnswerRules:
         """The comparer of an output; "" for one that depends on its values."""
         configured = self.of(tensor.name).comparer
         return configured or natural(tensor)
+
+    def some(self, lengths: Sequence[int]) -> list[int]:
+        """The places of texts of so many characters that are compared: a random sample of too many."""
+        places = some_texts(lengths, self._next_seed())
+        self.left_out += len(lengths) - len(places)
+        return places
+
+    def some_rows(self, rows: int, width: int) -> list[int]:
+        """The rows of rated classes that are compared."""
+        most = max(MAX_RATED // max(width, 1), 1)
+        if rows <= most:
+            return list(range(rows))
+        self.left_out += rows - most
+        return sorted(sample(rows, most, self._next_seed()))
+
+    def _next_seed(self) -> int:
+        self.seed += 1
+        return self.seed
 
     def learn(self, reference: Observation) -> None:
         """Adds the numbers of a primary's answer to the sizes of its outputs."""

@@ -13,8 +13,10 @@ Edits are those of Levenshtein (1966), as a part of the longer text.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -28,8 +30,9 @@ MAX_WORDS = 2048
 """Words or characters of a text that are compared: edit distance grows with the square of them. Of longer texts the
 difference in length counts besides."""
 
-MAX_CALLS = 64
-"""Calls of tools whose order says nothing; longer lists are compared by place."""
+MAX_STEPS = 20_000
+"""Parts of documents that are met with parts of others, for two texts, or for all calls of an answer: a microsecond or
+two each. Beyond it what has no order is compared by place, and what is deep as it is."""
 
 
 class TextDifference(NamedTuple):
@@ -62,7 +65,7 @@ def _documents(a: object, b: object, rules: AnswerRules) -> TextDifference:
     def same(x: str, y: str) -> bool:
         return not _edited(words_of(x), words_of(y), "words", rules.analysis.text_edits).differs
 
-    path = DocumentComparison(rules, same).differs(a, b)
+    path = DocumentComparison(rules, same, MAX_STEPS).differs(a, b)
     if path is None:
         return TextDifference(False, 0.0)
     return TextDifference(True, 1.0, f"json: {path or 'the whole'} differs")
@@ -94,10 +97,17 @@ def compare_texts(mine: Text, other: Text, rules: AnswerRules = DEFAULT_RULES) -
     if len(mine.others) != len(other.others):
         counts = f"choices: {1 + len(mine.others)} and {1 + len(other.others)}"
         return AnswerDifference(True, "shape", found.shift, comparer=counts)
-    pairs = zip(mine.others, other.others, strict=True)
-    choices = [found, *(_compare_choice(one, another, rules) for one, another in pairs)]
-    at = next((at for at, each in enumerate(choices) if each.disagree), None)
-    return found if at is None else replace(choices[at], row=at)
+    pairs = list(zip(mine.others, other.others, strict=True))
+    lengths = [max(map(_length, pair)) for pair in pairs]
+    for at in rules.some(lengths):
+        further = _compare_choice(*pairs[at], rules)
+        if further.disagree:
+            return replace(further, row=1 + at)
+    return found
+
+
+def _length(choice: Text) -> int:
+    return len(choice.text) + len(choice.reasoning) + sum([len(arguments) for _, arguments in choice.tools])
 
 
 def _compare_choice(mine: Text, other: Text, rules: AnswerRules) -> AnswerDifference:
@@ -127,14 +137,33 @@ def _tools(mine: Calls, other: Calls) -> str:
     """What differs in the calls of tools, whose arguments are JSON; in parallel calls the order says nothing."""
     if len(mine) != len(other):
         return f"tools: {len(mine)} and {len(other)} calls"
-    left = list(other)
-    for at, call in enumerate(mine):
-        places = range(len(left)) if len(mine) <= MAX_CALLS else range(min(1, len(left)))
-        met = next((to for to in places if same_call(call, left[to])), None)
+    left = [_Call(*call) for call in (Counter(other) - Counter(mine)).elements()]
+    places = list((Counter(mine) - Counter(other)).elements())
+    comparison = DocumentComparison(None, steps=MAX_STEPS)
+    for call in [_Call(*each) for each in places]:
+        met = next((to for to, each in enumerate(left) if call.is_like(each, comparison)), None)
         if met is None:
-            return f"tools: call {at} of {call[0][:64]} has other arguments, or no counterpart"
+            at = mine.index((call.name, call.arguments))
+            return f"tools: call {at} of {call.name[:64]} has other arguments, or no counterpart"
         del left[met]
     return ""
+
+
+class _Call:
+    """A call whose arguments are read once, and only when they are asked for."""
+
+    def __init__(self, name: str, arguments: str) -> None:
+        self.name, self.arguments = name, arguments
+
+    @cached_property
+    def document(self) -> Any:
+        return document_of(self.arguments)
+
+    def is_like(self, other: _Call, comparison: DocumentComparison) -> bool:
+        """Whether both are of the same tool with the same arguments."""
+        if self.name != other.name or NO_DOCUMENT in (self.document, other.document):
+            return self.name == other.name and self.arguments.strip() == other.arguments.strip()
+        return comparison.differs(self.document, other.document) is None
 
 
 def same_call(mine: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -143,12 +172,7 @@ def same_call(mine: tuple[str, str], other: tuple[str, str]) -> bool:
     >>> same_call(("f", '{"a": 1.0, "b": 2}'), ("f", '{"b":2,"a":1}'))
     True
     """
-    if mine == other:
-        return True
-    documents = document_of(mine[1]), document_of(other[1])
-    if mine[0] != other[0] or NO_DOCUMENT in documents:
-        return mine[0] == other[0] and mine[1].strip() == other[1].strip()
-    return DocumentComparison(None).differs(*documents) is None
+    return mine == other or _Call(*mine).is_like(_Call(*other), DocumentComparison(None))
 
 
 def prefix(a: str, b: str) -> float:

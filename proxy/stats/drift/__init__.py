@@ -10,5 +10,6 @@ edges            the bins of a number
 recognition      identifiers and times, which are no features
 detector         the e-detector and PSI of each feature
 adwin            ADWIN on chosen features and predictions (river)
+figures          what streams say: drift, shapes, rows that break a rule
 streams          the pipeline of a route, from observations to drift
 """

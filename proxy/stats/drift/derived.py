@@ -27,7 +27,7 @@ import numpy as np
 from proxy.contracts.observation import Tensor
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.profile import MAX_FEATURES
-from proxy.stats.finite import number
+from proxy.stats.finite import floats
 from proxy.stats.words import script_of, words_of
 
 PROJECTIONS = 8
@@ -47,6 +47,9 @@ MAX_VOCABULARIES = 8
 
 MAX_MEASURED = 512
 """Words of a text that are looked up."""
+
+MAX_BEGINNING = 16 * MAX_MEASURED
+"""Characters of a text that they are taken from."""
 
 
 def needs(tensors: Sequence[Tensor]) -> bool:
@@ -98,13 +101,17 @@ class Derivation:
                 return None
             self._vocabularies[name] = set(), [0]
         known, learnt = self._vocabularies[name]
-        words = [{hash(word) for word in words_of(text.lower())[:MAX_MEASURED]} if text else set() for text in column]
+        words = [_hashes(text or "") for text in column]
         if learnt[0] < LEARNT_TEXTS:
             if teaches and len(known) < MAX_VOCABULARY:
                 known.update(*words)
             learnt[0] += len(column) * teaches
             return None
         return [len(each - known) / len(each) if each else 0.0 for each in words]
+
+
+def _hashes(text: str) -> set[int]:
+    return {hash(word) for word in words_of(text[:MAX_BEGINNING].lower())[:MAX_MEASURED]}
 
 
 def _row_major(columns: Sequence[Sequence[Any]]) -> list[Any]:
@@ -122,7 +129,7 @@ def _lines(width: int) -> Floats:
 
 def _projected(tensor: Tensor) -> Tensor:
     """Directions along the random lines, and lengths."""
-    points = np.array([number(value) for value in tensor.data]).reshape(tensor.rows, tensor.width)
+    points = floats(tensor.data).reshape(tensor.rows, tensor.width)
     lengths = np.array([hypot(*point) for point in points.tolist()])
     with np.errstate(invalid="ignore", over="ignore"):
         along = (points / np.where(lengths > 0.0, lengths, 1.0)[:, None]) @ _lines(tensor.width)
@@ -138,7 +145,7 @@ def _summed_up(tensor: Tensor) -> Tensor:
     data: list[float] = []
     for row in range(tensor.rows):
         begin = row * tensor.width
-        values = np.array([number(value) for value in tensor.data[begin : begin + tensor.width : step]])
+        values = floats(tensor.data[begin : begin + tensor.width : step])
         with np.errstate(invalid="ignore", over="ignore"):
             data += [float(values.mean()), float(values.std())]
     return Tensor("", tensor.rows, 2, "number", data, (f"{tensor.name}:mean", f"{tensor.name}:spread"))

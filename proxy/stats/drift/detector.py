@@ -20,7 +20,7 @@ streams can be added before `update`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, sqrt
+from math import log
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class Reference:
         self.used = self.shares > 0
         self.n: Floats = np.array([float(feature.n) for feature in features])
         self.epsilon = np.sqrt(tolerance + chi_square_quantile(self.used.sum(axis=1) - 1.0) / self.n)[:, None]
-        self.gains, self.cost = self._factors(np.array([_bets(feature, self.bins) for feature in features]))
+        self.gains, self.cost = self._factors(_bets(features, self.shares))
         self.bets = self.gains.shape[1]
 
     def _factors(self, bets: Floats) -> tuple[Floats, Floats]:
@@ -121,33 +121,37 @@ def _positive(feature: Feature) -> list[float]:
     return [share / total for share in raised]
 
 
-def _bets(feature: Feature, bins: int) -> list[Floats]:
-    """Alternatives of one feature, each (bins,), the same number of them for every feature of a reference."""
-    p = np.array(_padded(_positive(feature), bins))
-    score = _score(p, feature)
-    bets = [_tilted(p, theta * score) for theta in SHIFTS] + [_tilted(p, theta * (score**2 - 1)) for theta in SPREADS]
-    for at in range(bins):
-        more = np.eye(bins)[at] if p[at] > 0 else p
-        bets += [(1.0 - part) * p + part * more for part in BIN_INCREASES]
-    return bets
+def _bets(features: Sequence[Feature], p: Floats) -> Floats:
+    """Alternatives of features with the shares `p` (features, bins); shape (features, bets, bins)."""
+    score = np.where([[feature.kind == "number"] for feature in features], _scores(p), 0.0)
+    exponents = [theta * score for theta in SHIFTS] + [theta * (score**2 - 1.0) for theta in SPREADS]
+    parts = np.array(BIN_INCREASES)[None, None, :, None]
+    own = p[:, None, :]
+    more = np.where(p[:, :, None] > 0.0, np.eye(p.shape[1])[None], own)
+    increases = (1.0 - parts) * own[:, :, None] + parts * more[:, :, None]
+    tilted = np.stack([_tilted(p, exponent) for exponent in exponents], axis=1)
+    return np.concatenate([tilted, increases.reshape(len(p), -1, p.shape[1])], axis=1)
 
 
-def _score(p: Floats, feature: Feature) -> Floats:
-    """Standardised ranks of a number's bins; 0 for missing, and for categories, which have no order."""
-    if feature.kind == "category":
-        return np.zeros_like(p)
-    present = np.append(p[:-1], 0.0)
-    present /= present.sum()
-    middle = np.cumsum(present) - present / 2
-    middle[-1] = 0.5
-    centred = middle - (present * middle).sum()
-    scale = sqrt(float((present * centred**2).sum()))
-    return np.asarray(centred / scale) if scale > 0 else np.zeros_like(p)
+def _scores(p: Floats) -> Floats:
+    """Standardised ranks of the bins of numbers, shape (features, bins); 0 for missing."""
+    present = p.copy()
+    present[:, -1] = 0.0
+    present /= present.sum(axis=1, keepdims=True)
+    middle = np.cumsum(present, axis=1) - present / 2
+    middle[:, -1] = 0.5
+    centred = middle - (present * middle).sum(axis=1, keepdims=True)
+    scale = np.sqrt((present * centred**2).sum(axis=1, keepdims=True))
+    scores: Floats = np.where(scale > 0.0, centred / np.where(scale > 0.0, scale, 1.0), 0.0)
+    return scores
 
 
 def _tilted(p: Floats, exponent: Floats) -> Floats:
-    weights: Floats = p * np.exp(exponent)
-    tilted: Floats = weights / weights.sum()
+    """Shares that are tilted by e^exponent. The largest one is 1: nearly all rows in one bin make exponents of
+    hundreds."""
+    exponent = np.where(p > 0.0, exponent, -np.inf)
+    weights: Floats = p * np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    tilted: Floats = weights / weights.sum(axis=1, keepdims=True)
     return tilted
 
 

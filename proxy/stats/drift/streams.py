@@ -4,17 +4,16 @@ A stream is (side, version, role). Rows wait in batches; the batches of all stre
 them is full or a second old, and their counts go to the detectors about once a second. Until a profile is given, the
 primary's rows build one: a preliminary profile soon, then the final one, unless rows after the preliminary profile have
 drifted from it. All state is bounded: about `BATCH_BODIES` bodies wait in a stream and share, `MAX_BATCH_BYTES` in
-each, `MAX_LAYOUTS` layouts are kept.
+all of a route, `MAX_LAYOUTS` layouts are kept. Of a body with many rows a random sample is counted (`row_sample`), and
+`n` is how many.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
-from msgspec import Struct
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import LIVE_ROLES, Role
@@ -23,10 +22,12 @@ from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup
 from proxy.stats.drift.derived import Derivation, needs
 from proxy.stats.drift.detector import DriftDetector, Reference
+from proxy.stats.drift.figures import Drift, FeatureShape, RowCounts
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
 from proxy.stats.drift.profile import BodySide, Feature, Profile, as_bodies_have_them
 from proxy.stats.drift.profile_builder import ProfileBuilder
 from proxy.stats.drift.recognition import Recognised, Recognition
+from proxy.stats.row_sample import is_large, sampled
 from proxy.stats.selection import Selection
 
 BATCH_BODIES = 256
@@ -43,7 +44,10 @@ MAX_LAYOUTS = 64
 """Different layouts of a route that are analysed; bodies of further ones are counted and left out."""
 
 MAX_BATCH_BYTES = 1 << 22
-"""Bytes of one batch, 130,000 numbers; a batch with more is counted at once."""
+"""Bytes of all batches of a route, 130,000 numbers; what is more is counted at once."""
+
+LOOK_BYTES = 1 << 18
+"""Bytes of rows that cost as much as a look: a millisecond or two for the most features."""
 
 PRELIMINARY_ROWS = 200
 """Rows of the preliminary profile, which has no rules. Without it, drift that begins before the final profile would be
@@ -64,54 +68,6 @@ TEACHING_ROLES = frozenset(("primary",))
 StreamKey = tuple[BodySide, str, Role]
 BatchKey = tuple[StreamKey, float]
 """A stream, and the share that its legs were assigned at."""
-
-
-class Drift(Struct, frozen=True):
-    """Distance of one feature of a stream from the profile."""
-
-    feature: str
-    side: BodySide
-    version: str
-    role: Role
-    psi: float
-    """Size, corrected for sampling error."""
-    evidence: float
-    """ln of the e-detector's sum over its threshold for one feature."""
-    margin: float
-    """ln of the same over the threshold of all features of the stream (e-BH); significant from 0 up."""
-    drifted: bool
-    """Significant, and larger than the limit."""
-    n: int
-    """Rows of the stream."""
-    detected: int | None = None
-    """Number of times that ADWIN cut its window; None where ADWIN does not watch the feature."""
-
-
-class FeatureShape(Struct, frozen=True):
-    """The distributions of a feature: shares by bin, each list with the sum 1 (`profile.Feature` has the bins)."""
-
-    kind: str
-    """`number` or `category`."""
-    edges: list[float]
-    """Bounds between the bins of a number."""
-    categories: list[str]
-    """Values of a category, a bin each."""
-    reference: list[float]
-    """Shares in the reference profile."""
-    live: list[float]
-    """Recent rows; empty before the first."""
-
-
-class RowCounts(NamedTuple):
-    """Rows of one arm that were checked against the data contract."""
-
-    version: str
-    role: Role
-    share: float
-    """The arm's part of live traffic (of copies, for a shadow) when the rows were assigned, 0 to 1."""
-    n: int
-    bad: int
-    """Rows that break a rule."""
 
 
 NO_ROWS: list[RowCounts] = []
@@ -140,6 +96,7 @@ class Streams:
         "_adwin",
         "_batches",
         "_builders",
+        "_built",
         "_counted",
         "_derived",
         "_detectors",
@@ -151,6 +108,7 @@ class Streams:
         "_profile",
         "_references",
         "_rows",
+        "_seed",
         "left_out",
         "missing",
         "recognition",
@@ -159,6 +117,8 @@ class Streams:
 
     def __init__(self, reference: int, watched: Sequence[str] = (), ignore: Sequence[str] = ()) -> None:
         self._rows = reference
+        self._seed = 0
+        self._built = False
         self._adwin = AdwinDetectors(watched)
         self._batches: dict[BatchKey, Batch] = {}
         self._counted: dict[StreamKey, Floats] = {}
@@ -249,10 +209,28 @@ class Streams:
         if batch is None:
             batch = self._batches[key] = Batch(now)
         side, _, role = key[0]
+        if any(map(is_large, bodies)):
+            bodies = [self._sampled(body) if is_large(body) else body for body in bodies]
         if any(map(needs, bodies)):
             bodies = [self._derived[side].features(body, role in TEACHING_ROLES) for body in bodies]
         batch.update(bodies)
-        return batch.bodies >= BATCH_BODIES or batch.bytes >= MAX_BATCH_BYTES
+        return batch.bodies >= BATCH_BODIES or self.waiting >= MAX_BATCH_BYTES
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of the rows that wait to be counted."""
+        return sum([batch.bytes for batch in self._batches.values()])
+
+    def weigh_flush(self, now: float) -> int:
+        """What a flush would cost now, in bytes of rows; a look of a detector costs as much as some rows."""
+        looks = sum([now - self._looked[key] >= BATCH_SECONDS for key in self._counted])
+        return self.waiting + looks * LOOK_BYTES * len(self._references)
+
+    def _sampled(self, body: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        self._seed += 1
+        some = sampled(body, self._seed)
+        self.left_out["rows"] += body[0].rows - some[0].rows
+        return some
 
     def flush(self, now: float) -> list[RowCounts]:
         """Counts the rows that wait when the oldest are `BATCH_SECONDS` old, and gives the counts to the detectors."""
@@ -263,6 +241,7 @@ class Streams:
 
     def _count_all(self, now: float) -> list[RowCounts]:
         """All arms together: a test that got one arm's batch before the other's would see an order that is none."""
+        self._built = False  # one profile at a time: one of two hundred features takes 40 ms
         counted = [rows for key, share in list(self._batches) for rows in self._count(key, share, now)]
         self._detect(self._counted, now, LOOK_ROWS)
         return counted
@@ -332,7 +311,10 @@ class Streams:
         builder = self._builders[side]
         self.left_out["columns"] += builder.update(groups)
         final = builder.full or builder.rows >= self._rows
-        if (final or builder.rows >= PRELIMINARY_ROWS) and (profile := builder.get(rules=final)).side(side):
+        if self._built or not (final or builder.rows >= PRELIMINARY_ROWS):
+            return
+        self._built = True
+        if (profile := builder.get(rules=final)).side(side):
             self._take(side, profile, final)
 
     def _learn(self, side: BodySide, groups: Collection[LayoutGroup], now: float) -> None:
@@ -340,8 +322,9 @@ class Streams:
         place, unless they have drifted from it: then the preliminary one stays."""
         builder = self._builders[side]
         self.left_out["columns"] += builder.update(groups)
-        if builder.rows < self._rows and not builder.full:
+        if self._built or (builder.rows < self._rows and not builder.full):
             return
+        self._built = True
         self._detect([key for key in self._counted if key[0] == side], now, 1)
         if self._is_moving(side):
             self._builders.pop(side)

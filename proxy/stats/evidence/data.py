@@ -8,7 +8,7 @@ import numpy as np
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.settings import Limit
-from proxy.stats.drift.streams import Drift, RowCounts
+from proxy.stats.drift.figures import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.bad_event_rate import BadEventRate, EventCounts

@@ -198,7 +198,8 @@ class QualityEvidence(Stateful):
     def update(self, met: LabelledPrediction, primary: ScoreLookup, shares: AssignmentShares) -> None:
         """Adds a leg that met its label."""
         whose = _whose(met.leg, shares)
-        scored = score_prediction(met.leg.predictions[met.row], met.label) if self._keys and whose else None
+        prediction = met.leg.prediction(met.row) if self._keys and whose else None
+        scored = score_prediction(prediction, met.label) if prediction else None
         if whose is None or scored is None:
             return
         if whose.candidate or whose.role == shares.reference_role:

@@ -84,10 +84,9 @@ class LegAnswer(Struct, frozen=True, gc=False):
     """The part of live traffic that the version had when the leg was assigned, 0 to 1."""
     outputs: tuple[Tensor, ...]
 
-    @property
-    def predictions(self) -> tuple[Prediction, ...]:
-        """The predictions, row by row."""
-        return predictions_of(self.outputs)
+    def prediction(self, row: int) -> Prediction | None:
+        """The prediction of one row; None where there is none."""
+        return next(iter(predictions_of(self.outputs, range(row, row + 1))), None)
 
 
 class LabelledPrediction(NamedTuple):
@@ -235,7 +234,9 @@ class LabelJoin:
         """Joins a label, one value or a list with one for each row; returns its outcome and the predictions it met."""
         outcome, met = self._join(request_id, label)
         self.outcomes[outcome] += 1
-        if outcome == "unknown":
+        if outcome == "unknown" and isinstance(label, list) and len(label) > MAX_VALUES:
+            self.forgotten += 1  # no answer of so many rows is kept
+        elif outcome == "unknown":
             self._wait(request_id, label, now)
         return outcome, met
 
@@ -255,8 +256,9 @@ class LabelJoin:
             return "unknown", []
         if request.labels is not None:
             return "duplicate", []
-        labels = tuple([_plain(each) for each in (label if isinstance(label, list) else [label])])
-        if None in labels or len(labels) != request.rows:
+        given = label if isinstance(label, list) else [label]
+        labels = tuple(map(_plain, given)) if len(given) == request.rows else (None,)
+        if None in labels:
             return "mismatch", []
         request.labels = tuple([each for each in labels if each is not None])
         if fractions := self._queues[request.route].fractions:
@@ -337,9 +339,8 @@ def _has(legs: tuple[LegAnswer, ...], version: str, role: Role) -> bool:
 
 
 def _met(request: _Request, leg: LegAnswer) -> Iterator[LabelledPrediction]:
-    rows = len(leg.predictions)
     for row, label in enumerate(request.labels or ()):
-        if row < rows:
+        if leg.prediction(row) is not None:
             yield LabelledPrediction(request.route, leg, row, label, request.legs)
 
 
@@ -354,14 +355,16 @@ def _plain(value: Any) -> Label | None:
     return value if isinstance(value, int) else None
 
 
-def predictions_of(outputs: tuple[Tensor, ...]) -> tuple[Prediction, ...]:
+def predictions_of(outputs: tuple[Tensor, ...], those: range | None = None) -> tuple[Prediction, ...]:
     """The predictions in output tensors, row by row: a label, scores of classes, a number, or several; () for none.
+    `those`: rows that are asked for, in place of all.
 
     >>> predictions_of((Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),))[1].scores
     (0.8, 0.2)
     """
     rows = outputs[0].rows if outputs else 0
-    if len(outputs) == 1 and rows == 1 and outputs[0].width == 1:
+    asked = range(rows)[those.start : those.stop] if those else range(rows)
+    if len(asked) and len(outputs) == 1 and rows == 1 and outputs[0].width == 1:
         only, value = outputs[0], outputs[0].data[0]
         if only.integer or only.kind == "category":
             return (Prediction(_plain(value)),)
@@ -382,6 +385,6 @@ def predictions_of(outputs: tuple[Tensor, ...]) -> tuple[Prediction, ...]:
                 else tuple(map(number, scores.data[row * scores.width : (row + 1) * scores.width])),
                 None if amount is None else number(amount.data[row]),
             )
-            for row in range(rows)
+            for row in asked
         ]
     )

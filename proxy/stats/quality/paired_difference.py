@@ -79,8 +79,8 @@ def paired_scores(
         # Both legs meet the label; the pair counts once, with the leg that came later.
         if labelled.others.index(partner) > labelled.others.index(labelled.leg):
             return None
-        predictions, row = partner.predictions, labelled.row
-        second = score_prediction(predictions[row], labelled.label) if row < len(predictions) else None
+        prediction = partner.prediction(labelled.row)
+        second = score_prediction(prediction, labelled.label) if prediction else None
         return None if second is None else PairedScores(scored, second) if mine else PairedScores(second, scored)
     if labelled.leg.role == "shadow" or not 0.0 < share < 1.0:
         return None

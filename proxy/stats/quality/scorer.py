@@ -73,7 +73,8 @@ class Scorer:
 
     def _scored(self, labelled: list[LabelledPrediction]) -> list[LabelledPrediction]:
         for each in labelled:
-            scored = score_prediction(each.leg.predictions[each.row], each.label)
+            prediction = each.leg.prediction(each.row)
+            scored = score_prediction(prediction, each.label) if prediction else None
             arm = each.route, each.leg.version, each.leg.role
             self.labelled[arm] += 1
             if scored is None:

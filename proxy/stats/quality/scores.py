@@ -132,6 +132,11 @@ def _score_number(number: float, label: Label) -> ScoredPrediction | None:
     return ScoredPrediction(label, error=number - label)
 
 
+def load() -> None:
+    """Imports what `Score` is made of: a second, in which a loop would stand still. To be called in a thread."""
+    from river import metrics, stats  # noqa: F401
+
+
 class Score:
     """River's metrics of one version in one role. State: constant, but for one count for each of `MAX_CONFUSIONS`.
 

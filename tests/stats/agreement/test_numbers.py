@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, nan
+from random import Random
 from unittest.mock import patch
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from proxy.contracts.comparers import OutputRule
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import Analysis
-from proxy.stats.agreement.numbers import _places, compare_numbers, compare_scores, compare_vectors, tolerance_of
+from proxy.stats.agreement.compare import compare_tensors
+from proxy.stats.agreement.numbers import compare_numbers, compare_scores, compare_vectors, tolerance_of
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.scales import MANY
 
@@ -133,6 +135,29 @@ def test_many_values_are_compared_as_few_are(data: st.DataObject, width: int, na
         assert str(found) == str(compare_numbers(mine, other, AnswerRules()))
 
 
-def test_many_values_that_are_beyond_floats_are_compared_one_by_one() -> None:
+def test_many_values_that_are_beyond_floats_are_no_numbers() -> None:
     values = [10**400] + [1.0] * MANY
-    assert list(_places(values, values, [(0.05, 0.0)], 1)) == list(range(len(values)))
+    mine, same, other = (Tensor("y", len(each), 1, "number", each) for each in (values, values, [1.0, *values[1:]]))
+    assert not compare_tensors(mine, same).disagree
+    assert compare_tensors(mine, other).row == 0
+    assert compare_tensors(mine, other).disagree
+
+
+@given(st.integers(1, 9), st.integers(2, 14), st.randoms(use_true_random=False), st.booleans())
+def test_many_scores_and_vectors_are_compared_as_few_are(rows: int, width: int, rng: Random, exact: bool) -> None:
+    usual = [round(rng.random(), 1 if exact else 9) for _ in range(rows * width)]
+    moved = [
+        rng.choice([value, value + rng.choice([0.001, 0.3]), nan if rng.random() < 0.02 else value]) for value in usual
+    ]
+    mine, other = (Tensor("y", rows, width, "number", each) for each in (usual, moved))
+    for compare in (compare_scores, compare_vectors, compare_numbers):
+        few = compare(mine, other, AnswerRules())
+        with patch("proxy.stats.agreement.numbers.MANY", 1):
+            many = compare(mine, other, AnswerRules())
+        assert (many.disagree, many.row) == (few.disagree, few.row)
+        assert many.shift == pytest.approx(few.shift, nan_ok=True, abs=1e-12)
+
+
+def test_a_table_with_as_many_rows_as_columns_has_limits_by_row() -> None:
+    mine, other = (Tensor("y", 2, 2, "number", [1000.0, 1000.0, small, 1e-3]) for small in (0.4, 0.1))
+    assert compare_numbers(mine, other, AnswerRules()).row == 1

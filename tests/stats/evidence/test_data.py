@@ -8,7 +8,7 @@ import pytest
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Limit
-from proxy.stats.drift.streams import RowCounts
+from proxy.stats.drift.figures import RowCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.data import ContractViolations

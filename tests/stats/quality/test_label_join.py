@@ -44,7 +44,7 @@ def test_a_label_meets_every_role() -> None:
     note(labels, "a", "shadow", 0)
     outcome, met = labels.on_label("a", 1.0, 0.0)
     assert outcome == "joined"
-    assert [(m.leg.role, m.leg.predictions[m.row].label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
+    assert [(m.leg.role, m.leg.prediction(m.row).label, m.label) for m in met] == [("primary", 1, 1), ("shadow", 0, 1)]
 
 
 def test_a_leg_that_is_later_than_its_label_meets_it_too() -> None:
@@ -226,7 +226,7 @@ def test_a_long_label_meets_a_prediction_that_was_shortened() -> None:
         [observation((0, "a"), 1, "a", "r", "v1", "primary", 0.0, 200, "", 0, 0, 0, outputs=outputs)], 60.0, 0.0
     )
     _, (labelled,) = join.on_label("a", label, 1.0)
-    assert labelled.leg.predictions[0].label == labelled.label
+    assert labelled.leg.prediction(0).label == labelled.label
 
 
 def test_a_whole_number_among_fractions_is_a_score_whenever_it_came() -> None:
@@ -240,8 +240,8 @@ def test_a_whole_number_among_fractions_is_a_score_whenever_it_came() -> None:
         )  # fmt: skip
         made.update([leg], 60.0, 0.0)
     met = [made.on_label(str(at), 1, 1.0)[1][0] for at in range(len(values))]
-    assert [each.leg.predictions[0].number for each in met] == values
-    assert all(each.leg.predictions[0].label is None for each in met)
+    assert [each.leg.prediction(0).number for each in met] == values
+    assert all(each.leg.prediction(0).label is None for each in met)
 
 
 @pytest.mark.parametrize("datatype", ["INT64", ""])
@@ -253,4 +253,4 @@ def test_whole_numbers_alone_are_classes(datatype: str) -> None:
         started=0.0, total=0.0, outputs=outputs,
     )  # fmt: skip
     made.update([leg], 60.0, 0.0)
-    assert made.on_label("a", 1, 1.0)[1][0].leg.predictions[0].label == 1
+    assert made.on_label("a", 1, 1.0)[1][0].leg.prediction(0).label == 1

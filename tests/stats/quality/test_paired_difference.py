@@ -45,7 +45,7 @@ class LabelJoin:
         version = "v2" if mine else "v1"
         leg = LegAnswer(version, "canary" if mine else "primary", self.share if mine else 1.0 - self.share, (output,))
         if self.metric in LOSSES:  # river's AUROC is slow, and nothing is held against it
-            self.scores[version].update(score_prediction(leg.predictions[0], label))
+            self.scores[version].update(score_prediction(leg.prediction(0), label))
         primary = self.scores["v1"]
         self.card.update(
             LabelledPrediction("r", leg, 0, label, (leg,)),
