@@ -38,7 +38,7 @@ Settle = Callable[[Question, float | None], None]
 class JudgeCaller:
     """Asks judges. `settle` takes a question with its score, or None without one."""
 
-    __slots__ = ("_budgets", "_cache", "_failing", "_session", "_settle", "_tasks")
+    __slots__ = ("_asking", "_budgets", "_cache", "_failing", "_session", "_settle", "_tasks", "_waiting")
 
     def __init__(self, settle: Settle) -> None:
         self._settle = settle
@@ -47,18 +47,25 @@ class JudgeCaller:
         self._failing: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: set[bytes] = set()
+        self._waiting: list[tuple[bytes, Question]] = []
 
     def ask(self, questions: list[Question], now: float) -> None:
-        """Asks what may be asked; all others are settled at once. Needs a running loop."""
-        for question in questions:
-            key = question.key
+        """Asks what may be asked; what is beyond the budget is settled at once, and what waits for a call, or for the
+        score of an equal pair, until the next look. Needs a running loop."""
+        waiting = self._waiting + [(question.key, question) for question in questions]
+        self._waiting = []
+        for key, question in waiting:
             known = self._cache.get(key)
             if known is not None:
                 self._cache.move_to_end(key)
                 self._settle(question, known)
-            elif len(self._tasks) >= MAX_CALLS or not self._may_spend(question, now):
+            elif key in self._asking or len(self._asking) >= MAX_CALLS:
+                self._waiting.append((key, question))
+            elif not self._may_spend(question, now):
                 self._settle(question, None)
             else:
+                self._asking.add(key)
                 task = asyncio.get_running_loop().create_task(self._ask(question, key))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -80,6 +87,7 @@ class JudgeCaller:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             self._tell(question.judge.url, clipped(f"{type(error).__name__}: {error}", MAX_SENTENCE))
         finally:
+            self._asking.discard(key)
             if score is not None:
                 self._cache[key] = score
                 if len(self._cache) > MAX_CACHED:

@@ -59,6 +59,17 @@ def test_scores_come_from_the_judge_and_equal_pairs_are_asked_once() -> None:
     assert seen == ["not so", "quite other"]
 
 
+def test_equal_pairs_that_come_together_are_asked_once() -> None:
+    seen: list[str] = []
+
+    async def judge(request: web.Request) -> web.Response:
+        seen.append((await request.json())["candidate"])
+        return web.json_response({"score": 0.9})
+
+    assert asked(judge, ["not so"] * 20, ["not so"]) == [0.9] * 21
+    assert seen == ["not so"]
+
+
 def test_the_budget_is_kept_and_what_is_beyond_it_has_no_score() -> None:
     async def judge(_: web.Request) -> web.Response:
         return web.json_response({"score": 1})
