@@ -94,6 +94,13 @@ def head_of(row: Any) -> ChainHead | DamagedRow:
     return DamagedRow("head", "head", "its figures are none", repr(row).encode(errors="replace"))
 
 
+def with_room(head: ChainHead | DamagedRow) -> ChainHead | DamagedRow:
+    """A head that can be gone on from: half of all numbers are left, or it would be damage after the next changes."""
+    if isinstance(head, ChainHead) and max(head.revision, head.count) > MAX_REVISION // 2:
+        return DamagedRow("head", "head", "its figures leave no room for changes")
+    return head
+
+
 def link_of(body: Any, digest: Any) -> Link:
     """A link in its row, whatever stands there: what is wrong with it is for `audit.verify` to say."""
     return Link(text_of(body), text_of(digest))

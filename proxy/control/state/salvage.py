@@ -38,7 +38,10 @@ Rows = dict[str, list[tuple[Any, ...]]]
 def salvaged(path: str) -> str:
     """Replaces a damaged file by what can be read of it; returns a sentence. Raises StoreError: nothing can be, and the
     file is as it was."""
-    rows = _read(path)
+    try:
+        rows = _read(path)
+    except OSError as error:  # a folder that is full or may not be written: no copy can be made
+        raise StoreError(f"{path}: is damaged, and cannot be copied to be read: {error}") from error
     if not (rows["states"] or rows["audit"]):
         raise StoreError(f"{path}: is damaged, and no state or audit can be read from it")
     aside = next(name for n in count(1) if not os.path.exists(name := f"{path}.damaged-{n}"))

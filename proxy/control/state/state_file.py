@@ -47,6 +47,9 @@ PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
 
+TABLES = {"states", "audit", "head"}
+"""What a file of ours always has."""
+
 ADVICE = "restore it from a backup, or move it away to begin anew"
 BESIDE = ("-wal", "-shm")
 """Files that SQLite keeps beside a file in use."""
@@ -83,11 +86,13 @@ class FileIds(Struct, frozen=True):
 
 
 def refuse_irregular(path: str) -> None:
-    """Raises StoreError for what is no regular file: SQLite would wait for the other end of a pipe."""
-    try:
-        files.refuse_irregular(path)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be used as a state file: {error.strerror}") from error
+    """Raises StoreError for what is no regular file, beside the state file too: SQLite would wait for the other end of a
+    pipe."""
+    for name in (path, *(path + ending for ending in BESIDE)):
+        try:
+            files.refuse_irregular(name)
+        except OSError as error:
+            raise StoreError(f"{name}: cannot be used as a state file: {error.strerror}") from error
 
 
 def ids_of(path: str) -> FileIds:
@@ -189,6 +194,8 @@ def _recognise(db: sqlite3.Connection, path: str, write: bool) -> None:
         raise StoreError(
             f"{path}: has schema {schema}, this Penumbra reads {SCHEMA_VERSION}; use the version that wrote it"
         )
+    if gone := TABLES - {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}:
+        raise DamagedFileError(f"{path}: is damaged (no table {min(gone)}); {ADVICE}")
 
 
 _ABOUT_ROWS = re.compile("(NULL|TEXT|NUMERIC) value in |CHECK constraint failed")

@@ -21,7 +21,7 @@ import msgspec
 
 from proxy.contracts.release import RouteState
 from proxy.control.state import salvage
-from proxy.control.state.rows import ChainHead, DamagedRow, head_of, link_of, state_of, text_of
+from proxy.control.state.rows import ChainHead, DamagedRow, head_of, link_of, state_of, text_of, with_room
 from proxy.control.state.state_file import (
     ADVICE,
     BESIDE,
@@ -364,7 +364,7 @@ class Store:
 
     def _end_of_chain(self) -> ChainHead:
         """Where the chain goes on: after its head, or where that cannot be, after its last entry."""
-        head = self.kept_head()
+        head = with_room(self.kept_head())
         with self._errors("read"):
             row = self._db.execute("SELECT seq, body, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
         count, body, kept = (row[0], text_of(row[1]), text_of(row[2])) if row else (0, "", GENESIS)

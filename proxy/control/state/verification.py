@@ -122,7 +122,8 @@ def _anchored(lines: list[AnchorLine | None] | None, ends: _Ends) -> tuple[str, 
         return "the last line of the anchor cannot be read", ""
     if not others:
         damaged = f"; {len(lines) - len(known)} lines of it cannot be read" if len(known) < len(lines) else ""
-        return "", f"the anchor holds since {_when(known[0])}{damaged}"
+        short = f" up to entry {known[-1].count} of {len(ends.hashes)}" if known[-1].count < len(ends.hashes) else ""
+        return "", f"the anchor holds since {_when(known[0])}{short}{damaged}"
     last, since = others[-1], known[known.index(others[-1]) + 1 :]
     held = f"; the anchor holds since {_when(since[0])}" if since else ""
     if last.count > len(ends.hashes) and not since:

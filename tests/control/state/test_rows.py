@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from proxy.contracts.release import RouteState
 from proxy.control.state import rows
-from proxy.control.state.rows import ChainHead, DamagedRow, head_of, link_of, state_of, text_or_bytes
+from proxy.control.state.rows import (
+    MAX_REVISION,
+    ChainHead,
+    DamagedRow,
+    head_of,
+    link_of,
+    state_of,
+    text_or_bytes,
+    with_room,
+)
 
 ANYTHING = st.none() | st.integers() | st.floats() | st.text() | st.binary()
 STATE = RouteState("r", "steady", "v1")
@@ -65,3 +74,9 @@ def test_a_head_that_is_none() -> None:
 
 def test_text_that_is_none_stays_bytes() -> None:
     assert (text_or_bytes(b"x"), text_or_bytes(b"\xff")) == ("x", b"\xff")
+
+
+def test_a_head_without_room_for_changes_is_damage() -> None:
+    assert with_room(ChainHead(3, 2, "a" * 64)) == ChainHead(3, 2, "a" * 64)
+    for figures in ((MAX_REVISION, 2), (3, MAX_REVISION)):
+        assert isinstance(with_room(ChainHead(*figures, "a" * 64)), DamagedRow)

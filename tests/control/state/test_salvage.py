@@ -56,3 +56,15 @@ def test_half_of_a_file(tmp_path: Path) -> None:
     assert house.split("rolled-back") == {}
     assert all(house.engine.state(route) == states[route] or house.split(route) == {} for route in ROUTES)
     house.store.close()
+
+
+def test_a_folder_that_takes_no_copy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.db"
+    made(path)
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    with pytest.raises(StoreError, match="cannot be copied to be read: .*No space left"):
+        salvaged(str(path))

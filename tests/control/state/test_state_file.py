@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from proxy.contracts.release import RouteState
-from proxy.control.state.state_file import StoreError, bears_our_mark, ids_of, locked, opened
+from proxy.control.state.state_file import (
+    TABLES,
+    DamagedFileError,
+    StoreError,
+    bears_our_mark,
+    ids_of,
+    locked,
+    opened,
+)
 from proxy.control.state.store import Store
 from proxy.release.audit import Change, verify
 
@@ -149,3 +157,34 @@ def test_values_in_rows_are_no_damage_to_the_file(path: Path, store: Store) -> N
     opened(str(path), False).close()
     assert bears_our_mark(str(path))
     assert not bears_our_mark(str(path.with_name("none")))
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_a_table_that_is_gone_is_damage_and_the_others_are_salvaged(path: Path, store: Store, table: str) -> None:
+    store.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"DROP TABLE {table}")
+    with pytest.raises(DamagedFileError, match=f"no table {table}"):
+        opened(str(path), False)
+    with closing(Store(str(path))) as again:
+        assert again.salvaged
+        assert again.states() == ({} if table == "states" else {"r": state(1.0)})
+        assert len(again.audit()) == (table != "audit")
+        again.save([state(2.0)], [CHANGE], 2, 0.0)
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
+def test_what_is_no_file_is_refused_beside_the_state_file_too(path: Path, ending: str) -> None:
+    Path(f"{path}{ending}").mkdir()
+    with pytest.raises(StoreError, match="a directory; allowed: a regular file"):
+        Store(str(path))
+
+
+def test_a_head_without_room_is_begun_anew(path: Path, store: Store) -> None:
+    store.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE head SET revision = 1 << 53")
+        db.commit()
+    with closing(Store(str(path))) as again:
+        again.save([state(2.0)], [CHANGE], again.head.revision + 1, 0.0)
+        assert verify(again.chain(), again.head.count, again.head.hash) is None

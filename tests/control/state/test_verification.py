@@ -112,3 +112,9 @@ def test_it_works_beside_a_running_control(copied: Path) -> None:
     house.engine.keeper.snapshots.keep(house.engine.routes, house.board, house.now + 9)
     assert found(copied).fault == ""
     house.store.close()
+
+
+def test_an_anchor_that_ends_before_the_chain_says_where(copied: Path) -> None:
+    anchor = copied.with_suffix(".anchor")
+    anchor.write_text("".join(anchor.read_text().splitlines(keepends=True)[:4]))
+    assert "up to entry 4 of 6" in found(copied).sentence
