@@ -345,6 +345,8 @@ class Exchange(Request):
         self.leg = None
         if self.held:
             self._release()
+        if not self.complete:
+            self.pieces = None  # the rest of the body may still come, and nobody needs what there is
         self.shared.exchanges.discard(self)
         if self._due and not self.complete:
             for shadow in self._due:

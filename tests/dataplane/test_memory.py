@@ -102,6 +102,16 @@ def test_an_upload_without_a_leg_that_finds_no_memory_is_turned_away(by_body: bo
     assert bench.memory.exchanges == 600_000 and not bench.counted()["legs"]
 
 
+@pytest.mark.parametrize("reason", ["no_memory", "body_timeout"])
+def test_a_request_that_ended_early_keeps_nothing_of_a_body_that_still_comes(reason: str) -> None:
+    bench = Bench(route(buffer=MIB))
+    exchange, client = bench.begin()
+    exchange.request_body(b"x" * 8192)
+    exchange.reject(reason, "")
+    exchange.request_body(b"x" * 8192)
+    assert client.ends == [reason, "done"] and exchange.pieces is None and bench.memory.exchanges == 0
+
+
 def test_a_request_in_the_line_that_finds_no_memory_is_refused_at_its_turn() -> None:
     bench, client = Bench(route(), LIMIT), FakeClient()
     exchange = Exchange(client, bench.shared, asked(600_000), bench.clock.now)
