@@ -10,9 +10,9 @@ import csv
 from collections.abc import Iterable
 from typing import Any
 
+from proxy.contracts.json_cost import MAX_COST
 from proxy.contracts.observation import Tensor
 from proxy.contracts.stream_end import media_of
-from proxy.payload.cost import MAX_COST
 from proxy.payload.reading import BOM, MAX_TENSORS, Body, Unreadable
 from proxy.payload.tabular import split_of, typed
 

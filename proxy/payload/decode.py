@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from proxy.contracts.bounds import shortened
 from proxy.contracts.identity import MAX_IDENTITY
+from proxy.contracts.json_cost import SMALL_BYTES, may_be_costly
 from proxy.contracts.observation import (
     NO_ANSWER,
     NOT_LOOKED_AT,
@@ -29,7 +30,7 @@ from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
-from proxy.payload.cost import SMALL_BYTES, may_be_costly, refuse_costly
+from proxy.payload.cost import refuse_costly
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.language.stream import StreamReader

@@ -10,9 +10,9 @@ from typing import Literal
 
 import orjson
 
+from proxy.contracts.json_cost import outside_strings
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.stream_end import media_of, shows_its_end
-from proxy.payload.cost import outside_strings
 from proxy.payload.language.spoken import Spoken
 from proxy.payload.reading import BOM, Body, Unreadable
 from proxy.payload.sse import DONE, chunk_of, events_of, is_cut

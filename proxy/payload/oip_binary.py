@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from proxy.contracts.json_cost import STRING
 from proxy.contracts.observation import Tensor
-from proxy.payload.cost import STRING, refuse_costly_document
+from proxy.payload.cost import refuse_costly_document
 from proxy.payload.oip_tensors import listed, shaped, tensor_of
 from proxy.payload.reading import MAX_TENSOR_VALUES, Unreadable, fields_of
 

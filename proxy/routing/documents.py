@@ -3,7 +3,8 @@
 1. A body is JSON, JSON with raw tensors behind it (OIP's binary extension: a field says where the JSON ends), or a form
    (RFC 7578), whose fields that are no files are members.
 2. gzip and deflate are taken off, within `MAX_EXPANDED`; a worker has no library for other content codings.
-3. What cannot be read is None: the condition does not hold, the request has no key.
+3. JSON that costs too much (`json_cost`) is not read: it would hold up all others, and fill the worker's memory.
+4. What cannot be read is None: the condition does not hold, the request has no key.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 import zlib
 from collections.abc import Callable
 from typing import Final
+
+from proxy.contracts.json_cost import is_costly
 
 FieldOf = Callable[[bytes], "bytes | None"]
 """Header lookup of a request: lower-case name to value."""
@@ -47,6 +50,8 @@ def document_of(body: bytes | None, field: FieldOf = no_field) -> object:
     head = field(b"inference-header-content-length")
     if head is not None and head.isdigit() and len(head) < 10:
         plain = plain[: int(head)]
+    if is_costly(plain):
+        return None
     try:
         return json.loads(plain)
     except (ValueError, RecursionError):

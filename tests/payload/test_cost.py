@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.bounds import MAX_NAME
+from proxy.contracts.json_cost import MAX_COST, SMALL_BYTES
 from proxy.contracts.observation import Observation, UnreadReason
 from proxy.contracts.table import Protocol
-from proxy.payload.cost import MAX_COST, SMALL_BYTES, outside_strings, refuse_costly_document, refuse_costly_stream
+from proxy.payload.cost import refuse_costly_document, refuse_costly_stream
 from proxy.payload.decode import CODECS, decode
 from proxy.payload.encoding import MAX_EXPANDED
 from proxy.payload.language.said import MAX_ARGUED
@@ -108,14 +109,6 @@ def test_the_largest_tensor_is_read(coding: bytes) -> None:
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, len(values)], "data": values}
     seen = read(orjson.dumps({"outputs": [tensor]}), "oip", coding)
     assert len(seen.outputs[0].data) == MAX_TENSOR_VALUES
-
-
-@given(st.recursive(st.text() | st.integers(0, 9), lambda inner: st.lists(inner, max_size=5)))
-def test_outside_of_strings_is_what_a_parser_makes_of_them(document: object) -> None:
-    def emptied(value: object) -> object:
-        return [emptied(each) for each in value] if isinstance(value, list) else "" if isinstance(value, str) else value
-
-    assert orjson.loads(outside_strings(orjson.dumps(document)) or b"") == emptied(document)
 
 
 def test_what_stands_in_strings_does_not_count() -> None:

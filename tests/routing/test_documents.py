@@ -69,3 +69,15 @@ def test_fields_of_a_form() -> None:
 def test_nothing_raises(body: bytes, coding: bytes, form: bool) -> None:
     media = b"multipart/form-data" if form else b"application/json"
     document_of(body, {b"content-encoding": coding, b"content-type": media}.get)
+
+
+@pytest.mark.parametrize("unit", [b"{},", b"[],", b'{"k":0},'])
+def test_json_that_would_hold_up_the_others_is_not_read(unit: bytes) -> None:
+    body = b'{"a": [' + unit * 1_000_000 + b'0], "model": "llama"}'
+    assert document_of(body) is None
+    assert document_of(gzip.compress(body[: MAX_EXPANDED // 2]), {b"content-encoding": b"gzip"}.get) is None
+
+
+def test_long_texts_and_many_numbers_are_read() -> None:
+    told = {"model": "llama", "prompt": 'say {"a": [1, 2]}, ' * 100_000, "tokens": list(range(100_000))}
+    assert document_of(json.dumps(told).encode()) == told

@@ -66,5 +66,5 @@ def test_a_folder_that_takes_no_copy_is_said(tmp_path: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.mkdtemp", full)
-    with pytest.raises(StoreError, match="cannot be copied to be read: .*No space left"):
+    with pytest.raises(StoreError, match=r"cannot be copied to be read: .*No space left"):
         salvaged(str(path))
