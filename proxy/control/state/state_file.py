@@ -86,8 +86,8 @@ class FileIds(Struct, frozen=True):
 
 
 def refuse_irregular(path: str) -> None:
-    """Raises StoreError for what is no regular file, the files beside it as well: SQLite would wait for the other end of
-    a pipe."""
+    """Raises StoreError for what is no regular file, the files beside it as well: SQLite would wait for the other end
+    of a pipe."""
     for name in (path, *(path + ending for ending in BESIDE)):
         try:
             files.refuse_irregular(name)
