@@ -47,7 +47,7 @@ def _are_short(leg: Observation) -> bool:
     if len(leg.request_id) > MAX_REQUEST_ID:
         return False
     # Most have neither, and of the rest most are plain.
-    return not (leg.identity or leg.asked) or all(map(_is_bounded, (leg.identity, leg.asked)))
+    return not (leg.identity or leg.asked) or (_is_bounded(leg.identity) and _is_bounded(leg.asked))
 
 
 def _is_bounded(who: str) -> bool:

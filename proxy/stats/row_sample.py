@@ -81,9 +81,10 @@ def _mixed(seed: int) -> int:
 
 def is_large(body: Sequence[Tensor]) -> bool:
     """Whether a body costs more than `MAX_BODY_COST`."""
-    values = len(body[0].data) if len(body) == 1 else sum([len(tensor.data) for tensor in body])
-    if values * VALUE_COST <= MAX_BODY_COST and not any(tensor.texts for tensor in body):
-        return False
+    if len(body) == 1:  # as nearly all are, and small
+        only = body[0]
+        if len(only.data) * VALUE_COST <= MAX_BODY_COST and not only.texts:
+            return False
     return sum(map(_cost, body)) > MAX_BODY_COST
 
 

@@ -17,7 +17,7 @@ from proxy.stats.drift.detector import (
     Reference,
     chi_square_quantile,
 )
-from proxy.stats.drift.profile import feature_of, number_bins
+from proxy.stats.drift.profile import feature_of, features_of, number_bins
 
 
 def reference(n: int = 10_000, features: int = 30, seed: int = 0, tolerance: float = DRIFT_TOLERANCE) -> Reference:
@@ -160,3 +160,17 @@ def test_state_is_bounded_as_stated() -> None:
 
     assert size(DriftDetector(ref)) < 2_000
     assert size(ref) < 16_000
+
+
+def test_a_feature_that_is_nearly_always_the_same_has_bets_that_are_numbers() -> None:
+    reference = Reference(features_of({"x": np.zeros(262_144), "y": np.linspace(0.0, 1.0, 262_144)}))
+    assert np.isfinite(reference.gains).all()
+    assert np.isfinite(reference.cost).all()
+    detector = DriftDetector(reference)
+    for _ in range(20):
+        detector.update(1000 * reference.shares, passed=1.0)
+    assert np.isfinite(detector.margin).all()
+    assert (detector.margin < 0).all()
+    for _ in range(20):
+        detector.update(1000 * np.roll(reference.shares, 1, axis=1), passed=1.0)
+    assert detector.margin[0] > 0
