@@ -7,11 +7,15 @@ Records come in batches, and a copy ends after the answer that it stands beside,
 same requests. A look therefore waits for answers of both arms, and the candidate's share is that of the answers
 themselves: which of them are bad is exchangeable between the arms, whatever the order in which records came.
 
+Records may also come before the tick that tells of the first copies, or of the candidate's part: the primary's answers
+of the last seconds before the candidate's first one (`EARLY_SECONDS`) are therefore kept, and count beside it.
+
 Answers that nobody looked at are no evidence (`looked_at`): a line that rests on none is undecided until there is one.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from msgspec.structs import replace
@@ -30,6 +34,11 @@ from proxy.stats.state import Stateful
 MAX_WAITING_ANSWERS = 256
 """The candidate's answers that wait for one of the primary's; then they are judged by their assigned share."""
 
+EARLY_SECONDS = 5.0
+"""Time that the primary's answers are kept which came before anything of a candidate is known."""
+MAX_EARLY = 256
+"""Batches of such answers that are kept, the newest."""
+
 
 class InvalidRate(Stateful):
     """`invalid_rate` of a candidate: `max_ratio` and `max_increase` against the primary, `max` absolute.
@@ -37,8 +46,8 @@ class InvalidRate(Stateful):
     `read`: whether bodies of the route's protocol are read at all.
     """
 
-    __slots__ = ("_answers", "_history", "_looked_at", "_rate", "_read", "_waiting")
-    CONFIGURATION = ("_history", "_read", "_waiting")
+    __slots__ = ("_answers", "_early", "_history", "_looked_at", "_rate", "_read", "_waiting")
+    CONFIGURATION = ("_early", "_history", "_read", "_waiting")
 
     METRIC = "invalid_rate"
 
@@ -47,6 +56,7 @@ class InvalidRate(Stateful):
         self._answers: ShownCounts[str] = ShownCounts()
         self._looked_at = LookedAt()
         self._waiting: dict[Assignment, EventCounts] = {}
+        self._early: deque[tuple[float, Assignment, ContentCounts]] = deque(maxlen=MAX_EARLY)
         self._rate = BadEventRate(self.METRIC, limit, alpha, history.dispersion)
 
     def on_arms(self, arms: Iterable[AssignedArm]) -> None:
@@ -57,16 +67,28 @@ class InvalidRate(Stateful):
         """Adds analysed answers of all arms of one batch."""
         for each in counted:
             whose = shares.get(each.version, each.role, each.share)
-            if whose is not None and (whose.candidate or whose.share > 0.0):
-                self._looked_at.update(each, candidate=whose.candidate)
-                counts = self._counts(whose, each, now)
-                before = self._waiting.get(whose, EventCounts(whose, 0, 0, 0))
-                self._waiting[whose] = EventCounts(whose, *(x + y for x, y in zip(before[1:], counts[1:], strict=True)))
+            if whose is None:
+                continue
+            if whose.candidate or whose.share > 0.0:
+                self._add(whose, each, now)
+            else:
+                self._early.append((now, whose, each))
+        if self._early and any(whose.candidate for whose in self._waiting):
+            for came, whose, each in self._early:
+                if now - came <= EARLY_SECONDS:
+                    self._add(whose, each, now)
+            self._early.clear()
         arms = self._look()
         if arms:
             self._waiting.clear()
             self._rate.update(arms)
             self._history.update(arms, now)
+
+    def _add(self, whose: Assignment, counted: ContentCounts, now: float) -> None:
+        self._looked_at.update(counted, candidate=whose.candidate)
+        counts = self._counts(whose, counted, now)
+        before = self._waiting.get(whose, EventCounts(whose, 0, 0, 0))
+        self._waiting[whose] = EventCounts(whose, *(x + y for x, y in zip(before[1:], counts[1:], strict=True)))
 
     def _look(self) -> list[EventCounts]:
         """The arms of a look, at the share of their answers; empty while one of the two has none."""
@@ -96,9 +118,12 @@ class InvalidRate(Stateful):
             return replace(line, lost=self._looked_at.lost())
         if self._looked_at.moot:
             return replace(line, moot=True, note=_DARK)
+        if self._looked_at.seen:
+            return replace(line, lost=self._looked_at.lost(), note=_ALONE)
         pending = max(line.answers, self._looked_at.came)
         return replace(line, lost=pending, note=f"none of {pending:,} answers is looked at" if pending else "")
 
 
 _OPAQUE = "not judged: bodies of this protocol are not read"
+_ALONE = "no answer of the primary beside its own is looked at yet"
 _DARK = "not judged: neither its answers nor the primary's can be read"

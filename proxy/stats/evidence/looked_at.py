@@ -60,6 +60,11 @@ class LookedAt(Stateful):
         return max(round(self._excess() - CHANCE * self._error()), 0)
 
     @property
+    def seen(self) -> int:
+        """The candidate's answers that were looked at."""
+        return self._seen
+
+    @property
     def came(self) -> int:
         """The candidate's answers that a record came of."""
         return self._seen + self._dark

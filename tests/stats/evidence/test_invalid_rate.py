@@ -13,7 +13,7 @@ from proxy.contracts.table import Role
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
-from proxy.stats.evidence.invalid_rate import MAX_WAITING_ANSWERS, InvalidRate
+from proxy.stats.evidence.invalid_rate import EARLY_SECONDS, MAX_WAITING_ANSWERS, InvalidRate
 from proxy.stats.evidence.outcome_rate import RateHistory
 
 LIMIT = Limit(max_increase=0.02)
@@ -66,6 +66,28 @@ def test_a_look_waits_for_both_arms_but_not_for_ever() -> None:
     invalid.update([counts("v2", MAX_WAITING_ANSWERS, MAX_WAITING_ANSWERS)], shares, 1.0)
     (line,) = invalid.get()
     assert line.n == MAX_WAITING_ANSWERS + 10
+
+
+def unheard() -> tuple[InvalidRate, AssignmentShares]:
+    """Before any tick came."""
+    return InvalidRate(LIMIT, AlphaShare("v2", 0.001), RateHistory()), AssignmentShares("v2", "v1")
+
+
+@pytest.mark.parametrize("batches", [[("v1", 120), ("v2", 120)], [("v2", 120), ("v1", 120)]])
+def test_a_burst_of_which_records_come_before_the_first_tick_counts(batches: list[tuple[str, int]]) -> None:
+    invalid, shares = unheard()
+    for look, (version, n) in enumerate(batches):
+        invalid.update([counts(version, n, 0)], shares, 0.25 * look)
+    (line,) = invalid.get()
+    assert (line.n, line.lost, line.note) == (120, 0, "")
+
+
+def test_answers_long_before_the_candidate_do_not_count() -> None:
+    invalid, shares = unheard()
+    invalid.update([counts("v1", 120, 0)], shares, 0.0)
+    invalid.update([counts("v2", 10, 0)], shares, EARLY_SECONDS + 1.0)
+    (line,) = invalid.get()
+    assert (line.n, line.lost, line.note) == (0, 0, "no answer of the primary beside its own is looked at yet")
 
 
 def test_the_answers_are_counted_of_which_the_analysed_ones_are_a_sample() -> None:
