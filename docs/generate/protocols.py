@@ -42,8 +42,9 @@ Of each request the features are {", ".join(map(code, REQUEST))}, of a form also
 `{FORM[-1]}`; of each text the predictions are {", ".join(map(code, RESPONSE))}. Answers are told apart by
 their fields, not by their paths, so what a gateway has renamed is read as well.
 
-- Several choices are told apart by their index, calls of tools by theirs, in whatever order their pieces come.
-- Reasoning (`reasoning_content`, `reasoning`, `thinking`, parts of the content, `<think>` at its beginning) and
+- Several choices are told apart by their index, calls of tools by theirs and by their
+  id, in whatever order their pieces come.
+- Reasoning (`reasoning_content`, `reasoning`, `thinking`, parts of the content, text up to `</think>`) and
   refusals stand apart from the text. The first token is the first piece of any of them, or of a call.
 - Arguments of tools are JSON: another order of keys, spaces, or 1.0 for 1 make no difference. Ids are not read.
 - Embeddings, ranks and batches with an `index` are put in its order; labels with scores are columns by label.
@@ -98,10 +99,10 @@ ROWS = (
     ),
     ProtocolRow(
         "mlflow",
-        "`dataframe_split`, `dataframe_records`, `instances`, `inputs`, CSV; prompts as for `openai`",
+        "`dataframe_split`, `dataframe_records`, `instances`, `inputs`, CSV, JSON Lines; prompts as for `openai`",
         "`predictions` or bare rows, CSV, embeddings, labels with scores",
         "chat, completions, agents (`messages`, `output`), `generated_text`, streams of completions",
-        "SageMaker's `RecordIO`, JSON Lines that are no completions",
+        "SageMaker's `RecordIO`",
     ),
     ProtocolRow(
         "openai",
@@ -114,7 +115,7 @@ ROWS = (
         "json",
         "what `analysis.features` points to: rows, columns, or one object (TorchServe, BentoML, LitServe, Ray Serve)",
         "what `analysis.prediction` points to; without a pointer the whole answer, objects as columns (`a.b`)",
-        "streams of completions",
+        "plain text, streams of completions",
         "lists of mixed kinds, events of other kinds; requests that are no JSON",
     ),
 )
@@ -139,7 +140,7 @@ APIS = (
         "`content`; JSON Lines"),
     Api("TGI", ("/generate", "/generate_stream"), "`inputs`", "`generated_text`; events with a `token`"),
     Api("embeddings", ("/embeddings", "/embed", "/pooling"), "`input`, `inputs`, `texts`", "`data`, `embeddings`, "
-        "`embedding`, bare vectors; numbers or base64"),
+        "`embedding`, bare vectors, vectors by token; numbers or base64"),
     Api("ranks", ("/rerank", "/score"), "`query` and `documents` or `texts`", "`results`, `data`, bare rows, `scores`"),
     Api("classes", ("/classify", "/predict"), "`input`, `inputs`", "`data` with `probs`, rows of labels with scores"),
     Api("moderations", ("/moderations",), "`input`", "`results`: `flagged`, `category_scores`"),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.contracts.observation import Tensor
+from proxy.contracts.stream_end import media_of
 from proxy.payload import openai
 from proxy.payload.comma_rows import is_table, read_table
 from proxy.payload.errors import refuse_errors
@@ -35,6 +36,9 @@ FORMS: dict[str, Callable[[Any, bool], tuple[Tensor, ...]]] = {
 }
 
 
+JSON_LINES = b"application/jsonlines"
+"""The media type of SageMaker's JSON Lines: a row a line."""
+
 SPOKEN = frozenset(name for name in ANSWER_FORMS if name != "message")
 """Fields of what models of the flavours for chat and embeddings answer, as OpenAI's do, and those of Hugging Face."""
 ANSWERS = frozenset(("predictions", "messages", *SPOKEN))
@@ -44,6 +48,8 @@ def read_request(body: Body) -> Content:
     """The rows of a request, in whichever form. Raises Unreadable."""
     if is_table(body):
         return Content(read_table(body, ""))
+    if media_of(body.fields) == JSON_LINES:
+        return Content(tensors_of(_lines(body), "instances", body.one_row))
     fields = fields_of(body.json())
     for name, read in FORMS.items():
         if name in fields and not isinstance(fields[name], str):
@@ -57,7 +63,7 @@ def read_response(body: Body) -> Content:
         return openai.read_response(body)
     if is_table(body):
         return Content(read_table(body, "predictions"))
-    document = body.json()
+    document = _lines(body) if media_of(body.fields) == JSON_LINES else body.json()
     refuse_errors(document, ANSWERS)
     body.identify(document)
     if isinstance(document, list):
@@ -71,6 +77,10 @@ def read_response(body: Body) -> Content:
     if SPOKEN.isdisjoint(fields):
         raise Unreadable("schema")
     return read_document(fields)
+
+
+def _lines(body: Body) -> list[Any]:
+    return [body.parsed(line) for line in body.data.splitlines() if line.strip()]
 
 
 def _is_spoken(row: Any) -> bool:

@@ -9,6 +9,8 @@ import orjson
 from proxy.contracts.observation import Text, Usage
 from proxy.payload import sse
 from proxy.payload.errors import is_error, refuse_errors
+from proxy.payload.language import media
+from proxy.payload.language.answers import said_by
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.reading import Body, Content, Unreadable, pointed
 from proxy.payload.sse import Event, is_stream, refuse_error_events
@@ -22,10 +24,16 @@ def read_request(body: Body) -> Content:
 
 def read_response(body: Body) -> Content:
     """What `prediction` points to. An error is no answer, unless the pointer leads to one all the same. Without a
-    pointer an answer may be any JSON: what makes no table is a form that is not read. Raises Unreadable."""
+    pointer an answer may be any JSON: what makes no table is a form that is not read; or plain text, as BentoML and Ray
+    Serve answer a string. Raises Unreadable."""
     if is_stream(body):
         return _stream(body)
-    document, pointer = body.json(), body.analysis.prediction
+    try:
+        document, pointer = body.json(), body.analysis.prediction
+    except orjson.JSONDecodeError:
+        if not (text := media.transcript(body)):
+            raise
+        return said_by({}, Text(text))
     if pointer:
         predicted = _pointed(document, pointer)
         body.identify(document)

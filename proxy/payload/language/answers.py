@@ -115,6 +115,38 @@ def _of(name: str) -> Callable[[Fields], Content]:
     return read
 
 
+def _of_texts(rows: list[Fields]) -> Content:
+    """Generated texts, one for each prompt (TGI, pipelines of Hugging Face, llama.cpp); of a chat the last message."""
+    if len(rows) > MAX_CHOICES:
+        raise Unreadable("too_many_values")
+    choices = [_of_generated(row) for row in rows]
+    refuse_silence(any(choice.said for choice in choices), "")
+    return said_by(rows[0] if len(rows) == 1 else {}, answer_of(choices))
+
+
+def _of_generated(row: Fields) -> ChoiceReader:
+    text = row["generated_text"] if "generated_text" in row else row["content"]
+    if isinstance(text, list) and text and isinstance(text[-1], dict):
+        text = text[-1].get("content")
+    if not isinstance(text, str):
+        raise Unreadable("form" if text else "empty_body")
+    details, choice = row.get("details"), ChoiceReader()
+    choice.say(choice.text, text)
+    choice.stop(details.get("finish_reason") if isinstance(details, dict) else row.get("stop_type"))
+    return choice
+
+
+def _generated(rows: list[Any]) -> list[Fields]:
+    """The rows of generated texts, in lists by prompt or not; none: they are something else."""
+    flat = [each for row in rows for each in (row if isinstance(row, list) else (row,))]
+    known = all(isinstance(each, dict) and ("generated_text" in each or each.keys() >= TEXT) for each in flat)
+    return flat if known else []
+
+
+TEXT = frozenset(("content", "stop"))
+"""Fields of each of several texts of llama.cpp."""
+
+
 def _of_rows(name: str) -> Callable[[Fields], Content]:
     return lambda fields: _rows(fields[name], fields)
 
@@ -130,7 +162,7 @@ def _of_nested(fields: Fields) -> Content:
 FORMS: dict[str, Callable[[Fields], Content]] = {
     "choices": _of_choices,
     "output": _of_response,
-    "generated_text": _of("generated_text"),
+    "generated_text": lambda fields: _of_texts([fields]),
     "content": _of_content,
     "message": _of_inner,
     "response": _of("response"),
@@ -168,7 +200,7 @@ def _rows(rows: Any, fields: Fields) -> Content:
     if not isinstance(rows, list):
         raise Unreadable("form")
     first = rows[0]
-    if len(rows) == 1 and isinstance(first, dict) and "generated_text" in first:
-        return FORMS["generated_text"](first)
+    if texts := _generated(rows):
+        return _of_texts(texts)
     read = media.pictures if isinstance(first, dict) and media.PICTURES & first.keys() else ranked.read_rows
     return Content(read(rows), None, usage_of(fields))

@@ -25,8 +25,8 @@ camera wrote."""
 
 SOUNDS = (b"audio/", b"image/", b"video/", b"application/octet-stream")
 SUBTITLES = frozenset((b"text/vtt", b"application/x-subrip", b"text/srt", b"application/srt"))
-CUES = re.compile(r"^(?:WEBVTT.*|\d+|.*-->.*)$\n?", re.MULTILINE)
-"""Lines of subtitles that are no text: the head, numbers, times."""
+CUES = re.compile(r"^(?:WEBVTT.*|(?:\d+\n)?.*-->.*)$\n?", re.MULTILINE)
+"""Lines of subtitles that are no text: the head, times and the numbers before them."""
 ERROR_TEXT = re.compile(
     r"\s*(?:internal server error|bad gateway|service unavailable|gateway time-?out|not found|upstream|error\b"
     r"|exception|traceback|ok\s*$|no healthy)",
@@ -52,7 +52,7 @@ def transcript(body: Body) -> str | None:
     if kind == b"text/plain" and ERROR_TEXT.match(text):
         return None
     cues = kind in SUBTITLES or "-->" in text
-    return (CUES.sub("", text) if cues else text).strip()
+    return (CUES.sub("", text.replace("\r\n", "\n")) if cues else text).strip()
 
 
 def pictures(rows: list[Any]) -> tuple[Tensor, ...]:

@@ -1,7 +1,8 @@
 """Answers of rows: embeddings, ranks, classes with their scores, moderations.
 
 Where rows have an index (of what they are for), they are put in its order: servers sort ranks by score and batches as
-they come. Labels with scores are columns by label, for the same reason.
+they come. Labels with scores are columns by label, for the same reason. Several vectors of one text, such as one for
+each token, are rows of their own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from proxy.contracts.observation import Tensor
 from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten
 
 RANKS = ("relevance_score", "score")
+VECTORS = ("embedding", "embeddings")
 MAX_PACKED = MAX_TENSOR_VALUES * 16 // 3 + 4
 """Characters of vectors in base64: four bytes a value, four characters for three bytes."""
 
@@ -30,12 +32,17 @@ def read_rows(rows: list[Any]) -> tuple[Tensor, ...]:
         return _of_objects(_by_index(rows))
     if all(isinstance(row, list) and row and all(map(_is_labelled, row)) for row in rows):
         return labelled(map(_scores, rows))
+    if all(type(row) in (int, float) for row in rows):
+        return (Tensor("score", len(rows), 1, "number", rows),)
+    if all(isinstance(row, list) and all(isinstance(each, dict) for each in row) for row in rows):
+        raise Unreadable("form")  # sparse vectors, tokens
     return (_vectors([row if isinstance(row, list) else fields_of(row).get("embedding") for row in rows]),)
 
 
 def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
-    if any("embedding" in row for row in rows):
-        return (_vectors([row.get("embedding") for row in rows], _indices(rows)),)
+    for name in VECTORS:
+        if any(name in row for row in rows):
+            return (_vectors([row.get(name) for row in rows], _indices(rows)),)
     if all("category_scores" in row for row in rows):
         return _moderations(rows)
     if all("probs" in row for row in rows):
@@ -47,7 +54,7 @@ def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
             scores = checked([row[name] for row in rows], "number")
             return (Tensor(name, len(rows), 1, "number", scores, ranks=True, keys=_indices(rows)),)
     if all(isinstance(row.get("data"), list) for row in rows):
-        return (_vectors([flatten(row["data"]) for row in rows]),)
+        return (_vectors([row["data"] for row in rows]),)
     raise Unreadable("form" if any(map(_holds, rows)) else "empty_body")
 
 
@@ -121,13 +128,19 @@ def _columns(name: str, rows: list[dict[str, Any]]) -> Tensor:
 def _vectors(found: list[Any], keys: tuple[int, ...] = ()) -> Tensor:
     if sum([len(each) for each in found if isinstance(each, str)]) > MAX_PACKED:
         raise Unreadable("too_many_values")
-    vectors = [_vector(each) for each in found]
+    vectors = [_vector(each) for text in found for each in _of_one(text)]
+    keys = keys if len(keys) == len(vectors) else ()
     width = len(vectors[0])
     if any(len(vector) != width for vector in vectors):
         raise Unreadable("shape")
     if width * len(vectors) > MAX_TENSOR_VALUES:
         raise Unreadable("too_many_values")
     return Tensor("embedding", len(vectors), width, "number", [x for v in vectors for x in v], vector=True, keys=keys)
+
+
+def _of_one(text: Any) -> list[Any]:
+    """The vectors of one text."""
+    return text if isinstance(text, list) and text and all(isinstance(each, list) for each in text) else [text]
 
 
 def _vector(value: Any) -> list[Any]:

@@ -7,7 +7,9 @@ Rules:
 2. A choice that says nothing is an empty body, whatever finish reason stands there, unless the reason explains it
    (`SILENT`).
 3. Servers have reasoning in fields of its own, in parts of the content, or in a text that begins with `<think>`.
-4. Arguments of tools are JSON: keys in order, no spaces, 1.0 is 1; no arguments at all are {}. What is no JSON stays as
+4. Calls of tools are told apart by index and id. Where servers send them whole and without either (Ollama, Gemini's
+   route), another name begins another call.
+5. Arguments of tools are JSON: keys in order, no spaces, 1.0 is 1; no arguments at all are {}. What is no JSON stays as
    it is.
 """
 
@@ -22,7 +24,10 @@ from proxy.contracts.observation import Text
 from proxy.payload.errors import says
 from proxy.payload.reading import Unreadable
 
-REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+REASONING = (
+    *("reasoning_content", "reasoning", "thinking", "reasoning_text"),
+    *("reasoning_details", "thinking_blocks", "tool_plan"),
+)
 """Fields of a message that hold reasoning. Some servers write it twice: the first one counts."""
 THINKING = frozenset(REASONING)
 THOUGHTS = frozenset(("thinking", "reasoning", "thought", "reasoning_text", "summary_text"))
@@ -51,7 +56,7 @@ class ChoiceReader:
     - `put`: where it notes each list that a text was added to, so that a reader of streams knows what a chunk did
     """
 
-    __slots__ = ("_calls", "_put", "_shown", "finish", "reasoning", "refusal", "text")
+    __slots__ = ("_calls", "_ids", "_put", "_shown", "finish", "reasoning", "refusal", "text")
 
     def __init__(self, put: list[list[str]] | None = None) -> None:
         self.text: list[str] = []
@@ -59,6 +64,8 @@ class ChoiceReader:
         self.refusal: list[str] = []
         self.finish = ""
         self._calls: dict[Any, tuple[list[str], list[str]]] = {}
+        self._ids: dict[Any, tuple[Any, Any]] = {}
+        """The call that pieces with a key are of, and its id."""
         self._put = [] if put is None else put
         self._shown = False
 
@@ -71,6 +78,7 @@ class ChoiceReader:
         if MUTE.isdisjoint(message):
             return said
         calls = message.get("tool_calls")
+        calls = [calls] if isinstance(calls, dict) else calls
         for place, call in enumerate(calls if isinstance(calls, list) else ()):
             said = self._tool(place, call) or said
         function = message.get("function_call")
@@ -147,9 +155,8 @@ class ChoiceReader:
         the same text."""
         tidy = tidy or tidied([self])
         text, reasoning = "".join(self.text), "".join(self.reasoning)
-        if text.lstrip().startswith(THINK) and not reasoning:
-            reasoning, _, text = text.lstrip()[len(THINK) :].partition(THOUGHT)
-            text = text.lstrip()
+        if not reasoning:
+            reasoning, text = parted(text)
         calls = sorted(self._calls.items(), key=_place)
         tools = tuple([("".join(names), tidy("".join(pieces))) for _, (names, pieces) in calls])
         return Text(text, self.finish, tools, reasoning, "".join(self.refusal), others, first, gaps)
@@ -179,7 +186,8 @@ class ChoiceReader:
         thought = next((message[name] for name in REASONING if message.get(name)), None)
         if isinstance(thought, str):
             return self.say(self.reasoning, thought)
-        return isinstance(thought, list) and self._think_part({"summary": thought})
+        said = [self._think_part(part) for part in thought or () if isinstance(part, dict)]
+        return any(said)
 
     def _think_part(self, part: Mapping[str, Any]) -> bool:
         said = False
@@ -196,12 +204,39 @@ class ChoiceReader:
         index, function = call.get("index"), call.get("function") or call.get("custom")
         function = function if isinstance(function, dict) else {}
         arguments = function.get("arguments") or function.get("input")
-        key = index if type(index) is int else place
-        return self.call(key, function.get("name"), arguments) or bool(call)
+        name = function.get("name")
+        key, begun = self._key(index if type(index) is int else place, call.get("id"), name, type(index) is int)
+        return self.call(key, name if begun else None, arguments) or bool(call)
+
+    def _key(self, base: int, mark: Any, name: Any, indexed: bool) -> tuple[Any, bool]:
+        """Which call a piece is of (rule 4), and whether its name is one that was not said yet."""
+        key, before = self._ids.get(base, (base, None))
+        if base not in self._ids:
+            self._ids[base] = base, mark
+        elif name and (mark != before if mark and before else not indexed):
+            key = base, len(self._calls)
+            self._ids[base] = key, mark
+        elif name and mark and mark == before:
+            return key, "".join(self._calls[key][0]) != name
+        return key, True
 
 
-def _place(call: tuple[Any, Any]) -> int:
-    return call[0] if type(call[0]) is int else -1
+def _place(call: tuple[Any, Any]) -> tuple[int, int]:
+    key = call[0]
+    return key if isinstance(key, tuple) else (key, 0) if type(key) is int else (-1, 0)
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Reasoning at the beginning of a text, and what stands behind it. The tag that opens it may stand in the prompt.
+
+    >>> parted("<think>hm</think> Yes"), parted("hm</think> Yes"), parted("Yes")
+    (('hm', 'Yes'), ('hm', 'Yes'), ('', 'Yes'))
+    """
+    before, closed, behind = text.partition(THOUGHT)
+    opened = before.lstrip().startswith(THINK)
+    if not opened and (not closed or THINK in before):
+        return "", text
+    return before.lstrip().removeprefix(THINK), behind.lstrip()
 
 
 def tidied(choices: Sequence[ChoiceReader]) -> Callable[[str], str]:
@@ -216,7 +251,7 @@ def answer_of(choices: Sequence[ChoiceReader], first: float | None = None, gaps:
 
 
 def canonical(arguments: str) -> str:
-    """Arguments of a tool in the one form that the same ones have (rule 4).
+    """Arguments of a tool in the one form that the same ones have (rule 5).
 
     >>> canonical('{"b": 1.0, "a": []}'), canonical(""), canonical("now")
     ('{"a":[],"b":1}', '{}', 'now')

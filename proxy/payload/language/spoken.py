@@ -36,7 +36,14 @@ DELTAS = {
     "response.reasoning_summary_text.delta": "reasoning",
 }
 """Types of events whose `delta` is a piece of a text."""
-ARGUMENTS = frozenset(("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"))
+ARGUMENTS = frozenset(
+    (
+        *("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"),
+        *("response.mcp_call_arguments.delta", "response.code_interpreter_call_code.delta"),
+    )
+)
+ARGUED = ("arguments", "input", "code", "action", "queries", "operation")
+"""Fields of an item of OpenAI's Responses that say what a tool is called with."""
 SHOWN = ("b64_json", "partial_image_b64", "audio")
 """Fields of typed events that hold a picture or a sound."""
 
@@ -201,7 +208,7 @@ def take_response(choice: ChoiceReader, response: Mapping[str, Any]) -> bool:
             continue
         kind = str(item.get("type"))
         if kind.endswith("_call"):
-            arguments = item.get("arguments") or item.get("input")
+            arguments = next((item[name] for name in ARGUED if item.get(name)), None)
             said = choice.call(place, item.get("name") or kind, arguments) or said
         else:
             said = choice.part(item, place) or said

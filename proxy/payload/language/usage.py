@@ -21,7 +21,7 @@ from proxy.contracts.observation import Usage
 
 HOLDERS = ("usage", "details", "timings")
 """Fields of an answer, or of what a chunk begins or ends, in which it counts its tokens."""
-WITHIN = ("response", "message", "meta")
+WITHIN = ("response", "message", "meta", "delta")
 """Fields of a chunk, or of an answer, that hold the answer which it begins or ends, or what is told about it."""
 INPUT = ("prompt_tokens", "input_tokens", "inputTokens", "prompt_eval_count", "tokens_evaluated")
 OUTPUT = (
@@ -29,6 +29,8 @@ OUTPUT = (
     "generated_tokens",
 )
 TOTAL, CACHED, REASONING = ("total_tokens",), ("cached_tokens",), ("reasoning_tokens",)
+HIT = ("prompt_cache_hit_tokens",)
+"""Tokens of a prompt that a cache had, as DeepSeek counts them: a part of its `prompt_tokens`."""
 READ, WRITTEN = ("cache_read_input_tokens",), ("cache_creation_input_tokens",)
 """Tokens of a prompt that Anthropic counts beside its `input_tokens`."""
 FLAT = frozenset(("prompt_eval_count", "eval_count", "tokens_evaluated", "tokens_predicted", "tokens"))
@@ -77,6 +79,7 @@ def _counted(counts: Mapping[str, Any]) -> Usage | None:
         given = _first(counts, TOTAL)
         return None if given is None else Usage(input=given)
     cached = _detail(counts, INPUT_DETAILS, CACHED)
+    cached = _first(counts, HIT) if cached is None else cached
     read, written = _first(counts, READ), _first(counts, WRITTEN)
     if given is not None:
         given += (read or 0) + (written or 0)

@@ -62,9 +62,20 @@ def test_rows_that_are_not_read(rows: list[Any], reason: str) -> None:
         read_rows(rows)
 
 
-def test_vectors_in_lists_of_one() -> None:
-    """llama.cpp nests what it pools."""
+def test_vectors_by_token_are_rows() -> None:
+    """llama.cpp nests what it pools, in a list of one; texts have different numbers of tokens."""
     (tensor,) = read_rows([{"index": 0, "embedding": [[1, 2]]}])
     assert (tensor.rows, tensor.width, tensor.vector) == (1, 2, True)
     (tensor,) = read_rows([{"index": 0, "object": "pooling", "data": [[1, 2], [3, 4]]}])
-    assert (tensor.rows, tensor.width) == (1, 4)
+    assert (tensor.rows, tensor.width, tensor.keys) == (2, 2, ())
+    (tensor,) = read_rows([{"index": 0, "data": [[1, 2], [3, 4]]}, {"index": 1, "data": [[5, 6]]}])
+    assert (tensor.rows, tensor.width) == (3, 2)
+    with pytest.raises(Unreadable, match="shape"):
+        read_rows([{"embedding": [[1, 2], [3]]}])
+
+
+def test_scores_without_names_and_rows_of_other_things() -> None:
+    (tensor,) = read_rows([0.5, 1])
+    assert (tensor.name, tensor.rows, tensor.ranks) == ("score", 2, False)
+    with pytest.raises(Unreadable, match="form"):
+        read_rows([[{"index": 3, "value": 0.5}], []])

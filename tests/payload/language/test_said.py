@@ -50,6 +50,35 @@ def test_thinking_in_the_text_is_reasoning() -> None:
     assert said({"content": "a <think>"}).text == "a <think>"
 
 
+def test_a_text_up_to_the_end_of_a_thought_is_reasoning_wherever_that_began() -> None:
+    text = said({"content": "let me see</think>\n\n42"})
+    assert (text.text, text.reasoning) == ("42", "let me see")
+    assert said({"content": "42 </think>", "reasoning": "hm"}).text == "42 </think>"
+
+
+def called(*calls: dict[str, Any]) -> Any:
+    """The calls that pieces add up to, each in a message of its own."""
+    choice = ChoiceReader()
+    for call in calls:
+        choice.add({"tool_calls": [call]})
+    return choice.answer().tools
+
+
+def piece(name: str | None, arguments: str, **more: Any) -> dict[str, Any]:
+    return {"function": {"name": name, "arguments": arguments}, **more}
+
+
+def test_calls_are_told_apart_by_index_and_id_and_without_both_by_name() -> None:
+    two = (("f", '{"a":1}'), ("g", '{"b":2}'))
+    assert called(piece("f", '{"a":1}'), piece("g", '{"b":2}')) == two
+    assert called(piece("f", '{"a":1}', index=0, id="x"), piece("g", '{"b":2}', index=0, id="y")) == two
+    mixed = [piece("f", '{"a"', index=0, id="x"), piece("g", '{"b"', index=1, id="y")]
+    assert called(*mixed, piece(None, ":1}", index=0), piece(None, ":2}", index=1)) == two
+    assert called(piece("f", '{"a"', index=0, id="x"), piece("f", ":1}", index=0, id="x")) == two[:1]
+    assert called(piece("f", '{"a"', index=0, id="x"), piece(None, ":1}", index=0, id="other")) == two[:1]
+    assert called(piece("f", '{"a"'), piece(None, ":1}")) == two[:1]
+
+
 @given(JSON, st.integers(0, 3))
 def test_arguments_are_the_same_in_whatever_form_json_is_written(value: Any, indent: int) -> None:
     assert canonical(json.dumps(value, indent=indent)) == canonical(json.dumps(value, ensure_ascii=False))
