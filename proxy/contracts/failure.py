@@ -54,6 +54,7 @@ FAILURES: dict[str, Failure] = {
         Failure("stalled", "internal", 504, "This proxy stood still while the model server had its time to answer"),
         Failure("late", "upstream", 504, "The first byte of a canary or baseline did not arrive in time"),
         Failure("no_memory", "internal", 503, "This proxy has no memory for another request"),
+        Failure("internal", "internal", 500, "This proxy has made a mistake of its own"),
         Failure("overloaded", "internal", 503, "Too many requests are in flight on this route"),
         Failure("too_many_connections", "internal", 503, "Too many connections are open"),
         Failure("draining", "internal", 503, "This proxy is about to end"),

@@ -18,6 +18,7 @@ REMEDIES: dict[str, str] = {
     "clients and large bodies are too many",
     "pool_full": "all connections to a version are busy; raise routes.{route}.limits.connections, or it is slow",
     "stalled": "this process stood still; give it more CPU, or lift its quota",
+    "internal": "this proxy has made a mistake of its own; its log has the place, please report it",
     "overloaded": "too many exchanges were in flight; raise routes.{route}.limits.inflight, or the versions are slow",
     "too_many_connections": "as many clients were connected as a worker may have; raise connections, and the limit of "
     "open files (ulimit -n, LimitNOFILE) where the log of the start says that it allows fewer",

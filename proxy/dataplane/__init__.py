@@ -12,6 +12,7 @@ A request's life, file by file:
 - `leg`        an attempt that writes the request and passes the answer back
 - `shadow`     a copy, sent once the request is complete; it owes and costs the client's leg nothing
 - `pool`       finds or makes the connection to the model server; `local_fault`: whose fault it is that there is none
+- `unexpected` what an exception that nothing foresaw ends, and what not
 - `uploads`    the connections of a version that requests may have which are still coming
 - `memory`     the budget that everything which waits or is kept draws on, and the order in which it is shed
 - `descriptors` the budgets of open files; `stall`: a loop that stands still, which is nobody's fault

@@ -36,6 +36,7 @@ from proxy.dataplane.states import (
     WAITING,
 )
 from proxy.dataplane.tail import Tail
+from proxy.dataplane.unexpected import unexpected
 
 STALE_SECONDS: Final = 0.25
 """Seconds from the first byte of a request within which the end of a connection means that it was closed before: the
@@ -142,6 +143,22 @@ class Attempt(RecordedLeg):
             stream.reset()
         else:
             self.target.pool.abandon(self)
+
+    def broken(self) -> bool:
+        """Ends it after an unexpected exception, as far as it has not ended. True where that is how it is counted."""
+        under_way = self.state != CLOSED
+        if under_way:
+            try:
+                self.close_failed("internal", False, self.shared.clock())
+            except Exception as error:
+                unexpected(error)
+                if self.state != CLOSED:
+                    self._close()
+        try:
+            self.drop()
+        except Exception as error:
+            unexpected(error)
+        return under_way
 
     def step(self, event: int) -> None:
         """Follows the table. Raises IllegalStep."""

@@ -45,6 +45,7 @@ from proxy.dataplane.states import (
     START,
     WRITE,
 )
+from proxy.dataplane.unexpected import UNEXPECTED, give_up, unexpected
 
 MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
@@ -300,7 +301,7 @@ class Exchange(Request):
 
     def fail(self, reason: str, detail: str) -> None:
         lost = "client_abort" if reason == "client_abort" else "request_incomplete"
-        if self.state == ANSWERING:
+        if self.state == ANSWERING or self.state == QUEUED:  # it has begun its answer, or has no turn for one
             self._end(CUT, lost)
             self.client.reset()
         elif self.state != OVER:
@@ -323,6 +324,22 @@ class Exchange(Request):
 
     def give_up(self, reason: str) -> None:
         self.reject(reason, "a limit of the proxy")
+
+    def fault(self) -> None:
+        """Whatever has not ended ends. (Where only the client's turn has not ended, `Downstream.sweep` finds that.)"""
+        counted = self.leg is not None and self.leg.broken()
+        due, self._due = self._due, None
+        try:
+            if not counted:
+                self.shared.tally.rejected(self.route_name, "internal")
+            for shadow in due or ():
+                self.shared.tally.shadow_dropped(self.route_name, shadow.version, "internal")
+            self.fail("internal", UNEXPECTED)
+        except Exception as error:
+            unexpected(error)
+            if self.state != OVER:
+                self._end(GONE, "request_incomplete")
+            self.client.reset()
 
     def unreadable(self) -> None:
         """The rest of a request that waits for its turn cannot be read: it will never have one."""
@@ -355,7 +372,7 @@ class Exchange(Request):
         followers, self.followers = self.followers, None
         if followers is not None and reason == "client_abort":
             for copy in followers:
-                copy.give_up(reason)
+                give_up(copy, reason)
 
     # time
 

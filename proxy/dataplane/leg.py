@@ -18,6 +18,7 @@ from proxy.dataplane.ports import ClientStream, ServerStream, Uploader
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import CLOSED, END, ENDED, RETRYING
+from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 
 RESCUED_STATUS = frozenset((502, 503, 504))
 """Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
@@ -359,13 +360,27 @@ class Leg(Attempt, Uploader):
     def give_up(self, reason: str) -> None:
         self.cancel(reason)
 
+    def fault(self) -> None:
+        """An unexpected exception has ended it. As with every other failure, the primary may answer in its place."""
+        if self.state != CLOSED:
+            try:
+                self.response_failed("internal", UNEXPECTED)
+            except Exception as error:
+                unexpected(error)
+            else:
+                return
+        self.request.fault()
+
+    def upload_fault(self) -> None:
+        self.fault()
+
     def drop(self) -> None:
         self._unwatch()
+        super().drop()
         if self.upload:
             self._uploaded()
         self.client.resume("upstream")
         self.client.resume("connecting")
-        super().drop()
 
     def _unwatch(self) -> None:
         if self.stalled and self.stream is not None:

@@ -21,7 +21,8 @@ from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import reason_of
 from proxy.dataplane.memory import ROOMY
-from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, StreamUser
+from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
+from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 from proxy.dataplane.uploads import Uploads
 
 MAX_WAITING_LEGS: Final = 1024
@@ -79,18 +80,18 @@ class Pool(ConnectionOwner):
             stream = connection.open_stream()
             if not connection.is_available():
                 self._available.pop()
-            user.connected(stream, False, now)
+            _hand(user, stream, False, now)
         elif self._dialer.streams > 1 and self._joined(user):
             return
         elif self._open < self.limit and self._budget.take():
             self._dial(user)
         elif not self._open:
-            user.connect_failed("no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
+            _tell(user, "no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
         elif len(self._waiting) < MAX_WAITING_LEGS:
             self._waiting.append(user)
         else:
             detail = f"{self.limit} connections are busy and {MAX_WAITING_LEGS} legs wait"
-            user.connect_failed("pool_full", detail, now)
+            _tell(user, "pool_full", detail, now)
 
     def _newest(self) -> Connection | None:
         """The connection that became available last. What was told to open no more streams is dropped on the way."""
@@ -110,7 +111,7 @@ class Pool(ConnectionOwner):
         while self._waiting:
             stream = connection.open_stream()
             stays = connection.is_available()
-            self._waiting.popleft().connected(stream, False, now)
+            _hand(self._waiting.popleft(), stream, False, now)
             if not stays:
                 return  # and says `available` when it is again
         if self._closed:
@@ -183,6 +184,9 @@ class Pool(ConnectionOwner):
             self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s")
         except OSError as error:
             self._failed(dialing, reason_of(error), error.strerror or str(error))
+        except Exception as error:
+            unexpected(error)
+            self._failed(dialing, "internal", UNEXPECTED)
         else:
             self._made(dialing, connection)
 
@@ -201,7 +205,7 @@ class Pool(ConnectionOwner):
                 continue
             stream = connection.open_stream()
             stays = stays and connection.is_available()
-            user.connected(stream, True, now)
+            _hand(user, stream, True, now)
         self._waiting.extendleft(reversed(late))
         if stays:
             self.available(connection, now)
@@ -211,5 +215,24 @@ class Pool(ConnectionOwner):
         self._ended()
         now = self._clock()
         for user in dialing.users:
-            user.connect_failed(reason, detail, now)
+            _tell(user, reason, detail, now)
         self._dial_next()
+
+
+def _hand(user: StreamUser, stream: ServerStream, fresh: bool, now: float) -> None:
+    """Gives `user` its stream. What goes wrong there is no matter of the pool or of whoever caused this."""
+    try:
+        user.connected(stream, fresh, now)
+    except Exception as error:
+        unexpected(error)
+        stream.reset()
+        user.fault()
+
+
+def _tell(user: StreamUser, reason: str, detail: str, now: float) -> None:
+    """Tells `user` that it gets no stream; likewise."""
+    try:
+        user.connect_failed(reason, detail, now)
+    except Exception as error:
+        unexpected(error)
+        user.fault()

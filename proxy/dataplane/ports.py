@@ -38,6 +38,10 @@ class Timed:
         """Ends it. `reason`: a key of `FAILURES`."""
         raise NotImplementedError
 
+    def fault(self) -> None:
+        """Ends it after an unexpected exception in its work, wherever that has left it. Raises nothing."""
+        raise NotImplementedError
+
 
 class StreamUser(Timed):
     """User of a stream: asks a pool for a stream, sends one request on it and hears the answer.
@@ -108,6 +112,10 @@ class Uploader:
 
     def upload_admitted(self, now: float) -> None:
         """It may ask for a connection now."""
+        raise NotImplementedError
+
+    def upload_fault(self) -> None:
+        """Ends it after an unexpected exception."""
         raise NotImplementedError
 
 

@@ -100,6 +100,10 @@ class Request(Timed):
         """No leg can answer: a problem, or an abort once a part of an answer was written."""
         raise NotImplementedError
 
+    def fault(self) -> None:
+        """An unexpected exception: no leg can answer."""
+        raise NotImplementedError
+
     def body_timeout(self) -> None:
         """The client stopped in the middle of its body."""
         raise NotImplementedError

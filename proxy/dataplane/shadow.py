@@ -20,6 +20,7 @@ from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import CLOSED, END, ENDED
+from proxy.dataplane.unexpected import unexpected
 from proxy.routing.breaker import Breaker
 
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
@@ -96,6 +97,12 @@ class ShadowLeg(Attempt):
         if self.state != CLOSED:
             self._failed(reason, self.shared.clock())
 
+    def fault(self) -> None:
+        if not self.broken():
+            _uncopied(self.shared, self.request, self._shadow)
+        if self in self.shared.copies:
+            self._finished()
+
     def postpone(self, seconds: float) -> None:
         super().postpone(seconds)
         self.last += seconds
@@ -139,18 +146,37 @@ def mirror(shared: Shared, request: Request, targets: list[ShadowTarget], now: f
     whole = request.pieces is not None and request.size <= request.route.mirror_body
     body = request.body() if whole else b""
     for target in targets:
-        breaker = target.breaker_of(request.inference)
-        assert breaker is not None
-        reason = _refusal(shared, target, breaker, len(body), now) if whole else "body_too_large"
-        if reason:
-            shared.tally.shadow_dropped(request.route_name, target.version, reason)
-            continue
-        breaker.probing(now)
-        request.copies += 1
-        leg = ShadowLeg(shared, request, target, body, now)
+        try:
+            _copy(shared, request, target, body, whole, now)
+        except Exception as error:  # no matter of the request's own leg, nor of the other copies
+            unexpected(error)
+            _uncopied(shared, request, target)
+
+
+def _uncopied(shared: Shared, request: Request, target: ShadowTarget) -> None:
+    try:
+        shared.tally.shadow_dropped(request.route_name, target.version, "internal")
+    except Exception as error:
+        unexpected(error)
+
+
+def _copy(shared: Shared, request: Request, target: ShadowTarget, body: bytes, whole: bool, now: float) -> None:
+    breaker = target.breaker_of(request.inference)
+    assert breaker is not None
+    reason = _refusal(shared, target, breaker, len(body), now) if whole else "body_too_large"
+    if reason:
+        shared.tally.shadow_dropped(request.route_name, target.version, reason)
+        return
+    breaker.probing(now)
+    leg = ShadowLeg(shared, request, target, body, now)
+    request.copies += 1
+    try:
         leg.start(False, now)
-        if not request.route.follow:
-            continue
+    except Exception as error:
+        unexpected(error)
+        leg.fault()
+        return
+    if request.route.follow:
         if request.followers is None:
             request.followers = []
         request.followers.append(leg)

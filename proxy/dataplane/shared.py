@@ -13,6 +13,7 @@ from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.stall import LoopWatch
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
+from proxy.dataplane.unexpected import expire, give_up, unexpected
 
 log = logging.getLogger("penumbra.worker")
 
@@ -119,9 +120,9 @@ class Shared:
     def sweep_deadlines(self, now: float) -> None:
         """Ends exchanges and copies that have taken too long."""
         for exchange in tuple(self.exchanges):
-            exchange.expire(now)
+            expire(exchange, now)
         for copy in tuple(self.copies):
-            copy.expire(now)
+            expire(copy, now)
 
     def under_way(self, now: float) -> list[tuple[str, str, str, float]]:
         """The age of the oldest inference under way, in seconds, of each route, version and role that has any."""
@@ -133,9 +134,13 @@ class Shared:
     def give_up(self, reason: str) -> None:
         """Ends all exchanges and copies; each is counted with `reason`, and charged to nobody."""
         for each in (*self.exchanges, *self.copies):
-            each.give_up(reason)
+            give_up(each, reason)
 
     def sweep_clients(self, now: float) -> None:
         """Ends connections of clients that are idle or slow for too long."""
         for client in tuple(self.clients):
-            client.sweep(now)
+            try:
+                client.sweep(now)
+            except Exception as error:
+                unexpected(error)
+                client.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 
 from proxy.dataplane.ports import Uploader
+from proxy.dataplane.unexpected import unexpected
 
 
 class Uploads:
@@ -45,4 +46,9 @@ class Uploads:
         self.under_way -= 1
         while self._line and self.under_way < self.limit:
             self.under_way += 1
-            self._line.popleft().upload_admitted(now)
+            leg = self._line.popleft()
+            try:
+                leg.upload_admitted(now)
+            except Exception as error:
+                unexpected(error)
+                leg.upload_fault()

@@ -7,6 +7,9 @@
 3. The end of the client's input is the end of its interest: the leg is cancelled, as nginx and Envoy do.
 4. Trailers of an answer are sent in its last chunk to a client that asked for them with `TE: trailers`, and to no other
    (RFC 9110 §6.5.1, §10.1.4).
+5. An unexpected exception in an exchange's work ends it, and what is read after it (`dataplane.unexpected`).
+
+The file is long because reading, turns and endings are one state.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
+from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write
 from proxy.http1.request import RequestReader
 from proxy.http1.request_head import Http1RequestHead
@@ -97,9 +101,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._mode = CLOSING
         exchange, self.current = self.current, None
         if exchange is not None:
-            exchange.aborted()
+            _abort(exchange)
         for waiting, _ in self._queue:
-            waiting.aborted()
+            _abort(waiting)
         self._queue.clear()
         self._newest = None
         self._shared.memory.give(REQUESTS, self._heads)
@@ -107,7 +111,10 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._read_no_more()
 
     def data_received(self, data: bytes) -> None:
-        self.read(data, monotonic())
+        try:
+            self.read(data, monotonic())
+        except Exception as error:
+            self._fault(error)
 
     def read(self, data: bytes, now: float) -> None:
         """Bytes that were read at `now`."""
@@ -140,17 +147,23 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def pause_writing(self) -> None:
         self._congested = True
         self._shared.memory.watch(self)
-        if self.current is not None:
-            self.current.pause_answer()
+        try:
+            if self.current is not None:
+                self.current.pause_answer()
+        except Exception as error:
+            self._fault(error)
 
     def resume_writing(self) -> None:
         self._congested = False
         self._shared.memory.forget(self)
-        self.resume("unread")
-        if self.current is None:
-            self._next(monotonic())
-        else:
-            self.current.resume_answer()
+        try:
+            self.resume("unread")
+            if self.current is None:
+                self._next(monotonic())
+            else:
+                self.current.resume_answer()
+        except Exception as error:
+            self._fault(error)
 
     # RequestReader's hooks
 
@@ -287,6 +300,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def sweep(self, now: float) -> None:
         if self.current is not None:
+            if self.current.over():  # an unexpected exception has kept it from giving back its turn
+                self.transport.abort()
             return
         if self.takes():
             self._since = now
@@ -344,10 +359,28 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
                 if not self._queue:
                     self.resume("pipeline")
                 exchange.start(now)
+            if self.current is not None and not self._feeding:
+                self.current.flush_request()
+        except Exception as error:  # not that of the exchange before, whose end has led here
+            self._fault(error)
         finally:
             self._advancing = False
-        if self.current is not None and not self._feeding:
-            self.current.flush_request()
+
+    def _fault(self, error: Exception) -> None:
+        """An unexpected exception in the work of the current exchange: nothing is read after it."""
+        unexpected(error)
+        for waiting, _ in self._queue:
+            waiting.unreadable()
+        self._queue.clear()
+        self._newest = self.current
+        self._mode = max(self._mode, UNREADABLE)
+        exchange = self.current
+        if exchange is not None:
+            exchange.fault()
+        else:
+            self._shared.tally.rejected("", "internal")
+        if self.current is exchange:
+            self.transport.abort()
 
     def _read_no_more(self) -> None:
         self._shared.memory.give(REQUESTS, self._partial)
@@ -395,3 +428,11 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self.transport.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+
+def _abort(exchange: Exchange) -> None:
+    try:
+        exchange.aborted()
+    except Exception as error:
+        unexpected(error)
+        exchange.fault()

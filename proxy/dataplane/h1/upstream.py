@@ -18,6 +18,7 @@ from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.local_fault import reason_of_end
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
+from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
 
@@ -147,7 +148,11 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
-        self.read(data, monotonic())
+        user = self.user
+        try:
+            self.read(data, monotonic())
+        except Exception as error:
+            self._fault(user, error)
 
     def read(self, data: bytes, now: float) -> None:
         """Bytes that were read at `now`."""
@@ -176,6 +181,16 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         user, now = self.user, monotonic()
         self._was_reset = error is not None
+        try:
+            self._tell_end(user, error, now)
+        except Exception as fault:
+            self._fault(user, fault)
+        self.user = None
+        self._busy = True
+        self._owner.lost(self, now)
+        self.release()
+
+    def _tell_end(self, user: StreamUser | None, error: Exception | None, now: float) -> None:
         if user is not None and not self._answered:
             user.read_at = now
             try:
@@ -187,20 +202,24 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             else:
                 self._reusable = False
                 user.response_flush()
-        self.user = None
-        self._busy = True
-        self._owner.lost(self, now)
-        self.release()
 
     def pause_writing(self) -> None:
         self._blocked = True
-        if self.user is not None:
-            self.user.pause_request()
+        user = self.user
+        if user is not None:
+            try:
+                user.pause_request()
+            except Exception as error:
+                self._fault(user, error)
 
     def resume_writing(self) -> None:
         self._blocked = False
-        if self.user is not None:
-            self.user.resume_request()
+        user = self.user
+        if user is not None:
+            try:
+                user.resume_request()
+            except Exception as error:
+                self._fault(user, error)
 
     # ResponseReader's hooks
 
@@ -233,6 +252,14 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             self.give_back(now)
         else:
             self.transport.abort()  # not close(): a server that does not read would keep it open
+
+    def _fault(self, user: StreamUser | None, error: Exception) -> None:
+        """An unexpected exception in the work of `user`: neither goes on."""
+        unexpected(error)
+        self.user = None
+        self.transport.abort()
+        if user is not None:
+            user.fault()
 
     def _broken(self, reason: str, detail: str) -> None:
         user, self.user = self.user, None
