@@ -82,8 +82,8 @@ FLUSH_SECONDS = 0.25
 all routes."""
 
 
-FLUSHED_AT_ONCE = 1 << 22
-"""Bytes of rows that one look counts before it leaves the other routes to the next one: those of one full batch."""
+FLUSHED_AT_ONCE = 1 << 20
+"""Bytes of rows that one look counts before it leaves the other routes to the next one: a few milliseconds."""
 
 
 class Board(Totals):
