@@ -43,12 +43,13 @@ class AnchorLine(Struct, frozen=True):
 class Anchor:
     """The anchor at `path`; "" for none. `errors`: lines that could not be written."""
 
-    __slots__ = ("_failing", "_last", "errors", "path")
+    __slots__ = ("_last", "errors", "fault", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.errors = 0
-        self._failing = False
+        self.fault = ""
+        """Why the anchor does not hold at present; "" where it does."""
         self._last: tuple[int, str] | None = None
 
     def note(self, head: ChainHead, states: Iterable[RouteState], now: float) -> None:
@@ -60,16 +61,11 @@ class Anchor:
             _append(self.path, msgspec.json.encode(line) + b"\n")
         except OSError as error:
             self.errors += 1
-            if not self._failing:
-                log.error("the audit's anchor %s cannot be written: %s", self.path, error.strerror)
-            self._failing = True
+            before, self.fault = self.fault, f"the audit's anchor {self.path} cannot be written: {error.strerror}"
+            if not before:
+                log.error("%s", self.fault)
         else:
-            self._last, self._failing = (head.count, head.hash), False
-
-    @property
-    def fault(self) -> str:
-        """Why the anchor does not hold at present; "" where it does."""
-        return f"the audit's anchor {self.path} cannot be written" if self._failing else ""
+            self._last, self.fault = (head.count, head.hash), ""
 
     def beyond(self, hashes: Mapping[int, str]) -> list[AnchorLine]:
         """The lines after the last one that is of the chain with these hashes by number, oldest first."""
