@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from math import isfinite
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 HOST = re.compile(rf"\[[0-9A-Fa-f:.]{{2,45}}\]|{HOST_NAME.pattern}")
 ADDRESS = re.compile(rf"({HOST.pattern}):([0-9]{{1,5}})")
+LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+"""A label of a name (RFC 1035 §2.3.4; underscores as in names of containers)."""
 AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
 PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
@@ -99,6 +102,7 @@ def hook_url(text: str) -> str:
         parts, fine = urlsplit(""), False
     if "@" in text or "#" in text or not fine or not VISIBLE.fullmatch(text) or " " in text or len(text) > 2048:
         raise Refused(allowed, "a URL with credentials" if "@" in text else None)
+    possible_host(parts.hostname or "")
     return text
 
 
@@ -226,14 +230,14 @@ def address(text: str) -> Address:
     match = ADDRESS.fullmatch(text)
     if not match or int(match[2]) > 65535:
         raise Refused("host:port, such as 127.0.0.1:8080 or [::1]:8080, port 0 to 65535")
-    return Address(match[1].strip("[]"), int(match[2]))
+    return Address(possible_host(match[1].strip("[]")), int(match[2]))
 
 
 def host_name(text: str) -> str:
     """A host name without a port, in lower case."""
     if not HOST_NAME.fullmatch(text):
         raise Refused("a host name without a port, such as penumbra.example")
-    return text.lower()
+    return possible_host(text.lower())
 
 
 def base_url(text: str) -> tuple[str, int, str, str]:
@@ -267,7 +271,24 @@ def _authority(text: str, allowed: str) -> tuple[str, int]:
         host = None
     if not host:
         raise Refused(allowed)
+    possible_host(host)
     return host, port
+
+
+def possible_host(host: str) -> str:
+    """A numeric address without brackets, or a name that can exist: RFC 1035 §2.3.4."""
+    try:
+        ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+    else:
+        return host
+    for label in labels:
+        if not LABEL.fullmatch(label):
+            raise Refused("a host whose labels have 1 to 63 letters, digits, - or _ and neither begin nor end with -")
+    if labels[-1].isdigit():
+        raise Refused("a host name, or an IPv4 address of four numbers from 0 to 255")
+    return host
 
 
 def path_prefix(text: str) -> str:

@@ -117,6 +117,8 @@ class Tick(Struct):
     """Bytes that may (`dataplane.memory`)."""
     shed: dict[str, int] = field(default_factory=dict)
     """What the worker had no memory for, by kind."""
+    resolutions: list[tuple[str, str, int]] = field(default_factory=list)
+    """Lookups of the names of versions that have ended: rows (version, outcome, count)."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

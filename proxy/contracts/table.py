@@ -87,6 +87,8 @@ class Timeouts(Struct, frozen=True):
     """Without a byte in either direction."""
     total: float | None = None
     """For the whole exchange, all attempts and both bodies; None: not limited, for streams."""
+    connection_age: float = 300.0
+    """Of a connection to a version, after which it takes no further request; give or take a tenth."""
 
 
 class Limits(Struct, frozen=True):

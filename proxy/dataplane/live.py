@@ -226,7 +226,8 @@ class Registry:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
         limit = route.limits.mirror_inflight
         purpose = f"{role}:{route.name}"
-        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow)
+        age = route.timeouts.connection_age
+        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow, age)
         arms = self._arms_of(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
@@ -248,9 +249,9 @@ class Registry:
 
     def _live_pool(self, route: Route, name: str) -> Pool:
         budget = self._descriptors.primary if name == route.primary else self._descriptors.candidate
-        return self._pool(f"live:{route.name}", name, route.limits.connections, budget)
+        return self._pool(f"live:{route.name}", name, route.limits.connections, budget, route.timeouts.connection_age)
 
-    def _pool(self, purpose: str, name: str, limit: int, budget: Budget) -> Pool:
+    def _pool(self, purpose: str, name: str, limit: int, budget: Budget, age: float) -> Pool:
         version = self._versions[name]
         key = (purpose, version)
         self._used.add(key)
@@ -259,6 +260,7 @@ class Registry:
             pool = self._pools[key] = Pool(version, limit, self._dialer)
         pool.limit = limit
         pool.uploads.allow(limit)
+        pool.age = age
         pool.charge(budget)
         return pool
 

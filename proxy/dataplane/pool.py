@@ -5,7 +5,9 @@
    carries many streams, so many users wait for the same one.
 3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail. Where the descriptors for the
    purpose are spent, and this pool has no connection to wait for, they fail at once.
-4. A connection that may not be used again, or has been idle for too long, is closed.
+4. A connection that may not be used again, has been idle for too long, is older than `age` seconds (give or take
+   `JITTER`) or leads where its name does not lead any more, is closed: busy ones after their present exchange.
+5. Whatever goes wrong while a connection is made ends the legs that wait for it, and gives its place back.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable
+from math import inf
+from random import random
 from time import monotonic
 from typing import Final
 
@@ -24,6 +28,9 @@ from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 from proxy.dataplane.uploads import Uploads
+
+JITTER: Final = 0.1
+"""Part of a connection's age by which it may end sooner or later: connections made together do not end together."""
 
 MAX_WAITING_LEGS: Final = 1024
 """Users waiting for a connection: Envoy's default for pending requests."""
@@ -46,24 +53,35 @@ class Pool(ConnectionOwner):
     __slots__ = (
         "_available",
         "_budget",
+        "_chance",
         "_clock",
         "_closed",
         "_dialer",
         "_dialing",
         "_open",
+        "_spares",
         "_waiting",
+        "age",
         "limit",
         "uploads",
         "version",
     )
 
-    def __init__(self, version: Version, limit: int, dialer: Dialer, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        version: Version,
+        limit: int,
+        dialer: Dialer,
+        clock: Callable[[], float] = monotonic,
+        chance: Callable[[], float] = random,
+    ) -> None:
         self.version = version
+        self.age = inf
         self.limit = limit
         self.uploads = Uploads(limit)
-        self._dialer, self._clock = dialer, clock
+        self._dialer, self._clock, self._chance = dialer, clock, chance
         self._available: list[Connection] = []
-        self._open = 0
+        self._open = self._spares = 0
         self._dialing: list[Dialing] = []
         self._waiting: deque[StreamUser] = deque()
         self._closed = False
@@ -126,7 +144,8 @@ class Pool(ConnectionOwner):
         self._dial_next()
 
     def sweep(self, now: float) -> None:
-        """Closes the connections that have been idle for too long."""
+        """Closes the idle connections that should go, and keeps its version's addresses fresh."""
+        self._dialer.watch(self.version, self._open > 0, now)
         expired = [connection for connection in self._available if connection.has_expired(now)]
         for connection in expired:
             self._available.remove(connection)
@@ -137,10 +156,20 @@ class Pool(ConnectionOwner):
         if budget is self._budget:
             return
         self._budget.evictors.remove(self.evict)
-        self._budget.used -= self._open
-        budget.used += self._open
+        self._budget.used -= self._open + self._spares
+        budget.used += self._open + self._spares
         self._budget = budget
         budget.evictors.append(self.evict)
+
+    def spare(self) -> bool:
+        if not self._budget.take():
+            return False
+        self._spares += 1
+        return True
+
+    def spared(self) -> None:
+        self._spares -= 1
+        self._budget.give()
 
     def evict(self) -> bool:
         """Closes the connection that has been idle for longest; False: there is none."""
@@ -199,6 +228,7 @@ class Pool(ConnectionOwner):
         if self._open > ROOMY:
             connection.narrow()
         now, stays, late = self._clock(), True, []
+        connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()))
         for user in dialing.users:
             if not connection.is_available():
                 late.append(user)

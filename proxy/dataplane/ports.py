@@ -196,7 +196,12 @@ class Connection(Narrow):
         raise NotImplementedError
 
     def has_expired(self, now: float) -> bool:
-        """True once it has been idle for so long that the server may be about to close it."""
+        """True once it is idle and should go: the server may be about to close it, it is too old, or its name leads
+        elsewhere."""
+        raise NotImplementedError
+
+    def retire(self, at: float) -> None:
+        """From `at` on it takes no further request."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -216,6 +221,14 @@ class ConnectionOwner:
         """A connection has closed."""
         raise NotImplementedError
 
+    def spare(self) -> bool:
+        """Whether one more socket may be open for a connection that is being made; if so, `spared` ends that."""
+        raise NotImplementedError
+
+    def spared(self) -> None:
+        """The opposite of `spare`."""
+        raise NotImplementedError
+
 
 class Dialer:
     """Makes connections. `streams`: how many streams a new one will carry at least."""
@@ -225,6 +238,9 @@ class Dialer:
     async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
         """A new connection to where `version` is served. Raises OSError when it cannot be had."""
         raise NotImplementedError
+
+    def watch(self, version: Version, busy: bool, now: float) -> None:
+        """Keeps what is known of the addresses of `version` fresh. `busy`: there are connections to it."""
 
 
 @trait

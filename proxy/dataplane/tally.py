@@ -166,6 +166,7 @@ class Tally:
         "_overhead_sum",
         "_rejected",
         "_rescued",
+        "_resolutions",
         "_retries",
         "_seq",
         "_shadow_dropped",
@@ -183,6 +184,7 @@ class Tally:
         self._mirrored: dict[tuple[str, str], int] = {}
         self._rescued: dict[tuple[str, str, str], int] = {}
         self._retries: dict[tuple[str, str, str], int] = {}
+        self._resolutions: dict[tuple[str, str], int] = {}
         self._rejected: dict[tuple[str, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
@@ -220,6 +222,11 @@ class Tally:
         """A leg is sent again."""
         key = (route, version, reason)
         self._retries[key] = self._retries.get(key, 0) + 1
+
+    def resolved(self, version: str, outcome: str) -> None:
+        """A lookup of the version's name has ended."""
+        key = (version, outcome)
+        self._resolutions[key] = self._resolutions.get(key, 0) + 1
 
     def rejected(self, route: str, reason: str) -> None:
         """The proxy itself answered, or gave up on, a request that got no leg."""
@@ -275,6 +282,7 @@ class Tally:
             self.connections,
             self._lag,
             self._lag_sum,
+            resolutions=[(*key, count) for key, count in self._resolutions.items()],
         )
         self._clear()
         return tick

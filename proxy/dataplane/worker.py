@@ -26,6 +26,7 @@ from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
 from proxy.dataplane.memory import Memory
+from proxy.dataplane.names import VersionNames
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
@@ -56,7 +57,8 @@ class Worker:
         if clients < args.connections:
             log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic)
-        self._registry = Registry(self.shared.tally, Http1Dialer(timings), descriptors)
+        self._names = VersionNames(self.shared.tally, time.monotonic)
+        self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None
         self.leased = True
@@ -201,6 +203,7 @@ class Worker:
         self.shared.sweep_clients(now)
         for pool in self._registry.pools:
             pool.sweep(now)
+        self._names.sweep(now)
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:

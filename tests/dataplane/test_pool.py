@@ -309,3 +309,48 @@ async def test_a_host_without_descriptors_is_not_the_version_s_fault() -> None:
     Pool(V1, 10, dialer).acquire(user, False, 0.0)
     await turns()
     assert user.failures == ["no_resources"]
+
+
+@on_a_loop
+async def test_connections_made_together_do_not_grow_old_together() -> None:
+    dialer, chances = FakeDialer(), iter([0.0, 0.5, 1.0])
+    pool = Pool(V1, 10, dialer, lambda: 1000.0, lambda: next(chances))
+    pool.age = 100.0
+    for _ in range(3):
+        pool.acquire(User(), True, 1000.0)
+    await turns()
+    assert [connection.retires for connection in dialer.made] == pytest.approx([1090.0, 1100.0, 1110.0])
+
+
+@on_a_loop
+async def test_whatever_goes_wrong_while_a_connection_is_made_gives_its_place_back() -> None:
+    dialer = FakeDialer()
+    dialer.error = UnicodeError("label empty or too long")
+    budget = Budget(1)
+    pool, users = Pool(V1, 1, dialer), [User(), User()]
+    pool.charge(budget)
+    for user in users:
+        pool.acquire(user, False, 0.0)
+    await turns()
+    await turns()
+    assert [user.failures for user in users] == [["internal"], ["internal"]]
+    assert budget.used == 0 and repr(pool) == "<Pool v1: 0 busy, 0 idle, 0 waiting>"
+
+
+def test_a_socket_to_spare_is_one_of_the_budget() -> None:
+    pool, budget, other = Pool(V1, 10, FakeDialer()), Budget(1), Budget(10)
+    pool.charge(budget)
+    assert (pool.spare(), pool.spare(), budget.used) == (True, False, 1)
+    pool.charge(other)
+    assert (budget.used, other.used) == (0, 1)
+    pool.spared()
+    assert other.used == 0
+
+
+def test_a_sweep_says_whether_the_version_is_in_use() -> None:
+    dialer = FakeDialer()
+    pool = Pool(V1, 10, dialer)
+    pool.sweep(0.0)
+    pooled(pool, 1)
+    pool.sweep(0.5)
+    assert dialer.watched == [False, True]

@@ -261,6 +261,7 @@ class FakeConnection(Connection):
         self.open = 0
         self.streams: list[FakeStream] = []
         self.closed = self.expired = self.is_narrow = False
+        self.retires = 0.0
 
     def open_stream(self) -> ServerStream:
         assert self.is_available(), "one stream too many"
@@ -280,6 +281,9 @@ class FakeConnection(Connection):
     def has_expired(self, now: float) -> bool:
         return self.expired and not self.open
 
+    def retire(self, at: float) -> None:
+        self.retires = at
+
     def close(self) -> None:
         self.closed = True
 
@@ -296,13 +300,17 @@ class FakeDialer(Dialer):
     def __init__(self, streams: int = 1) -> None:
         self.streams = streams
         self.made: list[FakeConnection] = []
-        self.error: OSError | None = None
+        self.error: Exception | None = None
+        self.watched: list[bool] = []
 
     async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
         if self.error is not None:
             raise self.error
         self.made.append(FakeConnection(owner, self.streams))
         return self.made[-1]
+
+    def watch(self, version: Version, busy: bool, now: float) -> None:
+        self.watched.append(busy)
 
 
 class FakeOutbox:

@@ -155,6 +155,11 @@ TEXTS = {
     "timeouts.response": "From the request sent to the head of the response, for each try.",
     "timeouts.idle": "Without a byte in either direction.",
     "timeouts.total": "The whole exchange.",
+    "timeouts.connection_age": (
+        "Age of a connection to a version after which it takes no further request, give or take a tenth: busy "
+        "connections move on to the addresses that the version's name has by then. Addresses that the name does not "
+        "have any more lose theirs within seconds, whatever this says."
+    ),
     "limits": "How much there may be at once. What is above is refused, or not mirrored, and counted.",
     "limits.body": "One request body. Larger: 413.",
     "limits.request_buffer": (
@@ -249,6 +254,7 @@ DEFAULTS = {
     "timeouts.connect": "1s",
     "timeouts.response": "30s",
     "timeouts.idle": "60s",
+    "timeouts.connection_age": "5m",
     "limits": "{}",
     "limits.body": "64MiB",
     "limits.request_buffer": "1MiB",

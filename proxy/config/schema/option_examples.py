@@ -69,6 +69,7 @@ EXAMPLES = {
     "timeouts.response": "10s",
     "timeouts.idle": "5m",
     "timeouts.total": "10m",
+    "timeouts.connection_age": "1m",
     "limits.body": "1GiB",
     "limits.request_buffer": "0",
     "limits.mirror_body": "1MiB",

@@ -84,6 +84,8 @@ class BoardCollector(Collector):
         yield counter("penumbra_rescued", text, ("route", "version", "reason"), rescued)
         retries = [(key, float(n)) for key, n in counters.retries.items()]
         yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), retries)
+        lookups = [(key, float(n)) for key, n in counters.resolutions.items()]
+        yield counter("penumbra_resolutions", "Lookups of versions' names.", ("version", "outcome"), lookups)
         rejected = [(key, float(n)) for key, n in counters.rejected.items()]
         yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rejected)
 
@@ -178,12 +180,8 @@ class BoardCollector(Collector):
     def _losses(self) -> Iterator[Metric]:
         board = self._board
         dropped = [((reason,), float(n)) for reason, n in board.counters.records_dropped.items()]
-        yield counter(
-            "penumbra_records_dropped",
-            "Records of legs that control did not get; counters are exact all the same.",
-            ("reason",),
-            dropped,
-        )
+        text = "Records of legs that control did not get; counters are exact all the same."
+        yield counter("penumbra_records_dropped", text, ("reason",), dropped)
         shed = [((what,), float(n)) for what, n in board.counters.shed.items()]
         text = "What a worker had no memory for: copies, records, rescues, or requests (and clients); docs/security.md."
         yield counter("penumbra_shed", text, ("what",), shed)

@@ -1,22 +1,30 @@
 """A connection to a model server. It carries one stream at a time, so it is that stream, too.
 
 1. It is busy from `open_stream` until both the answer and the request are complete; then it goes back to its pool.
-2. It is not used again after bytes that belong to no request, after a failure, or where the server says so.
+2. It is not used again after bytes that belong to no request, after a failure, or where the server says so; nor once
+   it is too old, or its name leads elsewhere.
 3. Trailers of a request are dropped: HTTP/1.1 has no way to know that a server takes them (RFC 9110 §6.5.1).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Final, cast
 
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
+from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint, in_order
 from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.local_fault import reason_of_end
+from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
+from proxy.dataplane.race import Attempts, Race
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write
@@ -38,11 +46,13 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_busy",
         "_chunked",
         "_ending",
+        "_endpoint",
         "_idle_since",
         "_max_idle",
         "_out",
         "_owner",
         "_paused",
+        "_retires",
         "_reusable",
         "_sent",
         "_tunnel",
@@ -59,7 +69,8 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._owner, self._max_idle = owner, timings.server_idle
         self.user: StreamUser | None = None
         self._out: list[bytes] = []
-        self._idle_since = 0.0
+        self._idle_since, self._retires = 0.0, inf
+        self._endpoint = ANYWHERE
         self._busy = self._chunked = self._ending = self._sent = self._answered = False
         self._reusable = self._paused = self._blocked = self._tunnel = self._was_reset = False
 
@@ -76,13 +87,26 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         return not self._busy
 
     def has_expired(self, now: float) -> bool:
-        return not self._busy and self._idle_since < now - self._max_idle
+        return not self._busy and (self._idle_since < now - self._max_idle or self._is_spent(now))
+
+    def retire(self, at: float) -> None:
+        self._retires = at
+
+    def _is_spent(self, now: float) -> bool:
+        return now >= self._retires or self._endpoint.gone
 
     def close(self) -> None:
         self.transport.close()
 
     def narrow(self) -> None:
         narrow(self.transport.get_extra_info("socket"))
+
+    def adopt(self, owner: ConnectionOwner, endpoint: ServerEndpoint) -> None:
+        """The connection belongs to `owner` now, and counts for `endpoint`. Raises ConnectionResetError where it has
+        ended already."""
+        if self.transport.is_closing():
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        self._owner, self._endpoint = owner, endpoint
 
     # ServerStream
 
@@ -187,6 +211,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             self._fault(user, fault)
         self.user = None
         self._busy = True
+        self._endpoint.open -= 1
         self._owner.lost(self, now)
         self.release()
 
@@ -248,7 +273,8 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         """Request and answer are complete."""
         self.user = None
         self.resume()
-        if self._reusable and not self._blocked and not self.transport.is_closing():
+        reusable = self._reusable and not self._blocked and not self._is_spent(now)
+        if reusable and not self.transport.is_closing():
             self.give_back(now)
         else:
             self.transport.abort()  # not close(): a server that does not read would keep it open
@@ -271,17 +297,63 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             user.response_failed(reason, detail)
 
 
+class Nobody(ConnectionOwner):
+    """Who owns a connection that was not chosen yet."""
+
+    def available(self, connection: Connection, now: float) -> None:
+        """It was not lent to anybody."""
+
+    def lost(self, connection: Connection, now: float) -> None:
+        """Whoever chooses it finds out."""
+
+
+NOBODY: Final = Nobody()
+
+
+class Http1Attempts(Attempts):
+    """Connects to single addresses of `version`."""
+
+    __slots__ = ("_timings", "_version")
+
+    def __init__(self, version: Version, timings: Timings) -> None:
+        self._version, self._timings = version, timings
+
+    async def attempt(self, endpoint: ServerEndpoint) -> Connection:
+        loop = asyncio.get_running_loop()
+        endpoint.open += 1
+        try:
+            _, upstream = await loop.create_connection(
+                lambda: Upstream(self._version, NOBODY, self._timings), endpoint.host, endpoint.port
+            )
+        except BaseException:
+            endpoint.open -= 1
+            raise
+        return upstream
+
+    def drop(self, connection: Connection, endpoint: ServerEndpoint) -> None:
+        endpoint.open -= 1
+        connection.close()
+
+
 class Http1Dialer(Dialer):
     """Makes connections that speak HTTP/1.1 in clear."""
 
-    __slots__ = ("_timings",)
+    __slots__ = ("_clock", "_names", "_timings")
 
-    def __init__(self, timings: Timings) -> None:
-        self._timings = timings
+    def __init__(self, timings: Timings, names: VersionNames, clock: Callable[[], float] = monotonic) -> None:
+        self._timings, self._names, self._clock = timings, names, clock
 
     async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
-        loop = asyncio.get_running_loop()
-        _, upstream = await loop.create_connection(
-            lambda: Upstream(version, owner, self._timings), version.host, version.port
-        )
+        endpoints = in_order(await self._names.endpoints(version), self._clock())
+        attempts = Http1Attempts(version, self._timings)
+        race = Race(attempts, owner, endpoints, self._clock)
+        upstream = cast("Upstream", await race.run())
+        try:
+            upstream.adopt(owner, race.winner)
+        except OSError:
+            attempts.drop(upstream, race.winner)
+            raise
         return upstream
+
+    def watch(self, version: Version, busy: bool, now: float) -> None:
+        self._names.watch(version, busy, now)

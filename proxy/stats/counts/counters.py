@@ -98,6 +98,7 @@ class Counters:
         "records_dropped",
         "rejected",
         "rescued",
+        "resolutions",
         "retries",
         "shadow_dropped",
         "shed",
@@ -109,6 +110,7 @@ class Counters:
         self.mirrored: Counter[tuple[str, str]] = Counter()
         self.rescued: Counter[tuple[str, str, str]] = Counter()
         self.retries: Counter[tuple[str, str, str]] = Counter()
+        self.resolutions: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
@@ -129,6 +131,8 @@ class Counters:
             self.rescued[route, version, reason] += count
         for route, version, reason, count in tick.retries:
             self.retries[route, version, reason] += count
+        for version, outcome, count in tick.resolutions:
+            self.resolutions[version, outcome] += count
         for route, reason, count in tick.rejected:
             self.rejected[route, reason] += count
         self.records_dropped.update(tick.records_dropped)
