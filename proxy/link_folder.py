@@ -39,6 +39,14 @@ class LinkFolder:
         self.path, self._lock = _made()
         self.socket = os.path.join(self.path, SOCKET)
 
+    def renew(self) -> None:
+        """Makes the folder again after somebody removed it, under the same name. Raises OSError."""
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        lock = _opened(self.path)
+        os.close(self._lock)
+        self._lock = lock
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
     def close(self) -> None:
         """Removes the folder."""
         _remove(self.path)

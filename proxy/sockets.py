@@ -26,18 +26,25 @@ class Sockets:
         self.admin = listen(settings.admin.listen)
         self._folder = LinkFolder()
         self.link_path = self._folder.socket
-        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.link.bind(self.link_path)
+            self.link = _listen_at(self.link_path)
         except OSError:
             self._folder.close()
             raise
-        self.link.listen(LISTEN_BACKLOG)
-        self.link.setblocking(False)
         self.slot = os.memfd_create("penumbra-table")
         self.settings = os.memfd_create("penumbra-settings")
         self.pulse = page(1 + settings.workers)
         self.lifeline, self._lifeline_writer = os.pipe()
+
+    def renew_link(self) -> bool:
+        """Binds the link again where somebody has removed it, so that workers find it; True where that was done. Raises
+        OSError."""
+        if os.path.exists(self.link_path):
+            return False
+        self._folder.renew()
+        lost, self.link = self.link, _listen_at(self.link_path)
+        lost.close()
+        return True
 
     def close(self) -> None:
         for each in (self.data, self.admin, self.link):
@@ -45,6 +52,18 @@ class Sockets:
         for fd in (self.slot, self.settings, self.pulse, self.lifeline, self._lifeline_writer):
             os.close(fd)
         self._folder.close()
+
+
+def _listen_at(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+        sock.listen(LISTEN_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
 
 
 MAX_DESCRIPTORS = 1_048_576

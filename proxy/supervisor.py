@@ -85,6 +85,7 @@ class Supervisor:
         self._deadline: float | None = None
         self._drain_began = 0.0
         self._refusals = 0
+        self._link_lost = False
         self._exit = EXIT_DRAINED
         self._wakeup = wakeup
         self._pulses = Pulses(sockets.pulse)
@@ -123,12 +124,29 @@ class Supervisor:
         """Ends the processes that hang: first so that they leave their stacks."""
         if now < self._watchdog.due:
             return
+        if self._phase == "serving":
+            self._watch_link()
         running = {child.pid: child for child in self._children if child.pid is not None}
         words = {pid: self._word(child) for pid, child in running.items()}
         for pid, act in self._watchdog.look(words, now):
             child, silent = running[pid], round(self._watchdog.silence(pid), 1)
             log.error("child hangs", extra=fields(child=child.name, pid=pid, silent=silent, act=act))
             child.abort() if act == "abort" else child.signal(signal.SIGKILL)
+
+    def _watch_link(self) -> None:
+        """A link that was removed from the folder of temporary files would part control from workers for ever, from the
+        next start of either: it is bound again, and control started anew on it."""
+        try:
+            renewed = self._sockets.renew_link()
+        except OSError as error:
+            if not self._link_lost:
+                log.error("the link cannot be bound again", extra=fields(error=str(error)))
+            self._link_lost = True
+            return
+        self._link_lost = False
+        if renewed:
+            log.error("the link was removed: bound again", extra=fields(path=self._sockets.link_path))
+            self._control.signal(signal.SIGTERM)
 
     def _word(self, child: Child) -> tuple[int, int]:
         beats = self._pulses.beats(child.place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -55,3 +56,19 @@ def test_the_link_is_private_and_nothing_is_left(settings: Settings) -> None:
     for fd in descriptors:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fd)
+
+
+def test_a_link_that_was_removed_is_bound_again_at_the_same_path(settings: Settings) -> None:
+    opened = sockets.Sockets(settings)
+    try:
+        path = Path(opened.link_path)
+        assert not opened.renew_link()
+        for removed in (lambda: shutil.rmtree(path.parent), path.unlink):
+            removed()
+            assert opened.renew_link()
+            with socket.socket(socket.AF_UNIX) as worker:
+                worker.connect(str(path))
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    finally:
+        opened.close()
+    assert not path.parent.exists()
