@@ -63,8 +63,8 @@ def test_a_link_that_was_removed_is_bound_again_at_the_same_path(settings: Setti
     try:
         path = Path(opened.link_path)
         assert not opened.renew_link()
-        for removed in (lambda: shutil.rmtree(path.parent), path.unlink):
-            removed()
+        for folder in (True, False):
+            shutil.rmtree(path.parent) if folder else path.unlink()
             assert opened.renew_link()
             with socket.socket(socket.AF_UNIX) as worker:
                 worker.connect(str(path))
