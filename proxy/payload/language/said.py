@@ -217,7 +217,7 @@ class ChoiceReader:
             key = base, len(self._calls)
             self._ids[base] = key, mark
         elif name and mark and mark == before:
-            return key, "".join(self._calls[key][0]) != name
+            return key, self._calls[key][0][-1:] != [name]
         return key, True
 
 
