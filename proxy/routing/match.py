@@ -62,7 +62,9 @@ class RouteIndex:
 
 def decoded(path: bytes) -> bytes:
     """A path without percent-encoding, but for slashes."""
-    return unquote_to_bytes(_SLASH.sub(b"%252F", path)) if b"%" in path else path
+    if path.find(b"%") < 0:  # `in` looks for a number first, and makes an exception of it each time
+        return path
+    return unquote_to_bytes(_SLASH.sub(b"%252F", path))
 
 
 def _shorter(prefix: bytes) -> bytes:
