@@ -62,6 +62,9 @@ MAX_WORKERS = 256
 
 WORKERS = values.Whole(1, MAX_WORKERS)
 
+RESCUABLE = values.Whole(400, 599)
+"""Statuses that a rescue may replace: those that say that there is no answer (RFC 9110 §15.5, §15.6)."""
+
 METHODS = values.OneOf(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Methods that the data plane forwards; CONNECT and TRACE are not among them."""
 
@@ -315,8 +318,9 @@ def _rescue(route: Section, timeouts: Timeouts) -> Rescue | None:
     after = value.take("after", values.duration, 0.0, required=True)
     if after >= timeouts.response and "after" in value:
         value.refuse("after", f"{after:g}s", f"less than timeouts.response, which is {timeouts.response:g}s")
+    on = value.values("on", RESCUABLE) if "on" in value else Rescue().on
     value.finish()
-    return Rescue(after)
+    return Rescue(after, on)
 
 
 def _limits(route: Section) -> Limits:

@@ -74,6 +74,8 @@ class Rescue(Struct, frozen=True):
 
     after: float | None = None
     """Seconds without a first byte after which a canary counts as failed; None: no deadline of its own."""
+    on: tuple[int, ...] = (502, 503, 504)
+    """Statuses of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
 
 
 class Timeouts(Struct, frozen=True):

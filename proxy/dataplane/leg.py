@@ -20,9 +20,6 @@ from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import CLOSED, END, ENDED, RETRYING
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 
-RESCUED_STATUS = frozenset((502, 503, 504))
-"""Answers of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
-
 MAX_PENDING_REQUEST: Final = 256 * 1024
 """Bytes of a request that wait for a connection before the client is asked to pause."""
 
@@ -172,7 +169,7 @@ class Leg(Attempt, Uploader):
     def response_head(self, head: ResponseHead) -> None:
         now, request = self.read_at, self.request
         self.headed(head)
-        if head.status in RESCUED_STATUS and request.can_rescue(self.target):
+        if head.status in request.route.rescued_status and request.can_rescue(self.target):
             self.answer = None
             self.close_answered(head.status, self.first_byte, now)
             self.record(self.first_byte, False)

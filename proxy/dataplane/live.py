@@ -86,6 +86,7 @@ class LiveRoute:
       breaker keeps a canary or a baseline from its share, the assignment is not the configured one, and what happens
       then must not count as evidence for or against anybody.
     - `rescue`: the primary, for legs in place of a failed canary's or baseline's; `rescues`: the route wants them
+    - `rescued_status`: the answers that such a leg's replaces
     - `shadows`: who gets copies, the primary itself for the noise floor included
     - `sticky_body`: the version depends on the body
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
@@ -117,6 +118,7 @@ class LiveRoute:
         "neutral",
         "recorded",
         "rescue",
+        "rescued_status",
         "rescues",
         "route",
         "shadows",
@@ -145,6 +147,7 @@ class LiveRoute:
         self.inferences, self.mirror_all = InferenceRule(route.protocol, route.inference), route.mirror == "all"
         self.follow = route.copies == "follow"
         self.rescues = route.rescue is not None
+        self.rescued_status = frozenset(route.rescue.on if route.rescue is not None else ())
         self.identity = route.identity.encode("latin-1")
         limits, timeouts = route.limits, route.timeouts
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body

@@ -130,6 +130,8 @@ def test_defaults() -> None:
         ("rescue: off", "rescue", None),
         ("rescue: on", "rescue", Rescue(None)),
         ("rescue: {after: 500ms}", "rescue", Rescue(0.5)),
+        ("rescue: {after: 500ms, on: [429, 500]}", "rescue", Rescue(0.5, (429, 500))),
+        ("rescue: {after: 500ms, on: []}", "rescue", Rescue(0.5, ())),
         ("noise: {percent: 2.5}", "noise", 2.5),
         ("split: {b: 10, c: 90}", "split", (Share("b", 10.0), Share("c", 90.0))),
         ("shadows: [{version: b}]", "shadows", (Share("b", 100.0),)),

@@ -104,6 +104,18 @@ def test_a_stale_connection_to_the_canary_is_not_its_fault() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("status", "by"), [("429 Slow Down", "v1"), ("500 No", "v1"), ("503 No", "v2")])
+def test_the_statuses_that_are_replaced_can_be_chosen(status: str, by: str) -> None:
+    async def test() -> None:
+        chosen = route(split=ALL, rescue=Rescue(5.0, (429, 500)))
+        async with plane(chosen, v1=V1, v2=says(answer(b"mine", status))) as p:
+            assert (await p.ask(post())).version == by
+            await p.settled()
+            assert p.rows("rescued") == ({("r", "v2", status[:3]): 1} if by == "v1" else {})
+
+    run(test)
+
+
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "501 No", "429 Slow Down", "404 No"])
 def test_answers_of_the_model_itself_are_passed_on(status: str) -> None:
     async def test() -> None:

@@ -65,6 +65,7 @@ EXAMPLES = {
     "noise.percent": "1",
     "rescue": "off",
     "rescue.after": "2s",
+    "rescue.on": "[429, 500, 502, 503, 504]",
     "timeouts.connect": "500ms",
     "timeouts.response": "10s",
     "timeouts.idle": "5m",
