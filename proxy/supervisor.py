@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import select
 import signal
 import time
 from typing import Literal
 
 from proxy.children import Child, processor_time, spawn
+from proxy.config.hints import hints
 from proxy.config.reload import SettingsSlot
 from proxy.contracts.settings import Settings
 from proxy.link.pulse import Pulses, Reason
@@ -59,6 +61,8 @@ def run(settings: Settings, config_path: str) -> int:
 
 def _run(settings: Settings, config_path: str, wakeup: int) -> int:
     raise_descriptor_limit()
+    for hint in hints(settings):
+        log.warning("configuration", extra=fields(hint=hint))
     settings = with_memory(with_processors(settings))
     try:
         sockets = Sockets(settings)
@@ -86,6 +90,7 @@ class Supervisor:
         self._drain_began = 0.0
         self._refusals = 0
         self._link_lost = False
+        self._hop = secrets.token_hex(8)
         self._exit = EXIT_DRAINED
         self._wakeup = wakeup
         self._pulses = Pulses(sockets.pulse)
@@ -225,6 +230,7 @@ class Supervisor:
             "drain": self._settings.drain,
             "connections": self._settings.connections,
             "memory": self._settings.worker_memory,
+            "hop": self._hop,
         }
 
     def _control_arguments(self) -> dict[str, object]:

@@ -9,6 +9,8 @@ admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
 analysis  `analysis` of a route
 wording   what is in force, as a file writes it
 written   files that the program writes, each of which has to be one of its own
+hints     what is valid and seldom meant
+own_address  whether a URL leads to this program itself
 reload    a file that changes: the last good settings, and what needs a restart
 schema/   what the reader takes, as a JSON Schema and as the reference of all options
 """

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
+from proxy.config.own_address import is_own
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
@@ -122,6 +123,11 @@ def settings_of(root: Section) -> Settings:
     admin = read_admin(root.section("admin"))
     if listen.port and listen == admin.listen:
         root.refuse("admin.listen", f"{listen.host}:{listen.port}", "another address than listen")
+    for name, version in versions.items():
+        for key, address in {"listen": listen, "admin.listen": admin.listen}.items():
+            if is_own(version.host, version.port, address):
+                allowed = f"the address of a model server; this is `{key}` of this program, a circle"
+                root.refuse(f"versions.{name}.url", f"http://{version.authority}", allowed)
     processes = root.take("workers", workers, 1)
     settings = Settings(
         listen=listen,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from proxy.config.tree import Tree, join
-from proxy.config.values import Parser, Refused
+from proxy.config.values import Parser, Refused, nearest
 from proxy.contracts.settings import Problem
 
 T = TypeVar("T")
@@ -110,9 +109,7 @@ class Section:
         """Reports the keys that no method took, each with the nearest key that exists."""
         for key in self.tree:
             if key not in self._taken:
-                close = get_close_matches(key, self._taken, n=1)
-                hint = f"; did you mean {close[0]}?" if close else ""
-                self.refuse(key, "an unknown key", ", ".join(sorted(set(self._taken))) + hint)
+                self.refuse(key, "an unknown key", ", ".join(sorted(set(self._taken))) + nearest(key, self._taken))
 
     def _list(self, key: str) -> list[Tree]:
         self._taken.append(key)

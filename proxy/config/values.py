@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from ipaddress import ip_address
 from math import isfinite
 from typing import Any, get_args
@@ -125,6 +126,13 @@ def size_or_none(text: str) -> int:
         raise Refused(f"0, or {refused.allowed}") from refused
 
 
+def nearest(text: str, words: Iterable[str]) -> str:
+    """What may have been meant, as the end of a sentence; empty where nothing is near."""
+    known = list(words)
+    close = get_close_matches(text.lower().replace("-", "_"), known, n=1) or get_close_matches(text, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 class Number(Struct, frozen=True):
     """A parser of decimal numbers from `low` (`above`: beyond it) to `high`."""
 
@@ -172,7 +180,7 @@ class OneOf(Struct, frozen=True):
 
     def __call__(self, text: str) -> Any:
         if text not in self.words:
-            raise Refused(" | ".join(self.words))
+            raise Refused(" | ".join(self.words) + nearest(text, self.words))
         return text
 
 
@@ -188,7 +196,8 @@ class Known(Struct, frozen=True):
 
     def __call__(self, text: str) -> str:
         if text not in self.versions:
-            raise Refused(f"a version of this file: {', '.join(self.versions) or 'there is none'}")
+            known = f"{', '.join(self.versions) or 'there is none'}{nearest(text, self.versions)}"
+            raise Refused(f"a version of this file: {known}")
         return text
 
 
@@ -294,7 +303,7 @@ def possible_host(host: str) -> str:
 def path_prefix(text: str) -> str:
     """The beginning of a request path."""
     if not PATH.fullmatch(text):
-        raise Refused("a path that begins with / and has no query, such as /v2/models/cancer/")
+        raise Refused("a path that begins with / and has no query, such as /v2/models/cancer/; no pattern")
     return text
 
 

@@ -22,6 +22,17 @@ def field_of(block: bytes, name: bytes) -> bytes | None:
     return lines[start : lines.index(b"\r\n", start)]
 
 
+def cookies_of(block: bytes) -> bytes | None:
+    """The pairs of all Cookie fields in a block of fields, as one value (RFC 9113 §8.2.3), or None: clients and proxies
+    may send one field for each pair."""
+    found: list[bytes] = []
+    at, lower = 0, b"\r\n" + block.lower()
+    while (at := lower.find(b"\r\ncookie: ", at)) >= 0:
+        at += 8
+        found.append(block[at : block.index(b"\r\n", at)])
+    return b"; ".join(found) if found else None
+
+
 class RequestHead:
     """The head of a request that was admitted.
 
@@ -31,6 +42,7 @@ class RequestHead:
     - `length`: bytes of the body as announced, None where nothing was announced
     - `streamed`: a body follows whose length was not announced
     - `request_id`: the value of x-request-id (also in `fields`), empty where the client gave none
+    - `hops`: which programs of this kind it has passed through (also in `fields`), empty for most
     - `shadowed`: the request is itself a copy that a proxy made
     - `tunnel`: the client asks for a tunnel (a WebSocket), not for an answer
     - `trailers`: the client takes trailers with its answer (RFC 9110 §10.1.4)
@@ -39,6 +51,7 @@ class RequestHead:
     __slots__ = (
         "authority",
         "fields",
+        "hops",
         "length",
         "method",
         "path",
@@ -56,12 +69,14 @@ class RequestHead:
         self.scheme = b"http"
         self.path = target.partition(b"?")[0]
         self.length: int | None = None
-        self.request_id = b""
+        self.request_id = self.hops = b""
         self.streamed = self.shadowed = self.tunnel = self.trailers = False
 
     def field(self, name: bytes) -> bytes | None:
-        """The value of the first field with `name` (lower case), or None."""
-        return self.authority if name == b"host" else field_of(self.fields, name)
+        """The value of the first field with `name` (lower case), or None; of Cookie, all of them are one value."""
+        if name == b"host":
+            return self.authority
+        return cookies_of(self.fields) if name == b"cookie" else field_of(self.fields, name)
 
 
 class ResponseHead:

@@ -119,6 +119,8 @@ class Tick(Struct):
     """What the worker had no memory for, by kind."""
     resolutions: list[tuple[str, str, int]] = field(default_factory=list)
     """Lookups of the names of versions that have ended: rows (version, outcome, count)."""
+    malformed: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Messages that could not be read: rows (route, version, rule, count), the first two "" for requests of clients."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

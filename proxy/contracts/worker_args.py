@@ -33,3 +33,5 @@ class WorkerArgs(Struct, frozen=True):
     """Client connections that may be open at once."""
     memory: int = 512 * MIB
     """Bytes that the worker may keep beside what it takes when idle."""
+    hop: str = ""
+    """Name of this program among all of its kind: a request that comes with it has been here."""

@@ -7,13 +7,18 @@ probe has failed.
 
 from __future__ import annotations
 
-from random import random
+from random import getrandbits, random
 
 from proxy.contracts.message import RequestHead
 from proxy.dataplane.live import LiveRoute, ShadowTarget, Target
 from proxy.dataplane.tally import Tally
 from proxy.routing.split import mirrored
 from proxy.routing.sticky import key_of, point
+
+
+def new_id() -> bytes:
+    """The id of a request that came without one."""
+    return b"%032x" % getrandbits(128)
 
 
 def assign(route: LiveRoute, head: RequestHead, body: bytes | None, inference: bool, now: float) -> tuple[Target, int]:

@@ -274,6 +274,11 @@ class Attempt(RecordedLeg):
             self.chunks, self.ends, self.disturbed = [], [], True
         self._judge(status < 500, now)
 
+    def note_malformed(self, reason: str, detail: str, now: float) -> None:
+        """Tells which rule an answer broke."""
+        if reason == "malformed":
+            self.shared.tally.malformed.note(self.request.route_name, self.target.version, detail, now)
+
     def close_failed(self, reason: str, last: bool, now: float) -> None:
         """Counts an attempt without an answer. The breaker gets what is charged to the version, a record that and a
         copy that a limit ended: the answer that it was due to be compared with waits for it."""

@@ -13,12 +13,11 @@ Where an exchange stands is one state, and what may follow is a table: `states.E
 
 from __future__ import annotations
 
-from random import getrandbits
 from typing import Final
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead, ResponseHead
-from proxy.dataplane.assign import assign, draw_shadows
+from proxy.dataplane.assign import assign, draw_shadows, new_id
 from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import ShadowTarget, Target
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS, RESCUES
@@ -61,10 +60,9 @@ class Exchange(Request):
     __slots__ = ("_due", "leg", "shared", "stalled", "state")
 
     def __init__(self, client: ClientStream, shared: Shared, head: RequestHead, now: float) -> None:
-        request_id, extra = head.request_id, b""
-        if not request_id:
-            request_id = b"%032x" % getrandbits(128)
-            extra = b"x-request-id: %b\r\n" % request_id
+        request_id, extra = head.request_id or new_id(), shared.hop
+        if not head.request_id:
+            extra = b"x-request-id: %b\r\n%b" % (request_id, extra)
         super().__init__(client, head, request_id, extra, now)
         self.shared = shared
         self.state = QUEUED
@@ -118,7 +116,9 @@ class Exchange(Request):
         """Refuses what the route takes no more of, or what is too large for it."""
         route = self.route
         size = max(self.head.length or 0, self.size)
-        if route.inflight.count >= route.max_inflight:
+        if self.head.hops and self.shared.has_passed(self.head.hops):
+            self.reject("loop", "the URL of a version leads back to this proxy")
+        elif route.inflight.count >= route.max_inflight:
             self.reject("overloaded", f"the limit is {route.max_inflight}")
         elif size > route.max_body:
             self.reject("body_too_large", f"{size} bytes, the limit is {route.max_body}")
@@ -262,7 +262,7 @@ class Exchange(Request):
     # the answer
 
     def answer_head(self, target: Target, head: ResponseHead) -> None:
-        self.client.head(head, target.extra, b"" if head.request_id else self.extra)
+        self.client.head(head, target.extra, b"" if head.request_id else b"x-request-id: %b\r\n" % self.request_id)
         if head.tunnel:
             self._step(WRITE)  # from here on bytes pass both ways
 

@@ -238,6 +238,7 @@ class Leg(Attempt, Uploader):
         if self.state == CLOSED:
             return
         request, now = self.request, self.shared.clock()
+        self.note_malformed(reason, detail, now)
         if self.turned_out_stale(reason, now) and request.pieces is not None:
             self.start_again(now)
             self.flush_request()

@@ -20,7 +20,7 @@ class Request(Timed):
     - `route`, `route_name`: set once a route was found; `inference`: it asks the route's model for something
     - `number`: identifies the exchange in records, 0: not recorded; `key`: the hash of its sticky key, 0: none
     - `copies`: how many copies to shadows were sent; `followers`: those under way that end when the client leaves
-    - `request_id`, and `extra`: the block with a request id that the proxy made (empty where the client gave one)
+    - `request_id`, and `extra`: the block that the proxy adds for versions (a request id that it made, its hop)
     - `started`, `read_at`: when its turn came, and when its last bytes were read (monotonic seconds)
     """
 

@@ -85,6 +85,7 @@ class ShadowLeg(Attempt):
         if self.state == CLOSED:
             return
         now = self.shared.clock()
+        self.note_malformed(reason, detail, now)
         if self.turned_out_stale(reason, now):
             self.start_again(now)
         elif self.has_shown_its_end():

@@ -23,6 +23,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
+    - `hop`: the block that tells this program that a request has passed through it, empty: nothing is told
     - `short`: requests have found no memory since there was room for everything
     - `memory`: the budget that everything draws on
     - `copied`: bytes of request bodies that copies under way hold
@@ -37,6 +38,7 @@ class Shared:
         "copies",
         "draining",
         "exchanges",
+        "hop",
         "max_clients",
         "memory",
         "recorder",
@@ -54,9 +56,11 @@ class Shared:
         timings: Timings,
         max_clients: int,
         clock: Callable[[], float],
+        hop: str = "",
     ) -> None:
         self.tally, self.recorder, self.timings, self.clock = tally, recorder, timings, clock
         self.table: LiveTable | None = None
+        self.hop = b"x-penumbra-hop: %b\r\n" % hop.encode() if hop else b""
         self.draining = False
         self.max_clients = max_clients
         self.exchanges: set[Timed] = set()
@@ -80,6 +84,10 @@ class Shared:
             client.refuse("no_memory", NO_MEMORY, now)
         elif len(self.clients) > ROOMY:
             client.narrow()
+
+    def has_passed(self, hops: bytes) -> bool:
+        """Whether a request with these hops comes from this program: it would go in circles."""
+        return bool(self.hop) and self.hop[16:-2] in hops
 
     def closed(self, client: ClientConnection) -> None:
         """A client's connection has ended."""

@@ -14,6 +14,7 @@ from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
 from proxy.contracts.outcome import Outcome
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
 from proxy.contracts.table import COPY_ROLES, Role
+from proxy.dataplane.malformed import Malformed
 
 UNJUDGED: Final = frozenset(("primary", "rescue", "noise"))
 """Roles whose legs are no evidence against a candidate."""
@@ -171,9 +172,11 @@ class Tally:
         "_seq",
         "_shadow_dropped",
         "connections",
+        "malformed",
     )
 
     def __init__(self) -> None:
+        self.malformed = Malformed()
         self._arms: dict[ArmKey, Arm] = {}
         self._seq = 0
         self.connections = 0
@@ -283,6 +286,7 @@ class Tally:
             self._lag,
             self._lag_sum,
             resolutions=[(*key, count) for key, count in self._resolutions.items()],
+            malformed=self.malformed.take(),
         )
         self._clear()
         return tick

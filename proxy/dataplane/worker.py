@@ -56,7 +56,7 @@ class Worker:
         clients = min(args.connections, descriptors.clients)
         if clients < args.connections:
             log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
-        self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic)
+        self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop)
         self._names = VersionNames(self.shared.tally, time.monotonic)
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)

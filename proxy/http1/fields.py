@@ -21,7 +21,17 @@ HOP_BY_HOP = frozenset(
 )
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
-REQUEST_SPECIAL = HOP_BY_HOP | FRAMING | {b"host", b"expect", b"x-request-id", b"x-penumbra-shadow"}
+REQUEST_SPECIAL = (
+    HOP_BY_HOP
+    | FRAMING
+    | {
+        b"host",
+        b"expect",
+        b"x-request-id",
+        b"x-penumbra-hop",
+        b"x-penumbra-shadow",
+    }
+)
 """Request fields that the reader keeps apart; all others are forwarded as they are."""
 
 RESPONSE_SPECIAL = HOP_BY_HOP | FRAMING | {b"x-penumbra-version", b"x-request-id"}
@@ -33,7 +43,7 @@ NO_TRAILERS = (
     | {b"host", b"expect", b"max-forwards", b"range", b"pragma", b"cache-control", b"age", b"date", b"expires"}
     | {b"location", b"retry-after", b"vary", b"warning", b"content-type", b"content-encoding", b"content-range"}
     | {b"authorization", b"www-authenticate", b"set-cookie", b"cookie"}
-    | {b"x-request-id", b"x-penumbra-version", b"x-penumbra-shadow"}
+    | {b"x-request-id", b"x-penumbra-version", b"x-penumbra-shadow", b"x-penumbra-hop"}
 )
 """Fields that mean something before the body is read, or to one connection: not allowed as trailers (RFC 9110 §6.5.1).
 """

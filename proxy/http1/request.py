@@ -114,6 +114,10 @@ class RequestReader:
         """Bytes of a head that is not complete."""
         return len(self._raw)
 
+    def given_id(self) -> bytes:
+        """The request id of a head that is not handed over, where it has come so far; else empty."""
+        return next((value for name, value in self._special if name == b"x-request-id"), b"")
+
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises RequestError."""
         if not self._between:
@@ -209,7 +213,7 @@ class RequestReader:
             self._parser = None  # it takes what follows for another protocol
         except httptools.HttpParserError as error:
             if not self._version:
-                raise refusal(error) from error
+                raise refusal(error, self._raw) from error
             self._parser = None  # it does not like the framing, which is judged here
         if len(self._target) > MAX_TARGET:  # RFC 9110 §15.5.15
             raise RequestError("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
@@ -221,7 +225,7 @@ class RequestReader:
         if not whole:
             return at
         if not self._version:
-            raise RequestError("bad_request", "the head is not valid")
+            raise refusal(ValueError("the head is not valid"), self._raw)
         head = self._last = admitted(self._raw, self._method, self._version, self._target, self._lines, self._special)
         self._raw = b""
         self._left = head.length or 0

@@ -28,5 +28,5 @@ class Http1RequestHead(message.RequestHead):
         head = Http1RequestHead(self.method, self.authority, self.target, fields)
         head.length, head.request_id = length, request_id
         head.http10, head.keep_alive = self.http10, self.keep_alive
-        head.shadowed, head.trailers = self.shadowed, self.trailers
+        head.shadowed, head.trailers, head.hops = self.shadowed, self.trailers, self.hops
         return head

@@ -102,6 +102,9 @@ def _take_special(head: Http1RequestHead, lines: list[bytes], special: list[tupl
             head.request_id = head.request_id or value
         elif name == b"x-penumbra-shadow":
             head.shadowed = True
+        elif name == b"x-penumbra-hop":
+            head.hops += b" " + value
+            lines.append(b"x-penumbra-hop: " + value)
     _take_host(head, hosts)
     if head.request_id:
         lines.append(b"x-request-id: " + head.request_id)
@@ -145,8 +148,21 @@ def _take_expectation(head: Http1RequestHead, value: bytes) -> None:
     head.expects = not head.http10
 
 
-def refusal(error: Exception) -> RequestError:
-    """What an error of llhttp means."""
+PREFACES: Final = (
+    (b"\x16", "tls_hello", "a TLS handshake; this port speaks plain HTTP/1.1"),
+    (b"PRI ", "http2_preface", "the preface of HTTP/2; this port speaks HTTP/1.1"),
+    (b"PROX", "proxy_preface", "a header of the PROXY protocol, which this port does not read"),
+    (b"\x00\r\nQUIT", "proxy_preface", "a header of the PROXY protocol, which this port does not read"),
+)
+"""What clients say first that take the port for another (RFC 8446 §5.1, RFC 9113 §3.4, HAProxy's `proxy-protocol.txt`):
+first bytes, reason, detail."""
+
+
+def refusal(error: Exception, raw: bytes = b"") -> RequestError:
+    """What an error of llhttp means. `raw`: the head, as far as it has come."""
+    for preface, reason, detail in PREFACES:
+        if raw.startswith(preface):
+            return RequestError(reason, detail)
     if isinstance(error, httptools.HttpParserInvalidMethodError):
         return RequestError("not_implemented", "unknown method")
     if "HTTP version" in str(error) or "HTTP/2" in str(error) or "PRI/Upgrade" in str(error):

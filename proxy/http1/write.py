@@ -35,7 +35,7 @@ def request_head(head: RequestHead, base_path: bytes, host: bytes, extra: bytes,
         start = head.rendered[key] = _request_start(head, base_path, host, _framing(head))
     if head.tunnel:
         # RFC 6455 §4.1: a handshake alone keeps its hop-by-hop fields.
-        return b"%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (start, head.upgrade)
+        return b"%b%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (start, extra, head.upgrade)
     return b"%b%b\r\n" % (start, extra)
 
 

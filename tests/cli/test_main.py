@@ -95,7 +95,12 @@ def test_version() -> None:
 def test_check_a_good_file(config: Path) -> None:
     result = penumbra("check", config)
     assert (result.exit_code, result.output) == (0, f"{config}: fine (1 route, 2 versions)\n")
-    assert json.loads(penumbra("check", config, "--json").output) == {"ok": True, "problems": [], "assumed": {}}
+    assert json.loads(penumbra("check", config, "--json").output) == {
+        "ok": True,
+        "problems": [],
+        "warnings": [],
+        "assumed": {},
+    }
 
 
 def test_check_says_what_lines_nobody_named(config: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.contracts.message import RequestHead, ResponseHead, field_of
+from proxy.contracts.message import RequestHead, ResponseHead, cookies_of, field_of
 
 NAMES = st.sampled_from(["a", "x-user", "x-user-id", "cookie"])
 VALUES = st.text("abc ,;=:", max_size=8).map(str.strip)
@@ -17,6 +17,14 @@ def test_a_field_is_the_first_of_its_name_in_any_case(fields: list[tuple[str, st
     block = "".join(f"{n.title() if up else n}: {v}\r\n" for n, v, up in fields).encode()
     wanted = next((value.encode() for each, value, _ in fields if each == name), None)
     assert field_of(block, name.encode()) == wanted
+
+
+@given(st.lists(st.tuples(NAMES, VALUES, st.booleans()), max_size=6))
+def test_all_cookies_are_one_value(fields: list[tuple[str, str, bool]]) -> None:
+    block = "".join(f"{n.title() if up else n}: {v}\r\n" for n, v, up in fields).encode()
+    cookies = [value for name, value, _ in fields if name == "cookie"]
+    assert cookies_of(block) == ("; ".join(cookies).encode() if cookies else None)
+    assert RequestHead(b"GET", b"h", b"/", block).field(b"cookie") == cookies_of(block)
 
 
 def test_a_request_head() -> None:

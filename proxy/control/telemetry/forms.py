@@ -37,6 +37,11 @@ def _place(index: int, bounds: list[int]) -> int:
     return next((place for place, bound in enumerate(bounds) if index < bound), len(bounds))
 
 
+def floats(counts: Iterable[tuple[tuple[str, ...], int]]) -> list[tuple[tuple[str, ...], float]]:
+    """Counts by labels, as the form of a counter takes them."""
+    return [(key, float(n)) for key, n in counts]
+
+
 def counter(name: str, text: str, labels: tuple[str, ...], rows: Rows) -> Metric:
     """A counter family; `_total` is added to `name`."""
     family = CounterMetricFamily(name, text, labels=labels)

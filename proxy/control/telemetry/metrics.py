@@ -19,7 +19,7 @@ from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.control.route_control import live_split
-from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, gauge, histogram
+from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
@@ -79,15 +79,16 @@ class BoardCollector(Collector):
         yield histogram("penumbra_loop_lag_seconds", text, ("worker",), lags, LAGS)
         inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
         yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
-        rescued = [(key, float(n)) for key, n in counters.rescued.items()]
         text = "Requests that the primary answered in place of a failed canary or baseline."
-        yield counter("penumbra_rescued", text, ("route", "version", "reason"), rescued)
-        retries = [(key, float(n)) for key, n in counters.retries.items()]
-        yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), retries)
-        lookups = [(key, float(n)) for key, n in counters.resolutions.items()]
-        yield counter("penumbra_resolutions", "Lookups of versions' names.", ("version", "outcome"), lookups)
-        rejected = [(key, float(n)) for key, n in counters.rejected.items()]
-        yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rejected)
+        yield counter("penumbra_rescued", text, ("route", "version", "reason"), floats(counters.rescued.items()))
+        rows: list[tuple[tuple[str, ...], float]] = floats(counters.retries.items())
+        yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), rows)
+        rows = floats(counters.resolutions.items())
+        yield counter("penumbra_resolutions", "Lookups of versions' names.", ("version", "outcome"), rows)
+        rows = floats(counters.rejected.items())
+        yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rows)
+        text, rows = "Messages that cannot be read, by the rule that they broke.", floats(counters.malformed.items())
+        yield counter("penumbra_malformed", text, ("route", "version", "rule"), rows)
 
     def _shadows(self) -> Iterator[Metric]:
         board, counters = self._board, self._board.counters

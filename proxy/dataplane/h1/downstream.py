@@ -21,6 +21,7 @@ from typing import Final, cast
 
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
+from proxy.dataplane.assign import new_id
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
@@ -133,6 +134,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         try:
             self.feed(data)
         except RequestError as error:
+            self._shared.tally.malformed.note("", "", error.detail, now)
             self._refuse_request(error, now)
         finally:
             self._feeding = False
@@ -321,7 +323,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def refuse(self, reason: str, detail: str, now: float) -> None:
         self._shared.tally.rejected("", reason)
         self._final = True
-        self._write_problem(FAILURES[reason], detail, b"", False)
+        request_id = self.given_id() or new_id()
+        self._write_problem(FAILURES[reason], detail, b"x-request-id: %b\r\n" % request_id, False)
         self._close_after_answer(now)
 
     def close(self) -> None:

@@ -93,6 +93,7 @@ class Counters:
         "_under_way",
         "arms",
         "lag",
+        "malformed",
         "mirrored",
         "overhead",
         "records_dropped",
@@ -112,6 +113,7 @@ class Counters:
         self.retries: Counter[tuple[str, str, str]] = Counter()
         self.resolutions: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
+        self.malformed: Counter[tuple[str, str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -135,6 +137,8 @@ class Counters:
             self.resolutions[version, outcome] += count
         for route, reason, count in tick.rejected:
             self.rejected[route, reason] += count
+        for route, version, rule, count in tick.malformed:
+            self.malformed[route, version, rule] += count
         self.records_dropped.update(tick.records_dropped)
         self.shed.update(tick.shed)
         for route, buckets in tick.overhead.items():

@@ -1,0 +1,36 @@
+"""Hints: what is valid and seldom meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.config.hints import hints
+from proxy.config.load import parse
+
+FILE = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0}}
+versions: {{a: {{url: http://127.0.0.1:1}}}}
+routes: {{r: {{match: {{path: "{path}"}}, protocol: json, primary: a, inference: {{paths: ["{path}"]}}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix"),
+    [
+        ("/v2/models/*/infer", "/v2/models/"),
+        ("/v2/.*", "/v2/."),
+        ("/infer$", "/infer"),
+        ("/models/:name/infer", "/models"),
+        ("*", ""),
+    ],
+)
+def test_a_pattern_in_a_prefix_is_told(path: str, prefix: str) -> None:
+    found = hints(parse(FILE.format(path="/" + path.lstrip("/")), {}))
+    assert [hint.partition(":")[0] for hint in found] == ["routes.r.match.path", "routes.r.inference.paths[0]"]
+    assert all(prefix in hint for hint in found)
+
+
+@pytest.mark.parametrize("path", ["/", "/v2/models/m/versions/2/infer", "/v1/models/m:predict", "/a$b"])
+def test_usual_paths_are_fine(path: str) -> None:
+    assert hints(parse(FILE.format(path=path), {})) == ()
