@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.bounds import writable
 from proxy.contracts.release import RouteState
 from proxy.control.state.anchor import Anchor, AnchorLine
 from proxy.control.state.rows import ChainHead, DamagedRow
@@ -116,7 +117,7 @@ def recovered(store: Store, anchor: Anchor, routes: Collection[str]) -> Recovere
             )
     off, faults = _beyond(beyond)
     for route, why in warnings.items():
-        log.warning("%s: %s", route, why)
+        log.warning("%s: %s", writable(route), why)
     return Recovered(states, chain.states, unsure, warnings, (*store.faults, *faults), off)
 
 

@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 
 import msgspec
 
+from proxy.contracts.bounds import clipped, writable
 from proxy.contracts.release import RouteState
 from proxy.control.state import salvage
 from proxy.control.state.rows import ChainHead, DamagedRow, head_of, link_of, state_of, text_of, with_room
@@ -225,14 +226,14 @@ class Store:
     def quarantine(self, row: DamagedRow, now: float = 0.0) -> None:
         """Keeps a row that cannot be read, names it in the log, and counts it."""
         self.damaged += 1
-        log.error("the state file's row %s of %s is damaged and not used: %s", row.name, row.table, row.why)
+        name, why = writable(clipped(row.name, 200)), writable(clipped(row.why, 500))
+        log.error("the state file's row %s of %s is damaged and not used: %s", name, row.table, why)
         if not self._write:
             return
         with suppress(StoreError), self._errors("written"), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            values = (now, row.table, row.name[:200], row.why[:500], row.body[:MAX_QUARANTINED_BODY])
-            encoded = [v.encode(errors="replace").decode() if isinstance(v, str) else v for v in values]
-            self._db.execute("INSERT INTO quarantine (at, place, name, why, body) VALUES (?, ?, ?, ?, ?)", encoded)
+            values = (now, row.table, name, why, row.body[:MAX_QUARANTINED_BODY])
+            self._db.execute("INSERT INTO quarantine (at, place, name, why, body) VALUES (?, ?, ?, ?, ?)", values)
             self._db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (MAX_QUARANTINED,)
             )

@@ -79,6 +79,17 @@ def test_whatever_a_column_holds_control_starts_and_the_rest_goes_on(
     again.store.close()
 
 
+def test_a_name_that_is_no_text_is_told_in_words_that_can_be_written(
+    whole: Whole, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    change = "UPDATE states SET route = CAST(x'80ff' AS TEXT) WHERE route = (SELECT min(route) FROM states)"
+    house, states = damaged(whole, tmp_path / "p.db", change)
+    assert house.engine.states == states and "is damaged" in caplog.text
+    assert caplog.text.encode()
+    house.store.close()
+
+
 @pytest.mark.parametrize("table", ["states", "head", "memory", "clock"])
 def test_a_table_without_rows_costs_nothing_else(whole: Whole, tmp_path: Path, table: str) -> None:
     house, states = damaged(whole, tmp_path / "p.db", f"DELETE FROM {table}")
