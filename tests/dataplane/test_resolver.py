@@ -48,12 +48,12 @@ def test_a_name_that_is_no_ascii_does_not_exist() -> None:
 def test_a_lookup_that_hangs_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = threading.Event()
 
-    def slow(host: str, port: int) -> Answer:
-        if host == "slow.test":
+    def slow(host: bytes, port: int, **_: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if host == b"slow.test":
             hanging.wait(10)
-        return [(2, host, port)]
+        return [(2, 1, 6, "", (host.decode(), port))]
 
-    monkeypatch.setattr(resolver, "found", slow)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
 
     async def test() -> list[str]:
         order: list[str] = []

@@ -59,7 +59,7 @@ hang: 1m  # control is stopped for a while, and that is no fault here
 analysis_cpu: 100
 notify: [{{url: "{a}/hook"}}]
 tracing: {{endpoint: "{a}/v1/traces"}}
-versions: {{a: {{url: {a}}}, dead: {{url: "http://127.0.0.1:1"}}, c: {{url: {c}}}, chat: {{url: {chat}}}}}
+versions: {{a: {{url: {a}}}, dead: {{url: "http://localhost:1"}}, c: {{url: {c}}}, chat: {{url: {chat}}}}}
 routes:
   main:
     match: {{path: /main/}}
@@ -123,6 +123,10 @@ def happen(running: Running, c: Upstream) -> None:
         assert call(running.data, "POST", "/main/predict", {"x": number}).status == 200
         assert call(running.data, "POST", "/next/predict", "no tensors").status == 200
     assert call(running.data, "GET", "/nowhere").status == 404
+    host, _, port = running.data.rpartition(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost : x\r\n\r\n")
+        assert client.recv(99).startswith(b"HTTP/1.1 400 ")
     eventually(lambda: running.route("main")["phase"] == "rolled_back", "the rollback of a dead canary")
     c.hold()
     for _ in range(4):
