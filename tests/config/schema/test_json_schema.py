@@ -241,7 +241,7 @@ def mutate(tree: Any, draw: st.DataObject) -> None:
 
 
 @given(st.integers(1, 3), st.sampled_from(list(EVERYTHING["routes"])), st.data())
-@effort(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@effort(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_reader_and_the_schema_agree_about_any_file(count: int, name: str, data: st.DataObject) -> None:
     tree = deepcopy(EVERYTHING)
     tree["routes"] = {name: tree["routes"][name]}

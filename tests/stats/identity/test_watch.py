@@ -73,7 +73,7 @@ def test_two_that_take_turns_are_one_change(turns: list[str], look: int) -> None
     assert len(told(known("a"), names, look)) <= 1
 
 
-@given(st.integers(5, 95), st.integers(200, 1500), st.randoms(use_true_random=False))
+@given(st.integers(5, 95), st.integers(200, 700), st.randoms(use_true_random=False))
 def test_a_rollout_ends_with_evidence_of_the_new_model_alone(percent: int, mixed: int, random: Random) -> None:
     """Rules 2 and 3: once the new one has answered alone for long enough, the evidence has begun anew after the last
     answer of the old one, but for fewer than `CONFIRM`."""
