@@ -30,7 +30,7 @@ def admitted(leg: Observation) -> Observation:
     >>> len(admitted(leg).outputs[0].name), admitted(admitted(leg)) == admitted(leg)
     (128, True)
     """
-    if _fit(leg.inputs) and _fit(leg.outputs) and (leg.text is None or _fits(leg.text)) and _are_short(leg):
+    if _fit(leg.inputs + leg.outputs) and (leg.text is None or _fits(leg.text)) and _are_short(leg):
         return leg
     return replace(
         leg,
@@ -46,8 +46,8 @@ def admitted(leg: Observation) -> Observation:
 def _are_short(leg: Observation) -> bool:
     if len(leg.request_id) > MAX_REQUEST_ID:
         return False
-    # Most have neither, and of the rest most are plain.
-    return not (leg.identity or leg.asked) or (_is_bounded(leg.identity) and _is_bounded(leg.asked))
+    both = leg.identity + leg.asked  # as good as always short and plain, or empty
+    return (len(both) <= MAX_NAME and both.isascii()) or (_is_bounded(leg.identity) and _is_bounded(leg.asked))
 
 
 def _is_bounded(who: str) -> bool:

@@ -29,7 +29,7 @@ SHORT = 1000
 
 def weight(leg: Observation) -> int:
     """Bytes that a leg holds on to."""
-    held = LEG_BYTES + weight_of(leg.inputs) + weight_of(leg.outputs)
+    held = LEG_BYTES + weight_of(leg.inputs + leg.outputs)
     if leg.text is None:
         return held
     tools = [part for tool in leg.text.tools for part in tool]
@@ -40,6 +40,9 @@ def weight_of(tensors: Iterable[Tensor]) -> int:
     """Bytes that tensors hold on to."""
     held = 0
     for tensor in tensors:
+        if tensor.kind == "number" and not tensor.texts and not tensor.columns:  # nearly all
+            held += TENSOR_BYTES + len(tensor.name) + NUMBER_BYTES * len(tensor.data)
+            continue
         held += TENSOR_BYTES + len(tensor.name)
         held += NUMBER_BYTES * len(tensor.data) if tensor.kind == "number" else weight_of_texts(tensor.data)
         for _, column in tensor.texts:

@@ -5,6 +5,9 @@ itself answered. Legs meet in a `contracts.leg_join`, which has the bounds. An e
 have met; one with several stays, because a noise copy is looked at beside each of the others. Copies of what a canary
 answered have no reference and are let go. Copies that never meet a reference are counted, by the bound that ended their
 wait.
+
+Most legs meet in the batch of records that they came with. Only what is left when it is over (`expire`) is weighed: the
+bound of bytes is one of what waits from batch to batch.
 """
 
 from __future__ import annotations
@@ -49,10 +52,11 @@ NO_PAIRS: list[Pair] = []
 class Pairing:
     """The join of references and copies by exchange. `capacity`, `max_bytes`: exchanges that may wait at a time."""
 
-    __slots__ = ("_versions", "_waiting", "due", "unpaired", "waiting")
+    __slots__ = ("_unweighed", "_versions", "_waiting", "due", "unpaired", "waiting")
 
     def __init__(self, capacity: int = MAX_EXCHANGES, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._waiting: WeighedJoin[ExchangeLegs] = WeighedJoin(capacity, max_bytes)
+        self._unweighed: list[tuple[ExchangeKey, ExchangeLegs]] = []
         self.unpaired: Counter[tuple[str, str, str]] = Counter()
         """Due pairs of which one leg never came, by (route, version, reason): `late` or `crowded`. A copy that never
         came is one of the route's only shadow; where there are several its version is not known ("")."""
@@ -63,8 +67,7 @@ class Pairing:
         self._versions: dict[str, set[str]] = {}
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
-        """The pairs (reference, copy) that `legs`, all of one role, complete. What waits is weighed last: whatever is
-        crowded out by it, itself perhaps, is due already."""
+        """The pairs (reference, copy) that `legs`, all of one role, complete."""
         role = legs[0].role
         if role in COPY_ROLES:
             return self._add_copies(legs, now)
@@ -101,7 +104,7 @@ class Pairing:
     def _keep(self, key: ExchangeKey, exchange: ExchangeLegs, copy: Observation) -> None:
         if not exchange.alone:
             exchange.copies += (copy,)
-            self._weigh(exchange, weight(copy))
+            self._unweighed.append((key, exchange))
             return
         exchange.alone -= 1
         if not exchange.alone:
@@ -120,10 +123,10 @@ class Pairing:
                 continue
             exchange = exchange or self._place(key, now)
             exchange.copies, exchange.alone = (), missing
-            self._weigh(exchange, -exchange.weight)
+            self._unweighed.append((key, exchange))
 
     def _add_references(self, legs: Sequence[Observation], now: float) -> list[Pair]:
-        pairs, waiting = [], self._waiting
+        pairs, waiting, unweighed = [], self._waiting, self._unweighed
         for leg in legs:
             if leg.copies == 0:
                 continue
@@ -141,7 +144,7 @@ class Pairing:
                 if leg.copies == 1:
                     waiting.let_go(key)
                     continue
-            self._weigh(exchange, weight(leg) - exchange.weight)
+            unweighed.append((key, exchange))
         return pairs
 
     def noise_pairs(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:
@@ -159,8 +162,13 @@ class Pairing:
         return [(version, shadow, differs) for version, shadow in waiting.shadows]
 
     def expire(self, now: float) -> None:
-        """Gives up on exchanges that waited longer than any leg lives."""
+        """Ends a batch: gives up on exchanges that waited longer than any leg lives, and on the oldest where the rest
+        is too much to keep."""
         self._give_up(self._waiting.expire(now), "late")
+        for key, exchange in self._unweighed:
+            if self._waiting.get(key) is exchange:
+                self._weigh(exchange)
+        self._unweighed.clear()
 
     def _place(self, key: ExchangeKey, now: float) -> ExchangeLegs:
         waiting = ExchangeLegs(now)
@@ -168,8 +176,10 @@ class Pairing:
             self._give_up(crowded, "crowded")
         return waiting
 
-    def _weigh(self, exchange: ExchangeLegs, more: int) -> None:
-        if crowded := self._waiting.weigh(exchange, more):
+    def _weigh(self, exchange: ExchangeLegs) -> None:
+        reference = (exchange.reference,) if exchange.reference else ()
+        held = sum(map(weight, (*reference, *exchange.copies)))
+        if crowded := self._waiting.weigh(exchange, held - exchange.weight):
             self._give_up(crowded, "crowded")
 
     def _give_up(self, lost: Iterable[tuple[ExchangeKey, ExchangeLegs]], reason: JoinLoss) -> None:

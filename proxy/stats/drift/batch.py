@@ -20,6 +20,7 @@ from proxy.stats.finite import number
 from proxy.stats.weight import NUMBER_BYTES, weight_of, weight_of_texts
 
 _layout = attrgetter("name", "columns", "width", "kind", "rows", "vector")
+_texts = attrgetter("texts")
 
 
 class LayoutGroup:
@@ -114,11 +115,11 @@ class Batch:
         """What the bodies take."""
         return sum([group.bytes for group in self.groups.values()])
 
-    def update(self, bodies: Sequence[Sequence[Tensor]]) -> None:
-        """Adds bodies, each a sequence of tensors; tensors that are no table of features are left out."""
+    def update(self, bodies: Sequence[Sequence[Tensor]], alike: bool = False) -> None:
+        """Adds bodies, each a sequence of tensors; tensors that are no table of features are left out. `alike`: they
+        are known to be (`are_alike`)."""
         first = bodies[0]
-        # Most batches are of one layout and a row a body, which is cheaper to see for all than for each.
-        if first[0].rows == 1 and readable(first) and _are_alike(bodies):
+        if first[0].rows == 1 and readable(first) and (alike or are_alike(bodies)):
             self._group(first).update_rows([body[0].data for body in bodies])
             self.bodies += len(bodies)
             return
@@ -135,5 +136,10 @@ class Batch:
         return group
 
 
-def _are_alike(bodies: Sequence[Sequence[Tensor]]) -> bool:
-    return {len(body) for body in bodies} == {1} and len(set(map(_layout, [body[0] for body in bodies]))) == 1
+def are_alike(bodies: Sequence[Sequence[Tensor]]) -> bool:
+    """Whether each body is one tensor without texts, all of one layout, as in most batches: what is true of one of them
+    is then true of all, and is asked once."""
+    if set(map(len, bodies)) != {1}:
+        return False
+    tensors = [body[0] for body in bodies]
+    return len(set(map(_layout, tensors))) == 1 and not any(map(_texts, tensors))

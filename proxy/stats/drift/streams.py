@@ -19,7 +19,7 @@ from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import LIVE_ROLES, Role
 from proxy.stats.arrays import Floats
 from proxy.stats.drift.adwin import AdwinDetectors
-from proxy.stats.drift.batch import Batch, LayoutGroup
+from proxy.stats.drift.batch import Batch, LayoutGroup, are_alike
 from proxy.stats.drift.derived import Derivation, needs
 from proxy.stats.drift.detector import DriftDetector, Reference
 from proxy.stats.drift.figures import Drift, FeatureShape, RowCounts
@@ -209,11 +209,13 @@ class Streams:
         if batch is None:
             batch = self._batches[key] = Batch(now)
         side, _, role = key[0]
-        if any(map(is_large, bodies)):
-            bodies = [self._sampled(body) if is_large(body) else body for body in bodies]
-        if any(map(needs, bodies)):
-            bodies = [self._derived[side].features(body, role in TEACHING_ROLES) for body in bodies]
-        batch.update(bodies)
+        alike = are_alike(bodies)
+        asked = bodies[:1] if alike else bodies
+        if any(map(is_large, asked)):
+            bodies, alike = [self._sampled(body) if is_large(body) else body for body in bodies], False
+        if any(map(needs, asked)):
+            bodies, alike = [self._derived[side].features(body, role in TEACHING_ROLES) for body in bodies], False
+        batch.update(bodies, alike)
         return batch.bodies >= BATCH_BODIES or self.waiting >= MAX_BATCH_BYTES
 
     @property

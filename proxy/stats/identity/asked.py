@@ -7,11 +7,11 @@ the client; its copies are joined with it here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from proxy.contracts.leg_join import MAX_EXCHANGES, LegJoin
+from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, LegJoin
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import COPY_ROLES
 from proxy.stats.identity.watch import Given
@@ -39,38 +39,45 @@ class AskedJoin:
 
     def update(self, legs: Sequence[Observation], now: float) -> list[Named]:
         """What the answers of `legs`, all of one role, and of the copies that waited for them, say."""
-        take = self._copy if legs[0].role in COPY_ROLES else self._live
-        return [named for leg in legs for named in take(leg, now)]
+        return self._copies(legs, now) if legs[0].role in COPY_ROLES else self._live(legs, now)
 
-    def _live(self, leg: Observation, now: float) -> Iterator[Named]:
-        if leg.identity:
-            yield leg.version, (leg.asked, leg.identity)
-        if leg.copies <= 0:
-            return
-        key = leg.source, leg.exchange
-        question = self._questions.get(key) or self._place(leg, now)
-        question.asked, question.missing = leg.asked, question.missing + leg.copies
-        for version, identity in question.waiting:
-            yield version, (leg.asked, identity)
-        question.waiting = ()
-        if question.missing <= 0:
-            del self._questions[key]
+    def _live(self, legs: Sequence[Observation], now: float) -> list[Named]:
+        named: list[Named] = []
+        questions = self._questions
+        for leg in legs:
+            if leg.identity:
+                named.append((leg.version, (leg.asked, leg.identity)))
+            if leg.copies <= 0:
+                continue
+            key = leg.source, leg.exchange
+            question = questions.get(key) or self._place(key, now)
+            question.asked, question.missing = leg.asked, question.missing + leg.copies
+            if question.waiting:
+                named += [(version, (leg.asked, identity)) for version, identity in question.waiting]
+                question.waiting = ()
+            if question.missing <= 0:
+                del questions[key]
+        return named
 
-    def _copy(self, leg: Observation, now: float) -> Iterator[Named]:
-        key = leg.source, leg.exchange
-        question = self._questions.get(key) or self._place(leg, now)
-        question.missing -= 1
-        if question.asked is None:
-            question.waiting += ((leg.version, leg.identity),) if leg.identity else ()
-            return
-        if leg.identity:
-            yield leg.version, (question.asked, leg.identity)
-        if question.missing <= 0:
-            del self._questions[key]
+    def _copies(self, legs: Sequence[Observation], now: float) -> list[Named]:
+        named: list[Named] = []
+        questions = self._questions
+        for leg in legs:
+            key = leg.source, leg.exchange
+            question = questions.get(key) or self._place(key, now)
+            question.missing -= 1
+            if question.asked is None:
+                question.waiting += ((leg.version, leg.identity),) if leg.identity else ()
+                continue
+            if leg.identity:
+                named.append((leg.version, (question.asked, leg.identity)))
+            if question.missing <= 0:
+                del questions[key]
+        return named
 
-    def _place(self, leg: Observation, now: float) -> _Question:
+    def _place(self, key: ExchangeKey, now: float) -> _Question:
         question = _Question(now)
-        self._questions.hold((leg.source, leg.exchange), question)
+        self._questions.hold(key, question)
         return question
 
     def expire(self, now: float) -> None:

@@ -96,6 +96,7 @@ def test_what_waits_is_bounded_in_bytes_and_the_oldest_is_lost() -> None:
     pairing = Pairing(max_bytes=100_000)
     for exchange in range(50):
         pairing.update([heavy("primary", exchange, 1000, 1)], 0.0)
+        pairing.expire(0.0)
     assert pairing.waiting["r"] == len(pairing._waiting) == 3
     assert pairing.unpaired == {("r", "", "crowded"): 47}
     assert len(pairing.update([heavy("shadow", 49, 1000)], 0.0)) == 1
@@ -110,5 +111,8 @@ def test_every_due_pair_waits_or_has_an_end_however_heavy_they_are(steps: list[t
             continue
         seen.add((role, exchange))
         pairs += len(pairing.update([heavy(role, exchange, numbers, -1 if role == "shadow" else 1)], float(at)))
+        if numbers % 3:  # others come in one batch with the next one
+            pairing.expire(float(at))
+    pairing.expire(float(len(steps)))
     assert pairing._waiting.bytes == sum(held.weight for held in pairing._waiting.values()) <= 50_000
     assert pairing.due["r"] == pairing.waiting["r"] + pairs + pairing.unpaired.total()

@@ -3,9 +3,10 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.drift.batch import Batch
+from proxy.stats.drift.batch import Batch, are_alike
 from proxy.stats.drift.profile import MAX_FEATURES
 
 
@@ -57,3 +58,11 @@ def test_missing_values_and_booleans_are_numbers() -> None:
     made = batch((Tensor("x", 1, 3, "number", [float("nan"), True, 2]),))
     (group,) = made.groups.values()
     assert np.array_equal(group.tables()[0], [[np.nan, 1.0, 2.0]], equal_nan=True)
+
+
+def test_bodies_are_alike_that_are_one_tensor_of_one_layout_without_texts() -> None:
+    body = (numbers((1.0,)),)
+    assert are_alike([body, (numbers((2.0,)),)])
+    others = [(numbers((1.0,), name="y"),), (numbers((1.0,), (2.0,)),), (*body, *body), (numbers((1.0,), vector=True),)]
+    assert not any(are_alike([body, other]) for other in others)
+    assert not are_alike([body, (replace(body[0], texts=(("x", ("a long text",)),)),)])
