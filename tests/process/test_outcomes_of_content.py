@@ -89,12 +89,18 @@ def test_a_version_whose_answers_are_none_is_rolled_back(kind: str, stage: str, 
         assert counted(running, version="v1") == 0
 
 
-def test_a_version_whose_answers_nobody_can_look_at_is_not_promoted(tmp_path: Path) -> None:
-    """Its answers are in a content coding that is not read, those of the primary are plain: they may be anything."""
+DARK = {
+    "a content coding that is not read": answer(b"garbage", fields=f"{JSON}Content-Encoding: made-up\r\n"),
+    "too much to be read": answer(b'{"predictions":[' + b"{}," * 40_000 + b"garbage", fields=JSON),
+}
+
+
+@pytest.mark.parametrize("kind", DARK)
+def test_a_version_whose_answers_nobody_can_look_at_is_not_promoted(kind: str, tmp_path: Path) -> None:
+    """Those of the primary are plain, those of the version may be anything."""
     protocol, path, body = PREDICT
-    dark = says(answer(b"garbage", fields=f"{JSON}Content-Encoding: made-up\r\n"))
     with (
-        Servers({"v1": says(answer(GOOD, fields=JSON)), "v2": dark}) as servers,
+        Servers({"v1": says(answer(GOOD, fields=JSON)), "v2": says(DARK[kind])}) as servers,
         Running(configured(tmp_path, servers, protocol, "{canary: 50, requests: 20}")) as running,
     ):
 

@@ -3,7 +3,8 @@
 Only inferences answered with success whose body was looked at are in `n`. What was not analysed because of the budget
 is sampled out: by exchange and before anybody knows what the answer holds, so that the rest stays representative. What
 a bound of this program left unread (`NOT_LOOKED_AT`) is neither good nor bad, and depends on the version: it is counted
-as `unread`.
+as `unread`. So does what was looked at in part and seemed good: its beginning or its end, or whether it is an error in
+a form that is not read. It counts, and is told apart as `partly`, since the rest may be anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from msgspec import Struct
 
 from proxy.contracts.observation import NOT_LOOKED_AT, Observation
 from proxy.contracts.table import Role
+
+SEEN_IN_PART = NOT_LOOKED_AT | {"form"}
+"""Why an answer that was looked at is not known as a whole."""
 
 
 class ContentCounts(Struct, frozen=True):
@@ -32,6 +36,8 @@ class ContentCounts(Struct, frozen=True):
     """Hashes of the sticky keys of the bad ones, 0 where there is none: as many as `bad`."""
     unread: int = 0
     """Further ones, of whose body nobody knows what it holds."""
+    partly: int = 0
+    """Those in `n` that were looked at in part alone, which was good."""
 
 
 class ContentCounters:
@@ -61,7 +67,8 @@ class ContentCounters:
         bad = [leg for leg in odd if leg.content]
         self._count(bad)
         keys = tuple([leg.key for leg in bad])
-        return ContentCounts(first.version, first.role, first.share, n, len(bad), keys, len(dark))
+        partly = sum(map(_is_seen_in_part, odd))
+        return ContentCounts(first.version, first.role, first.share, n, len(bad), keys, len(dark), partly)
 
     def _count(self, bad: Iterable[Observation]) -> None:
         for leg in bad:
@@ -72,3 +79,8 @@ class ContentCounters:
 def _is_dark(leg: Observation) -> bool:
     """Whether nobody knows what an answer holds. Of one that is too large a part may have been looked at."""
     return leg.answered and not (leg.content or leg.analysed) and leg.unreadable_response in NOT_LOOKED_AT
+
+
+def _is_seen_in_part(leg: Observation) -> bool:
+    """Whether what was seen of an answer is good, and the rest not known."""
+    return leg.answered and leg.analysed and not leg.content and leg.unreadable_response in SEEN_IN_PART

@@ -107,7 +107,8 @@ class InvalidRate(Stateful):
         return EventCounts(whose, counted.n, counted.bad, events)
 
     def get(self) -> list[Evidence]:
-        """One for each configured limit; n are analysed answers, lost those that only the primary's part had seen."""
+        """One for each configured limit; n are analysed answers, lost those that were not looked at, beyond the part of
+        the primary's that were not either; all of them while none counts."""
         return [self._shown(line) for line in self._rate.get()]
 
     def _shown(self, line: Evidence) -> Evidence:
@@ -118,9 +119,9 @@ class InvalidRate(Stateful):
             return replace(line, lost=self._looked_at.lost())
         if self._looked_at.moot:
             return replace(line, moot=True, note=_DARK)
-        if self._looked_at.seen:
-            return replace(line, lost=self._looked_at.lost(), note=_ALONE)
         pending = max(line.answers, self._looked_at.came)
+        if self._looked_at.seen:
+            return replace(line, lost=pending, note=_ALONE)
         return replace(line, lost=pending, note=f"none of {pending:,} answers is looked at" if pending else "")
 
 

@@ -1,9 +1,10 @@
 """How many of a candidate's answers somebody looked at: what nobody saw is no evidence that it is good.
 
-An answer may be in a content coding that is not read, or larger than is read, or no record of it may have come. That
-is charged to nobody. But where the primary's answers are looked at and the candidate's are not, that depends on the
-version, and may hide anything: so many are *lost* as it has more than the primary's part of such. Where the answers of
-both are as dark, looking at them was never possible, and the line is moot: nothing waits for it.
+An answer may be in a content coding or a form that is not read, or larger than is read, so that its beginning is known
+at most, or no record of it may have come. That is charged to nobody. But where the primary's answers are looked at and
+the candidate's are not, that depends on the version, and may hide anything: so many are *lost* as it has more than the
+primary's part of such. Where the answers of both are as dark, looking at them was never possible, and the line is moot:
+nothing waits for it.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ class LookedAt(Stateful):
 
     def update(self, counted: ContentCounts, *, candidate: bool) -> None:
         """Adds answers that a record came of."""
+        seen, dark = counted.n - counted.partly, counted.unread + counted.partly
         if candidate:
-            self._seen += counted.n
-            self._dark += counted.unread
+            self._seen += seen
+            self._dark += dark
         else:
-            self._seen_reference += counted.n
-            self._dark_reference += counted.unread
+            self._seen_reference += seen
+            self._dark_reference += dark
 
     @property
     def moot(self) -> bool:
@@ -55,7 +57,9 @@ class LookedAt(Stateful):
 
     def lost(self) -> int:
         """The candidate's answers that nobody looked at, beyond what the primary's part explains."""
-        if not self._dark or not self._seen:
+        if not self._dark or self.moot:
+            return 0
+        if not self._seen:
             return self._dark
         return max(round(self._excess() - CHANCE * self._error()), 0)
 

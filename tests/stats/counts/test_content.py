@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy.contracts.observation import NOT_LOOKED_AT, Observation
-from proxy.stats.counts.content import ContentCounters, ContentCounts
+from proxy.stats.counts.content import SEEN_IN_PART, ContentCounters, ContentCounts
 
 
 def leg(**facts: Any) -> Observation:
@@ -44,3 +44,11 @@ def test_what_a_bound_left_unread_is_neither_good_nor_bad(reason: str) -> None:
 
 def test_nothing_analysed_is_no_count() -> None:
     assert ContentCounters().update([leg(), leg(status=500)]) is None
+
+
+@pytest.mark.parametrize("reason", sorted(SEEN_IN_PART))
+def test_what_seemed_good_in_part_counts_and_is_told_apart(reason: str) -> None:
+    legs = [leg(analysed=True), leg(analysed=True, unreadable_response=reason)]
+    legs.append(leg(analysed=True, unreadable_response=reason, content="not_a_number", key=7))
+    counts = ContentCounters().update(legs)
+    assert counts == ContentCounts("v2", "canary", 0.5, n=3, bad=1, keys=(7,), partly=1)

@@ -87,7 +87,7 @@ def test_answers_long_before_the_candidate_do_not_count() -> None:
     invalid.update([counts("v1", 120, 0)], shares, 0.0)
     invalid.update([counts("v2", 10, 0)], shares, EARLY_SECONDS + 1.0)
     (line,) = invalid.get()
-    assert (line.n, line.lost, line.note) == (0, 0, "no answer of the primary beside its own is looked at yet")
+    assert (line.n, line.lost, line.note) == (0, 10, "no answer of the primary beside its own is looked at yet")
 
 
 def test_the_answers_are_counted_of_which_the_analysed_ones_are_a_sample() -> None:
@@ -129,3 +129,14 @@ def test_a_line_is_moot_where_the_answers_of_both_arms_cannot_be_read() -> None:
 def test_a_protocol_whose_bodies_are_not_read_makes_it_moot() -> None:
     (line,) = InvalidRate(LIMIT, AlphaShare("v2", 0.001), RateHistory(), read=False).get()
     assert line.moot
+
+
+@pytest.mark.parametrize(("theirs", "lost"), [(0, 100), (100, 0)])
+def test_answers_of_which_only_the_beginning_was_seen_hold_the_line_beside_a_primary_that_is_read(
+    theirs: int, lost: int
+) -> None:
+    invalid, shares = rate()
+    mine = ContentCounts("v2", "shadow", 1.0, 100, 0, partly=100)
+    invalid.update([ContentCounts("v1", "primary", 1.0, 100, 0, partly=theirs), mine], shares, 0.0)
+    (line,) = invalid.get()
+    assert (line.n, line.lost, line.moot) == (100, lost, False)

@@ -22,8 +22,8 @@ def seen(mine: tuple[int, int], theirs: tuple[int, int]) -> LookedAt:
     [
         ((0, 0), (0, 0), 0, False),
         ((100, 0), (100, 0), 0, False),
-        ((0, 100), (0, 100), 100, True),
-        ((0, 100), (1, 99), 100, True),
+        ((0, 100), (0, 100), 0, True),
+        ((0, 100), (1, 99), 0, True),
         ((0, 100), (50, 50), 100, False),
         ((0, 1), (1, 0), 1, False),
         ((0, 100), (0, 0), 100, False),
@@ -45,3 +45,11 @@ def test_a_candidate_like_its_primary_seldom_loses_a_tenth() -> None:
     dark = rng.binomial(200, 0.3, size=(2000, 2)).tolist()
     lost = [seen((200 - mine, mine), (200 - theirs, theirs)).lost() for mine, theirs in dark]
     assert sum(n > 20 for n in lost) < 20
+
+
+@pytest.mark.parametrize(("theirs", "lost", "moot"), [(0, 100, False), (100, 0, True)])
+def test_what_was_looked_at_in_part_is_as_dark_as_what_nobody_saw(theirs: int, lost: int, moot: bool) -> None:
+    looked_at = LookedAt()
+    looked_at.update(ContentCounts("v2", "canary", 0.5, 100, 0, partly=100), candidate=True)
+    looked_at.update(ContentCounts("v1", "primary", 0.5, 100, 0, partly=theirs), candidate=False)
+    assert (looked_at.lost(), looked_at.moot, looked_at.seen) == (lost, moot, 0)
