@@ -40,17 +40,29 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
     looked_at = rules.some([max(_length(a[at]), _length(b[at])) for at in places]) if places else []
     for at in [places[each] for each in looked_at]:
         x, y = a[at], b[at]
-        if not (isinstance(x, str) and isinstance(y, str) and (as_text or (is_text(x) and is_text(y)))):
-            named = f"{mine.columns[at % width]} " if mine.columns else ""
-            found_there = f"labels: {named}{_shown(x)} and {_shown(y)}"
-            return AnswerDifference(True, "label", row=at // width, comparer=found_there)
+        if not _are_texts(x, y, as_text):
+            return _other_label(mine, at, x, y)
         text = compare_text(x, y, rules)
         texts, distance = True, distance + text.distance
         if text.differs:
             return AnswerDifference(True, "text", text.distance, row=at // width, comparer=text.found)
+    if len(looked_at) < len(places):  # a label needs no sample: it is another one, or it is not
+        for at in places:
+            if not _are_texts(a[at], b[at], as_text):
+                return _other_label(mine, at, a[at], b[at])
     # What is not in the sample is as far off as what is.
     distance *= len(places) / max(len(looked_at), 1)
     return AnswerDifference(False, "text" if texts else "label", distance / len(a) if texts else None)
+
+
+def _are_texts(x: Any, y: Any, as_text: bool) -> bool:
+    return isinstance(x, str) and isinstance(y, str) and (as_text or (is_text(x) and is_text(y)))
+
+
+def _other_label(mine: Tensor, at: int, x: object, y: object) -> AnswerDifference:
+    width = max(mine.width, 1)
+    named = f"{mine.columns[at % width]} " if mine.columns else ""
+    return AnswerDifference(True, "label", row=at // width, comparer=f"labels: {named}{_shown(x)} and {_shown(y)}")
 
 
 def _length(value: Any) -> int:

@@ -2,10 +2,13 @@
 
 Rules:
 
-1. Only texts that the route's comparer finds different are asked about; what is written alike needs no judge.
+1. Only texts that the route's comparer finds different are asked about, of completions, the first such choice; what is
+   written alike needs no judge. Strings among outputs have the comparer's own result.
 2. A pair waits for its score, and has no result until then. Without a score (not sampled, no room, the budget is spent,
    the judge fails or is late) the comparer's own result holds. So each pair ends as one of agrees, differs and lost.
-3. `MAX_QUESTIONS` wait at a time; a further pair is not asked about, counted (`left_out`).
+3. A judge has seen no more than these texts. Where it says that they are the same, the rest is compared: further
+   choices, refusals, finish reasons.
+4. `MAX_QUESTIONS` wait at a time; a further pair is not asked about, counted (`left_out`).
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ from collections import Counter, deque
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy.contracts.comparers import Judge
-from proxy.contracts.observation import Observation
+from proxy.contracts.observation import Observation, Text
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
+from proxy.stats.agreement.texts import compare_texts
 
 MAX_QUESTIONS = 256
 """Pairs that wait for a score, at most 128 KB of text each."""
@@ -41,8 +46,8 @@ class Question(Struct, frozen=True, eq=False):
 
     @property
     def texts(self) -> tuple[str, str]:
-        """The texts of the two, or their reasoning where that is all they said."""
-        return _said(self.reference), _said(self.copy)
+        """The texts of the two that differ, or their reasoning where that does."""
+        return _said(self.reference, self.found), _said(self.copy, self.found)
 
     @property
     def key(self) -> bytes:
@@ -55,12 +60,35 @@ class Question(Struct, frozen=True, eq=False):
         if score is None:
             return self.found
         least = self.judge.agree
+        if score >= least and (rest := self._rest()).disagree:
+            return rest
         told = f"judge: a score of {score:.3g}, {'at least' if score >= least else 'less than'} {least:g}"
         return AnswerDifference(score < least, "text", 1.0 - score, self.found.overlap, self.found.row, told)
 
+    def _rest(self) -> AnswerDifference:
+        """What the comparer finds of two answers that say the same where they were judged."""
+        mine, other = self.reference.text, self.copy.text
+        if mine is None or other is None:
+            return self.found
+        alike = replace(_choice(other, self.found), **{_part(self.found): self.texts[0]})
+        row = self.found.row
+        others = (*other.others[: row - 1], alike, *other.others[row:])
+        return compare_texts(mine, replace(other, others=others) if row else alike, self.rules)
 
-def _said(leg: Observation) -> str:
-    return (leg.text.text or leg.text.reasoning) if leg.text else ""
+
+def _choice(text: Text, found: AnswerDifference) -> Text:
+    return text.others[found.row - 1] if found.row else text
+
+
+def _part(found: AnswerDifference) -> str:
+    return "reasoning" if found.kind == "reasoning" else "text"
+
+
+def _said(leg: Observation, found: AnswerDifference) -> str:
+    if leg.text is None:
+        return ""
+    said: str = getattr(_choice(leg.text, found), _part(found))
+    return said
 
 
 class Questions:
@@ -79,6 +107,8 @@ class Questions:
         """Whether the pair waits for a score."""
         judge = rules.analysis.judge
         if judge is None or not found.disagree or found.kind not in KINDS or not _is_sampled(copy, judge.sample):
+            return False
+        if reference.text is None or copy.text is None:
             return False
         if self.held.total() >= MAX_QUESTIONS:
             self.left_out += 1

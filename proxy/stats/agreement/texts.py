@@ -98,8 +98,8 @@ def compare_texts(mine: Text, other: Text, rules: AnswerRules = DEFAULT_RULES) -
         counts = f"choices: {1 + len(mine.others)} and {1 + len(other.others)}"
         return AnswerDifference(True, "shape", found.shift, comparer=counts)
     pairs = list(zip(mine.others, other.others, strict=True))
-    lengths = [max(map(_length, pair)) for pair in pairs]
-    for at in rules.some(lengths):
+    places = [at for at, (x, y) in enumerate(pairs) if x != y]
+    for at in [places[each] for each in rules.some([max(map(_length, pairs[at])) for at in places])]:
         further = _compare_choice(*pairs[at], rules)
         if further.disagree:
             return replace(further, row=1 + at)

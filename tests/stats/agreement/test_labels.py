@@ -7,6 +7,7 @@ import pytest
 from proxy.contracts.observation import Tensor
 from proxy.stats.agreement.labels import compare_labels, is_text
 from proxy.stats.agreement.rules import AnswerRules
+from proxy.stats.row_sample import MAX_TEXTS
 
 
 def strings(*values: str | None, width: int = 1) -> Tensor:
@@ -47,3 +48,14 @@ def test_a_label_of_some_words_is_a_text() -> None:
     assert [is_text(value) for value in ("cat", "golden retriever", "he is a dog", "[1]", "猫がいる")] == [
         False, False, True, True, True,
     ]  # fmt: skip
+
+
+def test_another_label_is_found_among_more_texts_than_are_compared() -> None:
+    texts = [f"the quick brown fox number {at} jumps over the lazy dog" for at in range(2 * MAX_TEXTS)]
+    others = [f"{text}." for text in texts]
+    rules = AnswerRules()
+    alike = compare_labels(strings(*texts, "cat"), strings(*others, "cat"), rules)
+    assert (alike.disagree, rules.left_out) == (False, MAX_TEXTS)
+    for label in ("dog", None):
+        found = compare_labels(strings(*texts, "cat"), strings(*others, label), rules)
+        assert (found.disagree, found.kind, found.row) == (True, "label", len(texts))

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from proxy.contracts.comparers import Judge
-from proxy.contracts.observation import Observation, Text
+from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement.comparer import Comparer, PairResult
-from proxy.stats.agreement.questions import MAX_QUESTIONS
+from proxy.stats.agreement.questions import MAX_QUESTIONS, Question
 from tests.support.observed import observation
 
 JUDGED = Analysis(judge=Judge("http://judge/score", agree=0.8))
@@ -77,3 +77,51 @@ def test_other_texts_are_another_question(a: str, b: str, c: str, d: str) -> Non
     (one,) = comparer.questions.take()
     keys = [replace(one, reference=leg(1, "primary", x), copy=leg(1, "shadow", y)).key for x, y in ((a, b), (c, d))]
     assert (keys[0] == keys[1]) == ((a, b) == (c, d))
+
+
+def asked(mine: Text, other: Text) -> tuple[Comparer, list[Question]]:
+    comparer = Comparer()
+    comparer.update([replace(leg(1, "primary", ""), text=mine)], JUDGED, 0.0)
+    comparer.update([replace(leg(1, "shadow", ""), text=other)], JUDGED, 0.0)
+    return comparer, comparer.questions.take()
+
+
+def choices(*texts: str, finish: str = "stop") -> Text:
+    first, *others = [Text(text, finish) for text in texts]
+    return replace(first, others=tuple(others))
+
+
+def test_the_texts_that_differ_are_those_asked_about() -> None:
+    _, (question,) = asked(choices("it is", "so", "a b"), choices("it is", "not at all", "a b"))
+    assert question.texts == ("so", "not at all")
+    _, (question,) = asked(Text("", reasoning="so"), Text("", reasoning="not at all"))
+    assert question.texts == ("so", "not at all")
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "kind"),
+    [
+        (choices("it is so"), choices("that holds true"), ""),
+        (choices("it is so", "a"), choices("that holds true", "a"), ""),
+        (choices("x", "it is so", "a"), choices("x", "that holds true", "a"), ""),
+        (choices("it is so"), choices("that holds true", finish="length"), "finish"),
+        (choices("it is so", "yes"), choices("that holds true", "no"), "text"),
+        (choices("x", "it is so", "yes"), choices("x", "that holds true", "no"), "text"),
+        (choices("it is so", "yes"), choices("that holds true"), "shape"),
+    ],
+)
+def test_a_judge_agrees_to_no_more_than_it_has_seen(mine: Text, other: Text, kind: str) -> None:
+    comparer, (question,) = asked(mine, other)
+    (result,) = comparer.on_judged(question, 1.0)
+    assert (result.pairs, result.disagreed) == (1, int(bool(kind)))
+    assert dict(comparer.tallies["r", "v2", "shadow"].kinds) == ({kind: 1} if kind else {})
+
+
+def test_strings_among_outputs_are_not_asked_about() -> None:
+    comparer = Comparer()
+    said_by: list[tuple[Role, str]] = [("primary", "it is so and so"), ("shadow", "not at all like that")]
+    for role, said in said_by:
+        tensor = Tensor("out", 1, 1, "category", [said])
+        made = replace(leg(1, role, ""), text=None, outputs=(tensor,))
+        results = comparer.update([made], JUDGED, 0.0)
+    assert ([(each.pairs, each.disagreed) for each in results], comparer.questions.take()) == ([(1, 1)], [])

@@ -11,6 +11,7 @@ from proxy.contracts.observation import Text
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts
+from proxy.stats.row_sample import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from proxy.stats.words import words_of
 
 THAI = "แมวนั่งบนเสื่อและหลับไปทั้งวัน"
@@ -116,3 +117,11 @@ def test_a_text_equals_itself_and_order_says_nothing(a: str, b: str, how: TextCo
     rules = AnswerRules(Analysis(text=how))
     assert not compare_text(a, a, rules).differs
     assert compare_text(a, b, rules).differs == compare_text(b, a, rules).differs
+
+
+def test_choices_that_are_the_same_take_no_place_in_the_sample() -> None:
+    same, long = tuple(Text(f"choice {at}", "stop") for at in range(2 * MAX_TEXTS)), "word " * MAX_TEXT_CHARACTERS
+    mine, other = (Text("x", "stop", others=(*same, Text(each, "stop"), Text(long))) for each in ("yes", "not so"))
+    rules = AnswerRules()
+    found = compare_texts(mine, other, rules)
+    assert (found.disagree, found.row, rules.left_out) == (True, len(same) + 1, 0)
