@@ -11,16 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from proxy import __main__ as entry
-from proxy.signals import HEEDED, HELD, UNHEEDED, caught_signals, held
+from proxy.signals import HEEDED, HELD, caught_signals, held
+from tests.support.handlers import handlers_kept
 
 
 @pytest.fixture(autouse=True)
 def handlers_of_before() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (*HEEDED, *UNHEEDED)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+    with handlers_kept():
+        yield
 
 
 def came(reader: int) -> set[int]:

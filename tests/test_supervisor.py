@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from proxy import supervisor
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
-from proxy.signals import HEEDED, HELD, UNHEEDED
+from proxy.signals import HELD
+from tests.support.handlers import handlers_kept
 from tests.support.running import alive
 
 
@@ -33,11 +34,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture(autouse=True)
 def handlers_of_before() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (*HEEDED, *UNHEEDED)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+    with handlers_kept():
+        yield
 
 
 @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]])

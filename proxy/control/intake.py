@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Analysis, RouteSettings
-from proxy.contracts.table import Protocol
-from proxy.payload.decode import take_part
-from proxy.payload.parts import MAX_PARTED_BYTES, Assembly, PartedAnswer
+from proxy.contracts.settings import RouteSettings
+from proxy.payload.decode import Decode, take_part
+from proxy.payload.parts import MAX_PARTED_BYTES, Assembly
 
 PART_SECONDS = 0.005
 """Seconds after which no further record of a batch is begun: control has more to do than to read bodies."""
@@ -30,8 +29,6 @@ SPARE_BUDGET = 0.8
 """Part of the budget below which the sample grows."""
 MAX_RISE = 1.5
 """Factor that the sample grows by in one span at most; the end of a burst must not bring the next at full size."""
-
-Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | None], Observation]
 
 
 class Intake:

@@ -12,7 +12,7 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
-from proxy.control.spoken_protocols import Decode
+from proxy.payload.decode import Decode
 from proxy.payload.language.promises import Promise, promise_of
 from proxy.payload.parts import PartedAnswer
 

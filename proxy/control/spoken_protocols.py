@@ -18,6 +18,7 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
+from proxy.payload.decode import Decode
 from proxy.payload.parts import PartedAnswer
 
 log = logging.getLogger("penumbra.protocols")
@@ -34,8 +35,6 @@ MISREAD = frozenset(("json", "schema", "shape", "values", "binary", "pointer", "
 
 MISTAKEN = frozenset((("kserve-v1", "oip"), ("mlflow", "oip")))
 """Protocols that read another one's bodies without a mistake, and take its frame for rows."""
-
-Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | None], Observation]
 
 
 class FirstExchanges:

@@ -38,6 +38,8 @@ from proxy.payload.parts import Assembly, PartedAnswer
 from proxy.payload.reading import Body, Content, Unreadable
 from proxy.payload.recognise import looks_like
 
+Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | None], Observation]
+"""`decode`, and what stands around it."""
 UsualRequest = Callable[[bytes], tuple[Tensor, ...] | None]
 UsualResponse = Callable[[bytes], tuple[tuple[Tensor, ...], str] | None]
 

@@ -20,6 +20,7 @@ from proxy.contracts.observation import UnreadReason
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import CODECS
 from tests.payload.pairs import Exchange, exchanges, read, reading
+from tests.support.shuffled import shuffled
 
 PAIRS = exchanges()
 STREAMS = [name for name, pair in PAIRS.items() if pair.stream]
@@ -93,13 +94,3 @@ def test_any_order_of_keys_gives_the_same_reading(name: str) -> None:
         return
     for _ in range(5):
         assert reading(read_with(pair, orjson.dumps(shuffled(document, chance)), pair.answered.fields)) == pair.reads
-
-
-def shuffled(value: Any, chance: random.Random) -> Any:
-    if isinstance(value, list):
-        return [shuffled(each, chance) for each in value]
-    if not isinstance(value, dict):
-        return value
-    names = list(value)
-    chance.shuffle(names)
-    return {name: shuffled(value[name], chance) for name in names}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 import pytest
 
@@ -14,17 +13,9 @@ from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.release import transitions
 from proxy.release.audit import Change, entry_of
+from tests.support.full_disk import Disk
 
 SPLIT = RouteState("r", "steady", "v1", split={"v2": 10.0})
-
-
-class Disk(Store):
-    full = False
-
-    def save(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
-        if self.full:
-            raise StoreError("the disk is full")
-        super().save(states, changes, revision, now)
 
 
 def change(after: RouteState) -> Change:

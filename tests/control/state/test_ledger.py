@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 import pytest
 
@@ -13,6 +12,7 @@ from proxy.control.state.ledger import Ledger
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.release.audit import Change, entry_of
+from tests.support.full_disk import Disk
 
 STEADY = RouteState("cancer", "steady", "v1")
 FAILED = Verdict("error_rate", "fail", 3.0, 1.5, 20, 0, "error_rate ratio 3 > limit 1.5", version="v2")
@@ -20,17 +20,6 @@ FAILED = Verdict("error_rate", "fail", 3.0, 1.5, 20, 0, "error_rate ratio 3 > li
 
 def change(why: str = "because") -> Change:
     return Change("somebody", "split", "cancer", why, STEADY, STEADY)
-
-
-class Disk(Store):
-    """A store in memory whose disk can be full."""
-
-    full = False
-
-    def save(self, states: Iterable[RouteState], changes: Iterable[Change], revision: int, now: float) -> None:
-        if self.full:
-            raise StoreError("the disk is full")
-        super().save(states, changes, revision, now)
 
 
 def reasons(store: Store) -> list[str]:

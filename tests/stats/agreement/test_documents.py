@@ -14,6 +14,7 @@ from proxy.contracts.comparers import OutputRule
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement.documents import MAX_DEPTH, NO_DOCUMENT, DocumentComparison, document_of
 from proxy.stats.agreement.rules import AnswerRules
+from tests.support.shuffled import shuffled
 
 DOCUMENTS = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(-10, 10), st.text(max_size=5)),
@@ -22,16 +23,6 @@ DOCUMENTS = st.recursive(
     ),
     max_leaves=20,
 )
-
-
-def shuffled(document: Any, rng: random.Random) -> Any:
-    if isinstance(document, list):
-        return [shuffled(each, rng) for each in document]
-    if not isinstance(document, dict):
-        return document
-    keys = list(document)
-    rng.shuffle(keys)
-    return {key: shuffled(document[key], rng) for key in keys}
 
 
 def differs(a: Any, b: Any, **analysis: Any) -> str | None:
