@@ -16,13 +16,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import uvloop
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
@@ -125,12 +126,11 @@ class Control:
         self._board = Board(memory=settings.memory)
         self._notifier = Notifier(lambda: store.head.hash, self._now.wall)
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen, self._now)
-        protocols = SpokenProtocols(PromisedAnswers(decode).decode, looks_like)
+        self._promised = PromisedAnswers(decode)
+        protocols = SpokenProtocols(self._promised.decode, looks_like)
         self._engine.on_protocols(protocols.learnt, protocols.faults)
         part = settings.memory // WAITING_PARTS
-        self._intake = Intake(
-            protocols.decode, self._board.on_observations, self._section, time.thread_time, time.monotonic, part
-        )
+        self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
         self._judge = JudgeCaller(self._judged)
@@ -268,6 +268,9 @@ class Control:
     def _shed(self, reason: str, count: int) -> None:
         self._board.on_lost_records(count, reason)
         self._intake.shed()
+
+    def _observed(self, observations: Iterable[Observation], now: float) -> None:
+        self._board.on_observations(self._promised.settled(observations, now), now)
 
     def _section(self, route: str) -> RouteSettings | None:
         control = self._engine.routes.get(route)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,28 @@ def test_a_version_whose_answers_nobody_can_look_at_is_not_promoted(kind: str, t
         eventually(held, "all other lines to be proved")
         assert running.route()["primary"] == "v1"
         assert running.route()["phase"] == "ramping"
+
+
+def test_a_shadow_that_breaks_a_promise_faster_than_the_primary_answers_is_rolled_back(tmp_path: Path) -> None:
+    """Its answers come before those with which their requests are known."""
+
+    def said(text: str) -> bytes:
+        choice = {"message": {"content": text}, "finish_reason": "stop"}
+        return answer(json.dumps({"choices": [choice]}).encode(), fields=JSON)
+
+    schema = {"type": "object", "required": ["city"]}
+    form = {"type": "json_schema", "json_schema": {"name": "place", "schema": schema}}
+    body = {"messages": [{"role": "user", "content": "Where?"}], "response_format": form}
+    scripts = {"v1": says(said('{"city":"Ulm"}'), delay=0.02), "v2": says(said("Ulm"))}
+    with (
+        Servers(scripts) as servers,
+        Running(configured(tmp_path, servers, "openai", STAGES["shadow"])) as running,
+    ):
+
+        def asked() -> bool:
+            for _ in range(10):
+                assert call(running.data, "POST", "/v1/chat/completions", body).status == 200
+            return bool(running.route()["phase"] == "rolled_back")
+
+        eventually(asked, "a rollback")
+        assert counted(running, version="v2", reason="broken_schema") > 0

@@ -50,7 +50,8 @@ class Rehearsal:
         self._legs: Counter[str] = Counter()
         self._seq = 0
         self._looked = now
-        self._decode = SpokenProtocols(PromisedAnswers(decode).decode, looks_like).decode  # as control does
+        self._promised = PromisedAnswers(decode)
+        self._decode = SpokenProtocols(self._promised.decode, looks_like).decode  # as control does
         self._store = Store(":memory:")
         self.board = Board()
         quiet = replace(settings, state=":memory:", notify=(), capture=None)
@@ -81,7 +82,7 @@ class Rehearsal:
         sections = {section.name: section for section in self.engine.settings.routes}
         watched = [(leg, sections[leg.route]) for leg in legs if leg.route in sections]
         seen = [self._decode(leg, s.protocol, leg.source, s.analysis) for leg, s in watched]
-        self.board.on_observations(seen, now)
+        self.board.on_observations(self._promised.settled(seen, now), now)
 
     def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
         """The scorecard of each route as it stands."""
