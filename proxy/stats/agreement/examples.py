@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from proxy.contracts.bounds import MAX_NAME, clipped, shortened
 from proxy.contracts.observation import Observation, Tensor, Text
-from proxy.stats.agreement.rows import with_texts
+from proxy.stats.agreement.rows import by_key, with_texts
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.drift.features import feature_name, names_of
 
@@ -52,7 +52,7 @@ class Example(Struct, frozen=True):
     truncated: bool = False
     """Whether there was more than is shown."""
     row: int = 0
-    """The row that is shown: the first that differs."""
+    """The row that is shown: the first that differs; of rows that say what they are about, by that."""
     comparer: str = ""
     """The comparer, and what it found; where anything is redacted, the comparer alone."""
 
@@ -88,10 +88,11 @@ class Examples:
 
     def _example(self, reference: Observation, copy: Observation, difference: AnswerDifference) -> Example:
         row = difference.row
+        asked, mine, other = _places(reference, copy, row)
         sides = {
-            "request": _shown(reference.inputs, row),
-            "primary": _answer(reference, row),
-            "candidate": _answer(copy, row),
+            "request": _shown(reference.inputs, asked),
+            "primary": _answer(reference, mine),
+            "candidate": _answer(copy, other),
         }
         detail: dict[str, Any] = {name: shown for name, (shown, _) in sides.items()}
         truncated = any(cut for _, cut in sides.values())
@@ -107,6 +108,21 @@ def _badness(shift: float | None) -> float:
     if shift is None:
         return 1.0
     return shift if shift == shift else inf  # a heap cannot order what is no number
+
+
+def _places(reference: Observation, copy: Observation, row: int) -> tuple[int, int, int]:
+    """Where a row stands in the request and in both answers, which may have their rows in any order where they say
+    what each is about (`Tensor.keys`)."""
+    keys = next((by_key(tensor).keys for tensor in reference.outputs if tensor.keys), ())
+    if row >= len(keys):
+        return row, row, row
+    key = keys[row]
+    mine, other = (_place(leg.outputs, key, row) for leg in (reference, copy))
+    return key if isinstance(key, int) else row, mine, other
+
+
+def _place(outputs: Sequence[Tensor], key: int | str, row: int) -> int:
+    return next((tensor.keys.index(key) for tensor in outputs if key in tensor.keys), row)
 
 
 Side = tuple[dict[str, Any], bool]

@@ -13,6 +13,7 @@ import numpy as np
 
 from proxy.contracts.observation import Tensor
 from proxy.stats.agreement.numbers import RESOLUTION, TOP_SCORES
+from proxy.stats.agreement.rows import by_key
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.arrays import Floats
 
@@ -57,7 +58,7 @@ def _scores(tensor: Tensor) -> dict[Any, float]:
 
 
 def _row(tensor: Tensor, key: Any) -> int:
-    keys = list(tensor.keys) if len(tensor.keys) == len(tensor.data) else list(range(len(tensor.data)))
+    keys = list(by_key(tensor).keys) if len(tensor.keys) == len(tensor.data) else list(range(len(tensor.data)))
     return keys.index(key) if key in keys else 0
 
 

@@ -122,3 +122,20 @@ def test_the_row_that_differs_is_shown_with_what_was_found() -> None:
         (example,) = examples.worst()
         assert (example.row, example.detail["primary"], example.detail["candidate"]) == (1, {"y": 2.0}, {"y": 9.0})
         assert example.comparer.startswith("numbers") and (": y 2 and 9" in example.comparer) is found
+
+
+def keyed(ranks: bool, keys: tuple[int, ...], scores: list[float]) -> Observation:
+    inputs = Tensor("", 3, 1, "number", [10.0, 11.0, 12.0], ("document",))
+    outputs = Tensor("s", len(keys), 1, "number", scores, ranks=ranks, keys=keys)
+    return replace(leg(), inputs=(inputs,), outputs=(outputs,))
+
+
+@pytest.mark.parametrize("ranks", [True, False])
+def test_what_is_about_the_same_thing_stands_side_by_side(ranks: bool) -> None:
+    mine, other = keyed(ranks, (2, 0, 1), [0.9, 0.5, 0.1]), keyed(ranks, (0, 1, 2), [0.5, 0.1, 0.02])
+    difference, examples = compare(mine, other), Examples()
+    assert difference is not None
+    examples.update(mine, other, difference)
+    (example,) = examples.worst()
+    shown = {"request": {"document": 12.0}, "primary": {"s": 0.9}, "candidate": {"s": 0.02}}
+    assert (example.row, example.detail) == (2, shown)
