@@ -38,7 +38,7 @@ BOUNDS = {
     "scores": "scores that AUROC could not match with one of the other class",
     "shares": "parts of the traffic of which late legs no longer find the other version's",
     "rows": "rows of large bodies that are not in the sample that drift is measured of",
-    "texts": "texts (and rated rows) of large answers that are not in the sample that is compared",
+    "texts": "texts (and rated rows, and boxes) of large answers that are not among those that are compared",
     "sticky_keys": "keys that failed and were forgotten; their next failure counts again",
     "identities": "answers that name further models than are told apart",
 }

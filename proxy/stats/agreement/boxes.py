@@ -58,6 +58,7 @@ def boxes_of(outputs: Sequence[Tensor], rules: AnswerRules) -> Boxes | None:
             known = scores is not None and all(isinstance(each, int | float) for each in scores)
             sure = np.array(scores, dtype=np.float64) if known else np.ones(len(corners))
             best = np.argsort(-sure, kind="stable")[:MAX_BOXES]
+            rules.left_out += len(corners) - len(best)
             named = classes or [None] * len(corners)
             corners = np.nan_to_num(corners, posinf=FAR, neginf=-FAR).clip(-FAR, FAR)
             return Boxes(corners[best], tuple(named[at] for at in best.tolist()), sure[best])

@@ -131,7 +131,7 @@ class Comparer:
 
     @property
     def left_out(self) -> int:
-        """Texts that were not in the sample of an answer that was compared. Monotone."""
+        """Texts, rated rows and boxes of answers that were not among those that were compared. Monotone."""
         return self._left_out + sum(rules.left_out for rules in self._rules.values())
 
     def expire(self, now: float) -> None:

@@ -42,7 +42,7 @@ class AnswerRules:
         self.ignored = Selection(analysis.ignore, "response")
         self.scales = Scales()
         self.seed = self.left_out = 0
-        """What samples are drawn by (`row_sample`), and texts that none had."""
+        """What samples are drawn by (`row_sample`); texts, rated rows and boxes that were not compared."""
         self._by_name: dict[str, OutputRule] = {}
 
     def of(self, name: str) -> OutputRule:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.agreement.boxes import boxes_of, compare_boxes, overlaps
+from proxy.stats.agreement.boxes import MAX_BOXES, boxes_of, compare_boxes, overlaps
 from proxy.stats.agreement.compare import compare
 from proxy.stats.agreement.rules import AnswerRules
 from tests.support.observed import observation
@@ -90,3 +90,10 @@ def test_the_overlap_is_that_of_the_areas() -> None:
     a = np.array([[0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
     b = np.array([[0.0, 0.0, 2.0, 1.0], [5.0, 5.0, 6.0, 6.0], [0.0, 0.0, 0.0, 0.0]])
     assert overlaps(a, b).tolist() == [[0.5, 0.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+def test_boxes_beyond_the_bound_are_counted() -> None:
+    many = [(*CAT[:4], "cat", 0.9)] * (MAX_BOXES + 3)
+    rules = AnswerRules()
+    made = boxes_of(framed(many), rules)
+    assert made is not None and (len(made.corners), rules.left_out) == (MAX_BOXES, 3)

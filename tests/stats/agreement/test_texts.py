@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from proxy.contracts.comparers import TextComparer
 from proxy.contracts.observation import Text
 from proxy.contracts.settings import Analysis
+from proxy.stats.agreement import texts
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts
 from proxy.stats.row_sample import MAX_TEXT_CHARACTERS, MAX_TEXTS
@@ -106,6 +107,25 @@ def test_what_a_longer_text_has_beyond_the_bound_counts_by_its_length() -> None:
     short, long = "w " * MAX_WORDS, "w " * (3 * MAX_WORDS)
     assert compare_text(short, long, AnswerRules()).distance == pytest.approx(2 / 3)
     assert compare_text(long, short, AnswerRules()).differs
+
+
+def test_a_long_text_is_compared_to_its_end() -> None:
+    begun, end = "w " * MAX_WORDS, "v " * MAX_WORDS
+    other = compare_text(begun + end, begun + "u " * MAX_WORDS, AnswerRules())
+    assert (other.differs, other.distance) == (True, 0.5)
+    for text, by in ((begun + end, "words"), ("one text " + begun + end, "characters")):
+        rules = AnswerRules(Analysis(text="words" if by == "words" else "characters"))
+        assert not compare_text(text + "end", "a beginning " + text, rules).differs
+
+
+@given(st.text("ab", min_size=40, max_size=80), st.text("ab", max_size=80))
+def test_blocks_hide_no_edit(a: str, b: str) -> None:
+    whole, blocks = texts._distance(a, b), None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(texts, "MAX_WORDS", 16)
+        blocks = texts._distance(a, b)
+        assert texts._distance(b, a) == pytest.approx(blocks)
+    assert whole - 1e-9 <= blocks <= 1.0
 
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "猫", "1", "{", '{"a": 1}', "  "]), max_size=12).map(" ".join)
