@@ -109,7 +109,7 @@ class BoardCollector(Collector):
         text = "Answers of a shadow that were due a comparison, by result: agrees, differs or lost, and why."
         yield counter("penumbra_pairs", text, (*pair, "result", "reason"), settled)
         due = [((route,), float(n)) for route, n in board.due.items()]
-        text = "Pairs of answers that were due a comparison, copies that were not sent left out."
+        text = "Pairs of answers that were due a comparison, noise copies too; copies that were not sent left out."
         yield counter("penumbra_pairs_due", text, ("route",), due)
         waiting = [((route,), float(n)) for route, n in board.waiting.items()]
         yield gauge("penumbra_pairs_waiting", "Due pairs that wait for the copy's answer.", ("route",), waiting)
