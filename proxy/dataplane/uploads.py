@@ -17,11 +17,12 @@ from proxy.dataplane.unexpected import unexpected
 class Uploads:
     """The unfinished requests of one pool. `limit`: how many may have a connection."""
 
-    __slots__ = ("_line", "limit", "under_way")
+    __slots__ = ("_admitting", "_line", "limit", "under_way")
 
     def __init__(self, connections: int) -> None:
         self.allow(connections)
         self.under_way = 0
+        self._admitting = False
         self._line: deque[Uploader] = deque()
 
     def allow(self, connections: int) -> None:
@@ -42,13 +43,20 @@ class Uploads:
             self._line.remove(leg)
 
     def ended(self, now: float) -> None:
-        """The request of a leg that was admitted is complete, or the leg is gone: the next one's turn."""
+        """The request of a leg that was admitted is complete, or the leg is gone: the next one's turn. In a loop: those
+        that fail at once, as all do where no connection may be made, end here, not in each other."""
         self.under_way -= 1
+        if self._admitting:
+            return
+        self._admitting = True
         while self._line and self.under_way < self.limit:
             self.under_way += 1
-            leg = self._line.popleft()
-            try:
-                leg.upload_admitted(now)
-            except Exception as error:
-                unexpected(error)
-                leg.upload_fault()
+            self._admit(self._line.popleft(), now)
+        self._admitting = False
+
+    def _admit(self, leg: Uploader, now: float) -> None:
+        try:
+            leg.upload_admitted(now)
+        except Exception as error:
+            unexpected(error)
+            leg.upload_fault()

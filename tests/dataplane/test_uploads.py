@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from proxy.contracts.table import Timeouts
@@ -36,6 +38,27 @@ def test_who_waits_is_admitted_in_the_order_of_coming() -> None:
     uploads.allow(8)
     uploads.ended(2.0)
     assert [leg.admitted for leg in legs[4:]] == [[2.0], [2.0]] and uploads.under_way == 3
+
+
+class Failing(Leg):
+    """One that fails as soon as it is admitted."""
+
+    def __init__(self, uploads: Uploads) -> None:
+        super().__init__()
+        self.uploads = uploads
+
+    def upload_admitted(self, now: float) -> None:
+        super().upload_admitted(now)
+        self.uploads.ended(now)
+
+
+def test_a_long_line_of_legs_that_fail_at_once_ends_one_after_the_other() -> None:
+    uploads = Uploads(2)
+    legs = [Failing(uploads) for _ in range(2 * sys.getrecursionlimit())]
+    assert [uploads.enter(leg) for leg in legs].count(True) == 1
+    uploads.ended(1.0)
+    assert not legs[0].admitted and all(leg.admitted == [1.0] for leg in legs[1:]) and uploads.under_way == 0
+    assert uploads.enter(Leg())
 
 
 def streaming(bench: Bench, data: bytes = b"x" * 10) -> tuple[Exchange, FakeClient]:
