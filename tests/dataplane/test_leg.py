@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from proxy.contracts.histogram import value_of
 from proxy.contracts.table import Limits, Rescue, Share, Timeouts
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.leg import MAX_HELD_ANSWER, MAX_PENDING_REQUEST
-from tests.support.fakes import Bench, FakeClient, FakeStream, asked
+from tests.support.fakes import Bench, FakeClient, FakePool, FakeStream, asked
 from tests.support.plane import route
 
 ALL = (Share("v2", 100.0),)
@@ -384,3 +386,58 @@ def test_a_client_that_was_asked_to_pause_goes_on_once_another_leg_takes_its_req
     exchange.flush_request()
     bench.pools["v1"].last.answer()
     assert client.status == 200 and b"".join(bench.pools["v1"].last.sent) == b"x" * 500_000
+
+
+def reasons(exchange: Exchange) -> set[str]:
+    """What the client of an exchange that is under way has to wait for."""
+    leg = exchange.leg
+    waits = {
+        "connecting": leg is not None and leg.stream is None and leg.pending_size > MAX_PENDING_REQUEST,
+        "upstream": leg is not None and leg.stalled,
+    }
+    return {reason for reason, holds in waits.items() if holds}
+
+
+def happens(bench: Bench, exchange: Exchange, what: str) -> None:
+    if what == "body":
+        exchange.request_body(b"x" * (MAX_PENDING_REQUEST // 2 + 1))
+        exchange.flush_request()
+    for pool in bench.pools.values():
+        at_server(pool, what, bench.clock.now)
+
+
+def at_server(pool: FakePool, what: str, now: float) -> None:
+    if what in ("wait", "used"):
+        pool.how = what
+    elif what == "serve":
+        pool.serve(now)
+    elif what == "refuse":
+        refused, pool.waiting = pool.waiting, []
+        for user in refused:
+            user.connect_failed("connect_failed", "a test", now)
+    for stream in pool.streams:
+        if stream.user is None:
+            continue
+        if what == "stall":
+            stream.user.pause_request()
+        elif what == "go":
+            stream.user.resume_request()
+        elif what == "reset":
+            stream.fail("reset")
+
+
+WHAT = ("body", "wait", "used", "serve", "refuse", "stall", "go", "reset")
+
+
+@pytest.mark.parametrize("first", WHAT)
+@pytest.mark.parametrize("how", ["used", "wait"])
+def test_a_client_is_held_back_for_as_long_as_there_is_a_reason(how: str, first: str) -> None:
+    limits = Limits(mirror_body=8 * MAX_PENDING_REQUEST)
+    for rest in product(WHAT, repeat=3):
+        bench = Bench(route(split=ALL, rescue=Rescue(), limits=limits))
+        for pool in bench.pools.values():
+            pool.how = how
+        exchange, client = bench.begin()
+        for what in ("body", first, *rest):
+            happens(bench, exchange, what)
+            assert exchange.over() or client.held == reasons(exchange), (first, rest)
