@@ -78,6 +78,9 @@ REPOSITORY: Final = b"/v2/repository/"
 MAX_REMEMBERED: Final = 1024
 """Paths of one method whose answer is remembered; when full the memory starts anew. Methods are those of llhttp."""
 
+MAX_REMEMBERED_BYTES: Final = 256
+"""Bytes of a path that is remembered; clients may send 16 KiB, and those are looked at each time."""
+
 
 class InferenceRule:
     """The rule of one route. `own`: what its configuration says, if anything."""
@@ -104,7 +107,8 @@ class InferenceRule:
             answer = self._look(method, path)
             if len(known) >= MAX_REMEMBERED:
                 known.clear()
-            known[path] = answer
+            if len(path) <= MAX_REMEMBERED_BYTES:
+                known[path] = answer
         return answer
 
     def _look(self, method: bytes, path: bytes) -> bool:

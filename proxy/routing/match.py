@@ -7,7 +7,8 @@
 3. Of the routes whose conditions all hold, the one with the longest prefix wins; of equal prefixes the one with more
    conditions, then the one that was configured first.
 
-A lookup tries the prefixes of the path, one dictionary access a segment, so the number of routes does not matter.
+A lookup tries the prefixes of the path, one dictionary access a segment, so the number of routes does not matter. Which
+routes these are is remembered, since most requests have one of a few paths.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from proxy.contracts.table import Match, Route
 from proxy.routing.documents import FieldOf, document_of, no_field
-from proxy.routing.inference import VERBS
+from proxy.routing.inference import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, VERBS
 
 _SLASH = re.compile(rb"%2[Ff]")
 _MODEL_IN_PATH = ("/v2/models/", "/v1/models/")
@@ -27,11 +28,12 @@ _MODEL_IN_PATH = ("/v2/models/", "/v1/models/")
 class RouteIndex:
     """The routes of a table, by prefix. `find` returns an index into `routes`."""
 
-    __slots__ = ("_by_prefix", "_matches")
+    __slots__ = ("_by_prefix", "_matches", "_remembered")
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._matches = [_Conditions(route.match) for route in routes]
         self._by_prefix: dict[bytes, list[int]] = {}
+        self._remembered: dict[bytes, _Candidates] = {}
         for index, route in enumerate(routes):
             prefix = decoded(route.match.path.encode()).rstrip(b"/")
             self._by_prefix.setdefault(prefix, []).append(index)
@@ -40,24 +42,33 @@ class RouteIndex:
 
     def find(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None) -> int | None:
         """The route's index, or None. A model condition that needs the body does not hold while `body` is None."""
-        prefix = path = decoded(path)
-        while True:
-            for index in self._by_prefix.get(prefix, ()):
-                if self._matches[index].hold(path, method, field, body):
-                    return index
-            if not prefix:
-                return None
-            prefix = _shorter(prefix)
+        candidates = self._candidates(path)
+        for index in candidates.indexes:
+            if self._matches[index].hold(candidates.path, method, field, body):
+                return index
+        return None
 
     def wants_body(self, path: bytes) -> bool:
         """True when a route that could match this path has a condition on the body."""
-        prefix = path = decoded(path)
-        while True:
-            if any(self._matches[index].reads_body(path) for index in self._by_prefix.get(prefix, ())):
-                return True
-            if not prefix:
-                return False
+        candidates = self._candidates(path)
+        return any(self._matches[index].reads_body(candidates.path) for index in candidates.indexes)
+
+    def _candidates(self, path: bytes) -> _Candidates:
+        known = self._remembered.get(path)
+        if known is None:
+            known = self._look(decoded(path))
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            if len(path) <= MAX_REMEMBERED_BYTES:
+                self._remembered[path] = known
+        return known
+
+    def _look(self, path: bytes) -> _Candidates:
+        indexes, prefix = self._by_prefix.get(path, []).copy(), path
+        while prefix:
             prefix = _shorter(prefix)
+            indexes += self._by_prefix.get(prefix, [])
+        return _Candidates(path, indexes)
 
 
 def decoded(path: bytes) -> bytes:
@@ -72,6 +83,15 @@ def _shorter(prefix: bytes) -> bytes:
     slash = prefix.rfind(b"/")
     colon = prefix.rfind(b":")
     return prefix[:colon] if colon > slash and prefix[colon:] in VERBS else prefix[:slash]
+
+
+class _Candidates:
+    """The routes whose prefix fits a path, in the order in which they are tried. `path`: the path, decoded."""
+
+    __slots__ = ("indexes", "path")
+
+    def __init__(self, path: bytes, indexes: list[int]) -> None:
+        self.path, self.indexes = path, indexes
 
 
 class _Conditions:

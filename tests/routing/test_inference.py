@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.table import Inferences, Protocol
-from proxy.routing.inference import MAX_REMEMBERED, InferenceRule
+from proxy.routing.inference import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, InferenceRule
 
 INFERENCES: dict[Protocol, tuple[str, ...]] = {
     "oip": (
@@ -84,4 +84,6 @@ def test_the_memory_is_bounded() -> None:
     rule = InferenceRule("json")
     for n in range(2 * MAX_REMEMBERED):
         assert rule.holds(b"POST", b"/predict/%d" % n)
-    assert len(rule._remembered) <= MAX_REMEMBERED
+    assert 0 < len(rule._remembered[b"POST"]) <= MAX_REMEMBERED
+    long = b"/predict/" + b"x" * MAX_REMEMBERED_BYTES
+    assert rule.holds(b"POST", long) and long not in rule._remembered[b"POST"]

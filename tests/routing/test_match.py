@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.table import Match, Route
+from proxy.routing.inference import MAX_REMEMBERED, MAX_REMEMBERED_BYTES
 from proxy.routing.match import RouteIndex, model_in_body, model_in_path
 
 
@@ -47,6 +48,18 @@ def test_conditions_all_hold_and_more_of_them_win() -> None:
 def test_a_route_whose_conditions_fail_leaves_the_request_to_a_shorter_prefix() -> None:
     routes = index(Match("/a"), Match("/a/b", methods=("POST",)))
     assert routes.find(b"/a/b", b"GET", nothing) == 0
+
+
+def test_what_is_remembered_of_paths_is_bounded_and_changes_nothing() -> None:
+    routes = index(Match("/m/"), Match("/m/a/", methods=("GET",)))
+    long = b"/m/a/" + b"x" * MAX_REMEMBERED_BYTES
+    for _ in range(2):
+        assert routes.find(b"/m/a/b", b"GET", nothing) == routes.find(long, b"GET", nothing) == 1
+        assert routes.find(b"/m/a/b", b"PUT", nothing) == routes.find(long, b"PUT", nothing) == 0
+    assert list(routes._remembered) == [b"/m/a/b"]
+    for number in range(MAX_REMEMBERED + 1):
+        assert routes.find(b"/m/%d" % number, b"GET", nothing) == 0
+    assert 0 < len(routes._remembered) <= MAX_REMEMBERED
 
 
 def test_paths_are_compared_decoded_and_without_verbs() -> None:
