@@ -205,14 +205,19 @@ class Attempt(RecordedLeg):
             self.counted = 0
 
     def note_piece(self) -> None:
-        """Notes when a piece of a streamed answer arrived, and how much had come by then; a head alone is none. What is
-        enough for a part goes ahead."""
+        """Notes that a piece of the answer has arrived. What is enough for a part goes ahead."""
+        full = self.streamed and self._note_time()
+        if full or self.answer_size - self.sent_ahead > MAX_PART:
+            self._send_ahead(True)
+
+    def _note_time(self) -> bool:
+        """Notes when the piece arrived, and how much had come by then; a head alone is none. True: a part has no more
+        such times."""
         size, ends = self.answer_size, self.ends
-        if self.streamed and len(ends) < MAX_CHUNK_TIMES and size > (ends[-1] if ends else self.sent_ahead):
+        if len(ends) < MAX_CHUNK_TIMES and size > (ends[-1] if ends else self.sent_ahead):
             ends.append(size)
             self.chunks.append(self.read_at - self.started)
-        if size - self.sent_ahead > MAX_PART or len(ends) >= MAX_CHUNK_TIMES:
-            self._send_ahead(True)
+        return len(ends) >= MAX_CHUNK_TIMES
 
     def _send_ahead(self, room: bool) -> None:
         """Sends what is kept ahead of the record. Where it is too large, or there is no room, the beginning stays."""
@@ -297,7 +302,7 @@ class Attempt(RecordedLeg):
     def record(self, total: float, last: bool) -> None:
         """Records it where the exchange is recorded. `last`: the request travels with it."""
         if self.request.number:
-            if not self.media and self.answer_size > MAX_RECORDED:
+            if self.answer_size > MAX_RECORDED and not self.media:
                 self.answer = None
             if self.answer is not None:
                 self.beginning = b""

@@ -60,10 +60,10 @@ class Exchange(Request):
     __slots__ = ("_due", "leg", "shared", "stalled", "state")
 
     def __init__(self, client: ClientStream, shared: Shared, head: RequestHead, now: float) -> None:
-        request_id, extra = head.request_id or new_id(), shared.hop
-        if not head.request_id:
-            extra = b"x-request-id: %b\r\n%b" % (request_id, extra)
-        super().__init__(client, head, request_id, extra, now)
+        given = head.request_id
+        request_id = given or new_id()
+        id_field = b"x-request-id: %b\r\n" % request_id
+        super().__init__(client, head, request_id, id_field, shared.hop if given else id_field + shared.hop, now)
         self.shared = shared
         self.state = QUEUED
         self.leg: Leg | None = None
@@ -262,7 +262,7 @@ class Exchange(Request):
     # the answer
 
     def answer_head(self, target: Target, head: ResponseHead) -> None:
-        self.client.head(head, target.extra, b"" if head.request_id else b"x-request-id: %b\r\n" % self.request_id)
+        self.client.head(head, target.extra, b"" if head.request_id else self.id_field)
         if head.tunnel:
             self._step(WRITE)  # from here on bytes pass both ways
 
@@ -305,7 +305,7 @@ class Exchange(Request):
             self._end(CUT, lost)
             self.client.reset()
         elif self.state != OVER:
-            self.client.problem(FAILURES[reason], detail, b"x-request-id: %b\r\n" % self.request_id)
+            self.client.problem(FAILURES[reason], detail, self.id_field)
             self._end(PROBLEM, lost)
             self.client.done(self.shared.clock())
 

@@ -49,13 +49,30 @@ class Memory:
     `unsent` are bytes that waited in sockets of exchanges at the last look, `queued` those of records.
     """
 
-    __slots__ = ("_most", "_quarter", "_watched", "copies", "exchanges", "limit", "queued", "records", "shed", "unsent")
+    __slots__ = (
+        "_most_for_copies",
+        "_most_for_records",
+        "_most_for_requests",
+        "_most_for_rescues",
+        "_quarter",
+        "_watched",
+        "copies",
+        "exchanges",
+        "limit",
+        "queued",
+        "records",
+        "shed",
+        "unsent",
+    )
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.copies = self.records = self.exchanges = self.unsent = self.queued = 0
         self._quarter = limit // 4
-        self._most = [limit * part // 16 for part in EIGHTHS]
+        # Not a list of them: they are read several times a request.
+        copies, records, rescues, requests = [limit * part // 16 for part in EIGHTHS]
+        self._most_for_copies, self._most_for_records = copies, records
+        self._most_for_rescues, self._most_for_requests = rescues, requests
         self._watched: set[Unsent] = set()
         self.shed = [0] * len(SHED)
 
@@ -67,11 +84,11 @@ class Memory:
         """Whether there is room for `size` bytes more for `use`; a "no" is counted as shed."""
         taken = self.exchanges + self.unsent
         if use == COPIES:
-            room = taken <= self._most[COPIES] and self.copies + size <= self._quarter
+            room = taken <= self._most_for_copies and self.copies + size <= self._quarter
         elif use == RECORDS:
-            room = taken <= self._most[RECORDS] and self.records + self.queued + size <= self._quarter
+            room = taken <= self._most_for_records and self.records + self.queued + size <= self._quarter
         else:
-            room = taken + size <= self._most[use]
+            room = taken + size <= (self._most_for_rescues if use == RESCUES else self._most_for_requests)
         if not room:
             self.shed[use] += 1
         return room
@@ -98,11 +115,11 @@ class Memory:
 
     def is_full(self) -> bool:
         """Whether there is no room for a new request or client, which is then shed by who asks."""
-        return self.exchanges + self.unsent > self._most[REQUESTS]
+        return self.exchanges + self.unsent > self._most_for_requests
 
     def has_room(self) -> bool:
         """Whether there is room for everything."""
-        return self.exchanges + self.unsent <= self._most[COPIES]
+        return self.exchanges + self.unsent <= self._most_for_copies
 
     def watch(self, socket: Unsent) -> None:
         """The other side of `socket` does not take what is written: from now on each look counts its bytes."""

@@ -20,7 +20,8 @@ class Request(Timed):
     - `route`, `route_name`: set once a route was found; `inference`: it asks the route's model for something
     - `number`: identifies the exchange in records, 0: not recorded; `key`: the hash of its sticky key, 0: none
     - `copies`: how many copies to shadows were sent; `followers`: those under way that end when the client leaves
-    - `request_id`, and `extra`: the block that the proxy adds for versions (a request id that it made, its hop)
+    - `request_id`: the client's, or one that the proxy made; `id_field`: the block that says so in answers
+    - `extra`: the block that the proxy adds for versions: a request id that it made, its hop
     - `started`, `read_at`: when its turn came, and when its last bytes were read (monotonic seconds)
     """
 
@@ -32,6 +33,7 @@ class Request(Timed):
         "followers",
         "head",
         "held",
+        "id_field",
         "inference",
         "key",
         "number",
@@ -47,8 +49,10 @@ class Request(Timed):
 
     route: LiveRoute
 
-    def __init__(self, client: ClientStream, head: RequestHead, request_id: bytes, extra: bytes, now: float) -> None:
-        self.client, self.head, self.request_id, self.extra = client, head, request_id, extra
+    def __init__(
+        self, client: ClientStream, head: RequestHead, request_id: bytes, id_field: bytes, extra: bytes, now: float
+    ) -> None:
+        self.client, self.head, self.request_id, self.id_field, self.extra = client, head, request_id, id_field, extra
         self.pieces: list[bytes] | None = []
         self.trailers = b""
         self.followers: list[Timed] | None = None

@@ -107,7 +107,7 @@ class RequestReader:
     @property
     def in_head(self) -> bool:
         """True while a head has begun and is not complete."""
-        return bool(self._raw)
+        return len(self._raw) > 0
 
     @property
     def head_size(self) -> int:

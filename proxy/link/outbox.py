@@ -33,46 +33,50 @@ MAX_UNSENT = 1024 * 1024
 class Outbox:
     """Records and the one tick under way of a worker. `unsent`: bytes that control's socket held when last asked."""
 
-    __slots__ = ("_bytes", "_count", "_frames", "_records", "_sealed", "_unacked", "_writer", "dropped", "unsent")
+    __slots__ = ("_count", "_frames", "_records", "_room", "_sealed", "_unacked", "_writer", "dropped", "unsent")
 
     def __init__(self, worker: int, incarnation: str) -> None:
         self._writer = BatchWriter(worker, incarnation)
         # Encoded at once, while they are in the cache; as objects they would push out what the next requests need.
-        self._records, self._count = bytearray(), 0
-        # Frames that are full, each with its records and their bytes, and the sums of both.
+        self._records = bytearray()
+        # Frames that are full, each with its number of records and their bytes.
         self._frames: deque[tuple[int, int, bytes]] = deque()
-        self._sealed = self._bytes = 0
+        # All records that wait, those of them in frames, and the bytes that frames leave to the others.
+        self._count, self._sealed, self._room = 0, 0, MAX_RECORD_BYTES
         self._unacked: Tick | None = None
         self.dropped: dict[str, int] = {}
         self.unsent = 0
 
     def put(self, record: Record) -> None:
         """Takes a record, or counts it as dropped (`outbox_full`)."""
-        if not self._take(record, MAX_RECORD_BYTES):
+        records = self._records
+        if self._count >= MAX_RECORDS or len(records) >= self._room:
             self.drop("outbox_full")
+            return
+        encode_record(record, records, -1)
+        self._count += 1
+        if len(records) >= FRAME_BYTES:
+            self._seal()
 
     def put_part(self, part: Record) -> bool:
         """Takes a part of an answer; False where there is no room. Its record, which is still to come, says so."""
-        return self._take(part, MAX_PART_BYTES)
-
-    def _take(self, record: Record, room: int) -> bool:
-        if self._sealed + self._count >= MAX_RECORDS or self._bytes + len(self._records) >= room:
+        if self._count >= MAX_RECORDS or self._held() >= MAX_PART_BYTES:
             return False
-        encode_record(record, self._records, -1)
-        self._count += 1
-        if len(self._records) >= FRAME_BYTES:
-            self._seal()
+        self.put(part)
         return True
 
     def _seal(self) -> None:
-        count, size = self._count, len(self._records)
+        count, size = self._count - self._sealed, len(self._records)
         self._frames.append((count, size, self._writer.frame(count, self._records)))
-        self._sealed, self._bytes = self._sealed + count, self._bytes + size
-        self._records, self._count = bytearray(), 0
+        self._sealed, self._room = self._count, self._room - size
+        self._records = bytearray()
+
+    def _held(self) -> int:
+        return MAX_RECORD_BYTES - self._room + len(self._records)
 
     def waiting(self) -> int:
         """Bytes of records that wait, here or in the socket when it was last asked."""
-        return self._bytes + len(self._records) + self.unsent
+        return self._held() + self.unsent
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Counts records that control will not see."""
@@ -105,18 +109,18 @@ class Outbox:
     @property
     def ripe(self) -> bool:
         """So much waits that it should go at once."""
-        return bool(self._frames) or self._count >= RIPE_RECORDS
+        return self._sealed > 0 or self._count >= RIPE_RECORDS
 
     def flush(self, unsent: int) -> bytes:
         """A frame of the oldest waiting records, or nothing: no records, or the socket still holds `unsent` bytes."""
         self.unsent = unsent
         if unsent > MAX_UNSENT:
             return b""
-        if self._count and not self._frames:
+        if self._count > self._sealed and not self._frames:
             self._seal()
         if not self._frames:
             return b""
         count, size, frame = self._frames.popleft()
-        self._sealed, self._bytes = self._sealed - count, self._bytes - size
+        self._count, self._sealed, self._room = self._count - count, self._sealed - count, self._room + size
         self.unsent += len(frame)
         return frame
