@@ -26,6 +26,14 @@ MAX_RESTART_DELAY = 5.0
 
 ProcessKind = Literal["control", "worker"]
 
+ALLOCATOR: dict[ProcessKind, dict[str, str]] = {"control": {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}, "worker": {}}
+"""Variables of the C library's allocator (mallopt(3)); what the environment says itself comes first.
+
+Control takes in bodies of up to 4 MiB, and what is read of them. glibc would learn from the first ones to keep such
+blocks in its heap, which then has holes: 148 MiB after 16 s of such bodies, and growing, in place of 64. From a fixed
+size on, blocks come from the kernel and go back to it. Workers carry large bodies all the time, and keep what is
+quicker."""
+
 
 def restart_delay(lived: float, quick_deaths: int) -> tuple[float, int]:
     """(seconds to wait, quick deaths in a row) after a child lived `lived` seconds; none for the first two."""
@@ -104,7 +112,7 @@ def spawn(kind: ProcessKind, arguments: dict[str, object]) -> int:
             stdin=subprocess.DEVNULL,
             pass_fds=inherited,
             process_group=0,
-            env=environment(),
+            env=ALLOCATOR[kind] | environment(),
         )
     process.returncode = 0  # reaped by the supervisor; Popen must not try
     return process.pid

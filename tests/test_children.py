@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -72,3 +74,19 @@ def test_children_are_this_interpreter_and_import_this_package(monkeypatch: pyte
     assert children.environment()["PYTHONPATH"].split(os.pathsep) == [root, "elsewhere"]
     monkeypatch.setattr(sysconfig, "get_path", lambda name: root)
     assert children.environment()["PYTHONPATH"] == "elsewhere"
+
+
+@pytest.mark.parametrize(("kind", "configured", "expected"), [("control", {}, "1048576"), ("control", {"x": "7"}, "7")])
+def test_control_gives_large_blocks_back(
+    kind: children.ProcessKind, configured: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a setting of the allocator, which the environment may say otherwise."""
+    name, got = "MALLOC_MMAP_THRESHOLD_", {}
+    monkeypatch.delenv(name, raising=False)
+    for value in configured.values():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda command, **given: got.update(given["env"]) or SimpleNamespace(pid=7)
+    )
+    assert children.spawn(kind, {}) == 7
+    assert got[name] == expected
