@@ -21,10 +21,11 @@ TEXTS = {
     "analysis.absolute_tolerance": "Difference of two numbers that is none, however small they are.",
     "analysis.text": (
         "How texts are compared: `exact`; by `words` or `characters`, of which a part may be edited; as `json`, by key "
-        "at any depth. `auto`: as JSON where both texts are, else by words; in scripts without spaces each character "
-        "is a word."
+        "at any depth. `auto`: as JSON where both texts are, bare or between fences, else by words; in scripts without "
+        "spaces each character is a word. All but `exact` take forms of the same character for the same, and compare "
+        "texts of at most five words as numbers or labels."
     ),
-    "analysis.text_edits": "Part of the words or characters that may be edited.",
+    "analysis.text_edits": "Part of the words or characters that may be edited, in texts of more than five words.",
     "analysis.judge": (
         "A model of your own that scores texts which the comparer finds different. It is called by control, never in "
         'the way of a request: `POST` of `{"primary": …, "candidate": …}`, answered by `{"score": 0.9}`. Without a '

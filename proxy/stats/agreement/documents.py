@@ -6,8 +6,10 @@ features: `order.items[0].price`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,6 +31,35 @@ PRINTED = 1e-9
 SameText = Callable[[str, str], bool]
 
 NO_DOCUMENT: Any = object()
+
+FENCE = re.compile(r"^[ \t]*+(```|~~~)[ \t]*+(\w*+)[ \t]*+\r?$", re.MULTILINE)
+"""A line that begins or ends a block of code, as Markdown has it (CommonMark 0.31, 4.5)."""
+LANGUAGES = frozenset(("", "json", "json5", "jsonc"))
+
+
+class Enclosed(NamedTuple):
+    """A document, and the text that stands around it."""
+
+    document: Any
+    before: str = ""
+    behind: str = ""
+
+
+def enclosed(text: str) -> Enclosed:
+    """The document that a text is, or has between fences; `NO_DOCUMENT` without one, or with several.
+
+    >>> enclosed("Here it is:\\n```json\\n[1]\\n```"), enclosed("[1]").document
+    (Enclosed(document=[1], before='Here it is:', behind=''), [1])
+    """
+    if text.lstrip()[:1] in ("{", "[") or len(text) > MAX_DOCUMENT:
+        return Enclosed(document_of(text))
+    fences = list(islice(FENCE.finditer(text), 3))
+    if len(fences) != 2 or fences[0][2].lower() not in LANGUAGES or fences[1].group(1, 2) != (fences[0][1], ""):
+        return Enclosed(NO_DOCUMENT)
+    begin, end = fences
+    return Enclosed(
+        document_of(text[begin.end() : end.start()]), text[: begin.start()].strip(), text[end.end() :].strip()
+    )
 
 
 def document_of(text: str) -> Any:
@@ -114,10 +145,18 @@ class DocumentComparison:
         if isinstance(a, str) and isinstance(b, str):
             return a == b or self._same_text(a, b)
         if isinstance(a, int | float) and isinstance(b, int | float):
-            if self._rules is None or (type(a) is int and type(b) is int):
-                return near(a, b, PRINTED, 0.0)
-            rule, analysis = self._rules.of(path), self._rules.analysis
-            relative = analysis.tolerance if rule.tolerance is None else rule.tolerance
-            given = analysis.absolute_tolerance if rule.absolute_tolerance is None else rule.absolute_tolerance
-            return near(a, b, relative, FLOOR if given is None else given)
+            return numbers_alike(a, b, self._rules, path)
         return type(a) is type(b) and bool(a == b)
+
+
+def numbers_alike(a: float, b: float, rules: AnswerRules | None, path: str = "") -> bool:
+    """Whether two numbers are near each other: whole ones if they are the same, others by the tolerance of the route,
+    or of what `path` names. Without rules they are as they were printed."""
+    if type(a) is int and type(b) is int:
+        return a == b
+    if rules is None:
+        return near(a, b, PRINTED, 0.0)
+    rule, analysis = rules.of(path), rules.analysis
+    relative = analysis.tolerance if rule.tolerance is None else rule.tolerance
+    given = analysis.absolute_tolerance if rule.absolute_tolerance is None else rule.absolute_tolerance
+    return near(a, b, relative, FLOOR if given is None else given)

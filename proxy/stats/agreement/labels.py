@@ -11,6 +11,7 @@ from proxy.stats.agreement.numbers import largest, tolerance_of
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.agreement.texts import compare_text
+from proxy.stats.agreement.writing import same_canonically
 from proxy.stats.words import words_of
 
 MIN_TEXT_WORDS = 3
@@ -41,6 +42,8 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
     for at in [places[each] for each in looked_at]:
         x, y = a[at], b[at]
         if not _are_texts(x, y, as_text):
+            if _same_label(x, y):
+                continue
             return _other_label(mine, at, x, y)
         text = compare_text(x, y, rules)
         texts, distance = True, distance + text.distance
@@ -48,7 +51,7 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
             return AnswerDifference(True, "text", text.distance, row=at // width, comparer=text.found)
     if len(looked_at) < len(places):  # a label needs no sample: it is another one, or it is not
         for at in places:
-            if not _are_texts(a[at], b[at], as_text):
+            if not _are_texts(a[at], b[at], as_text) and not _same_label(a[at], b[at]):
                 return _other_label(mine, at, a[at], b[at])
     # What is not in the sample is as far off as what is.
     distance *= len(places) / max(len(looked_at), 1)
@@ -57,6 +60,10 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
 
 def _are_texts(x: Any, y: Any, as_text: bool) -> bool:
     return isinstance(x, str) and isinstance(y, str) and (as_text or (is_text(x) and is_text(y)))
+
+
+def _same_label(x: object, y: object) -> bool:
+    return isinstance(x, str) and isinstance(y, str) and same_canonically(x, y)
 
 
 def _other_label(mine: Tensor, at: int, x: object, y: object) -> AnswerDifference:

@@ -6,7 +6,10 @@
 | `words` | more than `analysis.text_edits` of the words were edited; a character of a script without spaces is a word |
 | `characters` | the same of the characters |
 | `json` | they are other documents (`documents`), or one is none |
-| `auto` | `json` where both are documents, else `words` |
+| `auto` | `json` where both are documents, bare or between fences, else `words` |
+
+All but `exact` read texts as a reader does: two forms of a character, kinds of quotes and of white space are the same
+(`writing`), short texts are numbers or labels, never similar (`short_texts`).
 
 Edits are those of Levenshtein (1966), as a part of the longer text.
 """
@@ -15,15 +18,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from proxy.contracts.observation import Text
-from proxy.stats.agreement.documents import NO_DOCUMENT, DocumentComparison, document_of
+from proxy.stats.agreement.documents import NO_DOCUMENT, DocumentComparison, Enclosed, document_of, enclosed
 from proxy.stats.agreement.rules import DEFAULT_RULES, AnswerRules
+from proxy.stats.agreement.short_texts import compare_short, is_short, number_of
 from proxy.stats.agreement.tally import AnswerDifference
+from proxy.stats.agreement.writing import both_plain, same_canonically
 from proxy.stats.words import words_of
 
 MAX_WORDS = 2048
@@ -52,23 +57,43 @@ def compare_text(a: str, b: str, rules: AnswerRules) -> TextDifference:
     if rules.text == "exact":
         return TextDifference(True, _distance(list(a), list(b)), "exact: the texts are not the same")
     if rules.text in ("auto", "json"):
-        documents = document_of(a), document_of(b)
-        if NO_DOCUMENT not in documents:
-            return _documents(*documents, rules)
-        if rules.text == "json":
+        mine, other = enclosed(a), enclosed(b)
+        if NO_DOCUMENT not in (mine.document, other.document):
+            return _documents(mine, other, rules)
+        if rules.text == "json" and (number_of(a) is None or number_of(b) is None):
             return TextDifference(True, 1.0, "json: one of the texts is no JSON document")
-    by, unit = (list, "characters") if rules.text == "characters" else (words_of, "words")
-    return _edited(by(a), by(b), unit, rules.analysis.text_edits)
+    return _as_read(a, b, rules)
 
 
-def _documents(a: object, b: object, rules: AnswerRules) -> TextDifference:
-    def same(x: str, y: str) -> bool:
-        return not _edited(words_of(x), words_of(y), "words", rules.analysis.text_edits).differs
+def _as_read(a: str, b: str, rules: AnswerRules) -> TextDifference:
+    a, b = both_plain(a, b)
+    found = compare_short(a, b, rules)
+    if found is not None:
+        return TextDifference(bool(found), _distance(words_of(a), words_of(b)) if found else 0.0, found)
+    if rules.text == "characters":
+        return _edited(" ".join(a.split()), " ".join(b.split()), "characters", rules.analysis.text_edits)
+    return _edited(words_of(a), words_of(b), "words", rules.analysis.text_edits)
 
-    path = DocumentComparison(rules, same, MAX_STEPS).differs(a, b)
+
+def _documents(a: Enclosed, b: Enclosed, rules: AnswerRules) -> TextDifference:
+    for mine, other in ((a.before, b.before), (a.behind, b.behind)):
+        around = _as_read(mine, other, rules)
+        if around.differs:
+            return around
+    path = DocumentComparison(rules, partial(_same_inside, rules), MAX_STEPS).differs(a.document, b.document)
     if path is None:
         return TextDifference(False, 0.0)
     return TextDifference(True, 1.0, f"json: {path or 'the whole'} differs")
+
+
+def _same_inside(rules: AnswerRules, a: str, b: str) -> bool:
+    """Whether two texts of documents say the same: short ones are values, that programs read as they are."""
+    if same_canonically(a, b):
+        return True
+    if is_short(a) or is_short(b):
+        return False
+    a, b = both_plain(a, b)
+    return not _edited(words_of(a), words_of(b), "words", rules.analysis.text_edits).differs
 
 
 def _edited(a: Sequence[str], b: Sequence[str], unit: str, most: float) -> TextDifference:
@@ -143,7 +168,7 @@ def _tools(mine: Calls, other: Calls) -> str:
         return f"tools: {len(mine)} and {len(other)} calls"
     left = [_Call(*call) for call in (Counter(other) - Counter(mine)).elements()]
     places = list((Counter(mine) - Counter(other)).elements())
-    comparison = DocumentComparison(None, steps=MAX_STEPS)
+    comparison = DocumentComparison(None, same_canonically, MAX_STEPS)
     for call in [_Call(*each) for each in places]:
         met = next((to for to, each in enumerate(left) if call.is_like(each, comparison)), None)
         if met is None:
@@ -176,7 +201,7 @@ def same_call(mine: tuple[str, str], other: tuple[str, str]) -> bool:
     >>> same_call(("f", '{"a": 1.0, "b": 2}'), ("f", '{"b":2,"a":1}'))
     True
     """
-    return mine == other or _Call(*mine).is_like(_Call(*other), DocumentComparison(None))
+    return mine == other or _Call(*mine).is_like(_Call(*other), DocumentComparison(None, same_canonically))
 
 
 def prefix(a: str, b: str) -> float:

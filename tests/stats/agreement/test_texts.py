@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from proxy.contracts.settings import Analysis
 from proxy.stats.agreement import texts
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts
+from proxy.stats.agreement.writing import FRACTION, RAISED
 from proxy.stats.row_sample import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from proxy.stats.words import words_of
 
@@ -36,10 +40,12 @@ def test_texts(mine: Text, other: Text, disagree: bool, kind: str) -> None:
 
 
 def test_the_distance_of_texts_is_the_part_of_words_edited() -> None:
-    found = compare_texts(Text("the cat sat down"), Text("the dog sat down now"))
-    assert found.shift == pytest.approx(2 / 5)
-    assert found.overlap == pytest.approx(4 / 20)
-    assert found.comparer == "words: 40% of 5 were edited, more than 30%"
+    found = compare_texts(Text("the cat sat down there"), Text("the dog sat down here now"))
+    assert found.shift == pytest.approx(3 / 6)
+    assert found.overlap == pytest.approx(4 / 25)
+    assert found.comparer == "words: 50% of 6 were edited, more than 30%"
+    short = compare_texts(Text("the cat sat"), Text("the dog sat"))
+    assert (short.disagree, short.shift) == (True, pytest.approx(1 / 3))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,8 @@ def test_the_order_of_parallel_calls_says_nothing_and_their_number_does() -> Non
     [
         ("exact", "a b", "a  b", False),
         ("words", "a b", "a  b", True),
-        ("characters", "colour", "color", True),
+        ("characters", "the colour of the sky is blue", "the color of the sky is blue", True),
+        ("characters", "colour", "color", False),
         ("words", "colour", "color", False),
         ("auto", '{"a": 0.1, "note": "all is well today"}', '{"note":"all is well today", "a":0.1001}', True),
         ("words", '{"a": 0.1}', '{"a":0.1}', False),
@@ -99,8 +106,9 @@ def test_a_script_without_spaces_is_not_one_word(text: str) -> None:
 
 
 def test_edits_may_be_more_where_the_route_says_so() -> None:
-    assert compare_text("a b c d", "a b x y", AnswerRules()).differs
-    assert not compare_text("a b c d", "a b x y", AnswerRules(Analysis(text_edits=0.5))).differs
+    mine, other = "a b c d e f", "a b c x y z"
+    assert compare_text(mine, other, AnswerRules()).differs
+    assert not compare_text(mine, other, AnswerRules(Analysis(text_edits=0.5))).differs
 
 
 def test_what_a_longer_text_has_beyond_the_bound_counts_by_its_length() -> None:
@@ -126,6 +134,66 @@ def test_blocks_hide_no_edit(a: str, b: str) -> None:
         blocks = texts._distance(a, b)
         assert texts._distance(b, a) == pytest.approx(blocks)
     assert whole - 1e-9 <= blocks <= 1.0
+
+
+READING = ("auto", "words", "characters")
+
+
+@pytest.mark.parametrize("how", READING)
+@pytest.mark.parametrize(
+    ("mine", "other", "same"),
+    [
+        ("42", "43", False),
+        ("42", "42.0", True),
+        ("1,000", "1000", True),
+        ("1,000", "1,001", False),
+        ("The answer is yes", "The answer is no", False),
+        ("Yes.", "yes", True),
+        ("correct", "incorrect", False),
+        ("ถูกต้อง", "ไม่ถูกต้อง", False),
+        ("肯定的です", "否定的です", False),
+        ("one\r\ntwo three four five six", "one\ntwo three four five six", True),
+        ("It\u2019s half past five by now, she said", "It's half past five by now, she said", True),
+        ("\U0001f44d", "\U0001f44e", False),
+        ("\U0001f44d\U0001f3fd", "\U0001f44d", False),
+        ("\u2764\ufe0f", "\u2764", True),
+        ("\u200fשלום", "שלום", True),
+        ("كِتَاب", "كتاب", True),
+        ("كَتَبَ", "كُتِبَ", False),
+        ("x² + 1", "x2 + 1", False),
+        ("café", "cafe", False),
+    ],
+)
+def test_what_a_text_says_is_not_how_it_is_written(how: TextComparer, mine: str, other: str, same: bool) -> None:
+    for a, b in ((mine, other), (other, mine)):
+        found = compare_text(a, b, AnswerRules(Analysis(text=how)))
+        assert found.differs is not same and (same or found.found)
+        assert compare_text(a, b, AnswerRules(Analysis(text="exact"))).differs
+
+
+@pytest.mark.parametrize("how", ["auto", "json"])
+def test_a_document_in_a_text_is_one_however_it_is_set(how: TextComparer) -> None:
+    rules = AnswerRules(Analysis(text=how))
+    bare, fenced = '{"a": [1, 2], "b": "yes"}', '```json\n{"b": "yes",\n "a": [1, 2.0]}\n```'
+    assert not compare_text(bare, fenced, rules).differs
+    assert compare_text(bare, fenced.replace("yes", "no"), rules).found == "json: b differs"
+    assert not compare_text(f"Here it is:\n{fenced}\nBye.", f"here it is: \n{fenced}\n\nBye", rules).differs
+    assert compare_text(f"That is what I found:\n{fenced}", bare, rules).differs, "a client cannot read it alike"
+
+
+def test_short_texts_in_documents_are_values() -> None:
+    for mine, other, same in (("Yes", "yes", False), ("1.0", "1.00", False), ("caf\xe9", "cafe\u0301", True)):
+        a, b = ('{"value": "' + each + '"}' for each in (mine, other))
+        assert compare_text(a, b, AnswerRules()).differs is not same
+        assert compare_texts(Text("", tools=(("f", a),)), Text("", tools=(("f", b),))).disagree is not same
+
+
+@given(st.text(max_size=40), st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]), st.sampled_from(READING))
+def test_forms_of_a_text_are_the_same_text(
+    text: str, form: Literal["NFC", "NFD", "NFKC", "NFKD"], how: TextComparer
+) -> None:
+    text = FRACTION.sub("", RAISED.sub("", text))
+    assert not compare_text(text, normalize(form, text), AnswerRules(Analysis(text=how))).differs
 
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "猫", "1", "{", '{"a": 1}', "  "]), max_size=12).map(" ".join)
