@@ -54,7 +54,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "row_sample": set(),
         "drift": {"arrays", "finite", "row_sample", "selection", "weight", "words"},
         "agreement": {"arrays", "drift", "finite", "row_sample", "selection", "weight", "words"},
-        "quality": {"arrays", "finite", "state", "sequential", "weight"},
+        "quality": {"arrays", "finite", "grouped", "state", "sequential", "weight"},
         "identity": {"state"},
         "evidence": {"arrays", "state", "counts", "sequential", "drift", "agreement", "quality"},
         "comparison": {"state", "counts", "sequential", "drift", "quality", "identity", "evidence"},

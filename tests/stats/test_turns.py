@@ -143,12 +143,12 @@ def test_equal_boxes_are_met_once_each() -> None:
 
 
 def test_labels_of_many_rows_read_each_prediction_once() -> None:
-    from proxy.stats.quality import label_join
+    from proxy.stats.quality import predictions
 
     made = board()
     tensor = Tensor("p", 128, 2, "number", [0.2, 0.8] * 128)
     made.on_observations(exchange(1, tensor, tensor), 0.0)
-    with counted(label_join, "Prediction") as read:
+    with counted(predictions, "Prediction") as read:
         assert made.on_label("1", [1] * 128, 1.0) == "joined"
     assert len(read) <= 128 * 2 * 4  # rows, versions, and a few looks at each
 

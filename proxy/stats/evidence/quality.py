@@ -32,7 +32,7 @@ from proxy.stats.arrays import Floats
 from proxy.stats.evidence.alpha import AlphaShare, LogEvidence, limits_of
 from proxy.stats.evidence.assignment_share import Assignment, AssignmentShares
 from proxy.stats.evidence.shown_counts import Figure, ShownFigures
-from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.label_join import LabelledPrediction
 from proxy.stats.quality.lower_bound import (
     SCORE_GRID,
     AurocPairs,
@@ -48,6 +48,7 @@ from proxy.stats.quality.paired_difference import (
     is_paired,
     paired_scores,
 )
+from proxy.stats.quality.predictions import LegAnswer
 from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, SCORES, Score, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful

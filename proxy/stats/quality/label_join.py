@@ -10,22 +10,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
-from math import isfinite
 from sys import getsizeof
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from proxy.contracts.bounds import MAX_VALUE, shortened
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.table import Role
-from proxy.stats.finite import number
+from proxy.stats.quality.answer_block import AnswerBlock, blocks_of
 from proxy.stats.quality.label_bias import LabelArrival
-from proxy.stats.weight import weight_of
+from proxy.stats.quality.predictions import Label, LegAnswer, plain
 
 MAX_WAITING_REQUESTS = 20_000
-"""Requests of all routes whose predictions wait for a label, about 0.7 kB each with a shadow; when full, the oldest of
+"""Requests of all routes whose predictions wait for a label, about 0.4 kB each with a shadow; when full, the oldest of
 the route that holds most is given up, as `evicted`. `Board(labels=…)` sets another one, for labels that take longer
 than this many requests."""
 
@@ -39,9 +37,6 @@ once."""
 MAX_EARLY_LABELS = 1024
 """Labels that wait for their request; when full the oldest goes, counted (`forgotten`). Ids that never were must not
 fill the memory."""
-
-ANSWER_BYTES = 200
-"""An answer that waits, without its tensors, and its place in the request."""
 
 MAX_EARLY_BYTES = 1 << 22
 """Bytes of the labels that wait for their request: one may be a list."""
@@ -58,35 +53,9 @@ OutputName = tuple[str, tuple[str, ...]]
 VersionRole = tuple[str, Role]
 """Version and role."""
 
-Label = int | float | str
 LabelOutcome = Literal["joined", "duplicate", "unknown", "mismatch"]
 """Fate of a label. `unknown`: no such request so far; if it comes within `EARLY_SECONDS`, they still meet.
 `mismatch`: a list of another length than the request had rows, or no usable value."""
-
-
-class Prediction(Struct, frozen=True, gc=False):
-    """One prediction of one row. A field is None where the version gave no such thing."""
-
-    label: Label | None = None
-    """The predicted class."""
-    scores: tuple[float, ...] | None = None
-    """Scores of the classes 0, 1, …"""
-    number: float | None = None
-    """A predicted number, or the probability of class 1."""
-
-
-class LegAnswer(Struct, frozen=True, gc=False):
-    """The answer of one version to a request. Its predictions are read when a label comes, for most requests never."""
-
-    version: str
-    role: Role
-    share: float
-    """The part of live traffic that the version had when the leg was assigned, 0 to 1."""
-    outputs: tuple[Tensor, ...]
-
-    def prediction(self, row: int) -> Prediction | None:
-        """The prediction of one row; None where there is none."""
-        return next(iter(predictions_of(self.outputs, range(row, row + 1))), None)
 
 
 class LabelledPrediction(NamedTuple):
@@ -101,14 +70,19 @@ class LabelledPrediction(NamedTuple):
     """All answers to the request, `leg` among them."""
 
 
-class _Request(Struct, gc=False):
-    # Tens of thousands wait: none of it is for the garbage collector to walk through.
-    route: str
-    since: float
-    rows: int
-    legs: tuple[LegAnswer, ...] = ()
-    labels: tuple[Label, ...] | None = None
-    weight: int = 0
+class _Kept(Struct, gc=False):
+    # An answer that waits: a place in a block, and the answers to the same request that came before. Tens of thousands
+    # wait: none of it is for the garbage collector to walk through.
+    block: AnswerBlock
+    at: int
+    before: _Kept | None = None
+
+
+class _Labelled(Struct, gc=False):
+    # A request whose label has come, with its answers as they are read.
+    labels: tuple[Label, ...]
+    legs: tuple[LegAnswer, ...]
+    weight: int
 
 
 class _Queue(Struct, gc=False):
@@ -139,6 +113,7 @@ class LabelJoin:
         "_capacity",
         "_early",
         "_early_bytes",
+        "_labelled",
         "_max_bytes",
         "_queues",
         "_requests",
@@ -150,7 +125,8 @@ class LabelJoin:
     def __init__(self, capacity: int = MAX_WAITING_REQUESTS, max_bytes: int = MAX_WAITING_BYTES) -> None:
         self._capacity, self._max_bytes = capacity, max_bytes
         self._bytes = self._early_bytes = 0
-        self._requests: dict[str, _Request] = {}
+        self._requests: dict[str, _Kept] = {}
+        self._labelled: dict[str, _Labelled] = {}
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._early: dict[str, tuple[Any, float, int]] = {}
         self.outcomes: Counter[LabelOutcome] = Counter()
@@ -162,43 +138,60 @@ class LabelJoin:
 
     def update(self, legs: Sequence[Observation], wait: float, now: float) -> list[LabelledPrediction]:
         """Keeps the predictions of legs of one arm for `wait` seconds; returns those whose label had come before."""
-        route, version, role = legs[0].route, legs[0].version, legs[0].role
+        route = legs[0].route
         queue = self._queues[route]
         queue.wait = wait
-        requests = self._requests
-        labelled: list[LabelledPrediction] = NO_PREDICTIONS
-        added = 0
+        answers = [
+            leg for leg in legs if leg.outputs and leg.request_id and not leg.failure and 200 <= leg.status < 300
+        ]
+        small = [leg for leg in answers if _size(leg.outputs) <= MAX_VALUES]
+        if len(small) < len(answers):
+            self.lost[route, "too_large"] += len(answers) - len(small)
         if len(queue.fractions) < MAX_FRACTIONS:
             queue.fractions.update(_fractions(legs[0].outputs))  # one of a batch says enough
-        for leg in legs:
-            request_id, outputs = leg.request_id, leg.outputs
-            if not outputs or not request_id or leg.failure or not 200 <= leg.status < 300:
-                continue
-            if _size(outputs) > MAX_VALUES:
-                self.lost[route, "too_large"] += 1
-                continue
-            request = requests.get(request_id)
-            if request is None:
-                request = self._new(leg, now)
-                if request is None:
-                    continue
-            elif request.route != route:
-                self.lost[route, "id_in_use"] += 1
-                continue
-            elif request.rows != outputs[0].rows or _has(request.legs, version, role):
-                continue
-            if outputs[0].texts:
-                outputs = tuple([replace(tensor, texts=()) for tensor in outputs])
-            answer = LegAnswer(version, role, leg.share, outputs)
-            request.legs += (answer,)
-            if self._early or request.labels:
-                labelled = labelled + self._meet(request_id, request, answer, now)
-            more = ANSWER_BYTES + weight_of(outputs)
-            request.weight += more
-            added += more
-        if added:
-            self._weigh(route, added)
+        labelled: list[LabelledPrediction] = []
+        for block in blocks_of(small, now):
+            labelled += self._add(block, queue, now)
         return labelled
+
+    def _add(self, block: AnswerBlock, queue: _Queue, now: float) -> list[LabelledPrediction]:
+        requests, weights, added = self._requests, block.weights, 0
+        labelled: list[LabelledPrediction] = []
+        for at, request_id in enumerate(block.ids):
+            before = requests.get(request_id)
+            if before is None:
+                if not self._begin(block, at, queue):
+                    continue
+            elif not self._fits(before, block, at):
+                continue
+            requests[request_id] = _Kept(block, at, before)
+            added += weights[at]
+            if self._early or self._labelled:
+                labelled += self._meet(request_id, block, at, now)
+        if added:
+            self._weigh(block.route, added)
+        return labelled
+
+    def _begin(self, block: AnswerBlock, at: int, queue: _Queue) -> bool:
+        """Makes room for a request, whose first answer this is; whether it predicts anything."""
+        first = block.layout or block.plain[at][0]
+        if first.vector or not first.width:
+            self.lost[block.route, "no_prediction"] += 1
+            return False
+        if len(self._requests) >= self._capacity:
+            self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
+        queue.order.append(block.ids[at])
+        return True
+
+    def _fits(self, before: _Kept, block: AnswerBlock, at: int) -> bool:
+        """Whether an answer belongs to a request that waits, and its version has given none yet."""
+        known = before.block
+        if known.route != block.route:
+            self.lost[block.route, "id_in_use"] += 1
+            return False
+        if known.rows[before.at] != block.rows[at]:
+            return False
+        return (block.version, block.role) not in _arms(before)
 
     def _weigh(self, route: str, more: int) -> None:
         """Requests of a route weigh so many bytes more. What is too much is given up, oldest of the heaviest route
@@ -208,8 +201,8 @@ class LabelJoin:
         while self._bytes > self._max_bytes:
             self._give_up(max(self._queues.values(), key=lambda queue: queue.bytes), "evicted")
 
-    def _meet(self, request_id: str, request: _Request, leg: LegAnswer, now: float) -> list[LabelledPrediction]:
-        """The predictions of `leg` with the labels that were there before it."""
+    def _meet(self, request_id: str, block: AnswerBlock, at: int, now: float) -> list[LabelledPrediction]:
+        """The predictions of an answer with the labels that were there before it."""
         early = self._early.pop(request_id, None)
         self._early_bytes -= early[2] if early else 0
         if early and now < early[1]:
@@ -217,18 +210,12 @@ class LabelJoin:
             self.outcomes[outcome] += 1
             if outcome == "joined":
                 return met
-        return list(_met(request, _as_scores(leg, self._queues[request.route].fractions)))
-
-    def _new(self, leg: Observation, now: float) -> _Request | None:
-        first = leg.outputs[0]
-        if first.vector or not first.width:
-            self.lost[leg.route, "no_prediction"] += 1
-            return None
-        if len(self._requests) >= self._capacity:
-            self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
-        request = self._requests[leg.request_id] = _Request(leg.route, now, first.rows)
-        self._queues[leg.route].order.append(leg.request_id)
-        return request
+        request = self._labelled.get(request_id)
+        if request is None:
+            return []
+        leg = _as_scores(block.answer(at), self._queues[block.route].fractions)
+        request.legs += (leg,)
+        return list(_met(block.route, request, leg))
 
     def on_label(self, request_id: str, label: Any, now: float) -> tuple[LabelOutcome, list[LabelledPrediction]]:
         """Joins a label, one value or a list with one for each row; returns its outcome and the predictions it met."""
@@ -251,53 +238,87 @@ class LabelJoin:
             self.forgotten += 1
 
     def _join(self, request_id: str, label: Any) -> tuple[LabelOutcome, list[LabelledPrediction]]:
-        request = self._requests.get(request_id)
-        if request is None:
+        kept = self._requests.get(request_id)
+        if kept is None:
             return "unknown", []
-        if request.labels is not None:
+        if request_id in self._labelled:
             return "duplicate", []
-        given = label if isinstance(label, list) else [label]
-        labels = tuple(map(_plain, given)) if len(given) == request.rows else (None,)
+        given, route = label if isinstance(label, list) else [label], kept.block.route
+        labels = tuple(map(plain, given)) if len(given) == kept.block.rows[kept.at] else (None,)
         if None in labels:
             return "mismatch", []
-        request.labels = tuple([each for each in labels if each is not None])
-        if fractions := self._queues[request.route].fractions:
-            request.legs = tuple([_as_scores(leg, fractions) for leg in request.legs])
-        met = [met for leg in request.legs for met in _met(request, leg)]
-        request.weight += (more := _bytes_of(label))
-        self._weigh(request.route, more)
+        fractions, more = self._queues[route].fractions, _bytes_of(label)
+        legs = tuple([_as_scores(each.block.answer(each.at), fractions) for each in _in_order(kept)])
+        request = _Labelled(tuple([each for each in labels if each is not None]), legs, more)
+        self._labelled[request_id] = request
+        met = [met for leg in legs for met in _met(route, request, leg)]
+        self._weigh(route, more)
         return "joined", met
 
     def forget(self, route: str, version: str) -> None:
         """Drops what `version` predicted for requests that wait for a label: another model did."""
+        gone: dict[int, AnswerBlock] = {}
         for request_id in self._queues[route].order:
-            request = self._requests[request_id]
-            kept = tuple([leg for leg in request.legs if leg.version != version])
-            if len(kept) < len(request.legs):
-                request.legs = kept
-                self.lost[route, "replaced"] += request.labels is None
+            blocks = [each.block for each in _chain(self._requests[request_id]) if not each.block.gone]
+            if replaced := [block for block in blocks if block.version == version]:
+                gone |= {id(block): block for block in replaced}
+                self.lost[route, "replaced"] += request_id not in self._labelled
+            if request := self._labelled.get(request_id):
+                request.legs = tuple([leg for leg in request.legs if leg.version != version])
+        for block in gone.values():
+            block.forget()
 
     def arrivals(self, route: str, mine: VersionRole, theirs: VersionRole) -> Iterator[LabelArrival]:
         """The requests of a route that are kept, oldest first, as two arms answered them."""
-        for request in map(self._requests.__getitem__, self._queues[route].order):
-            legs = request.legs
-            yield LabelArrival(_has(legs, *mine), _has(legs, *theirs), request.labels is not None)
+        for request_id in self._queues[route].order:
+            arms = _arms(self._requests[request_id])
+            yield LabelArrival(mine in arms, theirs in arms, request_id in self._labelled)
 
     def expire(self, now: float) -> None:
         """Gives up on predictions that waited longer than their route says."""
         for queue in self._queues.values():
-            while queue.order and now >= self._requests[queue.order[0]].since + queue.wait:
+            while queue.order and now >= _since(self._requests[queue.order[0]]) + queue.wait:
                 self._give_up(queue, "late")
 
     def _give_up(self, queue: _Queue, reason: str) -> None:
-        request = self._requests.pop(queue.order.popleft())
-        queue.bytes -= request.weight
-        self._bytes -= request.weight
-        if request.labels is None:
-            self.lost[request.route, reason] += 1
+        request_id = queue.order.popleft()
+        left: _Kept | None = self._requests.pop(request_id)
+        labelled = self._labelled.pop(request_id, None) if self._labelled else None
+        weight = labelled.weight if labelled else 0
+        while left is not None:
+            block = left.block
+            weight += block.weights[left.at]
+            block.release(left.at)
+            route, left = block.route, left.before
+        queue.bytes -= weight
+        self._bytes -= weight
+        if labelled is None:
+            self.lost[route, reason] += 1
 
 
-NO_PREDICTIONS: list[LabelledPrediction] = []
+def _chain(kept: _Kept) -> Iterator[_Kept]:
+    """The answers to one request, newest first."""
+    left: _Kept | None = kept
+    while left is not None:
+        yield left
+        left = left.before
+
+
+def _in_order(kept: _Kept) -> list[_Kept]:
+    """The answers of models that are still there, oldest first."""
+    return [each for each in _chain(kept) if not each.block.gone][::-1]
+
+
+def _since(kept: _Kept) -> float:
+    """When the first one came."""
+    while kept.before is not None:
+        kept = kept.before
+    return kept.block.since
+
+
+def _arms(kept: _Kept) -> list[VersionRole]:
+    """Who has answered a request."""
+    return [(each.block.version, each.block.role) for each in _chain(kept) if not each.block.gone]
 
 
 def _bytes_of(label: Any) -> int:
@@ -334,57 +355,7 @@ def _as_scores(leg: LegAnswer, fractions: set[OutputName]) -> LegAnswer:
     )
 
 
-def _has(legs: tuple[LegAnswer, ...], version: str, role: Role) -> bool:
-    return any(leg.version == version and leg.role == role for leg in legs)
-
-
-def _met(request: _Request, leg: LegAnswer) -> Iterator[LabelledPrediction]:
-    for row, label in enumerate(request.labels or ()):
+def _met(route: str, request: _Labelled, leg: LegAnswer) -> Iterator[LabelledPrediction]:
+    for row, label in enumerate(request.labels):
         if leg.prediction(row) is not None:
-            yield LabelledPrediction(request.route, leg, row, label, request.legs)
-
-
-def _plain(value: Any) -> Label | None:
-    """A label as it is compared: whole numbers as int, whatever JSON or a tensor made of them."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value if isfinite(value) else None
-    if isinstance(value, str):
-        return shortened(value, MAX_VALUE)
-    return value if isinstance(value, int) else None
-
-
-def predictions_of(outputs: tuple[Tensor, ...], those: range | None = None) -> tuple[Prediction, ...]:
-    """The predictions in output tensors, row by row: a label, scores of classes, a number, or several; () for none.
-    `those`: rows that are asked for, in place of all.
-
-    >>> predictions_of((Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),))[1].scores
-    (0.8, 0.2)
-    """
-    rows = outputs[0].rows if outputs else 0
-    asked = range(rows)[those.start : those.stop] if those else range(rows)
-    if len(asked) and len(outputs) == 1 and rows == 1 and outputs[0].width == 1:
-        only, value = outputs[0], outputs[0].data[0]
-        if only.integer or only.kind == "category":
-            return (Prediction(_plain(value)),)
-        return (Prediction(None, None, number(value)),)
-    label = next((t for t in outputs if t.width == 1 and t.rows == rows and (t.integer or t.kind == "category")), None)
-    scores = next((t for t in outputs if t.width > 1 and t.rows == rows and t.kind == "number" and not t.vector), None)
-    amount = next(
-        (t for t in outputs if t.width == 1 and t.rows == rows and t.kind == "number" and not t.integer), None
-    )
-    if label is None and scores is None and amount is None:
-        return ()
-    return tuple(
-        [
-            Prediction(
-                None if label is None else _plain(label.data[row]),
-                None
-                if scores is None
-                else tuple(map(number, scores.data[row * scores.width : (row + 1) * scores.width])),
-                None if amount is None else number(amount.data[row]),
-            )
-            for row in asked
-        ]
-    )
+            yield LabelledPrediction(route, leg, row, label, request.legs)

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple, Self
 
-from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.label_join import LabelledPrediction
+from proxy.stats.quality.predictions import LegAnswer
 from proxy.stats.quality.scores import LOSSES, MEANS, SCORES, ScoredPrediction, score_prediction
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful

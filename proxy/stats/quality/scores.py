@@ -12,7 +12,7 @@ from math import inf, isfinite, log
 from typing import Any, Literal, NamedTuple
 
 from proxy.contracts.metrics import METRICS
-from proxy.stats.quality.label_join import Label, Prediction
+from proxy.stats.quality.predictions import Label, Prediction
 
 AUROC_THRESHOLDS = 200
 

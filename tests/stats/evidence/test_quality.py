@@ -14,7 +14,8 @@ from proxy.contracts.table import Role
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.quality import QualityEvidence
-from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.label_join import LabelledPrediction
+from proxy.stats.quality.predictions import LegAnswer
 
 LEGS = [
     pytest.param("v2", "canary", (1, 0, 0), id="the candidate's live leg"),

@@ -15,8 +15,6 @@ from proxy.stats.quality.label_join import (
     MAX_WAITING_BYTES,
     LabelJoin,
     LabelledPrediction,
-    Prediction,
-    predictions_of,
 )
 from tests.support.observed import observation
 
@@ -149,28 +147,6 @@ def test_failed_answers_and_nameless_requests_predict_nothing() -> None:
     assert not labels._requests
 
 
-@pytest.mark.parametrize(
-    ("outputs", "said"),
-    [
-        ((Tensor("p", 1, 1, "number", [2.0], integer=True),), (Prediction(2),)),
-        ((Tensor("p", 1, 1, "category", ["cat"]),), (Prediction("cat"),)),
-        ((Tensor("p", 1, 1, "number", [2.5]),), (Prediction(number=2.5),)),
-        (
-            (Tensor("p", 2, 2, "number", [0.1, 0.9, 0.8, 0.2]),),
-            (Prediction(scores=(0.1, 0.9)), Prediction(scores=(0.8, 0.2))),
-        ),
-        (
-            (Tensor("l", 1, 1, "number", [1.0], integer=True), Tensor("p", 1, 2, "number", [0.1, 0.9])),
-            (Prediction(1, (0.1, 0.9)),),
-        ),
-        ((Tensor("e", 1, 3, "number", [1.0, 2.0, 3.0], vector=True),), ()),
-        ((), ()),
-    ],
-)
-def test_what_outputs_say(outputs: tuple[Tensor, ...], said: tuple[Prediction, ...]) -> None:
-    assert predictions_of(outputs) == said
-
-
 def test_a_label_that_comes_before_its_record_waits_a_moment() -> None:
     labels = LabelJoin()
     assert labels.on_label("a", 1, 0.0)[0] == labels.on_label("b", 1, 0.0)[0] == "unknown"
@@ -194,7 +170,7 @@ def test_what_waits_is_bounded_in_bytes_and_the_heaviest_route_pays() -> None:
     for at in range(2000):
         join.update([named(f"{at}", "heavy", 256)], 60.0, 0.0)
     assert join.lost == {("heavy", "evicted"): 2000 + 1 - len(join._requests)}
-    assert join._bytes == sum(each.weight for each in join._requests.values()) <= MAX_WAITING_BYTES
+    assert join._bytes == sum(kept.block.weights[kept.at] for kept in join._requests.values()) <= MAX_WAITING_BYTES
     assert join.on_label("light", 1, 1.0)[0] == "joined"
     join.expire(100.0)
     assert not join._requests and not join._bytes
@@ -254,3 +230,18 @@ def test_whole_numbers_alone_are_classes(datatype: str) -> None:
     )  # fmt: skip
     made.update([leg], 60.0, 0.0)
     assert made.on_label("a", 1, 1.0)[1][0].leg.prediction(0).label == 1
+
+
+def test_what_another_model_predicted_meets_no_label() -> None:
+    labels = LabelJoin()
+    for role in ("primary", "shadow"):
+        labels.update([leg(name, role, version="v1" if role == "primary" else "v2") for name in "ab"], 100.0, 0.0)
+    labels.on_label("b", 1, 0.0)
+    labels.forget("r", "v2")
+    assert labels.lost == {("r", "replaced"): 1}  # the other one was labelled in time
+    note(labels, "a", "shadow", 0, version="v2")
+    met = labels.on_label("a", 1, 0.0)[1]
+    assert [(each.leg.version, each.leg.prediction(0).label) for each in met] == [("v1", 1), ("v2", 0)]
+    assert [each.labelled for each in labels.arrivals("r", ("v2", "shadow"), ("v1", "primary"))] == [True, True]
+    labels.expire(200.0)
+    assert not labels._requests and not labels._labelled and not labels._bytes

@@ -13,13 +13,14 @@ from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import AssignmentShares
 from proxy.stats.evidence.quality import SEVERAL_CLASSES, QualityEvidence
 from proxy.stats.quality import scores
-from proxy.stats.quality.label_join import LabelledPrediction, LegAnswer
+from proxy.stats.quality.label_join import LabelledPrediction
 from proxy.stats.quality.paired_difference import (
     CLIP_FACTOR,
     MIN_PRIMARY_LABELS,
     PairedDifference,
     PairedScores,
 )
+from proxy.stats.quality.predictions import LegAnswer
 from proxy.stats.quality.scores import LOSSES, Score, ScoredPrediction, score_prediction
 
 ALPHA = 0.05

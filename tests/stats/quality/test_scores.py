@@ -12,7 +12,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.quality import scores
-from proxy.stats.quality.label_join import Prediction
+from proxy.stats.quality.predictions import Prediction
 from proxy.stats.quality.scores import MAX_CLASSES, QUALITY_METRICS, Score, ScoredPrediction, score_prediction
 from tests.support.observed import observation
 
