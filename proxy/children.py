@@ -106,6 +106,9 @@ def processor_time(pid: int) -> int:
 def spawn(kind: ProcessKind, arguments: dict[str, object]) -> int:
     """Starts `python -m proxy KIND JSON` with its file descriptors; returns the pid. Raises OSError."""
     inherited = [value for key, value in arguments.items() if key.endswith("_fd") and isinstance(value, int)]
+    inherited += [
+        fd for key, value in arguments.items() if key.endswith("_fds") and isinstance(value, list) for fd in value
+    ]
     with held():
         process = subprocess.Popen(
             command(kind, dumps(arguments)),

@@ -6,10 +6,11 @@ import os
 import resource
 import socket
 
-from proxy.contracts.settings import Address, Settings
+from proxy.contracts.settings import Settings
 from proxy.contracts.worker_args import LISTEN_BACKLOG
 from proxy.link.pulse import page
 from proxy.link_folder import LinkFolder
+from proxy.listening import listen
 
 
 class Sockets:
@@ -47,7 +48,7 @@ class Sockets:
         return True
 
     def close(self) -> None:
-        for each in (self.data, self.admin, self.link):
+        for each in (*self.data, *self.admin, self.link):
             each.close()
         for fd in (self.slot, self.settings, self.pulse, self.lifeline, self._lifeline_writer):
             os.close(fd)
@@ -77,30 +78,3 @@ def raise_descriptor_limit() -> None:
     most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def listen(address: Address) -> socket.socket:
-    """A listening TCP socket. Raises OSError whose `filename` is the address."""
-    shown = f"{address.host}:{address.port}"
-    try:
-        family, kind, protocol, _, target = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        sock = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, shown) from error
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(target)
-        sock.listen(LISTEN_BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, error.strerror, shown) from error
-    sock.setblocking(False)
-    return sock
-
-
-def bound(sock: socket.socket) -> str:
-    """`host:port` as bound, with the port that the kernel chose."""
-    host, port = sock.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -25,11 +25,12 @@ from proxy.config.hints import hints
 from proxy.config.reload import SettingsSlot
 from proxy.contracts.settings import Settings
 from proxy.link.pulse import Pulses, Reason
+from proxy.listening import bound
 from proxy.logs import fields
 from proxy.memory import with_memory
 from proxy.processors import with_processors
 from proxy.signals import caught_signals
-from proxy.sockets import Sockets, bound, raise_descriptor_limit
+from proxy.sockets import Sockets, raise_descriptor_limit
 from proxy.watchdog import Watchdog
 
 log = logging.getLogger("penumbra.supervisor")
@@ -225,7 +226,7 @@ class Supervisor:
     def _worker_arguments(self, index: int) -> dict[str, object]:
         return {
             "index": index,
-            "listen_fd": self._sockets.data.fileno(),
+            "listen_fds": [sock.fileno() for sock in self._sockets.data],
             "link_path": self._sockets.link_path,
             "drain": self._settings.drain,
             "connections": self._settings.connections,
@@ -237,7 +238,7 @@ class Supervisor:
         return {
             "config": self._config_path,
             "settings_fd": self._sockets.settings,
-            "admin_fd": self._sockets.admin.fileno(),
+            "admin_fds": [sock.fileno() for sock in self._sockets.admin],
             "link_fd": self._sockets.link.fileno(),
         }
 
@@ -272,7 +273,8 @@ class Supervisor:
         for child in self._children:
             child.due = None
         self._control.signal(signal.SIGUSR1)
-        self._sockets.data.close()
+        for sock in self._sockets.data:
+            sock.close()
         for worker in self._workers:
             worker.signal(signal.SIGTERM)
 

@@ -185,7 +185,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "release": {"section", "values"},
         "wording": set(),
         "written": {"section"},
-        "own_address": set(),
+        "own_address": {"section"},
         "hints": set(),
         "load": {"admin", "analysis", "own_address", "release", "section", "text", "tree", "values", "written"},
         "reload": {"load"},
@@ -206,7 +206,19 @@ INSIDE: dict[str, dict[str, set[str]]] = {
 `dataplane` what is above the ports knows no protocol, and `h1` is known to the worker alone."""
 
 WIRING = {
-    *("__init__", "__main__", "cgroup", "logs", "link_folder", "memory", "sockets", "supervisor", "cli", "config"),
+    *(
+        "__init__",
+        "__main__",
+        "cgroup",
+        "logs",
+        "link_folder",
+        "listening",
+        "memory",
+        "sockets",
+        "supervisor",
+        "cli",
+        "config",
+    ),
     *("children", "processors", "last_words", "signals", "watchdog"),
 }
 """Floor 4: modules that may import all rooms."""

@@ -12,7 +12,7 @@ import pytest
 
 from proxy import sockets
 from proxy.config.load import parse
-from proxy.contracts.settings import Address, Settings
+from proxy.contracts.settings import Settings
 
 SETTINGS = """
 listen: 127.0.0.1:0
@@ -25,24 +25,6 @@ routes: {r: {match: {path: /}, protocol: json, primary: a, release: {candidate: 
 @pytest.fixture
 def settings() -> Settings:
     return parse(SETTINGS, {})
-
-
-def test_listening_sockets_do_not_block_and_know_their_port() -> None:
-    with sockets.listen(Address("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-        assert not sock.getblocking()
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
-        assert sockets.bound(sock) == f"127.0.0.1:{port}"
-        with pytest.raises(OSError, match="in use") as caught:
-            sockets.listen(Address("127.0.0.1", port))
-    assert caught.value.filename == f"127.0.0.1:{port}"
-
-
-def test_ipv6_addresses_are_shown_in_brackets() -> None:
-    if not socket.has_dualstack_ipv6():
-        pytest.skip("no IPv6 on this machine")
-    with sockets.listen(Address("::1", 0)) as sock:
-        assert sockets.bound(sock).startswith("[::1]:")
 
 
 def test_the_link_is_private_and_nothing_is_left(settings: Settings) -> None:

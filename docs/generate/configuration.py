@@ -143,8 +143,8 @@ def rows(group: Group, path: str) -> Iterator[tuple[str, ...]]:
 def kind(node: Node) -> str:
     """What may stand there."""
     match node:
-        case Value(parser):
-            return allowed(parser)
+        case Value(parser, several):
+            return allowed(parser) + ("; or a list of such" if several else "")
         case Items(Value(parser)):
             return f"a list of: {allowed(parser)}"
         case Names(key, Value(parser)):

@@ -20,8 +20,9 @@ from statistics import median, quantiles
 import numpy as np
 
 from loadtests.statistics.worlds import CANDIDATE, PRIMARY, ROUTE, World, bursts, day, ticks
+from proxy.contracts.address import Address
 from proxy.contracts.record import TICK_SECONDS
-from proxy.contracts.settings import Address, Guard, Limit, RouteSettings, Settings
+from proxy.contracts.settings import Guard, Limit, RouteSettings, Settings
 from proxy.contracts.table import Match, Share, Version
 from proxy.control.capture.replay import Rehearsal
 
@@ -85,7 +86,7 @@ def settings_of(case: Case) -> Settings:
     versions = {name: Version(name, "localhost", 1, name) for name in (PRIMARY, CANDIDATE)}
     split = (Share(CANDIDATE, 100.0 * case.world.share),)
     route = RouteSettings(ROUTE, Match("/"), "opaque", PRIMARY, split, guard=case.guard)
-    return Settings(Address("", 0), versions, (route,), state=":memory:")
+    return Settings((Address("", 0),), versions, (route,), state=":memory:")
 
 
 def run(case: Case, requests: int, seed: int) -> int | None:

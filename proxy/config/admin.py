@@ -21,7 +21,8 @@ OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 def read_admin(section: Section) -> Admin:
     """`admin`: where it listens and who may use it."""
-    given = section.fields({"listen": values.address, "token": values.secret})
+    given = section.fields({"token": values.secret})
+    listen = section.one_or_more("listen", values.address) or Admin().listen
     tokens = tuple(_token(item) for item in section.items("tokens"))
     for kind in ("name", "token"):
         if len({getattr(token, kind) for token in tokens}) < len(tokens):
@@ -30,7 +31,7 @@ def read_admin(section: Section) -> Admin:
     if len(hosts) > MAX_HOSTS:
         section.refuse("hosts", f"{len(hosts)} names", f"at most {MAX_HOSTS}")
     section.finish()
-    return Admin(tokens=tokens, hosts=hosts, **given)
+    return Admin(listen, tokens=tokens, hosts=hosts, **given)
 
 
 def _token(section: Section) -> Token:

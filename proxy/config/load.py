@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
-from proxy.config.own_address import is_own
+from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
@@ -32,7 +32,6 @@ from proxy.config.values import Parser, Refused
 from proxy.config.written import refuse_shared
 from proxy.contracts.memory import MIB, least
 from proxy.contracts.settings import (
-    Address,
     Baseline,
     ConfigError,
     Lineage,
@@ -117,15 +116,14 @@ def settings_of(root: Section) -> Settings:
 
     `schema.recorder` passes a section of its own and records the questions that this function asks.
     """
-    listen = root.take("listen", values.address, Address("", 0), required=True)
+    listen = root.one_or_more("listen", values.address, required=True)
     require_lineage = root.take("require_lineage", values.truth, False)
     versions, lineage = _versions(root, require_lineage)
     admin = read_admin(root.section("admin"))
-    if listen.port and listen == admin.listen:
-        root.refuse("admin.listen", f"{listen.host}:{listen.port}", "another address than listen")
+    refuse_clashes(root, {"listen": listen, "admin.listen": admin.listen})
     for name, version in versions.items():
-        for key, address in {"listen": listen, "admin.listen": admin.listen}.items():
-            if is_own(version.host, version.port, address):
+        for key, addresses in {"listen": listen, "admin.listen": admin.listen}.items():
+            if any(is_own(version.host, version.port, address) for address in addresses):
                 allowed = f"the address of a model server; this is `{key}` of this program, a circle"
                 root.refuse(f"versions.{name}.url", f"http://{version.authority}", allowed)
     processes = root.take("workers", workers, 1)

@@ -1,7 +1,8 @@
 """Whether a URL leads to this program itself: a request that went there would come back, and go there again.
 
 1. Ports decide first: port 0 is nobody's yet.
-2. A wildcard (`0.0.0.0`, `::`) hears the loopback and every address and name of this host; `::` hears IPv4, too.
+2. A wildcard (`0.0.0.0`, `::`, none) hears the loopback and every address and name of this host; all but the first
+   hear both families.
 3. A connection to a wildcard goes to the loopback.
 
 Names in DNS are not looked up; what they lead to ends at run time (508 `loop`).
@@ -10,9 +11,11 @@ Names in DNS are not looked up; what they lead to ends at run time (508 `loop`).
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from proxy.contracts.settings import Address
+from proxy.config.section import Section
+from proxy.contracts.address import Address
 
 Numeric = IPv4Address | IPv6Address
 
@@ -29,11 +32,27 @@ def is_own(host: str, port: int, listen: Address) -> bool:
     given, own = host.lower().removesuffix("."), listen.host.lower().removesuffix(".")
     if given == own:
         return True
-    heard = numeric(own)
+    heard = numeric(own or "::")
     wild = any(address.is_unspecified for address in heard)
     if wild and given == socket.gethostname().lower():
         return True
     return any(_hears(address, target) for address in heard for target in map(_reached, numeric(given)))
+
+
+def refuse_clashes(root: Section, places: Mapping[str, Iterable[Address]]) -> None:
+    """Reports addresses that cannot be listened on side by side, by the keys where they stand."""
+    heard: list[tuple[str, Address]] = []
+    for key, addresses in places.items():
+        for address in addresses:
+            for other_key, other in heard:
+                if _clash(address, other):
+                    root.refuse(key, str(address), f"another address than {other}, which is `{other_key}`")
+            heard.append((key, address))
+
+
+def _clash(one: Address, other: Address) -> bool:
+    """The same port of the same address. `0.0.0.0` beside `[::]` is none: each then hears its own family."""
+    return one.port == other.port != 0 and (one.host == other.host or not (one.host and other.host))
 
 
 def numeric(host: str) -> frozenset[Numeric]:

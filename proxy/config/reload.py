@@ -85,8 +85,8 @@ def as_started(running: Settings, wanted: Settings) -> Settings:
 
 
 FIXED: dict[str, Callable[[Settings], str]] = {
-    "listen": lambda settings: f"{settings.listen.host}:{settings.listen.port}",
-    "admin.listen": lambda settings: f"{settings.admin.listen.host}:{settings.admin.listen.port}",
+    "listen": lambda settings: ", ".join(map(str, settings.listen)),
+    "admin.listen": lambda settings: ", ".join(map(str, settings.admin.listen)),
     "workers": lambda settings: str(settings.workers),
     "drain": lambda settings: f"{settings.drain:g}s",
     "hang": lambda settings: f"{settings.hang:g}s",

@@ -72,6 +72,15 @@ class Section:
         self.refuse(key, shown(value), f"{' | '.join(words)} or a mapping")
         return None
 
+    def one_or_more(self, key: str, parse: Callable[[str], T], *, required: bool = False) -> tuple[T, ...]:
+        """The values at `key`: one, or a list that is not empty; none where the key is absent or all are wrong."""
+        if not isinstance(self.tree.get(key), list):
+            value: Any = self.take(key, parse, _ABSENT, required=required)
+            return () if value is _ABSENT else (value,)
+        if not self.tree[key]:
+            self.refuse(key, "an empty list", f"at least one{_hint(parse)}")
+        return self.values(key, parse)
+
     def items(self, key: str) -> Iterator[Section]:
         """The mappings in the list at `key`."""
         for index, item in enumerate(self._list(key)):

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from proxy.contracts.address import Address
 from proxy.contracts.identity import Identity, IdentitySource
-from proxy.contracts.settings import Address
 from proxy.contracts.strategies import MAX_STAGE_DAYS
 from proxy.contracts.table import Sticky, StickySource
 
@@ -31,7 +31,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 HOST = re.compile(rf"\[[0-9A-Fa-f:.]{{2,45}}\]|{HOST_NAME.pattern}")
-ADDRESS = re.compile(rf"({HOST.pattern}):([0-9]{{1,5}})")
+ADDRESS = re.compile(rf"({HOST.pattern}|\*)?:([0-9]{{1,5}})")
 LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 """A label of a name (RFC 1035 §2.3.4; underscores as in names of containers)."""
 AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
@@ -235,11 +235,12 @@ def secret(text: str) -> str:
 
 
 def address(text: str) -> Address:
-    """`host:port`; port 0 lets the kernel choose."""
+    """`host:port`, or `:port` for every address of the host; port 0 lets the kernel choose."""
     match = ADDRESS.fullmatch(text)
     if not match or int(match[2]) > 65535:
-        raise Refused("host:port, such as 127.0.0.1:8080 or [::1]:8080, port 0 to 65535")
-    return Address(possible_host(match[1].strip("[]")), int(match[2]))
+        raise Refused("host:port, such as 127.0.0.1:8080 or [::1]:8080, or :8080 for every address, port 0 to 65535")
+    host = (match[1] or "*").strip("[]")
+    return Address("" if host == "*" else possible_host(host), int(match[2]))
 
 
 def host_name(text: str) -> str:

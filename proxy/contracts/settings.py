@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
+from proxy.contracts.address import Address
 from proxy.contracts.comparers import Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.identity import Identity
@@ -240,14 +241,6 @@ class RouteSettings(RoutePolicy, frozen=True):
         return {each: limit for each, limit in usual.items() if fed or METRICS[each].source == "ticks"}
 
 
-class Address(Struct, frozen=True):
-    """A TCP address to listen on."""
-
-    host: str
-    port: int
-    """0: the kernel chooses."""
-
-
 class Token(Struct, frozen=True):
     """A caller of the admin API by name."""
 
@@ -261,7 +254,7 @@ class Admin(Struct, frozen=True):
     """The admin API. Without an operate token only loopback may change anything; without a read token whoever reaches
     it may look."""
 
-    listen: Address = Address("127.0.0.1", 9900)
+    listen: tuple[Address, ...] = (Address("127.0.0.1", 9900),)
     token: str = ""
     """An operate token without a name of its own."""
     tokens: tuple[Token, ...] = ()
@@ -312,7 +305,7 @@ class Tracing(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """A whole configuration."""
 
-    listen: Address
+    listen: tuple[Address, ...]
     versions: dict[str, Version]
     routes: tuple[RouteSettings, ...]
     admin: Admin = Admin()

@@ -11,12 +11,13 @@ LISTEN_BACKLOG = 4096
 
 
 class WorkerArgs(Struct, frozen=True):
-    """The arguments of one worker. A descriptor (`…_fd`) is the number of an open file that the worker inherits."""
+    """The arguments of one worker. A descriptor (`…_fd`, several as `…_fds`) is the number of an open file
+    that the worker inherits."""
 
     index: int
     """Number of the worker, from 0."""
-    listen_fd: int
-    """Listening socket of the traffic."""
+    listen_fds: tuple[int, ...]
+    """Listening sockets of the traffic."""
     link_path: str
     """Path of the Unix socket of control."""
     slot_fd: int

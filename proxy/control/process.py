@@ -68,12 +68,13 @@ rest is for what statistics keep."""
 
 
 class ControlArgs(Struct):
-    """Arguments from the supervisor. A descriptor (`…_fd`) is the number of an open file that control inherits."""
+    """Arguments from the supervisor. A descriptor (`…_fd`) (several: `…_fds`) is the number of an open file
+    that control inherits."""
 
     config: str
     """Path of the configuration."""
-    admin_fd: int
-    """Listening socket of the admin API."""
+    admin_fds: tuple[int, ...]
+    """Listening sockets of the admin API."""
     link_fd: int
     """Listening socket of the link."""
     slot_fd: int
@@ -151,7 +152,7 @@ class Control:
         self._adopt(self._load)  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
         api = AdminListener(application(self._context), self._context.connections)
-        await api.start(socket.socket(fileno=self._args.admin_fd))
+        await api.start([socket.socket(fileno=fd) for fd in self._args.admin_fds])
         await self._link.start(socket.socket(fileno=self._args.link_fd))
         spare_the_collector()
         self._pulses.keep_beating(PLACE, asyncio.get_running_loop())

@@ -63,7 +63,7 @@ class Worker:
         self._source: Table | None = None
         self.leased = True
         self._unleased = 0.0
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._ready = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -108,10 +108,12 @@ class Worker:
                     self.shared.table = self._registry.compile(primaries_only(table))
 
     async def _serve(self) -> None:
-        sock = socket.socket(fileno=self._args.listen_fd)  # no copy: closed, it refuses
-        sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Downstream(self.shared), sock=sock, backlog=LISTEN_BACKLOG)
+        for fd in self._args.listen_fds:
+            sock = socket.socket(fileno=fd)  # no copy: closed, it refuses
+            sock.setblocking(False)
+            server = await loop.create_server(lambda: Downstream(self.shared), sock=sock, backlog=LISTEN_BACKLOG)
+            self._servers.append(server)
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -120,8 +122,8 @@ class Worker:
     async def _drain(self) -> None:
         shared = self.shared
         shared.draining = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         await _until(lambda: not shared.clients and not shared.copies, self._args.drain)
         if shared.clients:
             log.warning("drain deadline: %d connections cut off", len(shared.clients))

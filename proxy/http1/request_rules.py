@@ -13,6 +13,7 @@ from typing import Final
 
 import httptools
 
+from proxy.contracts.prefaces import PREFACES
 from proxy.http1.fields import block, content_length, head_is_clean, host_is_clean, target_is_clean, tokens, without
 from proxy.http1.request_head import Http1RequestHead
 
@@ -146,16 +147,6 @@ def _take_expectation(head: Http1RequestHead, value: bytes) -> None:
     if value.lower() != b"100-continue":  # RFC 9110 §10.1.1
         raise RequestError("expectation_failed", "the only expectation supported is `100-continue`")
     head.expects = not head.http10
-
-
-PREFACES: Final = (
-    (b"\x16", "tls_hello", "a TLS handshake; this port speaks plain HTTP/1.1"),
-    (b"PRI ", "http2_preface", "the preface of HTTP/2; this port speaks HTTP/1.1"),
-    (b"PROX", "proxy_preface", "a header of the PROXY protocol, which this port does not read"),
-    (b"\x00\r\nQUIT", "proxy_preface", "a header of the PROXY protocol, which this port does not read"),
-)
-"""What clients say first that take the port for another (RFC 8446 §5.1, RFC 9113 §3.4, HAProxy's `proxy-protocol.txt`):
-first bytes, reason, detail."""
 
 
 def refusal(error: Exception, raw: bytes = b"") -> RequestError:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config.load import load, parse
+from proxy.contracts.address import Address
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.settings import (
     ASSUMED,
-    Address,
     Analysis,
     Baseline,
     ConfigError,
@@ -92,10 +92,32 @@ def paths(text: str) -> list[str]:
     return [problem.path for problem in problems(text)]
 
 
+HOUSE = """
+versions: {a: {url: http://models}}
+routes: {r: {match: {path: /}, protocol: opaque, primary: a}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("127.0.0.1:1", ["127.0.0.1:1"]),
+        ("['0.0.0.0:1', '[::]:1']", ["0.0.0.0:1", "[::]:1"]),
+        ("':1'", ["*:1"]),
+        ("['127.0.0.1:1', ':2']", ["127.0.0.1:1", "*:2"]),
+        ("[':0', ':0']", ["*:0", "*:0"]),
+    ],
+)
+def test_one_address_or_several(text: str, heard: list[str]) -> None:
+    settings = parse(f"{HOUSE}listen: {text}\nadmin: {{listen: {text.replace(':1', ':3').replace(':2', ':4')}}}", {})
+    assert [str(address) for address in settings.listen] == heard
+    assert len(settings.admin.listen) == len(heard)
+
+
 def test_the_full_configuration() -> None:
     settings = parse(FULL, {"PENUMBRA_ADMIN_TOKEN": "s3cret"})
-    assert settings.listen == Address("127.0.0.1", 8080)
-    assert settings.admin.listen.port == 9900
+    assert settings.listen == (Address("127.0.0.1", 8080),)
+    assert settings.admin.listen == (Address("127.0.0.1", 9900),)
     assert settings.admin.token == "s3cret"
     assert settings.versions["cancer-v2"] == Version("cancer-v2", "127.0.0.1", 8082, "127.0.0.1:8082")
     assert settings.lineage["cancer-v1"].dataset == "sha256:9c1e"
@@ -258,7 +280,13 @@ def test_mistakes_in_a_route(route: str, path: str) -> None:
         ("listen: 127.0.0.1", "listen"),
         ("listen: 127.0.0.1:65536", "listen"),
         ("listen: ٣:8080", "listen"),
-        ("admin: {listen: ':1'}", "admin.listen"),
+        ("admin: {listen: '::1'}", "admin.listen"),
+        ("listen: []", "listen"),
+        ("listen: {a: b}", "listen"),
+        ("listen: ['h:1', [x]]", "listen[1]"),
+        ("listen: ['h:1', 'h:1']", "listen"),
+        ("listen: ['h:1', ':1']", "listen"),
+        ("listen: '*:1'\nadmin: {listen: '127.0.0.1:1'}", "admin.listen"),
         ("admin: {token: 'a b'}", "admin.token"),
         ("listen: h:1\nadmin: {listen: 'h:1'}", "admin.listen"),
         ("workers: 0", "workers"),

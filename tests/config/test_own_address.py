@@ -8,7 +8,8 @@ import pytest
 
 from proxy.config.load import parse
 from proxy.config.own_address import is_own
-from proxy.contracts.settings import Address, ConfigError
+from proxy.contracts.address import Address
+from proxy.contracts.settings import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ from proxy.contracts.settings import Address, ConfigError
         ("::1", "::", True),
         ("::", "::", True),
         ("127.0.0.1", "::", True),  # dual stack
+        ("127.0.0.9", "", True),
+        ("::1", "", True),
+        (socket.gethostname(), "", True),
+        ("192.0.2.7", "", False),
         ("localhost", "::1", True),
         ("localhost", "0.0.0.0", True),
         (socket.gethostname(), "0.0.0.0", True),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.config import values
 from proxy.config.values import Parser, Refused
-from proxy.contracts.settings import Address
+from proxy.contracts.address import Address
 from proxy.contracts.table import Sticky
 
 PARSERS: list[Parser] = [
@@ -55,6 +55,8 @@ PARSERS: list[Parser] = [
         (values.secret, "", ""),
         (values.address, "127.0.0.1:0", Address("127.0.0.1", 0)),
         (values.address, "[::1]:65535", Address("::1", 65_535)),
+        (values.address, ":8080", Address("", 8080)),
+        (values.address, "*:8080", Address("", 8080)),
         (values.base_url, "http://Models:9000/base/", ("models", 9000, "models:9000", "/base")),
         (values.base_url, "http://model_1.svc.:80", ("model_1.svc.", 80, "model_1.svc.:80", "")),
         (values.base_url, "http://[::1]", ("::1", 80, "[::1]", "")),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from proxy.contracts.address import Address
 from proxy.contracts.record import ArmTick, Tick
-from proxy.contracts.settings import ASSUMED, Address, Guard, Release, RouteSettings, Settings, Stage
+from proxy.contracts.settings import ASSUMED, Guard, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Match, Share, Table, Version
 from proxy.control.engine import Engine
 from proxy.control.state.store import Store
@@ -26,7 +27,7 @@ def section(name: str = "cancer", **changes: object) -> RouteSettings:
 
 
 def settings(*sections: RouteSettings, **changes: object) -> Settings:
-    return Settings(Address("127.0.0.1", 0), VERSIONS, sections or (section(),), state=":memory:", **changes)  # type: ignore[arg-type]
+    return Settings((Address("127.0.0.1", 0),), VERSIONS, sections or (section(),), state=":memory:", **changes)  # type: ignore[arg-type]
 
 
 def canary_release(**changes: object) -> Release:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from proxy.config import load
-from proxy.contracts.settings import Address
+from proxy.contracts.address import Address
 from proxy.contracts.table import Share, Sticky
 from proxy.demo import front
 from proxy.demo.processes import DemoProcess
@@ -28,7 +28,7 @@ def test_the_configuration_loads(servers: list[ModelServer], tmp_path: Path) -> 
     path.write_text(yaml.safe_dump(front.configuration(servers, tmp_path / "state.db")), encoding="utf-8")
     settings = load.load(path)
     (route,) = settings.routes
-    assert settings.listen == settings.admin.listen == Address("127.0.0.1", 0)
+    assert settings.listen == settings.admin.listen == (Address("127.0.0.1", 0),)
     assert (route.primary, route.shadows) == ("cancer-v1", (Share("cancer-v2", 100.0),))
     assert route.sticky == Sticky("header", "x-user-id")
     assert not any(share.percent for share in route.split)

@@ -53,7 +53,7 @@ def test_the_proxy_knows_the_model_servers(services: dict[str, Any]) -> None:
         assert (version.host, version.port) == (name, 8080)
         assert services[name]["environment"]["MODEL"] == name
     published = {port.split(":")[-1] for port in services["penumbra"]["ports"]}
-    assert published == {str(settings.listen.port), str(settings.admin.listen.port)}
+    assert published == {str(address.port) for address in (*settings.listen, *settings.admin.listen)}
     assert int(services["penumbra"]["stop_grace_period"].rstrip("s")) > settings.drain
 
 

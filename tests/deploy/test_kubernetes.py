@@ -96,7 +96,7 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(
     settings = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"})
     for pod in pods(rendered[name]):
         ports = {port["name"]: port["containerPort"] for port in proxy_of(pod)["ports"]}
-        assert ports == {"penumbra-http": settings.listen.port, "penumbra-admin": settings.admin.listen.port}
+        assert ports == {"penumbra-http": settings.listen[0].port, "penumbra-admin": settings.admin.listen[0].port}
         mounts = [mount["mountPath"] for mount in proxy_of(pod)["volumeMounts"]]
         assert str(Path(settings.state).parent) in mounts
         assert proxy_of(pod)["args"] == ["run", f"{mounts[0]}/penumbra.yaml"]

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.address import Address
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import AccessLog, Address, Guard, Release, RouteSettings, Settings, Stage, Tracing
+from proxy.contracts.settings import AccessLog, Guard, Release, RouteSettings, Settings, Stage, Tracing
 from proxy.contracts.table import Match, Share, Timeouts, Version
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
@@ -94,7 +95,7 @@ def test_a_configured_release_starts_with_its_first_stage() -> None:
 
 def test_the_table_follows_from_settings_and_states() -> None:
     route = section(split=(), release=RELEASE, timeouts=Timeouts(connect=2.0))
-    settings = Settings(Address("", 0), VERSIONS, (route,), lease=7.0)
+    settings = Settings((Address("", 0),), VERSIONS, (route,), lease=7.0)
     state = transitions.enter(taken(route), 1, "", 6.0)
     table = table_of(settings, {"r": state}, 12)
     assert (table.revision, table.lease, table.versions) == (12, 7.0, VERSIONS)
@@ -106,7 +107,7 @@ def test_the_table_follows_from_settings_and_states() -> None:
 
 
 def test_an_access_log_or_spans_ask_for_records_of_every_route() -> None:
-    plain = Settings(Address("", 0), VERSIONS, (section(),))
+    plain = Settings((Address("", 0),), VERSIONS, (section(),))
     told = [replace(plain, access_log=AccessLog()), replace(plain, tracing=Tracing("http://h"))]
     journals = [table_of(each, {"r": taken(section())}, 1).routes[0].journal for each in (plain, *told)]
     assert journals == [False, True, True]

@@ -292,7 +292,7 @@ async def plane(
         it.port = listening.getsockname()[1]
         alive, hold = os.pipe()
         pulse = page(2)
-        args = WorkerArgs(0, listening.detach(), it.link_path, slot.fileno(), alive, drain, pulse, -1, connections)
+        args = WorkerArgs(0, (listening.detach(),), it.link_path, slot.fileno(), alive, drain, pulse, -1, connections)
         it.worker = Worker(args, times or timings())
         running = asyncio.create_task(it.worker.run())
         await it.until(lambda: it.worker.shared.table is not None)

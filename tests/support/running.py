@@ -57,7 +57,7 @@ class Answer:
 def call(address: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
     """One request on a connection of its own. Raises OSError as the client library does."""
     host, _, port = address.rpartition(":")
-    connection = HTTPConnection(host, int(port), timeout=PATIENCE)
+    connection = HTTPConnection(host.strip("[]"), int(port), timeout=PATIENCE)
     try:
         sent = {"Content-Type": "application/json"} | (headers or {})
         connection.request(method, path, None if body is None else json.dumps(body), sent)
@@ -95,7 +95,7 @@ class Running:
         self._reader.start()
         try:
             found = self.event("listening")
-            self.data, self.admin = found["data"], found["admin"]
+            self.data, self.admin = (found[key].split(", ")[0] for key in ("data", "admin"))
             eventually(lambda: self._ready() or None, "readiness")
             self.event("control is up")  # a line that waits to be written would be lost with a process that is killed
         except BaseException:

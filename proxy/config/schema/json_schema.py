@@ -170,8 +170,9 @@ def value(text: str) -> Any:
 
 def _structure(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
     match node:
-        case Value(parser):
-            return dict(scalar(parser))
+        case Value(parser, several):
+            one = dict(scalar(parser))
+            return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]} if several else one
         case Names(key, below):
             names = {"pattern": scalar(key)["pattern"]}
             return {

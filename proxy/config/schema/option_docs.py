@@ -35,9 +35,13 @@ _SWITCHING = " and ".join(row.name for row in STRATEGIES.values() if row.window 
 
 
 TEXTS = {
-    "listen": "Address that clients connect to. Port 0 lets the kernel choose; the log says which.",
+    "listen": (
+        "Addresses that clients connect to. `:8080` is every address of the host, of IPv4 and of IPv6, as far as its "
+        "kernel has them; so is `[::]:8080` alone, beside an address of IPv4 it is IPv6. Port 0 lets the kernel "
+        "choose; the log says which."
+    ),
     "admin": "The admin API, the status page and `/metrics`.",
-    "admin.listen": "Address of the admin API.",
+    "admin.listen": "Addresses of the admin API, as above.",
     "admin.token": (
         "Who sends it as a bearer token may change things. Without any token that may change, only loopback may."
     ),

@@ -9,8 +9,8 @@ from proxy.contracts.settings import ASSUMED
 
 EXAMPLES = {
     **dict.fromkeys((f"scorecard.{name}" for name in ASSUMED), "off"),
-    "listen": "127.0.0.1:8080",
-    "admin.listen": "0.0.0.0:9900",
+    "listen": '["127.0.0.1:8080", "[::1]:8080"]',
+    "admin.listen": '":9900"',
     "admin.token": '"${PENUMBRA_ADMIN_TOKEN:-made-up}"',
     "admin.tokens[].name": "argo",
     "admin.hosts": "[penumbra.example]",

@@ -22,9 +22,10 @@ T = TypeVar("T")
 
 
 class Value(Struct, frozen=True):
-    """A single value."""
+    """A single value; `several`: or a list of such."""
 
     parser: Parser
+    several: bool = False
 
 
 class Names(Struct, frozen=True):
@@ -97,6 +98,11 @@ class KeyRecorder(Section):
             self.group.required.add(key)
         answer: Any = self._case.strategy if key == "strategy" else fallback
         return answer  # type: ignore[no-any-return]
+
+    def one_or_more(self, key: str, parse: Callable[[str], T], *, required: bool = False) -> tuple[T, ...]:
+        self.take(key, parse, None, required=required)
+        self.group.keys[key] = Value(parse, several=True)
+        return ()
 
     def section(self, key: str) -> KeyRecorder:
         before = self.group.keys.get(key)

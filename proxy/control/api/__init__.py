@@ -3,7 +3,8 @@
 endpoints       the table of endpoints: method, path, what it does, what it needs
 handlers        one method an endpoint
 connections     how many connections there may be, and how long one may wait for its client
-listener        the API on its socket
+listener        the API on its sockets
+unreadable      what is no request: named in one line of the log
 auth            who may call: roles, tokens, loopback
 request_bodies  bodies and queries of requests, validated
 problems        RFC 9457 answers, and the exception that becomes one

@@ -45,7 +45,8 @@ def addressed(hosts: Sequence[str], headers: Mapping[str, str], admin: Admin) ->
 
 
 def _is_own(host: str, admin: Admin) -> bool:
-    named = host in (admin.listen.host.lower(), *admin.hosts) or host.endswith(CLUSTER_NAMES)
+    own = (*(address.host.lower() for address in admin.listen), *admin.hosts)
+    named = host in own or host.endswith(CLUSTER_NAMES)
     return bool(host) and (is_loopback(host) or _is_address(host) or named)
 
 

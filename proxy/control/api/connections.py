@@ -24,6 +24,8 @@ from typing import Literal, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from proxy.control.api.unreadable import UnreadableRequests
+
 MAX_CONNECTIONS = 128
 """Open connections: a team's pages, its scrapers and probes, ten times over."""
 
@@ -54,10 +56,11 @@ FAREWELLS = {
 class AdminConnection(asyncio.Protocol):
     """One connection: what aiohttp made of it, and since when it waits for its client."""
 
-    __slots__ = ("_all", "_inner", "phase", "since", "transport")
+    __slots__ = ("_all", "_inner", "_is_new", "phase", "since", "transport")
 
     def __init__(self, inner: asyncio.Protocol, all_: Connections) -> None:
         self._inner, self._all = inner, all_
+        self._is_new = True
         self.transport: asyncio.Transport | None = None
         self.phase: Phase = "idle"
         self.since = all_.now()
@@ -95,6 +98,12 @@ class AdminConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A piece of a request."""
+        if self._is_new and self.transport is not None:
+            self._is_new = False
+            if farewell := self._all.unreadable.answer(data, self._all.now()):
+                self.transport.write(farewell)
+                self.transport.close()
+                return
         if self.phase == "idle":
             self.turn("asking")
         self._inner.data_received(data)
@@ -122,6 +131,7 @@ class Connections:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.now = now
+        self.unreadable = UnreadableRequests()
         self._open: dict[asyncio.BaseTransport, AdminConnection] = {}
         self.let_go = {"api_connections": 0, "api_slow": 0}
         """Connections that were let go because there were too many, or because their client was slow. Monotone."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 
 from aiohttp import web
+from aiohttp.log import server_logger
 
 from proxy.control.api.connections import IDLE_SECONDS, Connections
 
@@ -24,7 +26,7 @@ CLOSE_SECONDS = 2.0
 
 
 class AdminListener:
-    """`start` on a listening socket, `close` at the end."""
+    """`start` on listening sockets, `close` at the end."""
 
     def __init__(self, app: web.Application, connections: Connections) -> None:
         self._connections = connections
@@ -36,17 +38,20 @@ class AdminListener:
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=CLOSE_SECONDS,
         )
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._watch: asyncio.Task[None] | None = None
 
-    async def start(self, sock: socket.socket) -> None:
+    async def start(self, socks: Iterable[socket.socket]) -> None:
         """Answers from now on."""
         await self._runner.setup()
+        server_logger.addFilter(self._connections.unreadable)
         inner = self._runner.server
         if inner is None:
             raise RuntimeError("the application was not set up")
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connections.wrap(inner), sock=sock, backlog=BACKLOG)
+        protocol = self._connections.wrap(inner)
+        for sock in socks:
+            self._servers.append(await loop.create_server(protocol, sock=sock, backlog=BACKLOG))
         self._watch = loop.create_task(self._look())
 
     async def _look(self) -> None:
@@ -56,10 +61,11 @@ class AdminListener:
 
     async def close(self) -> None:
         """Takes no more connections, and ends those that there are."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         if self._watch is not None:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
         await self._runner.cleanup()
+        server_logger.removeFilter(self._connections.unreadable)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.contracts.settings import Address, Admin, Token
+from proxy.contracts.address import Address
+from proxy.contracts.settings import Admin, Token
 from proxy.control.api.auth import addressed, caller, is_loopback, reader
 from proxy.control.api.problems import ApiError
 
@@ -94,7 +95,7 @@ def test_loopback(host: str, own: bool) -> None:
     ],
 )
 def test_only_names_of_its_own_or_a_token_may_ask(host: str, own: bool) -> None:
-    admin = Admin(Address("admin.corp.example", 9900), token="op", hosts=("penumbra.example",))
+    admin = Admin((Address("admin.corp.example", 9900),), token="op", hosts=("penumbra.example",))
     if own:
         addressed([host], {"Host": host}, admin)
     else:

@@ -37,7 +37,7 @@ def play(story: Callable[[int, ApiContext], Awaitable[None]]) -> None:
         context = context_of(House(settings(section("r"))))
         api = AdminListener(application(context), context.connections)
         sock = socket.create_server(("127.0.0.1", 0))
-        await api.start(sock)
+        await api.start([sock])
         try:
             await asyncio.wait_for(story(sock.getsockname()[1], context), 20)
         finally:
