@@ -35,7 +35,8 @@ PAGES = [
 ]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in PAGES}
 README = TEXTS["README.md"]
-METRICS = (ROOT / "proxy" / "control" / "telemetry" / "metrics.py").read_text(encoding="utf-8")
+TELEMETRY = ROOT / "proxy" / "control" / "telemetry"
+METRICS = "".join(path.read_text(encoding="utf-8") for path in sorted(TELEMETRY.glob("*.py")))
 pages = pytest.mark.parametrize("page", TEXTS)
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -10,10 +10,12 @@ from prometheus_client.metrics_core import Metric
 from docs.generate.markdown import code, joined, table
 from proxy.control.telemetry import metrics
 
+TELEMETRY = metrics.__name__.removesuffix(".metrics")
+
 OPENING = """\
 # Metrics
 
-<!-- made by `make docs` from the collectors: edit proxy/control/telemetry/metrics.py, not this page -->
+<!-- made by `make docs` from the collectors: edit proxy/control/telemetry, not this page -->
 
 All metrics are at `/metrics` of `admin.listen`, in base units (seconds, ratios, bytes). The configuration bounds every
 label: routes, versions and webhooks are those of the file; roles, reasons and codes come from fixed tables. A metric
@@ -63,8 +65,8 @@ def families() -> Iterator[Metric]:
 
 
 def collectors() -> list[Any]:
-    """The collector classes of `proxy.control.telemetry.metrics`, as the file defines them from top to bottom."""
-    return [value for value in vars(metrics).values() if getattr(value, "__module__", "") == metrics.__name__
+    """The collector classes of the telemetry: those that `metrics` imports, then its own from top to bottom."""
+    return [value for value in vars(metrics).values() if getattr(value, "__module__", "").startswith(TELEMETRY)
             and hasattr(value, "collect")]  # fmt: skip
 
 

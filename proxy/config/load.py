@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
+from proxy.config.balance import read_balance
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
@@ -172,7 +173,7 @@ def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version],
     lineage: dict[str, Lineage] = {}
     for name, section in root.entries("versions", values.name):
         host, port, authority, base = section.take("url", values.base_url, ("", 0, "", ""), required=True)
-        versions[name] = Version(name, host, port, authority, base)
+        versions[name] = Version(name, host, port, authority, base, read_balance(section, host))
         lineage[name] = _lineage(section.section("lineage"), require_lineage)
         section.finish()
     if not versions:

@@ -65,6 +65,16 @@ def duration(text: str) -> float:
     return seconds
 
 
+def duration_or_none(text: str) -> float:
+    """Seconds, or 0 for none."""
+    if text == "0":
+        return 0.0
+    try:
+        return duration(text)
+    except Refused as refused:
+        raise Refused(f"0, or {refused.allowed}") from refused
+
+
 MIN_PATIENCE_SECONDS = 1.0
 """Seconds of silence that every process is allowed: four beats, and twice what a supervisor's look may be late."""
 

@@ -119,6 +119,10 @@ class Tick(Struct):
     """What the worker had no memory for, by kind."""
     resolutions: list[tuple[str, str, int]] = field(default_factory=list)
     """Lookups of the names of versions that have ended: rows (version, outcome, count)."""
+    ejections: list[tuple[str, str, int]] = field(default_factory=list)
+    """Endpoints that get no requests for a while: rows (version, reason, count)."""
+    endpoints: dict[str, dict[str, str]] | None = None
+    """By version the state of each address (`contracts.endpoint_state`), a gauge; None: as told before."""
     malformed: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Messages that could not be read: rows (route, version, rule, count), the first two "" for requests of clients."""
 

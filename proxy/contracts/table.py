@@ -25,6 +25,19 @@ Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "auto", "opaq
 StickySource = Literal["header", "cookie", "json"]
 
 
+class Balance(Struct, frozen=True):
+    """How requests are shared out among the endpoints of a version, where its name has several."""
+
+    failures: int = 5
+    """Failures in a row after which an endpoint is ejected."""
+    ejection: float = 30.0
+    """Seconds of its first ejection; the next ones are longer."""
+    max_ejected: float = 50.0
+    """Percent of the endpoints that may be ejected at a time; one always may."""
+    slow_start: float = 10.0
+    """Seconds until an endpoint that is new, or has returned, has its whole share; 0: at once."""
+
+
 class Version(Struct, frozen=True):
     """The address at which a deployable bundle is served."""
 
@@ -35,6 +48,8 @@ class Version(Struct, frozen=True):
     """Value of `Host` towards this version."""
     base_path: str = ""
     """Prefix of the path of each request, without a last slash."""
+    balance: Balance = Balance()
+    """How its endpoints share the requests."""
 
 
 class Match(Struct, frozen=True):

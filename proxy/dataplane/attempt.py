@@ -319,7 +319,9 @@ class Attempt(RecordedLeg):
         return self.still + self.shared.watch.stalled(now)
 
     def _judge(self, succeeded: bool, now: float) -> None:
-        request = self.request
+        request, stream = self.request, self.stream
+        if stream is not None:
+            stream.judged(succeeded, now)
         self.shared.judge(self.target, request.route, request.inference, succeeded, now)
 
     def _close(self) -> None:

@@ -37,10 +37,14 @@ class Budget:
 
     def take(self) -> bool:
         """Whether a connection may be made; it then counts until `give`."""
-        if self.used >= self.limit and not any(evict() for evict in self.evictors):
+        if self.is_spent() and not any(evict() for evict in self.evictors):
             return False
         self.used += 1
         return True
+
+    def is_spent(self) -> bool:
+        """True while nobody gets one but for another that is closed."""
+        return self.used >= self.limit
 
     def give(self) -> None:
         """A connection has ended, or was not made."""

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
+from proxy.contracts.endpoint_state import MAX_TOLD_ENDPOINTS, worst
 from proxy.contracts.table import Role, Route, Share, Table, Version
 from proxy.dataplane.descriptors import Budget, Descriptors
 from proxy.dataplane.pool import Pool
@@ -201,6 +203,14 @@ class Registry:
     def pools(self) -> list[Pool]:
         """All pools in use."""
         return list(self._pools.values())
+
+    def endpoints(self, now: float) -> dict[str, dict[str, str]]:
+        """By version the state of its addresses, as the worst off of its pools sees them; of many some are told."""
+        seen: dict[str, list[dict[str, str]]] = {}
+        for pool in self._pools.values():
+            seen.setdefault(pool.version.name, []).append(pool.states(now))
+        merged = {name: worst(states) for name, states in seen.items()}
+        return {name: dict(islice(states.items(), MAX_TOLD_ENDPOINTS)) for name, states in merged.items()}
 
     def target(self, route: Route, split: Split, index: int, share: float) -> Target:
         """The version at `index` of the route's split. Whatever is not the primary has a breaker, and the deadline of

@@ -84,8 +84,9 @@ class Name:
         """The resolver named `addresses`. True: that is another set of them than before."""
         known = {each.address: each for each in (*self.leaving, *self.endpoints)}
         before = self.endpoints
+        since = now if self._answered > float("-inf") else self._answered  # those of the first answer are alike
         self.endpoints = [
-            known.pop(each) if each in known else ServerEndpoint(each) for each in dict.fromkeys(addresses)
+            known.pop(each) if each in known else ServerEndpoint(each, since) for each in dict.fromkeys(addresses)
         ]
         for each in self.endpoints:
             each.missing = 0

@@ -26,6 +26,9 @@ FORGOTTEN_SECONDS: Final = 60.0
 FRESHNESS_SECONDS: Final = 0.25
 """Seconds that a leg waits for a new answer where the last one is old; then that is used."""
 
+EJECTIONS: Final = {"connect": "it cannot be reached", "failures": "its requests fail one after the other"}
+"""Reasons of an ejection, and what the log says of them."""
+
 LookUp = Callable[[str, int, Heard], None]
 Key = tuple[str, str, int]
 
@@ -51,6 +54,15 @@ class VersionNames:
             self._start(version, name)
             await _waited(name, FRESHNESS_SECONDS)
         return name.current(self._clock())
+
+    def known(self, version: Version) -> list[ServerEndpoint]:
+        """Where `version` was last found to be served."""
+        return self._name(version).endpoints
+
+    def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
+        """`endpoint` gets no requests of `version` for a while. `reason`: "connect" or "failures"."""
+        log.warning("version %s: %s is ejected for a while: %s", version.name, endpoint, EJECTIONS[reason])
+        self._tally.ejected(version.name, reason)
 
     def watch(self, version: Version, busy: bool, now: float) -> None:
         """A pool needs the name of `version`. `busy`: it has connections."""

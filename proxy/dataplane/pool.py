@@ -1,6 +1,7 @@
 """Connections to one model server for one purpose (live traffic, or one shadow), so that neither can starve the other.
 
-1. A stream opens on the connection that became available last; the others age out.
+1. A stream opens on the connection that became available last; the others age out. Where a version has several
+   endpoints, on the last one to the endpoint whose turn it is (`members`).
 2. None available: a connection is made, up to `limit`. A user waits for the one that is made for it; where a connection
    carries many streams, so many users wait for the same one.
 3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail. Where the descriptors for the
@@ -24,6 +25,7 @@ from typing import Final
 from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import Budget
 from proxy.dataplane.local_fault import reason_of
+from proxy.dataplane.members import Member, Members
 from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
@@ -37,12 +39,12 @@ MAX_WAITING_LEGS: Final = 1024
 
 
 class Dialing:
-    """A connection under way; `users` get its first streams."""
+    """A connection under way; `users` get its first streams. `member`: whom it is for, None: whoever is reached."""
 
-    __slots__ = ("task", "users")
+    __slots__ = ("member", "task", "users")
 
-    def __init__(self, user: StreamUser) -> None:
-        self.users = [user]
+    def __init__(self, user: StreamUser, member: Member | None) -> None:
+        self.users, self.member = [user], member
         self.task: asyncio.Task[None] | None = None
 
 
@@ -58,6 +60,7 @@ class Pool(ConnectionOwner):
         "_closed",
         "_dialer",
         "_dialing",
+        "_members",
         "_open",
         "_spares",
         "_waiting",
@@ -85,6 +88,7 @@ class Pool(ConnectionOwner):
         self._dialing: list[Dialing] = []
         self._waiting: deque[StreamUser] = deque()
         self._closed = False
+        self._members = Members(version.balance)
         self._budget = Budget(sys.maxsize)
         self._budget.evictors.append(self.evict)
 
@@ -94,15 +98,16 @@ class Pool(ConnectionOwner):
 
     def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
         """Gives `user` a stream, now or later. `fresh`: on a new connection; the end of an idle one may be unseen."""
-        if not fresh and (connection := self._newest()) is not None:
-            stream = connection.open_stream()
-            if not connection.is_available():
-                self._available.pop()
+        wanted = self._members.pick(self._chance(), self._chance()) if self._members.several else None
+        stream = None if fresh else self._open_stream(wanted)
+        if stream is not None:
             _hand(user, stream, False, now)
-        elif self._dialer.streams > 1 and self._joined(user):
+        elif self._dialer.streams > 1 and self._joined(user, wanted):
             return
-        elif self._open < self.limit and self._budget.take():
-            self._dial(user)
+        elif self._may_dial(wanted):
+            self._dial(user, wanted)
+        elif wanted is not None and not fresh and (stream := self._open_stream(None)) is not None:
+            _hand(user, stream, False, now)
         elif not self._open:
             _tell(user, "no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
         elif len(self._waiting) < MAX_WAITING_LEGS:
@@ -111,14 +116,28 @@ class Pool(ConnectionOwner):
             detail = f"{self.limit} connections are busy and {MAX_WAITING_LEGS} legs wait"
             _tell(user, "pool_full", detail, now)
 
-    def _newest(self) -> Connection | None:
-        """The connection that became available last. What was told to open no more streams is dropped on the way."""
+    def _open_stream(self, wanted: Member | None) -> ServerStream | None:
+        """A stream of the connection that became available last, of those to `wanted` where somebody is. What was told
+        to open no more streams is dropped on the way."""
         available = self._available
-        while available:
-            if available[-1].is_available():
-                return available[-1]
-            available.pop()
+        at = len(available) - 1
+        while at >= 0:
+            connection = available[at]
+            if not connection.is_available():
+                available.pop(at)
+            elif wanted is None or connection.member() is wanted:
+                stream = connection.open_stream()
+                if not connection.is_available():
+                    available.pop(at)
+                return stream
+            at -= 1
         return None
+
+    def _may_dial(self, wanted: Member | None) -> bool:
+        """Whether a connection may be made. To choose an endpoint is no reason to close an idle one to another."""
+        if self._open >= self.limit or (wanted is not None and self._available and self._budget.is_spent()):
+            return False
+        return self._budget.take()
 
     def abandon(self, user: StreamUser) -> None:
         """`user` does not wait in line any more. (One that a connection under way was meant for hands it back.)"""
@@ -146,6 +165,7 @@ class Pool(ConnectionOwner):
     def sweep(self, now: float) -> None:
         """Closes the idle connections that should go, and keeps its version's addresses fresh."""
         self._dialer.watch(self.version, self._open > 0, now)
+        self._members.follow(self._dialer.endpoints(self.version), now)
         expired = [connection for connection in self._available if connection.has_expired(now)]
         for connection in expired:
             self._available.remove(connection)
@@ -171,6 +191,14 @@ class Pool(ConnectionOwner):
         self._spares -= 1
         self._budget.give()
 
+    def member_failed(self, member: Member, now: float) -> None:
+        if self._members.failed(member, now):
+            self._dialer.ejected(self.version, member.endpoint, "failures")
+
+    def states(self, now: float) -> dict[str, str]:
+        """The addresses of the endpoints that it knows, and how each of them stands (`ENDPOINT_STATES`)."""
+        return self._members.states(now)
+
     def evict(self) -> bool:
         """Closes the connection that has been idle for longest; False: there is none."""
         connection = next((each for each in self._available if each.is_idle()), None)
@@ -188,27 +216,32 @@ class Pool(ConnectionOwner):
             connection.close()
         self._available.clear()
 
-    def _joined(self, user: StreamUser) -> bool:
+    def _joined(self, user: StreamUser, wanted: Member | None) -> bool:
         for dialing in self._dialing:
-            if len(dialing.users) < self._dialer.streams:
+            if len(dialing.users) < self._dialer.streams and wanted in (None, dialing.member):
                 dialing.users.append(user)
                 return True
         return False
 
     def _dial_next(self) -> None:
         if self._waiting and self._open < self.limit and self._budget.take():
-            self._dial(self._waiting.popleft())
+            members = self._members
+            wanted = members.pick(self._chance(), self._chance()) if members.several else None
+            self._dial(self._waiting.popleft(), wanted)
 
-    def _dial(self, user: StreamUser) -> None:
+    def _dial(self, user: StreamUser, wanted: Member | None) -> None:
         self._open += 1
-        dialing = Dialing(user)
+        dialing = Dialing(user, wanted)
+        if wanted is not None:
+            wanted.active += 1
         self._dialing.append(dialing)
         dialing.task = asyncio.get_running_loop().create_task(self._connect(dialing, user.connect_timeout))
 
     async def _connect(self, dialing: Dialing, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                connection = await self._dialer.dial(self.version, self)
+                wanted = dialing.member.endpoint if dialing.member is not None else None
+                connection = await self._dialer.dial(self.version, self, wanted)
         except TimeoutError:
             self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s")
         except OSError as error:
@@ -223,8 +256,16 @@ class Pool(ConnectionOwner):
         self._open -= 1
         self._budget.give()
 
-    def _made(self, dialing: Dialing, connection: Connection) -> None:
+    def _dialed(self, dialing: Dialing) -> None:
+        """A connection was made, or was not: more is known of the endpoints."""
         self._dialing.remove(dialing)
+        if dialing.member is not None:
+            dialing.member.active -= 1
+        self._members.follow(self._dialer.endpoints(self.version), self._clock())
+
+    def _made(self, dialing: Dialing, connection: Connection) -> None:
+        self._dialed(dialing)
+        connection.join(self._members.of(connection.endpoint()))
         if self._open > ROOMY:
             connection.narrow()
         now, stays, late = self._clock(), True, []
@@ -241,7 +282,7 @@ class Pool(ConnectionOwner):
             self.available(connection, now)
 
     def _failed(self, dialing: Dialing, reason: str, detail: str) -> None:
-        self._dialing.remove(dialing)
+        self._dialed(dialing)
         self._ended()
         now = self._clock()
         for user in dialing.users:

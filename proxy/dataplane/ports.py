@@ -16,6 +16,8 @@ from proxy.contracts.compiler import trait
 from proxy.contracts.failure import Failure
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.table import Version
+from proxy.dataplane.endpoints import ServerEndpoint
+from proxy.dataplane.members import Member
 
 
 class Timed:
@@ -178,10 +180,26 @@ class ServerStream(Unsent):
         """Gives a stream back on which nothing was begun."""
         raise NotImplementedError
 
+    def judged(self, succeeded: bool, now: float) -> None:
+        """What it has carried speaks for or against the endpoint that it leads to."""
+        raise NotImplementedError
+
 
 @trait
 class Connection(Narrow):
     """A connection to a model server, as a pool needs it."""
+
+    def endpoint(self) -> ServerEndpoint:
+        """Where it leads."""
+        raise NotImplementedError
+
+    def member(self) -> Member:
+        """Whom its streams count for."""
+        raise NotImplementedError
+
+    def join(self, member: Member) -> None:
+        """From now on its streams count for `member`."""
+        raise NotImplementedError
 
     def open_stream(self) -> ServerStream:
         """A stream for one request. Only while `is_available`."""
@@ -229,18 +247,30 @@ class ConnectionOwner:
         """The opposite of `spare`."""
         raise NotImplementedError
 
+    def member_failed(self, member: Member, now: float) -> None:
+        """A request that `member` had has failed."""
+        raise NotImplementedError
+
 
 class Dialer:
     """Makes connections. `streams`: how many streams a new one will carry at least."""
 
     streams = 1
 
-    async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
-        """A new connection to where `version` is served. Raises OSError when it cannot be had."""
+    async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
+        """A new connection to where `version` is served, to `wanted` if that can be reached. Raises OSError when it
+        cannot be had."""
         raise NotImplementedError
+
+    def endpoints(self, version: Version) -> list[ServerEndpoint]:
+        """Where `version` is served, as far as is known."""
+        return []
 
     def watch(self, version: Version, busy: bool, now: float) -> None:
         """Keeps what is known of the addresses of `version` fresh. `busy`: there are connections to it."""
+
+    def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
+        """Tells that `endpoint` gets no requests of `version` for a while."""
 
 
 @trait

@@ -32,6 +32,9 @@ class Attempts:
         """Closes a connection that came too late."""
         raise NotImplementedError
 
+    def ejected(self, endpoint: ServerEndpoint) -> None:
+        """Tells that `endpoint` cannot be reached any more."""
+
 
 class Race:
     """One race for `owner`. `winner`: the endpoint of the connection that `run` has returned."""
@@ -88,7 +91,7 @@ class Race:
             error = task.exception()
             if error is None:
                 self._blame(silent)
-                endpoint.reached()
+                endpoint.reached(self._clock())
                 self.winner = endpoint
                 return task.result()
             self._failed(endpoint, error)
@@ -104,7 +107,8 @@ class Race:
     def _blame(self, endpoints: list[ServerEndpoint]) -> None:
         now = self._clock()
         for each in endpoints:
-            each.failed(now)
+            if each.failed(now):
+                self._attempts.ejected(each)
 
     def _give_back(self, count: int) -> None:
         self._spares -= count

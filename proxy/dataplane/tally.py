@@ -160,6 +160,7 @@ class Tally:
 
     __slots__ = (
         "_arms",
+        "_ejections",
         "_lag",
         "_lag_sum",
         "_mirrored",
@@ -188,6 +189,7 @@ class Tally:
         self._rescued: dict[tuple[str, str, str], int] = {}
         self._retries: dict[tuple[str, str, str], int] = {}
         self._resolutions: dict[tuple[str, str], int] = {}
+        self._ejections: dict[tuple[str, str], int] = {}
         self._rejected: dict[tuple[str, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
@@ -230,6 +232,11 @@ class Tally:
         """A lookup of the version's name has ended."""
         key = (version, outcome)
         self._resolutions[key] = self._resolutions.get(key, 0) + 1
+
+    def ejected(self, version: str, reason: str) -> None:
+        """An endpoint of the version gets no requests for a while."""
+        key = (version, reason)
+        self._ejections[key] = self._ejections.get(key, 0) + 1
 
     def rejected(self, route: str, reason: str) -> None:
         """The proxy itself answered, or gave up on, a request that got no leg."""
@@ -287,6 +294,7 @@ class Tally:
             self._lag_sum,
             resolutions=[(*key, count) for key, count in self._resolutions.items()],
             malformed=self.malformed.take(),
+            ejections=[(*key, count) for key, count in self._ejections.items()],
         )
         self._clear()
         return tick

@@ -61,6 +61,7 @@ class Worker:
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None
+        self._endpoints: dict[str, dict[str, str]] | None = None
         self.leased = True
         self._unleased = 0.0
         self._servers: list[asyncio.Server] = []
@@ -189,6 +190,7 @@ class Worker:
         tick.under_way = self.shared.under_way(now)
         memory = self.shared.memory
         tick.memory, tick.memory_limit, tick.shed = memory.used(), memory.limit, memory.take_shed()
+        tick.endpoints, self._endpoints = self._endpoints, None
         self._link.send_tick(tick)
 
     def _sweep_deadlines(self) -> None:
@@ -206,6 +208,7 @@ class Worker:
         for pool in self._registry.pools:
             pool.sweep(now)
         self._names.sweep(now)
+        self._endpoints = self._registry.endpoints(now)
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:

@@ -7,7 +7,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.dataplane.endpoints import DEAD_SECONDS, ServerEndpoint, in_order
+from proxy.dataplane.endpoints import DEAD_SECONDS, MAX_DEAD_SECONDS, ServerEndpoint, in_order
 
 V4, V6 = int(socket.AF_INET), int(socket.AF_INET6)
 
@@ -40,8 +40,31 @@ def test_who_could_not_be_reached_comes_last_for_a_while() -> None:
     assert hosts([first, second]) == ["10.0.0.2", "10.0.0.1"]
     assert hosts([first, second], 100.0 + DEAD_SECONDS) == ["10.0.0.1", "10.0.0.2"]
     first.failed(100.0)
-    first.reached()
+    first.reached(100.0)
     assert hosts([first, second])[0] == "10.0.0.1"
+
+
+def test_each_time_in_a_row_costs_more_and_attempts_together_count_once() -> None:
+    each, now, waits = endpoint("10.0.0.1"), 100.0, []
+    for _ in range(12):
+        assert each.failed(now) and not each.failed(now + 1)
+        waits.append(each.dead_until - now)
+        now = each.dead_until
+    assert waits[:2] == [DEAD_SECONDS, 2 * DEAD_SECONDS] and waits[-1] == MAX_DEAD_SECONDS
+    each.reached(now)
+    assert (each.since, each.dead_until) == (now, 0.0)
+    each.reached(now + 1)
+    assert each.since == now, "it was there all the time"
+    each.failed(now)
+    assert each.dead_until == now + DEAD_SECONDS
+
+
+def test_whom_the_pool_wants_comes_first_then_the_lowest_priority_and_the_least_load_for_its_weight() -> None:
+    first, heavy, light, spare = (endpoint(f"10.0.0.{i}", opened) for i, opened in enumerate((9, 4, 2, 0)))
+    heavy.weight, spare.priority = 10.0, 1
+    every = [spare, light, heavy, first]
+    assert [each.host[-1] for each in in_order(every, 100.0)] == ["1", "2", "0", "3"]
+    assert [each.host[-1] for each in in_order(every, 100.0, spare)] == ["3", "1", "2", "0"]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.sampled_from([0.0, 200.0])), max_size=12))

@@ -11,6 +11,7 @@ import pytest
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import OWN, Budget, Descriptors
+from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
@@ -131,7 +132,7 @@ async def test_the_line_is_bounded_and_hears_that_there_is_no_connection() -> No
 @on_a_loop
 async def test_a_connection_that_does_not_come_times_out() -> None:
     class Never(FakeDialer):
-        async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
+        async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
             await asyncio.sleep(3600)
             raise AssertionError
 
@@ -354,3 +355,85 @@ def test_a_sweep_says_whether_the_version_is_in_use() -> None:
     pooled(pool, 1)
     pool.sweep(0.5)
     assert dialer.watched == [False, True]
+
+
+def placed(pool: Pool, dialer: FakeDialer, count: int) -> list[ServerEndpoint]:
+    """Endpoints of the pool, known by now."""
+    dialer.known = [ServerEndpoint((2, f"10.0.0.{i}", 80)) for i in range(count)]
+    pool.sweep(0.0)
+    return dialer.known
+
+
+@on_a_loop
+async def test_several_endpoints_share_requests_one_after_the_other_and_each_has_its_connection() -> None:
+    dialer = FakeDialer()
+    pool = Pool(V1, 100, dialer)
+    known = placed(pool, dialer, 3)
+    for _ in range(120):
+        user = User()
+        pool.acquire(user, False, 0.0)
+        await turns()
+        for connection in dialer.made:
+            if connection.open:
+                connection.ended()
+    assert len(dialer.made) == 3 and {each.leads_to for each in dialer.made} == set(known)
+    assert all(len(each.streams) > 20 for each in dialer.made)
+
+
+@on_a_loop
+async def test_requests_under_way_are_spread_over_endpoints() -> None:
+    dialer = FakeDialer()
+    pool = Pool(V1, 100, dialer)
+    known = placed(pool, dialer, 4)
+    for _ in range(40):
+        pool.acquire(User(), False, 0.0)
+    await turns()
+    counts = [sum(each.leads_to is one for each in dialer.made) for one in known]
+    assert sum(counts) == 40 and max(counts) - min(counts) <= 5, counts
+    assert [pool._members.of(one).active for one in known] == counts
+
+
+@on_a_loop
+async def test_an_idle_connection_elsewhere_is_better_than_none() -> None:
+    for spent in (False, True):
+        dialer = FakeDialer()
+        pool = Pool(V1, 1 if not spent else 10, dialer)
+        budget = Budget(1)
+        pool.charge(budget)
+        placed(pool, dialer, 2)
+        for _ in range(20):
+            user = User()
+            pool.acquire(user, False, 0.0)
+            await turns()
+            assert len(user.streams) == 1
+            dialer.made[0].ended()
+        assert len(dialer.made) == 1 and not dialer.made[0].closed
+
+
+@on_a_loop
+async def test_an_endpoint_that_fails_is_ejected_and_told_of() -> None:
+    dialer = FakeDialer()
+    pool = Pool(V1, 100, dialer)
+    bad, good = placed(pool, dialer, 2)
+    for _ in range(V1.balance.failures):
+        pool.member_failed(pool._members.of(bad), 0.0)
+    assert dialer.ejections == [(bad, "failures")] and pool.states(1.0) == {
+        str(bad): "ejected",
+        str(good): "serving",
+    }
+    for _ in range(10):
+        pool.acquire(User(), False, 0.0)
+    await turns()
+    assert {each.leads_to for each in dialer.made} == {good}
+
+
+@on_a_loop
+async def test_a_connection_that_was_not_made_is_no_load() -> None:
+    dialer = FakeDialer()
+    pool = Pool(V1, 100, dialer)
+    known = placed(pool, dialer, 2)
+    dialer.error = OSError(111, "Connection refused")
+    for _ in range(10):
+        pool.acquire(User(), False, 0.0)
+    await turns()
+    assert [pool._members.of(one).active for one in known] == [0, 0]

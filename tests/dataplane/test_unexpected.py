@@ -18,6 +18,7 @@ import pytest
 
 from proxy.contracts.table import Limits, Rescue, Route, Share, Table, Version
 from proxy.dataplane import unexpected as module
+from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Upstream
@@ -124,7 +125,7 @@ class Wires(Dialer):
         self.made: list[tuple[str, Wire]] = []
         self.injector, self.timings = injector, timings
 
-    async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
+    async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
         await asyncio.sleep(0)
         self.injector.look("dial")
         upstream = Upstream(version, owner, self.timings)

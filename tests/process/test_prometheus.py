@@ -26,6 +26,7 @@ ROW = re.compile(r"^\| `(penumbra_\w+)` \| (\w+) \|", re.MULTILINE)
 
 RARE = {
     "penumbra_arm_left": "needs an A/B test of which an arm is bad: test_ab_test.py has one",
+    "penumbra_ejections_total": "needs a version with several endpoints: tests/dataplane has one",
     "penumbra_identities": "needs answers that name their model: test_identity.py has them",
     "penumbra_identity_changes_total": "needs another model in the place of one: test_identity.py has one",
     "penumbra_invalid_total": "needs answers that are none: test_outcomes_of_content.py has them",

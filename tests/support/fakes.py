@@ -19,8 +19,10 @@ from proxy.contracts.record import Record
 from proxy.contracts.table import Route, Table, Version
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.descriptors import Descriptors
+from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.live import LiveRoute, Registry, Target
+from proxy.dataplane.members import NOBODY, Member
 from proxy.dataplane.memory import Memory
 from proxy.dataplane.ports import ClientStream, Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.recorder import Recorder
@@ -127,6 +129,7 @@ class FakeStream(ServerStream):
         self.queued: list[bytes] = []
         self.sent: list[bytes] = []
         self.calls: list[str] = []
+        self.judgements: list[bool] = []
         self.received = False
         self.begun: tuple[RequestHead, bytes, bytes, int] | None = None
 
@@ -165,6 +168,9 @@ class FakeStream(ServerStream):
 
     def give_back(self, now: float) -> None:
         self.calls.append("give back")
+
+    def judged(self, succeeded: bool, now: float) -> None:
+        self.judgements.append(succeeded)
 
     # what a test says
 
@@ -262,9 +268,20 @@ class FakeConnection(Connection):
         self.streams: list[FakeStream] = []
         self.closed = self.expired = self.is_narrow = False
         self.retires = 0.0
+        self.leads_to, self.of = ANYWHERE, NOBODY
+
+    def endpoint(self) -> ServerEndpoint:
+        return self.leads_to
+
+    def member(self) -> Member:
+        return self.of
+
+    def join(self, member: Member) -> None:
+        self.of = member
 
     def open_stream(self) -> ServerStream:
         assert self.is_available(), "one stream too many"
+        self.of.active += 1
         self.open += 1
         self.streams.append(FakeStream())
         return self.streams[-1]
@@ -290,6 +307,7 @@ class FakeConnection(Connection):
     def ended(self, now: float = 0.0) -> None:
         """A stream has ended."""
         full, self.open = not self.is_available(), self.open - 1
+        self.of.active -= 1
         if full:
             self.owner.available(self, now)
 
@@ -302,12 +320,22 @@ class FakeDialer(Dialer):
         self.made: list[FakeConnection] = []
         self.error: Exception | None = None
         self.watched: list[bool] = []
+        self.known: list[ServerEndpoint] = []
+        self.ejections: list[tuple[ServerEndpoint, str]] = []
 
-    async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
+    async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
         if self.error is not None:
             raise self.error
         self.made.append(FakeConnection(owner, self.streams))
+        if wanted is not None:
+            self.made[-1].leads_to = wanted
         return self.made[-1]
+
+    def endpoints(self, version: Version) -> list[ServerEndpoint]:
+        return self.known
+
+    def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
+        self.ejections.append((endpoint, reason))
 
     def watch(self, version: Version, busy: bool, now: float) -> None:
         self.watched.append(busy)

@@ -100,6 +100,18 @@ TEXTS = {
     "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
     "versions": "Model servers by name.",
     "versions.*.url": "Where the version is served; a path is put before the path of each request.",
+    "versions.*.balance": "How the endpoints share the requests, where the name in `url` has several addresses.",
+    "versions.*.balance.failures": (
+        "Failures in a row (5xx, resets, timeouts) after which an endpoint is ejected: it gets no requests for a "
+        "while. `0`: never."
+    ),
+    "versions.*.balance.ejection": "Time of the first ejection; twice that the second time, and so on, at most 5m.",
+    "versions.*.balance.max_ejected": (
+        "Percent of the endpoints that may be ejected at a time. One always may, the last one never."
+    ),
+    "versions.*.balance.slow_start": (
+        "Time in which the share of an endpoint that is new, or has returned, grows from a tenth to all of it."
+    ),
     "versions.*.lineage": "Where the version comes from, for the audit.",
     "versions.*.lineage.commit": "Commit of the code.",
     "versions.*.lineage.dataset": "Data that it was trained on.",
@@ -247,6 +259,11 @@ DEFAULTS = {
     "access_log.errors": "true",
     "tracing.percent": "1",
     "versions.*.lineage": "{}",
+    "versions.*.balance": "{}",
+    "versions.*.balance.failures": "5",
+    "versions.*.balance.ejection": "30s",
+    "versions.*.balance.max_ejected": "50",
+    "versions.*.balance.slow_start": "10s",
     "match.headers": "{}",
     "match.methods": "[]",
     "split": "{}",

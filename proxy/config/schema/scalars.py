@@ -55,6 +55,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.selection: text(values.GLOB, values.POINTER, types=TEXT),
     values.base_url: text(_BASE),
     values.duration: text(values.DURATION),
+    values.duration_or_none: text("0", values.DURATION, types=["integer", "string"]) | {"minimum": 0, "maximum": 0},
     values.header_name: text(values.TOKEN),
     values.header_value: text(values.VISIBLE, types=TEXT),
     values.hook_url: text(WEB),

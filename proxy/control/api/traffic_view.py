@@ -34,9 +34,18 @@ def traffic(board: Board, route: str, now: float) -> dict[str, Any]:
             for (r, version, reason), n in counters.rescued.items()
             if r == route
         ],
+        "endpoints": _endpoints(counters.endpoints(now), {key[1] for key, _ in arms}),
         "rejected": {reason: n for (r, reason), n in counters.rejected.items() if r == route},
         "overhead": {"n": sum(overhead.values()), "p50": quantile(overhead, 0.5), "p99": quantile(overhead, 0.99)},
     }
+
+
+def _endpoints(told: dict[str, dict[str, str]], versions: set[str]) -> list[dict[str, Any]]:
+    return [
+        {"version": version, "address": address, "state": state}
+        for version in sorted(versions & set(told))
+        for address, state in told[version].items()
+    ]
 
 
 def _arm(version: str, role: str, counts: ArmCounts, inflight: int, now: float) -> dict[str, Any]:

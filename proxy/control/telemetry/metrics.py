@@ -19,6 +19,7 @@ from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.control.route_control import live_split
+from proxy.control.telemetry.endpoints import EndpointCollector
 from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
 from proxy.link.server import WorkerStatus
@@ -83,8 +84,6 @@ class BoardCollector(Collector):
         yield counter("penumbra_rescued", text, ("route", "version", "reason"), floats(counters.rescued.items()))
         rows: list[tuple[tuple[str, ...], float]] = floats(counters.retries.items())
         yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), rows)
-        rows = floats(counters.resolutions.items())
-        yield counter("penumbra_resolutions", "Lookups of versions' names.", ("version", "outcome"), rows)
         rows = floats(counters.rejected.items())
         yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rows)
         text, rows = "Messages that cannot be read, by the rule that they broke.", floats(counters.malformed.items())
@@ -390,6 +389,7 @@ def registry(sources: MetricSources) -> CollectorRegistry:
     """Registry of all metrics that `/metrics` shows of Penumbra itself."""
     made, bounded = CollectorRegistry(), (sources.board, sources.engine, sources.capture, sources.journal)
     made.register(BoardCollector(sources.board, sources.now, sources.lag))
+    made.register(EndpointCollector(sources.board.counters, sources.now))
     made.register(EngineCollector(sources.engine))
     made.register(WorkerCollector(sources.workers, sources.restarts))
     made.register(OutletCollector(sources.notifier, sources.capture))

@@ -22,6 +22,7 @@ from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint, in_order
 from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.local_fault import reason_of_end
+from proxy.dataplane.members import NOBODY, Member
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
 from proxy.dataplane.race import Attempts, Race
@@ -49,6 +50,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_endpoint",
         "_idle_since",
         "_max_idle",
+        "_member",
         "_out",
         "_owner",
         "_paused",
@@ -70,14 +72,24 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self.user: StreamUser | None = None
         self._out: list[bytes] = []
         self._idle_since, self._retires = 0.0, inf
-        self._endpoint = ANYWHERE
+        self._endpoint, self._member = ANYWHERE, NOBODY
         self._busy = self._chunked = self._ending = self._sent = self._answered = False
         self._reusable = self._paused = self._blocked = self._tunnel = self._was_reset = False
 
     # Connection
 
+    def endpoint(self) -> ServerEndpoint:
+        return self._endpoint
+
+    def member(self) -> Member:
+        return self._member
+
+    def join(self, member: Member) -> None:
+        self._member = member
+
     def open_stream(self) -> ServerStream:
         self._busy = True
+        self._member.active += 1
         return self
 
     def is_available(self) -> bool:
@@ -161,8 +173,15 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self.user = None
         self.transport.abort()
 
+    def judged(self, succeeded: bool, now: float) -> None:
+        if not succeeded:
+            self._owner.member_failed(self._member, now)
+        elif self._member.failures:
+            self._member.failures = 0
+
     def give_back(self, now: float) -> None:
         self._busy = False
+        self._member.active -= 1
         self._idle_since = now
         self._owner.available(self, now)
 
@@ -210,6 +229,8 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         except Exception as fault:
             self._fault(user, fault)
         self.user = None
+        if self._busy:
+            self._member.active -= 1
         self._busy = True
         self._endpoint.open -= 1
         self._owner.lost(self, now)
@@ -297,7 +318,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             user.response_failed(reason, detail)
 
 
-class Nobody(ConnectionOwner):
+class Ownerless(ConnectionOwner):
     """Who owns a connection that was not chosen yet."""
 
     def available(self, connection: Connection, now: float) -> None:
@@ -307,23 +328,23 @@ class Nobody(ConnectionOwner):
         """Whoever chooses it finds out."""
 
 
-NOBODY: Final = Nobody()
+OWNERLESS: Final = Ownerless()
 
 
 class Http1Attempts(Attempts):
     """Connects to single addresses of `version`."""
 
-    __slots__ = ("_timings", "_version")
+    __slots__ = ("_names", "_timings", "_version")
 
-    def __init__(self, version: Version, timings: Timings) -> None:
-        self._version, self._timings = version, timings
+    def __init__(self, version: Version, timings: Timings, names: VersionNames) -> None:
+        self._version, self._timings, self._names = version, timings, names
 
     async def attempt(self, endpoint: ServerEndpoint) -> Connection:
         loop = asyncio.get_running_loop()
         endpoint.open += 1
         try:
             _, upstream = await loop.create_connection(
-                lambda: Upstream(self._version, NOBODY, self._timings), endpoint.host, endpoint.port
+                lambda: Upstream(self._version, OWNERLESS, self._timings), endpoint.host, endpoint.port
             )
         except BaseException:
             endpoint.open -= 1
@@ -334,6 +355,9 @@ class Http1Attempts(Attempts):
         endpoint.open -= 1
         connection.close()
 
+    def ejected(self, endpoint: ServerEndpoint) -> None:
+        self._names.ejected(self._version, endpoint, "connect")
+
 
 class Http1Dialer(Dialer):
     """Makes connections that speak HTTP/1.1 in clear."""
@@ -343,9 +367,9 @@ class Http1Dialer(Dialer):
     def __init__(self, timings: Timings, names: VersionNames, clock: Callable[[], float] = monotonic) -> None:
         self._timings, self._names, self._clock = timings, names, clock
 
-    async def dial(self, version: Version, owner: ConnectionOwner) -> Connection:
-        endpoints = in_order(await self._names.endpoints(version), self._clock())
-        attempts = Http1Attempts(version, self._timings)
+    async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
+        endpoints = in_order(await self._names.endpoints(version), self._clock(), wanted)
+        attempts = Http1Attempts(version, self._timings, self._names)
         race = Race(attempts, owner, endpoints, self._clock)
         upstream = cast("Upstream", await race.run())
         try:
@@ -357,3 +381,9 @@ class Http1Dialer(Dialer):
 
     def watch(self, version: Version, busy: bool, now: float) -> None:
         self._names.watch(version, busy, now)
+
+    def endpoints(self, version: Version) -> list[ServerEndpoint]:
+        return self._names.known(version)
+
+    def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
+        self._names.ejected(version, endpoint, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Container
 
+from proxy.contracts.endpoint_state import worst
 from proxy.contracts.memory import SHED
 from proxy.contracts.outcome import OUTCOMES, Outcome
 from proxy.contracts.record import ArmTick, Tick
@@ -89,9 +90,11 @@ class Counters:
     """
 
     __slots__ = (
+        "_endpoints",
         "_inflight",
         "_under_way",
         "arms",
+        "ejections",
         "lag",
         "malformed",
         "mirrored",
@@ -112,6 +115,7 @@ class Counters:
         self.rescued: Counter[tuple[str, str, str]] = Counter()
         self.retries: Counter[tuple[str, str, str]] = Counter()
         self.resolutions: Counter[tuple[str, str]] = Counter()
+        self.ejections: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.malformed: Counter[tuple[str, str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
@@ -120,6 +124,7 @@ class Counters:
         self.lag: defaultdict[int, Histogram] = defaultdict(Histogram)
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
         self._under_way: dict[int, dict[ArmName, float]] = {}
+        self._endpoints: dict[int, dict[str, dict[str, str]]] = {}
 
     def update(self, tick: Tick, now: float) -> None:
         """Adds one tick. The caller sees to it that each tick comes once."""
@@ -135,6 +140,10 @@ class Counters:
             self.retries[route, version, reason] += count
         for version, outcome, count in tick.resolutions:
             self.resolutions[version, outcome] += count
+        for version, reason, count in tick.ejections:
+            self.ejections[version, reason] += count
+        if tick.endpoints is not None:
+            self._endpoints[tick.worker] = tick.endpoints
         for route, reason, count in tick.rejected:
             self.rejected[route, reason] += count
         for route, version, rule, count in tick.malformed:
@@ -161,6 +170,14 @@ class Counters:
             if now - at < STALE_SECONDS:
                 alive.update(arms)
         return dict(alive)
+
+    def endpoints(self, now: float) -> dict[str, dict[str, str]]:
+        """By version the state of each address, as the worst off of the workers sees it that have reported in the last
+        `STALE_SECONDS` seconds."""
+        alive = [told for worker, told in self._endpoints.items() if now - self._inflight[worker][0] < STALE_SECONDS]
+        return {
+            name: worst([told.get(name, {}) for told in alive]) for name in {name for told in alive for name in told}
+        }
 
     def oldest(self, route: str, versions: Container[str], role: str, now: float) -> float | None:
         """When the oldest inference under way of some versions in a role began, as far as the workers tell that have

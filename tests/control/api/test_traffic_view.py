@@ -72,3 +72,14 @@ def test_what_was_lost_is_told_with_its_reason_and_of_this_route_only() -> None:
     assert shown["rescued"] == [{"version": "v2", "reason": "reset", "count": 4}]
     assert shown["rejected"] == {"overloaded": 6}
     assert set(board.counters.overhead) == set(), "looking makes nothing"
+
+
+def test_endpoints_are_those_of_the_route_s_versions() -> None:
+    board = Board()
+    told = {"v2": {"10.0.0.1:80": "serving", "[::1]:80": "ejected"}, "v9": {"10.0.0.9:80": "serving"}}
+    arms = [ArmTick("r", "v2", role, 0.1, {"200": 1}) for role in ("canary", "shadow")]
+    board.on_tick(Tick(0, "a", 1, 1, arms=arms, endpoints=told), 1000.0)
+    assert traffic(board, "r", 1000.0)["endpoints"] == [
+        {"version": "v2", "address": "10.0.0.1:80", "state": "serving"},
+        {"version": "v2", "address": "[::1]:80", "state": "ejected"},
+    ]

@@ -13,6 +13,7 @@ from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
+from proxy.dataplane.members import Member
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.resolver import Heard
@@ -29,6 +30,10 @@ class Owner(ConnectionOwner):
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.failed: list[Member] = []
+
+    def member_failed(self, member: Member, now: float) -> None:
+        self.failed.append(member)
 
     def available(self, connection: Connection, now: float) -> None:
         self.told.append("available")
@@ -305,7 +310,7 @@ def test_dialling() -> None:
         server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         made = await Http1Dialer(Timings(), VersionNames(Tally(), monotonic)).dial(
-            Version("v1", "127.0.0.1", port, "a"), Owner()
+            Version("v1", "127.0.0.1", port, "a"), Owner(), None
         )
         assert made.is_available()
         made.close()
@@ -320,7 +325,7 @@ def test_dialling_where_nobody_listens() -> None:
     with pytest.raises(OSError, match=r"refused|111"):
         asyncio.run(
             Http1Dialer(Timings(), VersionNames(Tally(), monotonic)).dial(
-                Version("v1", "127.0.0.1", port, "a"), Owner()
+                Version("v1", "127.0.0.1", port, "a"), Owner(), None
             )
         )
 
@@ -360,7 +365,7 @@ def test_a_dead_first_address_costs_no_request() -> None:
     async def test(port: int) -> None:
         names, version = names_of("127.0.0.2", "127.0.0.1"), Version("v1", "model.test", port, "a")
         dialer = Http1Dialer(Timings(), names)
-        made = [await dialer.dial(version, Owner()) for _ in range(2)]
+        made = [await dialer.dial(version, Owner(), None) for _ in range(2)]
         dead, alive = await names.endpoints(version)
         assert (dead.open, alive.open) == (0, 2) and dead.dead_until > monotonic() > alive.dead_until
         for connection in made:
@@ -376,7 +381,7 @@ def test_connections_spread_over_the_addresses() -> None:
     async def test(port: int) -> None:
         names, version = names_of("127.0.0.1", "127.0.0.2"), Version("v1", "model.test", port, "a")
         dialer = Http1Dialer(Timings(), names)
-        made = [await dialer.dial(version, Owner()) for _ in range(6)]
+        made = [await dialer.dial(version, Owner(), None) for _ in range(6)]
         assert [each.open for each in await names.endpoints(version)] == [3, 3]
         for connection in made:
             connection.close()
@@ -393,3 +398,37 @@ def test_a_connection_that_ended_before_it_was_chosen_is_not_chosen() -> None:
     line.socket.abort()
     with pytest.raises(ConnectionResetError):
         line.up.adopt(line.owner, endpoint)
+
+
+def test_a_stream_counts_for_its_member_until_it_ends_however_that_is() -> None:
+    line = Line()
+    member = Member(ServerEndpoint((2, "10.0.0.1", 80)))
+    line.ask()
+    line.hear(OK)
+    line.up.join(member)
+    assert line.up.member() is member and member.active == 0
+    line.open()
+    assert member.active == 1
+    line.ask()
+    line.hear(OK)
+    assert member.active == 0
+    line.up.connection_lost(None)
+    assert member.active == 0
+    line = Line()
+    line.up.give_back(0.0)
+    line.up.join(member)
+    line.open()
+    line.ask()
+    line.up.connection_lost(None)
+    assert member.active == 0 and line.user.log[-1] == "reset"
+
+
+def test_what_a_stream_carried_speaks_for_or_against_its_member() -> None:
+    line = Line()
+    member = Member(ServerEndpoint((2, "10.0.0.1", 80)))
+    line.up.join(member)
+    line.up.judged(False, 5.0)
+    assert line.owner.failed == [member]
+    member.failures = 3
+    line.up.judged(True, 6.0)
+    assert member.failures == 0 and len(line.owner.failed) == 1

@@ -81,3 +81,13 @@ def test_a_server_of_many_statuses_has_few_codes_and_its_sums_are_exact() -> Non
     assert counts.codes["200"] == 4 and counts.codes["5xx"] > 100 and counts.codes["reset"] == 800
     assert counts.codes.total() == counts.outcomes.total() == 800 * 4
     assert len(counts.codes) == MAX_STATUSES + 4 + 2
+
+
+def test_endpoints_are_as_the_worst_off_of_the_workers_sees_them_that_are_there() -> None:
+    counters = Counters()
+    assert counters.endpoints(0.0) == {}
+    counters.update(Tick(0, "a", 1, 1, endpoints={"v1": {"10.0.0.1:80": "serving"}}), 10.0)
+    counters.update(Tick(1, "b", 1, 1, endpoints={"v1": {"10.0.0.1:80": "ejected"}, "v2": {}}), 10.0)
+    counters.update(Tick(0, "a", 2, 1), 11.0)
+    assert counters.endpoints(11.0) == {"v1": {"10.0.0.1:80": "ejected"}, "v2": {}}
+    assert counters.endpoints(10.0 + STALE_SECONDS) == {"v1": {"10.0.0.1:80": "serving"}}

@@ -88,6 +88,15 @@ function models(arm, route) {
   return own.length ? [lines(...new Set(own.map((each) => each.identity)))] : [none("not told")];
 }
 
+// The addresses of a version by state; each of them is named where one of several does not serve.
+function endpoints(arm, traffic) {
+  const own = (traffic?.endpoints ?? []).filter((each) => each.version === arm.version);
+  const states = {};
+  for (const each of own) states[each.state] = (states[each.state] ?? 0) + 1;
+  const off = own.filter((each) => each.state !== "serving").slice(0, 8);
+  return own.length ? [lines(...reasons(states), ...off.map((each) => `${each.address} ${each.state}`))] : [none("not told")];
+}
+
 export function versions(route, traffic, colourOf) {
   const arms = armsOf(route, traffic);
   const decided = (arm) => (arm.percent === undefined ? ["–"]
@@ -103,6 +112,7 @@ export function versions(route, traffic, colourOf) {
     ["Outcomes", outcomes],
     ["Answers", (arm) => (arm.legs ? [lines(...reasons(arm.codes))] : [none("no data")])],
     ["Lost or rescued", (arm) => lost(arm, traffic)],
+    ...((traffic?.endpoints ?? []).length > arms.length ? [["Endpoints", (arm) => endpoints(arm, traffic)]] : []),
     ["In flight", (arm) => [count(arm.inflight)]],
   ];
   const heads = arms.map((arm) => h("th", { scope: "col" }, h("i", { class: `dot ${colourOf(arm.version)}` }),
