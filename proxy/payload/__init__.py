@@ -8,6 +8,7 @@ errors       errors in bodies, in the forms in which servers write them
 ending       what the two ends of an answer tell that was not kept
 cost         what a body costs to read, before it is parsed
 encoding     content codings, with a bound on expansion
+unpacking    content codings of streams, taken off as they come
 oip          Open Inference Protocol V2: JSON tensors
 oip_binary   its extension for raw tensors
 oip_generate its extension for text, whole or streamed

@@ -27,6 +27,7 @@ from proxy.contracts.observation import (
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
+from proxy.contracts.stream_end import can_show_its_end, media_of
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
@@ -37,6 +38,7 @@ from proxy.payload.language.stream import StreamReader
 from proxy.payload.parts import Assembly, PartedAnswer
 from proxy.payload.reading import Body, Content, Unreadable
 from proxy.payload.recognise import looks_like
+from proxy.payload.unpacking import unpack
 
 Decode = Callable[[Record, Protocol, tuple[int, str], Analysis, PartedAnswer | None], Observation]
 """`decode`, and what stands around it."""
@@ -139,6 +141,9 @@ def _read_answer(
     if record.parts and record.response is not None:
         if parts is None:
             return PARTS_LOST
+    elif record.response and codec.stream is not None and _is_coded_stream(record):
+        parts = PartedAnswer(record.response_fields, analysis, codec.stream)  # a single part, unpacked as others are
+    if parts is not None:
         if parts.reader is not None:
             return _judged(record, codec, inputs, parts.reader.body, *_read_parts(record, parts, parts.reader))
         record = parts.joined(record)
@@ -159,6 +164,11 @@ def _read_answer(
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
     return _judged(record, codec, inputs, body, *_read(codec.response, body))
+
+
+def _is_coded_stream(record: Record) -> bool:
+    fields = record.response_fields
+    return len(record.ends) > 0 and can_show_its_end(media_of(fields)) and coding_of(fields.lower()) != b""
 
 
 def _judged(
@@ -222,7 +232,10 @@ def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
 def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, UnreadReason | Literal[""]]:
     def whole(body: Body) -> Content:
         if coding := coding_of(body.fields):
-            body.data, body.ends = decompress(body.data, coding), ()
+            if body.ends and can_show_its_end(media_of(body.fields)):
+                body.data, body.ends = unpack(body.data, coding, body.ends)
+            else:
+                body.data, body.ends = decompress(body.data, coding), ()
         if len(body.data) > SMALL_BYTES:
             refuse_costly(body)
         return codec(body)

@@ -41,13 +41,18 @@ def coding_of(fields: bytes) -> bytes:
 def decompress(data: bytes, coding: bytes) -> bytes:
     """`data` without its content codings (RFC 9110 §8.4), lower case, in the order in which they were applied. Raises
     Unreadable: `coding`, `encoding`, `expansion`."""
-    names = [name for each in coding.split(b",") if (name := each.strip()) not in (b"", b"identity")]
-    readers = [CODINGS[name] for name in names if name in CODINGS]
-    if len(readers) < len(names) or len(names) > MAX_CODINGS:
-        raise Unreadable("coding")
-    for reader in reversed(readers):
-        data = _without(reader, data)
+    for name in reversed(names_of(coding)):
+        data = _without(CODINGS[name], data)
     return data
+
+
+def names_of(coding: bytes) -> list[bytes]:
+    """The names of codings, in the order in which they were applied. Raises Unreadable, `coding`, for one that is not
+    read, and for too many."""
+    names = [name for each in coding.split(b",") if (name := each.strip()) not in (b"", b"identity")]
+    if len(names) > MAX_CODINGS or not CODINGS.keys() >= set(names):
+        raise Unreadable("coding")
+    return names
 
 
 def _without(reader: Callable[[bytes], bytes], data: bytes) -> bytes:

@@ -22,11 +22,15 @@ from proxy.payload.cost import refuse_costly_stream
 from proxy.payload.encoding import coding_of
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.reading import Body, Unreadable
+from proxy.payload.unpacking import Unpacking
 
 MAX_PARTED_BYTES = 32 * 1024 * 1024
 """Bytes of all answers that are not whole yet."""
 MAX_PARTED_ANSWER = 5 * 1024 * 1024
 """Bytes of one that is no stream: what a worker sends of one, and the part that shows that it is too large."""
+
+MAX_PART_STEPS = 16_384
+"""Events of one part that are read one by one, a fifth of a second: only a compressed part has more."""
 
 OVERHEAD = 2048
 """Bytes of an answer beside what it holds, so that many small ones are bounded as well."""
@@ -38,22 +42,30 @@ Key = tuple[tuple[int, str], int, str, str]
 class PartedAnswer:
     """The parts of one answer: of a stream what its `reader` made of them, of others their bytes.
 
-    - `count`: parts so far; `size`: bytes that are held
+    - `count`: parts so far; `size`: bytes that are held; a stream in a content coding is unpacked as it comes
     - `unread`: why it cannot be read, "": nothing speaks against it
     """
 
-    __slots__ = ("_chunks", "_ends", "_pieces", "count", "fields", "reader", "size", "unread")
+    __slots__ = ("_chunks", "_ends", "_pieces", "_unpacking", "count", "fields", "reader", "size", "unread")
 
     def __init__(self, fields: bytes, analysis: Analysis, reader_of: ReaderOf | None) -> None:
         self.fields = fields
         lower = fields.lower()
-        streams = media_of(lower) in (EVENTS, *LINES) and not coding_of(lower)
+        streams = media_of(lower) in (EVENTS, *LINES)
         self.reader = reader_of(Body(b"", lower, analysis)) if streams and reader_of else None
         self.unread: UnreadReason | Literal[""] = ""
         self.count = self.size = 0
+        self._unpacking = self._unpacked(coding_of(lower)) if self.reader is not None else None
         self._pieces: list[bytes] = []
         self._chunks: list[float] = []
         self._ends: list[int] = []
+
+    def _unpacked(self, coding: bytes) -> Unpacking | None:
+        try:
+            return Unpacking(coding) if coding else None
+        except Unreadable as error:
+            self.unread = error.reason
+        return None
 
     def add(self, data: bytes, chunks: Sequence[float], ends: Sequence[int]) -> None:
         """Takes in the next part."""
@@ -82,13 +94,19 @@ class PartedAnswer:
         reader = self.reader
         assert reader is not None
         self.add(record.response or b"", record.chunks, record.ends)
+        if self._unpacking is not None and not self._unpacking.finished and not self.unread:
+            self._give_up("encoding")
         if record.disturbed:
             reader.forget_times()
 
     def _feed(self, reader: StreamReader, data: bytes, chunks: Sequence[float], ends: Sequence[int]) -> None:
         try:
-            refuse_costly_stream(data)
-            reader.feed(data, chunks, ends)
+            unpacking, most = self._unpacking, reader.steps + MAX_PART_STEPS
+            for plain, times, places in unpacking.feed(data, chunks, ends) if unpacking else ((data, chunks, ends),):
+                refuse_costly_stream(plain)
+                reader.feed(plain, times, places)
+                if unpacking and reader.steps > most:
+                    raise Unreadable("too_many_values")
         except Unreadable as error:
             self._give_up(error.reason)
         except (orjson.JSONDecodeError, RecursionError):
@@ -96,11 +114,12 @@ class PartedAnswer:
         except Exception:  # noqa: BLE001
             self._give_up("internal")  # as in `decode`
         else:
-            self.size = reader.size
+            self.size = reader.size + (unpacking.size if unpacking else 0)
 
     def _give_up(self, reason: UnreadReason) -> None:
         self.unread, self.size = reason, 0
         self._pieces, self._chunks, self._ends = [], [], []
+        self._unpacking = None
 
 
 class Assembly:

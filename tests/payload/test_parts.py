@@ -14,7 +14,8 @@ from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import CODECS, decode
-from proxy.payload.parts import MAX_PARTED_ANSWER, OVERHEAD, Assembly
+from proxy.payload.parts import MAX_PART_STEPS, MAX_PARTED_ANSWER, OVERHEAD, Assembly
+from tests.payload.test_unpacking import WRITERS
 
 SOURCE = (0, "a")
 EVENTS = b"Content-Type: text/event-stream\r\n"
@@ -73,6 +74,62 @@ def test_cut_anywhere_an_answer_reads_the_same(answer: tuple[Protocol, bytes, by
     cuts = data.draw(st.lists(st.integers(1, len(body) - 1), max_size=9))
     whole = decode(leg(response=body, response_fields=fields), protocol, SOURCE)
     assert facts(parted(protocol, fields, body, cuts)) == facts(whole)
+
+
+CODED = {
+    coding: (EVENTS + b"Content-Encoding: " + coding + b"\r\n", b"".join(write([STREAM[:999], STREAM[999:]])))
+    for coding, write in WRITERS.items()
+}
+
+
+@given(st.sampled_from(sorted(CODED)), st.data())
+def test_cut_anywhere_a_stream_in_any_coding_reads_the_same(coding: bytes, data: st.DataObject) -> None:
+    fields, body = CODED[coding]
+    cuts = data.draw(st.lists(st.integers(1, len(body) - 1), max_size=9))
+    whole = decode(leg(response=body, response_fields=fields), "openai", SOURCE)
+    plain = decode(leg(response=STREAM, response_fields=EVENTS), "openai", SOURCE)
+    assert facts(parted("openai", fields, body, cuts)) == facts(whole) == facts(plain)
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_a_short_body_may_be_a_long_stream(coding: bytes) -> None:
+    events = [b'data: {"choices":[{"index":0,"delta":{"content":"word "}}]}\n\n'] * 90_000
+    body = b"".join(WRITERS[coding]([b"".join(events), b"data: [DONE]\n\n"]))
+    found = decode(
+        leg(response=body, response_fields=CODED[coding][0], chunks=[1.0], ends=[len(body)]), "openai", SOURCE
+    )
+    assert found.text is not None and len(found.text.text) > 0 and found.content == ""
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_half_a_stream_in_a_coding_is_unreadable_in_parts_too(coding: bytes) -> None:
+    fields, body = CODED[coding]
+    found = parted("openai", fields, body[: len(body) - 9], [100, 200])
+    assert (found.unreadable_response, found.content) == ("encoding", "unreadable_body")
+    unknown = parted("openai", fields.replace(coding, b"compress"), body, [100, 200])
+    assert (unknown.unreadable_response, unknown.content, unknown.analysed) == ("coding", "", False)
+
+
+def test_tokens_of_a_compressed_stream_have_the_times_of_their_pieces() -> None:
+    events = [event + b"\n\n" for event in STREAM.split(b"\n\n")[:-1]]
+    for coding, write in WRITERS.items():
+        pieces = write([b": ping\n\n" * 2, *events])
+        ends = [sum(map(len, pieces[: at + 1])) for at in range(len(pieces))]
+        times = [float(at) for at in range(len(pieces))]
+        record = leg(response=b"".join(pieces), response_fields=CODED[coding][0], chunks=times, ends=ends)
+        text = decode(record, "openai", SOURCE).text
+        assert text is not None and (text.first_token, text.gaps) == (1.0, (1.0,) * 39)
+
+
+def test_events_that_are_all_different_are_bounded_in_a_compressed_part() -> None:
+    events = b"".join(
+        [b'data: {"choices":[{"delta":{"content":"x"}}],"n":%d}\n\n' % at for at in range(MAX_PART_STEPS)]
+    )
+    for more, unread in ((0, ""), (2, "too_many_values")):
+        body = b"".join(WRITERS[b"gzip"]([events * (1 + more), b"data: [DONE]\n\n"]))
+        fields = CODED[b"gzip"][0]
+        found = decode(leg(response=body, response_fields=fields, chunks=[1.0], ends=[len(body)]), "openai", SOURCE)
+        assert found.unreadable_response == unread
 
 
 def test_times_of_a_stream_that_came_in_parts() -> None:

@@ -4,7 +4,8 @@ A worker notes when each piece of the answer arrived and how many bytes had come
 in which its last byte arrived, whatever pieces the server makes: several events in one, one in several, the head before
 all of them. Events of one piece came together, so between them there is no gap.
 
-Where the bytes are not those of the wire (a compressed stream), pieces and events are matched by their numbers.
+A compressed stream is read piece by piece (`payload.unpacking`): an event came with the piece that let it be read.
+Where no bytes are told, pieces and events are matched by their numbers.
 """
 
 from __future__ import annotations

@@ -108,6 +108,14 @@ def test_cut_anywhere_a_stream_reads_the_same(pieces: list[str], end: str, data:
     assert list(text.gaps) == [later - earlier for earlier, later in pairwise(sorted(set(said)))]
 
 
+def test_the_end_of_a_part_is_not_taken_for_the_end_of_a_run() -> None:
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"word "}}]}\n\n'
+    reader = StreamReader(Body(b"", b"content-type: text/event-stream\r\n", Analysis()))
+    for _ in range(50):
+        reader.feed(event * 100)
+    assert reader.steps <= 2 * 50
+
+
 def test_json_lines_in_parts() -> None:
     lines = b"".join(b'{"response": "%d "}\n' % at for at in range(50)) + b'{"response": "", "done": true}\n'
     for cut in range(1, 60):
