@@ -190,11 +190,13 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "written": {"section"},
         "own_address": {"section"},
         "hints": set(),
+        "prices": {"section", "tree", "values"},
         "load": {
             "admin",
             "analysis",
             "balance",
             "own_address",
+            "prices",
             "release",
             "section",
             "text",

@@ -76,7 +76,7 @@ UNITS: dict[str, tuple[str, tuple[Unit, ...]]] = {
     "Rates and scores": ("percentunit", ("fraction",)),
     "Latencies": ("s", ("seconds",)),
     "Drift": ("short", ("psi",)),
-    "Losses and tokens": ("short", ("nats", "label", "tokens")),
+    "Losses and tokens": ("short", ("nats", "label", "tokens", "currency")),
 }
 """Panel to the unit that it is drawn in, and the units of the metrics that it shows."""
 

@@ -25,6 +25,7 @@ from proxy.config.admin import read_access_log, read_admin, read_anchor, read_ca
 from proxy.config.analysis import read_analysis
 from proxy.config.balance import read_balance
 from proxy.config.own_address import is_own, refuse_clashes
+from proxy.config.prices import read_price, refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
@@ -32,6 +33,7 @@ from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
 from proxy.config.written import refuse_shared
 from proxy.contracts.memory import MIB, least
+from proxy.contracts.price import Price
 from proxy.contracts.settings import (
     Baseline,
     ConfigError,
@@ -119,7 +121,7 @@ def settings_of(root: Section) -> Settings:
     """
     listen = root.one_or_more("listen", values.address, required=True)
     require_lineage = root.take("require_lineage", values.truth, False)
-    versions, lineage = _versions(root, require_lineage)
+    versions, lineage, prices = _versions(root, require_lineage)
     admin = read_admin(root.section("admin"))
     refuse_clashes(root, {"listen": listen, "admin.listen": admin.listen})
     for name, version in versions.items():
@@ -132,6 +134,7 @@ def settings_of(root: Section) -> Settings:
         listen=listen,
         versions=versions,
         routes=_routes(root, values.Known(tuple(versions))),
+        prices=prices,
         admin=admin,
         workers=processes,
         workers_auto=root.tree.get("workers") == "auto",
@@ -144,6 +147,7 @@ def settings_of(root: Section) -> Settings:
         audit_anchor=read_anchor(root.section("audit")),
         **root.fields(_GLOBALS),
     )
+    refuse_unpriced(root, settings)
     root.finish()
     return settings
 
@@ -168,17 +172,20 @@ def _memory(section: Section, processes: int) -> int | None:
     return limit
 
 
-def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage]]:
+def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage], dict[str, Price]]:
     versions: dict[str, Version] = {}
     lineage: dict[str, Lineage] = {}
+    prices: dict[str, Price] = {}
     for name, section in root.entries("versions", values.name):
         host, port, authority, base = section.take("url", values.base_url, ("", 0, "", ""), required=True)
         versions[name] = Version(name, host, port, authority, base, read_balance(section, host))
         lineage[name] = _lineage(section.section("lineage"), require_lineage)
+        if price := read_price(section):
+            prices[name] = price
         section.finish()
     if not versions:
         root.refuse("versions", "no version", "at least one, as <name>: {url: http://host:port}")
-    return versions, lineage
+    return versions, lineage, prices
 
 
 def _lineage(section: Section, required: bool) -> Lineage:

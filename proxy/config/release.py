@@ -22,6 +22,7 @@ _IN_UNIT: dict[Unit, Parser] = {
     "fraction": values.fraction,
     "seconds": values.duration,
     "tokens": values.Number(1, 1e6),
+    "currency": values.Number(0, 1e4, above=True),
     "psi": values.ratio,
     "nats": _LOSS,
     "label": _LOSS,

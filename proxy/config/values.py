@@ -28,6 +28,7 @@ _BYTES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,3})?")
 WHOLE = re.compile(r"[0-9]{1,15}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+CURRENCY = re.compile(r"[A-Za-z]{1,16}")
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})")
 HOST = re.compile(rf"\[[0-9A-Fa-f:.]{{2,45}}\]|{HOST_NAME.pattern}")
@@ -161,6 +162,8 @@ class Number(Struct, frozen=True):
 percent = Number(0, 100)
 fraction = Number(0, 1)
 ratio = Number(0, 1e6, above=True)
+amount = Number(0, 1e9)
+"""An amount of money: a price."""
 
 
 def probability(text: str) -> float:
@@ -220,6 +223,13 @@ def name(text: str) -> str:
     """A name of a route or version: it stands in URLs, headers and metric labels."""
     if not NAME.fullmatch(text):
         raise Refused("1 to 100 of A-Z a-z 0-9 . _ -, beginning with a letter or digit")
+    return text
+
+
+def currency(text: str) -> str:
+    """What prices are in: a code of ISO 4217, or a word of one's own; it is a label of metrics."""
+    if not CURRENCY.fullmatch(text):
+        raise Refused("a currency such as USD, EUR or credits: 1 to 16 letters")
     return text
 
 

@@ -40,8 +40,9 @@ LimitName = Literal["max", "min", "max_ratio", "max_increase", "max_drop", "max_
 GAINS: frozenset[MetricKind] = frozenset(("rate", "score", "loss"))
 """Kinds of metrics in which a candidate can be proved better than the primary (a test of superiority)."""
 
-Unit = Literal["fraction", "seconds", "tokens", "psi", "nats", "label"]
-"""Unit of a metric's value: part of one, seconds, tokens, population stability index, nats, or that of the label."""
+Unit = Literal["fraction", "seconds", "tokens", "currency", "psi", "nats", "label"]
+"""Unit of a metric's value: part of one, seconds, tokens, that of the versions' prices, population stability index,
+nats, or that of the label."""
 
 MetricSource = Literal["ticks", "bodies", "pairs", "labels"]
 """Observations from which a metric is counted: exact counts of every request, bodies that were analysed (perhaps a
@@ -74,6 +75,8 @@ class Metric(Struct, frozen=True):
     """The stream, for kind `drift`, that is held against the profile."""
     blames: Blame = "candidate"
     """Whom a breach blames."""
+    finer: float = 1.0
+    """How many of what buckets hold is one of `unit`: buckets end at a millionth, and answers may cost less."""
     survives_promotion: bool = True
     """Whether it can guard a promoted version, which has no second arm any more."""
 
@@ -165,6 +168,17 @@ _ROWS = (
         text="90th percentile of the tokens of an answer, reasoning among them, as its server counts them.",
         limits={"max": "2000", "max_ratio": "1.2"},
         quantile=0.9,
+    ),
+    Metric(
+        name="cost",
+        kind="quantile",
+        unit="currency",
+        source="bodies",
+        title="cost",
+        text="90th percentile of the cost of an answer by the prices of its version, in their currency.",
+        limits={"max": "0.02", "max_ratio": "1.2"},
+        quantile=0.9,
+        finer=100.0,
     ),
     Metric(
         name="disagreement",

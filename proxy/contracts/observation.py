@@ -90,6 +90,10 @@ class Usage(Struct, frozen=True, gc=False):
     """Tokens of `input` that a cache had."""
 
 
+NO_USAGE = Usage()
+"""Of an answer that tells its tokens by what can be no counts."""
+
+
 class Text(Struct, frozen=True, gc=False):
     """The answer of a language model: one of its choices, and the others with it."""
 

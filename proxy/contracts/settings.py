@@ -13,6 +13,7 @@ from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.identity import Identity
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
+from proxy.contracts.price import Price
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
 
@@ -319,6 +320,8 @@ class Settings(Struct, frozen=True):
     """Path of the audit's anchor as configured; "": beside the state file."""
     lineage: dict[str, Lineage] = {}
     """Version to its origin."""
+    prices: dict[str, Price] = {}
+    """Version to the price of its tokens, where it has one."""
     lease: float = 10.0
     """Seconds without control after which workers send everything to the primaries."""
     drain: float = 30.0

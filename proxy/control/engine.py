@@ -222,7 +222,7 @@ class Engine:
     # -- how
 
     def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
-        self.settings, stored = settings, self.keeper.known
+        self.settings, self.board.prices, stored = settings, settings.prices, self.keeper.known
         merged = [(section, *self._merged(section, published, now)) for section in settings.routes]
         changed = [state for _, state, _ in merged if state != stored.get(state.route)]
         changes = [

@@ -201,7 +201,7 @@ def _bodies(line: Verdict, route: RouteControl, since: Marks) -> str:
         return f"{since['unread']:,} bodies could not be read as {route.section.protocol}"
     if line.metric == "time_to_first_token":
         return "no answer is a stream"
-    if METRICS[line.metric].unit == "tokens":
+    if METRICS[line.metric].unit in ("tokens", "currency"):
         return "no answer tells its tokens (`usage`; of streams, clients may have to ask for it)"
     return f"no body of {route.section.protocol} has what it needs"
 

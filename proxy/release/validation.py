@@ -10,12 +10,13 @@ reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
 from proxy.contracts.metrics import METRICS
-from proxy.contracts.settings import Problem, Release, Stage
+from proxy.contracts.price import Price
+from proxy.contracts.settings import Guard, Problem, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, StrategyRow
 from proxy.contracts.table import Protocol
 from proxy.release.limits import AGAINST_PRIMARY
@@ -55,8 +56,24 @@ def never_fed(metric: str, protocol: Protocol) -> str:
     """Why a protocol can never feed a line on `metric`; "" where it can."""
     opaque = protocol == "opaque" and METRICS[metric].source != "ticks"
     streamless = protocol in _STREAMLESS and metric == "time_to_first_token"
-    wordless = protocol in _WORDLESS and metric in ("output_tokens", "time_per_output_token")
+    wordless = protocol in _WORDLESS and metric in ("output_tokens", "time_per_output_token", "cost")
     return f"a line that protocol {protocol} never feeds" if opaque or streamless or wordless else ""
+
+
+def unpriced(guard: Guard, versions: Iterable[str], prices: Mapping[str, Price]) -> tuple[Problem, ...]:
+    """Why a line on `cost` that compares these versions is never fed; nothing where all have prices in one currency."""
+    if "cost" not in guard.scorecard:
+        return ()
+    named = dict.fromkeys(version for version in versions if version)
+    found = [name for name in named if name not in prices]
+    if found:
+        allowed = f"a price of each version, such as versions.{found[0]}.price: {{input: 0.15, output: 0.6}}"
+        return (Problem("scorecard.cost", f"no price of {', '.join(found)}", allowed, endless=True),)
+    currencies = sorted({prices[name].currency for name in named})
+    if len(currencies) > 1:
+        found = [f"{name} in {prices[name].currency}" for name in named]
+        return (Problem("scorecard.cost", f"prices of {', '.join(found)}", "one currency", endless=True),)
+    return ()
 
 
 def _candidate(release: Release, row: StrategyRow, primary: str) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ Data in:
 |---|---|---|
 | `watch(route, candidates, primary, …)` | a live state may have changed | begins new comparisons where it did |
 | `use_baseline(route, baseline)` | before `watch` | judges candidates against it, not against the primary |
+| `prices` | before `watch` | what the tokens of each version cost, as configured |
 | `use_profile(route, profile)` | a profile file was read | judges drift against it, not against a learnt profile |
 | `on_tick(tick, now)` | a tick arrived; once for each | counts legs, errors and latencies |
 | `on_observations(observations, now)` | a batch of records was decoded | compares, bins, keeps predictions for labels |
@@ -30,8 +31,8 @@ Knowledge out, of one route:
 | `bad_events(route, version)`, `latency(route, version, role, q, now)` | figures of one arm |
 | `snapshot(route)`, `restore(route, snapshots)` | evidence as bytes for the next process, and back |
 
-For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `usage`, `scores`, and losses by reason
-(`stats.totals`).
+For /metrics, monotone whatever is judged: `counters`, `content`, `tokens`, `usage`, `untold`, `costs`, `scores`, and
+losses by reason (`stats.totals`).
 
 `now` is monotonic seconds. No method raises on a tick or an observation that decodes. A breach is at
 `log_breach` ≥ ln(1/guard.false_alarm): the limits of a scorecard share `false_alarm` already.
@@ -139,14 +140,18 @@ class Board(Totals):
         """Sets the candidates that are judged on `route`, each against `primary` or its baseline
         (`use_baseline`), and how bodies are analysed.
 
-        A comparison whose key (candidate, primary, guard, protocol, baseline) was watched before goes on; any other
-        begins new, but for what does not depend on a baseline (`Comparison.take_over`).
+        A comparison whose key (candidate, primary, guard, protocol, baseline, prices) was watched before goes on; any
+        other begins new, but for what does not depend on a baseline (`Comparison.take_over`).
         Streams and profile begin new with another `analysis` or `protocol`. Without candidates only the primary's
         history is learnt; the first candidate meets the history from before its time, each further one a new history.
         """
         before = self._comparisons.get(route, ())
         beside, own = self._baselines.get(route) or (None, guard)
-        keys = [ComparisonKey(candidate, primary, guard, protocol, beside) for candidate in candidates or (None,)]
+        prices = self.prices if "cost" in guard.scorecard else {}
+        keys = [
+            ComparisonKey(candidate, primary, guard, protocol, beside, prices=prices)
+            for candidate in candidates or (None,)
+        ]
         found = [self._comparison(route, key, place, before) for place, key in enumerate(keys)]
         if beside is not None:
             # It meets the primary's history from before its time.

@@ -13,20 +13,22 @@ from msgspec.structs import replace
 from proxy.contracts.evidence import Evidence, Reference
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import IdentityChange
-from proxy.contracts.metrics import OUTCOME_METRICS, of_kind
+from proxy.contracts.metrics import METRICS, OUTCOME_METRICS, of_kind
 from proxy.contracts.observation import Observation
+from proxy.contracts.price import Price
 from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import Guard, Limit
 from proxy.contracts.table import Protocol, Role
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.drift.figures import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare, alpha_share_of, limits_of
-from proxy.stats.evidence.answer_measures import MEASURES
+from proxy.stats.evidence.answer_measures import MEASURED, OF_USAGE, measures
 from proxy.stats.evidence.assignment_share import AssignedArm, AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
 from proxy.stats.evidence.invalid_rate import InvalidRate
 from proxy.stats.evidence.latency import ArmLatencies, Latency, LatencyHistory
+from proxy.stats.evidence.looked_at import LookedAt
 from proxy.stats.evidence.outcome_rate import OutcomeRate, RateHistory
 from proxy.stats.evidence.quality import QualityEvidence
 from proxy.stats.evidence.warm_up import WarmUp
@@ -54,6 +56,8 @@ class ComparisonKey(Struct, frozen=True):
     """The version that the candidate is compared with in place of the primary."""
     of_baseline: bool = False
     """Whether the candidate is the route's baseline itself, which is held against its primary."""
+    prices: dict[str, Price] = {}
+    """The prices of the versions, where the guard asks what answers cost."""
 
     @property
     def reference(self) -> str:
@@ -85,7 +89,7 @@ class PrimaryHistory(Stateful):
         self.rates = {metric: RateHistory() for metric in (*OUTCOME_METRICS, InvalidRate.METRIC)}
         self.contract_violations = Overdispersion()
         self.total = LatencyHistory()
-        self.answers = {metric: LatencyHistory() for metric in MEASURES}
+        self.answers = {metric: LatencyHistory() for metric in MEASURED}
 
 
 class Comparison(Stateful):
@@ -113,6 +117,7 @@ class Comparison(Stateful):
         "quality",
         "restarts",
         "silence",
+        "told",
         "total",
         "unseen",
     )
@@ -141,9 +146,11 @@ class Comparison(Stateful):
         self.contract_violations = ContractViolations(violations, alpha, history.contract_violations)
         self.quality = QualityEvidence(lines, alpha)
         self.total = [Latency(name, lines[name], alpha, history.total) for name in TIMED if name in lines]
-        self.answers = [Latency(name, lines[name], alpha, history.answers[name]) for name in MEASURES if name in lines]
+        self.answers = [Latency(name, lines[name], alpha, history.answers[name]) for name in MEASURED if name in lines]
+        self.told = {name: LookedAt() for name in OF_USAGE if name in lines}
         # The time to the first token is learnt before anybody is judged by it; the others where there is a line.
-        self._measures = {name: MEASURES[name] for name in MEASURES if name in lines or name == "time_to_first_token"}
+        known = measures(key.prices).items()
+        self._measures = {name: measure for name, measure in known if name in lines or name == "time_to_first_token"}
 
     def _share_of(self, metric: str) -> AlphaShare:
         return alpha_share_of(self.key.guard, self.key.candidate or "", metric, self.key.against)
@@ -190,16 +197,20 @@ class Comparison(Stateful):
         self.invalid.update(counted, self._shares, now)
 
     def on_tokens(self, leg: Observation, now: float) -> None:
-        """Adds an answer of a language model, for the times and the number of its tokens."""
+        """Adds an answer of a language model, for the times, the number and the cost of its tokens."""
         whose = self._shares.get(leg.version, leg.role, leg.share)
         if whose is None:
             return
-        found = {name: value for name, measure in self._measures.items() if (value := measure(leg)) is not None}
+        measured = ((name, measure(leg)) for name, measure in self._measures.items())
+        found = {name: bucket(value * METRICS[name].finer) for name, value in measured if value is not None}
         for metric in self.answers if self._warm_up.warm else ():
             if metric.metric in found:
-                metric.update([ArmLatencies({bucket(found[metric.metric]): 1}, whose)], now)
-        for name, value in found.items() if leg.version == self.key.reference else ():
-            self._history.answers[name].update({bucket(value): 1}, now)
+                metric.update([ArmLatencies({found[metric.metric]: 1}, whose)], now)
+        for name, told in self.told.items() if self._warm_up.warm else ():
+            n = int(name in found)
+            told.update(ContentCounts(leg.version, leg.role, leg.share, n, 0, unread=1 - n), candidate=whose.candidate)
+        for name, place in found.items() if leg.version == self.key.reference else ():
+            self._history.answers[name].update({place: 1}, now)
 
     def on_label(self, met: LabelledPrediction, primary: ScoreLookup) -> None:
         """Adds a prediction of this route that met its label."""
@@ -261,8 +272,9 @@ class Comparison(Stateful):
         yield from self.contract_violations.get()
         yield from self.quality.get(unlabelled)
         for latency in (*self.total, *self.answers):
+            untold = self.told[latency.metric].lost() if latency.metric in self.told else 0
             for line in latency.get():
-                yield line if self._warm_up.warm else replace(line, note=self._warm_up.note)
+                yield replace(line, lost=untold, note="" if self._warm_up.warm else self._warm_up.note)
         for metric in of_kind("drift"):
             of_all = metric.blames == "world"
             rows = [row for row in drifts if row.side == metric.side and (of_all or row.version == self.key.candidate)]

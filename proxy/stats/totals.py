@@ -14,7 +14,8 @@ from msgspec.structs import astuple
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import MAX_HELD_BYTES
 from proxy.contracts.metrics import OUTCOME_METRICS
-from proxy.contracts.observation import Observation, Usage
+from proxy.contracts.observation import NO_USAGE, Observation, Usage
+from proxy.contracts.price import Price
 from proxy.contracts.table import Role
 from proxy.stats.agreement.comparer import Comparer
 from proxy.stats.agreement.examples import Example
@@ -59,13 +60,16 @@ class Totals:
 
     __slots__ = (
         "_comparer",
+        "_costs",
         "_scorer",
         "_tokens",
         "_unread_requests",
         "_unreadable",
+        "_untold",
         "_usage",
         "content",
         "counters",
+        "prices",
     )
 
     def __init__(self, labels: int, memory: int) -> None:
@@ -77,6 +81,10 @@ class Totals:
         self._unreadable: Counter[tuple[str, str, str, str, str]] = Counter()
         self._unread_requests: dict[tuple[str, str, str, str], str] = {}
         self._usage: Counter[tuple[str, str, str, str]] = Counter()
+        self._untold: Counter[tuple[str, str, str, str]] = Counter()
+        self._costs: defaultdict[tuple[str, str, str, str], float] = defaultdict(float)
+        self.prices: dict[str, Price] = {}
+        """What the tokens of versions cost, by name."""
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
 
     def _count(self, leg: Observation) -> None:
@@ -86,14 +94,26 @@ class Totals:
         elif leg.content:
             self._unread_requests[leg.route, leg.version, "response", leg.content] = leg.request_id
         if leg.usage is not None:
-            for kind, tokens in zip(USAGE_KINDS, astuple(leg.usage), strict=True):
-                if tokens:
-                    self._usage[leg.route, leg.version, leg.role, kind] += tokens
+            self._count_usage(leg, leg.usage)
+        elif leg.text is not None:
+            self._untold[leg.route, leg.version, leg.role, "absent"] += 1
         if leg.text is not None and leg.text.first_token is not None:
             first, gap = self._tokens[leg.route, leg.version, leg.role]
             first.update({bucket(leg.text.first_token): 1}, leg.text.first_token)
             for pause in leg.text.gaps:
                 gap.update({bucket(pause): 1}, pause)
+
+    def _count_usage(self, leg: Observation, usage: Usage) -> None:
+        if usage == NO_USAGE:
+            self._untold[leg.route, leg.version, leg.role, "values"] += 1
+            return
+        for kind, tokens in zip(USAGE_KINDS, astuple(usage), strict=True):
+            if tokens:
+                self._usage[leg.route, leg.version, leg.role, kind] += tokens
+        price = self.prices.get(leg.version)
+        cost = price.cost(usage, silent=leg.text is None) if price else None
+        if price and cost is not None:
+            self._costs[leg.route, leg.version, leg.role, price.currency] += cost
 
     def _count_unreadable(self, leg: Observation) -> None:
         for side, reason in (("request", leg.unreadable_request), ("response", leg.unreadable_response)):
@@ -118,6 +138,17 @@ class Totals:
     def usage(self) -> Mapping[tuple[str, str, str, str], int]:
         """Tokens as the servers count them, of analysed answers, by (route, version, role, kind of `Usage`)."""
         return MappingProxyType(self._usage)
+
+    @property
+    def untold(self) -> Mapping[tuple[str, str, str, str], int]:
+        """Answers of language models whose tokens nobody knows, by (route, version, role, reason): `absent`, they do
+        not tell; `values`, what they tell can not be."""
+        return MappingProxyType(self._untold)
+
+    @property
+    def costs(self) -> Mapping[tuple[str, str, str, str], float]:
+        """What analysed answers cost that tell their tokens, by (route, version, role, currency)."""
+        return MappingProxyType(self._costs)
 
     @property
     def scores(self) -> Mapping[tuple[str, str, Role], Score]:

@@ -60,7 +60,11 @@ hang: 1m  # control is stopped for a while, and that is no fault here
 analysis_cpu: 100
 notify: [{{url: "{a}/hook"}}]
 tracing: {{endpoint: "{a}/v1/traces"}}
-versions: {{a: {{url: {a}}}, dead: {{url: "http://localhost:1"}}, c: {{url: {c}}}, chat: {{url: {chat}}}}}
+versions:
+  a: {{url: {a}}}
+  c: {{url: {c}}}
+  dead: {{url: "http://localhost:1"}}
+  chat: {{url: {chat}, price: {{input: 1, output: 2}}}}
 routes:
   main:
     match: {{path: /main/}}
@@ -99,6 +103,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         config.write_text(CONFIG.format(folder=folder, a=a.url, c=c.url, chat=chat.url))
         running = stack.enter_context(Running(config))
         happen(running, c)
+        chat.stream = [*chat.stream[:3], b"[DONE]"]  # which tells no tokens
+        assert call(running.data, "POST", "/v1/chat/completions", {"model": "m", "stream": True}).status == 200
         c.hold()
         call(running.data, "POST", "/main/predict", {})  # a copy that stays in flight
         yield running

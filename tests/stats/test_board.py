@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.observation import Observation, Tensor, Text, Usage
+from proxy.contracts.price import Price
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Analysis, Guard, Limit
 from proxy.contracts.table import Role
@@ -284,3 +285,38 @@ def test_numbers_and_times_of_tokens_are_judged() -> None:
     for line in (ratio_of, slower):
         assert line.ratio == pytest.approx(2.0, rel=0.1) and line.log_breach > np.log(1000)
     assert most.log_breach < np.log(1000) and most.value > 10_000
+
+
+BOTH: tuple[tuple[Role, str], ...] = (("primary", "v1"), ("shadow", "v2"))
+
+
+def test_costs_are_judged_by_the_prices_of_the_versions() -> None:
+    guard = Guard(scorecard={"cost": Limit(max=0.01, max_ratio=1.25)}, warm_up=0)
+    cheap, dear = Price(0.0, 2e-7, per=1), Price(0.0, 4e-7, per=1)
+    for price, breached in ((cheap, False), (dear, True)):
+        board, rng = Board(), np.random.default_rng(4)
+        board.prices = {"v1": cheap, "v2": price}
+        board.watch(ROUTE, ("v2",), "v1", guard, "openai", 0.0)
+        board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+        for at in range(1000):
+            for role, version in BOTH:
+                usage = Usage(9, round(float(rng.lognormal(3, 0.3))))
+                seen = replace(leg(role, version, at, 0), text=Text("hi", "stop"), usage=usage, share=1.0)
+                board.on_observations([seen], at * 0.01)
+        most, ratio_of = board.evidence(ROUTE, 10.0)
+        assert (ratio_of.log_breach > np.log(1000)) == breached and most.log_breach < 0
+        assert ratio_of.ratio == pytest.approx(2.0 if breached else 1.0, rel=0.1)
+        assert most.value == pytest.approx((4e-7 if breached else 2e-7) * 29.5, rel=0.1) and not most.lost
+
+
+def test_answers_that_do_not_tell_what_they_took_are_lost_where_the_primarys_do() -> None:
+    guard = Guard(scorecard={"output_tokens": Limit(max_ratio=1.25)}, warm_up=0)
+    for untold, lost in (({"v2"}, True), ({"v1", "v2"}, False)):
+        board = watched(guard)
+        board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+        for at in range(300):
+            for role, version in BOTH:
+                usage = None if version in untold and at % 2 else Usage(9, 20)
+                board.on_observations([replace(leg(role, version, at, 0), text=Text("hi", "stop"), usage=usage)], at)
+        (line,) = board.evidence(ROUTE, 10.0)
+        assert (line.lost > 100) == lost and line.n == 150

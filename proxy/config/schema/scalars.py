@@ -73,6 +73,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.size_or_none: number(values.SIZE, "integer", minimum=0, maximum=values.MAX_SIZE_BYTES),
     values.span: text(values.DURATION, values.DAYS),
     values.sticky: text(_KEY, f"json:({values.POINTER.pattern})"),
+    values.currency: text(values.CURRENCY, types=TEXT),
     values.truth: text("true|false", types=["boolean", "string"]),
 }
 """Each parser without parameters; a new one that is not here ends in a KeyError, which a test finds."""

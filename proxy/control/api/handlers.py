@@ -36,7 +36,6 @@ from proxy.control.state.state_file import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
-from proxy.release.validation import never_ends
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
 from proxy.stats.quality.scores import load
@@ -332,12 +331,11 @@ class Api:
         """The release that a body describes; without a candidate the configured one, or the last one again."""
         section, state = self._engine.route(route).section, self._engine.state(route)
         if "candidate" in value:
-            return request_bodies.release(value, self._versions, state.primary, section.guard, section.protocol)
-        request_bodies.only(value, ("reason",))
-        release = section.release or state.release
-        if release is None:
-            raise ApiError("refused", f"route {route} has no release in its configuration; name a candidate")
-        request_bodies.refuse(never_ends(release, section.protocol))
+            release = request_bodies.release(value, self._versions, state.primary, section.guard, section.protocol)
+        else:
+            request_bodies.only(value, ("reason",))
+            release = request_bodies.known(section.release or state.release, route)
+        request_bodies.refuse_endless(release, state.primary, section.protocol, self._engine.settings.prices)
         return release
 
 

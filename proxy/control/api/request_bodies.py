@@ -14,12 +14,13 @@ from math import isfinite
 from sys import float_info
 from typing import Any
 
+from proxy.contracts.price import Price
 from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.settings import Guard, Problem, Release, Stage
 from proxy.contracts.strategies import MAX_STAGE_DAYS, MAX_STAGE_REQUESTS, STRATEGIES, Strategy
 from proxy.contracts.table import Protocol
 from proxy.control.api.problems import ApiError
-from proxy.release.validation import validate
+from proxy.release.validation import never_ends, unpriced, validate
 
 MAX_BODY = 64 * 1024
 """Bytes of a body: a split of a thousand versions is far below it."""
@@ -180,6 +181,19 @@ def release(
     )
     refuse(validate(started, primary, protocol))
     return started
+
+
+def known(release: Release | None, route: str) -> Release:
+    """The release that starts where a body names none."""
+    if release is None:
+        raise ApiError("refused", f"route {route} has no release in its configuration; name a candidate")
+    return release
+
+
+def refuse_endless(release: Release, primary: str, protocol: Protocol, prices: Mapping[str, Price]) -> None:
+    """Refuses a release that could never end."""
+    priced = unpriced(release.guard, (primary, release.candidate, *release.arms), prices)
+    refuse((*never_ends(release, protocol), *priced))
 
 
 def refuse(problems: Sequence[Problem]) -> None:

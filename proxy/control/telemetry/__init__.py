@@ -1,6 +1,7 @@
 """Telemetry of control: metrics of everything, and lines and spans of single exchanges.
 
 metrics        the Prometheus metrics, collected when they are scraped
+tokens         what language models say: times, tokens, cost
 forms          the forms of these: families, bounds of histograms
 journal        hands finished legs to whoever tells of single exchanges
 exchanges      puts the legs of an exchange together

@@ -22,6 +22,7 @@ from proxy.control.route_control import live_split
 from proxy.control.telemetry.endpoints import EndpointCollector
 from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
+from proxy.control.telemetry.tokens import of_tokens
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 from proxy.stats.counts.latency_window import Histogram
@@ -144,14 +145,7 @@ class BoardCollector(Collector):
         text = "Values of features that are none: null, no number, infinite, a text for a number, or absent."
         yield counter("penumbra_missing_values", text, (*arm, "side"), missing)
         yield from self._quality()
-        firsts = [(key, first) for key, (first, _) in board.tokens.items()]
-        text = "Seconds from the assignment of a leg to its first token."
-        yield histogram("penumbra_time_to_first_token_seconds", text, arm, firsts, DURATIONS)
-        gaps = [(key, gap) for key, (_, gap) in board.tokens.items()]
-        yield histogram("penumbra_token_gap_seconds", "Seconds between two tokens.", arm, gaps, DURATIONS)
-        used = [(key, float(n)) for key, n in board.usage.items()]
-        text = "Tokens of analysed answers, as their servers count them: input, output, and of these cached, reasoning."
-        yield counter("penumbra_tokens", text, (*arm, "kind"), used)
+        yield from of_tokens(board)
 
     def _quality(self) -> Iterator[Metric]:
         board, arm = self._board, ("route", "version", "role")

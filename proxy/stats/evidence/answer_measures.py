@@ -1,10 +1,15 @@
-"""Measures of single answers of language models that lines of a scorecard rank: times, and numbers of tokens."""
+"""Measures of single answers of language models that lines of a scorecard rank: times, numbers of tokens, cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.observation import Observation
+from proxy.contracts.price import Price
+
+Measure = Callable[[Observation], float | None]
+"""What is measured of an answer, in the unit of its metric; None: the answer has no such thing."""
 
 
 def time_to_first_token(leg: Observation) -> float | None:
@@ -29,9 +34,31 @@ def time_per_output_token(leg: Observation) -> float | None:
     return (leg.total - first) / (tokens - 1) if tokens > 1 else None
 
 
-MEASURES: dict[str, Callable[[Observation], float | None]] = {
-    "time_to_first_token": time_to_first_token,
-    "output_tokens": output_tokens,
-    "time_per_output_token": time_per_output_token,
-}
-"""Metric to its measure; None: the answer has none."""
+def cost_by(prices: Mapping[str, Price]) -> Measure:
+    """The cost of an answer by the prices of the versions, as `Price.cost` has it."""
+
+    def cost(leg: Observation) -> float | None:
+        price = prices.get(leg.version)
+        if price is None or leg.usage is None:
+            return None
+        return price.cost(leg.usage, silent=leg.text is None)
+
+    return cost
+
+
+def measures(prices: Mapping[str, Price]) -> dict[str, Measure]:
+    """Metric to its measure."""
+    return {
+        "time_to_first_token": time_to_first_token,
+        "output_tokens": output_tokens,
+        "time_per_output_token": time_per_output_token,
+        "cost": cost_by(prices),
+    }
+
+
+MEASURED = tuple(measures({}))
+"""The metrics that are measured of single answers."""
+
+OF_USAGE = tuple([name for name in MEASURED if METRICS[name].unit in ("tokens", "currency")])
+"""Those that need what a server tells of its tokens: an answer that does not tell is none of theirs, and may hide what
+it cost."""

@@ -129,7 +129,7 @@ class Latency(Stateful):
         self._cut = None if row.kind == "distribution" else self._quantile
         self._margin = margin_buckets(limit.max_ratio or 1.0)
         self._ratio = None if limit.max_ratio is None else _rank_test(self._cut)
-        self._limit = 0 if limit.max is None else bucket(limit.max)
+        self._limit = 0 if limit.max is None else bucket(limit.max * row.finer)
         self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
         self._difference_dispersion = DifferenceOverdispersion(len(CUT_QUANTILES))
         self._shown: ShownCounts[int] = ShownCounts()
@@ -172,7 +172,7 @@ class Latency(Stateful):
         self._difference_dispersion.update(whose.candidate, slower, float(bins.sum()), now)
 
     def get(self) -> list[Evidence]:
-        """A line of evidence for each configured limit; values are seconds."""
+        """A line of evidence for each configured limit; values are in the unit of the metric."""
         lines = []
         if (ratio := self._ratio) is not None:
             needed = ratio.needed(log(1 / self._alpha.alpha), log(1 / FALSE_PASS), self._phi)
@@ -188,7 +188,8 @@ class Latency(Stateful):
         return self._alpha.evidence(self.metric, limit, self._shown.get(self._figure), test)
 
     def _figure(self, latencies: Mapping[int, int]) -> Figure:
-        return quantile(latencies, self._quantile), sum(latencies.values())
+        value = quantile(latencies, self._quantile)
+        return None if value is None else value / METRICS[self.metric].finer, sum(latencies.values())
 
 
 def _sides(whose: Assignment, bins: Floats) -> tuple[Floats, Floats]:

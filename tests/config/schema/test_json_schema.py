@@ -40,6 +40,7 @@ BEYOND = re.compile(
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
     r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
     r"|at least \d+MiB for workers|no baseline|it follows the candidate's|a baseline beside canary"
+    r"|a price of each version|one currency"
 )
 """What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit, lines
 that a protocol or the first stage never feeds, a baseline that no stage or line needs, an identity that no answer

@@ -34,38 +34,48 @@ routes: {r: {match: {path: /}, protocol: json, primary: v1}}
 """
 WHENCE = "{url: 'http://h', lineage: {commit: a, dataset: b, features: c, training_config: d, evaluation: e}}"
 STAGE = "{shadow: 1, canary: 1, requests: 1, duration: 1s}"
-AROUND = {
-    "require_lineage": f"versions: {{v1: {WHENCE}, v2: {WHENCE}, v3: {WHENCE}}}",
-    "admin.tokens[]": "admin: {tokens: [{name: ci, role: read, token: x}]}",
-    "notify[]": "notify: [{url: 'http://h/'}]",
-    "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
-    "access_log": "access_log: {}",
-    "tracing": "tracing: {endpoint: 'http://h/'}",
-    "versions.*.lineage": "versions: {v1: {url: 'http://h', lineage: {}}}",
-    "routes.*.primary": "routes: {r: {match: {path: /}, protocol: json, primary: v3}}",
-    "routes.*.sticky": "routes: {r: {split: {v2: 1}}}",
-    "routes.*.canary": "routes: {r: {canary: {version: v3, percent: 1}}}",
-    "routes.*.baseline": (
-        "versions: {v1-small: {url: 'http://h:4'}}\n"
-        "routes: {r: {canary: {version: v2, percent: 1}, baseline: {version: v3}}}"
-    ),
-    "routes.*.analysis.judge": "routes: {r: {analysis: {judge: {url: 'http://h/score'}}}}",
-    "routes.*.shadows[]": "routes: {r: {shadows: [{version: v2}]}}",
-    "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
-    "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",
-    "routes.*.rescue.on": "routes: {r: {rescue: {after: 1s}}}",
-    "routes.*.release": "routes: {r: {release: {candidate: v3, strategy: blue-green}}}",
-    "routes.*.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
-    "routes.*.release.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
-    "routes.*.release.accept_risk": "routes: {r: {release: {candidate: v2, strategy: big-bang}}}",
-    "routes.*.release.strategy": (
-        "routes: {r: {release: {candidate: v2, strategy: shadow, stages: [{shadow: 1, requests: 1}]}}}"
-    ),
-    "routes.*.release.stages[]": f"routes: {{r: {{release: {{candidate: v2, strategy: canary, stages: [{STAGE}]}}}}}}",
-    "routes.*.release.arms": "routes: {r: {sticky: 'cookie:a', release: {strategy: ab-test}}}",
-} | dict.fromkeys(
-    [f"routes.*.release.{key}" for key in ("requests", "duration", "promote_winner", "min_gain", "false_winner")],
-    "routes: {r: {sticky: 'cookie:a', release: {candidate: v2, strategy: ab-test}}}",
+AROUND = (
+    {
+        "require_lineage": f"versions: {{v1: {WHENCE}, v2: {WHENCE}, v3: {WHENCE}}}",
+        "admin.tokens[]": "admin: {tokens: [{name: ci, role: read, token: x}]}",
+        "notify[]": "notify: [{url: 'http://h/'}]",
+        "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
+        "access_log": "access_log: {}",
+        "tracing": "tracing: {endpoint: 'http://h/'}",
+        "versions.*.price": "versions: {v1: {url: 'http://h', price: {input: 1, output: 2}}}",
+        "versions.*.lineage": "versions: {v1: {url: 'http://h', lineage: {}}}",
+        "routes.*.primary": "routes: {r: {match: {path: /}, protocol: json, primary: v3}}",
+        "routes.*.sticky": "routes: {r: {split: {v2: 1}}}",
+        "routes.*.canary": "routes: {r: {canary: {version: v3, percent: 1}}}",
+        "routes.*.baseline": (
+            "versions: {v1-small: {url: 'http://h:4'}}\n"
+            "routes: {r: {canary: {version: v2, percent: 1}, baseline: {version: v3}}}"
+        ),
+        "routes.*.analysis.judge": "routes: {r: {analysis: {judge: {url: 'http://h/score'}}}}",
+        "routes.*.shadows[]": "routes: {r: {shadows: [{version: v2}]}}",
+        "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
+        "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",
+        "routes.*.rescue.on": "routes: {r: {rescue: {after: 1s}}}",
+        "routes.*.release": "routes: {r: {release: {candidate: v3, strategy: blue-green}}}",
+        "routes.*.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
+        "routes.*.release.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
+        "routes.*.release.accept_risk": "routes: {r: {release: {candidate: v2, strategy: big-bang}}}",
+        "routes.*.release.strategy": (
+            "routes: {r: {release: {candidate: v2, strategy: shadow, stages: [{shadow: 1, requests: 1}]}}}"
+        ),
+        "routes.*.release.stages[]": (
+            f"routes: {{r: {{release: {{candidate: v2, strategy: canary, stages: [{STAGE}]}}}}}}"
+        ),
+        "routes.*.release.arms": "routes: {r: {sticky: 'cookie:a', release: {strategy: ab-test}}}",
+    }
+    | dict.fromkeys(
+        ["routes.*.scorecard.cost", "routes.*.release.scorecard.cost"],
+        "versions: {v1: {price: {input: 1, output: 2}}, v3: {price: {input: 1, output: 2}}}",
+    )
+    | dict.fromkeys(
+        [f"routes.*.release.{key}" for key in ("requests", "duration", "promote_winner", "min_gain", "false_winner")],
+        "routes: {r: {sticky: 'cookie:a', release: {candidate: v2, strategy: ab-test}}}",
+    )
 )
 """What else a file must say, so that an option below a path can be written at all."""
 

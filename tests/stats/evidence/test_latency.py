@@ -46,7 +46,7 @@ def test_a_slow_candidate_breaches_and_an_equal_one_does_not(metric: str) -> Non
 def test_the_quantile_of_the_row_is_shown_and_has_a_cut_point(row: Metric) -> None:
     found = run(row.name, Limit(max_ratio=1.1), 1.0, seconds=10).get()[0]
     assert row.quantile is not None
-    oracle = float(np.exp(-4.0 + 0.3 * NormalDist().inv_cdf(row.quantile)))
+    oracle = float(np.exp(-4.0 + 0.3 * NormalDist().inv_cdf(row.quantile))) / row.finer
     assert found.value == pytest.approx(oracle, rel=0.12)
     assert found.reference == pytest.approx(oracle, rel=0.12)
     assert (found.n, found.n_reference) == (1000, 1000)
