@@ -2,7 +2,7 @@
 # docker build -t penumbra-models --target models .   three demo models on MLServer, for deploy/compose
 #
 # docker run --read-only -v ./penumbra.yaml:/etc/penumbra/penumbra.yaml:ro -v penumbra:/var/lib/penumbra -p 8080:8080 penumbra
-# In it, `listen` is 0.0.0.0:8080, `admin.listen` 0.0.0.0:9900 with a token, and `state` /var/lib/penumbra/penumbra.db.
+# In it, `listen` is ":8080" (IPv4 and IPv6), `admin.listen` ":9900" with a token, and `state` /var/lib/penumbra/penumbra.db.
 
 # Pin the base by digest where builds must repeat: --build-arg PYTHON=3.11-slim-bookworm@sha256:...
 ARG PYTHON=3.11-slim-bookworm
@@ -37,12 +37,12 @@ CMD ["/bin/sh", "-c", "exec mlserver start /models/$MODEL"]
 HEALTHCHECK --interval=5s --start-period=60s CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/v2/health/ready', timeout=2)"]
 
 FROM python:${PYTHON} AS penumbra
-# A fixed number, so that volumes and Kubernetes' runAsUser can name it. The state is the only place it writes to.
-RUN groupadd --gid 10001 penumbra && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin penumbra \
-    && install -d -o penumbra -g penumbra /var/lib/penumbra
+# The state is the only place it writes to. Any user id will do that has the group 0, as OpenShift gives it; the number
+# below is the one where nobody says another. New files are the group's as well.
+RUN install -d -o 10001 -g 0 -m 0770 /var/lib/penumbra
 COPY --from=build /opt/penumbra /opt/penumbra
 ENV PATH=/opt/penumbra/bin:$PATH PENUMBRA_ADMIN=http://127.0.0.1:9900
-USER 10001:10001
+USER 10001:0
 WORKDIR /var/lib/penumbra
 EXPOSE 8080 9900
 # Control's health; traffic itself does not depend on it. `penumbra run` becomes the supervisor, which is sent the signals.

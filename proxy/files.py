@@ -16,6 +16,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 
 MAX_READS = 3
 """Attempts at a file that changes: a writer takes less than the reading of it all."""
@@ -50,16 +51,70 @@ def refuse_irregular(path: Path) -> None:
     _regular(status, path)
 
 
-def descriptor(path: Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+def descriptor(path: Path, flags: int = os.O_RDONLY) -> int:
     """A descriptor of the regular file at `path`; never waits for anybody at the other end. Raises OSError."""
     refuse_irregular(path)
-    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+    if flags & os.O_CREAT:
+        create(path)
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _regular(os.fstat(fd), path)  # it may be another one by now
     except OSError:
         os.close(fd)
         raise
     return fd
+
+
+def create(path: Path, mode: int = 0o600) -> None:
+    """An empty file where there is none; where its folder is its group's as well (and not
+    everybody's), so is the file: the next process may have another user id and the same group, as on OpenShift.
+    Raises OSError."""
+    try:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        return
+    try:
+        if os.stat(_folder(path)).st_mode & (stat.S_IWGRP | stat.S_IWOTH) == stat.S_IWGRP:
+            os.fchmod(fd, mode | stat.S_IRGRP | stat.S_IWGRP)
+    except OSError:
+        pass  # a volume without modes
+    finally:
+        os.close(fd)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raises OSError when the file at `path`, if there is one, cannot be written."""
+    with suppress(FileNotFoundError):
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+
+
+def denied(path: Path, error: OSError) -> str:
+    """Why a file could not be written or made: who owns what, as whom this runs, and what helps."""
+    folder, why = _folder(path), error.strerror or str(error)
+    if error.errno == errno.ENOENT:
+        return f"{why}: there is no folder {folder}"
+    if error.errno == errno.EROFS:
+        return f"{why}: {folder} needs a volume that can be written"
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return why
+    groups = ",".join(map(str, sorted({os.getegid(), *os.getgroups()})))
+    owned = ", ".join(f"{place} is of {found}" for place in (folder, os.fspath(path)) if (found := _owner(place)))
+    return (
+        f"{why}: {owned}; this runs as user {os.geteuid()} with groups {groups}. Give it to one of these groups "
+        f"(`chgrp`, `chmod g+rwX`; on Kubernetes `fsGroup`), or choose another place"
+    )
+
+
+def _owner(path: Path) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    return f"{status.st_uid}:{status.st_gid} with mode {stat.S_IMODE(status.st_mode):04o}"
+
+
+def _folder(path: Path) -> str:
+    return os.path.dirname(os.path.abspath(path))
 
 
 def content(path: Path, limit: int) -> bytes:

@@ -3,7 +3,8 @@ killed.
 
 1. Only this user may reach the link.
 2. The path of a Unix socket is short (`MAX_PATH`). Where the folder for temporary files is too deep or cannot be
-   written, another one is taken; /dev/shm serves containers whose file system is read-only.
+   written, another one is taken; /dev/shm serves containers whose file system is read-only, the folder of the state
+   those that have not even that.
 3. A folder whose lock is free has no owner any more: the kernel gives up the locks of the dead. It is removed if it
    holds nothing but a socket.
 """
@@ -33,10 +34,11 @@ _SUFFIX = 8 + 1 + len(SOCKET)  # what mkdtemp adds, and the socket
 
 
 class LinkFolder:
-    """A new folder; `socket` is where the link is to be bound. Raises OSError that says where none could be made."""
+    """A new folder; `socket` is where the link is to be bound, `last` a folder that may hold it if no other may. Raises
+    OSError that says where none could be made."""
 
-    def __init__(self) -> None:
-        self.path, self._lock = _made()
+    def __init__(self, last: str = "") -> None:
+        self.path, self._lock = _made(last)
         self.socket = os.path.join(self.path, SOCKET)
 
     def renew(self) -> None:
@@ -53,9 +55,9 @@ class LinkFolder:
         os.close(self._lock)
 
 
-def _made() -> tuple[str, int]:
+def _made(last: str) -> tuple[str, int]:
     problem: OSError | None = None
-    for parent in _parents():
+    for parent in _parents(last):
         clean(parent)
         while True:
             try:
@@ -69,14 +71,16 @@ def _made() -> tuple[str, int]:
                 return path, lock
             os.close(lock)
     why = (
-        problem.strerror if problem else f"a path of a socket has at most {MAX_PATH} bytes; set TMPDIR to a shorter one"
+        f"{problem.strerror}; set TMPDIR to a folder that can be written"
+        if problem
+        else f"a path of a socket has at most {MAX_PATH} bytes; set TMPDIR to a shorter one"
     )
     raise OSError(problem.errno if problem else errno.ENAMETOOLONG, f"no folder for a socket: {why}", _first())
 
 
-def _parents() -> Iterator[str]:
+def _parents(last: str) -> Iterator[str]:
     """Folders that may hold the link, the best first; each once."""
-    for parent in dict.fromkeys((_first(), *FALLBACKS)):
+    for parent in dict.fromkeys((_first(), *FALLBACKS, *filter(None, (last,)))):
         if len(os.fsencode(os.path.join(parent, PREFIX))) + _SUFFIX <= MAX_PATH:
             yield parent
 

@@ -25,7 +25,8 @@ class Sockets:
     def __init__(self, settings: Settings) -> None:
         self.data = listen(settings.listen)
         self.admin = listen(settings.admin.listen)
-        self._folder = LinkFolder()
+        of_state = os.path.dirname(os.path.abspath(settings.state))
+        self._folder = LinkFolder("" if settings.state == ":memory:" else of_state)
         self.link_path = self._folder.socket
         try:
             self.link = _listen_at(self.link_path)

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,3 +147,62 @@ def test_lines_are_bounded_each(tmp_path: Path) -> None:
     assert len(list(files.lines(path, 4))) == 10_001
     with pytest.raises(OSError, match="a line of more than 3 bytes"):
         list(files.lines(path, 3))
+
+
+@pytest.mark.parametrize(
+    ("folder", "file"), [(0o755, 0o600), (0o775, 0o660), (0o2770, 0o660), (0o777, 0o600), (0o1777, 0o600)]
+)
+def test_a_new_file_is_the_groups_where_its_folder_is(folder: int, file: int, tmp_path: Path) -> None:
+    tmp_path.chmod(folder)
+    files.create(tmp_path / "new")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == file
+
+
+def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    (tmp_path / "old").write_text("x")
+    (tmp_path / "old").chmod(0o604)
+    files.create(tmp_path / "old")
+    assert (tmp_path / "old").read_text() == "x"
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o604
+
+
+def test_a_volume_without_modes_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    tmp_path.chmod(0o775)
+    monkeypatch.setattr(os, "fchmod", refuse)
+    files.create(tmp_path / "new")
+    assert (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, ["mode 0750", "this runs as user", "chmod g+rwX", "fsGroup"]),
+        (errno.EPERM, ["mode 0750", "this runs as user"]),
+        (errno.EROFS, ["needs a volume that can be written"]),
+        (errno.ENOENT, ["there is no folder"]),
+        (errno.ENOSPC, ["No space left"]),
+    ],
+)
+def test_why_a_file_cannot_be_written_is_said_in_full(number: int, said: list[str], tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    sentence = files.denied(tmp_path / "file", OSError(number, os.strerror(number)))
+    for each in (os.strerror(number), *said):
+        assert each in sentence
+    assert number == errno.ENOSPC or str(tmp_path) in sentence
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_what_is_there_and_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(0o400)
+    with pytest.raises(PermissionError):
+        files.refuse_unwritable(tmp_path / "file")
+
+
+def test_what_is_not_there_or_can_be_written_is_not_refused(tmp_path: Path) -> None:
+    files.refuse_unwritable(tmp_path / "file")
+    (tmp_path / "file").touch()
+    files.refuse_unwritable(tmp_path / "file")

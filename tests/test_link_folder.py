@@ -113,3 +113,20 @@ def test_where_there_is_no_place_the_error_says_why(home: Path, monkeypatch: pyt
     monkeypatch.setattr(tempfile, "tempdir", str(home / "nowhere"))
     with pytest.raises(OSError, match="no folder for a socket: No such file"):
         LinkFolder()
+
+
+def test_the_folder_of_the_state_is_taken_where_there_is_no_other(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A root that is read-only, no /tmp, and no /dev/shm."""
+
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.setattr(link_folder, "FALLBACKS", (str(tmp_path / "gone"),))
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="s") as state:
+        folder = LinkFolder(state)
+        assert Path(folder.path).parent == Path(state)
+        folder.close()
+        assert os.listdir(state) == []

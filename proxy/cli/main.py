@@ -35,7 +35,13 @@ app = typer.Typer(
 audit = typer.Typer(help="The record of every change.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="configuration file (YAML); `-`, but for `run`: stdin")]
+Config = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="configuration file (YAML); `-`, but for `run`: stdin", readable=False),
+]
+"""Whether it can be read is seen by reading it: access(2) asks for another user than who runs this, and knows no
+capabilities."""
+
 RouteArg = Annotated[str, typer.Argument(metavar="ROUTE")]
 Shares = Annotated[list[str], typer.Argument(metavar="VERSION=PERCENT...")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]

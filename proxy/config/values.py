@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from proxy import files
 from proxy.contracts.address import Address
 from proxy.contracts.identity import Identity, IdentitySource
 from proxy.contracts.strategies import MAX_STAGE_DAYS
@@ -242,8 +243,10 @@ def plain(text: str) -> str:
 
 def readable(text: str) -> str:
     """The path of a file that is there and can be read."""
-    if not os.path.isfile(plain(text)) or not os.access(text, os.R_OK):
-        raise Refused("the path of a file that can be read")
+    try:
+        os.close(files.descriptor(plain(text)))
+    except OSError as error:
+        raise Refused("the path of a file that can be read") from error
     return text
 
 

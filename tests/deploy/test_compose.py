@@ -52,6 +52,7 @@ def test_the_proxy_knows_the_model_servers(services: dict[str, Any]) -> None:
     for name, version in settings.versions.items():
         assert (version.host, version.port) == (name, 8080)
         assert services[name]["environment"]["MODEL"] == name
+    assert {address.host for address in (*settings.listen, *settings.admin.listen)} == {""}  # of both families
     published = {port.split(":")[-1] for port in services["penumbra"]["ports"]}
     assert published == {str(address.port) for address in (*settings.listen, *settings.admin.listen)}
     assert int(services["penumbra"]["stop_grace_period"].rstrip("s")) > settings.drain

@@ -55,9 +55,11 @@ def test_everything_copied_is_there_and_in_the_context() -> None:
         assert any(source == each or source.startswith(f"{each}/") for each in allowed), source
 
 
-def test_the_proxy_runs_as_a_fixed_user_that_is_not_root() -> None:
+def test_the_proxy_runs_as_any_user_that_is_not_root_and_has_group_0() -> None:
     stage = DOCKERFILE[DOCKERFILE.index("AS penumbra\n") :]
-    assert "USER 10001:10001" in stage
+    assert "USER 10001:0" in stage
+    assert "install -d -o 10001 -g 0 -m 0770 /var/lib/penumbra" in stage
+    assert "useradd" not in stage
     assert "HEALTHCHECK" in stage
     assert 'ENTRYPOINT ["penumbra"]' in stage
 

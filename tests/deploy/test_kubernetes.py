@@ -95,6 +95,7 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(
     path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
     settings = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"})
     for pod in pods(rendered[name]):
+        assert {address.host for address in (*settings.listen, *settings.admin.listen)} == {""}  # of both families
         ports = {port["name"]: port["containerPort"] for port in proxy_of(pod)["ports"]}
         assert ports == {"penumbra-http": settings.listen[0].port, "penumbra-admin": settings.admin.listen[0].port}
         mounts = [mount["mountPath"] for mount in proxy_of(pod)["volumeMounts"]]
@@ -142,7 +143,7 @@ def test_the_proxy_may_do_next_to_nothing(name: str, rendered: dict[str, list[Ma
     for pod in pods(rendered[name]):
         context = proxy_of(pod)["securityContext"]
         assert context["runAsNonRoot"] and context["readOnlyRootFilesystem"]
-        assert context["runAsUser"] == 10001
+        assert "runAsUser" not in context  # the platform may choose one
         assert context["capabilities"] == {"drop": ["ALL"]}
 
 
@@ -159,6 +160,7 @@ def test_what_refers_to_pods_finds_them_and_their_ports(name: str, rendered: dic
         assert {endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]} <= ports
         for service in (manifest for manifest in manifests if manifest["kind"] == "Service"):
             assert service["spec"]["selector"].items() <= labels.items()
+            assert service["spec"]["ipFamilyPolicy"] == "PreferDualStack"
             assert {port["targetPort"] for port in service["spec"]["ports"]} == {"penumbra-http"}
         for volume in (mount["name"] for mount in proxy_of(pod)["volumeMounts"]):
             assert volume in {volume["name"] for volume in pod["spec"]["volumes"]}

@@ -71,16 +71,17 @@ class Running:
     """`penumbra run` on a configuration file. Leaving the context ends it, by force if need be.
 
     `files`: how many files each of its processes may open, 0: as many as this one. `within`: what a shell does before
-    it becomes the program.
+    it becomes the program. `wrap`: a command that runs it.
     """
 
-    def __init__(self, config: Path, files: int = 0, within: str = "") -> None:
+    def __init__(self, config: Path, files: int = 0, within: str = "", wrap: tuple[str, ...] = ()) -> None:
         within = within or (files and f"ulimit -n {files}") or ""
         self.config = config
         self.log: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
             [
                 *(("sh", "-c", f'{within} && exec "$@"', "sh") if within else ()),
+                *wrap,
                 *(sys.executable, "-P", "-m", "proxy", "run", str(config)),
             ],
             cwd=Path(__file__).resolve().parents[2],

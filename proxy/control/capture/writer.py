@@ -68,7 +68,7 @@ class CaptureWriter:
         except OSError as error:
             self.errors += 1
             if not self._failing:
-                log.error("records cannot be captured in %s: %s", settings.path, error.strerror)
+                log.error("records cannot be captured in %s: %s", settings.path, files.denied(settings.path, error))
             self._failing = True
             self.close()
         else:

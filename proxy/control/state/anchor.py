@@ -61,7 +61,8 @@ class Anchor:
             _append(self.path, msgspec.json.encode(line) + b"\n")
         except OSError as error:
             self.errors += 1
-            before, self.fault = self.fault, f"the audit's anchor {self.path} cannot be written: {error.strerror}"
+            why = files.denied(self.path, error)
+            before, self.fault = self.fault, f"the audit's anchor {self.path} cannot be written: {why}"
             if not before:
                 log.error("%s", self.fault)
         else:

@@ -116,10 +116,12 @@ def _id(status: os.stat_result | None) -> FileId:
 def locked(path: str) -> int:
     """A descriptor that holds the lock beside the file, freed by the kernel however the process ends. Raises
     StoreError: another process has it."""
+    beside = f"{path}.lock"
     try:
-        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        files.create(beside)
+        lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+        raise StoreError(f"{path}: cannot be locked: {files.denied(beside, error)}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -143,10 +145,23 @@ def connected(path: str, write: bool) -> sqlite3.Connection:
     return db
 
 
+def _made(path: str) -> None:
+    """Makes sure that a file is there and, with those beside it, can be written. Raises StoreError."""
+    for name in (path, *(path + ending for ending in BESIDE)):
+        try:
+            if name == path:
+                files.create(name, 0o644)
+            files.refuse_unwritable(name)
+        except OSError as error:
+            raise StoreError(f"{name}: cannot be written: {files.denied(name, error)}") from error
+
+
 def opened(path: str, write: bool) -> sqlite3.Connection:
     """A connection to a file that is ours and whole, or new. Raises StoreError, DamagedFileError for one of ours whose
     pages are damaged."""
     db: sqlite3.Connection | None = None
+    if write and path != ":memory:":
+        _made(path)
     try:
         db = connected(path, write)
         _recognise(db, path, write)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy import files
 from proxy.contracts.release import RouteState
 from proxy.control.state.state_file import (
     TABLES,
@@ -188,3 +189,29 @@ def test_a_head_without_room_is_begun_anew(path: Path, store: Store) -> None:
     with closing(Store(str(path))) as again:
         again.save([state(2.0)], [CHANGE], again.head.revision + 1, 0.0)
         assert verify(again.chain(), again.head.count, again.head.hash) is None
+
+
+@pytest.mark.parametrize("name", ["state.db.lock", "state.db"])
+def test_a_file_that_may_not_be_written_says_whose_it_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    create = files.create
+
+    def refused(each: str, mode: int = 0o600) -> None:
+        if each == str(tmp_path / name):
+            raise PermissionError(13, "Permission denied", each)
+        create(each, mode)
+
+    monkeypatch.setattr(files, "create", refused)
+    with pytest.raises(
+        StoreError, match=r"Permission denied: .* mode 0\d+; this runs as user \d+ with groups"
+    ) as caught:
+        Store(str(path))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_the_files_of_a_folder_of_a_group_are_its_own(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    Store(str(tmp_path / "state.db")).close()
+    assert all(path.stat().st_mode & 0o060 == 0o060 for path in tmp_path.iterdir())
