@@ -16,7 +16,6 @@ import os
 from collections.abc import Mapping
 from hashlib import sha256
 from json import dumps
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -24,6 +23,7 @@ from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.balance import read_balance
+from proxy.config.bounds import read_limits, read_rescue, read_timeouts
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import read_price, refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
@@ -46,14 +46,12 @@ from proxy.contracts.strategies import STRATEGIES
 from proxy.contracts.table import (
     Copies,
     Inferences,
-    Limits,
     Match,
     Mirrored,
     Protocol,
-    Rescue,
+    Retry,
     Share,
     Sticky,
-    Timeouts,
     Version,
 )
 from proxy.processors import processors, workers_for
@@ -65,22 +63,10 @@ MAX_WORKERS = 256
 
 WORKERS = values.Whole(1, MAX_WORKERS)
 
-RESCUABLE = values.Whole(400, 599)
-"""Statuses that a rescue may replace: those that say that there is no answer (RFC 9110 §15.5, §15.6)."""
-
 METHODS = values.OneOf(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Methods that the data plane forwards; CONNECT and TRACE are not among them."""
 
 _LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
-_TIMEOUTS: dict[str, Parser] = dict.fromkeys(Timeouts.__struct_fields__, values.duration)
-_LIMITS: dict[str, Parser] = {
-    "body": values.size,
-    "request_buffer": values.size_or_none,
-    "mirror_body": values.size,
-    "mirror_inflight": values.Whole(1, 1_000_000),
-    "inflight": values.Whole(1, 1_000_000),
-    "connections": values.Whole(1, 1_000_000),
-}
 _GLOBALS: dict[str, Parser] = {
     "state": values.plain,
     "lease": values.duration,
@@ -220,7 +206,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
     split, sticky = _split(section, version)
     baseline = _baseline(section, version)
     shadows = tuple(_share(item, version, default=100.0) for item in section.items("shadows"))
-    timeouts = Timeouts(**_finished(section, "timeouts", _TIMEOUTS))
+    timeouts = read_timeouts(section)
     guard = read_guard(section)
     release = read_release(section, version, primary, guard)
     protocol: Protocol = section.take("protocol", values.one_of(Protocol), "json", required=True)
@@ -232,9 +218,9 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         split=split,
         shadows=shadows,
         sticky=sticky,
-        rescue=_rescue(section, timeouts),
+        rescue=read_rescue(section, timeouts),
         timeouts=timeouts,
-        limits=_limits(section),
+        limits=read_limits(section),
         guard=guard,
         release=release,
         baseline=baseline,
@@ -243,6 +229,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         inference=_inference(section),
         mirror=section.take("mirror", values.one_of(Mirrored), "inferences"),
         copies=section.take("copies", values.one_of(Copies), "follow"),
+        retry=section.take("retry", values.one_of(Retry), "unprocessed"),
     )
     _check_shares(section, route)
     _check_asked(section, route)
@@ -271,13 +258,6 @@ def _with_digest(route: RouteSettings, tree: Tree, versions: Mapping[str, Tree])
     """The route with the SHA-256 of what the file says about it and its versions, key order aside."""
     canonical = dumps([tree, versions], sort_keys=True, separators=(",", ":")).encode()
     return replace(route, digest=sha256(canonical).hexdigest())
-
-
-def _finished(section: Section, key: str, parsers: Mapping[str, Parser]) -> dict[str, Any]:
-    inner = section.section(key)
-    given = inner.fields(parsers)
-    inner.finish()
-    return given
 
 
 def _match(route: Section) -> Match:
@@ -321,31 +301,6 @@ def _baseline(route: Section, version: Parser) -> Baseline | None:
     percent = section.take("percent", values.percent, None)
     section.finish()
     return Baseline(name, percent)
-
-
-def _rescue(route: Section, timeouts: Timeouts) -> Rescue | None:
-    value = route.choice("rescue", {"off": "off", "on": "on"})
-    if not isinstance(value, Section):
-        return None if value == "off" else Rescue()
-    after = value.take("after", values.duration, 0.0, required=True)
-    if after >= timeouts.response and "after" in value:
-        value.refuse("after", f"{after:g}s", f"less than timeouts.response, which is {timeouts.response:g}s")
-    on = value.values("on", RESCUABLE) if "on" in value else Rescue().on
-    value.finish()
-    return Rescue(after, on)
-
-
-def _limits(route: Section) -> Limits:
-    given = _finished(route, "limits", _LIMITS)
-    limits = Limits(**given)
-    if limits.mirror_body > limits.body and "mirror_body" in given:
-        route.refuse("limits.mirror_body", f"{limits.mirror_body} bytes", f"at most limits.body, {limits.body} bytes")
-    if limits.request_buffer > limits.body and "request_buffer" in given:
-        route.refuse(
-            "limits.request_buffer", f"{limits.request_buffer} bytes", f"at most limits.body, {limits.body} bytes"
-        )
-    within = {name: min(getattr(limits, name), limits.body) for name in ("mirror_body", "request_buffer")}
-    return replace(limits, **within)
 
 
 def _inference(route: Section) -> Inferences | None:

@@ -125,6 +125,10 @@ class Tick(Struct):
     """By version the state of each address (`contracts.endpoint_state`), a gauge; None: as told before."""
     malformed: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Messages that could not be read: rows (route, version, rule, count), the first two "" for requests of clients."""
+    not_rescued: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Failures of a canary that the primary could not answer in place of: rows (route, version, reason, count)."""
+    not_retried: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Legs that were not sent again though their connection ended without an answer: likewise."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

@@ -84,6 +84,14 @@ class Share(Struct, frozen=True, omit_defaults=True):
     left an A/B test leaves this behind."""
 
 
+FirstByte = Literal["head", "body"]
+"""The first byte of an answer: that of its head, or of its body. Servers of streams may write the head before they
+begin to work."""
+
+Retry = Literal["unprocessed", "idempotent", "always", "never"]
+"""Which requests are sent again to the same version, once, when their connection ends without a byte of an answer."""
+
+
 class Rescue(Struct, frozen=True):
     """The primary's answer in place of a failed canary's, in the same exchange."""
 
@@ -91,6 +99,8 @@ class Rescue(Struct, frozen=True):
     """Seconds without a first byte after which a canary counts as failed; None: no deadline of its own."""
     on: tuple[int, ...] = (502, 503, 504)
     """Statuses of a canary that the primary's answer replaces: a gateway or a server that says it cannot serve."""
+    by: FirstByte = "head"
+    """The first byte that `after` waits for, and after which there is no rescue."""
 
 
 class Timeouts(Struct, frozen=True):
@@ -124,6 +134,8 @@ class Limits(Struct, frozen=True):
     request_buffer: int = 1024 * 1024
     """Bytes of a request body that are at hand before a version gets it, where it is not complete sooner; 0: it gets
     them as they come."""
+    rescue_body: int = 8 * 1024 * 1024
+    """Bytes of a request body that is kept for another try or another version, until neither can be needed."""
 
 
 class Inferences(Struct, frozen=True):
@@ -173,6 +185,8 @@ class RoutePolicy(Struct, frozen=True):
     """Requests that shadows get copies of."""
     copies: Copies = "follow"
     """What copies do whose client has left."""
+    retry: Retry = "unprocessed"
+    """Requests that are sent again when their connection ends without an answer."""
 
 
 class Route(RoutePolicy, frozen=True):

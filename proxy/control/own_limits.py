@@ -26,6 +26,15 @@ REMEDIES: dict[str, str] = {
 }
 """What to do about each reason that is this process's own; `{route}` is the route's name."""
 
+NOT_KEPT = "not_kept"
+"""Reason of the warning about bodies that were too large to be kept for another try or a rescue."""
+
+LOST_TRIES: dict[str, str] = {
+    NOT_KEPT: "a version failed, and the request was neither sent again nor answered by the primary, since its body is "
+    "larger than what is kept of one; raise routes.{route}.limits.rescue_body",
+}
+"""Likewise, for requests that some version was charged with, and that a larger bound would have saved."""
+
 UNWARNED: frozenset[str] = frozenset(("answer_too_large", "draining", "no_table"))
 """Reasons of this process that nothing is to be done about: a size that a shadow chose, an end, a start. Every reason
 of this process is in one of the two."""
@@ -65,12 +74,16 @@ def _counted(board: Board) -> Counter[tuple[str, str]]:
     for (route, reason), n in board.counters.rejected.items():
         if reason in REMEDIES:
             found[route, reason] += n
+    for (route, _, reason), n in (*board.counters.not_rescued.items(), *board.counters.not_retried.items()):
+        if reason == "too_large":
+            found[route, NOT_KEPT] += n
     return found
 
 
 def _faults(route: str, came: Mapping[tuple[str, str], int]) -> list[str]:
-    lost = {reason: came.get((route, reason), 0) + came.get((ANY_ROUTE, reason), 0) for reason in REMEDIES}
-    return [f"{reason}: {n:,} {WHAT}: {REMEDIES[reason].format(route=route)}" for reason, n in lost.items() if n]
+    remedies = REMEDIES | LOST_TRIES
+    lost = {reason: came.get((route, reason), 0) + came.get((ANY_ROUTE, reason), 0) for reason in remedies}
+    return [f"{reason}: {n:,} {WHAT}: {remedies[reason].format(route=route)}" for reason, n in lost.items() if n]
 
 
 def _reason(fault: str) -> str:

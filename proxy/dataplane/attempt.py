@@ -2,7 +2,8 @@
 
 1. It asks the pool for a stream, and closes once, when it is answered, has failed, or is given up (`states.ATTEMPT`).
 2. It is counted once, when it closes, on the arm that it was assigned to when it began.
-3. It is sent again, once, only when the server cannot have worked on it (`STALE_SECONDS`).
+3. It is sent again, once, as the route says: by default only when the server cannot have worked on it
+   (`dataplane.resend`).
 4. A stream that has shown its end is an answer, however its connection ends (`contracts.stream_end`).
 5. What a version is charged with says one table (`contracts.outcome`).
 """
@@ -20,9 +21,11 @@ from proxy.dataplane.memory import COUNTED, RECORDS
 from proxy.dataplane.ports import ServerStream
 from proxy.dataplane.recorder import MAX_BEGINNING, MAX_CHUNK_TIMES, MAX_PART, MAX_RECORDED, RecordedLeg
 from proxy.dataplane.request import Request
+from proxy.dataplane.resend import decide
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.stall import excused
 from proxy.dataplane.states import (
+    AGAIN,
     ATTEMPT_STEPS,
     CLOSE,
     CLOSED,
@@ -30,9 +33,9 @@ from proxy.dataplane.states import (
     FRESH,
     HEAD,
     HEADED,
+    LAST,
     REUSE,
     REUSED,
-    STALE,
     WAITING,
 )
 from proxy.dataplane.tail import Tail
@@ -123,16 +126,36 @@ class Attempt(RecordedLeg):
     def turned_out_stale(self, reason: str, now: float) -> bool:
         """RFC 9112 §9.3.1: True when the connection was closed by the server while it was idle, which only its use has
         shown. Nothing was received, the request was not taken, and the end came at once: the server has not worked on
-        the request, which may be sent again, once."""
+        the request (`dataplane.resend`)."""
         seconds = now - self.begun
         if reason != "reset" or self.state != REUSED or seconds > STALE_SECONDS:
             return False
         return self.stream is not None and self.stream.untouched(seconds)
 
-    def start_again(self, now: float) -> None:
-        """After a stale connection."""
-        self.step(STALE)
-        self.shared.tally.retried(self.request.route_name, self.target.version, "stale")
+    def decided(self, reason: str, now: float) -> tuple[bool, str]:
+        """Whether the request is sent again after this failure, and why or why not; no word: it is none of those after
+        which that is a question."""
+        if reason != "reset" or self.stream is None or not self.stream.unanswered():
+            return False, ""
+        stale, again = self.turned_out_stale(reason, now), self.state == LAST
+        return decide(self.request.route.retry, self.request.head, stale, again)
+
+    def may_go_again(self, now: float) -> bool:
+        """Whether its request may yet be sent again."""
+        retry = self.request.route.retry
+        if self.head is not None or self.state == LAST or retry == "never":
+            return False
+        return retry != "unprocessed" or (self.state == REUSED and now - self.begun <= STALE_SECONDS)
+
+    def start_again(self, why: str, now: float) -> None:
+        """Sends the request again. A try on which the server may have worked has failed, and counts."""
+        self.step(AGAIN)
+        request = self.request
+        self.shared.tally.retried(request.route_name, self.target.version, why)
+        if why != "stale":
+            self.arm.failed("reset", outcome_of("reset"), now - self.started, request.key)
+            self._judge(False, now)
+            self.started = now
         self.drop()
         self.start(True, now)
 

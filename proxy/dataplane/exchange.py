@@ -3,8 +3,8 @@
 1. A version is chosen once, when the head is complete (or the body, where the choice depends on it).
 2. A version gets the request once it is complete, or larger than the route holds (`limits.request_buffer`): a client
    that sends slowly holds no connection, and takes no place of those in flight.
-3. The exchange keeps the pieces of the request's body while another leg, a retry or a shadow may need them; beyond the
-   route's `mirror_body`, or where the worker has no memory for that, it keeps nothing and only streams.
+3. The exchange keeps the pieces of the request's body while another leg, a retry or a shadow may need them
+   (`dataplane.kept`).
 4. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
    failure can only be an aborted connection, never a clean end.
 
@@ -18,12 +18,11 @@ from typing import Final
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.assign import assign, draw_shadows, new_id
+from proxy.dataplane.kept import KeptRequest
 from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import ShadowTarget, Target
-from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS, RESCUES
+from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientStream
-from proxy.dataplane.recorder import MAX_RECORDED
-from proxy.dataplane.request import Request
 from proxy.dataplane.shadow import mirror
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import (
@@ -50,23 +49,21 @@ MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
 
 
-class Exchange(Request):
+class Exchange(KeptRequest):
     """A client's request and its answer, in one of the states of `states.EXCHANGE`.
 
     The client's stream calls `start`, `request_body`, `request_trailers`, `request_end`, `flush_request` after each
     read, and `aborted`. `leg` is the attempt under way.
     """
 
-    __slots__ = ("_due", "leg", "shared", "stalled", "state")
+    __slots__ = ("_due", "stalled")
 
     def __init__(self, client: ClientStream, shared: Shared, head: RequestHead, now: float) -> None:
         given = head.request_id
         request_id = given or new_id()
         id_field = b"x-request-id: %b\r\n" % request_id
-        super().__init__(client, head, request_id, id_field, shared.hop if given else id_field + shared.hop, now)
-        self.shared = shared
-        self.state = QUEUED
-        self.leg: Leg | None = None
+        extra = shared.hop if given else id_field + shared.hop
+        super().__init__(client, shared, head, request_id, id_field, extra, now)
         self.stalled = 0.0  # seconds that the loop stood still meanwhile
         self._due: list[ShadowTarget] | None = None  # shadows that are owed a copy
 
@@ -141,13 +138,7 @@ class Exchange(Request):
         if self.size > route.max_body:
             self.reject("body_too_large", f"the limit is {route.max_body} bytes")
             return
-        if self.pieces is not None:
-            if self.size <= route.keep and (self.size <= COUNTED or self._take(RESCUES)):
-                self.pieces.append(data)
-            else:
-                self._forget()
-        if self.pieces is None and leg.stream is None:
-            self._insist()
+        self.keep_piece(leg, data)
         leg.request_body(data)
 
     def _hold(self, data: bytes) -> None:
@@ -156,9 +147,9 @@ class Exchange(Request):
             return
         self.pieces.append(data)
         size, state = self.size, self.state
-        if size > COUNTED and not self._take(REQUESTS):
+        if size > COUNTED and not self.take(REQUESTS):
             if state == QUEUED:
-                self._forget()  # and is refused once it has its turn
+                self.forget()  # and is refused once it has its turn
             else:
                 self.reject("no_memory", NO_MEMORY)
             return
@@ -169,34 +160,6 @@ class Exchange(Request):
                 self._assign(self.read_at)  # without the key: as a request that has none
         elif state == ROUTING and size > MAX_DECIDING_BODY:
             self.reject("body_too_large", f"routes that look into the body take {MAX_DECIDING_BODY} bytes")
-
-    # what is kept
-
-    def _take(self, use: int) -> bool:
-        """Counts what has come of the body. False: the worker has no memory for it."""
-        if not self.shared.memory.take(use, self.size - self.held):
-            return False
-        self.held = self.size
-        return True
-
-    def _insist(self) -> None:
-        self.shared.memory.insist(REQUESTS, self.size - self.held)
-        self.held = self.size
-
-    def _forget(self) -> None:
-        """Keeps the body no more: there will be no other leg. One that waits for its stream has it for itself."""
-        self.pieces = None
-        if self.leg is None or self.leg.stream is not None:
-            self._release()
-
-    def _release(self) -> None:
-        if self.held:
-            self.shared.memory.give(REQUESTS, self.held)
-            self.held = 0
-
-    def sent(self) -> None:
-        if self.pieces is None:
-            self._release()
 
     def request_trailers(self, fields: bytes) -> None:
         """The block of fields after the body."""
@@ -242,8 +205,7 @@ class Exchange(Request):
         self._step(ASSIGN)
         route.inflight.count += 1
         self._begin(target, now)
-        if self.size > route.keep:
-            self._forget()
+        self.assigned()
         if self.complete:
             self._mirror()
 
@@ -269,8 +231,8 @@ class Exchange(Request):
     def flush_answer(self) -> None:
         if self.client.flush():
             self._step(WRITE)
-            if self.held and self.complete and self.size > MAX_RECORDED:
-                self._forget()  # no rescue any more, and no record carries it
+            if self.held:
+                self.begun()
 
     def pause_answer(self) -> None:
         """The client reads slowly."""
@@ -285,12 +247,6 @@ class Exchange(Request):
     def answered(self, now: float) -> None:
         self._end(DONE, "request_incomplete")
         self.client.done(now)
-
-    def can_rescue(self, target: Target) -> bool:
-        """True while the primary can still answer in place of `target`: a canary or baseline, of whose answer nothing
-        was written, and the request's body is at hand."""
-        replaceable = target.arm.role == "canary" or target.arm.role == "baseline"
-        return self.state == ASKING and self.pieces is not None and self.route.rescues and replaceable
 
     def rescue(self, target: Target, reason: str, now: float) -> None:
         self.shared.tally.rescued(self.route_name, target.version, reason)
@@ -361,7 +317,7 @@ class Exchange(Request):
         self._step(event)
         self.leg = None
         if self.held:
-            self._release()
+            self.release()
         if not self.complete:
             self.pieces = None  # the rest of the body may still come, and nobody needs what there is
         self.shared.exchanges.discard(self)
@@ -397,4 +353,6 @@ class Exchange(Request):
         elif late:
             self.leg.overdue(f"more than {total} s", now)
         else:
+            if self.held and self.pieces is not None:
+                self.review(self.leg, now)
             self.leg.expire(now)

@@ -1,8 +1,10 @@
-"""One attempt of an exchange at an upstream: writes the request, passes the answer back to the client.
+"""One attempt of an exchange at an upstream: passes the answer back to the client (`dataplane.sending` writes the
+request).
 
 1. Nothing that the version does wrong becomes a clean-looking answer: a failed leg is answered by another leg (retry,
    rescue), by a problem, or, once the client has seen a part, by an aborted connection.
-2. While a rescue is possible a small answer is kept back until it is whole.
+2. While a rescue is possible a small answer is kept back until it is whole, and others until the first byte of their
+   body, where the route says so.
 3. Whoever is slow holds back whoever is fast, and nobody else: the client its answer, the model server its request.
 """
 
@@ -11,17 +13,14 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.contracts.message import ResponseHead
-from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import Target
 from proxy.dataplane.memory import COUNTED, RESCUES
-from proxy.dataplane.ports import ClientStream, ServerStream, Uploader
 from proxy.dataplane.request import Request
+from proxy.dataplane.resend import REFUSALS
+from proxy.dataplane.sending import IN_LINE, SendingLeg
 from proxy.dataplane.shared import Shared
-from proxy.dataplane.states import CLOSED, END, ENDED, RETRYING
+from proxy.dataplane.states import CLOSED, END, ENDED
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
-
-MAX_PENDING_REQUEST: Final = 256 * 1024
-"""Bytes of a request that wait for a connection before the client is asked to pause."""
 
 MAX_HELD_ANSWER: Final = 64 * 1024
 """Bytes of an answer that is kept back until it is whole while a rescue is possible. Servers write head and body apart;
@@ -31,151 +30,35 @@ LOOKS: Final = 20
 """Looks at a client that does not read, in the time that it may take: how late it may be let go."""
 
 
-AT_HAND: Final = 0
-ADMITTED: Final = 1
-IN_LINE: Final = 2
-"""Where the upload of a leg's request stands: it is complete, has a place of `uploads`, or waits for one."""
-
-
-class Leg(Attempt, Uploader):
+class Leg(SendingLeg):
     """An attempt whose answer goes to the client.
 
-    - `held`: the answer is kept back until it is whole
-    - `pending`: pieces of the request that wait for a stream, `pending_size` bytes
-    - `upload`: whether the request is still coming
-    - `sent_at`: when the whole request was written, 0: not yet
-    - `moved`: when a side that did not read was last seen to read on; `stalled`: the server does not read
+    - `held`: the answer is kept back
 
     Deadlines follow the last byte, whose time is there anyway (`read_at` of the leg and of the request): once one is
     over, the true one is computed, so that bytes cost nothing.
     """
 
-    __slots__ = ("client", "held", "moved", "pending", "pending_size", "sent_at", "stalled", "upload")
+    __slots__ = ("held",)
 
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         super().__init__(shared, request, target, now)
-        self.client: ClientStream = request.client
-        self.pending: list[bytes] = []
-        self.pending_size = 0
-        self.upload = AT_HAND
-        self.held = self.stalled = False
-        self.sent_at = self.moved = 0.0
-
-    # the request
-
-    def start(self, fresh: bool, now: float) -> None:
-        """Asks for a stream; what is there of the request waits for it."""
-        self.sent_at = 0.0
-        request, pieces = self.request, self.request.pieces
-        self.deadline = now + (self.target.response_timeout if request.complete else request.route.idle)
-        if pieces:
-            self.pending = pieces
-        if request.complete:
-            super().start(fresh, now)
-        elif self.target.pool.uploads.enter(self):
-            self.upload = ADMITTED
-            super().start(fresh, now)
-        else:
-            self.upload = IN_LINE
-        if self.stream is None and pieces:  # from now on both grow
-            self.pending, self.pending_size = pieces.copy(), request.size
-
-    def upload_admitted(self, now: float) -> None:
-        self.upload = ADMITTED
-        self.started = now  # the line is no fault of the version
-        super().start(self.state == RETRYING, now)
-
-    def _uploaded(self) -> None:
-        """The request is complete, or the leg over: its place is free."""
-        upload, self.upload = self.upload, AT_HAND
-        if upload == ADMITTED:
-            self.target.pool.uploads.ended(self.shared.clock())
-        elif upload == IN_LINE:
-            self.target.pool.uploads.leave_line(self)
-
-    def send(self, stream: ServerStream) -> None:
-        request, head, pending = self.request, self.request.head, self.pending
-        stream.begin(self, head, head.authority, request.extra, -1)
-        if pending:
-            for piece in pending:
-                stream.data(piece)
-            self.pending = []
-            if self.pending_size:
-                self.pending_size = 0
-                request.sent()
-                self.client.resume("connecting")
-        if request.complete:
-            self.end_request()
-        if not self.client.feeding():
-            self.flush_request()
-
-    def request_body(self, data: bytes) -> None:
-        """A piece of the request's body, or of a tunnel's bytes; `flush_request` follows."""
-        if self.stream is not None:
-            self.stream.data(data)
-        else:
-            self.pending.append(data)
-            self.pending_size += len(data)
-
-    def end_request(self) -> None:
-        """The request's end; `flush_request` follows."""
-        read_at, stream = self.request.read_at, self.stream
-        if stream is not None:
-            if self.request.trailers:
-                stream.trailers(self.request.trailers)
-            stream.end()
-            if self.upload:
-                self._uploaded()
-                if self.head is None and not (self.moved or self.stalled):
-                    self.started, self.waited = read_at, 0.0  # the time that the client took is not the version's
-            return
-        self.deadline = read_at + self.target.response_timeout
-        waits = self.upload == IN_LINE
-        self._uploaded()
-        if waits:
-            super().start(self.state == RETRYING, read_at)
-
-    def flush_request(self) -> None:
-        """Writes what waits, in one piece."""
-        stream = self.stream
-        if stream is None:
-            if self.pending_size > MAX_PENDING_REQUEST:
-                self.client.pause("connecting")
-            return
-        stream.flush()
-        if self.request.complete and not self.sent_at:
-            self.sent_at = self.shared.clock()
-            self.deadline = self.sent_at + self.target.response_timeout
-
-    def pause_request(self) -> None:
-        """The model server reads slowly. It must go on within the time that it has to answer."""
-        self.stalled = True
-        if self.stream is not None:
-            self.shared.memory.watch(self.stream)
-        self.deadline = self.shared.clock() + self.target.response_timeout
-        self.client.pause("upstream")
-
-    def resume_request(self) -> None:
-        self.stalled = False
-        if self.stream is not None:
-            self.shared.memory.forget(self.stream)
-        if not self.sent_at:
-            self.moved = self.shared.clock()
-            self.deadline = self.moved + self.request.route.idle
-        self.client.resume("upstream")
+        self.held = False
 
     # the answer
 
     def response_head(self, head: ResponseHead) -> None:
         now, request = self.read_at, self.request
         self.headed(head)
-        if head.status in request.route.rescued_status and request.can_rescue(self.target):
-            self.answer = None
-            self.close_answered(head.status, self.first_byte, now)
-            self.record(self.first_byte, False)
-            self.drop()
-            request.rescue(self.target, str(head.status), now)
-            return
+        if head.status in request.route.rescued_status:
+            if request.can_rescue(self.target):
+                self.answer = None
+                self.close_answered(head.status, self.first_byte, now)
+                self.record(self.first_byte, False)
+                self.drop()
+                request.rescue(self.target, str(head.status), now)
+                return
+            request.not_rescued(self.target)
         self.deadline = now + request.route.idle
         request.answer_head(self.target, head)
 
@@ -205,16 +88,27 @@ class Leg(Attempt, Uploader):
             self.pause_answer()
 
     def _hold(self) -> bool:
-        """True while a small answer is kept back, so that a canary that dies in the middle of it can be rescued. It has
-        to be whole in the time that is given for its first byte."""
+        """True while an answer is kept back, so that a canary that dies in the middle of it can be rescued: a small one
+        until it is whole, others until their first byte, which may be that of their body. Either has to come in the
+        time that is given for the first byte."""
         head = self.head
-        if head is None or head.length is None or head.length > MAX_HELD_ANSWER:
+        if head is None:
             return False
+        large = head.length is None or head.length > MAX_HELD_ANSWER
+        if large and (self.answer_size or head.tunnel or not self.request.route.by_body):
+            return self._let_go()
         if not self.sent_at or not self.request.can_rescue(self.target) or not self._has_room():
-            return False
+            return self._let_go()
         self.held = True
         self.deadline = self.sent_at + self.target.response_timeout
         return True
+
+    def _let_go(self) -> bool:
+        """Ends the keeping back, if there was any: from now on the answer streams."""
+        if self.held:
+            self.held = False
+            self.deadline = self.read_at + self.request.route.idle
+        return False
 
     def _has_room(self) -> bool:
         # Not taken: what is held back is small, and most of it is counted as kept for the record.
@@ -239,20 +133,28 @@ class Leg(Attempt, Uploader):
             return
         request, now = self.request, self.shared.clock()
         self.note_malformed(reason, detail, now)
-        if self.turned_out_stale(reason, now) and request.pieces is not None:
-            self.start_again(now)
-            self.flush_request()
-            return
         if self.has_shown_its_end():
             self._end_unframed(now)
             return
         rescued = request.can_rescue(self.target)
+        again, why = self.decided(reason, now)
+        if again and request.pieces is None:
+            again, why = False, request.not_kept()
+        if again and not (rescued and why != "stale"):
+            self.start_again(why, now)
+            self.flush_request()
+            return
+        if not rescued:
+            request.not_rescued(self.target)
         self.close_failed(reason, not rescued, now)
         self.drop()
         if rescued:
             request.rescue(self.target, reason, now)
-        else:
-            request.fail(reason, detail)
+            return
+        if why:
+            self.shared.tally.not_retried(request.route_name, self.target.version, why)
+            detail = f"{detail}; not sent again: {REFUSALS[why]}"
+        request.fail(reason, detail)
 
     def _finish(self) -> None:
         head, request = self.head, self.request
@@ -262,9 +164,9 @@ class Leg(Attempt, Uploader):
         self._count(head, total, now)
         self.shared.tally.overhead(request.route_name, self._asking() + now - self.read_at)
         if not request.complete and self.stream is not None:
-            self._uploaded()
+            self.uploaded()
             self.stream.reset()
-        self._unwatch()
+        self.unwatch()
         request.answered(now)
 
     def _count(self, head: ResponseHead, total: float, now: float) -> None:
@@ -330,6 +232,7 @@ class Leg(Attempt, Uploader):
         elif self.has_shown_its_end():
             self._end_unframed(now)
         elif self.state != CLOSED:
+            self.request.not_rescued(self.target)
             self.close_failed("total_timeout", True, now)
             self.drop()
             self.request.fail("total_timeout", detail)
@@ -371,16 +274,3 @@ class Leg(Attempt, Uploader):
 
     def upload_fault(self) -> None:
         self.fault()
-
-    def drop(self) -> None:
-        self._unwatch()
-        super().drop()
-        if self.upload:
-            self._uploaded()
-        self.client.resume("upstream")
-        self.client.resume("connecting")
-
-    def _unwatch(self) -> None:
-        if self.stalled and self.stream is not None:
-            self.shared.memory.forget(self.stream)
-        self.stalled = False

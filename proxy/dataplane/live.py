@@ -21,8 +21,8 @@ from proxy.routing.match import RouteIndex
 from proxy.routing.split import Split
 
 REPLAY_BYTES: Final = 64 * 1024
-"""Bytes of a request body that are always kept for a retry on a stale connection. Larger ones are kept only where a
-canary could be rescued or a shadow wants a copy."""
+"""Bytes of a request body that always stay at hand, for another try and for the record. Larger ones stay where a shadow
+wants a copy, and as long as a retry or a rescue is possible."""
 
 
 Arms = tuple[Arm, Arm]
@@ -96,12 +96,15 @@ class LiveRoute:
     - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
     - `identity`: name of the header (lower case) that says who answered, empty: nobody asks
     - `hold`: bytes of a request body up to which it waits for the rest of it before it has a leg
-    - `keep`: bytes of a request body that are kept for another leg, a retry or a copy
+    - `keep`: bytes of a request body that are kept for another leg, a retry or a copy; `record_body`: those of one that
+      stays at hand once there will be no other leg
+    - `retry`: which requests are sent again; `by_body`: rescues go by the first byte of the body
     - `max_body`, `mirror_body` in bytes, `max_inflight` exchanges; `connect`, `idle`, `total` in seconds, as configured
     """
 
     __slots__ = (
         "analysed",
+        "by_body",
         "connect",
         "follow",
         "health",
@@ -118,10 +121,12 @@ class LiveRoute:
         "mirror_body",
         "name",
         "neutral",
+        "record_body",
         "recorded",
         "rescue",
         "rescued_status",
         "rescues",
+        "retry",
         "route",
         "shadows",
         "split",
@@ -154,9 +159,12 @@ class LiveRoute:
         limits, timeouts = route.limits, route.timeouts
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body
         self.connect, self.idle, self.total = timeouts.connect, timeouts.idle, timeouts.total
+        self.retry, self.by_body = route.retry, route.rescue is not None and route.rescue.by == "body"
         replaceable = self.rescues and len(self.targets) > 1
-        self.keep = max(REPLAY_BYTES, limits.mirror_body) if self.shadows or replaceable else REPLAY_BYTES
-        self.hold = self.keep if self.sticky_body else limits.request_buffer
+        copied = limits.mirror_body if self.shadows else 0
+        self.keep = max(REPLAY_BYTES, copied, limits.rescue_body if replaceable or self.retry != "never" else 0)
+        self.record_body = max(REPLAY_BYTES, limits.mirror_body) if self.shadows or replaceable else REPLAY_BYTES
+        self.hold = self.record_body if self.sticky_body else limits.request_buffer
 
 
 class LiveTable:

@@ -97,7 +97,10 @@ class Pool(ConnectionOwner):
         return f"<Pool {self.version.name}: {self._open - idle} busy, {idle} idle, {len(self._waiting)} waiting>"
 
     def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
-        """Gives `user` a stream, now or later. `fresh`: on a new connection; the end of an idle one may be unseen."""
+        """Gives `user` a stream, now or later. `fresh`: on a new connection, as an idle one may have ended unseen. It
+        takes the place of the one that has been idle for longest."""
+        if fresh:
+            self.evict()
         wanted = self._members.pick(self._chance(), self._chance()) if self._members.several else None
         stream = None if fresh else self._open_stream(wanted)
         if stream is not None:

@@ -159,6 +159,10 @@ class ServerStream(Unsent):
         """Writes what is queued, in one piece."""
         raise NotImplementedError
 
+    def unanswered(self) -> bool:
+        """True while nothing of an answer was received."""
+        raise NotImplementedError
+
     def untouched(self, seconds: float) -> bool:
         """True while the server cannot have worked on the request, as far as is known: not one byte of an answer was
         received, and the request was not taken. `seconds`: since it was written."""

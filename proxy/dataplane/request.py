@@ -96,6 +96,18 @@ class Request(Timed):
         """True while the primary can still answer in place of this target."""
         raise NotImplementedError
 
+    def not_rescued(self, target: Target) -> None:
+        """Counts why the primary cannot answer in place of a target that has failed, where it might have been due."""
+        raise NotImplementedError
+
+    def beyond_keeping(self) -> bool:
+        """Whether the body is larger than what is kept of one for another try."""
+        raise NotImplementedError
+
+    def not_kept(self) -> str:
+        """Why the body is not at hand any more: a key of `resend.REFUSALS`."""
+        raise NotImplementedError
+
     def rescue(self, target: Target, reason: str, now: float) -> None:
         """The primary answers in place of `target`, which is already charged."""
         raise NotImplementedError

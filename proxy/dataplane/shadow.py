@@ -86,8 +86,8 @@ class ShadowLeg(Attempt):
             return
         now = self.shared.clock()
         self.note_malformed(reason, detail, now)
-        if self.turned_out_stale(reason, now):
-            self.start_again(now)
+        if self.request.route.retry != "never" and self.turned_out_stale(reason, now):
+            self.start_again("stale", now)
         elif self.has_shown_its_end():
             self.drop()
             self._answered(self.piece_at - self.started, now)

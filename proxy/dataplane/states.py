@@ -11,8 +11,9 @@ An exchange (one client request and its answer):
 An attempt (a leg, or a copy to a shadow):
 
 - It waits for a stream (`WAITING`), has one on a new connection (`OPEN`) or on one that was used before (`REUSED`).
-- RFC 9112 §9.3.1: only a stream on a used connection can turn out stale, only before anything was received, and only
-  once: the attempt waits for another stream (`RETRYING`), and whichever it gets is its last.
+- RFC 9112 §9.3.1: before anything was received, and only once, the request may be sent again (`again`;
+  `dataplane.resend` says when): the attempt waits for another stream (`RETRYING`), and whichever it gets is its last
+  (`LAST`).
 - After the answer's head (`HEADED`) comes its end (`ENDED`). An attempt is counted when it closes, so it closes once.
 
 Integers, so that a step costs a few nanoseconds; the tables are for reading, `Steps` for running.
@@ -67,13 +68,14 @@ WAITING: Final = 0
 REUSED: Final = 1
 RETRYING: Final = 2
 OPEN: Final = 3
-HEADED: Final = 4
-ENDED: Final = 5
-CLOSED: Final = 6
+LAST: Final = 4
+HEADED: Final = 5
+ENDED: Final = 6
+CLOSED: Final = 7
 
 FRESH: Final = 0
 REUSE: Final = 1
-STALE: Final = 2
+AGAIN: Final = 2
 HEAD: Final = 3
 END: Final = 4
 CLOSE: Final = 5
@@ -82,14 +84,17 @@ ATTEMPT: dict[tuple[int, int], int] = {
     (WAITING, FRESH): OPEN,
     (WAITING, REUSE): REUSED,
     (WAITING, CLOSE): CLOSED,
-    (REUSED, STALE): RETRYING,
+    (REUSED, AGAIN): RETRYING,
     (REUSED, HEAD): HEADED,
     (REUSED, CLOSE): CLOSED,
-    (RETRYING, FRESH): OPEN,
-    (RETRYING, REUSE): OPEN,
+    (RETRYING, FRESH): LAST,
+    (RETRYING, REUSE): LAST,
     (RETRYING, CLOSE): CLOSED,
+    (OPEN, AGAIN): RETRYING,
     (OPEN, HEAD): HEADED,
     (OPEN, CLOSE): CLOSED,
+    (LAST, HEAD): HEADED,
+    (LAST, CLOSE): CLOSED,
     (HEADED, END): ENDED,
     (HEADED, CLOSE): CLOSED,
     (ENDED, CLOSE): CLOSED,
@@ -97,8 +102,8 @@ ATTEMPT: dict[tuple[int, int], int] = {
 
 EXCHANGE_STATES = ("queued", "routing", "routed", "asking", "rescuing", "answering", "over")
 EXCHANGE_EVENTS = ("start", "admit", "assign", "rescue", "write", "done", "problem", "cut", "gone")
-ATTEMPT_STATES = ("waiting", "reused", "retrying", "open", "headed", "ended", "closed")
-ATTEMPT_EVENTS = ("fresh", "reuse", "stale", "head", "end", "close")
+ATTEMPT_STATES = ("waiting", "reused", "retrying", "open", "last", "headed", "ended", "closed")
+ATTEMPT_EVENTS = ("fresh", "reuse", "again", "head", "end", "close")
 
 
 class IllegalStep(Exception):

@@ -164,6 +164,8 @@ class Tally:
         "_lag",
         "_lag_sum",
         "_mirrored",
+        "_not_rescued",
+        "_not_retried",
         "_overhead",
         "_overhead_sum",
         "_rejected",
@@ -188,6 +190,8 @@ class Tally:
         self._mirrored: dict[tuple[str, str], int] = {}
         self._rescued: dict[tuple[str, str, str], int] = {}
         self._retries: dict[tuple[str, str, str], int] = {}
+        self._not_rescued: dict[tuple[str, str, str], int] = {}
+        self._not_retried: dict[tuple[str, str, str], int] = {}
         self._resolutions: dict[tuple[str, str], int] = {}
         self._ejections: dict[tuple[str, str], int] = {}
         self._rejected: dict[tuple[str, str], int] = {}
@@ -227,6 +231,16 @@ class Tally:
         """A leg is sent again."""
         key = (route, version, reason)
         self._retries[key] = self._retries.get(key, 0) + 1
+
+    def not_rescued(self, route: str, version: str, reason: str) -> None:
+        """Canary `version` has failed, and the primary cannot answer in its place."""
+        key = (route, version, reason)
+        self._not_rescued[key] = self._not_rescued.get(key, 0) + 1
+
+    def not_retried(self, route: str, version: str, reason: str) -> None:
+        """A leg whose connection ended without an answer is not sent again."""
+        key = (route, version, reason)
+        self._not_retried[key] = self._not_retried.get(key, 0) + 1
 
     def resolved(self, version: str, outcome: str) -> None:
         """A lookup of the version's name has ended."""
@@ -295,6 +309,8 @@ class Tally:
             resolutions=[(*key, count) for key, count in self._resolutions.items()],
             malformed=self.malformed.take(),
             ejections=[(*key, count) for key, count in self._ejections.items()],
+            not_rescued=[(*key, count) for key, count in self._not_rescued.items()],
+            not_retried=[(*key, count) for key, count in self._not_retried.items()],
         )
         self._clear()
         return tick

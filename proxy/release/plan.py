@@ -172,6 +172,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         inference=section.inference,
         mirror=section.mirror,
         copies=section.copies,
+        retry=section.retry,
         identity=identity.name if identity.source == "header" else "",
         journal=journal,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.record import ArmTick, Tick
-from proxy.control.own_limits import REMEDIES, UNWARNED, OwnLimits
+from proxy.control.own_limits import NOT_KEPT, REMEDIES, UNWARNED, OwnLimits
 from proxy.control.warnings import SPAN_SECONDS
 from proxy.stats.board import Board
 from tests.control.houses import House
@@ -57,6 +57,18 @@ def test_clients_that_were_refused_before_their_route_was_known_are_told_of_ever
     counted(board, 2, {})
     own.update(("r", "other"), board)
     assert own.faults == {}
+
+
+@pytest.mark.parametrize("rows", ["not_rescued", "not_retried"])
+@pytest.mark.parametrize(("reason", "told"), [("too_large", True), ("answer_began", False), ("processed", False)])
+def test_a_second_try_that_a_larger_bound_would_have_allowed(rows: str, reason: str, told: bool) -> None:
+    board, own = Board(), OwnLimits()
+    board.counters.update(Tick(0, "a", 1, 1, **{rows: [("r", "v2", reason, 3)]}), 0.0)  # type: ignore[arg-type]
+    own.update(("r", "other"), board)
+    assert list(own.faults) == (["r"] if told else [])
+    if told:
+        (fault,) = own.faults["r"]
+        assert fault.startswith(f"{NOT_KEPT}: 3 ") and "routes.r.limits.rescue_body" in fault
 
 
 def test_failures_of_versions_and_clients_are_none_of_it() -> None:

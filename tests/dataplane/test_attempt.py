@@ -108,7 +108,7 @@ def test_what_is_not_stale_fails(kind: str, how: str, ends: object) -> None:
 
 
 def test_a_stale_connection_without_the_body_at_hand_fails() -> None:
-    bench = Bench(route(limits=Limits(mirror_body=1)))
+    bench = Bench(route(limits=Limits(rescue_body=1)))
     bench.ask(b"x" * 100_000)
     bench.pools["v1"].last.fail("reset")
     assert bench.legs() == {("v1", "primary", "reset"): 1}

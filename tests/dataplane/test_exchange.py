@@ -99,15 +99,6 @@ def test_a_place_in_flight_that_is_gone_when_the_request_is_complete() -> None:
     assert bench.counted()["rejected"] == {("r", "overloaded"): 1}
 
 
-def test_a_held_body_beyond_what_a_retry_keeps_is_let_go_once_it_is_sent() -> None:
-    bench = Bench(route(buffer=200_000))
-    bench.pools["v1"].how = "wait"
-    exchange, _ = bench.ask(b"x" * 150_000)
-    assert exchange.pieces is None and bench.memory.exchanges == 150_000
-    bench.pools["v1"].serve(bench.clock.now)
-    assert bench.pools["v1"].last.body == b"x" * 150_000 and bench.memory.exchanges == 0
-
-
 def test_without_a_table_or_a_route_the_proxy_answers() -> None:
     bench = Bench(route())
     _, client = bench.ask(head=asked(5, path=b"/elsewhere"))
@@ -262,13 +253,6 @@ def test_when_the_rescue_fails_too_the_client_gets_a_problem() -> None:
     bench.pools["v1"].last.fail("malformed")
     assert client.ends == ["malformed", "done"]
     assert bench.legs() == {("v2", "canary", "malformed"): 1, ("v1", "rescue", "malformed"): 1}
-
-
-def test_no_rescue_without_the_body() -> None:
-    bench = Bench(route(split=ALL, limits=Limits(mirror_body=1)))
-    _, client = bench.ask(b"x" * 100_000)
-    bench.pools["v2"].last.fail("malformed")
-    assert client.ends == ["malformed", "done"]
 
 
 def test_after_a_part_of_an_answer_failure_is_an_aborted_stream() -> None:

@@ -9,7 +9,8 @@ import pytest
 from proxy.contracts.histogram import value_of
 from proxy.contracts.table import Limits, Rescue, Share, Timeouts
 from proxy.dataplane.exchange import Exchange
-from proxy.dataplane.leg import MAX_HELD_ANSWER, MAX_PENDING_REQUEST
+from proxy.dataplane.leg import MAX_HELD_ANSWER
+from proxy.dataplane.sending import MAX_PENDING_REQUEST
 from tests.support.fakes import Bench, FakeClient, FakePool, FakeStream, asked
 from tests.support.plane import route
 
@@ -35,19 +36,6 @@ def bench_extra(extra: bytes) -> bytes:
     """The proxy's own request id, as it stands in `extra`."""
     assert extra.startswith(b"x-request-id: ") and len(extra) == 48
     return extra
-
-
-def test_a_client_is_asked_to_pause_while_much_waits_for_a_connection() -> None:
-    bench = Bench(route())
-    bench.pools["v1"].how = "wait"
-    exchange, client = bench.begin()
-    for _ in range(3):
-        exchange.request_body(b"x" * (MAX_PENDING_REQUEST // 2))
-        exchange.flush_request()
-    assert client.held == {"connecting"}
-    bench.pools["v1"].serve(bench.clock.now)
-    assert client.held == set()
-    assert len(bench.pools["v1"].last.body) == 3 * (MAX_PENDING_REQUEST // 2)
 
 
 def test_a_leg_whose_client_went_while_it_waited_gives_the_stream_back() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Table, Timeouts, Version
@@ -66,13 +68,25 @@ def test_how_long_a_target_may_take(rescue: Rescue | None, timeouts: list[float]
 
 
 def test_what_is_kept_of_a_body() -> None:
-    limits = Limits(mirror_body=10 * REPLAY_BYTES)
-    keep = [
-        Compiler()(route(limits=limits, **more)).routes[0].keep  # type: ignore[arg-type]
-        for more in ({}, {"shadows": (Share("v3", 1.0),)}, {"split": (Share("v2", 1.0),)})
-    ]
-    assert keep == [REPLAY_BYTES, 10 * REPLAY_BYTES, 10 * REPLAY_BYTES]
-    assert Compiler()(route(split=(Share("v2", 1.0),), rescue=None, limits=limits)).routes[0].keep == REPLAY_BYTES
+    limits = Limits(mirror_body=10 * REPLAY_BYTES, rescue_body=20 * REPLAY_BYTES)
+    ways: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "never": {"retry": "never"},
+        "shadow": {"shadows": (Share("v3", 1.0),)},
+        "shadow, never": {"shadows": (Share("v3", 1.0),), "retry": "never"},
+        "canary": {"split": (Share("v2", 1.0),)},
+        "no rescue": {"split": (Share("v2", 1.0),), "rescue": None},
+    }
+    live = {name: Compiler()(route(limits=limits, **more)).routes[0] for name, more in ways.items()}
+    kept = {name: (each.keep // REPLAY_BYTES, each.record_body // REPLAY_BYTES) for name, each in live.items()}
+    assert kept == {
+        "plain": (20, 1),
+        "never": (1, 1),
+        "shadow": (20, 10),
+        "shadow, never": (10, 10),
+        "canary": (20, 10),
+        "no rescue": (20, 1),
+    }
 
 
 def test_what_is_recorded() -> None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
-from proxy.contracts.table import Rescue, Share, Timeouts
+from proxy.contracts.table import FirstByte, Rescue, Share, Timeouts
 from tests.support.plane import get, plane, post, post_chunks, route, run
-from tests.support.scripted import answer, black_hole, drips, resets, resets_after, says, says_and_closes
+from tests.support.scripted import (
+    Request,
+    Script,
+    Served,
+    answer,
+    black_hole,
+    drips,
+    resets,
+    resets_after,
+    says,
+    says_and_closes,
+)
 
 V1 = says(answer(b"one"))
 ALL = (Share("v2", 100.0),)
@@ -174,5 +186,43 @@ def test_when_the_rescue_fails_too_the_client_gets_a_problem() -> None:
             assert reply.status == 502
             await p.settled()
             assert p.codes() == {("v2", "canary", "reset"): 1, ("v1", "rescue", "reset"): 1}
+
+    run(test)
+
+
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("script", [resets_after(STREAM), says(STREAM)], ids=["breaks", "hangs"])
+@pytest.mark.parametrize("by", ["head", "body"])
+def test_a_stream_is_rescued_until_its_first_byte_where_the_route_says_so(script: Script, by: FirstByte) -> None:
+    async def test() -> None:
+        chosen = route(split=ALL, rescue=Rescue(0.2, by=by), timeouts=Timeouts(idle=0.3))
+        async with plane(chosen, v1=V1, v2=script) as p:
+            reply = await p.ask(post())
+            await p.settled()
+            if by == "body":
+                assert (reply.body, reply.version, reply.whole) == (b"one", "v1", True)
+                assert sum(p.rows("rescued").values()) == 1 and not p.rows("not_rescued")
+            else:
+                assert (reply.version, reply.whole) == ("v2", False)
+                assert p.rows("not_rescued") == {("r", "v2", "answer_began"): 1}
+
+    run(test)
+
+
+def test_a_stream_whose_first_byte_has_come_has_the_time_of_streams() -> None:
+    async def test() -> None:
+        async def script(served: Served, request: Request) -> bool:
+            served.writer.write(STREAM)
+            await asyncio.sleep(0.05)
+            served.writer.write(b"3\r\ntwo\r\n")
+            await asyncio.sleep(0.6)
+            served.writer.write(b"0\r\n\r\n")
+            return True
+
+        async with plane(route(split=ALL, rescue=Rescue(0.3, by="body")), v1=V1, v2=script) as p:
+            reply = await p.ask(post())
+            assert (reply.body, reply.version, reply.whole) == (b"two", "v2", True)
 
     run(test)

@@ -77,8 +77,10 @@ def test_there_is_one_rescue_and_one_retry() -> None:
         assert any(state in path for path in paths(table, end, lambda _: True))
 
 
-def test_only_a_used_connection_turns_out_stale_and_never_after_a_head() -> None:
-    assert [state for state, event in states.ATTEMPT if event == states.STALE] == [states.REUSED]
+def test_a_request_is_sent_again_before_an_answer_and_once() -> None:
+    again = {state for state, event in states.ATTEMPT if event == states.AGAIN}
+    assert again == {states.REUSED, states.OPEN}
+    assert {to for (at, _), to in states.ATTEMPT.items() if at == states.RETRYING} == {states.LAST, states.CLOSED}
 
 
 def test_a_table_of_ones_own() -> None:

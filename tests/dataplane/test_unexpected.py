@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.table import Limits, Rescue, Route, Share, Table, Version
 from proxy.dataplane import unexpected as module
@@ -43,9 +44,11 @@ WATCHED: tuple[tuple[type, tuple[str, ...]], ...] = (
     (ShadowLeg, ("start", "send", "response_head", "response_body", "response_end", "response_flush")),
     (ShadowLeg, ("response_failed", "connected", "connect_failed", "expire", "give_up", "record", "_answered")),
     (Exchange, ("start", "request_body", "request_end", "flush_request", "_assign", "_mirror", "answer_head")),
+    (Leg, ("decided", "start_again", "may_go_again", "_let_go")),
+    (Exchange, ("keep_piece", "assigned", "begun", "review", "can_rescue", "not_rescued", "beyond_keeping")),
     (Exchange, ("flush_answer", "answered", "rescue", "fail", "expire", "aborted", "pause_answer", "resume_answer")),
     (Recorder, ("put", "next_exchange", "part")),
-    (Tally, ("counted", "mirrored", "shadow_dropped", "rescued", "retried", "overhead")),
+    (Tally, ("counted", "mirrored", "shadow_dropped", "rescued", "retried", "overhead", "not_rescued", "not_retried")),
     (Arm, ("answered", "failed", "connected")),
     (Shared, ("judge",)),
     (Upstream, ("begin", "data", "end", "flush", "response_head", "response_body", "response_end")),
@@ -141,7 +144,18 @@ ROUTE = route(
     rescue=Rescue(0.5),
     limits=Limits(connections=2, request_buffer=0),
 )
-REQUESTS = (post(b"hello"), post(b"x" * 3000), post_chunks(b"he", b"llo"), get(), post(b"a") + post(b"b"))
+ROUTES = (
+    ROUTE,
+    replace(ROUTE, retry="always", rescue=Rescue(0.5, by="body"), limits=replace(ROUTE.limits, rescue_body=70_000)),
+)
+REQUESTS = (
+    post(b"y" * 80_000),
+    post(b"hello"),
+    post(b"x" * 3000),
+    post_chunks(b"he", b"llo"),
+    get(),
+    post(b"a") + post(b"b"),
+)
 ANSWERS = (
     answer(b"one"),
     answer(b"no", "503 Service Unavailable"),
@@ -252,7 +266,7 @@ class Walk:
 
 def walked(seed: int, at: frozenset[int]) -> tuple[Injector, Walk]:
     with injecting(at) as injector:
-        walk = Walk(seed, injector)
+        walk = Walk(seed, injector, ROUTES[seed % len(ROUTES)])
         asyncio.run(walk.run())
     try:
         walk.check()

@@ -8,8 +8,8 @@ import pytest
 
 from proxy.contracts.table import Timeouts
 from proxy.dataplane.exchange import Exchange
-from proxy.dataplane.leg import MAX_PENDING_REQUEST
 from proxy.dataplane.ports import Uploader
+from proxy.dataplane.sending import MAX_PENDING_REQUEST
 from proxy.dataplane.uploads import Uploads
 from tests.support.fakes import Bench, FakeClient
 from tests.support.plane import route

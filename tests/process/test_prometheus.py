@@ -30,6 +30,8 @@ RARE = {
     "penumbra_identities": "needs answers that name their model: test_identity.py has them",
     "penumbra_identity_changes_total": "needs another model in the place of one: test_identity.py has one",
     "penumbra_invalid_total": "needs answers that are none: test_outcomes_of_content.py has them",
+    "penumbra_not_rescued_total": "needs a canary that breaks in the middle: tests/dataplane has one",
+    "penumbra_not_retried_total": "needs a server that ends a connection without an answer: tests/dataplane has one",
     "penumbra_retries_total": "needs a server that closes just as a request is sent: tests/dataplane has one",
     "penumbra_unpaired_total": "needs a copy that never ends",
     "penumbra_unscored_predictions_total": "needs a label of another kind than the predictions",

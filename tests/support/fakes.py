@@ -150,6 +150,9 @@ class FakeStream(ServerStream):
         self.sent += self.queued
         self.queued = []
 
+    def unanswered(self) -> bool:
+        return not self.received
+
     def untouched(self, seconds: float) -> bool:
         return not self.received
 
@@ -366,6 +369,10 @@ class FakeOutbox:
         self.dropped[reason] += 1
 
 
+ROWS = ("shadow_dropped", "mirrored", "rescued", "retries", "rejected", "not_rescued", "not_retried")
+"""The rows of a tick that a bench tells."""
+
+
 class Bench:
     """A data plane of one route: real exchanges, legs and counters between fake streams."""
 
@@ -431,7 +438,7 @@ class Bench:
         for arm in tick.arms:
             legs.update({(arm.version, arm.role, code): count for code, count in arm.codes.items()})
             bad.update({(arm.version, arm.role): arm.outcomes().get("failed", 0)})
-        rows = {name: getattr(tick, name) for name in ("shadow_dropped", "mirrored", "rescued", "retries", "rejected")}
+        rows = {name: getattr(tick, name) for name in ROWS}
         counted = {name: Counter({tuple(key): n for *key, n in each}) for name, each in rows.items()}
         return counted | {"legs": legs, "bad": +bad}
 

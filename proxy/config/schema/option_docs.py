@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy.config.schema import analysis_docs
+from proxy.config.schema import analysis_docs, bound_docs
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
@@ -170,29 +170,7 @@ TEXTS = {
     ),
     "noise": "Requests sent to the primary twice, to know how often it differs from itself.",
     "noise.percent": "Part of the requests.",
-    "rescue": "The primary answers in the same exchange when a canary fails. `off`: its failures reach the client.",
-    "rescue.after": "A canary whose first byte is later than this has failed, too.",
-    "rescue.on": "Statuses of a canary that the primary's answer replaces; `[]`: none, only what is no answer at all.",
-    "timeouts": "How long each part of an exchange may take.",
-    "timeouts.connect": "TCP connection to a version.",
-    "timeouts.response": "From the request sent to the head of the response, for each try.",
-    "timeouts.idle": "Without a byte in either direction.",
-    "timeouts.total": "The whole exchange.",
-    "timeouts.connection_age": (
-        "Age of a connection to a version after which it takes no further request, give or take a tenth: busy "
-        "connections move on to the addresses that the version's name has by then. Addresses that the name does not "
-        "have any more lose theirs within seconds, whatever this says."
-    ),
-    "limits": "How much there may be at once. What is above is refused, or not mirrored, and counted.",
-    "limits.body": "One request body. Larger: 413.",
-    "limits.request_buffer": (
-        "What is at hand of a request body before a version gets it, where it is not complete sooner: a slow client "
-        "holds no connection. `0`: the version gets it as it comes. At most `limits.body`."
-    ),
-    "limits.mirror_body": "One request body that is copied. Larger: not mirrored. At most `limits.body`.",
-    "limits.mirror_inflight": "Unfinished copies to one shadow, in one worker. More: not mirrored.",
-    "limits.inflight": "Unfinished exchanges of the route, in one worker. More: 503.",
-    "limits.connections": "Connections to one version, in one worker. More: legs wait.",
+    **bound_docs.TEXTS,
     "scorecard": (
         "Limits that a candidate is held to; each is a metric with one or more bounds. "
         "Lines of the default that a scorecard does not name are part of it as well; `off` turns one off."
@@ -279,19 +257,7 @@ DEFAULTS = {
     "shadows[].percent": "100",
     "mirror": "inferences",
     "copies": "follow",
-    "rescue": "on",
-    "timeouts": "{}",
-    "timeouts.connect": "1s",
-    "timeouts.response": "30s",
-    "timeouts.idle": "60s",
-    "timeouts.connection_age": "5m",
-    "limits": "{}",
-    "limits.body": "64MiB",
-    "limits.request_buffer": "1MiB",
-    "limits.mirror_body": "8MiB",
-    "limits.mirror_inflight": "256",
-    "limits.inflight": "4096",
-    "limits.connections": "1024",
+    **bound_docs.DEFAULTS,
     "scorecard": written(ASSUMED),
     "false_alarm": "0.001",
     "on_breach": "rollback",
@@ -339,9 +305,7 @@ ABSENT = {
     "split": "none",
     "sticky": "each request by chance",
     "noise": "none",
-    "rescue.after": "no deadline of its own",
-    "rescue.on": "`[502, 503, 504]`",
-    "timeouts.total": "not limited, for streams",
+    **bound_docs.ABSENT,
     **analysis_docs.ABSENT,
     "release": "none",
     "release.candidate": "with `arms`: the first of them",

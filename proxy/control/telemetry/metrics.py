@@ -22,6 +22,7 @@ from proxy.control.route_control import live_split
 from proxy.control.telemetry.endpoints import EndpointCollector
 from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
+from proxy.control.telemetry.second_tries import second_tries
 from proxy.control.telemetry.tokens import of_tokens
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
@@ -81,11 +82,8 @@ class BoardCollector(Collector):
         yield histogram("penumbra_loop_lag_seconds", text, ("worker",), lags, LAGS)
         inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
         yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
-        text = "Requests that the primary answered in place of a failed canary or baseline."
-        yield counter("penumbra_rescued", text, ("route", "version", "reason"), floats(counters.rescued.items()))
-        rows: list[tuple[tuple[str, ...], float]] = floats(counters.retries.items())
-        yield counter("penumbra_retries", "Legs that were sent again.", ("route", "version", "reason"), rows)
-        rows = floats(counters.rejected.items())
+        yield from second_tries(counters)
+        rows: list[tuple[tuple[str, ...], float]] = floats(counters.rejected.items())
         yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rows)
         text, rows = "Messages that cannot be read, by the rule that they broke.", floats(counters.malformed.items())
         yield counter("penumbra_malformed", text, ("route", "version", "rule"), rows)

@@ -150,6 +150,9 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             if self._answered:  # before the request had ended
                 self._finish(monotonic())
 
+    def unanswered(self) -> bool:
+        return self.nothing_read()
+
     def untouched(self, seconds: float) -> bool:
         if not self.nothing_read():
             return False

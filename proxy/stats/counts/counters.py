@@ -98,6 +98,8 @@ class Counters:
         "lag",
         "malformed",
         "mirrored",
+        "not_rescued",
+        "not_retried",
         "overhead",
         "records_dropped",
         "rejected",
@@ -114,6 +116,8 @@ class Counters:
         self.mirrored: Counter[tuple[str, str]] = Counter()
         self.rescued: Counter[tuple[str, str, str]] = Counter()
         self.retries: Counter[tuple[str, str, str]] = Counter()
+        self.not_rescued: Counter[tuple[str, str, str]] = Counter()
+        self.not_retried: Counter[tuple[str, str, str]] = Counter()
         self.resolutions: Counter[tuple[str, str]] = Counter()
         self.ejections: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
@@ -138,6 +142,10 @@ class Counters:
             self.rescued[route, version, reason] += count
         for route, version, reason, count in tick.retries:
             self.retries[route, version, reason] += count
+        for route, version, reason, count in tick.not_rescued:
+            self.not_rescued[route, version, reason] += count
+        for route, version, reason, count in tick.not_retried:
+            self.not_retried[route, version, reason] += count
         for version, outcome, count in tick.resolutions:
             self.resolutions[version, outcome] += count
         for version, reason, count in tick.ejections:

@@ -56,6 +56,7 @@ AROUND = (
         "routes.*.noise": "routes: {r: {noise: {percent: 2}}}",
         "routes.*.rescue.after": "routes: {r: {rescue: {after: 1s}}}",
         "routes.*.rescue.on": "routes: {r: {rescue: {after: 1s}}}",
+        "routes.*.rescue.by": "routes: {r: {rescue: {after: 1s}}}",
         "routes.*.release": "routes: {r: {release: {candidate: v3, strategy: blue-green}}}",
         "routes.*.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
         "routes.*.release.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",

@@ -1,0 +1,70 @@
+"""The meaning of the options on times, bounds, retries and rescues, as `option_docs` has that of all others."""
+
+from __future__ import annotations
+
+TEXTS = {
+    "rescue": "The primary answers in the same exchange when a canary fails. `off`: its failures reach the client.",
+    "rescue.after": "A canary whose first byte is later than this has failed, too.",
+    "rescue.by": (
+        "Which first byte: that of the `head`, or that of the `body`, until which the head is kept back. Servers that "
+        "stream may write the head at once and then hang."
+    ),
+    "rescue.on": "Statuses of a canary that the primary's answer replaces; `[]`: none, only what is no answer at all.",
+    "retry": (
+        "Which requests are sent to the same version again, once, when their connection ends without a byte of an "
+        "answer: where nothing can have been processed (`unprocessed`), also those that are idempotent (GET, HEAD, "
+        "PUT, DELETE, OPTIONS, and any with an `Idempotency-Key`), all (`always`), or none (`never`)."
+    ),
+    "timeouts": "How long each part of an exchange may take.",
+    "timeouts.connect": "TCP connection to a version.",
+    "timeouts.response": "From the request sent to the head of the response, for each try.",
+    "timeouts.idle": "Without a byte in either direction.",
+    "timeouts.total": "The whole exchange.",
+    "timeouts.connection_age": (
+        "Age of a connection to a version after which it takes no further request, give or take a tenth: busy "
+        "connections move on to the addresses that the version's name has by then. Addresses that the name does not "
+        "have any more lose theirs within seconds, whatever this says."
+    ),
+    "limits": "How much there may be at once. What is above is refused, or not mirrored, and counted.",
+    "limits.body": "One request body. Larger: 413.",
+    "limits.request_buffer": (
+        "What is at hand of a request body before a version gets it, where it is not complete sooner: a slow client "
+        "holds no connection. `0`: the version gets it as it comes. At most `limits.body`."
+    ),
+    "limits.rescue_body": (
+        "What is kept of a request body so that it can be sent again, or to the primary in place of a canary. Larger "
+        "ones have neither once a version has a part of them. 64KiB are kept always. At most `limits.body`."
+    ),
+    "limits.mirror_body": "One request body that is copied. Larger: not mirrored. At most `limits.body`.",
+    "limits.mirror_inflight": "Unfinished copies to one shadow, in one worker. More: not mirrored.",
+    "limits.inflight": "Unfinished exchanges of the route, in one worker. More: 503.",
+    "limits.connections": "Connections to one version, in one worker. More: legs wait.",
+}
+"""Path to what the option is for."""
+
+DEFAULTS = {
+    "rescue": "on",
+    "rescue.by": "head",
+    "retry": "unprocessed",
+    "timeouts": "{}",
+    "timeouts.connect": "1s",
+    "timeouts.response": "30s",
+    "timeouts.idle": "60s",
+    "timeouts.connection_age": "5m",
+    "limits": "{}",
+    "limits.body": "64MiB",
+    "limits.request_buffer": "1MiB",
+    "limits.rescue_body": "8MiB",
+    "limits.mirror_body": "8MiB",
+    "limits.mirror_inflight": "256",
+    "limits.inflight": "4096",
+    "limits.connections": "1024",
+}
+"""Path to what may as well be written as left out."""
+
+ABSENT = {
+    "rescue.after": "no deadline of its own",
+    "rescue.on": "`[502, 503, 504]`",
+    "timeouts.total": "not limited, for streams",
+}
+"""Path to what holds where the option is left out and no value would say the same."""
