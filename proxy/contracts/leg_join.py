@@ -73,10 +73,11 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
 
     def hold(self, key: ExchangeKey, held: T) -> list[tuple[ExchangeKey, T]]:
         """Holds a new exchange; the one that was `crowded` out by it, or nothing."""
-        crowded = [self.popitem(last=False)] if len(self) >= self._max_exchanges else []
-        self.ended["crowded"] += len(crowded)
         self[key] = held
-        return crowded
+        if len(self) <= self._max_exchanges:
+            return []
+        self.ended["crowded"] += 1
+        return [self.popitem(last=False)]
 
     def expire(self, now: float) -> list[tuple[ExchangeKey, T]]:
         """The exchanges that are `late` at `now`, oldest first; they are held no longer."""

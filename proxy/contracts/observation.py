@@ -164,6 +164,6 @@ def observed(
     asked: str = "",
 ) -> Observation:
     """The facts of a record, and what was read in its bodies."""
-    outputs, text, *judged = answer
-    read = source, inputs, outputs, text, unreadable_request, *judged, asked
+    outputs, text, unread, analysed, content, identity, usage = answer
+    read = source, inputs, outputs, text, unreadable_request, unread, analysed, content, identity, usage, asked
     return Observation(*_facts(record) + read)  # in the order of the fields

@@ -49,8 +49,10 @@ PROMISES = ("score", "prob", "logit", "predict", "confidence")
 def judged(tensors: Sequence[Tensor], inputs: Sequence[Tensor], by_row: bool = False) -> ContentReason | Literal[""]:
     """Why predictions that were read have failed, or "" (rules 3 to 5). `inputs`: those of the request, if known;
     `by_row`: each of its rows is promised a prediction."""
-    if len(tensors) == 1 and not by_row and _numbers(tensors[0]):
-        return ""  # nearly all, at the cost of a sum
+    if len(tensors) == 1 and not by_row:  # nearly all, at the cost of a sum
+        only, data = tensors[0], tensors[0].data
+        if len(data) and only.kind == "number" and isfinite(sum(data)) and not (only.integer and _fractional(only)):
+            return ""
     if not _values(tensors):
         return "empty_body" if not inputs or _values(inputs) else ""
     if any(map(_broken, tensors, repeat(tensors))):
@@ -62,11 +64,6 @@ def judged(tensors: Sequence[Tensor], inputs: Sequence[Tensor], by_row: bool = F
 def _rows(tensors: Sequence[Tensor]) -> int:
     """Rows that predictions are for at most: those of bare rows, and of columns as many as there are values."""
     return max(tensor.rows if tensor.name and not tensor.columns else len(tensor.data) for tensor in tensors)
-
-
-def _numbers(tensor: Tensor) -> bool:
-    data = tensor.data
-    return len(data) > 0 and tensor.kind == "number" and isfinite(sum(data)) and not _fractional(tensor)
 
 
 def _fractional(tensor: Tensor) -> bool:

@@ -92,12 +92,17 @@ def decode(
     - `analysis`: what is configured of the route.
     - `parts`: of the answer, that went ahead.
     """
-    protocol = spoken_by(record, protocol)
+    if protocol == "auto":
+        protocol = spoken_by(record, protocol)
     codec = CODECS.get(protocol)
     if codec is None:
         return observed(record, source)
-    inputs, unread_request, model = _read_request(record, codec, analysis)
-    asked = model or (record.path.rpartition("/")[0] if protocol == "oip" else "")
+    inputs: tuple[Tensor, ...] = ()
+    unread_request = asked = ""
+    if record.request or record.request_fields:  # it travels with this leg
+        inputs, unread_request, asked = _read_request(record, codec, analysis)
+    if not asked and protocol == "oip" and record.path:
+        asked = record.path.rpartition("/")[0]
     if len(asked) > MAX_IDENTITY:
         asked = shortened(asked, MAX_IDENTITY)
     if record.failure or not 200 <= record.status < 300:
@@ -152,14 +157,13 @@ def _read_answer(
     data = record.response
     if data is None:
         return _read_ends(record, codec, analysis)
-    pointed = analysis.identity.source == "json"
-    usual = None
-    if codec.usual_response and not pointed and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
+    usual, watched = None, analysis.identity.source
+    if codec.usual_response and watched != "json" and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
         usual = codec.usual_response(data)
     if usual is not None:
         tensors, identity = usual
-        watched = identity if analysis.identity.source == "protocol" else ""
-        return tensors, None, "", record.inference, judged(tensors, inputs), watched, None
+        who = identity if watched == "protocol" else ""
+        return tensors, None, "", record.inference, judged(tensors, inputs), who, None
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)

@@ -44,8 +44,10 @@ class _Outputs(Struct, gc=False):
     model_version: str | int | None = None
 
 
-_inputs = msgspec.json.Decoder(_Inputs)
-_outputs = msgspec.json.Decoder(_Outputs)
+_inputs = msgspec.json.Decoder(_Inputs).decode
+_outputs = msgspec.json.Decoder(_Outputs).decode
+NOT_USUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Errors of bodies of another form: the other reader says why."""
 
 NAMES = IDENTITY_FIELDS["oip"]
 MAX_REMEMBERED = 8192
@@ -62,22 +64,23 @@ def usual_request(data: bytes) -> tuple[Tensor, ...] | None:
     Typed decoding costs half of reading any JSON and checking it afterwards. What is compressed or binary is not JSON,
     so it needs no look at the header here.
     """
-    asked = _decoded(_inputs, data)
-    if asked is None:
+    try:
+        tensors = _inputs(data).tensors
+    except NOT_USUAL:
         return None
-    tensors = asked.tensors
-    if len(tensors) == 1:
-        return _usual(tensors[0])
     usual = _all_usual(tensors)
-    return joined(usual) if usual else None
+    return usual if len(tensors) == 1 else joined(usual) if usual else None
 
 
 def usual_response(data: bytes) -> tuple[tuple[Tensor, ...], str] | None:
     """The same of a response, and who gave it."""
-    answer = _decoded(_outputs, data)
-    if answer is None or answer.error:
+    try:
+        answer = _outputs(data)
+    except NOT_USUAL:
         return None
-    tensors = _usual(answer.tensors[0]) if len(answer.tensors) == 1 else _all_usual(answer.tensors)
+    if answer.error:
+        return None
+    tensors = _all_usual(answer.tensors)
     if tensors is None:
         return None
     who = _known_identity if len(data) <= MAX_REMEMBERED else _identity
@@ -91,32 +94,29 @@ def _identity(name: str | None, version: str | int | None) -> str:
 _known_identity = lru_cache(maxsize=64)(_identity)
 
 
-def _decoded(decoder: msgspec.json.Decoder[_Inputs] | msgspec.json.Decoder[_Outputs], data: bytes) -> Any:
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None  # the other reader says why
-
-
-def _usual(wire: _Wire) -> tuple[Tensor, ...] | None:
-    data, shape = wire.data, wire.shape
-    if len(shape) != 2 or wire.datatype not in NUMBER_TYPES or len(data) > MAX_TENSOR_VALUES:
+def _usual(wire: _Wire) -> Tensor | None:
+    data, shape, datatype, name = wire.data, wire.shape, wire.datatype, wire.name
+    if len(shape) != 2 or datatype not in NUMBER_TYPES or len(data) > MAX_TENSOR_VALUES:
         return None
     rows, width = shape
     if rows < 0 or width < 0 or rows * width != len(data):
         return None
-    if wire.datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
+    integer = datatype in INTEGER_TYPES
+    if integer and datatype in LONG_DATATYPES and data and max(max(data), -min(data)) >= EXACT_FLOATS:
         return None
-    integer = wire.datatype in INTEGER_TYPES
-    name = wire.name if len(wire.name) <= MAX_NAME else name_of(wire.name)
-    return (Tensor(name, rows, width, "number", data, (), integer, False, False, (), wire.datatype),)
+    if len(name) > MAX_NAME:
+        name = name_of(name)
+    return Tensor(name, rows, width, "number", data, (), integer, False, False, (), datatype)
 
 
 def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
+    if len(tensors) == 1:
+        only = _usual(tensors[0])
+        return None if only is None else (only,)
     if len(tensors) > MAX_TENSORS:
         return None
-    usual = [_usual(tensor) for tensor in tensors]
-    return None if None in usual else tuple([each[0] for each in usual if each])
+    usual = [each for each in map(_usual, tensors) if each is not None]
+    return tuple(usual) if len(usual) == len(tensors) else None
 
 
 def read_request(body: Body) -> Content:

@@ -232,8 +232,7 @@ class Board(Totals):
                 self._on_rows(route, rows, now)
             if analysis.wait > 0:
                 self._on_labelled(self._scorer.update(legs, analysis.wait, now))
-            for leg in legs:
-                self._count(leg)
+            for leg in self._count_all(legs):
                 if leg.text is not None or leg.usage is not None:
                     for comparison in self._comparisons.get(route, ()):
                         comparison.on_tokens(leg, now)

@@ -6,7 +6,7 @@ The read-only side of the board, monotone but for `waiting`: what a comparison b
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from msgspec.structs import astuple
@@ -86,6 +86,21 @@ class Totals:
         self.prices: dict[str, Price] = {}
         """What the tokens of versions cost, by name."""
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
+
+    def _count_all(self, legs: Sequence[Observation]) -> list[Observation]:
+        """Counts legs; returns those of which there is anything to count, which are few where answers are numbers."""
+        told = [
+            leg
+            for leg in legs
+            if leg.text is not None
+            or leg.content
+            or leg.unreadable_response
+            or leg.unreadable_request
+            or leg.usage is not None
+        ]
+        for leg in told:
+            self._count(leg)
+        return told
 
     def _count(self, leg: Observation) -> None:
         """Counts what could not be read of a leg, its tokens, and their times."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -43,13 +44,14 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
     >>> compare_batch([(legs[0], legs[1]), (legs[0], legs[0])], AnswerRules())
     BatchDifferences(kind='number', disagree=[True, False], shift=[1.0, 0.0])
     """
-    sides = [[pair[side] for pair in pairs] for side in (0, 1)]
-    if not all(_answered(legs) for legs in sides):
+    legs = list(chain.from_iterable(pairs))
+    if not _answered(legs):
         return None
-    mine, other = ([leg.outputs[0] for leg in legs] for legs in sides)
-    shapes = {*map(_shape, mine), *map(_shape, other)}
+    tensors = [leg.outputs[0] for leg in legs]
+    shapes = set(map(_shape, tensors))
     if len(shapes) > 1:
         return None
+    mine, other = tensors[::2], tensors[1::2]
     name, columns, width, kind, integer, rows, vector, datatype, texts = shapes.pop()
     if kind != "number" or rows != 1 or vector or texts or not 0 < width <= 2 * TOP_SCORES:
         return None

@@ -77,20 +77,27 @@ class Pairing:
         return NO_PAIRS
 
     def _add_copies(self, legs: Sequence[Observation], now: float) -> list[Pair]:
-        pairs, waiting = [], self._waiting
+        pairs, waiting, get = [], self._waiting, self._waiting.get
         first = legs[0]
+        come = 0
         self._versions.setdefault(first.route, set()).add(first.version)
         for leg in legs:
             key = leg.source, leg.exchange
-            exchange = waiting.get(key) or self._place(key, now)
+            exchange = get(key) or self._place(key, now)
             reference = exchange.reference
             if reference is None:
                 self._keep(key, exchange, leg)
                 continue
             pairs.append((reference, leg))
-            self._met(exchange, reference, 1)
+            if exchange.missing:
+                exchange.missing -= 1
+                come += 1
+            elif reference.answered:  # it does not say how many copies it has: they are due only now
+                self.due[reference.route] += 1
             if reference.copies == 1:
                 waiting.let_go(key)
+        if come:
+            self.waiting[first.route] -= come
         return pairs
 
     def _met(self, exchange: ExchangeLegs, reference: Observation, copies: int) -> None:
@@ -126,25 +133,29 @@ class Pairing:
             self._unweighed.append((key, exchange))
 
     def _add_references(self, legs: Sequence[Observation], now: float) -> list[Pair]:
-        pairs, waiting, unweighed = [], self._waiting, self._unweighed
+        pairs, waiting, unweighed, get = [], self._waiting, self._unweighed, self._waiting.get
+        due, route = 0, legs[0].route
         for leg in legs:
-            if leg.copies == 0:
+            sent = leg.copies
+            if sent == 0:
                 continue
             key = leg.source, leg.exchange
-            exchange = waiting.get(key) or self._place(key, now)
+            exchange = get(key) or self._place(key, now)
             exchange.reference, copies = leg, exchange.copies
-            if leg.answered and leg.copies > 0:
-                exchange.missing = leg.copies
-                self.due[leg.route] += leg.copies
-                self.waiting[leg.route] += leg.copies
+            if sent > 0 and leg.answered:
+                exchange.missing = sent
+                due += sent
             if copies:
                 exchange.copies = ()
                 self._met(exchange, leg, len(copies))
                 pairs += [(leg, copy) for copy in copies]
-                if leg.copies == 1:
+                if sent == 1:
                     waiting.let_go(key)
                     continue
             unweighed.append((key, exchange))
+        if due:
+            self.due[route] += due
+            self.waiting[route] += due
         return pairs
 
     def noise_pairs(self, copy: Observation, differs: bool) -> list[tuple[str, bool, bool]]:

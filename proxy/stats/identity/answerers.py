@@ -28,8 +28,8 @@ class Answerers:
     def add_legs(self, legs: Sequence[Observation], now: float) -> None:
         """Adds legs of one route and role; `flush` counts them."""
         waiting = self._waiting[legs[0].route]
-        for version, given in self._asked.update(legs, now):
-            waiting[version][given] += 1
+        for (version, given), n in Counter(self._asked.update(legs, now)).items():
+            waiting[version][given] += n
 
     def add_arms(self, route: str, arms: Iterable[ArmTick]) -> None:
         """Adds what the heads of answers of one route say, from a tick."""

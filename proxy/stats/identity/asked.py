@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from proxy.contracts.leg_join import MAX_EXCHANGES, ExchangeKey, LegJoin
+from proxy.contracts.leg_join import MAX_EXCHANGES, LegJoin
 from proxy.contracts.observation import Observation
 from proxy.contracts.table import COPY_ROLES
 from proxy.stats.identity.watch import Given
@@ -43,15 +43,19 @@ class AskedJoin:
 
     def _live(self, legs: Sequence[Observation], now: float) -> list[Named]:
         named: list[Named] = []
-        questions = self._questions
+        questions, get = self._questions, self._questions.get
         for leg in legs:
-            if leg.identity:
-                named.append((leg.version, (leg.asked, leg.identity)))
-            if leg.copies <= 0:
+            asked, sent, identity = leg.asked, leg.copies, leg.identity
+            if identity:
+                named.append((leg.version, (asked, identity)))
+            if sent <= 0:
                 continue
             key = leg.source, leg.exchange
-            question = questions.get(key) or self._place(key, now)
-            question.asked, question.missing = leg.asked, question.missing + leg.copies
+            question = get(key)
+            if question is None:  # as nearly always
+                questions.hold(key, _Question(now, asked, sent))
+                continue
+            question.asked, question.missing = asked, question.missing + sent
             if question.waiting:
                 named += [(version, (leg.asked, identity)) for version, identity in question.waiting]
                 question.waiting = ()
@@ -61,24 +65,23 @@ class AskedJoin:
 
     def _copies(self, legs: Sequence[Observation], now: float) -> list[Named]:
         named: list[Named] = []
-        questions = self._questions
+        questions, get = self._questions, self._questions.get
         for leg in legs:
             key = leg.source, leg.exchange
-            question = questions.get(key) or self._place(key, now)
+            question = get(key)
+            if question is None:
+                question = _Question(now)
+                questions.hold(key, question)
             question.missing -= 1
-            if question.asked is None:
-                question.waiting += ((leg.version, leg.identity),) if leg.identity else ()
+            asked, identity = question.asked, leg.identity
+            if asked is None:
+                question.waiting += ((leg.version, identity),) if identity else ()
                 continue
-            if leg.identity:
-                named.append((leg.version, (question.asked, leg.identity)))
+            if identity:
+                named.append((leg.version, (asked, identity)))
             if question.missing <= 0:
                 del questions[key]
         return named
-
-    def _place(self, key: ExchangeKey, now: float) -> _Question:
-        question = _Question(now)
-        self._questions.hold(key, question)
-        return question
 
     def expire(self, now: float) -> None:
         """Gives up on questions and copies that never met."""

@@ -8,7 +8,7 @@ are.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -31,7 +31,9 @@ EXACT = 2.0**53
 
 NOT_DOUBLES = (OverflowError, TypeError, ValueError, struct.error)
 
-_layout = attrgetter("name", "rows", "width", "kind", "columns", "integer", "vector", "ranks", "keys", "datatype")
+_layout = attrgetter(
+    "name", "rows", "width", "kind", "columns", "integer", "vector", "ranks", "keys", "datatype", "texts"
+)
 
 
 class AnswerBlock(Struct, gc=False):
@@ -54,6 +56,11 @@ class AnswerBlock(Struct, gc=False):
     plain: list[tuple[Tensor, ...]] = []
     gone: bool = False
     """Another model answers under the name of the version."""
+
+    def predicts(self, at: int) -> bool:
+        """Whether an answer may be held against a label."""
+        first = self.layout or self.plain[at][0]
+        return first.width > 0 and not first.vector
 
     def outputs(self, at: int) -> tuple[Tensor, ...]:
         """The predictions of an answer."""
@@ -78,7 +85,7 @@ class AnswerBlock(Struct, gc=False):
 
 def blocks_of(legs: Sequence[Observation], now: float) -> Iterator[AnswerBlock]:
     """The answers of legs of one arm, all of which have outputs, in blocks."""
-    for layout, alike in grouped(legs, _layout_of).items():
+    for layout, alike in _by_layout(legs).items():
         first = alike[0]
         packed = _packed(alike) if layout is not None else None
         outputs = [leg.outputs for leg in alike]
@@ -96,6 +103,14 @@ def blocks_of(legs: Sequence[Observation], now: float) -> Iterator[AnswerBlock]:
             packed or b"",
             [] if packed else list(map(_without_texts, outputs)),
         )
+
+
+def _by_layout(legs: Sequence[Observation]) -> Mapping[tuple[Any, ...] | None, Sequence[Observation]]:
+    firsts = [leg.outputs[0] for leg in legs if len(leg.outputs) == 1]
+    layouts = set(map(_layout, firsts)) if len(firsts) == len(legs) else ()
+    if len(layouts) == 1:  # as most batches are
+        return {_layout_of(legs[0]): legs}
+    return grouped(legs, _layout_of)
 
 
 def _layout_of(leg: Observation) -> tuple[Any, ...] | None:

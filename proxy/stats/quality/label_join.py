@@ -155,33 +155,36 @@ class LabelJoin:
         return labelled
 
     def _add(self, block: AnswerBlock, queue: _Queue, now: float) -> list[LabelledPrediction]:
-        requests, weights, added = self._requests, block.weights, 0
+        requests, order, weights, added = self._requests, queue.order, block.weights, 0
         labelled: list[LabelledPrediction] = []
+        alike: AnswerBlock | None = None
         for at, request_id in enumerate(block.ids):
             before = requests.get(request_id)
             if before is None:
-                if not self._begin(block, at, queue):
+                if not block.predicts(at):
+                    self.lost[block.route, "no_prediction"] += 1
                     continue
-            elif not self._fits(before, block, at):
-                continue
+                order.append(request_id)
+            elif before.block is not alike or before.before is not None:
+                if not self._fits(before, block, at):
+                    continue
+                alike = before.block if block.packed and before.block.packed and before.before is None else None
             requests[request_id] = _Kept(block, at, before)
             added += weights[at]
             if self._early or self._labelled:
                 labelled += self._meet(request_id, block, at, now)
         if added:
             self._weigh(block.route, added)
+            self._make_room()
         return labelled
 
-    def _begin(self, block: AnswerBlock, at: int, queue: _Queue) -> bool:
-        """Makes room for a request, whose first answer this is; whether it predicts anything."""
-        first = block.layout or block.plain[at][0]
-        if first.vector or not first.width:
-            self.lost[block.route, "no_prediction"] += 1
-            return False
-        if len(self._requests) >= self._capacity:
-            self._give_up(max(self._queues.values(), key=lambda queue: len(queue.order)), "evicted")
-        queue.order.append(block.ids[at])
-        return True
+    def _make_room(self) -> None:
+        """Gives up the oldest requests of the routes that hold most, as many as there are too many."""
+        while (over := len(self._requests) - self._capacity) > 0:
+            most, *others = sorted(self._queues.values(), key=lambda queue: len(queue.order), reverse=True)[:2]
+            ahead = len(most.order) - len(others[0].order) if others else over
+            for _ in range(min(over, ahead + 1)):
+                self._give_up(most, "evicted")
 
     def _fits(self, before: _Kept, block: AnswerBlock, at: int) -> bool:
         """Whether an answer belongs to a request that waits, and its version has given none yet."""
