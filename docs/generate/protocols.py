@@ -11,6 +11,7 @@ from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Usage
 from proxy.contracts.table import Protocol
 from proxy.control.spoken_protocols import ENOUGH, FIRST
+from proxy.payload.decode import CODECS
 from proxy.payload.encoding import CODINGS, MAX_CODINGS
 from proxy.payload.language.answers import RESPONSE
 from proxy.payload.language.forms import FORM
@@ -54,7 +55,19 @@ their fields, not by their paths, so what a gateway has renamed is read as well.
   `response_format`, `text.format`, `format`, `guided_json` or `grammar` for the text, those of `tools` for arguments
   of calls. `pattern` and `format` of a schema, references out of it, and answers that were cut or refused are not
   checked.
-- A completion that says nothing is an empty answer, unless its finish reason explains it (`content_filter`, `refusal`).
+- Counts of tokens (`input_tokens` of Anthropic's `count_tokens`, `totalTokens` of Gemini's `countTokens`, `tokens` and
+  `prompt` of vLLM's `tokenize` and `detokenize`) are no inferences; where `inference` of a route says that they are,
+  they are read. Listings of models are not.
+- What a stream does not tell of its tokens is not estimated: `output_tokens` and `cost` count such an answer as lost
+  where the primary's tell more often (clients ask by `stream_options.include_usage`).
+- A completion none of whose choices says anything is an empty answer, unless its finish reason explains it
+  (`content_filter`, `refusal`).
+"""
+
+EMPTY = """\
+An answer without a body, `null`, `{}` and an empty text are empty (`empty_body` of [outcomes.md](outcomes.md)) in every
+protocol. What an answer without values is depends on what its protocol promises; a request that holds no value either
+may always be answered by none.
 """
 
 STREAMS = """\
@@ -138,6 +151,9 @@ APIS = (
     Api("Messages (Anthropic)", ("/messages",), "`messages`, `system`", "`content` by blocks; typed events"),
     Api("Ollama, llama.cpp", ("/chat", "/generate", "/completion"), "`messages`, `prompt`", "`message`, `response`, "
         "`content`; JSON Lines"),
+    Api("Gemini", (":generatecontent", ":streamgeneratecontent"), "`contents`, `systemInstruction`",
+        "`candidates`, `promptFeedback`; whole, as events, or chunks in one array"),
+    Api("Gemini's embeddings", (":embedcontent", ":batchembedcontents"), "`content`, `requests`", "`values`"),
     Api("TGI", ("/generate", "/generate_stream"), "`inputs`", "`generated_text`; events with a `token`"),
     Api("embeddings", ("/embeddings", "/embed", "/pooling"), "`input`, `inputs`, `texts`", "`data`, `embeddings`, "
         "`embedding`, bare vectors, vectors by token; numbers or base64"),
@@ -162,10 +178,17 @@ def page() -> str:
         table(names, map(_row, ROWS)),
         "`opaque` is not read at all: latency, status and how connections end are counted all the same.",
         joined("## APIs of language models", LANGUAGE, table(apis, map(_api, APIS))),
+        joined("## What is empty", EMPTY, table(("protocol", "an answer without values"), map(_empty, CODECS))),
         joined("## Streams", STREAMS),
         joined("## On the wire", WIRE),
         joined("## `protocol: auto`, and a wrong one", AUTO, ends),
     )
+
+
+def _empty(protocol: Protocol) -> tuple[str, str]:
+    promised = "empty: each request is promised some"
+    none = "an answer, such as no boxes in an image; copies are compared with it, and one that has some differs"
+    return code(protocol), none if CODECS[protocol].empty_lists else promised
 
 
 def _row(row: ProtocolRow) -> tuple[str, ...]:

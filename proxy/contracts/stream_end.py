@@ -113,14 +113,16 @@ def _all_choices_finished(events: list[tuple[str, bytes]]) -> bool:
     finished: dict[object, bool] = {}
     for place, (_, data) in enumerate(events):
         chunk = _object(data)
-        choices = chunk.get("choices") if chunk else None
+        choices = chunk.get("choices", chunk.get("candidates")) if chunk else None
         if not isinstance(choices, list):
             if not place:
                 return False
             continue
         for choice in choices:
             if isinstance(choice, dict):
-                finished.setdefault(str(choice.get("index", 0)), bool(choice.get("finish_reason")))
+                finished.setdefault(
+                    str(choice.get("index", 0)), bool(choice.get("finish_reason") or choice.get("finishReason"))
+                )
     return bool(finished) and all(finished.values())
 
 

@@ -58,6 +58,8 @@ class Codec(Struct, frozen=True):
     usual_response: UsualResponse | None = None
     by_row: frozenset[str] = frozenset()
     """Names of inputs each of whose rows is promised a prediction."""
+    empty_lists: bool = False
+    """Whether a list without members is an answer (no boxes in an image), and not nothing."""
     ends: bool = True
     """Streams of the protocol have a last event."""
     stream: Callable[[Body], StreamReader] | None = None
@@ -69,7 +71,7 @@ CODECS: dict[Protocol, Codec] = {
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
     "openai": Codec(openai.read_request, openai.read_response, stream=openai.CompletionStream),
-    "json": Codec(plain.read_request, plain.read_response, stream=plain.EventStream),
+    "json": Codec(plain.read_request, plain.read_response, empty_lists=True, stream=plain.EventStream),
 }
 
 NO_CONTENT = Content()
@@ -192,6 +194,8 @@ def _judged(
     if not (reason or unread or found.text):
         by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
         reason = judged(found.tensors, inputs, by_row)
+        if reason == "empty_body" and codec.empty_lists and not any(len(tensor.data) for tensor in found.tensors):
+            reason = ""
     return found.tensors, found.text, unread, True, reason, body.identity, found.usage
 
 

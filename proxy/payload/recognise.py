@@ -38,6 +38,8 @@ PATHS: dict[str, Protocol] = {
     "/invocations": "mlflow",
     **dict.fromkeys(("/completions", "/responses", "/messages", "/embeddings", "/rerank", "/moderations"), "openai"),
     **dict.fromkeys(("/transcriptions", "/translations", "/speech", "/images/generations", "/api/chat"), "openai"),
+    **dict.fromkeys(("/api/generate", "/api/embed", "/api/embeddings", "/embed", "/v2/chat", "/detokenize"), "openai"),
+    **dict.fromkeys((":generateContent", ":streamGenerateContent", ":embedContent", "/generate_stream"), "openai"),
 }
 """Ends of paths that one protocol has."""
 
@@ -83,6 +85,8 @@ def _event(events: EventReader, data: bytes) -> Any:
 
 
 def _by(marks: Mapping[Protocol, Callable[[Mapping[str, Any]], bool]], document: Any) -> Spoken:
+    if isinstance(document, list) and document and isinstance(document[0], dict):
+        document = {name: document[0][name] for name in GENERATED if name in document[0]}  # in an array: TGI, Gemini
     if not isinstance(document, dict):
         return ""
     return next((spoken for spoken, marked in marks.items() if marked(document)), "")
@@ -93,13 +97,21 @@ def _are_tensors(value: Any) -> bool:
 
 
 def _is_openai(answer: Mapping[str, Any]) -> bool:
+    if not GENERATED.isdisjoint(answer) or ("done" in answer and not OLLAMA.isdisjoint(answer)):
+        return True
     kinds = {kind for name in ("object", "type") if isinstance(kind := answer.get(name), str)}
     if isinstance(answer.get("choices"), list) or not OBJECTS.isdisjoint(kinds):
         return True
     return any(kind.startswith(("response.", "message_", "content_block", "transcript.")) for kind in kinds)
 
 
+GENERATED = frozenset(("generated_text", "candidates", "usageMetadata"))
+"""Fields of answers of TGI and Gemini."""
+OLLAMA = frozenset(("response", "message"))
+"""Fields of Ollama's answers, beside `done`."""
 ASKED = frozenset(("input", "prompt"))
+
+CONTENTS = frozenset(("messages", "contents"))
 
 ANSWERS: dict[Protocol, Callable[[Mapping[str, Any]], bool]] = {
     "oip": lambda answer: _are_tensors(answer.get("outputs")) or ("model_name" in answer and "text_output" in answer),
@@ -110,5 +122,7 @@ REQUESTS: dict[Protocol, Callable[[Mapping[str, Any]], bool]] = {
     "oip": lambda request: _are_tensors(request.get("inputs")) or "text_input" in request,
     "mlflow": lambda request: "dataframe_split" in request or "dataframe_records" in request,
     "kserve-v1": lambda request: isinstance(request.get("instances"), list),
-    "openai": lambda request: "messages" in request or ("model" in request and not ASKED.isdisjoint(request)),
+    "openai": lambda request: (
+        not CONTENTS.isdisjoint(request) or ("model" in request and not ASKED.isdisjoint(request))
+    ),
 }

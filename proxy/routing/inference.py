@@ -26,6 +26,9 @@ SILENT_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b
 VERBS = (b":predict", b":explain", b":classify", b":regress")
 """What ends the path of an inference of KServe V1 and TensorFlow Serving: no part of the model's name."""
 
+CONTENT_VERBS = (b":generateContent", b":streamGenerateContent", b":embedContent", b":batchEmbedContents")
+"""The same of Gemini's API."""
+
 ENDS: dict[Protocol, tuple[bytes, ...]] = {
     "oip": (b"/infer", b"/infer_stream", b"/generate", b"/generate_stream"),
     "kserve-v1": VERBS,
@@ -34,6 +37,7 @@ ENDS: dict[Protocol, tuple[bytes, ...]] = {
         *(b"/completions", b"/responses", b"/messages", b"/embeddings", b"/embed", b"/rerank", b"/score", b"/classify"),
         *(b"/transcriptions", b"/translations", b"/speech", b"/generations", b"/edits", b"/variations", b"/videos"),
         *(b"/moderations", b"/pooling", b"/infill", b"/ocr", b"/generate", b"/predict"),
+        *[verb.lower() for verb in CONTENT_VERBS],
     ),
 }
 """Ends of the paths of inferences, from the specifications of the protocols."""
@@ -63,7 +67,15 @@ PROBES = frozenset(
             b"docs",
             b"redoc",
         ),
-        *(b"tokenize", b"detokenize", b"load_lora_adapter", b"unload_lora_adapter", b"sleep", b"wake_up"),
+        *(
+            b"tokenize",
+            b"detokenize",
+            b"count_tokens",
+            b"load_lora_adapter",
+            b"unload_lora_adapter",
+            b"sleep",
+            b"wake_up",
+        ),
         *(b"reset_prefix_cache", b"start_profile", b"stop_profile", b"server_info", b"abort_requests"),
         *(b"shutdown", b"is_sleeping", b"collective_rpc", b"apply-template", b"lora-adapters"),
         *(b"flush_cache", b"get_model_info", b"get_server_info", b"health_generate"),
@@ -71,6 +83,9 @@ PROBES = frozenset(
 )
 """Last segments of paths that probes, scrapers, browsers and operators ask (those of vLLM, SGLang and llama.cpp have no
 place of their own)."""
+
+ASIDES = (b":counttokens", b"/api/show", b"/api/pull", b"/api/push", b"/api/create", b"/api/copy", b"/api/delete")
+"""Ends of paths, in lower case, by which Gemini's API counts tokens, and Ollama's models are managed."""
 
 REPOSITORY: Final = b"/v2/repository/"
 """What paths hold that load and unload models: servers of several protocols have it beside each."""
@@ -123,4 +138,6 @@ class InferenceRule:
             return True
         if any(space in lower + b"/" for space in self._spaces):
             return False
-        return bool(self._methods) or (lower.rpartition(b"/")[2] not in PROBES and REPOSITORY not in lower)
+        if self._methods:
+            return True
+        return lower.rpartition(b"/")[2] not in PROBES and REPOSITORY not in lower and not lower.endswith(ASIDES)

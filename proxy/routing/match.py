@@ -19,9 +19,10 @@ from urllib.parse import unquote_to_bytes
 
 from proxy.contracts.table import Match, Route
 from proxy.routing.documents import FieldOf, document_of, no_field
-from proxy.routing.inference import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, VERBS
+from proxy.routing.inference import CONTENT_VERBS, MAX_REMEMBERED, MAX_REMEMBERED_BYTES, VERBS
 
 _SLASH = re.compile(rb"%2[Ff]")
+_VERBS = frozenset((*VERBS, *CONTENT_VERBS))
 _MODEL_IN_PATH = ("/v2/models/", "/v1/models/")
 
 
@@ -82,7 +83,7 @@ def _shorter(prefix: bytes) -> bytes:
     """The next shorter prefix: without a verb, or without its last segment."""
     slash = prefix.rfind(b"/")
     colon = prefix.rfind(b":")
-    return prefix[:colon] if colon > slash and prefix[colon:] in VERBS else prefix[:slash]
+    return prefix[:colon] if colon > slash and prefix[colon:] in _VERBS else prefix[:slash]
 
 
 class _Candidates:

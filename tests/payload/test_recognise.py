@@ -7,6 +7,7 @@ import gzip
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxy.payload.recognise import looks_like
 from tests.payload.pairs import exchanges, record_of
@@ -49,3 +50,13 @@ def test_paths_tell_where_bodies_do_not() -> None:
 )
 def test_nothing_raises(data: bytes, fields: bytes) -> None:
     looks_like(made(request=data, request_fields=fields, response=data, response_fields=fields))
+
+
+OTHERS = [name for name, pair in PAIRS.items() if name.startswith("gemini_and_tokens") and "text" in pair.reads]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_apis_beside_openais_are_known_by_their_path_and_without(name: str) -> None:
+    seen = record_of(PAIRS[name])
+    assert looks_like(seen) == "openai"
+    assert "Gemini" not in name or looks_like(replace(seen, path="/renamed")) == "openai"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from proxy.contracts.observation import Tensor, Text, Usage
 from proxy.payload.errors import refuse_errors
 from proxy.payload.language import media, ranked
+from proxy.payload.language.gemini import CANDIDATES, FEEDBACK, MARKS
 from proxy.payload.language.said import ChoiceReader, answer_of, refuse_failed, refuse_silence
-from proxy.payload.language.spoken import MAX_CHOICES, finish_of, take_response
+from proxy.payload.language.spoken import MAX_CHOICES, Spoken, finish_of, take_response
 from proxy.payload.language.usage import usage_of
 from proxy.payload.reading import Content, Unreadable, checked, fields_of
 
@@ -40,7 +41,7 @@ def _of_choices(fields: Fields) -> Content:
     refuse_failed(choices, "error_in_body")
     texts = [_of_choice(fields_of(choice)) for choice in _by_index(choices)]
     first = answer_of(texts)
-    refuse_silence(texts[0].said, first.finish)
+    refuse_silence(any(text.said for text in texts), first.finish)
     return said_by(fields, first)
 
 
@@ -147,6 +148,31 @@ TEXT = frozenset(("content", "stop"))
 """Fields of each of several texts of llama.cpp."""
 
 
+def _of_chunks(chunks: Sequence[Any]) -> Content:
+    """Gemini's answer, or all chunks of its stream in one array."""
+    spoken = Spoken()
+    for chunk in chunks:
+        spoken.add(chunk)
+    if not (spoken.finish or spoken.said):
+        raise Unreadable("empty_body")
+    if not spoken.finish:
+        raise Unreadable("unfinished_stream")
+    return said_by({}, spoken.text(None, ()), spoken.usage)
+
+
+def _of_count(name: str) -> Callable[[Fields], Content]:
+    """How many tokens a text has (Anthropic's `count_tokens`, Gemini's `countTokens`)."""
+    return lambda fields: Content((Tensor(name, 1, 1, "number", checked([fields[name]], "number"), (), True),))
+
+
+def _of_tokens(fields: Fields) -> Content:
+    """The tokens of a text (vLLM's and llama.cpp's `tokenize`)."""
+    found = fields["tokens"]
+    if not isinstance(found, list) or not all(type(token) is int for token in found):
+        raise Unreadable("form")
+    return Content((Tensor("tokens", len(found), 1, "number", found, (), True),))
+
+
 def _of_rows(name: str) -> Callable[[Fields], Content]:
     return lambda fields: _rows(fields[name], fields)
 
@@ -161,6 +187,8 @@ def _of_nested(fields: Fields) -> Content:
 
 FORMS: dict[str, Callable[[Fields], Content]] = {
     "choices": _of_choices,
+    CANDIDATES: lambda fields: _of_chunks([fields]),
+    FEEDBACK: lambda fields: _of_chunks([fields]),
     "output": _of_response,
     "generated_text": lambda fields: _of_texts([fields]),
     "content": _of_content,
@@ -177,20 +205,38 @@ FORMS: dict[str, Callable[[Fields], Content]] = {
 """A field by which an answer is known to its reader, in the order in which they are looked for."""
 
 
+ASIDE: dict[str, Callable[[Fields], Content]] = {
+    "input_tokens": _of_count("input_tokens"),
+    "totalTokens": _of_count("totalTokens"),
+    "tokens": _of_tokens,
+    "prompt": _of("prompt"),
+}
+"""Fields of answers about texts rather than by a model, where an answer has none of the others: other answers have some
+of them beside what they say."""
+
+
 def read_document(document: Any) -> Content:
     """A whole answer, as JSON. Raises Unreadable."""
     refuse_errors(document, FORMS)
     if isinstance(document, list):
-        return _rows(document, {})
+        chunks = document and isinstance(document[0], dict) and not MARKS.isdisjoint(document[0])
+        return _of_chunks(document) if chunks else _rows(document, {})
     fields = fields_of(document)
     if fields.get("status") == "failed":
         raise Unreadable("error_in_body")
     named = [name for name in FORMS if name in fields]
     if not named:
-        raise Unreadable("schema")
+        return _aside(fields)
     # An empty field beside one that is not is no answer: `{"message": "", "choices": […]}`.
     name = next((name for name in named if fields[name]), named[0])
     return FORMS[name](fields)
+
+
+def _aside(fields: Fields) -> Content:
+    name = next((name for name in ASIDE if name in fields), None)
+    if name is None:
+        raise Unreadable("form" if "models" in fields else "schema")
+    return ASIDE[name](fields)
 
 
 def _rows(rows: Any, fields: Fields) -> Content:

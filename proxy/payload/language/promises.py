@@ -32,7 +32,9 @@ MAX_PROMISE = 64 * 1024
 MAX_TOOLS = 128
 """Tools of one request: as many as OpenAI's API takes."""
 
-CUT = frozenset(("length", "max_tokens", "max_output_tokens", "model_length", "limit", "content_filter", "refusal"))
+CUT = frozenset(
+    ("length", "max_tokens", "max_output_tokens", "model_length", "limit", "content_filter", "refusal", "safety")
+)
 """Finish reasons of answers that are not whole."""
 
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}

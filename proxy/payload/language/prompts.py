@@ -13,10 +13,13 @@ from proxy.payload.reading import Unreadable, checked
 REQUEST = ("prompt_chars", "messages", "max_tokens", "temperature")
 """The features of a request."""
 
-LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict")
-PARAMETERS = ("parameters", "options", "sampling_params")
-"""Fields that servers keep parameters in, beside the request itself: TGI, Ollama, SGLang."""
-BEFORE = ("system", "instructions", "query", "text_1")
+LIMITS = (
+    *("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict"),
+    "maxOutputTokens",
+)
+PARAMETERS = ("parameters", "options", "sampling_params", "generationConfig", "generation_config")
+"""Fields that servers keep parameters in, beside the request itself: TGI, Ollama, SGLang, Gemini."""
+BEFORE = ("system", "instructions", "systemInstruction", "system_instruction", "query", "text_1")
 """Fields whose text stands before what is asked."""
 ASKED = (
     "messages",
@@ -30,6 +33,9 @@ ASKED = (
     "text",
     "queries",
     "content",
+    "contents",
+    "requests",
+    "tokens",
 )
 """Fields in which it is asked; the first that is there counts."""
 
@@ -82,10 +88,12 @@ def _texts(value: Any, nesting: int = MAX_NESTING) -> list[str | None]:
 
 def _message(message: Mapping[str, Any]) -> str:
     """The text of a message, a document, or a part of one."""
-    for name in ("content", "text", "output", "arguments"):
+    for name in ("content", "text", "output", "arguments", "parts"):
         found = message.get(name)
         if isinstance(found, str):
             return found
+        if isinstance(found, dict) and isinstance(found.get("parts"), list):
+            found = found["parts"]
         if isinstance(found, list):
             read = ChoiceReader()
             read.content(found)

@@ -18,7 +18,7 @@ from proxy.contracts.observation import Tensor
 from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Unreadable, checked, fields_of, flatten
 
 RANKS = ("relevance_score", "score")
-VECTORS = ("embedding", "embeddings")
+VECTORS = ("embedding", "embeddings", "values")
 MAX_PACKED = MAX_TENSOR_VALUES * 16 // 3 + 4
 """Characters of vectors in base64: four bytes a value, four characters for three bytes."""
 
@@ -55,7 +55,7 @@ def _of_objects(rows: list[dict[str, Any]]) -> tuple[Tensor, ...]:
             return (Tensor(name, len(rows), 1, "number", scores, ranks=True, keys=_indices(rows)),)
     if all(isinstance(row.get("data"), list) for row in rows):
         return (_vectors([row["data"] for row in rows]),)
-    raise Unreadable("form" if any(map(_holds, rows)) else "empty_body")
+    raise Unreadable("form" if any(map(_holds, rows)) else "empty_body")  # such as models of a listing
 
 
 def _by_index(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

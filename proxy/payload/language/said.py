@@ -4,8 +4,8 @@ Rules:
 
 1. Something is said by a text, reasoning, a refusal, a call of a tool, sound or a picture. A role, an empty piece and
    the frame around a message say nothing.
-2. A choice that says nothing is an empty body, whatever finish reason stands there, unless the reason explains it
-   (`SILENT`).
+2. An answer none of whose choices says anything is an empty body, whatever finish reason stands there, unless the
+   reason explains it (`SILENT`).
 3. Servers have reasoning in fields of its own, in parts of the content, or in a text that begins with `<think>`.
 4. Calls of tools are told apart by index and id. Where servers send them whole and without either (Ollama, Gemini's
    route), another name begins another call.
@@ -38,7 +38,12 @@ SHOWN = ("audio", "images", "image", "video")
 """Fields of a message by which a model says something without words."""
 MUTE = frozenset(("tool_calls", "function_call", *SHOWN))
 """Fields of a message that say something without a text."""
-SILENT = frozenset(("content_filter", "refusal", "safety", "abort", "cancelled", "pause_turn"))
+SILENT = frozenset(
+    (
+        *("content_filter", "refusal", "safety", "abort", "cancelled", "pause_turn"),
+        *("recitation", "blocklist", "prohibited_content", "spii", "image_safety", "error_toxic"),
+    )
+)
 """Finish reasons for which a model says nothing, and has answered all the same."""
 
 MAX_ARGUED = 64 * 1024

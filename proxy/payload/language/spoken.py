@@ -1,4 +1,4 @@
-"""What the chunks of a stream add up to, in the forms of OpenAI and its kin, Anthropic, TGI, Ollama, llama.cpp.
+"""What the chunks of a stream add up to, in the forms of OpenAI and its kin, Anthropic, Gemini, TGI, Ollama, llama.cpp.
 
 Rules:
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from proxy.contracts.observation import Text, Usage
 from proxy.payload.errors import is_error, is_told
+from proxy.payload.language.gemini import MARKS, take_candidates
 from proxy.payload.language.said import ChoiceReader, answer_of, refuse_failed, refuse_silence
 from proxy.payload.language.usage import merged, usage_of
 from proxy.payload.reading import Unreadable, fields_of
@@ -80,7 +81,7 @@ class Spoken:
     def add(self, document: Any) -> bool:
         """Takes in a chunk; whether it says something. Raises Unreadable."""
         chunk = fields_of(document)
-        if is_error(chunk, ("choices", "type")) or is_told(chunk) or chunk.get("type") in FAILED_TYPES:
+        if is_error(chunk, ("choices", "type", *MARKS)) or is_told(chunk) or chunk.get("type") in FAILED_TYPES:
             raise Unreadable("error_in_stream")
         self.put.clear()
         self.usage = merged(self.usage, usage_of(chunk))
@@ -113,6 +114,8 @@ class Spoken:
         kind = chunk.get("type")
         if isinstance(kind, str):
             return self._typed(kind, chunk)
+        if not MARKS.isdisjoint(chunk):
+            return take_candidates(chunk, self.choice)
         if isinstance(choices, list):
             return False
         return self._generated(chunk)
