@@ -15,6 +15,7 @@ from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
 from proxy.dataplane.live import Registry
+from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.memory import Memory
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.recorder import Recorder
@@ -67,7 +68,9 @@ def plane(protocol: str, mirrored: bool) -> Plane:
     versions = {name: Version(name, "127.0.0.1", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
     tally, timings, outbox = Tally(), Timings(), Outbox(0, "bench")
     shared = Shared(tally, Recorder(outbox, 0.0, Memory(512 * MIB)), timings, 10, time.monotonic)
-    registry = Registry(tally, Http1Dialer(timings, VersionNames(tally, time.monotonic)), Descriptors(10_000))
+    registry = Registry(
+        tally, Http1Dialer(timings, VersionNames(tally, time.monotonic, Lookups().ask)), Descriptors(10_000)
+    )
     shared.table = registry.compile(Table(1, versions, (route,)))
     servers = []
     for pool in registry.pools:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from proxy.config import values
+from proxy.config.model_url import is_numeric
 from proxy.config.section import Section
 from proxy.config.values import Parser
 from proxy.contracts.table import Balance
@@ -22,15 +21,6 @@ def read_balance(version: Section, host: str) -> Balance:
     section = version.section("balance")
     given = section.fields(_BALANCE)
     section.finish()
-    if given and is_address(host):
+    if given and is_numeric(host):
         version.refuse("balance", f"a balance beside the address {host}", "a name in `url`, which may have several")
     return Balance(**given)
-
-
-def is_address(host: str) -> bool:
-    """Whether `host` is a numeric address."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

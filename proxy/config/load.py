@@ -24,6 +24,7 @@ from proxy.config.admin import read_access_log, read_admin, read_anchor, read_ca
 from proxy.config.analysis import read_analysis
 from proxy.config.balance import read_balance
 from proxy.config.bounds import read_limits, read_rescue, read_timeouts
+from proxy.config.model_url import ModelUrl, base_url
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import read_price, refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
@@ -163,8 +164,9 @@ def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version],
     lineage: dict[str, Lineage] = {}
     prices: dict[str, Price] = {}
     for name, section in root.entries("versions", values.name):
-        host, port, authority, base = section.take("url", values.base_url, ("", 0, "", ""), required=True)
-        versions[name] = Version(name, host, port, authority, base, read_balance(section, host))
+        nowhere: ModelUrl = ("", 0, "", "", "system")
+        host, port, authority, base, lookup = section.take("url", base_url, nowhere, required=True)
+        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup)
         lineage[name] = _lineage(section.section("lineage"), require_lineage)
         if price := read_price(section):
             prices[name] = price

@@ -273,27 +273,13 @@ def host_name(text: str) -> str:
     return possible_host(text.lower())
 
 
-def base_url(text: str) -> tuple[str, int, str, str]:
-    """An `http://` URL → host, port, authority (as in `Host`) and base path without a last slash."""
-    allowed = "http://host[:port][/base/path]"
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() != "http":
-        raise Refused(f"{allowed}; only plain http is supported, put TLS in front of the model server", _hidden(rest))
-    authority, slash, path = rest.partition("/")
-    if "@" in authority:
-        raise Refused(f"{allowed} without user name or password", _hidden(rest))
-    host, port = _authority(authority, allowed)
-    if slash and not PATH.fullmatch(slash + path):
-        raise Refused(f"{allowed} without query or fragment")
-    return host, port, authority.lower(), (slash + path).rstrip("/")
-
-
-def _hidden(rest: str) -> str | None:
+def hidden(rest: str) -> str | None:
     """A URL with credentials is not repeated in logs."""
     return "a URL with credentials" if "@" in rest else None
 
 
-def _authority(text: str, allowed: str) -> tuple[str, int]:
+def host_and_port(text: str, allowed: str) -> tuple[str, int]:
+    """An authority without user name → host and port, 80 where there is none."""
     match = AUTHORITY.fullmatch(text)
     port = int(match[2] or 80) if match else 0
     if not match or not 0 < port <= 65535:

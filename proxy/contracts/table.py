@@ -25,6 +25,10 @@ Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "auto", "opaq
 StickySource = Literal["header", "cookie", "json"]
 
 
+NameLookup = Literal["system", "dns", "srv"]
+"""Who says where a version is: the C library; DNS, with its TTL; or a service's SRV records (RFC 2782)."""
+
+
 class Balance(Struct, frozen=True):
     """How requests are shared out among the endpoints of a version, where its name has several."""
 
@@ -43,13 +47,17 @@ class Version(Struct, frozen=True):
 
     name: str
     host: str
+    """A name or a numeric address; of a service its name, underscores included."""
     port: int
+    """0: each endpoint of a service has its own."""
     authority: str
     """Value of `Host` towards this version."""
     base_path: str = ""
     """Prefix of the path of each request, without a last slash."""
     balance: Balance = Balance()
     """How its endpoints share the requests."""
+    lookup: NameLookup = "system"
+    """Who says where it is."""
 
 
 class Match(Struct, frozen=True):

@@ -19,8 +19,26 @@ cannot be reached the next time either, and so on."""
 MAX_DEAD_SECONDS: Final = 300.0
 """The longest of these times."""
 
+LEAST_WEIGHT: Final = 0.01
+"""Weight in place of 0."""
+
 Address = tuple[int, str, int]
 """Family, numeric address and port."""
+
+
+class Found:
+    """What a lookup has found. `addresses`: in the order of RFC 6724, or of priorities.
+
+    - `ttl`: seconds for which that holds; None: nobody has said so
+    - `ranks`: priority and weight of each address that has them (RFC 2782)
+    """
+
+    __slots__ = ("addresses", "ranks", "ttl")
+
+    def __init__(
+        self, addresses: list[Address], ttl: float | None = None, ranks: dict[Address, tuple[int, int]] | None = None
+    ) -> None:
+        self.addresses, self.ttl, self.ranks = addresses, ttl, ranks or {}
 
 
 class ServerEndpoint:
@@ -58,6 +76,10 @@ class ServerEndpoint:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def rank(self, priority: int, weight: int) -> None:
+        """What its SRV record says. A weight of 0 is a very small chance beside others, and nothing among its like."""
+        self.priority, self.weight = priority, float(weight) or LEAST_WEIGHT
 
     def failed(self, now: float) -> bool:
         """It could not be reached. True: it could before."""

@@ -1,6 +1,7 @@
 """What is known of the name of one version: its addresses, how long that holds, and who waits for it.
 
-1. Known addresses are used at once. A name in use is looked up again every `BUSY_SECONDS`, others every `IDLE_SECONDS`.
+1. Known addresses are used at once. A name in use is looked up again every `BUSY_SECONDS`, or when the answer says that
+   it ends to hold (its TTL), others every `IDLE_SECONDS`.
 2. An address that `MISSES` answers in a row did not name is gone; after the first, the next one is asked for soon.
    Two, because some resolvers name a part of the addresses, each time another one.
 3. A name that does not exist fails at once, until a later lookup finds it. Where name servers do not answer, the last
@@ -14,12 +15,16 @@ import asyncio
 import socket
 from typing import Final
 
-from proxy.dataplane.endpoints import Address, ServerEndpoint
+from proxy.dataplane.endpoints import Address, Found, ServerEndpoint
 from proxy.dataplane.local_fault import LOCAL_LOOKUPS
 
 BUSY_SECONDS: Final = 5.0
 """Seconds between two lookups of a name with connections: as Envoy's default. The resolver of the C library does not
 tell how long its answer holds."""
+LEAST_TTL: Final = 1.0
+MOST_TTL: Final = 60.0
+"""The least and the most seconds for which an answer holds, whatever its TTL: who moves a service in a hurry should not
+have to wait for what was once thought of."""
 IDLE_SECONDS: Final = 60.0
 """Seconds between two lookups of a name without connections: a hundred idle sidecars are no load to a name server."""
 FAILED_SECONDS: Final = 2.0
@@ -41,6 +46,7 @@ class Name:
     __slots__ = (
         "_answered",
         "_failure",
+        "_hold",
         "_looked",
         "busy",
         "endpoints",
@@ -59,6 +65,7 @@ class Name:
         self.busy = self.vain = False
         self.watched = 0.0
         self._answered = self._looked = float("-inf")
+        self._hold = BUSY_SECONDS
         self._failure: tuple[int, str] | None = None
 
     def is_due(self, now: float) -> bool:
@@ -70,31 +77,34 @@ class Name:
             return SOON_SECONDS
         if self._failure is not None:
             return FAILED_SECONDS
-        return BUSY_SECONDS if self.busy else IDLE_SECONDS
+        return self._hold if self.busy else max(self._hold, IDLE_SECONDS)
 
     def is_old(self, now: float) -> bool:
         """True when its addresses may have changed meanwhile, and nobody has waited for the next answer in vain."""
-        return bool(self.endpoints) and not self.fixed and not self.vain and now - self._looked > BUSY_SECONDS
+        return bool(self.endpoints) and not self.fixed and not self.vain and now - self._looked > self._hold
 
     def is_unknown(self) -> bool:
         """True while nothing was ever heard of it, and nobody has waited for that in vain."""
         return not self.endpoints and self._failure is None and not self.vain
 
-    def answered(self, addresses: list[Address], now: float) -> bool:
-        """The resolver named `addresses`. True: that is another set of them than before."""
+    def answered(self, found: Found, now: float) -> bool:
+        """The resolver has named addresses. True: that is another set of them than before."""
         known = {each.address: each for each in (*self.leaving, *self.endpoints)}
         before = self.endpoints
         since = now if self._answered > float("-inf") else self._answered  # those of the first answer are alike
         self.endpoints = [
-            known.pop(each) if each in known else ServerEndpoint(each, since) for each in dict.fromkeys(addresses)
+            known.pop(each) if each in known else ServerEndpoint(each, since) for each in dict.fromkeys(found.addresses)
         ]
         for each in self.endpoints:
             each.missing = 0
+            if each.address in found.ranks:
+                each.rank(*found.ranks[each.address])
         for each in known.values():
             each.missing += 1
             each.gone = each.missing >= MISSES
         self.leaving = [each for each in known.values() if not each.gone]
         self._answered, self._failure = now, None
+        self._hold = BUSY_SECONDS if found.ttl is None else min(max(found.ttl, LEAST_TTL), MOST_TTL)
         self._ended(now)
         return {each.address for each in before} != {each.address for each in self.endpoints}
 

@@ -2,7 +2,8 @@
 
 1. Each version has a name of its own, with at most one lookup under way: nobody waits for another version's.
 2. A numeric address is never looked up.
-3. A name that no pool has needed for a while is forgotten.
+3. A name that no pool has needed for a while is forgotten, once its lookup has ended: so threads and sockets of lookups
+   are bounded by the number of names, however long each of them hangs.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.contracts.table import Version
-from proxy.dataplane.endpoints import ServerEndpoint
+from proxy.dataplane.endpoints import Found, ServerEndpoint
 from proxy.dataplane.local_fault import LOCAL_LOOKUPS
 from proxy.dataplane.name import Name
-from proxy.dataplane.resolver import Answer, Heard, look_up, numeric
+from proxy.dataplane.resolver import Answer, Heard, numeric
 from proxy.dataplane.tally import Tally
 
 log = logging.getLogger("penumbra.worker")
@@ -29,8 +30,8 @@ FRESHNESS_SECONDS: Final = 0.25
 EJECTIONS: Final = {"connect": "it cannot be reached", "failures": "its requests fail one after the other"}
 """Reasons of an ejection, and what the log says of them."""
 
-LookUp = Callable[[str, int, Heard], None]
-Key = tuple[str, str, int]
+LookUp = Callable[[Version, Heard], None]
+Key = tuple[str, str, int, str]
 
 
 class VersionNames:
@@ -38,7 +39,7 @@ class VersionNames:
 
     __slots__ = ("_ask", "_clock", "_names", "_tally")
 
-    def __init__(self, tally: Tally, clock: Callable[[], float], ask: LookUp = look_up) -> None:
+    def __init__(self, tally: Tally, clock: Callable[[], float], ask: LookUp) -> None:
         self._tally, self._clock, self._ask = tally, clock, ask
         self._names: dict[Key, Name] = {}
 
@@ -75,11 +76,12 @@ class VersionNames:
 
     def sweep(self, now: float) -> None:
         """Forgets names that no pool needs."""
-        for key in [key for key, name in self._names.items() if name.watched < now - FORGOTTEN_SECONDS]:
+        old = now - FORGOTTEN_SECONDS
+        for key in [key for key, name in self._names.items() if name.watched < old and name.pending is None]:
             del self._names[key]
 
     def _name(self, version: Version) -> Name:
-        key = (version.name, version.host, version.port)
+        key = (version.name, version.host, version.port, version.lookup)
         name = self._names.get(key)
         if name is None:
             name = self._names[key] = Name(numeric(version.host, version.port))
@@ -88,12 +90,12 @@ class VersionNames:
     def _start(self, version: Version, name: Name) -> None:
         if name.pending is None and not name.fixed:
             name.pending = asyncio.get_running_loop().create_future()
-            self._ask(version.host, version.port, Lookup(self, version, name).heard)
+            self._ask(version, Pending(self, version, name).heard)
 
     def heard(self, version: Version, name: Name, answer: Answer) -> None:
         """The answer to a lookup."""
         now = self._clock()
-        if isinstance(answer, list):
+        if isinstance(answer, Found):
             outcome = "answered"
             if name.answered(answer, now):
                 shown = ", ".join([str(each) for each in name.endpoints])
@@ -106,7 +108,7 @@ class VersionNames:
         self._tally.resolved(version.name, outcome)
 
 
-class Lookup:
+class Pending:
     """A lookup under way, and whose it is."""
 
     __slots__ = ("_name", "_names", "_version")

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from proxy.dataplane.endpoints import Address
+from proxy.dataplane.endpoints import Address, Found
 
-Answer = list[Address] | socket.gaierror
-"""Addresses in the order of RFC 6724, or why there are none."""
+Answer = Found | socket.gaierror
+"""Addresses, or why there are none."""
 Heard = Callable[[Answer], None]
 
 
@@ -49,7 +49,7 @@ def _in_thread(host: str, port: int, heard: Heard, loop: asyncio.AbstractEventLo
 def found(host: str, port: int) -> Answer:
     """The addresses of `host`, or why there are none. It blocks."""
     try:
-        return _addresses(host, port)
+        return Found(_addresses(host, port))
     except socket.gaierror as error:
         return error
     except OSError as error:

@@ -25,6 +25,7 @@ from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
+from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.memory import Memory
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.recorder import Recorder
@@ -57,7 +58,7 @@ class Worker:
         if clients < args.connections:
             log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop)
-        self._names = VersionNames(self.shared.tally, time.monotonic)
+        self._names = VersionNames(self.shared.tally, time.monotonic, Lookups().ask)
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None

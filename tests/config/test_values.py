@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config import values
+from proxy.config.model_url import base_url
 from proxy.config.values import Parser, Refused
 from proxy.contracts.address import Address
 from proxy.contracts.table import Sticky
@@ -25,7 +26,7 @@ PARSERS: list[Parser] = [
         values.ratio,
     ),
     *(values.probability, values.truth, values.name, values.plain, values.readable, values.secret, values.address),
-    *(values.base_url, values.path_prefix, values.header_name, values.header_value, values.sticky, values.pointer),
+    *(base_url, values.path_prefix, values.header_name, values.header_value, values.sticky, values.pointer),
     *(values.Whole(1, 9), values.OneOf(("a", "b")), values.Known(("v1",))),
 ]
 
@@ -59,9 +60,9 @@ PARSERS: list[Parser] = [
         (values.address, "[::1]:65535", Address("::1", 65_535)),
         (values.address, ":8080", Address("", 8080)),
         (values.address, "*:8080", Address("", 8080)),
-        (values.base_url, "http://Models:9000/base/", ("models", 9000, "models:9000", "/base")),
-        (values.base_url, "http://model_1.svc.:80", ("model_1.svc.", 80, "model_1.svc.:80", "")),
-        (values.base_url, "http://[::1]", ("::1", 80, "[::1]", "")),
+        (base_url, "http://Models:9000/base/", ("models", 9000, "models:9000", "/base", "system")),
+        (base_url, "http://model_1.svc.:80", ("model_1.svc.", 80, "model_1.svc.:80", "", "system")),
+        (base_url, "http://[::1]", ("::1", 80, "[::1]", "", "system")),
         (values.hook_url, "https://hooks.example/x?y=1", "https://hooks.example/x?y=1"),
         (values.header_name, "X-User-Id", "x-user-id"),
         (values.sticky, "header:X-User", Sticky("header", "x-user")),
@@ -97,13 +98,13 @@ def test_what_a_parser_takes(parse: Parser, text: str, value: Any) -> None:
         (values.plain, "two\nlines", "one line"),
         (values.address, "127.0.0.1", "host:port"),
         (values.address, "h:65536", "port 0 to 65535"),
-        (values.base_url, "https://h", "only plain http"),
-        (values.base_url, "http://fraud-v2..svc", "labels"),
-        (values.base_url, "http://fraud-v2.svc..:8080", "labels"),
-        (values.base_url, "http://fraud-.svc", "labels"),
-        (values.base_url, f"http://{'a' * 64}.svc", "labels"),
-        (values.base_url, "http://10.0.0.256", "four numbers"),
-        (values.base_url, "http://10.0.0", "four numbers"),
+        (base_url, "https://h", "only plain http"),
+        (base_url, "http://fraud-v2..svc", "labels"),
+        (base_url, "http://fraud-v2.svc..:8080", "labels"),
+        (base_url, "http://fraud-.svc", "labels"),
+        (base_url, f"http://{'a' * 64}.svc", "labels"),
+        (base_url, "http://10.0.0.256", "four numbers"),
+        (base_url, "http://10.0.0", "four numbers"),
         (values.hook_url, "https://hooks..example/x", "labels"),
         (values.address, "a..b:80", "labels"),
         (values.host_name, "a..b", "labels"),
@@ -125,7 +126,7 @@ def test_a_refusal_says_what_is_allowed(parse: Parser, text: str, allowed: str) 
 
 @pytest.mark.parametrize(
     ("parse", "text"),
-    [(values.secret, "hunter2 "), (values.base_url, "http://me:hunter2@h"), (values.hook_url, "http://me:hunter2@h")],
+    [(values.secret, "hunter2 "), (base_url, "http://me:hunter2@h"), (values.hook_url, "http://me:hunter2@h")],
 )
 def test_a_secret_is_not_repeated(parse: Parser, text: str) -> None:
     with pytest.raises(Refused) as caught:

@@ -55,12 +55,12 @@ def test_the_less_busy_of_two_gets_the_request() -> None:
 
 
 @given(st.integers(2, 8), st.integers(0, 2**32))
-def test_requests_that_last_are_spread_within_a_few(count: int, seed: int) -> None:
+def test_of_requests_that_last_nobody_has_many_more_than_the_mean(count: int, seed: int) -> None:
     those, random = members(*endpoints(count)), Random(seed)
     for _ in range(20 * count):
         those.pick(random.random(), random.random()).active += 1
     active = [member.active for member in those._members]
-    assert max(active) - min(active) <= 6, active
+    assert max(active) <= 20 + 8, active
 
 
 @given(

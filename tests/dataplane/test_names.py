@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from proxy.contracts.table import Version
-from proxy.dataplane.endpoints import Address
+from proxy.dataplane.endpoints import Address, Found
 from proxy.dataplane.name import BUSY_SECONDS, FAILED_SECONDS
 from proxy.dataplane.names import FORGOTTEN_SECONDS, VersionNames
-from proxy.dataplane.resolver import Answer, Heard
+from proxy.dataplane.resolver import Heard
 from proxy.dataplane.tally import Tally
 from tests.support.fakes import Clock
 
@@ -30,11 +30,11 @@ class Resolver:
         self.asked: list[tuple[str, Heard]] = []
         self.names = VersionNames(self.tally, self.clock, self.look_up)
 
-    def look_up(self, host: str, port: int, heard: Heard) -> None:
-        self.asked.append((host, heard))
+    def look_up(self, version: Version, heard: Heard) -> None:
+        self.asked.append((version.host, heard))
 
-    def answer(self, answer: Answer) -> None:
-        self.asked.pop(0)[1](answer)
+    def answer(self, answer: list[Address] | socket.gaierror) -> None:
+        self.asked.pop(0)[1](Found(answer) if isinstance(answer, list) else answer)
 
     def counted(self) -> set[tuple[str, str, int]]:
         return set(self.tally.take(0, "i", 1, True, {}).resolutions)
@@ -75,7 +75,7 @@ async def test_a_name_is_looked_up_once_for_all_who_wait(resolver: Resolver) -> 
 async def test_a_name_that_hangs_keeps_no_other_version_waiting(resolver: Resolver) -> None:
     hanging = await asking(resolver, V2)
     fine = await asking(resolver, V1)
-    resolver.asked.pop(1)[1]([A])
+    resolver.asked.pop(1)[1](Found([A]))
     assert await fine == [A] and not hanging.done()
     hanging.cancel()
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from proxy.dataplane import resolver
+from proxy.dataplane.endpoints import Found
 from proxy.dataplane.resolver import Answer, found, look_up, numeric
 
 
@@ -20,7 +21,8 @@ def test_what_is_an_address() -> None:
 
 def test_a_name_of_this_host_has_an_address() -> None:
     answer = found("localhost", 80)
-    assert isinstance(answer, list) and {host for _, host, _ in answer} <= {"127.0.0.1", "::1"} and answer
+    assert isinstance(answer, Found) and answer.ttl is None
+    assert answer.addresses and {host for _, host, _ in answer.addresses} <= {"127.0.0.1", "::1"}
 
 
 @pytest.mark.parametrize(
@@ -60,8 +62,8 @@ def test_a_lookup_that_hangs_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPa
         both = asyncio.Event()
 
         def heard(answer: Answer) -> None:
-            assert isinstance(answer, list)
-            order.append(answer[0][1])
+            assert isinstance(answer, Found)
+            order.append(answer.addresses[0][1])
             if len(order) == 2:
                 both.set()
             hanging.set()

@@ -99,7 +99,11 @@ TEXTS = {
     "tracing.endpoint": "Where spans are sent by OTLP/HTTP.",
     "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
     "versions": "Model servers by name.",
-    "versions.*.url": "Where the version is served; a path is put before the path of each request.",
+    "versions.*.url": (
+        "Where the version is served; a path is put before the path of each request. `http+dns://` asks the name "
+        "servers of `resolv.conf` alone, whose TTL holds; `http+srv://` asks them for a service, which has ports, "
+        "priorities and weights (RFC 2782). `Host` is its name without the first two labels."
+    ),
     "versions.*.balance": "How the endpoints share the requests, where the name in `url` has several addresses.",
     "versions.*.balance.failures": (
         "Failures in a row (5xx, resets, timeouts) after which an endpoint is ejected: it gets no requests for a "

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.config import load, values
+from proxy.config.model_url import base_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
 Schema = dict[str, Any]
@@ -44,7 +45,7 @@ def words(*choices: str) -> Schema:
     return {"anyOf": [{"enum": list(choices)}, {"type": "string", "pattern": VARIABLE}]}
 
 
-_BASE = f"{SCHEME}://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
+_BASE = f"{SCHEME}([+][Dd][Nn][Ss]|[+][Ss][Rr][Vv])?://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
 _KEY = f"(header|cookie):({values.TOKEN.pattern})"
 _WORKERS = load.WORKERS
 
@@ -53,7 +54,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.address: text(values.ADDRESS),
     values.glob: text(values.GLOB, types=TEXT),
     values.selection: text(values.GLOB, values.POINTER, types=TEXT),
-    values.base_url: text(_BASE),
+    base_url: text(_BASE),
     values.duration: text(values.DURATION),
     values.duration_or_none: text("0", values.DURATION, types=["integer", "string"]) | {"minimum": 0, "maximum": 0},
     values.header_name: text(values.TOKEN),

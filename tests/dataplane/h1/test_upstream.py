@@ -11,8 +11,9 @@ import pytest
 
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.table import Version
-from proxy.dataplane.endpoints import ServerEndpoint
+from proxy.dataplane.endpoints import Found, ServerEndpoint
 from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
+from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.members import Member
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
@@ -309,7 +310,7 @@ def test_dialling() -> None:
     async def test() -> None:
         server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        made = await Http1Dialer(Timings(), VersionNames(Tally(), monotonic)).dial(
+        made = await Http1Dialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
             Version("v1", "127.0.0.1", port, "a"), Owner(), None
         )
         assert made.is_available()
@@ -324,7 +325,7 @@ def test_dialling_where_nobody_listens() -> None:
         port = closed.getsockname()[1]
     with pytest.raises(OSError, match=r"refused|111"):
         asyncio.run(
-            Http1Dialer(Timings(), VersionNames(Tally(), monotonic)).dial(
+            Http1Dialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
                 Version("v1", "127.0.0.1", port, "a"), Owner(), None
             )
         )
@@ -355,8 +356,8 @@ def test_an_idle_one_ends_at_the_next_sweep() -> None:
 def names_of(*hosts: str) -> VersionNames:
     """VersionNames that lead to `hosts`."""
 
-    def look_up(host: str, port: int, heard: Heard) -> None:
-        heard([(socket.AF_INET, each, port) for each in hosts])
+    def look_up(version: Version, heard: Heard) -> None:
+        heard(Found([(socket.AF_INET, each, version.port) for each in hosts]))
 
     return VersionNames(Tally(), monotonic, look_up)
 

@@ -1,0 +1,41 @@
+"""URLs of model servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.config.model_url import base_url
+from proxy.config.values import Refused
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("http://models:9000/base/", ("models", 9000, "models:9000", "/base", "system")),
+        ("http+dns://models.svc", ("models.svc", 80, "models.svc", "", "dns")),
+        ("HTTP+DNS://models.svc.:8080/b", ("models.svc.", 8080, "models.svc.:8080", "/b", "dns")),
+        ("http+srv://_http._tcp.models.svc/b/", ("_http._tcp.models.svc", 0, "models.svc", "/b", "srv")),
+        ("http+srv://_Web-2._TCP.models.svc.", ("_web-2._tcp.models.svc.", 0, "models.svc.", "", "srv")),
+    ],
+)
+def test_what_is_read(text: str, read: tuple[str, int, str, str, str]) -> None:
+    assert base_url(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("https://h", "only plain http"),
+        ("http+udp://h", "only plain http"),
+        ("http+srv://models.svc", "a service, a protocol and a name"),
+        ("http+srv://_http.models.svc", "a service, a protocol and a name"),
+        ("http+srv://_http._tcp.", "a service, a protocol and a name"),
+        ("http+srv://_http._tcp.models.svc:80", "without a port"),
+        ("http+srv://127.0.0.1", "not looked up"),
+        ("http+dns://[::1]:80", "not looked up"),
+        ("http+dns://me:secret@h", "without user name"),
+    ],
+)
+def test_what_is_refused(text: str, allowed: str) -> None:
+    with pytest.raises(Refused, match=allowed):
+        base_url(text)
