@@ -5,5 +5,6 @@ scalars          the JSON Schema of one value, from its parser
 json_schema      the JSON Schema of a whole file (`penumbra schema`)
 option_docs      the sentence and the default of each option
 analysis_docs    those of `analysis`
+version_docs     those of `versions`
 option_examples  a value of each that is not its default
 """

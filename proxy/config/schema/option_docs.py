@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy.config.schema import analysis_docs, bound_docs
+from proxy.config.schema import analysis_docs, bound_docs, version_docs
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
@@ -98,36 +98,7 @@ TEXTS = {
     "tracing": "OpenTelemetry spans of exchanges and legs; needs the extra `otel`.",
     "tracing.endpoint": "Where spans are sent by OTLP/HTTP.",
     "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
-    "versions": "Model servers by name.",
-    "versions.*.url": (
-        "Where the version is served; a path is put before the path of each request. `http+dns://` asks the name "
-        "servers of `resolv.conf` alone, whose TTL holds; `http+srv://` asks them for a service, which has ports, "
-        "priorities and weights (RFC 2782). `Host` is its name without the first two labels."
-    ),
-    "versions.*.balance": "How the endpoints share the requests, where the name in `url` has several addresses.",
-    "versions.*.balance.failures": (
-        "Failures in a row (5xx, resets, timeouts) after which an endpoint is ejected: it gets no requests for a "
-        "while. `0`: never."
-    ),
-    "versions.*.balance.ejection": "Time of the first ejection; twice that the second time, and so on, at most 5m.",
-    "versions.*.balance.max_ejected": (
-        "Percent of the endpoints that may be ejected at a time. One always may, the last one never."
-    ),
-    "versions.*.balance.slow_start": (
-        "Time in which the share of an endpoint that is new, or has returned, grows from a tenth to all of it."
-    ),
-    "versions.*.price": "What its tokens cost, for `cost` of a scorecard and `penumbra_cost_total`.",
-    "versions.*.price.input": "Of `per` tokens of prompts.",
-    "versions.*.price.output": "Of `per` tokens of answers, reasoning among them.",
-    "versions.*.price.cached_input": "Of `per` tokens of prompts that a cache had.",
-    "versions.*.price.per": "Tokens that the prices are for.",
-    "versions.*.price.currency": "What costs are counted in. Versions that are compared need the same.",
-    "versions.*.lineage": "Where the version comes from, for the audit.",
-    "versions.*.lineage.commit": "Commit of the code.",
-    "versions.*.lineage.dataset": "Data that it was trained on.",
-    "versions.*.lineage.features": "Version of the feature transformation.",
-    "versions.*.lineage.training_config": "Configuration of the training.",
-    "versions.*.lineage.evaluation": "Report of its evaluation.",
+    **version_docs.TEXTS,
     "routes": "Requests by what they match, and who answers them.",
     "match": "What a request must be to belong to the route. All conditions must hold.",
     "match.path": (
@@ -246,14 +217,7 @@ DEFAULTS = {
     "access_log.percent": "1",
     "access_log.errors": "true",
     "tracing.percent": "1",
-    "versions.*.price.per": "1e6",
-    "versions.*.price.currency": "USD",
-    "versions.*.lineage": "{}",
-    "versions.*.balance": "{}",
-    "versions.*.balance.failures": "5",
-    "versions.*.balance.ejection": "30s",
-    "versions.*.balance.max_ejected": "50",
-    "versions.*.balance.slow_start": "10s",
+    **version_docs.DEFAULTS,
     "match.headers": "{}",
     "match.methods": "[]",
     "split": "{}",
@@ -289,13 +253,7 @@ ABSENT = {
     "capture": "nothing is kept",
     "access_log": "none",
     "tracing": "none",
-    "versions.*.price": "no answer has a cost",
-    "versions.*.price.cached_input": "as `input`",
-    "versions.*.lineage.commit": "unknown",
-    "versions.*.lineage.dataset": "unknown",
-    "versions.*.lineage.features": "unknown",
-    "versions.*.lineage.training_config": "unknown",
-    "versions.*.lineage.evaluation": "unknown",
+    **version_docs.ABSENT,
     "match.headers": "any",
     "match.methods": "all",
     "match.model": "any",
