@@ -224,7 +224,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "profile": set(),
         "audit": {"client", "exit_codes", "render"},
         "backtest": {"exit_codes", "render", "wording"},
-        "main": {"audit", "backtest", "client", "exit_codes", "profile", "render", "wording"},
+        "inject": {"exit_codes"},
+        "main": {"audit", "backtest", "client", "exit_codes", "inject", "profile", "render", "wording"},
     },
 }
 """Rooms within rooms, lowest first: each to what it may import of its siblings. In `stats` that is a record's way; in

@@ -268,6 +268,37 @@ def profile(
     print(f"{output}: {len(made.inputs)} inputs, {len(made.predictions)} predictions, of {made.made}")
 
 
+@app.command()
+def inject(
+    config: Annotated[Path | None, typer.Option(help="configuration for a ConfigMap that is made")] = None,
+    config_map: Annotated[str, typer.Option(help="a ConfigMap that is there, with the key penumbra.yaml")] = "",
+    image: Annotated[str, typer.Option(help="image of the sidecar")] = f"penumbra:{proxy.__version__}",
+    container: Annotated[str, typer.Option(help="container of the model")] = "",
+    model_port: Annotated[int, typer.Option(min=0, max=65535, help="port of the model; 0: as its container says")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port of the sidecar; 0: 8080, or one that is free")] = 0,
+    admin_port: Annotated[int, typer.Option(min=0, max=65535, help="of its admin API; 0: 9900, or free")] = 0,
+    secret: Annotated[str, typer.Option(help="a Secret whose key `token` is the admin token")] = "",
+    plain: Annotated[bool, typer.Option("--plain", help="an ordinary container, before Kubernetes 1.29")] = False,
+    patch: Annotated[bool, typer.Option("--patch", help="print the JSON Patch of the one pod")] = False,
+    review: Annotated[bool, typer.Option("--review", help="an AdmissionReview in, one with the patch out")] = False,
+) -> None:
+    """Puts the sidecar into manifests of Kubernetes: `penumbra inject < deployment.yaml | kubectl apply -f -`."""
+    from proxy.cli.inject.command import show
+    from proxy.cli.inject.options import Options
+
+    if config and config_map:
+        raise typer.BadParameter("either --config or --config-map")
+    if review and (config or patch):
+        raise typer.BadParameter("--review makes no ConfigMap, and prints a review: neither --config nor --patch")
+    show(
+        Options(
+            image=image, config_map=config_map, secret=secret, container=container, model_port=model_port, port=port,
+            admin_port=admin_port, native=not plain,
+        ),
+        config, patch, review,
+    )  # fmt: skip
+
+
 @audit.command("verify")
 def verify(
     config: Config,
