@@ -46,6 +46,15 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most - _HASH - 1]}{CUT}{sha256(text.encode(errors='surrogatepass')).hexdigest()[:_HASH]}"
 
 
+def is_shortened(text: str, most: int) -> bool:
+    """Whether `text` is the beginning of a longer one, by `shortened`.
+
+    >>> is_shortened(shortened("a" * 1000, 20), 20), is_shortened("a" * 20, 20)
+    (True, False)
+    """
+    return len(text) == most and text[-_HASH - 1] == CUT
+
+
 def clipped(text: str, most: int) -> str:
     """`text` in at most `most` characters; of a longer one the beginning.
 

@@ -145,17 +145,11 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
 def _read_answer(
     record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...], parts: PartedAnswer | None
 ) -> Answer:
-    if record.parts and record.response is not None:
-        if parts is None:
-            return PARTS_LOST
-    elif record.response and codec.stream is not None and _is_coded_stream(record):
-        parts = PartedAnswer(record.response_fields, analysis, codec.stream)  # a single part, unpacked as others are
-    if parts is not None:
-        if parts.reader is not None:
-            return _judged(record, codec, inputs, parts.reader.body, *_read_parts(record, parts, parts.reader))
-        record = parts.joined(record)
-        if parts.unread:
-            return (), None, parts.unread, False, "", "", None
+    if record.parts or record.ends:
+        found = _read_stream(record, codec, analysis, inputs, parts)
+        if not isinstance(found, Record):
+            return found
+        record = found
     data = record.response
     if data is None:
         return _read_ends(record, codec, analysis)
@@ -170,6 +164,25 @@ def _read_answer(
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
     return _judged(record, codec, inputs, body, *_read(codec.response, body))
+
+
+def _read_stream(
+    record: Record, codec: Codec, analysis: Analysis, inputs: tuple[Tensor, ...], parts: PartedAnswer | None
+) -> Answer | Record:
+    """What a stream holds that came in parts, or in a content coding; else the record of an answer that is whole."""
+    if record.response is None:
+        return record
+    if record.parts:
+        if parts is None:
+            return PARTS_LOST
+    elif codec.stream is None or not _is_coded_stream(record):
+        return record
+    else:
+        parts = PartedAnswer(record.response_fields, analysis, codec.stream)  # a single part, unpacked as others are
+    if parts.reader is not None:
+        return _judged(record, codec, inputs, parts.reader.body, *_read_parts(record, parts, parts.reader))
+    record = parts.joined(record)
+    return ((), None, parts.unread, False, "", "", None) if parts.unread else record
 
 
 def _is_coded_stream(record: Record) -> bool:

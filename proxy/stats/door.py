@@ -83,12 +83,21 @@ def _tensor(tensor: Tensor) -> Tensor:
 def _fits(text: Text) -> bool:
     if len(text.text) > MAX_TEXT or len(text.finish) > MAX_NAME:
         return False
+    if len(text.reasoning) > MAX_TEXT or len(text.refusal) > MAX_TEXT or not all(map(_fits, text.others)):
+        return False
     return not text.tools or _tools(text.tools) == text.tools
 
 
 def _text(text: Text) -> Text:
-    short = shortened(text.text, MAX_TEXT), shortened(text.finish, MAX_NAME)
-    return replace(text, text=short[0], finish=short[1], tools=_tools(text.tools))
+    return replace(
+        text,
+        text=shortened(text.text, MAX_TEXT),
+        finish=shortened(text.finish, MAX_NAME),
+        tools=_tools(text.tools),
+        reasoning=shortened(text.reasoning, MAX_TEXT),
+        refusal=shortened(text.refusal, MAX_TEXT),
+        others=tuple(map(_text, text.others)),
+    )
 
 
 def _tools(tools: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

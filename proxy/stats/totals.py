@@ -197,12 +197,15 @@ class Totals:
 
     @property
     def pairs(self) -> Mapping[tuple[str, str, str, str], int]:
-        """Due pairs by (route, version, result, reason): `agrees`, `differs` (by the rule that decided) and `lost`."""
+        """Due pairs by (route, version, result, reason): `agrees` (reason `sample`: by a part), `differs` (by the rule
+        that decided) and `lost`."""
         rows: Counter[tuple[str, str, str, str]] = Counter()
         for (route, version, role), tally in self._comparer.tallies.items():
             if role == "noise":
                 continue
-            rows[route, version, "agrees", ""] = tally.pairs - tally.disagreements
+            rows[route, version, "agrees", ""] = tally.pairs - tally.disagreements - tally.sampled
+            if tally.sampled:
+                rows[route, version, "agrees", "sample"] = tally.sampled
             rows.update({(route, version, "differs", kind): n for kind, n in tally.kinds.items()})
             rows.update({(route, version, "lost", reason): n for reason, n in tally.lost.items()})
         for source in (self._comparer.unpaired_by_version, self.counters.shadow_dropped):

@@ -168,6 +168,17 @@ def test_a_part_that_is_missing_loses_the_answer_with_its_reason() -> None:
     assert assembly.size == 0
 
 
+@pytest.mark.parametrize("protocol", ["openai", "json"])
+def test_a_stream_that_was_kept_no_more_is_judged_by_its_ends(protocol: Protocol) -> None:
+    assembly = Assembly()
+    assembly.add(
+        leg(response=STREAM[:999], response_fields=EVENTS, partial=True), SOURCE, Analysis(), CODECS[protocol].stream
+    )
+    record = leg(response=None, response_fields=EVENTS, parts=1, beginning=STREAM[:999], ending=STREAM[-200:])
+    found = decode(record, protocol, SOURCE, Analysis(), assembly.take(record, SOURCE))
+    assert (found.unreadable_response, found.analysed, found.content) == ("too_large", True, "")
+
+
 def test_what_is_kept_is_bounded_in_sum_and_the_oldest_goes() -> None:
     assembly = Assembly(room=10 * (1000 + OVERHEAD))
     for exchange in range(25):

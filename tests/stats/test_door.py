@@ -46,7 +46,18 @@ def test_nothing_is_longer_than_its_bound(leg: Observation) -> None:
             assert all(value is None or len(value) <= MAX_VALUE for value in tensor.data)
     assert len(short.request_id) <= MAX_REQUEST_ID
     assert max(len(short.identity), len(short.asked)) <= MAX_NAME
+    if short.text is not None:
+        said = (short.text, *short.text.others)
+        assert max(len(text) for each in said for text in (each.text, each.reasoning, each.refusal)) <= MAX_TEXT
     assert admitted(short) is short
+
+
+def test_reasoning_and_further_choices_are_bounded_too() -> None:
+    long = "a" * (MAX_TEXT + 1)
+    other = Text("b", reasoning=long, refusal=long)
+    for text in (other, Text("a", others=(other,))):
+        leg = admitted(observation((0, "a"), 1, "a", "r", "v", "primary", 1.0, 200, "", 0, 0, 0, text=text))
+        assert leg.text is not None and long not in repr(leg.text) and admitted(leg) is leg
 
 
 @given(legs())

@@ -257,6 +257,7 @@ SCHEMAS: dict[str, Schema] = {
         pairs=whole(),
         disagreements=whole(),
         ratio=maybe(number()),
+        sampled=whole(),
         kinds={"type": "object", "additionalProperties": whole()},
         examples=many(
             record(

@@ -192,6 +192,7 @@ def disagreement(board: Board, route: str, version: str, most: int = MAX_ANSWER)
         "pairs": tally.pairs,
         "disagreements": tally.disagreements,
         "ratio": tally.ratio,
+        "sampled": tally.sampled,
         "kinds": dict(tally.kinds),
         "examples": examples,
         "kept": len(kept),

@@ -104,7 +104,7 @@ class BoardCollector(Collector):
         )
         pairs = [(key, float(tally.pairs)) for key, tally in tallies.items()]
         settled = [(key, float(n)) for key, n in board.pairs.items()]
-        text = "Answers of a shadow that were due a comparison, by result: agrees, differs or lost, and why."
+        text = "Answers of a shadow that were due a comparison: agrees (`sample`: in part), differs or lost, and why."
         yield counter("penumbra_pairs", text, (*pair, "result", "reason"), settled)
         due = [((route,), float(n)) for route, n in board.due.items()]
         text = "Pairs of answers that were due a comparison, noise copies too; copies that were not sent left out."

@@ -16,10 +16,12 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import orjson
 
+from proxy.contracts.bounds import CUT
 from proxy.contracts.observation import Text
 from proxy.payload.errors import says
 from proxy.payload.reading import Unreadable
@@ -61,7 +63,7 @@ class ChoiceReader:
     - `put`: where it notes each list that a text was added to, so that a reader of streams knows what a chunk did
     """
 
-    __slots__ = ("_calls", "_ids", "_put", "_shown", "finish", "reasoning", "refusal", "text")
+    __slots__ = ("_calls", "_ids", "_put", "_rests", "_shown", "finish", "reasoning", "refusal", "text")
 
     def __init__(self, put: list[list[str]] | None = None) -> None:
         self.text: list[str] = []
@@ -73,6 +75,8 @@ class ChoiceReader:
         """The call that pieces with a key are of, and its id."""
         self._put = [] if put is None else put
         self._shown = False
+        self._rests: dict[int, Any] = {}
+        """Hashes of what is said behind what is kept, by the list that it is kept in."""
 
     def add(self, message: Mapping[str, Any]) -> bool:
         """Takes in a message, or a piece of one; whether it says something (rule 1)."""
@@ -159,12 +163,12 @@ class ChoiceReader:
         """What was said, with the time of its first token, and further choices. `tidy`: what makes the same arguments
         the same text."""
         tidy = tidy or tidied([self])
-        text, reasoning = "".join(self.text), "".join(self.reasoning)
+        text, reasoning = self._joined(self.text), self._joined(self.reasoning)
         if not reasoning:
             reasoning, text = parted(text)
         calls = sorted(self._calls.items(), key=_place)
-        tools = tuple([("".join(names), tidy("".join(pieces))) for _, (names, pieces) in calls])
-        return Text(text, self.finish, tools, reasoning, "".join(self.refusal), others, first, gaps)
+        tools = tuple([("".join(names), tidy(self._joined(pieces))) for _, (names, pieces) in calls])
+        return Text(text, self.finish, tools, reasoning, self._joined(self.refusal), others, first, gaps)
 
     @property
     def size(self) -> int:
@@ -172,10 +176,18 @@ class ChoiceReader:
         return sum([len(piece) for pieces in self._texts() for piece in pieces])
 
     def compact(self, most: int) -> None:
-        """Puts together what came in pieces, and keeps of each text `most` characters."""
+        """Puts together what came in pieces, and keeps of each text `most` characters, and a hash of all behind."""
         for pieces in self._texts():
             if len(pieces) > 1:
-                pieces[:] = ["".join(pieces)[:most]]
+                whole = "".join(pieces)
+                pieces[:] = [whole[:most]]
+                if len(whole) > most:
+                    rest = self._rests.setdefault(id(pieces), sha256())
+                    rest.update(whole[most:].encode(errors="surrogatepass"))
+
+    def _joined(self, pieces: list[str]) -> str:
+        rest = self._rests.get(id(pieces))
+        return "".join(pieces) + (CUT + rest.hexdigest() if rest else "")
 
     def _texts(self) -> list[list[str]]:
         return [self.text, self.reasoning, self.refusal, *(each for call in self._calls.values() for each in call)]

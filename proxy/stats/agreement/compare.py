@@ -62,12 +62,14 @@ def _compare_all(mine: Sequence[Tensor], others: Sequence[Tensor], rules: Answer
     if len(mine) != len(others):
         return AnswerDifference(True, "shape", comparer=f"{len(mine)} and {len(others)} outputs")
     first: AnswerDifference | None = None
+    lost = ""
     for at, tensor in enumerate(mine):
         found = compare_tensors(tensor, _like(tensor, at, others), rules)
         if found.disagree:
             return found
-        first = first or found
-    return first or AnswerDifference(False, "shape")
+        first, lost = first or found, lost or found.lost
+    first = first or AnswerDifference(False, "shape")
+    return replace(first, lost=lost) if lost else first
 
 
 def _like(mine: Tensor, at: int, others: Sequence[Tensor]) -> Tensor | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import compress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy.contracts.leg_join import MAX_HELD_BYTES
 from proxy.contracts.observation import Observation
@@ -86,8 +87,11 @@ class Comparer:
         results: list[PairResult] = []
         for reference, copy in pairs:
             rules.learn(reference)
+            left_out = rules.left_out
             settled = settle(reference, copy, rules)
             if isinstance(settled, AnswerDifference):
+                if rules.left_out > left_out:
+                    settled = replace(settled, sampled=True)
                 if self.questions.hold(reference, copy, settled, rules):
                     continue
                 self._count(reference, copy, settled, rules, results)
@@ -109,7 +113,11 @@ class Comparer:
             self._lose(question.copy, "replaced")  # another configuration, or another model, is compared by now
             return []
         results: list[PairResult] = []
-        self._count(question.reference, question.copy, question.result(score), question.rules, results)
+        found = question.result(score)
+        if found.lost:
+            self._lose(question.copy, found.lost)
+        else:
+            self._count(question.reference, question.copy, found, question.rules, results)
         return results
 
     def _count_batch(self, pairs: Sequence[Pair], differences: BatchDifferences, rules: AnswerRules) -> PairResult:

@@ -36,7 +36,7 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
         return AnswerDifference(False, "label")
     if mine.kind != "number" and not as_text and (found := _classes(mine, other, rules)) is not None:
         return found
-    width, distance, texts = max(mine.width, 1), 0.0, False
+    width, distance, texts, lost = max(mine.width, 1), 0.0, False, ""
     places = [at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
     looked_at = rules.some([max(_length(a[at]), _length(b[at])) for at in places]) if places else []
     for at in [places[each] for each in looked_at]:
@@ -46,7 +46,7 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
                 continue
             return _other_label(mine, at, x, y)
         text = compare_text(x, y, rules)
-        texts, distance = True, distance + text.distance
+        texts, distance, lost = True, distance + text.distance, lost or text.lost
         if text.differs:
             return AnswerDifference(True, "text", text.distance, row=at // width, comparer=text.found)
     if len(looked_at) < len(places):  # a label needs no sample: it is another one, or it is not
@@ -55,7 +55,7 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
                 return _other_label(mine, at, a[at], b[at])
     # What is not in the sample is as far off as what is.
     distance *= len(places) / max(len(looked_at), 1)
-    return AnswerDifference(False, "text" if texts else "label", distance / len(a) if texts else None)
+    return AnswerDifference(False, "text" if texts else "label", distance / len(a) if texts else None, lost=lost)
 
 
 def _are_texts(x: Any, y: Any, as_text: bool) -> bool:

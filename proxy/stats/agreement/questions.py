@@ -23,7 +23,7 @@ from proxy.contracts.comparers import Judge
 from proxy.contracts.observation import Observation, Text
 from proxy.stats.agreement.rules import AnswerRules
 from proxy.stats.agreement.tally import AnswerDifference
-from proxy.stats.agreement.texts import compare_texts
+from proxy.stats.agreement.texts import TOO_LONG, compare_texts, is_cut
 
 MAX_QUESTIONS = 256
 """Pairs that wait for a score, at most 128 KB of text each."""
@@ -60,7 +60,7 @@ class Question(Struct, frozen=True, eq=False):
         if score is None:
             return self.found
         least = self.judge.agree
-        if score >= least and (rest := self._rest()).disagree:
+        if score >= least and ((rest := self._rest()).disagree or rest.lost):
             return rest
         told = f"judge: a score of {score:.3g}, {'at least' if score >= least else 'less than'} {least:g}"
         return AnswerDifference(score < least, "text", 1.0 - score, self.found.overlap, self.found.row, told)
@@ -70,6 +70,8 @@ class Question(Struct, frozen=True, eq=False):
         mine, other = self.reference.text, self.copy.text
         if mine is None or other is None:
             return self.found
+        if any(map(is_cut, self.texts)):
+            return replace(self.found, disagree=False, lost=TOO_LONG)
         alike = replace(_choice(other, self.found), **{_part(self.found): self.texts[0]})
         row = self.found.row
         others = (*other.others[: row - 1], alike, *other.others[row:])

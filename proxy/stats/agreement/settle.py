@@ -11,7 +11,8 @@ A pair is due when the primary answered an inference with success and a copy of 
    is read: *differs*, by its reason. The exception is emptiness: no predictions beside none are compared.
 6. A copy that a bound of this program left unread (too large, an unknown content coding): *lost*, by that reason,
    unless its end shows that it failed.
-7. Everything else is compared (`compare`). Two answers that both hold nothing are *lost*, never equal.
+7. Everything else is compared (`compare`). Two answers that both hold nothing are *lost*, never equal, and so are those
+   that are alike as far as they were kept, and differ in the rest.
 """
 
 from __future__ import annotations
@@ -44,4 +45,5 @@ def settle(reference: Observation, copy: Observation, rules: AnswerRules = DEFAU
     reason = copy.content if ours else copy.unreadable_response or copy.content
     if reason and not (copy.outputs and reason == "empty_body"):
         return AnswerDifference(True, reason)
-    return compare(reference, copy, rules) or NOTHING
+    found = compare(reference, copy, rules)
+    return NOTHING if found is None else found.lost or found

@@ -25,6 +25,10 @@ class AnswerDifference(Struct, frozen=True, gc=False):
     """The first row that differs."""
     comparer: str = ""
     """What was compared how, and what was found, where the answers differ."""
+    lost: str = ""
+    """Why it cannot be told whether they differ."""
+    sampled: bool = False
+    """Not all of their texts, rated rows or boxes were compared (`stats.row_sample`)."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class AgreementTally:
     """Pairs whose answers differ."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Disagreements by kind."""
+    sampled: int = 0
+    """Pairs that agree by a sample of what they hold."""
     lost: Counter[str] = field(default_factory=Counter)
     """Due pairs that could not be compared, by reason; they are not in `pairs`."""
     shifted: float = 0.0
@@ -59,6 +65,8 @@ class AgreementTally:
         if difference.disagree:
             self.disagreements += 1
             self.kinds[difference.kind] += 1
+        elif difference.sampled:
+            self.sampled += 1
         if difference.shift is not None and isfinite(difference.shift):
             self.shifted += difference.shift
             self.shifts += 1
@@ -81,6 +89,7 @@ class AgreementTally:
         """Merges the pairs of another stream: all fields are sums."""
         self.pairs, self.disagreements = self.pairs + other.pairs, self.disagreements + other.disagreements
         self.kinds, self.lost = self.kinds + other.kinds, self.lost + other.lost
+        self.sampled += other.sampled
         self.shifted, self.shifts = self.shifted + other.shifted, self.shifts + other.shifts
         self.overlapped, self.overlaps = self.overlapped + other.overlapped, self.overlaps + other.overlaps
         return self

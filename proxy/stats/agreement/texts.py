@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from proxy.contracts.bounds import MAX_TEXT, MAX_VALUE, is_shortened
 from proxy.contracts.observation import Text
 from proxy.stats.agreement.documents import NO_DOCUMENT, DocumentComparison, Enclosed, document_of, enclosed
 from proxy.stats.agreement.rules import DEFAULT_RULES, AnswerRules
@@ -40,6 +41,10 @@ MAX_STEPS = 20_000
 two each. Beyond it what has no order is compared by place, and what is deep as it is."""
 
 
+TOO_LONG = "text_too_long"
+"""Reason of pairs whose texts are alike as far as they are kept (`contracts.bounds.MAX_TEXT`), and are not the same."""
+
+
 class TextDifference(NamedTuple):
     """What two texts differ in."""
 
@@ -48,12 +53,29 @@ class TextDifference(NamedTuple):
     """The part that was edited; of documents 0 or 1."""
     found: str = ""
     """What was found."""
+    lost: str = ""
+    """Why it cannot be told whether they differ."""
 
 
 def compare_text(a: str, b: str, rules: AnswerRules) -> TextDifference:
-    """The difference of two texts by the comparer of the route."""
+    """The difference of two texts by the comparer of the route. Of texts that are not kept to their end, the beginnings
+    differ, or it is not known."""
     if a == b:
         return TextDifference(False, 0.0)
+    found = _compare_kept(a, b, rules)
+    if rules.text == "exact" or not (is_cut(a) or is_cut(b)):
+        return found
+    if found.differs:
+        return found._replace(found=f"{found.found}, as far as they were kept")
+    return found._replace(lost=TOO_LONG)
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text was longer than is kept, of an answer or of a value."""
+    return is_shortened(text, MAX_TEXT) or is_shortened(text, MAX_VALUE)
+
+
+def _compare_kept(a: str, b: str, rules: AnswerRules) -> TextDifference:
     if rules.text == "exact":
         return TextDifference(True, _distance(list(a), list(b)), "exact: the texts are not the same")
     if rules.text in ("auto", "json"):
@@ -123,6 +145,7 @@ def compare_texts(mine: Text, other: Text, rules: AnswerRules = DEFAULT_RULES) -
     found = _compare_choice(mine, other, rules)
     if found.disagree or (not mine.others and not other.others):
         return found
+    lost = found.lost
     if len(mine.others) != len(other.others):
         counts = f"choices: {1 + len(mine.others)} and {1 + len(other.others)}"
         return AnswerDifference(True, "shape", found.shift, comparer=counts)
@@ -132,7 +155,8 @@ def compare_texts(mine: Text, other: Text, rules: AnswerRules = DEFAULT_RULES) -
         further = _compare_choice(*pairs[at], rules)
         if further.disagree:
             return replace(further, row=1 + at)
-    return found
+        lost = lost or further.lost
+    return replace(found, lost=lost) if lost else found
 
 
 def _length(choice: Text) -> int:
@@ -151,12 +175,13 @@ def _compare_choice(mine: Text, other: Text, rules: AnswerRules) -> AnswerDiffer
             True, "refusal", text.distance, overlap, comparer="refusal: only one of the two refuses"
         )
     thought = compare_text(mine.reasoning, other.reasoning, rules)
-    if thought.differs and not (mine.text and other.text):  # an answer may be reached in many ways
+    alone = not (mine.text and other.text)  # else an answer may be reached in many ways
+    if thought.differs and alone:
         return AnswerDifference(True, "reasoning", thought.distance, comparer=f"reasoning: {thought.found}")
     if mine.finish != other.finish:
         found = f"finish: {mine.finish or 'no reason'} and {other.finish or 'no reason'}"
         return AnswerDifference(True, "finish", text.distance, overlap, comparer=found)
-    return AnswerDifference(False, "finish", text.distance, overlap)
+    return AnswerDifference(False, "finish", text.distance, overlap, lost=text.lost or (thought.lost if alone else ""))
 
 
 Calls = tuple[tuple[str, str], ...]

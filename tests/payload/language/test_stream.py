@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.bounds import CUT
 from proxy.contracts.observation import Text, Usage
 from proxy.contracts.settings import Analysis
 from proxy.payload.language import stream as streams
@@ -130,7 +132,9 @@ def test_a_stream_of_any_length_is_read_in_bounded_memory() -> None:
         assert reader.size < 2 * MAX_SAID
     reader.feed(b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n')
     text, _ = reader.read()
-    assert text.text == "a" * MAX_SAID and text.finish == "stop" and text.gaps == (1.0,) * 59
+    said = "a" * 60 * 600 * 100
+    rest = sha256(said[MAX_SAID:].encode()).hexdigest()
+    assert text.text == said[:MAX_SAID] + CUT + rest and text.finish == "stop" and text.gaps == (1.0,) * 59
 
 
 def test_an_event_without_end_is_not_kept() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement.comparer import MIN_BATCH, Comparer, PairResult
+from proxy.stats.row_sample import MAX_TEXTS
 
 ANALYSIS = Analysis()
 
@@ -50,6 +53,20 @@ def test_a_batch_counts_as_its_pairs_do_one_by_one() -> None:
     )
     assert comparer.tallies == alone.tallies
     assert [each.shift for each in comparer.worst("r", "v2")] == [each.shift for each in alone.worst("r", "v2")]
+
+
+def test_what_agrees_by_a_sample_says_so() -> None:
+    texts = [f"a text of seven words or so, {at}" for at in range(2 * MAX_TEXTS)]
+    alike, one, none = [each + " now" for each in texts], [texts[0] + " now", *texts[1:]], ["no"] * len(texts)
+    comparer = Comparer()
+    for at, others in enumerate((alike, one, none)):
+        for role, data in (("primary", texts), ("shadow", others)):
+            outputs = (Tensor("y", len(data), 1, "category", data),)
+            comparer.update([replace(leg(at, role, role, 1.0), outputs=outputs)], ANALYSIS, 0.0)
+    tally = comparer.tallies["r", "shadow", "shadow"]
+    assert (tally.pairs, tally.disagreements, tally.sampled) == (3, 1, 1)
+    tally += tally
+    assert tally.sampled == 2
 
 
 def test_the_worst_are_shown_first_until_the_redaction_changes() -> None:

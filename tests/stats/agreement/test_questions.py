@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from proxy.contracts.bounds import MAX_TEXT, shortened
 from proxy.contracts.comparers import Judge
 from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
 from proxy.stats.agreement.comparer import Comparer, PairResult
 from proxy.stats.agreement.questions import MAX_QUESTIONS, Question
+from proxy.stats.agreement.texts import TOO_LONG
 from tests.support.observed import observation
 
 JUDGED = Analysis(judge=Judge("http://judge/score", agree=0.8))
@@ -49,6 +51,15 @@ def test_without_a_score_the_comparers_result_holds() -> None:
     comparer, _ = fed(["not at all"])
     (question,) = comparer.questions.take()
     assert comparer.on_judged(question, None) == [PairResult("r", "v2", 1, 1)]
+
+
+def test_a_judge_has_not_seen_what_is_not_kept() -> None:
+    comparer, _ = fed([shortened("not at all " * MAX_TEXT, MAX_TEXT)])
+    (question,) = comparer.questions.take()
+    assert comparer.on_judged(question, 1.0) == []
+    assert comparer.tallies["r", "v2", "shadow"].lost == {TOO_LONG: 1} and comparer.unbalanced("r") == 0
+    comparer, _ = fed([shortened("not at all " * MAX_TEXT, MAX_TEXT)])
+    assert comparer.on_judged(comparer.questions.take()[0], 0.0) == [PairResult("r", "v2", 1, 1)]
 
 
 @pytest.mark.parametrize(("sample", "least", "most"), [(0.0, 0, 0), (20.0, 15, 65), (100.0, 200, 200)])

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.bounds import MAX_TEXT, shortened
 from proxy.contracts.comparers import TextComparer
 from proxy.contracts.observation import Text
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement import texts
 from proxy.stats.agreement.rules import AnswerRules
-from proxy.stats.agreement.texts import MAX_WORDS, compare_text, compare_texts
+from proxy.stats.agreement.texts import MAX_WORDS, TOO_LONG, compare_text, compare_texts
 from proxy.stats.agreement.writing import FRACTION, RAISED
 from proxy.stats.row_sample import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from proxy.stats.words import words_of
@@ -134,6 +135,25 @@ def test_blocks_hide_no_edit(a: str, b: str) -> None:
         blocks = texts._distance(a, b)
         assert texts._distance(b, a) == pytest.approx(blocks)
     assert whole - 1e-9 <= blocks <= 1.0
+
+
+def kept(text: str) -> str:
+    return shortened(text, MAX_TEXT)
+
+
+def test_texts_that_are_not_kept_to_their_end_are_not_said_to_agree() -> None:
+    begun = "word " * MAX_TEXT
+    mine, other = kept(begun + "yes"), kept(begun + "no")
+    assert not compare_texts(Text(mine), Text(kept(begun + "yes"))).lost
+    for a, b in ((mine, other), (other, mine), (mine, begun[:MAX_TEXT])):
+        found = compare_texts(Text(a), Text(b))
+        assert (found.disagree, found.lost) == (False, TOO_LONG)
+        assert compare_text(a, b, AnswerRules(Analysis(text="exact"))).differs
+        assert compare_texts(Text("", reasoning=a), Text("", reasoning=b)).lost == TOO_LONG
+        assert not compare_texts(Text("x", reasoning=a), Text("x", reasoning=b)).lost
+        assert compare_texts(Text("x", others=(Text(a),)), Text("x", others=(Text(b),))).lost == TOO_LONG
+    apart = compare_texts(Text(mine), Text(kept("other " * MAX_TEXT)))
+    assert apart.disagree and not apart.lost and apart.comparer.endswith(", as far as they were kept")
 
 
 READING = ("auto", "words", "characters")
