@@ -19,6 +19,10 @@ class Refusal(Exception):
     """A manifest that no sidecar can be put into; the message names the document, the path and what helps."""
 
 
+class NoPort(Refusal):
+    """A pod to which nobody is known to come: one of many may be meant to be so, the only one hardly."""
+
+
 class Options(Struct, frozen=True):
     """Choices for a sidecar."""
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from proxy.cli.inject import sidecar
 from proxy.cli.inject.operations import Operation, append, at, put
-from proxy.cli.inject.options import INJECT, PORTS, Options, Refusal, chosen
+from proxy.cli.inject.options import INJECT, PORTS, NoPort, Options, Refusal, chosen
 from proxy.cli.inject.pods import KINDS, LEFT, Kind, Manifest, Path, group_and_kind, mapping, sequence, shown
 
 
@@ -139,7 +139,7 @@ class _Pod:
         port = self.options.model_port or next(iter(_ports(model)), 0)
         if not port:
             name = model.get("name", "the runtime's container")
-            raise Refusal(
+            raise NoPort(
                 f"{shown(self.spec)}.containers: {name} names no port; say it by --model-port, by the annotation "
                 "penumbra/model-port, or as containerPort"
             )

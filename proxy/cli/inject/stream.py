@@ -9,7 +9,7 @@ import yaml
 from msgspec import Struct
 
 from proxy.cli.inject.operations import Operation, append
-from proxy.cli.inject.options import Options, Refusal
+from proxy.cli.inject.options import NoPort, Options, Refusal
 from proxy.cli.inject.patch import Injected, Left, inject
 from proxy.cli.inject.pods import Manifest, Path, group_and_kind, mapping, name_of, sequence
 from proxy.cli.inject.services import retargeted
@@ -41,14 +41,20 @@ class _Place(Struct, frozen=True):
 
 
 def injected(text: str, options: Options) -> Outcome:
-    """The stream with sidecars. Raises Refusal, that names the document and the path."""
+    """The stream with sidecars. Raises Refusal, that names the document and the path. A pod that names no port is left
+    where others get a sidecar: workers that nobody asks stand beside models."""
     found = _documents(text)
     places = list(_places(found))
     outcome = Outcome(text, [], [])
     changes: dict[int, list[Operation]] = {}
     pods: list[tuple[_Place, Injected]] = []
+    silent: list[NoPort] = []
     for place in places:
-        result = _of(place, options)
+        try:
+            result = _of(place, options)
+        except NoPort as no_port:
+            silent.append(no_port)
+            continue
         if isinstance(result, Left):
             outcome.notes += [f"{place}: left as it is: {result.why}"] if result.why else []
         else:
@@ -57,6 +63,9 @@ def injected(text: str, options: Options) -> Outcome:
         here = result.injected if isinstance(result, Left) else result
         if here is not None:
             pods.append((place, here))
+    if silent and not pods:
+        raise silent[0]
+    outcome.notes += [f"{each}: left as it is" for each in silent]
     _lead(places, pods, changes, outcome)
     made = _config_maps(places, pods)
     if made and _is_list(found):
@@ -99,7 +108,7 @@ def _of(place: _Place, options: Options) -> Injected | Left:
     try:
         return inject(place.manifest, options)
     except Refusal as refusal:
-        raise Refusal(f"{place}: {refusal}") from refusal
+        raise type(refusal)(f"{place}: {refusal}") from refusal
 
 
 def _below(place: _Place, operations: list[Operation]) -> list[Operation]:

@@ -24,6 +24,10 @@ _PLAIN = re.compile(r"[a-z]+-[a-z-]*[a-z]")
 """Texts that need no quotes: names of ours."""
 
 
+MAX_VALUES = 200_000
+"""Values of a document. Aliases make it larger than its text; this keeps it from exploding."""
+
+
 class Document(Struct):
     """A document of a stream: its node and its value."""
 
@@ -64,16 +68,26 @@ _Literal.add_representer(str, _text)
 
 
 def documents(text: str) -> list[Document]:
-    """The documents of a stream that are not empty. Raises yaml.YAMLError."""
+    """The documents of a stream that are not empty. Raises yaml.YAMLError, ValueError, RecursionError."""
     loader = yaml.SafeLoader(text)
     try:
         found = []
         while loader.check_node():
             node: Any = loader.get_node()
-            found.append(Document(node, loader.construct_document(node)))
+            found.append(Document(node, _tree(loader.construct_document(node), [MAX_VALUES])))
         return [each for each in found if each.value is not None]
     finally:
         loader.dispose()
+
+
+def _tree(value: Any, left: list[int]) -> Any:
+    """A value in which nothing stands in two places: an alias of YAML is one object."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise ValueError(f"more than {MAX_VALUES} values, aliases included")
+    if isinstance(value, dict):
+        return {key: _tree(each, left) for key, each in value.items()}
+    return [_tree(each, left) for each in value] if isinstance(value, list) else value
 
 
 def written(value: Any) -> str:
@@ -102,7 +116,7 @@ def edited(text: str, changes: list[tuple[Document, list[Operation]]]) -> tuple[
             return made, True
     except (yaml.YAMLError, LookupError, ValueError):
         pass
-    whole = [_anew(text, document.node, value) for (document, _), value in zip(changes, wanted, strict=True)]
+    whole = [_anew(document.node, value) for (document, _), value in zip(changes, wanted, strict=True)]
     return _applied(text, whole), False
 
 
@@ -113,10 +127,10 @@ def _applied(text: str, edits: list[_Edit]) -> str:
     return text
 
 
-def _anew(text: str, node: yaml.Node, value: Any) -> _Edit:
-    end = _end(node)
+def _anew(node: yaml.Node, value: Any) -> _Edit:
+    """A document in place of another; its last value may be an alias, so its own mark says where it ends."""
     flow = isinstance(node, yaml.CollectionNode) and bool(node.flow_style)
-    return _Edit(node.start_mark.index, end, _flow(value, 2) if flow else written(value).rstrip("\n"))
+    return _Edit(node.start_mark.index, node.end_mark.index, _flow(value, 2) if flow else written(value))
 
 
 def _edit(text: str, root: yaml.Node, operation: Operation, grown: set[int]) -> _Edit:

@@ -79,6 +79,15 @@ def test_a_configmap_that_is_there_is_kept() -> None:
     assert [each["data"] for each in made if each["kind"] == "ConfigMap"] == [{"penumbra.yaml": "mine"}]
 
 
+def test_a_worker_that_nobody_asks_is_left_beside_a_model_and_refused_alone() -> None:
+    worker = DEPLOYMENT.replace("containerPort", "port").replace("name: cancer ", "name: worker ")
+    outcome = injected(f"{worker}---\n{DEPLOYMENT}", Options())
+    assert len(outcome.patches) == 1 and outcome.text.startswith(worker)
+    assert "Deployment/worker: spec.template.spec.containers: model names no port" in outcome.notes[0]
+    with pytest.raises(Refusal, match="names no port"):
+        injected(worker, Options())
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "CronJob", "Pod"])
 def test_the_patches_are_those_of_the_manifests(kind: str) -> None:
     outcome = injected(yaml.safe_dump(of_kind(kind)), Options())
@@ -104,7 +113,7 @@ def test_nothing_stays_nothing(text: str) -> None:
             f"{OTHER}---\n{DEPLOYMENT.replace('8080}', '}').replace('containerPort: ', '')}",
             "document 2, Deployment/cancer",
         ),
-        ("x: " + "[" * 5000, "not YAML"),
+        ("x: " + "[" * 1500, "not YAML"),
     ],
 )
 def test_what_cannot_be_read_is_named(text: str, said: str) -> None:

@@ -101,5 +101,21 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
+def test_what_an_alias_shares_is_changed_in_one_place() -> None:
+    (document,) = documents("a: &x {b: 1}\nc: *x\n")
+    made, _ = edited("a: &x {b: 1}\nc: *x\n", [(document, [Operation(("a", "new"), 2)])])
+    assert documents(made)[0].value == {"a": {"b": 1, "new": 2}, "c": {"b": 1}}
+
+
+LEVELS = zip("abcdef", "bcdefg", strict=True)
+BOMB = "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 30)}]\n" for a, b in LEVELS)
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", BOMB])
+def test_what_would_explode_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        documents(text)
+
+
 def test_a_text_of_several_lines_is_written_as_such() -> None:
     assert written({"k": "a: 1\nb: 2\n"}) == "k: |\n  a: 1\n  b: 2\n"
