@@ -149,8 +149,9 @@ def kind(node: Node) -> str:
             return f"a list of: {allowed(parser)}"
         case Names(key, Value(parser)):
             return f"a mapping of: {allowed(key)}; to: {allowed(parser)}"
-        case Choice(words, _):
-            return f"{' | '.join(words)} or a mapping, below"
+        case Choice(words, _, parser):
+            other = "" if parser is None else f" | {allowed(parser)}"
+            return f"{' | '.join(words)}{other} or a mapping, below"
         case Items():
             return "a list of mappings, below"
     return "a mapping, below"

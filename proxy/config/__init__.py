@@ -7,6 +7,8 @@ values    one value: durations, sizes, percents, URLs, names
 release   `release`, `scorecard` and what a guard is made of
 admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
 analysis  `analysis` of a route
+versions  `versions`: where each is served, what it is there, where it comes from, what it costs
+rewrite   `rewrite` and `authorization` of a version
 wording   what is in force, as a file writes it
 written   files that the program writes, each of which has to be one of its own
 hints     what is valid and seldom meant

@@ -22,23 +22,21 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
-from proxy.config.balance import read_balance
 from proxy.config.bounds import read_limits, read_rescue, read_timeouts
-from proxy.config.model_url import ModelUrl, base_url
 from proxy.config.own_address import is_own, refuse_clashes
-from proxy.config.prices import read_price, refuse_unpriced
+from proxy.config.prices import refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
+from proxy.config.rewrite import refuse_unfit, versions_of
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
 from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
+from proxy.config.versions import read_versions
 from proxy.config.written import refuse_shared
 from proxy.contracts.memory import MIB, least
-from proxy.contracts.price import Price
 from proxy.contracts.settings import (
     Baseline,
     ConfigError,
-    Lineage,
     Problem,
     RouteSettings,
     Settings,
@@ -67,7 +65,6 @@ WORKERS = values.Whole(1, MAX_WORKERS)
 METHODS = values.OneOf(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Methods that the data plane forwards; CONNECT and TRACE are not among them."""
 
-_LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
 _GLOBALS: dict[str, Parser] = {
     "state": values.plain,
     "lease": values.duration,
@@ -108,7 +105,8 @@ def settings_of(root: Section) -> Settings:
     """
     listen = root.one_or_more("listen", values.address, required=True)
     require_lineage = root.take("require_lineage", values.truth, False)
-    versions, lineage, prices = _versions(root, require_lineage)
+    of_versions = read_versions(root, require_lineage)
+    versions: dict[str, Version] = of_versions["versions"]
     admin = read_admin(root.section("admin"))
     refuse_clashes(root, {"listen": listen, "admin.listen": admin.listen})
     for name, version in versions.items():
@@ -119,22 +117,21 @@ def settings_of(root: Section) -> Settings:
     processes = root.take("workers", workers, 1)
     settings = Settings(
         listen=listen,
-        versions=versions,
         routes=_routes(root, values.Known(tuple(versions))),
-        prices=prices,
         admin=admin,
         workers=processes,
         workers_auto=root.tree.get("workers") == "auto",
         memory_limit=_memory(root.section("limits"), processes),
-        lineage=lineage,
         notify=read_hooks(root),
         capture=read_capture(root),
         access_log=read_access_log(root),
         tracing=read_tracing(root),
         audit_anchor=read_anchor(root.section("audit")),
+        **of_versions,
         **root.fields(_GLOBALS),
     )
     refuse_unpriced(root, settings)
+    refuse_unfit(root, settings.routes, settings.rewrites)
     root.finish()
     return settings
 
@@ -157,32 +154,6 @@ def _memory(section: Section, processes: int) -> int | None:
         found, allowed = f"{limit} bytes", f"at least {needed // MIB}MiB for workers: {processes}"
         section.refuse("memory", found, allowed)
     return limit
-
-
-def _versions(root: Section, require_lineage: bool) -> tuple[dict[str, Version], dict[str, Lineage], dict[str, Price]]:
-    versions: dict[str, Version] = {}
-    lineage: dict[str, Lineage] = {}
-    prices: dict[str, Price] = {}
-    for name, section in root.entries("versions", values.name):
-        nowhere: ModelUrl = ("", 0, "", "", "system")
-        host, port, authority, base, lookup = section.take("url", base_url, nowhere, required=True)
-        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup)
-        lineage[name] = _lineage(section.section("lineage"), require_lineage)
-        if price := read_price(section):
-            prices[name] = price
-        section.finish()
-    if not versions:
-        root.refuse("versions", "no version", "at least one, as <name>: {url: http://host:port}")
-    return versions, lineage, prices
-
-
-def _lineage(section: Section, required: bool) -> Lineage:
-    given = section.fields(_LINEAGE)
-    section.finish()
-    for key in _LINEAGE:
-        if required and key not in section:
-            section.refuse(key, "nothing", "require_lineage is true: a text")
-    return Lineage(**given)
 
 
 def _routes(root: Section, version: Parser) -> tuple[RouteSettings, ...]:
@@ -238,13 +209,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
     _check_baseline(section, route)
     refuse_unfed(section, protocol)
     section.finish()
-    named = {
-        primary,
-        *(share.version for share in (*split, *shadows)),
-        *((baseline.version,) if baseline else ()),
-        *((release.candidate, *release.arms) if release else ()),
-    }
-    return _with_digest(route, section.tree, {each: trees[each] for each in named if each in trees})
+    return _with_digest(route, section.tree, {each: trees[each] for each in versions_of(route) if each in trees})
 
 
 def _check_asked(section: Section, route: RouteSettings) -> None:
@@ -257,9 +222,16 @@ def _check_asked(section: Section, route: RouteSettings) -> None:
 
 
 def _with_digest(route: RouteSettings, tree: Tree, versions: Mapping[str, Tree]) -> RouteSettings:
-    """The route with the SHA-256 of what the file says about it and its versions, key order aside."""
-    canonical = dumps([tree, versions], sort_keys=True, separators=(",", ":")).encode()
+    """The route with the SHA-256 of what the file says about it and its versions, key order and secrets aside."""
+    open_trees = {name: _without_secret(version) for name, version in versions.items()}
+    canonical = dumps([tree, open_trees], sort_keys=True, separators=(",", ":")).encode()
     return replace(route, digest=sha256(canonical).hexdigest())
+
+
+def _without_secret(version: Tree) -> Tree:
+    if not isinstance(version, dict):
+        return version
+    return {key: value for key, value in version.items() if key != "authorization"}
 
 
 def _match(route: Section) -> Match:

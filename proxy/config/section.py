@@ -61,14 +61,19 @@ class Section:
         self._taken.append(key)
         return Section(self.tree.get(key, {}), join(self.path, key), self._problems)
 
-    def choice(self, key: str, words: Mapping[str, T]) -> T | Section | None:
-        """The meaning of a word at `key`, or the mapping that stands there; None when the key is absent."""
+    def choice(
+        self, key: str, words: Mapping[str, T], parse: Callable[[str], Any] | None = None
+    ) -> T | Section | Any | None:
+        """The meaning of a word at `key`, or the mapping that stands there; None when the key is absent. `parse`: reads
+        any other text."""
         self._taken.append(key)
         value = self.tree.get(key)
         if value is None or isinstance(value, dict):
             return None if value is None else Section(value, join(self.path, key), self._problems)
         if isinstance(value, str) and value in words:
             return words[value]
+        if parse is not None:
+            return self._parsed(key, value, parse, None)
         self.refuse(key, shown(value), f"{' | '.join(words)} or a mapping")
         return None
 

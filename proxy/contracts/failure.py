@@ -44,6 +44,13 @@ FAILURES: dict[str, Failure] = {
         Failure("tls_hello", "downstream", 400, "A TLS handshake came to a port of plain HTTP/1.1"),
         Failure("proxy_preface", "downstream", 400, "A header of the PROXY protocol came to a port of HTTP/1.1"),
         Failure("http2_preface", "downstream", 505, "HTTP/2 came to a port of HTTP/1.1"),
+        Failure(
+            "rewrite_too_large", "downstream", 413, "The request is too large to be rewritten for the model server"
+        ),
+        Failure("rewrite_not_json", "downstream", 422, "The request's body cannot be read to be rewritten"),
+        Failure("rewrite_no_place", "downstream", 422, "The request's body has no place for what is to be set in it"),
+        Failure("rewrite_coding", "downstream", 415, "The request has a content coding that cannot be rewritten"),
+        Failure("rewrite_path", "downstream", 404, "The request's path cannot be rewritten for the model server"),
         Failure("loop", "internal", 508, "This request has passed through this proxy before"),
         Failure("connect_failed", "upstream", 502, "The model server cannot be reached"),
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),

@@ -72,6 +72,16 @@ class RequestHead:
         self.request_id = self.hops = b""
         self.streamed = self.shadowed = self.tunnel = self.trailers = False
 
+    def changed(self, target: bytes, fields: bytes) -> RequestHead:
+        """The same head with another target and other fields."""
+        return self._copied(RequestHead(self.method, self.authority, target, fields))
+
+    def _copied(self, head: RequestHead) -> RequestHead:
+        head.scheme, head.length, head.request_id, head.hops = self.scheme, self.length, self.request_id, self.hops
+        head.streamed, head.shadowed, head.tunnel = self.streamed, self.shadowed, self.tunnel
+        head.trailers = self.trailers
+        return head
+
     def field(self, name: bytes) -> bytes | None:
         """The value of the first field with `name` (lower case), or None; of Cookie, all of them are one value."""
         if name == b"host":
@@ -96,6 +106,13 @@ class ResponseHead:
         self.length: int | None = None
         self.request_id = b""
         self.bodiless = self.tunnel = False
+
+    def changed(self, fields: bytes, length: int | None) -> ResponseHead:
+        """The same head with other fields, and another length of its body."""
+        head = ResponseHead(self.status, fields)
+        head.length, head.request_id = length, self.request_id
+        head.bodiless, head.tunnel = self.bodiless, self.tunnel
+        return head
 
     @property
     def streamed(self) -> bool:

@@ -129,6 +129,9 @@ class Tick(Struct):
     """Failures of a canary that the primary could not answer in place of: rows (route, version, reason, count)."""
     not_retried: list[tuple[str, str, str, int]] = field(default_factory=list)
     """Legs that were not sent again though their connection ended without an answer: likewise."""
+    not_rewritten: list[tuple[str, str, str, str, int]] = field(default_factory=list)
+    """Messages that could not be rewritten for a version: rows (route, version, `request` or `answer`, reason, count).
+    """
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

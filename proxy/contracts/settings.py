@@ -14,6 +14,7 @@ from proxy.contracts.identity import Identity
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
 from proxy.contracts.price import Price
+from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
 
@@ -322,6 +323,10 @@ class Settings(Struct, frozen=True):
     """Version to its origin."""
     prices: dict[str, Price] = {}
     """Version to the price of its tokens, where it has one."""
+    rewrites: dict[str, Rewrite] = {}
+    """Version to what is rewritten for it."""
+    credentials: dict[str, Credential] = {}
+    """Version to what it is told about who asks."""
     lease: float = 10.0
     """Seconds without control after which workers send everything to the primaries."""
     drain: float = 30.0

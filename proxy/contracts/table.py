@@ -7,6 +7,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from proxy.contracts.rewrite import Credential, Rewrite
+
 Role = Literal["primary", "canary", "baseline", "shadow", "rescue", "noise"]
 """Purpose of a leg. `primary`, `canary` and `baseline` are assignments; the others are extra legs. `baseline`: an
 instance of the primary's model with the candidate's share of the traffic, compared in place of the whole primary.
@@ -217,6 +219,10 @@ class Table(Struct, frozen=True):
     routes: tuple[Route, ...]
     lease: float = 10.0
     """Seconds of silence of control after which a worker sends everything to the primaries."""
+    rewrites: dict[str, Rewrite] = {}
+    """What is rewritten for a version, by its name."""
+    credentials: dict[str, Credential] = {}
+    """What a version is told about who asks, by its name."""
 
 
 def primaries_only(table: Table) -> Table:

@@ -141,6 +141,7 @@ class Control:
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._watch = FileWatch(args.config)
+        self._secrets: dict[str, FileWatch] = {}  # files of credentials
         self._over = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._again = False
@@ -200,6 +201,10 @@ class Control:
         if self._watch.changed():
             log.info("the configuration file has changed")
             self._reload()
+        # All are looked at each time: whether a file stands still shows from one look to the next.
+        if changed := [path for path, watch in self._secrets.items() if watch.changed()]:
+            log.info("a file of a credential has changed: %s", ", ".join(changed))
+            self._reload()
 
     def _reload(self) -> None:
         """Reads the configuration in a thread: a large one takes seconds, and ticks and deadlines do not wait."""
@@ -210,7 +215,8 @@ class Control:
     async def _read_until_taken(self) -> None:
         while self._again:
             self._again = False
-            self._watch.take()
+            for watch in (self._watch, *self._secrets.values()):
+                watch.take()
             loaded = asyncio.get_running_loop().create_task(asyncio.to_thread(self._load))
             await asyncio.wait([loaded])
             self._adopt(loaded.result)
@@ -222,6 +228,8 @@ class Control:
 
     def _heed_settings(self) -> None:
         """Applies the settings beside the routes."""
+        paths = {each.file for each in self._engine.settings.credentials.values() if each.file}
+        self._secrets = {path: self._secrets.get(path) or FileWatch(path) for path in sorted(paths)}
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_part

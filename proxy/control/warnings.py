@@ -4,7 +4,7 @@ A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get i
 It is looked at in spans, so that a warning goes when its cause does. A route whose first requests were no inferences is
 named with the option that says which ones are: nothing of it is evidence. Answers that cannot be read or compared are
 those of `control.lost_answers`, several models under one name those of `control.identities`, what this process had no
-room or time for that of `control.own_limits`.
+room or time for that of `control.own_limits`, what could not be rewritten that of `control.not_rewritten`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
+from proxy.control.not_rewritten import NotRewritten
 from proxy.control.own_limits import OwnLimits
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
@@ -42,6 +43,7 @@ class Warnings:
         "_dropped",
         "_identities",
         "_lost",
+        "_not_rewritten",
         "_owed",
         "_own",
         "_shadows",
@@ -60,6 +62,7 @@ class Warnings:
         self._lost = LostAnswers()
         self._identities = IdentityFaults()
         self._own = OwnLimits()
+        self._not_rewritten = NotRewritten()
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
@@ -76,6 +79,7 @@ class Warnings:
             + wrong
             + self._identities.faults.get(route, [])
             + self._own.faults.get(route, [])
+            + self._not_rewritten.faults.get(route, [])
             + [faults[route] for faults in (self.profile_faults, self.protocol_faults, self._silent) if route in faults]
         )
 
@@ -85,7 +89,8 @@ class Warnings:
             return
         counters = board.counters
         self._judge_answers(shadows, board)
-        for route, fault in (*self._identities.update(shadows, board), *self._own.update(shadows, board)):
+        others = (self._identities, self._own, self._not_rewritten)
+        for route, fault in (each for other in others for each in other.update(shadows, board)):
             log.warning("%s: %s", route, fault)
         watched = [(route, version) for route, versions in shadows.items() for version in versions]
         owed = Counter(counters.mirrored) - self._owed

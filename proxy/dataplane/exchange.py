@@ -19,10 +19,10 @@ from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.assign import assign, draw_shadows, new_id
 from proxy.dataplane.kept import KeptRequest
-from proxy.dataplane.leg import Leg
 from proxy.dataplane.live import ShadowTarget, Target
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientStream
+from proxy.dataplane.rewriting import leg_to
 from proxy.dataplane.shadow import mirror
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import (
@@ -131,6 +131,8 @@ class Exchange(KeptRequest):
             return
         self.size += len(data)
         leg = self.leg
+        if leg is not None and leg.outgrown(self.size):
+            leg = self.leg
         if leg is None:
             self._hold(data)
             return
@@ -160,10 +162,6 @@ class Exchange(KeptRequest):
                 self._assign(self.read_at)  # without the key: as a request that has none
         elif state == ROUTING and size > MAX_DECIDING_BODY:
             self.reject("body_too_large", f"routes that look into the body take {MAX_DECIDING_BODY} bytes")
-
-    def request_trailers(self, fields: bytes) -> None:
-        """The block of fields after the body."""
-        self.trailers = fields
 
     def request_end(self) -> None:
         """The request is complete."""
@@ -210,7 +208,7 @@ class Exchange(KeptRequest):
             self._mirror()
 
     def _begin(self, target: Target, now: float) -> None:
-        self.leg = leg = Leg(self.shared, self, target, now)
+        self.leg = leg = leg_to(self.shared, self, target, now)
         leg.start(False, now)
 
     def _mirror(self) -> None:

@@ -111,10 +111,11 @@ class KeptRequest(Request):
     def not_kept(self) -> str:
         return "too_large" if self.size > self.route.keep else "no_memory"
 
-    def can_rescue(self, target: Target) -> bool:
+    def can_rescue(self, target: Target, unsent: bool = False) -> bool:
         """True while the primary can still answer in place of `target`: a canary or baseline, of whose answer nothing
-        was written, and the request's body is at hand."""
-        return self.state == ASKING and self.pieces is not None and self.route.rescues and _replaceable(target)
+        was written, and the request's body is at hand. `unsent`: whether the route wants rescues or not."""
+        wanted = unsent or self.route.rescues
+        return self.state == ASKING and self.pieces is not None and wanted and _replaceable(target)
 
     def not_rescued(self, target: Target) -> None:
         if not (self.route.rescues and _replaceable(target)):

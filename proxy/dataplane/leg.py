@@ -60,7 +60,11 @@ class Leg(SendingLeg):
                 return
             request.not_rescued(self.target)
         self.deadline = now + request.route.idle
-        request.answer_head(self.target, head)
+        self.pass_head(head)
+
+    def pass_head(self, head: ResponseHead) -> None:
+        """Queues the answer's head for the client."""
+        self.request.answer_head(self.target, head)
 
     def response_body(self, data: bytes) -> None:
         if self.state != CLOSED:

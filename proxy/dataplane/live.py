@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from proxy.contracts.endpoint_state import MAX_TOLD_ENDPOINTS, worst
+from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.table import Role, Route, Share, Table, Version
 from proxy.dataplane.descriptors import Budget, Descriptors
 from proxy.dataplane.pool import Pool
@@ -18,6 +19,7 @@ from proxy.dataplane.tally import Arm, ArmKey, Tally
 from proxy.routing.breaker import Breaker, PrimaryHealth
 from proxy.routing.inference import InferenceRule
 from proxy.routing.match import RouteIndex
+from proxy.routing.rewrite.plan import RewritePlan, plan_of
 from proxy.routing.split import Split
 
 REPLAY_BYTES: Final = 64 * 1024
@@ -37,16 +39,19 @@ class Target:
 
     - `response_timeout`: seconds from the request's end to the first byte of the answer
     - `extra`: the block with the field that names the version to the client
+    - `plan`: what is rewritten for the version; None: nothing is
     - `arm`, `other_arm`: where legs of inferences are counted, and all others
     - `breaker`, `other_breaker`: what ejects the version for inferences, and for all others; a primary has none
     """
 
-    __slots__ = ("arm", "breaker", "extra", "other_arm", "other_breaker", "pool", "response_timeout", "version")
+    __slots__ = ("arm", "breaker", "extra", "other_arm", "other_breaker", "plan", "pool", "response_timeout", "version")
 
-    def __init__(self, arms: Arms, pool: Pool, breakers: Breakers, response_timeout: float) -> None:
+    def __init__(
+        self, arms: Arms, pool: Pool, breakers: Breakers, response_timeout: float, plan: RewritePlan | None
+    ) -> None:
         self.arm, self.other_arm = arms
         self.breaker, self.other_breaker = breakers
-        self.pool, self.response_timeout = pool, response_timeout
+        self.pool, self.response_timeout, self.plan = pool, response_timeout, plan
         self.version = pool.version.name
         self.extra = b"x-penumbra-version: %b\r\n" % self.version.encode()
 
@@ -66,7 +71,7 @@ class ShadowTarget(Target):
     __slots__ = ("inflight", "limit", "request_extra", "share")
 
     def __init__(self, arms: Arms, pool: Pool, breakers: Breakers, share: Share, limit: int, timeout: float) -> None:
-        super().__init__(arms, pool, breakers, timeout)
+        super().__init__(arms, pool, breakers, timeout, None)
         self.share, self.limit = share, limit
         self.inflight = 0
         self.request_extra = b"x-penumbra-shadow: %b\r\n" % self.version.encode()
@@ -185,6 +190,8 @@ class Registry:
     def __init__(self, tally: Tally, dialer: Dialer, descriptors: Descriptors) -> None:
         self._tally, self._dialer, self._descriptors = tally, dialer, descriptors
         self._versions: dict[str, Version] = {}
+        self._rewrites: dict[str, Rewrite] = {}
+        self._credentials: dict[str, Credential] = {}
         self._pools: dict[tuple[str, Version], Pool] = {}
         self._breakers: dict[tuple[str, str, Role], Breakers] = {}
         self._shadows: dict[tuple[str, Version, Role], ShadowTarget] = {}
@@ -195,7 +202,7 @@ class Registry:
 
     def compile(self, table: Table) -> LiveTable:
         """The live form of `table`. Pools that it does not need are closed once their legs are done."""
-        self._versions = table.versions
+        self._versions, self._rewrites, self._credentials = table.versions, table.rewrites, table.credentials
         self._used, self._arms = set(), set()
         live = LiveTable(table, self)
         for key in [key for key in self._pools if key not in self._used]:
@@ -228,7 +235,8 @@ class Registry:
         timeout = route.timeouts.response
         if index and route.rescue is not None and route.rescue.after is not None:
             timeout = min(route.rescue.after, timeout)
-        return Target(self._arms_of(route.name, name, role, share), self._live_pool(route, name), breakers, timeout)
+        arms, pool = self._arms_of(route.name, name, role, share), self._live_pool(route, name)
+        return Target(arms, pool, breakers, timeout, self._plan(route, name))
 
     def inflight(self, route: str) -> Inflight:
         """The route's exchanges in flight, table after table."""
@@ -241,7 +249,8 @@ class Registry:
     def rescue(self, route: Route) -> Target:
         """The primary, for extra legs in place of a failed canary's or baseline's."""
         arms = self._arms_of(route.name, route.primary, "rescue", 1.0)
-        return Target(arms, self._live_pool(route, route.primary), NO_BREAKERS, route.timeouts.response)
+        pool, plan = self._live_pool(route, route.primary), self._plan(route, route.primary)
+        return Target(arms, pool, NO_BREAKERS, route.timeouts.response, plan)
 
     def shadow(self, route: Route, share: Share, role: Role) -> ShadowTarget:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
@@ -260,8 +269,11 @@ class Registry:
             self._used.add((route.name, share.version, role))
         target.arm, target.other_arm = arms
         target.pool, target.share, target.limit = pool, share, limit
-        target.response_timeout = route.timeouts.response
+        target.response_timeout, target.plan = route.timeouts.response, self._plan(route, share.version)
         return target
+
+    def _plan(self, route: Route, version: str) -> RewritePlan | None:
+        return plan_of(self._rewrites.get(version), self._credentials.get(version), route.match.path)
 
     def _arms_of(self, route: str, version: str, role: Role, share: float) -> Arms:
         arm, other = (self._tally.arm(route, version, role, share, inference) for inference in (True, False))

@@ -74,6 +74,10 @@ class Request(Timed):
             pieces = self.pieces = [b"".join(pieces)]
         return pieces[0] if pieces else b""
 
+    def request_trailers(self, fields: bytes) -> None:
+        """The block of fields after the body."""
+        self.trailers = fields
+
     # what a leg asks and tells
 
     def answer_head(self, target: Target, head: ResponseHead) -> None:
@@ -92,8 +96,9 @@ class Request(Timed):
         """A leg has handed what was there of the body to its stream."""
         raise NotImplementedError
 
-    def can_rescue(self, target: Target) -> bool:
-        """True while the primary can still answer in place of this target."""
+    def can_rescue(self, target: Target, unsent: bool = False) -> bool:
+        """True while the primary can still answer in place of this target. `unsent`: which cannot be asked at all, so
+        that it does not matter whether the route wants rescues."""
         raise NotImplementedError
 
     def not_rescued(self, target: Target) -> None:

@@ -80,8 +80,12 @@ class SendingLeg(Attempt, Uploader):
             self.target.pool.uploads.leave_line(self)
 
     def send(self, stream: ServerStream) -> None:
-        request, head, pending = self.request, self.request.head, self.pending
-        stream.begin(self, head, head.authority, request.extra, -1)
+        stream.begin(self, self.request.head, b"", self.request.extra, -1)
+        self.send_body(stream)
+
+    def send_body(self, stream: ServerStream) -> None:
+        """Writes what is there of the request's body."""
+        request, pending = self.request, self.pending
         if pending:
             for piece in pending:
                 stream.data(piece)
@@ -94,6 +98,10 @@ class SendingLeg(Attempt, Uploader):
             self.end_request()
         if not self.client.feeding():
             self.flush_request()
+
+    def outgrown(self, size: int) -> bool:
+        """Whether the leg has ended because the request's body is now of `size` bytes."""
+        return False
 
     def request_body(self, data: bytes) -> None:
         """A piece of the request's body, or of a tunnel's bytes; `flush_request` follows."""

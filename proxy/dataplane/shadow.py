@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from proxy.contracts.message import ResponseHead
+from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.live import ShadowTarget
 from proxy.dataplane.memory import COPIES
@@ -22,6 +22,7 @@ from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import CLOSED, END, ENDED
 from proxy.dataplane.unexpected import unexpected
 from proxy.routing.breaker import Breaker
+from proxy.routing.rewrite.unwritable import Unwritable
 
 MAX_COPIED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of request bodies that all shadow legs of a worker may hold together."""
@@ -38,13 +39,16 @@ would hang too and only hold memory."""
 
 
 class ShadowLeg(Attempt):
-    """One copy under way; its answer goes to nobody. `body`: the request's, whole; `last`: when it must have ended."""
+    """One copy under way; its answer goes to nobody. `copied`, `body`: the request, as the version gets it, whole;
+    `last`: when it must have ended."""
 
-    __slots__ = ("_shadow", "body", "last")
+    __slots__ = ("_shadow", "body", "copied", "last")
 
-    def __init__(self, shared: Shared, request: Request, target: ShadowTarget, body: bytes, now: float) -> None:
+    def __init__(
+        self, shared: Shared, request: Request, target: ShadowTarget, head: RequestHead, body: bytes, now: float
+    ) -> None:
         super().__init__(shared, request, target, now)
-        self._shadow, self.body = target, body
+        self._shadow, self.copied, self.body = target, head, body
         self.deadline = now + target.response_timeout
         self.last = now + request.route.total if request.route.total is not None else inf
         target.inflight += 1
@@ -54,8 +58,9 @@ class ShadowLeg(Attempt):
 
     def send(self, stream: ServerStream) -> None:
         """The whole request goes out at once."""
-        request = self.request
-        stream.begin(self, request.head, b"", request.extra + self._shadow.request_extra, len(self.body))
+        request, plan = self.request, self._shadow.plan
+        authority = b"" if plan is None else plan.authority(request.head)
+        stream.begin(self, self.copied, authority, request.extra + self._shadow.request_extra, len(self.body))
         if self.body:
             stream.data(self.body)
         stream.end()
@@ -168,8 +173,17 @@ def _copy(shared: Shared, request: Request, target: ShadowTarget, body: bytes, w
     if reason:
         shared.tally.shadow_dropped(request.route_name, target.version, reason)
         return
+    head, plan = request.head, target.plan
+    if plan is not None:
+        try:
+            rewritten = plan.applied(head, body, request.inference)
+        except Unwritable as unwritable:
+            shared.tally.not_rewritten(request.route_name, target.version, "request", unwritable.reason)
+            shared.tally.shadow_dropped(request.route_name, target.version, unwritable.reason)
+            return
+        head, body = rewritten.head, body if rewritten.body is None else rewritten.body
     breaker.probing(now)
-    leg = ShadowLeg(shared, request, target, body, now)
+    leg = ShadowLeg(shared, request, target, head, body, now)
     request.copies += 1
     try:
         leg.start(False, now)

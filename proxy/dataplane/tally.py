@@ -166,6 +166,7 @@ class Tally:
         "_mirrored",
         "_not_rescued",
         "_not_retried",
+        "_not_rewritten",
         "_overhead",
         "_overhead_sum",
         "_rejected",
@@ -195,6 +196,7 @@ class Tally:
         self._resolutions: dict[tuple[str, str], int] = {}
         self._ejections: dict[tuple[str, str], int] = {}
         self._rejected: dict[tuple[str, str], int] = {}
+        self._not_rewritten: dict[tuple[str, str, str, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
         self._lag: Buckets = {}
@@ -257,6 +259,11 @@ class Tally:
         key = (route, reason)
         self._rejected[key] = self._rejected.get(key, 0) + 1
 
+    def not_rewritten(self, route: str, version: str, message: str, reason: str) -> None:
+        """A message (`request` or `answer`) could not be rewritten for the version, or from it."""
+        key = (route, version, message, reason)
+        self._not_rewritten[key] = self._not_rewritten.get(key, 0) + 1
+
     def overhead(self, route: str, seconds: float) -> None:
         """The proxy's own time on one exchange."""
         buckets = self._overhead.get(route)
@@ -311,6 +318,7 @@ class Tally:
             ejections=[(*key, count) for key, count in self._ejections.items()],
             not_rescued=[(*key, count) for key, count in self._not_rescued.items()],
             not_retried=[(*key, count) for key, count in self._not_retried.items()],
+            not_rewritten=[(*key, count) for key, count in self._not_rewritten.items()],
         )
         self._clear()
         return tick

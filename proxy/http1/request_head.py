@@ -23,6 +23,14 @@ class Http1RequestHead(message.RequestHead):
         self.upgrade = b""
         self.rendered: dict[tuple[bytes, bytes], bytes] = {}
 
+    def changed(self, target: bytes, fields: bytes) -> Http1RequestHead:
+        """The same head with another target and other fields."""
+        head = Http1RequestHead(self.method, self.authority, target, fields)
+        self._copied(head)
+        head.http10, head.keep_alive, head.expects = self.http10, self.keep_alive, self.expects
+        head.upgrade = self.upgrade
+        return head
+
     def varied(self, fields: bytes, length: int | None, request_id: bytes) -> Http1RequestHead:
         """The same head but for what differs from request to request. Neither has a streamed body or a tunnel."""
         head = Http1RequestHead(self.method, self.authority, self.target, fields)

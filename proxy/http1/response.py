@@ -58,6 +58,13 @@ class Http1ResponseHead(message.ResponseHead):
         self.keep_alive = True
         self.rendered: dict[tuple[bool, bool, bytes], bytes] = {}
 
+    def changed(self, fields: bytes, length: int | None) -> Http1ResponseHead:
+        """The same head with other fields, and another length of its body."""
+        head = Http1ResponseHead(self.status, fields, self.reason)
+        head.length, head.request_id = length, self.request_id
+        head.bodiless, head.tunnel = self.bodiless, self.tunnel
+        return head
+
 
 _MEMO: memo.HeadMemo[bytes, Http1ResponseHead] = memo.HeadMemo()
 

@@ -150,7 +150,14 @@ def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int
     """The table that workers follow. Every configured route needs a state."""
     journal = settings.access_log is not None or settings.tracing is not None
     routes = tuple(_route(section, states[section.name], journal) for section in settings.routes)
-    return Table(revision=revision, versions=settings.versions, routes=routes, lease=settings.lease)
+    return Table(
+        revision=revision,
+        versions=settings.versions,
+        routes=routes,
+        lease=settings.lease,
+        rewrites=settings.rewrites,
+        credentials=settings.credentials,
+    )
 
 
 def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:

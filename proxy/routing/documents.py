@@ -42,23 +42,24 @@ def document_of(body: bytes | None, field: FieldOf = no_field) -> object:
     """The JSON of a body, or the fields of a form; None: there is none that can be read."""
     if not body:
         return None
-    plain = _plain(body, field(b"content-encoding"))
-    if plain is None:
+    text = plain(body, field(b"content-encoding"))
+    if text is None:
         return None
     if (field(b"content-type") or b"").lower().startswith(b"multipart/form-data"):
-        return _form(plain)
+        return _form(text)
     head = field(b"inference-header-content-length")
     if head is not None and head.isdigit() and len(head) < 10:
-        plain = plain[: int(head)]
-    if is_costly(plain):
+        text = text[: int(head)]
+    if is_costly(text):
         return None
     try:
-        return json.loads(plain)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _plain(body: bytes, codings: bytes | None) -> bytes | None:
+def plain(body: bytes, codings: bytes | None) -> bytes | None:
+    """A body without its content codings; None: one of them is unknown, broken, or hides more than `MAX_EXPANDED`."""
     if not codings:
         return body
     names = [name for each in codings.lower().split(b",") if (name := each.strip()) not in (b"", b"identity")]

@@ -47,7 +47,8 @@ async def exchanged(requests: list[bytes], primary: bytes, shadow: Any, alive: b
         client = await p.connect()
         replies = [await client.ask(raw) for raw in requests]
         client.close()
-        seen = [request.raw for request in p.upstreams["v1"].seen]
+        own = f"127.0.0.1:{p.upstreams['v1'].port}".encode()  # a port of its own in each run
+        seen = [request.raw.replace(own, b"v1") for request in p.upstreams["v1"].seen]
         if not alive:
             await p.upstreams["v3"].start()
     return seen, [(reply.head, reply.body, reply.whole) for reply in replies]

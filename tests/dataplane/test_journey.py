@@ -23,7 +23,7 @@ def test_the_primary_answers() -> None:
             assert (reply.status, reply.body, reply.version) == (200, b"one", "v1")
             seen = p.upstreams["v1"].seen[0]
             assert seen.body == b"hello"
-            assert seen.field("host") == "models"
+            assert seen.field("host") == f"127.0.0.1:{p.upstreams['v1'].port}"
             assert seen.field("x-request-id") == reply.field("x-request-id")
             assert len(reply.field("x-request-id")) == 32
 

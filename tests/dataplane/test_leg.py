@@ -24,7 +24,7 @@ def test_a_request_waits_for_its_connection_and_then_goes_out_in_one_piece() -> 
     bench.clock.pass_(0.5)
     bench.pools["v1"].serve(bench.clock.now)
     stream = bench.pools["v1"].last
-    assert stream.begun is not None and stream.begun[1:] == (b"models", bench_extra(stream.begun[2]), -1)
+    assert stream.begun is not None and stream.begun[1:] == (b"", bench_extra(stream.begun[2]), -1)
     assert (stream.body, stream.calls) == (b"hello", ["end"])
     stream.answer()
     (arm,) = bench.tally.take(0, "test", 1, True, {}).arms

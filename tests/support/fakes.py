@@ -16,6 +16,7 @@ from proxy.contracts.failure import Failure
 from proxy.contracts.memory import MIB
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.record import Record
+from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.table import Route, Table, Version
 from proxy.dataplane.attempt import Attempt
 from proxy.dataplane.descriptors import Descriptors
@@ -376,7 +377,13 @@ ROWS = ("shadow_dropped", "mirrored", "rescued", "retries", "rejected", "not_res
 class Bench:
     """A data plane of one route: real exchanges, legs and counters between fake streams."""
 
-    def __init__(self, route: Route, memory: int = 64 * MIB) -> None:
+    def __init__(
+        self,
+        route: Route,
+        memory: int = 64 * MIB,
+        rewrites: dict[str, Rewrite] | None = None,
+        credentials: dict[str, Credential] | None = None,
+    ) -> None:
         self.clock = Clock()
         self.outbox = FakeOutbox()
         self.tally = Tally()
@@ -384,7 +391,9 @@ class Bench:
         self.shared = Shared(self.tally, Recorder(self.outbox, 1000.0, self.memory), Timings(), 100, self.clock)  # type: ignore[arg-type]
         versions = {name: Version(name, "host", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
         self.registry = Registry(self.tally, FakeDialer(), Descriptors(10_000))
-        self.shared.table = self.registry.compile(Table(1, versions, (route,)))
+        self.shared.table = self.registry.compile(
+            Table(1, versions, (route,), rewrites=rewrites or {}, credentials=credentials or {})
+        )
         self.route: LiveRoute = self.shared.table.routes[0]
         self.pools = {name: FakePool(version) for name, version in versions.items()}
         self.shadow_pools = {name: FakePool(version) for name, version in versions.items()}

@@ -96,6 +96,7 @@ def rules() -> dict[str, Schema]:
     return {
         "": {"required": ["listen", "versions", "routes"], "allOf": [_lineage()]},
         "versions": {"minProperties": 1},
+        "versions.*.authorization": when({"type": "object"}, {"oneOf": [has("token"), has("file")]}),
         "routes": {"minProperties": 1},
         "notify": {"maxItems": MAX_HOOKS},
         "admin.tokens[].token": {"type": ["string", "number", "boolean"], "minLength": 1},
@@ -182,8 +183,9 @@ def _structure(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
             }
         case Items(below):
             return {"type": "array", "items": _schema(below, f"{path}[]", rules)}
-        case Choice(choices, group):
-            return {"anyOf": [{"enum": list(choices)}, _VARIABLE, _structure(group, path, rules)]}
+        case Choice(choices, group, parser):
+            texts = [{"enum": list(choices)}, _VARIABLE] if parser is None else [dict(scalar(parser))]
+            return {"anyOf": [*texts, _structure(group, path, rules)]}
         case Group(keys, required):
             properties = {key: _schema(keys[key], f"{path}.{key}".lstrip("."), rules) for key in ordered(keys, path)}
             made = {"type": "object", "properties": properties, "additionalProperties": False}

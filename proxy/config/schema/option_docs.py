@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy.config.schema import analysis_docs, bound_docs, version_docs
+from proxy.config.schema import analysis_docs, bound_docs, rewrite_docs, version_docs
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
@@ -99,6 +99,7 @@ TEXTS = {
     "tracing.endpoint": "Where spans are sent by OTLP/HTTP.",
     "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
     **version_docs.TEXTS,
+    **rewrite_docs.TEXTS,
     "routes": "Requests by what they match, and who answers them.",
     "match": "What a request must be to belong to the route. All conditions must hold.",
     "match.path": (
@@ -218,6 +219,7 @@ DEFAULTS = {
     "access_log.errors": "true",
     "tracing.percent": "1",
     **version_docs.DEFAULTS,
+    **rewrite_docs.DEFAULTS,
     "match.headers": "{}",
     "match.methods": "[]",
     "split": "{}",
@@ -254,6 +256,7 @@ ABSENT = {
     "access_log": "none",
     "tracing": "none",
     **version_docs.ABSENT,
+    **rewrite_docs.ABSENT,
     "match.headers": "any",
     "match.methods": "all",
     "match.model": "any",

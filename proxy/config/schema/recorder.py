@@ -49,10 +49,11 @@ class Group(Struct):
 
 
 class Choice(Struct, frozen=True):
-    """A word, or a mapping."""
+    """A word, or a mapping; where there is a parser, also another text."""
 
     words: tuple[str, ...]
     group: Group
+    parser: Parser | None = None
 
 
 Node = Value | Names | Items | Group | Choice
@@ -108,9 +109,9 @@ class KeyRecorder(Section):
         before = self.group.keys.get(key)
         return self._below(key, before if isinstance(before, Group) else Group())
 
-    def choice(self, key: str, words: Mapping[str, T]) -> Section:
+    def choice(self, key: str, words: Mapping[str, T], parse: Callable[[str], Any] | None = None) -> Section:
         group = Group()
-        self.group.keys[key] = Choice(tuple(words), group)
+        self.group.keys[key] = Choice(tuple(words), group, parse)
         return KeyRecorder(group, self._case)
 
     def items(self, key: str) -> Iterator[Section]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from proxy.config import load, values
+from proxy.config import load, rewrite, values
 from proxy.config.model_url import base_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
@@ -75,6 +75,11 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.span: text(values.DURATION, values.DAYS),
     values.sticky: text(_KEY, f"json:({values.POINTER.pattern})"),
     values.currency: text(values.CURRENCY, types=TEXT),
+    rewrite.credential: text(values.VISIBLE, types=TEXT),
+    rewrite.json_value: {"type": [*TEXT, "null"]},
+    rewrite.member_pointer: text(values.POINTER),
+    rewrite.path_template: text(rewrite.TEMPLATE),
+    rewrite.sent_host: text(values.AUTHORITY, types=TEXT),
     values.truth: text("true|false", types=["boolean", "string"]),
 }
 """Each parser without parameters; a new one that is not here ends in a KeyError, which a test finds."""

@@ -87,6 +87,8 @@ class BoardCollector(Collector):
         yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rows)
         text, rows = "Messages that cannot be read, by the rule that they broke.", floats(counters.malformed.items())
         yield counter("penumbra_malformed", text, ("route", "version", "rule"), rows)
+        text, rows = "Messages that could not be rewritten for a version.", floats(counters.not_rewritten.items())
+        yield counter("penumbra_not_rewritten", text, ("route", "version", "message", "reason"), rows)
 
     def _shadows(self) -> Iterator[Metric]:
         board, counters = self._board, self._board.counters

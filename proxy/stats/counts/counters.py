@@ -100,6 +100,7 @@ class Counters:
         "mirrored",
         "not_rescued",
         "not_retried",
+        "not_rewritten",
         "overhead",
         "records_dropped",
         "rejected",
@@ -122,6 +123,7 @@ class Counters:
         self.ejections: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.malformed: Counter[tuple[str, str, str]] = Counter()
+        self.not_rewritten: Counter[tuple[str, str, str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -156,6 +158,8 @@ class Counters:
             self.rejected[route, reason] += count
         for route, version, rule, count in tick.malformed:
             self.malformed[route, version, rule] += count
+        for route, version, message, reason, count in tick.not_rewritten:
+            self.not_rewritten[route, version, message, reason] += count
         self.records_dropped.update(tick.records_dropped)
         self.shed.update(tick.shed)
         for route, buckets in tick.overhead.items():

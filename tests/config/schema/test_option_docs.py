@@ -42,6 +42,11 @@ AROUND = (
         "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
         "access_log": "access_log: {}",
         "tracing": "tracing: {endpoint: 'http://h/'}",
+        "versions.*.authorization.header": "versions: {v1: {authorization: {token: x}}}",
+        "versions.*.authorization.scheme": "versions: {v1: {authorization: {token: x}}}",
+        "versions.*.rewrite.model_version": "routes: {r: {protocol: oip}}",
+        "versions.*.rewrite.path": "versions: {v1: {rewrite: {path: {to: /b}}}}",
+        "versions.*.rewrite.path.to": "versions: {v1: {rewrite: {path: {from: '/v1/models/{name}:predict'}}}}",
         "versions.*.price": "versions: {v1: {url: 'http://h', price: {input: 1, output: 2}}}",
         "versions.*.lineage": "versions: {v1: {url: 'http://h', lineage: {}}}",
         "routes.*.primary": "routes: {r: {match: {path: /}, protocol: json, primary: v3}}",
@@ -127,6 +132,7 @@ def said(tree: Any) -> Settings | None:
 @pytest.fixture(autouse=True)
 def a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "profile.json").write_text("{}")
+    (tmp_path / "model.token").write_text("made-up")
     monkeypatch.chdir(tmp_path)
 
 
@@ -143,7 +149,7 @@ def test_every_option_has_words_and_every_word_an_option() -> None:
 
 @pytest.mark.parametrize("path", OPTIONS)
 def test_every_option_is_in_the_example(path: str) -> None:
-    text = EVERYTHING.read_text(encoding="utf-8").replace("# profile:", "profile:")
+    text = EVERYTHING.read_text(encoding="utf-8").replace("# profile:", "profile:").replace("# file:", "file:")
     assert found(load(text), path), f"docs/everything.yaml does not show {path}"
 
 

@@ -1,0 +1,58 @@
+"""The versions of a configuration: where each is served, what it is there, where it comes from, what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.config import values
+from proxy.config.balance import read_balance
+from proxy.config.model_url import ModelUrl, base_url
+from proxy.config.prices import read_price
+from proxy.config.rewrite import read_credential, read_rewrite
+from proxy.config.section import Section
+from proxy.config.values import Parser
+from proxy.contracts.price import Price
+from proxy.contracts.rewrite import Credential, Rewrite
+from proxy.contracts.settings import Lineage
+from proxy.contracts.table import Version
+
+_LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
+
+
+def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
+    """What the file says of versions: fields of `Settings`, each with one entry a version that says something."""
+    versions: dict[str, Version] = {}
+    lineage: dict[str, Lineage] = {}
+    prices: dict[str, Price] = {}
+    rewrites: dict[str, Rewrite] = {}
+    credentials: dict[str, Credential] = {}
+    for name, section in root.entries("versions", values.name):
+        nowhere: ModelUrl = ("", 0, "", "", "system")
+        host, port, authority, base, lookup = section.take("url", base_url, nowhere, required=True)
+        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup)
+        if rewrite := read_rewrite(section):
+            rewrites[name] = rewrite
+        if credential := read_credential(section):
+            credentials[name] = credential
+        lineage[name] = _lineage(section.section("lineage"), require_lineage)
+        if price := read_price(section):
+            prices[name] = price
+        section.finish()
+    if not versions:
+        root.refuse("versions", "no version", "at least one, as <name>: {url: http://host:port}")
+    return {
+        "versions": versions,
+        "lineage": lineage,
+        "prices": prices,
+        "rewrites": rewrites,
+        "credentials": credentials,
+    }
+
+
+def _lineage(section: Section, required: bool) -> Lineage:
+    given = section.fields(_LINEAGE)
+    section.finish()
+    for key in _LINEAGE:
+        if required and key not in section:
+            section.refuse(key, "nothing", "require_lineage is true: a text")
+    return Lineage(**given)

@@ -1,0 +1,71 @@
+"""Fields of a form (RFC 7578), replaced where they stand: every other byte stays, the boundary, too."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Final
+
+from proxy.routing.rewrite.json_text import Edit, edited
+from proxy.routing.rewrite.unwritable import NOT_JSON, TOO_LARGE, Unwritable
+
+MAX_PARTS: Final = 64
+"""Parts of one form: the longest of OpenAI's API have twenty."""
+
+_BOUNDARY = re.compile(rb';\s*boundary=(?:"([^"]{1,70})"|([^;\s"]{1,70}))', re.IGNORECASE)
+_NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^;\s]*))', re.IGNORECASE)
+
+
+def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, bytes]]) -> bytes:
+    """The form with each field set: all parts of that name that are no files, or a new part before the first. Raises
+    Unwritable."""
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        raise _broken()
+    mark = b"--" + (found.group(1) or found.group(2))
+    parts = _parts(body, mark)
+    edits: list[Edit] = []
+    first = parts[0][1]
+    for name, value in values:
+        places = [(start, stop) for part, _, start, stop in parts if part == name]
+        edits += [(start, stop, value) for start, stop in places]
+        if not places:
+            head = b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % (mark, name)
+            edits.append((first, first, b"%b%b\r\n" % (head, value)))
+    return edited(body, sorted(edits))
+
+
+def value_of(body: bytes, content_type: bytes, name: bytes) -> bytes | None:
+    """The value of the first field with this name, or None."""
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        return None
+    for part, _, start, stop in _parts(body, b"--" + (found.group(1) or found.group(2))):
+        if part == name:
+            return body[start:stop]
+    return None
+
+
+def _parts(body: bytes, mark: bytes) -> list[tuple[bytes, int, int, int]]:
+    """The parts: name (empty for a file), where the mark before it begins, and where its value begins and ends."""
+    parts: list[tuple[bytes, int, int, int]] = []
+    marks = [match.start(1) for match in re.finditer(rb"(?:\A|\r\n)(%b)(?:--|[ \t]*\r\n)" % re.escape(mark), body)]
+    if len(marks) > MAX_PARTS + 1:
+        raise Unwritable(TOO_LARGE, f"the form has more than {MAX_PARTS} parts")
+    if len(marks) < 2 or not body.startswith(b"--", marks[-1] + len(mark)):
+        raise _broken()
+    for at, end in pairwise(marks):
+        stop = end - 2
+        head_end = body.find(b"\r\n\r\n", at, stop + 2)
+        if head_end < 0 or head_end + 4 > stop + 2:
+            raise _broken()
+        head = body[at:head_end]
+        name = _NAME.search(head)
+        own = name is not None and b"filename" not in head.lower()
+        value_at = min(head_end + 4, stop)
+        parts.append(((name.group(1) or name.group(2) or b"") if name and own else b"", at, value_at, stop))
+    return parts
+
+
+def _broken() -> Unwritable:
+    return Unwritable(NOT_JSON, "the body is not a form with parts")

@@ -1,0 +1,110 @@
+"""Values in a text of JSON, set where they stand: every other byte stays."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.routing.rewrite.json_text import edited, parts_of, places_of, with_values
+from proxy.routing.rewrite.unwritable import NO_PLACE, NOT_JSON, Unwritable
+
+
+def put(text: bytes, pointer: str, value: bytes = b'"new"') -> bytes:
+    return with_values(text, [(parts_of(pointer), value)])
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        (b'{"model":"a"}', b'{"model":"new"}'),
+        (b' {"n" : 12345678901234567890123,\n "model" :\t"a" , "x":[1,2] } ', None),
+        (b'{"model":"a","x":1,"model":"b"}', b'{"model":"new","x":1,"model":"new"}'),
+        (b'{"mod\\u0065l":"a"}', b'{"mod\\u0065l":"new"}'),
+        (b'{"model":{"a":[{"model":1}]}}', b'{"model":"new"}'),
+        (b'{"x":{"model":"a"},"y":"\\"model\\":1"}', b'{"x":{"model":"a"},"y":"\\"model\\":1", "model": "new"}'),
+        (b"{}", b'{"model": "new"}'),
+        (b'{ "a": 1 }', b'{ "a": 1, "model": "new" }'),
+        (b'\xef\xbb\xbf{"model":null}', b'\xef\xbb\xbf{"model":"new"}'),
+        (b'{"a":"}{][","model":"a"}', b'{"a":"}{][","model":"new"}'),
+    ],
+)
+def test_a_member_is_set_where_it_stands(text: bytes, made: bytes | None) -> None:
+    assert put(text, "/model") == (made or text.replace(b'"a"', b'"new"'))
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "made"),
+    [
+        (b'{"a":{"b":[0,{"c":1.50}]}}', "/a/b/1/c", b'{"a":{"b":[0,{"c":"new"}]}}'),
+        (b"[1, 2,3]", "/1", b'[1, "new",3]'),
+        (b'{"a~/b":1}', "/a~0~1b", b'{"a~/b":"new"}'),
+        (b'{"":1}', "/", b'{"":"new"}'),
+        (b'{"a":{}}', "/a/b", b'{"a":{"b": "new"}}'),
+    ],
+)
+def test_pointers_lead_into_objects_and_arrays(text: bytes, pointer: str, made: bytes) -> None:
+    assert put(text, pointer) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer"),
+    [
+        (b"[1]", "/1"),
+        (b"[1]", "/-"),
+        (b"[]", "/0"),
+        (b'"text"', "/a"),
+        (b'{"a":1}', "/a/b"),
+        (b"{}", "/a/b"),
+        (b"7", "/a"),
+    ],
+)
+def test_what_has_no_place_is_said(text: bytes, pointer: str) -> None:
+    with pytest.raises(Unwritable) as caught:
+        put(text, pointer)
+    assert caught.value.reason == NO_PLACE
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a"', b'{"a":', b'{"a":1', b'{"a" 1}', b'{"a":1 "b":2}', b"{a:1}", b'{"a":[1}', b'{"a":"']
+)
+def test_what_is_no_json_is_said(text: bytes) -> None:
+    with pytest.raises(Unwritable) as caught:
+        places_of(text, ["b", "c"])
+    assert caught.value.reason == NOT_JSON
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c/d", "é"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    document=st.dictionaries(st.sampled_from(["a", "b", "c/d", "é"]), VALUES),
+    name=st.sampled_from(["a", "c/d", "é", "new"]),
+    value=VALUES,
+    indent=st.sampled_from([None, 1]),
+    ascii=st.booleans(),
+)
+def test_it_reads_as_the_document_with_the_value_set(
+    document: dict[str, Any], name: str, value: Any, indent: int | None, ascii: bool
+) -> None:
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii).encode()
+    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+    made = put(text, pointer, json.dumps(value).encode())
+    assert json.loads(made) == document | {name: value}
+    if name in document:
+        ((start, stop),) = places_of(text, [name])
+        assert json.loads(text[start:stop]) == document[name]
+        assert made == text[:start] + json.dumps(value).encode() + text[stop:]
+
+
+def test_edits_are_made_in_order() -> None:
+    assert edited(b"abcdef", [(1, 2, b"-"), (4, 4, b"+"), (5, 6, b"")]) == b"a-cd+e"
