@@ -1,4 +1,5 @@
-"""What it costs to analyse records of 30 features: with a river detector for each value, and as the product does.
+"""What it costs to analyse records of 30 features: with a river detector for each value, and as the product does; and
+records of language models, as the product does.
 
 A record is a request and its answer; an exchange has another one of the shadow's answer. CPU time of one process, no
 sockets: from the frames of the link to evidence for the product, from bodies to detectors for river. This is the part
@@ -21,9 +22,10 @@ from rich.table import Table
 
 from loadtests.results import Spread, spread
 from loadtests.traffic import answer_body, request_body
+from proxy.contracts.comparers import TextComparer
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Guard, Limit
-from proxy.contracts.table import Role
+from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis, Guard, Limit
+from proxy.contracts.table import Protocol, Role
 from proxy.control.process import spare_the_collector
 from proxy.link.frames import FrameReader, Records, encode
 from proxy.payload.decode import decode
@@ -63,6 +65,53 @@ def bodies(count: int, seed: int = 7) -> list[Body]:
     ]
 
 
+WORDS = [
+    word * 2 for word in ("an", "bar", "come", "dust", "even", "far", "given", "he", "into", "just", "kept", "late")
+]
+TEXT_WORDS, EDITED = 170, 20
+"""Words of an answer, about a kilobyte, and those among them of which a shadow's answer has one that is another."""
+TOKENS = 500
+
+
+def chats(count: int, seed: int = 7) -> list[Body]:
+    """Chat completions of a kilobyte; the shadow says one word in `EDITED` differently."""
+    rng = random.Random(seed)
+    exchanges: list[Body] = []
+    for number in range(count):
+        said = [f"{rng.choice(WORDS)}{rng.randrange(100)}" for _ in range(TEXT_WORDS)]
+        other = [word if rng.randrange(EDITED) else rng.choice(WORDS) for word in said]
+        asked = {"model": "chat", "messages": [{"role": "user", "content": " ".join(said[:20])}], "temperature": 0.2}
+        answers = [completion(number, model, " ".join(words)) for model, words in (("v1", said), ("v3", other))]
+        exchanges.append((orjson.dumps(asked), answers[0], answers[1]))
+    return exchanges
+
+
+def completion(number: int, model: str, text: str) -> bytes:
+    """An answer as OpenAI's API has it."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 40, "completion_tokens": 220, "total_tokens": 260}
+    head = {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": 1_764_000_000 + number, "model": model}
+    return orjson.dumps({**head, "choices": [choice], "usage": usage})
+
+
+def streams(count: int, seed: int = 7) -> list[Body]:
+    """The same as streams of `TOKENS` events, without a shadow."""
+    rng = random.Random(seed)
+    asked = orjson.dumps({"model": "chat", "messages": [{"role": "user", "content": "And?"}], "stream": True})
+    return [(asked, streamed(number, rng), b"") for number in range(count)]
+
+
+def streamed(number: int, rng: random.Random) -> bytes:
+    """An answer as a stream of events."""
+    head = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": 1_764_000_000, "model": "v1"}
+    deltas = [{"content": f" {rng.choice(WORDS)}"} for _ in range(TOKENS)]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    events = [
+        {**head, "choices": [choice]} for choice in (*choices, {"index": 0, "delta": {}, "finish_reason": "stop"})
+    ]
+    return b"".join([b"data: " + orjson.dumps(event) + b"\n\n" for event in events]) + b"data: [DONE]\n\n"
+
+
 def naive(make: Callable[[], Any]) -> Method:
     """One detector for each feature and one for the difference of the answers, fed value by value."""
     detectors = [make() for _ in range(FEATURES)]
@@ -79,19 +128,21 @@ def naive(make: Callable[[], Any]) -> Method:
     return lambda exchanges: lambda: analyse(exchanges)
 
 
-def product(mirrored: bool) -> Method:
+def product(
+    mirrored: bool, protocol: Protocol = "oip", analysis: Analysis = DEFAULT_ANALYSIS, fields: bytes = FIELDS
+) -> Method:
     """Frames of the link through payload and board, as control gets them; without copies, or with one of each."""
-    board, numbers, reader = Board(), count(), FrameReader()
-    board.watch("cancer", ("v3",), "v1", GUARD, "oip", 0.0)
+    board, numbers, reader, batch = Board(), count(), FrameReader(), BATCH if mirrored or protocol == "oip" else 16
+    board.watch("cancer", ("v3",), "v1", GUARD, protocol, 0.0, analysis)
 
     def prepare(exchanges: Sequence[Body]) -> Work:
         records = [
-            legs(next(numbers), request, answer, copy if mirrored else b"")[: 1 + mirrored]
+            legs(next(numbers), request, answer, copy if mirrored else b"", fields)[: 1 + mirrored]
             for request, answer, copy in exchanges
         ]
         frames = [
-            encode(Records(0, "bench", [leg for each in records[at : at + BATCH] for leg in each]))
-            for at in range(0, len(records), BATCH)
+            encode(Records(0, "bench", [leg for each in records[at : at + batch] for leg in each]))
+            for at in range(0, len(records), batch)
         ]
         return lambda: analyse(frames)
 
@@ -99,18 +150,19 @@ def product(mirrored: bool) -> Method:
         for frame in frames:
             for message in reader.feed(frame):
                 assert isinstance(message, Records)
-                board.on_observations([decode(seen, "oip", (0, "bench")) for seen in message.records], time.monotonic())
+                seen = [decode(record, protocol, (0, "bench"), analysis) for record in message.records]
+                board.on_observations(seen, time.monotonic())
 
     return prepare
 
 
-def legs(exchange: int, request: bytes, answer: bytes, copy: bytes) -> tuple[Record, Record]:
+def legs(exchange: int, request: bytes, answer: bytes, copy: bytes, fields: bytes = FIELDS) -> tuple[Record, Record]:
     """The two records of one exchange; the request travels with the leg that answered."""
 
     def leg(version: str, role: Role, share: float, response: bytes, **more: Any) -> Record:
         facts: dict[str, Any] = {"status": 200, "started": 0.0, "first_byte": 0.002, "total": 0.002}
         who: dict[str, Any] = {"exchange": exchange, "request_id": f"{exchange:032x}", "route": "cancer"}
-        more |= {"version": version, "role": role, "share": share, "response_fields": FIELDS, "response": response}
+        more |= {"version": version, "role": role, "share": share, "response_fields": fields, "response": response}
         return Record(**who, **facts, **more)
 
     asked: dict[str, Any] = {"path": "/infer", "request_fields": FIELDS, "request": request}
@@ -120,27 +172,34 @@ def legs(exchange: int, request: bytes, answer: bytes, copy: bytes) -> tuple[Rec
     )
 
 
-def methods() -> dict[str, tuple[Method, int]]:
-    """Ways to analyse, each with the number of exchanges that takes well under a second."""
+def methods() -> dict[str, tuple[Method, Sequence[Body]]]:
+    """Ways to analyse, each with exchanges that take well under a second."""
     from river.drift import ADWIN, KSWIN
 
+    numbers, texts = bodies(8192), chats(1024)
+    events = product(False, "openai", fields=b"content-type: text/event-stream\r\n")
     return {
-        ONE_RECORD: (product(mirrored=False), 8192),
-        "product: a record and its shadow's": (product(mirrored=True), 8192),
-        "river: ADWIN for each value": (naive(ADWIN), 8192),
-        "river: KSWIN for each value": (naive(lambda: KSWIN(seed=7)), 256),
+        ONE_RECORD: (product(mirrored=False), numbers),
+        "product: a record and its shadow's": (product(mirrored=True), numbers),
+        "river: ADWIN for each value": (naive(ADWIN), numbers),
+        "river: KSWIN for each value": (naive(lambda: KSWIN(seed=7)), numbers[:256]),
+        **{
+            f"product: two texts of a kilobyte, by {name}": (product(True, "openai", Analysis(text=name)), texts)
+            for name in COMPARERS
+        },
+        f"product: a stream of {TOKENS} tokens": (events, streams(256)),
     }
 
 
 ONE_RECORD = "product: a record"
+COMPARERS: tuple[TextComparer, ...] = ("words", "characters", "exact")
 
 
 def run_analysis(repetitions: int) -> dict[str, Spread]:
     """CPU microseconds of one record (or exchange), by method; each is warmed up with one uncounted turn."""
     spare_the_collector()  # as control does
     results: dict[str, Spread] = {}
-    for name, (prepare, count_of) in methods().items():
-        exchanges = bodies(count_of)
+    for name, (prepare, exchanges) in methods().items():
         prepare(exchanges)()
         results[name] = spread([timed(prepare(exchanges)) / len(exchanges) for _ in range(repetitions)])
     return results

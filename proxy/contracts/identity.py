@@ -62,6 +62,8 @@ def in_bodies(identity: Identity, protocol: str) -> bool:
 
 def bounded(text: str) -> str:
     """`text` on one line, in at most `MAX_IDENTITY` characters."""
+    if len(text) <= MAX_IDENTITY and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # nearly all
     # A text of megabytes may be millions of words.
     return writable(shortened(" ".join(shortened(text, MAX_WORDS).split()), MAX_IDENTITY))
 

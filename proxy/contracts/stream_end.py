@@ -36,14 +36,23 @@ MAX_TAIL: Final = 64 * 1024
 MAX_EVENTS: Final = 64
 """Events that are looked at for last chunks: more choices than that are not told apart."""
 
-_MEDIA = re.compile(rb"(?:^|\n)content-type:[ \t]*([^;\r\n \t]*)", re.IGNORECASE)
+_MEDIA = re.compile(rb"(?:^|\n)content-type:[ \t]*([^;\r\n \t]*)")
+_VALUE = re.compile(rb"[ \t]*([^;\r\n \t]*)")
+NEW_LINE: Final = ord("\n")
 _BREAK = re.compile(rb"\r\n|\r")
 
 
 def media_of(fields: bytes) -> bytes:
     """The media type in a block of header fields, in lower case; empty without one."""
-    found = _MEDIA.search(fields)
-    return found[1].lower() if found else b""
+    lower = fields.lower()
+    at = lower.find(b"content-type:")
+    if at < 0:
+        return b""
+    if at == 0 or lower[at - 1] == NEW_LINE:  # as nearly always: a tenth of the search below
+        value = _VALUE.match(lower, at + len(b"content-type:"))
+    else:
+        value = _MEDIA.search(lower)
+    return value[1] if value else b""
 
 
 def can_show_its_end(media: bytes) -> bool:

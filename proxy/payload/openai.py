@@ -12,6 +12,7 @@ from proxy.payload.language import forms, media, prompts
 from proxy.payload.language.answers import FORMS, read_document, said_by
 from proxy.payload.language.said import refuse_silence
 from proxy.payload.language.stream import StreamReader
+from proxy.payload.language.usual import usual_completion
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 
 
@@ -30,6 +31,8 @@ def read_response(body: Body) -> Content:
     """Text, tools and usage of an answer, or the vectors of embeddings, or ranks. Raises Unreadable."""
     if sse.is_stream(body):
         return read_stream(body)
+    if (usual := usual_completion(body)) is not None:
+        return usual
     if media.is_sound(body):
         raise Unreadable("form")
     if (text := media.transcript(body)) is not None:

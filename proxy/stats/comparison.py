@@ -198,11 +198,13 @@ class Comparison(Stateful):
 
     def on_tokens(self, leg: Observation, now: float) -> None:
         """Adds an answer of a language model, for the times, the number and the cost of its tokens."""
+        measured = [(name, measure(leg)) for name, measure in self._measures.items()]
+        found = {name: bucket(value * METRICS[name].finer) for name, value in measured if value is not None}
+        if not found and not self.told:
+            return  # as of whole answers, where no line asks for their tokens
         whose = self._shares.get(leg.version, leg.role, leg.share)
         if whose is None:
             return
-        measured = ((name, measure(leg)) for name, measure in self._measures.items())
-        found = {name: bucket(value * METRICS[name].finer) for name, value in measured if value is not None}
         for metric in self.answers if self._warm_up.warm else ():
             if metric.metric in found:
                 metric.update([ArmLatencies({found[metric.metric]: 1}, whose)], now)

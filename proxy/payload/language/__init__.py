@@ -3,6 +3,7 @@
 prompts      requests, as JSON
 forms        requests as forms (multipart)
 answers      whole answers, by the fields that tell them apart
+usual        the commonest of them, in one step
 said         what one choice of an answer says: text, reasoning, refusal, calls of tools
 ranked       answers of rows: embeddings, ranks, classes, moderations
 media        transcripts, pictures and sound

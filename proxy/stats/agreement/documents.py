@@ -53,6 +53,8 @@ def enclosed(text: str) -> Enclosed:
     """
     if text.lstrip()[:1] in ("{", "[") or len(text) > MAX_DOCUMENT:
         return Enclosed(document_of(text))
+    if "```" not in text and "~~~" not in text:
+        return Enclosed(NO_DOCUMENT)
     fences = list(islice(FENCE.finditer(text), 3))
     if len(fences) != 2 or fences[0][2].lower() not in LANGUAGES or fences[1].group(1, 2) != (fences[0][1], ""):
         return Enclosed(NO_DOCUMENT)
