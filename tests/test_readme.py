@@ -69,7 +69,7 @@ def test_the_default_scorecard_is_as_told() -> None:
 
 
 def test_the_reference_loads() -> None:
-    assert len(parse(EVERYTHING, {}).routes) == 4
+    assert len(parse(EVERYTHING, {}).routes) == 8
 
 
 def test_the_reference_shows_the_defaults() -> None:
@@ -88,7 +88,9 @@ def test_the_reference_shows_the_defaults() -> None:
 
 def kind(path: str) -> str:
     """A path with the names that the user chooses replaced: sections of one kind are documented together."""
-    path = re.sub(r"^(routes|versions)\.[^.]+", r"\1.*", re.sub(r"\[\d+\]", "[]", path))
+    path = re.sub(r"^(routes|versions|releases)\.[^.]+", r"\1.*", re.sub(r"\[\d+\]", "[]", path))
+    path = re.sub(r"^releases\.\*\.routes\.[^.]+", "releases.*.routes.*", path)
+    path = re.sub(r"^releases\.\*(\.routes\.\*)?\.scorecard", "routes.*.scorecard", path)
     return re.sub(r"\.outputs\.[^.]+", ".outputs.*", path).replace(".release.scorecard", ".scorecard")
 
 
@@ -98,7 +100,8 @@ def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, obje
         for item in tree:
             yield from sections(item, f"{path}[0]")
     if isinstance(tree, dict):
-        if path not in ("routes", "versions") and not path.endswith((".headers", ".split", ".arms", ".outputs")):
+        names = re.fullmatch(r"routes|versions|releases(\.[^.]+\.routes)?", path)
+        if not names and not path.endswith((".headers", ".split", ".arms", ".outputs")):
             yield path, tree
         for key, value in tree.items():
             yield from sections(value, f"{path}.{key}" if path else key)

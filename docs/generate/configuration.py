@@ -19,10 +19,10 @@ LINES = re.compile(r"^(      scorecard:.*\n)(?:        \w+: .*\n)+", re.MULTILIN
 """The scorecard of `EVERYTHING` that has every metric."""
 EVERYTHING = Path(__file__).resolve().parents[1] / "everything.yaml"
 
-TRAFFIC = ("primary", "canary", "split", "baseline", "shadows", "release")
+TRAFFIC = ("primary", "canary", "split", "baseline", "shadows", "release", "releases")
 """Keys of a route that say who gets its traffic."""
-STICKY = "routes.*.canary.sticky"
-"""Among them, and yet not: it says how traffic is dealt out, not who gets it."""
+STICKY = ("routes.*.canary.sticky", "releases.*.sticky", "releases.*.routes.*.sticky")
+"""Among them, and yet not: they say how traffic is dealt out, not who gets it."""
 
 OPENING = """\
 # Configuration
@@ -172,4 +172,4 @@ def reload(path: str) -> str:
     if path in FIXED:
         return "needs a restart"
     key = path.removeprefix("routes.*.").partition(".")[0].removesuffix("[]")
-    return "begins the route anew" if key in TRAFFIC and path != STICKY else "at once"
+    return "begins the route anew" if key in TRAFFIC and path not in STICKY else "at once"

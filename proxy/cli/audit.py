@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import chain
 from json import dumps
 from typing import Any
 
@@ -68,8 +69,12 @@ def show_story(story: Story, as_json: bool) -> None:
     if as_json:
         print(dumps(plain(story)))
         return
-    print(f"release {story.name}: {story.candidate} in place of {story.primary}, strategy {story.strategy}\n")
-    names = [name for name in (story.candidate, story.primary) if name in story.versions]
+    print(f"release {story.name}: {story.candidate} in place of {story.primary}, strategy {story.strategy}")
+    for route, (candidate, primary) in story.beside.items():
+        print(f"with route {route}: {candidate} in place of {primary}")
+    print()
+    pairs = ((story.candidate, story.primary), *story.beside.values())
+    names = [name for name in dict.fromkeys(chain(*pairs)) if name in story.versions]
     chains = [dict(chain_of(story.versions[name])) for name in names]
     rows = [(link, *(chain[link] for chain in chains)) for link in (chains[0] if chains else ())]
     put(table(None, ("", *names), rows))
@@ -87,4 +92,9 @@ def _row(entry: Entry) -> tuple[object, ...]:
 
 def _evidence(entry: Entry) -> list[tuple[object, ...]]:
     lines = entry.evidence if isinstance(entry.evidence, list) else []
-    return [(entry.seq, line.get("outcome", ""), line.get("sentence", "")) for line in lines if isinstance(line, dict)]
+    return [(entry.seq, line.get("outcome", ""), _said(line)) for line in lines if isinstance(line, dict)]
+
+
+def _said(line: dict[str, Any]) -> str:
+    route = line.get("route")
+    return f"{route}: {line.get('sentence', '')}" if route else str(line.get("sentence", ""))

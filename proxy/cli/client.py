@@ -17,11 +17,16 @@ REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 """Seconds; every answer of the API is a look into memory or one write to disk."""
 
 
-def ask(admin: str, token: str, method: str, path: str, body: object = None) -> Any:
-    """The JSON answer. Ends the command when there is none (exit code 3) or it is a refusal (1)."""
+def ask(admin: str, token: str, method: str, path: str, body: object = None, otherwise: str = "") -> Any:
+    """The JSON answer. Ends the command when there is none (exit code 3) or it is a refusal (1).
+
+    - `otherwise`: the path that is asked where no route is of that name
+    """
     base = (admin if "://" in admin else f"http://{admin}").rstrip("/")
     try:
         status, answer = asyncio.run(_ask(base + path, token, method, body))
+        if otherwise and status == 404 and "unknown-route" in str(answer):
+            status, answer = asyncio.run(_ask(base + otherwise, token, method, body))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         _end(f"the admin API at {base} cannot be reached (--admin says where it is): {_why(error)}", EXIT_UNREACHABLE)
     if status >= 400:

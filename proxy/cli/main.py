@@ -43,6 +43,7 @@ Config = Annotated[
 capabilities."""
 
 RouteArg = Annotated[str, typer.Argument(metavar="ROUTE")]
+NameArg = Annotated[str, typer.Argument(metavar="NAME")]
 Shares = Annotated[list[str], typer.Argument(metavar="VERSION=PERCENT...")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
@@ -143,17 +144,18 @@ def demo(
 
 @app.command()
 def status(
-    route: Annotated[str | None, typer.Argument(metavar="[ROUTE]")] = None,
+    route: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
     as_json: AsJson = False,
     admin: AdminOpt = DEFAULT_ADMIN,
     token: TokenOpt = "",
 ) -> None:
-    """Phases, splits, shadows and verdicts, as they are now."""
+    """Phases, splits, shadows and verdicts, as they are now; of all routes, one route, or a release over several."""
     from proxy.cli import render
     from proxy.cli.client import ask
 
-    answer = ask(admin, token, "GET", f"/v1/routes/{route}" if route else "/v1/routes")
-    shown = render.show_route if route else render.show_routes
+    path, other = (f"/v1/routes/{route}", f"/v1/releases/{route}") if route else ("/v1/routes", "")
+    answer = ask(admin, token, "GET", path, otherwise=other)
+    shown = render.show if route else render.show_routes
     print(dumps(answer)) if as_json else shown(answer)
 
 
@@ -164,7 +166,7 @@ def split(
 ) -> None:  # fmt: skip
     """Splits live traffic by hand; what is left goes to the primary."""
     body = {"split": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change("PUT", f"/v1/routes/{route}/split", body, as_json, admin, token)
+    _change("PUT", f"/v1/routes/{route}/split", body=body, as_json=as_json, admin=admin, token=token)
 
 
 @app.command()
@@ -174,23 +176,24 @@ def shadows(
 ) -> None:  # fmt: skip
     """Says which versions get copies of how many requests."""
     body = {"shadows": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change("PUT", f"/v1/routes/{route}/shadows", body, as_json, admin, token)
+    _change("PUT", f"/v1/routes/{route}/shadows", body=body, as_json=as_json, admin=admin, token=token)
 
 
-def _action(name: str, text: str) -> None:
-    @app.command(name, help=text)
+def _action(action: str, text: str) -> None:
+    @app.command(action, help=text)
     def act(
-        route: RouteArg, reason: Reason, as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN, token: TokenOpt = ""
+        name: NameArg, reason: Reason, as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN, token: TokenOpt = ""
     ) -> None:
-        _change("POST", f"/v1/routes/{route}/{name}", {"reason": reason}, as_json, admin, token)
+        paths = (f"/v1/routes/{name}/{action}", f"/v1/releases/{name}/{action}")
+        _change("POST", *paths, body={"reason": reason}, as_json=as_json, admin=admin, token=token)
 
 
 for _name, _text in {
-    "release": "Starts the configured release of ROUTE, again if need be.",
-    "promote": "Makes the candidate of ROUTE its primary.",
-    "rollback": "Gives all traffic of ROUTE to its primary.",
-    "pause": "Holds the split of ROUTE as it is.",
-    "resume": "Goes on where ROUTE was paused.",
+    "release": "Starts the configured release of NAME (a route, or a release over several), again if need be.",
+    "promote": "Makes the candidate of NAME (a route, or a release over several) its primary.",
+    "rollback": "Gives all traffic of NAME (a route, or a release over several) to its primary.",
+    "pause": "Holds the split of NAME (a route, or a release over several) as it is.",
+    "resume": "Goes on where NAME (a route, or a release over several) was paused.",
 }.items():
     _action(_name, _text)
 
@@ -207,12 +210,14 @@ def backtest(
     raise typer.Exit(EXIT_NO if show_backtest(_checked(config, as_json), records, as_json) else 0)
 
 
-def _change(method: str, path: str, body: Mapping[str, object], as_json: bool, admin: str, token: str) -> None:
+def _change(
+    method: str, path: str, otherwise: str = "", *, body: Mapping[str, object], as_json: bool, admin: str, token: str
+) -> None:
     from proxy.cli.client import ask
-    from proxy.cli.render import show_route
+    from proxy.cli.render import show
 
-    answer = ask(admin, token, method, path, body)
-    print(dumps(answer)) if as_json else show_route(answer)
+    answer = ask(admin, token, method, path, body, otherwise)
+    print(dumps(answer)) if as_json else show(answer)
 
 
 def _percents(shares: list[str]) -> dict[str, float]:

@@ -50,6 +50,37 @@ def _warnings(routes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
+def show(answer: Mapping[str, Any]) -> None:
+    """One route, or one release over several routes."""
+    show_release(answer) if "routes" in answer else show_route(answer)
+
+
+def show_release(release: Mapping[str, Any]) -> None:
+    """One release: a line for each fact that is not empty, and below them its routes."""
+    due = release["stages"][release["stage"] - 1]["requests"] if release["active"] else 0
+    requests = f"{release['requests']:,} of {due:,}" if due else f"{release['requests']:,}"
+    stage = f"{release['stage']} of {len(release['stages'])}: {requests} requests on the route that has fewest"
+    facts = {
+        "release": release["release"],
+        "phase": release["phase"],
+        "strategy": release["strategy"],
+        "stage": stage if release["active"] else "",
+        "verdict": release["verdict"],
+        "evidence": release["sentence"],
+        "reason": release["reason"],
+    }
+    put(table(None, ("", ""), ((name, value) for name, value in facts.items() if value)))
+    columns = ("route", "primary", "candidate", "split", "shadows", "requests", "verdict")
+    rows = (
+        (
+            *(r["route"], r["primary"], r["candidate"] or "", _percents(r["split"]), _percents(r["shadows"])),
+            *(r["requests"], r["verdict"]),
+        )
+        for r in release["routes"]
+    )
+    put(table(None, columns, rows))
+
+
 def show_route(route: Mapping[str, Any]) -> None:
     """One route, a line for each fact that is not empty."""
     facts = {
@@ -80,7 +111,14 @@ def _release(release: Mapping[str, Any]) -> str:
     due = stages[stage - 1]["requests"]
     requests = f"{release['requests']:,} of {due:,} requests" if due else f"{release['requests']:,} requests"
     ends = {"proof": "ends by proof", "no_breach": "ends without a breach"}[release["require"]]
-    return f"{release['strategy']} of {who}, stage {stage} of {len(stages)}: {requests}, {ends}"
+    where = f" with {', '.join(others)}" if (others := _others(release)) else ""
+    return f"{release['strategy']} of {who}{where}, stage {stage} of {len(stages)}: {requests}, {ends}"
+
+
+def _others(release: Mapping[str, Any]) -> list[str]:
+    """The release over several routes by its name, with its routes; empty where it is of one alone."""
+    routes = release.get("routes", ())
+    return [f"{release['name']} ({', '.join(routes)})"] if len(routes) > 1 else []
 
 
 def _left(release: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from proxy.config.bounds import read_limits, read_rescue, read_timeouts
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
+from proxy.config.releases import ReleaseMember, joined, read_releases, sealed
 from proxy.config.rewrite import refuse_unfit, versions_of
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
@@ -157,24 +158,26 @@ def _memory(section: Section, processes: int) -> int | None:
 
 
 def _routes(root: Section, version: Parser) -> tuple[RouteSettings, ...]:
-    trees = root.tree.get("versions")
+    trees, members = root.tree.get("versions"), read_releases(root, version)
     routes: list[RouteSettings] = []
     matches: dict[object, str] = {}
     for name, section in root.entries("routes", values.name):
-        routes.append(_route(name, section, version, trees if isinstance(trees, dict) else {}))
+        routes.append(_route(name, section, version, trees if isinstance(trees, dict) else {}, members.get(name)))
         first = matches.setdefault(_identity(routes[-1].match), name)
         if first != name and routes[-1].match.path:
             section.refuse("match", f"the same as of routes.{first}", "a match of its own for each route")
     if not routes:
         root.refuse("routes", "no route", "at least one, as <name>: {match, protocol, primary}")
-    return tuple(routes)
+    return sealed(routes)
 
 
 def _identity(match: Match) -> object:
     return match.path, frozenset(match.headers.items()), frozenset(match.methods), match.model
 
 
-def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tree]) -> RouteSettings:
+def _route(
+    name: str, section: Section, version: Parser, trees: Mapping[str, Tree], member: ReleaseMember | None
+) -> RouteSettings:
     primary = section.take("primary", version, "", required=True)
     split, sticky = _split(section, version)
     baseline = _baseline(section, version)
@@ -204,6 +207,7 @@ def _route(name: str, section: Section, version: Parser, trees: Mapping[str, Tre
         copies=section.take("copies", values.one_of(Copies), "follow"),
         retry=section.take("retry", values.one_of(Retry), "unprocessed"),
     )
+    route = joined(section, route, member)
     _check_shares(section, route)
     _check_asked(section, route)
     _check_baseline(section, route)
@@ -301,9 +305,9 @@ def _check_shares(section: Section, route: RouteSettings) -> None:
     total = sum(share.percent for share in route.split)
     if total > 100.0 + 1e-9:
         section.refuse("split", f"{total:g} percent in all", "at most 100 percent in all")
-    if route.split and route.release:
+    if route.split and route.release and not route.group:
         section.refuse("canary" if "canary" in section else "split", "a fixed split beside release", "one of the two")
-    if route.release and STRATEGIES[route.release.strategy].arms and not route.sticky:
+    if route.release and STRATEGIES[route.release.strategy].arms and not (route.sticky or route.group):
         allowed = f"{route.release.strategy} needs one: the same user must always meet the same arm"
         section.refuse("sticky", "nothing", allowed)
     unread = any(map(section.refused, ("canary", "split", "release")))

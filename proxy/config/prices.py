@@ -38,7 +38,10 @@ def refuse_unpriced(root: Section, settings: Settings) -> None:
         for place, (guard, versions) in _judged(route).items() if fed else ():
             for problem in unpriced(guard, versions, settings.prices):
                 path = join(join("routes", route.name), place + problem.path)
-                root.refuse(path, problem.found, problem.allowed, problem.endless)
+                if place and route.group:
+                    path = join(join("releases", route.group.name), problem.path)
+                if not root.refused(path):
+                    root.refuse(path, problem.found, problem.allowed, problem.endless)
 
 
 def _judged(route: RouteSettings) -> dict[str, tuple[Guard, list[str]]]:
@@ -46,6 +49,7 @@ def _judged(route: RouteSettings) -> dict[str, tuple[Guard, list[str]]]:
     always = [route.primary, *([route.baseline.version] if route.baseline else [])]
     found = {"": (route.guard, always + [share.version for share in route.split])}
     if release := route.release:
-        place = "" if release.guard.scorecard == route.guard.scorecard else "release."
+        apart = route.group or release.guard.scorecard != route.guard.scorecard
+        place = "release." if apart else ""
         found[place] = release.guard, [*always, release.candidate, *release.arms]
     return found

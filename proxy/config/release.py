@@ -13,7 +13,7 @@ from proxy.config.section import Section
 from proxy.config.values import Parser
 from proxy.contracts.metrics import METRICS, LimitName, Metric, Unit
 from proxy.contracts.settings import ASSUMED, Guard, Limit, OnBreach, OnIdentityChange, Release, Require, Stage
-from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy
+from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy, StrategyRow
 from proxy.contracts.table import Protocol
 from proxy.release.validation import FED, never_fed, validate
 
@@ -81,6 +81,23 @@ def refuse_unfed(route: Section, protocol: Protocol) -> None:
 
 def _scorecard(section: Section) -> dict[str, Limit]:
     """The lines of a scorecard, and the assumed ones that it does not name."""
+    lines = _lines(section)
+    assumed = {metric: limit for metric, limit in ASSUMED.items() if metric not in section}
+    if not section.tree or not (lines or assumed):
+        section.refuse("", "no line", "at least one metric with a limit, such as error_rate: {max_ratio: 1.5}")
+    return lines | assumed
+
+
+def own_lines(section: Section, common: dict[str, Limit]) -> dict[str, Limit]:
+    """The scorecard of one route of a release over several: the `common` lines, with what it says otherwise."""
+    own = _lines(section)
+    if not section.tree:
+        section.refuse("", "no line", "at least one metric with a limit, such as error_rate: {max_ratio: 1.5}")
+    return {metric: limit for metric, limit in common.items() if metric not in section} | own
+
+
+def _lines(section: Section) -> dict[str, Limit]:
+    """The lines that a section names."""
     lines: dict[str, Limit] = {}
     for metric, parsers in PARSERS.items():
         line = _line(section, metric)
@@ -92,10 +109,7 @@ def _scorecard(section: Section) -> dict[str, Limit]:
             if not line.tree and not section.refused(metric):
                 line.refuse("", "no limit", " | ".join(parsers))
     section.finish()
-    assumed = {metric: limit for metric, limit in ASSUMED.items() if metric not in section}
-    if not section.tree or not (lines or assumed):
-        section.refuse("", "no line", "at least one metric with a limit, such as error_rate: {max_ratio: 1.5}")
-    return lines | assumed
+    return lines
 
 
 def _line(section: Section, metric: str) -> Section | None:
@@ -111,12 +125,29 @@ def read_release(route: Section, version: Parser, primary: str, guard: Guard) ->
     section = route.section("release")
     if "release" not in route:
         return None
-    strategy: Strategy = section.take("strategy", values.one_of(Strategy), "canary", required=True)
-    row = STRATEGIES[strategy]
+    row = read_strategy(section)
     arms = _arms(section, version) if row.arms else {}
-    release = Release(
-        candidate=next(iter(arms), "") if row.arms else section.take("candidate", version, "", required=True),
-        strategy=strategy,
+    candidate = next(iter(arms), "") if row.arms else section.take("candidate", version, "", required=True)
+    release = read_course(section, row, candidate, arms, guard)
+    section.finish()
+    for problem in validate(release, primary):
+        # A value that could not be read was replaced: the rule that its fallback breaks is no second mistake.
+        if not section.refused(problem.path):
+            section.refuse(problem.path, problem.found, problem.allowed, problem.endless)
+    return release
+
+
+def read_strategy(section: Section) -> StrategyRow:
+    """The row of the strategy of a release."""
+    strategy: Strategy = section.take("strategy", values.one_of(Strategy), "canary", required=True)
+    return STRATEGIES[strategy]
+
+
+def read_course(section: Section, row: StrategyRow, candidate: str, arms: dict[str, float], guard: Guard) -> Release:
+    """What a release says beside whom it brings to primary: its stages, its guard, its end."""
+    return Release(
+        candidate=candidate,
+        strategy=row.name,
         stages=(_test(section, arms),) if row.arms else tuple(map(_stage, section.items("stages"))),
         guard=read_guard(section, guard),
         accept_risk=section.take("accept_risk", values.truth, False),
@@ -126,12 +157,6 @@ def read_release(route: Section, version: Parser, primary: str, guard: Guard) ->
         rollback_window=section.take("rollback_window", values.span, row.window or 0.0),
         **(section.fields(_TEST) if row.arms else {}),
     )
-    section.finish()
-    for problem in validate(release, primary):
-        # A value that could not be read was replaced: the rule that its fallback breaks is no second mistake.
-        if not section.refused(problem.path):
-            section.refuse(problem.path, problem.found, problem.allowed, problem.endless)
-    return release
 
 
 def _arms(release: Section, version: Parser) -> dict[str, float]:

@@ -51,6 +51,8 @@ class Verdict(Struct, frozen=True):
     """Whether the line is what an A/B test has to prove, and no limit: it never fails."""
     assumed: bool = False
     """Whether nobody asked for the line, and it is part of the scorecard all the same."""
+    route: str = ""
+    """The route that the figures are of, in a release over several; "": of the one that is asked about."""
 
 
 class RouteState(Struct, frozen=True):

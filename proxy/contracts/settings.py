@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 from proxy.contracts.address import Address
 from proxy.contracts.comparers import Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.evidence import FALSE_PASS
+from proxy.contracts.group import ReleaseGroup
 from proxy.contracts.identity import Identity
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
@@ -225,6 +226,8 @@ class RouteSettings(RoutePolicy, frozen=True):
     """The judge of `split`; a release has its own."""
     release: Release | None = None
     """The release that the section asks for."""
+    group: ReleaseGroup | None = None
+    """The release over several routes that `release` is the route's part of; None: it is the route's own."""
     baseline: Baseline | None = None
     """The arm that its candidates are compared with; None: the primary."""
     digest: str = ""

@@ -23,10 +23,11 @@ from proxy.contracts.record import MAX_FAILED_KEYS, Record, Tick
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
 from proxy.contracts.table import Protocol, Table
-from proxy.control.failed_requests import FailedRequests
+from proxy.control.acts import acted, tell
+from proxy.control.changes import Changes
 from proxy.control.judgement import judge
-from proxy.control.lineage import lineage_of
 from proxy.control.primary_figures import figures_of
+from proxy.control.release_control import ReleaseControl, RouteAction, commanded, releases_of
 from proxy.control.route_control import RouteControl, RouteStatus
 from proxy.control.standstill import Standstills
 from proxy.control.state.keeper import Keeper
@@ -35,15 +36,12 @@ from proxy.control.state.store import Store
 from proxy.control.warnings import Warnings
 from proxy.release import decide, plan, scorecard, transitions
 from proxy.release.audit import Change, Link
-from proxy.release.baseline import judged_by, refusals
-from proxy.release.phases import TransitionRefused
+from proxy.release.baseline import judged_by
 from proxy.release.post_promotion import guard_after
+from proxy.release.together import all_aligned
 from proxy.stats.board import Board
 
 log = logging.getLogger("penumbra.engine")
-
-MAX_AUDIT_EXAMPLES = 20
-"""Request ids that an audit entry keeps."""
 
 LOOK_SECONDS = 0.25
 """Seconds between calls of `on_time`, in production and in a rehearsal."""
@@ -53,6 +51,10 @@ Move = Callable[[RouteState], RouteState]
 
 class UnknownRouteError(Exception):
     """No route of this name is configured."""
+
+
+class UnknownReleaseError(Exception):
+    """There is no release of this name."""
 
 
 class NotStoredYetError(Exception):
@@ -74,6 +76,7 @@ class Engine:
         self.settings = settings
         self.board = board
         self.routes: dict[str, RouteControl] = {}
+        self.releases: dict[str, ReleaseControl] = {}
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
         self.spoken: Mapping[str, Protocol] = {}
@@ -81,7 +84,7 @@ class Engine:
         self.identity_changes: Counter[tuple[str, str, str]] = Counter()
         self.revision = store.head.revision
         self.keeper = Keeper(store, settings.anchor, clock)
-        self._warnings, self._failed_requests = Warnings(), FailedRequests()
+        self._warnings, self._changes = Warnings(), Changes(board)
         self._standstills = Standstills()
         self._publish = publish
         self._listen = listen
@@ -95,6 +98,18 @@ class Engine:
             return self.routes[name]
         except KeyError:
             raise UnknownRouteError(name) from None
+
+    def release_of(self, route: str) -> ReleaseControl:
+        """The release that a route is part of, which may be its own. Raises UnknownRouteError."""
+        section = self.route(route).section
+        return self.releases[section.group.name if section.group else route]
+
+    def release(self, name: str) -> ReleaseControl:
+        """A release by its name: that over several routes, or that of a route. Raises UnknownReleaseError."""
+        try:
+            return self.releases[name]
+        except KeyError:
+            raise UnknownReleaseError(name) from None
 
     @property
     def states(self) -> dict[str, RouteState]:
@@ -121,7 +136,8 @@ class Engine:
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one or all. Raises StoreError."""
-        return self.keeper.ledger.audit(limit, after, route)
+        names = (route, self.release_of(route).name) if route in self.routes else (route,) if route else ()
+        return self.keeper.ledger.audit(limit, after, *names)
 
     @property
     def unsaved(self) -> int:
@@ -151,7 +167,7 @@ class Engine:
         for name, route in self.routes.items():
             route.status.verdicts = self._verdicts(route, now)
             if route.state.phase == "rolled_back" and not route.status.at_rollback:
-                route.status.at_rollback = self.keeper.ledger.at_rollback(name)
+                route.status.at_rollback = self.keeper.ledger.at_rollback(name, self.release_of(name).name)
 
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
@@ -160,13 +176,12 @@ class Engine:
             self._full_ticks += sum(len(keys) >= MAX_FAILED_KEYS for keys in arm.keys.values())
             if arm.route in self.routes:
                 self.routes[arm.route].count(arm.role, arm.version, arm.counted())
-        for name in {arm.route for arm in tick.arms}:
-            if name in self.routes:
-                self._judge(self.routes[name], now)
+        for name in {self.release_of(arm.route).name for arm in tick.arms if arm.route in self.routes}:
+            self._judge(self.releases[name], now)
 
     def on_records(self, records: Iterable[Record]) -> None:
         """Remembers the requests that failed, for the audit."""
-        self._failed_requests.update(records)
+        self._changes.failed.update(records)
 
     def on_profile_faults(self, faults: Mapping[str, str]) -> None:
         """Reference profiles that cannot be used, by route; shown as warnings."""
@@ -182,27 +197,32 @@ class Engine:
         self.board.on_time(now)
         shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}
         self._warnings.update(shadows, self.board, now)
-        for route in tuple(self.routes.values()):
-            self._judge(route, now)
+        for release in tuple(self.releases.values()):
+            self._judge(release, now)
         self._standstills.update(self.routes, self.board, now)
         self.keeper.ledger.look(self.revision, now)
         self.keeper.snapshots.keep(self.routes, self.board, now)
 
     def command(self, route: str, action: str, move: Move, who: str, why: str, now: float) -> RouteState:
-        """Makes a change by hand. Raises UnknownRouteError, TransitionRefused (impossible in this phase), StoreError
-        (not stored, not made) or NotStoredYetError (in force, not stored: it takes traffic off)."""
-        before = self.state(route)
-        after = self._guarded(before, move(before), now)
-        for problem in refusals(self.route(route).section, after) if action in _GIVING else ():
-            raise TransitionRefused(str(problem))
-        change = self._change(who, action, before, after, why)
+        """Makes a change by hand, on all routes of a release over several; shadows are of one route. Raises
+        UnknownRouteError, TransitionRefused (impossible in this phase), StoreError (not stored, not made) or
+        NotStoredYetError (in force, not stored: it takes traffic off)."""
+        control, release = self.route(route), self.release_of(route)
+        routes = (control,) if action == "shadows" else release.routes
+        before = tuple(each.state for each in routes)
+        pairs = zip(before, commanded(routes, action, move), strict=True)
+        after = tuple(self._guarded(was, state, now) for was, state in pairs)
+        known = {state.route: state for state in before}
+        change = self._changes.entry(self.settings, release, who, action, known, after, why)
         stored = self.keeper.record(before, after, change, self.revision + 1, now)
         if action == "rollback":
-            self.rollbacks[route, "manual"] += 1
-        self._enforce((after,), (change,), now)
+            self.rollbacks.update((each.route, "manual") for each in after)
+        self._enforce(after, (change,), now)
         if not stored:
-            raise NotStoredYetError(f"{action} of {route} is in force, but not stored: {self.keeper.ledger.fault}")
-        return after
+            raise NotStoredYetError(
+                f"{action} of {change.route} is in force, but not stored: {self.keeper.ledger.fault}"
+            )
+        return self.state(route)
 
     def reload(self, load: Callable[[], Settings], now: float) -> bool:
         """Takes up a new configuration, or keeps the one in force and says why."""
@@ -224,21 +244,23 @@ class Engine:
     def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
         self.settings, self.board.prices, stored = settings, settings.prices, self.keeper.known
         merged = [(section, *self._merged(section, published, now)) for section in settings.routes]
-        changed = [state for _, state, _ in merged if state != stored.get(state.route)]
-        changes = [
-            self._change("configuration", action, stored.get(s.route), s, self.keeper.why(s, stored.get(s.route)))
-            for s in changed
-        ]
+        states = all_aligned([(section, state) for section, state, _ in merged], now)
         for warning in (warning for _, _, warnings in merged for warning in warnings):
             log.warning("%s", warning)
         self.routes = {
-            section.name: RouteControl(section, state, _warned(self.routes.get(section.name), warnings))
-            for section, state, warnings in merged
+            section.name: RouteControl(section, states[section.name], _warned(self.routes.get(section.name), warnings))
+            for section, _, warnings in merged
         }
-        states = [state for _, state, _ in merged]
+        self.releases = releases_of(self.routes.values())
+        changed = [each for each in self.releases.values() if any(s != stored.get(s.route) for s in each.states)]
+        changes = [self._adopted(each, action, stored) for each in changed]
         self.keeper.recovered = self.keeper.recovered.settled()
-        self.keeper.ledger.keep(states, changes, self.revision + 1, now)
-        self._enforce(states, changes, now)
+        self.keeper.ledger.keep(states.values(), changes, self.revision + 1, now)
+        self._enforce(states.values(), changes, now)
+
+    def _adopted(self, release: ReleaseControl, action: str, stored: Mapping[str, RouteState]) -> Change:
+        why = next(self.keeper.why(s, stored.get(s.route)) for s in release.states if s != stored.get(s.route))
+        return self._changes.entry(self.settings, release, "configuration", action, stored, release.states, why)
 
     def _merged(
         self, section: RouteSettings, published: Table | None, now: float
@@ -254,22 +276,24 @@ class Engine:
             return after
         return transitions.guarded(after, guard_after(after.release.guard, figures_of(self.board, after, now)), now)
 
-    def _judge(self, route: RouteControl, now: float) -> None:
-        state, status = route.state, route.status
-        status.verdicts = self._verdicts(route, now)
-        action = decide.on_breach(state, status.verdicts, route.guard.on_breach, status.notified)
-        if action is None or action.act == "notify":
-            if self._on_identities(route, now):
+    def _judge(self, release: ReleaseControl, now: float) -> None:
+        for route in release.routes:
+            route.status.verdicts = self._verdicts(route, now)
+        asked = release.breaches()
+        if all(action.act == "notify" for _, action in asked):
+            changed = [self._on_identities(release, route, now) for route in release.routes]
+            if any(changed):
                 return
-            action = self._on_baseline(route) or action
-        waits = route.awaits_legs(self._oldest(route, now), now)
-        if action is None and not waits and not self.board.wavering(state.route):
-            action = decide.on_pass(state, status.verdicts, status.legs, now)
-        if action is None and state.after is not None and now >= state.until:
-            reason = f"the rollback window is over: {scorecard.overall(status.verdicts).sentence}"
-            action = decide.Action("settle", reason)
-        if action is not None:
-            self._act(state, status, action, now)
+            asked = self._on_baselines(release) or asked
+        if not asked and not self._waits(release, now):
+            asked = release.passed(now)
+        for route, action in asked or release.settled(now):
+            self._act(release, route, action, now)
+
+    def _waits(self, release: ReleaseControl, now: float) -> bool:
+        """Whether a stage that has what it needs does not end yet on one of the routes."""
+        await_legs = [route.awaits_legs(self._oldest(route, now), now) for route in release.routes]
+        return any(await_legs) or any(self.board.wavering(state.route) for state in release.states)
 
     def _oldest(self, route: RouteControl, now: float) -> float | None:
         """When the oldest leg of a candidate began; workers tell it by the wall clock."""
@@ -281,13 +305,17 @@ class Engine:
         verdicts, route.status.baseline = judge(route, self.board, now)
         return verdicts
 
-    def _on_baseline(self, route: RouteControl) -> decide.Action | None:
-        if route.baseline is None:
-            return None
-        silence = self.board.baseline_silence(route.section.name)
-        return decide.on_baseline(route.baseline.version, route.status.baseline, silence)
+    def _on_baselines(self, release: ReleaseControl) -> list[RouteAction]:
+        found = []
+        for route in release.routes:
+            silence = self.board.baseline_silence(route.section.name) if route.baseline else 0.0
+            if route.baseline and (
+                action := decide.on_baseline(route.baseline.version, route.status.baseline, silence)
+            ):
+                found.append((route, action))
+        return found
 
-    def _on_identities(self, route: RouteControl, now: float) -> bool:
+    def _on_identities(self, release: ReleaseControl, route: RouteControl, now: float) -> bool:
         """Follows changes of the models that answer; whether anything did."""
         changes = self.board.identity_changes(route.section.name)
         for change in changes:
@@ -299,7 +327,7 @@ class Engine:
                 self.board.begin_anew(state.route, version)
                 status.legs, status.notified = 0, frozenset()
             if transitions.candidates(state):
-                self._act(state, status, action, now, change)
+                self._act(release, route, action, now, change)
             else:
                 log.info("%s: %s", state.route, action.reason)
             status.verdicts = self._verdicts(route, now)
@@ -307,32 +335,36 @@ class Engine:
 
     def _act(
         self,
-        state: RouteState,
-        status: RouteStatus,
+        release: ReleaseControl,
+        route: RouteControl,
         action: decide.Action,
         now: float,
         identity: IdentityChange | None = None,
     ) -> None:
-        after = self._guarded(state, _ACTS[action.act](state, action, now), now)
+        state, status = route.state, route.status
+        before = tuple(each.state for each in release.concerned(route, action.act))
+        pairs = zip(before, acted(before, action, now), strict=True)
+        after = tuple(self._guarded(was, state, now) for was, state in pairs)
         if action.act in ("notify", "keep"):
             if decide.told_as(state, action) in status.notified:
                 return
             status.notified |= {decide.told_as(state, action)}
-        level = logging.WARNING if action.act in _ALARMS else logging.INFO
-        facts = {"route": state.route, "version": action.version or state.candidate, "cause": action.cause}
-        log.log(level, "%s: %s: %s", state.route, action.act, action.reason, extra={"fields": facts})
-        change = self._change(action.cause if identity else "scorecard", action.act, state, after, action.reason)
-        change = replace(change, identity=identity)
+        tell(release, state.route, state.candidate, action)
+        who = action.cause if identity else "scorecard"
+        known = {each.route: each for each in before}
+        change = replace(
+            self._changes.entry(self.settings, release, who, action.act, known, after, action.reason), identity=identity
+        )
         if action.act == "drop":
             change = replace(change, evidence=status.baseline)
         if action.act in ("rollback", "leave"):
-            self.rollbacks[state.route, action.cause] += 1
-        if after == state:
+            self.rollbacks.update((each.route, action.cause) for each in after)
+        if after == before:
             self.keeper.ledger.keep((), (change,), self.revision, now)
             self._listen(change, self.keeper.unix(now))
         else:
-            self.keeper.ledger.keep((after,), (change,), self.revision + 1, now)
-            self._enforce((after,), (change,), now)
+            self.keeper.ledger.keep(after, (change,), self.revision + 1, now)
+            self._enforce(after, (change,), now)
 
     def _enforce(self, states: Iterable[RouteState], changes: Iterable[Change], now: float) -> None:
         for state in tuple(states):
@@ -352,49 +384,6 @@ class Engine:
         self.board.use_baseline(state.route, baseline)
         self.board.watch(state.route, versions, state.primary, route.guard, section.protocol, now, section.analysis)
 
-    def _change(self, who: str, action: str, before: RouteState | None, after: RouteState, why: str) -> Change:
-        route = self.routes.get(after.route)
-        return Change(
-            who=who,
-            action=action,
-            route=after.route,
-            why=why,
-            before=before,
-            after=after,
-            evidence=route.status.verdicts if route else (),
-            lineage=lineage_of(self.settings, self.board, after),
-            examples=self._examples(before),
-        )
-
-    def _examples(self, before: RouteState | None) -> tuple[str, ...]:
-        """Failed requests of the candidates, then those with the worst disagreements."""
-        if before is None:
-            return ()
-        versions = transitions.candidates(before)
-        worst = [example.request_id for version in versions for example in self.board.examples(before.route, version)]
-        ids = dict.fromkeys((*self._failed_requests.get(before.route, versions), *worst))
-        return tuple(ids)[:MAX_AUDIT_EXAMPLES]
-
 
 def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatus:
     return replace(route.status, warnings=warnings) if route else RouteStatus(warnings=warnings)
-
-
-_GIVING = frozenset({"split", "shadows", "release"})
-"""Commands that give versions traffic, which must fit beside the baseline; whatever takes traffic off is never refused
-for one."""
-
-_ALARMS = frozenset({"rollback", "leave", "drop", "pause", "notify", "restart", "keep"})
-
-_ACTS: dict[decide.Act, Callable[[RouteState, decide.Action, float], RouteState]] = {
-    "rollback": lambda s, a, now: transitions.rollback(s, (a.version,) if a.version else (), a.reason, now),
-    "leave": lambda s, a, now: transitions.leave(s, a.version or "", a.reason, now),
-    "drop": lambda s, a, now: transitions.without_baseline(s, a.reason),
-    "pause": lambda s, a, now: transitions.pause(s, a.reason, now),
-    "notify": lambda s, a, now: s,
-    "keep": lambda s, a, now: s,
-    "restart": lambda s, a, now: transitions.anew(s, a.reason, now),
-    "advance": lambda s, a, now: transitions.enter(s, s.stage + 1, a.reason, now),
-    "promote": lambda s, a, now: transitions.promote(s, a.version or s.candidate, a.reason, now),
-    "settle": lambda s, a, now: transitions.unguarded(s),
-}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from proxy.contracts.release import RouteState, Verdict
 from proxy.contracts.settings import Stage
 from proxy.control.route_control import RouteControl
@@ -20,7 +22,8 @@ def judge(route: RouteControl, board: Board, now: float) -> tuple[Verdicts, Verd
     guard, enough, proof = route.guard, scorecard.enough(stage), _wants_proof(route.state, stage)
     evidence = board.evidence(route.state.route, now)
     lines = (scorecard.judge(evidence, guard, version, enough, proof) for version in versions)
-    verdicts = tuple(verdict for verdicts in lines for verdict in verdicts)
+    named = route.section.name if route.section.group else ""
+    verdicts = tuple(replace(verdict, route=named) if named else verdict for verdicts in lines for verdict in verdicts)
     if route.baseline is None:
         return verdicts, ()
     own = board.baseline_evidence(route.state.route)

@@ -90,6 +90,7 @@ def body_of(change: Change, head: str, now: float) -> bytes:
         "why": change.why,
         "before": plain(change.before),
         "after": plain(change.after),
+        "beside": plain(change.beside),
         "evidence": plain(change.evidence),
         "examples": list(change.examples),
         "identity": plain(change.identity),

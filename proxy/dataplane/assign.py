@@ -3,6 +3,9 @@
 While a breaker keeps a canary or a baseline from its share, everything goes to arms that count as no evidence
 (`LiveRoute.neutral`); once the breaker lets a probe through, assignments are the configured ones again until that
 probe has failed.
+
+Routes of one release go together: a canary that is ejected on one of them has no share on the others either, and who
+has no key that can be read meets the primaries, since nobody knows what the same user meets elsewhere.
 """
 
 from __future__ import annotations
@@ -30,9 +33,14 @@ def assign(route: LiveRoute, head: RequestHead, body: bytes | None, inference: b
     if len(route.targets) == 1:
         return route.targets[0], 0
     at, key = _point(route, head, body)
+    if at < 0.0:
+        return route.neutral[0], 0
     index = route.split.choose(at)
     if any(_blocked(target, inference, now) for target in route.targets[1:]):
         return route.neutral[0 if _blocked(route.targets[index], inference, now) else index], key
+    for mate in route.mates:
+        if _blocked(mate, True, now):
+            return route.neutral[0 if route.split.roles[index] == "canary" else index], key
     chosen = route.targets[index]
     breaker = chosen.breaker_of(inference)
     if breaker is not None:
@@ -51,9 +59,12 @@ def draw_shadows(route: LiveRoute, tally: Tally) -> list[ShadowTarget]:
 
 
 def _point(route: LiveRoute, head: RequestHead, body: bytes | None) -> tuple[float, int]:
+    """The point and the hash of the key; a point below 0 is the primary's whatever the split is."""
     sticky = route.route.sticky
     key = None if sticky is None else key_of(sticky, head.field, body)
-    return (random(), 0) if key is None else point(route.name, key)
+    if key is None:
+        return (-1.0 if route.keyed else random()), 0
+    return point(route.keys, key)
 
 
 def _blocked(target: Target, inference: bool, now: float) -> bool:

@@ -96,6 +96,8 @@ class LiveRoute:
     - `rescued_status`: the answers that such a leg's replaces
     - `shadows`: who gets copies, the primary itself for the noise floor included
     - `sticky_body`: the version depends on the body
+    - `keys`: the name under which sticky keys are hashed; `keyed`: who has none that can be read meets the primary
+    - `mates`: the canaries of the other routes of its release
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
     - `follow`: copies end when their client leaves
     - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
@@ -120,6 +122,9 @@ class LiveRoute:
         "inflight",
         "journal",
         "keep",
+        "keyed",
+        "keys",
+        "mates",
         "max_body",
         "max_inflight",
         "mirror_all",
@@ -153,6 +158,9 @@ class LiveRoute:
         if route.noise > 0:
             self.shadows.append(registry.shadow(route, Share(route.primary, route.noise), "noise"))
         self.sticky_body = route.sticky is not None and route.sticky.source == "json"
+        self.keys = route.group or route.name
+        self.keyed = bool(route.group) and self.split.shares[0] > 0.0
+        self.mates: list[Target] = []
         self.analysed = route.protocol != "opaque"
         self.journal = route.journal
         self.recorded = self.analysed or route.journal
@@ -171,6 +179,10 @@ class LiveRoute:
         self.record_body = max(REPLAY_BYTES, limits.mirror_body) if self.shadows or replaceable else REPLAY_BYTES
         self.hold = self.record_body if self.sticky_body else limits.request_buffer
 
+    def canaries(self) -> list[Target]:
+        """The targets that are canaries."""
+        return [target for target, role in zip(self.targets, self.split.roles, strict=True) if role == "canary"]
+
 
 class LiveTable:
     """A compiled table. `revision` is the table's."""
@@ -180,8 +192,17 @@ class LiveTable:
     def __init__(self, table: Table, registry: Registry) -> None:
         self.revision = table.revision
         self.routes = [LiveRoute(route, registry) for route in table.routes]
+        _introduce(self.routes)
         index = RouteIndex(table.routes)
         self.find, self.wants_body = index.find, index.wants_body
+
+
+def _introduce(routes: list[LiveRoute]) -> None:
+    """Tells the routes of one release of each other's canaries."""
+    for route in routes:
+        if route.route.group:
+            others = [each for each in routes if each.route.group == route.route.group and each is not route]
+            route.mates = [target for other in others for target in other.canaries()]
 
 
 class Registry:

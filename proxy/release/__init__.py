@@ -7,6 +7,7 @@ validation      the rules of a release, for whoever reads one
 decide          verdicts → the action to take
 phases          the table of phases and events
 transitions     an event and a route's live state → the next live state
+together        the live states of one release over several routes, as one
 baseline        the arm that candidates are compared with in place of the primary
 plan            settings and live states → the routing table; what a reload keeps
 post_promotion  the guard of a promoted version

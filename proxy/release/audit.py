@@ -29,12 +29,13 @@ class Change(Struct, frozen=True):
     action: str
     """Such as `split`, `rollback`."""
     route: str
+    """The route, or the release over several routes that all changed at once."""
     why: str
     """The reason, in one sentence."""
     before: Any = None
-    """The live state before."""
+    """The live state before; of a release over several routes that of the first."""
     after: Any = None
-    """The live state after."""
+    """The live state after, likewise."""
     evidence: Any = None
     """The verdicts of that moment."""
     lineage: Any = None
@@ -43,6 +44,14 @@ class Change(Struct, frozen=True):
     """Ids of requests that went wrong."""
     identity: Any = None
     """Where it follows from one: a change of the model that answers under a version, as before and after."""
+    beside: Any = {}
+    """Of a release over several routes: the others, each with its live state `before` and `after`."""
+
+
+def undone_by(change: Change, why: str) -> Change:
+    """The change that takes another one back."""
+    beside = {name: {"before": each["after"], "after": each["before"]} for name, each in change.beside.items()}
+    return Change("penumbra", "withdrawn", change.route, why, change.after, change.before, beside=beside)
 
 
 class Entry(Struct, frozen=True):
@@ -65,6 +74,7 @@ class Entry(Struct, frozen=True):
     """Hash of the entry before it."""
     examples: tuple[str, ...] = ()
     identity: Any = None
+    beside: dict[str, Any] = {}
 
 
 class Link(Struct, frozen=True):
@@ -72,6 +82,13 @@ class Link(Struct, frozen=True):
 
     body: str
     hash: str
+
+
+def states_of(entry: Entry) -> dict[str, Any]:
+    """The live states after an entry, by route."""
+    others = {name: states.get("after") for name, states in entry.beside.items() if isinstance(states, dict)}
+    first = entry.after.get("route") if others and isinstance(entry.after, dict) else entry.route
+    return {str(first): entry.after, **others}
 
 
 def seal(change: Change, seq: int, previous: str, now: float) -> Link:

@@ -141,16 +141,18 @@ IDENTITY = "identity"
 
 def _winner(verdicts: Sequence[Verdict]) -> Action | None:
     """Of the arms that are better by proof, and within their limits, the one with the largest gain."""
-    proved = [v for v in verdicts if v.aim and v.proved and _passes(verdicts, v.version)]
+    proved = [v for v in verdicts if v.aim and v.proved and _passes(verdicts, v)]
     if not proved:
         return None
     best = max(proved, key=lambda verdict: -inf if verdict.value is None else verdict.value)
     return Action("promote", f"{best.version} has proved itself: {best.sentence}", best.metric, best.version)
 
 
-def _passes(verdicts: Sequence[Verdict], version: str) -> bool:
-    return overall(verdict for verdict in verdicts if verdict.version == version).outcome == "pass"
+def _passes(verdicts: Sequence[Verdict], arm: Verdict) -> bool:
+    """Whether an arm is within its limits, and on other routes of its release what goes with it is."""
+    lines = (each for each in verdicts if each.version == arm.version or each.route != arm.route)
+    return overall(lines).outcome == "pass"
 
 
 def _sentences(verdicts: Iterable[Verdict]) -> str:
-    return "; ".join(verdict.sentence for verdict in verdicts)
+    return "; ".join(f"{v.route}: {v.sentence}" if v.route else v.sentence for v in verdicts)

@@ -31,6 +31,8 @@ class Story(Struct, frozen=True):
     versions: dict[str, Any]
     """Name to lineage and endpoint, as they were at the beginning."""
     entries: tuple[Entry, ...]
+    beside: dict[str, tuple[str, str]] = {}
+    """Of a release over several routes: the others, each with its candidate and its primary."""
 
 
 class NoSuchReleaseError(Exception):
@@ -50,11 +52,12 @@ def begins(entry: Entry) -> bool:
     return bool(after["release"] != before.get("release"))
 
 
-def at_rollback(newest_first: Iterable[Entry]) -> tuple[Verdict, ...]:
-    """The verdicts that were known when a route was last rolled back, from its audit; () where none were kept."""
+def at_rollback(newest_first: Iterable[Entry], route: str = "") -> tuple[Verdict, ...]:
+    """The verdicts that were known when a route was last rolled back, from its audit, or from that of its release; ()
+    where none were kept."""
     for entry in newest_first:
         if _phase(entry.after) == "rolled_back" and _phase(entry.before) != "rolled_back":
-            return _verdicts(entry.evidence)
+            return tuple(verdict for verdict in _verdicts(entry.evidence) if verdict.route in ("", route))
     return ()
 
 
@@ -104,7 +107,17 @@ def _story(chapter: Sequence[Entry]) -> Story:
         strategy=plan["strategy"],
         versions=first.lineage or {},
         entries=tuple(chapter),
+        beside={route: pair for route, states in first.beside.items() if (pair := _pair(states))},
     )
+
+
+def _pair(states: Any) -> tuple[str, str] | None:
+    """Candidate and primary of a route beside the first."""
+    after = states.get("after") if isinstance(states, dict) else None
+    plan = after.get("release") if isinstance(after, dict) else None
+    if not isinstance(after, dict) or not isinstance(plan, dict):
+        return None
+    return str(plan.get("candidate", "")), str((states.get("before") or after).get("primary", ""))
 
 
 def chain_of(version: Any) -> list[tuple[str, str]]:

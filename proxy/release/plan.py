@@ -26,7 +26,8 @@ def basis(route: RouteSettings) -> str:
     """The digest of what a section says about traffic."""
     # Without a baseline the digest is that of versions of this program which knew none.
     beside = () if route.baseline is None else (route.baseline,)
-    traffic = (route.primary, route.split, route.shadows, _as_written(route.release), *beside)
+    together = () if route.group is None else (route.group.digest,)
+    traffic = (route.primary, route.split, route.shadows, _as_written(route.release), *beside, *together)
     return sha256(msgspec.json.encode(traffic, order="sorted")).hexdigest()[:16]
 
 
@@ -182,6 +183,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         retry=section.retry,
         identity=identity.name if identity.source == "header" else "",
         journal=journal,
+        group=section.group.name if section.group else "",
     )
 
 

@@ -27,7 +27,7 @@ A sentence shows the figures of the requests on which evidence of a breach rests
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, isnan, log
 from typing import NamedTuple
 
@@ -246,8 +246,33 @@ def _joined(verdicts: Iterable[Verdict], several: bool) -> str:
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on all limits: fail if one fails, pass if all pass, and in an A/B test if an arm is better as well.
-    Lines that are moot do not count, nor assumed ones of which nothing came. Without any limit nothing is decided."""
-    verdicts = tuple(verdicts)
+    Lines that are moot do not count, nor assumed ones of which nothing came. Without any limit nothing is decided. Of
+    a release over several routes each has to pass; a test is won by an arm that is better on one of them."""
+    by_route: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_route.setdefault(verdict.route, []).append(verdict)
+    if len(by_route) <= 1:
+        return _of_one(next(iter(by_route.values()), []))
+    won = {v.route for lines in by_route.values() for v in lines if v.aim and v.proved}
+    limits = {name: [v for v in lines if not (v.aim and won - {name})] for name, lines in by_route.items()}
+    return _of_all({name: _of_one(lines) for name, lines in limits.items()})
+
+
+def _of_all(totals: Mapping[str, Verdict]) -> Verdict:
+    worst = min((total.outcome for total in totals.values()), key=lambda outcome: _RANK[outcome])
+    said = {name: total for name, total in totals.items() if total.outcome == worst}
+    needed = [total.needed for total in said.values() if total.needed is not None]
+    return replace(
+        next(iter(said.values())),
+        n=min(total.n for total in totals.values()),
+        lost=max(total.lost for total in totals.values()),
+        sentence="; ".join(f"{name}: {total.sentence}" for name, total in said.items()),
+        needed=max(needed) if needed else None,
+        log_breach=max(total.log_breach for total in totals.values()),
+    )
+
+
+def _of_one(verdicts: Sequence[Verdict]) -> Verdict:
     lines = [v for v in verdicts if not v.aim and not v.moot and (v.n or v.lost or not v.assumed)]
     lines.sort(key=lambda v: _RANK[v.outcome])
     if not lines:

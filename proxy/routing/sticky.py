@@ -1,7 +1,9 @@
 """Sticky assignment: the key of a request, and the point in [0, 1) that the key hashes to.
 
 The point depends on the route's name and the key alone, so every worker, machine and restart agrees on it, and the same
-users meet every canary of a route first. A request without a key is assigned at random.
+users meet every canary of a route first. The routes of one release have its name in place of their own: a user who
+meets the candidate on one of them meets it on all. A request without a key is assigned at random, or on such a route to
+the primary, since nobody knows what its user meets elsewhere.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from proxy.contracts.table import Sticky
 from proxy.routing.documents import FieldOf, document_of
 
 
-def point(route: str, key: bytes) -> tuple[float, int]:
-    """The point in [0, 1) and the 64-bit hash of a key on a route."""
-    hashed = int.from_bytes(blake2b(key, digest_size=8, key=route.encode()[:64]).digest(), "big")
+def point(name: str, key: bytes) -> tuple[float, int]:
+    """The point in [0, 1) and the 64-bit hash of a key under the name of a route, or of a release over several."""
+    hashed = int.from_bytes(blake2b(key, digest_size=8, key=name.encode()[:64]).digest(), "big")
     return (hashed >> 11) / (1 << 53), hashed
 
 

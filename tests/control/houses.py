@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from proxy.config.releases import sealed
 from proxy.contracts.address import Address
+from proxy.contracts.group import ReleaseGroup
 from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import ASSUMED, Guard, Release, RouteSettings, Settings, Stage
-from proxy.contracts.table import Match, Share, Table, Version
+from proxy.contracts.table import Match, Share, Sticky, Table, Version
 from proxy.control.engine import Engine
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
@@ -38,6 +42,23 @@ def canary_release(**changes: object) -> Release:
     )
     given: dict[str, object] = {"candidate": "v2", "strategy": "canary", "stages": stages, "guard": GUARD}
     return Release(**(given | changes))  # type: ignore[arg-type]
+
+
+CANDIDATES = {"features": "v2", "predict": "v3", "explain": "v2"}
+
+
+def together(
+    release: Release | None = None, routes: dict[str, str] = CANDIDATES, name: str = "fraud-2", **changes: object
+) -> tuple[RouteSettings, ...]:
+    """The sections of one release over several routes, as the reader makes them."""
+    whole = release or canary_release()
+    group = ReleaseGroup(name, tuple(routes), whole.guard.false_alarm)
+    guard = replace(whole.guard, false_alarm=whole.guard.false_alarm / len(routes))
+    common: dict[str, object] = {"split": (), "shadows": (), "sticky": Sticky("header", "x-user-id"), "group": group}
+    return sealed(
+        section(route, release=replace(whole, candidate=candidate, guard=guard), **(common | changes))
+        for route, candidate in routes.items()
+    )
 
 
 class House:

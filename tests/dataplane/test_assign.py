@@ -98,3 +98,43 @@ def test_copies_that_are_due_are_counted_when_they_are_drawn() -> None:
     drawn = Counter(shadow.version for _ in range(n) for shadow in draw_shadows(bench.route, bench.tally))
     assert drawn["v3"] == n and abs(drawn["v2"] - 0.3 * n) < 5 * sqrt(n * 0.3 * 0.7)
     assert bench.counted()["mirrored"] == {("r", "v2"): drawn["v2"], ("r", "v3"): n}
+
+
+def test_a_user_meets_matching_versions_on_all_routes_of_a_release() -> None:
+    """Three routes whose keys stand in different places, 2,000 users: each is a canary on all of them, or on none."""
+    sources = (Sticky("header", "x-user-id"), Sticky("cookie", "user"), Sticky("json", "/user"))
+    benches = [Bench(route(split=(Share("v2", 20.0),), sticky=sticky, group="fraud-2")) for sticky in sources]
+    met = Counter[tuple[str, ...]]()
+    for user in range(2000):
+        head, body = asked(5, b"X-User-Id: u%d\r\nCookie: user=u%d\r\n" % (user, user)), b'{"user": "u%d"}' % user
+        met[tuple(assign(bench.route, head, body, True, 0.0)[0].version for bench in benches)] += 1
+    assert set(met) == {("v1",) * 3, ("v2",) * 3}
+    assert abs(met[("v2",) * 3] - 400) < 5 * sqrt(2000 * 0.2 * 0.8)
+
+
+def test_who_has_no_key_meets_the_primary_of_a_release_over_several_routes() -> None:
+    sticky = Sticky("header", "x-user-id")
+    bench = Bench(route(split=(Share("v2", 50.0),), sticky=sticky, baseline=Share("v3", 50.0 / 3), group="fraud-2"))
+    assert versions(bench, 200) == {("v1", 1.0): 200}, "and is no evidence: chance did not choose"
+    whole = Bench(route(split=(Share("v2", 100.0),), sticky=sticky, group="fraud-2"))
+    assert versions(whole, 20) == {("v2", 1.0): 20}, "where all meet the candidate, nobody meets anything else"
+
+
+def test_a_canary_that_is_ejected_on_one_route_has_no_share_on_the_others() -> None:
+    sticky = Sticky("header", "x-user-id")
+    bench = Bench(route(split=(Share("v2", 50.0),), sticky=sticky, group="fraud-2"))
+    mate = Bench(route(split=(Share("v2", 50.0),), sticky=sticky, group="fraud-2")).route.targets[1]
+    bench.route.mates = [mate]
+    heads = [asked(5, b"X-User-Id: u%d\r\n" % user) for user in range(50)]
+
+    def drawn(now: float) -> set[tuple[str, float]]:
+        targets = [assign(bench.route, head, None, True, now)[0] for head in heads]
+        return {(target.version, target.arm.share) for target in targets}
+
+    assert drawn(0.0) == {("v1", 0.5), ("v2", 0.5)}
+    assert mate.breaker is not None
+    for n in range(20):
+        mate.breaker.failed(n / 10, PrimaryHealth())
+    assert drawn(1.9) == {("v1", 1.0)}
+    mate.breaker.succeeded()
+    assert drawn(2.0) == {("v1", 0.5), ("v2", 0.5)}

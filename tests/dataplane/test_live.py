@@ -137,3 +137,19 @@ def test_arms_of_an_older_table_are_forgotten_once_they_were_reported() -> None:
     canary.inflight = 0
     compiled(route())
     assert canary.forgotten and compiled.tally.counted(canary) is not canary
+
+
+def test_routes_of_one_release_know_each_others_canaries() -> None:
+    def member(name: str, group: str) -> Route:
+        return Route(name, Match(f"/{name}"), "oip", "v1", split=(Share("v2", 10.0),), group=group)
+
+    table = Compiler()(member("a", "g"), member("b", "g"), member("c", ""), member("d", "h"))
+    a, b, *others = table.routes
+    assert (a.mates, b.mates) == ([b.targets[1]], [a.targets[1]])
+    assert [route.mates for route in others] == [[], []]
+    assert [(route.keys, route.keyed) for route in table.routes] == [
+        ("g", True),
+        ("g", True),
+        ("c", False),
+        ("h", True),
+    ]

@@ -8,6 +8,7 @@ are used, since not every editor knows a newer one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, get_args
@@ -20,10 +21,13 @@ from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
 from proxy.config.schema.scalars import VARIABLE, Schema, allowed, scalar
 from proxy.contracts.settings import Lineage
-from proxy.contracts.strategies import STRATEGIES, Strategy
+from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
 from proxy.contracts.table import Protocol
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+SCORECARDS = re.compile(r"^(routes\.\*\.release|releases\.\*(\.routes\.\*)?)\.scorecard")
+"""Places of a scorecard, beside that of a route."""
 
 YES = {"enum": [True, "true"]}
 SPLIT = {"required": ["split"], "properties": {"split": {"minProperties": 1}}}
@@ -77,6 +81,34 @@ def _variant(case: Case, keys: set[str], present: set[str]) -> Schema:
     return has(*sorted(taken.required | present)) | none_of(sorted(keys - taken.keys.keys() | {case.absent} - {""}))
 
 
+def _course(row: StrategyRow) -> Schema:
+    """Schema of a release over several routes by one strategy."""
+    taken, every = (_several(root) for root in (recorded(Case(row.name)), shape()))
+    rules: list[Schema] = [none_of(sorted(every.keys.keys() - taken.keys.keys()))]
+    if row.needs_stages:
+        rules.append(says("stages", {"minItems": 1}))
+    unfit = none_of(sorted({"shadow", "canary"} - set(row.traffic)))
+    if not row.arms:
+        rules.append({"properties": {"stages": {"items": unfit} if row.traffic else {"maxItems": 0}}})
+    return when(says("strategy", {"const": row.name}), {"allOf": rules})
+
+
+def _several(root: Group) -> Group:
+    releases: Any = root.keys["releases"]
+    several: Group = releases.node
+    return several
+
+
+def _ends() -> list[Schema]:
+    """What strategies ask for beside their own keys."""
+    rows = STRATEGIES.values()
+    return [
+        when(_one_of(row.needs_risk for row in rows), says("accept_risk", {"anyOf": [YES, _VARIABLE]})),
+        when(_one_of(not row.arms for row in rows), {"properties": {"promote_winner": {"not": YES}}}),
+        when(_one_of(row.window is None for row in rows), none_of(("rollback_window",))),
+    ]
+
+
 def _one_of(chosen: Iterable[bool]) -> Schema:
     """The release says one of the strategies that are chosen."""
     return says("strategy", {"enum": [name for name, is_chosen in zip(STRATEGIES, chosen, strict=True) if is_chosen]})
@@ -107,7 +139,6 @@ def rules() -> dict[str, Schema]:
                 when(SPLIT, none_of(("release",))),
                 when(has("sticky"), {"anyOf": [has("canary"), SPLIT, has("release")]}),
                 when(has("sticky"), {"properties": {"canary": none_of(("sticky",))}}),
-                when(has("baseline"), {"anyOf": [has("canary"), SPLIT, has("release")]}),
                 when(says("release", _one_of(row.arms for row in rows)), has("sticky")),
                 _protocols(),
             ],
@@ -117,11 +148,12 @@ def rules() -> dict[str, Schema]:
         "routes.*.release": {
             "allOf": [
                 *(_strategy(row.name, keys) for row in rows),
-                when(_one_of(row.needs_risk for row in rows), says("accept_risk", {"anyOf": [YES, _VARIABLE]})),
-                when(_one_of(not row.arms for row in rows), {"properties": {"promote_winner": {"not": YES}}}),
-                when(_one_of(row.window is None for row in rows), none_of(("rollback_window",))),
+                *_ends(),
             ]
         },
+        "releases.*": {"required": ["routes"], "allOf": [*map(_course, rows), *_ends()]},
+        "releases.*.routes": {"minProperties": 2},
+        "releases.*.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},
         "routes.*.release.stages[]": {"allOf": [either("shadow", "canary"), either("requests", "duration")]},
         "routes.*.analysis.redact[]": {
             "type": "string",
@@ -141,7 +173,7 @@ def describe() -> Schema:
 
 def _schema(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
     """The schema of what stands at `path`."""
-    made, kind = _structure(node, path, rules), path.replace(".release.scorecard", ".scorecard")
+    made, kind = _structure(node, path, rules), SCORECARDS.sub("routes.*.scorecard", path)
     with suppress(KeyError):
         made = told(word(path), node) | made
     if kind.startswith("routes.*.scorecard.") and isinstance(node, Group | Choice):

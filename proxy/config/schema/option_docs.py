@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy.config.schema import analysis_docs, bound_docs, rewrite_docs, version_docs
+from proxy.config.schema import analysis_docs, bound_docs, releases_docs, rewrite_docs, version_docs
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
@@ -195,6 +195,7 @@ TEXTS = {
         "line of the scorecard on labels, else its first line. Of a loss it is a part of the primary's."
     ),
     "release.false_winner": "A/B test: probability of ever calling any arm better that is not. The arms share it.",
+    **releases_docs.TEXTS,
 }
 """Path to what the option is for."""
 
@@ -239,6 +240,7 @@ DEFAULTS = {
     "release.promote_winner": "false",
     "release.min_gain": "0",
     "release.false_winner": "0.05",
+    **releases_docs.DEFAULTS,
 }
 """Path to what may as well be written as left out."""
 
@@ -289,6 +291,7 @@ ABSENT = {
     "release.on_identity_change": "as of the route",
     "release.require": "`proof` in the last stage before a promote, `no_breach` in the others",
     "release.rollback_window": f"{_SWITCHING} 10m, others none",
+    **releases_docs.ABSENT,
 }
 """Path to what holds where the option is left out and no value would say the same."""
 
@@ -308,7 +311,7 @@ _ORDER = {path: place for place, path in enumerate(TEXTS)}
 
 def word(path: str) -> Word:
     """The words for the option at `path`. Raises KeyError where there are none."""
-    key = _key(path)
+    key = key_of(path)
     line, _, bound = key.rpartition(".")
     metric = METRICS.get(line.removeprefix(_LINE)) if line.startswith(_LINE) else None
     for limit, example in metric.limits.items() if metric else ():
@@ -321,8 +324,12 @@ def word(path: str) -> Word:
 
 def place(path: str) -> int:
     """Place of the option in the order of reading."""
-    return _ORDER.get(_key(path), len(_ORDER))
+    return _ORDER.get(key_of(path), len(_ORDER))
 
 
-def _key(path: str) -> str:
-    return path.removeprefix("routes.*.").replace("release.scorecard.", _LINE)
+def key_of(path: str) -> str:
+    """The key of the words for the option at `path`: several places of one option share them."""
+    if path in TEXTS:
+        return path
+    short = path.removeprefix("releases.*.").removeprefix("routes.*.").replace("release.scorecard.", _LINE)
+    return f"release.{short}" if path.startswith("releases.*.") and not short.startswith(_LINE) else short

@@ -152,5 +152,14 @@ EXAMPLES = {
     "release.promote_winner": "true",
     "release.min_gain": "0.01",
     "release.false_winner": "0.01",
+    "releases.*.routes.*.candidate": "v2",
+    "releases.*.routes.*.sticky": "json:/user",
+    "releases.*.strategy": "canary",
+    "releases.*.percent": "30",
+    "releases.*.sticky": "header:x-user-id",
+    "releases.*.false_alarm": "0.01",
+    "releases.*.on_breach": "pause",
+    "releases.*.warm_up": "500",
+    "releases.*.on_identity_change": "pause",
 }
 """Path to a value that is not the default."""

@@ -10,6 +10,7 @@ MAX_AUDIT = 1000
 
 _LOOK = ("malformed", "forbidden", "unauthorized", "too-large")
 _ROUTE = (*_LOOK, "unknown-route")
+_RELEASE = (*_LOOK, "unknown-release")
 _CHANGE = (*_ROUTE, "refused", "changed", "media-type", "invalid", "not-stored")
 
 
@@ -38,6 +39,8 @@ class Endpoint(Struct, frozen=True):
     """Media type of the answer."""
     open: bool = False
     """True where probes may ask without a token."""
+    operation: str = ""
+    """Name of the operation for OpenAPI; empty: that of the handler."""
 
 
 def _look(path: str, handler: str, summary: str, answer: str, **more: object) -> Endpoint:
@@ -48,6 +51,31 @@ def _change(method: str, action: str, handler: str, summary: str, body: str) -> 
     path = f"/v1/routes/{{route}}/{action}"
     return Endpoint(method, path, handler, summary, "Route", body, _CHANGE, parameters=("If-Match",))
 
+
+def _together(action: str, summary: str) -> Endpoint:
+    path = f"/v1/releases/{{release}}/{action}"
+    problems = tuple("unknown-release" if kind == "unknown-route" else kind for kind in _CHANGE)
+    return Endpoint(
+        "POST",
+        path,
+        "release_command",
+        summary,
+        "WholeRelease",
+        "ReasonBody",
+        problems,
+        parameters=("If-Match",),
+        operation=f"{action}_together",
+    )
+
+
+TOGETHER = {
+    "release": "Start a release on all of its routes, as configured",
+    "promote": "Make the candidates the primaries, on all routes of a release",
+    "rollback": "All traffic to the primaries, on all routes of a release",
+    "pause": "Hold the weight of a release as it is; a breach still acts",
+    "resume": "Go on with a release where it was paused",
+}
+"""Commands on a whole release."""
 
 GATE = ((200, "Pass"), (409, "Fail"), (425, "Undecided"))
 """Endpoint for Flagger's confirm hooks. Argo's `web` metric takes all but 2xx for errors, so it asks the route."""
@@ -76,6 +104,24 @@ ENDPOINTS = (
         "Disagreements",
     ),
     _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE),
+    _look("/v1/releases", "releases", "All releases, each with its routes", "Releases", problems=_LOOK),
+    _look("/v1/releases/{release}", "release", "One release", "WholeRelease", problems=_RELEASE),
+    *(_together(action, summary) for action, summary in TOGETHER.items()),
+    _look(
+        "/v1/releases/{release}/scorecard",
+        "release_scorecard",
+        "Every line of every route of a release",
+        "WholeScorecard",
+        problems=_RELEASE,
+    ),
+    _look(
+        "/v1/releases/{release}/gate",
+        "release_gate",
+        "200 pass, 409 fail, 425 undecided, of a whole release",
+        "WholeGate",
+        problems=_RELEASE,
+        statuses=GATE,
+    ),
     Endpoint(
         "POST",
         "/v1/feedback",

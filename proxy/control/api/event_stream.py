@@ -22,7 +22,7 @@ from typing import Any
 
 from aiohttp import web
 
-from proxy.control.api import views
+from proxy.control.api import release_view, views
 from proxy.control.api.portions import in_portions, text_of
 from proxy.control.api.problems import ApiError
 from proxy.control.api.traffic_view import traffic
@@ -58,6 +58,7 @@ def documents(
 ) -> Iterator[tuple[str, str | None, Any]]:
     """(path, entity tag, document) of everything that is shown live."""
     yield "/v1/routes", None, views.routes(engine, workers)
+    yield "/v1/releases", None, release_view.releases(engine)
     for name in list(engine.routes):
         with suppress(UnknownRouteError):  # gone since the picture was begun
             yield from _of_route(engine, board, name, now)

@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from typing import Any, get_args
 
 from aiohttp import web
@@ -20,21 +19,19 @@ from msgspec import Struct, field
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from proxy.contracts.release import RouteState
-from proxy.contracts.settings import Release
-from proxy.control.api import auth, request_bodies, views
+from proxy.control.api import auth, release_view, request_bodies, views
 from proxy.control.api.connections import Connections
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
+from proxy.control.api.moves import MOVES
 from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
 from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.traffic_view import traffic
-from proxy.control.engine import Engine, Move, NotStoredYetError, UnknownRouteError
+from proxy.control.engine import Engine, NotStoredYetError, UnknownReleaseError, UnknownRouteError
 from proxy.control.state.state_file import StoreError
 from proxy.link.server import WorkerStatus
-from proxy.release import transitions
 from proxy.release.phases import TransitionRefused
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
@@ -125,6 +122,8 @@ def _problem(error: Exception, request: web.Request) -> ApiError:
             return error
         case UnknownRouteError():
             return ApiError("unknown-route", f"no route {error.args[0]!r} is configured", "route")
+        case UnknownReleaseError():
+            return ApiError("unknown-release", f"no release {error.args[0]!r} is configured", "release")
         case TransitionRefused():
             return ApiError("refused", str(error))
         case StoreError():
@@ -258,100 +257,74 @@ class Api:
         return as_json({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
-        def move(value: dict[str, Any]) -> tuple[Move, str]:
-            given, why = request_bodies.wrapped(value, "split")
-            state = self._engine.state(_name(request))
-            return partial(
-                _split, request_bodies.split(given, self._versions, state.primary), why, self._context.now()
-            ), why
-
-        return await self._change(request, "split", move)
+        return await self._change(request, "split")
 
     async def put_shadows(self, request: web.Request) -> web.Response:
-        def move(value: dict[str, Any]) -> tuple[Move, str]:
-            given, why = request_bodies.wrapped(value, "shadows")
-            state = self._engine.state(_name(request))
-            return partial(
-                _shadows, request_bodies.shadows(given, self._versions, state.primary), why, self._context.now()
-            ), why
-
-        return await self._change(request, "shadows", move)
+        return await self._change(request, "shadows")
 
     async def post_release(self, request: web.Request) -> web.Response:
-        def move(value: dict[str, Any]) -> tuple[Move, str]:
-            why = request_bodies.reason(value)
-            return partial(_start, self._wanted(_name(request), value), why, self._context.now()), why
-
-        return await self._change(request, "release", move)
+        return await self._change(request, "release")
 
     async def post_promote(self, request: web.Request) -> web.Response:
-        def move(value: dict[str, Any]) -> tuple[Move, str]:
-            request_bodies.only(value, ("reason", "version"))
-            version, why = request_bodies.version(value, "version", self._versions), request_bodies.reason(value)
-            return lambda state: transitions.promote(state, version, why, self._context.now()), why
-
-        return await self._change(request, "promote", move)
+        return await self._change(request, "promote")
 
     async def post_rollback(self, request: web.Request) -> web.Response:
-        return await self._simple(request, "rollback", lambda s, why, now: transitions.rollback(s, (), why, now))
+        return await self._change(request, "rollback")
 
     async def post_pause(self, request: web.Request) -> web.Response:
-        return await self._simple(request, "pause", transitions.pause)
+        return await self._change(request, "pause")
 
     async def post_resume(self, request: web.Request) -> web.Response:
-        return await self._simple(request, "resume", transitions.resume)
+        return await self._change(request, "resume")
 
-    async def _simple(
-        self, request: web.Request, action: str, move: Callable[[RouteState, str, float], RouteState]
-    ) -> web.Response:
-        def made(value: dict[str, Any]) -> tuple[Move, str]:
-            request_bodies.only(value, ("reason",))
-            why = request_bodies.reason(value)
-            return lambda state: move(state, why, self._context.now()), why
-
-        return await self._change(request, action, made)
-
-    async def _change(
-        self, request: web.Request, action: str, read: Callable[[dict[str, Any]], tuple[Move, str]]
-    ) -> web.Response:
+    async def _change(self, request: web.Request, action: str) -> web.Response:
         """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""
-        engine, name = self._engine, _name(request)
+        name = _name(request)
+        await self._command(request, action, name, views.etag(self._engine.state(name)))
+        return self._route(name)
+
+    async def _command(self, request: web.Request, action: str, name: str, etag: str, whole: bool = False) -> None:
+        """`etag`: what it is changed from; `whole`: what the body asks for is of no single route."""
+        engine, now = self._engine, self._context.now
         who = auth.caller(request.headers, request.remote, engine.settings.admin)
         value = request_bodies.read_object(await _body(request), optional=request.method == "POST")
-        _if_match(request, engine.state(name))
-        move, why = read(value)
-        engine.command(name, action, move, who, why, self._context.now())
-        return self._route(name)
+        _if_match(request, etag)
+        if whole:
+            request_bodies.only(value, ("reason",))
+        move, why = MOVES[action](engine, name, value, now())
+        engine.command(name, action, move, who, why, now())
+
+    # -- releases
+
+    async def releases(self, request: web.Request) -> web.Response:
+        return as_json(release_view.releases(self._engine))
+
+    async def release(self, request: web.Request) -> web.Response:
+        return self._release(request.match_info["release"])
+
+    def _release(self, name: str) -> web.Response:
+        release = self._engine.release(name)
+        return as_json(release_view.release(self._engine, release), headers={"ETag": release_view.etag(release)})
+
+    async def release_scorecard(self, request: web.Request) -> web.Response:
+        return as_json(release_view.scorecard(self._engine.release(request.match_info["release"])))
+
+    async def release_gate(self, request: web.Request) -> web.Response:
+        shown = release_view.gate(self._engine.release(request.match_info["release"]))
+        return as_json(shown, _GATES[shown["verdict"]])
+
+    async def release_command(self, request: web.Request) -> web.Response:
+        release = self._engine.release(request.match_info["release"])
+        action = request.path.rpartition("/")[2]
+        await self._command(request, action, release.routes[0].section.name, release_view.etag(release), whole=True)
+        return self._release(release.name)
 
     @property
     def _versions(self) -> Any:
         return self._engine.settings.versions
 
-    def _wanted(self, route: str, value: dict[str, Any]) -> Release:
-        """The release that a body describes; without a candidate the configured one, or the last one again."""
-        section, state = self._engine.route(route).section, self._engine.state(route)
-        if "candidate" in value:
-            release = request_bodies.release(value, self._versions, state.primary, section.guard, section.protocol)
-        else:
-            request_bodies.only(value, ("reason",))
-            release = request_bodies.known(section.release or state.release, route)
-        request_bodies.refuse_endless(release, state.primary, section.protocol, self._engine.settings.prices)
-        return release
-
 
 _GATES = {"pass": 200, "fail": 409, "undecided": 425}
-
-
-def _split(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:
-    return transitions.split(state, percents, why, now)
-
-
-def _shadows(percents: dict[str, float], why: str, now: float, state: RouteState) -> RouteState:
-    return transitions.shadows(state, percents, why, now)
-
-
-def _start(release: Release, why: str, now: float, state: RouteState) -> RouteState:
-    return transitions.start(state, release, why, now)
 
 
 def _name(request: web.Request) -> str:
@@ -388,11 +361,10 @@ async def _body(request: web.Request, most: int = request_bodies.MAX_BODY, *, an
     return body
 
 
-def _if_match(request: web.Request, state: RouteState) -> None:
+def _if_match(request: web.Request, have: str) -> None:
     """RFC 9110 §13.1.1: strong comparison with any of the tags."""
     wanted = request.headers.get("If-Match")
     if wanted is None or wanted.strip() == "*":
         return
-    have = views.etag(state)
     if have not in [tag.strip() for tag in wanted.split(",")]:
         raise ApiError("changed", f"the route is now {have}", headers={"ETag": have})

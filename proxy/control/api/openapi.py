@@ -6,67 +6,24 @@ with what it does not, and finds no other answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, get_args
+from typing import get_args
 
 from proxy import __version__
 from proxy.contracts.metrics import Unit
 from proxy.contracts.outcome import OUTCOMES
 from proxy.contracts.record import MAX_REQUEST_ID
-from proxy.contracts.release import PHASES, Outcome
+from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
 from proxy.control.api.problems import TITLES
+from proxy.control.api.release_shapes import RELEASE_SHAPES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
+from proxy.control.api.shapes import PERCENTS, VERDICTS, Schema, closed, many, maybe, number, record, ref, text, whole
 
-Schema = dict[str, Any]
-
-VERDICTS = list(get_args(Outcome))
 UNITS = list(get_args(Unit))
 
 
-def text(**more: Any) -> Schema:
-    return {"type": "string"} | more
-
-
-def number(**more: Any) -> Schema:
-    return {"type": "number"} | more
-
-
-def whole(**more: Any) -> Schema:
-    return {"type": "integer", "minimum": 0} | more
-
-
-def maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def many(schema: Schema) -> Schema:
-    return {"type": "array", "items": schema}
-
-
-def ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def record(optional: Iterable[str] = (), **fields: Schema) -> Schema:
-    """An object: all fields are there, except the optional ones; more may come with later versions."""
-    required = [name for name in fields if name not in set(optional)]
-    return {"type": "object", "properties": fields, "required": required}
-
-
-def closed(**fields: Schema) -> Schema:
-    """An object for a request body: nothing is required, and nothing else may be in it."""
-    return {"type": "object", "properties": fields, "additionalProperties": False}
-
-
 REASON = text(maxLength=MAX_REASON, description="Why; one line, kept in the audit.")
-PERCENTS: Schema = {
-    "type": "object",
-    "additionalProperties": number(minimum=0, maximum=100),
-    "description": "Version to percent; names must be configured versions.",
-}
-
 LABEL: Schema = {"type": ["number", "string", "boolean"]}
 LABELLED: Schema = record(
     request_id=text(minLength=1, maxLength=MAX_REQUEST_ID),
@@ -126,6 +83,8 @@ SCHEMAS: dict[str, Schema] = {
         rollback_window=number(),
         false_alarm=number(),
         on_breach=text(),
+        name=text(description="Its name: that of the route, or of a release over several."),
+        routes=many(text()),
     ),
     "Routes": record(
         revision=whole(),
@@ -292,7 +251,9 @@ SCHEMAS: dict[str, Schema] = {
         hash=text(),
         examples=many(text()),
         identity=maybe(record(version=text(), before=many(text()), after=many(text()))),
+        beside={"type": "object", "description": "The other routes of a release over several, as before and after."},
     ),
+    **RELEASE_SHAPES,
     "Status": record(status=text()),
     "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),
     "SplitBody": {"anyOf": [PERCENTS, closed(split=PERCENTS, reason=REASON)]},
@@ -312,6 +273,7 @@ SCHEMAS: dict[str, Schema] = {
 
 PARAMETERS: dict[str, Schema] = {
     "route": {"name": "route", "in": "path", "required": True, "schema": text()},
+    "release": {"name": "release", "in": "path", "required": True, "schema": text()},
     "audit_route": {"name": "route", "in": "query", "schema": text()},
     "after": {"name": "after", "in": "query", "schema": whole(), "description": "Entries after this number."},
     "limit": {"name": "limit", "in": "query", "schema": whole(maximum=MAX_AUDIT)},
@@ -338,9 +300,9 @@ def describe() -> Schema:
 
 def operation(endpoint: Endpoint) -> Schema:
     """One endpoint: its parameters, its body, and every answer."""
-    names = (["route"] if "{route}" in endpoint.path else []) + list(endpoint.parameters)
+    names = [name for name in ("route", "release") if f"{{{name}}}" in endpoint.path] + list(endpoint.parameters)
     described: Schema = {
-        "operationId": endpoint.handler,
+        "operationId": endpoint.operation or endpoint.handler,
         "summary": endpoint.summary,
         "parameters": [PARAMETERS[name] for name in names],
         "responses": answers(endpoint),

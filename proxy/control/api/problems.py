@@ -17,6 +17,7 @@ TITLES = {
     "unauthorized": (401, "A token is needed"),
     "forbidden": (403, "This caller may not do this"),
     "unknown-route": (404, "No such route"),
+    "unknown-release": (404, "No such release"),
     "not-found": (404, "Nothing is here"),
     "method-not-allowed": (405, "This method is not possible here"),
     "refused": (409, "Not possible now"),

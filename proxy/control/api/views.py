@@ -87,7 +87,7 @@ def baseline(route: RouteControl) -> dict[str, Any] | None:
 def release(route: RouteControl, unix: Callable[[float], float] = float) -> dict[str, Any] | None:
     """The release in force or the last one; None when there never was one. `requests` are those of this stage,
     `require` is what it ends by; `left` are arms that have left an A/B test."""
-    state, plan = route.state, route.state.release
+    state, plan, group = route.state, route.state.release, route.section.group
     if plan is None:
         return None
     return {
@@ -104,6 +104,8 @@ def release(route: RouteControl, unix: Callable[[float], float] = float) -> dict
         "rollback_window": plan.rollback_window,
         "false_alarm": plan.guard.false_alarm,
         "on_breach": plan.guard.on_breach,
+        "name": group.name if group else route.section.name,
+        "routes": list(group.routes) if group else [route.section.name],
     }
 
 

@@ -6,7 +6,7 @@ disk refuses at present, as warnings.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from proxy.contracts.release import RouteState
 from proxy.control.state.anchor import Anchor
@@ -57,15 +57,18 @@ class Keeper:
             return "the state file has a newer state than its audit"
         return "configured" if before is None else "its section of the configuration changed"
 
-    def record(self, before: RouteState, after: RouteState, change: Change, revision: int, now: float) -> bool:
+    def record(
+        self, before: Sequence[RouteState], after: Sequence[RouteState], change: Change, revision: int, now: float
+    ) -> bool:
         """Whether a change by hand is stored; one that only takes traffic off is in force without. Raises StoreError:
         it is not stored, and would have to be."""
         try:
             self.ledger.record(after, change, revision, now)
         except StoreError:
-            if not transitions.takes_off(before, after):
+            changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+            if not changed or not all(transitions.takes_off(*pair) for pair in changed):
                 raise
-            self.ledger.keep((after,), (change,), revision, now)
+            self.ledger.keep(after, (change,), revision, now)
         return not self.ledger.unsaved
 
     def warnings(self, route: str) -> list[str]:

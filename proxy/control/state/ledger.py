@@ -59,9 +59,9 @@ class Ledger:
         """Changes in force that the disk has not taken; 0 is healthy."""
         return len(self._changes)
 
-    def record(self, state: RouteState, change: Change, revision: int, now: float) -> None:
+    def record(self, after: Iterable[RouteState], change: Change, revision: int, now: float) -> None:
         """Writes a change, and what was not saved before. Raises StoreError: nothing was written."""
-        states = self._states | {state.route: state}
+        states = self._states | {state.route: state for state in after}
         with self._counted():
             self._save(states.values(), (*self._changes, change), revision, now)
         self._clear()
@@ -110,19 +110,21 @@ class Ledger:
             log.info("the state file works again, everything is stored")
         self.fault = ""
 
-    def at_rollback(self, route: str) -> tuple[Verdict, ...]:
-        """Evidence at the last rollback of a route; () where the audit does not say, or cannot be read."""
+    def at_rollback(self, route: str, release: str = "") -> tuple[Verdict, ...]:
+        """Evidence at the last rollback of a route, or of its release over several; () where the audit does not say, or
+        cannot be read."""
         try:
             with self._counted():
-                return history.at_rollback(map(entry_of, self._store.newest(MAX_ENTRIES, route)))
+                entries = self._store.newest(MAX_ENTRIES, route, release or route)
+                return history.at_rollback(map(entry_of, entries), route)
         except (StoreError, msgspec.MsgspecError):
             return ()
 
-    def audit(self, limit: int, after: int, route: str | None) -> list[Link]:
-        """The newest entries, newest first, or those after a number, oldest first; of one route, or of all. Raises
-        StoreError."""
+    def audit(self, limit: int, after: int, *names: str) -> list[Link]:
+        """The newest entries, newest first, or those after a number, oldest first; of these routes and releases, or of
+        all. Raises StoreError."""
         with self._counted():
-            return self._store.newest(limit, route) if after < 0 else self._store.audit(after, limit, route)
+            return self._store.newest(limit, *names) if after < 0 else self._store.audit(after, limit, *names)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -82,11 +82,33 @@ class Recovered(Struct, frozen=True):
 NOTHING_RECOVERED = Recovered({}, {}, {}, {})
 
 
+class _Beside(Struct):
+    after: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _OfRoute(Struct):
+    route: str = ""
+
+
+def _named(state: msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(state, type=_OfRoute).route
+    except msgspec.MsgspecError:
+        return ""
+
+
 class _Brief(Struct):
     seq: int
     route: str
     previous: str
     after: msgspec.Raw = msgspec.Raw(b"null")
+    beside: dict[str, _Beside] = {}
+
+    def states(self) -> dict[str, msgspec.Raw]:
+        """The states after the entry that there are, by route."""
+        first = _named(self.after) if self.beside else self.route
+        after = {first: self.after} | {name: states.after for name, states in self.beside.items()}
+        return {name: raw for name, raw in after.items() if bytes(raw) != b"null"}
 
 
 def recovered(store: Store, anchor: Anchor, routes: Collection[str]) -> Recovered:
@@ -150,8 +172,7 @@ def chain_states(entries: Iterable[tuple[int, str, Link]], head: ChainHead) -> C
                 and brief.previous in (before, before or brief.previous)
             )
             whole = whole and number == (seq + 1 if seq else number)
-            if bytes(brief.after) != b"null":
-                states[brief.route] = brief.after
+            states |= brief.states()
         before = hashes[number] = link.hash
         seq = number
     whole = whole and (not seq or (seq, before) == (head.count, head.hash))

@@ -7,6 +7,7 @@ of either.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -104,3 +105,8 @@ def with_room(head: ChainHead | DamagedRow) -> ChainHead | DamagedRow:
 def link_of(body: Any, digest: Any) -> Link:
     """A link in its row, whatever stands there: what is wrong with it is for `audit.verify` to say."""
     return Link(text_of(body), text_of(digest))
+
+
+def among(names: Collection[str]) -> str:
+    """The condition of SQL that the route of a row is one of these; "" without any."""
+    return f" AND route IN ({', '.join('?' * len(names))})" if names else ""

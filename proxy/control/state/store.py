@@ -22,7 +22,7 @@ import msgspec
 from proxy.contracts.bounds import clipped, writable
 from proxy.contracts.release import RouteState
 from proxy.control.state import salvage
-from proxy.control.state.rows import ChainHead, DamagedRow, head_of, link_of, state_of, text_of, with_room
+from proxy.control.state.rows import ChainHead, DamagedRow, among, head_of, link_of, state_of, text_of, with_room
 from proxy.control.state.state_file import (
     ADVICE,
     BESIDE,
@@ -37,7 +37,7 @@ from proxy.control.state.state_file import (
     opened,
     refuse_irregular,
 )
-from proxy.release.audit import GENESIS, Change, Link, digest, legible, seal
+from proxy.release.audit import GENESIS, Change, Link, digest, legible, seal, undone_by
 
 log = logging.getLogger("penumbra.engine")
 
@@ -108,15 +108,14 @@ class Store:
             rows = self._db.execute("SELECT place, name, why FROM quarantine ORDER BY id").fetchall()
         return [(text_of(place), text_of(name), text_of(why)) for place, name, why in rows]
 
-    def audit(self, after: int = 0, limit: int = 100, route: str | None = None) -> list[Link]:
-        """Links with seq > `after`, oldest first, at most `limit`; one that cannot be read says so in its place."""
-        where, values = ("seq > ? AND route = ?", (after, route)) if route else ("seq > ?", (after,))
-        return self._links(f"WHERE {where} ORDER BY seq LIMIT ?", (*values, limit))
+    def audit(self, after: int = 0, limit: int = 100, *names: str) -> list[Link]:
+        """Links with seq > `after`, oldest first, at most `limit`, of these routes and releases, without any of all;
+        one that cannot be read says so in its place."""
+        return self._links(f"WHERE seq > ?{among(names)} ORDER BY seq LIMIT ?", (after, *names, limit))
 
-    def newest(self, limit: int = 100, route: str | None = None) -> list[Link]:
+    def newest(self, limit: int = 100, *names: str) -> list[Link]:
         """The newest `limit` links, newest first; likewise."""
-        where, values = ("WHERE route = ?", (route,)) if route else ("", ())
-        return self._links(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
+        return self._links(f"WHERE TRUE{among(names)} ORDER BY seq DESC LIMIT ?", (*names, limit))
 
     def _links(self, clause: str, values: tuple[object, ...]) -> list[Link]:
         with self._errors("read"):
@@ -197,10 +196,7 @@ class Store:
         """Takes back what is in the open file and in no other: were it copied later, a change that was refused would
         be in force."""
         kept = {route: body for route, body in before.items() if body is not None}
-        undone = [
-            Change("penumbra", "withdrawn", c.route, f"{c.action} could not be proved stored", c.after, c.before)
-            for c in changes
-        ]
+        undone = [undone_by(c, f"{c.action} could not be proved stored") for c in changes]
         with suppress(StoreError):
             self._put(kept, undone, self.head.revision, now)
 

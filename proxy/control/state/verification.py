@@ -14,7 +14,7 @@ from proxy.control.state.anchor import AnchorLine, lines_of
 from proxy.control.state.rows import DamagedRow
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
-from proxy.release.audit import Entry, Link, entry_of, verify
+from proxy.release.audit import Entry, Link, entry_of, states_of, verify
 
 
 class Verified(Struct, frozen=True):
@@ -35,8 +35,8 @@ class _Ends:
         for number, link in enumerate(links, 1):
             self.hashes[number] = link.hash
             entry = _entry(link)
-            if entry is not None and entry.after is not None:
-                self.states[entry.route] = entry.after
+            if entry is not None:
+                self.states |= {route: after for route, after in states_of(entry).items() if after is not None}
             yield link
 
 

@@ -39,6 +39,8 @@ BEYOND = re.compile(
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
     r"|a first stage with copies|a protocol whose bodies are read|what the answers say"
+    r"|a user has to meet matching versions|a name of its own|a route of one release|^(\w[\w-]* \| )*\w[\w-]*$|a route$"
+    r"|either here or releases"
     r"|at least \d+MiB for workers|no baseline|it follows the candidate's|a baseline beside canary"
     r"|a price of each version|one currency"
 )
@@ -101,7 +103,6 @@ routes: {r: {match: {path: /}, protocol: oip, primary: a%s}}
         ("split: {b: 1}, release: {candidate: b, strategy: blue-green}", ""),
         ("sticky: 'cookie:x'", ""),
         ("sticky: 'cookie:x', canary: {version: b, percent: 1, sticky: 'cookie:x'}", ""),
-        ("baseline: {version: b}", ""),
         ("release: {candidate: b, strategy: ab-test}", ""),
         ("sticky: 'cookie:x', release: {strategy: ab-test}", ""),
         ("sticky: 'cookie:x', release: {strategy: ab-test, candidate: b, arms: {b: 1}}", ""),
@@ -125,6 +126,8 @@ routes: {r: {match: {path: /}, protocol: oip, primary: a%s}}
         ("rescue: {}", ""),
         ("inference: {}", ""),
         ("inference: {methods: []}", ""),
+        ("", "releases: {n: {strategy: blue-green, routes: {r: {candidate: b}}}}"),
+        ("", "releases: {n: {strategy: blue-green}}"),
     ],
 )
 def test_what_does_not_go_together_is_refused_by_both(route: str, top: str) -> None:
@@ -241,11 +244,16 @@ def mutate(tree: Any, draw: st.DataObject) -> None:
             holder[draw.draw(st.sampled_from(KEYS))] = deepcopy(draw.draw(WRONG))
 
 
-@given(st.integers(1, 3), st.sampled_from(list(EVERYTHING["routes"])), st.data())
+TOGETHER = {name: list(each["routes"]) for name, each in EVERYTHING["releases"].items()}
+ALONE = [name for name in EVERYTHING["routes"] if not any(name in members for members in TOGETHER.values())]
+
+
+@given(st.integers(1, 3), st.sampled_from([*ALONE, *TOGETHER]), st.data())
 @effort(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_reader_and_the_schema_agree_about_any_file(count: int, name: str, data: st.DataObject) -> None:
     tree = deepcopy(EVERYTHING)
-    tree["routes"] = {name: tree["routes"][name]}
+    tree["routes"] = {route: tree["routes"][route] for route in TOGETHER.get(name, [name])}
+    tree["releases"] = {name: tree["releases"][name]} if name in TOGETHER else {}
     for _ in range(count):
         mutate(tree, data)
     text = yaml.safe_dump(tree, sort_keys=False)

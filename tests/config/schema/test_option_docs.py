@@ -15,14 +15,22 @@ from msgspec.structs import replace
 from docs.generate.configuration import NEEDED, reload
 from proxy.config.load import parse
 from proxy.config.reload import refuse_what_needs_a_restart
-from proxy.config.schema.json_schema import describe
-from proxy.config.schema.option_docs import TEXTS, word
+from proxy.config.schema.json_schema import SCORECARDS, describe
+from proxy.config.schema.option_docs import TEXTS, key_of, word
 from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Value, shape, walk
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.release.plan import basis
 from tests.support.yaml12 import load
 
-OPTIONS: dict[str, tuple[Node, bool]] = {path: (node, needed or path in NEEDED) for path, node, needed in walk(shape())}
+EVERY_PLACE: dict[str, tuple[Node, bool]] = {
+    path: (node, needed or path in NEEDED) for path, node, needed in walk(shape())
+}
+OPTIONS = {
+    path: option
+    for path, option in EVERY_PLACE.items()
+    if not re.match(r"releases\..*\.scorecard\.(?!error_rate)", path)
+}
+"""Of the scorecards of releases over several routes one line stands for all: one reader takes them everywhere."""
 VALUES = [path for path, (node, _) in OPTIONS.items() if not isinstance(node, Group)]
 SCHEMA = jsonschema.Draft202012Validator(describe())
 EVERYTHING = Path(__file__).resolve().parents[3] / "docs" / "everything.yaml"
@@ -83,6 +91,18 @@ AROUND = (
         "routes: {r: {sticky: 'cookie:a', release: {candidate: v2, strategy: ab-test}}}",
     )
 )
+AROUND |= {
+    "releases": "{routes: {q: {match: {path: /q}, protocol: json, primary: v1}}, "
+    "releases: {n: {routes: {r: {candidate: v3}, q: {candidate: v3}}, strategy: blue-green}}}",
+    "releases.*.strategy": "releases: {n: {sticky: 'cookie:a', stages: [{canary: 1, requests: 1}]}}",
+    "releases.*.stages[]": f"releases: {{n: {{sticky: 'cookie:a', stages: [{STAGE}]}}}}",
+    "releases.*.accept_risk": "releases: {n: {strategy: big-bang}}",
+    "releases.*.on_identity_change": "routes: {r: {identity: 'header:x-build'}}",
+}
+AROUND |= dict.fromkeys(
+    [f"releases.*.{key}" for key in ("requests", "duration", "promote_winner", "min_gain", "false_winner", "percent")],
+    "releases: {n: {sticky: 'cookie:a', strategy: ab-test}}",
+)
 """What else a file must say, so that an option below a path can be written at all."""
 
 CHECKS_ONLY = {"require_lineage"}
@@ -107,7 +127,9 @@ def _merge(tree: Any, more: Any) -> None:
 
 def place(tree: Any, path: str) -> tuple[Any, str, str]:
     """The mapping that holds the option, its key there, and its path in the words of the reader."""
-    *above, key = path.replace("routes.*", "routes.r").replace("versions.*", "versions.v1").split(".")
+    for names, one in (("routes.*", "routes.r"), ("versions.*", "versions.v1"), ("releases.*", "releases.n")):
+        path = path.replace(names, one)
+    *above, key = path.split(".")
     for step in above:
         name = step.removesuffix("[]")
         if not isinstance(tree.get(name), dict | list):
@@ -137,7 +159,7 @@ def a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_option_has_words_and_every_word_an_option() -> None:
-    told = {path.removeprefix("routes.*.") for path in OPTIONS if ".scorecard." not in path.removesuffix(".scorecard")}
+    told = {key_of(path) for path in EVERY_PLACE if ".scorecard." not in path.removesuffix(".scorecard")}
     lines = {path.removeprefix("routes.*.") for path in OPTIONS if re.fullmatch(r"routes\.\*\.scorecard\.\w+", path)}
     assert told | lines == set(TEXTS)
     for path, (node, needed) in OPTIONS.items():
@@ -155,6 +177,7 @@ def test_every_option_is_in_the_example(path: str) -> None:
 
 def found(tree: Any, path: str) -> bool:
     """Whether a tree says something at `path`. Both places of a scorecard are one option."""
+    path = SCORECARDS.sub("routes.*.release.scorecard", path)
     if path.startswith("routes.*.scorecard."):
         path = path.replace("routes.*.", "routes.*.release.")
     trees = [tree]

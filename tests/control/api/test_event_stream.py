@@ -71,7 +71,7 @@ def test_a_listener_is_first_told_everything_as_get_gives_it() -> None:
             first[value["path"]] = value
         parts = {"", "/traffic", "/scorecard", "/drift", "/disagreements"}
         routes = {f"/v1/routes/{route}{part}" for route in "rs" for part in parts}
-        assert set(first) == routes | {"/v1/routes", "/v1/audit?limit=50"}
+        assert set(first) == routes | {"/v1/routes", "/v1/releases", "/v1/audit?limit=50"}
         for path, value in first.items():
             got = await client.get(path)
             assert value["document"] == await got.json(), path

@@ -27,23 +27,23 @@ def test_what_takes_traffic_off_is_in_force_without_the_disk_and_stored_later() 
     keeper = Keeper(disk, "")
     disk.full = True
     back, more = transitions.rollback(SPLIT, (), "", 1.0), transitions.split(SPLIT, {"v2": 20.0}, "", 1.0)
-    assert keeper.record(SPLIT, back, change(back), 1, 1.0) is False
+    assert keeper.record((SPLIT,), (back,), change(back), 1, 1.0) is False
     with pytest.raises(StoreError):
-        keeper.record(SPLIT, more, change(more), 2, 1.0)
+        keeper.record((SPLIT,), (more,), change(more), 2, 1.0)
     assert keeper.warnings("r") == [
         "the state file takes no changes, so a restart may forget what is in force (1 not stored): the disk is full"
     ]
     disk.full = False
     keeper.ledger.look(2, 2.0)
     assert (disk.states(), keeper.warnings("r"), keeper.ledger.unsaved) == ({"r": back}, [], 0)
-    assert keeper.record(back, more, change(more), 3, 3.0) is True
+    assert keeper.record((back,), (more,), change(more), 3, 3.0) is True
 
 
 def test_the_audit_shows_the_wall_clock() -> None:
     clock = SteadyClock((100.0, 5.0, "a"), 1000.0, lambda: 5.0, "a", lambda: 5.0)
     disk = Disk(":memory:")
     keeper = Keeper(disk, "", clock)
-    keeper.record(SPLIT, SPLIT, change(SPLIT), 1, clock())
+    keeper.record((SPLIT,), (SPLIT,), change(SPLIT), 1, clock())
     assert entry_of(disk.newest(1)[0]).at == 1000.0
     assert (keeper.unix(100.0), keeper.unix(0.0)) == (1000.0, 0.0)
 
@@ -52,7 +52,7 @@ def test_a_file_that_vanished_is_written_anew_before_anybody_needs_it(tmp_path: 
     path = f"{tmp_path}/p.db"
     store = Store(path)
     keeper = Keeper(store, f"{path}.anchor")
-    keeper.record(SPLIT, SPLIT, change(SPLIT), 1, 1.0)
+    keeper.record((SPLIT,), (SPLIT,), change(SPLIT), 1, 1.0)
 
     for ending in ("", "-wal", "-shm"):
         os.unlink(path + ending)

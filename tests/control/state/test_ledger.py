@@ -29,10 +29,10 @@ def reasons(store: Store) -> list[str]:
 def test_a_change_by_hand_is_written_or_refused() -> None:
     disk = Disk(":memory:")
     kept = Ledger(disk)
-    kept.record(STEADY, change("first"), 1, 0.0)
+    kept.record((STEADY,), change("first"), 1, 0.0)
     disk.full = True
     with pytest.raises(StoreError):
-        kept.record(STEADY, change("refused"), 2, 1.0)
+        kept.record((STEADY,), change("refused"), 2, 1.0)
     assert (kept.unsaved, reasons(disk), disk.head.revision) == (0, ["first"], 1)
     assert kept.errors == 1
 
@@ -40,12 +40,12 @@ def test_a_change_by_hand_is_written_or_refused() -> None:
 def test_looks_at_the_audit_that_fail_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk(":memory:")
     kept = Ledger(disk)
-    kept.record(STEADY, change("first"), 1, 0.0)
-    assert [len(kept.audit(10, after, None)) for after in (-1, 0, 1)] == [1, 1, 0]
+    kept.record((STEADY,), change("first"), 1, 0.0)
+    assert [len(kept.audit(10, after)) for after in (-1, 0, 1)] == [1, 1, 0]
     disk.close()
     for after in (-1, 0):
         with pytest.raises(StoreError):
-            kept.audit(10, after, None)
+            kept.audit(10, after)
     assert kept.at_rollback("cancer") == ()
     assert kept.errors == 3
 
@@ -70,7 +70,7 @@ def test_a_change_by_hand_takes_along_what_waits() -> None:
     disk.full = True
     kept.keep((), (change("automatic"),), 1, 0.0)
     disk.full = False
-    kept.record(STEADY, change("by hand"), 2, 1.0)
+    kept.record((STEADY,), change("by hand"), 2, 1.0)
     assert (kept.unsaved, reasons(disk)) == (0, ["automatic", "by hand"])
 
 
@@ -92,6 +92,6 @@ def test_what_was_known_at_a_rollback_is_in_the_audit() -> None:
     kept = Ledger(disk)
     back = RouteState("cancer", "rolled_back", "v1", rolled_back=("v2",))
     rollback = Change("scorecard", "rollback", "cancer", "bad", STEADY, back, evidence=(FAILED,))
-    kept.record(back, rollback, 1, 0.0)
+    kept.record((back,), rollback, 1, 0.0)
     assert [(line.metric, line.outcome) for line in kept.at_rollback("cancer")] == [("error_rate", "fail")]
     assert kept.at_rollback("other") == ()

@@ -190,7 +190,8 @@ export class Controls {
     const after = { ...others, [route.primary]: round(rest(others)) };
     ask({
       title: `Change the split of ${route.route}`,
-      what: [moved(before, after), route.release?.active ? h("p", {}, "This ends the release that is on its way.") : ""],
+      what: [moved(before, after), route.release?.active ? h("p", {}, "This ends the release that is on its way.") : "",
+        ...this.together()],
       label: "Change split",
       send: async (why) => {
         const refused = await send("PUT", route.route, "split", { split: others, reason: why }, etag);
@@ -200,10 +201,17 @@ export class Controls {
     });
   }
 
+  // Who acts on one route of a release over several acts on all of them.
+  together() {
+    const { name: release, routes = [] } = this.route.release ?? {};
+    if (routes.length < 2) return [];
+    return [h("p", {}, "It is done on all routes of release ", name(release), ` at once: ${routes.join(", ")}.`)];
+  }
+
   simple(action, title, label, what, more = {}) {
     const { route, etag } = this;
     const guard = more.always ? null : etag;
-    ask({ title, what: [h("p", {}, ...what)], label, ...more,
+    ask({ title, what: [h("p", {}, ...what), ...this.together()], label, ...more,
       send: (why, version) => send("POST", route.route, action,
         version ? { reason: why, version } : { reason: why }, guard) });
   }

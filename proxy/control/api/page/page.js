@@ -82,6 +82,9 @@ class Card {
     const { release } = route;
     if (release?.active) {
       told.push(` · ${release.strategy} release of ${Object.keys(release.arms).join(", ") || release.candidate}`);
+      if (release.routes.length > 1) {
+        told.push(`, one with ${release.routes.filter((other) => other !== route.route).join(", ")} as ${release.name}`);
+      }
       if (release.left.length) told.push(` · left the test: ${release.left.join(", ")}`);
     }
     return told;

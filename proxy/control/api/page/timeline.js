@@ -47,7 +47,8 @@ function item(entry) {
       when(entry.at)),
     h("p", { class: "change-who" }, "by ", h("b", {}, entry.who)),
     entry.why ? h("p", { class: "change-why" }, entry.why) : null,
-    h("ul", { class: "moved" }, ...renamed(entry.identity), ...differences(entry.before, entry.after)));
+    h("ul", { class: "moved" }, ...renamed(entry.identity), ...differences(entry.before, entry.after),
+      ...Object.values(entry.beside ?? {}).flatMap((states) => differences(states.before, states.after))));
 }
 
 // Draws what is new; entries never change.

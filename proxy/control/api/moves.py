@@ -1,0 +1,123 @@
+"""Commands as changes of live states: what a body asks for on one route, on each route of its release.
+
+Routes of a release over several move together: each has its own versions, and all have the percent that one was given.
+What would pair versions that do not belong together is refused, and the refusal names the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from proxy.contracts.release import RouteState
+from proxy.contracts.settings import Release
+from proxy.control.api import request_bodies
+from proxy.control.api.problems import ApiError
+from proxy.control.engine import Engine, Move
+from proxy.control.release_control import ReleaseControl
+from proxy.control.route_control import RouteControl
+from proxy.release import transitions
+
+Body = dict[str, Any]
+Read = Callable[[Engine, str, Body, float], tuple[Move, str]]
+"""Engine, route, body and time to a change and its reason. Raises ApiError."""
+
+
+def split(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """Live traffic by hand."""
+    given, why = request_bodies.wrapped(value, "split")
+    route, release = engine.route(name), engine.release_of(name)
+    percents = request_bodies.split(given, engine.settings.versions, route.state.primary)
+    if not release.several:
+        return lambda state: transitions.split(state, percents, why, now), why
+    others = {each.section.name: _other(each) for each in release.routes}
+    percent = percents.pop(others[name], 0.0)
+    if percents:
+        raise _refused(release, name, f"a split of it can name {others[name]} alone, for all of them")
+    if 0.0 < percent < 100.0 and (keyless := [each for each in release.routes if each.section.sticky is None]):
+        raise _refused(release, name, f"{keyless[0].section.name} has no sticky key by which to tell users apart")
+    return lambda state: transitions.split(state, {others[state.route]: percent}, why, now), why
+
+
+def _other(route: RouteControl) -> str:
+    """The version of the release that is not the primary."""
+    release = route.section.release or route.state.release
+    pair = (release.candidate if release else "", route.section.primary)
+    return next((version for version in pair if version != route.state.primary), "")
+
+
+def _refused(release: ReleaseControl, name: str, why: str) -> ApiError:
+    routes = ", ".join(route.section.name for route in release.routes)
+    return ApiError("refused", f"route {name} goes with its release {release.name} (routes {routes}): {why}")
+
+
+def shadows(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """Copies by hand: of one route, since no user meets them."""
+    given, why = request_bodies.wrapped(value, "shadows")
+    percents = request_bodies.shadows(given, engine.settings.versions, engine.state(name).primary)
+    return lambda state: transitions.shadows(state, percents, why, now), why
+
+
+def start(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """A release from its beginning: the configured one, or on a route of its own one that the body describes."""
+    why, release = request_bodies.reason(value), engine.release_of(name)
+    if release.several and "candidate" in value:
+        raise _refused(
+            release, name, f"POST /v1/releases/{release.name}/release starts it, and the file says what it is"
+        )
+    wanted = {route.section.name: _wanted(engine, route, value) for route in release.routes}
+    return lambda state: transitions.start(state, wanted[state.route], why, now), why
+
+
+def _wanted(engine: Engine, route: RouteControl, value: Body) -> Release:
+    """The release that a body describes; without a candidate the configured one, or the last one again."""
+    section, state = route.section, route.state
+    if "candidate" in value:
+        versions = engine.settings.versions
+        release = request_bodies.release(value, versions, state.primary, section.guard, section.protocol)
+    else:
+        request_bodies.only(value, ("reason",))
+        release = request_bodies.known(section.release or state.release, section.name)
+    request_bodies.refuse_endless(release, state.primary, section.protocol, engine.settings.prices)
+    return release
+
+
+def promote(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """A candidate to primary. A version is named where a route has several candidates."""
+    request_bodies.only(value, ("reason", "version"))
+    version = request_bodies.version(value, "version", engine.settings.versions)
+    why = request_bodies.reason(value)
+    return lambda state: transitions.promote(state, version if state.route == name else None, why, now), why
+
+
+def rollback(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """All traffic to the primary."""
+    return _simple(value, now, lambda state, why, at: transitions.rollback(state, (), why, at))
+
+
+def pause(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """The split as it is."""
+    return _simple(value, now, transitions.pause)
+
+
+def resume(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
+    """On where it was paused."""
+    return _simple(value, now, transitions.resume)
+
+
+def _simple(value: Body, now: float, move: Callable[[RouteState, str, float], RouteState]) -> tuple[Move, str]:
+    request_bodies.only(value, ("reason",))
+    why = request_bodies.reason(value)
+    return lambda state: move(state, why, now), why
+
+
+MOVES: dict[str, Read] = {
+    "split": split,
+    "shadows": shadows,
+    "release": start,
+    "promote": promote,
+    "rollback": rollback,
+    "pause": pause,
+    "resume": resume,
+}
+"""Command to what it asks for."""

@@ -1,0 +1,111 @@
+"""Documents of the admin API about releases: the routes of each, and what is said of them as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from proxy.control.api.views import verdict
+from proxy.control.engine import Engine
+from proxy.control.release_control import ReleaseControl
+from proxy.control.route_control import RouteControl, live_split
+from proxy.release.audit import plain
+
+
+def releases(engine: Engine) -> dict[str, Any]:
+    """Every release over several routes, and those of single routes that have, or had, one."""
+    shown = [each for each in engine.releases.values() if each.several or each.configured]
+    return {"revision": engine.revision, "releases": [release(engine, each) for each in shown]}
+
+
+def etag(release: ReleaseControl) -> str:
+    """A strong validator of the live states of all its routes."""
+    return f'"{sha256(msgspec.json.encode(release.states, order="sorted")).hexdigest()[:20]}"'
+
+
+def release(engine: Engine, each: ReleaseControl) -> dict[str, Any]:
+    """A release: where it stands, and its routes. `requests` are those of the route that has fewest in this stage."""
+    first, total, unix = each.routes[0], each.verdict, engine.keeper.unix
+    state, plan = first.state, first.state.release or first.section.release
+    return {
+        "release": each.name,
+        "phase": state.phase,
+        "strategy": plan.strategy if plan else None,
+        "active": first.situation.stage is not None,
+        "stage": state.stage + 1 if plan and plan.stages else 0,
+        "stages": plain(plan.stages) if plan else [],
+        "stage_since": unix(state.stage_since),
+        "requests": each.legs,
+        "require": ("proof" if plan.proof_at(state.stage) else "no_breach") if plan else None,
+        "rollback_window": plan.rollback_window if plan else 0.0,
+        "guarded_until": _guarded_until(each, unix),
+        "verdict": total.outcome,
+        "sentence": total.sentence,
+        "needed": total.needed,
+        "false_alarm": false_alarm(first),
+        "on_breach": first.guard.on_breach,
+        "paused_from": state.paused_from,
+        "reason": state.reason,
+        "since": unix(state.since),
+        "routes": [_member(engine, route) for route in each.routes],
+    }
+
+
+def false_alarm(route: RouteControl) -> float:
+    """That of the whole release."""
+    return route.section.group.false_alarm if route.section.group else route.guard.false_alarm
+
+
+def _guarded_until(each: ReleaseControl, unix: Callable[[float], float]) -> float | None:
+    until = [route.state.until for route in each.routes if route.state.after is not None]
+    return unix(max(until)) if until else None
+
+
+def _member(engine: Engine, route: RouteControl) -> dict[str, Any]:
+    name, total = route.section.name, engine.verdict(route.section.name)
+    release = route.state.release or route.section.release
+    return {
+        "route": name,
+        "primary": route.state.primary,
+        "candidate": release.candidate if release else None,
+        "split": {version: round(percent, 9) for version, percent in live_split(route).items()},
+        "shadows": route.situation.shadows,
+        "requests": route.status.legs,
+        "verdict": total.outcome,
+        "sentence": total.sentence,
+        "false_alarm": route.guard.false_alarm,
+        "previous": route.state.previous,
+        "rolled_back": list(route.state.rolled_back),
+    }
+
+
+def scorecard(each: ReleaseControl) -> dict[str, Any]:
+    """The lines of all routes, each with its route, and the verdict on all."""
+    total, first = each.verdict, each.routes[0]
+    return {
+        "release": each.name,
+        "phase": first.state.phase,
+        "verdict": total.outcome,
+        "sentence": total.sentence,
+        "needed": total.needed,
+        "false_alarm": false_alarm(first),
+        "on_breach": first.guard.on_breach,
+        "metrics": [verdict(v) | {"route": r.section.name} for r in each.routes for v in r.status.verdicts],
+        "at_rollback": [verdict(v) | {"route": r.section.name} for r in each.routes for v in r.status.at_rollback],
+    }
+
+
+def gate(each: ReleaseControl) -> dict[str, Any]:
+    """The verdict as others' gates need it, of the whole release."""
+    state, total = each.routes[0].state, each.verdict
+    settled = {"rolled_back": "fail", "promoted": "pass"}.get(state.phase)
+    return {
+        "release": each.name,
+        "phase": state.phase,
+        "verdict": settled or total.outcome,
+        "sentence": (state.reason or state.phase) if settled else total.sentence,
+        "needed": None if settled else total.needed,
+    }
