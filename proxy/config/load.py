@@ -244,6 +244,9 @@ def _match(route: Section) -> Match:
     headers = section.pairs("headers", values.header_name, values.header_value)
     methods = section.values("methods", METHODS)
     model = section.take("model", values.plain, None)
+    if "*" in path:
+        allowed = f"the beginning of paths, no glob: {path.partition('*')[0]} takes all that begin so"
+        section.refuse("path", repr(path), allowed, endless=True)
     section.finish()
     return Match(path, headers, methods, model)
 

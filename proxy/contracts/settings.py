@@ -382,8 +382,8 @@ class Problem(Struct, frozen=True):
     allowed: str
     """The values that would have been right."""
     endless: bool = False
-    """Whether all that is wrong is that a release can never end, or a line never be fed. `check` and the admin API
-    refuse that; a program that serves goes on and warns, since an outage would be worse."""
+    """Whether all that is wrong is that a release can never end, a line never be fed, or a prefix of a path is a glob.
+    `check` and the admin API refuse that; a program that serves goes on and warns, since an outage would be worse."""
 
     def __str__(self) -> str:
         where = self.path or "(the whole file)"

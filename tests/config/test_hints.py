@@ -6,6 +6,7 @@ import pytest
 
 from proxy.config.hints import hints
 from proxy.config.load import parse
+from proxy.contracts.settings import ConfigError
 
 FILE = """
 listen: 127.0.0.1:0
@@ -15,22 +16,29 @@ routes: {{r: {{match: {{path: "{path}"}}, protocol: json, primary: a, inference:
 """
 
 
-@pytest.mark.parametrize(
-    ("path", "prefix"),
-    [
-        ("/v2/models/*/infer", "/v2/models/"),
-        ("/v2/.*", "/v2/."),
-        ("/infer$", "/infer"),
-        ("/models/:name/infer", "/models"),
-        ("*", ""),
-    ],
-)
-def test_a_pattern_in_a_prefix_is_told(path: str, prefix: str) -> None:
-    found = hints(parse(FILE.format(path="/" + path.lstrip("/")), {}))
+@pytest.mark.parametrize(("path", "prefix"), [("/infer$", "/infer"), ("/models/:name/infer", "/models")])
+def test_a_pattern_is_told(path: str, prefix: str) -> None:
+    found = hints(parse(FILE.format(path=path), {}))
     assert [hint.partition(":")[0] for hint in found] == ["routes.r.match.path", "routes.r.inference.paths[0]"]
     assert all(prefix in hint for hint in found)
+
+
+@pytest.mark.parametrize(("path", "prefix"), [("/v2/models/*/infer", "/v2/models/"), ("/v2/.*", "/v2/."), ("/*", "/")])
+def test_a_glob_in_a_prefix_is_refused_and_whoever_serves_goes_on_and_is_told(path: str, prefix: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(FILE.format(path=path), {})
+    (problem,) = refused.value.problems
+    assert problem.path == "routes.r.match.path"
+    assert f"{prefix} takes all that begin so" in problem.allowed
+    (hint,) = hints(parse(FILE.format(path=path), {}, serving=True))
+    assert hint.startswith("routes.r.match.path: ")
 
 
 @pytest.mark.parametrize("path", ["/", "/v2/models/m/versions/2/infer", "/v1/models/m:predict", "/a$b"])
 def test_usual_paths_are_fine(path: str) -> None:
     assert hints(parse(FILE.format(path=path), {})) == ()
+
+
+def test_a_glob_of_inferences_is_none_to_be_told_of() -> None:
+    text = FILE.replace('path: "{path}"', "path: /", 1).format(path="/v1/*")
+    assert hints(parse(text, {})) == ()

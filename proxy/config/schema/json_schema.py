@@ -143,6 +143,7 @@ def rules() -> dict[str, Schema]:
                 _protocols(),
             ],
         },
+        "routes.*.match.path": {"not": {"pattern": r"\*"}},
         "routes.*.scorecard": {"minProperties": 1},
         "routes.*.inference": {"anyOf": [says(key, {"minItems": 1}) for key in ("methods", "paths")]},
         "routes.*.release": {
