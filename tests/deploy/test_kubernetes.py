@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.config.load import load
+from proxy.config.load import parse
+from proxy.contracts.settings import Settings
 from proxy.watchdog import ABORT_SECONDS
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
@@ -57,6 +58,11 @@ def one(manifests: list[Manifest], kind: str) -> Manifest:
     return found
 
 
+def configured(manifests: list[Manifest]) -> Settings:
+    """The configuration that the pods run with."""
+    return parse(one(manifests, "ConfigMap")["data"]["penumbra.yaml"], {"PENUMBRA_ADMIN_TOKEN": "secret"})
+
+
 def proxy_of(pod: Manifest) -> Manifest:
     containers = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
     found: Manifest
@@ -88,12 +94,8 @@ def test_the_schemas_do_refuse_what_is_wrong(rendered: dict[str, list[Manifest]]
 
 @kubectl
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_configuration_runs_and_names_the_ports_of_the_pod(
-    name: str, rendered: dict[str, list[Manifest]], tmp_path: Path
-) -> None:
-    path = tmp_path / "penumbra.yaml"
-    path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
-    settings = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"})
+def test_the_configuration_runs_and_names_the_ports_of_the_pod(name: str, rendered: dict[str, list[Manifest]]) -> None:
+    settings = configured(rendered[name])
     for pod in pods(rendered[name]):
         assert {address.host for address in (*settings.listen, *settings.admin.listen)} == {""}  # of both families
         ports = {port["name"]: port["containerPort"] for port in proxy_of(pod)["ports"]}
@@ -106,10 +108,8 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(
 
 @kubectl
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_pod_has_the_time_that_its_end_takes(name: str, rendered: dict[str, list[Manifest]], tmp_path: Path) -> None:
-    path = tmp_path / "penumbra.yaml"
-    path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
-    drain = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"}).drain
+def test_a_pod_has_the_time_that_its_end_takes(name: str, rendered: dict[str, list[Manifest]]) -> None:
+    drain = configured(rendered[name]).drain
     for pod in pods(rendered[name]):
         waits = [
             int(c["lifecycle"]["preStop"]["exec"]["command"][1]) for c in pod["spec"]["containers"] if "lifecycle" in c
@@ -126,12 +126,10 @@ def patience(probe: Manifest) -> int:
 @kubectl
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_control_that_hangs_is_replaced_before_a_probe_gives_up(
-    name: str, rendered: dict[str, list[Manifest]], tmp_path: Path
+    name: str, rendered: dict[str, list[Manifest]]
 ) -> None:
     """Traffic does not need control: it must not be lost because control is away, which happens to all pods at once."""
-    path = tmp_path / "penumbra.yaml"
-    path.write_text(one(rendered[name], "ConfigMap")["data"]["penumbra.yaml"])
-    replaced = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"}).hang + ABORT_SECONDS + START_SECONDS
+    replaced = configured(rendered[name]).hang + ABORT_SECONDS + START_SECONDS
     for pod in pods(rendered[name]):
         proxy = proxy_of(pod)
         assert replaced <= patience(proxy["readinessProbe"]) < patience(proxy["livenessProbe"])
