@@ -67,6 +67,7 @@ versions:
   c: {{url: {c}}}
   dead: {{url: "http://localhost:1"}}
   chat: {{url: {chat}, price: {{input: 1, output: 2}}}}
+  nowhere: {{url: {chat}, price: {{input: 1, output: 2}}, rewrite: {{json: {{/no/place: 1}}}}}}
 routes:
   main:
     match: {{path: /main/}}
@@ -90,6 +91,7 @@ routes:
     match: {{path: /v1/}}
     protocol: openai
     primary: chat
+    shadows: [{{version: nowhere, percent: 100}}]
 """
 
 
