@@ -131,7 +131,7 @@ class Engine:
     def warnings(self, name: str) -> list[str]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         route, still = self.route(name), self._standstills.of(name)
-        own = [*route.status.warnings, *route.baseline_warnings, *self._warnings.of(name)]
+        own = [*route.status.warnings, *route.baseline_warnings, *route.keyless_warnings, *self._warnings.of(name)]
         return [*own, *still, *self.keeper.warnings(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
@@ -175,7 +175,7 @@ class Engine:
         for arm in tick.arms:
             self._full_ticks += sum(len(keys) >= MAX_FAILED_KEYS for keys in arm.keys.values())
             if arm.route in self.routes:
-                self.routes[arm.route].count(arm.role, arm.version, arm.counted())
+                self.routes[arm.route].count(arm.role, arm.version, arm.counted(), arm.share)
         for name in {self.release_of(arm.route).name for arm in tick.arms if arm.route in self.routes}:
             self._judge(self.releases[name], now)
 
@@ -244,7 +244,8 @@ class Engine:
     def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
         self.settings, self.board.prices, stored = settings, settings.prices, self.keeper.known
         merged = [(section, *self._merged(section, published, now)) for section in settings.routes]
-        states = all_aligned([(section, state) for section, state, _ in merged], now)
+        aligned = all_aligned([(section, state) for section, state, _ in merged], now)
+        states = {name: self._guarded(self.keeper.stored.get(name), each, now) for name, each in aligned.items()}
         for warning in (warning for _, _, warnings in merged for warning in warnings):
             log.warning("%s", warning)
         self.routes = {
@@ -267,7 +268,7 @@ class Engine:
     ) -> tuple[RouteState, tuple[str, ...]]:
         stored = self.keeper.stored.get(section.name)
         state, warnings = plan.merge(section, stored, self.settings.versions, now)
-        state = self.keeper.recovered.safe(self._guarded(stored, state, now), now)
+        state = self.keeper.recovered.safe(state, now)
         return plan.honour_published(state, published, now) if published else state, warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:

@@ -15,6 +15,12 @@ SWEEP_SECONDS = 1.0
 """Seconds by which a limit of time and its report may be late."""
 
 
+MIN_KEYLESS = 100
+"""Requests without a key that are not spoken of: some are under way while a table is swapped."""
+MAX_KEYLESS_PART = 0.1
+"""Part of the requests without a key that is not spoken of, either: health checks, and clients of other kinds."""
+
+
 class RouteStatus(Struct):
     """Facts that the engine gathers of a route while its state lasts. The engine alone writes them."""
 
@@ -26,6 +32,10 @@ class RouteStatus(Struct):
     """The lines of the baseline's own scorecard, against the primary."""
     legs: int = 0
     """Finished legs of the candidates in the stage in force."""
+    keyed: int = 0
+    """Legs of the route's live traffic in that stage that the split chose, where its release is one over several."""
+    keyless: int = 0
+    """Those that went to the primary whatever the split says."""
     full_since: float | None = None
     """When the stage in force had its requests and its duration; None: it has not yet."""
     notified: frozenset[str] = frozenset()
@@ -71,15 +81,30 @@ class RouteControl:
             status.notified = frozenset()
         if before is None or (before.stage, before.stage_since) != (after.stage, after.stage_since):
             status.legs, status.full_since = 0, None
+            status.keyed = status.keyless = 0
         if after.phase != "rolled_back":
             status.at_rollback = ()
         elif before is None or before.phase != "rolled_back":
             status.at_rollback = status.verdicts
 
-    def count(self, role: str, version: str, legs: int) -> None:
+    def count(self, role: str, version: str, legs: int, share: float = 1.0) -> None:
         """Counts finished legs, where they are of a candidate and in the role that the stage in force gives it."""
+        status = self.status
         if version in self.situation.candidates and role == self.judged_role:
-            self.status.legs += legs
+            status.legs += legs
+        if self.section.group and self.situation.split and role in ("primary", "canary"):
+            chosen = role == "canary" or share < 1.0
+            status.keyed, status.keyless = status.keyed + legs * chosen, status.keyless + legs * (not chosen)
+
+    @property
+    def keyless_warnings(self) -> tuple[str, ...]:
+        """That many requests have no key, where the same users should meet matching versions on several routes."""
+        keyed, keyless, sticky = self.status.keyed, self.status.keyless, self.section.sticky
+        if sticky is None or keyless < MIN_KEYLESS or keyless <= MAX_KEYLESS_PART * (keyed + keyless):
+            return ()
+        part = keyless / (keyed + keyless)
+        why = f"no key at {sticky.source}:{sticky.name} that can be read, or met an ejection"
+        return (f"{part:.0%} of {keyed + keyless:,} requests had {why}: they met the primary, and are no evidence",)
 
     @property
     def judged_role(self) -> str:

@@ -361,3 +361,17 @@ def test_three_healthy_routes_are_ever_taken_back_no_more_often_than_stated() ->
         back += places(house)[0][0] == "rolled_back"
         house.store.close()
     assert back < 15
+
+
+def test_many_requests_without_a_key_are_a_warning() -> None:
+    house = made()
+    for _ in range(4):
+        house.tick(arm("v1", "primary", 30, 0, 1.0, "predict"), arm("v1", "primary", 270, 0, 0.9, "features"))
+        traffic(house, "predict", 10)
+    (warning,) = [said for said in house.engine.warnings("predict") if "no key" in said]
+    assert warning.startswith("23% of 520 requests had no key at header:x-user-id")
+    assert not any("no key" in said for said in house.engine.warnings("features"))
+    by_hand(house, "predict", "rollback", lambda s: transitions.rollback(s, (), "", house.now))
+    house.tick(arm("v1", "primary", 500, 0, 1.0, "predict"))
+    by_hand(house, "predict", "release", lambda s: transitions.start(s, s.release or LIVE, "", house.now))
+    assert not any("no key" in said for said in house.engine.warnings("predict"))

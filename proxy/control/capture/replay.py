@@ -34,6 +34,7 @@ class ReplayedAction(Struct, frozen=True):
     at: float
     """Unix seconds."""
     route: str
+    """The route, or the release over several."""
     action: str
     """One of `DECISION_ACTIONS`."""
     reason: str
@@ -64,7 +65,9 @@ class Rehearsal:
 
     def _heard(self, change: Change, now: float) -> None:
         if change.action in DECISION_ACTIONS:
-            self.acts.append(ReplayedAction(now, change.route, change.action, change.why, self._legs[change.route]))
+            routes = [change.after.route, *change.beside] if change.beside else [change.route]
+            legs = sum(self._legs[route] for route in routes)
+            self.acts.append(ReplayedAction(now, change.route, change.action, change.why, legs))
 
     def tick(self, arms: list[ArmTick], now: float) -> None:
         """Takes the counts of workers until `now`."""
