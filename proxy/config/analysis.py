@@ -33,6 +33,7 @@ _JUDGE: dict[str, Parser] = {
     "sample": values.percent,
     "budget": values.Whole(1, 100_000),
     "agree": values.fraction,
+    "token": values.secret,
 }
 _LISTS: dict[str, Parser] = {"redact": values.pointer, "detectors": values.plain, "ignore": values.selection}
 EXAMPLE_PARTS = ("/request", "/primary", "/candidate")

@@ -39,3 +39,5 @@ class Judge(Struct, frozen=True):
     """Calls a minute, at most."""
     agree: float = 0.5
     """Score, from 0 to 1, from which on two texts say the same."""
+    token: str = ""
+    """What a call is authorised by, as a bearer token; "": nothing. `file:PATH`: what that file holds by then."""

@@ -187,9 +187,9 @@ class Engine:
         """Reference profiles that cannot be used, by route; shown as warnings."""
         self._warnings.profile_faults = dict(faults)
 
-    def on_protocols(self, spoken: Mapping[str, Protocol], faults: Mapping[str, str]) -> None:
-        """The protocols that routes of protocol `auto` speak, and those that others do not, by route; both are live."""
-        self.spoken, self._warnings.protocol_faults = spoken, faults
+    def on_protocols(self, spoken: Mapping[str, Protocol], *faults: Mapping[str, str]) -> None:
+        """The protocols that routes of protocol `auto` speak, and faults by route that others know of; all are live."""
+        self.spoken, self._warnings.live_faults = spoken, faults
 
     def on_time(self, now: float) -> None:
         """Does what time alone brings: stages whose duration is over, evidence from records and labels, a disk that

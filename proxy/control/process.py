@@ -129,12 +129,12 @@ class Control:
         self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen, self._now)
         self._promised = PromisedAnswers(decode)
         protocols = SpokenProtocols(self._promised.decode, looks_like)
-        self._engine.on_protocols(protocols.learnt, protocols.faults)
+        self._judge = JudgeCaller(self._judged)
+        self._engine.on_protocols(protocols.learnt, protocols.faults, self._judge.faults)
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
         self._capture = CaptureWriter()
         self._journal = Journal(lines)
-        self._judge = JudgeCaller(self._judged)
         self._profiles = Profiles(self._board)
         self._lag = LoopLag()
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
@@ -295,6 +295,7 @@ class Control:
             journal=self._journal,
             restarts=self._pulses.restarts,
             now=self._now,
+            judges=self._judge.calls,
             lag=self._lag,
             bounds=(
                 self._link.bounds_reached,

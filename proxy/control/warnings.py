@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
@@ -49,8 +49,8 @@ class Warnings:
         "_shadows",
         "_silent",
         "_wrong_sums",
+        "live_faults",
         "profile_faults",
-        "protocol_faults",
     )
 
     def __init__(self) -> None:
@@ -66,8 +66,8 @@ class Warnings:
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
-        self.protocol_faults: Mapping[str, str] = {}
-        """Protocols that requests and answers do not speak, by route."""
+        self.live_faults: Sequence[Mapping[str, str]] = ()
+        """Protocols that requests and answers do not speak, and judges that give no scores, by route."""
 
     def of(self, route: str) -> list[str]:
         """The warnings of a route."""
@@ -80,7 +80,7 @@ class Warnings:
             + self._identities.faults.get(route, [])
             + self._own.faults.get(route, [])
             + self._not_rewritten.faults.get(route, [])
-            + [faults[route] for faults in (self.profile_faults, self.protocol_faults, self._silent) if route in faults]
+            + [faults[route] for faults in (self.profile_faults, *self.live_faults, self._silent) if route in faults]
         )
 
     def update(self, shadows: Mapping[str, Iterable[str]], board: Board, now: float) -> None:

@@ -100,6 +100,7 @@ def test_a_judge() -> None:
         ({}, "url"),
         ({"url": "http://u:p@h/"}, "url"),
         ({"url": "http://h/", "budget": "0"}, "budget"),
+        ({"url": "http://h/", "token": "a b"}, "token"),
     ]
     for each, path in wrong:
         assert analysis({"judge": each})[1] == [f"r.analysis.judge.{path}"]

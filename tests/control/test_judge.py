@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 
 from proxy.contracts.comparers import Judge
 from proxy.contracts.settings import Analysis
-from proxy.control.judge import JudgeCaller, body_of, score_of
+from proxy.control import judge as judging
+from proxy.control.judge import MAX_SCORE_BYTES, JudgeCaller, NoScore, body_of, score_of, token_of
 from proxy.stats.agreement.comparer import Comparer
 from proxy.stats.agreement.questions import Question
 from tests.stats.agreement.test_questions import leg
@@ -27,11 +31,15 @@ def questions(url: str, *texts: str, budget: int = 60) -> list[Question]:
     return comparer.questions.take()
 
 
-async def _asked(handler: Handler, *rounds: list[str], budget: int = 60) -> list[float | None]:
+async def _asked(
+    handler: Handler, *rounds: list[str], budget: int = 60, callers: list[JudgeCaller] | None = None
+) -> list[float | None]:
     app = web.Application()
     app.router.add_post("/score", handler)
     scores: list[float | None] = []
     caller = JudgeCaller(lambda _, score: scores.append(score))
+    if callers is not None:
+        callers.append(caller)
     async with TestServer(app) as server:
         url = str(server.make_url("/score"))
         for now, texts in enumerate(rounds):
@@ -95,3 +103,125 @@ def test_a_score_is_a_number_from_0_to_1(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
         score_of(body)
     assert score_of(b'{"score": 0}') == 0.0
+
+
+def told(handler: Handler, *rounds: list[str], budget: int = 60) -> JudgeCaller:
+    """The caller, once all of them are asked about."""
+    callers: list[JudgeCaller] = []
+    asyncio.run(_asked(handler, *rounds, budget=budget, callers=callers))
+    return callers[0]
+
+
+async def _garbage(_: web.Request) -> web.Response:
+    return web.Response(text='{"score": "high"}')
+
+
+async def _nan(_: web.Request) -> web.Response:
+    return web.Response(text='{"score": NaN}')
+
+
+async def _broken(_: web.Request) -> web.Response:
+    return web.Response(status=500)
+
+
+async def _elsewhere(_: web.Request) -> web.Response:
+    raise web.HTTPTemporaryRedirect("/score")
+
+
+async def _endless(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(2 * MAX_SCORE_BYTES // 1024):
+        await response.write(b" " * 1024)
+    return response
+
+
+async def _hung(request: web.Request) -> web.Response:
+    await asyncio.sleep(1.0)  # twenty times as long as the call
+    return web.Response()
+
+
+async def _gone(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def _packed(_: web.Request) -> web.Response:
+    return web.Response(body=gzip.compress(b'{"score": 1}'), headers={"Content-Encoding": "gzip"})
+
+
+@pytest.mark.parametrize(
+    ("handler", "outcome"),
+    [
+        (_garbage, "answer"),
+        (_nan, "answer"),
+        (_endless, "answer"),
+        (_packed, "answer"),
+        (_broken, "status"),
+        (_elsewhere, "status"),
+        (_gone, "unreachable"),
+        (_hung, "timeout"),
+    ],
+)
+def test_a_judge_that_is_no_use_is_counted_by_reason_and_told(
+    handler: Handler, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if outcome == "timeout":
+        monkeypatch.setattr(judging, "CALL_SECONDS", 0.05)
+    caller = told(handler, ["not so"])
+    assert caller.calls.requests == {("r", outcome): 1}
+    assert list(caller.faults) == ["r"] and "gives no score" in caller.faults["r"]
+
+
+def test_what_judges_were_asked_is_counted() -> None:
+    async def judge(_: web.Request) -> web.Response:
+        return web.json_response({"score": 0.25})
+
+    caller = told(judge, ["not so"], ["not so", "other", "third"], budget=2)
+    assert caller.calls.requests == {("r", "scored"): 2, ("r", "cached"): 1, ("r", "no_budget"): 1}
+    assert sum(caller.calls.durations["r",].buckets.values()) == 2 and caller.calls.used == {("r",): 1.0}
+    assert "budget is spent" in caller.faults["r"]
+
+
+def test_a_warning_goes_when_scores_come_again() -> None:
+    answers = iter((500, 200))
+
+    async def judge(_: web.Request) -> web.Response:
+        return web.json_response({"score": 0.25}, status=next(answers))
+
+    assert told(judge, ["one"], ["two"]).faults == {}
+
+
+@pytest.mark.parametrize("kept", ["configured", "file"])
+def test_a_call_is_authorised(kept: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret-1\n")
+    by_file = Judge("http://h/", token=f"file:{tmp_path}/token")
+    judge = by_file if kept == "file" else Judge("http://h/", token="secret-1")
+    assert asyncio.run(token_of(judge)) == "secret-1"
+    (tmp_path / "token").write_bytes(b"a b\n\xff")
+    with pytest.raises(NoScore, match="token"):
+        asyncio.run(token_of(by_file))
+    with pytest.raises(NoScore, match="token"):
+        asyncio.run(token_of(Judge("http://h/", token=f"file:{tmp_path}/none")))
+
+
+def test_the_token_travels_as_a_bearer() -> None:
+    seen: list[str] = []
+
+    async def judge(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        return web.json_response({"score": 1})
+
+    async def call() -> None:
+        app = web.Application()
+        app.router.add_post("/score", judge)
+        caller = JudgeCaller(lambda *_: None)
+        async with TestServer(app) as server:
+            (question,) = questions(str(server.make_url("/score")), "not so")
+            caller.ask([replace(question, judge=replace(question.judge, token="secret-1"))], 0.0)
+            await asyncio.gather(*caller._tasks)
+            await caller.close()
+
+    asyncio.run(call())
+    assert seen == ["Bearer secret-1"]

@@ -35,6 +35,10 @@ TEXTS = {
     "analysis.judge.sample": "Percent of the requests whose texts it is asked about.",
     "analysis.judge.budget": "Calls a minute, at most. Equal pairs are asked once.",
     "analysis.judge.agree": "Score from 0 to 1 from which on two texts say the same.",
+    "analysis.judge.token": (
+        "Sent as a bearer token; from the environment by `${VARIABLE}`, or from a file by `file:PATH`, read for "
+        "each call."
+    ),
     "analysis.outputs": (
         "How single outputs (tensors, columns, paths in JSON) are compared, by name, `*` standing for anything; the "
         "first that fits holds. What is not said is as the route says."
@@ -82,6 +86,7 @@ ABSENT = {
     "analysis.profile": "learnt",
     "analysis.absolute_tolerance": "a thousandth of the output's size, or eight steps of its datatype",
     "analysis.judge": "none",
+    "analysis.judge.token": "none",
     "analysis.outputs.*.comparer": "what fits the output (`docs/statistics.md`)",
     "analysis.outputs.*.tolerance": "as of the route",
     "analysis.outputs.*.absolute_tolerance": "as of the route",

@@ -123,6 +123,7 @@ EXAMPLES = {
     "analysis.judge.sample": "20",
     "analysis.judge.budget": "600",
     "analysis.judge.agree": "0.8",
+    "analysis.judge.token": '"file:/run/secrets/judge"',
     "analysis.outputs.*.comparer": "numbers",
     "analysis.outputs.*.tolerance": "0.02",
     "analysis.outputs.*.absolute_tolerance": "0.5",

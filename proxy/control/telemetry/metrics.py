@@ -22,10 +22,12 @@ from proxy.control.route_control import live_split
 from proxy.control.telemetry.endpoints import EndpointCollector
 from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
+from proxy.control.telemetry.judges import JudgeCollector
 from proxy.control.telemetry.second_tries import second_tries
 from proxy.control.telemetry.tokens import of_tokens
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
+from proxy.stats.counts.judge_calls import JudgeCalls
 from proxy.stats.counts.latency_window import Histogram
 from proxy.stats.drift.figures import Drift
 from proxy.stats.quality.scores import QUALITY_METRICS
@@ -373,6 +375,7 @@ class MetricSources(Struct, frozen=True):
     journal: Journal
     now: Callable[[], float]
     """Unix seconds."""
+    judges: JudgeCalls = field(default_factory=JudgeCalls)
     lag: Histogram = field(default_factory=Histogram)
     """Lateness of control's own loop."""
     bounds: tuple[Callable[[], Mapping[str, int]], ...] = ()
@@ -388,5 +391,6 @@ def registry(sources: MetricSources) -> CollectorRegistry:
     made.register(WorkerCollector(sources.workers, sources.restarts))
     made.register(OutletCollector(sources.notifier, sources.capture))
     made.register(JournalCollector(sources.journal))
+    made.register(JudgeCollector(sources.judges))
     made.register(BoundCollector([*[source.bounds_reached for source in bounded], *sources.bounds]))
     return made
