@@ -22,7 +22,7 @@ HOUSE = ROOT / "proxy"
 FLOORS: dict[str, tuple[int, set[str]]] = {
     "contracts": (0, {"msgspec", "mypy_extensions"}),
     "http1": (1, {"contracts", "httptools", "msgspec"}),
-    "routing": (1, {"contracts", "msgspec"}),
+    "routing": (1, {"contracts", "msgspec", "zstandard", "brotli"}),
     "payload": (1, {"contracts", "brotli", "msgspec", "orjson", "numpy", "zstandard"}),
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
     "release": (1, {"contracts", "msgspec"}),
@@ -97,7 +97,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "identities": set(),
         "own_limits": set(),
         "not_rewritten": set(),
-        "warnings": {"identities", "lost_answers", "not_rewritten", "own_limits"},
+        "unread_keys": set(),
+        "warnings": {"identities", "lost_answers", "not_rewritten", "own_limits", "unread_keys"},
         "standstill": {"route_control"},
         "spoken_protocols": set(),
         "promised_answers": {"spoken_protocols"},

@@ -10,6 +10,7 @@ from docs.generate.markdown import code, joined, table
 from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Usage
 from proxy.contracts.table import Protocol
+from proxy.contracts.unread_key import UNREAD_KEYS
 from proxy.control.spoken_protocols import ENOUGH, FIRST
 from proxy.payload.decode import CODECS
 from proxy.payload.encoding import CODINGS, MAX_CODINGS
@@ -17,6 +18,7 @@ from proxy.payload.language.answers import RESPONSE
 from proxy.payload.language.forms import FORM
 from proxy.payload.language.prompts import REQUEST
 from proxy.payload.recognise import PATHS
+from proxy.routing.expanded import MAX_EXPANDED
 from proxy.routing.inference import ENDS
 
 OPENING = """\
@@ -79,8 +81,13 @@ times of tokens, which are those of the piece in which the last byte of an event
 
 WIRE = f"""\
 Content codings that are taken off, one within the other, at most {MAX_CODINGS}:
-{", ".join([code(name.decode()) for name in CODINGS])}. Workers, which read `match.model` and the key of a sticky
-assignment in JSON, in JSON before raw tensors and in forms, take off gzip and deflate.
+{", ".join([code(name.decode()) for name in CODINGS])}. Workers take off the same from bodies in which they look for
+`match.model` and the key of a sticky assignment: in JSON, in JSON before raw tensors and in forms. A key in the first
+bytes of a body is found however large that is: in those that are at hand when a version gets the request (what copies
+and rescues keep of it, 8 MiB for `match.model`), and in the first {MAX_EXPANDED // 2**20} MiB of what a coding held.
+Where a key cannot be read, `penumbra_unread_keys_total` counts why; a warning of the route says so if that is often.
+
+{table(("reason", "why"), [(code(reason), why) for reason, why in UNREAD_KEYS.items()])}
 """
 
 

@@ -39,7 +39,7 @@ def test_a_sticky_key_and_its_point(benchmark: BenchmarkFixture, source: str) ->
     sticky = Sticky(source, "/user" if source == "json" else "x-user-id")  # type: ignore[arg-type]
 
     def assign() -> float:
-        key = key_of(sticky, fields.get, b'{"user": "user-4711", "inputs": []}')
+        key, _ = key_of(sticky, fields.get, b'{"user": "user-4711", "inputs": []}')
         return point("cancer", key or b"")[0]
 
     assert 0 <= benchmark(assign) < 1

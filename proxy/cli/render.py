@@ -25,13 +25,17 @@ def show_problems(config: str, problems: Iterable[Problem], as_json: bool) -> No
 
 
 def show_routes(answer: Mapping[str, Any]) -> None:
-    """All routes; below them the problems of the configuration file, the workers that are not up, and all warnings."""
+    """All routes; below them what those of protocol `auto` speak, the problems of the configuration file, the workers
+    that are not up, and all warnings."""
     columns = ("route", "phase", "primary", "split", "shadows", "verdict")
     rows = (
         (r["route"], r["phase"], r["primary"], _percents(r["split"]), _percents(r["shadows"]), r.get("verdict", ""))
         for r in answer["routes"]
     )
     put(table(None, columns, rows))
+    for route in answer["routes"]:
+        if spoken := _speaks(route):
+            print(f"{route['route']} speaks {spoken}")
     for problem in answer.get("configuration", {}).get("problems", ()):
         print(f"the configuration file is not in force: {Problem(**problem)}")
     away = [worker["worker"] for worker in answer.get("workers", ()) if not worker["up"]]
@@ -39,6 +43,13 @@ def show_routes(answer: Mapping[str, Any]) -> None:
         print(f"workers not up: {', '.join(map(str, away))}")
     for warning, routes in _warnings(answer["routes"]).items():
         print(f"warning of {', '.join(routes)}: {warning}")
+
+
+def _speaks(route: Mapping[str, Any]) -> str:
+    """What a route of protocol `auto` speaks; empty where the configuration says it."""
+    if route.get("protocol") != "auto":
+        return ""
+    return "nothing that is known yet" if route["speaks"] == "auto" else f"{route['speaks']}, by its first requests"
 
 
 def _warnings(routes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -87,6 +98,7 @@ def show_route(route: Mapping[str, Any]) -> None:
         "route": route["route"],
         "phase": route["phase"],
         "primary": route["primary"],
+        "speaks": _speaks(route),
         "split": _percents(route["split"]),
         "baseline": _baseline(route.get("baseline") or {}),
         "shadows": _percents(route["shadows"]),

@@ -132,6 +132,8 @@ class Tick(Struct):
     not_rewritten: list[tuple[str, str, str, str, int]] = field(default_factory=list)
     """Messages that could not be rewritten for a version: rows (route, version, `request` or `answer`, reason, count).
     """
+    unread_keys: list[tuple[str, str, int]] = field(default_factory=list)
+    """Requests whose sticky key, or model, could not be read: rows (route or "", reason, count)."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

@@ -17,6 +17,7 @@ from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
 from proxy.control.not_rewritten import NotRewritten
 from proxy.control.own_limits import OwnLimits
+from proxy.control.unread_keys import UnreadKeys
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
 
@@ -42,6 +43,7 @@ class Warnings:
         "_begun",
         "_dropped",
         "_identities",
+        "_keys",
         "_lost",
         "_not_rewritten",
         "_owed",
@@ -63,6 +65,7 @@ class Warnings:
         self._identities = IdentityFaults()
         self._own = OwnLimits()
         self._not_rewritten = NotRewritten()
+        self._keys = UnreadKeys()
         self._wrong_sums: dict[str, int] = {}
         self.profile_faults: dict[str, str] = {}
         """Reference profiles that cannot be used, by route."""
@@ -80,6 +83,7 @@ class Warnings:
             + self._identities.faults.get(route, [])
             + self._own.faults.get(route, [])
             + self._not_rewritten.faults.get(route, [])
+            + self._keys.faults.get(route, [])
             + [faults[route] for faults in (self.profile_faults, *self.live_faults, self._silent) if route in faults]
         )
 
@@ -89,7 +93,7 @@ class Warnings:
             return
         counters = board.counters
         self._judge_answers(shadows, board)
-        others = (self._identities, self._own, self._not_rewritten)
+        others = (self._identities, self._own, self._not_rewritten, self._keys)
         for route, fault in (each for other in others for each in other.update(shadows, board)):
             log.warning("%s: %s", route, fault)
         watched = [(route, version) for route, versions in shadows.items() for version in versions]

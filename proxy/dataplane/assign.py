@@ -24,15 +24,23 @@ def new_id() -> bytes:
     return b"%032x" % getrandbits(128)
 
 
-def assign(route: LiveRoute, head: RequestHead, body: bytes | None, inference: bool, now: float) -> tuple[Target, int]:
-    """The target of a request and the hash of its sticky key (0: none).
+def assign(
+    route: LiveRoute,
+    head: RequestHead,
+    body: bytes | None,
+    whole: bool,
+    inference: bool,
+    tally: Tally,
+    now: float,
+) -> tuple[Target, int]:
+    """The target of a request and the hash of its sticky key (0: none). Counts keys that cannot be read.
 
-    - `body`: only where it is whole and needed
+    - `body`: only where it is needed, as far as it is at hand; `whole`: that is all of it
     - `inference`: whether the request asks the model for something; breakers eject by kind
     """
     if len(route.targets) == 1:
         return route.targets[0], 0
-    at, key = _point(route, head, body)
+    at, key = _point(route, head, body, whole, tally)
     if at < 0.0:
         return route.neutral[0], 0
     index = route.split.choose(at)
@@ -58,13 +66,15 @@ def draw_shadows(route: LiveRoute, tally: Tally) -> list[ShadowTarget]:
     return drawn
 
 
-def _point(route: LiveRoute, head: RequestHead, body: bytes | None) -> tuple[float, int]:
+def _point(route: LiveRoute, head: RequestHead, body: bytes | None, whole: bool, tally: Tally) -> tuple[float, int]:
     """The point and the hash of the key; a point below 0 is the primary's whatever the split is."""
     sticky = route.route.sticky
-    key = None if sticky is None else key_of(sticky, head.field, body)
-    if key is None:
-        return (-1.0 if route.keyed else random()), 0
-    return point(route.keys, key)
+    if sticky is not None:
+        key, reason = key_of(sticky, head.field, body, whole)
+        if key is not None:
+            return point(route.keys, key)
+        tally.unread_key(route.name, reason)
+    return (-1.0 if route.keyed else random()), 0
 
 
 def _blocked(target: Target, inference: bool, now: float) -> bool:

@@ -17,6 +17,7 @@ from typing import Final
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.contracts.unread_key import ABSENT
 from proxy.dataplane.assign import assign, draw_shadows, new_id
 from proxy.dataplane.kept import KeptRequest
 from proxy.dataplane.live import ShadowTarget, Target
@@ -44,6 +45,7 @@ from proxy.dataplane.states import (
     WRITE,
 )
 from proxy.dataplane.unexpected import UNEXPECTED, give_up, unexpected
+from proxy.routing.documents import member_of
 
 MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
 """Bytes of a body that are held while the route depends on them."""
@@ -99,13 +101,16 @@ class Exchange(KeptRequest):
         if table is None:
             self.reject("no_table", "control has not sent one")
             return
-        index = table.find(head.path, head.method, head.field, self.body() if self.complete else None)
+        body = self.body() if self.complete or self.size > MAX_DECIDING_BODY else None
+        index = table.find(head.path, head.method, head.field, body, self.complete)
         if index is not None:
             route = self.route = table.routes[index]
             self.route_name = route.name
             self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
             self._admit()
         elif self.complete or not table.wants_body(head.path):
+            if self.complete and table.wants_body(head.path):
+                self.shared.tally.unread_key("", member_of(self.body(), "/model", head.field)[1] or ABSENT)
             self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
         # otherwise `request_end` looks again, with the body
 
@@ -159,9 +164,17 @@ class Exchange(KeptRequest):
             if size > self.route.max_body:
                 self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")
             elif size > self.route.hold:
-                self._assign(self.read_at)  # without the key: as a request that has none
+                self._assign(self.read_at)  # with the key, if it is in what there is
         elif state == ROUTING and size > MAX_DECIDING_BODY:
-            self.reject("body_too_large", f"routes that look into the body take {MAX_DECIDING_BODY} bytes")
+            self._decide_early()
+
+    def _decide_early(self) -> None:
+        self._find_route()
+        if self.state == ROUTING:
+            detail = f"a body of more than {MAX_DECIDING_BODY} bytes names its model within them"
+            self.reject("body_too_large", detail)
+        elif self.state == ROUTED:
+            self._assign(self.read_at)
 
     def request_end(self) -> None:
         """The request is complete."""
@@ -193,8 +206,8 @@ class Exchange(KeptRequest):
         if route.inflight.count >= route.max_inflight:
             self.reject("overloaded", f"the limit is {route.max_inflight}")
             return
-        body = self.body() if route.sticky_body and self.complete else None
-        target, self.key = assign(route, head, body, self.inference, now)
+        body = self.body() if route.sticky_body else None
+        target, self.key = assign(route, head, body, self.complete, self.inference, shared.tally, now)
         if not head.tunnel:
             if route.shadows and not head.shadowed and (self.inference or route.mirror_all):
                 self._due = draw_shadows(route, shared.tally)

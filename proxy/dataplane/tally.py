@@ -175,6 +175,7 @@ class Tally:
         "_retries",
         "_seq",
         "_shadow_dropped",
+        "_unread_keys",
         "connections",
         "malformed",
     )
@@ -197,6 +198,7 @@ class Tally:
         self._ejections: dict[tuple[str, str], int] = {}
         self._rejected: dict[tuple[str, str], int] = {}
         self._not_rewritten: dict[tuple[str, str, str, str], int] = {}
+        self._unread_keys: dict[tuple[str, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
         self._lag: Buckets = {}
@@ -243,6 +245,11 @@ class Tally:
         """A leg whose connection ended without an answer is not sent again."""
         key = (route, version, reason)
         self._not_retried[key] = self._not_retried.get(key, 0) + 1
+
+    def unread_key(self, route: str, reason: str) -> None:
+        """The key of a sticky assignment, or without a route the model that decides about it, cannot be read."""
+        key = (route, reason)
+        self._unread_keys[key] = self._unread_keys.get(key, 0) + 1
 
     def resolved(self, version: str, outcome: str) -> None:
         """A lookup of the version's name has ended."""
@@ -319,6 +326,7 @@ class Tally:
             not_rescued=[(*key, count) for key, count in self._not_rescued.items()],
             not_retried=[(*key, count) for key, count in self._not_retried.items()],
             not_rewritten=[(*key, count) for key, count in self._not_rewritten.items()],
+            unread_keys=[(*key, count) for key, count in self._unread_keys.items()],
         )
         self._clear()
         return tick

@@ -2,34 +2,32 @@
 
 1. A body is JSON, JSON with raw tensors behind it (OIP's binary extension: a field says where the JSON ends), or a form
    (RFC 7578), whose fields that are no files are members.
-2. gzip and deflate are taken off, within `MAX_EXPANDED`; a worker has no library for other content codings.
-3. JSON that costs too much (`json_cost`) is not read: it would hold up all others, and fill the worker's memory.
-4. What cannot be read is None: the condition does not hold, the request has no key.
+2. Content codings are taken off, within bounds (`expanded`).
+3. JSON that is whole and costs little (`json_cost`) is parsed. Any other is looked through up to the value (`scan`): so
+   a key at the beginning of a body is found, however large that is and whether its end has come or not.
+4. What cannot be read is None, with the reason: the condition does not hold, the request has no key.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Callable
 from typing import Final
 
 from proxy.contracts.json_cost import is_costly
+from proxy.contracts.unread_key import ABSENT, COST, ENCODING, NOT_JSON, TOO_LARGE
+from proxy.routing.expanded import expanded
+from proxy.routing.scan import CostlySearch, Scan
 
 FieldOf = Callable[[bytes], "bytes | None"]
 """Header lookup of a request: lower-case name to value."""
 
-MAX_EXPANDED: Final = 1024 * 1024
-"""Bytes of a decompressed body: reading more would hold up the others of this worker."""
-MAX_CODINGS: Final = 4
-"""Content codings within each other."""
 MAX_PARTS: Final = 64
 """Parts of one form: the longest of OpenAI's API have twenty."""
 MAX_VALUE: Final = 64 * 1024
 """Bytes of a field of a form."""
 
-_BITS = {b"gzip": (31,), b"x-gzip": (31,), b"deflate": (15, -15)}
 _NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^;\s]*))', re.IGNORECASE)
 
 
@@ -38,58 +36,73 @@ def no_field(name: bytes) -> bytes | None:
     return None
 
 
-def document_of(body: bytes | None, field: FieldOf = no_field) -> object:
-    """The JSON of a body, or the fields of a form; None: there is none that can be read."""
+def member_of(body: bytes | None, pointer: str, field: FieldOf = no_field, whole: bool = True) -> tuple[object, str]:
+    """The value at a JSON pointer (RFC 6901) of a body, and "", or None and why there is none.
+
+    - `whole`: `body` is all of it, and not its beginning
+    """
     if not body:
-        return None
-    text = plain(body, field(b"content-encoding"))
-    if text is None:
-        return None
+        return None, ABSENT
+    opened = expanded(body, field(b"content-encoding"), whole)
+    if opened is None:
+        return None, ENCODING
+    plain, whole = opened
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
     if (field(b"content-type") or b"").lower().startswith(b"multipart/form-data"):
-        return _form(text)
+        return _walked(_form(plain, whole), parts, whole)
     head = field(b"inference-header-content-length")
     if head is not None and head.isdigit() and len(head) < 10:
-        text = text[: int(head)]
-    if is_costly(text):
-        return None
+        whole = whole or len(plain) >= int(head)
+        plain = plain[: int(head)]
+    return _parsed(plain, parts) if whole and not is_costly(plain) else _scanned(plain, parts, whole)
+
+
+def _parsed(plain: bytes, parts: list[str]) -> tuple[object, str]:
     try:
-        return json.loads(text)
+        document = json.loads(plain)
     except (ValueError, RecursionError):
-        return None
+        return None, NOT_JSON
+    return _walked(document, parts, True)
 
 
-def plain(body: bytes, codings: bytes | None) -> bytes | None:
-    """A body without its content codings; None: one of them is unknown, broken, or hides more than `MAX_EXPANDED`."""
-    if not codings:
-        return body
-    names = [name for each in codings.lower().split(b",") if (name := each.strip()) not in (b"", b"identity")]
-    if len(names) > MAX_CODINGS:
-        return None
-    for name in reversed(names):
-        expanded = _expanded(body, _BITS.get(name, ()))
-        if expanded is None:
-            return None
-        body = expanded
-    return body
+def _walked(value: object, parts: list[str], whole: bool) -> tuple[object, str]:
+    if value is None:
+        return None, NOT_JSON
+    try:
+        for part in parts:
+            value = _step(value, part)
+    except (ValueError, LookupError, OverflowError):
+        return None, ABSENT if whole else TOO_LARGE
+    return value, "" if value is not None else ABSENT
 
 
-def _expanded(body: bytes, bits: tuple[int, ...]) -> bytes | None:
-    for each in bits:
-        stream = zlib.decompressobj(each)
-        try:
-            plain = stream.decompress(body, MAX_EXPANDED)
-        except zlib.error:
-            continue
-        return plain if stream.eof else None
-    return None
+def _step(value: object, part: str) -> object:
+    if isinstance(value, dict):
+        return value[part]
+    if isinstance(value, list) and part.isascii() and part.isdigit():
+        return value[int(part)]
+    raise LookupError(part)
 
 
-def _form(body: bytes) -> dict[str, str] | None:
+def _scanned(plain: bytes, parts: list[str], whole: bool) -> tuple[object, str]:
+    try:
+        value = Scan(plain).find(parts)
+    except CostlySearch:
+        return None, COST
+    except LookupError:
+        return None, ABSENT if whole else TOO_LARGE
+    except (ValueError, RecursionError):
+        return None, NOT_JSON
+    return value, "" if value is not None else ABSENT
+
+
+def _form(body: bytes, whole: bool) -> dict[str, str] | None:
     first = body[:512].lstrip(b"\r\n").split(b"\r\n", 1)[0].rstrip(b" \t")
     if not first.startswith(b"--") or len(first) < 3:
         return None
     fields: dict[str, str] = {}
-    for part in (b"\r\n" + body.lstrip(b"\r\n")).split(b"\r\n" + first, MAX_PARTS)[1:]:
+    parts = (b"\r\n" + body.lstrip(b"\r\n")).split(b"\r\n" + first, MAX_PARTS)[1:]
+    for part in parts if whole else parts[:-1]:
         head, blank, value = part.partition(b"\r\n\r\n")
         name = _NAME.search(head)
         if blank and name is not None and b"filename" not in head.lower() and len(value) <= MAX_VALUE:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from proxy.contracts.table import Match, Route
-from proxy.routing.documents import FieldOf, document_of, no_field
+from proxy.routing.documents import FieldOf, member_of, no_field
 from proxy.routing.inference import CONTENT_VERBS, MAX_REMEMBERED, MAX_REMEMBERED_BYTES, VERBS
 
 _SLASH = re.compile(rb"%2[Ff]")
@@ -41,11 +41,14 @@ class RouteIndex:
         for indexes in self._by_prefix.values():
             indexes.sort(key=lambda index: -self._matches[index].count)
 
-    def find(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None) -> int | None:
-        """The route's index, or None. A model condition that needs the body does not hold while `body` is None."""
+    def find(
+        self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None, whole: bool = True
+    ) -> int | None:
+        """The route's index, or None. A model condition that needs the body does not hold while `body` is None.
+        `whole`: the body is, and not its beginning."""
         candidates = self._candidates(path)
         for index in candidates.indexes:
-            if self._matches[index].hold(candidates.path, method, field, body):
+            if self._matches[index].hold(candidates.path, method, field, body, whole):
                 return index
         return None
 
@@ -104,14 +107,14 @@ class _Conditions:
         self._model = match.model
         self.count = len(self._headers) + bool(self._methods) + bool(self._model)
 
-    def hold(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None) -> bool:
+    def hold(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None, whole: bool) -> bool:
         if not self.count:
             return True
         if self._methods and method not in self._methods:
             return False
         if any(field(name) != value for name, value in self._headers):
             return False
-        return self._model is None or self._model == (model_in_path(path) or model_in_body(body, field))
+        return self._model is None or self._model == (model_in_path(path) or model_in_body(body, field, whole))
 
     def reads_body(self, path: bytes) -> bool:
         return self._model is not None and model_in_path(path) is None
@@ -126,8 +129,7 @@ def model_in_path(path: bytes) -> str | None:
     return None
 
 
-def model_in_body(body: bytes | None, field: FieldOf = no_field) -> str | None:
+def model_in_body(body: bytes | None, field: FieldOf = no_field, whole: bool = True) -> str | None:
     """The `model` member of a body of JSON, or of a form (OpenAI), or None."""
-    value = document_of(body, field)
-    model = value.get("model") if isinstance(value, dict) else None
+    model, _ = member_of(body, "/model", field, whole)
     return model if isinstance(model, str) else None

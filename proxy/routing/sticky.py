@@ -11,7 +11,8 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from proxy.contracts.table import Sticky
-from proxy.routing.documents import FieldOf, document_of
+from proxy.contracts.unread_key import ABSENT
+from proxy.routing.documents import FieldOf, member_of
 
 
 def point(name: str, key: bytes) -> tuple[float, int]:
@@ -20,13 +21,20 @@ def point(name: str, key: bytes) -> tuple[float, int]:
     return (hashed >> 11) / (1 << 53), hashed
 
 
-def key_of(sticky: Sticky, field: FieldOf, body: bytes | None) -> bytes | None:
-    """The key of a request, or None: absent, empty, or the body cannot be read or is not at hand."""
+def key_of(sticky: Sticky, field: FieldOf, body: bytes | None, whole: bool = True) -> tuple[bytes | None, str]:
+    """The key of a request, and "", or None and the reason why there is none (`contracts.unread_key`).
+
+    - `body`: as far as it is at hand; `whole`: that is all of it
+    """
+    if sticky.source == "json":
+        value, reason = member_of(body, sticky.name, field, whole)
+        key = _as_key(value)
+        return key, reason if reason or key else ABSENT
     if sticky.source == "header":
-        return field(sticky.name.lower().encode()) or None
-    if sticky.source == "cookie":
-        return _cookie(field(b"cookie"), sticky.name.encode())
-    return _pointed(document_of(body, field), sticky.name)
+        key = field(sticky.name.lower().encode()) or None
+    else:
+        key = _cookie(field(b"cookie"), sticky.name.encode())
+    return key, "" if key else ABSENT
 
 
 def _cookie(value: bytes | None, name: bytes) -> bytes | None:
@@ -37,21 +45,8 @@ def _cookie(value: bytes | None, name: bytes) -> bytes | None:
     return None
 
 
-def _pointed(value: object, pointer: str) -> bytes | None:
-    """The value at a JSON pointer (RFC 6901) as a key; containers and null are not keys."""
-    try:
-        for part in pointer.split("/")[1:]:
-            value = _step(value, part.replace("~1", "/").replace("~0", "~"))
-    except (ValueError, LookupError, OverflowError):
-        return None
+def _as_key(value: object) -> bytes | None:
+    """A value as a key; containers and null are not keys."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return str(value).encode("utf-8", "surrogatepass") or None
-
-
-def _step(value: object, part: str) -> object:
-    if isinstance(value, dict):
-        return value[part]
-    if isinstance(value, list) and part.isascii() and part.isdigit():
-        return value[int(part)]
-    raise LookupError(part)

@@ -96,3 +96,13 @@ def test_a_route_shows_the_facts_that_it_has(capsys: pytest.CaptureFixture[str])
     assert (rows["shadows"], rows["primary"]) == ("c 100 %", "a")
     assert "reason" not in rows and "verdict" not in rows
     assert rows["warning"] == "2  b neither"
+
+
+def test_what_a_route_of_protocol_auto_speaks(capsys: pytest.CaptureFixture[str]) -> None:
+    auto = ROUTE | {"protocol": "auto", "speaks": "openai"}
+    show_route(auto)
+    assert "speaks   openai, by its first requests" in capsys.readouterr().out.splitlines()
+    routes = [auto, auto | {"route": "s", "speaks": "auto"}, ROUTE | {"protocol": "oip", "speaks": "oip"}]
+    show_routes({"routes": routes})
+    told = capsys.readouterr().out.splitlines()[4:]
+    assert told == ["r speaks openai, by its first requests", "s speaks nothing that is known yet"]

@@ -10,6 +10,7 @@ import pytest
 from proxy.contracts.table import Share, Sticky
 from proxy.dataplane import assign as assigning
 from proxy.dataplane.assign import assign, draw_shadows
+from proxy.dataplane.tally import Tally
 from proxy.routing.breaker import PrimaryHealth
 from tests.support.fakes import Bench, asked
 from tests.support.plane import route
@@ -17,7 +18,7 @@ from tests.support.plane import route
 
 def versions(bench: Bench, n: int, fields: bytes = b"") -> Counter[tuple[str, float]]:
     head = asked(5, fields)
-    drawn = (assign(bench.route, head, None, True, 0.0)[0] for _ in range(n))
+    drawn = (assign(bench.route, head, None, True, True, Tally(), 0.0)[0] for _ in range(n))
     return Counter((target.version, target.arm.share) for target in drawn)
 
 
@@ -37,9 +38,9 @@ def test_a_sticky_key_decides_and_is_told() -> None:
     bench = Bench(route(split=(Share("v2", 50.0),), sticky=Sticky("header", "x-user-id")))
     for user in range(20):
         head = asked(5, b"X-User-Id: u%d\r\n" % user)
-        (first, key), (second, again) = (assign(bench.route, head, None, True, 0.0) for _ in range(2))
+        (first, key), (second, again) = (assign(bench.route, head, None, True, True, Tally(), 0.0) for _ in range(2))
         assert first is second and key == again != 0
-    assert assign(bench.route, asked(5), None, True, 0.0)[1] == 0
+    assert assign(bench.route, asked(5), None, True, True, Tally(), 0.0)[1] == 0
 
 
 def test_while_a_breaker_keeps_a_canary_from_its_share_nothing_is_evidence() -> None:
@@ -51,10 +52,10 @@ def test_while_a_breaker_keeps_a_canary_from_its_share_nothing_is_evidence() -> 
     assert breaker.open and breaker.blocks(1.9)
     drawn = Counter(
         (target.version, target.arm.share)
-        for target in (assign(bench.route, asked(5), None, True, 1.9)[0] for _ in range(50))
+        for target in (assign(bench.route, asked(5), None, True, True, Tally(), 1.9)[0] for _ in range(50))
     )
     assert set(drawn) == {("v1", 1.0)}
-    probe = [assign(bench.route, asked(5), None, True, 9.0)[0] for _ in range(50)]
+    probe = [assign(bench.route, asked(5), None, True, True, Tally(), 9.0)[0] for _ in range(50)]
     assert sum(target.version == "v2" for target in probe) == 1  # one probe at a time
 
 
@@ -66,7 +67,10 @@ def test_an_ejection_by_one_kind_of_requests_leaves_the_other_kind_its_share() -
         assert breaker is not None
         for n in range(20):
             breaker.failed(n / 10, PrimaryHealth())
-        got = {kind: {assign(bench.route, asked(5), None, kind, 1.9)[0] for _ in range(50)} for kind in (True, False)}
+        got = {
+            kind: {assign(bench.route, asked(5), None, True, kind, Tally(), 1.9)[0] for _ in range(50)}
+            for kind in (True, False)
+        }
         assert got[inference] == {bench.route.neutral[0]}
         assert got[not inference] == set(bench.route.targets)
         breaker.succeeded()
@@ -87,7 +91,7 @@ def test_while_a_breaker_keeps_a_baseline_from_its_share_nothing_is_evidence() -
         breaker.failed(n / 10, PrimaryHealth())
     drawn = Counter(
         (target.version, target.arm.share)
-        for target in (assign(bench.route, asked(5), None, True, 1.9)[0] for _ in range(200))
+        for target in (assign(bench.route, asked(5), None, True, True, Tally(), 1.9)[0] for _ in range(200))
     )
     assert set(drawn) == {("v1", 1.0), ("v2", 1.0)}
 

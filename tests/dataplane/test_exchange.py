@@ -157,6 +157,41 @@ def test_a_body_too_large_to_decide_goes_out_as_one_without_a_key() -> None:
     assert exchange.key == 0 and exchange.leg is not None
 
 
+def test_a_key_at_the_beginning_of_a_large_body_decides() -> None:
+    bench = Bench(route(split=(Share("v2", 50.0),), sticky=Sticky("json", "/user"), limits=Limits(mirror_body=100_000)))
+    keys = set()
+    for size in (10, 200_000):
+        exchange, _ = bench.begin()
+        exchange.request_body(b'{"user": "a", "x": "' + b"x" * size)
+        exchange.request_body(b'"}')
+        exchange.request_end()
+        keys.add(exchange.key)
+    assert len(keys) == 1 and 0 not in keys
+    assert not bench.tally.take(0, "test", 1, True, {}).unread_keys
+
+
+@pytest.mark.parametrize(("body", "reason"), [(b"no", "not_json"), (b'{"a": 1}', "absent"), (b"", "absent")])
+def test_why_a_key_cannot_be_read_is_counted(body: bytes, reason: str) -> None:
+    bench = Bench(route(split=(Share("v2", 50.0),), sticky=Sticky("json", "/user")))
+    exchange, _ = bench.begin()
+    exchange.request_body(body)
+    exchange.request_end()
+    assert exchange.key == 0 and exchange.leg is not None
+    assert bench.tally.take(0, "test", 1, True, {}).unread_keys == [("r", reason, 1)]
+
+
+def test_a_model_that_a_large_body_names_first_is_found() -> None:
+    bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1"))
+    exchange, _ = bench.begin(asked(path=b"/v2/chat"))
+    exchange.request_body(b'{"model": "m1", "x": "' + b"x" * MAX_DECIDING_BODY)
+    assert exchange.leg is not None and exchange.route_name == "r"
+    exchange, client = bench.begin(asked(path=b"/v2/chat"))
+    exchange.request_body(b'{"x": 1}')
+    exchange.request_end()
+    assert client.ends == ["no_route", "done"]
+    assert bench.tally.take(0, "test", 1, True, {}).unread_keys == [("", "absent", 1)]
+
+
 def test_a_route_that_depends_on_the_body_is_found_with_it() -> None:
     bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1"))
     exchange, _ = bench.begin(asked(15, path=b"/v2/chat"))

@@ -77,6 +77,7 @@ routes:
     protocol: json
     primary: a
     canary: {{version: dead, percent: 50}}
+    sticky: "header:x-user"
     shadows: [{{version: c, percent: 100}}]
     limits: {{mirror_inflight: 1}}
     analysis: {{prediction: /outputs/0/data, wait: 1s}}

@@ -109,7 +109,7 @@ TEXTS = {
     "match.methods": "Methods, in upper case.",
     "match.model": (
         "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a body of JSON or a form, "
-        "also in gzip and deflate."
+        "also in gzip, deflate, br and zstd."
     ),
     "protocol": (
         "How bodies are understood. `auto`: by what the first requests and answers look like, which the API shows as "

@@ -91,6 +91,8 @@ class BoardCollector(Collector):
         yield counter("penumbra_malformed", text, ("route", "version", "rule"), rows)
         text, rows = "Messages that could not be rewritten for a version.", floats(counters.not_rewritten.items())
         yield counter("penumbra_not_rewritten", text, ("route", "version", "message", "reason"), rows)
+        text = "Requests whose sticky key, or (without a route) model, could not be read."
+        yield counter("penumbra_unread_keys", text, ("route", "reason"), floats(counters.unread_keys.items()))
 
     def _shadows(self) -> Iterator[Metric]:
         board, counters = self._board, self._board.counters

@@ -17,7 +17,7 @@ from typing import Final
 from proxy.contracts.json_cost import is_costly
 from proxy.contracts.message import RequestHead
 from proxy.contracts.rewrite import BODY_DIGESTS, CLIENT_HOST, CREDENTIAL_FIELDS, OWN_HOST, Credential, Rewrite
-from proxy.routing import documents
+from proxy.routing import expanded
 from proxy.routing.rewrite import form, json_text, target
 from proxy.routing.rewrite.unwritable import CODING, NOT_JSON, PATH, TOO_LARGE, Unwritable
 
@@ -167,7 +167,7 @@ class RewritePlan:
         if self._model and not target.named_in(head.path)[0]:
             values = [(_MODEL, json.dumps(self._model).encode()), *values]
         coding = head.field(b"content-encoding")
-        plain = documents.plain(body, coding)
+        plain = expanded.plain(body, coding)
         if plain is None:
             raise Unwritable(CODING, "the body has a content coding that cannot be read, or is too large without it")
         media = head.field(b"content-type") or b""

@@ -109,6 +109,7 @@ class Counters:
         "retries",
         "shadow_dropped",
         "shed",
+        "unread_keys",
     )
 
     def __init__(self) -> None:
@@ -124,6 +125,7 @@ class Counters:
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.malformed: Counter[tuple[str, str, str]] = Counter()
         self.not_rewritten: Counter[tuple[str, str, str, str]] = Counter()
+        self.unread_keys: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -160,6 +162,8 @@ class Counters:
             self.malformed[route, version, rule] += count
         for route, version, message, reason, count in tick.not_rewritten:
             self.not_rewritten[route, version, message, reason] += count
+        for route, reason, count in tick.unread_keys:
+            self.unread_keys[route, reason] += count
         self.records_dropped.update(tick.records_dropped)
         self.shed.update(tick.shed)
         for route, buckets in tick.overhead.items():
