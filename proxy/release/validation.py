@@ -68,11 +68,11 @@ def unpriced(guard: Guard, versions: Iterable[str], prices: Mapping[str, Price])
     found = [name for name in named if name not in prices]
     if found:
         allowed = f"a price of each version, such as versions.{found[0]}.price: {{input: 0.15, output: 0.6}}"
-        return (Problem("scorecard.cost", f"no price of {', '.join(found)}", allowed, endless=True),)
+        return (Problem("scorecard.cost", f"no price of {', '.join(found)}", allowed),)
     currencies = sorted({prices[name].currency for name in named})
     if len(currencies) > 1:
         found = [f"{name} in {prices[name].currency}" for name in named]
-        return (Problem("scorecard.cost", f"prices of {', '.join(found)}", "one currency", endless=True),)
+        return (Problem("scorecard.cost", f"prices of {', '.join(found)}", "one currency"),)
     return ()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.contracts.price import Price
 from proxy.contracts.settings import ASSUMED, Guard, Limit, Release, Stage
 from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
 from proxy.contracts.table import Protocol
-from proxy.release.validation import never_ends, validate
+from proxy.release.validation import never_ends, unpriced, validate
 
 ABSOLUTE = Guard({"error_rate": Limit(max=0.1)})
 SLOW = Guard({"latency_p99": Limit(max=0.1)})
@@ -98,3 +99,19 @@ def test_a_line_that_a_protocol_never_feeds_ends_nothing(protocol: Protocol, met
     guard = Guard({metric: Limit(max_ratio=1.5)} | ASSUMED)
     problems = never_ends(Release("b", "canary", (LIVE,), guard), protocol)
     assert [problem.path for problem in problems] == ([] if fed else [f"scorecard.{metric}"])
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ({"v1": Price(1.0, 2.0), "v2": Price(1.0, 2.0)}, ""),
+        ({"v1": Price(1.0, 2.0)}, "no price of v2"),
+        ({}, "no price of v1, v2"),
+        ({"v1": Price(1.0, 2.0), "v2": Price(1.0, 2.0, currency="EUR")}, "prices of v1 in USD, v2 in EUR"),
+    ],
+)
+def test_a_line_on_cost_needs_prices_in_one_currency(prices: dict[str, Price], told: str) -> None:
+    found = unpriced(Guard(scorecard={"cost": Limit(max_ratio=1.2)}), ("v1", "v2", "v2"), prices)
+    assert [(problem.path, problem.found) for problem in found] == ([("scorecard.cost", told)] if told else [])
+    assert not any(problem.endless for problem in found)
+    assert not unpriced(Guard(scorecard={"error_rate": Limit(max=0.1)}), ("v1", "v2"), prices)
