@@ -77,6 +77,8 @@ class Metric(Struct, frozen=True):
     """Whom a breach blames."""
     finer: float = 1.0
     """How many of what buckets hold is one of `unit`: buckets end at a millionth, and answers may cost less."""
+    inverse: bool = False
+    """Whether less is worse, so that buckets hold one over the value, and the quantile is that of those."""
     survives_promotion: bool = True
     """Whether it can guard a promoted version, which has no second arm any more."""
 
@@ -158,6 +160,17 @@ _ROWS = (
         text="90th percentile of the seconds that an answer takes for each of its tokens: 1 over tokens per second.",
         limits={"max": "50ms", "max_ratio": "1.2"},
         quantile=0.9,
+    ),
+    Metric(
+        name="tokens_per_second",
+        kind="quantile",
+        unit="tokens",
+        source="bodies",
+        title="tokens per second",
+        text="10th percentile of the tokens that an answer has for each second; 1 over `time_per_output_token`.",
+        limits={"min": "20"},
+        quantile=0.9,
+        inverse=True,
     ),
     Metric(
         name="output_tokens",

@@ -86,7 +86,7 @@ _RESTS = {
 
 
 def _rests(metric: str, name: str, against: Reference) -> str:
-    if name == "max" and METRICS[metric].kind == "quantile":
+    if name in ("max", "min") and METRICS[metric].kind == "quantile":
         return "breached by the part of its requests that are slower than the limit"
     return _RESTS.get(METRICS[metric].kind, _ELSEWHERE).format(against)
 

@@ -52,11 +52,15 @@ _WORDLESS: frozenset[Protocol] = frozenset(("kserve-v1",))
 """Protocols without language models."""
 
 
+_OF_WORDS = ("output_tokens", "time_per_output_token", "tokens_per_second", "cost")
+"""Metrics of their answers."""
+
+
 def never_fed(metric: str, protocol: Protocol) -> str:
     """Why a protocol can never feed a line on `metric`; "" where it can."""
     opaque = protocol == "opaque" and METRICS[metric].source != "ticks"
     streamless = protocol in _STREAMLESS and metric == "time_to_first_token"
-    wordless = protocol in _WORDLESS and metric in ("output_tokens", "time_per_output_token", "cost")
+    wordless = protocol in _WORDLESS and metric in _OF_WORDS
     return f"a line that protocol {protocol} never feeds" if opaque or streamless or wordless else ""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from proxy.contracts.metrics import METRICS
 from proxy.contracts.observation import Observation
 from proxy.contracts.price import Price
 
 Measure = Callable[[Observation], float | None]
-"""What is measured of an answer, in the unit of its metric; None: the answer has no such thing."""
+"""What is measured of an answer, in the unit of its metric, or one over it (`Metric.inverse`); None: the answer has no
+such thing."""
 
 
 def time_to_first_token(leg: Observation) -> float | None:
@@ -52,6 +52,7 @@ def measures(prices: Mapping[str, Price]) -> dict[str, Measure]:
         "time_to_first_token": time_to_first_token,
         "output_tokens": output_tokens,
         "time_per_output_token": time_per_output_token,
+        "tokens_per_second": time_per_output_token,
         "cost": cost_by(prices),
     }
 
@@ -59,6 +60,6 @@ def measures(prices: Mapping[str, Price]) -> dict[str, Measure]:
 MEASURED = tuple(measures({}))
 """The metrics that are measured of single answers."""
 
-OF_USAGE = tuple([name for name in MEASURED if METRICS[name].unit in ("tokens", "currency")])
+OF_USAGE = ("output_tokens", "cost")
 """Those that need what a server tells of its tokens: an answer that does not tell is none of theirs, and may hide what
 it cost."""

@@ -110,6 +110,7 @@ class Latency(Stateful):
     __slots__ = (
         "_absolute",
         "_alpha",
+        "_bound",
         "_cut",
         "_difference_dispersion",
         "_history",
@@ -120,7 +121,7 @@ class Latency(Stateful):
         "_shown",
         "metric",
     )
-    CONFIGURATION = ("_alpha", "_cut", "_history", "_limit", "_margin", "_quantile", "metric")
+    CONFIGURATION = ("_alpha", "_bound", "_cut", "_history", "_limit", "_margin", "_quantile", "metric")
 
     def __init__(self, metric: str, limit: Limit, alpha: AlphaShare, history: LatencyHistory) -> None:
         row = METRICS[metric]
@@ -129,8 +130,11 @@ class Latency(Stateful):
         self._cut = None if row.kind == "distribution" else self._quantile
         self._margin = margin_buckets(limit.max_ratio or 1.0)
         self._ratio = None if limit.max_ratio is None else _rank_test(self._cut)
-        self._limit = 0 if limit.max is None else bucket(limit.max * row.finer)
-        self._absolute = None if limit.max is None else RateLimit(1.0 - self._quantile)
+        self._bound, most = "max", limit.max
+        if row.inverse:
+            self._bound, most = "min", 1.0 / limit.min if limit.min else None
+        self._limit = 0 if most is None else bucket(most * row.finer)
+        self._absolute = None if most is None else RateLimit(1.0 - self._quantile)
         self._difference_dispersion = DifferenceOverdispersion(len(CUT_QUANTILES))
         self._shown: ShownCounts[int] = ShownCounts()
 
@@ -181,7 +185,7 @@ class Latency(Stateful):
             phi = self._history.phi(self._cut)
             needed = absolute.needed(self._alpha.alpha, phi)
             logs = float(absolute.log_breach), float(absolute.log_pass)
-            lines.append(self._on("max", LogEvidence(*logs, needed, phi)))
+            lines.append(self._on(self._bound, LogEvidence(*logs, needed, phi)))
         return lines
 
     def _on(self, limit: str, test: LogEvidence) -> Evidence:
@@ -189,7 +193,10 @@ class Latency(Stateful):
 
     def _figure(self, latencies: Mapping[int, int]) -> Figure:
         value = quantile(latencies, self._quantile)
-        return None if value is None else value / METRICS[self.metric].finer, sum(latencies.values())
+        row, n = METRICS[self.metric], sum(latencies.values())
+        if value is None:
+            return None, n
+        return (1.0 / value if row.inverse else value / row.finer), n
 
 
 def _sides(whose: Assignment, bins: Floats) -> tuple[Floats, Floats]:

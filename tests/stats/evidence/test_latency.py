@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from proxy.contracts.histogram import Buckets, bucket
-from proxy.contracts.metrics import Metric, of_kind
+from proxy.contracts.metrics import METRICS, Metric, of_kind
 from proxy.contracts.settings import Limit
 from proxy.stats.evidence.alpha import AlphaShare
 from proxy.stats.evidence.assignment_share import Assignment
@@ -47,6 +47,7 @@ def test_the_quantile_of_the_row_is_shown_and_has_a_cut_point(row: Metric) -> No
     found = run(row.name, Limit(max_ratio=1.1), 1.0, seconds=10).get()[0]
     assert row.quantile is not None
     oracle = float(np.exp(-4.0 + 0.3 * NormalDist().inv_cdf(row.quantile))) / row.finer
+    oracle = 1.0 / oracle if row.inverse else oracle
     assert found.value == pytest.approx(oracle, rel=0.12)
     assert found.reference == pytest.approx(oracle, rel=0.12)
     assert (found.n, found.n_reference) == (1000, 1000)
@@ -100,7 +101,8 @@ def test_waits_never_make_a_version_look_faster(row: Metric, limit: Limit) -> No
 def test_a_version_that_hangs_until_clients_leave_is_slow(metric: str) -> None:
     (found,) = censored(metric, Limit(max_ratio=1.25), [{bucket(0.5): 50}] * 10, answered=0).get()
     assert found.log_breach > log(1000)
-    assert found.value is not None and found.reference is not None and found.value > found.reference
+    assert found.value is not None and found.reference is not None
+    assert (found.value < found.reference) == METRICS[metric].inverse
 
 
 def met(rng: np.random.Generator, whose: Assignment, faster: float) -> ArmLatencies:
@@ -126,3 +128,11 @@ def test_clients_that_leave_early_blame_no_version_that_is_as_fast(metric: str, 
             history.update(theirs.latencies, float(second))
             highest.append(made.get()[0].log_breach)
     assert max(highest) < log(1000)
+
+
+@pytest.mark.parametrize(("least", "breached"), [(1.5, True), (0.5, False)])
+def test_a_least_speed_is_held_by_the_slow_end(least: float, breached: bool) -> None:
+    speed = float(np.exp(4.0 - 0.3 * NormalDist().inv_cdf(0.9)))  # the 10th percentile of one over what is drawn
+    (line,) = run("tokens_per_second", Limit(min=least * speed), 1.0).get()
+    assert line.limit == "min" and line.value == pytest.approx(speed, rel=0.12)
+    assert (line.log_breach > log(100)) == breached
