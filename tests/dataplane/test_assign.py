@@ -111,7 +111,7 @@ def test_a_user_meets_matching_versions_on_all_routes_of_a_release() -> None:
     met = Counter[tuple[str, ...]]()
     for user in range(2000):
         head, body = asked(5, b"X-User-Id: u%d\r\nCookie: user=u%d\r\n" % (user, user)), b'{"user": "u%d"}' % user
-        met[tuple(assign(bench.route, head, body, True, 0.0)[0].version for bench in benches)] += 1
+        met[tuple(assign(bench.route, head, body, True, True, Tally(), 0.0)[0].version for bench in benches)] += 1
     assert set(met) == {("v1",) * 3, ("v2",) * 3}
     assert abs(met[("v2",) * 3] - 400) < 5 * sqrt(2000 * 0.2 * 0.8)
 
@@ -132,7 +132,7 @@ def test_a_canary_that_is_ejected_on_one_route_has_no_share_on_the_others() -> N
     heads = [asked(5, b"X-User-Id: u%d\r\n" % user) for user in range(50)]
 
     def drawn(now: float) -> set[tuple[str, float]]:
-        targets = [assign(bench.route, head, None, True, now)[0] for head in heads]
+        targets = [assign(bench.route, head, None, True, True, Tally(), now)[0] for head in heads]
         return {(target.version, target.arm.share) for target in targets}
 
     assert drawn(0.0) == {("v1", 0.5), ("v2", 0.5)}
