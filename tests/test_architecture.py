@@ -202,10 +202,10 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "wording": set(),
         "written": {"section"},
         "own_address": {"section"},
-        "hints": set(),
         "releases": {"release", "section", "values"},
         "prices": {"section", "tree", "values"},
         "rewrite": {"section", "values"},
+        "hints": {"rewrite"},
         "versions": {"balance", "model_url", "prices", "rewrite", "section", "values"},
         "load": {
             "admin",

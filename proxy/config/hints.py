@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 
+from proxy.config.rewrite import versions_of
 from proxy.contracts.settings import Settings
 
 PATTERN = re.compile(r"\*|\$$|/:[A-Za-z_]")
@@ -16,7 +18,7 @@ NO_GLOB = re.compile(r"\$$|/:[A-Za-z_]")
 
 def hints(settings: Settings) -> tuple[str, ...]:
     """Sentences, each with its place in the file."""
-    return tuple(_patterns(settings))
+    return (*_patterns(settings), *_third_parties(settings))
 
 
 def _patterns(settings: Settings) -> Iterator[str]:
@@ -33,3 +35,28 @@ def _patterns(settings: Settings) -> Iterator[str]:
                     f"routes.{route.name}.inference.paths[{index}]: {path} is a whole path, in which only * stands "
                     f"for anything: {found[0]!r} is itself; {path[: found.start()]}* takes all that begin so"
                 )
+
+
+PRIVATE = ("svc", "local", "internal", "intranet", "lan", "home", "corp", "private", "localhost", "test", "invalid")
+"""Last labels of names that no public server has."""
+
+
+def _third_parties(settings: Settings) -> Iterator[str]:
+    """Candidates and shadows on other, public hosts that get what clients of the primary prove themselves with."""
+    for route in settings.routes:
+        own = settings.versions[route.primary].host
+        for name in versions_of(route):
+            host = settings.versions[name].host
+            if host != own and name not in settings.credentials and _is_public(host):
+                yield (
+                    f"versions.{name}: {host} gets the Authorization, Cookie and API keys of the clients of "
+                    f"routes.{route.name}; authorization: none, or a credential of its own, keeps them here"
+                )
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        labels = host.lower().rstrip(".").split(".")
+        return len(labels) > 1 and labels[-1] not in PRIVATE and "svc" not in labels

@@ -42,3 +42,32 @@ def test_usual_paths_are_fine(path: str) -> None:
 def test_a_glob_of_inferences_is_none_to_be_told_of() -> None:
     text = FILE.replace('path: "{path}"', "path: /", 1).format(path="/v1/*")
     assert hints(parse(text, {})) == ()
+
+
+TWO = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0}}
+versions: {{a: {{url: "http://{primary}"}}, b: {{url: "http://{shadow}", authorization: {authorization}}}}}
+routes: {{r: {{match: {{path: /}}, protocol: json, primary: a, shadows: [{{version: b}}]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("primary", "shadow", "authorization", "told"),
+    [
+        ("model", "api.example.com", "client", True),
+        ("127.0.0.1", "8.8.8.8", "client", True),
+        ("model", "api.example.com", "none", False),
+        ("model", "api.example.com", "token", False),
+        ("api.example.com", "api.example.com", "client", False),
+        ("model", "other", "client", False),
+        ("model", "other.ns.svc.cluster.local", "client", False),
+        ("model", "10.0.0.1", "client", False),
+        ("api.example.com", "model", "client", False),
+    ],
+)
+def test_credentials_of_clients_that_leave_the_house_are_told(
+    primary: str, shadow: str, authorization: str, told: bool
+) -> None:
+    found = hints(parse(TWO.format(primary=primary, shadow=shadow, authorization=authorization), {}))
+    assert [hint.partition(":")[0] for hint in found] == ["versions.b"] * told

@@ -3,7 +3,8 @@
 1. An inference is rewritten wholly or goes nowhere (`Unwritable`): sent as it is, it would ask another model, and what
    that says would count for this version. Other requests (health, metadata, listings) are rewritten as far as they can
    be, and bodies of theirs only where they are at hand.
-2. `model` stands where the protocol carries it: in a path that names a model, else in the body (JSON, or a form).
+2. `model` stands where the protocol carries it: in a path that names a model, else in the body (JSON, or a form); in
+   the query, where the client has it there (OpenAI's Realtime).
 3. A body that is compressed by gzip or deflate is sent as it is without that; fields that hold a digest of a body that
    was rewritten are left out.
 4. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`).
@@ -12,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 from proxy.contracts.json_cost import is_costly
@@ -28,6 +30,7 @@ _TENSORS: Final = b"inference-header-content-length"
 """Where the JSON ends in a body of OIP's binary extension."""
 
 _MODEL: Final = ["model"]
+_MODEL_PARAMETER = re.compile(rb"[?&]model=")
 
 Names = list[tuple[list[str], bytes, bytes]]
 """Names to be mapped back in an answer: their place, as JSON the name that this version has, and the client's. An empty
@@ -160,7 +163,10 @@ class RewritePlan:
 
     def _new_target(self, head: RequestHead, path: bytes) -> bytes:
         made = path + head.target[len(head.path) :]
-        return target.with_query(made, self._query, self._query_remove) if self._query or self._query_remove else made
+        wanted = self._query
+        if self._model and _MODEL_PARAMETER.search(made):
+            wanted = [*wanted, (b"model", self._model.encode())]
+        return target.with_query(made, wanted, self._query_remove) if wanted or self._query_remove else made
 
     def _new_body(self, head: RequestHead, body: bytes, names: Names) -> bytes:
         values = self._json

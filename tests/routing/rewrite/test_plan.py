@@ -64,6 +64,12 @@ def test_the_model_is_set_in_the_path_where_that_names_one() -> None:
     assert made.names == [([place], b'"iris-v2"', b'"iris"') for place in ("model_name", "model")]
 
 
+def test_the_model_is_set_in_the_query_where_the_client_has_it_there() -> None:
+    made = rewritten(FT, b"", path=b"/v1/realtime?model=llama&x=1", inference=False)
+    assert made.head.target == b"/v1/realtime?model=llama-ft&x=1"
+    assert rewritten(FT, path=b"/v1/completions?submodel=a").head.target == b"/v1/completions?submodel=a"
+
+
 def test_the_version_of_a_model() -> None:
     two = Rewrite(model_version="2")
     assert rewritten(two, path=b"/v2/models/iris/infer").head.path == b"/v2/models/iris/versions/2/infer"
