@@ -5,6 +5,7 @@ tree      YAML with the position of each value; environment variables
 section   one mapping of the file: its keys, their mistakes, and keys that no reader took
 values    one value: durations, sizes, percents, URLs, names
 release   `release`, `scorecard` and what a guard is made of
+releases  `releases`: one release over several routes
 admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
 analysis  `analysis` of a route
 versions  `versions`: where each is served, what it is there, where it comes from, what it costs

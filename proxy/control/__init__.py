@@ -2,6 +2,9 @@
 
 process           sockets, signals and clocks around all of it
 route_control     one route: section, live state, status
+release_control   one release: its routes, one or several, judged as one
+acts              what the scorecard decides, as changes of live states
+changes           entries of the audit about a release
 engine            the single writer of live states: ticks in, tables out, commands and reloads between
 judgement         verdicts on a route, and on the baseline beside its candidates
 lineage           where the versions of a route come from, for the audit

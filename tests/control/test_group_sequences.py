@@ -180,6 +180,6 @@ class Together(RuleBasedStateMachine):
 
 
 Together.TestCase.settings = effort(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestTogether = pytest.mark.filterwarnings("ignore::ResourceWarning")(Together.TestCase)

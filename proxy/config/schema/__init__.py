@@ -6,6 +6,7 @@ json_schema      the JSON Schema of a whole file (`penumbra schema`)
 option_docs      the sentence and the default of each option
 analysis_docs    those of `analysis`
 version_docs     those of `versions`
+releases_docs    those of `releases`
 rewrite_docs     those of what is rewritten for a version
 option_examples  a value of each that is not its default
 """

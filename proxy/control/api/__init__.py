@@ -7,9 +7,12 @@ listener        the API on its sockets
 unreadable      what is no request: named in one line of the log
 auth            who may call: roles, tokens, loopback
 request_bodies  bodies and queries of requests, validated
+moves           commands as changes of live states, on all routes of a release
 problems        RFC 9457 answers, and the exception that becomes one
 openapi         the OpenAPI document, from the table of endpoints
+shapes          the words of that document; release_shapes: what is answered about releases
 views           the documents about routes that are answered
+release_view    those about releases
 traffic_view    counts and latencies of a route
 event_stream    the same documents as server-sent events
 page/           the status page
