@@ -161,7 +161,7 @@ class BoardCollector(Collector):
         ]
         text = "Accuracy and other scores of predictions that met a label."
         yield gauge("penumbra_quality", text, (*arm, "metric"), [(key, value) for key, _, value in scores])
-        text = "What a score is the mean of, 1: f1 is that of class 1, or the mean over all classes (macro)."
+        text = "What f1 and auroc are the mean of, 1: class 1, or all classes alike (macro)."
         means = [((*key, averaging), 1.0) for key, averaging, _ in scores if averaging]
         yield gauge("penumbra_quality_averaging", text, (*arm, "metric", "averaging"), means)
         labelled = [(key, float(n)) for key, n in board.labelled.items()]

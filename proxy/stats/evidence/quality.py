@@ -15,8 +15,8 @@ drop |
 
 All are means, tested by betting (`stats.sequential.mean_limit`), valid however often one looks. Against a floor half of
 the probability of a false alarm goes to the floor. Losses have no upper end, so they cannot pass early; a floor is no
-ceiling, so neither can what is held against one. F1 over more than two classes is a mean of ratios, which no bet here
-is about: it is shown, and not judged.
+ceiling, so neither can what is held against one. F1 and AUROC over more than two classes are means of ratios,
+which no bet here is about: they are shown, and not judged.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from proxy.stats.quality.scores import LOSSES, QUALITY_METRICS, SCORES, Score, S
 from proxy.stats.sequential.mean_limit import MeanLimit
 from proxy.stats.state import Stateful
 
-SEVERAL_CLASSES = "no data: F1 of more than two classes is their macro average, shown, not judged; accuracy can be"
+SEVERAL_CLASSES = "no data: of more than two classes it is their macro average, shown, not judged; accuracy can be"
 
 CLIPPED = f"losses cut off at {CLIP_FACTOR:g} times the primary's mean"
 """What is said beside the proof of a gain in a loss."""
@@ -120,6 +120,7 @@ class MetricTest(Stateful):
 
     def auroc(self, scored: ScoredPrediction, least: float) -> None:
         """A score against a least AUROC, once it finds one of the other class."""
+        self._several |= bool(scored.of_classes)
         right = self._pairs[0].update(scored)
         if right is not None:
             self._test.update(1.0 - right, 1.0 - least, 0.0, 1.0)

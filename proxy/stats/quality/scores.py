@@ -2,7 +2,7 @@
 
 A number between 0 and 1 with a label 0 or 1 is taken as the probability of class 1. River is imported with the first
 label, never before: the import costs 100 MB. AUROC is computed at `AUROC_THRESHOLDS` thresholds, within a hundredth of
-scikit-learn's.
+scikit-learn's; of several classes it is the mean over classes, each against the rest (macro, one-vs-rest).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ further classes are left out of F1, counted (`beyond_classes`)."""
 MAX_CONFUSIONS = 20_000
 """Different pairs of a class and a prediction that F1 counts: all of 141 classes, or twenty for each of `MAX_CLASSES`.
 Further ones are left out of F1 and counted, too."""
+
+MAX_RANKED = 20
+"""Classes whose AUROC are averaged: each takes 200 thresholds a label. Of more there is none."""
 
 MIN_PROBABILITY = 1e-15
 """Probabilities are taken as at least this, so that log loss stays a number."""
@@ -52,6 +55,8 @@ class ScoredPrediction(NamedTuple):
     """The predicted probability of class 1, for two classes."""
     error: float | None = None
     """Prediction minus label, for numbers."""
+    of_classes: tuple[float, ...] = ()
+    """The predicted probabilities of several classes."""
 
     @property
     def wrong(self) -> bool:
@@ -101,7 +106,7 @@ def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction |
     None when the two do not fit: a class name for scores without names, or a number that is no measurement.
 
     >>> score_prediction(Prediction(scores=(0.2, 0.8)), 1)
-    ScoredPrediction(label=1, guess=1, probability=0.8, positive=0.8, error=None)
+    ScoredPrediction(label=1, guess=1, probability=0.8, positive=0.8, error=None, of_classes=())
     """
     scores = prediction.scores
     if isinstance(label, float) and isinstance(prediction.label, int) and scores is None:
@@ -116,7 +121,9 @@ def score_prediction(prediction: Prediction, label: Label) -> ScoredPrediction |
     if guess is None:
         return None
     positive = scores[1] if scores is not None and len(scores) == 2 else None
-    return ScoredPrediction(label, guess, None if scores is None else _probability(scores[int(label)]), positive)
+    probability = None if scores is None else _probability(scores[int(label)])
+    several = scores is not None and 2 < len(scores) <= MAX_RANKED and None not in map(_probability, scores)
+    return ScoredPrediction(label, guess, probability, positive, of_classes=tuple(scores or ()) if several else ())
 
 
 def _probability(score: float) -> float | None:
@@ -149,7 +156,7 @@ class Score:
     (0.75, 0.8, None)
     """
 
-    __slots__ = ("_classes", "_confusions", "_metrics", "_positives", "beyond_classes", "n")
+    __slots__ = ("_classes", "_confusions", "_metrics", "_positives", "_ranked", "beyond_classes", "n")
 
     def __init__(self) -> None:
         from river import metrics, stats
@@ -165,6 +172,8 @@ class Score:
         self._classes: set[Label] = set()
         self._confusions: set[tuple[Label, Label]] = set()
         self._positives: set[bool] = set()
+        self._ranked: list[tuple[Any, set[bool]]] = []
+        """AUROC of each of several classes against the rest, and the sides of it that labels had."""
         self.beyond_classes = 0
         self.n: dict[str, int] = dict.fromkeys(QUALITY_METRICS, 0)
 
@@ -183,6 +192,23 @@ class Score:
         if scored.positive is not None:
             self._positives.add(bool(scored.label))
             self._add("auroc", bool(scored.label), min(max(scored.positive, 0.0), 1.0))
+        elif scored.of_classes:
+            self._rank(scored)
+
+    def _rank(self, scored: ScoredPrediction) -> None:
+        from river import metrics
+
+        while len(self._ranked) < len(scored.of_classes):
+            self._ranked.append((metrics.ROCAUC(n_thresholds=AUROC_THRESHOLDS), set()))
+        self.n["auroc"] += 1
+        for place, (score, (metric, sides)) in enumerate(zip(scored.of_classes, self._ranked, strict=False)):
+            sides.add(scored.label == place)
+            metric.update(scored.label == place, min(max(score, 0.0), 1.0))
+
+    def _auroc_of_classes(self) -> float | None:
+        """The mean over the classes that some labels are of and others are not; None before each has both."""
+        found = [metric.get() for metric, sides in self._ranked if len(sides) == 2]
+        return sum(found) / len(found) if len(found) == len(self._ranked) else None
 
     def _are_classes(self, label: Label, guess: Label) -> bool:
         for value in (label, guess):
@@ -198,6 +224,8 @@ class Score:
 
     def averaging(self, metric: str) -> Averaging:
         """What a figure is the mean of: `class 1` of that class alone, `macro` of all classes alike, "" of rows."""
+        if metric == "auroc":
+            return "macro" if self._ranked else ""
         if metric != "f1":
             return ""
         return "class 1" if self._classes <= {0, 1} else "macro"
@@ -208,9 +236,13 @@ class Score:
 
     def get(self, metric: str) -> float | None:
         """The value of a metric of `QUALITY_METRICS`, or None without predictions that it is about. F1 is that of class
-        1 when the classes are 0 and 1, else the mean over classes (`averaging`). AUROC needs labels of both classes,
-        and F1 of class 1 that class: without them they are not defined."""
-        if not self.n[metric] or (metric == "auroc" and len(self._positives) < 2):
+        1 when the classes are 0 and 1, else the mean over classes (`averaging`), as is AUROC. AUROC needs labels of
+        each class, and F1 of class 1 that class: without them they are not defined."""
+        if not self.n[metric]:
+            return None
+        if metric == "auroc" and self._ranked:
+            return self._auroc_of_classes()
+        if metric == "auroc" and len(self._positives) < 2:
             return None
         if metric == "f1":
             if self._classes <= {0}:

@@ -13,7 +13,14 @@ from proxy.contracts.settings import Guard, Limit
 from proxy.stats.board import Board
 from proxy.stats.quality import scores
 from proxy.stats.quality.predictions import Prediction
-from proxy.stats.quality.scores import MAX_CLASSES, QUALITY_METRICS, Score, ScoredPrediction, score_prediction
+from proxy.stats.quality.scores import (
+    MAX_CLASSES,
+    MAX_RANKED,
+    QUALITY_METRICS,
+    Score,
+    ScoredPrediction,
+    score_prediction,
+)
 from tests.support.observed import observation
 
 
@@ -290,6 +297,26 @@ def test_scores_that_are_sent_as_whole_numbers_count_for_auroc() -> None:
         assert scored is not None
         score.update(scored)
     assert score.get("auroc") == pytest.approx(exact.roc_auc_score(labels, values), abs=0.01)
+
+
+def test_auroc_of_several_classes_is_their_mean() -> None:
+    drawn = np.random.default_rng(3)
+    labels = drawn.integers(0, 3, 600)
+    raw = drawn.dirichlet((1.0, 1.0, 1.0), 600) + 0.4 * np.eye(3)[labels]
+    said = raw / raw.sum(axis=1, keepdims=True)
+    score = graded([Prediction(scores=tuple(row)) for row in said.tolist()], labels.tolist())
+    expected = exact.roc_auc_score(labels, said, multi_class="ovr", average="macro")
+    assert score.get("auroc") == pytest.approx(expected, abs=0.01)
+    assert (score.averaging("auroc"), score.n["auroc"]) == ("macro", 600)
+
+
+def test_auroc_of_several_classes_is_none_before_each_has_a_label() -> None:
+    rows = [Prediction(scores=(0.2, 0.3, 0.5)), Prediction(scores=(0.6, 0.3, 0.1)), Prediction(scores=(0, 1, 0))]
+    assert graded(rows[:2], [2, 0]).get("auroc") is None
+    assert graded(rows, [2, 0, 1]).get("auroc") == 1.0
+    assert graded([Prediction(scores=(9.0, -3.0, 0.5))], [0]).n["auroc"] == 0
+    many = tuple([1.0 / (MAX_RANKED + 1)] * (MAX_RANKED + 1))
+    assert graded([Prediction(scores=many)], [0]).n["auroc"] == 0
 
 
 def test_f1_says_what_it_is_the_mean_of() -> None:
