@@ -27,7 +27,7 @@ from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.memory import Memory
-from proxy.dataplane.names import VersionNames
+from proxy.dataplane.names import LookUp, VersionNames
 from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
@@ -41,12 +41,12 @@ log = logging.getLogger("penumbra.worker")
 
 
 class Worker:
-    """The shell of the process: `shared` is what it looks after.
+    """The shell of the process: `shared` is what it looks after. `ask` looks versions up, in tests.
 
     - `leased`: control has been heard from within the table's lease
     """
 
-    def __init__(self, args: WorkerArgs, timings: Timings | None = None) -> None:
+    def __init__(self, args: WorkerArgs, timings: Timings | None = None, ask: LookUp | None = None) -> None:
         self._args = args
         self._timings = timings = timings or Timings()
         self._hello = hello(args.index)
@@ -58,7 +58,7 @@ class Worker:
         if clients < args.connections:
             log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop)
-        self._names = VersionNames(self.shared.tally, time.monotonic, Lookups().ask)
+        self._names = VersionNames(self.shared.tally, time.monotonic, ask or Lookups().ask)
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None

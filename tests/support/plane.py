@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Limits, Match, Route, Table, Version
 from proxy.contracts.worker_args import WorkerArgs
+from proxy.dataplane.names import LookUp
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.worker import Worker
 from proxy.link.frames import Records
@@ -271,6 +272,7 @@ async def plane(
     lease: float = 10.0,
     connections: int = 10_000,
     times: Timings | None = None,
+    ask: LookUp | None = None,
     **scripts: Script,
 ) -> AsyncIterator[Plane]:
     """A worker that follows a table of `routes`, with one scripted model server for each keyword."""
@@ -293,7 +295,7 @@ async def plane(
         alive, hold = os.pipe()
         pulse = page(2)
         args = WorkerArgs(0, (listening.detach(),), it.link_path, slot.fileno(), alive, drain, pulse, -1, connections)
-        it.worker = Worker(args, times or timings())
+        it.worker = Worker(args, times or timings(), ask)
         running = asyncio.create_task(it.worker.run())
         await it.until(lambda: it.worker.shared.table is not None)
         try:

@@ -19,7 +19,7 @@ PORT: Final = 53
 MAX_MESSAGE_BYTES: Final = 65535
 
 
-class Unanswered(OSError):
+class Unanswered(Exception):
     """No name server has answered."""
 
 
@@ -58,7 +58,7 @@ async def ask(conf: ResolvConf, name: str, kind: int, port: int) -> Reply:
                     reply = await _ask_one(server, port, name, kind)
             except TimeoutError:
                 last = f"{server} has not answered within {conf.timeout:g} s"
-            except (OSError, EOFError, Garbled) as error:
+            except (OSError, EOFError, Garbled, Unanswered) as error:
                 last = f"{server}: {error}"
             else:
                 if reply.code in (message.NOERROR, message.NXDOMAIN):

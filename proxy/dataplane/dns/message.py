@@ -30,7 +30,7 @@ TRUNCATED: Final = 0x0200
 RECURSION_DESIRED: Final = 0x0100
 
 
-class Garbled(ValueError):
+class Garbled(Exception):
     """Bytes that are no answer to the question."""
 
 
