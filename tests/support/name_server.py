@@ -64,6 +64,7 @@ class NameServer(asyncio.DatagramProtocol):
         writer.write(len(answer).to_bytes(2, "big") + answer)
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     def answer(self, query: bytes, cut: bool) -> bytes:
         labels, at = [], 12
@@ -100,3 +101,4 @@ async def name_server(folder: Path, options: str = "") -> AsyncIterator[tuple[Na
         finally:
             transport.close()
             tcp.close()
+            await asyncio.sleep(0.01)  # sockets end a turn later

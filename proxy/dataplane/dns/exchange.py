@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Final
+from typing import Final, cast
 
 from proxy.dataplane.dns import message
 from proxy.dataplane.dns.message import Garbled, Reply
 from proxy.dataplane.dns.resolv_conf import ResolvConf
 
 PORT: Final = 53
-MAX_MESSAGE_BYTES: Final = 65535
+LENGTH_BYTES: Final = 2
+"""Before each message by TCP (RFC 1035 §4.2.2)."""
 
 
 class Unanswered(Exception):
@@ -46,6 +47,37 @@ class Asking(asyncio.DatagramProtocol):
             self.answer.set_exception(error or Unanswered("the socket was closed"))
 
 
+class AskingByTcp(asyncio.Protocol):
+    """One question by TCP, where each message has its length before it. `answer`: as by UDP."""
+
+    def __init__(self, query: bytes, name: str, kind: int) -> None:
+        self._query, self._name, self._kind = query, name, kind
+        self._received = b""
+        self.answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).write(len(self._query).to_bytes(2, "big") + self._query)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        whole = LENGTH_BYTES + int.from_bytes(self._received[:LENGTH_BYTES], "big")
+        if len(self._received) < max(whole, LENGTH_BYTES + 1) or self.answer.done():
+            return
+        number = int.from_bytes(self._query[:2], "big")
+        try:
+            reply = message.read(self._received[LENGTH_BYTES:whole], number, self._name, self._kind)
+            if reply.truncated:
+                raise Garbled("cut off by TCP, too")
+        except Garbled as garbled:
+            self.answer.set_exception(garbled)
+        else:
+            self.answer.set_result(reply)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error or Unanswered("the connection was closed"))
+
+
 async def ask(conf: ResolvConf, name: str, kind: int, port: int) -> Reply:
     """The first answer of a server that says whether there is such a name. Raises Unanswered, and Garbled where
     nobody can be asked for that."""
@@ -58,7 +90,7 @@ async def ask(conf: ResolvConf, name: str, kind: int, port: int) -> Reply:
                     reply = await _ask_one(server, port, name, kind)
             except TimeoutError:
                 last = f"{server} has not answered within {conf.timeout:g} s"
-            except (OSError, EOFError, Garbled, Unanswered) as error:
+            except (OSError, Garbled, Unanswered) as error:
                 last = f"{server}: {error}"
             else:
                 if reply.code in (message.NOERROR, message.NXDOMAIN):
@@ -84,13 +116,10 @@ async def _ask_one(server: str, port: int, name: str, kind: int) -> Reply:
 
 
 async def _by_tcp(server: str, port: int, query: bytes, name: str, kind: int) -> Reply:
-    reader, writer = await asyncio.open_connection(server, port, limit=MAX_MESSAGE_BYTES)
+    loop = asyncio.get_running_loop()
+    transport, asking = await loop.create_connection(lambda: AskingByTcp(query, name, kind), server, port)
     try:
-        writer.write(len(query).to_bytes(2, "big") + query)
-        size = int.from_bytes(await reader.readexactly(2), "big")
-        reply = message.read(await reader.readexactly(size), int.from_bytes(query[:2], "big"), name, kind)
+        return await asking.answer
     finally:
-        writer.close()
-    if reply.truncated:
-        raise Garbled("cut off by TCP, too")
-    return reply
+        asking.answer.cancel()
+        transport.abort()
