@@ -88,17 +88,31 @@ class NameServer(asyncio.DatagramProtocol):
 async def name_server(folder: Path, options: str = "") -> AsyncIterator[tuple[NameServer, str]]:
     """A name server, and the path of a resolv.conf that names it."""
     loop, server = asyncio.get_running_loop(), NameServer()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    udp, tcp = both_sockets()
+    server.port = udp.getsockname()[1]
+    transport, _ = await loop.create_datagram_endpoint(lambda: server, sock=udp)
+    listening = await asyncio.start_server(server.stream, sock=tcp)
+    conf = folder / "resolv.conf"
+    conf.write_text(f"nameserver 127.0.0.1\n{options}\n")
+    try:
+        yield server, str(conf)
+    finally:
+        transport.close()
+        listening.close()
+        await asyncio.sleep(0.01)  # sockets end a turn later
+
+
+def both_sockets() -> tuple[socket.socket, socket.socket]:
+    """Sockets for UDP and TCP on one port."""
+    for _ in range(100):
+        udp, tcp = (socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
         udp.bind(("127.0.0.1", 0))
-        udp.setblocking(False)
-        server.port = udp.getsockname()[1]
-        transport, _ = await loop.create_datagram_endpoint(lambda: server, sock=udp.dup())
-        tcp = await asyncio.start_server(server.stream, "127.0.0.1", server.port)
-        conf = folder / "resolv.conf"
-        conf.write_text(f"nameserver 127.0.0.1\n{options}\n")
         try:
-            yield server, str(conf)
-        finally:
-            transport.close()
+            tcp.bind(udp.getsockname())
+        except OSError:  # somebody else has it
+            udp.close()
             tcp.close()
-            await asyncio.sleep(0.01)  # sockets end a turn later
+            continue
+        udp.setblocking(False)
+        return udp, tcp
+    raise OSError("no port is free for both")

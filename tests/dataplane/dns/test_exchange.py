@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from proxy.dataplane.dns import resolv_conf
 from proxy.dataplane.dns.exchange import Unanswered, ask
@@ -24,7 +23,7 @@ def asking(tmp_path: Path, prepare: Callable[[NameServer, ResolvConf], object]) 
             prepare(server, conf)
             return await ask(conf, "n.test", A, server.port), server
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner() as runner:
         return runner.run(test())
 
 
