@@ -18,12 +18,6 @@ from contextvars import ContextVar
 from threading import Thread
 from typing import Any
 
-import aiohttp
-import anthropic
-import httpx
-import httpx2
-import openai
-
 PATIENCE = 60.0
 PATH = "/v1/chat/completions"
 
@@ -83,6 +77,8 @@ HOOK: dict[str, Any] = {"event_hooks": {"request": [begins]}}
 
 def with_openai(url: str) -> Ask:
     """OpenAI's library; it closes at `[DONE]`."""
+    import openai
+
     client = openai.OpenAI(base_url=f"{url}/v1", http_client=openai.DefaultHttpxClient(**HOOK), **LIBRARY)
 
     def ask(watch: Watch) -> None:
@@ -96,6 +92,8 @@ def with_openai(url: str) -> Ask:
 
 def with_openai_responses(url: str) -> Ask:
     """OpenAI's library, of responses."""
+    import openai
+
     client = openai.OpenAI(base_url=f"{url}/v1", http_client=openai.DefaultHttpxClient(**HOOK), **LIBRARY)
 
     def ask(watch: Watch) -> None:
@@ -111,6 +109,8 @@ def with_openai_responses(url: str) -> Ask:
 
 def with_openai_async(url: str) -> Ask:
     """OpenAI's library for asyncio."""
+    import openai
+
     http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [begins_async]})
     client = openai.AsyncOpenAI(base_url=f"{url}/v1", http_client=http, **LIBRARY)
 
@@ -132,6 +132,8 @@ def in_a_loop(ask: Callable[[Watch], Coroutine[Any, Any, None]]) -> Ask:
 
 def with_anthropic(url: str) -> Ask:
     """Anthropic's library, of messages."""
+    import anthropic
+
     client = anthropic.Anthropic(base_url=url, http_client=anthropic.DefaultHttpxClient(**HOOK), **LIBRARY)
 
     def ask(watch: Watch) -> None:
@@ -145,6 +147,8 @@ def with_anthropic(url: str) -> Ask:
 
 def with_httpx(url: str) -> Ask:
     """`Connection: close`, and read to the end of the connection."""
+    import httpx
+
     client = httpx.Client(headers={"Connection": "close"}, timeout=PATIENCE, trust_env=False, **HOOK)
 
     def ask(watch: Watch) -> None:
@@ -158,6 +162,7 @@ def with_httpx(url: str) -> Ask:
 
 def with_aiohttp(url: str) -> Ask:
     """A client written by hand, which closes its connection at `[DONE]`."""
+    import aiohttp
 
     async def ask(watch: Watch) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE), raise_for_status=True) as session:
@@ -182,9 +187,16 @@ CLIENTS: dict[str, Callable[[str], Ask]] = {
 
 
 CUT = (
-    *(openai.APIConnectionError, anthropic.APIConnectionError, aiohttp.ClientError),
-    *(httpx.TransportError, httpx2.TransportError),  # Anthropic's library raises what its transport does
+    *("openai.APIConnectionError", "anthropic.APIConnectionError", "aiohttp.ClientError"),
+    *("httpx.TransportError", "httpx2.TransportError"),  # Anthropic's library raises what its transport does
 )
+
+
+def of(*names: str) -> tuple[Any, ...]:
+    """Exceptions of libraries, by name. Each library takes a second to load, so only the one that asks is; no other
+    raises anything."""
+    found = [(sys.modules.get(name.partition(".")[0]), name.partition(".")[2]) for name in names]
+    return tuple(getattr(module, name) for module, name in found if module is not None)
 
 
 def ended(ask: Ask, watch: Watch) -> str:
@@ -192,15 +204,15 @@ def ended(ask: Ask, watch: Watch) -> str:
     CURRENT.set(watch)
     try:
         ask(watch)
-    except (openai.APIStatusError, anthropic.APIStatusError) as problem:
+    except of("openai.APIStatusError", "anthropic.APIStatusError") as problem:
         return str(problem.status_code) if watch.first is None else "error"
-    except httpx.HTTPStatusError as problem:
+    except of("httpx.HTTPStatusError") as problem:
         return str(problem.response.status_code)
-    except aiohttp.ClientResponseError as problem:
+    except of("aiohttp.ClientResponseError") as problem:
         return str(problem.status)
-    except CUT:
+    except of(*CUT):
         return "cut"
-    except (openai.APIError, anthropic.APIError, ErrorEvent):
+    except (*of("openai.APIError", "anthropic.APIError"), ErrorEvent):
         return "error"
     return "left" if watch.left else "whole"
 
