@@ -20,6 +20,8 @@ import signal
 import time
 from typing import Literal
 
+from msgspec.structs import asdict
+
 from proxy.children import Child, processor_time, spawn
 from proxy.config.hints import hints
 from proxy.config.reload import SettingsSlot
@@ -231,6 +233,7 @@ class Supervisor:
             "drain": self._settings.drain,
             "connections": self._settings.connections,
             "memory": self._settings.worker_memory,
+            "client": asdict(self._settings.client),
             "hop": self._hop,
         }
 

@@ -202,10 +202,11 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "wording": set(),
         "written": {"section"},
         "own_address": {"section"},
+        "contradictions": set(),
         "releases": {"release", "section", "values"},
         "prices": {"section", "tree", "values"},
         "rewrite": {"section", "values"},
-        "hints": {"rewrite"},
+        "hints": {"contradictions", "rewrite"},
         "versions": {"balance", "model_url", "prices", "rewrite", "section", "values"},
         "load": {
             "admin",

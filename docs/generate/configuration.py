@@ -169,7 +169,7 @@ def scorecard(lines: Group, path: str) -> Iterator[tuple[str, str, str]]:
 
 def reload(path: str) -> str:
     """What a changed option does to a running Penumbra."""
-    if path in FIXED:
+    if path in FIXED or path.partition(".")[0] in FIXED:
         return "needs a restart"
     key = path.removeprefix("routes.*.").partition(".")[0].removesuffix("[]")
     return "begins the route anew" if key in TRAFFIC and path not in STICKY else "at once"

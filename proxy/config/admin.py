@@ -7,7 +7,8 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
-from proxy.contracts.settings import AccessLog, AccessRole, Admin, Capture, Hook, HookEvent, Token, Tracing
+from proxy.contracts.journal import AccessLog, Tracing
+from proxy.contracts.settings import AccessRole, Admin, Capture, Hook, HookEvent, Token
 
 MAX_HOOKS = 16
 """Each change is sent to each of them."""

@@ -1,4 +1,4 @@
-"""Times and bounds of a route: how long each part of an exchange may take, how much there may be, who else answers."""
+"""Times and bounds: how long each part of an exchange may take, how much there may be, when another version answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Parser
-from proxy.contracts.table import FirstByte, Limits, Rescue, Timeouts
+from proxy.contracts.client_bounds import ClientBounds
+from proxy.contracts.table import FirstByte, Limits, Protocol, Rescue, Timeouts
 
 RESCUABLE = values.Whole(400, 599)
 """Statuses that a rescue may replace: those that say that there is no answer (RFC 9110 §15.5, §15.6)."""
@@ -30,9 +31,41 @@ LIMITS: dict[str, Parser] = {
 }
 
 
-def read_timeouts(route: Section) -> Timeouts:
-    """The times of a route."""
-    return Timeouts(**_taken(route, "timeouts", TIMEOUTS))
+MIN_HEAD, MAX_HEAD = 1024, 1024**2
+"""Bytes of a request head, below which browsers could not ask, and above which nobody needs one."""
+
+MIN_TARGET = 256
+"""Likewise of a target, which is at most as large as the head that it is in."""
+
+PATIENT: dict[Protocol, Timeouts] = dict.fromkeys(("openai", "auto"), Timeouts(response=600.0, idle=600.0))
+"""Times of protocols whose models may think for minutes before they answer, or between two tokens: as long as OpenAI's
+own clients wait. A route whose protocol is not known yet may lead to one."""
+
+CLIENT: dict[str, Parser] = {
+    "keep_alive": values.duration,
+    "head_timeout": values.duration,
+    "body_timeout": values.duration,
+    "linger": values.duration,
+    "head": values.size,
+    "target": values.size,
+    "fields": values.Whole(8, 10_000),
+    "deciding_body": values.size,
+}
+
+
+def read_client(root: Section) -> ClientBounds:
+    """What clients may send, and how long they may take."""
+    bounds = ClientBounds(**_taken(root, "client", CLIENT))
+    for name, (low, high) in {"head": (MIN_HEAD, MAX_HEAD), "target": (MIN_TARGET, bounds.head)}.items():
+        size = getattr(bounds, name)
+        if not low <= size <= high:
+            root.refuse(f"client.{name}", f"{size} bytes", f"{low} to {high} bytes")
+    return bounds
+
+
+def read_timeouts(route: Section, protocol: Protocol) -> Timeouts:
+    """The times of a route, whose defaults are those of its protocol."""
+    return replace(PATIENT.get(protocol, Timeouts()), **_taken(route, "timeouts", TIMEOUTS))
 
 
 def read_rescue(route: Section, timeouts: Timeouts) -> Rescue | None:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
-from proxy.config.bounds import read_limits, read_rescue, read_timeouts
+from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
@@ -72,6 +72,7 @@ _GLOBALS: dict[str, Parser] = {
     "drain": values.duration,
     "hang": values.patience,
     "connections": values.Whole(1, 1_000_000),
+    "pair_wait": values.duration,
     "analysis_cpu": values.Number(1, 100),
 }
 
@@ -123,6 +124,7 @@ def settings_of(root: Section) -> Settings:
         workers=processes,
         workers_auto=root.tree.get("workers") == "auto",
         memory_limit=_memory(root.section("limits"), processes),
+        client=read_client(root),
         notify=read_hooks(root),
         capture=read_capture(root),
         access_log=read_access_log(root),
@@ -182,10 +184,10 @@ def _route(
     split, sticky = _split(section, version)
     baseline = _baseline(section, version)
     shadows = tuple(_share(item, version, default=100.0) for item in section.items("shadows"))
-    timeouts = read_timeouts(section)
+    protocol: Protocol = section.take("protocol", values.one_of(Protocol), "json", required=True)
+    timeouts = read_timeouts(section, protocol)
     guard = read_guard(section)
     release = read_release(section, version, primary, guard)
-    protocol: Protocol = section.take("protocol", values.one_of(Protocol), "json", required=True)
     route = RouteSettings(
         name=name,
         match=_match(section),

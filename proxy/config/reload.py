@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from zlib import crc32
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from proxy.config.load import load
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.settings import ConfigError, Problem, Settings
 
 log = logging.getLogger("penumbra.config")
@@ -84,6 +85,11 @@ def as_started(running: Settings, wanted: Settings) -> Settings:
     return replace(wanted, **found)
 
 
+def said(bounds: ClientBounds) -> str:
+    """Bounds of clients in one line."""
+    return ", ".join(f"{name} {value:g}" for name, value in asdict(bounds).items())
+
+
 FIXED: dict[str, Callable[[Settings], str]] = {
     "listen": lambda settings: ", ".join(map(str, settings.listen)),
     "admin.listen": lambda settings: ", ".join(map(str, settings.admin.listen)),
@@ -91,6 +97,7 @@ FIXED: dict[str, Callable[[Settings], str]] = {
     "drain": lambda settings: f"{settings.drain:g}s",
     "hang": lambda settings: f"{settings.hang:g}s",
     "connections": lambda settings: str(settings.connections),
+    "client": lambda settings: said(settings.client),
     "limits.memory": lambda settings: f"{settings.memory_limit} bytes" if settings.memory_limit else "nothing",
     "state": lambda settings: settings.state,
     "audit.anchor": lambda settings: settings.audit_anchor or "nothing",

@@ -4,7 +4,7 @@ Legs meet on (source, exchange): the worker, its incarnation, and the number of 
 what is held of an exchange and when its legs are complete; this module decides how many exchanges are held and for how
 long, so that every join of the house has the same bounds:
 
-1. an exchange is held for at most `MAX_WAIT` seconds from its first leg (`late`);
+1. an exchange is held for at most `MAX_WAIT` seconds, or as configured, from its first leg (`late`);
 2. at most `MAX_EXCHANGES` exchanges are held, then the oldest makes room (`crowded`);
 3. where what is held has content (`WeighedJoin`), at most `MAX_HELD_BYTES` of it (`crowded` too).
 
@@ -14,6 +14,7 @@ What a bound takes out is handed back to whoever joins, because only that one kn
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from typing import Literal, Protocol, TypeVar
 
 WorkerRun = tuple[int, str]
@@ -32,7 +33,21 @@ MAX_HELD_BYTES = 1 << 25
 """Bytes of all exchanges that are held: four times what `MAX_EXCHANGES` of thirty numbers take."""
 
 MAX_WAIT = 60.0
-"""Seconds that a leg waits for the others: longer than any leg lives with default timeouts."""
+"""Seconds that a leg waits for the others, at the least where nothing else is configured: longer than a leg lives that
+has 30 s for its head."""
+
+
+WAIT_MARGIN = 30.0
+"""Seconds beyond the slowest head of an answer that its rest and its record may take to come."""
+
+
+def wait_for(responses: Iterable[float]) -> float:
+    """Seconds that legs wait for each other where answers may take so many to begin.
+
+    >>> wait_for([1.0, 30.0]), wait_for([600.0])
+    (60.0, 630.0)
+    """
+    return max(MAX_WAIT, max(responses, default=0.0) + WAIT_MARGIN)
 
 
 class Held(Protocol):
@@ -60,7 +75,7 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
     front.
 
     - `max_exchanges`: how many are held.
-    - `max_wait`: seconds for which each is held.
+    - `max_wait`: seconds for which each is held; may change.
     - `ended`: exchanges that each bound has taken out, since the start.
     """
 
@@ -68,7 +83,7 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
 
     def __init__(self, max_exchanges: int = MAX_EXCHANGES, max_wait: float = MAX_WAIT) -> None:
         super().__init__()
-        self._max_exchanges, self._max_wait = max_exchanges, max_wait
+        self._max_exchanges, self.max_wait = max_exchanges, max_wait
         self.ended = Counter()
 
     def hold(self, key: ExchangeKey, held: T) -> list[tuple[ExchangeKey, T]]:
@@ -82,7 +97,7 @@ class LegJoin(OrderedDict[ExchangeKey, T]):
     def expire(self, now: float) -> list[tuple[ExchangeKey, T]]:
         """The exchanges that are `late` at `now`, oldest first; they are held no longer."""
         late: list[tuple[ExchangeKey, T]] = []
-        while self and now - next(iter(self.values())).since >= self._max_wait:
+        while self and now - next(iter(self.values())).since >= self.max_wait:
             late.append(self.popitem(last=False))
         self.ended["late"] += len(late)
         return late

@@ -8,10 +8,13 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from proxy.contracts.address import Address
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.comparers import Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.evidence import FALSE_PASS
 from proxy.contracts.group import ReleaseGroup
 from proxy.contracts.identity import Identity
+from proxy.contracts.journal import AccessLog, Tracing
+from proxy.contracts.leg_join import wait_for
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
 from proxy.contracts.price import Price
@@ -289,24 +292,6 @@ class Capture(Struct, frozen=True):
     """Whether bodies are kept; otherwise times, statuses and versions alone."""
 
 
-class AccessLog(Struct, frozen=True):
-    """Lines of the log about single exchanges."""
-
-    percent: float = 1.0
-    """Part of the exchanges, chosen by request id."""
-    errors: bool = True
-    """Also each exchange in which a version failed."""
-
-
-class Tracing(Struct, frozen=True):
-    """Spans of exchanges and legs. A request whose caller decided about its trace follows that decision."""
-
-    endpoint: str
-    """URL of the collector, to which spans are sent by OTLP/HTTP."""
-    percent: float = 1.0
-    """Part of the other exchanges that is traced."""
-
-
 class Settings(Struct, frozen=True):
     """A whole configuration."""
 
@@ -338,6 +323,10 @@ class Settings(Struct, frozen=True):
     """Seconds without a word after which a process is ended and started again."""
     connections: int = 10_000
     """Client connections to one worker."""
+    client: ClientBounds = ClientBounds()
+    """What clients may send, and how long they may take."""
+    pair_wait: float | None = None
+    """Seconds for which the legs of one request wait for each other; None: as long as one may take."""
     memory_limit: int | None = None
     """Bytes that all processes together may take, as configured; None: as the host lets them."""
     memory_total: int = 1536 * MIB
@@ -355,6 +344,11 @@ class Settings(Struct, frozen=True):
     def anchor(self) -> str:
         """Path of the audit's anchor; "" where nothing is kept."""
         return "" if self.state == ":memory:" else self.audit_anchor or f"{self.state}.anchor"
+
+    @property
+    def pairing(self) -> float:
+        """Seconds for which the legs of one request wait for each other in control."""
+        return self.pair_wait or wait_for(route.timeouts.response for route in self.routes)
 
     @property
     def analysis_part(self) -> float:
@@ -386,8 +380,7 @@ class Problem(Struct, frozen=True):
     `check` and the admin API refuse that; a program that serves goes on and warns, since an outage would be worse."""
 
     def __str__(self) -> str:
-        where = self.path or "(the whole file)"
-        return f"{where}: found {self.found}; allowed: {self.allowed}"
+        return f"{self.path or '(the whole file)'}: found {self.found}; allowed: {self.allowed}"
 
 
 class ConfigError(Exception):

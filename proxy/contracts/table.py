@@ -126,6 +126,9 @@ class Timeouts(Struct, frozen=True):
     """For the whole exchange, all attempts and both bodies; None: not limited, for streams."""
     connection_age: float = 300.0
     """Of a connection to a version, after which it takes no further request; give or take a tenth."""
+    connection_idle: float = 55.0
+    """For which a connection to a version may be idle. Shorter than the common server limit of 60; a server that closes
+    sooner costs one silent retry."""
 
 
 class Limits(Struct, frozen=True):

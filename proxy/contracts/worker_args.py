@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.memory import MIB
 
 LISTEN_BACKLOG = 4096
@@ -34,5 +35,7 @@ class WorkerArgs(Struct, frozen=True):
     """Client connections that may be open at once."""
     memory: int = 512 * MIB
     """Bytes that the worker may keep beside what it takes when idle."""
+    client: ClientBounds = ClientBounds()
+    """What its clients may."""
     hop: str = ""
     """Name of this program among all of its kind: a request that comes with it has been here."""

@@ -233,6 +233,8 @@ class Control:
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_part
+        self._promised.wait = self._engine.settings.pairing
+        self._board.wait_for_pairs(self._engine.settings.pairing)
         with contained("the settings of log and spans"):
             self._journal.use(self._engine.settings)
         self._profiles.use(route.section for route in self._engine.routes.values())

@@ -44,10 +44,12 @@ class PromisedAnswers:
     - `_unsure`: copies of this batch whose request was not known when they came; `_early`: those that wait
     """
 
-    __slots__ = ("_came", "_decode", "_early", "_early_size", "_promising", "_requests", "_size", "_unsure")
+    __slots__ = ("_came", "_decode", "_early", "_early_size", "_promising", "_requests", "_size", "_unsure", "wait")
 
     def __init__(self, decode: Decode) -> None:
         self._decode = decode
+        self.wait = MAX_WAIT
+        """Seconds for which a copy waits for its request."""
         self._promising: set[str] = set()
         self._came: dict[ExchangeKey, None] = {}
         self._requests: dict[ExchangeKey, bytes] = {}
@@ -99,7 +101,7 @@ class PromisedAnswers:
 
     def _released(self, now: float) -> list[Observation]:
         """Copies that wait no longer: their request is here, or they have waited for too long, or there is no room."""
-        done = [copy for copy, (_, since) in self._early.items() if copy[0] in self._came or now - since >= MAX_WAIT]
+        done = [copy for copy, (_, since) in self._early.items() if copy[0] in self._came or now - since >= self.wait]
         released = [_held_to(self._promise_of(copy[0]), self._let_go(copy)) for copy in done]
         while self._early_size > MAX_EARLY_BYTES:
             released.append(self._let_go(next(iter(self._early))))

@@ -13,8 +13,6 @@ Where an exchange stands is one state, and what may follow is a table: `states.E
 
 from __future__ import annotations
 
-from typing import Final
-
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.unread_key import ABSENT
@@ -46,9 +44,6 @@ from proxy.dataplane.states import (
 )
 from proxy.dataplane.unexpected import UNEXPECTED, give_up, unexpected
 from proxy.routing.documents import member_of
-
-MAX_DECIDING_BODY: Final = 8 * 1024 * 1024
-"""Bytes of a body that are held while the route depends on them."""
 
 
 class Exchange(KeptRequest):
@@ -101,7 +96,7 @@ class Exchange(KeptRequest):
         if table is None:
             self.reject("no_table", "control has not sent one")
             return
-        body = self.body() if self.complete or self.size > MAX_DECIDING_BODY else None
+        body = self.body() if self.complete or self.size > self.shared.bounds.deciding_body else None
         index = table.find(head.path, head.method, head.field, body, self.complete)
         if index is not None:
             route = self.route = table.routes[index]
@@ -165,13 +160,13 @@ class Exchange(KeptRequest):
                 self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")
             elif size > self.route.hold:
                 self._assign(self.read_at)  # with the key, if it is in what there is
-        elif state == ROUTING and size > MAX_DECIDING_BODY:
+        elif state == ROUTING and size > self.shared.bounds.deciding_body:
             self._decide_early()
 
     def _decide_early(self) -> None:
         self._find_route()
         if self.state == ROUTING:
-            detail = f"a body of more than {MAX_DECIDING_BODY} bytes names its model within them"
+            detail = f"a body of more than {self.shared.bounds.deciding_body} bytes names its model within them"
             self.reject("body_too_large", detail)
         elif self.state == ROUTED:
             self._assign(self.read_at)

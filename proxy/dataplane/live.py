@@ -11,7 +11,7 @@ from typing import Final
 
 from proxy.contracts.endpoint_state import MAX_TOLD_ENDPOINTS, worst
 from proxy.contracts.rewrite import Credential, Rewrite
-from proxy.contracts.table import Role, Route, Share, Table, Version
+from proxy.contracts.table import Role, Route, Share, Table, Timeouts, Version
 from proxy.dataplane.descriptors import Budget, Descriptors
 from proxy.dataplane.pool import Pool
 from proxy.dataplane.ports import Dialer
@@ -277,8 +277,7 @@ class Registry:
         """A shadow; the same object for table after table, so that its legs in flight stay counted."""
         limit = route.limits.mirror_inflight
         purpose = f"{role}:{route.name}"
-        age = route.timeouts.connection_age
-        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow, age)
+        pool = self._pool(purpose, share.version, limit, self._descriptors.shadow, route.timeouts)
         arms = self._arms_of(route.name, share.version, role, share.percent / 100.0)
         key = (route.name, self._versions[share.version], role)
         self._used.add(key)
@@ -303,9 +302,9 @@ class Registry:
 
     def _live_pool(self, route: Route, name: str) -> Pool:
         budget = self._descriptors.primary if name == route.primary else self._descriptors.candidate
-        return self._pool(f"live:{route.name}", name, route.limits.connections, budget, route.timeouts.connection_age)
+        return self._pool(f"live:{route.name}", name, route.limits.connections, budget, route.timeouts)
 
-    def _pool(self, purpose: str, name: str, limit: int, budget: Budget, age: float) -> Pool:
+    def _pool(self, purpose: str, name: str, limit: int, budget: Budget, times: Timeouts) -> Pool:
         version = self._versions[name]
         key = (purpose, version)
         self._used.add(key)
@@ -314,7 +313,7 @@ class Registry:
             pool = self._pools[key] = Pool(version, limit, self._dialer)
         pool.limit = limit
         pool.uploads.allow(limit)
-        pool.age = age
+        pool.age, pool.idle = times.connection_age, times.connection_idle
         pool.charge(budget)
         return pool
 

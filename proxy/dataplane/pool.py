@@ -6,7 +6,7 @@
    carries many streams, so many users wait for the same one.
 3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail. Where the descriptors for the
    purpose are spent, and this pool has no connection to wait for, they fail at once.
-4. A connection that may not be used again, has been idle for too long, is older than `age` seconds (give or take
+4. A connection that may not be used again, has been idle for `idle` seconds, is older than `age` seconds (give or take
    `JITTER`) or leads where its name does not lead any more, is closed: busy ones after their present exchange.
 5. Whatever goes wrong while a connection is made ends the legs that wait for it, and gives its place back.
 """
@@ -65,6 +65,7 @@ class Pool(ConnectionOwner):
         "_spares",
         "_waiting",
         "age",
+        "idle",
         "limit",
         "uploads",
         "version",
@@ -79,7 +80,7 @@ class Pool(ConnectionOwner):
         chance: Callable[[], float] = random,
     ) -> None:
         self.version = version
-        self.age = inf
+        self.age = self.idle = inf
         self.limit = limit
         self.uploads = Uploads(limit)
         self._dialer, self._clock, self._chance = dialer, clock, chance
@@ -272,7 +273,7 @@ class Pool(ConnectionOwner):
         if self._open > ROOMY:
             connection.narrow()
         now, stays, late = self._clock(), True, []
-        connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()))
+        connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()), self.idle)
         for user in dialing.users:
             if not connection.is_available():
                 late.append(user)

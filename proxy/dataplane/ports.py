@@ -222,7 +222,7 @@ class Connection(Narrow):
         elsewhere."""
         raise NotImplementedError
 
-    def retire(self, at: float) -> None:
+    def retire(self, at: float, idle: float) -> None:
         """From `at` on it takes no further request."""
         raise NotImplementedError
 

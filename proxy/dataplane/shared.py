@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.dataplane.live import LiveRoute, LiveTable, Target
 from proxy.dataplane.memory import NO_MEMORY, REQUESTS, ROOMY
 from proxy.dataplane.ports import ClientConnection, Timed
@@ -23,6 +24,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
+    - `bounds`: what clients may send
     - `hop`: the block that tells this program that a request has passed through it, empty: nothing is told
     - `short`: requests have found no memory since there was room for everything
     - `memory`: the budget that everything draws on
@@ -32,12 +34,15 @@ class Shared:
     """
 
     __slots__ = (
+        "bounds",
         "clients",
         "clock",
         "copied",
         "copies",
+        "deciding_body",
         "draining",
         "exchanges",
+        "heads",
         "hop",
         "max_clients",
         "memory",
@@ -57,7 +62,9 @@ class Shared:
         max_clients: int,
         clock: Callable[[], float],
         hop: str = "",
+        client: ClientBounds | None = None,
     ) -> None:
+        self.bounds = client or ClientBounds()
         self.tally, self.recorder, self.timings, self.clock = tally, recorder, timings, clock
         self.table: LiveTable | None = None
         self.hop = b"x-penumbra-hop: %b\r\n" % hop.encode() if hop else b""

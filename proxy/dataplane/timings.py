@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.record import TICK_SECONDS
-
-HEAD_TIMEOUT = 15.0
-KEEP_ALIVE = 75.0
 
 
 class Timings:
     """All in seconds.
 
-    - `head`: from the first byte of a request's head to its last. nginx has 60, Envoy none by default, HAProxy asks.
-    - `keep_alive`: how long a client's connection may stay without a request: nginx's default.
-    - `drain_idle`: the same while the worker drains. Not zero: a client may be sending just now; one that does gets its
-      answer, and the connection ends with it.
-    - `linger`: how long input is read and thrown away after an answer that ends the connection (RFC 9112 §9.6).
-    - `body`: how long a body may pause while it has not yet decided about the route (then the route's `idle` holds).
-    - `server_idle`: how long a connection to a model server may be idle. Shorter than the common server limit of 60; a
-      server that closes sooner costs one silent retry.
+    - `head`, `keep_alive`, `linger`, `body`: as configured (`contracts.client_bounds`)
+    - `drain_idle`: `keep_alive` while the worker drains. Not zero: a client may be sending just now; one that does gets
+      its answer, and the connection ends with it.
     - `leg_sweep`: between looks at the deadlines of exchanges and copies: how late a deadline may be met.
     - `stall`: how late such a look may be; one that is later finds a loop that stood still (`dataplane.stall`).
       Scheduling alone takes a few milliseconds.
@@ -39,15 +32,14 @@ class Timings:
         "keep_alive",
         "leg_sweep",
         "linger",
-        "server_idle",
         "stall",
         "tick",
     )
 
-    def __init__(self) -> None:
-        self.head, self.keep_alive = HEAD_TIMEOUT, KEEP_ALIVE
-        self.drain_idle, self.linger = 1.0, 2.0
-        self.body = 60.0
-        self.server_idle = 55.0
+    def __init__(self, client: ClientBounds | None = None) -> None:
+        bounds = client or ClientBounds()
+        self.head, self.keep_alive = bounds.head_timeout, bounds.keep_alive
+        self.linger, self.body = bounds.linger, bounds.body_timeout
+        self.drain_idle = 1.0
         self.leg_sweep, self.stall, self.client_sweep = 0.025, 0.05, 0.5
         self.tick, self.garbage, self.first_table = TICK_SECONDS, 30.0, 1.0

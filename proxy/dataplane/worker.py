@@ -48,7 +48,7 @@ class Worker:
 
     def __init__(self, args: WorkerArgs, timings: Timings | None = None, ask: LookUp | None = None) -> None:
         self._args = args
-        self._timings = timings = timings or Timings()
+        self._timings = timings = timings or Timings(args.client)
         self._hello = hello(args.index)
         self._outbox = Outbox(args.index, self._hello.incarnation)
         self._link = LinkClient(args.link_path, self._outbox, self._hello, self._apply, time.monotonic)
@@ -57,7 +57,7 @@ class Worker:
         clients = min(args.connections, descriptors.clients)
         if clients < args.connections:
             log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
-        self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop)
+        self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop, args.client)
         self._names = VersionNames(self.shared.tally, time.monotonic, ask or Lookups().ask)
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import httptools
 
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.compiler import mypyc_attr
 from proxy.http1 import memo
 from proxy.http1.chunks import ChunkError, ChunkReader
@@ -27,11 +28,8 @@ from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.request_rules import RequestError, admitted, refusal
 from proxy.http1.template import Templates
 
-MAX_TARGET: Final = 16 * 1024
-"""Bytes of a request target: RFC 9112 §3 asks for at least 8,000."""
-
-MAX_HEAD: Final = 64 * 1024
-"""Bytes of a request head. Envoy's default is 60 KiB."""
+USUAL: Final = ClientBounds()
+"""How large a head may be where nothing is said."""
 
 MAX_EMPTY_LINES: Final = 8
 """Empty lines before a request line. RFC 9112 §2.2 asks for one."""
@@ -53,6 +51,7 @@ class RequestReader:
     __slots__ = (
         "_after_cr",
         "_between",
+        "_bounds",
         "_chunks",
         "_closed",
         "_empty_lines",
@@ -67,7 +66,8 @@ class RequestReader:
         "_version",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: ClientBounds = USUAL) -> None:
+        self._bounds = bounds
         self._parser: Any = None
         self._between = True  # the next byte is the first of a request
         self._closed = self._after_cr = False
@@ -215,10 +215,11 @@ class RequestReader:
             if not self._version:
                 raise refusal(error, self._raw) from error
             self._parser = None  # it does not like the framing, which is judged here
-        if len(self._target) > MAX_TARGET:  # RFC 9110 §15.5.15
-            raise RequestError("uri_too_long", f"the target is longer than {MAX_TARGET} bytes")
-        if len(self._raw) > MAX_HEAD:  # RFC 6585 §5
-            raise RequestError("head_too_large", f"the head is larger than {MAX_HEAD} bytes")
+        bounds = self._bounds
+        if len(self._target) > bounds.target:  # RFC 9110 §15.5.15
+            raise RequestError("uri_too_long", f"the target is longer than {bounds.target} bytes")
+        if len(self._raw) > bounds.head:  # RFC 6585 §5
+            raise RequestError("head_too_large", f"the head is larger than {bounds.head} bytes")
 
     def _admit(self, at: int, whole: bool) -> int:
         """Hands the head over, where it is whole. Returns `at`, the place where its body begins."""
@@ -226,7 +227,9 @@ class RequestReader:
             return at
         if not self._version:
             raise refusal(ValueError("the head is not valid"), self._raw)
-        head = self._last = admitted(self._raw, self._method, self._version, self._target, self._lines, self._special)
+        most = self._bounds.fields
+        head = admitted(self._raw, self._method, self._version, self._target, self._lines, self._special, most)
+        self._last = head
         self._raw = b""
         self._left = head.length or 0
         if head.streamed:

@@ -17,9 +17,6 @@ from proxy.contracts.prefaces import PREFACES
 from proxy.http1.fields import block, content_length, head_is_clean, host_is_clean, target_is_clean, tokens, without
 from proxy.http1.request_head import Http1RequestHead
 
-MAX_FIELDS: Final = 128
-"""Fields of a request head. Envoy's default is 100."""
-
 _LINE_ENDS: Final = {"1.1": b" HTTP/1.1\r\n", "1.0": b" HTTP/1.0\r\n"}
 
 
@@ -36,12 +33,19 @@ class RequestError(Exception):
 
 
 def admitted(
-    raw: bytes, method: bytes, version: str, target: bytes, lines: list[bytes], special: list[tuple[bytes, bytes]]
+    raw: bytes,
+    method: bytes,
+    version: str,
+    target: bytes,
+    lines: list[bytes],
+    special: list[tuple[bytes, bytes]],
+    most: int,
 ) -> Http1RequestHead:
     """The head that llhttp has cut into pieces. Raises RequestError.
 
     - `raw`: the whole head with its final blank line
     - `version`: such as `1.1`; `target`: as it stands in the request line
+    - `most`: how many fields it may have
     - `lines`: fields that are passed on; `special`: those of `fields.REQUEST_SPECIAL`, names in lower case
     """
     if method in (b"CONNECT", b"TRACE"):  # RFC 9110 §15.6.2
@@ -59,8 +63,8 @@ def admitted(
     head.http10 = version == "1.0"
     lines = _take_special(head, lines, special)
     head.fields = block(lines)
-    if len(lines) + len(special) > MAX_FIELDS:  # RFC 6585 §5
-        raise RequestError("head_too_large", f"the head has more than {MAX_FIELDS} fields")
+    if len(lines) + len(special) > most:  # RFC 6585 §5
+        raise RequestError("head_too_large", f"the head has more than {most} fields")
     return head
 
 

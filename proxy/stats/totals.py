@@ -144,6 +144,10 @@ class Totals:
         """The worst disagreements of a shadow, worst first, redacted."""
         return self._comparer.worst(route, version)
 
+    def wait_for_pairs(self, seconds: float) -> None:
+        """For how long an answer waits for the one to compare it with."""
+        self._comparer.wait(seconds)
+
     @property
     def tokens(self) -> Mapping[tuple[str, str, str], tuple[Histogram, Histogram]]:
         """Time to the first token, and between tokens, by (route, version, role)."""

@@ -6,17 +6,8 @@ import pytest
 
 from proxy.config import admin
 from proxy.config.load import parse
-from proxy.contracts.settings import (
-    AccessLog,
-    Capture,
-    ConfigError,
-    Hook,
-    Release,
-    Settings,
-    Stage,
-    Token,
-    Tracing,
-)
+from proxy.contracts.journal import AccessLog, Tracing
+from proxy.contracts.settings import Capture, ConfigError, Hook, Release, Settings, Stage, Token
 
 SMALL = """
 listen: 127.0.0.1:8080

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from proxy.contracts.settings import ConfigError, Problem
+import pytest
+
+from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settings
+from proxy.contracts.table import Match, Timeouts
 
 
 def test_a_problem_says_where_what_and_what_is_allowed() -> None:
@@ -15,3 +18,14 @@ def test_an_error_has_every_problem_on_a_line_of_its_own() -> None:
     error = ConfigError(problems)
     assert error.problems == problems
     assert str(error).splitlines() == [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("said", "responses", "seconds"),
+    [(None, (30.0,), 60.0), (None, (30.0, 600.0), 630.0), (5.0, (600.0,), 5.0), (None, (), 60.0)],
+)
+def test_answers_wait_for_each_other_as_long_as_one_may_take(
+    said: float | None, responses: tuple[float, ...], seconds: float
+) -> None:
+    routes = [RouteSettings("r", Match("/"), "json", "a", timeouts=Timeouts(response=each)) for each in responses]
+    assert Settings((), {}, tuple(routes), pair_wait=said).pairing == seconds

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proxy.contracts.memory import MIB
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Timeouts
-from proxy.dataplane.exchange import MAX_DECIDING_BODY, Exchange
+from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.states import OVER, QUEUED, ROUTED, ROUTING
 from tests.support.fakes import Bench, FakeClient, FakePool, asked
 from tests.support.plane import route
@@ -183,7 +183,7 @@ def test_why_a_key_cannot_be_read_is_counted(body: bytes, reason: str) -> None:
 def test_a_model_that_a_large_body_names_first_is_found() -> None:
     bench = Bench(Route("r", Match("/v2", model="m1"), "openai", primary="v1"))
     exchange, _ = bench.begin(asked(path=b"/v2/chat"))
-    exchange.request_body(b'{"model": "m1", "x": "' + b"x" * MAX_DECIDING_BODY)
+    exchange.request_body(b'{"model": "m1", "x": "' + b"x" * bench.shared.bounds.deciding_body)
     assert exchange.leg is not None and exchange.route_name == "r"
     exchange, client = bench.begin(asked(path=b"/v2/chat"))
     exchange.request_body(b'{"x": 1}')
@@ -201,7 +201,7 @@ def test_a_route_that_depends_on_the_body_is_found_with_it() -> None:
     exchange.flush_request()
     assert bench.pools["v1"].last.body == b'{"model": "m1"}'
     exchange, client = bench.begin(asked(path=b"/v2/chat"))
-    exchange.request_body(b"x" * (MAX_DECIDING_BODY + 1))
+    exchange.request_body(b"x" * (bench.shared.bounds.deciding_body + 1))
     assert client.ends == ["body_too_large", "done"]
 
 

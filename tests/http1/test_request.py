@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.contracts.client_bounds import ClientBounds
 from proxy.http1 import request, write
 from proxy.http1.memo import HeadMemo
-from proxy.http1.request import MAX_HEAD, MAX_TARGET
-from proxy.http1.request_rules import MAX_FIELDS, RequestError
+from proxy.http1.request import USUAL
+from proxy.http1.request_rules import RequestError
 from proxy.http1.template import Templates
-from tests.support.transcripts import FEEDS, read_requests
+from tests.support.transcripts import FEEDS, Requests, read_requests
 
 HOST = b"Host: models\r\n"
 
@@ -129,8 +130,8 @@ REFUSED = {
     "a Host of a port alone": (b"Host: :80\r\n\r\n", 400),
     "a list of Hosts": (b"Host: a, b\r\n\r\n", 400),
     "an unknown expectation": (HOST + b"Expect: tea\r\nContent-Length: 1\r\n\r\na", 417),
-    "too many fields": (HOST + b"".join(b"X-%d: 1\r\n" % n for n in range(MAX_FIELDS)) + b"\r\n", 431),
-    "too large a head": (HOST + b"X: " + b"a" * MAX_HEAD + b"\r\n\r\n", 431),
+    "too many fields": (HOST + b"".join(b"X-%d: 1\r\n" % n for n in range(USUAL.fields)) + b"\r\n", 431),
+    "too large a head": (HOST + b"X: " + b"a" * USUAL.head + b"\r\n\r\n", 431),
 }
 
 REFUSED_LINES = {
@@ -149,7 +150,7 @@ REFUSED_LINES = {
     "HTTP/1.2": (b"GET / HTTP/1.2\r\n", 505),
     "HTTP/0.9": (b"GET /\r\n", 505),
     "the HTTP/2 preface": (b"PRI * HTTP/2.0\r\n", 505),
-    "too long a target": (b"GET /" + b"a" * MAX_TARGET + b" HTTP/1.1\r\n", 414),
+    "too long a target": (b"GET /" + b"a" * USUAL.target + b" HTTP/1.1\r\n", 414),
     "no version": (b"GET / \r\n", 400),
     "a version in small letters": (b"GET / http/1.1\r\n", 400),
     "a bare LF": (b"GET / HTTP/1.1\n", 400),
@@ -313,3 +314,27 @@ def test_a_remembered_head_reads_as_it_did_the_first_time(messages: list[bytes],
         heads = [(head.method, head.target, head.authority, head.fields, head.length) for head in reader.heads]
         transcripts.append((heads, reader.bodies, reader.ends, str(error)))
     assert transcripts[0] == transcripts[1]
+
+
+BOUNDS = ClientBounds(head=300, target=100, fields=5)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (lambda n: b"GET /" + b"a" * (99 + n) + b" HTTP/1.1\r\n" + HOST + b"\r\n", "uri_too_long"),
+        (lambda n: b"GET / HTTP/1.1\r\n" + HOST + b"X-Bound: 1\r\n" * (4 + n) + b"\r\n", "head_too_large"),
+        (lambda n: b"GET / HTTP/1.1\r\n" + HOST + b"X-Long: " + b"b" * (258 + n) + b"\r\n\r\n", "head_too_large"),
+    ],
+    ids=["target", "fields", "head"],
+)
+def test_how_large_a_head_may_be_can_be_chosen(head: Callable[[int], bytes], reason: str, more: int) -> None:
+    reader = Requests(BOUNDS)
+    if not more:
+        reader.feed(head(0))
+        assert len(reader.heads) == 1
+        return
+    with pytest.raises(RequestError) as caught:
+        reader.feed(head(1))
+    assert caught.value.reason == reason

@@ -6,8 +6,9 @@ import httptools
 import pytest
 
 from proxy.contracts.failure import FAILURES
+from proxy.http1.request import USUAL
 from proxy.http1.request_head import Http1RequestHead
-from proxy.http1.request_rules import MAX_FIELDS, RequestError, admitted, refusal
+from proxy.http1.request_rules import RequestError, admitted, refusal
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -17,7 +18,7 @@ def cut(
 ) -> Http1RequestHead:
     line = b"%b %b HTTP/%b\r\n" % (method, target, version.encode())
     raw = line + b"".join(b"%b: %b\r\n" % field for field in special) + b"\r\n"
-    return admitted(raw, method, version, target, list(lines), special)
+    return admitted(raw, method, version, target, list(lines), special, USUAL.fields)
 
 
 def test_fields_with_a_meaning_are_taken_and_others_passed_on() -> None:
@@ -48,7 +49,7 @@ HOST = (b"host", b"models")
         ([HOST], {"method": b"TRACE"}, "not_implemented"),
         ([HOST], {"version": "2.0"}, "version_not_supported"),
         ([HOST], {"target": b"http://"}, "bad_request"),
-        ([HOST], {"lines": (b"a: b",) * MAX_FIELDS}, "head_too_large"),
+        ([HOST], {"lines": (b"a: b",) * USUAL.fields}, "head_too_large"),
     ],
 )
 def test_what_is_refused_has_a_reason(special: Fields, more: dict[str, object], reason: str) -> None:

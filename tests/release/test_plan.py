@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.address import Address
+from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import AccessLog, Guard, Release, RouteSettings, Settings, Stage, Tracing
+from proxy.contracts.settings import Guard, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Match, Share, Timeouts, Version
 from proxy.release import transitions
 from proxy.release.phases import TransitionRefused

@@ -271,7 +271,7 @@ class FakeConnection(Connection):
         self.open = 0
         self.streams: list[FakeStream] = []
         self.closed = self.expired = self.is_narrow = False
-        self.retires = 0.0
+        self.retires = self.idle = 0.0
         self.leads_to, self.of = ANYWHERE, NOBODY
 
     def endpoint(self) -> ServerEndpoint:
@@ -302,8 +302,8 @@ class FakeConnection(Connection):
     def has_expired(self, now: float) -> bool:
         return self.expired and not self.open
 
-    def retire(self, at: float) -> None:
-        self.retires = at
+    def retire(self, at: float, idle: float) -> None:
+        self.retires, self.idle = at, idle
 
     def close(self) -> None:
         self.closed = True

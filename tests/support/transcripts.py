@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from proxy.http1.request import RequestReader
+from proxy.contracts.client_bounds import ClientBounds
+from proxy.http1.request import USUAL, RequestReader
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.request_rules import RequestError
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
@@ -13,8 +14,8 @@ from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReade
 class Requests(RequestReader):
     """`log` holds (method, target, body or None while incomplete) for each request; `heads` the heads."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, bounds: ClientBounds = USUAL) -> None:
+        super().__init__(bounds)
         self.heads: list[Http1RequestHead] = []
         self.bodies: list[bytes] = []
         self.ends = 0

@@ -2,6 +2,42 @@
 
 from __future__ import annotations
 
+CLIENT_TEXTS = {
+    "client": (
+        "What clients may send, and how long they may take, on all routes: most of it is read before one is found."
+    ),
+    "client.keep_alive": (
+        "How long a connection may stay without a request. Longer than the load balancer in front keeps its idle "
+        "connections, else it sends requests into closed ones: see docs/load-balancers.md."
+    ),
+    "client.head_timeout": "From the first byte of a request's head to its last. Later: 408.",
+    "client.body_timeout": (
+        "How long a body may pause while the route depends on it. Later: 408. Then the route's `timeouts.idle` holds."
+    ),
+    "client.linger": "How long input is read and thrown away once a connection has ended, so that no answer is lost.",
+    "client.head": "A request head. Larger: 431.",
+    "client.target": "Path and query of a request. Larger: 414. At most `client.head`.",
+    "client.fields": "Number of header fields. More: 431.",
+    "client.deciding_body": "What is held of a body while the route depends on it (`match.model`). Larger: 413.",
+    "pair_wait": (
+        "How long an answer waits in control for the one that it is compared with, or that answered in its place. "
+        "Later, it is counted as lost."
+    ),
+}
+"""The same for options of all routes."""
+
+CLIENT_DEFAULTS = {
+    "client": "{}",
+    "client.keep_alive": "75s",
+    "client.head_timeout": "15s",
+    "client.body_timeout": "60s",
+    "client.linger": "2s",
+    "client.head": "64KiB",
+    "client.target": "16KiB",
+    "client.fields": "128",
+    "client.deciding_body": "8MiB",
+}
+
 TEXTS = {
     "rescue": "The primary answers in the same exchange when a canary fails. `off`: its failures reach the client.",
     "rescue.after": "A canary whose first byte is later than this has failed, too.",
@@ -20,6 +56,10 @@ TEXTS = {
     "timeouts.response": "From the request sent to the head of the response, for each try.",
     "timeouts.idle": "Without a byte in either direction.",
     "timeouts.total": "The whole exchange.",
+    "timeouts.connection_idle": (
+        "How long a connection to a version may be idle before it is closed. Shorter than the version keeps it: one "
+        "that is closed just as a request is sent costs another try."
+    ),
     "timeouts.connection_age": (
         "Age of a connection to a version after which it takes no further request, give or take a tenth: busy "
         "connections move on to the addresses that the version's name has by then. Addresses that the name does not "
@@ -48,8 +88,7 @@ DEFAULTS = {
     "retry": "unprocessed",
     "timeouts": "{}",
     "timeouts.connect": "1s",
-    "timeouts.response": "30s",
-    "timeouts.idle": "60s",
+    "timeouts.connection_idle": "55s",
     "timeouts.connection_age": "5m",
     "limits": "{}",
     "limits.body": "64MiB",
@@ -65,6 +104,9 @@ DEFAULTS = {
 ABSENT = {
     "rescue.after": "no deadline of its own",
     "rescue.on": "`[502, 503, 504]`",
+    "pair_wait": "30 s longer than the slowest `timeouts.response`, at least 60 s",
+    "timeouts.response": "`30s`; with `protocol: openai` or `auto` `10m`, as OpenAI's own clients wait",
+    "timeouts.idle": "`60s`; with `protocol: openai` or `auto` `10m`",
     "timeouts.total": "not limited, for streams",
 }
 """Path to what holds where the option is left out and no value would say the same."""

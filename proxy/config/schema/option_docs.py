@@ -72,6 +72,7 @@ TEXTS = {
     ),
     "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
     "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
+    **bound_docs.CLIENT_TEXTS,
     "limits.memory": (
         "Memory of all processes together. What waits or is kept draws on it; what is over is shed, copies first. At "
         "least 168MiB, and 56MiB for each further worker."
@@ -228,6 +229,7 @@ DEFAULTS = {
     "shadows[].percent": "100",
     "mirror": "inferences",
     "copies": "follow",
+    **bound_docs.CLIENT_DEFAULTS,
     **bound_docs.DEFAULTS,
     "scorecard": written(ASSUMED),
     "false_alarm": "0.001",

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
-from proxy.contracts.settings import AccessLog
+from proxy.contracts.journal import AccessLog
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context

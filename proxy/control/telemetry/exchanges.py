@@ -89,6 +89,10 @@ class Stories:
     def __init__(self) -> None:
         self._waiting: LegJoin[_Waiting] = LegJoin()
 
+    def wait(self, seconds: float) -> None:
+        """For how long legs wait for each other from now on."""
+        self._waiting.max_wait = seconds
+
     def take(self, records: Iterable[Record], source: WorkerRun, now: float, *, copies: bool = False) -> Joined:
         """Joins a batch of one worker; with `copies` also those, for spans."""
         joined = Joined()

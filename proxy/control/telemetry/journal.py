@@ -39,6 +39,7 @@ class Journal:
         self._settings = settings
         self._access.use(settings.access_log)
         self._tracer.use(settings.tracing)
+        self._stories.wait(settings.pairing)
 
     def take(self, records: list[Record], source: WorkerRun, now: float) -> None:
         """Tells what is to be told of a batch of one worker."""

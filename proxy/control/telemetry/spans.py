@@ -27,8 +27,8 @@ from opentelemetry.trace.status import StatusCode
 
 from proxy import __version__
 from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
+from proxy.contracts.journal import Tracing
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle

@@ -15,8 +15,8 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from proxy.contracts.journal import Tracing
 from proxy.contracts.leg_join import ExchangeKey
-from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
 from proxy.control.telemetry.exchanges import Joined
 

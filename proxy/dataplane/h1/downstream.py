@@ -76,7 +76,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     _asked: Http1RequestHead
 
     def __init__(self, shared: Shared) -> None:
-        super().__init__()
+        super().__init__(shared.bounds)
         self._shared = shared
         self.current: Exchange | None = None
         self._newest: Exchange | None = None  # the one whose body is being read
@@ -318,7 +318,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             if quiet > times.head:
                 self._refuse_request(RequestError("head_timeout", f"no complete head within {times.head:g} s"), now)
         elif quiet > (times.drain_idle if self._shared.draining else times.keep_alive):
-            self.transport.close()
+            self._close_idle(now)
 
     def refuse(self, reason: str, detail: str, now: float) -> None:
         self._shared.tally.rejected("", reason)
@@ -417,6 +417,16 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         else:
             self._shared.tally.rejected("", error.reason)
             self._mode = UNREADABLE
+
+    def _close_idle(self, now: float) -> None:
+        """Ends a connection that nothing was asked on for long. A request may be on its way: it meets the end of the
+        answers and no reset, from which its client knows that it was not processed."""
+        if self._shared.draining or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self._mode, self._since = CLOSING, now
+        self._read_no_more()
+        self.transport.write_eof()
 
     def _close_after_answer(self, now: float) -> None:
         self._mode = CLOSING

@@ -68,7 +68,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def __init__(self, version: Version, owner: ConnectionOwner, timings: Timings) -> None:
         super().__init__()
         self._base_path, self._authority = version.base_path.encode(), version.authority.encode()
-        self._owner, self._max_idle = owner, timings.server_idle
+        self._owner, self._max_idle = owner, inf
         self.user: StreamUser | None = None
         self._out: list[bytes] = []
         self._idle_since, self._retires = 0.0, inf
@@ -101,8 +101,8 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def has_expired(self, now: float) -> bool:
         return not self._busy and (self._idle_since < now - self._max_idle or self._is_spent(now))
 
-    def retire(self, at: float) -> None:
-        self._retires = at
+    def retire(self, at: float, idle: float) -> None:
+        self._retires, self._max_idle = at, idle
 
     def _is_spent(self, now: float) -> bool:
         return now >= self._retires or self._endpoint.gone

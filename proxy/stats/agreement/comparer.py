@@ -73,6 +73,10 @@ class Comparer:
         self.lost_requests: dict[tuple[str, str, str], str] = {}
         """The last request whose pair was lost, by (route, version, reason)."""
 
+    def wait(self, seconds: float) -> None:
+        """For how long an answer waits for the one to compare it with."""
+        self._pairing.wait(seconds)
+
     def update(self, legs: Sequence[Observation], analysis: Analysis, now: float) -> list[PairResult]:
         """Takes legs of one route, version and role; returns the results of the pairs that they complete."""
         pairs = self._pairing.update(legs, now)

@@ -66,6 +66,10 @@ class Pairing:
         """Those among them that wait for their copy, by route."""
         self._versions: dict[str, set[str]] = {}
 
+    def wait(self, seconds: float) -> None:
+        """For how long legs wait for each other from now on."""
+        self._waiting.max_wait = seconds
+
     def update(self, legs: Sequence[Observation], now: float) -> list[Pair]:
         """The pairs (reference, copy) that `legs`, all of one role, complete."""
         role = legs[0].role

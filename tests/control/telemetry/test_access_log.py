@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.contracts.bounds import MAX_PATH
+from proxy.contracts.journal import AccessLog
 from proxy.contracts.record import Record
-from proxy.contracts.settings import AccessLog
 from proxy.control.telemetry.access_log import MAX_LINES_PER_SECOND, AccessLogger, line, sampled
 from proxy.control.telemetry.exchanges import ExchangeStory
 from tests.control.records import SOURCE, answer, failure

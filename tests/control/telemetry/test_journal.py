@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.contracts.journal import AccessLog
 from proxy.contracts.leg_join import MAX_WAIT
-from proxy.contracts.settings import AccessLog
 from proxy.control.telemetry.journal import Journal
 from tests.control.houses import settings
 from tests.control.records import SOURCE, answer, failure

@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from proxy.contracts.bounds import MAX_PATH
+from proxy.contracts.journal import Tracing
 from proxy.contracts.leg_join import MAX_WAIT
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Tracing
 from proxy.contracts.table import Version
 from proxy.control.telemetry import spans
 from proxy.control.telemetry.exchanges import Stories

@@ -304,7 +304,7 @@ def test_an_idle_connection_has_a_time_shorter_while_the_worker_drains(draining:
     line.quiet(seconds - 0.1)
     assert line.socket.ends == []
     line.quiet(seconds + 0.1)
-    assert line.socket.ends == ["close"]
+    assert line.socket.ends == (["close"] if draining else ["eof"])
 
 
 def test_while_the_worker_drains_an_answer_is_the_last() -> None:
@@ -327,6 +327,23 @@ def test_a_client_that_takes_its_last_answer_slowly_is_waited_for() -> None:
     assert "abort" not in line.socket.ends
     line.quiet(times.keep_alive + 1)
     assert line.socket.ends[-1] == "abort"
+
+
+@pytest.mark.parametrize("half_closes", [True, False])
+def test_an_idle_connection_ends_by_halves(half_closes: bool) -> None:
+    """A request that is on its way meets the end of the answers, and no reset."""
+    line = Line()
+    line.socket.half_closes = half_closes
+    times = line.bench.shared.timings
+    line.quiet(times.keep_alive + 1)
+    assert line.socket.ends == (["eof"] if half_closes else ["close"])
+    if half_closes:
+        line.say(post())
+        assert line.socket.written == b"" and line.pool.streams == []
+        line.quiet(times.linger - 0.1)
+        assert line.socket.ends == ["eof"]
+        line.quiet(times.linger + 0.1)
+        assert line.socket.ends == ["eof", "abort"]
 
 
 # the worker's bounds

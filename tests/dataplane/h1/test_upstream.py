@@ -295,8 +295,8 @@ def test_a_stream_on_which_nothing_was_begun_is_given_back() -> None:
 
 
 def test_it_expires_while_it_is_idle() -> None:
-    line = Line()
-    limit = Timings().server_idle
+    line, limit = Line(), 5.0
+    line.up.retire(1e8, limit)
     line.ask()
     assert not line.up.has_expired(1e9)
     line.hear(OK)
@@ -336,7 +336,7 @@ def test_a_connection_that_is_too_old_or_whose_name_has_moved_ends_with_its_exch
         line, endpoint = Line(), ServerEndpoint((2, "10.0.0.1", 80))
         line.up.adopt(line.owner, endpoint)
         line.ask()
-        line.up.retire(100.0 if old else 1e9)
+        line.up.retire(100.0 if old else 1e9, 1e9)
         endpoint.gone = gone
         line.hear(OK)
         assert line.user.log == ["200", "end", "flush"], "the exchange is whole"
