@@ -34,7 +34,7 @@ EVERYTHING: dict[str, Any] = load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", TEXT))
 """Everything that a file may say, variables replaced: what they will hold no schema knows."""
 
 BEYOND = re.compile(
-    r"a version of this file|another version than|another address than listen|each version once|at most 100 percent"
+    r"a version of this file|another version than|another address than|each version once|at most 100 percent"
     r"|less than timeouts.response|at most limits.body|a match of its own|each (name|token) once"
     r"|at most 24h|at most 90d|at most 1024GiB|port \d|the path of a file|upper and lower case being the same"
     r"|besides the primary, each above 0|http\(s\)://host|http://host|sticky where traffic is split"
