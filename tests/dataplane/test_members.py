@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.endpoint_state import DRAINING, EJECTED, SERVING, UNREACHABLE, WARMING
@@ -55,7 +55,6 @@ def test_the_less_busy_of_two_gets_the_request() -> None:
 
 
 @given(st.integers(2, 8), st.integers(0, 2**32))
-@settings(deadline=None)
 def test_of_requests_that_last_nobody_has_many_more_than_the_mean(count: int, seed: int) -> None:
     those, random = members(*endpoints(count)), Random(seed)
     for _ in range(20 * count):
@@ -69,7 +68,6 @@ def test_of_requests_that_last_nobody_has_many_more_than_the_mean(count: int, se
     st.floats(0, 1, exclude_max=True),
     st.floats(0, 1, exclude_max=True),
 )
-@settings(deadline=None)
 def test_whoever_is_picked_serves(drawn: list[tuple[float, int, int]], chance: float, other: float) -> None:
     given = endpoints(len(drawn))
     for each, (weight, priority, _) in zip(given, drawn, strict=True):
@@ -123,7 +121,6 @@ def test_no_failures_is_no_ejection() -> None:
 
 
 @given(st.integers(1, 9), st.floats(1, 100), st.lists(st.integers(0, 8), max_size=60))
-@settings(deadline=None)
 def test_no_more_than_a_part_is_ejected_and_never_the_last(count: int, percent: float, failing: list[int]) -> None:
     those = members(*endpoints(count), balance=Balance(failures=1, max_ejected=percent))
     for i in failing:

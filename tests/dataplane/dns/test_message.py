@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dataplane.dns.message import AAAA, CNAME, MAX_RECORDS, SRV, A, Garbled, question, read
@@ -33,7 +33,6 @@ def test_records_of_each_kind() -> None:
 
 
 @given(NAMES, KINDS, st.integers(0, 65535))
-@settings(deadline=None)
 def test_an_answer_belongs_to_its_question_and_to_no_other(name: str, kind: int, number: int) -> None:
     data = answered(name, kind, ("A", "10.0.0.1", 1), number=number)
     read(data, number, name, kind)
@@ -45,7 +44,6 @@ def test_an_answer_belongs_to_its_question_and_to_no_other(name: str, kind: int,
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_no_bytes_do_harm(data: bytes) -> None:
     head = question(7, "n.test", A)
     for given_ in (data, head[:2] + b"\x81\x80\0\1\0\3\0\0\0\3" + head[12:] + data):
@@ -57,7 +55,6 @@ def test_no_bytes_do_harm(data: bytes) -> None:
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_every_cut_is_found_or_harmless(data: st.DataObject) -> None:
     whole = answered("s.test", SRV, ("SRV", "1 2 8080 node.test", 30), ("SRV", "1 2 8081 node.test", 30))
     at = data.draw(st.integers(0, len(whole) - 1))

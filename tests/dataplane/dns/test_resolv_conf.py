@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.dataplane.dns.resolv_conf import LOOPBACK, MAX_ATTEMPTS, MAX_NDOTS, MAX_SERVERS, load, parse
@@ -38,7 +38,6 @@ def test_what_is_not_said_or_not_there(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=300), st.integers(0, 10**9), st.integers(0, 10**9))
-@settings(deadline=None)
 def test_whatever_it_says_is_bounded(text: str, many: int, seconds: int) -> None:
     conf = parse(text + f"\nnameserver 10.0.0.1\noptions ndots:{many} attempts:{many} timeout:{seconds}")
     assert 1 <= len(conf.servers) <= MAX_SERVERS and len(conf.names("a")) <= 33
