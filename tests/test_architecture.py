@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import os
 import subprocess
@@ -341,6 +342,24 @@ def test_what_is_compiled_has_plain_classes(path: Path) -> None:
     """mypyc ignores what is said to a metaclass: a Struct would not be frozen, and its annotations would be erased."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         assert not isinstance(node, ast.ClassDef) or not node.keywords, f"{by_name(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in modules() if room_of(p) in COMPILED or str(p.relative_to(HOUSE)) in COMPILED], ids=by_name
+)
+def test_what_is_compiled_has_a_name_for_each_exception_of_its_own(path: Path) -> None:
+    """mypyc gives a variable one type in a function, that of the first `except … as` where it is a class of ours: the
+    next one of that name would end in a TypeError."""
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        caught: dict[str, set[str]] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.ExceptHandler) and node.name and node.type:
+                caught.setdefault(node.name, set()).add(ast.unparse(node.type))
+        for name, kinds in caught.items():
+            ours = [kind for kind in kinds if "." not in kind and not hasattr(builtins, kind)]
+            assert not ours or len(kinds) == 1, f"{by_name(path)}: {function.name} catches {kinds} as {name}"
 
 
 def test_the_table_goes_downwards() -> None:

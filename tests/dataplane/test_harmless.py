@@ -20,7 +20,7 @@ from tests.support.plane import Plane, get, plane, post, post_chunks, route, run
 from tests.support.scripted import answer, says
 
 HOST = "harm.test"
-TIMES = Timeouts(connect=0.1, response=0.3)
+TIMES = Timeouts(connect=0.25, response=1.0)
 ID = "x-request-id: 1\r\n"
 REQUESTS = [post(b"small", ID), get(fields=ID), post(b"x" * 40_000, ID), post_chunks(b"a", b"b" * 9000, fields=ID)]
 ROUNDS = 4
@@ -93,7 +93,10 @@ async def exchanged(name: str, **more: Any) -> tuple[list[bytes], list[tuple[byt
             replies = [await client.ask(raw) for raw in REQUESTS * ROUNDS]
             client.close()
             await p.until(lambda: not p.worker.shared.exchanges)
-            return [each.raw for each in p.upstreams["v1"].seen], [(r.head, r.body, r.whole) for r in replies]
+            host = b"\r\nHost: 127.0.0.1:%d\r\n" % p.upstreams["v1"].port  # another port each time
+            asked = [each.raw.replace(host, b"\r\nHost: v1\r\n") for each in p.upstreams["v1"].seen]
+            assert all(b"\r\nHost: v1\r\n" in raw for raw in asked)
+            return asked, [(r.head, r.body, r.whole) for r in replies]
 
 
 ROLES: dict[str, Callable[[], dict[str, Any]]] = {

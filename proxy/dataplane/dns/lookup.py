@@ -146,13 +146,14 @@ async def look_up(
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
             return await (lookup.service(host) if service else lookup.addresses(host, port))
+    # A name of each: compiled, a variable has one type in the whole function.
     except Nothing as nothing:
         return socket.gaierror(socket.EAI_NONAME, str(nothing))
     except TimeoutError:
         return socket.gaierror(socket.EAI_AGAIN, f"no answer within {LOOKUP_SECONDS:g} s")
-    except Garbled as error:
-        return socket.gaierror(socket.EAI_NONAME, str(error))
-    except Unanswered as error:
-        return socket.gaierror(socket.EAI_AGAIN, str(error))
+    except Garbled as garbled:
+        return socket.gaierror(socket.EAI_NONAME, str(garbled))
+    except Unanswered as unanswered:
+        return socket.gaierror(socket.EAI_AGAIN, str(unanswered))
     except OSError as error:
         return socket.gaierror(socket.EAI_SYSTEM, str(error))
