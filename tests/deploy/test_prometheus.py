@@ -15,7 +15,8 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 EXPRESSIONS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
-METRICS = (Path(__file__).resolve().parents[2] / "proxy" / "control" / "telemetry" / "metrics.py").read_text()
+TELEMETRY = Path(__file__).resolve().parents[2] / "proxy" / "control" / "telemetry"
+METRICS = "".join(file.read_text() for file in sorted(TELEMETRY.glob("*.py")))
 
 promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 

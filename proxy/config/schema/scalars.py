@@ -57,11 +57,11 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     base_url: text(_BASE),
     values.duration: text(values.DURATION),
     values.duration_or_none: text("0", values.DURATION, types=["integer", "string"]) | {"minimum": 0, "maximum": 0},
-    values.header_name: text(values.TOKEN),
+    values.header_name: text(values.TOKEN, types=TEXT),
     values.header_value: text(values.VISIBLE, types=TEXT),
     values.hook_url: text(WEB),
     values.identity: text(f"protocol|none|header:({values.TOKEN.pattern})|json:({values.POINTER.pattern})"),
-    values.host_name: text(values.HOST_NAME, types=TEXT),
+    values.host_name: text(values.HOST_NAME, types=["boolean", "string"]),  # no number is one
     values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
     values.patience: text(values.DURATION),
     values.path_prefix: text(values.PATH),
@@ -74,12 +74,12 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.size_or_none: number(values.SIZE, "integer", minimum=0, maximum=values.MAX_SIZE_BYTES),
     values.span: text(values.DURATION, values.DAYS),
     values.sticky: text(_KEY, f"json:({values.POINTER.pattern})"),
-    values.currency: text(values.CURRENCY, types=TEXT),
+    values.currency: text(values.CURRENCY, types=["boolean", "string"]),
     rewrite.credential: text(values.VISIBLE, types=TEXT),
     rewrite.json_value: {"type": [*TEXT, "null"]},
     rewrite.member_pointer: text(values.POINTER),
     rewrite.path_template: text(rewrite.TEMPLATE),
-    rewrite.sent_host: text(values.AUTHORITY, types=TEXT),
+    rewrite.sent_host: text(values.AUTHORITY, types=TEXT) | {"minimum": 0},
     values.truth: text("true|false", types=["boolean", "string"]),
 }
 """Each parser without parameters; a new one that is not here ends in a KeyError, which a test finds."""

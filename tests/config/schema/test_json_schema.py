@@ -201,6 +201,18 @@ def test_what_a_parser_takes_is_valid(text: str, parser: Any) -> None:
     jsonschema.validate(text, scalar(parser))  # as written between quotes
 
 
+@pytest.mark.parametrize("text", ["0", "1", "-1", "101", "0.5", "true", "false"])
+def test_both_take_what_is_no_text_to_an_editor(text: str) -> None:
+    for parser in PARSERS:
+        valid = jsonschema.Draft202012Validator(scalar(parser)).is_valid(load(text))
+        try:
+            parser(text)
+        except values.Refused as refused:
+            assert not valid or BEYOND.search(refused.allowed), (parser, scalar(parser))
+        else:
+            assert valid, (parser, scalar(parser))
+
+
 @given(st.sampled_from(NUMBERS), st.data())
 def test_numbers_have_the_same_bounds(parser: Any, data: st.DataObject) -> None:
     number = data.draw(st.one_of(st.integers(-2, 10**13), st.sampled_from([parser.low, parser.high, parser.high + 1])))
