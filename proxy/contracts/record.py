@@ -199,6 +199,8 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """This is such a part, of a leg that is still under way: an answer's body, a few hundred kilobytes at a time."""
     disturbed: bool = False
     """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
+    detail: str = ""
+    """The rule that an answer broke which is malformed: the field, or the part of the message."""
 
 
 def without_bodies(record: Record) -> Record:

@@ -305,6 +305,7 @@ class Attempt(RecordedLeg):
     def note_malformed(self, reason: str, detail: str, now: float) -> None:
         """Tells which rule an answer broke."""
         if reason == "malformed":
+            self.detail = detail
             self.shared.tally.malformed.note(self.request.route_name, self.target.version, detail, now)
 
     def close_failed(self, reason: str, last: bool, now: float) -> None:

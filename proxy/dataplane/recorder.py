@@ -31,6 +31,7 @@ class RecordedLeg(StreamUser):
 
     - `arm`: where it was counted
     - `status` (0: none) or `failure`, a key of `FAILURES` ("": none); `fields`: the block of its answer's fields
+    - `detail`: the rule that a malformed answer broke
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
     - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
@@ -43,6 +44,7 @@ class RecordedLeg(StreamUser):
         "arm",
         "beginning",
         "chunks",
+        "detail",
         "disturbed",
         "ending",
         "ends",
@@ -58,7 +60,7 @@ class RecordedLeg(StreamUser):
         super().__init__(connect_timeout)
         self.arm, self.answer, self.started = arm, answer, started
         self.status = 0
-        self.failure = ""
+        self.failure = self.detail = ""
         self.fields = b""
         self.first_byte = 0.0
         self.chunks: list[float] = []
@@ -134,6 +136,7 @@ class Recorder:
                 leg.parts,
                 False,
                 leg.disturbed,
+                leg.detail,
             )
         )
 

@@ -52,6 +52,8 @@ def test_a_malformed_answer_is_a_502(name: str) -> None:
             assert p.upstreams["v1"].connections == 2
             await p.settled()
             assert p.codes() == {("v1", "primary", "malformed"): 1, ("v1", "primary", "200"): 1}
+            ((_, version, rule),) = p.rows("malformed")
+            assert version == "v1" and [record.detail for record in p.records] == [rule, ""]
 
     run(test)
 

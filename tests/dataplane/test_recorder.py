@@ -70,7 +70,7 @@ def test_each_fact_stands_in_its_place() -> None:
     leg.status, leg.failure, leg.started, leg.first_byte = 418, "reset", 11.0, 13.0
     leg.fields, leg.answer, leg.chunks, leg.ends = b"answer: 1\r\n", [b"an", b"swer"], [17.0], [19]
     leg.beginning, leg.ending, exchange.inference = b"begins", b"ends", False
-    leg.parts, leg.disturbed = 29, True
+    leg.parts, leg.disturbed, leg.detail = 29, True, "two lengths"
     bench.shared.recorder.put(exchange, leg, 23.0, True)
     (record,) = bench.outbox.records
     epoch = bench.shared.recorder.epoch
@@ -82,5 +82,5 @@ def test_each_fact_stands_in_its_place() -> None:
         "path": head.path.decode(), "request_fields": head.fields, "request": None,
         "response_fields": b"answer: 1\r\n", "response": b"answer", "chunks": [17.0], "ends": [19],
         "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False,
-        "disturbed": True,
+        "disturbed": True, "detail": "two lengths",
     }  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 
 from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
 from proxy.contracts.journal import AccessLog
+from proxy.contracts.record import Record
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
@@ -73,7 +74,6 @@ def line(exchange: ExchangeStory) -> dict[str, Any]:
     """The fields of a line. Seconds; null where nothing is known. The query of the path may hold secrets, and goes."""
     leg, canary, context = exchange.leg, exchange.canary, trace_context(exchange.leg.request_fields)
     before = leg.started - exchange.started
-    rescued = {"version": canary.version, "reason": canary.failure or str(canary.status)} if canary else None
     return {
         "request_id": leg.request_id,
         "trace_id": context.trace_id if context else None,
@@ -84,9 +84,16 @@ def line(exchange: ExchangeStory) -> dict[str, Any]:
         "path": clipped(leg.path.partition("?")[0], MAX_PATH) or None,
         "status": exchange.status,
         "failure": leg.failure or None,
-        "rescued": rescued,
+        "detail": leg.detail or None,
+        "rescued": rescued(canary) if canary else None,
         "started": datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="milliseconds"),
         "duration": round(before + leg.total, 6) if leg.total else None,
         "first_byte": round(before + leg.first_byte, 6) if leg.first_byte else None,
         "share": leg.share,
     }
+
+
+def rescued(canary: Record) -> dict[str, Any]:
+    """Why another leg answered in place of this one."""
+    reason = canary.failure or str(canary.status)
+    return {"version": canary.version, "reason": reason, "detail": canary.detail or None}

@@ -55,7 +55,9 @@ def test_a_field_of_a_record_is_declared_once() -> None:
 
 
 def test_a_line_holds_every_field_of_a_record(tmp_path: Path) -> None:
-    full = record(failure="late", key=3, copies=1, method="POST", path="/a", request=b"q", response=b"r", chunks=[0.5])
+    full = record(
+        failure="late", key=3, copies=1, method="POST", path="/a", request=b"q", response=b"r", chunks=[0.5], detail="d"
+    )
     path = tmp_path / "records"
     path.write_bytes(line_of(captured(full, (2, "b"), bodies=True)))
     (leg,) = legs_in([path])

@@ -75,6 +75,7 @@ def test_a_line() -> None:
         "path": "/v2",
         "status": 200,
         "failure": None,
+        "detail": None,
         "rescued": None,
         "started": "1970-01-01T00:00:00.500+00:00",
         "duration": 0.02,
@@ -89,10 +90,16 @@ def test_what_is_not_known_is_null() -> None:
     assert (facts["status"], facts["failure"]) == (502, "connect_failed")
 
 
+def test_what_was_malformed_is_named_of_both_legs() -> None:
+    one, two = (failure(role, reason="malformed", detail=detail) for role, detail in (("rescue", "b"), ("canary", "a")))
+    facts = line(exchange(one, two))
+    assert (facts["failure"], facts["detail"], facts["rescued"]["detail"]) == ("malformed", "b", "a")
+
+
 def test_a_rescue_takes_as_long_as_both_legs() -> None:
     facts = line(exchange(answer("rescue", started=1001.0), failure("canary", reason="late")))
     assert (facts["duration"], facts["first_byte"]) == (1.02, 1.01)
-    assert facts["rescued"] == {"version": "v2", "reason": "late"}
+    assert facts["rescued"] == {"version": "v2", "reason": "late", "detail": None}
     assert facts["started"] == "1970-01-01T00:16:40.000+00:00"
     assert line(exchange(answer("rescue"), answer("canary", status=503)))["rescued"]["reason"] == "503"
 
