@@ -2,7 +2,7 @@
 
 1. A value is replaced where it stands, in JSON, and only where it is the name that the version was asked by.
 2. A whole answer is held until it is there, up to `MAX_ANSWER`; of a stream one line, up to `MAX_LINE`.
-3. What cannot be read is passed on as it is, and counted.
+3. What cannot be read, or costs too much to be, is passed on as it is, and counted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from proxy.contracts.json_cost import is_costly
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.stream_end import EVENTS, LINES, media_of
 from proxy.routing.rewrite.json_text import Edit, edited, places_of
@@ -90,6 +91,9 @@ class AnswerNames:
 
     def _mapped(self, text: bytes) -> bytes:
         if text.lstrip()[:1] != b"{":
+            return text
+        if is_costly(text):
+            self.reason = TOO_LARGE
             return text
         edits: dict[int, Edit] = {}
         try:

@@ -3,6 +3,8 @@
 1. A key that is there twice has all its values replaced: readers differ on which one counts.
 2. A member that is not there is added, at the end of its object; an element of an array has to be there.
 3. A text is scanned and not parsed. Whoever needs to know that it is JSON has it parsed before.
+4. Members that are not looked for are passed over many at a time, elements behind the one that is looked for not read
+   at all: a text that is made to be slow must not hold up the others of this worker.
 """
 
 from __future__ import annotations
@@ -11,12 +13,31 @@ import json
 import re
 from typing import Final
 
-from proxy.routing.rewrite.unwritable import NO_PLACE, NOT_JSON, Unwritable
+from proxy.routing.rewrite.unwritable import NO_PLACE, NOT_JSON, TOO_LARGE, Unwritable
+
+MAX_EQUAL_KEYS: Final = 64
+"""Members of one name in an object, each of which is a step of its own: one is usual."""
+
+MAX_NAMES: Final = 256
+"""Names that are looked for and whose patterns are remembered: those of a configuration."""
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_TEXT: Final = rb'"(?:[^"\\]|\\.)*+"'
+_FLAT: Final = rb'\[[^"\[\]{}]*+\]|\{[^"\[\]{}]*+\}'
+_STRING = re.compile(_TEXT, re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]+")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_LEVEL = re.compile(rb'(?:[^"\[\]{}]++|%b|%b)*+' % (_TEXT, _FLAT), re.DOTALL)
+"""What neither opens nor closes anything, or both."""
+_SHORT: Final = {
+    '"': rb"\\\"",
+    "\\": rb"\\\\",
+    "/": rb"\\/",
+    "\b": rb"\\b",
+    "\f": rb"\\f",
+    "\n": rb"\\n",
+    "\r": rb"\\r",
+    "\t": rb"\\t",
+}
 _BOM: Final = b"\xef\xbb\xbf"
 
 Edit = tuple[int, int, bytes]
@@ -70,25 +91,20 @@ def _set(text: bytes, at: int, parts: list[str], value: bytes, edits: list[Edit]
         return _set_member(text, at, parts, value, edits)
     if kind != b"[":
         return False
-    places = _elements(text, at)
-    index = int(parts[0]) if parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 9 else len(places)
-    return index < len(places) and _set(text, places[index], parts[1:], value, edits)
+    start = _element(text, at, parts[0])
+    return start > 0 and _set(text, start, parts[1:], value, edits)
 
 
 def _set_member(text: bytes, at: int, parts: list[str], value: bytes, edits: list[Edit]) -> bool:
-    found = False
-    last = at + 1
-    for key, start, stop in _members(text, at):
-        last = stop
-        if key == parts[0]:
-            found = True
-            if not _set(text, start, parts[1:], value, edits):
-                return False
-    if not found and len(parts) == 1:
-        comma = b", " if last > at + 1 else b""
-        edits.append((last, last, b"%b%b: %b" % (comma, json.dumps(parts[0]).encode(), value)))
-        found = True
-    return found
+    starts, last = _named(text, at, parts[0])
+    for start in starts:
+        if not _set(text, start, parts[1:], value, edits):
+            return False
+    if starts or len(parts) > 1:
+        return bool(starts)
+    comma = b", " if last > at + 1 else b""
+    edits.append((last, last, b"%b%b: %b" % (comma, json.dumps(parts[0]).encode(), value)))
+    return True
 
 
 def _visit(text: bytes, at: int, parts: list[str], edits: list[Edit]) -> None:
@@ -97,22 +113,26 @@ def _visit(text: bytes, at: int, parts: list[str], edits: list[Edit]) -> None:
         return
     kind = text[at : at + 1]
     if kind == b"{":
-        for key, start, _ in _members(text, at):
-            if key == parts[0]:
-                _visit(text, start, parts[1:], edits)
-    elif kind == b"[" and parts[0].isascii() and parts[0].isdigit() and len(parts[0]) < 9:
-        places = _elements(text, at)
-        if int(parts[0]) < len(places):
-            _visit(text, places[int(parts[0])], parts[1:], edits)
+        for start in _named(text, at, parts[0])[0]:
+            _visit(text, start, parts[1:], edits)
+    elif kind == b"[":
+        start = _element(text, at, parts[0])
+        if start:
+            _visit(text, start, parts[1:], edits)
 
 
-def _members(text: bytes, at: int) -> list[tuple[str, int, int]]:
-    """The members of the object at `at`: key, and where the value begins and ends."""
-    members: list[tuple[str, int, int]] = []
-    at = _after_space(text, at + 1)
+def _named(text: bytes, at: int, name: str) -> tuple[list[int], int]:
+    """Where the values of the members with this name begin in the object at `at`, and where the last member ends."""
+    own, others = _patterns(name)
+    starts: list[int] = []
+    last = at + 1
+    at = _after_space(text, last)
     if text[at : at + 1] == b"}":
-        return members
+        return starts, last
     while True:
+        passed = others.match(text, at)
+        assert passed is not None
+        at = _after_space(text, passed.end())
         match = _STRING.match(text, at)
         if match is None:
             raise _broken()
@@ -120,30 +140,34 @@ def _members(text: bytes, at: int) -> list[tuple[str, int, int]]:
         if text[colon : colon + 1] != b":":
             raise _broken()
         start = _after_space(text, colon + 1)
-        stop = _end(text, start)
-        members.append((_key(match.group()), start, stop))
-        at = _after_space(text, stop)
+        last = _end(text, start)
+        if own.match(text, match.start()):
+            starts.append(start)
+            if len(starts) > MAX_EQUAL_KEYS:
+                raise Unwritable(TOO_LARGE, f"the JSON has more than {MAX_EQUAL_KEYS} members of one name")
+        at = _after_space(text, last)
         if text[at : at + 1] == b"}":
-            return members
+            return starts, last
         if text[at : at + 1] != b",":
             raise _broken()
         at = _after_space(text, at + 1)
 
 
-def _elements(text: bytes, at: int) -> list[int]:
-    """Where the elements of the array at `at` begin."""
-    elements: list[int] = []
+def _element(text: bytes, at: int, part: str) -> int:
+    """Where the element with this index begins in the array at `at`; 0: there is none."""
+    index = int(part) if part.isascii() and part.isdigit() and len(part) < 9 else -1
     at = _after_space(text, at + 1)
-    if text[at : at + 1] == b"]":
-        return elements
-    while True:
-        elements.append(at)
+    if index < 0 or text[at : at + 1] == b"]":
+        return 0
+    while index:
         at = _after_space(text, _end(text, at))
         if text[at : at + 1] == b"]":
-            return elements
+            return 0
         if text[at : at + 1] != b",":
             raise _broken()
         at = _after_space(text, at + 1)
+        index -= 1
+    return at
 
 
 def _end(text: bytes, at: int) -> int:
@@ -162,24 +186,54 @@ def _end(text: bytes, at: int) -> int:
 
 def _end_of_nested(text: bytes, at: int) -> int:
     depth = 0
-    for match in _TOKEN.finditer(text, at):
-        token = match.group()
+    while True:
+        token = text[at : at + 1]
+        at += 1
         if token == b"{" or token == b"[":
             depth += 1
         elif token == b"}" or token == b"]":
             depth -= 1
             if not depth:
-                return match.end()
-    raise _broken()
+                return at
+        else:  # the end, or a text that has none
+            raise _broken()
+        level = _LEVEL.match(text, at)
+        assert level is not None
+        at = level.end()
 
 
-def _key(raw: bytes) -> str:
-    if raw.find(b"\\") < 0:
-        return raw[1:-1].decode("utf-8", "replace")
-    try:
-        return str(json.loads(raw))
-    except ValueError as error:
-        raise _broken() from error
+def _patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Patterns of a member's name, written in any way, and of members with other names that have a value without
+    others in it, as many as there are."""
+    known = _known.get(name)
+    if known is None:
+        own = b'"%b"' % b"".join([_written(character) for character in name])
+        space = _SPACE.pattern
+        value = rb"(?:%b|%b|[^\s\[\]{},:\"]++)" % (_TEXT, _FLAT)
+        others = rb"(?:(?!%b)%b%b:%b%b%b,%b)*+" % (own, _TEXT, space, space, value, space, space)
+        known = re.compile(own), re.compile(others, re.DOTALL)
+        if len(_known) >= MAX_NAMES:
+            _known.clear()
+        _known[name] = known
+    return known
+
+
+_known: Final[dict[str, tuple[re.Pattern[bytes], re.Pattern[bytes]]]] = {}
+
+
+def _written(character: str) -> bytes:
+    """A pattern of the ways in which JSON writes a character."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    ways = [b"".join([rb"\\u" + _digits(units[at : at + 4]) for at in range(0, len(units), 4)])]
+    if character not in '"\\' and character >= " ":
+        ways.append(re.escape(character.encode("utf-8", "surrogatepass")))
+    if character in _SHORT:
+        ways.append(_SHORT[character])
+    return b"(?:%b)" % b"|".join(ways)
+
+
+def _digits(digits: str) -> bytes:
+    return b"".join([f"[{digit}{digit.upper()}]".encode() for digit in digits])
 
 
 def _after_space(text: bytes, at: int) -> int:

@@ -118,3 +118,8 @@ def test_any_answer_reads_as_before_but_for_the_name(value: object) -> None:
     whole = {"model": "llama-ft", "value": value, "message": {"model": "other"}}
     made, reason = mapped(json.dumps(whole).encode())
     assert json.loads(made) == whole | {"model": "llama"} and reason == ""
+
+
+def test_an_answer_that_costs_too_much_is_passed_on_as_it_is() -> None:
+    text = b'{"a":[%b{}],"model":"llama-ft"}' % (b"{}," * 40_000)
+    assert mapped(text) == (text, TOO_LARGE)

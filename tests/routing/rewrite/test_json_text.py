@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.routing.rewrite.json_text import edited, parts_of, places_of, with_values
-from proxy.routing.rewrite.unwritable import NO_PLACE, NOT_JSON, Unwritable
+from proxy.routing.rewrite.json_text import MAX_EQUAL_KEYS, MAX_NAMES, edited, parts_of, places_of, with_values
+from proxy.routing.rewrite.unwritable import NO_PLACE, NOT_JSON, TOO_LARGE, Unwritable
 
 
 def put(text: bytes, pointer: str, value: bytes = b'"new"') -> bytes:
@@ -108,3 +108,42 @@ def test_it_reads_as_the_document_with_the_value_set(
 
 def test_edits_are_made_in_order() -> None:
     assert edited(b"abcdef", [(1, 2, b"-"), (4, 4, b"+"), (5, 6, b"")]) == b"a-cd+e"
+
+
+def written(text: str, escape: list[bool]) -> str:
+    """JSON of a text, some of its characters written as numbers."""
+    units = [json.dumps(each)[1:-1] for each in text]
+    for at, (each, wanted) in enumerate(zip(text, escape, strict=False)):
+        if wanted and ord(each) < 0x10000:
+            units[at] = f"\\u{ord(each):04X}"
+    return '"' + "".join(units) + '"'
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+
+
+@given(st.lists(st.tuples(NAMES, st.lists(st.booleans(), max_size=4), st.integers()), max_size=5), NAMES)
+def test_a_name_is_found_however_it_is_written(members: list[tuple[str, list[bool], int]], name: str) -> None:
+    text = "{" + ",".join([f"{written(key, escape)} : {value}" for key, escape, value in members]) + "}"
+    made = json.loads(with_values(text.encode(), [([name], b'"new"')]), object_pairs_hook=list)
+    wanted = [(key, "new" if key == name else value) for key, _, value in members]
+    assert made == wanted + ([] if name in [key for key, _, _ in members] else [(name, "new")])
+
+
+def test_many_members_of_one_name_are_too_many() -> None:
+    text = b"{%b}" % b",".join([b'"model":1'] * MAX_EQUAL_KEYS)
+    assert put(text, "/model").count(b"new") == MAX_EQUAL_KEYS
+    with pytest.raises(Unwritable) as caught:
+        put(text[:-1] + b',"model":1}', "/model")
+    assert caught.value.reason == TOO_LARGE
+
+
+def test_members_that_are_not_looked_for_are_passed_over_whatever_they_hold() -> None:
+    others = b'"a":1,"\\u0061":"}\\"",  "b":[[1],{"model":2}] ,"c":{} , "d":{"e":[]},"modelled":null,'
+    for text in (b"{" + others + b'"model":0}', b"{" + others * 3 + b'"model":0,' + others[:-1] + b"}"):
+        assert put(text, "/model") == text.replace(b'"model":0', b'"model":"new"')
+
+
+def test_names_that_are_remembered_are_bounded() -> None:
+    for index in range(MAX_NAMES + 2):
+        assert put(b'{"a":1}', f"/{index}") == b'{"a":1, "%d": "new"}' % index
