@@ -13,7 +13,8 @@ MAX_PARTS: Final = 64
 """Parts of one form: the longest of OpenAI's API have twenty."""
 
 _BOUNDARY = re.compile(rb';\s*boundary=(?:"([^"]{1,70})"|([^;\s"]{1,70}))', re.IGNORECASE)
-_NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^;\s]*))', re.IGNORECASE)
+_DISPOSITION = re.compile(rb"\r\ncontent-disposition:([^\r\n]*)(?=\r\n|\Z)", re.IGNORECASE)
+_NAME = re.compile(rb';\s*name=(?:"([^"\\]*)"|([^;\s"]+))\s*(?=;|\Z)', re.IGNORECASE)
 
 
 def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, bytes]]) -> bytes:
@@ -59,12 +60,17 @@ def _parts(body: bytes, mark: bytes) -> list[tuple[bytes, int, int, int]]:
         head_end = body.find(b"\r\n\r\n", at, stop + 2)
         if head_end < 0 or head_end + 4 > stop + 2:
             raise _broken()
-        head = body[at:head_end]
-        name = _NAME.search(head)
-        own = name is not None and b"filename" not in head.lower()
-        value_at = min(head_end + 4, stop)
-        parts.append(((name.group(1) or name.group(2) or b"") if name and own else b"", at, value_at, stop))
+        parts.append((_name(body[at:head_end]), at, min(head_end + 4, stop), stop))
     return parts
+
+
+def _name(head: bytes) -> bytes:
+    """The name of the part with this head, empty for a file. Raises Unwritable where readers could differ on it."""
+    said = _DISPOSITION.findall(head)
+    names = _NAME.findall(said[0]) if len(said) == 1 else []
+    if len(names) != 1 or head.find(b"\r\n ") >= 0 or head.find(b"\r\n\t") >= 0:
+        raise _broken()
+    return b"" if b"filename" in said[0].lower() else names[0][0] or names[0][1]
 
 
 def _broken() -> Unwritable:

@@ -53,3 +53,29 @@ def test_what_is_no_form_is_said(body: bytes, media: bytes, reason: str) -> None
         with_fields(body, media, [(b"model", b"x")])
     assert caught.value.reason == reason
     assert value_of(body, b"none", b"model") is None
+
+
+DISPOSITION = b'Content-Disposition: form-data; name="model"'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'X-First: ;name="other"\r\nContent-Disposition: form-data',
+        DISPOSITION + b"; name=other",
+        DISPOSITION + b"\r\n" + DISPOSITION.replace(b"model", b"other"),
+        b"Content-Disposition: form-data;\r\n name=model",
+        b'Content-Disposition: form-data; name="mod\\el"',
+        b"Content-Disposition: form-data; name*=utf-8''model",
+        b"Content-Type: text/plain",
+    ],
+)
+def test_a_part_whose_name_readers_could_differ_on_is_no_field(head: bytes) -> None:
+    with pytest.raises(Unwritable) as caught:
+        with_fields(b"--XxX\r\n" + head + b"\r\n\r\nllama\r\n" + END, TYPE, [(b"model", b"ft")])
+    assert caught.value.reason == NOT_JSON
+
+
+def test_a_name_is_that_of_the_disposition_alone() -> None:
+    body = b'--XxX\r\nX-First: ;name="other"\r\ncontent-disposition: form-data; NAME=model\r\n\r\nllama\r\n' + END
+    assert with_fields(body, TYPE, [(b"model", b"ft")]) == body.replace(b"llama", b"ft")
