@@ -30,6 +30,9 @@ BODY_DIGESTS = ("content-md5", "digest", "content-digest", "repr-digest")
 """Fields (lower case) that hold a digest of the body (RFC 9530): untrue once it is rewritten, and then left out."""
 
 
+_SECRET = ("headers_set", "query_set")
+
+
 class PathRewrite(Struct, frozen=True):
     """A path prefix and what stands in its place; the rest of the path stays."""
 
@@ -67,11 +70,11 @@ class Rewrite(Struct, frozen=True, omit_defaults=True):
         return bool(self.json or self.model)
 
     def told(self) -> dict[str, object]:
-        """What is rewritten, without the values of fields, which may be secrets."""
+        """What is rewritten, without the values of fields and of the query, which may be secrets (`?key=…`)."""
         usual = Rewrite()
         given = {key: getattr(self, key) for key in self.__struct_fields__}
         changed = {key: value for key, value in given.items() if value != getattr(usual, key)}
-        return {key: sorted(value) if key == "headers_set" else value for key, value in changed.items()}
+        return {key: sorted(value) if key in _SECRET else value for key, value in changed.items()}
 
 
 class Credential(Struct, frozen=True, omit_defaults=True):

@@ -15,3 +15,7 @@ def test_what_is_told() -> None:
 def test_a_credential_does_not_show_itself() -> None:
     made = Credential("own", "api-key", "secret")
     assert "secret" not in f"{made} {made!r} {[made]}" and "api-key" in repr(made)
+
+
+def test_values_of_the_query_are_not_told() -> None:
+    assert Rewrite(query_set={"key": "s3cret", "api-version": "2"}).told() == {"query_set": ["api-version", "key"]}
