@@ -7,7 +7,9 @@
    the query, where the client has it there (OpenAI's Realtime).
 3. A body that is compressed by gzip or deflate is sent as it is without that; fields that hold a digest of a body that
    was rewritten are left out.
-4. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`).
+4. A path with a segment `.` or `..` goes nowhere: a server that resolves it answers for another path than the one that
+   was rewritten, or opened by the version's own credential.
+5. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`).
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _TENSORS: Final = b"inference-header-content-length"
 """Where the JSON ends in a body of OIP's binary extension."""
 
 _MODEL: Final = ["model"]
-_MODEL_PARAMETER = re.compile(rb"[?&]model=")
+_MODEL_PARAMETER = re.compile(rb"[?&]%b(?=[=&]|\Z)" % target.literal("model"))
+_DOTS = re.compile(rb"(?:[/\\]|%2[Ff]|%5[Cc])(?:\.|%2[Ee]){1,2}(?=[/\\;]|%2[Ff]|%5[Cc]|\Z)")
 
 Names = list[tuple[list[str], bytes, bytes]]
 """Names to be mapped back in an answer: their place, as JSON the name that this version has, and the client's. An empty
@@ -113,6 +116,8 @@ class RewritePlan:
         made: bytes | None = None
         without = self._drop
         fields = self._fields
+        if _DOTS.search(head.path):
+            raise Unwritable(PATH, "the path has a segment . or .., which says where it leads only to the server")
         path = self._new_path(head, inference, names)
         if self.reads_body(head):
             try:
@@ -211,11 +216,20 @@ def _check(plain: bytes) -> None:
     if is_costly(plain):
         raise Unwritable(TOO_LARGE, "the JSON of the body costs too much to be read")
     try:
-        json.loads(plain)
+        _read(plain)
     except (ValueError, RecursionError) as error:
         raise Unwritable(NOT_JSON, "the body is not JSON") from error
     if plain[:4].find(b"\0") >= 0 or plain[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise Unwritable(NOT_JSON, "the body is not JSON in UTF-8")
+
+
+def _read(plain: bytes) -> None:
+    try:
+        json.loads(plain)
+    except ValueError as fault:
+        if type(fault) is not ValueError:
+            raise
+        json.loads(plain, parse_int=float)  # Python makes no number of more than 4,300 digits; JSON has no such limit
 
 
 def _note_model(plain: bytes, value: bytes, names: Names) -> None:

@@ -1,7 +1,7 @@
 """The target of a request, rewritten: a prefix of its path, the model that its path names, parameters of its query.
 
-1. Prefixes are compared as routes compare them: decoded but for slashes, on segment boundaries, a verb of a protocol
-   ending a segment. What is not replaced stays as the client wrote it.
+1. Prefixes and what names a model are compared as routes compare them: decoded but for slashes, on segment boundaries,
+   a verb of a protocol ending a segment. What is not replaced stays as the client wrote it.
 2. `{name}` in a prefix stands for a part of one segment, at least one character; there is one in a segment at most, so
    that a path is read in one pass.
 """
@@ -21,8 +21,29 @@ OpenAI, Gemini."""
 _PART = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNIT: Final = rb"(?:[^/%]|%[0-9A-Fa-f]{2})"
 _BOUNDARY: Final = rb"(?=/|\Z|%b)" % b"|".join([rb"(?::|%%3[Aa])%b(?:/|\Z)" % verb[1:] for verb in VERBS])
+
+
+def literal(text: str) -> bytes:
+    """A pattern for a text whose characters, but for slashes, may be percent-encoded."""
+    made = b""
+    for byte in unquote_to_bytes(text.replace("%2F", "%252F").replace("%2f", "%252F")):
+        one = bytes([byte])
+        if one == b"/":
+            made += b"/"
+            continue
+        code = b"".join([b"[%b%b]" % (digit.upper(), digit) if digit.isalpha() else digit for digit in _hex(byte)])
+        made += b"(?:%b|%%%b)" % (re.escape(one), code)
+    return made
+
+
+def _hex(byte: int) -> list[bytes]:
+    return [digit.encode() for digit in f"{byte:02x}"]
+
+
+_END: Final = rb"(?=/|\Z|(?::|%3[Aa])[A-Za-z]+\Z)"
 _MODEL = re.compile(
-    rb"(?:%b)([^/]+?)(?:/versions/([^/:%%]+))?(?=/|\Z|(?::|%%3[Aa])[A-Za-z]+\Z)" % b"|".join(MODEL_SPACES)
+    rb"(?:%b)([^/]+?)(?:%b([^/]*?)%b)?%b"
+    % (b"|".join([literal(space.decode()) for space in MODEL_SPACES]), literal("/versions/"), _END, _END)
 )
 """A name may have a colon in it (`llama3:8b`): a verb is letters, and the last of a path."""
 
@@ -38,10 +59,10 @@ class PathRule:
         at = 0
         source = source.rstrip("/")
         for part in _PART.finditer(source):
-            pattern += _literal(source[at : part.start()]) + rb"(%b+?)" % _UNIT
+            pattern += literal(source[at : part.start()]) + rb"(%b+?)" % _UNIT
             names.append(part.group(1))
             at = part.end()
-        self._pattern = re.compile(pattern + _literal(source[at:]) + _BOUNDARY)
+        self._pattern = re.compile(pattern + literal(source[at:]) + _BOUNDARY)
         self._names = names
         self._to: list[str] = _PART.split(to.rstrip("/"))
 
@@ -114,20 +135,3 @@ def with_query(target: bytes, wanted: list[tuple[bytes, bytes]], unwanted: froze
 
 def _parameter(name: bytes, value: bytes) -> bytes:
     return quote(name, safe="").encode() + b"=" + quote(value, safe="").encode()
-
-
-def _literal(text: str) -> bytes:
-    """A pattern for a text whose characters, but for slashes, may be percent-encoded."""
-    made = b""
-    for byte in unquote_to_bytes(text.replace("%2F", "%252F").replace("%2f", "%252F")):
-        one = bytes([byte])
-        if one == b"/":
-            made += b"/"
-            continue
-        code = b"".join([b"[%b%b]" % (digit.upper(), digit) if digit.isalpha() else digit for digit in _hex(byte)])
-        made += b"(?:%b|%%%b)" % (re.escape(one), code)
-    return made
-
-
-def _hex(byte: int) -> list[bytes]:
-    return [digit.encode() for digit in f"{byte:02x}"]

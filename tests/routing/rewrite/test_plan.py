@@ -231,3 +231,27 @@ def test_any_document_reads_as_before_but_for_the_model(document: dict[str, Any]
     assert made.body is not None
     assert json.loads(made.body) == document | {"model": "llama-ft"}
     assert made.head.length == len(made.body)
+
+
+def test_numbers_of_any_length_stay() -> None:
+    body = CHAT.replace(b"12345678901234567890", b"9" * 5000)
+    assert rewritten(FT, body).body == body.replace(b'"llama"', b'"llama-ft"')
+    assert refused(FT, body + b"]") == NOT_JSON
+
+
+def test_a_model_in_the_query_is_found_however_it_is_written() -> None:
+    assert rewritten(FT, path=b"/v1/completions?%6dod%65l=llama").head.target == b"/v1/completions?model=llama-ft"
+
+
+def test_a_model_in_the_path_is_found_however_it_is_written() -> None:
+    made = rewritten(Rewrite(model="iris-v2"), path=b"/v2/%6dodels/iris/infer")
+    assert (made.head.path, made.body) == (b"/v2/%6dodels/iris-v2/infer", None)
+
+
+@pytest.mark.parametrize("dots", [b"..", b".", b"%2e%2E", b".%2e", b"..;x", b"..%2Fx", b"..%5cx"])
+@pytest.mark.parametrize("inference", [True, False])
+def test_a_path_that_the_server_would_resolve_goes_nowhere(dots: bytes, inference: bool) -> None:
+    for rewrite, credential in ((FT, None), (Rewrite(), Credential("own", "authorization", "Bearer x"))):
+        for path in (b"/v1/chat/%b/files", b"/v1/chat%%2f%b", b"/%b"):
+            assert refused(rewrite, path=path % dots, inference=inference, credential=credential) == PATH
+    assert rewritten(FT, path=b"/v1/chat/...x/..y/.z").head.path == b"/v1/chat/...x/..y/.z"

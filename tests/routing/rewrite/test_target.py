@@ -116,3 +116,19 @@ def test_parameters_of_the_query(target: bytes, made: bytes) -> None:
 
 def test_a_query_may_go() -> None:
     assert with_query(b"/p?debug=1", [], frozenset((b"debug",))) == b"/p"
+
+
+@pytest.mark.parametrize(
+    ("path", "made", "names"),
+    [
+        ("/v2/%6dodels/iris/infer", "/v2/%6dodels/m/versions/2/infer", ("iris", "")),
+        ("/v2/models/iris/versions/%37/infer", "/v2/models/m/versions/2/infer", ("iris", "7")),
+        ("/v2/models/iris/%76ersions/7/infer", "/v2/models/m/versions/2/infer", ("iris", "7")),
+        ("/v2/models/iris/versions/7:8/infer", "/v2/models/m/versions/2/infer", ("iris", "7:8")),
+        ("/v2/models/iris/versions//infer", "/v2/models/m/versions/2/infer", ("iris", "")),
+        ("/v1/models/iris/versions/7%3apredict", "/v1/models/m/versions/2%3apredict", ("iris", "7")),
+    ],
+)
+def test_what_names_a_model_is_compared_decoded(path: str, made: str, names: tuple[str, str]) -> None:
+    assert with_model(path.encode(), "m", "2") == made.encode()
+    assert named_in(path.encode()) == (names[0].encode(), names[1].encode())
