@@ -30,8 +30,11 @@ help:
 demo: $(VENV)/.done $(MODELS)/.done
 	@$(VENV)/bin/penumbra demo $(ARGS)
 
-# Tests wait for sockets and processes: one more than there are cores keeps these busy. Files stay whole, the long ones first.
-PARALLEL := -n $(shell expr $$(nproc) + 1) --dist loadfile --no-loadscope-reorder
+# Tests wait for sockets: one more than there are cores keeps these busy; those with real processes wait for more than
+# half of their time. Files stay whole, the long ones first.
+SPREAD := --dist loadfile --no-loadscope-reorder
+PARALLEL := -n $(shell expr $$(nproc) + 1) $(SPREAD)
+WAITING := -n $(shell expr $$(nproc) \* 2) $(SPREAD)
 PYTEST := $(VENV)/bin/python -m pytest
 
 test: $(VENV)/.done
@@ -50,7 +53,7 @@ coverage: $(VENV)/.done
 
 check: lint coverage
 	@$(call install)
-	$(PYTEST) $(PARALLEL) $$($(NEEDS) --systems)
+	$(PYTEST) $(WAITING) $$($(NEEDS) --systems)
 
 # What the tests of some arguments need, by the table in pyproject.toml.
 NEEDS := $(VENV)/bin/python .ci/needs.py

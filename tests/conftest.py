@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("penumbra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("penumbra")
 
-LONG = ("test_compiled", "e2e", "process", "demo", "dataplane")
-"""Files and folders that take long, the longest first."""
+LONG = ("compiled/test_package.py", "e2e", "compiled", "process", "demo", "dataplane")
+"""Files and folders that take long, the longest first. Compiling comes before what waits for it."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long begins first, so that several processes end at about the same time."""
-    items.sort(key=lambda item: _rank(item.path.relative_to(config.rootpath / "tests").parts[0].removesuffix(".py")))
+    items.sort(key=lambda item: _rank(item.path.relative_to(config.rootpath / "tests")))
 
 
-def _rank(name: str) -> int:
-    return LONG.index(name) if name in LONG else len(LONG)
+def _rank(path: Path) -> int:
+    return next((rank for rank, name in enumerate(LONG) if path.is_relative_to(name)), len(LONG))

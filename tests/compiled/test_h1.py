@@ -1,0 +1,15 @@
+"""The tests of HTTP/1 behind the ports of the data plane, on the compiled package."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.compiled import possible
+from tests.support import compiled
+
+pytestmark = pytest.mark.skipif(not possible(), reason="needs a C compiler and Python's headers")
+
+
+def test_they_pass() -> None:
+    code, output = compiled.tested("tests/contracts/test_build.py", "tests/dataplane/h1")
+    assert code == 0, output

@@ -1,0 +1,20 @@
+"""Some tests with real processes, which run the compiled package."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.compiled import possible
+from tests.support import compiled
+
+pytestmark = pytest.mark.skipif(not possible(), reason="needs a C compiler and Python's headers")
+
+
+def test_they_pass() -> None:
+    code, output = compiled.tested(
+        "tests/contracts/test_build.py",
+        "tests/process/test_chaos.py",
+        "tests/process/test_streams.py",
+        "tests/process/test_drain.py",
+    )
+    assert code == 0, output
