@@ -17,6 +17,9 @@ from proxy.payload.encoding import CODINGS, MAX_CODINGS
 from proxy.payload.language.answers import RESPONSE
 from proxy.payload.language.forms import FORM
 from proxy.payload.language.prompts import REQUEST
+from proxy.payload.pictures.brightness import MAX_PIXELS
+from proxy.payload.pictures.found import FORMAT, MAX_LIT, MAX_PICTURES, MEASURED
+from proxy.payload.pictures.jpeg_scan import MAX_SYMBOLS
 from proxy.payload.recognise import PATHS
 from proxy.routing.expanded import MAX_EXPANDED
 from proxy.routing.inference import ENDS
@@ -64,6 +67,27 @@ their fields, not by their paths, so what a gateway has renamed is read as well.
   where the primary's tell more often (clients ask by `stream_options.include_usage`).
 - A completion none of whose choices says anything is an empty answer, unless its finish reason explains it
   (`content_filter`, `refusal`).
+"""
+
+HELD = (
+    ("as the body", "a row, `image:width` …"),
+    ("as files of a form (`openai`, `json`)", "a row, the mean of the files of a field: `file:width` …"),
+    ("in messages and prompts, as base64 or a `data:` URL", "a row, the mean of all: `prompt:width` …"),
+    ('in rows, as base64, a `data:` URL or `{"b64": …}`', "a row each, by column: `b64:width`, `instances:width` …"),
+    ("in strings of OIP, as bytes or base64", "a row each, by tensor"),
+)
+
+PICTURES = f"""\
+Of pictures in requests drift is watched in what their own bytes say, in every protocol, by features behind the name of
+what holds them: {", ".join(map(code, (*MEASURED, FORMAT)))}.
+
+{table(("pictures", "are"), HELD)}
+
+Heads are read of PNG, JPEG, GIF, WebP, BMP and TIFF, told by their first bytes whatever a media type says. Brightness
+is the mean luminance, from 0 to 1, of a bounded part: of PNG the first rows ({MAX_PIXELS // 1024} KiB), of JPEG the
+first blocks ({MAX_SYMBOLS} codes), of BMP rows at equal distances. Nothing is decoded as a whole, and no decoder is
+used; other formats have no brightness. Of a body {MAX_PICTURES} pictures are looked at, {MAX_LIT} for their brightness;
+what is left out counts as missing. Not read: HEIC, AVIF, pictures behind a URL, and in forms of other protocols.
 """
 
 EMPTY = """\
@@ -129,14 +153,14 @@ ROWS = (
         f"{', '.join(map(code, REQUEST))}",
         f"{', '.join(map(code, RESPONSE))}; vectors, ranks, classes, moderations, sizes of pictures",
         "text, reasoning, refusal, calls of tools and finish reason of each choice; transcripts",
-        "sound, pictures behind a URL, images and files in prompts, log probabilities, answers in the background",
+        "sound, pictures behind a URL, files in prompts, log probabilities, answers in the background",
     ),
     ProtocolRow(
         "json",
         "what `analysis.features` points to: rows, columns, or one object (TorchServe, BentoML, LitServe, Ray Serve)",
         "what `analysis.prediction` points to; without a pointer the whole answer, objects as columns (`a.b`)",
         "plain text, streams of completions",
-        "lists of mixed kinds, events of other kinds; requests that are no JSON",
+        "lists of mixed kinds, events of other kinds; other requests that are no JSON: of a form its files alone",
     ),
 )
 
@@ -171,7 +195,7 @@ APIS = (
         "`text`, `segments`, plain text, subtitles without their times; typed events"),
     Api("speech", ("/speech",), "`input`", "not read"),
     Api("pictures", ("/generations", "/edits", "/variations", "/videos", "/ocr"), "`prompt`, or a form",
-        "`data`: width and height of each picture in base64; one without a head of PNG, JPEG, GIF or WebP has failed"),
+        "`data`: width and height of each picture in base64; one without a head of any format below has failed"),
 )  # fmt: skip
 
 
@@ -185,6 +209,7 @@ def page() -> str:
         table(names, map(_row, ROWS)),
         "`opaque` is not read at all: latency, status and how connections end are counted all the same.",
         joined("## APIs of language models", LANGUAGE, table(apis, map(_api, APIS))),
+        joined("## Pictures", PICTURES),
         joined("## What is empty", EMPTY, table(("protocol", "an answer without values"), map(_empty, CODECS))),
         joined("## Streams", STREAMS),
         joined("## On the wire", WIRE),

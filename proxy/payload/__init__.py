@@ -20,5 +20,6 @@ mlflow       four forms of data frames, from rows; SageMaker's bodies
 plain        any JSON, by configured pointers, from rows
 openai       what language models and their kin are asked, and answer
 language/    its parts: messages, streams, forms, ranks, tokens
+pictures/    what is measured of pictures in requests
 sse          streams of events
 """

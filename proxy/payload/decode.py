@@ -36,6 +36,7 @@ from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.parts import Assembly, PartedAnswer
+from proxy.payload.pictures.found import in_place_of_texts, is_picture, of_body
 from proxy.payload.reading import Body, Content, Unreadable
 from proxy.payload.recognise import looks_like
 from proxy.payload.unpacking import unpack
@@ -138,8 +139,16 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     if usual is not None:
         return usual, "", ""
     body = Body(data, record.request_fields.lower(), analysis)
-    found, unread = _read(codec.request, body)
+    found, unread = _read(lambda body: _asked(codec, body), body)
     return found.tensors, unread, body.asked
+
+
+def _asked(codec: Codec, body: Body) -> Content:
+    """The inputs of a request; of pictures what is measured of them. Raises Unreadable, orjson.JSONDecodeError."""
+    if is_picture(body.data):
+        return Content(of_body(body.data))
+    found = codec.request(body)
+    return Content(in_place_of_texts(found.tensors))
 
 
 def _read_answer(
@@ -257,7 +266,7 @@ def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, Unread
                 body.data, body.ends = unpack(body.data, coding, body.ends)
             else:
                 body.data, body.ends = decompress(body.data, coding), ()
-        if len(body.data) > SMALL_BYTES:
+        if len(body.data) > SMALL_BYTES and not is_picture(body.data):
             refuse_costly(body)
         return codec(body)
 

@@ -54,7 +54,7 @@ def read_request(body: Body) -> Content:
     for name, read in FORMS.items():
         if name in fields and not isinstance(fields[name], str):
             return Content(read(fields[name], body.one_row))
-    return Content((prompts.features(fields),))
+    return Content(prompts.read(fields, body.data))
 
 
 def read_response(body: Body) -> Content:

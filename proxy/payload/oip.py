@@ -125,7 +125,7 @@ def read_request(body: Body) -> Content:
     if not field(body.fields, HEAD_LENGTH) and b'"text_input"' in body.data:
         document = fields_of(body.json())
         if "inputs" not in document:
-            return Content((prompts.features(document),))
+            return Content(prompts.read(document, body.data))
     return Content(joined(_read(body, "inputs")))
 
 

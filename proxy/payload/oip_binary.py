@@ -15,6 +15,7 @@ from proxy.contracts.json_cost import STRING
 from proxy.contracts.observation import Tensor
 from proxy.payload.cost import refuse_costly_document
 from proxy.payload.oip_tensors import listed, shaped, tensor_of
+from proxy.payload.pictures.found import is_picture
 from proxy.payload.reading import MAX_TENSOR_VALUES, Unreadable, fields_of
 
 TYPES: dict[str, np.dtype[Any]] = {
@@ -103,6 +104,8 @@ def _strings(raw: bytes, most: int) -> list[Any]:
             raise Unreadable("binary")
         if len(values) >= most:
             raise Unreadable("too_many_values")
-        values.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
+        value = raw[at + 4 : at + 4 + size]
+        # Of a picture each byte is a character: as text most of it would be none.
+        values.append(value.decode("latin-1") if is_picture(value) else value.decode("utf-8", "replace"))
         at += 4 + size
     return values

@@ -13,18 +13,19 @@ from proxy.payload.language.answers import FORMS, read_document, said_by
 from proxy.payload.language.said import refuse_silence
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.language.usual import usual_completion
+from proxy.payload.pictures.found import of_files
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 
 
 def read_request(body: Body) -> Content:
     """Features of a request that can drift. Raises Unreadable."""
     if forms.is_form(body):
-        named, size = forms.fields_of_form(body)
-        body.asked = bounded(named.get("model", ""))
-        return Content((forms.features_of_form(named, size),))
+        form = forms.form_of(body)
+        body.asked = bounded(form.fields.get("model", ""))
+        return Content((forms.features_of_form(form), *of_files(form.files)))
     fields = fields_of(body.json())
     body.asked = bounded(str(fields.get("model") or ""))
-    return Content((prompts.features(fields),))
+    return Content(prompts.read(fields, body.data))
 
 
 def read_response(body: Body) -> Content:

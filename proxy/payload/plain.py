@@ -6,19 +6,24 @@ from typing import Any
 
 import orjson
 
-from proxy.contracts.observation import Text, Usage
+from proxy.contracts.observation import Tensor, Text, Usage
 from proxy.payload import sse
 from proxy.payload.errors import is_error, refuse_errors
-from proxy.payload.language import media
+from proxy.payload.language import forms, media
 from proxy.payload.language.answers import said_by
 from proxy.payload.language.stream import StreamReader
+from proxy.payload.pictures.found import of_files
 from proxy.payload.reading import Body, Content, Unreadable, pointed
 from proxy.payload.sse import Event, is_stream, refuse_error_events
 from proxy.payload.tabular import predictions_of, tensors_of
 
 
 def read_request(body: Body) -> Content:
-    """Tensors of the value that `features` points to. Raises Unreadable."""
+    """Tensors of the value that `features` points to; of a form its files. Raises Unreadable."""
+    if forms.is_form(body):
+        files = forms.form_of(body).files
+        size = Tensor("", 1, 1, "number", [sum(len(data) for _, data in files)], forms.FORM[-1:])
+        return Content((size, *of_files(files)))
     return Content(tensors_of(pointed(body.json(), body.analysis.features), "features", body.one_row))
 
 

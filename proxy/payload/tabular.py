@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from proxy.contracts.bounds import MAX_NAME
 from proxy.contracts.observation import ColumnKind, Tensor
 from proxy.payload.errors import TELLING, is_error
+from proxy.payload.pictures.found import opened
 from proxy.payload.reading import (
     MAX_CATEGORY,
     MAX_DEPTH,
@@ -178,6 +179,8 @@ def split_of(names: Sequence[Any], columns: Sequence[list[Any]]) -> tuple[Tensor
     arrays: list[Tensor] = []
     for name, column in zip(_names(names), columns, strict=True):
         types = set(map(type, column)) - {NONE_TYPE}
+        if types == {dict} and (texts_in := opened(column)):
+            column, types = texts_in, {str}
         if types <= NUMBER_CLASSES:
             numbers[name] = column
         elif types == {str}:

@@ -6,6 +6,7 @@ A file of `corpus/` holds the pairs of one protocol. Of a pair:
 |---|---|
 | `ask`, `answer` | a body, as JSON |
 | `text`, `media` | a body as it is, and its media type; within `ask` or in place of `answer` |
+| `hex`, `media` | bytes in hexadecimal, likewise |
 | `form` | a form: fields by name, files as [name, content] |
 | `binary`, `raw` | JSON, and the bytes behind it in hexadecimal |
 | `events`, `lines` | a stream of events, whose data are JSON or texts; or JSON Lines |
@@ -68,7 +69,11 @@ def _exchange(file: dict[str, Any], pair: dict[str, Any]) -> Exchange:
 
 
 def _is_told(body: Any) -> bool:
-    return isinstance(body, dict) and any(name in body for name in ("text", "form", "binary")) and "model" not in body
+    return (
+        isinstance(body, dict)
+        and any(name in body for name in ("text", "form", "binary", "hex"))
+        and "model" not in body
+    )
 
 
 def wire(told: Any, plain: bool) -> Wire:
@@ -77,6 +82,8 @@ def wire(told: Any, plain: bool) -> Wire:
         return Wire(orjson.dumps(told), b"Content-Type: application/json\r\n")
     if "text" in told:
         return Wire(told["text"].encode(), f"Content-Type: {told.get('media', 'application/json')}\r\n".encode())
+    if "hex" in told:
+        return Wire(bytes.fromhex(told["hex"]), f"Content-Type: {told['media']}\r\n".encode())
     if "form" in told:
         return Wire(_form(told["form"]), f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n".encode())
     if "binary" in told:

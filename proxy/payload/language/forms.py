@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.contracts.observation import Tensor
 from proxy.payload.language.prompts import REQUEST
@@ -27,31 +27,40 @@ def is_form(body: Body) -> bool:
     return field(body.fields, b"content-type").startswith(b"multipart/form-data")
 
 
-def fields_of_form(body: Body) -> tuple[dict[str, str], int]:
-    """The fields of a form, and the bytes of its files. Raises Unreadable."""
+class Form(NamedTuple):
+    """What a form holds."""
+
+    fields: dict[str, str]
+    files: list[tuple[str, bytes]]
+    """The names of the fields that files stand in, and the files."""
+
+
+def form_of(body: Body) -> Form:
+    """The fields and files of a form. Raises Unreadable."""
     # Header lines come in lower case; a boundary is what it is in the body itself.
     first = body.data[:512].lstrip(b"\r\n").split(b"\r\n", 1)[0].rstrip(b" \t")
     found = _BOUNDARY.search(body.fields)
     if found is None or first.lower() != b"--" + (found[1] or found[2]):
         raise Unreadable("schema")
     _, *parts = (b"\r\n" + body.data.lstrip(b"\r\n")).split(b"\r\n" + first, MAX_PARTS)
-    fields, size = {}, 0
+    form = Form({}, [])
     for part in parts:
         head, blank, value = part.partition(b"\r\n\r\n")
         if not blank:
             continue
-        name = _NAME.search(head)
+        found = _NAME.search(head)
+        name = (found[1] or found[2] or b"").decode("utf-8", "replace") if found else ""
         if b"filename" in head.lower() or len(value) > MAX_VALUE:
-            size += len(value)
-        elif name is not None:
-            fields[(name[1] or name[2] or b"").decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-    return fields, size
+            form.files.append((name, value))
+        elif found is not None:
+            form.fields[name] = value.decode("utf-8", "replace")
+    return form
 
 
-def features_of_form(fields: dict[str, str], size: int) -> Tensor:
+def features_of_form(form: Form) -> Tensor:
     """The features of a form."""
-    prompt = fields.get("prompt", "")
-    values: list[Any] = [len(prompt), 1, nan, _number(fields.get("temperature", "")), size]
+    prompt, size = form.fields.get("prompt", ""), sum(len(data) for _, data in form.files)
+    values: list[Any] = [len(prompt), 1, nan, _number(form.fields.get("temperature", "")), size]
     return Tensor("", 1, len(FORM), "number", values, FORM)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from proxy.contracts.observation import Tensor
 from proxy.payload.language.said import ChoiceReader
+from proxy.payload.pictures.found import of_asked
 from proxy.payload.reading import Unreadable, checked
 
 REQUEST = ("prompt_chars", "messages", "max_tokens", "temperature")
@@ -39,11 +40,24 @@ ASKED = (
 )
 """Fields in which it is asked; the first that is there counts."""
 
+PICTURED = b"image"
+"""What stands in each request with a picture: a kind of part, a media type, a name."""
+PICTURES = (*ASKED, "images", "image", "image_data", "multi_modal_data")
+"""Fields that may hold pictures: Ollama's and llama.cpp's stand beside the text."""
+
 MAX_PROMPT = 4096
 """Characters of what is asked that say in which words and in which script it is."""
 
 MAX_NESTING = 4
 """Lists and parts within each other in which texts are looked for."""
+
+
+def read(fields: Mapping[str, Any], data: bytes) -> tuple[Tensor, ...]:
+    """The features of a request, and of the pictures in it; `data`: the request as it came. Raises Unreadable."""
+    asked = features(fields)
+    if PICTURED not in data:  # nearly all; else a look at every value
+        return (asked,)
+    return (asked, *of_asked([fields[name] for name in PICTURES if name in fields], "prompt"))
 
 
 def features(fields: Mapping[str, Any]) -> Tensor:

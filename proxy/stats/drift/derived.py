@@ -11,7 +11,7 @@
 The length of a text is a feature already (`payload`). A change of a distribution in many dimensions shows in random
 projections of it (Lopes, Jacob and Wainwright, "A More Powerful Two-Sample Test in High Dimensions using Random
 Projection", NIPS 2011; distances survive by the lemma of Johnson and Lindenstrauss, 1984); each is tested as any
-feature is. Pictures in a coding (JPEG, PNG) are not decoded, so that their size is the only feature of them.
+feature is. Pictures in a coding (JPEG, PNG) are measured where they are read (`payload.pictures`).
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def feature_name(name: str) -> str:
     return writable(shortened(numbered[1], MAX_NAME)) + numbered[2]
 
 
-DERIVED_SUFFIXES = (":script", ":unseen", ":norm", ":mean", ":spread")
+OF_PICTURES = (":width", ":height", ":aspect", ":bytes", ":channels", ":depth", ":brightness", ":format")
+DERIVED_SUFFIXES = (":script", ":unseen", ":norm", ":mean", ":spread", *OF_PICTURES)
 
 
 def is_derived(name: str) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.settings import Analysis
-from proxy.payload.language.forms import features_of_form, fields_of_form, is_form
+from proxy.payload.language.forms import Form, features_of_form, form_of, is_form
 from proxy.payload.reading import Body, Unreadable
 
 
@@ -31,21 +31,21 @@ WAV = (b'file"; filename="a.wav', b"\0\r\n\1" * 100)
 def test_fields_and_files(quoted: bool) -> None:
     read = form([WAV, (b"model", b"whisper-1"), (b"temperature", b"0.5"), (b"prompt", "ü".encode())], quoted=quoted)
     assert is_form(read)
-    fields, size = fields_of_form(read)
-    assert (fields, size) == ({"model": "whisper-1", "temperature": "0.5", "prompt": "ü"}, 400)
-    assert features_of_form(fields, size).data[3:] == [0.5, 400]
+    found = form_of(read)
+    assert found == ({"model": "whisper-1", "temperature": "0.5", "prompt": "ü"}, [("file", WAV[1])])
+    assert features_of_form(found).data[3:] == [0.5, 400]
 
 
 @given(st.binary(max_size=60).filter(lambda value: b"XxX" not in value))
 def test_a_value_is_what_was_sent(value: bytes) -> None:
-    assert fields_of_form(form([(b"a", value)]))[0] == {"a": value.decode("utf-8", "replace")}
+    assert form_of(form([(b"a", value)]))[0] == {"a": value.decode("utf-8", "replace")}
 
 
 def test_forms_that_are_none() -> None:
     for data, fields in ((b"", b"content-type: multipart/form-data; boundary=a\r\n"), (b"--a", b"")):
         with pytest.raises(Unreadable, match="schema"):
-            fields_of_form(Body(data, fields, Analysis()))
+            form_of(Body(data, fields, Analysis()))
 
 
 def test_a_parameter_that_is_no_number() -> None:
-    assert math.isnan(features_of_form({"temperature": "hot"}, 0).data[3])
+    assert math.isnan(features_of_form(Form({"temperature": "hot"}, [])).data[3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from collections.abc import Callable
 from pydoc_data.topics import topics
 
@@ -16,6 +17,7 @@ from proxy.stats.drift.features import is_derived
 from proxy.stats.drift.profile import profile_of
 from proxy.stats.drift.streams import Streams
 from tests.payload.bodies import read
+from tests.payload.painted import bmp
 from tests.support.observed import observation
 
 WORDS = " ".join(topics.values()).split()
@@ -132,3 +134,23 @@ def test_long_texts_of_a_body_are_kept_beside_their_length(protocol: Protocol) -
         else {"inputs": [{"name": "note", "datatype": "BYTES", "shape": [1], "data": [text]}]}
     )
     assert [each.texts for each in read(protocol, body).inputs if each.texts] == [(("note", (text,)),)]
+
+
+def test_pictures_that_get_darker_drift_and_are_never_unexpected() -> None:
+    """A profile of a file that was made before pictures were measured knows none of their features."""
+    streams = Streams(reference=300)
+    given_before = profile_of({"b64.chars": [100.0, 110.0] * 50}, {})
+    other = Streams(reference=300)
+    other.use_profile(given_before)
+    for at in range(3000):
+        shade = 200 + at % 20 if at < 1000 else 90 + at % 20
+        body = {"instances": [{"b64": b64encode(bmp([bytes([shade]) * 30] * 10, 10)).decode()}]}
+        inputs = read("kserve-v1", body).inputs
+        leg = observation((0, "a"), at, "", "r", "v1", "primary", 1.0, 200, "", 0.0, 0.0, 0.0, inputs=inputs)
+        streams.update([leg], at / 100)
+        other.update([leg], at / 100)
+    for each in (streams, other):
+        each.flush(40.0)
+    drifted = {row.feature for row in streams.drift({"input": 0.2, "prediction": 0.2}) if row.drifted}
+    assert drifted == {"b64:brightness"}
+    assert not streams.violations and other.violations.keys() <= {("v1", "primary", "range")}
