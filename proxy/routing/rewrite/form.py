@@ -17,9 +17,9 @@ _DISPOSITION = re.compile(rb"\r\ncontent-disposition:([^\r\n]*)(?=\r\n|\Z)", re.
 _NAME = re.compile(rb';\s*name=(?:"([^"\\]*)"|([^;\s"]+))\s*(?=;|\Z)', re.IGNORECASE)
 
 
-def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, bytes]]) -> bytes:
-    """The form with each field set: all parts of that name that are no files, or a new part before the first. Raises
-    Unwritable."""
+def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, bytes]], adds: bool = True) -> bytes:
+    """The form with each field set: all parts of that name that are no files, or, if it `adds`, a new part before the
+    first. Raises Unwritable."""
     found = _BOUNDARY.search(content_type)
     if found is None:
         raise _broken()
@@ -30,7 +30,7 @@ def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, byte
     for name, value in values:
         places = [(start, stop) for part, _, start, stop in parts if part == name]
         edits += [(start, stop, value) for start, stop in places]
-        if not places:
+        if adds and not places:
             head = b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % (mark, name)
             edits.append((first, first, b"%b%b\r\n" % (head, value)))
     return edited(body, sorted(edits))

@@ -44,11 +44,16 @@ Edit = tuple[int, int, bytes]
 """Where a piece of the text begins and ends, and what stands there instead."""
 
 
-def with_values(text: bytes, values: list[tuple[list[str], bytes]]) -> bytes:
-    """The text with each value (as JSON) at its place, the parts of a pointer. Raises Unwritable."""
+def with_values(text: bytes, values: list[tuple[list[str], bytes]], adds: bool = True) -> bytes:
+    """The text with each value (as JSON) at its place, the parts of a pointer. `adds`: also where nothing stands.
+
+    Raises Unwritable.
+    """
     for parts, value in values:
         edits: list[Edit] = []
-        if not _set(text, _start(text), parts, value, edits):
+        if not adds:
+            edits = [(start, stop, value) for start, stop in places_of(text, parts)]
+        elif not _set(text, _start(text), parts, value, edits):
             raise Unwritable(NO_PLACE, "the JSON of the body has no place for a value that is to be set")
         text = edited(text, edits)
     return text

@@ -1,8 +1,8 @@
 """What one version on one route has rewritten in requests: one rule for live legs, retries, rescues and copies.
 
 1. An inference is rewritten wholly or goes nowhere (`Unwritable`): sent as it is, it would ask another model, and what
-   that says would count for this version. Other requests (health, metadata, listings) are rewritten as far as they can
-   be, and bodies of theirs only where they are at hand.
+   that says would count for this version. Other requests (health, metadata, listings, uploads) are rewritten as far as
+   they can be, bodies of theirs only where they are at hand, and only what is there already.
 2. `model` stands where the protocol carries it: in a path that names a model, else in the body (JSON, or a form); in
    the query, where the client has it there (OpenAI's Realtime).
 3. A body that is compressed by gzip or deflate is sent as it is without that; fields that hold a digest of a body that
@@ -123,7 +123,7 @@ class RewritePlan:
             try:
                 if body is None or len(body) > MAX_REWRITTEN:
                     raise Unwritable(TOO_LARGE, f"bodies of up to {MAX_REWRITTEN} bytes are rewritten for a version")
-                made = self._new_body(head, body, names)
+                made = self._new_body(head, body, inference, names)
             except Unwritable:
                 if inference:
                     raise
@@ -173,7 +173,7 @@ class RewritePlan:
             wanted = [*wanted, (b"model", self._model.encode())]
         return target.with_query(made, wanted, self._query_remove) if wanted or self._query_remove else made
 
-    def _new_body(self, head: RequestHead, body: bytes, names: Names) -> bytes:
+    def _new_body(self, head: RequestHead, body: bytes, inference: bool, names: Names) -> bytes:
         values = self._json
         if self._model and not target.named_in(head.path)[0]:
             values = [(_MODEL, json.dumps(self._model).encode()), *values]
@@ -183,7 +183,7 @@ class RewritePlan:
             raise Unwritable(CODING, "the body has a content coding that cannot be read, or is too large without it")
         media = head.field(b"content-type") or b""
         if media.lower().startswith(b"multipart/form-data"):
-            return _new_form(plain, media, values, names)
+            return _new_form(plain, media, values, inference, names)
         rest = b""
         json_size = head.field(_TENSORS)
         if json_size is not None:
@@ -191,14 +191,14 @@ class RewritePlan:
                 raise Unwritable(NOT_JSON, "the body is shorter than its JSON is said to be")
             plain, rest = plain[: int(json_size)], plain[int(json_size) :]
         _check(plain)
-        made = json_text.with_values(plain, values)
+        made = json_text.with_values(plain, values, inference)
         for parts, value in values:
             if parts == _MODEL:
                 _note_model(plain, value, names)
         return made + rest
 
 
-def _new_form(plain: bytes, media: bytes, values: list[tuple[list[str], bytes]], names: Names) -> bytes:
+def _new_form(plain: bytes, media: bytes, values: list[tuple[list[str], bytes]], adds: bool, names: Names) -> bytes:
     """A form: members of its one level are its fields."""
     fields: list[tuple[bytes, bytes]] = []
     for parts, value in values:
@@ -209,7 +209,7 @@ def _new_form(plain: bytes, media: bytes, values: list[tuple[list[str], bytes]],
         before = form.value_of(plain, media, b"model") if parts == _MODEL else None
         if before is not None:
             names.append((_MODEL, value, _json_of(before)))
-    return form.with_fields(plain, media, fields)
+    return form.with_fields(plain, media, fields, adds)
 
 
 def _check(plain: bytes) -> None:

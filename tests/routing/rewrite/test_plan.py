@@ -255,3 +255,13 @@ def test_a_path_that_the_server_would_resolve_goes_nowhere(dots: bytes, inferenc
         for path in (b"/v1/chat/%b/files", b"/v1/chat%%2f%b", b"/%b"):
             assert refused(rewrite, path=path % dots, inference=inference, credential=credential) == PATH
     assert rewritten(FT, path=b"/v1/chat/...x/..y/.z").head.path == b"/v1/chat/...x/..y/.z"
+
+
+def test_nothing_is_added_to_bodies_of_what_is_no_inference() -> None:
+    rewrite = Rewrite(model="ft", json={"/seed": "1", "/a/b": "2"})
+    assert rewritten(rewrite, b'{"purpose": "x"}', path=b"/v1/files", inference=False).body == b'{"purpose": "x"}'
+    both = b'{"model": "ft", "seed": 1}'
+    assert rewritten(rewrite, b'{"model": "llama", "seed": 3}', path=b"/v1/tokenize", inference=False).body == both
+    form = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nx\r\n--b--\r\n'
+    fields = b"content-type: multipart/form-data; boundary=b\r\n"
+    assert rewritten(FT, form, fields, path=b"/v1/files", inference=False).body == form
