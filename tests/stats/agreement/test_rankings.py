@@ -34,12 +34,26 @@ def test_a_ranking_equals_itself_in_any_order_and_as_any_scores_of_that_order(a,
         ({at: 1.0 - at / 20 for at in range(20)}, {at: 1.0 - at / 20 for at in range(10)}, False),
         ({at: 1.0 - at / 20 for at in range(20)}, {at: 1.0 if at == 0 else at / 25 for at in range(20)}, True),
         ({0: 0.9, 1: 0.5}, {0: 0.9, 1: float("nan")}, True),
+        ({0: 0.9, 1: 0.8, 2: 0.7}, {0: 0.9, 4: 0.8, 3: 0.7}, True),
+        ({0: 0.9, 1: 0.8, 2: 0.7}, {0: 0.9, 1: 0.8, 3: 0.7}, False),
+        ({0: 0.9, 1: 0.8, 2: 0.7}, {0: 0.9}, False),
+        ({0: 0.9, 1: 0.9}, {1: 0.9}, False),
+        ({0: 0.9, 1: 0.7, 2: 0.1}, {0: 0.5, 1: 0.5, 2: 0.5}, True),
+        ({0: 1e-5, 1: 3e-6, 2: 1e-6}, {0: 0.0, 1: 0.0, 2: 0.0}, False),
     ],
 )
 def test_the_best_and_the_order(mine: dict[int, float], other: dict[int, float], disagree: bool) -> None:
     found = compare_rankings(ranking(mine), ranking(other))
     assert found.disagree is disagree
     assert found.comparer.startswith("ranking: ") is disagree
+
+
+def test_a_ranking_that_does_not_say_what_it_rates_is_not_one_that_does() -> None:
+    mine = ranking({0: 0.9, 1: 0.5})
+    same_index_twice = Tensor("relevance_score", 2, 1, "number", [0.9, 0.5], ranks=True)
+    assert compare_rankings(mine, same_index_twice).disagree
+    assert compare_rankings(same_index_twice, mine).disagree
+    assert not compare_rankings(same_index_twice, same_index_twice).disagree
 
 
 def test_the_part_of_pairs_in_another_order_and_of_the_best_that_both_have() -> None:
