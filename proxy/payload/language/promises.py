@@ -23,7 +23,7 @@ import orjson
 from msgspec import Struct
 
 from proxy.contracts.observation import Text
-from proxy.payload.language.json_schema import fits
+from proxy.payload.language.json_schema import Steps, fits
 
 MARKS = re.compile(rb'"(?:response_format|parameters|input_schema|guided_json|structured_outputs|grammar|format)"')
 """Names without one of which a request promises nothing."""
@@ -48,18 +48,19 @@ class Promise(Struct, frozen=True):
 
     def broken_by(self, answer: Text) -> bool:
         """Whether one of the choices breaks it."""
-        return any(self._broken(choice) for choice in (answer, *answer.others) if choice.finish.lower() not in CUT)
+        whole, steps = (each for each in (answer, *answer.others) if each.finish.lower() not in CUT), Steps()
+        return any(self._broken(choice, steps) for choice in whole)
 
-    def _broken(self, choice: Text) -> bool:
-        if any(name in self.tools and not _is(arguments, self.tools[name]) for name, arguments in choice.tools):
+    def _broken(self, choice: Text, steps: Steps) -> bool:
+        if any(name in self.tools and not _is(arguments, self.tools[name], steps) for name, arguments in choice.tools):
             return True
         silent = choice.refusal or (choice.tools and not choice.text)
-        return self.text is not None and not silent and not _is(choice.text, self.text)
+        return self.text is not None and not silent and not _is(choice.text, self.text, steps)
 
 
-def _is(text: str, schema: Any) -> bool:
+def _is(text: str, schema: Any, steps: Steps) -> bool:
     try:
-        return fits(orjson.loads(text), schema)
+        return fits(orjson.loads(text), schema, steps)
     except orjson.JSONDecodeError:
         return False
 

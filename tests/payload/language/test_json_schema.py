@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.payload.language.json_schema import fits
+from proxy.payload.language.json_schema import MAX_STEPS, Steps, fits
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, "", "a", "ab"]),
@@ -87,6 +87,41 @@ def test_what_is_not_read_is_not_broken(schema: Any) -> None:
 def test_a_check_is_bounded() -> None:
     assert fits([[1] * 300] * 300, {"items": {"items": {"type": "string"}}}) is False
     assert fits([[1] * 300] * 300, {"items": {"items": {"type": "integer"}}})
+
+
+class Counted(int):
+    """A number that counts with how many it was compared."""
+
+    compared = 0
+    __hash__ = int.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"enum": [Counted(0)] * 9_999 + [Counted(1)]},
+        {"type": [Counted(0)] * 9_999 + ["integer"]},
+        {"required": [Counted(0)] * 9_999},
+        {"$ref": f"#/{'a/' * 9_999}"},
+    ],
+)
+def test_long_lists_of_a_schema_are_gone_through_a_bounded_number_of_times(schema: dict[str, Any]) -> None:
+    Counted.compared = 0
+    assert fits([1] * 9_999, {"items": schema})
+    assert Counted.compared <= 8 * MAX_STEPS
+
+
+def test_many_values_of_one_answer_have_one_bound() -> None:
+    steps = Steps()
+    schema = {"items": {"type": "integer"}}
+    assert not fits([*[1] * 1_000, "a"], schema, steps)
+    for _ in range(20):
+        fits([1] * 1_000, schema, steps)
+    assert fits([*[1] * 1_000, "a"], schema, steps)  # given up
 
 
 def test_null_of_openapi() -> None:
