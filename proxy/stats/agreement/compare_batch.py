@@ -15,7 +15,7 @@ import numpy as np
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.stats.agreement.numbers import SUM_ROUNDING, TOP_SCORES, Tolerance, tolerance_of
-from proxy.stats.agreement.rules import AnswerRules, is_named_box, natural
+from proxy.stats.agreement.rules import AnswerRules, is_named_box, is_rating, natural
 from proxy.stats.arrays import Floats
 from proxy.stats.finite import NOT_NUMBERS
 
@@ -75,7 +75,9 @@ def compare_batch(pairs: Sequence[tuple[Observation, Observation]], rules: Answe
 @lru_cache(maxsize=256)
 def _is_natural(name: str, columns: tuple[str, ...], width: int) -> bool:
     boxed = any(map(is_named_box, columns)) if columns else width % 4 == 0 and is_named_box(name)
-    return not boxed and natural(Tensor(name, 1, width, "number", (), columns)) in ("", "scores")
+    if boxed or is_rating(name, columns):
+        return False
+    return natural(Tensor(name, 1, width, "number", (), columns)) in ("", "scores")
 
 
 def _is_usual(tensor: Tensor, rules: AnswerRules) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from proxy.contracts.observation import Tensor
-from proxy.stats.agreement.rules import AnswerRules
+from proxy.stats.agreement.rules import AnswerRules, is_rating
 from proxy.stats.agreement.scales import MANY
 from proxy.stats.agreement.tally import AnswerDifference
 from proxy.stats.arrays import Floats
@@ -141,6 +141,8 @@ def _limits(mine: Tensor, other: Tensor, rules: AnswerRules) -> Tolerances:
         sizes = rules.scales.get((mine.name, mine.columns)) or [0.0] * width
         by_column = [tolerance_of(rules, column, mine.datatype, other.datatype) for column in mine.columns]
         nothing = [each.at(size) for each, size in zip(by_column, sizes, strict=True)]
+        if is_rating(mine.name, mine.columns) and _are_ratings(mine) and _are_ratings(other):
+            nothing = [each.relative if each.absolute is None else each.absolute for each in by_column]
         return Tolerances([each.relative for each in by_column], nothing, False)
     tolerance = tolerance_of(rules, mine.name, mine.datatype, other.datatype)
     if width == 1:
@@ -151,6 +153,11 @@ def _limits(mine: Tensor, other: Tensor, rules: AnswerRules) -> Tolerances:
     rows = zip(rows_of(mine), rows_of(other), strict=True)
     nothing = [tolerance.at(row_size(a, b)) for a, b in rows]
     return Tolerances([tolerance.relative] * len(nothing), nothing, True)
+
+
+def _are_ratings(tensor: Tensor) -> bool:
+    """Whether all values are from 0 to 1; the whole of it is then their size, however small most of them are."""
+    return all(0.0 <= value <= 1.0 for value in tensor.data if value == value)
 
 
 def row_sizes(a: Floats, b: Floats) -> Floats:

@@ -54,7 +54,9 @@ def compare_rankings(mine: Tensor, other: Tensor) -> AnswerDifference:
         found = f"ranking: the best is {ordered[first]} of the primary's, {ordered[second]} of the other's"
         return AnswerDifference(True, "ranking", shift, overlap, row, found)
     found = _unlike(a, b, top, shift)
-    return AnswerDifference(bool(found), "ranking", shift, overlap, row if found else None, found)
+    if found:
+        return AnswerDifference(True, "ranking", shift, overlap, row, found)
+    return AnswerDifference(False, "ranking", shift, overlap)
 
 
 def _unlike(a: dict[Any, float], b: dict[Any, float], top: int, shift: float) -> str:

@@ -119,6 +119,11 @@ def is_named_score(name: str) -> bool:
     return any(word in lower for word in SCORE_NAMES)
 
 
+def is_rating(name: str, columns: tuple[str, ...]) -> bool:
+    """Whether the columns of an output are labels with a score each, as of moderations."""
+    return bool(columns) and is_named_score(name)
+
+
 def is_named_box(name: str) -> bool:
     """Whether a tensor or a column says by its name that it holds boxes, or a side of one."""
     last = name.lower().rpartition(".")[2]

@@ -36,6 +36,24 @@ def differ(mine: Tensor, other: Tensor, rules: AnswerRules | None = None) -> boo
 @pytest.mark.parametrize(
     ("mine", "other", "expected"),
     [
+        ((0.01, 0.9), (0.012, 0.88), False),
+        ((1e-6, 0.2), (1e-3, 0.2), False),
+        ((0.01, 0.9), (0.07, 0.9), True),
+        ((0.01, 9.0), (0.012, 9.0), True),  # no parts of 1
+        ((0.01, nan), (0.012, nan), False),
+    ],
+)
+def test_scores_of_labels_are_parts_of_one(mine: tuple[float, ...], other: tuple[float, ...], expected: bool) -> None:
+    labels = ("hate", "harm")
+    a, b = (row(*each, name="category_scores", columns=labels) for each in (mine, other))
+    assert differ(a, b) is expected
+    assert differ(a, b, AnswerRules(Analysis(absolute_tolerance=0.5))) is False
+    assert differ(row(0.01, 0.9, name="", columns=labels), row(0.012, 0.9, name="", columns=labels))
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "expected"),
+    [
         (row(0.0), row(1e-12), False),
         (row(0.0), row(-1e-12), False),
         (row(0.001), row(0.002), True),
