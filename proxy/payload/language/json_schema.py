@@ -27,7 +27,7 @@ class _GivenUp(Exception):
     """The check is too long."""
 
 
-class Steps:
+class CheckSteps:
     """What checks of one answer have cost so far."""
 
     __slots__ = ("_taken",)
@@ -42,10 +42,10 @@ class Steps:
             raise _GivenUp
 
 
-def fits(value: Any, schema: Any, steps: Steps | None = None) -> bool:
+def fits(value: Any, schema: Any, steps: CheckSteps | None = None) -> bool:
     """Whether `value` is what `schema` asks for, as far as this tells. `steps`: those of other values of its answer."""
     try:
-        return _Check(schema, steps or Steps()).fits(value, schema, 0)
+        return _Check(schema, steps or CheckSteps()).fits(value, schema, 0)
     except _GivenUp:
         return True
 
@@ -53,7 +53,7 @@ def fits(value: Any, schema: Any, steps: Steps | None = None) -> bool:
 class _Check:
     __slots__ = ("_root", "_steps")
 
-    def __init__(self, root: Any, steps: Steps) -> None:
+    def __init__(self, root: Any, steps: CheckSteps) -> None:
         self._root, self._steps = root, steps
 
     def fits(self, value: Any, schema: Any, depth: int) -> bool:
@@ -113,7 +113,7 @@ class _Check:
 
 
 def _cost(schema: Any) -> int:
-    """Steps that one value costs: one, and more for long lists."""
+    """CheckSteps that one value costs: one, and more for long lists."""
     if not isinstance(schema, Mapping):
         return 1
     listed = [schema[name] for name in LISTED if name in schema]

@@ -23,7 +23,7 @@ import orjson
 from msgspec import Struct
 
 from proxy.contracts.observation import Text
-from proxy.payload.language.json_schema import Steps, fits
+from proxy.payload.language.json_schema import CheckSteps, fits
 
 MARKS = re.compile(rb'"(?:response_format|parameters|input_schema|guided_json|structured_outputs|grammar|format)"')
 """Names without one of which a request promises nothing."""
@@ -48,17 +48,17 @@ class Promise(Struct, frozen=True):
 
     def broken_by(self, answer: Text) -> bool:
         """Whether one of the choices breaks it."""
-        whole, steps = (each for each in (answer, *answer.others) if each.finish.lower() not in CUT), Steps()
+        whole, steps = (each for each in (answer, *answer.others) if each.finish.lower() not in CUT), CheckSteps()
         return any(self._broken(choice, steps) for choice in whole)
 
-    def _broken(self, choice: Text, steps: Steps) -> bool:
+    def _broken(self, choice: Text, steps: CheckSteps) -> bool:
         if any(name in self.tools and not _is(arguments, self.tools[name], steps) for name, arguments in choice.tools):
             return True
         silent = choice.refusal or (choice.tools and not choice.text)
         return self.text is not None and not silent and not _is(choice.text, self.text, steps)
 
 
-def _is(text: str, schema: Any, steps: Steps) -> bool:
+def _is(text: str, schema: Any, steps: CheckSteps) -> bool:
     try:
         return fits(orjson.loads(text), schema, steps)
     except orjson.JSONDecodeError:

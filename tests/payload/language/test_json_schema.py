@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.payload.language.json_schema import MAX_STEPS, Steps, fits
+from proxy.payload.language.json_schema import MAX_STEPS, CheckSteps, fits
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, "", "a", "ab"]),
@@ -116,7 +116,7 @@ def test_long_lists_of_a_schema_are_gone_through_a_bounded_number_of_times(schem
 
 
 def test_many_values_of_one_answer_have_one_bound() -> None:
-    steps = Steps()
+    steps = CheckSteps()
     schema = {"items": {"type": "integer"}}
     assert not fits([*[1] * 1_000, "a"], schema, steps)
     for _ in range(20):
