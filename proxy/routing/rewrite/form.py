@@ -20,10 +20,9 @@ _NAME = re.compile(rb';\s*name=(?:"([^"\\]*)"|([^;\s"]+))\s*(?=;|\Z)', re.IGNORE
 def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, bytes]], adds: bool = True) -> bytes:
     """The form with each field set: all parts of that name that are no files, or, if it `adds`, a new part before the
     first. Raises Unwritable."""
-    found = _BOUNDARY.search(content_type)
-    if found is None:
+    mark = _mark(content_type)
+    if not mark:
         raise _broken()
-    mark = b"--" + (found.group(1) or found.group(2))
     parts = _parts(body, mark)
     edits: list[Edit] = []
     first = parts[0][1]
@@ -38,13 +37,17 @@ def with_fields(body: bytes, content_type: bytes, values: list[tuple[bytes, byte
 
 def value_of(body: bytes, content_type: bytes, name: bytes) -> bytes | None:
     """The value of the first field with this name, or None."""
-    found = _BOUNDARY.search(content_type)
-    if found is None:
-        return None
-    for part, _, start, stop in _parts(body, b"--" + (found.group(1) or found.group(2))):
+    mark = _mark(content_type)
+    for part, _, start, stop in _parts(body, mark) if mark else []:
         if part == name:
             return body[start:stop]
     return None
+
+
+def _mark(content_type: bytes) -> bytes:
+    """What stands before each part; empty where there is not one boundary."""
+    found = _BOUNDARY.findall(content_type)
+    return b"--" + (found[0][0] or found[0][1]) if len(found) == 1 else b""
 
 
 def _parts(body: bytes, mark: bytes) -> list[tuple[bytes, int, int, int]]:

@@ -182,10 +182,12 @@ class RewritePlan:
         if plain is None:
             raise Unwritable(CODING, "the body has a content coding that cannot be read, or is too large without it")
         media = head.field(b"content-type") or b""
-        if media.lower().startswith(b"multipart/form-data"):
-            return _new_form(plain, media, values, inference, names)
         rest = b""
         json_size = head.field(_TENSORS)
+        if media.lower().startswith(b"multipart/form-data"):
+            if json_size is not None:
+                raise Unwritable(NOT_JSON, "the body is a form, and has no JSON of a size of its own")
+            return _new_form(plain, media, values, inference, names)
         if json_size is not None:
             if not json_size.isdigit() or len(json_size) > 9 or int(json_size) > len(plain) or plain is not body:
                 raise Unwritable(NOT_JSON, "the body is shorter than its JSON is said to be")

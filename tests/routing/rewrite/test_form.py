@@ -44,6 +44,7 @@ def test_all_fields_of_a_name_are_set_and_boundaries_may_be_quoted() -> None:
         (b"nothing", TYPE, NOT_JSON),
         (part(b"a", b"b"), TYPE, NOT_JSON),
         (part(b"a", b"b") + END, b"multipart/form-data", NOT_JSON),
+        (part(b"a", b"b") + END, TYPE + b"; boundary=y", NOT_JSON),
         (b"--XxX\r\nno head\r\n" + END, TYPE, NOT_JSON),
         (part(b"a", b"b") * (MAX_PARTS + 1) + END, TYPE, TOO_LARGE),
     ],

@@ -265,3 +265,10 @@ def test_nothing_is_added_to_bodies_of_what_is_no_inference() -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nx\r\n--b--\r\n'
     fields = b"content-type: multipart/form-data; boundary=b\r\n"
     assert rewritten(FT, form, fields, path=b"/v1/files", inference=False).body == form
+
+
+def test_a_form_has_no_json_of_a_size_of_its_own() -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nx\r\n--b--\r\n'
+    fields = b"content-type: multipart/form-data; boundary=b\r\ninference-header-content-length: %b\r\n"
+    for size in (b"abc", b"3"):
+        assert refused(FT, form, fields % size, path=b"/v1/audio/transcriptions") == NOT_JSON
