@@ -1,4 +1,7 @@
-"""What all tests share. Properties are about results, not speed: a slow machine must not fail them."""
+"""What all tests share. Properties are about results, not speed: a slow machine must not fail them.
+
+A property is tried with fifty examples, others in each run; where a rule is only met by more, its test says so.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("penumbra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("penumbra", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("penumbra")
 
 LONG = ("compiled/test_package.py", "e2e", "compiled", "process", "demo", "dataplane")

@@ -250,7 +250,7 @@ def test_an_ab_test_by_labels_is_won_by_the_arm_that_is_better_and_by_no_other()
     assert "not proved yet, not at the present rate" in aims["v2"].sentence
     assert "not proved yet, about" in aims["v3"].sentence and aims["v3"].needed
     assert house.engine.verdict("cancer").needed == aims["v3"].needed
-    for _ in range(20):
+    for _ in range(4):
         labelled(house, 300, v1=0.8, v2=0.79, v3=0.9)
     state = house.engine.state("cancer")
     assert (state.phase, state.primary) == ("promoted", "v3")
@@ -259,7 +259,7 @@ def test_an_ab_test_by_labels_is_won_by_the_arm_that_is_better_and_by_no_other()
 
 def test_no_arm_wins_by_less_than_the_gain_that_is_asked_for() -> None:
     house = house_of(replace(LABELLED, min_gain=0.15), sticky=STICKY)
-    for _ in range(10):
+    for _ in range(4):
         labelled(house, 300, v1=0.8, v2=0.79, v3=0.9)
     assert phase(house) == "ramping"
 

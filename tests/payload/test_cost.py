@@ -68,7 +68,7 @@ def filled(frame: tuple[bytes, bytes], unit: bytes, size: int) -> bytes:
     return frame[0] + unit * (size // len(unit)) + frame[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20)
 @given(
     frame=st.sampled_from(FRAMES),
     unit=st.sampled_from(UNITS),
@@ -124,7 +124,7 @@ def test_nothing_that_a_parser_reads_is_hidden_by_quotes(hidden: bytes) -> None:
         refuse_costly_document(body)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_documents_of_common_size_are_read(document: object) -> None:
     refuse_costly_document(orjson.dumps([document] * 50))

@@ -91,10 +91,10 @@ def beside_a_baseline(
 def test_errors_beside_a_baseline() -> None:
     """False alarms stay below 1 % of healthy ramps; a worse candidate, and a worse baseline, are found."""
     generator = np.random.default_rng(7)
-    alarm, runs = log(100.0), 50
+    alarm, runs = log(100.0), 25
     healthy = [beside_a_baseline(generator, (0.02, 0.02, 0.02)) for _ in range(runs)]
-    assert sum(candidate >= alarm for candidate, _ in healthy) <= 2
-    assert sum(baseline >= alarm for _, baseline in healthy) <= 2
+    assert sum(candidate >= alarm for candidate, _ in healthy) <= 1
+    assert sum(baseline >= alarm for _, baseline in healthy) <= 1
     # Both smaller instances fail more often than the whole primary, and alike: no blame on the candidate.
     alike = [beside_a_baseline(generator, (0.01, 0.03, 0.03))[0] for _ in range(20)]
     assert sum(evidence >= alarm for evidence in alike) <= 1

@@ -10,9 +10,9 @@ import pytest
 from tests.process.chaos.__main__ import chaos, told
 from tests.process.chaos.schedule import KINDS, schedule
 
-SECONDS = 12.0
-SEEDS = (19482, 6987, 7058, 14263)
-"""Together they have most kinds of fault, with one worker and with two."""
+SECONDS = 18.0
+SEEDS = (6064, 24791)
+"""Together they have most kinds of fault, with one worker and with two. Few and long: each also starts and recovers."""
 
 
 def test_the_seeds_have_most_kinds() -> None:

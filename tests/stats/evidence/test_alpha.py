@@ -22,7 +22,10 @@ def makers() -> set[str]:
     """The modules of the product that call `Evidence`, under whatever name they import it, or copy its fields."""
     found = set()
     for path in PROXY.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if "Evidence" not in text:
+            continue
+        tree = ast.parse(text)
         names = {
             alias.asname or alias.name
             for node in ast.walk(tree)

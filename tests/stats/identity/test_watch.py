@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.identity import IdentityChange
@@ -73,6 +73,7 @@ def test_two_that_take_turns_are_one_change(turns: list[str], look: int) -> None
     assert len(told(known("a"), names, look)) <= 1
 
 
+@settings(max_examples=20)
 @given(st.integers(5, 95), st.integers(200, 700), st.randoms(use_true_random=False))
 def test_a_rollout_ends_with_evidence_of_the_new_model_alone(percent: int, mixed: int, random: Random) -> None:
     """Rules 2 and 3: once the new one has answered alone for long enough, the evidence has begun anew after the last
