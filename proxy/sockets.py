@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 
 from proxy.contracts.settings import Settings
@@ -66,16 +65,3 @@ def _listen_at(path: str) -> socket.socket:
         raise
     sock.setblocking(False)
     return sock
-
-
-MAX_DESCRIPTORS = 1_048_576
-"""Open files that a process asks for at most: Linux's own ceiling (fs.nr_open), whatever a container says."""
-
-
-def raise_descriptor_limit() -> None:
-    """Raises the soft limit of open files to the hard one. The usual soft limit, 1,024, is there for programs that use
-    select(2); children inherit what this process has."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

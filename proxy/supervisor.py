@@ -26,13 +26,14 @@ from proxy.children import Child, processor_time, spawn
 from proxy.config.hints import hints
 from proxy.config.reload import SettingsSlot
 from proxy.contracts.settings import Settings
+from proxy.descriptor_limit import raise_descriptor_limit
 from proxy.link.pulse import Pulses, Reason
 from proxy.listening import bound
 from proxy.logs import fields
 from proxy.memory import with_memory
 from proxy.processors import with_processors
 from proxy.signals import caught_signals
-from proxy.sockets import Sockets, raise_descriptor_limit
+from proxy.sockets import Sockets
 from proxy.watchdog import Watchdog
 
 log = logging.getLogger("penumbra.supervisor")

@@ -28,11 +28,12 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
     "release": (1, {"contracts", "msgspec"}),
     "files": (2, set()),
+    "descriptor_limit": (2, set()),
     "link": (2, {"contracts", "msgspec"}),
-    "dataplane": (3, {"contracts", "http1", "routing", "link", "msgspec", "orjson", "uvloop"}),
+    "dataplane": (3, {"contracts", "http1", "routing", "link", "descriptor_limit", "msgspec", "orjson", "uvloop"}),
     "control": (
         3,
-        {"contracts", "payload", "stats", "release", "files", "link"}
+        {"contracts", "payload", "stats", "release", "files", "link", "descriptor_limit"}
         | {"aiohttp", "msgspec", "opentelemetry", "prometheus_client", "uvloop"},
     ),
 }

@@ -44,6 +44,7 @@ from proxy.control.state.steady_clock import SteadyClock, boot_id
 from proxy.control.state.store import Store
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
+from proxy.descriptor_limit import raise_descriptor_limit
 from proxy.link.frames import Records
 from proxy.link.pulse import Pulses
 from proxy.link.server import LinkServer
@@ -191,6 +192,7 @@ class Control:
                 self._look()
 
     def _look(self) -> None:
+        raise_descriptor_limit()  # somebody may have lowered it
         self._link.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())

@@ -7,7 +7,8 @@
    the leg waits for one of its own pool, and fails with `no_resources` where the pool has none. That is charged to
    nobody.
 
-The limit is that of the process (RLIMIT_NOFILE), which the supervisor raises as far as it may.
+The limit is that of the process (RLIMIT_NOFILE), which is raised as far as it may be, again and again: somebody may
+lower it while this runs (prlimit(1)).
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ class Descriptors:
     __slots__ = ("candidate", "clients", "primary", "shadow")
 
     def __init__(self, limit: int) -> None:
+        self.primary, self.candidate, self.shadow = Budget(0), Budget(0), Budget(0)
+        self.allow(limit)
+
+    def allow(self, limit: int) -> None:
+        """Shares out a limit that is another one now."""
         free = max(limit - OWN, 0)
         self.clients = int(free * CLIENTS)
-        self.primary, self.candidate, self.shadow = (Budget(int(free * part)) for part in (PRIMARY, CANDIDATE, SHADOW))
+        self.primary.limit, self.candidate.limit = int(free * PRIMARY), int(free * CANDIDATE)
+        self.shadow.limit = int(free * SHADOW)

@@ -11,7 +11,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import time
@@ -32,6 +31,7 @@ from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
+from proxy.descriptor_limit import raise_descriptor_limit
 from proxy.link.client import LinkClient, hello
 from proxy.link.outbox import Outbox
 from proxy.link.pulse import Pulses
@@ -53,10 +53,9 @@ class Worker:
         self._outbox = Outbox(args.index, self._hello.incarnation)
         self._link = LinkClient(args.link_path, self._outbox, self._hello, self._apply, time.monotonic)
         recorder = Recorder(self._outbox, time.time() - time.monotonic(), Memory(args.memory))
-        descriptors = Descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        clients = min(args.connections, descriptors.clients)
-        if clients < args.connections:
-            log.warning("the limit of open files allows %d clients, not %d: raise it", clients, args.connections)
+        self._files = raise_descriptor_limit()
+        self._descriptors = descriptors = Descriptors(self._files)
+        clients = self._clients()
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop, args.client)
         self._names = VersionNames(self.shared.tally, time.monotonic, ask or Lookups().ask)
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
@@ -194,7 +193,23 @@ class Worker:
         tick.endpoints, self._endpoints = self._endpoints, None
         self._link.send_tick(tick)
 
+    def _clients(self) -> int:
+        """How many there may be."""
+        clients = min(self._args.connections, self._descriptors.clients)
+        if clients < self._args.connections:
+            asked = self._args.connections
+            log.warning("the limit of open files allows %d clients, not %d: raise it", clients, asked)
+        return clients
+
+    def _heed_descriptor_limit(self) -> None:
+        limit = raise_descriptor_limit()
+        if limit != self._files:
+            self._files = limit
+            self._descriptors.allow(limit)
+            self.shared.max_clients = self._clients()
+
     def _sweep_deadlines(self) -> None:
+        self._heed_descriptor_limit()
         if self._outbox.may_tick and self.shared.tally.is_urgent():
             self._tick()
         elif self._outbox.ripe:

@@ -31,3 +31,12 @@ def test_a_spent_budget_lets_idle_connections_give_way() -> None:
 @pytest.mark.parametrize("limit", [0, 10, OWN])
 def test_a_limit_below_what_the_worker_itself_needs_leaves_nothing(limit: int) -> None:
     assert Descriptors(limit).clients == 0 and not Descriptors(limit).primary.take()
+
+
+def test_a_limit_that_changes_is_shared_out_anew() -> None:
+    budgets = Descriptors(OWN + 1000)
+    primary = budgets.primary
+    assert primary.take()
+    budgets.allow(OWN + 100)
+    assert (budgets.clients, primary.limit, primary.used) == (40, 40, 1) and budgets.primary is primary
+    assert budgets.candidate.limit == budgets.shadow.limit == 10

@@ -3,6 +3,7 @@ still."""
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 import time
@@ -67,6 +68,22 @@ def test_more_clients_than_descriptors_harm_no_version(
         assert {code for _, code in codes(running)} == {"200"}
         assert running.events("the limit of open files")
         assert running.route()["split"] == {"a": 50.0, "b": 50.0}
+
+
+def test_a_limit_that_is_lowered_under_way_is_noticed_by_nobody(start: Start, connections: list[socket.socket]) -> None:
+    running = start()
+    running.serving("a")
+    pids = [running.child("control"), running.child("worker-0")]
+    for address in [running.admin, running.data] * 40:
+        host, _, port = address.rpartition(":")
+        connections.append(socket.create_connection((host, int(port))))
+    for _ in range(3):
+        for pid in pids:
+            hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, hard))
+        assert call(running.admin, "GET", "/healthz").status == 200
+        eventually(lambda: {resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] for pid in pids} - {64}, "a higher limit")
+        assert running.get().status == 200
 
 
 def test_a_canary_whose_time_the_worker_slept_through_was_not_late(start: Start, b: Upstream) -> None:

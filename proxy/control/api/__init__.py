@@ -4,6 +4,7 @@ endpoints       the table of endpoints: method, path, what it does, what it need
 handlers        one method an endpoint
 connections     how many connections there may be, and how long one may wait for its client
 listener        the API on its sockets
+accepting       connections of one of them, also where no descriptor is left
 unreadable      what is no request: named in one line of the log
 auth            who may call: roles, tokens, loopback
 request_bodies  bodies and queries of requests, validated

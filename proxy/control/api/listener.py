@@ -10,6 +10,7 @@ from contextlib import suppress
 from aiohttp import web
 from aiohttp.log import server_logger
 
+from proxy.control.api.accepting import Acceptor
 from proxy.control.api.connections import IDLE_SECONDS, Connections
 
 BACKLOG = 1024
@@ -38,7 +39,7 @@ class AdminListener:
             lingering_time=LINGER_SECONDS,
             shutdown_timeout=CLOSE_SECONDS,
         )
-        self._servers: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self, socks: Iterable[socket.socket]) -> None:
@@ -51,7 +52,8 @@ class AdminListener:
         loop = asyncio.get_running_loop()
         protocol = self._connections.wrap(inner)
         for sock in socks:
-            self._servers.append(await loop.create_server(protocol, sock=sock, backlog=BACKLOG))
+            sock.listen(BACKLOG)
+            self._acceptors.append(Acceptor(sock, protocol, loop))
         self._watch = loop.create_task(self._look())
 
     async def _look(self) -> None:
@@ -61,8 +63,8 @@ class AdminListener:
 
     async def close(self) -> None:
         """Takes no more connections, and ends those that there are."""
-        for server in self._servers:
-            server.close()
+        for each in self._acceptors:
+            each.close()
         if self._watch is not None:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
