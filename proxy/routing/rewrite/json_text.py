@@ -23,11 +23,19 @@ MAX_NAMES: Final = 256
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _TEXT: Final = rb'"(?:[^"\\]|\\.)*+"'
-_FLAT: Final = rb'\[[^"\[\]{}]*+\]|\{[^"\[\]{}]*+\}'
+
+
+def _shallow(depth: int) -> bytes:
+    """A pattern of containers with at most so many others in each other."""
+    within = rb'[^"\[\]{}]++|%b' % _TEXT + (b"|" + _shallow(depth - 1) if depth else b"")
+    return rb"[\[{](?:%b)*+[\]}]" % within
+
+
+_SHALLOW: Final = _shallow(8)
 _STRING = re.compile(_TEXT, re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]+")
-_LEVEL = re.compile(rb'(?:[^"\[\]{}]++|%b|%b)*+' % (_TEXT, _FLAT), re.DOTALL)
-"""What neither opens nor closes anything, or both."""
+_LEVEL = re.compile(rb'(?:[^"\[\]{}]++|%b|%b)*+' % (_TEXT, _SHALLOW), re.DOTALL)
+"""What opens nothing, or closes it as well."""
 _SHORT: Final = {
     '"': rb"\\\"",
     "\\": rb"\\\\",
@@ -214,7 +222,7 @@ def _patterns(name: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     if known is None:
         own = b'"%b"' % b"".join([_written(character) for character in name])
         space = _SPACE.pattern
-        value = rb"(?:%b|%b|[^\s\[\]{},:\"]++)" % (_TEXT, _FLAT)
+        value = rb"(?:%b|%b|[^\s\[\]{},:\"]++)" % (_TEXT, _SHALLOW)
         others = rb"(?:(?!%b)%b%b:%b%b%b,%b)*+" % (own, _TEXT, space, space, value, space, space)
         known = re.compile(own), re.compile(others, re.DOTALL)
         if len(_known) >= MAX_NAMES:

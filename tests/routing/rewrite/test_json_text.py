@@ -147,3 +147,11 @@ def test_members_that_are_not_looked_for_are_passed_over_whatever_they_hold() ->
 def test_names_that_are_remembered_are_bounded() -> None:
     for index in range(MAX_NAMES + 2):
         assert put(b'{"a":1}', f"/{index}") == b'{"a":1, "%d": "new"}' % index
+
+
+@pytest.mark.parametrize("depth", [1, 8, 9, 10, 40])
+def test_containers_of_any_depth_are_passed_over(depth: int) -> None:
+    deep = b'[{"model":0,"b":' * depth + b'"]}"' + b"}]" * depth
+    text = b'{"a":%b,"c":[1,%b,2],"model":0,"d":%b}' % (deep, deep, deep)
+    assert put(text, "/model") == text.replace(b'"model":0,"d"', b'"model":"new","d"')
+    assert put(text, "/c/2") == text.replace(b',2],"model"', b',"new"],"model"')
