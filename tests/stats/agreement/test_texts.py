@@ -15,7 +15,7 @@ from proxy.contracts.observation import Text
 from proxy.contracts.settings import Analysis
 from proxy.stats.agreement import texts
 from proxy.stats.agreement.rules import AnswerRules
-from proxy.stats.agreement.texts import MAX_WORDS, TOO_LONG, compare_text, compare_texts
+from proxy.stats.agreement.texts import MAX_BLOCKS, MAX_WORDS, TOO_LONG, compare_text, compare_texts
 from proxy.stats.agreement.writing import FRACTION, RAISED
 from proxy.stats.row_sample import MAX_TEXT_CHARACTERS, MAX_TEXTS
 from proxy.stats.words import words_of
@@ -129,16 +129,30 @@ def test_a_long_text_is_compared_to_its_end() -> None:
 
 @given(st.text("ab", min_size=40, max_size=80), st.text("ab", max_size=80))
 def test_blocks_hide_no_edit(a: str, b: str) -> None:
-    whole, blocks = texts._distance(a, b), None
+    whole, blocks = texts._distance(a, b, AnswerRules()), None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(texts, "MAX_WORDS", 16)
-        blocks = texts._distance(a, b)
-        assert texts._distance(b, a) == pytest.approx(blocks)
+        patch.setattr(texts, "MAX_BLOCKS", 1_000)
+        blocks = texts._distance(a, b, AnswerRules())
+        assert texts._distance(b, a, AnswerRules()) == pytest.approx(blocks)
     assert whole - 1e-9 <= blocks <= 1.0
 
 
 def kept(text: str) -> str:
     return shortened(text, MAX_TEXT)
+
+
+def test_a_very_long_text_is_compared_in_blocks_spread_over_it() -> None:
+    size = 4 * MAX_BLOCKS * MAX_WORDS
+    mine, third = "a" * size, "ba" * (size // 6) + "a" * (size - size // 3)
+    for how, edits, differs in ((0.3, third, False), (0.1, third, True), (0.0, "a" * (size - 5) + "b" + "a" * 4, True)):
+        rules = AnswerRules(Analysis(text="characters", text_edits=how))
+        found = compare_text(mine, edits, rules)
+        assert found.differs is differs
+        assert compare_text(edits, mine, rules)[:2] == found[:2]
+    rules = AnswerRules()
+    assert texts._distance(mine, third, rules) == pytest.approx(1 / 6, abs=0.02)
+    assert rules.left_out == 1
 
 
 def test_texts_that_are_not_kept_to_their_end_are_not_said_to_agree() -> None:
