@@ -113,8 +113,8 @@ lock:
 	@export CUSTOM_COMPILE_COMMAND="make lock"
 	"$$(.ci/python 3.11 3.11)" -m venv .venv-lock
 	.venv-lock/bin/python -m pip install $(PIP) pip-tools
-	$(COMPILE) --extra otel -o requirements/runtime.txt pyproject.toml
-	$(COMPILE) --allow-unsafe --extra dev --extra bench --extra otel -o requirements/dev.txt pyproject.toml
+	$(COMPILE) --extra otel --extra fleet -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) --allow-unsafe --extra dev --extra bench --extra otel --extra fleet -o requirements/dev.txt pyproject.toml
 	$(COMPILE) -o requirements/models.txt requirements/models.in
 	$(COMPILE) -o requirements/servers.txt requirements/servers.in
 	$(COMPILE) --generate-hashes -o deploy/docker/runtime.txt requirements/runtime.txt

@@ -27,8 +27,8 @@ EXTRAS = PROJECT["optional-dependencies"]
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.+!]+)")
 
 ASKED = {
-    "runtime.txt": [*PROJECT["dependencies"], *EXTRAS["otel"]],
-    "dev.txt": [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["bench"], *EXTRAS["otel"]],
+    "runtime.txt": [*PROJECT["dependencies"], *EXTRAS["otel"], *EXTRAS["fleet"]],
+    "dev.txt": [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["bench"], *EXTRAS["otel"], *EXTRAS["fleet"]],
     "models.txt": [
         line for line in (ROOT / "requirements/models.in").read_text().splitlines() if not line.startswith("#")
     ],

@@ -1,6 +1,9 @@
 """The dashboards, as code: `python deploy/grafana/dashboards.py` writes the JSON beside it, a test says when it is old.
 
 Every dashboard has two variables: the Prometheus to ask, and the routes to show. Arms are (route, version, role).
+
+Sidecars of a fleet are one: what each has counted itself is summed (`rate`), what the judge decided, which each of them
+shows alike, is `newest`, and a mean of each sidecar's own requests is weighted by those (`weighted`).
 """
 
 from __future__ import annotations
@@ -25,8 +28,19 @@ def rate(metric: str, by: str, only: str = "") -> str:
 
 
 def newest(metric: str, by: str) -> str:
-    """A gauge by labels, whichever instance has it."""
+    """A gauge by labels, whichever instance has it: that of a fleet is the same at each sidecar."""
     return f"max by ({by}) ({metric}{{{ROUTE}}})"
+
+
+def weighted(metric: str, of: str, by: str, beside: str = "") -> str:
+    """A mean that each sidecar has of its own requests, over all of them.
+
+    - `of`: the counter of what it is a mean of
+    - `beside`: the labels that it has and the counter has not
+    """
+    match = f"ignoring ({beside}) group_left () " if beside else ""
+    mean, count = f"{metric}{{{ROUTE}}}", f"{of}{{{ROUTE}}}"
+    return f"sum by ({by}) ({mean} * {match}{count}) / sum by ({by}) (0 * {mean} + {match}{count})"
 
 
 ARMS = "route, version, role"
@@ -40,18 +54,16 @@ ANALYSED, INVALID = rate("penumbra_analysed_total", ARMS), rate("penumbra_invali
 PAIRS = rate("penumbra_pairs_total", "route, version, result")
 TOTAL = f"sum({rate('penumbra_requests_total', 'role', LIVE)})"
 TOTAL_FAILING = f"(sum({rate('penumbra_requests_total', 'role', f'{LIVE}, {BAD}')}) or vector(0))"
-SPLIT = f"sum by (route, version) (penumbra_split_percent{{{ROUTE}}})"
+SPLIT = newest("penumbra_split_percent", "route, version")
 COVERAGE = f"min by (route, version) (penumbra_shadow_coverage_ratio{{{ROUTE}}})"
-DISAGREEMENT = newest("penumbra_disagreement_ratio", "route, version")
+DISAGREEMENT = weighted("penumbra_disagreement_ratio", "penumbra_compared_total", "route, version")
 OWED = rate("penumbra_shadow_requests_total", "route, version")
 DROPPED = rate("penumbra_shadow_dropped_total", "route, version, reason")
 LOST = "sum by (reason) (rate(penumbra_records_dropped_total[$__rate_interval])) or 0 * sum(penumbra_worker_up)"
 VALUE, LIMIT, VERDICT, EVIDENCE = (
     newest(f"penumbra_scorecard_{what}", LINE) for what in ("value", "limit", "verdict", "evidence")
 )
-ROLLBACKS = (
-    f"sum by (route, reason) (penumbra_rollbacks_total{{{ROUTE}}}) or 0 * {newest('penumbra_route_warnings', 'route')}"
-)
+ROLLBACKS = f"{newest('penumbra_rollbacks_total', 'route, reason')} or 0 * {newest('penumbra_route_warnings', 'route')}"
 PAIR, SCORED = "{{route}} {{version}}", "{{version}} {{metric}} {{bound}}"
 NOW = {"0": ("", "transparent"), "1": ("now", "blue")}
 VERDICTS = {"1": ("pass", "green"), "0": ("undecided", "yellow"), "-1": ("fail", "red")}
@@ -98,7 +110,7 @@ def overview() -> Iterable[Panel]:
     yield number("Added by the proxy, p50", "s", quantile(0.5, overhead, ""))
     yield number("In flight", "short", f"sum(penumbra_inflight_requests{{{ROUTE}}}) or vector(0)")
     yield number("Workers up", "short", "sum(penumbra_worker_up)")
-    yield number("Warnings", "short", f"sum(penumbra_route_warnings{{{ROUTE}}})", bad_from=1)
+    yield number("Warnings", "short", f"sum({newest('penumbra_route_warnings', 'route')})", bad_from=1)
     yield graph("Split as decided", "percent", [(SPLIT, PAIR)], "As the routing table has it.", stacked=True)
     yield graph("Requests by arm", "reqps", [(REQUESTS, ARM)], "Legs that finished.")
     failing = [(part(FAILING, REQUESTS), ARM)]
@@ -187,7 +199,8 @@ def drift() -> Iterable[Panel]:
     yield rows("Features now", columns, "Drifted: significant and larger than its limit.")
     broken = rate("penumbra_contract_violations_total", "route, version, rule")
     yield graph("Rows that break a rule", "reqps", [(broken, "{{version}} {{rule}}")], stacked=True)
-    quality = newest("penumbra_quality", "route, version, role, metric")
+    labels = "route, version, role, metric"
+    quality = weighted("penumbra_quality", "penumbra_labelled_predictions_total", labels, "metric")
     yield graph(
         "Quality by labels", "short", [(quality, ARM + " {{metric}}")], "Of predictions that met a label.", low=None
     )

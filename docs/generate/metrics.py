@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 
 from docs.generate.markdown import code, joined, table
-from proxy.control.telemetry import metrics
+from proxy.control.telemetry import fleet_metrics, metrics
 
 TELEMETRY = metrics.__name__.removesuffix(".metrics")
 
@@ -25,6 +25,10 @@ without a sample has had nothing to report yet. Recording rules, alerts and dash
 The roles `primary`, `canary` and `baseline` are by assignment: their sum in `penumbra_requests_total` is the number of
 requests that got a leg. The roles `rescue`, `shadow` and `noise` are extra legs of the same requests. How a leg may
 end, and what that is charged to, stands in [outcomes.md](outcomes.md).
+
+`penumbra_fleet_…` is there where the configuration has a section `fleet` ([fleet.md](fleet.md)). Over the sidecars of
+a fleet, sum what is traffic, and take the largest (`max by (route, …)`) of what the judge decided, which each of them
+shows alike: {of_the_fleet}.
 """
 
 
@@ -65,9 +69,10 @@ def families() -> Iterator[Metric]:
 
 
 def collectors() -> list[Any]:
-    """The collector classes of the telemetry: those that `metrics` imports, then its own from top to bottom."""
-    return [value for value in vars(metrics).values() if getattr(value, "__module__", "").startswith(TELEMETRY)
-            and hasattr(value, "collect")]  # fmt: skip
+    """The collector classes of the telemetry: those that `metrics` imports, then its own, then that of a fleet."""
+    found = [*vars(metrics).values(), *vars(fleet_metrics).values()]
+    of_telemetry = [value for value in found if getattr(value, "__module__", "").startswith(TELEMETRY)]
+    return [value for value in of_telemetry if hasattr(value, "collect")]
 
 
 def exposed(family: Metric) -> str:
@@ -85,4 +90,5 @@ def page() -> str:
     rows = (
         (code(exposed(each)), each.type, ", ".join(map(code, labels(each))), each.documentation) for each in families()
     )
-    return joined(OPENING, table(("metric", "type", "labels", "what it says"), rows))
+    alike = ", ".join(map(code, fleet_metrics.OF_THE_FLEET))
+    return joined(OPENING.replace("{of_the_fleet}", alike), table(("metric", "type", "labels", "what it says"), rows))

@@ -15,6 +15,7 @@ import typer
 from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
+from proxy.control.fleet.mirror import mirror_of
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.control.state.verification import verified
@@ -40,6 +41,17 @@ def verify_chain(state: str, head: str = "", anchor: str = "", *, named: bool = 
     except StoreError as error:
         return True, str(error)
     return bool(found.fault), found.fault or f"{state}: {found.sentence}"
+
+
+def verify_copy(state: str) -> tuple[bool, str]:
+    """The same for a sidecar's copy of its fleet's chain, beside the state file at `state`."""
+    path = mirror_of(state)
+    try:
+        with closing(Store(path, write=False)) as store:
+            found = verified(store, "", copy=True)
+    except StoreError as error:
+        return True, str(error)
+    return bool(found.fault), f"{path}: {found.fault or found.sentence}"
 
 
 def entries_of(state: str) -> list[Entry]:

@@ -135,11 +135,14 @@ def demo(
     seconds: Annotated[float, typer.Option(min=1, help="length of one act")] = 8.0,
     rate: Annotated[float, typer.Option(min=1, help="requests per second")] = 120.0,
     models: Annotated[Path | None, typer.Option(help="environment with MLServer (default .venv-models)")] = None,
+    fleet: Annotated[bool, typer.Option("--fleet", help="three sidecars and a Redis in place of one")] = False,
 ) -> None:
     """Three real model servers behind Penumbra, from mirroring to an automatic rollback."""
+    if fleet and hold:
+        raise typer.BadParameter("--hold keeps up the demo of one sidecar", param_hint="--fleet")
     from proxy.demo.story import main as story
 
-    raise typer.Exit(story(hold, models, seconds, rate))
+    raise typer.Exit(story(hold, models, seconds, rate, fleet))
 
 
 @app.command()
@@ -149,12 +152,14 @@ def status(
     admin: AdminOpt = DEFAULT_ADMIN,
     token: TokenOpt = "",
 ) -> None:
-    """Phases, splits, shadows and verdicts, as they are now; of all routes, one route, or a release over several."""
+    """Phases, splits, shadows and verdicts, as they are now, and the fleet; of all routes, one route, or a release."""
     from proxy.cli import render
     from proxy.cli.client import ask
 
     path, other = (f"/v1/routes/{route}", f"/v1/releases/{route}") if route else ("/v1/routes", "")
     answer = ask(admin, token, "GET", path, otherwise=other)
+    if not route and answer.get("fleet"):
+        answer["fleet"] = ask(admin, token, "GET", "/v1/fleet")
     shown = render.show if route else render.show_routes
     print(dumps(answer)) if as_json else shown(answer)
 
@@ -313,10 +318,13 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Whether the audit chain in the state file of CONFIG holds, its anchor knows it, and the live states are those
-    that it ends with. Exit code 0: all of it."""
-    from proxy.cli.audit import verify_chain
+    that it ends with; in a fleet, whether this sidecar's copy of the fleet's chain holds as well. Exit code 0: all."""
+    from proxy.cli.audit import verify_chain, verify_copy
 
     settings = _checked(config, as_json)
     fault, sentence = verify_chain(settings.state, head, settings.anchor, named=bool(settings.audit_anchor))
+    if settings.fleet is not None:
+        broken, copied = verify_copy(settings.state)
+        fault, sentence = fault or broken, f"{sentence}\n{copied}"
     print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
     raise typer.Exit(EXIT_NO if fault else 0)

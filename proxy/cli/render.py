@@ -26,7 +26,7 @@ def show_problems(config: str, problems: Iterable[Problem], as_json: bool) -> No
 
 def show_routes(answer: Mapping[str, Any]) -> None:
     """All routes; below them what those of protocol `auto` speak, the problems of the configuration file, the workers
-    that are not up, and all warnings."""
+    that are not up, all warnings, and the fleet."""
     columns = ("route", "phase", "primary", "split", "shadows", "verdict")
     rows = (
         (r["route"], r["phase"], r["primary"], _percents(r["split"]), _percents(r["shadows"]), r.get("verdict", ""))
@@ -43,6 +43,45 @@ def show_routes(answer: Mapping[str, Any]) -> None:
         print(f"workers not up: {', '.join(map(str, away))}")
     for warning, routes in _warnings(answer["routes"]).items():
         print(f"warning of {', '.join(routes)}: {warning}")
+    if fleet := answer.get("fleet"):
+        show_fleet(fleet)
+
+
+def show_fleet(fleet: Mapping[str, Any]) -> None:
+    """The fleet: where this sidecar stands in it, and its members."""
+    print()
+    print(f"fleet {fleet['fleet']}, here {fleet['instance']}: {_stands(fleet)}")
+    if fleet["fault"]:
+        print(f"the fleet's store cannot be used: {fleet['fault']}")
+    columns = ("member", "", "last report", "follows", "differs in", "version")
+    rows = (
+        (
+            *(m["instance"], "judge" if m["instance"] == fleet["judge"] else "", f"{m['report_seconds_ago']:g} s"),
+            *(_follows(m), ", ".join(m["differs"]), m["version"]),
+        )
+        for m in fleet["members"]
+    )
+    put(table(None, columns, rows))
+
+
+def _stands(fleet: Mapping[str, Any]) -> str:
+    heard = fleet["heard_seconds_ago"]
+    silent = "the store never answered" if heard is None else f"the store answered {heard:g} s ago"
+    if fleet["apart"]:
+        return f"apart from it, all traffic to the primaries; {silent}"
+    if fleet["lost"]:
+        return f"apart from it, the split is held; {silent}"
+    if not fleet["judge"]:
+        return f"no judge; {silent}"
+    count = counted(len(fleet["members"]), "member")
+    return f"{count}, judge {fleet['judge']}, term {fleet['term']}, table {fleet['revision']}; {silent}"
+
+
+def _follows(member: Mapping[str, Any]) -> str:
+    """How far a member is."""
+    if not member["late"]:
+        return "the newest table"
+    return "another term" if member["behind"] is None else f"{counted(member['behind'], 'look')} behind"
 
 
 def _speaks(route: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from proxy.config.contradictions import contradictions
+from proxy.config.fleet import unmerged
 from proxy.config.rewrite import versions_of
 from proxy.contracts.settings import Settings
 
@@ -19,7 +20,7 @@ NO_GLOB = re.compile(r"\$$|/:[A-Za-z_]")
 
 def hints(settings: Settings) -> tuple[str, ...]:
     """Sentences, each with its place in the file."""
-    return (*_patterns(settings), *_third_parties(settings), *contradictions(settings))
+    return (*_patterns(settings), *_third_parties(settings), *contradictions(settings), *unmerged(settings))
 
 
 def _patterns(settings: Settings) -> Iterator[str]:

@@ -23,6 +23,7 @@ from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
+from proxy.config.fleet import read_fleet
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
@@ -129,6 +130,7 @@ def settings_of(root: Section) -> Settings:
         capture=read_capture(root),
         access_log=read_access_log(root),
         tracing=read_tracing(root),
+        fleet=read_fleet(root),
         audit_anchor=read_anchor(root.section("audit")),
         **of_versions,
         **root.fields(_GLOBALS),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from zlib import crc32
 
 import msgspec
@@ -90,6 +91,16 @@ def said(bounds: ClientBounds) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in asdict(bounds).items())
 
 
+def _fleet_of(settings: Settings) -> str:
+    """A fleet in words, without its secrets."""
+    fleet = settings.fleet
+    if fleet is None:
+        return "no fleet"
+    at = sha256(fleet.redis.encode()).hexdigest()[:8]
+    instance = fleet.instance or "host"
+    return f"{fleet.name} (redis {at}, lease {fleet.lease:g}s, on_lost {fleet.on_lost}, instance {instance})"
+
+
 FIXED: dict[str, Callable[[Settings], str]] = {
     "listen": lambda settings: ", ".join(map(str, settings.listen)),
     "admin.listen": lambda settings: ", ".join(map(str, settings.admin.listen)),
@@ -100,6 +111,7 @@ FIXED: dict[str, Callable[[Settings], str]] = {
     "client": lambda settings: said(settings.client),
     "limits.memory": lambda settings: f"{settings.memory_limit} bytes" if settings.memory_limit else "nothing",
     "state": lambda settings: settings.state,
+    "fleet": lambda settings: _fleet_of(settings),
     "audit.anchor": lambda settings: settings.audit_anchor or "nothing",
 }
 """Options that a reload cannot change, with their values as text: they belong to the supervisor or the open store."""

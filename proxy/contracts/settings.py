@@ -11,6 +11,7 @@ from proxy.contracts.address import Address
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.comparers import Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.evidence import FALSE_PASS
+from proxy.contracts.fleet import Fleet
 from proxy.contracts.group import ReleaseGroup
 from proxy.contracts.identity import Identity
 from proxy.contracts.journal import AccessLog, Tracing
@@ -339,6 +340,7 @@ class Settings(Struct, frozen=True):
     capture: Capture | None = None
     access_log: AccessLog | None = None
     tracing: Tracing | None = None
+    fleet: Fleet | None = None
 
     @property
     def anchor(self) -> str:

@@ -25,6 +25,7 @@ from proxy.contracts.settings import ConfigError, Problem, RouteSettings, Settin
 from proxy.contracts.table import Protocol, Table
 from proxy.control.acts import acted, tell
 from proxy.control.changes import Changes
+from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, UnknownRouteError
 from proxy.control.judgement import judge
 from proxy.control.primary_figures import figures_of
 from proxy.control.release_control import ReleaseControl, RouteAction, commanded, releases_of
@@ -40,6 +41,7 @@ from proxy.release.baseline import judged_by
 from proxy.release.post_promotion import guard_after
 from proxy.release.together import all_aligned
 from proxy.stats.board import Board
+from proxy.stats.look import Look
 
 log = logging.getLogger("penumbra.engine")
 
@@ -47,18 +49,6 @@ LOOK_SECONDS = 0.25
 """Seconds between calls of `on_time`, in production and in a rehearsal."""
 
 Move = Callable[[RouteState], RouteState]
-
-
-class UnknownRouteError(Exception):
-    """No route of this name is configured."""
-
-
-class UnknownReleaseError(Exception):
-    """There is no release of this name."""
-
-
-class NotStoredYetError(Exception):
-    """A change by hand is in force, and the disk has not taken it; the message says why."""
 
 
 class Engine:
@@ -80,6 +70,8 @@ class Engine:
         self.problems: tuple[Problem, ...] = ()
         self.reloaded = 0.0
         self.spoken: Mapping[str, Protocol] = {}
+        self.held: Mapping[str, str] = {}
+        """Routes whose releases do not go forward, and why."""
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.identity_changes: Counter[tuple[str, str, str]] = Counter()
         self.revision = store.head.revision
@@ -131,13 +123,18 @@ class Engine:
     def warnings(self, name: str) -> list[str]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         route, still = self.route(name), self._standstills.of(name)
-        own = [*route.status.warnings, *route.baseline_warnings, *route.keyless_warnings, *self._warnings.of(name)]
+        held = [self.held[name]] if name in self.held else []
+        own = [*route.status.warnings, *held, *route.baseline_warnings, *route.keyless_warnings]
+        own += self._warnings.of(name)
         return [*own, *still, *self.keeper.warnings(name)]
 
-    def audit(self, limit: int, after: int = -1, route: str | None = None) -> list[Link]:
-        """The newest entries, newest first, or those after a number, oldest first; of one or all. Raises StoreError."""
+    def audit(self, limit: int, after: int = -1, route: str | None = None, store: Store | None = None) -> list[Link]:
+        """The newest entries, newest first, or those after a number, oldest first; of one or all; of another chain in
+        `store`. Raises StoreError."""
         names = (route, self.release_of(route).name) if route in self.routes else (route,) if route else ()
-        return self.keeper.ledger.audit(limit, after, *names)
+        if store is None:
+            return self.keeper.ledger.audit(limit, after, *names)
+        return store.newest(limit, *names) if after < 0 else store.audit(after, limit, *names)
 
     @property
     def unsaved(self) -> int:
@@ -172,12 +169,20 @@ class Engine:
     def on_tick(self, tick: Tick, now: float) -> None:
         """Counts a tick and judges the routes that it speaks about."""
         self.board.on_tick(tick, now)
+        self._count(tick)
+        for name in {self.release_of(arm.route).name for arm in tick.arms if arm.route in self.routes}:
+            self._judge(self.releases[name], now)
+
+    def on_look(self, look: Look, now: float) -> None:
+        """Counts what the sidecars of a fleet counted; `on_time` judges."""
+        self.board.on_look(look, now)
+        self._count(look.tick)
+
+    def _count(self, tick: Tick) -> None:
         for arm in tick.arms:
             self._full_ticks += sum(len(keys) >= MAX_FAILED_KEYS for keys in arm.keys.values())
             if arm.route in self.routes:
                 self.routes[arm.route].count(arm.role, arm.version, arm.counted(), arm.share)
-        for name in {self.release_of(arm.route).name for arm in tick.arms if arm.route in self.routes}:
-            self._judge(self.releases[name], now)
 
     def on_records(self, records: Iterable[Record]) -> None:
         """Remembers the requests that failed, for the audit."""
@@ -293,6 +298,8 @@ class Engine:
 
     def _waits(self, release: ReleaseControl, now: float) -> bool:
         """Whether a stage that has what it needs does not end yet on one of the routes."""
+        if any(state.route in self.held for state in release.states):
+            return True
         await_legs = [route.awaits_legs(self._oldest(route, now), now) for route in release.routes]
         return any(await_legs) or any(self.board.wavering(state.route) for state in release.states)
 
@@ -375,9 +382,12 @@ class Engine:
             self._watch(route, now)
             route.status.verdicts = self._verdicts(route, now)
         self.revision += 1
-        self._publish(plan.table_of(self.settings, self.states, self.revision))
+        self._publish(self._table(self.states, self.revision))
         for change in changes:
             self._listen(change, self.keeper.unix(now))
+
+    def _table(self, states: Mapping[str, RouteState], revision: int) -> Table:
+        return plan.table_of(self.settings, states, revision)
 
     def _watch(self, route: RouteControl, now: float) -> None:
         state, section, versions = route.state, route.section, route.situation.candidates

@@ -29,9 +29,16 @@ from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
 from proxy.control.api.handlers import ApiContext, application
 from proxy.control.api.listener import AdminListener
+from proxy.control.api.moves import MOVES
+from proxy.control.api.refusals import refusal_of
+from proxy.control.api.views import etag
 from proxy.control.capture.writer import CaptureWriter
-from proxy.control.engine import LOOK_SECONDS, Engine
+from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
+from proxy.control.fleet.counting import Counting
+from proxy.control.fleet.execution import execution
+from proxy.control.fleet.joining import Outside, engine_of, joined
+from proxy.control.fleet.mirror import Mirror, mirror_of
 from proxy.control.intake import Intake
 from proxy.control.judge import JudgeCaller
 from proxy.control.loop_lag import LoopLag
@@ -42,6 +49,7 @@ from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock, boot_id
 from proxy.control.state.store import Store
+from proxy.control.telemetry.fleet_metrics import FleetCollector
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
 from proxy.descriptor_limit import raise_descriptor_limit
@@ -102,6 +110,7 @@ def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int
     try:
         settings = load()
         store = Store(settings.state)
+        mirror = Mirror(mirror_of(settings.state)) if settings.fleet else None
     except ConfigError as error:
         log.error("the configuration cannot be used:\n%s", error)
         return EXIT_CONFIG
@@ -110,9 +119,11 @@ def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int
         return EXIT_STORE
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Control(args, load, settings, store, lines).serve())
+            runner.run(Control(args, load, settings, (store, mirror), lines).serve())
     finally:
         store.close()
+        if mirror is not None:
+            mirror.close()
     return 0
 
 
@@ -120,14 +131,25 @@ class Control:
     """The parts of one control process, wired."""
 
     def __init__(
-        self, args: ControlArgs, load: Callable[[], Settings], settings: Settings, store: Store, lines: LogLines
+        self,
+        args: ControlArgs,
+        load: Callable[[], Settings],
+        settings: Settings,
+        stores: tuple[Store, Mirror | None],
+        lines: LogLines,
     ) -> None:
+        store, mirror = stores
         self._args, self._load = args, load
         self._now = clock_of(store)
         self._slot = TableSlot(args.slot_fd)
-        self._board = Board(memory=settings.memory)
+        counting = Counting() if settings.fleet else None
+        self._board = Board(memory=settings.memory, tap=counting)
         self._notifier = Notifier(lambda: store.head.hash, self._now.wall)
-        self._engine = Engine(settings, store, self._board, self._publish, self._notifier.listen, self._now)
+        listen = self._notifier.listen
+        self._engine = engine_of(settings, store, self._board, self._publish, listen, self._now)
+        self._fleet = (
+            joined(self._engine, self._board, counting, mirror, self._outside()) if counting and mirror else None
+        )
         self._promised = PromisedAnswers(decode)
         protocols = SpokenProtocols(self._promised.decode, looks_like)
         self._judge = JudgeCaller(self._judged)
@@ -141,11 +163,17 @@ class Control:
         self._link = LinkServer(self._ticked, self._recorded, settings.workers, self._shed, memory=part)
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
+        self._context.fleet = self._fleet
         self._watch = FileWatch(args.config)
         self._secrets: dict[str, FileWatch] = {}  # files of credentials
         self._over = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._again = False
+
+    def _outside(self) -> Outside:
+        execute = execution(MOVES, lambda engine, route: etag(engine.state(route)), refusal_of)
+        unique = lambda: os.urandom(8).hex()  # noqa: E731
+        return Outside(self._now, time.monotonic, unique, socket.gethostname(), execute, self._notifier.listen)
 
     async def serve(self) -> None:
         """From the first table to SIGTERM."""
@@ -160,7 +188,11 @@ class Control:
         self._pulses.keep_beating(PLACE, asyncio.get_running_loop())
         self._lag.keep_looking(asyncio.get_running_loop())
         log.info("control is up: table %d, %d routes", self._engine.revision, len(self._engine.routes))
+        if self._fleet is not None:
+            self._fleet.start()
         await self._look_until_over()
+        if self._fleet is not None:
+            await self._fleet.close()
         await self._link.close()
         await api.close()
         await self._notifier.close()
@@ -194,6 +226,9 @@ class Control:
     def _look(self) -> None:
         raise_descriptor_limit()  # somebody may have lowered it
         self._link.look()
+        if self._fleet is not None:
+            with contained("looking after the lease of the fleet"):
+                self._fleet.member.look()
         with contained("judging what time brings"):
             self._engine.on_time(self._now())
         with contained("asking judges"):
@@ -255,6 +290,8 @@ class Control:
 
     def _ticked(self, tick: Tick) -> float:
         with contained("counting a tick"):
+            if self._fleet is not None:
+                self._fleet.member.on_tick(tick)
             self._engine.on_tick(tick, self._now())
         return self._intake.sample_at(self._now())
 
@@ -309,6 +346,8 @@ class Control:
             ),
         )
         made = registry(sources)
+        if self._fleet is not None:
+            made.register(FleetCollector(self._fleet))
         ProcessCollector(registry=made)
         return made
 

@@ -11,5 +11,6 @@
 - `checks`: the claims that a run must fulfil
 - `setup`: everything that is up while the story runs, and its end
 - `guide`: the closing page of `--hold`: addresses, files, next steps to paste
+- `fleet`, `fleet_story`: three sidecars and a Redis, and what `--fleet` tells of them
 - `story`: the acts, the closing summary and the exit code
 """

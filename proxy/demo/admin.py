@@ -51,6 +51,9 @@ class AdminClient:
     async def route(self, name: str) -> dict[str, Any]:
         return await self._ask("GET", f"/v1/routes/{name}")
 
+    async def fleet(self) -> dict[str, Any]:
+        return await self._ask("GET", "/v1/fleet")
+
     async def put_split(self, name: str, split: dict[str, float], reason: str) -> None:
         await self._ask("PUT", f"/v1/routes/{name}/split", {"split": split, "reason": reason})
 

@@ -95,6 +95,23 @@ def calm(counts: ClientCounts, version: str) -> list[Check]:
     ]
 
 
+def everywhere(what: str, seconds: float | None) -> Check:
+    """Something held at every sidecar of a fleet, after so many seconds; None: it never did."""
+    return Check(what, "never" if seconds is None else f"after {seconds:.2f} s", seconds is not None)
+
+
+def same_everywhere(counts: list[ClientCounts]) -> Check:
+    """Users meet one version, whichever sidecar they come to."""
+    met: dict[str, set[str]] = {}
+    for each in counts:
+        for user, version in each.users.items():
+            met.setdefault(user, set()).add(version)
+    several = sum(len(versions) > 1 for versions in met.values())
+    shared = sum(sum(user in each.users for each in counts) > 1 for user in met)
+    measured = f"{several} of {shared:,} users who came to several met another version"
+    return Check("a user meets one version at every sidecar", measured, not several and shared > 0)
+
+
 def unharmed(acts: list[ClientCounts]) -> list[Check]:
     """No client saw an error, in any act."""
     requests, errors = sum(act.requests for act in acts), sum(act.errors for act in acts)

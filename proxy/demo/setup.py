@@ -78,9 +78,9 @@ class Setup:
 @contextlib.asynccontextmanager
 async def built(display: Display, options: DemoOptions, folder: Path) -> AsyncIterator[Setup]:
     """Trains, serves, starts Penumbra; takes all of it down again, whatever happens in the block."""
-    await _train(display, options, folder)
+    await trained(display, options, folder)
     async with (
-        _served(display, options, folder) as models,
+        served(display, options, folder) as models,
         _fronted(display, list(models.values()), folder) as running,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
@@ -89,7 +89,8 @@ async def built(display: Display, options: DemoOptions, folder: Path) -> AsyncIt
             yield Setup(display, models, running, AdminClient(session, running.admin), traffic, options.seconds)
 
 
-async def _train(display: Display, options: DemoOptions, folder: Path) -> None:
+async def trained(display: Display, options: DemoOptions, folder: Path) -> None:
+    """Trains the versions."""
     with display.busy("Training three versions on the breast-cancer data ..."):
         async for fact in servers.train(options.models, folder):
             display.say(_progress(fact))
@@ -102,7 +103,8 @@ def _progress(fact: dict[str, Any]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _served(display: Display, options: DemoOptions, folder: Path) -> AsyncIterator[dict[str, ModelServer]]:
+async def served(display: Display, options: DemoOptions, folder: Path) -> AsyncIterator[dict[str, ModelServer]]:
+    """The model servers by version, while the block runs."""
     started: dict[str, ModelServer] = {}
     try:
         with display.busy("Starting three MLServer processes ..."):

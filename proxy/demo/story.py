@@ -18,10 +18,11 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 
-from proxy.demo import checks, guide, servers
+from proxy.demo import checks, fleet_story, guide, servers
 from proxy.demo.admin import AdminRefused, Metrics
 from proxy.demo.checks import Check, Flip
 from proxy.demo.display import Display
+from proxy.demo.fleet import RedisMissing
 from proxy.demo.front import ROUTE
 from proxy.demo.processes import ProcessFailed
 from proxy.demo.servers import ModelsVenvMissing
@@ -103,18 +104,19 @@ def charged(metrics: Metrics, version: str) -> tuple[int, int]:
 ACTS = (mirror, canary, broken, aftermath)
 
 
-def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: float = 120.0) -> int:
+def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: float = 120.0, fleet: bool = False) -> int:
     """Runs the demo; the exit code. `models` is the models venv (else PENUMBRA_MODELS_VENV, else ./.venv-models);
-    `seconds` how long an act lasts; `rate` requests per second."""
+    `seconds` how long an act lasts; `rate` requests per second; `fleet`: with three sidecars, which is another story.
+    """
     display = Display(console())
     venv = models or Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models"))
     try:
         options = DemoOptions(servers.models_python(venv.absolute()), seconds, rate)
-        return asyncio.run(_interruptible(display, options, hold))
+        return asyncio.run(_interruptible(display, options, hold, fleet))
     except asyncio.CancelledError:
         display.say("Interrupted; everything that was started has been ended.")
         return EXIT_INTERRUPTED
-    except (ProcessFailed, ModelsVenvMissing, AdminRefused, aiohttp.ClientError, TimeoutError) as problem:
+    except (ProcessFailed, ModelsVenvMissing, RedisMissing, AdminRefused, aiohttp.ClientError, TimeoutError) as problem:
         display.say(f"The demo could not go on: {problem}", "bold red")
         return 1
 
@@ -125,12 +127,15 @@ def console() -> Console:
     return here if here.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
-async def _interruptible(display: Display, options: DemoOptions, hold: bool) -> int:
+async def _interruptible(display: Display, options: DemoOptions, hold: bool, fleet: bool) -> int:
     """A signal cancels the story once; a second one does not disturb the clearing up."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: task.cancelling() or task.cancel())
+    if fleet:
+        with tempfile.TemporaryDirectory(prefix="penumbra-demo-") as folder:
+            return 0 if await fleet_story.run(display, options, Path(folder)) else 1
     return await _demo(display, options, hold)
 
 

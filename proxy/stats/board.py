@@ -15,6 +15,7 @@ Data in:
 | `questions()`, `on_judged(question, score)` | texts differ, and a judge is configured | asks, and takes the score |
 | `begin_anew(route, version)` | another model answers under a version | drops what rests on the one before |
 | `on_lost_records(count, reason)` | records could not be analysed | counts them as dropped |
+| `on_look(look, now)` | a judge summed what a fleet counted | counts it; instead of ticks and observations |
 
 Knowledge out, of one route:
 
@@ -43,7 +44,7 @@ This file is long because it is the only door: each call is short, and what it d
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -64,12 +65,14 @@ from proxy.stats.counts.asked_nothing import AskedNothing
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.diagnosis import Finding, diagnose
 from proxy.stats.door import admitted
-from proxy.stats.drift.figures import Drift, FeatureShape, RowCounts
+from proxy.stats.drift.figures import BinnedRows, Drift, FeatureShape, RowCounts
 from proxy.stats.drift.profile import BodySide, Profile
 from proxy.stats.drift.recognition import Recognised
 from proxy.stats.drift.streams import Streams
+from proxy.stats.evidence.answer_measures import measured, measures
 from proxy.stats.grouped import grouped
 from proxy.stats.identity.answerers import Answerers
+from proxy.stats.look import Look, Tap
 from proxy.stats.plain_shadows import PlainShadows
 from proxy.stats.quality.label_join import MAX_WAITING_REQUESTS, LabelledPrediction, LabelOutcome
 from proxy.stats.snapshot import fits, freeze, thaw
@@ -88,7 +91,8 @@ FLUSHED_AT_ONCE = 1 << 20
 
 
 class Board(Totals):
-    """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time.
+    """All statistics of one control process. `labels`: requests whose predictions may wait for a label at a time. `tap`
+    hears of what is counted.
 
     >>> from proxy.contracts.record import ArmTick
     >>> board = Board()
@@ -110,12 +114,14 @@ class Board(Totals):
         "_left_out",
         "_shadows",
         "_streams",
+        "_tap",
         "_unflushed",
         "answerers",
     )
 
-    def __init__(self, labels: int = MAX_WAITING_REQUESTS, memory: int = AMPLE_MEMORY) -> None:
+    def __init__(self, labels: int = MAX_WAITING_REQUESTS, memory: int = AMPLE_MEMORY, tap: Tap | None = None) -> None:
         super().__init__(labels, memory)
+        self._tap = tap
         self.answerers = Answerers()
         self._histories: defaultdict[tuple[str, str, int], PrimaryHistory] = defaultdict(PrimaryHistory)
         self._comparisons: dict[str, tuple[Comparison, ...]] = {}
@@ -166,8 +172,12 @@ class Board(Totals):
             self._left_out.update(current[1].left_out if current else {})
             self._streams[route] = (
                 (analysis, protocol),
-                Streams(analysis.reference, analysis.detectors, analysis.ignore),
+                Streams(analysis.reference, analysis.detectors, analysis.ignore, self._on_binned(route)),
             )
+
+    def _on_binned(self, route: str) -> Callable[[BinnedRows], None] | None:
+        tap = self._tap
+        return None if tap is None else lambda rows: tap.on_binned(route, rows)
 
     def use_baseline(self, route: str, baseline: tuple[str, Guard] | None) -> None:
         """From the next `watch` on, judges the candidates of `route` against this version, and the version itself by
@@ -208,6 +218,22 @@ class Board(Totals):
             self.answerers.add_arms(route, arms)
         self._on_identities(now)
 
+    def on_look(self, look: Look, now: float) -> None:
+        """Counts what a fleet counted since the last look: one look of every test."""
+        self.on_tick(look.tick, now)
+        for route, counts in look.routes.items():
+            streams = self._streams_of(route)
+            for version, lost in counts.lost.items():
+                self.lost_elsewhere[route, version] += lost
+            if streams is not None:
+                streams.add_binned(counts.binned, now)
+            self._on_pairs(counts.pairs)
+            self._on_rows(route, counts.rows, now)
+            for comparison in self._comparisons.get(route, ()):
+                comparison.on_content(counts.contents, now)
+                comparison.on_measured(counts.measured, now)
+                comparison.on_identities(counts.identities)
+
     def on_lost_records(self, count: int, reason: str = "internal") -> None:
         """Counts records that reached control and could not be analysed."""
         self.counters.drop_records(reason, count)
@@ -234,10 +260,14 @@ class Board(Totals):
                 self._on_labelled(self._scorer.update(legs, analysis.wait, now))
             for leg in self._count_all(legs):
                 if leg.text is not None or leg.usage is not None:
+                    if self._tap is not None:
+                        self._tap.on_measured(route, measured(leg, measures(self.prices)))
                     for comparison in self._comparisons.get(route, ()):
                         comparison.on_tokens(leg, now)
         self._on_pairs(compared)
         for route, counted in contents.items():
+            if self._tap is not None:
+                self._tap.on_contents(route, counted)
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_content(counted, now)
         self._on_identities(now)
@@ -247,6 +277,8 @@ class Board(Totals):
 
     def _on_identities(self, now: float) -> None:
         for route, named in self.answerers.flush(now).items():
+            if self._tap is not None:
+                self._tap.on_identities(route, named)
             for comparison in self._comparisons.get(route, ()):
                 comparison.on_identities(named)
 
@@ -290,6 +322,8 @@ class Board(Totals):
 
     def _on_pairs(self, compared: list[PairResult]) -> None:
         """One look of a sequential test for all pairs of a batch."""
+        if self._tap is not None and compared:
+            self._tap.on_pairs(compared)
         for (route, version), pairs in grouped(compared, _VERSION).items():
             judged = [each for each in self._comparisons.get(route, ()) if each.key.candidate == version]
             for comparison in judged:
@@ -320,6 +354,8 @@ class Board(Totals):
                 self._on_rows(route, streams.flush(now), now)
 
     def _on_rows(self, route: str, rows: list[RowCounts], now: float) -> None:
+        if self._tap is not None and rows:
+            self._tap.on_rows(route, rows)
         for comparison in self._comparisons.get(route, ()) if rows else ():
             comparison.on_rows(rows, now)
 

@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence, Reference
-from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.histogram import Buckets
 from proxy.contracts.identity import IdentityChange
-from proxy.contracts.metrics import METRICS, OUTCOME_METRICS, of_kind
+from proxy.contracts.metrics import OUTCOME_METRICS, of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.price import Price
 from proxy.contracts.record import ArmTick
@@ -22,7 +22,7 @@ from proxy.contracts.table import Protocol, Role
 from proxy.stats.counts.content import ContentCounts
 from proxy.stats.drift.figures import Drift, RowCounts
 from proxy.stats.evidence.alpha import AlphaShare, alpha_share_of, limits_of
-from proxy.stats.evidence.answer_measures import MEASURED, OF_USAGE, measures
+from proxy.stats.evidence.answer_measures import MEASURED, OF_USAGE, MeasuredAnswers, measures, place_of
 from proxy.stats.evidence.assignment_share import AssignedArm, AssignmentShares
 from proxy.stats.evidence.data import ContractViolations, drift_evidence
 from proxy.stats.evidence.disagreement import Disagreement
@@ -199,7 +199,7 @@ class Comparison(Stateful):
     def on_tokens(self, leg: Observation, now: float) -> None:
         """Adds an answer of a language model, for the times, the number and the cost of its tokens."""
         measured = [(name, measure(leg)) for name, measure in self._measures.items()]
-        found = {name: bucket(value * METRICS[name].finer) for name, value in measured if value is not None}
+        found = {name: place_of(name, value) for name, value in measured if value is not None}
         if not found and not self.told:
             return  # as of whole answers, where no line asks for their tokens
         whose = self._shares.get(leg.version, leg.role, leg.share)
@@ -211,8 +211,24 @@ class Comparison(Stateful):
         for name, told in self.told.items() if self._warm_up.warm else ():
             n = int(name in found)
             told.update(ContentCounts(leg.version, leg.role, leg.share, n, 0, unread=1 - n), candidate=whose.candidate)
-        for name, place in found.items() if leg.version == self.key.reference else ():
-            self._history.answers[name].update({place: 1}, now)
+        for name, at in found.items() if leg.version == self.key.reference else ():
+            self._history.answers[name].update({at: 1}, now)
+
+    def on_measured(self, answers: Iterable[MeasuredAnswers], now: float) -> None:
+        """Adds answers of language models as counts, for the same."""
+        for each in answers:
+            whose = self._shares.get(each.version, each.role, each.share)
+            if whose is None or each.metric not in self._measures:
+                continue
+            for metric in self.answers if each.values and self._warm_up.warm else ():
+                if metric.metric == each.metric:
+                    metric.update([ArmLatencies(each.values, whose)], now)
+            if each.metric in self.told and self._warm_up.warm:
+                n = sum(each.values.values())
+                told = ContentCounts(each.version, each.role, each.share, n, 0, unread=each.unread)
+                self.told[each.metric].update(told, candidate=whose.candidate)
+            if each.values and each.version == self.key.reference:
+                self._history.answers[each.metric].update(each.values, now)
 
     def on_label(self, met: LabelledPrediction, primary: ScoreLookup) -> None:
         """Adds a prediction of this route that met its label."""

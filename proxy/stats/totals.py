@@ -69,12 +69,15 @@ class Totals:
         "_usage",
         "content",
         "counters",
+        "lost_elsewhere",
         "prices",
     )
 
     def __init__(self, labels: int, memory: int) -> None:
         self.counters = Counters()
         self.content = ContentCounters()
+        self.lost_elsewhere: Counter[tuple[str, str | None]] = Counter()
+        """Pairs that other sidecars sent and did not compare, by (route, version)."""
         part = int(memory * WAITING_PART)
         self._comparer = Comparer(min(part, MAX_HELD_BYTES))
         self._scorer = Scorer(labels, min(part, MAX_WAITING_BYTES))
@@ -250,8 +253,12 @@ class Totals:
         """Copies for `version` that were due and not compared: dropped, never paired, or lost."""
         key = (route, version)
         dropped = sum(n for (r, v, _), n in self.counters.shadow_dropped.items() if (r, v) == key)
+        return dropped + self.unpaired_copies(route, version) + self.lost_elsewhere[key]
+
+    def unpaired_copies(self, route: str, version: str | None) -> int:
+        """Those among them that were sent: never paired, or lost."""
         lost = self.agreement(route, version, "shadow").lost.total() if version is not None else 0
-        return dropped + self._comparer.unpaired_of(route, version) + lost
+        return self._comparer.unpaired_of(route, version) + lost
 
     def bad_events(self, route: str, version: str) -> dict[str, tuple[int, int]]:
         """Bad events of `version` as the primary of `route` since the start, and the observations that they are among,

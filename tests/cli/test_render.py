@@ -106,3 +106,39 @@ def test_what_a_route_of_protocol_auto_speaks(capsys: pytest.CaptureFixture[str]
     show_routes({"routes": routes})
     told = capsys.readouterr().out.splitlines()[4:]
     assert told == ["r speaks openai, by its first requests", "s speaks nothing that is known yet"]
+
+
+FLEET: dict[str, Any] = {
+    "fleet": "fraud", "instance": "a", "judge": "b", "lost": False, "apart": False, "term": 4, "revision": 9,
+    "heard_seconds_ago": 0.4, "fault": None,
+    "members": [
+        {"instance": "a", "report_seconds_ago": 0.2, "behind": 1, "late": False, "differs": [], "version": "1"},
+        {"instance": "b", "report_seconds_ago": 0.0, "behind": 7, "late": True, "differs": ["r"], "version": "1"},
+        {"instance": "c", "report_seconds_ago": 3.5, "behind": None, "late": True, "differs": [], "version": "2"},
+    ],
+}  # fmt: skip
+
+
+def test_a_fleet_stands_below_the_routes(capsys: pytest.CaptureFixture[str]) -> None:
+    show_routes({"routes": [ROUTE], "fleet": FLEET})
+    lines = capsys.readouterr().out.splitlines()[3:]
+    assert lines[0] == "fleet fraud, here a: 3 members, judge b, term 4, table 9; the store answered 0.4 s ago"
+    assert lines[2].split() == ["a", "0.2", "s", "the", "newest", "table", "1"]
+    assert lines[3].split() == ["b", "judge", "0", "s", "7", "looks", "behind", "r", "1"]
+    assert lines[4].split() == ["c", "3.5", "s", "another", "term", "2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lost": True, "apart": True}, "apart from it, all traffic to the primaries; the store answered 0.4 s ago"),
+        ({"lost": True}, "apart from it, the split is held; the store answered 0.4 s ago"),
+        ({"judge": None, "heard_seconds_ago": None}, "no judge; the store never answered"),
+    ],
+)
+def test_what_is_wrong_with_a_fleet_is_said_first(
+    capsys: pytest.CaptureFixture[str], given: dict[str, Any], said: str
+) -> None:
+    show_routes({"routes": [ROUTE], "fleet": FLEET | given | {"fault": "wrong password"}})
+    lines = capsys.readouterr().out.splitlines()[3:]
+    assert lines[:2] == [f"fleet fraud, here a: {said}", "the fleet's store cannot be used: wrong password"]

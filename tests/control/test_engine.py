@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
 from proxy.control.api import views
-from proxy.control.engine import Move, UnknownRouteError
+from proxy.control.engine import Move
+from proxy.control.engine_errors import UnknownRouteError
 from proxy.control.state.state_file import StoreError
 from proxy.release import transitions
 from proxy.release.audit import entry_of, verify

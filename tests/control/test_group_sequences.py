@@ -21,7 +21,7 @@ from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Release, RouteSettings, Settings, Stage
 from proxy.control.api.moves import MOVES
 from proxy.control.api.problems import ApiError
-from proxy.control.engine import NotStoredYetError
+from proxy.control.engine_errors import NotStoredYetError
 from proxy.control.state.recovery import chain_states
 from proxy.control.state.state_file import StoreError
 from proxy.release import transitions

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from proxy.config.releases import sealed
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Baseline, Release, Stage
-from proxy.control.engine import NotStoredYetError, UnknownReleaseError
+from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.release import transitions

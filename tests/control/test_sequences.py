@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import ConfigError, Guard, Problem, Release, RouteSettings, Settings, Stage
 from proxy.contracts.table import Share, Table
-from proxy.control.engine import NotStoredYetError
+from proxy.control.engine_errors import NotStoredYetError
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.release import transitions

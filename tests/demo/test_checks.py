@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.demo import checks
-from proxy.demo.checks import Flip
+from proxy.demo.checks import Check, Flip
 from proxy.demo.traffic import ClientCounts
 from proxy.demo.view import Row
 
@@ -69,3 +69,16 @@ def test_one_client_error_in_any_act_breaks_the_story() -> None:
 
 def held(results: list[checks.Check]) -> list[bool]:
     return [check.held for check in results]
+
+
+def test_what_never_held_at_all_sidecars_breaks_the_story() -> None:
+    assert checks.everywhere("flipped", 1.25) == Check("flipped", "after 1.25 s", True)
+    assert not checks.everywhere("flipped", None).held
+
+
+def test_a_user_who_meets_another_version_at_another_sidecar_breaks_the_story() -> None:
+    one, two = counts(v1=3, v2=2), counts(v1=3)
+    assert checks.same_everywhere([one, two]).held
+    two.note("v2-1", "v1", 0.01, "")
+    assert not checks.same_everywhere([one, two]).held
+    assert not checks.same_everywhere([one]).held  # nobody came to several

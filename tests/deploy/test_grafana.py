@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from proxy.control.telemetry.fleet_metrics import OF_THE_FLEET
 from tests.support.running import Running, call, eventually
 from tests.support.upstream import Upstream
 
@@ -149,6 +151,19 @@ def asked(address: str, expr: str) -> list[dict[str, Any]]:
 def test_every_query_has_data(name: str, scraped: str) -> None:
     for panel, expr in expressions(name):
         eventually(partial(asked, scraped, expr), f"data for {panel!r}: {expr}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_fleet_says_alike_is_not_counted_twice(name: str) -> None:
+    """A sum over sidecars is of what each of them has counted itself."""
+    for panel, expr in expressions(name):
+        for found in re.finditer(rf"\b({'|'.join(OF_THE_FLEET)})\b", expr):
+            assert re.search(r"(max|min) by \([^()]*\) \($", expr[: found.start()]), f"{panel!r}: {expr}"
+
+
+def test_a_mean_of_each_sidecar_is_weighted_by_its_requests() -> None:
+    ratios = {expr for name in NAMES for _, expr in expressions(name) if "penumbra_disagreement_ratio" in expr}
+    assert ratios and all("* penumbra_compared_total" in expr for expr in ratios)
 
 
 def test_the_variable_finds_all_routes(scraped: str) -> None:

@@ -194,10 +194,10 @@ class Traffic:
     `answers` and `failures` are what they got; a `new` connection for each request, or one kept alive by each client.
     """
 
-    def __init__(self, address: str, *, clients: int = 4, new: bool = False) -> None:
+    def __init__(self, address: str, *, clients: int = 4, new: bool = False, path: str = "/predict") -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
-        self._new = new
+        self._new, self._path = new, path
         self.answers: list[str] = []
         self.failures: list[str] = []
         self._over = threading.Event()
@@ -225,7 +225,7 @@ class Traffic:
         connection = HTTPConnection(self._host, self._port, timeout=PATIENCE)
         while not self._over.is_set():
             try:
-                connection.request("POST", "/predict", b"{}", {"Content-Type": "application/json"})
+                connection.request("POST", self._path, b"{}", {"Content-Type": "application/json"})
                 response = connection.getresponse()
                 response.read()
                 version = response.getheader("x-penumbra-version", "")

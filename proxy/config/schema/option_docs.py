@@ -99,6 +99,18 @@ TEXTS = {
     "tracing": "OpenTelemetry spans of exchanges and legs; needs the extra `otel`.",
     "tracing.endpoint": "Where spans are sent by OTLP/HTTP.",
     "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
+    "fleet": "Sidecars that share one split, one verdict and one audit by a Redis or Valkey; needs the extra `fleet`.",
+    "fleet.redis": (
+        "The store: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` by TLS, "
+        "`redis+sentinel://HOST,HOST/SERVICE` or `redis+cluster://HOST,HOST`; `valkey` for `redis` as well."
+    ),
+    "fleet.name": "The name of the fleet in it. Sidecars with one name must have the same routes.",
+    "fleet.lease": "Without the store for longer, a sidecar does what `on_lost` says.",
+    "fleet.on_lost": (
+        "`primary`: all traffic to the primaries until the store answers again. `hold`: the split stays as it is, "
+        "and a rollback elsewhere is not heard."
+    ),
+    "fleet.instance": "The name of this sidecar in its fleet, the same after a restart.",
     **version_docs.TEXTS,
     **rewrite_docs.TEXTS,
     "routes": "Requests by what they match, and who answers them.",
@@ -220,6 +232,8 @@ DEFAULTS = {
     "access_log.percent": "1",
     "access_log.errors": "true",
     "tracing.percent": "1",
+    "fleet.lease": "10s",
+    "fleet.on_lost": "primary",
     **version_docs.DEFAULTS,
     **rewrite_docs.DEFAULTS,
     "match.headers": "{}",
@@ -259,6 +273,8 @@ ABSENT = {
     "capture": "nothing is kept",
     "access_log": "none",
     "tracing": "none",
+    "fleet": "the sidecar decides alone",
+    "fleet.instance": "the name of the host",
     **version_docs.ABSENT,
     **rewrite_docs.ABSENT,
     "match.headers": "any",

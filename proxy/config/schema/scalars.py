@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from proxy.config import load, rewrite, values
+from proxy.config import fleet, load, rewrite, values
 from proxy.config.model_url import base_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
@@ -62,6 +62,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.hook_url: text(WEB),
     values.identity: text(f"protocol|none|header:({values.TOKEN.pattern})|json:({values.POINTER.pattern})"),
     values.host_name: text(values.HOST_NAME, types=["boolean", "string"]),  # no number is one
+    fleet.address: text(fleet.ADDRESS),
     values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
     values.patience: text(values.DURATION),
     values.path_prefix: text(values.PATH),

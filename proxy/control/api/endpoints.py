@@ -84,7 +84,14 @@ ENDPOINTS = (
     _look(
         "/v1/routes", "routes", "All routes, the workers, and the state of the configuration", "Routes", problems=_LOOK
     ),
-    _look("/v1/routes/{route}", "route", "One route", "Route"),
+    _look(
+        "/v1/routes/{route}",
+        "route",
+        "One route",
+        "Route",
+        problems=(*_ROUTE, "invalid"),
+        parameters=("scope",),
+    ),
     _change("PUT", "split", "put_split", "Split live traffic by hand; the rest goes to the primary", "SplitBody"),
     _change("PUT", "shadows", "put_shadows", "Say which versions get copies of how many requests", "ShadowsBody"),
     _change(
@@ -94,7 +101,14 @@ ENDPOINTS = (
     _change("POST", "rollback", "post_rollback", "All traffic to the primary", "ReasonBody"),
     _change("POST", "pause", "post_pause", "Hold the weight as it is; a breach still acts", "ReasonBody"),
     _change("POST", "resume", "post_resume", "Go on where it was paused", "ReasonBody"),
-    _look("/v1/routes/{route}/scorecard", "scorecard", "Verdict, value, limit and n of each metric", "Scorecard"),
+    _look(
+        "/v1/routes/{route}/scorecard",
+        "scorecard",
+        "Verdict, value, limit and n of each metric",
+        "Scorecard",
+        problems=(*_ROUTE, "invalid"),
+        parameters=("scope",),
+    ),
     _look("/v1/routes/{route}/traffic", "traffic", "Counts and latencies of each version", "Traffic"),
     _look("/v1/routes/{route}/drift", "drift", "How far features are from the profile; world or model", "Drift"),
     _look(
@@ -104,6 +118,7 @@ ENDPOINTS = (
         "Disagreements",
     ),
     _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE),
+    _look("/v1/fleet", "fleet", "The fleet: members, judge, who is behind", "Fleet", problems=(*_LOOK, "not-found")),
     _look("/v1/releases", "releases", "All releases, each with its routes", "Releases", problems=_LOOK),
     _look("/v1/releases/{release}", "release", "One release", "WholeRelease", problems=_RELEASE),
     *(_together(action, summary) for action, summary in TOGETHER.items()),
@@ -146,7 +161,7 @@ ENDPOINTS = (
         "Who changed what, when and why: the newest, or those after a number",
         "Audit",
         problems=(*_LOOK, "invalid", "not-stored"),
-        parameters=("audit_route", "after", "limit"),
+        parameters=("audit_route", "after", "limit", "scope"),
     ),
     _look(
         "/v1/events",

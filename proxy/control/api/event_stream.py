@@ -22,11 +22,14 @@ from typing import Any
 
 from aiohttp import web
 
-from proxy.control.api import release_view, views
+from proxy.control.api import fleet_view, release_view, views
 from proxy.control.api.portions import in_portions, text_of
 from proxy.control.api.problems import ApiError
+from proxy.control.api.scope import chain_of
 from proxy.control.api.traffic_view import traffic
-from proxy.control.engine import Engine, UnknownRouteError
+from proxy.control.engine import Engine
+from proxy.control.engine_errors import UnknownRouteError
+from proxy.control.fleet.service import FleetService
 from proxy.control.state.state_file import StoreError
 from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
@@ -54,16 +57,22 @@ Document = tuple[str, bytes, bytes]
 
 
 def documents(
-    engine: Engine, board: Board, workers: list[WorkerStatus], now: float
+    engine: Engine, board: Board, workers: list[WorkerStatus], now: float, fleet: FleetService | None = None
 ) -> Iterator[tuple[str, str | None, Any]]:
     """(path, entity tag, document) of everything that is shown live."""
     yield "/v1/routes", None, views.routes(engine, workers)
     yield "/v1/releases", None, release_view.releases(engine)
+    if fleet is not None:
+        yield "/v1/fleet", None, fleet_view.fleet(fleet)
     for name in list(engine.routes):
         with suppress(UnknownRouteError):  # gone since the picture was begun
             yield from _of_route(engine, board, name, now)
     try:
-        yield f"/v1/audit?limit={SHOWN_ENTRIES}", None, views.audit(engine, SHOWN_ENTRIES)
+        yield (
+            f"/v1/audit?limit={SHOWN_ENTRIES}",
+            None,
+            views.audit(engine, SHOWN_ENTRIES, store=chain_of("fleet", fleet)),
+        )
     except StoreError as error:
         log.warning("the audit cannot be shown: %s", error)
 
@@ -83,9 +92,11 @@ def event(at: float, path: str, etag: str | None, document: str) -> bytes:
     return f'event: document\ndata: {head[:-1]}, "document": {document}}}\n\n'.encode(errors="replace")
 
 
-def picture(engine: Engine, board: Board, workers: list[WorkerStatus], now: float) -> Iterator[Document]:
+def picture(
+    engine: Engine, board: Board, workers: list[WorkerStatus], now: float, fleet: FleetService | None = None
+) -> Iterator[Document]:
     """All documents, each with a digest to see whether it changed."""
-    for path, etag, document in documents(engine, board, workers, now):
+    for path, etag, document in documents(engine, board, workers, now, fleet):
         text = text_of(document)
         yield (
             path,

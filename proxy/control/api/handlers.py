@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from proxy.control.api import auth, release_view, request_bodies, views
+from proxy.control.api import auth, fleet_view, release_view, request_bodies, scope, views
 from proxy.control.api.connections import Connections
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT
 from proxy.control.api.event_stream import Events, picture
@@ -28,11 +28,11 @@ from proxy.control.api.openapi import describe
 from proxy.control.api.page import static
 from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
+from proxy.control.api.refusals import problem_of
 from proxy.control.api.traffic_view import traffic
-from proxy.control.engine import Engine, NotStoredYetError, UnknownReleaseError, UnknownRouteError
-from proxy.control.state.state_file import StoreError
+from proxy.control.engine import Engine
+from proxy.control.fleet.service import FleetService
 from proxy.link.server import WorkerStatus
-from proxy.release.phases import TransitionRefused
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
 from proxy.stats.quality.scores import load
@@ -62,6 +62,8 @@ class ApiContext(Struct):
     bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUND_OF_PROBLEM.values(), 0))
     """Requests that were refused because of a bound, by its name. Monotone."""
     connections: Connections = field(default_factory=Connections)
+    fleet: FleetService | None = None
+    """The fleet that the sidecar is in."""
 
 
 def application(context: ApiContext) -> web.Application:
@@ -117,25 +119,11 @@ _HTTP_KINDS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
 def _problem(error: Exception, request: web.Request) -> ApiError:
-    match error:
-        case ApiError():
-            return error
-        case UnknownRouteError():
-            return ApiError("unknown-route", f"no route {error.args[0]!r} is configured", "route")
-        case UnknownReleaseError():
-            return ApiError("unknown-release", f"no release {error.args[0]!r} is configured", "release")
-        case TransitionRefused():
-            return ApiError("refused", str(error))
-        case StoreError():
-            return ApiError("not-stored", str(error))
-        case NotStoredYetError():
-            return ApiError("not-stored-yet", str(error))
-        case web.HTTPException():
-            allow = error.headers.get("Allow")
-            kind = _HTTP_KINDS.get(error.status, "malformed")
-            return ApiError(kind, error.reason, headers={"Allow": allow} if allow else None)
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return ApiError("internal", "the log has the details")
+    if isinstance(error, web.HTTPException):
+        allow = error.headers.get("Allow")
+        kind = _HTTP_KINDS.get(error.status, "malformed")
+        return ApiError(kind, error.reason, headers={"Allow": allow} if allow else None)
+    return problem_of(error, f"{request.method} {request.path}")
 
 
 class Api:
@@ -145,7 +133,7 @@ class Api:
         self._context, self._engine = context, context.engine
         self._turn, self._scoring = asyncio.Lock(), asyncio.Lock()
         self._events = Events(
-            lambda: picture(context.engine, context.board, context.workers(), context.now()),
+            lambda: picture(context.engine, context.board, context.workers(), context.now(), context.fleet),
             lambda: context.engine.keeper.unix(context.now()),
             context.bounds_reached,
         )
@@ -173,14 +161,16 @@ class Api:
         return as_json(views.routes(self._engine, self._context.workers()))
 
     async def route(self, request: web.Request) -> web.Response:
-        return self._route(_name(request))
+        return self._route(_name(request), scope.scope_of(request.query, self._engine))
 
-    def _route(self, name: str) -> web.Response:
-        shown = views.route(self._engine, name)
+    def _route(self, name: str, of: scope.Scope | None = None) -> web.Response:
+        engine = self._engine
+        shown = scope.route(engine, name, of, self._context.now()) if of else views.route(engine, name)
         return as_json(shown, headers={"ETag": views.etag(self._engine.state(name))})
 
     async def scorecard(self, request: web.Request) -> web.Response:
-        return as_json(views.scorecard(self._engine, _name(request)))
+        of = scope.scope_of(request.query, self._engine)
+        return as_json(scope.scorecard(self._engine, _name(request), of, self._context.now()))
 
     async def gate(self, request: web.Request) -> web.Response:
         shown = views.gate(self._engine, _name(request))
@@ -216,9 +206,10 @@ class Api:
         route = request.query.get("route")
         limit = _whole(request, "limit", 100, MAX_AUDIT)
         after = _whole(request, "after", -1, 2**62)
-        links, truncated = views.audited(self._engine, limit, after, route)
+        chain = scope.chain_of(scope.scope_of(request.query, self._engine), self._context.fleet)
+        links, truncated = views.audited(self._engine, limit, after, route, chain)
         entries = [text_of(views.entry(link)) async for link in in_portions(links)]
-        head = text_of(views.audit_head(self._engine, truncated))
+        head = text_of(views.audit_head(self._engine, truncated, chain))
         return in_json(f'{head[:-1]}, "entries": [{", ".join(entries)}]}}')
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -240,6 +231,11 @@ class Api:
         said = {"status": "ready" if up else "no worker", "workers": len(workers), "up": up}
         return as_json(said, 200 if up else 503)
 
+    async def fleet(self, request: web.Request) -> web.Response:
+        if self._context.fleet is None:
+            raise ApiError("not-found", "this sidecar is in no fleet: its configuration has no section fleet")
+        return as_json(fleet_view.fleet(self._context.fleet))
+
     async def openapi(self, request: web.Request) -> web.Response:
         return as_json(describe())
 
@@ -252,8 +248,14 @@ class Api:
         async with self._scoring:
             labels = [each async for each in in_portions(request_bodies.labels(request_bodies.read(body)))]
             now, outcomes = self._context.now(), Counter[LabelOutcome]()
+            elsewhere: list[tuple[str, Any]] = []
             async for request_id, label in in_portions(labels):
-                outcomes[self._context.board.on_label(request_id, label, now)] += 1
+                outcome = self._context.board.on_label(request_id, label, now)
+                outcomes[outcome] += 1
+                if outcome == "unknown":
+                    elsewhere.append((request_id, label))
+        if self._context.fleet is not None and elsewhere:
+            self._context.fleet.member.on_labels(elsewhere)
         return as_json({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:
@@ -292,7 +294,14 @@ class Api:
         if whole:
             request_bodies.only(value, ("reason",))
         move, why = MOVES[action](engine, name, value, now())
-        engine.command(name, action, move, who, why, now())
+        if self._context.fleet is None:
+            engine.command(name, action, move, who, why, now())
+            return
+        tag = etag if request.headers.get("If-Match", "*").strip() != "*" else ""
+        answer = await self._context.fleet.member.command(name, action, value, who, tag)
+        if answer.kind:
+            raise ApiError(answer.kind, answer.detail, answer.field)
+        await self._context.fleet.member.until_in_force(answer.place)
 
     # -- releases
 

@@ -15,6 +15,7 @@ from proxy.contracts.record import MAX_REQUEST_ID
 from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
 from proxy.control.api.endpoints import ENDPOINTS, MAX_AUDIT, Endpoint
+from proxy.control.api.fleet_shapes import FLEET_SHAPES, SCOPE
 from proxy.control.api.problems import TITLES
 from proxy.control.api.release_shapes import RELEASE_SHAPES
 from proxy.control.api.request_bodies import MAX_LABELS, MAX_REASON, MAX_ROWS, STARTABLE
@@ -40,6 +41,7 @@ MAYBE_FIGURE: Schema = {"type": ["number", "string", "null"], "description": NAM
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
         route=text(),
+        scope=SCOPE,
         phase=text(enum=list(PHASES)),
         primary=text(),
         split=PERCENTS,
@@ -93,6 +95,7 @@ SCHEMAS: dict[str, Schema] = {
         configuration=record(in_force={"type": "boolean"}, problems=many(ref("Mistake")), checked=number()),
         workers=many(ref("Worker")),
         unsaved=whole(),
+        fleet=maybe(text(description="The fleet that the sidecar is in; /v1/fleet says more of it.")),
     ),
     "Mistake": record(path=text(), found=text(), allowed=text()),
     "Worker": record(
@@ -105,6 +108,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Scorecard": record(
         route=text(),
+        scope=SCOPE,
         phase=text(enum=list(PHASES)),
         candidates=many(text()),
         verdict=text(enum=VERDICTS),
@@ -235,7 +239,9 @@ SCHEMAS: dict[str, Schema] = {
         truncated=TRUNCATED,
     ),
     "Outcomes": record(joined=whole(), duplicate=whole(), unknown=whole(), mismatch=whole()),
-    "Audit": record(head=record(count=whole(), hash=text()), truncated=TRUNCATED, entries=many(ref("Entry"))),
+    "Audit": record(
+        scope=SCOPE, head=record(count=whole(), hash=text()), truncated=TRUNCATED, entries=many(ref("Entry"))
+    ),
     "Entry": record(
         seq=whole(),
         at=number(),
@@ -254,6 +260,7 @@ SCHEMAS: dict[str, Schema] = {
         beside={"type": "object", "description": "The other routes of a release over several, as before and after."},
     ),
     **RELEASE_SHAPES,
+    **FLEET_SHAPES,
     "Status": record(status=text()),
     "Problem": record(optional=("field",), type=text(), title=text(), status=whole(), detail=text(), field=text()),
     "SplitBody": {"anyOf": [PERCENTS, closed(split=PERCENTS, reason=REASON)]},
@@ -276,6 +283,12 @@ PARAMETERS: dict[str, Schema] = {
     "release": {"name": "release", "in": "path", "required": True, "schema": text()},
     "audit_route": {"name": "route", "in": "query", "schema": text()},
     "after": {"name": "after", "in": "query", "schema": whole(), "description": "Entries after this number."},
+    "scope": {
+        "name": "scope",
+        "in": "query",
+        "schema": SCOPE,
+        "description": "Of this sidecar alone, or of its fleet; without it, of the fleet where there is one.",
+    },
     "limit": {"name": "limit", "in": "query", "schema": whole(maximum=MAX_AUDIT)},
     "If-Match": {"name": "If-Match", "in": "header", "schema": text(), "description": "The ETag that was decided on."},
 }

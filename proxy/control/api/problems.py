@@ -26,6 +26,7 @@ TITLES = {
     "media-type": (415, "The body must be JSON"),
     "invalid": (422, "A value is not possible"),
     "internal": (500, "Penumbra failed; this is a bug"),
+    "no-judge": (503, "No judge of the fleet has answered"),
     "too-many": (503, "Too many are connected"),
     "not-stored": (503, "The change could not be stored, and was not made"),
     "not-stored-yet": (503, "The change is in force, and could not be stored yet"),

@@ -15,6 +15,7 @@ from proxy.control import identities
 from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
 from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
+from proxy.control.state.store import Store
 from proxy.link.server import WorkerStatus
 from proxy.release.audit import Link, entry_of, plain
 from proxy.release.baseline import why_idle
@@ -42,6 +43,11 @@ def etag(state: RouteState) -> str:
     return f'"{sha256(msgspec.json.encode(state, order="sorted")).hexdigest()[:20]}"'
 
 
+def usual_scope(engine: Engine) -> str:
+    """What verdicts are of where nobody asks for another scope (`scope`)."""
+    return "sidecar" if engine.settings.fleet is None else "fleet"
+
+
 def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
     control, total = engine.route(name), engine.verdict(name)
@@ -49,6 +55,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
     answering, warnings = identities.rows(engine.board, name), engine.warnings(name)
     return {
         "route": name,
+        "scope": usual_scope(engine),
         "phase": state.phase,
         "primary": state.primary,
         "split": {version: round(percent, 9) for version, percent in live_split(control).items()},
@@ -143,6 +150,7 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
     total, control = engine.verdict(name), engine.route(name)
     return {
         "route": name,
+        "scope": usual_scope(engine),
         "phase": control.state.phase,
         "candidates": list(control.situation.candidates),
         "verdict": total.outcome,
@@ -239,22 +247,28 @@ def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
         "configuration": configuration(engine),
         "workers": [worker(status) for status in workers],
         "unsaved": engine.unsaved,
+        "fleet": engine.settings.fleet.name if engine.settings.fleet else None,
     }
 
 
-def audit(engine: Engine, limit: int, after: int = -1, name: str | None = None) -> dict[str, Any]:
-    """The newest entries, or those after a number; of one route, or of all. Raises StoreError."""
-    links, truncated = audited(engine, limit, after, name)
-    return {**audit_head(engine, truncated), "entries": [entry(link) for link in links]}
+def audit(
+    engine: Engine, limit: int, after: int = -1, name: str | None = None, store: Store | None = None
+) -> dict[str, Any]:
+    """The newest entries, or those after a number; of one route, or of all; of the fleet's chain in `store`, where it
+    is given. Raises StoreError."""
+    links, truncated = audited(engine, limit, after, name, store)
+    return {**audit_head(engine, truncated, store), "entries": [entry(link) for link in links]}
 
 
-def audited(engine: Engine, limit: int, after: int = -1, name: str | None = None) -> tuple[list[Link], bool]:
+def audited(
+    engine: Engine, limit: int, after: int = -1, name: str | None = None, store: Store | None = None
+) -> tuple[list[Link], bool]:
     """The entries that have room in one answer, one at least, and whether there are more of those that were asked for.
     Raises StoreError."""
-    links = engine.audit(min(limit, FIRST_LINKS), after, name)
+    links = engine.audit(min(limit, FIRST_LINKS), after, name, store)
     kept = _with_room(links)
     if len(links) == FIRST_LINKS < limit and kept == links:
-        links = engine.audit(limit, after, name)
+        links = engine.audit(limit, after, name, store)
         kept = _with_room(links)
     return kept, len(kept) < len(links)
 
@@ -263,10 +277,10 @@ def _with_room(links: list[Link]) -> list[Link]:
     return fitting(links, MAX_ANSWER, lambda link: len(link.body)) or links[:1]
 
 
-def audit_head(engine: Engine, truncated: bool) -> dict[str, Any]:
+def audit_head(engine: Engine, truncated: bool, store: Store | None = None) -> dict[str, Any]:
     """What stands beside the entries of an answer."""
-    head = engine.keeper.head
-    return {"head": {"count": head.count, "hash": head.hash}, "truncated": truncated}
+    head, scope = (engine.keeper.head, "sidecar") if store is None else (store.head, "fleet")
+    return {"scope": scope, "head": {"count": head.count, "hash": head.hash}, "truncated": truncated}
 
 
 def entry(link: Link) -> dict[str, Any]:

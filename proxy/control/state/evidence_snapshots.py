@@ -60,18 +60,12 @@ class EvidenceSnapshots:
 
     def keep(self, routes: Routes, board: Board, now: float) -> None:
         """Writes everything that is gathered, if it is time."""
-        moments = {name: (r.state.since, r.state.stage_since, r.situation.candidates) for name, r in routes.items()}
+        moments = {name: _moment(route) for name, route in routes.items()}
         if not self._store.durable or (now < self._due and moments == self._moments):
             return
         self._due, self._moments = now + WRITE_SECONDS, moments
-        rows = {
-            name: sealed(
-                StoredEvidence(*moments[name][:2], route.status.legs, route.status.notified, board.snapshot(name))
-            )
-            for name, route in routes.items()
-        }
         try:
-            self._store.remember(rows, self._reading())
+            self._store.remember(rows_of(routes, board), self._reading())
         except StoreError as error:
             self.errors += 1
             if not self._failing:
@@ -101,6 +95,20 @@ class EvidenceSnapshots:
         status.notified = stored.told
         if stored.stage_since == state.stage_since:
             status.legs = stored.legs
+
+
+def _moment(route: RouteControl) -> tuple[float, float, tuple[str, ...]]:
+    return route.state.since, route.state.stage_since, route.situation.candidates
+
+
+def rows_of(routes: Routes, board: Board) -> dict[str, bytes]:
+    """Route to the row of what is gathered of it."""
+    return {
+        name: sealed(
+            StoredEvidence(*_moment(route)[:2], route.status.legs, route.status.notified, board.snapshot(name))
+        )
+        for name, route in routes.items()
+    }
 
 
 MARK = b"PE1"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 
 import msgspec
@@ -37,7 +37,7 @@ from proxy.control.state.state_file import (
     opened,
     refuse_irregular,
 )
-from proxy.release.audit import GENESIS, Change, Link, digest, legible, seal, undone_by
+from proxy.release.audit import GENESIS, Change, Link, digest, entry_of, legible, seal, undone_by
 
 log = logging.getLogger("penumbra.engine")
 
@@ -176,6 +176,10 @@ class Store:
             link = seal(change, count, last, now)
             links.append((count, change.route, link.body, link.hash))
             last = link.hash
+        self._append(bodies, links, ChainHead(revision, count, last))
+        self._bodies.update(bodies)
+
+    def _append(self, bodies: Mapping[str, bytes], links: Iterable[tuple[int, str, str, str]], head: ChainHead) -> None:
         with self._errors("written"), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
@@ -186,11 +190,15 @@ class Store:
             self._db.execute(
                 "INSERT INTO head VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET "
                 "revision = excluded.revision, count = excluded.count, hash = excluded.hash",
-                (revision, count, last),
+                (head.revision, head.count, head.hash),
             )
-        self.head = ChainHead(revision, count, last)
-        self._bodies.update(bodies)
+        self.head = head
         self._know_again()
+
+    def mirror(self, links: Sequence[Link]) -> None:
+        """Appends entries of a chain that was sealed elsewhere. Raises StoreError: nothing was written."""
+        rows = [(entry.seq, entry.route, link.body, link.hash) for link in links for entry in (entry_of(link),)]
+        self._append({}, rows, ChainHead(self.head.revision, rows[-1][0], rows[-1][3]))
 
     def _withdraw(self, before: Mapping[str, bytes | None], changes: Iterable[Change], now: float) -> None:
         """Takes back what is in the open file and in no other: were it copied later, a change that was refused would

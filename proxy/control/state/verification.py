@@ -40,13 +40,14 @@ class _Ends:
             yield link
 
 
-def verified(store: Store, anchor: str, head: str = "", *, named: bool = False) -> Verified:
+def verified(store: Store, anchor: str, head: str = "", *, named: bool = False, copy: bool = False) -> Verified:
     """Everything that can be said of a state file. Raises StoreError, also for an anchor that is there and cannot be
     read.
 
     - `anchor`: path of the anchor; "" for none
     - `head`: a hash that must be in the chain
     - `named`: the configuration names the anchor, so that a chain without one is a fault
+    - `copy`: it is a copy of a fleet's chain, without live states and anchor
     """
     # The anchor first: control writes it after the chain, so one that is read before the chain is never ahead of it.
     lines = _lines(anchor)
@@ -55,13 +56,16 @@ def verified(store: Store, anchor: str, head: str = "", *, named: bool = False) 
         if isinstance(kept, DamagedRow):
             return _failed("the head of the chain cannot be read")
         fault = verify(ends.watched(store.chain()), kept.count, kept.hash)
-        faults = [fault] if fault else [f for f in (_states(store, ends), _known(ends, head)) if f]
+        states = "" if copy else _states(store, ends)
+        faults = [fault] if fault else [f for f in (states, _known(ends, head)) if f]
     held, since = _anchored(lines, ends)
     if named and ends.hashes and not lines:
         held = f"the anchor {anchor} is not there, or empty: it was removed, or nothing was changed since"
     if faults or held:
         return _failed("; ".join([*faults, *([held] if held else [])]))
     chain = f"the chain of {kept.count} entries holds, head {kept.hash}"
+    if copy:
+        return Verified("", f"the copy of the fleet's audit: {chain}")
     return Verified("", f"{since}; the live states are those that the chain ends with; {chain}")
 
 

@@ -207,6 +207,15 @@ class Counters:
         )
         return min(began, default=None)
 
+    def under_way(self, now: float) -> list[tuple[str, str, str, float]]:
+        """Inferences under way at those workers: rows (route, version, role, seconds since the oldest began)."""
+        oldest: dict[ArmName, float] = {}
+        for worker, arms in self._under_way.items():
+            if now - self._inflight[worker][0] < STALE_SECONDS:
+                for arm, since in arms.items():
+                    oldest[arm] = min(oldest.get(arm, since), since)
+        return [(*arm, max(now - since, 0.0)) for arm, since in oldest.items()]
+
     def coverage(self, route: str, version: str) -> float | None:
         """The part of the copies owed to a shadow that was not dropped, 0 to 1; None before the first."""
         owed = self.mirrored.get((route, version), 0)

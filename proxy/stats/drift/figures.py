@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+import numpy as np
 from msgspec import Struct
 
 from proxy.contracts.table import Role
+from proxy.stats.arrays import Floats
 from proxy.stats.drift.profile import BodySide
 
 
@@ -56,3 +59,22 @@ class RowCounts(NamedTuple):
     n: int
     bad: int
     """Rows that break a rule."""
+
+
+class BinnedRows(NamedTuple):
+    """Rows of one stream, counted in the bins of the reference profile."""
+
+    side: BodySide
+    version: str
+    role: Role
+    counts: Floats
+    """Shape (features, bins)."""
+
+
+def table_of(shape: tuple[int, int], places: Mapping[Any, float]) -> Floats:
+    """The table of this shape with these numbers at these places, counted row by row; those outside are left out."""
+    flat = np.zeros(shape[0] * shape[1])
+    for place, n in places.items():
+        if 0 <= int(place) < flat.size:
+            flat[int(place)] = n
+    return flat.reshape(shape)

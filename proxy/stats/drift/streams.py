@@ -11,7 +11,7 @@ all of a route, `MAX_LAYOUTS` layouts are kept. Of a body with many rows a rando
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from proxy.stats.drift.adwin import AdwinDetectors
 from proxy.stats.drift.batch import Batch, LayoutGroup, are_alike
 from proxy.stats.drift.derived import Derivation, needs
 from proxy.stats.drift.detector import DriftDetector, Reference
-from proxy.stats.drift.figures import Drift, FeatureShape, RowCounts
+from proxy.stats.drift.figures import BinnedRows, Drift, FeatureShape, RowCounts
 from proxy.stats.drift.layout import CONTRACT_RULES, UNEXPECTED, Layout, Signature
+from proxy.stats.drift.moving import is_moving
 from proxy.stats.drift.profile import BodySide, Feature, Profile, as_bodies_have_them
 from proxy.stats.drift.profile_builder import ProfileBuilder
 from proxy.stats.drift.recognition import Recognised, Recognition
@@ -54,12 +55,6 @@ PRELIMINARY_ROWS = 200
 """Rows of the preliminary profile, which has no rules. Without it, drift that begins before the final profile would be
 learnt as the reference."""
 
-MOVING_PSI = 0.1
-"""PSI above which rows after the preliminary profile are not taken into the final one: commonly a moderate shift."""
-
-MIN_PSI_ROWS = 512
-"""Rows that such a PSI must rest on: with fewer, one of thirty features passes 0.1 by chance in one run of six."""
-
 FOLLOWED_ROLES = frozenset((*LIVE_ROLES, "shadow"))
 """Roles that have streams. A rescue repeats a request of another arm, a noise copy one of the primary."""
 
@@ -80,6 +75,7 @@ class Streams:
     - `reference`: rows that a profile is built from
     - `watched`: features that ADWIN watches
     - `ignore`: features that are left out, as `stats.selection` reads them
+    - `tap`: hears of the rows that were counted in the bins of a profile that was given
 
     >>> streams = Streams(reference=200)
     >>> facts = {"request_id": "", "route": "r", "version": "v1", "role": "primary", "share": 1.0, "status": 200}
@@ -110,14 +106,21 @@ class Streams:
         "_references",
         "_rows",
         "_seed",
+        "_tap",
         "left_out",
         "missing",
         "recognition",
         "violations",
     )
 
-    def __init__(self, reference: int, watched: Sequence[str] = (), ignore: Sequence[str] = ()) -> None:
-        self._rows = reference
+    def __init__(
+        self,
+        reference: int,
+        watched: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        tap: Callable[[BinnedRows], None] | None = None,
+    ) -> None:
+        self._rows, self._tap = reference, tap
         self._seed = 0
         self._built = False
         self._adwin = AdwinDetectors(watched)
@@ -272,12 +275,27 @@ class Streams:
             n, bad = n + measured.rows, bad + measured.bad
             self._count_violations(version, role, measured.violations.sum(axis=0), layout.unexpected * measured.rows)
             self._adwin.update(key, signature, tables)
-        self._looked.setdefault(key, batch.since)
-        before = self._counted.get(key)
-        self._counted[key] = counts if before is None else before + counts
+        if self._tap is not None and side in self._given:
+            self._tap(BinnedRows(side, version, role, counts))
+        self._add_counts(key, counts, batch.since)
         if side in self._builders and role in TEACHING_ROLES:
             self._learn(side, batch.groups.values(), now)
         return [RowCounts(version, role, share, n, bad)] if n else []
+
+    def _add_counts(self, key: StreamKey, counts: Floats, since: float) -> None:
+        self._looked.setdefault(key, since)
+        before = self._counted.get(key)
+        self._counted[key] = counts if before is None else before + counts
+
+    def add_binned(self, binned: Iterable[BinnedRows], now: float) -> None:
+        """Adds rows that other sidecars counted in the bins of the same given profile; of another they are left out."""
+        for side, version, role, counts in binned:
+            reference = self._references.get(side)
+            if side in self._given and reference is not None and counts.shape == reference.shares.shape:
+                self._add_counts((side, version, role), counts, now - BATCH_SECONDS)
+            else:
+                self.left_out["rows"] += int(counts[0].sum()) if len(counts) else 0
+        self._detect(self._counted, now, 1)
 
     def _count_violations(self, version: str, role: Role, broken: Sequence[float], unexpected: int) -> None:
         for rule, count in zip(CONTRACT_RULES, broken, strict=True):
@@ -329,18 +347,11 @@ class Streams:
             return
         self._built = True
         self._detect([key for key in self._counted if key[0] == side], now, 1)
-        if self._is_moving(side):
+        primaries = (each for key, each in self._detectors.items() if key[0] == side and key[2] in TEACHING_ROLES)
+        if any(map(is_moving, primaries)):
             self._builders.pop(side)
         else:
             self._take(side, builder.get())
-
-    def _is_moving(self, side: BodySide) -> bool:
-        for (stream_side, _, role), detector in self._detectors.items():
-            if stream_side == side and role in TEACHING_ROLES:
-                large = (detector.psi > MOVING_PSI) & (detector.n >= MIN_PSI_ROWS)
-                if bool(((detector.margin >= 0) | large).any()):
-                    return True
-        return False
 
     def drift(self, limits: Mapping[BodySide, float]) -> list[Drift]:
         """Every feature of every stream; `limits`: by side, the PSI above which significant drift counts."""

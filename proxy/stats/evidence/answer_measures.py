@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.metrics import METRICS
 from proxy.contracts.observation import Observation
 from proxy.contracts.price import Price
+from proxy.contracts.table import Role
 
 Measure = Callable[[Observation], float | None]
 """What is measured of an answer, in the unit of its metric, or one over it (`Metric.inverse`); None: the answer has no
@@ -63,3 +67,32 @@ MEASURED = tuple(measures({}))
 OF_USAGE = ("output_tokens", "cost")
 """Those that need what a server tells of its tokens: an answer that does not tell is none of theirs, and may hide what
 it cost."""
+
+
+class MeasuredAnswers(NamedTuple):
+    """Answers of one arm by one of `MEASURED`."""
+
+    version: str
+    role: Role
+    share: float
+    """The arm's part of live traffic (of copies, for a shadow) when the requests were assigned, 0 to 1."""
+    metric: str
+    values: Buckets
+    """Answers by log bucket of the measure, as `place_of` has it."""
+    unread: int = 0
+    """Further answers, that have no such thing."""
+
+
+def place_of(metric: str, value: float) -> int:
+    """The log bucket of a measure."""
+    return bucket(value * METRICS[metric].finer)
+
+
+def measured(leg: Observation, by: Mapping[str, Measure]) -> list[MeasuredAnswers]:
+    """A leg by each of some measures."""
+    found = []
+    for metric, measure in by.items():
+        value = measure(leg)
+        values = {} if value is None else {place_of(metric, value): 1}
+        found.append(MeasuredAnswers(leg.version, leg.role, leg.share, metric, values, int(value is None)))
+    return found

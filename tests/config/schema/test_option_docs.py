@@ -50,6 +50,7 @@ AROUND = (
         "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
         "access_log": "access_log: {}",
         "tracing": "tracing: {endpoint: 'http://h/'}",
+        "fleet": "fleet: {redis: 'redis://h', name: f}",
         "versions.*.authorization.header": "versions: {v1: {authorization: {token: x}}}",
         "versions.*.authorization.scheme": "versions: {v1: {authorization: {token: x}}}",
         "versions.*.rewrite.model_version": "routes: {r: {protocol: oip}}",

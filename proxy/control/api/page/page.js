@@ -4,6 +4,7 @@ import { $, badge, count, h, name, none, refreshTimes, seconds, setClock, when }
 import { shares, verdict } from "./charts.js";
 import { Controls, wireDialogs } from "./controls.js";
 import { Feed, setToken, token } from "./feed.js";
+import { fleet } from "./fleet.js";
 import { disagreements, drift, liveRole, scorecard, versions } from "./sections.js";
 import { timeline } from "./timeline.js";
 
@@ -173,6 +174,7 @@ function arrange(names) {
 
 function take({ at, path, etag, document }) {
   if (at) setClock(at);
+  if (path === "/v1/fleet") return fleet(document);
   if (document === null) return;
   seen.set(path, document);
   if (path === "/v1/routes") return overview(document);

@@ -34,7 +34,7 @@ HEADERS = {
 MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 HOME = "index.html"
-SCRIPTS = tuple(f"{name}.js" for name in ("page", "dom", "charts", "feed", "controls", "sections", "timeline"))
+SCRIPTS = tuple(f"{name}.js" for name in ("page", "dom", "charts", "feed", "fleet", "controls", "sections", "timeline"))
 
 FILES = (HOME, "icon.svg", "page.css", *SCRIPTS)
 """All there is: a request cannot name any other file."""

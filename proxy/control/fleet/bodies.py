@@ -1,0 +1,145 @@
+"""What sidecars, judge and followers write to each other: the bodies of reports, of evidence, and of tables.
+
+All are MessagePack. A field that a reader does not know is passed over, and one that a writer did not know has its
+default, so that sidecars of two versions of this program can be in one fleet while it is updated.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from proxy.contracts.release import RouteState, Verdict
+from proxy.control.fleet.counts import Rows
+from proxy.control.fleet.store import NOWHERE, Place
+
+Body = TypeVar("Body", bound=Struct)
+
+
+class Intent(Struct, frozen=True):
+    """A change by hand that a sidecar was asked for, for the judge to make."""
+
+    id: str
+    """Unique."""
+    route: str
+    action: str
+    """Name of the command (`control.api.moves`)."""
+    value: dict[str, Any]
+    """The body of the request."""
+    who: str
+    etag: str
+    """What it is changed from, where the caller said so; "": whatever it is."""
+
+
+class Answer(Struct, frozen=True):
+    """What became of an intent."""
+
+    id: str
+    kind: str = ""
+    """Type of the problem; "": it is done."""
+    detail: str = ""
+    field: str | None = None
+    place: Place = NOWHERE
+    """The look from which on it is in force."""
+
+
+class ReportBody(Struct, frozen=True):
+    """What a sidecar reports."""
+
+    counted: Rows
+    """Counts since its epoch began."""
+    follows: Place = NOWHERE
+    """The table that it follows."""
+    settings: str = ""
+    """Digest of what its configuration says about routes."""
+    sections: dict[str, str] = {}
+    """Route to the digest of its section."""
+    rolled_back: dict[str, tuple[Place, tuple[str, ...]]] = {}
+    """Route to the versions that it knows as rolled back, and the look at which it learned so."""
+    intents: tuple[Intent, ...] = ()
+    under_way: list[tuple[str, str, str, float]] = []
+    """Inferences under way: rows (route, version, role, seconds since the oldest of them began)."""
+    apart: bool = False
+    """Whether it had been without the store for longer than its lease."""
+    version: str = ""
+    """Version of this program."""
+
+
+class MemberRow(Struct, frozen=True):
+    """A sidecar, as the judge sees it."""
+
+    instance: str
+    age: float
+    """Seconds since its last report."""
+    follows: Place = NOWHERE
+    settings: str = ""
+    differs: tuple[str, ...] = ()
+    """Routes whose sections are not the judge's."""
+    version: str = ""
+
+
+class Consumed(Struct, array_like=True, frozen=True):
+    """What was taken of the reports of one sidecar and epoch."""
+
+    seq: int
+    """Number of the newest report; older ones say nothing new."""
+    counted: Rows
+
+
+class FleetEvidence(Struct):
+    """What the judge goes on from: live states, what judges them, and what of each report was consumed."""
+
+    clock: float = 0.0
+    """Seconds by the fleet's clock, which looks like Unix time and stands still while nobody judges."""
+    revision: int = 0
+    states: list[RouteState] = []
+    kept: dict[str, bytes] = {}
+    """Route to its evidence (`control.state.evidence_snapshots`)."""
+    consumed: dict[str, Consumed] = {}
+    """By `EPOCH:INSTANCE`."""
+    lineage: list[Place] = []
+    count: int = 0
+    """Entries of the fleet's audit chain, and the hash of the last one."""
+    hash: str = ""
+    answers: list[Answer] = []
+    """Of the newest intents."""
+
+
+class FleetTable(Struct, frozen=True):
+    """What sidecars follow, and what they show of the fleet."""
+
+    revision: int
+    states: list[RouteState]
+    clock: float = 0.0
+    verdicts: dict[str, list[Verdict]] = {}
+    baselines: dict[str, list[Verdict]] = {}
+    legs: dict[str, int] = {}
+    """Route to the finished legs of the candidates in the stage in force."""
+    warnings: dict[str, list[str]] = {}
+    taken: dict[str, int] = {}
+    """`EPOCH:INSTANCE` to the number of the newest report that the judge knew."""
+    answers: list[Answer] = []
+    members: list[MemberRow] = []
+    judge: str = ""
+    count: int = 0
+    """Entries of the fleet's audit chain."""
+    hash: str = ""
+
+
+class LabelBody(Struct, frozen=True):
+    """A label that was given to one sidecar."""
+
+    request_id: str
+    label: Any
+
+
+def encode(body: Struct) -> bytes:
+    """A body as bytes."""
+    return msgspec.msgpack.encode(body)
+
+
+def decode(body: bytes, kind: type[Body]) -> Body:
+    """The body in some bytes. Raises msgspec.MsgspecError on what is none."""
+    return msgspec.msgpack.decode(body, type=kind)

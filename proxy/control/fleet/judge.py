@@ -1,0 +1,303 @@
+"""The judge of a fleet: an engine like that of a single sidecar, over the sum of what all of them count.
+
+It is made from what the store has, and what it decides is in force only when that was committed. Rules:
+
+1. Counts are taken once: those of a report that is newer than the last one consumed, less what was consumed.
+2. The sum of all sidecars is one look, so evidence is that of one proxy that saw all requests.
+3. No release goes forward while the sections of its routes differ between sidecars; whatever takes traffic off is done.
+4. What a sidecar knows as rolled back by a look that is not in this one's past was lost with the store: it is rolled
+   back again.
+5. The fleet's clock goes on from the last look while somebody judges, and stands still otherwise: nobody's wall clock
+   is asked, but for its first reading.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import msgspec
+
+from proxy.contracts.settings import Settings
+from proxy.contracts.table import Table
+from proxy.control.engine import Engine
+from proxy.control.fleet import counts, lineage
+from proxy.control.fleet.bodies import (
+    Answer,
+    Consumed,
+    FleetEvidence,
+    FleetTable,
+    Intent,
+    MemberRow,
+    ReportBody,
+    decode,
+    encode,
+)
+from proxy.control.fleet.looks import look_of
+from proxy.control.fleet.sections import digests_of
+from proxy.control.fleet.session import Proposal
+from proxy.control.fleet.store import MEMBER_SECONDS, NOWHERE, Collected, Place, Reported
+from proxy.control.state.evidence_snapshots import rows_of
+from proxy.control.state.rows import ChainHead
+from proxy.control.state.store import Store
+from proxy.release import transitions
+from proxy.release.audit import GENESIS, Change, Link
+from proxy.release.phases import TransitionRefused
+from proxy.stats.board import Board
+
+log = logging.getLogger("penumbra.fleet")
+
+MAX_ANSWERS = 256
+"""Answers to intents that are kept, the newest: sidecars look each second."""
+
+MAX_CHANGES_A_LOOK = 32
+"""Changes by hand that one look makes; further ones wait for the next, so that answers stay until they are heard."""
+
+MAX_LINKS_A_LOOK = 1000
+
+GONE_SECONDS = 60.0
+"""Time after which what was consumed of a report that is gone is forgotten: a sidecar that was not answered for half of
+it has begun another epoch (`reporter.LATE_SECONDS`)."""
+
+Execute = Callable[[Engine, Intent, float], Answer]
+"""Makes the change that an intent asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a judge has of the sidecar that it runs in."""
+
+    instance: str
+    settings: Settings
+    execute: Execute
+    prepare: Callable[[Board, Engine], None]
+    """Gives reference profiles to the judge's board."""
+    listen: Callable[[Change, float], None]
+    """Hears of each change that was committed."""
+    wall: float
+    """Unix seconds, for a fleet's first look."""
+    monotonic: float
+
+
+def evidence_of(collected: Collected, followed: FleetTable | None) -> FleetEvidence:
+    """What a judge goes on from: the evidence in the store, or, where there is none that can be read, the states that
+    this sidecar followed. Judgements begin anew then, and what was promoted or rolled back stays so."""
+    if collected.evidence is not None:
+        try:
+            return decode(collected.evidence, FleetEvidence)
+        except msgspec.MsgspecError as error:
+            log.error("the fleet's evidence cannot be read, judgements begin anew: %s", error)
+    if followed is None:
+        return FleetEvidence()
+    log.warning("the fleet's store has no evidence: judgements begin anew, with the states that were followed here")
+    return FleetEvidence(
+        followed.clock, followed.revision, list(followed.states), count=followed.count, hash=followed.hash
+    )
+
+
+class FleetJudge:
+    """Goes on from `evidence`."""
+
+    def __init__(self, around: Surroundings, evidence: FleetEvidence) -> None:
+        self._around, self._evidence = around, evidence
+        self._began, self._clock = around.monotonic, evidence.clock or around.wall
+        self._told: list[tuple[Change, float]] = []
+        self._board = Board(memory=around.settings.memory)
+        self._store = Store(":memory:")
+        self._reports: dict[tuple[str, str], tuple[Reported, ReportBody]] = {}
+        self.known: dict[tuple[str, str], int] = {}
+        self._gone: dict[str, float] = {}
+        self.engine = self._engine(evidence)
+
+    def _engine(self, evidence: FleetEvidence) -> Engine:
+        now = self._clock
+        self._store.save(evidence.states, (), evidence.revision, now)
+        if evidence.kept:
+            self._store.remember(evidence.kept, None)
+        self._store.head = ChainHead(evidence.revision, evidence.count, evidence.hash or GENESIS)
+        engine = Engine(self._around.settings, self._store, self._board, _ignored, self._hear)
+        engine.begin(now)
+        self._around.prepare(self._board, engine)
+        return engine
+
+    def _hear(self, change: Change, at: float) -> None:
+        self._told.append((change, at))
+
+    def look(self, collected: Collected, place: Place, monotonic: float) -> Proposal:
+        """One look; it will stand at `place`."""
+        now = self._clock + max(monotonic - self._began, 0.0)
+        self._take(collected.reports, now)
+        members = self._members(collected.reports)
+        self.engine.held = _held(members)
+        for route, versions in self._lost_rollbacks():
+            self._roll_back(route, versions, now)
+        look = look_of(self._consume(), place[1])
+        look.tick.under_way = self._under_way(members)
+        self.engine.on_look(look, now)
+        self._answer(place, now)
+        self.engine.on_time(now)
+        return self._proposal(place, members, now)
+
+    def tell(self) -> None:
+        """Tells of the changes of a look that was committed."""
+        told, self._told = self._told, []
+        for change, at in told:
+            self._around.listen(change, at)
+
+    @property
+    def latest(self) -> Place:
+        """The latest look that a sidecar reports to follow."""
+        return max((body.follows for _, body in self._reports.values()), default=NOWHERE)
+
+    # -- reports
+
+    def _take(self, reports: Sequence[Reported], now: float) -> None:
+        self._forget_the_gone({(each.instance, each.epoch) for each in reports}, now)
+        for each in reports:
+            key = each.instance, each.epoch
+            if each.body is None:
+                if key in self._reports:
+                    self._reports[key] = each, self._reports[key][1]
+                continue
+            try:
+                self._reports[key] = each, decode(each.body, ReportBody)
+            except msgspec.MsgspecError as error:
+                log.warning("the report of %s cannot be read: %s", each.instance, error)
+            self.known[key] = each.seq
+
+    def _consume(self) -> counts.Cells:
+        """What is new in all reports, summed up."""
+        grown = []
+        for key, report, body in self._new():
+            before = self._evidence.consumed.get(key, NOTHING)
+            grown.append(counts.difference(counts.cells_of(body.counted), counts.cells_of(before.counted)))
+            self._evidence.consumed[key] = Consumed(report.seq, body.counted)
+        return counts.total(grown)
+
+    def _new(self) -> list[tuple[str, Reported, ReportBody]]:
+        """The reports of which nothing was consumed yet, by `EPOCH:INSTANCE`."""
+        rows = [(f"{epoch}:{instance}", *row) for (instance, epoch), row in self._reports.items()]
+        return [row for row in rows if row[1].seq > self._evidence.consumed.get(row[0], NOTHING).seq]
+
+    def _under_way(self, members: Iterable[MemberRow]) -> list[tuple[str, str, str, float]]:
+        """The oldest inference of each arm that a member has under way."""
+        present = {member.instance for member in members}
+        oldest: dict[tuple[str, str, str], float] = {}
+        for (instance, _), (report, body) in self._reports.items():
+            for *arm, age in body.under_way if instance in present and report.age < MEMBER_SECONDS else ():
+                key = (arm[0], arm[1], arm[2])
+                oldest[key] = max(oldest.get(key, 0.0), age + report.age)
+        return [(*key, age) for key, age in oldest.items()]
+
+    def _forget_the_gone(self, there: AbstractSet[tuple[str, str]], now: float) -> None:
+        """Drops reports that the store has no more, and later what was consumed of them: a store that is full may lose
+        the report of a sidecar that goes on counting."""
+        self._reports = {key: row for key, row in self._reports.items() if key in there}
+        self.known = {key: seq for key, seq in self.known.items() if key in there}
+        present, consumed = {f"{epoch}:{instance}" for instance, epoch in there}, self._evidence.consumed
+        self._gone = {key: self._gone.get(key, now) for key in consumed if key not in present}
+        self._evidence.consumed = {
+            key: row for key, row in consumed.items() if now - self._gone.get(key, now) < GONE_SECONDS
+        }
+
+    def _members(self, reports: Iterable[Reported]) -> list[MemberRow]:
+        """The sidecars that reported lately, each by its newest epoch."""
+        newest: dict[str, MemberRow] = {}
+        mine = digests_of(self._around.settings)
+        for each in sorted(reports, key=lambda report: -report.age):
+            if each.age >= MEMBER_SECONDS or (each.instance, each.epoch) not in self._reports:
+                continue
+            body = self._reports[each.instance, each.epoch][1]
+            differs = tuple(
+                sorted(name for name in {*mine, *body.sections} if mine.get(name) != body.sections.get(name))
+            )
+            newest[each.instance] = MemberRow(
+                each.instance, each.age, body.follows, body.settings, differs, body.version
+            )
+        return [newest[name] for name in sorted(newest)]
+
+    # -- what is not evidence
+
+    def _lost_rollbacks(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What new reports say; an old one would undo what was decided since, for as long as the store has it."""
+        found = []
+        for _, _, body in self._new():
+            for route, (place, versions) in body.rolled_back.items():
+                if route in self.engine.routes and not lineage.includes(self._evidence.lineage, place):
+                    found.append((route, versions))
+        return found
+
+    def _roll_back(self, route: str, versions: tuple[str, ...], now: float) -> None:
+        control = self.engine.route(route)
+        has = {*control.situation.candidates, *control.situation.split}
+        gone = tuple(version for version in versions if version in has)
+        if not gone:
+            return
+        why = f"{', '.join(gone)} had been rolled back before the store lost it"
+        try:
+            self.engine.command(route, "rollback", lambda s: transitions.take_off(s, gone, why, now), "fleet", why, now)
+        except TransitionRefused as error:
+            log.warning("%s: %s: %s", route, why, error)
+
+    def _answer(self, place: Place, now: float) -> None:
+        done = {answer.id for answer in self._evidence.answers}
+        lately = [body for report, body in self._reports.values() if report.age < MEMBER_SECONDS]
+        waiting = {intent.id: intent for body in lately for intent in body.intents if intent.id not in done}
+        made = list(waiting.values())[:MAX_CHANGES_A_LOOK]
+        answers = [self._around.execute(self.engine, intent, now) for intent in made]
+        placed = [msgspec.structs.replace(answer, place=place) for answer in answers]
+        self._evidence.answers = [*self._evidence.answers, *placed][-MAX_ANSWERS:]
+
+    # -- what comes of it
+
+    def _proposal(self, place: Place, members: list[MemberRow], now: float) -> Proposal:
+        evidence, engine = self._evidence, self.engine
+        links = tuple(self._new_links())
+        evidence.clock, evidence.revision = now, engine.revision
+        evidence.states = list(engine.states.values())
+        evidence.kept = rows_of(engine.routes, self._board)
+        evidence.lineage = lineage.extended(evidence.lineage, place)
+        evidence.count, evidence.hash = self._store.head.count, self._store.head.hash
+        return Proposal(encode(evidence), encode(self._table(members, now)), links, evidence.count)
+
+    def _new_links(self) -> list[Link]:
+        return self._store.audit(self._evidence.count, MAX_LINKS_A_LOOK)
+
+    def _table(self, members: list[MemberRow], now: float) -> FleetTable:
+        engine, evidence = self.engine, self._evidence
+        return FleetTable(
+            revision=engine.revision,
+            states=evidence.states,
+            clock=now,
+            verdicts={name: list(route.status.verdicts) for name, route in engine.routes.items()},
+            baselines={name: list(route.status.baseline) for name, route in engine.routes.items()},
+            legs={name: route.status.legs for name, route in engine.routes.items()},
+            warnings={name: engine.warnings(name) for name in engine.routes},
+            taken={key: row.seq for key, row in evidence.consumed.items()},
+            answers=evidence.answers,
+            members=members,
+            judge=self._around.instance,
+            count=evidence.count,
+            hash=evidence.hash,
+        )
+
+
+NOTHING = Consumed(0, [])
+
+
+def _ignored(table: Table) -> None:
+    """The judge's engine has no workers: sidecars make their tables from the states that they follow."""
+
+
+def _held(members: Iterable[MemberRow]) -> dict[str, str]:
+    """Routes whose release does not go forward, and why."""
+    found: dict[str, list[str]] = {}
+    for member in members:
+        for route in member.differs:
+            found.setdefault(route, []).append(member.instance)
+    return {
+        route: f"no stage advances: the section of this route differs at {', '.join(names[:5])}"
+        for route, names in found.items()
+    }

@@ -1,0 +1,360 @@
+"""A sidecar in its fleet: what it reports, what it does with a table, and how changes by hand reach the judge."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from proxy import __version__
+from proxy.contracts.record import Tick
+from proxy.contracts.settings import Settings
+from proxy.control.fleet import counts
+from proxy.control.fleet.bodies import Answer, FleetTable, Intent, LabelBody, MemberRow, ReportBody, decode, encode
+from proxy.control.fleet.counting import Counting
+from proxy.control.fleet.follower import Follower, known_rollbacks
+from proxy.control.fleet.following import Following
+from proxy.control.fleet.judge import Execute, FleetJudge, Surroundings, evidence_of
+from proxy.control.fleet.mirror import Mirror
+from proxy.control.fleet.reporter import Reporter
+from proxy.control.fleet.sections import digest_of, digests_of, in_minority
+from proxy.control.fleet.session import Proposal, Session
+from proxy.control.fleet.store import (
+    MEMBER_SECONDS,
+    NOWHERE,
+    Collected,
+    FleetStore,
+    FollowedTable,
+    Heard,
+    Place,
+    Report,
+)
+from proxy.control.profiles import Profiles
+from proxy.control.state.steady_clock import SteadyClock
+from proxy.release.audit import Change
+from proxy.stats.board import Board
+
+log = logging.getLogger("penumbra.fleet")
+
+Versions = tuple[str, ...]
+
+ANSWER_SECONDS = 6.0
+"""Time that a change by hand waits for the judge: longer than a new one takes to be found."""
+
+FORCE_SECONDS, FORCE_STEP = 2.0, 0.1
+"""Time that the answer to a change waits until it is in force everywhere, and between two looks whether it is."""
+
+MAX_INTENTS = 64
+"""Changes by hand that wait at one sidecar at a time."""
+
+
+NO_TABLE = "no table of the fleet has come yet"
+
+
+class UndecidedError(Exception):
+    """The judge has not answered; the message says what is in force."""
+
+
+class _Judge:
+    """A `FleetJudge` with the clock of this sidecar."""
+
+    def __init__(self, judge: FleetJudge, now: Callable[[], float]) -> None:
+        self._judge, self._now = judge, now
+
+    @property
+    def known(self) -> dict[tuple[str, str], int]:
+        return self._judge.known
+
+    @property
+    def latest(self) -> Place:
+        return self._judge.latest
+
+    def look(self, collected: Collected, place: Place) -> Proposal:
+        return self._judge.look(collected, place, self._now())
+
+    def committed(self) -> None:
+        self._judge.tell()
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What a member has of its process."""
+
+    instance: str
+    """Its name in the fleet."""
+    now: Callable[[], float]
+    """Monotonic seconds."""
+    clock: SteadyClock
+    """That of the engine."""
+    unique: Callable[[], str]
+    """Returns what it never returned before, anywhere."""
+    execute: Execute
+    """Makes the change of an intent on an engine."""
+    on_label: Callable[[str, Any], None]
+    """Takes labels for predictions of this sidecar."""
+    listen: Callable[[Change, float], None]
+    """Hears of the fleet's changes while this sidecar judges."""
+
+
+class FleetMember:
+    """What a `Session` is of."""
+
+    def __init__(
+        self, engine: Follower, board: Board, counting: Counting, store: FleetStore, mirror: Mirror, surface: Surface
+    ) -> None:
+        fleet = engine.settings.fleet
+        assert fleet is not None
+        self._engine, self._board, self._counting, self._mirror = engine, board, counting, mirror
+        self._surface, self.instance, self._now = surface, surface.instance, surface.now
+        self.fleet = fleet.name
+        self.following = Following(fleet.lease)
+        self._reporter = Reporter(self.instance, counting, surface.unique, self._now())
+        self.session = Session(store, self.instance, self, self.following, self._now, surface.unique)
+        self._sent_at = self._followed_at = self._now()
+        self._followed = NOWHERE
+        self._judges_by: Settings | None = None
+        self.fault = NO_TABLE
+        """Why there is no table to follow; "" where there is one."""
+        self._intents: dict[str, tuple[Intent, asyncio.Future[Answer]]] = {}
+        self._pending_off: dict[str, str] = {}
+        self._noted = mirror.learnt()
+        engine.known_bad = {route: versions for route, (_, versions) in self._noted.items()}
+        self._learnt: dict[str, Place] = {route: place for route, (place, _) in self._noted.items()}
+        self._told: dict[str, tuple[str, int]] = {}
+        self._lost: tuple[int, dict[tuple[str, str], int]] = (-1, {})
+        self._digests: tuple[Settings | None, str, dict[str, str]] = (None, "", {})
+        self.wake = asyncio.Event()
+
+    # -- what there is to see
+
+    @property
+    def table(self) -> FleetTable | None:
+        """The table that is followed."""
+        return self._engine.fleet
+
+    @property
+    def members(self) -> list[MemberRow]:
+        """The sidecars, as the judge saw them at its last look."""
+        return self.table.members if self.table else []
+
+    @property
+    def apart(self) -> bool:
+        """Whether only primaries have traffic here, because the store has been silent for the lease."""
+        return self._engine.apart
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._now()
+
+    @property
+    def late_legs(self) -> int:
+        """Finished legs whose counts came too late to be evidence. Monotone."""
+        return self._reporter.late_legs
+
+    @property
+    def mirror(self) -> Mirror:
+        """This sidecar's copy of the fleet's audit chain."""
+        return self._mirror
+
+    def in_force(self, place: Place) -> tuple[int, int]:
+        """How many members follow a look or a later one, and of how many."""
+        return sum(member.follows >= place for member in self.members), len(self.members)
+
+    # -- what comes in
+
+    def on_tick(self, tick: Tick) -> None:
+        """Counts a tick for the fleet."""
+        self._counting.on_tick(tick)
+
+    def on_labels(self, labels: list[tuple[str, Any]]) -> int:
+        """Passes labels on to the sidecars that made the predictions; how many had no place."""
+        bodies = [msgspec.msgpack.encode((self.instance, LabelBody(*label))) for label in labels]
+        return self._reporter.add_labels(bodies)
+
+    def look(self) -> None:
+        """Does what time brings: without the store for longer than the lease, and without a table that can be read,
+        only primaries have traffic."""
+        fleet, silent = self._engine.settings.fleet, self.following.apart(self._now())
+        if fleet is None or (silent and fleet.on_lost == "hold"):
+            return  # as it was: before the first table, that is nothing
+        self._engine.set_apart(silent or bool(self.fault), self._surface.clock())
+
+    async def command(self, route: str, action: str, value: dict[str, Any], who: str, etag: str) -> Answer:
+        """Has the judge make a change by hand; a rollback is made here at once. Raises UndecidedError."""
+        if len(self._intents) >= MAX_INTENTS:
+            raise UndecidedError(f"{MAX_INTENTS} changes wait for the judge already; nothing was asked for")
+        intent = Intent(self._surface.unique(), route, action, value, who, etag)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._intents[intent.id] = intent, future
+        if action == "rollback":
+            names = [each.section.name for each in self._engine.release_of(route).routes]
+            self._pending_off |= dict.fromkeys(names, intent.id)
+            self._engine.take_off(names, str(value.get("reason", "")), self._surface.clock())
+        self.wake.set()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            held = "it is in force here" if action == "rollback" else "nothing has changed yet"
+            raise UndecidedError(
+                f"no judge of the fleet has answered within {ANSWER_SECONDS:g} s; {held}, and it will be done when one "
+                "answers"
+            ) from None
+
+    async def until_in_force(self, place: Place) -> None:
+        """Waits until all members follow a look, at most `FORCE_SECONDS`: some may be gone."""
+        for _ in range(int(FORCE_SECONDS / FORCE_STEP)):
+            there, of = self.in_force(place)
+            if there >= of:
+                return
+            await asyncio.sleep(FORCE_STEP)
+
+    # -- a session's sidecar
+
+    @property
+    def links(self) -> int:
+        return self._mirror.count
+
+    @property
+    def may_judge(self) -> bool:
+        own, others = self._settings()[0], [row for row in self.members if row.instance != self.instance]
+        here = MemberRow(self.instance, 0.0, settings=own)
+        return self._now() - self._followed_at > MEMBER_SECONDS or not in_minority(own, (here, *others))
+
+    def _settings(self) -> tuple[str, dict[str, str]]:
+        settings = self._engine.settings
+        if self._digests[0] is not settings:
+            self._digests = settings, digest_of(settings), digests_of(settings)
+        return self._digests[1:]
+
+    def report(self) -> Report:
+        if self._judges_by is not self._engine.settings:
+            self.session.begin_anew()
+        self._sent_at = self._now()
+        report = self._reporter.next(self._written, self._sent_at)
+        key = f"{report.epoch}:{self.instance}"
+        for route in self._learnt:
+            self._told.setdefault(route, (key, report.seq))
+        return report
+
+    def _written(self, counting: Counting) -> bytes:
+        self._count_lost()
+        digest, sections = self._settings()
+        body = ReportBody(
+            counts.rows_of(counting.cells),
+            self._followed,
+            digest,
+            sections,
+            known_rollbacks(self._engine.states, self._learnt),
+            tuple(intent for intent, _ in self._intents.values()),
+            self._board.counters.under_way(self._surface.clock()),
+            self._engine.apart,
+            __version__,
+        )
+        return encode(body)
+
+    def _count_lost(self) -> None:
+        """Counts pairs that were sent and not compared since the epoch began."""
+        epoch, base = self._lost
+        now = {
+            (name, version): self._board.unpaired_copies(name, version)
+            for name, route in self._engine.routes.items()
+            for version in {*route.situation.candidates, *route.situation.shadows}
+        }
+        if epoch != self._counting.epoch:
+            base = now
+        for (route, version), count in now.items():
+            self._counting.on_lost(route, version, count - base.setdefault((route, version), count))
+        self._lost = self._counting.epoch, base
+
+    def answered(self, report: Report, heard: Heard) -> None:
+        for body in self._reporter.answered(report, heard, self._sent_at):
+            try:
+                instance, label = msgspec.msgpack.decode(body, type=tuple[str, LabelBody])
+            except msgspec.MsgspecError:
+                continue
+            if instance != self.instance:
+                self._surface.on_label(label.request_id, label.label)
+
+    def follow(self, table: FollowedTable) -> None:
+        try:
+            body = decode(table.body, FleetTable)
+        except msgspec.MsgspecError as error:
+            self._unread(f"its table cannot be read: {error}")
+            return
+        self.fault, self._followed, self._followed_at = "", table.place, self._now()
+        self._mirror.take(table.links, body.count, body.hash)
+        self._settle(body)
+        before = {name: state.rolled_back for name, state in self._engine.states.items()}
+        knows = {name: self._judge_knows(name, body) for name in self._engine.routes}
+        self._engine.follow(body, knows, self._surface.clock())
+        self._learn(table.place, {state.route: state.rolled_back for state in body.states}, before)
+
+    def _unread(self, why: str) -> None:
+        """It may say that a version was rolled back, so the table before is followed no more."""
+        if self.fault != why:
+            log.error("the fleet's table is not followed, all traffic to the primaries: %s", why)
+        self.fault = why
+
+    def _learn(self, place: Place, theirs: Mapping[str, Versions], before: Mapping[str, Versions]) -> None:
+        """Notes at which look the versions that are rolled back here were known to the judge."""
+        for name, state in self._engine.states.items():
+            if not state.rolled_back or state.rolled_back != before.get(name):
+                self._learnt.pop(name, None)
+                self._told.pop(name, None)
+            if state.rolled_back and {*state.rolled_back} <= {*theirs.get(name, ())}:
+                self._learnt[name] = place
+        self._note()
+
+    def _note(self) -> None:
+        """Keeps what is rolled back for the next start; looks alone are not worth a write."""
+        known = known_rollbacks(self._engine.states, self._learnt)
+        if {name: row[1] for name, row in known.items()} != {name: row[1] for name, row in self._noted.items()}:
+            self._noted = known
+            self._mirror.note(known)
+
+    def _settle(self, table: FleetTable) -> None:
+        """Gives answers to those who wait for them."""
+        for answer in table.answers:
+            if answer.id in self._intents:
+                _, future = self._intents.pop(answer.id)
+                if not future.done():
+                    future.set_result(answer)
+        self._pending_off = {name: id for name, id in self._pending_off.items() if id in self._intents}
+
+    def _judge_knows(self, route: str, table: FleetTable) -> bool:
+        if route in self._pending_off:
+            return False
+        if route not in self._learnt:
+            return True
+        key, seq = self._told.get(route, ("", 0))
+        return bool(key) and table.taken.get(key, 0) >= seq
+
+    def fit(self, collected: Collected) -> bool:
+        """Whether no member follows a later look than this one, where the store lost that."""
+        latest = NOWHERE
+        for each in collected.reports:
+            if each.age < MEMBER_SECONDS and each.body is not None:
+                with suppress(msgspec.MsgspecError):
+                    latest = max(latest, decode(each.body, ReportBody).follows)
+        return latest <= max(collected.place, self.following.place)
+
+    def judge(self, collected: Collected) -> _Judge:
+        around = Surroundings(
+            self.instance,
+            self._engine.settings,
+            self._surface.execute,
+            lambda board, engine: Profiles(board).use(route.section for route in engine.routes.values()),
+            self._surface.listen,
+            self._surface.clock.wall(),
+            self._now(),
+        )
+        self._judges_by = around.settings
+        log.info("this sidecar judges for the fleet from now on")
+        return _Judge(FleetJudge(around, evidence_of(collected, self._engine.fleet)), self._now)

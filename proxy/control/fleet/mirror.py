@@ -1,0 +1,122 @@
+"""A sidecar's own copy of the fleet's audit chain, in a state file beside its own (`<state>.fleet`).
+
+It grows by the entries that come with tables. A chain that does not go on from what is here is another one (the store
+lost some of its past): the file so far is kept under another name, and a new copy begins.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from proxy.control.fleet.store import Place
+from proxy.control.state.state_file import StoreError
+from proxy.control.state.store import Store
+from proxy.release.audit import Link, entry_of
+
+log = logging.getLogger("penumbra.fleet")
+
+SUFFIX = ".fleet"
+
+MAX_FORKS = 1000
+"""Earlier copies that can stand beside the present one."""
+
+
+def mirror_of(state: str) -> str:
+    """Path of the copy beside the state file at `state`."""
+    return state if state == ":memory:" else state + SUFFIX
+
+
+class Mirror:
+    """The copy at `path`. Raises StoreError where it cannot be opened."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.store = Store(path)
+        self.fault = ""
+        """Why the newest entries are not in it; "" where they are."""
+
+    @property
+    def count(self) -> int:
+        """Number of the last entry."""
+        return self.store.head.count
+
+    def learnt(self) -> dict[str, tuple[Place, tuple[str, ...]]]:
+        """Route to the versions that were rolled back, and the look by which that was known; as it was noted last."""
+        found = {}
+        for route, body in self.store.remembered().items():
+            with suppress(msgspec.MsgspecError):
+                found[route] = msgspec.msgpack.decode(body, type=tuple[Place, tuple[str, ...]])
+        return found
+
+    def note(self, learnt: Mapping[str, tuple[Place, tuple[str, ...]]]) -> None:
+        """Notes it for the next start: a store that has lost it is told."""
+        try:
+            self.store.remember({route: msgspec.msgpack.encode(row) for route, row in learnt.items()})
+        except StoreError as error:
+            self.fault = str(error)
+
+    def take(self, links: Sequence[Link], count: int, head: str) -> None:
+        """Adds entries of a chain that has `count` of them and ends with `head`; the next table brings what lacks.
+        Raises nothing: the table is followed, whatever a disk does."""
+        try:
+            self.fault = self._taken(links, count, head)
+        except (StoreError, OSError) as error:
+            self.fault = str(error)
+
+    def _taken(self, links: Sequence[Link], count: int, head: str) -> str:
+        new = self._behind(links)
+        if self._is_other(new, count, head):
+            self._begin_anew()
+            new = self._behind(links) if links and entry_of(links[0]).seq == 1 else []
+        if not new:
+            return ""
+        if self._follows(new[0]):
+            self.store.attend()
+            self.store.mirror(new)
+            return ""
+        return f"entries {self.count + 1} to {entry_of(new[0]).seq - 1} did not come"
+
+    def _behind(self, links: Sequence[Link]) -> list[Link]:
+        return [link for link in links if entry_of(link).seq > self.count]
+
+    def _is_other(self, new: Sequence[Link], count: int, head: str) -> bool:
+        mine = self.store.head
+        if not mine.count:
+            return False
+        if count < mine.count or (count == mine.count and head != mine.hash):
+            return True
+        return bool(new) and entry_of(new[0]).seq == mine.count + 1 and not self._follows(new[0])
+
+    def _follows(self, link: Link) -> bool:
+        entry = entry_of(link)
+        return entry.seq == self.count + 1 and entry.previous == self.store.head.hash
+
+    def _begin_anew(self) -> None:
+        log.warning("the fleet's audit chain is another one than before entry %d: a new copy begins", self.count)
+        noted = self.learnt()
+        self.store.close()
+        try:
+            self._set_aside()
+        finally:
+            self.store = Store(self._path)
+        self.note(noted)
+
+    def _set_aside(self) -> None:
+        if self._path == ":memory:":
+            return
+        names = (f"{self._path}.{n}" for n in range(1, MAX_FORKS))
+        aside = next((name for name in names if not os.path.exists(name)), "")
+        if not aside:
+            raise StoreError(f"{MAX_FORKS - 1} earlier copies of the fleet's audit chain stand beside {self._path}")
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(self._path + suffix):
+                os.replace(self._path + suffix, aside + suffix)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.store.close()

@@ -1,0 +1,220 @@
+"""A fleet of sidecars with real engines: one verdict, one table, one chain, whatever happens to judge and store."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+from msgspec.structs import replace
+
+from proxy.control.fleet.memory_store import Kept
+from proxy.control.fleet.store import LEADERSHIP_SECONDS
+from proxy.release.audit import verify
+from tests.control import houses
+from tests.control.houses import House, canary_release, section, settings
+from tests.support.fleets import FleetHouse, SidecarHouse
+
+SPLIT = settings(section(shadows=()))
+RELEASE = settings(section(split=(), shadows=(), release=canary_release()))
+
+
+def begun(fleet: FleetHouse) -> FleetHouse:
+    """After the first judge's first looks."""
+    fleet.turns(4)
+    return fleet
+
+
+def test_a_sidecar_alone_with_its_store_does_what_one_without_a_fleet_does() -> None:
+    fleet = begun(FleetHouse(SPLIT, 1))
+    (alone,) = fleet.sidecars
+    assert alone.split() == {"v2": 10.0}
+    for _ in range(20):
+        fleet.traffic(90, 10, 8)
+    assert alone.engine.state("cancer").phase == "rolled_back"
+    assert alone.split() == {}
+
+
+def test_before_the_first_answer_of_the_store_only_primaries_have_traffic() -> None:
+    fleet = FleetHouse(SPLIT, 2)
+    assert [each.split() for each in fleet.sidecars] == [{}, {}]
+    fleet.turns(4)
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}, {"v2": 10.0}]
+
+
+def test_a_breach_is_found_as_soon_as_one_proxy_that_saw_all_would_find_it() -> None:
+    single, fleet = House(SPLIT), begun(FleetHouse(SPLIT, 5))
+    rounds = 0
+    while single.engine.state("cancer").phase != "rolled_back":
+        single.traffic(90, 10, 1)
+        rounds += 1
+    for _ in range(rounds - 1):
+        fleet.traffic(90, 10, 1)
+        assert fleet.judge.engine.state("cancer").phase != "rolled_back"
+    fleet.traffic(90, 10, 1)
+    fleet.turns(2)
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
+    assert [each.split() for each in fleet.sidecars] == [{}] * 5
+
+
+def test_a_release_goes_through_its_stages_on_all_sidecars_at_once() -> None:
+    fleet = begun(FleetHouse(RELEASE, 3))
+    phases = set()
+    for _ in range(400):
+        state = fleet.judge.engine.state("cancer")
+        phases.add((state.phase, state.stage))
+        if state.phase == "shadowing":
+            for each in fleet.sidecars:
+                each.tick(houses.arm("v1", "primary", 30, 0, 1.0), houses.arm("v2", "shadow", 30, 0, 1.0))
+            fleet.turns()
+        else:
+            share = 0.1 if state.stage == 1 else 0.5
+            fleet.traffic(60, 60, 0, share)
+        if state.phase == "promoted":
+            break
+    fleet.turns(2)
+    assert phases >= {("shadowing", 0), ("ramping", 1), ("ramping", 2), ("promoted", 2)}
+    assert {each.engine.state("cancer").primary for each in fleet.sidecars} == {"v2"}
+    chains = [list(each.mirror.store.chain()) for each in fleet.sidecars]
+    assert chains[0] == chains[1] == chains[2]
+    head = fleet.sidecars[0].mirror.store.head
+    assert verify(chains[0], head.count, head.hash) is None
+
+
+def test_a_change_at_any_sidecar_holds_for_the_fleet() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    asked = next(each for each in fleet.sidecars if each is not fleet.judge)
+    answer = fleet.command(asked, "split", {"split": {"v2": 25.0}, "reason": "try"})
+    assert answer.kind == ""
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 25.0}] * 3
+    assert asked.member.in_force(answer.place) == (3, 3)
+    refused = fleet.command(asked, "split", {"split": {"v3": 5.0}, "reason": "late"}, '"an old tag"')
+    assert refused.kind == "changed"
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 25.0}] * 3
+
+
+def test_a_rollback_acts_at_once_where_it_was_asked_for_and_stays() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    asked = next(each for each in fleet.sidecars if each is not fleet.judge)
+    mark = len(asked.tables)
+    answer = fleet.command(asked, "rollback", {"reason": "3 a.m."})
+    assert answer.kind == ""
+    assert asked.tables[mark:]
+    assert all(table.routes[0].split == () for table in asked.tables[mark:])
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
+    assert [each.split() for each in fleet.sidecars] == [{}] * 3
+
+
+def test_the_next_judge_goes_on_with_evidence_stage_and_chain() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    single = House(SPLIT)
+    for _ in range(3):
+        fleet.traffic(90, 10, 1)
+        single.traffic(90, 10, 1)
+    gone = fleet.judge
+    fleet.sidecars.remove(gone)
+    fleet.turns(int(LEADERSHIP_SECONDS / 0.5) + 3)
+    assert fleet.judge is not gone
+    rounds = 0
+    while single.engine.state("cancer").phase != "rolled_back":
+        single.traffic(90, 10, 1)
+        fleet.traffic(90, 10, 1)
+        rounds += 1
+    fleet.turns(2)
+    assert rounds > 0
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
+
+
+def test_a_sidecar_without_the_store_serves_primaries_alone_after_its_lease() -> None:
+    fleet = begun(FleetHouse(SPLIT, 2))
+    lost = next(each for each in fleet.sidecars if each is not fleet.judge)
+    fleet.turns(18, only=lambda each: each is not lost)
+    assert lost.split() == {"v2": 10.0}
+    fleet.turns(4, only=lambda each: each is not lost)
+    assert lost.split() == {}
+    fleet.turns(2)
+    assert lost.split() == {"v2": 10.0}
+
+
+def test_a_sidecar_that_starts_later_with_an_empty_disk_gives_a_rolled_back_version_nothing() -> None:
+    fleet = begun(FleetHouse(SPLIT, 2))
+    fleet.command(fleet.sidecars[0], "rollback", {"reason": "bad"})
+    late = SidecarHouse(fleet.world, "z", SPLIT)
+    fleet.sidecars.append(late)
+    fleet.turns(4)
+    assert late.engine.state("cancer").phase == "rolled_back"
+    assert all(not route.split for table in late.tables for route in table.routes)
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_what_was_rolled_back_stays_so_when_the_store_loses_it(empty: bool) -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    before = deepcopy(fleet.world.store.kept)
+    fleet.command(fleet.sidecars[1], "rollback", {"reason": "bad"})
+    fleet.turns(2)
+    marks = [len(each.tables) for each in fleet.sidecars]
+    fleet.world.store.kept = Kept() if empty else before
+    fleet.turns(20)
+    for each, mark in zip(fleet.sidecars, marks, strict=True):
+        assert all(not route.split for table in each.tables[mark:] for route in table.routes)
+        assert each.engine.state("cancer").rolled_back == ("v2",)
+    fleet.command(fleet.sidecars[1], "split", {"split": {"v2": 5.0}, "reason": "mended"})
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 5.0}] * 3
+
+
+def test_no_stage_advances_while_sections_differ_and_the_page_says_where() -> None:
+    fleet = begun(FleetHouse(RELEASE, 3))
+    changed = replace(RELEASE.routes[0], noise=5.0)
+    other = next(each for each in fleet.sidecars if each is not fleet.judge)
+    other.engine.reload(lambda: replace(other.engine.settings, routes=(changed,)), other.clock())
+    for _ in range(20):
+        for each in fleet.sidecars:
+            each.tick(houses.arm("v1", "primary", 30, 0, 1.0), houses.arm("v2", "shadow", 30, 0, 1.0))
+        fleet.turns()
+    assert fleet.judge.engine.state("cancer").stage == 0
+    table = fleet.judge.member.table
+    assert table is not None
+    assert any(f"differs at {other.name}" in warning for warning in table.warnings["cancer"])
+    other.engine.reload(lambda: replace(other.engine.settings, routes=RELEASE.routes), other.clock())
+    for _ in range(6):
+        for each in fleet.sidecars:
+            each.tick(houses.arm("v1", "primary", 30, 0, 1.0), houses.arm("v2", "shadow", 30, 0, 1.0))
+        fleet.turns()
+    assert fleet.judge.engine.state("cancer").stage == 1
+
+
+def test_a_judge_whose_configuration_most_do_not_have_gives_way() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    old = fleet.judge
+    changed = replace(SPLIT.routes[0], noise=5.0)
+    for each in fleet.sidecars:
+        if each is not old:
+            each.engine.reload(lambda each=each: replace(each.engine.settings, routes=(changed,)), each.clock())  # type: ignore[misc]
+    fleet.turns(int(LEADERSHIP_SECONDS / 0.5) + 6)
+    assert fleet.judge is not old
+
+
+def test_labels_reach_the_other_sidecars() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    fleet.sidecars[0].member.on_labels([("request-1", 1), ("request-2", ["a", None])])
+    fleet.turns(3)
+    assert [each.labels for each in fleet.sidecars] == [[], *[[("request-1", 1), ("request-2", ["a", None])]] * 2]
+
+
+def test_what_was_promoted_stays_so_when_the_store_comes_back_empty() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    assert fleet.command(fleet.sidecars[0], "promote", {"version": "v2", "reason": "good"}).kind == ""
+    fleet.turns(2)
+    fleet.sidecars.append(SidecarHouse(fleet.world, "z", SPLIT))
+    fleet.world.store.kept = Kept()
+    fleet.turns(60)
+    assert {each.engine.state("cancer").primary for each in fleet.sidecars} == {"v2"}
+    assert fleet.judge.name != "z"
+
+
+def test_evidence_that_cannot_be_read_begins_anew_with_the_states_in_force() -> None:
+    fleet = begun(FleetHouse(SPLIT, 2))
+    fleet.command(fleet.sidecars[0], "split", {"split": {"v2": 25.0}, "reason": "more"})
+    fleet.sidecars.remove(fleet.judge)
+    fleet.world.store.kept.evidence = b"\xc1 of another program"
+    fleet.turns(20)
+    assert fleet.judge.split() == {"v2": 25.0}
