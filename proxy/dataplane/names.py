@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,7 @@ from proxy.dataplane.local_fault import LOCAL_LOOKUPS
 from proxy.dataplane.name import Name
 from proxy.dataplane.resolver import Answer, Heard, numeric
 from proxy.dataplane.tally import Tally
+from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 
 log = logging.getLogger("penumbra.worker")
 
@@ -90,7 +92,16 @@ class VersionNames:
     def _start(self, version: Version, name: Name) -> None:
         if name.pending is None and not name.fixed:
             name.pending = asyncio.get_running_loop().create_future()
-            self._ask(version, Pending(self, version, name).heard)
+            try:
+                self._ask(version, Pending(self, version, name).heard)
+            except Exception as error:
+                self.faulted(version, name, error)
+
+    def faulted(self, version: Version, name: Name, error: Exception) -> None:
+        """A lookup has raised, or the hearing of its answer: whoever waits for it does not, and it is tried again."""
+        unexpected(error)
+        name.failed(socket.EAI_SYSTEM, UNEXPECTED, self._clock())
+        self._tally.resolved(version.name, "unavailable")
 
     def heard(self, version: Version, name: Name, answer: Answer) -> None:
         """The answer to a lookup."""
@@ -118,7 +129,10 @@ class Pending:
 
     def heard(self, answer: Answer) -> None:
         """The resolver has answered."""
-        self._names.heard(self._version, self._name, answer)
+        try:
+            self._names.heard(self._version, self._name, answer)
+        except Exception as error:
+            self._names.faulted(self._version, self._name, error)
 
 
 async def _waited(name: Name, seconds: float | None) -> None:

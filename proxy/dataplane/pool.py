@@ -265,15 +265,31 @@ class Pool(ConnectionOwner):
         self._dialing.remove(dialing)
         if dialing.member is not None:
             dialing.member.active -= 1
-        self._members.follow(self._dialer.endpoints(self.version), self._clock())
+        try:
+            self._members.follow(self._dialer.endpoints(self.version), self._clock())
+        except Exception as error:  # users wait for what comes next
+            unexpected(error)
+
+    def _prepared(self, connection: Connection, now: float) -> bool:
+        """Makes a new connection one of ours; False: it could not be, and ends."""
+        try:
+            connection.join(self._members.of(connection.endpoint()))
+            if self._open > ROOMY:
+                connection.narrow()
+            connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()), self.idle)
+        except Exception as error:
+            unexpected(error)
+            connection.close()  # and says `lost`
+            return False
+        return True
 
     def _made(self, dialing: Dialing, connection: Connection) -> None:
         self._dialed(dialing)
-        connection.join(self._members.of(connection.endpoint()))
-        if self._open > ROOMY:
-            connection.narrow()
         now, stays, late = self._clock(), True, []
-        connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()), self.idle)
+        if not self._prepared(connection, now):
+            for user in dialing.users:
+                _tell(user, "internal", UNEXPECTED, now)
+            return
         for user in dialing.users:
             if not connection.is_available():
                 late.append(user)

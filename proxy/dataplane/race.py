@@ -87,13 +87,14 @@ class Race:
             if task not in done:
                 silent.append(endpoint)
                 continue
-            del self._tasks[task]
             error = task.exception()
             if error is None:
                 self._blame(silent)
                 endpoint.reached(self._clock())
                 self.winner = endpoint
+                del self._tasks[task]  # not before: where one of these raises, it is dropped with the others
                 return task.result()
+            del self._tasks[task]
             self._failed(endpoint, error)
         return None
 

@@ -56,6 +56,8 @@ def found(host: str, port: int) -> Answer:
         return socket.gaierror(socket.EAI_SYSTEM, str(error))
     except UnicodeError as error:  # a name that cannot be one
         return socket.gaierror(socket.EAI_NONAME, str(error))
+    except Exception as error:  # else nobody would hear of it, and the name would never be asked for again
+        return socket.gaierror(socket.EAI_SYSTEM, str(error) or type(error).__name__)
 
 
 def _addresses(host: str, port: int) -> list[Address]:

@@ -31,6 +31,7 @@ from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
+from proxy.dataplane.unexpected import unexpected
 from proxy.descriptor_limit import raise_descriptor_limit
 from proxy.link.client import LinkClient, hello
 from proxy.link.outbox import Outbox
@@ -222,7 +223,10 @@ class Worker:
         now = time.monotonic()
         self.shared.sweep_clients(now)
         for pool in self._registry.pools:
-            pool.sweep(now)
+            try:
+                pool.sweep(now)
+            except Exception as error:  # the others' names and idle connections have theirs
+                unexpected(error)
         self._names.sweep(now)
         self._endpoints = self._registry.endpoints(now)
 

@@ -151,3 +151,39 @@ async def test_a_name_that_no_pool_needs_is_forgotten(resolver: Resolver) -> Non
     assert len(resolver.names._names) == 1
     resolver.names.sweep(resolver.clock.now + 1)
     assert not resolver.names._names
+
+
+@on_a_loop
+async def test_a_lookup_that_raises_is_a_failure_and_is_tried_again(resolver: Resolver) -> None:
+    def raises(version: Version, heard: Heard) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    names = VersionNames(resolver.tally, resolver.clock, lambda version, heard: asks[0](version, heard))
+    asks = [raises]
+    with pytest.raises(socket.gaierror):
+        await asyncio.wait_for(names.endpoints(V1), 1)
+    assert resolver.counted() == {("v1", "unavailable", 1)}
+    resolver.clock.now += FAILED_SECONDS
+    asks[0] = resolver.look_up
+    names.watch(V1, False, resolver.clock())
+    resolver.answer([A])
+    assert [each.address for each in await names.endpoints(V1)] == [A]
+
+
+@on_a_loop
+async def test_an_answer_that_cannot_be_heard_keeps_nobody_waiting(resolver: Resolver) -> None:
+    faults: list[Exception] = []
+
+    def clock() -> float:
+        if faults:
+            raise faults.pop()
+        return 1.0
+
+    names = VersionNames(resolver.tally, clock, resolver.look_up)
+    task = asyncio.create_task(names.endpoints(V1))
+    await asyncio.sleep(0)
+    faults.append(RuntimeError("nobody foresaw this"))
+    resolver.answer([A])
+    with pytest.raises(socket.gaierror):
+        await asyncio.wait_for(task, 1)
+    assert not faults

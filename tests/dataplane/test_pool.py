@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -437,3 +437,38 @@ async def test_a_connection_that_was_not_made_is_no_load() -> None:
         pool.acquire(User(), False, 0.0)
     await turns()
     assert [pool._members.of(one).active for one in known] == [0, 0]
+
+
+class Faulty(FakeDialer):
+    """Raises when it is asked who is known."""
+
+    def endpoints(self, version: Version) -> list[ServerEndpoint]:
+        raise RuntimeError("nobody foresaw this")
+
+
+@on_a_loop
+async def test_an_exception_about_endpoints_keeps_no_user_waiting() -> None:
+    dialer, users = Faulty(), [User(), User()]
+    pool = Pool(V1, 10, dialer)
+    pool.acquire(users[0], True, 0.0)
+    await turns()
+    assert len(users[0].streams) == 1
+    dialer.error = OSError(errno.ECONNREFUSED, "Connection refused")
+    pool.acquire(users[1], True, 0.0)
+    await turns()
+    assert users[1].failures == ["connect_failed"] and pool._open == 1
+
+
+@on_a_loop
+async def test_a_connection_that_cannot_be_prepared_ends_and_its_user_is_told() -> None:
+    chances: Iterator[float] = iter(())  # none is left
+    dialer, user, budget = FakeDialer(), User(), Budget(1)
+    pool = Pool(V1, 10, dialer, lambda: 0.0, lambda: next(chances))
+    pool.charge(budget)
+    pool.acquire(user, True, 0.0)
+    await turns()
+    assert user.failures == ["internal"]
+    (connection,) = dialer.made
+    assert connection.closed
+    pool.lost(connection, 0.0)
+    assert (pool._open, budget.used) == (0, 0)

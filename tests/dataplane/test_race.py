@@ -154,3 +154,17 @@ async def test_a_single_address_is_no_race() -> None:
     with pytest.raises(OSError, match="refused"):
         await course.race.run()
     assert course.dead() == []
+
+
+@on_a_loop
+async def test_what_raises_where_one_has_won_leaves_no_connection_open() -> None:
+    course = Course(2, {0: REFUSED, 1: None})
+
+    def raises() -> float:
+        raise RuntimeError("nobody foresaw this")
+
+    owner, tries = course.owner, Tries({1: None})
+    with pytest.raises(RuntimeError):
+        await Race(tries, owner, course.endpoints, raises).run()
+    await asyncio.sleep(0)
+    assert tries.dropped == [1] and owner.spares == 10

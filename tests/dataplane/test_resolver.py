@@ -31,6 +31,7 @@ def test_a_name_of_this_host_has_an_address() -> None:
         (socket.gaierror(socket.EAI_AGAIN, "again"), socket.EAI_AGAIN),
         (OSError(24, "too many open files"), socket.EAI_SYSTEM),
         (UnicodeError("label empty"), socket.EAI_NONAME),
+        (MemoryError(), socket.EAI_SYSTEM),
     ],
 )
 def test_whatever_goes_wrong_is_an_answer(error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:

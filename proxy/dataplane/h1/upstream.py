@@ -377,7 +377,7 @@ class Http1Dialer(Dialer):
         upstream = cast("Upstream", await race.run())
         try:
             upstream.adopt(owner, race.winner)
-        except OSError:
+        except Exception:
             attempts.drop(upstream, race.winner)
             raise
         return upstream
