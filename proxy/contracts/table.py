@@ -214,6 +214,8 @@ class Route(RoutePolicy, frozen=True):
     group: str = ""
     """Name of the release over several routes that the route is part of: the same users meet its versions on all of
     them; "": it stands alone."""
+    rolled_back: tuple[str, ...] = ()
+    """Versions that were rolled back and not let in again, for a control that begins with a store that is older."""
 
 
 class Table(Struct, frozen=True):
@@ -229,6 +231,10 @@ class Table(Struct, frozen=True):
     """What is rewritten for a version, by its name."""
     credentials: dict[str, Credential] = {}
     """What a version is told about who asks, by its name."""
+
+    def route(self, name: str) -> Route | None:
+        """The route of that name; None: it has none."""
+        return next((route for route in self.routes if route.name == name), None)
 
 
 def primaries_only(table: Table) -> Table:

@@ -272,9 +272,10 @@ class Engine:
         self, section: RouteSettings, published: Table | None, now: float
     ) -> tuple[RouteState, tuple[str, ...]]:
         stored = self.keeper.stored.get(section.name)
-        state, warnings = plan.merge(section, stored, self.settings.versions, now)
+        route = published.route(section.name) if published else None
+        state, warnings = plan.merge(section, stored, self.settings.versions, now, route)
         state = self.keeper.recovered.safe(state, now)
-        return plan.honour_published(state, published, now) if published else state, warnings
+        return plan.honour_published(state, route, now) if route else state, warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
         """Puts a release that has just been promoted under the guard of its rollback window."""

@@ -64,18 +64,27 @@ def guard_of(route: RouteSettings, state: RouteState) -> Guard:
 
 
 def merge(
-    route: RouteSettings, live: RouteState | None, versions: Iterable[str], now: float
+    route: RouteSettings,
+    live: RouteState | None,
+    versions: Iterable[str],
+    now: float,
+    published: Route | None = None,
 ) -> tuple[RouteState, tuple[str, ...]]:
-    """The state of `route` under a new configuration, and warnings about what of it is not in force and why."""
+    """The state of `route` under a new configuration, and warnings about what of it is not in force and why.
+    `published`: the route in a table that is newer than `live`: it knows who was rolled back since."""
     configured = frozenset(versions)
+    primary = published.primary if published else live.primary if live else None
+    primary = primary if primary in configured else None
     if live is None:
-        return fresh(route, (), None, now)
+        return fresh(route, published.rolled_back if published else (), primary, now)
+    if published is not None:
+        live = replace(live, rolled_back=published.rolled_back)
     if live.previous is not None and live.previous not in configured:
         live = replace(live, previous=None, after=None)
     missing = _mentioned(live) - configured
     if live.basis == basis(route) and not missing:
         return live, _warnings(route, live)
-    return fresh(route, live.rolled_back, live.primary if live.primary in configured else None, now)
+    return fresh(route, live.rolled_back, primary, now)
 
 
 def fresh(
@@ -104,13 +113,13 @@ def fresh(
     return state, _warnings(route, state)
 
 
-def honour_published(state: RouteState, published: Table, now: float) -> RouteState:
-    """`state`, rolled back where the last published table had left its candidate, or its promoted primary.
+def honour_published(state: RouteState, route: Route, now: float) -> RouteState:
+    """`state`, rolled back where the last published table had left its candidate, or its promoted primary; `route`: as
+    that table had it.
 
     That table was newer than the store: whoever decided it could not write it down. In doubt it was a rollback.
     """
-    route = next((route for route in published.routes if route.name == state.route), None)
-    if route is None or state.phase == "rolled_back":
+    if state.phase == "rolled_back":
         return state
     reason = "the last published table gave it no traffic, and why could not be stored"
     if state.phase == "promoted":
@@ -184,6 +193,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         identity=identity.name if identity.source == "header" else "",
         journal=journal,
         group=section.group.name if section.group else "",
+        rolled_back=state.rolled_back,
     )
 
 

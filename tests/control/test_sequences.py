@@ -215,6 +215,52 @@ class Releases(RuleBasedStateMachine):
             assert verify(self.store.chain(), self.store.head.count, self.store.head.hash) is None
 
 
+def machine(begin: str) -> Releases:
+    told = Releases()
+    told.begin(begin)
+    return told
+
+
+def checked(told: Releases) -> None:
+    told.no_rolled_back_version_has_traffic()
+    told.a_rolled_back_route_has_its_primary_alone()
+    told.the_table_is_what_the_state_says()
+    told.teardown()
+
+
+def test_a_primary_of_before_that_was_rolled_back_unstored_stays_so_under_another_section() -> None:
+    """The store still gave it a part of the traffic, and the new section would make it the primary again."""
+    told = machine("all at once")
+    told.split({"v1": 5.0})
+    told.disk(True)
+    told.rollback()
+    told.reload("canary")
+    told.restart()
+    assert told.condemned == {"v1"} and told.state.primary == "v2"
+    checked(told)
+
+
+def test_a_version_that_the_store_never_knew_stays_rolled_back() -> None:
+    told = machine("nothing")
+    told.disk(True)
+    told.reload("canary")
+    told.rollback()
+    told.reload("other primary")
+    told.restart()
+    assert told.condemned == {"v2"} and told.state.primary == "v1"
+    checked(told)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_primary_that_was_changed_in_the_file_while_control_was_down_is_the_primary(full: bool) -> None:
+    told = machine("canary")
+    told.disk(full)
+    told.reload("nothing")
+    told.house = House(settings(SECTIONS["other primary"]), told.store, told.house.table)
+    assert told.state.primary == "v2"
+    checked(told)
+
+
 Releases.TestCase.settings = effort(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
