@@ -8,22 +8,25 @@ answer may come from anywhere; and a bad model must not get rid of its evidence 
 2. An identity that is no member and is given `CONFIRM` times within `WINDOW` answers is a change, and becomes a member
    together with whatever else was given; members that were not given within `WINDOW` leave. So one odd answer is none,
    and identities that alternate, each within `WINDOW`, are one change, however they do it.
-3. A member with `CONFIRM` answers in the evidence that is silent for `WINDOW` answers, and for `GONE` times as many as
-   lay between its answers before, while another member answers, has left: a change as well, the end of a rollout. What
+3. A member with `CONFIRM` answers in the evidence that is silent for `WINDOW` answers, and for so long as chance would
+   explain once in exp(`GONE`), while another member answers, has left: a change as well, the end of a rollout. What
    follows is the evidence of those that stay. One with fewer answers leaves after `WINDOW`, and that is no change.
+   One that gave n of t answers gives none of the next s with chance (t / (t + s))^n: a seldom one is waited for longer,
+   for up to 6.4 t; one with many answers for `GONE` times their usual distance.
 4. An answer that names nobody, or a part of what a member says, says nothing. What a request asks for is no change:
    each model that is asked for is watched by itself.
 5. More than `MAX_IDENTITIES` names at a time are no names: further ones are counted (`left_out`) and change nothing.
 
-So once a single identity has answered for `WINDOW` answers (and rule 3's), evidence that began anew at each change
-holds fewer than `CONFIRM` answers of any other. How often it may begin anew is said elsewhere
-(`stats.comparison.MAX_RESTARTS`).
+So once a single identity has answered for as long as rule 3 asks, evidence that began anew at each change holds odd
+answers of others alone: fewer than twice `CONFIRM` in any `WINDOW`, since rule 2 counts from the first of them. How
+often it may begin anew is said elsewhere (`stats.comparison.MAX_RESTARTS`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from math import log
 from typing import NamedTuple
 
 from proxy.contracts.identity import IdentityChange
@@ -35,8 +38,8 @@ CONFIRM = 5
 WINDOW = 200
 """Answers within which they must come, at least 2.5 % of the answers: replicas behind one address take turns faster."""
 
-GONE = 10
-"""Times the usual distance of its answers for which a member must be silent: by chance, 1 of 20,000 is that long."""
+GONE = 10.0
+"""Logarithm of how unlikely the silence of a member must be: by chance, 1 of 20,000 is that long."""
 
 MAX_IDENTITIES = 16
 """Identities at a time of one model that is asked for: more replicas of different builds are no rollout."""
@@ -155,8 +158,7 @@ class Identities(Stateful):
         members = {key: n for key, n in self._members.items() if key[0] == asked}
         silent = {key: now - self._last[key] for key in members}
         total = sum(members.values())
-        gone = [key for key, n in members.items() if silent[key] >= (GONE * total / n if n >= CONFIRM else 0)]
-        gone = [key for key in gone if silent[key] >= WINDOW]
+        gone = [key for key, n in members.items() if silent[key] >= WINDOW and _is_long(silent[key], n, total)]
         if len(gone) == len(members):
             return
         before, weighty = self._named(asked), any(members[key] >= CONFIRM for key in gone)
@@ -212,3 +214,8 @@ class Identities(Stateful):
             return False
         founded = {asked for asked, _ in self._members}
         return any(asked in founded and self._last[asked, who] == self._answers[asked] for asked, who in self._pending)
+
+
+def _is_long(silent: int, n: int, total: int) -> bool:
+    """Whether a silence is too long for one that gave `n` of `total` answers, all of them before it."""
+    return n < CONFIRM or n * log(total / max(total - silent, n)) >= GONE

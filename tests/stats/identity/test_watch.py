@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.identity import IdentityChange
-from proxy.stats.identity.watch import CONFIRM, GONE, MAX_ASKED, MAX_IDENTITIES, WINDOW, Identities
+from proxy.stats.identity.watch import CONFIRM, MAX_ASKED, MAX_IDENTITIES, WINDOW, Identities
 
 LOOKS = st.integers(1, 40)
 """Answers of one look."""
@@ -77,18 +78,30 @@ def test_two_that_take_turns_are_one_change(turns: list[str], look: int) -> None
 @given(st.integers(5, 95), st.integers(200, 700), st.randoms(use_true_random=False))
 def test_a_rollout_ends_with_evidence_of_the_new_model_alone(percent: int, mixed: int, random: Random) -> None:
     """Rules 2 and 3: once the new one has answered alone for long enough, the evidence has begun anew after the last
-    answer of the old one, but for fewer than `CONFIRM`."""
-    watch, names = known("a"), ["b" if random.random() * 100 < percent else "a" for _ in range(mixed)]
-    olds = 0
-    rest = ["b"] * (WINDOW + GONE * mixed)
-    changes = 0
-    for name in [*names, *rest]:
-        watch.update({("", name): 1})
-        olds += name == "a"
-        if watch.take():
-            olds, changes = 0, changes + 1
-    assert olds < CONFIRM
+    answer of the old one, but for odd ones."""
+    changes, olds = told_at_the_end(["b" if random.random() * 100 < percent else "a" for _ in range(mixed)])
     assert changes >= 1
+    assert all(later - earlier >= WINDOW for earlier, later in zip(olds, olds[2 * CONFIRM - 1 :], strict=False))
+
+
+@pytest.mark.parametrize("olds", range(CONFIRM, 15))
+def test_so_does_one_in_which_the_old_model_was_seldom(olds: int) -> None:
+    """The fewer its answers, the longer it is waited for; but not for ever."""
+    changes, left = told_at_the_end(["b"] * CONFIRM + (["b"] * 39 + ["a"]) * olds)
+    assert (changes, left) == (2, [])
+
+
+def told_at_the_end(names: list[str]) -> tuple[int, list[int]]:
+    """The changes of a rollout, behind which the new model answers alone, and the places of the answers of the old one
+    in the evidence that is left."""
+    watch, changes = known("a"), 0
+    olds: list[int] = []
+    for at, name in enumerate([*names, *["b"] * (WINDOW + 7 * len(names))]):
+        watch.update({("", name): 1})
+        olds += [at] if name == "a" else []
+        if watch.take():
+            olds, changes = [], changes + 1
+    return changes, olds
 
 
 def test_the_old_one_that_comes_back_after_it_had_left_is_a_change() -> None:
