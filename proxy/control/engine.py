@@ -274,8 +274,7 @@ class Engine:
         stored = self.keeper.stored.get(section.name)
         route = published.route(section.name) if published else None
         state, warnings = plan.merge(section, stored, self.settings.versions, now, route)
-        state = self.keeper.recovered.safe(state, now)
-        return plan.honour_published(state, route, now) if route else state, warnings
+        return plan.honour_published(self.keeper.recovered.safe(state, now), route, now), warnings
 
     def _guarded(self, before: RouteState | None, after: RouteState, now: float) -> RouteState:
         """Puts a release that has just been promoted under the guard of its rollback window."""

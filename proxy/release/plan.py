@@ -113,13 +113,13 @@ def fresh(
     return state, _warnings(route, state)
 
 
-def honour_published(state: RouteState, route: Route, now: float) -> RouteState:
+def honour_published(state: RouteState, route: Route | None, now: float) -> RouteState:
     """`state`, rolled back where the last published table had left its candidate, or its promoted primary; `route`: as
-    that table had it.
+    that table had it, if it had.
 
     That table was newer than the store: whoever decided it could not write it down. In doubt it was a rollback.
     """
-    if state.phase == "rolled_back":
+    if route is None or state.phase == "rolled_back":
         return state
     reason = "the last published table gave it no traffic, and why could not be stored"
     if state.phase == "promoted":
