@@ -96,7 +96,7 @@ class Exchange(KeptRequest):
         if table is None:
             self.reject("no_table", "control has not sent one")
             return
-        body = self.body() if self.complete or self.size > self.shared.bounds.deciding_body else None
+        body = self.body() if self.complete or self.size > self.shared.deciding_body else None
         index = table.find(head.path, head.method, head.field, body, self.complete)
         if index is not None:
             route = self.route = table.routes[index]
@@ -160,13 +160,13 @@ class Exchange(KeptRequest):
                 self.reject("body_too_large", f"the limit is {self.route.max_body} bytes")
             elif size > self.route.hold:
                 self._assign(self.read_at)  # with the key, if it is in what there is
-        elif state == ROUTING and size > self.shared.bounds.deciding_body:
+        elif state == ROUTING and size > self.shared.deciding_body:
             self._decide_early()
 
     def _decide_early(self) -> None:
         self._find_route()
         if self.state == ROUTING:
-            detail = f"a body of more than {self.shared.bounds.deciding_body} bytes names its model within them"
+            detail = f"a body of more than {self.shared.deciding_body} bytes names its model within them"
             self.reject("body_too_large", detail)
         elif self.state == ROUTED:
             self._assign(self.read_at)

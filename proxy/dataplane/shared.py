@@ -24,7 +24,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
-    - `bounds`: what clients may send
+    - `bounds`: what clients may send; `deciding_body`: one of them
     - `hop`: the block that tells this program that a request has passed through it, empty: nothing is told
     - `short`: requests have found no memory since there was room for everything
     - `memory`: the budget that everything draws on
@@ -65,6 +65,7 @@ class Shared:
         client: ClientBounds | None = None,
     ) -> None:
         self.bounds = client or ClientBounds()
+        self.deciding_body = self.bounds.deciding_body  # a plain number: each request asks for it
         self.tally, self.recorder, self.timings, self.clock = tally, recorder, timings, clock
         self.table: LiveTable | None = None
         self.hop = b"x-penumbra-hop: %b\r\n" % hop.encode() if hop else b""
