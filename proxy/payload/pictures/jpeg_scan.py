@@ -85,7 +85,9 @@ def _quantizers(part: bytes) -> dict[int, int]:
     """The first number of each table."""
     found: dict[int, int] = {}
     at = 0
-    while at < len(part) and len(found) < MAX_TABLES:
+    for _ in range(MAX_TABLES):  # the same one may be told again and again
+        if at >= len(part):
+            break
         wide = part[at] >> 4
         found[part[at] & 15] = int.from_bytes(part[at + 1 : at + 2 + bool(wide)], "big")
         at += 1 + BLOCK * (1 + bool(wide))
@@ -96,7 +98,9 @@ def _codes(part: bytes) -> dict[int, bytes]:
     """Codes as a segment tells them. Raises KeyError for more than there are symbols."""
     found: dict[int, bytes] = {}
     at = 0
-    while at < len(part) and len(found) < MAX_TABLES:
+    for _ in range(MAX_TABLES):  # the same one may be told again and again
+        if at >= len(part):
+            break
         size = sum(part[at + 1 : at + 17])
         if not 0 < size <= MAX_CODES:
             raise KeyError
