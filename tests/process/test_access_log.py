@@ -16,6 +16,7 @@ from tests.support.upstream import Upstream
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CANARY = "canary: {version: b, percent: 100}"
+INVALID = "the status line is not valid"
 
 
 def lines(running: Running, number: int) -> list[dict[str, Any]]:
@@ -39,7 +40,7 @@ def test_a_line_for_each_exchange(start: Start) -> None:
         "level": "info", "process": "control", "logger": "penumbra.access", "event": "exchange",
         "request_id": "req-1", "trace_id": TRACE, "route": "r", "version": "a", "role": "primary",
         "method": "GET", "path": "/predict",
-        "status": 200, "failure": None, "rescued": None, "share": 1.0,
+        "status": 200, "failure": None, "detail": None, "rescued": None, "share": 1.0,
     }  # fmt: skip
 
 
@@ -56,12 +57,12 @@ def test_what_went_wrong_is_logged_also_outside_of_the_sample(
     assert (rescued["request_id"], rescued["version"], rescued["role"], rescued["status"]) == (
         "rescued", "a", "rescue", 200,
     )  # fmt: skip
-    assert rescued["rescued"] == {"version": "b", "reason": "malformed"}
+    assert rescued["rescued"] == {"version": "b", "reason": "malformed", "detail": INVALID}
     assert (failed["request_id"], failed["status"], failed["failure"], failed["trace_id"]) == (
         "failed", 502, "malformed", TRACE,
     )  # fmt: skip
     assert (failed["path"], failed["method"]) == ("/predict", "GET") and failed["duration"] > 0
-    assert failed["rescued"] == {"version": "b", "reason": "malformed"}
+    assert failed["rescued"] == {"version": "b", "reason": "malformed", "detail": INVALID}
 
 
 def test_without_rescue_a_failed_canary_is_the_end_of_its_exchange(start: Start, b: Upstream) -> None:
