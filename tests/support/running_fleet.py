@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from proxy.cli.audit import verify_chain, verify_copy
 from tests.support.redis_server import RedisServer
 from tests.support.running import Running, Traffic, eventually
 
@@ -97,16 +96,16 @@ class RunningFleet:
         """Whether a route is in a phase everywhere."""
         return {route["phase"] for route in self.routes(name)} == {phase}
 
-    def verified(self) -> list[subprocess.Popen[str]]:
-        """`penumbra audit verify` of each sidecar, ended."""
-        command = (sys.executable, "-P", "-m", "proxy", "audit", "verify")
-        found = [
-            subprocess.Popen([*command, str(self.folder / f"{name}.yaml")], stdout=subprocess.PIPE, text=True)
-            for name in self._running
-        ]
-        for each in found:
-            each.communicate()
-        return found
+    def wipe(self, name: str) -> None:
+        """Empties the disk of a sidecar that was ended."""
+        for file in self.folder.glob(f"{name}.db*"):
+            file.unlink()
+
+    def faults_of_chains(self) -> list[str]:
+        """What `penumbra audit verify` says against the chain of a sidecar, or its copy of the fleet's."""
+        states = [str(self.folder / f"{name}.db") for name in self._running]
+        found = [verify(state) for state in states for verify in (verify_chain, verify_copy)]
+        return [sentence for faulty, sentence in found if faulty]
 
 
 class FleetTraffic:
