@@ -21,7 +21,7 @@ from proxy.control.api.refusals import refusal_of
 from proxy.control.api.views import etag
 from proxy.control.engine import Engine
 from proxy.control.fleet import counts
-from proxy.control.fleet.bodies import ReportBody, encode
+from proxy.control.fleet.bodies import FleetEvidence, ReportBody, encode
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.judge import FleetJudge, Surroundings
@@ -99,7 +99,7 @@ def fleet(settings: Settings, looks: Iterator[list[Look]]) -> int:
     around = Surroundings(
         "s0", settings, execute, lambda board, engine: None, lambda change, at: None, wall=1.0, monotonic=0.0
     )
-    judge = FleetJudge(around, Collected(NOWHERE, None, ()))
+    judge = FleetJudge(around, FleetEvidence())
     sidecars = [Counting() for _ in range(SIDECARS)]
     digests, sent = (digest_of(settings), digests_of(settings)), 0
     for number, look in zip(range(1, MAX_LOOKS), looks, strict=False):

@@ -65,6 +65,8 @@ class ReportBody(Struct, frozen=True):
     """Whether it had been without the store for longer than its lease."""
     version: str = ""
     """Version of this program."""
+    began: Place = NOWHERE
+    """The table that it followed when its epoch began."""
 
 
 class MemberRow(Struct, frozen=True):
@@ -86,6 +88,18 @@ class Consumed(Struct, array_like=True, frozen=True):
     seq: int
     """Number of the newest report; older ones say nothing new."""
     counted: Rows
+    follows: Place = NOWHERE
+    """The table that the sidecar followed then."""
+
+
+class Judgement(Struct, array_like=True, frozen=True):
+    """What is judged on a route, and since which look."""
+
+    since: float
+    """When the route came into its phase, by the fleet's clock."""
+    candidates: tuple[str, ...]
+    began: Place
+    """The first look whose table has it."""
 
 
 class FleetEvidence(Struct):
@@ -105,6 +119,8 @@ class FleetEvidence(Struct):
     hash: str = ""
     answers: list[Answer] = []
     """Of the newest intents."""
+    judgements: dict[str, Judgement] = {}
+    """By route."""
 
 
 class FleetTable(Struct, frozen=True):

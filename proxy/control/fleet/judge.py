@@ -30,6 +30,7 @@ from proxy.control.fleet.bodies import (
     FleetEvidence,
     FleetTable,
     Intent,
+    Judgement,
     MemberRow,
     ReportBody,
     decode,
@@ -138,6 +139,7 @@ class FleetJudge:
         self.engine.on_look(look, now)
         self._answer(place, now)
         self.engine.on_time(now)
+        self._note_judgements(place)
         return self._proposal(place, members, now)
 
     def tell(self) -> None:
@@ -172,9 +174,25 @@ class FleetJudge:
         grown = []
         for key, report, body in self._new():
             before = self._evidence.consumed.get(key, NOTHING)
-            grown.append(counts.difference(counts.cells_of(body.counted), counts.cells_of(before.counted)))
-            self._evidence.consumed[key] = Consumed(report.seq, body.counted)
+            new = counts.difference(counts.cells_of(body.counted), counts.cells_of(before.counted))
+            grown.append(self._of_now(new, before.follows if before.seq else body.began))
+            self._evidence.consumed[key] = Consumed(report.seq, body.counted, body.follows)
         return counts.total(grown)
+
+    def _of_now(self, cells: counts.Cells, followed: Place) -> counts.Cells:
+        """The cells of routes whose present judgement had begun where the sidecar counted: `followed` is the table of
+        its report before. What it counted of an earlier one is no evidence on this one."""
+        early = {route for route, each in self._evidence.judgements.items() if followed < each.began}
+        return {key: cell for key, cell in cells.items() if key[1] not in early} if early else cells
+
+    def _note_judgements(self, place: Place) -> None:
+        found = {}
+        for name, route in self.engine.routes.items():
+            known = self._evidence.judgements.get(name)
+            now = Judgement(route.state.since, route.situation.candidates, place)
+            same = known is not None and (known.since, known.candidates) == (now.since, now.candidates)
+            found[name] = known if same and known is not None else now
+        self._evidence.judgements = found
 
     def _new(self) -> list[tuple[str, Reported, ReportBody]]:
         """The reports of which nothing was consumed yet, by `EPOCH:INSTANCE`."""

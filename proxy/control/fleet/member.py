@@ -117,6 +117,7 @@ class FleetMember:
         self.session = Session(store, self.instance, self, self.following, self._now, surface.unique)
         self._sent_at = self._followed_at = self._now()
         self._followed = NOWHERE
+        self._began = (-1, NOWHERE)
         self._judges_by: Settings | None = None
         self.fault = NO_TABLE
         """Why there is no table to follow; "" where there is one."""
@@ -245,6 +246,7 @@ class FleetMember:
 
     def _written(self, counting: Counting) -> bytes:
         self._count_lost()
+        self._note_epoch()
         digest, sections = self._settings()
         body = ReportBody(
             counts.rows_of(counting.cells),
@@ -256,8 +258,14 @@ class FleetMember:
             self._board.counters.under_way(self._surface.clock()),
             self._engine.apart,
             __version__,
+            self._began[1],
         )
         return encode(body)
+
+    def _note_epoch(self) -> None:
+        """Notes the table that was followed when an epoch began."""
+        if self._counting.epoch != self._began[0]:
+            self._began = self._counting.epoch, self._followed
 
     def _count_lost(self) -> None:
         """Counts pairs that were sent and not compared since the epoch began."""
@@ -281,6 +289,7 @@ class FleetMember:
                 continue
             if instance != self.instance:
                 self._surface.on_label(label.request_id, label.label)
+        self._note_epoch()
 
     def follow(self, table: FollowedTable) -> None:
         try:

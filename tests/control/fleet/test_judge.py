@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from copy import deepcopy
 
 import pytest
@@ -12,7 +13,7 @@ from proxy.control.fleet.store import LEADERSHIP_SECONDS
 from proxy.release.audit import verify
 from tests.control import houses
 from tests.control.houses import House, canary_release, section, settings
-from tests.support.fleets import FleetHouse, SidecarHouse
+from tests.support.fleets import FleetHouse, SidecarHouse, arm
 
 SPLIT = settings(section(shadows=()))
 RELEASE = settings(section(split=(), shadows=(), release=canary_release()))
@@ -218,3 +219,31 @@ def test_evidence_that_cannot_be_read_begins_anew_with_the_states_in_force() -> 
     fleet.world.store.kept.evidence = b"\xc1 of another program"
     fleet.turns(20)
     assert fleet.judge.split() == {"v2": 25.0}
+
+
+def test_what_failed_before_a_rollback_is_no_evidence_on_what_begins_after_it() -> None:
+    """Counts that come late, of a split that is over, do not count against the next one of the same share."""
+    fleet = begun(FleetHouse(SPLIT, 3))
+    slow = next(each for each in fleet.sidecars if each is not fleet.judge)
+    others = [each for each in fleet.sidecars if each is not slow]
+    slow.tick(arm("v1", "primary", 900, 0, 0.9), arm("v2", "canary", 100, 100, 0.1))
+    asked = others[0]
+
+    async def changed(action: str, value: dict[str, object]) -> None:
+        asking = asyncio.ensure_future(asked.member.command("cancer", action, value, "ada", ""))
+        await asyncio.sleep(0)
+        while not asking.done():
+            await fleet.go(only=lambda each: each is not slow)
+        assert asking.result().kind == ""
+
+    async def passes() -> None:
+        await changed("rollback", {"reason": "bad"})
+        await changed("split", {"split": {"v2": 10.0}, "reason": "mended"})
+        await fleet.go(6)
+
+    asyncio.run(passes())
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"steady"}
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}] * 3
+    for _ in range(20):
+        fleet.traffic(90, 10, 8)
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
