@@ -31,11 +31,18 @@ class Following:
         self._heard_at: float | None = None
 
     def heard(self, heard: Heard, now: float) -> bool:
-        """Takes an answer; whether there is a newer table to take."""
-        self._heard_at, self.judge = now, heard.judge
+        """Takes an answer; whether there is a newer table to take. That it is not followed yet is no answer: it may say
+        that a version was rolled back."""
+        self.judge = heard.judge
+        if heard.place <= self.place:
+            self.is_heard(now)
         self.behind, self.newest = heard.place < self.place, heard.place
         self.see(heard.place[0])
         return heard.place > self.place
+
+    def is_heard(self, now: float) -> None:
+        """All that the store told of is followed."""
+        self._heard_at = now
 
     def see(self, term: int) -> None:
         """Remembers a term."""

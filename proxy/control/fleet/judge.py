@@ -181,9 +181,10 @@ class FleetJudge:
 
     def _of_now(self, cells: counts.Cells, followed: Place) -> counts.Cells:
         """The cells of routes whose present judgement had begun where the sidecar counted: `followed` is the table of
-        its report before. What it counted of an earlier one is no evidence on this one."""
-        early = {route for route, each in self._evidence.judgements.items() if followed < each.began}
-        return {key: cell for key, cell in cells.items() if key[1] not in early} if early else cells
+        its report before. What it counted of an earlier one is no evidence on this one, and neither is what it counted
+        before there was any, or before the store lost it."""
+        begun = {route for route, each in self._evidence.judgements.items() if followed >= each.began}
+        return {key: cell for key, cell in cells.items() if key[1] in begun}
 
     def _note_judgements(self, place: Place) -> None:
         found = {}

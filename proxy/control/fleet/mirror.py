@@ -65,7 +65,7 @@ class Mirror:
         Raises nothing: the table is followed, whatever a disk does."""
         try:
             self.fault = self._taken(links, count, head)
-        except (StoreError, OSError) as error:
+        except (StoreError, OSError, msgspec.MsgspecError) as error:
             self.fault = str(error)
 
     def _taken(self, links: Sequence[Link], count: int, head: str) -> str:

@@ -5,36 +5,68 @@ All keys of a fleet have one hash tag, so they live in one slot of a cluster. Ti
 
 from __future__ import annotations
 
-ACQUIRE = """
+from proxy.control.fleet.store import LEADERSHIP_SECONDS
+
+_SOUND = (
+    """
+-- What is no value of a fleet is as if it were not there: somebody else wrote it, or a clock was set back.
+local function sound(key, kind)
+  local found = redis.call('TYPE', key).ok
+  if found ~= kind and found ~= 'none' then redis.call('DEL', key) end
+end
+local function number(value)
+  local found = tonumber(value or 0) or 0
+  return found >= 0 and found < 2 ^ 53 and found or 0
+end
+local function leadership(key)
+  sound(key, 'string')
+  local left = redis.call('PTTL', key)
+  if left <= 0 or left > """
+    f"{LEADERSHIP_SECONDS * 1000:.0f}"
+    """ then return nil end
+  return string.match(redis.call('GET', key), '^(%d+)|([^|]*)|(.*)$')
+end
+"""
+)
+
+ACQUIRE = (
+    _SOUND
+    + """
 -- KEYS leader, term, state; ARGV instance, floor, stamp, milliseconds. Returns who judges, the term, and its stamp.
-local held = redis.call('GET', KEYS[1])
+local term, stamp, who = leadership(KEYS[1])
 local floor = tonumber(ARGV[2])
-if held then
-  local term, stamp, who = string.match(held, '^(%d+)|([^|]*)|(.*)$')
+if who then
   if who ~= ARGV[1] then return {who, term, stamp} end
   if stamp == ARGV[3] then
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
     return {who, term, stamp}
   end
 end
-local known = tonumber(redis.call('GET', KEYS[2]) or 0)
-local committed = tonumber(redis.call('HGET', KEYS[3], 't') or 0)
-local term = string.format('%.0f', math.max(known, committed, floor) + 1)
+sound(KEYS[2], 'string')
+local known = number(redis.call('GET', KEYS[2]))
+local committed = number(redis.call('HGET', KEYS[3], 't'))
+term = string.format('%.0f', math.max(known, committed, floor) + 1)
 redis.call('SET', KEYS[2], term)
 redis.call('SET', KEYS[1], term .. '|' .. ARGV[3] .. '|' .. ARGV[1], 'PX', ARGV[4])
 return {ARGV[1], term, ARGV[3]}
 """
+)
 
-REPORT = """
+REPORT = (
+    _SOUND
+    + """
 -- KEYS count, members, leader, state, labels; ARGV seq, body, member, seconds kept, most labels kept, labels before,
 -- labels after, most labels returned, label... Returns who judges, term, look, stamp, place of the last label, labels.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local kept = tonumber(ARGV[4])
-if tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 's') or 0) then
+sound(KEYS[1], 'hash')
+sound(KEYS[2], 'zset')
+sound(KEYS[5], 'stream')
+if tonumber(ARGV[1]) > number(redis.call('HGET', KEYS[1], 's')) then
   redis.call('HSET', KEYS[1], 's', ARGV[1], 'b', ARGV[2])
 end
-local taken = tonumber(redis.call('HGET', KEYS[1], 'l') or 0)
+local taken = number(redis.call('HGET', KEYS[1], 'l'))
 for i = 9, #ARGV do
   local number = tonumber(ARGV[6]) + i - 8
   if number > taken then
@@ -46,7 +78,7 @@ redis.call('HSET', KEYS[1], 'l', string.format('%.0f', taken))
 redis.call('EXPIRE', KEYS[1], kept)
 redis.call('ZADD', KEYS[2], string.format('%.6f', now), ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.6f', now - kept))
-local held = redis.call('GET', KEYS[3])
+local _, _, judge = leadership(KEYS[3])
 local state = redis.call('HMGET', KEYS[4], 't', 'l', 's')
 local place, labels = ARGV[7], {}
 if place == '' then
@@ -58,18 +90,21 @@ else
     labels[#labels + 1] = entry[2][2]
   end
 end
-local judge = held and string.match(held, '^%d+|[^|]*|(.*)$') or ''
-return {judge, state[1] or '0', state[2] or '0', state[3] or '', place, labels}
+return {judge or '', state[1] or '0', state[2] or '0', state[3] or '', place, labels}
 """
+)
 
-COMMIT = """
+COMMIT = (
+    _SOUND
+    + """
 -- KEYS leader, state, chain; ARGV term, look and stamp of before, the same of the new value, evidence, table, most
 -- links kept, number of the chain's last link, body and hash of each new link. Returns 0 when done, 1 when another term
 -- is held, 2 when another value is there.
-local held = redis.call('GET', KEYS[1])
-if not held or string.match(held, '^(%d+|[^|]*)|') ~= ARGV[4] .. '|' .. ARGV[6] then return 1 end
+local term, stamp = leadership(KEYS[1])
+if term ~= ARGV[4] or stamp ~= ARGV[6] then return 1 end
 local state = redis.call('HMGET', KEYS[2], 't', 'l', 's')
 if (state[1] or '0') ~= ARGV[1] or (state[2] or '0') ~= ARGV[2] or (state[3] or '') ~= ARGV[3] then return 2 end
+sound(KEYS[3], 'list')
 redis.call('HSET', KEYS[2], 't', ARGV[4], 'l', ARGV[5], 's', ARGV[6], 'c', ARGV[7], 'b', ARGV[8], 'e', ARGV[10])
 for i = 11, #ARGV, 2 do
   redis.call('RPUSH', KEYS[3], ARGV[i + 1] .. ARGV[i])
@@ -77,16 +112,21 @@ end
 redis.call('LTRIM', KEYS[3], '-' .. ARGV[9], -1)
 return 0
 """
+)
 
-TABLE = """
+TABLE = (
+    _SOUND
+    + """
 -- KEYS state, chain; ARGV number of the last link that is known, most links returned. Returns term, look, stamp, body,
 -- links.
 local state = redis.call('HMGET', KEYS[1], 't', 'l', 's', 'b', 'e')
 if not state[1] then return {} end
-local first = math.max(tonumber(ARGV[1]) - (tonumber(state[5] or 0) - redis.call('LLEN', KEYS[2])), 0)
+sound(KEYS[2], 'list')
+local first = math.max(tonumber(ARGV[1]) - (number(state[5]) - redis.call('LLEN', KEYS[2])), 0)
 local last = first + tonumber(ARGV[2]) - 1
-return {state[1], state[2], state[3], state[4], redis.call('LRANGE', KEYS[2], first, last)}
+return {state[1], state[2] or '0', state[3] or '', state[4] or '', redis.call('LRANGE', KEYS[2], first, last)}
 """
+)
 
 MEMBERS = """
 -- KEYS members, state; ARGV term, look and stamp that are known. Returns seconds and microseconds by the server's

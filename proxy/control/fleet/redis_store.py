@@ -27,7 +27,14 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, AuthorizationError, InvalidResponse, NoPermissionError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    InvalidResponse,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 
 from proxy.control.fleet import redis_scripts
 from proxy.control.fleet.address import StoreAddress
@@ -58,6 +65,9 @@ LEAST_VERSION = (6, 2)
 
 LINKS_A_CALL = 1000
 """Links that one call returns; further ones come with the next."""
+
+NUMBER_DIGITS = 15
+"""Digits of a number that the scripts keep exactly."""
 
 HASH_CHARACTERS = 64
 """Characters of the hash in front of a link's body."""
@@ -105,10 +115,10 @@ class RedisStore:
         found = await client.eval(redis_scripts.MEMBERS, 2, *self._keys("members", "state"), *place)
         seconds, micros, rows, term, look, stamp, evidence = found
         now = int(seconds) + int(micros) / 1e6
-        members = [_member(name, at) for name, at in zip(rows[::2], rows[1::2], strict=True)]
+        members = [_member(name, at) for name, at in zip(rows[::2], rows[1::2], strict=True) if _is_text(name)]
         keys = [f"{self._prefix}count:{epoch}:{instance}" for instance, epoch, _ in members]
         numbers = await self._all(client, keys, "s")
-        there = [(*member, int(seq)) for member, seq in zip(members, numbers, strict=True) if seq is not None]
+        there = [(*member, int(seq)) for member, seq in zip(members, numbers, strict=True) if seq and _is_number(seq)]
         fresh = [row for row in there if known.get((row[0], row[1])) != row[3]]
         wanted = [f"{self._prefix}count:{epoch}:{instance}" for instance, epoch, _, _ in fresh]
         bodies = dict(zip(((row[0], row[1]) for row in fresh), await self._all(client, wanted, "b"), strict=True))
@@ -119,10 +129,15 @@ class RedisStore:
         return Collected(_place(term, look, stamp), evidence or None, reports)
 
     async def _all(self, client: Client, keys: Sequence[str], field: str) -> list[bytes | None]:
+        """A field of each key; None where there is none, or the key is no report: that costs nobody else a look."""
         pipe = client.pipeline(transaction=False)
         for key in keys:
             pipe.hget(key, field)
-        return list(await pipe.execute()) if keys else []
+        found = list(await pipe.execute(raise_on_error=False)) if keys else []
+        for fault in found:
+            if isinstance(fault, Exception) and not _is_other_type(fault):
+                raise fault
+        return [None if isinstance(each, Exception) else each for each in found]
 
     async def commit(
         self, before: Place, place: Place, evidence: bytes, table: bytes, links: Sequence[Link] = (), end: int = 0
@@ -215,12 +230,27 @@ def _member(name: bytes, at: bytes) -> tuple[str, str, float]:
     return instance, epoch, float(at)
 
 
+def _is_text(name: bytes) -> bool:
+    return name.decode(errors="replace").encode() == name
+
+
+def _is_number(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= NUMBER_DIGITS
+
+
+def _is_other_type(fault: Exception) -> bool:
+    return isinstance(fault, ResponseError) and str(fault).startswith("WRONGTYPE")
+
+
 def _place(term: bytes, look: bytes, stamp: bytes) -> Place:
+    """Raises StoreUnfitError where that is none: nothing in the store can be told from what another program wrote."""
+    if not (_is_number(term) and _is_number(look) and _is_text(stamp)):
+        raise StoreUnfitError("fleet.redis: the key `state` there is not of this program: delete the keys of the fleet")
     return int(term), int(look), stamp.decode()
 
 
 def _link(row: bytes) -> Link:
-    text = row.decode()
+    text = row.decode(errors="replace")
     return Link(text[HASH_CHARACTERS:], text[:HASH_CHARACTERS])
 
 

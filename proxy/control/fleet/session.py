@@ -143,6 +143,7 @@ class Session:
         self._sidecar.answered(report, heard)
         if newer:
             await self._follow()
+            following.is_heard(self._now())
         stands_back = self._now() < self._stands_back
         if self._sidecar.may_judge and not stands_back and heard.judge in ("", self._instance):
             await self._acquire()

@@ -66,3 +66,12 @@ def test_a_term_that_another_asked_for_raises_the_floor() -> None:
     following.see(4)
     assert following.floor == 7
     assert following.place == (2, 9, "x")
+
+
+def test_a_newer_table_that_is_not_followed_yet_is_no_answer() -> None:
+    following = Following(10.0)
+    following.heard(Heard("a", NOWHERE), 0.0)
+    assert following.heard(Heard("a", (1, 1, "x")), 9.0)
+    assert following.apart(10.0)
+    following.is_heard(10.0)
+    assert not following.apart(19.0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from copy import deepcopy
 
 import pytest
 from msgspec.structs import replace
 
 from proxy.control.fleet.memory_store import Kept
-from proxy.control.fleet.store import LEADERSHIP_SECONDS
+from proxy.control.fleet.store import LEADERSHIP_SECONDS, FollowedTable, StoreUnavailableError
 from proxy.release.audit import verify
 from tests.control import houses
 from tests.control.houses import House, canary_release, section, settings
@@ -247,3 +248,41 @@ def test_what_failed_before_a_rollback_is_no_evidence_on_what_begins_after_it() 
     for _ in range(20):
         fleet.traffic(90, 10, 8)
     assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
+
+
+def test_what_was_counted_before_the_store_lost_its_evidence_is_not_taken_again() -> None:
+    fleet = begun(FleetHouse(SPLIT, 3))
+    for _ in range(20):
+        fleet.traffic(90, 10, 8)
+    assert fleet.judge.engine.state("cancer").phase == "rolled_back"
+    fleet.command(fleet.sidecars[0], "split", {"split": {"v2": 10.0}, "reason": "mended"})
+    fleet.world.store.kept = Kept()
+    fleet.turns(60)
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"steady"}
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}] * 3
+    for _ in range(20):
+        fleet.traffic(90, 10, 8)
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
+
+
+def test_a_sidecar_that_is_told_of_a_table_and_cannot_have_it_is_off_the_canary_after_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = begun(FleetHouse(SPLIT, 2))
+    cut = next(each for each in fleet.sidecars if each is not fleet.judge)
+
+    async def fails(after: int = 0) -> FollowedTable | None:
+        raise StoreUnavailableError("too large for the time that a call may take")
+
+    async def passes() -> None:
+        for _ in range(24):
+            await fleet.go(only=lambda each: each is not cut)
+            with monkeypatch.context() as patch, suppress(StoreUnavailableError):
+                patch.setattr(fleet.world.store, "table", fails)
+                await cut.member.session.turn()
+            cut.member.look()
+
+    asyncio.run(passes())
+    assert cut.split() == {}
+    fleet.turns(2)
+    assert cut.split() == {"v2": 10.0}

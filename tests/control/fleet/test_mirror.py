@@ -158,3 +158,13 @@ def test_a_file_that_cannot_be_opened_is_told_at_the_start(tmp_path: Path) -> No
 def test_the_copy_stands_beside_the_state() -> None:
     assert mirror_of("/var/penumbra/state") == "/var/penumbra/state.fleet"
     assert mirror_of(":memory:") == ":memory:"
+
+
+def test_an_entry_that_cannot_be_read_is_a_fault_and_hinders_nobody() -> None:
+    mirror = Mirror(":memory:")
+    take(mirror, ONE[:3])
+    mirror.take((Link("{ no entry", "0" * 64),), 4, "0" * 64)
+    assert mirror.fault
+    assert kept(mirror) == ONE[:3]
+    take(mirror, ONE)
+    assert (kept(mirror), mirror.fault) == (ONE, "")

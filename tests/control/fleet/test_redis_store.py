@@ -20,8 +20,8 @@ from redis.exceptions import (
 )
 
 from proxy.control.fleet.address import StoreAddress, address_of
-from proxy.control.fleet.redis_store import CALL_SECONDS, RedisStore, _said, checked
-from proxy.control.fleet.store import Report, StoreUnavailableError, StoreUnfitError
+from proxy.control.fleet.redis_store import CALL_SECONDS, RedisStore, _place, _said, checked
+from proxy.control.fleet.store import NOWHERE, Report, StoreUnavailableError, StoreUnfitError
 
 GOOD = {"redis_version": "7.0.15", "role": "master", "maxmemory": 0, "maxmemory_policy": "noeviction"}
 
@@ -138,6 +138,62 @@ def test_what_is_no_fault_of_the_server_is_not_called_one() -> None:
     with pytest.raises(KeyError):
         asyncio.run(store.report(Report("a", "e", 1, b"")))
     assert [client.closed for client in store.opened] == [1]
+
+
+# -- what another program wrote
+
+
+class Written(Client):
+    """A client of a store where members and the fields of their reports are `rows`."""
+
+    def __init__(self, rows: dict[bytes, tuple[Any, Any]]) -> None:
+        super().__init__(KeyError())
+        self.rows, self.asked = rows, list[Any]()
+
+    async def eval(self, *values: Any) -> Any:
+        """All members, reported now."""
+        members = [part for name in self.rows for part in (name, b"1.0")]
+        return [b"1", b"0", members, b"0", b"0", b"", b""]
+
+    def pipeline(self, transaction: bool) -> Written:
+        """Itself."""
+        self.asked = []
+        return self
+
+    def hget(self, key: str, field: str) -> None:
+        """One more."""
+        name = key.partition("count:")[2].encode()
+        self.asked.append(self.rows[name][field == "b"])
+
+    async def execute(self, raise_on_error: bool) -> list[Any]:
+        """What was asked for."""
+        assert not raise_on_error
+        return self.asked
+
+
+def collected(rows: dict[bytes, tuple[Any, Any]]) -> list[str]:
+    store = Faulty(KeyError(), URL)
+    store._client = Written(rows)  # type: ignore[assignment]
+    return [each.instance for each in asyncio.run(store.collect({}, NOWHERE)).reports]
+
+
+def test_a_report_that_is_none_costs_nobody_else_a_look() -> None:
+    other = ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
+    odd = {b"e:text": (b"abc", b""), b"e:less": (b"-1", b""), b"e:large": (b"9" * 30, b""), b"e:other": (other, other)}
+    assert collected({b"e:one": (b"7", b"body"), b"\xff": (b"1", b""), b"e:gone": (None, None)} | odd) == ["one"]
+
+
+def test_a_report_that_could_not_be_asked_for_is_not_taken_for_gone() -> None:
+    with pytest.raises(StoreUnavailableError):
+        collected({b"e:one": (NoPermissionError("NOPERM hget"), None)})
+
+
+@pytest.mark.parametrize(
+    "place", [(b"abc", b"1", b"x"), (b"1", b"-1", b"x"), (b"9" * 20, b"1", b""), (b"1", b"1", b"\xff")]
+)
+def test_a_state_that_is_none_is_named(place: tuple[bytes, bytes, bytes]) -> None:
+    with pytest.raises(StoreUnfitError, match=r"fleet\.redis: the key `state`"):
+        _place(*place)
 
 
 # -- connections
