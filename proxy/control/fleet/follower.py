@@ -22,6 +22,8 @@ from proxy.release import plan, transitions
 
 log = logging.getLogger("penumbra.fleet")
 
+DIFFERS = "routes.{}: the section is not the one that the fleet judges by, so its primary is alone here"
+
 APART = "apart from its fleet: all traffic to the primaries until the store answers again"
 
 
@@ -55,7 +57,15 @@ class Follower(Engine):
         own = [warning for warning in super().warnings(name) if warning not in still]
         apart = [APART] if self.apart else []
         theirs = self.fleet.warnings.get(name, ()) if self.fleet else ()
-        return [*apart, *self.troubles(), *own, *(warning for warning in theirs if warning not in own)]
+        differs = [DIFFERS.format(name)] if self._differs(name) else []
+        return [*apart, *self.troubles(), *differs, *own, *(warning for warning in theirs if warning not in own)]
+
+    def _differs(self, name: str) -> bool:
+        """Whether there is a table, and none of its states is of this section."""
+        basis = plan.basis(self.route(name).section)
+        return self.fleet is not None and not any(
+            state.route == name and state.basis == basis for state in self.fleet.states
+        )
 
     def set_apart(self, apart: bool, now: float) -> None:
         """Begins or ends that only primaries have traffic."""

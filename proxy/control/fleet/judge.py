@@ -14,6 +14,7 @@ It is made from what the store has, and what it decides is in force only when th
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -61,6 +62,10 @@ MAX_LINKS_A_LOOK = 1000
 GONE_SECONDS = 60.0
 """Time after which what was consumed of a report that is gone is forgotten: a sidecar that was not answered for half of
 it has begun another epoch (`reporter.LATE_SECONDS`)."""
+
+TWIN_SECONDS, TWIN_REPORTS = 1.5, 5
+"""Two epochs of one name whose reports are younger, and more, are of two sidecars: a sidecar that begins another epoch
+has written fewer when the last one of the epoch before is older."""
 
 Execute = Callable[[Engine, Intent, float], Answer]
 """Makes the change that an intent asks for."""
@@ -140,7 +145,8 @@ class FleetJudge:
         self._answer(place, now)
         self.engine.on_time(now)
         self._note_judgements(place)
-        return self._proposal(place, members, now)
+        twins = _twins(collected.reports)
+        return self._proposal(place, members, twins, now)
 
     def tell(self) -> None:
         """Tells of the changes of a look that was committed."""
@@ -271,7 +277,7 @@ class FleetJudge:
 
     # -- what comes of it
 
-    def _proposal(self, place: Place, members: list[MemberRow], now: float) -> Proposal:
+    def _proposal(self, place: Place, members: list[MemberRow], twins: list[str], now: float) -> Proposal:
         evidence, engine = self._evidence, self.engine
         links = tuple(self._new_links())
         evidence.clock, evidence.revision = now, engine.revision
@@ -279,12 +285,12 @@ class FleetJudge:
         evidence.kept = rows_of(engine.routes, self._board)
         evidence.lineage = lineage.extended(evidence.lineage, place)
         evidence.count, evidence.hash = self._store.head.count, self._store.head.hash
-        return Proposal(encode(evidence), encode(self._table(members, now)), links, evidence.count)
+        return Proposal(encode(evidence), encode(self._table(members, twins, now)), links, evidence.count)
 
     def _new_links(self) -> list[Link]:
         return self._store.audit(self._evidence.count, MAX_LINKS_A_LOOK)
 
-    def _table(self, members: list[MemberRow], now: float) -> FleetTable:
+    def _table(self, members: list[MemberRow], twins: list[str], now: float) -> FleetTable:
         engine, evidence = self.engine, self._evidence
         return FleetTable(
             revision=engine.revision,
@@ -293,7 +299,7 @@ class FleetJudge:
             verdicts={name: list(route.status.verdicts) for name, route in engine.routes.items()},
             baselines={name: list(route.status.baseline) for name, route in engine.routes.items()},
             legs={name: route.status.legs for name, route in engine.routes.items()},
-            warnings={name: engine.warnings(name) for name in engine.routes},
+            warnings={name: [*twins, *engine.warnings(name)] for name in engine.routes},
             taken={key: row.seq for key, row in evidence.consumed.items()},
             answers=evidence.answers,
             members=members,
@@ -308,6 +314,13 @@ NOTHING = Consumed(0, [])
 
 def _ignored(table: Table) -> None:
     """The judge's engine has no workers: sidecars make their tables from the states that they follow."""
+
+
+def _twins(reports: Iterable[Reported]) -> list[str]:
+    """What is said of names that several sidecars have at once."""
+    lately = [each.instance for each in reports if each.age < TWIN_SECONDS and each.seq >= TWIN_REPORTS]
+    twins = sorted(name for name, count in Counter(lately).items() if count > 1)
+    return [f"fleet.instance: several sidecars have the name {name}: each needs one of its own" for name in twins]
 
 
 def _held(members: Iterable[MemberRow]) -> dict[str, str]:

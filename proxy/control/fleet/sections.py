@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 import msgspec
+from msgspec.structs import replace
 
 from proxy.contracts.settings import RouteSettings, Settings
 from proxy.control.fleet.bodies import MemberRow
@@ -26,7 +27,8 @@ def digest_of(settings: Settings) -> str:
 
 
 def _digest(route: RouteSettings) -> str:
-    return _hashed(msgspec.to_builtins(route, str_keys=True))
+    # The digest of what was written has the addresses in it.
+    return _hashed(msgspec.to_builtins(replace(route, digest=""), str_keys=True))
 
 
 def _hashed(value: object) -> str:

@@ -119,6 +119,17 @@ def test_what_cannot_be_followed_leaves_the_primary_alone(state: RouteState) -> 
     assert house.split == {"v2": 10.0}
 
 
+def test_a_section_that_the_fleet_does_not_judge_by_is_named() -> None:
+    house = with_store()
+    assert house.engine.warnings("cancer") == []
+    house.follows(STATE)
+    assert house.engine.warnings("cancer") == []
+    said = ["routes.cancer: the section is not the one that the fleet judges by, so its primary is alone here"]
+    for states in ([], [replace(STATE, basis="another")], [replace(STATE, route="other")]):
+        house.follows(*states)
+        assert house.engine.warnings("cancer") == said
+
+
 def test_a_route_without_a_table_keeps_what_it_knows_as_rolled_back() -> None:
     assert primary_of(ONE, ()).rolled_back == ()
     state = primary_of(ONE, ROLLED.rolled_back)

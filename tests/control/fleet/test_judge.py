@@ -286,3 +286,23 @@ def test_a_sidecar_that_is_told_of_a_table_and_cannot_have_it_is_off_the_canary_
     assert cut.split() == {}
     fleet.turns(2)
     assert cut.split() == {"v2": 10.0}
+
+
+def test_two_sidecars_of_one_name_are_named_and_one_that_starts_again_is_not() -> None:
+    fleet = begun(FleetHouse(SPLIT, 2))
+    name = next(each.name for each in fleet.sidecars if each is not fleet.judge)
+    twin = SidecarHouse(fleet.world, name, SPLIT)
+    fleet.sidecars.append(twin)
+    fleet.turns(12)
+    said = f"fleet.instance: several sidecars have the name {name}: each needs one of its own"
+    assert [said in each.engine.warnings("cancer") for each in fleet.sidecars] == [True] * 3
+    fleet.sidecars.remove(twin)
+    for _ in range(12):
+        fleet.turns()
+        twins = [said in each.engine.warnings("cancer") for each in fleet.sidecars]
+    assert twins == [False] * 2
+    old = next(each for each in fleet.sidecars if each.name == name)
+    fleet.sidecars[fleet.sidecars.index(old)] = SidecarHouse(fleet.world, name, SPLIT)
+    for _ in range(12):
+        fleet.turns()
+        assert said not in fleet.judge.engine.warnings("cancer")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from proxy.config.load import load
 from proxy.contracts.table import Share
 from proxy.control.fleet.bodies import MemberRow
 from proxy.control.fleet.sections import digest_of, digests_of, in_minority
@@ -38,6 +41,22 @@ def test_addresses_of_versions_and_the_order_of_routes_are_not() -> None:
     there = replace(here, versions=versions, routes=here.routes[::-1])
     assert digest_of(there) == digest_of(here)
     assert digests_of(there) == digests_of(here)
+
+
+def test_a_file_with_other_addresses_has_the_same_digest(tmp_path: Path) -> None:
+    found = []
+    for percent, address in (
+        (10, "http://127.0.0.1:1"),
+        (10, "http://other.example:8080"),
+        (20, "http://127.0.0.1:1"),
+    ):
+        (tmp_path / "p.yaml").write_text(
+            f"listen: 127.0.0.1:0\nversions: {{v1: {{url: '{address}'}}, v2: {{url: '{address}'}}}}\n"
+            "routes: {r: {match: {path: /}, protocol: json, primary: v1, "
+            f"canary: {{version: v2, percent: {percent}}}}}}}\n"
+        )
+        found.append(digests_of(load(tmp_path / "p.yaml")))
+    assert found[0] == found[1] != found[2]
 
 
 digests = st.lists(st.sampled_from("abc"), max_size=9)
