@@ -18,7 +18,7 @@ from proxy.contracts.record import ArmTick, Tick
 from proxy.contracts.settings import Settings
 from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
-from proxy.control.api.views import etag
+from proxy.control.api.release_view import tags
 from proxy.control.engine import Engine
 from proxy.control.fleet import counts
 from proxy.control.fleet.bodies import FleetEvidence, ReportBody, encode
@@ -95,7 +95,7 @@ def one_proxy(settings: Settings, looks: Iterator[list[Look]]) -> int:
 
 def fleet(settings: Settings, looks: Iterator[list[Look]]) -> int:
     """Canary requests of a fleet until its judge rolls back."""
-    execute = execution(MOVES, lambda engine, route: etag(engine.state(route)), refusal_of)
+    execute = execution(MOVES, tags, refusal_of)
     around = Surroundings(
         "s0", settings, execute, lambda board, engine: None, lambda change, at: None, wall=1.0, monotonic=0.0
     )

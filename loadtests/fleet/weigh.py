@@ -14,7 +14,7 @@ from loadtests.processes import free_ports, program, pss_by_label, read_stat, ru
 from proxy.config.load import load
 from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
-from proxy.control.api.views import etag
+from proxy.control.api.release_view import tags
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.joining import Outside, engine_of, joined
@@ -99,7 +99,7 @@ def judge_of(config: Path) -> FleetService:
     board = Board(memory=settings.memory, tap=counting)
     engine = engine_of(settings, store, board, lambda table: None, lambda change, at: None, clock)
     engine.begin(clock())
-    execute = execution(MOVES, lambda engine, route: etag(engine.state(route)), refusal_of)
+    execute = execution(MOVES, tags, refusal_of)
     outside = Outside(clock, time.monotonic, unique, "judge", execute, lambda change, at: None)
     service = joined(engine, board, counting, Mirror(":memory:"), outside)
     assert service is not None

@@ -31,7 +31,7 @@ from proxy.control.api.handlers import ApiContext, application
 from proxy.control.api.listener import AdminListener
 from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
-from proxy.control.api.views import etag
+from proxy.control.api.release_view import tags
 from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
@@ -171,7 +171,7 @@ class Control:
         self._again = False
 
     def _outside(self) -> Outside:
-        execute = execution(MOVES, lambda engine, route: etag(engine.state(route)), refusal_of)
+        execute = execution(MOVES, tags, refusal_of)
         unique = lambda: os.urandom(8).hex()  # noqa: E731
         return Outside(self._now, time.monotonic, unique, socket.gethostname(), execute, self._notifier.listen)
 

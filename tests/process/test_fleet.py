@@ -80,7 +80,9 @@ def versions_at(sidecar: Running, route: str, count: int = 20) -> set[str]:
 
 def test_a_split_at_any_sidecar_holds_for_all_when_it_is_answered(fleet: RunningFleet) -> None:
     for sidecar, percent in zip(fleet.others(), (20.0, 30.0), strict=True):
-        assert split(sidecar, "hand", percent).status == 200
+        answer = split(sidecar, "hand", percent)
+        assert answer.status == 200
+        assert answer.json()["in_force"] == {"at": 3, "of": 3}
         assert [route["split"]["v2"] for route in fleet.routes("hand")] == [percent] * 3
 
 
@@ -91,6 +93,10 @@ def test_if_match_holds_across_sidecars(fleet: RunningFleet) -> None:
     assert split(fleet[1], "hand", 60.0, old).status == 412
     new = fleet[2].ask("GET", "/v1/routes/hand").headers["etag"]
     assert split(fleet[1], "hand", 60.0, new).status == 200
+    whole = fleet[0].ask("GET", "/v1/releases/hand").headers["etag"]
+    assert call(fleet[1].admin, "POST", "/v1/releases/hand/pause", {"reason": "x"}, {"If-Match": whole}).status == 200
+    assert call(fleet[2].admin, "POST", "/v1/releases/hand/resume", {"reason": "x"}, {"If-Match": whole}).status == 412
+    assert fleet[2].ask("POST", "/v1/routes/hand/resume", {"reason": "x"}).status == 200
 
 
 def test_of_two_changes_from_the_same_state_one_is_made(fleet: RunningFleet) -> None:

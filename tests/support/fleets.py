@@ -14,7 +14,7 @@ from proxy.contracts.settings import Settings
 from proxy.contracts.table import Table
 from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
-from proxy.control.api.views import etag
+from proxy.control.api.release_view import tags
 from proxy.control.fleet.bodies import Answer
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
@@ -32,7 +32,7 @@ SOME_FLEET = Fleet("redis://unused", "test")
 WALL = 1_700_000_000.0
 """Unix seconds at the start."""
 
-execute = execution(MOVES, lambda engine, route: etag(engine.state(route)), refusal_of)
+execute = execution(MOVES, tags, refusal_of)
 
 
 class World:

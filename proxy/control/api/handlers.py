@@ -43,6 +43,9 @@ log = logging.getLogger("penumbra.api")
 MAX_DIGITS = 40
 """Characters of a number in a query. Python reads 4,300 digits, zeros included."""
 
+Beside = dict[str, Any]
+"""Members of an answer beside the document itself."""
+
 BOUND_OF_PROBLEM = {"too-large": "api_body", "too-many": "event_listeners"}
 """Kinds of problems by which a request learns that a bound was reached; the name that a metric has for it."""
 
@@ -163,10 +166,10 @@ class Api:
     async def route(self, request: web.Request) -> web.Response:
         return self._route(_name(request), scope.scope_of(request.query, self._engine))
 
-    def _route(self, name: str, of: scope.Scope | None = None) -> web.Response:
+    def _route(self, name: str, of: scope.Scope | None = None, beside: Beside | None = None) -> web.Response:
         engine = self._engine
         shown = scope.route(engine, name, of, self._context.now()) if of else views.route(engine, name)
-        return as_json(shown, headers={"ETag": views.etag(self._engine.state(name))})
+        return as_json(shown | (beside or {}), headers={"ETag": views.etag(self._engine.state(name))})
 
     async def scorecard(self, request: web.Request) -> web.Response:
         of = scope.scope_of(request.query, self._engine)
@@ -282,11 +285,12 @@ class Api:
     async def _change(self, request: web.Request, action: str) -> web.Response:
         """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""
         name = _name(request)
-        await self._command(request, action, name, views.etag(self._engine.state(name)))
-        return self._route(name)
+        beside = await self._command(request, action, name, views.etag(self._engine.state(name)))
+        return self._route(name, beside=beside)
 
-    async def _command(self, request: web.Request, action: str, name: str, etag: str, whole: bool = False) -> None:
-        """`etag`: what it is changed from; `whole`: what the body asks for is of no single route."""
+    async def _command(self, request: web.Request, action: str, name: str, etag: str, whole: bool = False) -> Beside:
+        """`etag`: what it is changed from; `whole`: what the body asks for is of no single route. In a fleet, what to
+        say of it beside: at how many members it is in force."""
         engine, now = self._engine, self._context.now
         who = auth.caller(request.headers, request.remote, engine.settings.admin)
         value = request_bodies.read_object(await _body(request), optional=request.method == "POST")
@@ -296,12 +300,13 @@ class Api:
         move, why = MOVES[action](engine, name, value, now())
         if self._context.fleet is None:
             engine.command(name, action, move, who, why, now())
-            return
+            return {}
         tag = etag if request.headers.get("If-Match", "*").strip() != "*" else ""
         answer = await self._context.fleet.member.command(name, action, value, who, tag)
         if answer.kind:
             raise ApiError(answer.kind, answer.detail, answer.field)
-        await self._context.fleet.member.until_in_force(answer.place)
+        there, members = await self._context.fleet.member.until_in_force(answer.place)
+        return {"in_force": {"at": there, "of": members}}
 
     # -- releases
 
@@ -311,9 +316,10 @@ class Api:
     async def release(self, request: web.Request) -> web.Response:
         return self._release(request.match_info["release"])
 
-    def _release(self, name: str) -> web.Response:
+    def _release(self, name: str, beside: Beside | None = None) -> web.Response:
         release = self._engine.release(name)
-        return as_json(release_view.release(self._engine, release), headers={"ETag": release_view.etag(release)})
+        shown = release_view.release(self._engine, release) | (beside or {})
+        return as_json(shown, headers={"ETag": release_view.etag(release)})
 
     async def release_scorecard(self, request: web.Request) -> web.Response:
         return as_json(release_view.scorecard(self._engine.release(request.match_info["release"])))
@@ -325,8 +331,8 @@ class Api:
     async def release_command(self, request: web.Request) -> web.Response:
         release = self._engine.release(request.match_info["release"])
         action = request.path.rpartition("/")[2]
-        await self._command(request, action, release.routes[0].section.name, release_view.etag(release), whole=True)
-        return self._release(release.name)
+        name, tag = release.routes[0].section.name, release_view.etag(release)
+        return self._release(release.name, await self._command(request, action, name, tag, whole=True))
 
     @property
     def _versions(self) -> Any:

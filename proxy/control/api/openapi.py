@@ -38,8 +38,14 @@ NAMED = "JSON has neither infinities nor NaN: these are the texts `inf`, `-inf` 
 FIGURE: Schema = {"type": ["number", "string"], "description": NAMED}
 MAYBE_FIGURE: Schema = {"type": ["number", "string", "null"], "description": NAMED}
 
+IN_FORCE: Schema = record(at=whole(), of=whole()) | {
+    "description": "After a change in a fleet: at how many of how many members it is in force."
+}
+
 SCHEMAS: dict[str, Schema] = {
     "Route": record(
+        ("in_force",),
+        in_force=IN_FORCE,
         route=text(),
         scope=SCOPE,
         phase=text(enum=list(PHASES)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from proxy.control.api import views
 from proxy.control.api.views import verdict
 from proxy.control.engine import Engine
 from proxy.control.release_control import ReleaseControl
@@ -24,6 +25,11 @@ def releases(engine: Engine) -> dict[str, Any]:
 def etag(release: ReleaseControl) -> str:
     """A strong validator of the live states of all its routes."""
     return f'"{sha256(msgspec.json.encode(release.states, order="sorted")).hexdigest()[:20]}"'
+
+
+def tags(engine: Engine, route: str) -> tuple[str, str]:
+    """What a change of a route may be changed from: the tag of the route, and that of its release."""
+    return views.etag(engine.state(route)), etag(engine.release_of(route))
 
 
 def release(engine: Engine, each: ReleaseControl) -> dict[str, Any]:

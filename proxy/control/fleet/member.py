@@ -208,13 +208,14 @@ class FleetMember:
                 "answers"
             ) from None
 
-    async def until_in_force(self, place: Place) -> None:
-        """Waits until all members follow a look, at most `FORCE_SECONDS`: some may be gone."""
+    async def until_in_force(self, place: Place) -> tuple[int, int]:
+        """Waits until all members follow a look, at most `FORCE_SECONDS`: then how many do, of how many."""
         for _ in range(int(FORCE_SECONDS / FORCE_STEP)):
             there, of = self.in_force(place)
             if there >= of:
-                return
+                break
             await asyncio.sleep(FORCE_STEP)
+        return self.in_force(place)
 
     # -- a session's sidecar
 

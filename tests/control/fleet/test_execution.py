@@ -8,6 +8,7 @@ import pytest
 
 from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
+from proxy.control.api.release_view import tags
 from proxy.control.api.views import etag
 from proxy.control.engine import Engine
 from proxy.control.fleet.bodies import Answer, Intent
@@ -62,7 +63,17 @@ def test_a_bug_is_an_answer_without_its_details() -> None:
     def broken(engine: Engine, route: str, value: dict[str, Any], now: float) -> Any:
         raise ZeroDivisionError("secret-of-the-house")
 
-    made = execution(MOVES | {"split": broken}, lambda engine, route: "", refusal_of)
+    made = execution(MOVES | {"split": broken}, lambda engine, route: ("",), refusal_of)
     answer = made(House(settings()).engine, intent(), 1000.0)
     assert answer.kind == "internal"
     assert "secret" not in answer.detail
+
+
+def test_if_match_may_be_of_the_release() -> None:
+    """Who changes a release as a whole has read the tag of the release."""
+    engine = House(settings()).engine
+    tag = tags(engine, "cancer")[1]
+    assert tag != tags(engine, "cancer")[0]
+    asked = Intent("i", "cancer", "rollback", {"reason": "bad"}, "ada", tag)
+    assert execution(MOVES, tags, refusal_of)(engine, asked, 1001.0) == Answer("i")
+    assert execution(MOVES, tags, refusal_of)(engine, asked, 1002.0).kind == "changed"
