@@ -67,4 +67,3 @@ class ClientTls(Struct, frozen=True, omit_defaults=True):
     """Whether anybody may answer."""
     min_version: MinVersion = "1.2"
     material: TlsMaterial = TlsMaterial()
-
