@@ -20,6 +20,7 @@ mlflow       four forms of data frames, from rows; SageMaker's bodies
 plain        any JSON, by configured pointers, from rows
 openai       what language models and their kin are asked, and answer
 language/    its parts: messages, streams, forms, ranks, tokens
+grpc/        gRPC bodies: messages in frames, tensors of the Open Inference Protocol as protocol buffers
 pictures/    what is measured of pictures in requests
 sse          streams of events
 """

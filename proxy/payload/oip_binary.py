@@ -104,8 +104,11 @@ def _strings(raw: bytes, most: int) -> list[Any]:
             raise Unreadable("binary")
         if len(values) >= most:
             raise Unreadable("too_many_values")
-        value = raw[at + 4 : at + 4 + size]
-        # Of a picture each byte is a character: as text most of it would be none.
-        values.append(value.decode("latin-1") if is_picture(value) else value.decode("utf-8", "replace"))
+        values.append(text_of(raw[at + 4 : at + 4 + size]))
         at += 4 + size
     return values
+
+
+def text_of(value: bytes) -> str:
+    """One value of datatype BYTES. Of a picture each byte is a character: as text most of it would be none."""
+    return value.decode("latin-1") if is_picture(value) else value.decode("utf-8", "replace")
