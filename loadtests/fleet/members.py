@@ -37,7 +37,7 @@ class Member:
     """What a `Session` is of: it never judges."""
 
     may_judge = False
-    links = 0
+    links, lacks_links = 0, False
 
     def __init__(self, name: str, store: FleetStore, settings: Settings, chance: random.Random) -> None:
         self._counting, self._settings, self._chance = Counting(), settings, chance
@@ -76,6 +76,9 @@ class Member:
 
     def follow(self, table: FollowedTable) -> None:
         """What it would do with a table costs neither Redis nor the judge anything."""
+
+    def catch_up(self, table: FollowedTable) -> None:
+        """Likewise."""
 
     def judge(self, collected: Collected) -> LookingJudge:
         raise AssertionError("never asked")

@@ -139,9 +139,10 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def verify(links: Iterable[Link], count: int, head: str) -> str | None:
-    """None when the chain holds, otherwise a sentence about its first fault. `count` and `head` are kept beside it."""
-    previous, checked = GENESIS, 0
+def verify(links: Iterable[Link], count: int, head: str, before: int = 0, previous: str = GENESIS) -> str | None:
+    """None when the chain holds, otherwise a sentence about its first fault. `count` and `head` are kept beside it.
+    It begins behind entry `before`, whose hash is `previous`."""
+    checked = before
     for link in links:
         fault = _fault(link, checked + 1, previous)
         if fault:

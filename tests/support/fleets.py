@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -20,12 +21,13 @@ from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.follower import Follower
 from proxy.control.fleet.member import FleetMember, Surface
-from proxy.control.fleet.memory_store import MemoryStore
 from proxy.control.fleet.mirror import Mirror
+from proxy.control.fleet.store import StoreUnavailableError
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
 from proxy.stats.board import Board
+from tests.support.faulty_store import FaultyStore
 
 SOME_FLEET = Fleet("redis://unused", "test")
 
@@ -40,7 +42,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.store = MemoryStore(lambda: self.now)
+        self.store = FaultyStore(lambda: self.now)
         self.names = 0
 
     def unique(self) -> str:
@@ -115,7 +117,8 @@ class FleetHouse:
             self.world.now += after
             for each in self.sidecars:
                 if only(each):
-                    await each.member.session.turn()
+                    with suppress(StoreUnavailableError):
+                        await each.member.session.turn()
                     await asyncio.sleep(0)
                 each.member.look()
 

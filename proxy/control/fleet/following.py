@@ -31,8 +31,9 @@ class Following:
         self._heard_at: float | None = None
 
     def heard(self, heard: Heard, now: float) -> bool:
-        """Takes an answer; whether there is a newer table to take. That it is not followed yet is no answer: it may say
-        that a version was rolled back."""
+        """Takes the answer to what was asked at `now`; whether there is a newer table to take. That it is not followed
+        yet is no answer: it may say that a version was rolled back. The lease is counted from the question: nobody
+        knows for how long the answer was under way, or lay here while the process stood still."""
         self.judge = heard.judge
         if heard.place <= self.place:
             self.is_heard(now)
@@ -41,7 +42,7 @@ class Following:
         return heard.place > self.place
 
     def is_heard(self, now: float) -> None:
-        """All that the store told of is followed."""
+        """All that the store told of in answer to what was asked at `now` is followed."""
         self._heard_at = now
 
     def see(self, term: int) -> None:

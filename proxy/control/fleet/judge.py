@@ -57,8 +57,6 @@ MAX_ANSWERS = 256
 MAX_CHANGES_A_LOOK = 32
 """Changes by hand that one look makes; further ones wait for the next, so that answers stay until they are heard."""
 
-MAX_LINKS_A_LOOK = 1000
-
 GONE_SECONDS = 60.0
 """Time after which what was consumed of a report that is gone is forgotten: a sidecar that was not answered for half of
 it has begun another epoch (`reporter.LATE_SECONDS`)."""
@@ -288,7 +286,8 @@ class FleetJudge:
         return Proposal(encode(evidence), encode(self._table(members, twins, now)), links, evidence.count)
 
     def _new_links(self) -> list[Link]:
-        return self._store.audit(self._evidence.count, MAX_LINKS_A_LOOK)
+        """All of them: states that are in force without their entries would be an audit with a hole."""
+        return self._store.audit(self._evidence.count, -1)
 
     def _table(self, members: list[MemberRow], twins: list[str], now: float) -> FleetTable:
         engine, evidence = self.engine, self._evidence

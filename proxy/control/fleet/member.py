@@ -224,6 +224,14 @@ class FleetMember:
         return self._mirror.count
 
     @property
+    def lacks_links(self) -> bool:
+        return self._mirror.lacks
+
+    def catch_up(self, table: FollowedTable) -> None:
+        if self.table is not None:
+            self._mirror.take(table.links, self.table.count, self.table.hash)
+
+    @property
     def may_judge(self) -> bool:
         own, others = self._settings()[0], [row for row in self.members if row.instance != self.instance]
         here = MemberRow(self.instance, 0.0, settings=own)

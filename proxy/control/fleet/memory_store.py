@@ -13,6 +13,7 @@ from msgspec import Struct
 from proxy.control.fleet.store import (
     LABELS_A_REPORT,
     LEADERSHIP_SECONDS,
+    LINKS_A_CALL,
     MAX_CHAIN,
     MAX_LABELS,
     NOWHERE,
@@ -106,6 +107,7 @@ class MemoryStore:
         if kept.place != before:
             return "other_place"
         kept.place, kept.evidence, kept.table = place, evidence, table
+        kept.judge_until = self._now() + LEADERSHIP_SECONDS
         kept.chain = [*kept.chain, *links][-MAX_CHAIN:]
         kept.chain_end = end
         return "done"
@@ -116,7 +118,7 @@ class MemoryStore:
         if kept.place == NOWHERE:
             return None
         first = max(after - (kept.chain_end - len(kept.chain)), 0)
-        return FollowedTable(kept.place, kept.table, tuple(kept.chain[first:]))
+        return FollowedTable(kept.place, kept.table, tuple(kept.chain[first : first + LINKS_A_CALL]))
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -1,7 +1,8 @@
 """A sidecar's own copy of the fleet's audit chain, in a state file beside its own (`<state>.fleet`).
 
 It grows by the entries that come with tables. A chain that does not go on from what is here is another one (the store
-lost some of its past): the file so far is kept under another name, and a new copy begins.
+lost some of its past), or has gone on for so long that the store has dropped what comes next: the file so far is kept
+under another name, and a new copy begins with the first entry that there is.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Mirror:
         self._path = path
         self.store = Store(path)
         self.fault = ""
-        """Why the newest entries are not in it; "" where they are."""
+        """Why the newest entries are not in it; "" where they are, or come with the next tables."""
+        self.lacks = False
+        """Whether the store has further entries."""
 
     @property
     def count(self) -> int:
@@ -61,25 +64,24 @@ class Mirror:
             self.fault = str(error)
 
     def take(self, links: Sequence[Link], count: int, head: str) -> None:
-        """Adds entries of a chain that has `count` of them and ends with `head`; the next table brings what lacks.
-        Raises nothing: the table is followed, whatever a disk does."""
+        """Adds entries of a chain that has `count` of them and ends with `head`: the first that the store has behind
+        what is here. The next table brings what lacks. Raises nothing: a table is followed, whatever a disk does."""
+        self.lacks = count > self.count
         try:
             self.fault = self._taken(links, count, head)
         except (StoreError, OSError, msgspec.MsgspecError) as error:
             self.fault = str(error)
+        self.lacks &= count > self.count and bool(links)
 
     def _taken(self, links: Sequence[Link], count: int, head: str) -> str:
         new = self._behind(links)
         if self._is_other(new, count, head):
             self._begin_anew()
-            new = self._behind(links) if links and entry_of(links[0]).seq == 1 else []
-        if not new:
-            return ""
-        if self._follows(new[0]):
+            new = list(links) if links and entry_of(links[0]).seq == 1 else []
+        if new:
             self.store.attend()
             self.store.mirror(new)
-            return ""
-        return f"entries {self.count + 1} to {entry_of(new[0]).seq - 1} did not come"
+        return ""
 
     def _behind(self, links: Sequence[Link]) -> list[Link]:
         return [link for link in links if entry_of(link).seq > self.count]
@@ -90,7 +92,7 @@ class Mirror:
             return False
         if count < mine.count or (count == mine.count and head != mine.hash):
             return True
-        return bool(new) and entry_of(new[0]).seq == mine.count + 1 and not self._follows(new[0])
+        return bool(new) and not self._follows(new[0])
 
     def _follows(self, link: Link) -> bool:
         entry = entry_of(link)

@@ -98,18 +98,19 @@ COMMIT = (
     _SOUND
     + """
 -- KEYS leader, state, chain; ARGV term, look and stamp of before, the same of the new value, evidence, table, most
--- links kept, number of the chain's last link, body and hash of each new link. Returns 0 when done, 1 when another term
--- is held, 2 when another value is there.
+-- links kept, number of the chain's last link, milliseconds of a term, body and hash of each new link. Returns 0 when
+-- done, 1 when another term is held, 2 when another value is there.
 local term, stamp = leadership(KEYS[1])
 if term ~= ARGV[4] or stamp ~= ARGV[6] then return 1 end
 local state = redis.call('HMGET', KEYS[2], 't', 'l', 's')
 if (state[1] or '0') ~= ARGV[1] or (state[2] or '0') ~= ARGV[2] or (state[3] or '') ~= ARGV[3] then return 2 end
 sound(KEYS[3], 'list')
 redis.call('HSET', KEYS[2], 't', ARGV[4], 'l', ARGV[5], 's', ARGV[6], 'c', ARGV[7], 'b', ARGV[8], 'e', ARGV[10])
-for i = 11, #ARGV, 2 do
+for i = 12, #ARGV, 2 do
   redis.call('RPUSH', KEYS[3], ARGV[i + 1] .. ARGV[i])
 end
 redis.call('LTRIM', KEYS[3], '-' .. ARGV[9], -1)
+redis.call('PEXPIRE', KEYS[1], ARGV[11])
 return 0
 """
 )

@@ -41,6 +41,7 @@ from proxy.control.fleet.address import StoreAddress
 from proxy.control.fleet.store import (
     LABELS_A_REPORT,
     LEADERSHIP_SECONDS,
+    LINKS_A_CALL,
     MAX_CHAIN,
     MAX_LABELS,
     REPORT_KEPT_SECONDS,
@@ -63,8 +64,7 @@ CALL_SECONDS = 1.0
 LEAST_VERSION = (6, 2)
 """Exclusive ranges of streams came with it."""
 
-LINKS_A_CALL = 1000
-"""Links that one call returns; further ones come with the next."""
+TERM_MILLISECONDS = int(LEADERSHIP_SECONDS * 1000)
 
 NUMBER_DIGITS = 15
 """Digits of a number that the scripts keep exactly."""
@@ -92,9 +92,8 @@ class RedisStore:
 
     async def acquire(self, instance: str, floor: int, stamp: str) -> Leadership:
         """As the port says."""
-        milliseconds = int(LEADERSHIP_SECONDS * 1000)
         keys = self._keys("leader", "term", "state")
-        judge, term, held = await self._run(redis_scripts.ACQUIRE, keys, instance, floor, stamp, milliseconds)
+        judge, term, held = await self._run(redis_scripts.ACQUIRE, keys, instance, floor, stamp, TERM_MILLISECONDS)
         return Leadership(judge.decode(), int(term), held.decode())
 
     async def report(self, report: Report) -> Heard:
@@ -145,8 +144,8 @@ class RedisStore:
         """As the port says."""
         written = [part for link in links for part in (link.body, link.hash)]
         keys = self._keys("leader", "state", "chain")
-        script = redis_scripts.COMMIT
-        result = await self._run(script, keys, *before, *place, evidence, table, MAX_CHAIN, end, *written)
+        script, bounds = redis_scripts.COMMIT, (MAX_CHAIN, end, TERM_MILLISECONDS)
+        result = await self._run(script, keys, *before, *place, evidence, table, *bounds, *written)
         return _RESULTS[int(result)]
 
     async def table(self, after: int = 0) -> FollowedTable | None:

@@ -4,6 +4,10 @@
 
 A turn that fails ends there; the next one begins anew. Nothing of a look is in force before it is committed: a judge
 whose look was refused, or may have been, is forgotten, and made anew from what the store has.
+
+A call that fails costs no term: on a busy machine that would be an election each time that an answer is late. Only
+where a look may have been committed, or not, the next one is of another term. A look that was committed renews the
+term, as asking for it does.
 """
 
 from __future__ import annotations
@@ -80,6 +84,10 @@ class Sidecar(Protocol):
         """Takes up a newer table."""
         ...
 
+    def catch_up(self, table: FollowedTable) -> None:
+        """Takes further entries of the audit chain, which come with the table that is followed already."""
+        ...
+
     def judge(self, collected: Collected) -> LookingJudge:
         """A judge that goes on from what the store has. `collected` has the evidence in force, and all bodies."""
         ...
@@ -87,6 +95,11 @@ class Sidecar(Protocol):
     @property
     def links(self) -> int:
         """Number of the last entry of the audit chain that is known here."""
+        ...
+
+    @property
+    def lacks_links(self) -> bool:
+        """Whether the store has further entries."""
         ...
 
     def fit(self, collected: Collected) -> bool:
@@ -116,6 +129,8 @@ class Session:
         self._leadership = NOBODY
         self._judge: LookingJudge | None = None
         self._place = NOWHERE
+        self._in_doubt = False
+        """Whether a look was begun of which nobody knows whether it was committed."""
         self._stands_back = self._now()
         self.refused = 0
         """Looks that were not committed. Monotone."""
@@ -130,20 +145,20 @@ class Session:
         try:
             await self._turn()
         except BaseException:
-            # A look may have been committed all the same: the next one is of another term.
-            self._leadership = NOBODY
-            self.begin_anew()
+            if self._in_doubt:
+                self._leadership, self._in_doubt = NOBODY, False
+                self.begin_anew()
             raise
 
     async def _turn(self) -> None:
-        following = self.following
+        following, sent = self.following, self._now()
         report = self._sidecar.report()
         heard = await self._store.report(report)
-        newer = following.heard(heard, self._now())
+        newer = following.heard(heard, sent)
         self._sidecar.answered(report, heard)
-        if newer:
+        if newer or self._sidecar.lacks_links:
             await self._follow()
-            following.is_heard(self._now())
+            following.is_heard(sent)
         stands_back = self._now() < self._stands_back
         if self._sidecar.may_judge and not stands_back and heard.judge in ("", self._instance):
             await self._acquire()
@@ -163,8 +178,12 @@ class Session:
 
     async def _follow(self) -> None:
         table = await self._store.table(self._sidecar.links)
-        if table is not None and self.following.takes(table):
+        if table is None:
+            return
+        if self.following.takes(table):
             self._sidecar.follow(table)
+        elif table.place == self.following.place:
+            self._sidecar.catch_up(table)
 
     async def _judged(self) -> None:
         known = self._judge.known if self._judge else {}
@@ -181,9 +200,14 @@ class Session:
             return
         if self._judge is None:
             self._judge, self._place = self._sidecar.judge(collected), collected.place
-        proposal = self._judge.look(collected, place)
-        if self._judge.latest >= place:
-            self.following.see(self._judge.latest[0])
+        self._in_doubt = True
+        await self._look(self._judge, collected, place)
+        self._in_doubt = False
+
+    async def _look(self, judge: LookingJudge, collected: Collected, place: Place) -> None:
+        proposal = judge.look(collected, place)
+        if judge.latest >= place:
+            self.following.see(judge.latest[0])
             self._ask_for_a_higher_term()
             return
         links = proposal.links
@@ -193,8 +217,9 @@ class Session:
             self.begin_anew()
             return
         self._place = place
-        self._judge.committed()
-        table = FollowedTable(place, proposal.table, links)
+        judge.committed()
+        goes_on = self._sidecar.links == proposal.end - len(links)
+        table = FollowedTable(place, proposal.table, links if goes_on else ())
         if self.following.takes(table):
             self._sidecar.follow(table)
 

@@ -33,6 +33,9 @@ REPORT_KEPT_SECONDS = 24 * 3600.0
 MAX_CHAIN = 10_000
 """Entries of the fleet's audit chain that the store keeps; sidecars keep all that they have seen in their own files."""
 
+LINKS_A_CALL = 500
+"""Links that one call returns; further ones come with the next. An entry is a few kB, and a call may take a second."""
+
 MAX_LABELS = 100_000
 """Labels that the store keeps for sidecars that were away, the newest; one is some 100 bytes."""
 
@@ -160,11 +163,12 @@ class FleetStore(Protocol):
         self, before: Place, place: Place, evidence: bytes, table: bytes, links: Sequence[Link] = (), end: int = 0
     ) -> CommitResult:
         """Puts `evidence` and `table` in force at `place` and appends `links` to the chain, whose last number is then
-        `end`, if that term is held and the value in the store stands at `before`."""
+        `end`, if that term is held and the value in the store stands at `before`; the term is renewed by it."""
         ...
 
     async def table(self, after: int = 0) -> FollowedTable | None:
-        """The table in force, with the links whose number is larger than `after`; None: nothing was ever committed."""
+        """The table in force, with the first `LINKS_A_CALL` links whose number is larger than `after`; None: nothing
+        was ever committed."""
         ...
 
     async def close(self) -> None:

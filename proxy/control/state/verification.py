@@ -14,7 +14,7 @@ from proxy.control.state.anchor import AnchorLine, lines_of
 from proxy.control.state.rows import DamagedRow
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
-from proxy.release.audit import Entry, Link, entry_of, states_of, verify
+from proxy.release.audit import GENESIS, Entry, Link, entry_of, states_of, verify
 
 
 class Verified(Struct, frozen=True):
@@ -55,7 +55,8 @@ def verified(store: Store, anchor: str, head: str = "", *, named: bool = False, 
         kept, ends = store.kept_head(), _Ends()
         if isinstance(kept, DamagedRow):
             return _failed("the head of the chain cannot be read")
-        fault = verify(ends.watched(store.chain()), kept.count, kept.hash)
+        before, previous = _beginning(store) if copy else (0, GENESIS)
+        fault = verify(ends.watched(store.chain()), kept.count, kept.hash, before, previous)
         states = "" if copy else _states(store, ends)
         faults = [fault] if fault else [f for f in (states, _known(ends, head)) if f]
     held, since = _anchored(lines, ends)
@@ -65,8 +66,15 @@ def verified(store: Store, anchor: str, head: str = "", *, named: bool = False, 
         return _failed("; ".join([*faults, *([held] if held else [])]))
     chain = f"the chain of {kept.count} entries holds, head {kept.hash}"
     if copy:
-        return Verified("", f"the copy of the fleet's audit: {chain}")
+        from_ = f"; it begins with entry {before + 1}, and earlier ones are not in it" if before else ""
+        return Verified("", f"the copy of the fleet's audit: {chain}{from_}")
     return Verified("", f"{since}; the live states are those that the chain ends with; {chain}")
+
+
+def _beginning(store: Store) -> tuple[int, str]:
+    """Number and hash of the entry before the first one: a copy begins with what the fleet's store still had."""
+    entry = next((found for link in store.audit(limit=1) if (found := _entry(link))), None)
+    return (entry.seq - 1, entry.previous) if entry and entry.seq > 1 else (0, GENESIS)
 
 
 def _failed(fault: str) -> Verified:

@@ -9,9 +9,10 @@ from copy import deepcopy
 import pytest
 from msgspec.structs import replace
 
+from proxy.control.fleet import memory_store
 from proxy.control.fleet.memory_store import Kept
 from proxy.control.fleet.store import LEADERSHIP_SECONDS, FollowedTable, StoreUnavailableError
-from proxy.release.audit import verify
+from proxy.release.audit import entry_of, verify
 from tests.control import houses
 from tests.control.houses import House, canary_release, section, settings
 from tests.support.fleets import FleetHouse, SidecarHouse, arm
@@ -306,3 +307,33 @@ def test_two_sidecars_of_one_name_are_named_and_one_that_starts_again_is_not() -
     for _ in range(12):
         fleet.turns()
         assert said not in fleet.judge.engine.warnings("cancer")
+
+
+@pytest.mark.parametrize(("entries", "first"), [(25, 1), (45, 16)], ids=["pages", "more than the store keeps"])
+def test_a_judge_with_an_empty_disk_has_the_chain_as_far_as_the_store_does(
+    monkeypatch: pytest.MonkeyPatch, entries: int, first: int
+) -> None:
+    monkeypatch.setattr(memory_store, "MAX_CHAIN", 30)
+    monkeypatch.setattr(memory_store, "LINKS_A_CALL", 10)
+    fleet = begun(FleetHouse(SPLIT, 1))
+    (old,) = fleet.sidecars
+    for at in range(entries - 1):
+        assert fleet.command(old, "split", {"split": {"v2": float(1 + at)}, "reason": "x"}).kind == ""
+    fleet.sidecars = [SidecarHouse(fleet.world, "z", SPLIT)]
+    fleet.turns(int(LEADERSHIP_SECONDS / 0.5) + 8)
+    assert fleet.judge.name == "z"
+    fleet.command(fleet.judge, "rollback", {"reason": "y"})
+    whole, copy = list(old.mirror.store.chain()), list(fleet.judge.mirror.store.chain())
+    assert copy[: entries + 1 - first] == whole[first - 1 :]
+    assert [entry_of(link).seq for link in copy] == list(range(first, entries + 2))
+    assert (fleet.judge.mirror.lacks, fleet.judge.mirror.fault) == (False, "")
+
+
+def test_more_routes_than_a_call_has_links_begin_with_an_entry_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_store, "LINKS_A_CALL", 10)
+    names = [f"r{at}" for at in range(35)]
+    fleet = begun(FleetHouse(settings(*(replace(section(shadows=()), name=name) for name in names)), 2))
+    fleet.turns(4)
+    for each in fleet.sidecars:
+        assert sorted(entry_of(link).route for link in each.mirror.store.chain()) == sorted(names)
+        assert each.mirror.store.head.count == 35

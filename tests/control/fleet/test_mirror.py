@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
+from proxy.cli.audit import verify_copy
 from proxy.control.fleet.mirror import Mirror, mirror_of
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
@@ -120,15 +121,29 @@ def test_another_chain_on_a_disk_that_fails_is_told_and_raises_nothing(
     mirror.close()
 
 
-def test_entries_that_the_store_has_no_more_are_told() -> None:
+def test_a_copy_begins_with_the_first_entry_that_the_store_has_and_says_so(tmp_path: Path) -> None:
     """A sidecar with an empty disk, in a fleet whose store keeps the newest entries alone."""
-    mirror = Mirror(":memory:")
-    mirror.take(ONE[5:], len(ONE), ONE[-1].hash)
-    assert mirror.count == 0
-    assert "1 to 5" in mirror.fault
-    mirror.take(ONE, len(ONE), ONE[-1].hash)
-    assert (mirror.fault, kept(mirror)) == ("", ONE)
+    mirror = Mirror(mirror_of(str(tmp_path / "s")))
+    mirror.take(ONE[5:7], len(ONE), ONE[-1].hash)
+    assert (kept(mirror), mirror.lacks) == (ONE[5:7], True)
+    take(mirror, ONE)
+    assert (kept(mirror), mirror.lacks, mirror.fault) == (ONE[5:], False, "")
     mirror.close()
+    faulty, sentence = verify_copy(str(tmp_path / "s"))
+    assert not faulty
+    assert "it begins with entry 6" in sentence
+
+
+def test_a_copy_whose_next_entries_the_store_has_dropped_is_kept_and_another_one_begins(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path / "f"))
+    mirror.take(ONE[:3], 3, ONE[2].hash)
+    for _ in range(2):
+        mirror.take(ONE[5:], len(ONE), ONE[-1].hash)
+    assert kept(mirror) == ONE[5:]
+    mirror.close()
+    aside = Store(f"{tmp_path}/f.1", write=False)
+    assert tuple(aside.chain()) == ONE[:3]
+    aside.close()
 
 
 def test_what_was_rolled_back_is_known_at_the_next_start_and_in_another_chain(tmp_path: Path) -> None:

@@ -8,16 +8,16 @@ import logging
 import pytest
 
 from proxy.control.fleet import service as module
-from proxy.control.fleet.memory_store import MemoryStore
 from proxy.control.fleet.service import FleetService
 from proxy.control.fleet.store import Report, StoreUnavailableError, StoreUnfitError
 from tests.control.houses import section, settings
+from tests.support.faulty_store import FaultyStore
 from tests.support.fleets import SidecarHouse, World
 
 SPLIT = settings(section(shadows=()))
 
 
-class FaultyStore(MemoryStore):
+class BrokenStore(FaultyStore):
     """One whose calls raise what is in `error`."""
 
     error: Exception | None = None
@@ -40,7 +40,7 @@ class ServiceHouse:
 
     def __init__(self) -> None:
         world = World()
-        self.store = world.store = FaultyStore(lambda: world.now)
+        self.store = world.store = BrokenStore(lambda: world.now)
         self.sidecar = SidecarHouse(world, "a", SPLIT)
         self.service = FleetService(self.sidecar.member, self.store)
 

@@ -22,6 +22,7 @@ from proxy.control.fleet.memory_store import Kept, MemoryStore
 from proxy.control.fleet.reporter import Reporter
 from proxy.control.fleet.session import Proposal, Session
 from proxy.control.fleet.store import (
+    LEADERSHIP_SECONDS,
     NOWHERE,
     Collected,
     FollowedTable,
@@ -31,7 +32,11 @@ from proxy.control.fleet.store import (
     Report,
     StoreUnavailableError,
 )
+from tests.control.houses import section, settings
+from tests.support.faulty_store import Fault
+from tests.support.fleets import FleetHouse
 
+SPLIT = settings(section(shadows=()))
 BAD = ("codes", "r", "v2")
 ENOUGH = 40
 """Bad events after which the candidate is taken off."""
@@ -175,7 +180,7 @@ class Wire:
 class Sidecar:
     """One that keeps nothing on disk."""
 
-    links, may_judge = 0, True
+    links, lacks_links, may_judge = 0, False, True
 
     def __init__(self, world: World, number: int) -> None:
         self.world, self.name, self.starts = world, f"s{number}", 0
@@ -233,6 +238,9 @@ class Sidecar:
                 self.off_from is not None and body.taken.get(f"{self.name} {self.off_from[0]}", 0) >= self.off_from[1]
             )
             assert not knew, "the judge knew, and gave it traffic again"
+
+    def catch_up(self, table: FollowedTable) -> None:
+        """It has no chain."""
 
     def fit(self, collected: Collected) -> bool:
         """Any is."""
@@ -298,3 +306,70 @@ def test_counts_are_consumed_once_whatever_fails(seed: int) -> None:
         while each.flow is not None:
             each.step()
     assert {each.off for each in sidecars} == {sidecars[0].off}
+
+
+# -- terms
+
+
+def terms(fleet: FleetHouse) -> int:
+    return fleet.world.store.kept.term
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("call", ["report", "acquire", "collect", "table"])
+def test_a_call_that_fails_costs_the_judge_no_term(call: str, fault: Fault) -> None:
+    """On a busy machine answers are late now and then: that is no election."""
+    fleet = FleetHouse(SPLIT, 3)
+    fleet.turns(4)
+    judge, before = fleet.judge, terms(fleet)
+    for _ in range(8):
+        fleet.world.store.fault = lambda made: fault if made == call else ""
+        fleet.turns(1, only=lambda each: each is judge)
+        fleet.world.store.fault = lambda made: ""
+        fleet.turns()
+    assert (fleet.judge, terms(fleet)) == (judge, before)
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+def test_a_look_that_may_have_been_committed_is_followed_by_one_of_another_term(fault: Fault) -> None:
+    fleet = FleetHouse(SPLIT, 3)
+    fleet.turns(4)
+    judge, before = fleet.judge, terms(fleet)
+    fleet.world.store.fault = lambda made: fault if made == "commit" else ""
+    fleet.turns()
+    fleet.world.store.fault = lambda made: ""
+    fleet.turns(2)
+    assert (fleet.judge, terms(fleet)) == (judge, before + 1)
+
+
+def test_a_look_renews_the_term_as_asking_for_it_does() -> None:
+    """What lies between two renewals is half a turn then: a slow one keeps its term."""
+    fleet = FleetHouse(SPLIT, 2)
+    fleet.turns(4)
+    kept = fleet.world.store.kept
+    made: list[float] = []
+
+    def fault(call: str) -> Fault:
+        if call == "commit":
+            fleet.world.now += LEADERSHIP_SECONDS - 1.0
+            made.append(fleet.world.now)
+        return ""
+
+    fleet.world.store.fault = fault
+    fleet.turns(1, only=lambda each: each.member.session.is_judge)
+    assert kept.judge_until == made[-1] + LEADERSHIP_SECONDS
+
+
+def test_the_lease_is_counted_from_the_question() -> None:
+    """An answer that lay here while the process stood still says nothing of now."""
+    fleet = FleetHouse(SPLIT, 2)
+    fleet.turns(4)
+    slow = next(each for each in fleet.sidecars if not each.member.session.is_judge)
+
+    def fault(call: str) -> Fault:
+        fleet.world.now += 60.0 if call == "report" else 0.0
+        return ""
+
+    fleet.world.store.fault = fault
+    fleet.turns(1, only=lambda each: each is slow)
+    assert slow.split() == {}
