@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -74,6 +76,10 @@ MAX_FAILED_KEYS = 256
 """Per arm, outcome and tick: 256 failures in 100 ms decide any test; more would only cost memory."""
 
 
+TlsSide = Literal["client", "upstream"]
+"""Who is at the other end of TLS: a client, or a model server."""
+
+
 class Tick(Struct):
     """Exact counters of one worker since its last acknowledged tick. Keys that are tuples stand as lists of rows."""
 
@@ -134,6 +140,8 @@ class Tick(Struct):
     """
     unread_keys: list[tuple[str, str, int]] = field(default_factory=list)
     """Requests whose sticky key, or model, could not be read: rows (route or "", reason, count)."""
+    handshakes: list[tuple[TlsSide, str, int]] = field(default_factory=list)
+    """TLS handshakes that have ended: rows (side, `ok` or why it failed, count)."""
 
 
 class LegFacts(Struct, array_like=True, gc=False, frozen=True):

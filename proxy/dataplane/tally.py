@@ -12,7 +12,7 @@ from typing import Final
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
 from proxy.contracts.outcome import Outcome
-from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick
+from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Tick, TlsSide
 from proxy.contracts.table import COPY_ROLES, Role
 from proxy.dataplane.malformed import Malformed
 
@@ -161,6 +161,7 @@ class Tally:
     __slots__ = (
         "_arms",
         "_ejections",
+        "_handshakes",
         "_lag",
         "_lag_sum",
         "_mirrored",
@@ -199,6 +200,7 @@ class Tally:
         self._rejected: dict[tuple[str, str], int] = {}
         self._not_rewritten: dict[tuple[str, str, str, str], int] = {}
         self._unread_keys: dict[tuple[str, str], int] = {}
+        self._handshakes: dict[tuple[TlsSide, str], int] = {}
         self._overhead: dict[str, Buckets] = {}
         self._overhead_sum: dict[str, float] = {}
         self._lag: Buckets = {}
@@ -250,6 +252,11 @@ class Tally:
         """The key of a sticky assignment, or without a route the model that decides about it, cannot be read."""
         key = (route, reason)
         self._unread_keys[key] = self._unread_keys.get(key, 0) + 1
+
+    def shook(self, side: TlsSide, result: str) -> None:
+        """A TLS handshake with a client, or with a model server, has ended. `result`: `ok`, or why it failed."""
+        key = (side, result)
+        self._handshakes[key] = self._handshakes.get(key, 0) + 1
 
     def resolved(self, version: str, outcome: str) -> None:
         """A lookup of the version's name has ended."""
@@ -327,6 +334,7 @@ class Tally:
             not_retried=[(*key, count) for key, count in self._not_retried.items()],
             not_rewritten=[(*key, count) for key, count in self._not_rewritten.items()],
             unread_keys=[(*key, count) for key, count in self._unread_keys.items()],
+            handshakes=[(*key, count) for key, count in self._handshakes.items()],
         )
         self._clear()
         return tick

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.outcome import outcome_of
-from proxy.contracts.record import MAX_FAILED_KEYS, Tick
+from proxy.contracts.record import MAX_FAILED_KEYS, Tick, TlsSide
 from proxy.contracts.table import Role
 from proxy.dataplane.tally import URGENT_LEGS, Tally
 
@@ -110,3 +110,12 @@ def test_what_is_no_inference_is_never_urgent() -> None:
     for _ in range(10 * URGENT_LEGS):
         tally.arm("r", "v2", "canary", 0.5, inference=False).answered(503, 0.001, 0.002, 0)
     assert not tally.is_urgent()
+
+
+def test_handshakes_are_counted_by_side_and_result() -> None:
+    tally = Tally()
+    shaken: list[tuple[TlsSide, str]] = [("client", "ok"), ("client", "ok"), ("upstream", "expired")]
+    for side, result in shaken:
+        tally.shook(side, result)
+    assert take(tally).handshakes == [("client", "ok", 2), ("upstream", "expired", 1)]
+    assert not take(tally).handshakes

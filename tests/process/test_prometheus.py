@@ -36,6 +36,7 @@ RARE = {
     "penumbra_not_rescued_total": "needs a canary that breaks in the middle: tests/dataplane has one",
     "penumbra_not_retried_total": "needs a server that ends a connection without an answer: tests/dataplane has one",
     "penumbra_retries_total": "needs a server that closes just as a request is sent: tests/dataplane has one",
+    "penumbra_tls_handshakes_total": "needs TLS: test_tls.py has it",
     "penumbra_unpaired_total": "needs a copy that never ends",
     "penumbra_unscored_predictions_total": "needs a label of another kind than the predictions",
 }

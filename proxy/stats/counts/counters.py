@@ -95,6 +95,7 @@ class Counters:
         "_under_way",
         "arms",
         "ejections",
+        "handshakes",
         "lag",
         "malformed",
         "mirrored",
@@ -126,6 +127,7 @@ class Counters:
         self.malformed: Counter[tuple[str, str, str]] = Counter()
         self.not_rewritten: Counter[tuple[str, str, str, str]] = Counter()
         self.unread_keys: Counter[tuple[str, str]] = Counter()
+        self.handshakes: Counter[tuple[str, str]] = Counter()
         self.records_dropped: Counter[str] = Counter()
         self.shed: Counter[str] = Counter(dict.fromkeys(SHED, 0))
         self.overhead: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -164,6 +166,8 @@ class Counters:
             self.not_rewritten[route, version, message, reason] += count
         for route, reason, count in tick.unread_keys:
             self.unread_keys[route, reason] += count
+        for side, result, count in tick.handshakes:
+            self.handshakes[side, result] += count
         self.records_dropped.update(tick.records_dropped)
         self.shed.update(tick.shed)
         for route, buckets in tick.overhead.items():
