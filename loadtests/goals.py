@@ -12,8 +12,9 @@ from rich.table import Table
 
 from loadtests.analysis import ONE_RECORD
 from loadtests.compare import cost, p50, ratio
+from loadtests.misbehaving import HALF_THERE
 from loadtests.results import Bench, Spread, spread
-from loadtests.shadows import harm
+from loadtests.shadows import CANARIES, KEPT, harm
 from loadtests.streaming import added
 
 MIB = 1024 * 1024
@@ -38,12 +39,18 @@ def _median_latency(case: str, peer: str) -> Value:
     return lambda bench: ratio(bench.cases[case].samples, "penumbra", peer, p50)
 
 
-def _harm(kind: str) -> Value:
-    return lambda bench: harm(bench.shadows["penumbra"], kind)
+def _harm(kind: str, whose: str = "penumbra") -> Value:
+    return lambda bench: harm(bench.shadows[whose], kind)
 
 
 def _errors(bench: Bench) -> Spread:
-    return spread([float(sum(run.load.errors for runs in bench.shadows["penumbra"].values() for run in runs))])
+    samples = [bench.shadows["penumbra"], *(bench.shadows.get(name, {}) for name in (CANARIES, KEPT))]
+    return spread([float(sum(run.load.errors for each in samples for runs in each.values() for run in runs))])
+
+
+def _harmless(whose: str, role: str) -> tuple[Goal, ...]:
+    kinds = ("hung", "dead", "black hole", "garbage", *HALF_THERE)
+    return tuple(Goal(f"p99 with {role}: {kind}, against none", 1.1, "x", _harm(kind, whose)) for kind in kinds)
 
 
 def _chunk(bench: Bench) -> Spread:
@@ -72,6 +79,9 @@ GOALS: tuple[Goal, ...] = (
     Goal("p99 with a hung shadow, against none", 1.1, "x", _harm("hung")),
     Goal("p99 with a dead shadow, against none", 1.1, "x", _harm("dead")),
     Goal("p99 with a black-holed shadow, against none", 1.1, "x", _harm("black hole")),
+    *(Goal(f"p99 with a shadow: {kind}, against none", 1.1, "x", _harm(kind)) for kind in ("garbage", *HALF_THERE)),
+    *_harmless(CANARIES, "a rescued canary"),
+    *_harmless(KEPT, "a rescued canary that is kept"),
     Goal("client errors with misbehaving shadows", 0, "", _errors),
     Goal("added delay of an SSE chunk, against nginx", 1.5, "x", _chunk),
     Goal("memory of all processes (PSS), all statistics", 120, "MiB", _memory),

@@ -10,7 +10,7 @@ import http.client
 import string
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,17 +130,17 @@ class Proxy:
 
 
 @contextmanager
-def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str) -> Iterator[Proxy]:
+def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str, within: Sequence[str] = ()) -> Iterator[Proxy]:
     """`peer` at work on `plan`, ready to answer; everything it writes goes under `home`.
 
-    `edit` changes the rendered configuration: for cases that only one peer has.
+    `edit` changes the rendered configuration: for cases that only one peer has. `within` begins its command line.
     """
     listen, admin = free_ports(2)
     home = home / f"{peer.name}-{listen}"
     home.mkdir()
     config, log = home / peer.template, home / "log"
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
-    with running(peer.command(config, plan), log, cwd=compiled.HOUSE, env=peer.environment()) as process:
+    with running([*within, *peer.command(config, plan)], log, cwd=compiled.HOUSE, env=peer.environment()) as process:
         wait_until(lambda: answers(listen), process, log)
         if peer.judges:
             wait_until(lambda: followed(admin, plan.workers), process, log)

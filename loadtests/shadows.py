@@ -1,25 +1,33 @@
-"""What a misbehaving shadow does to the client: latencies of a paced load against the same peer without shadow.
+"""What a misbehaving shadow or canary does to the client: latencies of a paced load against the same peer without it.
 
 nginx's mirror holds the client's connection until the copy is done; that is its design and shows here.
+
+A canary has 10 % of the traffic and the primary's rescue. It is measured as operators have it, who lose it within a
+second or two, and where nothing takes it back (`on_breach: notify`), so that each probe of its breaker is a client's
+request. The seconds in which its failures begin are not in these figures (`compare.WARM_UP`): they cost a client
+`timeouts.connect` or `rescue.after`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from rich.table import Table
 
-from loadtests.cases import stage, tell
+from loadtests.cases import console, stage, tell
 from loadtests.compare import Run, p50, p99, ratio, rounds
 from loadtests.load import Drive
-from loadtests.misbehaving import MISBEHAVING
+from loadtests.misbehaving import Place, places
 from loadtests.processes import NotReady
-from loadtests.proxies import PEER, Plan, proxied
+from loadtests.proxies import PEER, Edit, Plan, proxied
 from loadtests.results import Sample, Samples, Spread, spread
 from loadtests.traffic import write_bodies
 
 BASE = "no shadow"
+CANARIES = "penumbra, as a canary"
+KEPT = "penumbra, as a canary that is kept"
 PEERS = ("penumbra", "envoy", "nginx")
 JUDGED = 3
 """Times the repetitions for the peer that a goal is about: a p99 of two seconds differs by a fifth from run to run."""
@@ -32,12 +40,65 @@ def run_shadows(peer: str, seconds: float, repetitions: int) -> Samples:
     """Interleaved samples of one peer without shadow, with a healthy one, and with each misbehaving one."""
     with stage() as (stack, home, (primary, canary, shadow)):
         plan = Plan(primary, canary, shadow)
-        ports = {name: stack.enter_context(make()) for name, make in MISBEHAVING.items()}
-        plans = {BASE: replace(plan, mirror=False), "healthy": plan}
-        plans |= {name: replace(plan, shadow=port) for name, port in ports.items()}
         how = Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
-        started = {name: stack.enter_context(proxied(PEER[peer], plan, home)) for name, plan in plans.items()}
+        plans = {BASE: (replace(plan, mirror=False), HERE), "healthy": (plan, HERE)}
+        plans |= {name: (replace(plan, shadow=at.port), at) for name, at in _placed(stack, PEER[peer].judges).items()}
+        started = {
+            name: stack.enter_context(proxied(PEER[peer], work, home, _moved(work.shadow, at), at.within))
+            for name, (work, at) in plans.items()
+        }
         return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell)
+
+
+def run_canaries(kept: bool, seconds: float, repetitions: int) -> Samples:
+    """The same of Penumbra with such canaries; `kept`: nothing takes them back."""
+    with stage(2) as (stack, home, (primary, canary)):
+        plan = Plan(primary, canary, canary, mirror=False)
+        how = Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
+        plans = {BASE: (plan, HERE, _alone)} | {"healthy": (plan, HERE, _rescued(kept))}
+        for name, at in _placed(stack, True).items():
+            plans[name] = (replace(plan, canary=at.port), at, _rescued(kept))
+        started = {
+            name: stack.enter_context(
+                proxied(PEER["penumbra"], work, home, _both(_moved(work.canary, at), edit), at.within)
+            )
+            for name, (work, at, edit) in plans.items()
+        }
+        return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell)
+
+
+HERE = Place("127.0.0.1", 0)
+
+
+def _placed(stack: ExitStack, half_there: bool) -> dict[str, Place]:
+    """All that can be staged on this machine."""
+    found = {}
+    for name, make in places(half_there).items():
+        try:
+            found[name] = stack.enter_context(make())
+        except (NotReady, OSError) as error:
+            console.print(f"{name} is left out: {error}", style="red", markup=False, highlight=False)
+    return found
+
+
+def _moved(port: int, at: Place) -> Edit:
+    return lambda text: text.replace(f"127.0.0.1:{port}", f"{at.host}:{port}") if at.host != HERE.host else text
+
+
+def _both(first: Edit, then: Edit) -> Edit:
+    return lambda text: then(first(text))
+
+
+CANARY_LINE = "    canary: {version: v2, percent: 10}\n"
+
+
+def _alone(text: str) -> str:
+    return text.replace(CANARY_LINE, "")
+
+
+def _rescued(kept: bool) -> Edit:
+    rescued = CANARY_LINE + "    rescue: {after: 2s}\n" + ("    on_breach: notify\n" if kept else "")
+    return lambda text: text.replace(CANARY_LINE, rescued)
 
 
 def all_shadows(seconds: float, repetitions: int) -> dict[str, Samples]:
@@ -48,6 +109,9 @@ def all_shadows(seconds: float, repetitions: int) -> dict[str, Samples]:
             results[peer] = run_shadows(peer, seconds, repetitions * (JUDGED if PEER[peer].judges else 1))
         except (NotReady, OSError):
             continue
+    if "penumbra" in results:
+        results[CANARIES] = run_canaries(False, seconds, repetitions)
+        results[KEPT] = run_canaries(True, seconds, repetitions)
     return results
 
 
@@ -58,7 +122,7 @@ def harm(samples: Mapping[str, Sequence[Sample]], kind: str) -> Spread:
 
 def shadows_table(results: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Table:
     """One line for each peer and kind of shadow."""
-    table = Table(title="What a misbehaving shadow does to the client (about 1,500 requests/s asked for)")
+    table = Table(title="What a misbehaving shadow or canary does to the client (about 1,500 requests/s asked for)")
     for name in ("peer", "shadow", "p50 us", "p99 us", "p99 against none", "requests/s", "errors"):
         table.add_column(name, justify="left" if name in ("peer", "shadow") else "right")
     for peer, samples in results.items():

@@ -158,7 +158,11 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "memory": {"ports"},
         "lookups": {"dns", "resolver", "unexpected"},
         "uploads": {"ports", "unexpected"},
-        "pool": {"descriptors", "endpoints", "local_fault", "members", "memory", "ports", "unexpected", "uploads"},
+        "reach": set(),
+        "pool": {
+            *("descriptors", "endpoints", "local_fault", "members", "memory", "ports", "reach", "unexpected"),
+            "uploads",
+        },
         "live": {"descriptors", "pool", "ports", "tally"},
         "assign": {"live", "tally"},
         "request": {"live", "ports"},

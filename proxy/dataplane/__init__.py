@@ -13,7 +13,8 @@ A request's life, file by file:
 - `shadow`     a copy, sent once the request is complete; it owes and costs the client's leg nothing
 - `pool`       finds or makes the connection to the model server; `local_fault`: whose fault it is that there is none
 - `name`       what is known of a version's name; `names`: all of them, looked up apart from each other by `resolver`
-- `endpoints`  the addresses of a version and their order; `race`: which of them takes a connection first
+- `endpoints`  the addresses of a version and their order; `race`: which of them takes a connection first; `reach`:
+               whether any does
 - `unexpected` what an exception that nothing foresaw ends, and what not
 - `uploads`    the connections of a version that requests may have which are still coming
 - `memory`     the budget that everything which waits or is kept draws on, and the order in which it is shed

@@ -29,6 +29,9 @@ a canary that dies between the two would otherwise leave the client with half an
 LOOKS: Final = 20
 """Looks at a client that does not read, in the time that it may take: how late it may be let go."""
 
+UNREACHED: Final = frozenset(("connect_timeout", "late"))
+"""Reasons with which the wait for a connection ends that nobody has answered. A stall of the worker is neither."""
+
 
 class Leg(SendingLeg):
     """An attempt whose answer goes to the client.
@@ -44,6 +47,9 @@ class Leg(SendingLeg):
     def __init__(self, shared: Shared, request: Request, target: Target, now: float) -> None:
         super().__init__(shared, request, target, now)
         self.held = False
+
+    def replaceable(self) -> bool:
+        return self.request.can_rescue(self.target)
 
     # the answer
 
@@ -151,6 +157,8 @@ class Leg(SendingLeg):
         if not rescued:
             request.not_rescued(self.target)
         self.close_failed(reason, not rescued, now)
+        if rescued and self.stream is None and self.failure in UNREACHED:
+            self.target.pool.silent(self.waited, now)
         self.drop()
         if rescued:
             request.rescue(self.target, reason, now)

@@ -9,6 +9,7 @@
 4. A connection that may not be used again, has been idle for `idle` seconds, is older than `age` seconds (give or take
    `JITTER`) or leads where its name does not lead any more, is closed: busy ones after their present exchange.
 5. Whatever goes wrong while a connection is made ends the legs that wait for it, and gives its place back.
+6. While nobody is reached at the version, users who can do without fail at once (`reach`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from proxy.dataplane.local_fault import reason_of
 from proxy.dataplane.members import Member, Members
 from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
+from proxy.dataplane.reach import Reach
 from proxy.dataplane.unexpected import UNEXPECTED, unexpected
 from proxy.dataplane.uploads import Uploads
 
@@ -43,8 +45,8 @@ class Dialing:
 
     __slots__ = ("member", "task", "users")
 
-    def __init__(self, user: StreamUser, member: Member | None) -> None:
-        self.users, self.member = [user], member
+    def __init__(self, users: list[StreamUser], member: Member | None) -> None:
+        self.users, self.member = users, member
         self.task: asyncio.Task[None] | None = None
 
 
@@ -62,7 +64,9 @@ class Pool(ConnectionOwner):
         "_dialing",
         "_members",
         "_open",
+        "_reach",
         "_spares",
+        "_timeout",
         "_waiting",
         "age",
         "idle",
@@ -89,6 +93,7 @@ class Pool(ConnectionOwner):
         self._dialing: list[Dialing] = []
         self._waiting: deque[StreamUser] = deque()
         self._closed = False
+        self._reach, self._timeout = Reach(), 0.0
         self._members = Members(version.balance)
         self._budget = Budget(sys.maxsize)
         self._budget.evictors.append(self.evict)
@@ -106,6 +111,8 @@ class Pool(ConnectionOwner):
         stream = None if fresh else self._open_stream(wanted)
         if stream is not None:
             _hand(user, stream, False, now)
+        elif self._reach.lost and user.replaceable() and self._reach.refuses(now):
+            self._refuse(user, now)
         elif self._dialer.streams > 1 and self._joined(user, wanted):
             return
         elif self._may_dial(wanted):
@@ -136,6 +143,24 @@ class Pool(ConnectionOwner):
                 return stream
             at -= 1
         return None
+
+    def silent(self, since: float, now: float) -> None:
+        """A user who could do without has waited for a connection since then, to its own time's end, and is charged to
+        the version."""
+        if self._open == len(self._dialing) and self._dialer.endpoints(self.version):
+            self._reach.silent(since, now)
+
+    def _refuse(self, user: StreamUser, now: float) -> None:
+        self._timeout = user.connect_timeout
+        self._probe(now)
+        _tell(user, "connect_timeout", "nobody has been reached for some time; it is tried again meanwhile", now)
+
+    def _probe(self, now: float) -> None:
+        """Tries, for nobody, whether somebody can be reached again. That is no reason to close an idle connection."""
+        if self._open >= self.limit or self._budget.is_spent() or self._closed:
+            return
+        if self._reach.is_due(len(self._dialing), now) and self._budget.take():
+            self._start(Dialing([], None), self._timeout)
 
     def _may_dial(self, wanted: Member | None) -> bool:
         """Whether a connection may be made. To choose an endpoint is no reason to close an idle one to another."""
@@ -170,6 +195,8 @@ class Pool(ConnectionOwner):
         """Closes the idle connections that should go, and keeps its version's addresses fresh."""
         self._dialer.watch(self.version, self._open > 0, now)
         self._members.follow(self._dialer.endpoints(self.version), now)
+        if self._timeout:
+            self._probe(now)
         expired = [connection for connection in self._available if connection.has_expired(now)]
         for connection in expired:
             self._available.remove(connection)
@@ -234,12 +261,14 @@ class Pool(ConnectionOwner):
             self._dial(self._waiting.popleft(), wanted)
 
     def _dial(self, user: StreamUser, wanted: Member | None) -> None:
-        self._open += 1
-        dialing = Dialing(user, wanted)
         if wanted is not None:
             wanted.active += 1
+        self._start(Dialing([user], wanted), user.connect_timeout)
+
+    def _start(self, dialing: Dialing, seconds: float) -> None:
+        self._open += 1
         self._dialing.append(dialing)
-        dialing.task = asyncio.get_running_loop().create_task(self._connect(dialing, user.connect_timeout))
+        dialing.task = asyncio.get_running_loop().create_task(self._connect(dialing, seconds))
 
     async def _connect(self, dialing: Dialing, seconds: float) -> None:
         try:
@@ -286,6 +315,7 @@ class Pool(ConnectionOwner):
     def _made(self, dialing: Dialing, connection: Connection) -> None:
         self._dialed(dialing)
         now, stays, late = self._clock(), True, []
+        self._reach.answered(now)
         if not self._prepared(connection, now):
             for user in dialing.users:
                 _tell(user, "internal", UNEXPECTED, now)
@@ -305,9 +335,21 @@ class Pool(ConnectionOwner):
         self._dialed(dialing)
         self._ended()
         now = self._clock()
+        if reason != "connect_timeout":
+            self._reach.answered(now)
         for user in dialing.users:
             _tell(user, reason, detail, now)
+        if self._reach.lost:
+            self._thin_out(now)
         self._dial_next()
+
+    def _thin_out(self, now: float) -> None:
+        """Lets those in line go who can do without."""
+        leaving = [user for user in self._waiting if user.replaceable()]
+        if leaving:
+            self._waiting = deque([user for user in self._waiting if not user.replaceable()])
+        for user in leaving:
+            self._refuse(user, now)
 
 
 def _hand(user: StreamUser, stream: ServerStream, fresh: bool, now: float) -> None:

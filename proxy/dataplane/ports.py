@@ -61,6 +61,10 @@ class StreamUser(Timed):
         self.connect_timeout = connect_timeout
         self.read_at = 0.0
 
+    def replaceable(self) -> bool:
+        """Whether another version answers where it gets no stream, so that it need not wait for one."""
+        return False
+
     def connected(self, stream: ServerStream, fresh: bool, now: float) -> None:
         """Hands over the stream. `fresh`: its connection was made for this user."""
         raise NotImplementedError

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from proxy.dataplane.endpoints import Found
 from proxy.dataplane.names import LookUp
 from proxy.dataplane.resolver import Heard
 from tests.support.plane import Plane, get, plane, post, post_chunks, route, run
-from tests.support.scripted import answer, says
+from tests.support.scripted import answer, full_backlog, says
 
 HOST = "harm.test"
 TIMES = Timeouts(connect=0.25, response=1.0)
@@ -67,22 +66,9 @@ HARM: dict[str, LookUp] = {
 }
 
 
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """A port whose backlog is full: it answers nobody."""
-    fillers = [socket.socket() for _ in range(8)]
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as sock:
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(sock.getsockname())
-        yield sock.getsockname()[1]
-    for filler in fillers:
-        filler.close()
-
-
 async def exchanged(name: str, **more: Any) -> tuple[list[bytes], list[tuple[bytes, bytes, bool]]]:
     """What the primary was asked, and what the client was answered; `more` of the route that has such a version."""
-    with black_hole() as hole:
+    with full_backlog() as hole:
         async with plane(drain=0.0, ask=HARM.get(name, here), v1=says(answer(b"one")), v2=says(answer(b"two"))) as p:
             if name:
                 p.ends["v2"] = (HOST, hole if name == "black-holed" else p.upstreams["v2"].port)

@@ -429,3 +429,44 @@ def test_a_client_is_held_back_for_as_long_as_there_is_a_reason(how: str, first:
         for what in ("body", first, *rest):
             happens(bench, exchange, what)
             assert exchange.over() or client.held == reasons(exchange), (first, rest)
+
+
+@pytest.mark.parametrize("stall", [0.0, 1.0], ids=["the version was silent", "the worker stood still"])
+def test_a_canary_that_accepts_nobody_in_its_time_is_told_of_unless_that_was_this_worker_s(stall: float) -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(2.0)))
+    bench.pools["v2"].how = "wait"
+    bench.shared.look(bench.clock.now)
+    begun = bench.clock.now
+    _, client = bench.ask()
+    (leg,) = bench.pools["v2"].waiting
+    now = bench.clock.pass_(1.0)
+    if not stall:
+        bench.shared.watch.looked = now
+    leg.connect_failed("connect_timeout", "a test", now)
+    assert bench.pools["v2"].silences == ([] if stall else [begun])
+    bench.pools["v1"].last.answer()
+    assert client.status == 200
+    assert bench.counted()["bad"] == ({} if stall else {("v2", "canary"): 1})
+
+
+def test_a_primary_that_accepts_nobody_is_waited_for_each_time() -> None:
+    bench = Bench(route(rescue=Rescue(2.0)))
+    bench.pools["v1"].how = "wait"
+    bench.shared.look(bench.clock.now)
+    _, client = bench.ask()
+    (leg,) = bench.pools["v1"].waiting
+    assert not leg.replaceable()
+    bench.shared.watch.looked = now = bench.clock.pass_(1.0)
+    leg.connect_failed("connect_timeout", "a test", now)
+    assert bench.pools["v1"].silences == [] and client.ends == ["connect_timeout", "done"]
+
+
+@pytest.mark.parametrize("how", ["wait", "used"])
+def test_a_canary_that_is_late_has_not_been_reached_where_it_has_no_connection(how: str) -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(0.2)))
+    bench.pools["v2"].how = how
+    begun = bench.clock.now
+    bench.ask()
+    bench.sweep(0.3)
+    assert bench.pools["v2"].silences == ([begun] if how == "wait" else [])
+    assert bench.counted()["rescued"] == {("r", "v2", "late"): 1}

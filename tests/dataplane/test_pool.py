@@ -15,7 +15,7 @@ from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.pool import MAX_WAITING_LEGS, Pool
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
-from tests.support.fakes import Bench, FakeConnection, FakeDialer
+from tests.support.fakes import Bench, Clock, FakeConnection, FakeDialer
 from tests.support.plane import route
 
 V1 = Version("v1", "host", 80, "host:80")
@@ -472,3 +472,115 @@ async def test_a_connection_that_cannot_be_prepared_ends_and_its_user_is_told() 
     assert connection.closed
     pool.lost(connection, 0.0)
     assert (pool._open, budget.used) == (0, 0)
+
+
+class Silent(FakeDialer):
+    """Nobody answers, until `heard`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = asyncio.Event()
+        self.dials = 0
+        self.known = [ServerEndpoint((2, "10.0.0.1", 80))]
+
+    async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
+        self.dials += 1
+        await self.heard.wait()
+        return await super().dial(version, owner, wanted)
+
+
+class Rescued(User):
+    """One whose request the primary answers as well; as a leg does, it says what it has waited for in vain."""
+
+    def __init__(self, pool: Pool, timeout: float = 0.001) -> None:
+        super().__init__(timeout)
+        self.pool, self.since = pool, 0.0
+
+    def replaceable(self) -> bool:
+        return True
+
+    def connect_failed(self, reason: str, detail: str, now: float) -> None:
+        super().connect_failed(reason, detail, now)
+        self.pool.silent(self.since, now)
+
+
+@on_a_loop
+async def test_nobody_who_can_do_without_waits_again_for_a_version_that_answers_nobody() -> None:
+    clock, dialer = Clock(), Silent()
+    pool, budget = Pool(V1, 10, dialer, clock), Budget(10)
+    pool.charge(budget)
+    first, patient = Rescued(pool), User(3600.0)
+    pool.acquire(first, False, clock())
+    clock.pass_(1.0)
+    await asyncio.sleep(0.02)
+    assert first.failures == ["connect_timeout"]
+    for _ in range(5):
+        later = Rescued(pool, 3600.0)
+        pool.acquire(later, False, clock())
+        assert later.failures == ["connect_timeout"], "at once"
+    await turns()
+    assert dialer.dials == 2, "one connection is tried for nobody"
+    pool.acquire(patient, False, clock())
+    await turns()
+    assert not patient.failures and dialer.dials == 3, "whoever cannot do without waits"
+    dialer.heard.set()
+    await turns()
+    assert len(patient.streams) == 1
+    back = Rescued(pool)
+    pool.acquire(back, False, clock())
+    assert len(back.streams) == 1 and not back.failures, "it is back"
+    assert budget.used == pool._open == 2
+
+
+@on_a_loop
+async def test_an_open_connection_or_an_unknown_address_is_no_silence() -> None:
+    for known, open_ in (([], 0), ([ServerEndpoint((2, "10.0.0.1", 80))], 1)):
+        clock, dialer = Clock(), Silent()
+        pool = Pool(V1, 10, dialer, clock)
+        dialer.known = known
+        pooled(pool, open_)
+        for _ in range(open_):
+            pool.acquire(User(), False, clock())
+        pool.acquire(Rescued(pool), False, clock())
+        clock.pass_(1.0)
+        await asyncio.sleep(0.02)
+        waits = Rescued(pool, 3600.0)
+        pool.acquire(waits, False, clock())
+        assert not waits.failures
+
+
+@on_a_loop
+async def test_who_stands_in_line_and_can_do_without_goes_with_the_first_silence() -> None:
+    clock, dialer = Clock(), Silent()
+    pool = Pool(V1, 1, dialer, clock)
+    users = [Rescued(pool), Rescued(pool, 3600.0), Rescued(pool, 3600.0)]
+    stays = User(3600.0)
+    for user in (*users, stays):
+        pool.acquire(user, False, clock())
+    clock.pass_(1.0)
+    await asyncio.sleep(0.02)
+    assert [user.failures for user in users] == [["connect_timeout"]] * 3
+    assert not stays.failures
+    dialer.heard.set()
+    await turns()
+    assert len(stays.streams) == 1
+
+
+@on_a_loop
+async def test_a_sweep_goes_on_trying_and_nothing_is_left_over() -> None:
+    clock, dialer = Clock(), Silent()
+    pool, budget = Pool(V1, 3, dialer, clock), Budget(3)
+    pool.charge(budget)
+    pool.acquire(Rescued(pool), False, clock())
+    clock.pass_(1.0)
+    await asyncio.sleep(0.02)
+    pool.acquire(Rescued(pool, 3600.0), False, clock())
+    for _ in range(8):
+        clock.pass_(0.5)
+        pool.sweep(clock())
+        await turns()
+    assert dialer.dials == 4 and budget.used == 3, "the limit and the budget hold"
+    dialer.error = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+    dialer.heard.set()
+    await turns()
+    assert budget.used == 0 and not pool._reach.lost, "a refusal is an answer"

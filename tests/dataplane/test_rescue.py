@@ -16,6 +16,7 @@ from tests.support.scripted import (
     answer,
     black_hole,
     drips,
+    full_backlog,
     resets,
     resets_after,
     says,
@@ -224,5 +225,28 @@ def test_a_stream_whose_first_byte_has_come_has_the_time_of_streams() -> None:
         async with plane(route(split=ALL, rescue=Rescue(0.3, by="body")), v1=V1, v2=script) as p:
             reply = await p.ask(post())
             assert (reply.body, reply.version, reply.whole) == (b"two", "v2", True)
+
+    run(test)
+
+
+def test_a_canary_that_accepts_nobody_is_waited_for_once_and_charged_each_time() -> None:
+    """One client, one request after the other: only the first one waits, 2 s. Waiting each time, the first twenty
+    would take 40 s, and only then would its breaker open."""
+
+    async def test() -> None:
+        policy = route(split=ALL, rescue=Rescue(20.0), timeouts=Timeouts(connect=2.0))
+        with full_backlog() as port:
+            async with plane(v1=V1, v2=V1) as p:
+                p.ends["v2"] = ("127.0.0.1", port)
+                await p.published(policy)
+                client = await p.connect()
+                async with asyncio.timeout(30.0):
+                    assert [(await client.ask(post(b"hello"))).body for _ in range(50)] == [b"one"] * 50
+                client.close()
+                await p.settled()
+                counted = p.codes()
+                assert counted["v1", "rescue", "200"] + counted["v1", "primary", "200"] == 50
+                assert p.bad()["v2", "canary"] == counted["v2", "canary", "connect_timeout"] >= 20
+                assert p.worker._registry.pools[0]._open < 20
 
     run(test)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.load import Drive, LoadFailed, drive
-from loadtests.misbehaving import MISBEHAVING
+from loadtests.misbehaving import MISBEHAVING, _answer
 from loadtests.processes import program
 from loadtests.streaming import arrivals, event, listen, talking
 from loadtests.traffic import write_bodies
@@ -56,6 +56,22 @@ def test_each_shadow_misbehaves_in_its_own_way() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=2)
     with MISBEHAVING["black hole"]() as port, pytest.raises(TimeoutError):
         socket.create_connection(("127.0.0.1", port), timeout=0.3)
+    with MISBEHAVING["garbage"]() as port, socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\n\r\n")
+        assert not connection.recv(100).startswith(b"HTTP")
+
+
+def test_a_slow_name_server_says_where_the_server_is() -> None:
+    """What it answers, without the mount that only root may make."""
+    asked = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + b"\4slow\4test\0"
+    with socket.socket(type=socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 0))
+        client.bind(("127.0.0.1", 0))
+        for kind, count in ((b"\0\1", 1), (b"\0\x1c", 0)):
+            _answer(server, asked + kind + b"\0\1", client.getsockname())
+            answer = client.recv(512)
+            assert answer[:2] == asked[:2] and answer[7] == count
+            assert answer.endswith(socket.inet_aton("127.0.0.1")) == bool(count)
 
 
 def test_events_carry_their_time_and_parts_of_one_are_not_counted() -> None:

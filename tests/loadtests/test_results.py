@@ -10,6 +10,7 @@ from loadtests.analysis import ONE_RECORD
 from loadtests.charts import draw
 from loadtests.goals import GOALS, measured, verdict
 from loadtests.results import Bench, CaseResult, Delays, Load, Sample, Spread
+from loadtests.shadows import CANARIES, KEPT
 
 MIB = 1024 * 1024
 
@@ -35,6 +36,10 @@ def bench() -> Bench:
         "hung": [sample(p99=250.0)],
         "dead": [sample(p99=210.0)],
         "black hole": [sample()],
+        "garbage": [sample()],
+        "unresolvable": [sample()],
+        "slowly resolving": [sample()],
+        "eats descriptors": [sample()],
     }
     return Bench(
         facts={
@@ -53,7 +58,7 @@ def bench() -> Bench:
             "unique": case(40.0, 60.0, 72.0),
             "paced": case(50.0, 99.0, 99.0),
         },
-        shadows={"penumbra": shadows},
+        shadows={"penumbra": shadows, CANARIES: shadows, KEPT: shadows},
         streaming={
             "direct": [Delays(100.0, 1.0, 9)],
             "nginx": [Delays(150.0, 1.0, 9)],

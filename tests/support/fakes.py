@@ -234,6 +234,10 @@ class FakePool:
         self.waiting: list[StreamUser] = []
         self.uploads = Uploads(1024)
         self.asked: list[bool] = []
+        self.silences: list[float] = []
+
+    def silent(self, since: float, now: float) -> None:
+        self.silences.append(since)
 
     def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
         self.asked.append(fresh)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 Script = Callable[["Served", "Request"], Awaitable[bool]]
@@ -212,3 +212,16 @@ async def serving(handler: Handler) -> AsyncIterator[int]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def full_backlog() -> Iterator[int]:
+    """A port whose backlog is full: it answers nobody, not even the first packet of a connection."""
+    fillers = [socket.socket() for _ in range(8)]
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as sock:
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(sock.getsockname())
+        yield sock.getsockname()[1]
+    for filler in fillers:
+        filler.close()
