@@ -58,7 +58,7 @@ def bench() -> Bench:
             "unique": case(40.0, 60.0, 72.0),
             "paced": case(50.0, 99.0, 99.0),
         },
-        shadows={"penumbra": shadows, CANARIES: shadows, KEPT: shadows},
+        shadows={"penumbra": shadows, CANARIES: shadows.copy(), KEPT: shadows.copy()},
         streaming={
             "direct": [Delays(100.0, 1.0, 9)],
             "nginx": [Delays(150.0, 1.0, 9)],
