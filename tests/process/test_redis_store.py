@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from proxy.control.fleet.address import address_of
 from proxy.control.fleet.redis_store import RedisStore
-from proxy.control.fleet.store import NOWHERE, Report, StoreUnavailableError, StoreUnfitError
+from proxy.control.fleet.store import NOWHERE, CommitResult, Report, StoreUnavailableError, StoreUnfitError
 from tests.support import fleet_store
 from tests.support.fleet_store import StoreTest
 from tests.support.redis_server import RedisServer
@@ -101,12 +104,46 @@ async def acquired(store: RedisStore) -> int:
     return term
 
 
-def test_a_user_of_an_acl_needs_the_keys_of_its_fleet_alone() -> None:
-    rights = "~{penumbra:f}:* +@read +@write +@scripting +info +time +ping +client +hello"
-    with RedisServer("--user", "fleet", "on", ">secret", *rights.split()) as server:
-        at = server.url.replace("//", "//fleet:secret@")
-        assert asyncio.run(acquired(RedisStore(address_of(at), "f"))) == 1
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "fleet.md"
+
+
+def documented() -> list[str]:
+    """The rights of a user, as the page gives them for a fleet `fraud`."""
+    found = re.search(
+        r"^ACL SETUSER fleet on >PASSWORD (.*(?:\n  .*)*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert found is not None
+    return found[1].split()
+
+
+def used(server: RedisServer) -> set[str]:
+    """Commands that came, those of scripts included, and of commands with parts the part."""
+    with Redis(port=server.port) as client:
+        return {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
+
+
+def test_a_user_of_an_acl_needs_the_keys_of_its_fleet_and_what_the_page_says() -> None:
+    async def passes(at: str, client: Redis) -> None:
+        store = RedisStore(address_of(at), "fraud")
+        for holds in fleet_store.EVERY:
+            client.flushall()
+            await holds(store)
+        await store.close()
+
+    rights = documented()
+    with RedisServer() as server:
+        with Redis(port=server.port) as client:
+            client.execute_command("ACL", "SETUSER", "fleet", "on", ">secret", *rights)
+            client.config_resetstat()
+            at = server.url.replace("//", "//fleet:secret@")
+            asyncio.run(passes(at, client))
+        found = used(server) - {"flushall", "config|resetstat"}
         assert "does not allow the user" in unavailable(RedisStore(address_of(at), "other"))
+    named = {right[1:] for right in rights if right.startswith("+")}
+    rare = {"del", "select", "cluster|slots", "command"}  # healing; another database than 0; a cluster
+    assert "-@all" in rights
+    assert found - {"hello", "auth"} <= named, "what everybody may do needs no right"
+    assert named - rare <= found, "a right that nothing needs"
 
 
 def test_a_server_that_may_drop_keys_is_warned_of() -> None:
@@ -121,25 +158,39 @@ def test_a_server_that_may_drop_keys_is_warned_of() -> None:
         assert "maxmemory-policy is allkeys-lru" in warning
 
 
-def test_what_answers_and_is_no_redis_is_named() -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Redis"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is no Redis"),
+        (b"+OK\r\n", "is no Redis"),
+        (b":5\r\n", "is no Redis"),
+        (b"*-1\r\n", "is no Redis"),
+        (b"$34\r\nredis_version:5.0.7\r\nrole:master\r\n\r\n", "Redis 5.0.7 is older than 6.2"),
+    ],
+    ids=["HTTP", "SSH", "OK", "a number", "nothing", "an old Redis"],
+)
+def test_what_answers_and_is_no_redis_is_named(words: bytes, said: str) -> None:
     async def passes() -> str:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read(100)
-            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            await writer.drain()
+            while await reader.read(100):
+                writer.write(words)
+                await writer.drain()
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         store = RedisStore(address_of(f"redis://127.0.0.1:{port}"), "f")
-        with pytest.raises(StoreUnavailableError) as caught:
+        with pytest.raises((StoreUnavailableError, StoreUnfitError)) as caught:
             await store.acquire("a", 0, "x")
         await store.close()
         server.close()
         await server.wait_closed()
         return str(caught.value)
 
-    assert "is no Redis" in asyncio.run(passes())
+    told = asyncio.run(passes())
+    assert said in told
+    assert told.startswith("fleet.redis: ")
 
 
 def test_a_replica_takes_no_fleet() -> None:
@@ -151,3 +202,100 @@ def test_a_replica_takes_no_fleet() -> None:
 
     with RedisServer() as primary, RedisServer("--replicaof", f"127.0.0.1 {primary.port}") as replica:
         asyncio.run(passes(replica))
+
+
+# -- what another program wrote
+
+PREFIX = "{penumbra:f}:"
+HUGE = b"\xff\x00z" * 300_000
+GARBAGE: dict[str, list[tuple[str | bytes, ...]]] = {
+    "text": [("SET", b"garbage")],
+    "nothing": [("SET", b"")],
+    "a huge text": [("SET", HUGE)],
+    "a huge number": [("SET", b"9" * 400)],
+    "a number below all": [("SET", b"-5")],
+    "a judge of a huge term": [("SET", b"9" * 400 + b"|x|b", "PX", "4000")],
+    "a list": [("RPUSH", b"", b"a", HUGE)],
+    "a set": [("SADD", b"a", b"")],
+    "a sorted set": [("ZADD", "inf", b"e:z", "-inf", b":", "1e300", b"\xff\xfe", "5", b"a:" * 9999, "1", b"no")],
+    "another hash": [("HSET", b"a", b"b", "", "")],
+    "a hash of no numbers": [("HSET", "t", b"abc", "l", b"-1", "s", b"\xff", "c", b"", "b", HUGE, "e", b"nan")],
+    "a hash of huge numbers": [("HSET", "s", b"9" * 400, "b", HUGE, "l", b"9" * 400)],
+    "a stream": [("XADD", "*", "foo", b"bar"), ("XADD", "*", "l", HUGE, "m", b"x")],
+    "a stream at its end": [("XADD", "18446744073709551615-18446744073709551615", "foo", b"bar")],
+}
+"""What stands at a key in place of a value, as commands without the key."""
+
+
+def put(client: Redis, key: str, garbage: str) -> None:
+    client.delete(PREFIX + key)
+    for command, *rest in GARBAGE[garbage]:
+        client.execute_command(command, PREFIX + key, *rest)  # type: ignore[no-untyped-call]
+
+
+async def turn(store: RedisStore) -> CommitResult:
+    """The calls of a judge's turn; what became of its look."""
+    heard = await store.report(Report("a", "e", 10, b"body", (b"label",), 0, "0-0"))
+    assert b"bar" not in heard.labels
+    held = await store.acquire("a", heard.place[0], "y")
+    assert held.judge == "a"
+    found = await store.collect({}, NOWHERE)
+    assert ("a", "e", 10, b"body") in fleet_store.plain(found)
+    place = held.place(found.place[1] + 1)
+    result = await store.commit(found.place, place, b"evidence", b"table", fleet_store.links(2), 2)
+    table = await store.table()
+    assert table is not None and (table.place, table.body) == (place, b"table")
+    assert table.links[-1:] == tuple(fleet_store.links(2)[-1:])
+    return result
+
+
+@pytest.mark.parametrize("key", ["leader", "term", "count:e:a", "count:other", "members", "chain", "labels"])
+def test_garbage_in_a_key_stops_no_turn(server: RedisServer, key: str) -> None:
+    async def passes(client: Redis) -> None:
+        for garbage in GARBAGE:
+            client.flushall()
+            store = RedisStore(address_of(server.url), "f")
+            put(client, key, garbage)
+            assert await turn(store) == "done", garbage
+            put(client, key, garbage)
+            assert await turn(store) == "done", garbage
+            await store.close()
+
+    with Redis(port=server.port) as client:
+        asyncio.run(passes(client))
+
+
+def test_garbage_as_the_state_is_named_and_left(server: RedisServer) -> None:
+    """It may be what another program needs, so nothing of it is dropped; nobody judges until somebody looks at it."""
+
+    async def passes(client: Redis) -> None:
+        store = RedisStore(address_of(server.url), "f")
+        for garbage in set(GARBAGE) - {"another hash", "a hash of huge numbers"}:  # which have none of its fields
+            client.flushall()
+            put(client, "state", garbage)
+            before = client.type(PREFIX + "state")
+            for call in (
+                lambda: store.report(Report("a", "e", 1, b"x")),
+                lambda: store.collect({}, NOWHERE),
+                store.table,
+            ):
+                with pytest.raises(StoreUnfitError, match=r"fleet\.redis: the key `state`"):
+                    await call()
+            assert client.type(PREFIX + "state") == before, garbage
+        client.flushall()
+        assert await turn(store) == "done"
+        await store.close()
+
+    with Redis(port=server.port) as client:
+        asyncio.run(passes(client))
+
+
+def test_labels_go_on_where_their_stream_begins_anew_below_what_was_taken(server: RedisServer) -> None:
+    async def passes() -> None:
+        store = RedisStore(address_of(server.url), "anew")
+        heard = await store.report(Report("b", "e", 1, b"", (), 0, "99999999999999-0"))
+        await store.report(Report("a", "e", 1, b"", (b"one",)))
+        assert (await store.report(Report("b", "e", 2, b"", (), 0, heard.labels_after))).labels == (b"one",)
+        await store.close()
+
+    asyncio.run(passes())

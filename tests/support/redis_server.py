@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds until a test gives up on a server that starts in milliseconds."""
 
 
@@ -21,7 +21,7 @@ class RedisServer:
     def __init__(self, *options: str) -> None:
         self._options = options
         self._folder = tempfile.mkdtemp()
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,7 +45,7 @@ class RedisServer:
         command = ["redis-server", "--port", str(self.port), *plain, *(options or self._options)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
+        while time.monotonic() < end and self._process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
             except OSError:
@@ -72,7 +72,8 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from proxy.control.fleet.store import LEADERSHIP_SECONDS
 
+NUMBER_DIGITS = 15
+"""Digits of a number that Lua keeps exactly."""
+
 _SOUND = (
     """
 -- What is no value of a fleet is as if it were not there: somebody else wrote it, or a clock was set back.
@@ -24,7 +27,10 @@ local function leadership(key)
   if left <= 0 or left > """
     f"{LEADERSHIP_SECONDS * 1000:.0f}"
     """ then return nil end
-  return string.match(redis.call('GET', key), '^(%d+)|([^|]*)|(.*)$')
+  local term, stamp, who = string.match(redis.call('GET', key), '^(%d+)|([^|]*)|(.*)$')
+  if term and #term <= """
+    f"{NUMBER_DIGITS}"
+    """ then return term, stamp, who end
 end
 """
 )
@@ -55,6 +61,19 @@ return {ARGV[1], term, ARGV[3]}
 REPORT = (
     _SOUND
     + """
+local function add(key, most, label)
+  local added = redis.pcall('XADD', key, 'MAXLEN', '~', most, '*', 'l', label)
+  if type(added) == 'table' and added.err then
+    redis.call('DEL', key)  -- something stands at the last place that a stream has, and so it takes nothing more
+    redis.call('XADD', key, '*', 'l', label)
+  end
+end
+local function later(one, other)
+  local a, b = string.match(one, '^(%d+)-(%d+)$')
+  local c, d = string.match(other, '^(%d+)-(%d+)$')
+  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  return a > c or (a == c and b > d)
+end
 -- KEYS count, members, leader, state, labels; ARGV seq, body, member, seconds kept, most labels kept, labels before,
 -- labels after, most labels returned, label... Returns who judges, term, look, stamp, place of the last label, labels.
 local time = redis.call('TIME')
@@ -70,7 +89,7 @@ local taken = number(redis.call('HGET', KEYS[1], 'l'))
 for i = 9, #ARGV do
   local number = tonumber(ARGV[6]) + i - 8
   if number > taken then
-    redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[5], '*', 'l', ARGV[i])
+    add(KEYS[5], ARGV[5], ARGV[i])
     taken = number
   end
 end
@@ -78,16 +97,19 @@ redis.call('HSET', KEYS[1], 'l', string.format('%.0f', taken))
 redis.call('EXPIRE', KEYS[1], kept)
 redis.call('ZADD', KEYS[2], string.format('%.6f', now), ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.6f', now - kept))
+redis.call('ZREMRANGEBYSCORE', KEYS[2], string.format('%.6f', now + kept), '+inf')
 local _, _, judge = leadership(KEYS[3])
 local state = redis.call('HMGET', KEYS[4], 't', 'l', 's')
+local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
+last = last[1] and last[1][1] or '0-0'
 local place, labels = ARGV[7], {}
-if place == '' then
-  local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
-  place = last[1] and last[1][1] or '0-0'
+-- A stream that ends before the place is another one than that of which labels were taken.
+if place == '' or later(place, last) then
+  place = last
 else
   for _, entry in ipairs(redis.call('XRANGE', KEYS[5], '(' .. place, '+', 'COUNT', ARGV[8])) do
     place = entry[1]
-    labels[#labels + 1] = entry[2][2]
+    if entry[2][1] == 'l' then labels[#labels + 1] = entry[2][2] end
   end
 end
 return {judge or '', state[1] or '0', state[2] or '0', state[3] or '', place, labels}
@@ -98,12 +120,12 @@ COMMIT = (
     _SOUND
     + """
 -- KEYS leader, state, chain; ARGV term, look and stamp of before, the same of the new value, evidence, table, most
--- links kept, number of the chain's last link, milliseconds of a term, body and hash of each new link. Returns 0 when
--- done, 1 when another term is held, 2 when another value is there.
+-- links kept, number of the chain's last link, milliseconds of a term, body and hash of each new link. Returns {0} when
+-- done, {1} when another term is held, {2} when another value is there.
 local term, stamp = leadership(KEYS[1])
-if term ~= ARGV[4] or stamp ~= ARGV[6] then return 1 end
+if term ~= ARGV[4] or stamp ~= ARGV[6] then return {1} end
 local state = redis.call('HMGET', KEYS[2], 't', 'l', 's')
-if (state[1] or '0') ~= ARGV[1] or (state[2] or '0') ~= ARGV[2] or (state[3] or '') ~= ARGV[3] then return 2 end
+if (state[1] or '0') ~= ARGV[1] or (state[2] or '0') ~= ARGV[2] or (state[3] or '') ~= ARGV[3] then return {2} end
 sound(KEYS[3], 'list')
 redis.call('HSET', KEYS[2], 't', ARGV[4], 'l', ARGV[5], 's', ARGV[6], 'c', ARGV[7], 'b', ARGV[8], 'e', ARGV[10])
 for i = 12, #ARGV, 2 do
@@ -111,7 +133,7 @@ for i = 12, #ARGV, 2 do
 end
 redis.call('LTRIM', KEYS[3], '-' .. ARGV[9], -1)
 redis.call('PEXPIRE', KEYS[1], ARGV[11])
-return 0
+return {0}
 """
 )
 
@@ -129,10 +151,13 @@ return {state[1], state[2] or '0', state[3] or '', state[4] or '', redis.call('L
 """
 )
 
-MEMBERS = """
+MEMBERS = (
+    _SOUND
+    + """
 -- KEYS members, state; ARGV term, look and stamp that are known. Returns seconds and microseconds by the server's
 -- clock, members and the times of their last reports, term, look, stamp, and evidence where it stands elsewhere.
 local time = redis.call('TIME')
+sound(KEYS[1], 'zset')
 local state = redis.call('HMGET', KEYS[2], 't', 'l', 's')
 local evidence = ''
 if state[1] and not (state[1] == ARGV[1] and state[2] == ARGV[2] and state[3] == ARGV[3]) then
@@ -141,3 +166,4 @@ end
 local members = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 return {time[1], time[2], members, state[1] or '0', state[2] or '0', state[3] or '', evidence}
 """
+)

@@ -20,24 +20,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Literal, TypeVar
 
-from redis.asyncio import Redis
-from redis.asyncio.cluster import ClusterNode, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    InvalidResponse,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-)
+import msgspec
+from msgspec import Struct
+from redis.exceptions import InvalidResponse, RedisClusterException, RedisError
 
 from proxy.control.fleet import redis_scripts
 from proxy.control.fleet.address import StoreAddress
+from proxy.control.fleet.redis_connection import CALL_SECONDS, Client, StoreConnection
+from proxy.control.fleet.redis_faults import FOREIGN_STATE, checked, of_another_type, said
+from proxy.control.fleet.redis_scripts import NUMBER_DIGITS
 from proxy.control.fleet.store import (
     LABELS_A_REPORT,
     LEADERSHIP_SECONDS,
@@ -58,24 +51,56 @@ from proxy.control.fleet.store import (
 )
 from proxy.release.audit import Link
 
-CALL_SECONDS = 1.0
-"""Time that one call may take, a new connection included; calls come once a second."""
-
-LEAST_VERSION = (6, 2)
-"""Exclusive ranges of streams came with it."""
-
 TERM_MILLISECONDS = int(LEADERSHIP_SECONDS * 1000)
-
-NUMBER_DIGITS = 15
-"""Digits of a number that the scripts keep exactly."""
 
 HASH_CHARACTERS = 64
 """Characters of the hash in front of a link's body."""
 
-Client = Redis | RedisCluster
+_FAULTS = (RedisError, RedisClusterException, OSError, TimeoutError, ValueError, UnicodeError)
+"""What a server, or what stands in its place, brings about."""
+
 Answer = TypeVar("Answer")
 
 _RESULTS: tuple[CommitResult, ...] = ("done", "other_term", "other_place")
+
+
+class _Held(Struct, array_like=True):
+    """The answer of `ACQUIRE`; those of the other scripts below."""
+
+    judge: bytes
+    term: bytes
+    stamp: bytes
+
+
+class _Heard(Struct, array_like=True):
+    judge: bytes
+    term: bytes
+    look: bytes
+    stamp: bytes
+    after: bytes
+    labels: list[bytes]
+
+
+class _Members(Struct, array_like=True):
+    seconds: bytes
+    micros: bytes
+    rows: list[bytes]
+    term: bytes
+    look: bytes
+    stamp: bytes
+    evidence: bytes | None
+
+
+class _Result(Struct, array_like=True):
+    number: Literal[0, 1, 2]
+
+
+class _Table(Struct, array_like=True):
+    term: bytes = b""
+    look: bytes = b""
+    stamp: bytes = b""
+    body: bytes = b""
+    links: list[bytes] = []
 
 
 class RedisStore:
@@ -83,7 +108,7 @@ class RedisStore:
 
     def __init__(self, address: StoreAddress, name: str) -> None:
         self._address, self._prefix = address, f"{{penumbra:{name}}}:"
-        self._client: Client | None = None
+        self._connection = StoreConnection(address, self._prefix)
         self._turn = asyncio.Lock()
         self.warnings: tuple[str, ...] = ()
         """What is wrong with the server for a fleet, though it works; as of the last connection."""
@@ -93,8 +118,8 @@ class RedisStore:
     async def acquire(self, instance: str, floor: int, stamp: str) -> Leadership:
         """As the port says."""
         keys = self._keys("leader", "term", "state")
-        judge, term, held = await self._run(redis_scripts.ACQUIRE, keys, instance, floor, stamp, TERM_MILLISECONDS)
-        return Leadership(judge.decode(), int(term), held.decode())
+        held = await self._run(_Held, redis_scripts.ACQUIRE, keys, instance, floor, stamp, TERM_MILLISECONDS)
+        return Leadership(_text(held.judge), int(held.term), _text(held.stamp))
 
     async def report(self, report: Report) -> Heard:
         """As the port says."""
@@ -102,19 +127,18 @@ class RedisStore:
         counted: list[str | bytes | int] = [report.seq, report.body, member, int(REPORT_KEPT_SECONDS)]
         bounds: list[str | int] = [MAX_LABELS, report.labels_before, report.labels_after, LABELS_A_REPORT]
         keys = self._keys(f"count:{member}", "members", "leader", "state", "labels")
-        answer = await self._run(redis_scripts.REPORT, keys, *counted, *bounds, *report.labels)
-        judge, term, look, stamp, after, labels = answer
-        return Heard(judge.decode(), _place(term, look, stamp), tuple(labels), after.decode())
+        heard = await self._run(_Heard, redis_scripts.REPORT, keys, *counted, *bounds, *report.labels)
+        return Heard(_text(heard.judge), _place(heard), tuple(heard.labels), _text(heard.after))
 
     async def collect(self, known: Mapping[tuple[str, str], int], place: Place) -> Collected:
         """As the port says."""
         return await self._call(lambda client: self._collected(client, known, place))
 
     async def _collected(self, client: Client, known: Mapping[tuple[str, str], int], place: Place) -> Collected:
-        found = await client.eval(redis_scripts.MEMBERS, 2, *self._keys("members", "state"), *place)
-        seconds, micros, rows, term, look, stamp, evidence = found
-        now = int(seconds) + int(micros) / 1e6
-        members = [_member(name, at) for name, at in zip(rows[::2], rows[1::2], strict=True) if _is_text(name)]
+        found = await _asked(client, _Members, redis_scripts.MEMBERS, self._keys("members", "state"), *place)
+        now = int(found.seconds) + int(found.micros) / 1e6
+        rows = zip(found.rows[::2], found.rows[1::2], strict=True)
+        members = [_member(name, at) for name, at in rows if _is_text(name)]
         keys = [f"{self._prefix}count:{epoch}:{instance}" for instance, epoch, _ in members]
         numbers = await self._all(client, keys, "s")
         there = [(*member, int(seq)) for member, seq in zip(members, numbers, strict=True) if seq and _is_number(seq)]
@@ -125,7 +149,7 @@ class RedisStore:
             Reported(instance, epoch, seq, max(now - at, 0.0), bodies.get((instance, epoch)))
             for instance, epoch, at, seq in sorted(there)
         )
-        return Collected(_place(term, look, stamp), evidence or None, reports)
+        return Collected(_place(found), found.evidence or None, reports)
 
     async def _all(self, client: Client, keys: Sequence[str], field: str) -> list[bytes | None]:
         """A field of each key; None where there is none, or the key is no report: that costs nobody else a look."""
@@ -134,9 +158,9 @@ class RedisStore:
             pipe.hget(key, field)
         found = list(await pipe.execute(raise_on_error=False)) if keys else []
         for fault in found:
-            if isinstance(fault, Exception) and not _is_other_type(fault):
+            if isinstance(fault, Exception) and not of_another_type(fault):
                 raise fault
-        return [None if isinstance(each, Exception) else each for each in found]
+        return [each if isinstance(each, bytes) else None for each in found]
 
     async def commit(
         self, before: Place, place: Place, evidence: bytes, table: bytes, links: Sequence[Link] = (), end: int = 0
@@ -145,83 +169,67 @@ class RedisStore:
         written = [part for link in links for part in (link.body, link.hash)]
         keys = self._keys("leader", "state", "chain")
         script, bounds = redis_scripts.COMMIT, (MAX_CHAIN, end, TERM_MILLISECONDS)
-        result = await self._run(script, keys, *before, *place, evidence, table, *bounds, *written)
-        return _RESULTS[int(result)]
+        result = await self._run(_Result, script, keys, *before, *place, evidence, table, *bounds, *written)
+        return _RESULTS[result.number]
 
     async def table(self, after: int = 0) -> FollowedTable | None:
         """As the port says."""
-        found = await self._run(redis_scripts.TABLE, self._keys("state", "chain"), after, LINKS_A_CALL)
-        if not found:
-            return None
-        term, look, stamp, body, links = found
-        return FollowedTable(_place(term, look, stamp), body, tuple(map(_link, links)))
+        found = await self._run(_Table, redis_scripts.TABLE, self._keys("state", "chain"), after, LINKS_A_CALL)
+        return FollowedTable(_place(found), found.body, tuple(map(_link, found.links))) if found.term else None
 
     async def close(self) -> None:
         """As the port says."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()  # type: ignore[no-untyped-call, unused-ignore]
+        await self._connection.close()
 
     # -- how
 
     def _keys(self, *names: str) -> list[str]:
         return [self._prefix + name for name in names]
 
-    async def _run(self, script: str, keys: Sequence[str], *values: str | bytes | int) -> Any:
-        return await self._call(lambda client: client.eval(script, len(keys), *keys, *values))
+    async def _run(self, kind: type[Answer], script: str, keys: Sequence[str], *values: str | bytes | int) -> Answer:
+        return await self._call(lambda client: _asked(client, kind, script, keys, *values))
 
     async def _call(self, do: Callable[[Client], Awaitable[Answer]]) -> Answer:
         async with self._turn:
+            connection, connecting = self._connection, False
             try:
                 async with asyncio.timeout(CALL_SECONDS):
-                    client = self._client or await self._connected()
+                    if connection.client is not None and await connection.moved():
+                        await connection.close()
+                    connecting = connection.client is None
+                    client = connection.client or await self._opened()
+                    connecting = False
                     return await do(client)
-            except (RedisError, OSError, TimeoutError, ValueError, UnicodeError) as error:
+            except _FAULTS as error:
                 await self._give_up()
-                raise StoreUnavailableError(_said(error, self._address)) from error
+                if of_another_type(error):
+                    raise StoreUnfitError(FOREIGN_STATE) from error
+                raise StoreUnavailableError(said(error, self._address, connecting)) from error
             except BaseException:
                 await self._give_up()
                 raise
 
-    async def _give_up(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            try:
-                async with asyncio.timeout(CALL_SECONDS):
-                    await client.aclose()  # type: ignore[no-untyped-call, unused-ignore]
-            except (RedisError, OSError, TimeoutError):
-                pass  # it is gone already
-
-    async def _connected(self) -> Client:
-        client = self._opened()
-        try:
-            facts = await client.info()
-            self.warnings = checked(facts if "redis_version" in facts else next(iter(facts.values()), {}))
-        except BaseException:
-            await client.aclose()  # type: ignore[no-untyped-call, unused-ignore]
-            raise
-        self._client = client
+    async def _opened(self) -> Client:
+        client, facts = await self._connection.open()
+        self.warnings = checked(facts)
         return client
 
-    def _opened(self) -> Client:
-        at = self._address
-        common: dict[str, Any] = {
-            "username": at.user or None,
-            "password": at.password or None,
-            "socket_timeout": CALL_SECONDS,
-            "socket_connect_timeout": CALL_SECONDS,
-            "retry": Retry(NoBackoff(), 0),  # the next call is a second away
-            **at.tls,
-        }
-        if at.kind == "cluster":
-            return RedisCluster(startup_nodes=[ClusterNode(*place) for place in at.places], **common)
-        if at.kind == "sentinel":
-            sentinel = Sentinel(  # type: ignore[no-untyped-call, unused-ignore]
-                list(at.places), sentinel_kwargs={**at.tls, **at.sentinel}, **common
-            )
-            return cast("Client", sentinel.master_for(at.service, db=at.database))
-        host, port = at.places[0]
-        return Redis(host=host, port=port, db=at.database, single_connection_client=True, **common)
+    async def _give_up(self) -> None:
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await self._connection.close()
+        except (RedisError, OSError, TimeoutError):
+            pass  # it is gone already
+
+
+async def _asked(
+    client: Client, kind: type[Answer], script: str, keys: Sequence[str], *values: str | bytes | int
+) -> Answer:
+    """The answer of a script. Raises InvalidResponse where it is none that Redis would give."""
+    try:
+        return msgspec.convert(await client.eval(script, len(keys), *keys, *values), kind)
+    except msgspec.ValidationError as error:
+        raise InvalidResponse(str(error)) from error
 
 
 def _member(name: bytes, at: bytes) -> tuple[str, str, float]:
@@ -229,61 +237,25 @@ def _member(name: bytes, at: bytes) -> tuple[str, str, float]:
     return instance, epoch, float(at)
 
 
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
+
+
 def _is_text(name: bytes) -> bool:
-    return name.decode(errors="replace").encode() == name
+    return _text(name).encode() == name
 
 
 def _is_number(text: bytes) -> bool:
     return text.isdigit() and len(text) <= NUMBER_DIGITS
 
 
-def _is_other_type(fault: Exception) -> bool:
-    return isinstance(fault, ResponseError) and str(fault).startswith("WRONGTYPE")
-
-
-def _place(term: bytes, look: bytes, stamp: bytes) -> Place:
+def _place(found: _Heard | _Members | _Table) -> Place:
     """Raises StoreUnfitError where that is none: nothing in the store can be told from what another program wrote."""
-    if not (_is_number(term) and _is_number(look) and _is_text(stamp)):
-        raise StoreUnfitError("fleet.redis: the key `state` there is not of this program: delete the keys of the fleet")
-    return int(term), int(look), stamp.decode()
+    if not (_is_number(found.term) and _is_number(found.look) and _is_text(found.stamp)):
+        raise StoreUnfitError(FOREIGN_STATE)
+    return int(found.term), int(found.look), _text(found.stamp)
 
 
 def _link(row: bytes) -> Link:
-    text = row.decode(errors="replace")
+    text = _text(row)
     return Link(text[HASH_CHARACTERS:], text[:HASH_CHARACTERS])
-
-
-def checked(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """What `INFO` says against a server for a fleet, as warnings. Raises StoreUnfitError where it cannot serve one."""
-    version = str(facts.get("redis_version", ""))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    if not numbers:
-        raise StoreUnfitError("fleet.redis: what answers there is no Redis: its INFO names no redis_version")
-    if numbers < LEAST_VERSION:
-        least = ".".join(map(str, LEAST_VERSION))
-        raise StoreUnfitError(f"fleet.redis: Redis {version} is older than {least}, the oldest that a fleet can use")
-    if str(facts.get("role", "master")) != "master":
-        raise StoreUnfitError("fleet.redis: the server is a replica, which takes no writes: name the primary")
-    policy = str(facts.get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction" and int(facts.get("maxmemory", 0)):
-        return (
-            f"fleet.redis: maxmemory-policy is {policy}, so Redis may drop the fleet's state when its memory is full: "
-            "set noeviction",
-        )
-    return ()
-
-
-def _said(error: BaseException, address: StoreAddress) -> str:
-    """One sentence on a failed call. A server's text may quote what it was sent, so a password is taken out of it."""
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return f"no answer within {CALL_SECONDS:g} s from {address.shown}"
-    text = str(error)
-    for secret in filter(None, (address.password, str(address.sentinel.get("password") or ""))):
-        text = text.replace(secret, "***")
-    if isinstance(error, AuthenticationError | AuthorizationError):
-        return f"{address.shown} refuses the user or password of fleet.redis: {text}"
-    if isinstance(error, NoPermissionError):
-        return f"{address.shown} does not allow the user of fleet.redis what a fleet needs: {text}"
-    if isinstance(error, InvalidResponse):
-        return f"fleet.redis: what answers as {address.shown} is no Redis: {text}"
-    return f"{address.shown}: {text or type(error).__name__}"

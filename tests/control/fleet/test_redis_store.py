@@ -1,16 +1,15 @@
-"""Redis as a store, without a server: what is said against one, what is said of faults, and how it is connected to.
+"""Redis as a store, without a server: what is said of faults, and of what others wrote.
 The calls themselves are tested with a real server in tests/process."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -20,41 +19,9 @@ from redis.exceptions import (
 )
 
 from proxy.control.fleet.address import StoreAddress, address_of
-from proxy.control.fleet.redis_store import CALL_SECONDS, RedisStore, _place, _said, checked
+from proxy.control.fleet.redis_connection import CALL_SECONDS
+from proxy.control.fleet.redis_store import RedisStore, _place, _Table
 from proxy.control.fleet.store import NOWHERE, Report, StoreUnavailableError, StoreUnfitError
-
-GOOD = {"redis_version": "7.0.15", "role": "master", "maxmemory": 0, "maxmemory_policy": "noeviction"}
-
-
-@pytest.mark.parametrize("version", ["6.2", "6.2.14", "7.0.15", "8.1.0", "10.0", "7.2.5-rc1", 7.2])
-def test_a_server_that_can_serve_a_fleet(version: Any) -> None:
-    assert checked(GOOD | {"redis_version": version}) == ()
-
-
-@pytest.mark.parametrize(
-    ("facts", "said"),
-    [
-        ({}, "is no Redis"),
-        ({"redis_version": ""}, "is no Redis"),
-        ({"redis_version": "unknown"}, "is no Redis"),
-        (GOOD | {"redis_version": "6.1.9"}, "Redis 6.1.9 is older than 6.2"),
-        (GOOD | {"redis_version": "2.10"}, "older than 6.2"),
-        (GOOD | {"redis_version": "6"}, "older than 6.2"),
-        (GOOD | {"role": "slave"}, "is a replica"),
-    ],
-)
-def test_a_server_that_cannot_is_refused_by_the_name_of_the_option(facts: dict[str, Any], said: str) -> None:
-    with pytest.raises(StoreUnfitError, match=said) as caught:
-        checked(facts)
-    assert str(caught.value).startswith("fleet.redis: ")
-
-
-def test_a_policy_is_a_warning_where_memory_is_limited() -> None:
-    (warning,) = checked(GOOD | {"maxmemory": 64, "maxmemory_policy": "volatile-lru"})
-    assert "fleet.redis: maxmemory-policy is volatile-lru" in warning
-    assert checked(GOOD | {"maxmemory_policy": "allkeys-lru"}) == ()
-    assert checked({"redis_version": "7.0"}) == ()
-
 
 # -- faults, by a client that raises
 
@@ -67,7 +34,7 @@ class Client:
 
     async def info(self) -> dict[str, Any]:
         """What a good server says."""
-        return dict(GOOD)
+        return {"redis_version": "7.0.15"}
 
     async def eval(self, *values: Any) -> Any:
         """Raises."""
@@ -85,8 +52,9 @@ class Faulty(RedisStore):
         super().__init__(address_of(url), "f")
         self.error, self.opened = error, list[Client]()
 
-    def _opened(self) -> Any:
+    async def _opened(self) -> Any:
         self.opened.append(Client(self.error))
+        self._connection.client = self.opened[-1]  # type: ignore[assignment]
         return self.opened[-1]
 
 
@@ -126,11 +94,6 @@ def test_a_fault_is_one_sentence_that_names_the_server_and_no_secret(error: Base
 def test_no_text_of_a_server_brings_a_password_out(before: str, after: str) -> None:
     for error in (RedisError(f"{before}{SECRET}{after}"), AuthenticationError(f"{before}{SECRET}{after}")):
         assert SECRET not in said_of(error)
-
-
-def test_the_password_of_sentinels_is_not_shown_either() -> None:
-    address = StoreAddress("sentinel", (("h", 1),), password=SECRET, sentinel={"password": "of-sentinels"})
-    assert _said(RedisError(f"AUTH {SECRET} of-sentinels"), address) == "Redis at h:1: AUTH *** ***"
 
 
 def test_what_is_no_fault_of_the_server_is_not_called_one() -> None:
@@ -173,7 +136,7 @@ class Written(Client):
 
 def collected(rows: dict[bytes, tuple[Any, Any]]) -> list[str]:
     store = Faulty(KeyError(), URL)
-    store._client = Written(rows)  # type: ignore[assignment]
+    store._connection.client = Written(rows)  # type: ignore[assignment]
     return [each.instance for each in asyncio.run(store.collect({}, NOWHERE)).reports]
 
 
@@ -193,33 +156,52 @@ def test_a_report_that_could_not_be_asked_for_is_not_taken_for_gone() -> None:
 )
 def test_a_state_that_is_none_is_named(place: tuple[bytes, bytes, bytes]) -> None:
     with pytest.raises(StoreUnfitError, match=r"fleet\.redis: the key `state`"):
-        _place(*place)
+        _place(_Table(*place))
 
 
-# -- connections
+def test_a_state_of_another_type_is_named_as_well() -> None:
+    store = Faulty(ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), URL)
+    with pytest.raises(StoreUnfitError, match=r"fleet\.redis: the key `state`"):
+        asyncio.run(store.report(Report("a", "e", 1, b"")))
 
 
-def opened(url: str) -> Any:
-    return RedisStore(address_of(url), "f")._opened()
+# -- what answers and is no Redis
 
 
-def test_a_server_is_spoken_to_on_one_connection_with_the_name_and_the_database() -> None:
-    client = opened(URL)
-    assert isinstance(client, Redis)
-    given_options = client.connection_pool.connection_kwargs
-    wanted = {"host": "redis.example", "port": 6380, "db": 2, "username": "ada", "password": SECRET}
-    assert {name: given_options[name] for name in wanted} == wanted
-    assert client.single_connection_client
-    assert given_options["socket_timeout"] == CALL_SECONDS
+class Odd(Client):
+    """A client that gets this answer, whatever is asked."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(KeyError())
+        self.answer = answer
+
+    async def eval(self, *values: Any) -> Any:
+        """The answer."""
+        return self.answer
 
 
-def test_sentinels_and_clusters_have_clients_of_their_own() -> None:
-    assert isinstance(opened("redis+cluster://one:7000,two:7001"), RedisCluster)
-    assert isinstance(opened("redis+sentinel://one,two/primary/3"), Redis)
+REPLIES = st.recursive(
+    st.none() | st.integers() | st.binary(max_size=20) | st.floats() | st.booleans(), lambda each: st.lists(each)
+)
 
 
-def test_tls_is_tls() -> None:
-    assert "SSL" in opened("rediss://redis.example").connection_pool.connection_class.__name__
+@given(REPLIES)
+def test_an_answer_that_no_script_gives_is_a_fault_of_the_store_and_no_bug(answer: Any) -> None:
+    async def asked() -> None:
+        calls = (
+            lambda: store.acquire("a", 0, "x"),
+            lambda: store.report(Report("a", "e", 1, b"")),
+            lambda: store.collect({}, NOWHERE),
+            lambda: store.commit(NOWHERE, (1, 1, "x"), b"", b""),
+            store.table,
+        )
+        for call in calls:
+            store._connection.client = Odd(answer)  # type: ignore[assignment]
+            with suppress(StoreUnavailableError, StoreUnfitError):
+                await call()
+
+    store = RedisStore(address_of(URL), "f")
+    asyncio.run(asked())
 
 
 def test_keys_of_a_fleet_have_one_slot() -> None:

@@ -1,0 +1,115 @@
+"""How each kind of address is connected to. That it is, is tested with real servers in tests/process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from redis import exceptions
+from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
+
+from proxy.control.fleet.address import StoreAddress, address_of
+from proxy.control.fleet.redis_connection import (
+    CALL_SECONDS,
+    StoreConnection,
+    _rank,
+    cluster_by,
+    sentinel_at,
+    server_at,
+)
+
+URL = "redis://ada:s3cret%2F@redis.example:6380/2"
+
+
+def options(client: Any) -> dict[str, Any]:
+    return dict(client.connection_pool.connection_kwargs)
+
+
+def test_a_server_is_spoken_to_on_one_connection_with_the_name_and_the_database() -> None:
+    address = address_of(URL)
+    client = server_at(address.places[0], address)
+    wanted = {"host": "redis.example", "port": 6380, "db": 2, "username": "ada", "password": "s3cret/"}
+    assert wanted.items() <= options(client).items()
+    assert client.single_connection_client
+    assert options(client)["socket_timeout"] == CALL_SECONDS
+
+
+def test_sentinels_have_names_of_their_own() -> None:
+    address = StoreAddress("sentinel", (("one", 1),), "ada", "s3cret", 2, "name", sentinel={"password": "other"})
+    made = options(sentinel_at(("one", 1), address))
+    wanted = {"host": "one", "port": 1, "username": None, "password": "other", "db": 0}
+    assert {name: made.get(name) for name in wanted} == wanted
+
+
+PLACES = (("one", 1), ("two", 2), ("three", 3))
+
+
+def asked(first: int, bad: set[str], hung: str = "") -> tuple[list[str], str, int]:
+    """Whom a connection asks, whose answer it takes ("" for nobody's), and with whom it begins the next time."""
+
+    async def passes() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                found.append(await connection._of_one(ask))
+
+    async def ask(place: tuple[str, int]) -> str:
+        order.append(place[0])
+        if place[0] == hung:
+            await asyncio.sleep(3600)
+        if place[0] in bad:
+            raise OSError("refused")
+        return place[0]
+
+    order, found = list[str](), list[str]()
+    connection = StoreConnection(StoreAddress("cluster", PLACES), "{penumbra:f}:")
+    connection._first = first
+    with suppress(OSError):
+        asyncio.run(passes())
+    return order, "".join(found), connection._first % len(PLACES)
+
+
+@pytest.mark.parametrize(
+    ("first", "bad", "hung", "wanted"),
+    [
+        (0, set(), "", (["one"], "one", 0)),
+        (0, {"one", "two"}, "", (["one", "two", "three"], "three", 2)),
+        (2, {"three"}, "", (["three", "one"], "one", 0)),
+        (1, {"one", "two", "three"}, "", (["two", "three", "one"], "", 1)),
+        (0, {"one"}, "two", (["one", "two"], "", 2)),
+    ],
+    ids=["the first", "the last", "round", "nobody", "one that hangs is passed over the next time"],
+)
+def test_the_place_that_answered_last_is_asked_first(first: int, bad: set[str], hung: str, wanted: object) -> None:
+    assert asked(first, bad, hung) == wanted
+
+
+def test_what_one_said_comes_before_that_others_did_not_answer() -> None:
+    faults = [OSError("refused"), AuthenticationError("NOAUTH"), exceptions.TimeoutError("late")]
+    assert str(min(faults, key=_rank)) == "NOAUTH"
+    assert str(min([OSError("refused"), RedisError("knows no primary")], key=_rank)) == "knows no primary"
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+sentinel", "rediss+cluster"])
+def test_tls_is_tls_and_certificates_are_checked(scheme: str) -> None:
+    address = address_of(f"{scheme}://h/name" if "sentinel" in scheme else f"{scheme}://h")
+    if address.kind == "cluster":
+        made = [cluster_by(("h", 1), address).connection_kwargs]
+    else:
+        made = [options(server_at(("h", 1), address)), options(sentinel_at(("h", 1), address))]
+        assert "SSL" in server_at(("h", 1), address).connection_pool.connection_class.__name__
+    for each in made:
+        assert each.get("ssl_cert_reqs", "required") == "required"
+        assert each.get("ssl_check_hostname", True) is True
+
+
+@pytest.mark.parametrize("fault", [AttributeError("none"), TypeError("none"), IndexError("none"), KeyError("none")])
+def test_what_the_library_stumbles_over_is_no_redis(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stumbles(*_: Any) -> Any:
+        raise fault
+
+    connection = StoreConnection(address_of(URL), "{penumbra:f}:")
+    monkeypatch.setattr(StoreConnection, "_open", stumbles)
+    with pytest.raises(InvalidResponse, match="none"):
+        asyncio.run(connection.open())
