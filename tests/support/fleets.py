@@ -20,6 +20,7 @@ from proxy.control.fleet.bodies import Answer
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.execution import execution
 from proxy.control.fleet.follower import Follower
+from proxy.control.fleet.formats import FORMAT
 from proxy.control.fleet.member import FleetMember, Surface
 from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.store import StoreUnavailableError
@@ -52,10 +53,17 @@ class World:
 
 
 class SidecarHouse:
-    """One sidecar. `own`: its state; `path`: that of its mirror."""
+    """One sidecar. `own`: its state; `path`: that of its mirror; `format`: that of its program."""
 
     def __init__(
-        self, world: World, name: str, configured: Settings, own: Store | None = None, path: str = ":memory:"
+        self,
+        world: World,
+        name: str,
+        configured: Settings,
+        own: Store | None = None,
+        path: str = ":memory:",
+        settles: float = 0.0,
+        format: int = FORMAT,
     ) -> None:
         self.world, self.name = world, name
         self.tables: list[Table] = []
@@ -77,6 +85,8 @@ class SidecarHouse:
             execute,
             lambda request_id, label: self.labels.append((request_id, label)),
             lambda change, at: self.heard.append(change),
+            settles,
+            format,
         )
         self.mirror = Mirror(path)
         self.member = FleetMember(self.engine, self.board, self.counting, world.store, self.mirror, surface)

@@ -1,7 +1,6 @@
 """What sidecars, judge and followers write to each other: the bodies of reports, of evidence, and of tables.
 
-All are MessagePack. A field that a reader does not know is passed over, and one that a writer did not know has its
-default, so that sidecars of two versions of this program can be in one fleet while it is updated.
+All are MessagePack. Sidecars of two versions of this program can be in one fleet while it is updated (`formats`).
 """
 
 from __future__ import annotations
@@ -67,6 +66,9 @@ class ReportBody(Struct, frozen=True):
     """Version of this program."""
     began: Place = NOWHERE
     """The table that it followed when its epoch began."""
+    taken: int = 0
+    """Number of the newest report of its epoch that was taken, as the table says that it follows."""
+    format: int = 1
 
 
 class MemberRow(Struct, frozen=True):
@@ -90,6 +92,8 @@ class Consumed(Struct, array_like=True, frozen=True):
     counted: Rows
     follows: Place = NOWHERE
     """The table that the sidecar followed then."""
+    over: bool = False
+    """Whether the epoch is over, and its counts are not kept."""
 
 
 class Judgement(Struct, array_like=True, frozen=True):
@@ -121,6 +125,9 @@ class FleetEvidence(Struct):
     """Of the newest intents."""
     judgements: dict[str, Judgement] = {}
     """By route."""
+    begins: float = 0.0
+    """When a fleet without any past began, by its clock, while candidates wait for those who may know of one; or 0."""
+    format: int = 1
 
 
 class FleetTable(Struct, frozen=True):
@@ -142,6 +149,12 @@ class FleetTable(Struct, frozen=True):
     count: int = 0
     """Entries of the fleet's audit chain."""
     hash: str = ""
+    settling: bool = False
+    """Whether only primaries have traffic, because the fleet begins without any past."""
+    format: int = 1
+    """That of the judge."""
+    followed_from: int = 1
+    """The oldest format whose programs can follow it."""
 
 
 class LabelBody(Struct, frozen=True):

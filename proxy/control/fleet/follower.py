@@ -79,17 +79,18 @@ class Follower(Engine):
 
     def _table(self, states: Mapping[str, RouteState], revision: int) -> Table:
         table = plan.table_of(self.settings, states, revision)
-        return primaries_only(table) if self.apart else table
+        return primaries_only(table) if self.apart or (self.fleet and self.fleet.settling) else table
 
     def follow(self, table: FleetTable, knows: Mapping[str, bool], now: float) -> None:
         """Takes up a table. `knows`: routes whose rollbacks here the judge knows of, when it made the table."""
-        first, self.fleet = self.fleet is None, table
+        first, settling = self.fleet is None, self.fleet is not None and self.fleet.settling
+        self.fleet = table
         found = {state.route: state for state in table.states}
         states = [self._state(route.section, found, knows.get(name, True)) for name, route in self.routes.items()]
         changed = [state for state in states if state != self.keeper.stored.get(state.route)]
         back = [state.route for state in changed if state.phase == "rolled_back" != self.state(state.route).phase]
         self.rollbacks.update((name, "fleet") for name in back if not first)
-        if changed:
+        if changed or settling != table.settling:
             self._enforce(changed, (), now)
         for name, route in self.routes.items():
             status = route.status

@@ -81,6 +81,7 @@ def joined(
         outside.execute,
         on_label,
         outside.listen,
+        fleet.lease,
     )
     store = store_of(fleet)
     service = FleetService(FleetMember(engine, board, counting, store, mirror, surface), store)

@@ -7,7 +7,9 @@ It is made from what the store has, and what it decides is in force only when th
 3. No release goes forward while the sections of its routes differ between sidecars; whatever takes traffic off is done.
 4. What a sidecar knows as rolled back by a look that is not in this one's past was lost with the store: it is rolled
    back again.
-5. The fleet's clock goes on from the last look while somebody judges, and stands still otherwise: nobody's wall clock
+5. A fleet without any past begins with its primaries alone, until no further sidecar has come for a while: one of them
+   may know of a version that was rolled back (`settling`).
+6. The fleet's clock goes on from the last look while somebody judges, and stands still otherwise: nobody's wall clock
    is asked, but for its first reading.
 """
 
@@ -16,7 +18,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import msgspec
@@ -27,7 +28,6 @@ from proxy.control.engine import Engine
 from proxy.control.fleet import counts, lineage
 from proxy.control.fleet.bodies import (
     Answer,
-    Consumed,
     FleetEvidence,
     FleetTable,
     Intent,
@@ -37,9 +37,12 @@ from proxy.control.fleet.bodies import (
     decode,
     encode,
 )
+from proxy.control.fleet.consumption import Consumption
+from proxy.control.fleet.formats import FOLLOWED_FROM, FORMAT, format_of
 from proxy.control.fleet.looks import look_of
 from proxy.control.fleet.sections import digests_of
 from proxy.control.fleet.session import Proposal
+from proxy.control.fleet.settling import SETTLING, Settling
 from proxy.control.fleet.store import MEMBER_SECONDS, NOWHERE, Collected, Place, Reported
 from proxy.control.state.evidence_snapshots import rows_of
 from proxy.control.state.rows import ChainHead
@@ -56,10 +59,6 @@ MAX_ANSWERS = 256
 
 MAX_CHANGES_A_LOOK = 32
 """Changes by hand that one look makes; further ones wait for the next, so that answers stay until they are heard."""
-
-GONE_SECONDS = 60.0
-"""Time after which what was consumed of a report that is gone is forgotten: a sidecar that was not answered for half of
-it has begun another epoch (`reporter.LATE_SECONDS`)."""
 
 TWIN_SECONDS, TWIN_REPORTS = 1.5, 5
 """Two epochs of one name whose reports are younger, and more, are of two sidecars: a sidecar that begins another epoch
@@ -83,12 +82,18 @@ class Surroundings:
     wall: float
     """Unix seconds, for a fleet's first look."""
     monotonic: float
+    settles: float = 0.0
+    """Seconds that a fleet without any past waits for a further sidecar."""
+    format: int = FORMAT
 
 
-def evidence_of(collected: Collected, followed: FleetTable | None) -> FleetEvidence:
+def evidence_of(collected: Collected, followed: FleetTable | None, own: int = FORMAT) -> FleetEvidence:
     """What a judge goes on from: the evidence in the store, or, where there is none that can be read, the states that
-    this sidecar followed. Judgements begin anew then, and what was promoted or rolled back stays so."""
-    if collected.evidence is not None:
+    this sidecar followed. Judgements begin anew then, and what was promoted or rolled back stays so. `own`: the format
+    of this program."""
+    if collected.evidence is not None and format_of(collected.evidence) > own:
+        log.error("the fleet's evidence is a newer Penumbra's, and none is left: judgements begin anew")
+    elif collected.evidence is not None:
         try:
             return decode(collected.evidence, FleetEvidence)
         except msgspec.MsgspecError as error:
@@ -112,7 +117,8 @@ class FleetJudge:
         self._store = Store(":memory:")
         self._reports: dict[tuple[str, str], tuple[Reported, ReportBody]] = {}
         self.known: dict[tuple[str, str], int] = {}
-        self._gone: dict[str, float] = {}
+        self._consumption = Consumption(evidence.consumed)
+        self._settling = Settling(evidence, around.settles, self._clock)
         self.engine = self._engine(evidence)
 
     def _engine(self, evidence: FleetEvidence) -> Engine:
@@ -134,7 +140,8 @@ class FleetJudge:
         now = self._clock + max(monotonic - self._began, 0.0)
         self._take(collected.reports, now)
         members = self._members(collected.reports)
-        self.engine.held = _held(members)
+        self._settling.look(evidence := self._evidence, {row.instance for row in members}, now)
+        self.engine.held = _held(members) | (dict.fromkeys(self.engine.routes, SETTLING) if evidence.begins else {})
         for route, versions in self._lost_rollbacks():
             self._roll_back(route, versions, now)
         look = look_of(self._consume(), place[1])
@@ -160,7 +167,7 @@ class FleetJudge:
     # -- reports
 
     def _take(self, reports: Sequence[Reported], now: float) -> None:
-        self._forget_the_gone({(each.instance, each.epoch) for each in reports}, now)
+        self._forget_the_gone(reports, now)
         for each in reports:
             key = each.instance, each.epoch
             if each.body is None:
@@ -177,10 +184,8 @@ class FleetJudge:
         """What is new in all reports, summed up."""
         grown = []
         for key, report, body in self._new():
-            before = self._evidence.consumed.get(key, NOTHING)
-            new = counts.difference(counts.cells_of(body.counted), counts.cells_of(before.counted))
-            grown.append(self._of_now(new, before.follows if before.seq else body.began))
-            self._evidence.consumed[key] = Consumed(report.seq, body.counted, body.follows)
+            grown.append(self._of_now(*self._consumption.take(key, report.seq, body)))
+            self._reports[report.instance, report.epoch] = report, msgspec.structs.replace(body, counted=[])
         return counts.total(grown)
 
     def _of_now(self, cells: counts.Cells, followed: Place) -> counts.Cells:
@@ -202,7 +207,7 @@ class FleetJudge:
     def _new(self) -> list[tuple[str, Reported, ReportBody]]:
         """The reports of which nothing was consumed yet, by `EPOCH:INSTANCE`."""
         rows = [(f"{epoch}:{instance}", *row) for (instance, epoch), row in self._reports.items()]
-        return [row for row in rows if row[1].seq > self._evidence.consumed.get(row[0], NOTHING).seq]
+        return [row for row in rows if self._consumption.is_new(row[0], row[1].seq)]
 
     def _under_way(self, members: Iterable[MemberRow]) -> list[tuple[str, str, str, float]]:
         """The oldest inference of each arm that a member has under way."""
@@ -214,16 +219,12 @@ class FleetJudge:
                 oldest[key] = max(oldest.get(key, 0.0), age + report.age)
         return [(*key, age) for key, age in oldest.items()]
 
-    def _forget_the_gone(self, there: AbstractSet[tuple[str, str]], now: float) -> None:
-        """Drops reports that the store has no more, and later what was consumed of them: a store that is full may lose
-        the report of a sidecar that goes on counting."""
+    def _forget_the_gone(self, reports: Sequence[Reported], now: float) -> None:
+        """Drops reports that the store has no more."""
+        there = {(each.instance, each.epoch) for each in reports}
         self._reports = {key: row for key, row in self._reports.items() if key in there}
         self.known = {key: seq for key, seq in self.known.items() if key in there}
-        present, consumed = {f"{epoch}:{instance}" for instance, epoch in there}, self._evidence.consumed
-        self._gone = {key: self._gone.get(key, now) for key in consumed if key not in present}
-        self._evidence.consumed = {
-            key: row for key, row in consumed.items() if now - self._gone.get(key, now) < GONE_SECONDS
-        }
+        self._consumption.look(reports, now)
 
     def _members(self, reports: Iterable[Reported]) -> list[MemberRow]:
         """The sidecars that reported lately, each by its newest epoch."""
@@ -278,7 +279,7 @@ class FleetJudge:
     def _proposal(self, place: Place, members: list[MemberRow], twins: list[str], now: float) -> Proposal:
         evidence, engine = self._evidence, self.engine
         links = tuple(self._new_links())
-        evidence.clock, evidence.revision = now, engine.revision
+        evidence.clock, evidence.revision, evidence.format = now, engine.revision, self._around.format
         evidence.states = list(engine.states.values())
         evidence.kept = rows_of(engine.routes, self._board)
         evidence.lineage = lineage.extended(evidence.lineage, place)
@@ -299,16 +300,37 @@ class FleetJudge:
             baselines={name: list(route.status.baseline) for name, route in engine.routes.items()},
             legs={name: route.status.legs for name, route in engine.routes.items()},
             warnings={name: [*twins, *engine.warnings(name)] for name in engine.routes},
-            taken={key: row.seq for key, row in evidence.consumed.items()},
+            taken=dict(self._consumption.taken),
             answers=evidence.answers,
             members=members,
             judge=self._around.instance,
             count=evidence.count,
             hash=evidence.hash,
+            settling=bool(evidence.begins),
+            format=self._around.format,
+            followed_from=FOLLOWED_FROM,
         )
 
 
-NOTHING = Consumed(0, [])
+class ClockedJudge:
+    """A `FleetJudge` with the clock of its sidecar: what a session has look."""
+
+    def __init__(self, judge: FleetJudge, now: Callable[[], float]) -> None:
+        self._judge, self._now = judge, now
+
+    @property
+    def known(self) -> dict[tuple[str, str], int]:
+        return self._judge.known
+
+    @property
+    def latest(self) -> Place:
+        return self._judge.latest
+
+    def look(self, collected: Collected, place: Place) -> Proposal:
+        return self._judge.look(collected, place, self._now())
+
+    def committed(self) -> None:
+        self._judge.tell()
 
 
 def _ignored(table: Table) -> None:

@@ -19,11 +19,12 @@ from proxy.control.fleet.bodies import Answer, FleetTable, Intent, LabelBody, Me
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.follower import Follower, known_rollbacks
 from proxy.control.fleet.following import Following
-from proxy.control.fleet.judge import Execute, FleetJudge, Surroundings, evidence_of
+from proxy.control.fleet.formats import FORMAT, STANDBY_SECONDS, format_of, stands_by, too_new
+from proxy.control.fleet.judge import ClockedJudge, Execute, FleetJudge, Surroundings, evidence_of
 from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.reporter import Reporter
 from proxy.control.fleet.sections import digest_of, digests_of, in_minority
-from proxy.control.fleet.session import Proposal, Session
+from proxy.control.fleet.session import Session
 from proxy.control.fleet.store import (
     MEMBER_SECONDS,
     NOWHERE,
@@ -60,27 +61,6 @@ class UndecidedError(Exception):
     """The judge has not answered; the message says what is in force."""
 
 
-class _Judge:
-    """A `FleetJudge` with the clock of this sidecar."""
-
-    def __init__(self, judge: FleetJudge, now: Callable[[], float]) -> None:
-        self._judge, self._now = judge, now
-
-    @property
-    def known(self) -> dict[tuple[str, str], int]:
-        return self._judge.known
-
-    @property
-    def latest(self) -> Place:
-        return self._judge.latest
-
-    def look(self, collected: Collected, place: Place) -> Proposal:
-        return self._judge.look(collected, place, self._now())
-
-    def committed(self) -> None:
-        self._judge.tell()
-
-
 @dataclass(frozen=True, slots=True)
 class Surface:
     """What a member has of its process."""
@@ -99,6 +79,10 @@ class Surface:
     """Takes labels for predictions of this sidecar."""
     listen: Callable[[Change, float], None]
     """Hears of the fleet's changes while this sidecar judges."""
+    settles: float = 0.0
+    """Seconds that a fleet without any past waits for a further sidecar."""
+    format: int = FORMAT
+    """That of this program."""
 
 
 class FleetMember:
@@ -116,7 +100,7 @@ class FleetMember:
         self._reporter = Reporter(self.instance, counting, surface.unique, self._now())
         self.session = Session(store, self.instance, self, self.following, self._now, surface.unique)
         self._sent_at = self._followed_at = self._now()
-        self._followed = NOWHERE
+        self._followed, self._format = NOWHERE, 0
         self._began = (-1, NOWHERE)
         self._judges_by: Settings | None = None
         self.fault = NO_TABLE
@@ -235,7 +219,19 @@ class FleetMember:
     def may_judge(self) -> bool:
         own, others = self._settings()[0], [row for row in self.members if row.instance != self.instance]
         here = MemberRow(self.instance, 0.0, settings=own)
+        if self.stands_by:
+            return False
         return self._now() - self._followed_at > MEMBER_SECONDS or not in_minority(own, (here, *others))
+
+    @property
+    def stands_by(self) -> str:
+        """Why it does not judge though it could: a newer program does; "" where that is not so."""
+        return self._stands_by(self._format)
+
+    def _stands_by(self, format: int) -> str:
+        if not self.fault and self._now() - self._followed_at >= STANDBY_SECONDS:
+            return ""
+        return stands_by(format, self._surface.format)
 
     def _settings(self) -> tuple[str, dict[str, str]]:
         settings = self._engine.settings
@@ -268,6 +264,8 @@ class FleetMember:
             self._engine.apart,
             __version__,
             self._began[1],
+            self.table.taken.get(self._reporter.key, 0) if self.table else 0,
+            self._surface.format,
         )
         return encode(body)
 
@@ -305,6 +303,10 @@ class FleetMember:
             body = decode(table.body, FleetTable)
         except msgspec.MsgspecError as error:
             self._unread(f"its table cannot be read: {error}")
+            return
+        self._format = body.format
+        if body.followed_from > self._surface.format:
+            self._unread(too_new(body.format, self._surface.format))
             return
         self.fault, self._followed, self._followed_at = "", table.place, self._now()
         self._mirror.take(table.links, body.count, body.hash)
@@ -355,7 +357,10 @@ class FleetMember:
         return bool(key) and table.taken.get(key, 0) >= seq
 
     def fit(self, collected: Collected) -> bool:
-        """Whether no member follows a later look than this one, where the store lost that."""
+        """Whether no member follows a later look than this one, where the store lost that, and no newer program has
+        judged lately."""
+        if self._stands_by(format_of(collected.evidence)):
+            return False
         latest = NOWHERE
         for each in collected.reports:
             if each.age < MEMBER_SECONDS and each.body is not None:
@@ -363,7 +368,7 @@ class FleetMember:
                     latest = max(latest, decode(each.body, ReportBody).follows)
         return latest <= max(collected.place, self.following.place)
 
-    def judge(self, collected: Collected) -> _Judge:
+    def judge(self, collected: Collected) -> ClockedJudge:
         around = Surroundings(
             self.instance,
             self._engine.settings,
@@ -372,7 +377,10 @@ class FleetMember:
             self._surface.listen,
             self._surface.clock.wall(),
             self._now(),
+            self._surface.settles,
+            self._surface.format,
         )
         self._judges_by = around.settings
         log.info("this sidecar judges for the fleet from now on")
-        return _Judge(FleetJudge(around, evidence_of(collected, self._engine.fleet)), self._now)
+        evidence = evidence_of(collected, self._engine.fleet, around.format)
+        return ClockedJudge(FleetJudge(around, evidence), self._now)

@@ -37,6 +37,11 @@ class Reporter:
         self.refused_labels = 0
         """Labels for which there was no place. Monotone."""
 
+    @property
+    def key(self) -> str:
+        """`EPOCH:INSTANCE` of the next report."""
+        return f"{self._epoch}:{self._instance}"
+
     def add_labels(self, labels: Sequence[bytes]) -> int:
         """Takes labels for the other sidecars; how many had no place."""
         room = max(MAX_WAITING_LABELS - len(self._labels), 0)

@@ -85,6 +85,8 @@ class FleetService:
         found = [f"fleet: {self.fault}"] if self.fault else []
         found += [f"fleet: {warning}" for warning in getattr(self._store, "warnings", ())]
         found += [f"fleet: {self.member.fault}"] if self.member.fault else []
+        if self.member.stands_by:
+            found.append(f"fleet: {self.member.stands_by}")
         if self.member.mirror.fault:
             found.append(f"fleet: its audit is not stored here: {self.member.mirror.fault}")
         return found

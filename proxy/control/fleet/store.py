@@ -27,8 +27,9 @@ LEADERSHIP_SECONDS = 5.0
 MEMBER_SECONDS = 10.0
 """Time without a report after which a sidecar is no member any more."""
 
-REPORT_KEPT_SECONDS = 24 * 3600.0
-"""Time that the counts of a sidecar are kept after its last report, so that none is lost while there is no judge."""
+REPORT_KEPT_SECONDS = 60.0
+"""Time that the counts of a sidecar are kept after its last report: one that goes on reports all of them again, and of
+one that is gone the next judge must find them."""
 
 MAX_CHAIN = 10_000
 """Entries of the fleet's audit chain that the store keeps; sidecars keep all that they have seen in their own files."""
