@@ -17,7 +17,8 @@ from loadtests import quotes
 from proxy.cli import main
 from proxy.config.load import parse
 from proxy.contracts.evidence import Evidence
-from proxy.contracts.settings import Admin, Analysis, Guard, OnBreach, Settings
+from proxy.contracts.operation import Admin
+from proxy.contracts.settings import Analysis, Guard, OnBreach, Settings
 from proxy.contracts.strategies import Strategy
 from proxy.contracts.table import Limits, Match, Rescue, Timeouts
 from proxy.control.api.endpoints import ENDPOINTS

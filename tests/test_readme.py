@@ -12,6 +12,7 @@ import typer.main
 import yaml
 from msgspec.structs import asdict, replace
 
+from docs.generate.configuration import is_told
 from proxy.cli import main
 from proxy.config.load import parse
 from proxy.config.reload import FIXED
@@ -108,7 +109,7 @@ def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, obje
 
 
 def _uncommented() -> str:
-    return EVERYTHING.replace("# profile:", "profile:").replace("# file:", "file:")
+    return re.sub(r"# (profile|file|tls|listeners):", r"\1:", EVERYTHING)
 
 
 def test_the_reference_has_every_key() -> None:
@@ -126,6 +127,8 @@ def test_the_reference_has_every_key() -> None:
     assert {kind(problem.path) for problem in answers} == {f"{name}.unknown".lstrip(".") for name in told}
     for problem in answers:
         where = kind(problem.path).removesuffix("unknown").removesuffix(".")
+        if is_told(where):
+            continue
         allowed = set(problem.allowed.partition(";")[0].split(", "))
         assert allowed <= told[where], f"{where}: not in docs/everything.yaml: {sorted(allowed - told[where])}"
 

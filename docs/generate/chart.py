@@ -10,7 +10,7 @@ from proxy.config.schema.json_schema import describe
 
 VALUES = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "penumbra" / "values.schema.json"
 
-OF_THE_CHART = ("listen", "admin", "state", "drain")
+OF_THE_CHART = ("listen", "listeners", "admin", "state", "drain")
 """What the chart says itself."""
 
 SPOKEN = {"description", "default", "examples", "patternErrorMessage"}

@@ -13,6 +13,7 @@ from proxy.config.schema.json_schema import describe, ordered
 from proxy.config.schema.option_docs import DEFAULTS, LIMIT_TEXTS, TEXTS, word
 from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Value, shape
 from proxy.config.schema.scalars import allowed
+from proxy.config.schema.tls_docs import canonical
 from proxy.contracts.metrics import METRICS
 
 LINES = re.compile(r"^(      scorecard:.*\n)(?:        \w+: .*\n)+", re.MULTILINE)
@@ -109,8 +110,13 @@ def sections(group: Group, path: str = "") -> Iterator[str]:
         if at == "routes.*.scorecard" and inner:
             metrics = table(("metric", "bounds", "what it is"), scorecard(*inner))
             yield joined(f"### {code('routes.ROUTE.scorecard')}", SCORECARD, metrics)
-        elif inner and key != "scorecard":
+        elif inner and key != "scorecard" and not is_told(at):
             yield from sections(*inner)
+
+
+def is_told(path: str) -> bool:
+    """Whether the options of a mapping have a table elsewhere."""
+    return canonical(f"{path}.") != f"{path}."
 
 
 def within(node: Node, path: str) -> tuple[Group, str] | None:
@@ -169,7 +175,7 @@ def scorecard(lines: Group, path: str) -> Iterator[tuple[str, str, str]]:
 
 def reload(path: str) -> str:
     """What a changed option does to a running Penumbra."""
-    if path in FIXED or path.partition(".")[0] in FIXED:
+    if path in FIXED or path.partition(".")[0].removesuffix("[]") in FIXED:
         return "needs a restart"
     key = path.removeprefix("routes.*.").partition(".")[0].removesuffix("[]")
     return "begins the route anew" if key in TRAFFIC and path not in STICKY else "at once"

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
+from proxy.config.tls import read_client_tls, read_server_tls
 from proxy.contracts.journal import AccessLog, Tracing
-from proxy.contracts.settings import AccessRole, Admin, Capture, Hook, HookEvent, Token
+from proxy.contracts.operation import AccessRole, Admin, Capture, Hook, HookEvent, Token
 
 MAX_HOOKS = 16
 """Each change is sent to each of them."""
@@ -31,8 +32,9 @@ def read_admin(section: Section) -> Admin:
     hosts = section.values("hosts", values.host_name)
     if len(hosts) > MAX_HOSTS:
         section.refuse("hosts", f"{len(hosts)} names", f"at most {MAX_HOSTS}")
+    tls = read_server_tls(section)
     section.finish()
-    return Admin(listen, tokens=tokens, hosts=hosts, **given)
+    return Admin(listen, tokens=tokens, hosts=hosts, tls=tls, **given)
 
 
 def _token(section: Section) -> Token:
@@ -57,8 +59,9 @@ def _hook(section: Section) -> Hook:
     url = section.take("url", values.hook_url, "", required=True)
     secret = section.take("secret", values.secret, "")
     events: tuple[HookEvent, ...] = section.values("events", values.one_of(HookEvent))
+    tls = read_client_tls(section)
     section.finish()
-    return Hook(url, secret, events)
+    return Hook(url, secret, events, tls)
 
 
 def read_capture(root: Section) -> Capture | None:
@@ -101,6 +104,7 @@ def read_tracing(root: Section) -> Tracing | None:
     tracing = Tracing(
         endpoint=section.take("endpoint", values.hook_url, "", required=True),
         percent=section.take("percent", values.percent, Tracing("").percent),
+        tls=read_client_tls(section),
     )
     section.finish()
     if not all(map(_installed, OTEL_MODULES)):

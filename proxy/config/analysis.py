@@ -6,6 +6,7 @@ from typing import Any
 
 from proxy.config import values
 from proxy.config.section import Section
+from proxy.config.tls import read_client_tls
 from proxy.config.values import Parser
 from proxy.contracts.comparers import COMPARERS, Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.identity import Identity, in_bodies
@@ -64,8 +65,9 @@ def read_analysis(route: Section, protocol: Protocol) -> Analysis:
 def _read_judge(section: Section) -> Judge:
     url = section.take("url", values.hook_url, "", required=True)
     given: dict[str, Any] = section.fields(_JUDGE)
+    tls = read_client_tls(section)
     section.finish()
-    return Judge(url, **given)
+    return Judge(url, **given, tls=tls)
 
 
 def _read_output(section: Section) -> OutputRule:

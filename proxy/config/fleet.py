@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
+from proxy.config.tls import read_client_tls
 from proxy.config.values import Refused
 from proxy.contracts.fleet import Fleet, OnLost
 from proxy.contracts.metrics import METRICS
@@ -42,6 +43,7 @@ def read_fleet(root: Section) -> Fleet | None:
         lease=section.take("lease", values.duration, Fleet.__struct_defaults__[0]),
         on_lost=on_lost,
         instance=section.take("instance", values.name, ""),
+        tls=read_client_tls(section),
     )
     section.finish()
     if not _installed():

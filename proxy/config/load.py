@@ -13,6 +13,7 @@ log and trace.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from json import dumps
@@ -23,6 +24,7 @@ from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
+from proxy.config.certificates import fill
 from proxy.config.fleet import read_fleet
 from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import refuse_unpriced
@@ -31,6 +33,7 @@ from proxy.config.releases import ReleaseMember, joined, read_releases, sealed
 from proxy.config.rewrite import refuse_unfit, versions_of
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
+from proxy.config.tls import places_of, read_listeners
 from proxy.config.tree import Tree, UnreadableFile, read_tree
 from proxy.config.values import Parser, Refused
 from proxy.config.versions import read_versions
@@ -78,15 +81,24 @@ _GLOBALS: dict[str, Parser] = {
 }
 
 
-def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, *, serving: bool = False) -> Settings:
+def load(
+    path: str | os.PathLike[str],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    serving: bool = False,
+    running: Settings | None = None,
+) -> Settings:
     """Reads and validates the file at `path` (`config.text` says which there may be). Raises ConfigError.
 
     - `serving`: whoever asks serves traffic, and goes on with a release that can never end (`Problem.endless`)
+    - `running`: settings in force; a section `tls` of theirs keeps what it holds while its files cannot be used
     """
-    return parse(text_of(path, again=serving), environ, serving=serving, path=os.fspath(path))
+    return parse(text_of(path, again=serving), environ, serving=serving, path=os.fspath(path), running=running)
 
 
-def parse(text: str, environ: Mapping[str, str], *, serving: bool = False, path: str = "") -> Settings:
+def parse(
+    text: str, environ: Mapping[str, str], *, serving: bool = False, path: str = "", running: Settings | None = None
+) -> Settings:
     """Validates the text of a configuration, that of the file at `path`, if any. Raises ConfigError, and nothing else
     whatever the text is."""
     problems: list[Problem] = []
@@ -94,7 +106,7 @@ def parse(text: str, environ: Mapping[str, str], *, serving: bool = False, path:
         root = Section(read_tree(text, environ, problems), "", problems)
     except UnreadableFile as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
-    settings = settings_of(root)
+    settings = fill(root, settings_of(root), running, time.time())
     refuse_shared(root, settings, path)
     if not all(serving and problem.endless for problem in problems):
         raise ConfigError(tuple(problems))
@@ -106,20 +118,20 @@ def settings_of(root: Section) -> Settings:
 
     `schema.recorder` passes a section of its own and records the questions that this function asks.
     """
-    listen = root.one_or_more("listen", values.address, required=True)
+    listeners = read_listeners(root)
     require_lineage = root.take("require_lineage", values.truth, False)
     of_versions = read_versions(root, require_lineage)
     versions: dict[str, Version] = of_versions["versions"]
     admin = read_admin(root.section("admin"))
-    refuse_clashes(root, {"listen": listen, "admin.listen": admin.listen})
+    places = places_of(listeners) | {"admin.listen": admin.listen}
+    refuse_clashes(root, places)
     for name, version in versions.items():
-        for key, addresses in {"listen": listen, "admin.listen": admin.listen}.items():
+        for key, addresses in places.items():
             if any(is_own(version.host, version.port, address) for address in addresses):
                 allowed = f"the address of a model server; this is `{key}` of this program, a circle"
                 root.refuse(f"versions.{name}.url", f"http://{version.authority}", allowed)
     processes = root.take("workers", workers, 1)
     settings = Settings(
-        listen=listen,
         routes=_routes(root, values.Known(tuple(versions))),
         admin=admin,
         workers=processes,
@@ -132,6 +144,7 @@ def settings_of(root: Section) -> Settings:
         tracing=read_tracing(root),
         fleet=read_fleet(root),
         audit_anchor=read_anchor(root.section("audit")),
+        **listeners,
         **of_versions,
         **root.fields(_GLOBALS),
     )

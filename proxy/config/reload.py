@@ -19,6 +19,7 @@ from msgspec.structs import asdict, replace
 from proxy.config.load import load
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.settings import ConfigError, Problem, Settings
+from proxy.contracts.tls import ServerTls
 
 log = logging.getLogger("penumbra.config")
 
@@ -65,7 +66,7 @@ class Loader:
         """The settings to use from now on. Raises ConfigError."""
         running, first, self._first = self._slot.read(), self._first, False
         try:
-            settings = load(self._path, self._environ, serving=True)
+            settings = load(self._path, self._environ, serving=True, running=running)
             if running is not None:
                 settings = as_started(running, settings)
                 refuse_what_needs_a_restart(running, settings)
@@ -101,9 +102,23 @@ def _fleet_of(settings: Settings) -> str:
     return f"{fleet.name} (redis {at}, lease {fleet.lease:g}s, on_lost {fleet.on_lost}, instance {instance})"
 
 
+def _asks(tls: ServerTls | None) -> str:
+    """Whether a listener asks its clients for certificates: those that are connected were let in by that."""
+    return tls.client if tls else "no tls"
+
+
+def _listeners_of(settings: Settings) -> str:
+    """Several listeners in words."""
+    pairs = zip(settings.listen, settings.listener_of, strict=False)
+    return ", ".join(f"{address} ({_asks(settings.listeners_tls[index])})" for address, index in pairs) or "none"
+
+
 FIXED: dict[str, Callable[[Settings], str]] = {
-    "listen": lambda settings: ", ".join(map(str, settings.listen)),
+    "listen": lambda settings: "" if settings.listener_of else ", ".join(map(str, settings.listen)),
+    "tls.client": lambda settings: "" if settings.listener_of else _asks(next(iter(settings.listeners_tls), None)),
+    "listeners": lambda settings: _listeners_of(settings),
     "admin.listen": lambda settings: ", ".join(map(str, settings.admin.listen)),
+    "admin.tls.client": lambda settings: _asks(settings.admin.tls),
     "workers": lambda settings: str(settings.workers),
     "drain": lambda settings: f"{settings.drain:g}s",
     "hang": lambda settings: f"{settings.hang:g}s",

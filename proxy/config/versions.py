@@ -10,11 +10,13 @@ from proxy.config.model_url import ModelUrl, base_url
 from proxy.config.prices import read_price
 from proxy.config.rewrite import read_credential, read_rewrite
 from proxy.config.section import Section
+from proxy.config.tls import read_client_tls
 from proxy.config.values import Parser
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.settings import Lineage
 from proxy.contracts.table import Version
+from proxy.contracts.tls import ClientTls
 
 _LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
 
@@ -26,6 +28,7 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
     prices: dict[str, Price] = {}
     rewrites: dict[str, Rewrite] = {}
     credentials: dict[str, Credential] = {}
+    tls: dict[str, ClientTls] = {}
     for name, section in root.entries("versions", values.name):
         nowhere: ModelUrl = ("", 0, "", "", "system")
         host, port, authority, base, lookup = section.take("url", base_url, nowhere, required=True)
@@ -34,6 +37,8 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
             rewrites[name] = rewrite
         if credential := read_credential(section):
             credentials[name] = credential
+        if section_tls := read_client_tls(section):
+            tls[name] = section_tls
         lineage[name] = _lineage(section.section("lineage"), require_lineage)
         if price := read_price(section):
             prices[name] = price
@@ -46,6 +51,7 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
         "prices": prices,
         "rewrites": rewrites,
         "credentials": credentials,
+        "tls": tls,
     }
 
 

@@ -1,6 +1,7 @@
 """Frozen values that all rooms share. No behaviour beyond what follows from the values.
 
 - `settings`: what a configuration file says, after validation; `comparers`: what it says of how answers are compared
+- `operation`: of these, what is about the admin API, webhooks and captures; `tls`, `tls_roles`: the sections of TLS
 - `message`: heads of requests and answers, whatever protocol carries them
 - `table`: the versioned routing table that workers follow
 - `metrics`, `strategies`: one row for each metric of a scorecard and each strategy of a release

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from proxy.contracts.tls import ClientTls
+
 OutputComparer = Literal["", "labels", "numbers", "scores", "ranking", "vectors", "boxes", "text"]
 """How an output is compared. "": as fits what it is."""
 COMPARERS: tuple[OutputComparer, ...] = get_args(OutputComparer)[1:]
@@ -41,3 +43,5 @@ class Judge(Struct, frozen=True):
     """Score, from 0 to 1, from which on two texts say the same."""
     token: str = ""
     """What a call is authorised by, as a bearer token; "": nothing. `file:PATH`: what that file holds by then."""
+    tls: ClientTls | None = None
+    """TLS towards it; None: as the system says, where its URL is one of https."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.contracts.tls import ClientTls
+
 OnLost = Literal["primary", "hold"]
 
 
@@ -22,3 +24,5 @@ class Fleet(Struct, frozen=True):
     """What a sidecar does then: send everything to the primaries, or hold the split that it has."""
     instance: str = ""
     """Name of this sidecar in its fleet, the same after a restart; "": that of its host."""
+    tls: ClientTls | None = None
+    """TLS towards the store; None: as its address says."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from proxy.contracts.tls import ClientTls
+
 
 class AccessLog(Struct, frozen=True):
     """Lines of the log about single exchanges."""
@@ -21,3 +23,5 @@ class Tracing(Struct, frozen=True):
     """URL of the collector, to which spans are sent by OTLP/HTTP."""
     percent: float = 1.0
     """Part of the other exchanges that is traced."""
+    tls: ClientTls | None = None
+    """TLS towards the collector; None: as the system says, where its URL is one of https."""

@@ -18,21 +18,19 @@ from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.leg_join import wait_for
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
+from proxy.contracts.operation import Admin, Capture, Hook
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import RoutePolicy, Version
+from proxy.contracts.tls import ClientTls, ServerTls
 
 OnBreach = Literal["rollback", "pause", "notify"]
 OnIdentityChange = Literal["restart", "rollback", "pause"]
 """What follows when another model answers under a version in the middle of a judgement. The evidence begins anew in any
 case, unless it would only be got rid of."""
-AccessRole = Literal["read", "operate"]
 Require = Literal["proof", "no_breach"]
 """What ends a stage: proof that the candidate is within its margins, or that nothing speaks against it."""
-HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "identity", "change"]
-"""What happened: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a
-candidate became primary, another model answers under a version; `change`: anything else that somebody did."""
 
 
 class Lineage(Struct, frozen=True):
@@ -250,53 +248,11 @@ class RouteSettings(RoutePolicy, frozen=True):
         return {each: limit for each, limit in usual.items() if fed or METRICS[each].source == "ticks"}
 
 
-class Token(Struct, frozen=True):
-    """A caller of the admin API by name."""
-
-    name: str
-    token: str
-    role: AccessRole
-    """`read` may look; `operate` may look and change."""
-
-
-class Admin(Struct, frozen=True):
-    """The admin API. Without an operate token only loopback may change anything; without a read token whoever reaches
-    it may look."""
-
-    listen: tuple[Address, ...] = (Address("127.0.0.1", 9900),)
-    token: str = ""
-    """An operate token without a name of its own."""
-    tokens: tuple[Token, ...] = ()
-    hosts: tuple[str, ...] = ()
-    """Further names, in lower case, by which the API may be asked without a token."""
-
-
-class Hook(Struct, frozen=True):
-    """A webhook that hears of changes."""
-
-    url: str
-    secret: str = ""
-    """Key of the signature (HMAC-SHA-256); "": calls are not signed."""
-    events: tuple[HookEvent, ...] = ()
-    """Events that are sent; (): all."""
-
-
-class Capture(Struct, frozen=True):
-    """Records kept for a backtest."""
-
-    percent: float
-    """Part of the exchanges."""
-    path: str
-    max_bytes: int
-    """Bytes of all files at `path` together."""
-    bodies: bool = False
-    """Whether bodies are kept; otherwise times, statuses and versions alone."""
-
-
 class Settings(Struct, frozen=True):
     """A whole configuration."""
 
     listen: tuple[Address, ...]
+    """Addresses of all listeners."""
     versions: dict[str, Version]
     routes: tuple[RouteSettings, ...]
     admin: Admin = Admin()
@@ -316,6 +272,12 @@ class Settings(Struct, frozen=True):
     """Version to what is rewritten for it."""
     credentials: dict[str, Credential] = {}
     """Version to what it is told about who asks."""
+    listener_of: tuple[int, ...] = ()
+    """Of each address in `listen` the number of its listener, as `listeners` has them; (): there is one listener."""
+    listeners_tls: tuple[ServerTls | None, ...] = ()
+    """TLS of each listener; None: plain HTTP. (): there is one listener, and it is plain."""
+    tls: dict[str, ClientTls] = {}
+    """Version to its section `tls`, where it has one."""
     lease: float = 10.0
     """Seconds without control after which workers send everything to the primaries."""
     drain: float = 30.0

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.contracts.rewrite import Credential, Rewrite
+from proxy.contracts.tls import ClientTls, ServerTls
 
 Role = Literal["primary", "canary", "baseline", "shadow", "rescue", "noise"]
 """Purpose of a leg. `primary`, `canary` and `baseline` are assignments; the others are extra legs. `baseline`: an
@@ -231,6 +232,10 @@ class Table(Struct, frozen=True):
     """What is rewritten for a version, by its name."""
     credentials: dict[str, Credential] = {}
     """What a version is told about who asks, by its name."""
+    listeners: tuple[ServerTls | None, ...] = ()
+    """TLS of each listener, in their order; None: plain HTTP. (): there is one, and it is plain."""
+    tls: dict[str, ClientTls] = {}
+    """TLS towards a version, by its name, where its section says something."""
 
     def route(self, name: str) -> Route | None:
         """The route of that name; None: it has none."""

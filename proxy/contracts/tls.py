@@ -6,9 +6,14 @@ starts while control is gone has what the last table said.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
+
+SPIFFE = "spiffe://"
+SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]+)*")
+"""A SPIFFE ID: a trust domain and segments, none of them empty or of dots (SPIFFE-ID §2)."""
 
 ClientCertificates = Literal["off", "optional", "require"]
 """Whether a listener asks its clients for a certificate. `optional`: one that is shown must be trusted and allowed."""
@@ -30,6 +35,12 @@ class TlsMaterial(Struct, frozen=True, omit_defaults=True):
     """Names in the own certificate, as `dns:…`, `ip:…`, `spiffe:…` or `uri:…`."""
     not_after: float = 0.0
     """End of the own certificate, in seconds since 1970; 0: there is none."""
+
+    def __repr__(self) -> str:
+        """Without what the files held: no text may show a key."""
+        return f"TlsMaterial(names={self.names!r}, not_after={self.not_after!r})"
+
+    __str__ = __repr__
 
 
 class ServerTls(Struct, frozen=True, omit_defaults=True):

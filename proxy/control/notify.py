@@ -25,8 +25,8 @@ import aiohttp
 
 from proxy import __version__
 from proxy.contracts.bounds import MAX_SENTENCE, clipped
+from proxy.contracts.operation import Hook, HookEvent
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import Hook, HookEvent
 from proxy.release.audit import Change, plain
 
 log = logging.getLogger("penumbra.notify")

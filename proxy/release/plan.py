@@ -167,6 +167,8 @@ def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int
         lease=settings.lease,
         rewrites=settings.rewrites,
         credentials=settings.credentials,
+        listeners=settings.listeners_tls,
+        tls=settings.tls,
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 from proxy.config import admin
 from proxy.config.load import parse
 from proxy.contracts.journal import AccessLog, Tracing
-from proxy.contracts.settings import Capture, ConfigError, Hook, Release, Settings, Stage, Token
+from proxy.contracts.operation import Capture, Hook, Token
+from proxy.contracts.settings import ConfigError, Release, Settings, Stage
 
 SMALL = """
 listen: 127.0.0.1:8080

@@ -19,6 +19,7 @@ def test_each_setting_has_the_versions_that_say_something() -> None:
         "prices": [],
         "rewrites": ["b"],
         "credentials": [],
+        "tls": [],
     }
     assert read["lineage"]["a"] == Lineage()
 

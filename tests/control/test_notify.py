@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from proxy.contracts.operation import Hook
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import Hook
 from proxy.control import notify
 from proxy.control.notify import MAX_QUEUED, MAX_QUEUED_BYTES, Notifier, event_of
 from proxy.release import transitions

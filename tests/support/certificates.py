@@ -98,7 +98,7 @@ class Authority:
         builder = builder.add_extension(_usage(False), critical=True)
         both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         certificate = _signed(builder.add_extension(both, critical=False), (self.name, self.key), digest)
-        return Issued(certificate + self.intermediates, pem_of(key), names, times[1])
+        return Issued(certificate + self.intermediates, pem_of(key), names, float(int(times[1])))
 
     @property
     def intermediates(self) -> str:

@@ -20,6 +20,8 @@ from proxy.config.analysis import EXAMPLE_PARTS
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
 from proxy.config.schema.scalars import VARIABLE, Schema, allowed, scalar
+from proxy.config.schema.tls_docs import canonical
+from proxy.config.tls import OF_CLIENTS, OF_VERIFYING
 from proxy.contracts.settings import Lineage
 from proxy.contracts.strategies import STRATEGIES, Strategy, StrategyRow
 from proxy.contracts.table import Protocol
@@ -56,6 +58,21 @@ def says(key: str, schema: Schema) -> Schema:
 def _lineage() -> Schema:
     version = says("lineage", has(*Lineage.__struct_fields__))
     return when(says("require_lineage", YES), {"properties": {"versions": {"additionalProperties": version}}})
+
+
+def _listeners() -> Schema:
+    return {"oneOf": [has("listen"), has("listeners") | none_of(("tls",))]}
+
+
+def _server_tls() -> Schema:
+    asks = says("client", {"enum": ["optional", "require"]})
+    unasked = {"anyOf": [{"not": has("client")}, says("client", {"const": "off"})]}
+    return {"allOf": [when(asks, has("client_ca")), when(unasked, none_of(OF_CLIENTS))]}
+
+
+def _client_tls() -> Schema:
+    pair = [when(has("certificate"), has("key")), when(has("key"), has("certificate"))]
+    return {"allOf": [*pair, when(says("insecure_skip_verify", YES), none_of(OF_VERIFYING))]}
 
 
 def _protocols() -> Schema:
@@ -126,8 +143,10 @@ def rules() -> dict[str, Schema]:
     keys = set(release_of(shape()).keys)
     rows = STRATEGIES.values()
     return {
-        "": {"required": ["listen", "versions", "routes"], "allOf": [_lineage()]},
+        "": {"required": ["versions", "routes"], "allOf": [_lineage()]} | _listeners(),
+        "tls": _server_tls(),
         "versions": {"minProperties": 1},
+        "versions.*.tls": _client_tls(),
         "versions.*.authorization": when({"type": "object"}, {"oneOf": [has("token"), has("file")]}),
         "routes": {"minProperties": 1},
         "notify": {"maxItems": MAX_HOOKS},
@@ -179,7 +198,7 @@ def _schema(node: Node, path: str, rules: dict[str, Schema]) -> Schema:
         made = told(word(path), node) | made
     if kind.startswith("routes.*.scorecard.") and isinstance(node, Group | Choice):
         (made if isinstance(node, Group) else made["anyOf"][-1])["minProperties"] = 1
-    rule = rules.get(kind, {})
+    rule = rules.get(canonical(f"{kind}.").removesuffix("."), {})
     required = {*made.get("required", ()), *rule.get("required", ())}
     return made | rule | ({"required": sorted(required)} if required else {})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy.config.schema import analysis_docs, bound_docs, releases_docs, rewrite_docs, version_docs
+from proxy.config.schema import analysis_docs, bound_docs, releases_docs, rewrite_docs, tls_docs, version_docs
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
@@ -34,12 +34,18 @@ _RISKY = " and ".join(row.name for row in STRATEGIES.values() if row.needs_risk)
 _SWITCHING = " and ".join(row.name for row in STRATEGIES.values() if row.window == SWITCH_WINDOW)
 
 
+def _of_tls(*places: str) -> dict[str, str]:
+    """The words of sections `tls` in some places."""
+    return {path: text for path, text in tls_docs.TEXTS.items() if path.startswith(places)}
+
+
 TEXTS = {
     "listen": (
         "Addresses that clients connect to. `:8080` is every address of the host, of IPv4 and of IPv6, as far as its "
         "kernel has them; so is `[::]:8080` alone, beside an address of IPv4 it is IPv6. Port 0 lets the kernel "
         "choose; the log says which."
     ),
+    **_of_tls("tls", "listeners"),
     "admin": "The admin API, the status page and `/metrics`.",
     "admin.listen": "Addresses of the admin API, as above.",
     "admin.token": (
@@ -50,6 +56,7 @@ TEXTS = {
         "Further names by which the API may be asked without a token. Addresses, `localhost`, the name in `listen` and "
         "names of a cluster (`.svc`, `.cluster.local`) need none: a web page cannot make them its own."
     ),
+    **_of_tls("admin"),
     "admin.tokens[].name": "The name that the audit shows.",
     "admin.tokens[].role": "`read` may look; `operate` may look and change. With a read token, looking needs one.",
     "admin.tokens[].token": "The token itself. At least one character.",
@@ -88,6 +95,7 @@ TEXTS = {
         "candidate became primary, another model answers under a version (`identity`); `change` is anything else that "
         "somebody did."
     ),
+    **_of_tls("notify[]"),
     "capture": "Records kept for `penumbra backtest`.",
     "capture.percent": "Part of the exchanges.",
     "capture.path": "File. When it holds half of `max_bytes`, it is renamed to `….1` and a new one begun.",
@@ -99,6 +107,7 @@ TEXTS = {
     "tracing": "OpenTelemetry spans of exchanges and legs; needs the extra `otel`.",
     "tracing.endpoint": "Where spans are sent by OTLP/HTTP.",
     "tracing.percent": "Part of the exchanges whose caller did not decide about its trace.",
+    **_of_tls("tracing"),
     "fleet": "Sidecars that share one split, one verdict and one audit by a Redis or Valkey; needs the extra `fleet`.",
     "fleet.redis": (
         "The store: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` by TLS, "
@@ -111,7 +120,9 @@ TEXTS = {
         "and a rollback elsewhere is not heard."
     ),
     "fleet.instance": "The name of this sidecar in its fleet, the same after a restart.",
+    **_of_tls("fleet"),
     **version_docs.TEXTS,
+    **_of_tls("versions"),
     **rewrite_docs.TEXTS,
     "routes": "Requests by what they match, and who answers them.",
     "match": "What a request must be to belong to the route. All conditions must hold.",
@@ -177,6 +188,7 @@ TEXTS = {
         "`model` and `system_fingerprint`), `header:<name>`, `json:<pointer>` into the body, or `none`."
     ),
     **analysis_docs.TEXTS,
+    **_of_tls("analysis"),
     "release": "Brings a candidate to primary, in place of `canary` or `split`.",
     "release.candidate": "The version that may become primary.",
     "release.strategy": "; ".join(f"`{row.name}` {row.text}" for row in STRATEGIES.values()) + ".",
@@ -235,6 +247,7 @@ DEFAULTS = {
     "fleet.lease": "10s",
     "fleet.on_lost": "primary",
     **version_docs.DEFAULTS,
+    **tls_docs.DEFAULTS,
     **rewrite_docs.DEFAULTS,
     "match.headers": "{}",
     "match.methods": "[]",
@@ -276,6 +289,7 @@ ABSENT = {
     "fleet": "the sidecar decides alone",
     "fleet.instance": "the name of the host",
     **version_docs.ABSENT,
+    **tls_docs.ABSENT,
     **rewrite_docs.ABSENT,
     "match.headers": "any",
     "match.methods": "all",
@@ -337,7 +351,7 @@ def word(path: str) -> Word:
             return Word(LIMIT_TEXTS[limit], example=example, absent="not limited")
     if key not in TEXTS:
         raise KeyError(f"{path} has no words in {__name__}")
-    return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key, ""), ABSENT.get(key, ""))
+    return Word(TEXTS[key], DEFAULTS.get(key), EXAMPLES.get(key) or tls_docs.EXAMPLES.get(key, ""), ABSENT.get(key, ""))
 
 
 def place(path: str) -> int:
@@ -347,6 +361,7 @@ def place(path: str) -> int:
 
 def key_of(path: str) -> str:
     """The key of the words for the option at `path`: several places of one option share them."""
+    path = tls_docs.canonical(path)
     if path in TEXTS:
         return path
     short = path.removeprefix("releases.*.").removeprefix("routes.*.").replace("release.scorecard.", _LINE)

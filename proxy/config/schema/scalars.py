@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from proxy.config import fleet, load, rewrite, values
+from proxy.config import fleet, load, rewrite, tls, values
 from proxy.config.model_url import base_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
@@ -81,6 +81,9 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     rewrite.member_pointer: text(values.POINTER),
     rewrite.path_template: text(rewrite.TEMPLATE),
     rewrite.sent_host: text(values.AUTHORITY, types=TEXT) | {"minimum": 0},
+    tls.allowed_peer: text(tls.ALLOWED_PEER),
+    tls.identity_header: text(values.TOKEN, types=TEXT),
+    tls.san: text(tls.SAN),
     values.truth: text("true|false", types=["boolean", "string"]),
 }
 """Each parser without parameters; a new one that is not here ends in a KeyError, which a test finds."""

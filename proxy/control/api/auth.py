@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 
-from proxy.contracts.settings import AccessRole, Admin, Token
+from proxy.contracts.operation import AccessRole, Admin, Token
 from proxy.control.api.problems import ApiError
 
 CLUSTER_NAMES = (".svc", ".cluster.local")

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from zlib import crc32
 
 from proxy import files
+from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Capture
 from proxy.control.capture.format import captured, line_of
 
 log = logging.getLogger("penumbra.capture")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.address import Address
-from proxy.contracts.settings import Admin, Token
+from proxy.contracts.operation import Admin, Token
 from proxy.control.api.auth import addressed, caller, is_loopback, reader
 from proxy.control.api.problems import ApiError
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from proxy.contracts.settings import Admin, Token
+from proxy.contracts.operation import Admin, Token
 from proxy.control.api import event_stream
 from proxy.control.api.handlers import application
 from proxy.control.api.page import static

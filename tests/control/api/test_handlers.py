@@ -12,8 +12,9 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from proxy.contracts.operation import Admin
 from proxy.contracts.record import Tick
-from proxy.contracts.settings import Admin, ConfigError, Problem
+from proxy.contracts.settings import ConfigError, Problem
 from proxy.control.api import portions, views
 from proxy.control.api.endpoints import ENDPOINTS
 from proxy.control.api.handlers import ApiContext, application

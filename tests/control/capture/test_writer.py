@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from proxy.cli.main import app
+from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record
-from proxy.contracts.settings import Capture
 from proxy.control.capture.format import captured, legs_in, line_of
 from proxy.control.capture.writer import CaptureWriter, sampled
 from tests.control.capture.test_replay import traffic

@@ -1,0 +1,160 @@
+"""The sections `tls`: of a listener, and towards a server. What their files hold is `certificates`' to read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy.config import values
+from proxy.config.section import Section
+from proxy.config.values import Refused
+from proxy.contracts.address import Address
+from proxy.contracts.rewrite import BODY_DIGESTS, CREDENTIAL_FIELDS
+from proxy.contracts.tls import SPIFFE, SPIFFE_ID, ClientCertificates, ClientTls, MinVersion, ServerTls
+from proxy.http1.fields import REQUEST_SPECIAL
+
+MAX_ALLOWED = 64
+"""Each new connection is looked up among them."""
+
+MAX_LISTENERS = 16
+"""Each worker listens on all of them."""
+
+_LABELS = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?"
+ALLOWED_PEER = re.compile(rf"{SPIFFE_ID.pattern}(?:/\*)?|dns:(?:\*\.)?{_LABELS}")
+SAN = re.compile(rf"{SPIFFE_ID.pattern}|dns:{_LABELS}")
+
+PROTOCOLS = values.OneOf(("http/1.1",))
+"""Application protocols (RFC 7301) that listeners speak."""
+
+OF_CLIENTS = ("client_ca", "allow", "identity_header")
+"""Keys of a listener that say something about clients who show certificates."""
+
+OF_VERIFYING = ("ca", "san")
+"""Keys towards a server that say something about how it is verified."""
+
+_OWN = {name.decode() for name in REQUEST_SPECIAL} | {*BODY_DIGESTS, *CREDENTIAL_FIELDS}
+
+
+def allowed_peer(text: str) -> str:
+    """A client that gets in, or all below a path or a domain."""
+    if not ALLOWED_PEER.fullmatch(text):
+        raise Refused("spiffe://domain/path, spiffe://domain/path/*, dns:host or dns:*.domain")
+    return text if text.startswith(SPIFFE) else text.lower()
+
+
+def san(text: str) -> str:
+    """The name of a server."""
+    if not SAN.fullmatch(text):
+        raise Refused("spiffe://domain/path or dns:host")
+    return text if text.startswith(SPIFFE) else text.lower()
+
+
+def identity_header(text: str) -> str:
+    """The field that a client's name is written to, and that no client can write."""
+    found = values.header_name(text)
+    if found in _OWN or found.startswith("x-penumbra-"):
+        raise Refused(
+            "a header of its own, such as x-client-identity: no framing, no credential, nothing of x-penumbra-"
+        )
+    return found
+
+
+def read_server_tls(owner: Section) -> ServerTls | None:
+    """`tls` of a listener; None where there is none."""
+    section = owner.section("tls")
+    if "tls" not in owner:
+        return None
+    client: ClientCertificates = section.take("client", values.one_of(ClientCertificates), "off")
+    min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
+    offered = section.values("alpn", PROTOCOLS) if "alpn" in section else ServerTls("", "").alpn
+    allow = section.values("allow", allowed_peer)
+    if len(allow) > MAX_ALLOWED:
+        section.refuse("allow", f"{len(allow)} names", f"at most {MAX_ALLOWED}")
+    tls = ServerTls(
+        certificate=section.take("certificate", values.plain, "", required=True),
+        key=section.take("key", values.plain, "", required=True),
+        client_ca=section.take("client_ca", values.plain, ""),
+        client=client,
+        allow=allow,
+        min_version=min_version,
+        alpn=tuple(dict.fromkeys(offered)),
+        identity_header=section.take("identity_header", identity_header, ""),
+    )
+    _refuse_idle(section, tls)
+    section.finish()
+    return tls
+
+
+def _refuse_idle(section: Section, tls: ServerTls) -> None:
+    """Reports what says something about clients of whom no certificate is asked, and the other way round."""
+    if section.refused("client"):
+        return
+    if tls.client != "off" and "client_ca" not in section:
+        allowed = f"the authorities of its clients: client: {tls.client} checks their certificates by them"
+        section.refuse("client_ca", "nothing", allowed)
+    for key in OF_CLIENTS:
+        if tls.client == "off" and key in section and not section.refused(key):
+            section.refuse(key, f"{key} beside client: off", "client: optional | require beside it")
+
+
+def read_client_tls(owner: Section) -> ClientTls | None:
+    """`tls` towards a server; None where there is none."""
+    section = owner.section("tls")
+    if "tls" not in owner:
+        return None
+    min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
+    tls = ClientTls(
+        ca=section.take("ca", values.plain, ""),
+        certificate=section.take("certificate", values.plain, ""),
+        key=section.take("key", values.plain, ""),
+        server_name=section.take("server_name", values.host_name, ""),
+        san=section.take("san", san, ""),
+        insecure_skip_verify=section.take("insecure_skip_verify", values.truth, False),
+        min_version=min_version,
+    )
+    for key, other in (("certificate", "key"), ("key", "certificate")):
+        if key in section and other not in section:
+            section.refuse(other, "nothing", f"the file of the {other}, since {key} is there")
+    for key in OF_VERIFYING:
+        if tls.insecure_skip_verify and key in section:
+            section.refuse(key, f"{key} beside insecure_skip_verify: true", "one of the two: nothing is verified then")
+    section.finish()
+    return tls
+
+
+def read_listeners(root: Section) -> dict[str, Any]:
+    """`listen` and `tls`, or `listeners` in their place: fields of `Settings`."""
+    found = [_listener(section) for section in root.items("listeners")]
+    listen = root.one_or_more("listen", values.address, required="listeners" not in root)
+    tls = read_server_tls(root)
+    if "listeners" not in root:
+        return {"listen": listen, "listeners_tls": (tls,) if tls else ()}
+    for key in ("listen", "tls"):
+        if key in root:
+            root.refuse(key, f"{key} beside listeners", "listeners alone: each has a listen and, where wanted, a tls")
+    if not 0 < len(found) <= MAX_LISTENERS and not root.refused("listeners"):
+        root.refuse("listeners", f"{len(found)} listeners", f"1 to {MAX_LISTENERS}")
+    return {
+        "listen": tuple(address for addresses, _ in found for address in addresses),
+        "listener_of": tuple(index for index, (addresses, _) in enumerate(found) for _ in addresses),
+        "listeners_tls": tuple(tls for _, tls in found),
+    }
+
+
+def _listener(section: Section) -> tuple[tuple[Address, ...], ServerTls | None]:
+    listen = section.one_or_more("listen", values.address, required=True)
+    tls = read_server_tls(section)
+    section.finish()
+    return listen, tls
+
+
+def places_of(listeners: dict[str, Any]) -> dict[str, tuple[Address, ...]]:
+    """The key of each listener's addresses, to these; `listeners` is what `read_listeners` gave."""
+    listen, owners = listeners["listen"], listeners.get("listener_of", ())
+    if not owners:
+        return {"listen": listen}
+    places: dict[str, tuple[Address, ...]] = {}
+    for address, index in zip(listen, owners, strict=True):
+        key = f"listeners[{index}].listen"
+        places[key] = (*places.get(key, ()), address)
+    return places

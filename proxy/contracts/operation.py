@@ -1,0 +1,62 @@
+"""Settings of operation: who may use the admin API, which webhooks hear of changes, what is captured."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from proxy.contracts.address import Address
+from proxy.contracts.tls import ClientTls, ServerTls
+
+AccessRole = Literal["read", "operate"]
+HookEvent = Literal["start", "stage", "breach", "rollback", "promote", "identity", "change"]
+"""What happened: a release began, a stage was passed, a limit was breached, traffic went back to the primary, a
+candidate became primary, another model answers under a version; `change`: anything else that somebody did."""
+
+
+class Token(Struct, frozen=True):
+    """A caller of the admin API by name."""
+
+    name: str
+    token: str
+    role: AccessRole
+    """`read` may look; `operate` may look and change."""
+
+
+class Admin(Struct, frozen=True):
+    """The admin API. Without an operate token only loopback may change anything; without a read token whoever reaches
+    it may look."""
+
+    listen: tuple[Address, ...] = (Address("127.0.0.1", 9900),)
+    token: str = ""
+    """An operate token without a name of its own."""
+    tokens: tuple[Token, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Further names, in lower case, by which the API may be asked without a token."""
+    tls: ServerTls | None = None
+    """None: plain HTTP."""
+
+
+class Hook(Struct, frozen=True):
+    """A webhook that hears of changes."""
+
+    url: str
+    secret: str = ""
+    """Key of the signature (HMAC-SHA-256); "": calls are not signed."""
+    events: tuple[HookEvent, ...] = ()
+    """Events that are sent; (): all."""
+    tls: ClientTls | None = None
+    """None: as the system says, where the URL is one of https."""
+
+
+class Capture(Struct, frozen=True):
+    """Records kept for a backtest."""
+
+    percent: float
+    """Part of the exchanges."""
+    path: str
+    max_bytes: int
+    """Bytes of all files at `path` together."""
+    bodies: bool = False
+    """Whether bodies are kept; otherwise times, statuses and versions alone."""
