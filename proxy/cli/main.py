@@ -288,6 +288,9 @@ def inject(
     port: Annotated[int, typer.Option(min=0, max=65535, help="port of the sidecar; 0: 8080, or one that is free")] = 0,
     admin_port: Annotated[int, typer.Option(min=0, max=65535, help="of its admin API; 0: 9900, or free")] = 0,
     secret: Annotated[str, typer.Option(help="a Secret whose key `token` is the admin token")] = "",
+    fleet_secret: Annotated[
+        str, typer.Option(help="a Secret whose key `redis` is the address of the fleet's store")
+    ] = "",
     plain: Annotated[bool, typer.Option("--plain", help="an ordinary container, before Kubernetes 1.29")] = False,
     patch: Annotated[bool, typer.Option("--patch", help="print the JSON Patch of the one pod")] = False,
     review: Annotated[bool, typer.Option("--review", help="an AdmissionReview in, one with the patch out")] = False,
@@ -298,12 +301,14 @@ def inject(
 
     if config and config_map:
         raise typer.BadParameter("either --config or --config-map")
+    if fleet_secret and not (config or config_map):
+        raise typer.BadParameter("--fleet-secret needs a configuration with a fleet: --config or --config-map")
     if review and (config or patch):
         raise typer.BadParameter("--review makes no ConfigMap, and prints a review: neither --config nor --patch")
     show(
         Options(
-            image=image, config_map=config_map, secret=secret, container=container, model_port=model_port, port=port,
-            admin_port=admin_port, native=not plain,
+            image=image, config_map=config_map, secret=secret, fleet_secret=fleet_secret, container=container,
+            model_port=model_port, port=port, admin_port=admin_port, native=not plain,
         ),
         config, patch, review,
     )  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from proxy.config.load import load
+from proxy.contracts.fleet import Fleet
 
 CHART = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "penumbra"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -20,8 +23,10 @@ MINORS = ("1.31", "1.34", "1.37")
 CHOICES: dict[str, list[str]] = {
     "defaults": [],
     "everything": ["podMonitor.enabled=true", "token.value=secret", "state.storageClass=fast", "nodeSelector.disk=ssd"],
+    "fleet": ["replicas=3", "fleet.name=fraud", "fleet.secret=redis-of-fraud", "fleet.onLost=hold"],
     "least": ["networkPolicy.enabled=false", "state.persistent=false", "token.secret=mine"],
 }
+GIVEN = {"PENUMBRA_ADMIN_TOKEN": "secret"}
 
 helm = pytest.mark.skipif(not shutil.which("helm"), reason="helm is not installed")
 
@@ -39,7 +44,13 @@ def test_the_values_hold_against_the_schema() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"replicas": 3},
+        {"replicas": 3},  # two that decide alone
+        {"replicas": 0},
+        {"fleet": {"name": "fraud"}},
+        {"fleet": {"name": "two words", "secret": "mine"}},
+        {"fleet": {"onLost": "canary"}},
+        {"replicas": 2, "fleet": {"secret": "mine"}},
+        {"config": {**VALUES["config"], "fleet": {"redis": "redis://h", "name": "fraud"}}},
         {"config": {"versions": {}, "routes": {}}},
         {"config": {**VALUES["config"], "listen": "0.0.0.0:1"}},
         {"config": {**VALUES["config"], "wrokers": 2}},
@@ -57,6 +68,25 @@ def test_the_values_hold_against_the_schema() -> None:
 )
 def test_the_schema_refuses_what_is_wrong(wrong: dict[str, Any]) -> None:
     assert problems({**VALUES, **wrong})
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Every pattern in a schema."""
+    if isinstance(schema, dict) and isinstance(schema.get("pattern"), str):
+        yield schema["pattern"]
+    for each in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from patterns(each)
+
+
+def test_helm_can_read_every_pattern() -> None:
+    """Its expressions are those of Go, which look neither ahead nor back; one that does refuses all values."""
+    found = list(patterns(SCHEMA))
+    assert len(found) > 50
+    assert [pattern for pattern in found if re.search(r"\(\?[^:]|\\[1-9]", pattern)] == []
+
+
+def test_replicas_are_a_fleet() -> None:
+    assert problems({**VALUES, "replicas": 3, "fleet": {"name": "fraud", "secret": "mine", "lease": "30s"}}) == []
 
 
 def test_the_default_configuration_loads(tmp_path: Path) -> None:
@@ -87,8 +117,15 @@ def test_the_chart_renders_valid_objects(choice: str, tmp_path: Path) -> None:
                 kubernetes_validate.validate(manifest, minor, strict=True)
     path = tmp_path / "penumbra.yaml"
     path.write_text(next(m for m in manifests if m["kind"] == "ConfigMap")["data"]["penumbra.yaml"])
-    settings = load(path, {"PENUMBRA_ADMIN_TOKEN": "secret"})
-    pod = next(m for m in manifests if m["kind"] == "StatefulSet")["spec"]["template"]["spec"]
+    stateful = next(m for m in manifests if m["kind"] == "StatefulSet")["spec"]
+    pod = stateful["template"]["spec"]
+    named = {each["name"]: each["valueFrom"] for each in pod["containers"][0].get("env", ())}
+    settings = load(path, dict.fromkeys(named, "redis://secret") | {"PENUMBRA_INSTANCE": "pod", **GIVEN})
+    if choice == "fleet":
+        assert stateful["replicas"] == 3
+        assert settings.fleet == Fleet("redis://secret", "fraud", 10.0, "hold", "pod")
+        assert named["PENUMBRA_FLEET_REDIS"] == {"secretKeyRef": {"name": "redis-of-fraud", "key": "redis"}}
+        assert named["PENUMBRA_INSTANCE"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert pod["terminationGracePeriodSeconds"] > settings.drain + 10
     assert settings.admin.token == "secret"
 

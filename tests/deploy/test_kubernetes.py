@@ -18,6 +18,7 @@ import yaml
 
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
+from proxy.control.fleet.address import address_of
 from proxy.watchdog import ABORT_SECONDS
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
@@ -25,6 +26,11 @@ EXAMPLES = sorted(path.name for path in (KUBERNETES / "examples").iterdir())
 START_SECONDS = 2.0
 """Until control answers, on a machine that is not busy."""
 MINORS = ("1.31", "1.34", "1.37")
+GIVEN = {
+    "PENUMBRA_ADMIN_TOKEN": "secret",
+    "PENUMBRA_FLEET_REDIS": "redis://secret",
+    "PENUMBRA_INSTANCE": "cancer-5d8f-x2x9",
+}
 FOREIGN = {"PodMonitor", "InferenceService"}
 Manifest = dict[str, Any]
 
@@ -60,7 +66,7 @@ def one(manifests: list[Manifest], kind: str) -> Manifest:
 
 def configured(manifests: list[Manifest]) -> Settings:
     """The configuration that the pods run with."""
-    return parse(one(manifests, "ConfigMap")["data"]["penumbra.yaml"], {"PENUMBRA_ADMIN_TOKEN": "secret"})
+    return parse(one(manifests, "ConfigMap")["data"]["penumbra.yaml"], GIVEN)
 
 
 def proxy_of(pod: Manifest) -> Manifest:
@@ -103,7 +109,7 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(name: str, render
         mounts = [mount["mountPath"] for mount in proxy_of(pod)["volumeMounts"]]
         assert str(Path(settings.state).parent) in mounts
         assert proxy_of(pod)["args"] == ["run", f"{mounts[0]}/penumbra.yaml"]
-    assert base64.b64decode(one(rendered[name], "Secret")["data"]["token"])
+    assert base64.b64decode(data_of(rendered[name], "penumbra")["token"])
 
 
 @kubectl
@@ -175,6 +181,30 @@ def test_state_can_outlive_the_pod(rendered: dict[str, list[Manifest]]) -> None:
 
 
 @kubectl
+def test_more_than_one_replica_that_decides_is_a_fleet(rendered: dict[str, list[Manifest]]) -> None:
+    manifests = rendered["fleet"]
+    assert one(manifests, "Deployment")["spec"]["replicas"] > 1
+    fleet = configured(manifests).fleet
+    assert fleet is not None
+    assert (fleet.redis, fleet.instance) == (GIVEN["PENUMBRA_FLEET_REDIS"], GIVEN["PENUMBRA_INSTANCE"])
+    (pod,) = pods(manifests)
+    sources = {each["name"]: each["valueFrom"] for each in proxy_of(pod)["env"]}
+    assert set(sources) == set(GIVEN), "what the configuration reads is what the pod is given"
+    assert sources["PENUMBRA_INSTANCE"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    secrets = {m["metadata"]["name"]: set(m["data"]) for m in manifests if m["kind"] == "Secret"}
+    for source in (sources["PENUMBRA_ADMIN_TOKEN"], sources["PENUMBRA_FLEET_REDIS"]):
+        assert source["secretKeyRef"]["key"] in secrets[source["secretKeyRef"]["name"]]
+    address_of(base64.b64decode(data_of(manifests, "penumbra-fleet")["redis"]).decode())
+
+
+def data_of(manifests: list[Manifest], secret: str) -> dict[str, str]:
+    """What is in a Secret."""
+    found: dict[str, str]
+    (found,) = (m["data"] for m in manifests if m["kind"] == "Secret" and m["metadata"]["name"] == secret)
+    return found
+
+
+@kubectl
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 def test_the_component_changes_only_what_asks_for_it(kind: str, tmp_path: Path) -> None:
     shutil.copytree(KUBERNETES / "components", tmp_path / "components")
@@ -183,9 +213,13 @@ def test_the_component_changes_only_what_asks_for_it(kind: str, tmp_path: Path) 
         spec = {"selector": {}, "template": {"spec": {"containers": [own], "initContainers": [own]}}}
         manifest = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "labels": labels}, "spec": spec}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(manifest))
-    kustomization = {"resources": ["asks.yaml", "does-not.yaml"], "components": ["components/sidecar"]}
+    kustomization = {
+        "resources": ["asks.yaml", "does-not.yaml"],
+        "components": ["components/sidecar", "components/fleet"],
+    }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     asks, does_not = (manifest["spec"]["template"]["spec"] for manifest in render(tmp_path))
     assert {container["name"] for container in asks["initContainers"]} == {"own", "penumbra"}
     assert proxy_of({"spec": asks})["restartPolicy"] == "Always"
+    assert "PENUMBRA_INSTANCE" in {each["name"] for each in proxy_of({"spec": asks})["env"]}
     assert does_not == {"containers": [own], "initContainers": [own]}

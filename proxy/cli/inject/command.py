@@ -49,12 +49,15 @@ def _written(text: str, options: Options, patch: bool) -> str:
 
 def configured(options: Options, path: Path) -> Options:
     """The options with the configuration at `path`, its ports and its drain. Raises Refusal."""
-    given = {"PENUMBRA_ADMIN_TOKEN": "of-the-secret"} if options.secret else {}
+    given = {sidecar.TOKEN: "of-the-secret"} if options.secret else {}
+    given |= {sidecar.FLEET_REDIS: "redis://of-the-secret", sidecar.INSTANCE: "pod"} if options.fleet_secret else {}
     try:
         text = text_of(path)
         settings = parse(text, given)  # the variables of this machine are not those of a pod
     except ConfigError as error:
         raise Refusal(f"{path}:\n{error}") from error
+    if options.fleet_secret and settings.fleet is None:
+        raise Refusal(f"--fleet-secret {options.fleet_secret}, but {path} has no `fleet`: it would be in none")
     _fits(settings, path)
     ports = {"port": settings.listen[0].port, "admin_port": settings.admin.listen[0].port}
     for key, port in ports.items():

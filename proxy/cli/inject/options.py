@@ -33,6 +33,9 @@ class Options(Struct, frozen=True):
     """Text of the configuration for a ConfigMap that is made; "": one that leads everything to the model."""
     secret: str = ""
     """The Secret whose key `token` is the admin token; "": no token."""
+    fleet_secret: str = ""
+    """The Secret whose key `redis` is the address of the fleet's store; "": the configuration has no variables of a
+    fleet."""
     container: str = ""
     """Container of the model; "": the only one, or the first that names a port."""
     model_port: int = 0
@@ -52,6 +55,7 @@ PORTS = {"port": (8080, 18080, 28080), "admin_port": (9900, 19900, 29900)}
 
 ANNOTATIONS = {
     PREFIX + "config-map": "config_map",
+    PREFIX + "fleet-secret": "fleet_secret",
     PREFIX + "container": "container",
     PREFIX + "model-port": "model_port",
     PREFIX + "port": "port",

@@ -18,6 +18,8 @@ CONFIG_VOLUME, STATE_VOLUME = "penumbra-config", "penumbra-state"
 CONFIG_FOLDER, STATE_FOLDER = "/etc/penumbra", "/var/lib/penumbra"
 CONFIG_KEY = "penumbra.yaml"
 
+TOKEN, FLEET_REDIS, INSTANCE = "PENUMBRA_ADMIN_TOKEN", "PENUMBRA_FLEET_REDIS", "PENUMBRA_INSTANCE"
+
 LEAVE_SECONDS = 15
 """Seconds until nobody sends to an ending pod any more: endpoints take some to spread."""
 
@@ -31,9 +33,8 @@ def container(options: Options, name: str = NAME) -> dict[str, Any]:
     made: dict[str, Any] = {"name": name, "image": options.image, "args": ["run", f"{CONFIG_FOLDER}/{CONFIG_KEY}"]}
     if options.native:
         made["restartPolicy"] = "Always"
-    if options.secret:
-        held = {"secretKeyRef": {"name": options.secret, "key": "token"}}
-        made["env"] = [{"name": "PENUMBRA_ADMIN_TOKEN", "valueFrom": held}]
+    if variables := environment(options):
+        made["env"] = variables
     made["ports"] = [
         {"name": HTTP, "containerPort": options.port},
         {"name": ADMIN, "containerPort": options.admin_port},
@@ -58,6 +59,23 @@ def container(options: Options, name: str = NAME) -> dict[str, Any]:
         {"name": STATE_VOLUME, "mountPath": STATE_FOLDER},
     ]
     return made
+
+
+def environment(options: Options) -> list[dict[str, Any]]:
+    """Variables that the configuration of a pod may use: the admin token, the store of its fleet, its name in it."""
+    variables = []
+    if options.fleet_secret:
+        variables += [
+            _variable(FLEET_REDIS, {"secretKeyRef": {"name": options.fleet_secret, "key": "redis"}}),
+            _variable(INSTANCE, {"fieldRef": {"fieldPath": "metadata.name"}}),
+        ]
+    if options.secret:
+        variables.append(_variable(TOKEN, {"secretKeyRef": {"name": options.secret, "key": "token"}}))
+    return variables
+
+
+def _variable(name: str, source: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "valueFrom": source}
 
 
 def volumes(config_map: str) -> list[dict[str, Any]]:

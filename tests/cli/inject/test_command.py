@@ -102,3 +102,24 @@ def test_what_is_chosen_is_what_comes_out() -> None:
     assert proxy["image"] == "mine:1"
     assert spec["volumes"][0]["configMap"] == {"name": "theirs"}
     assert "port 9" in done.stderr
+
+
+OF_A_FLEET = 'fleet: {redis: "${PENUMBRA_FLEET_REDIS}", name: fraud, instance: "${PENUMBRA_INSTANCE}"}\n'
+
+
+def test_a_fleet_has_its_store_from_a_secret_and_its_names_from_the_pods(config: Path) -> None:
+    config.write_text(config.read_text() + OF_A_FLEET)
+    done = ran("--config", str(config), "--fleet-secret", "redis-of-fraud")
+    assert done.exit_code == 0, done.stderr
+    (proxy,) = loaded(done.stdout)[0]["spec"]["template"]["spec"]["initContainers"]
+    sources = {each["name"]: each["valueFrom"] for each in proxy["env"]}
+    assert sources["PENUMBRA_FLEET_REDIS"]["secretKeyRef"] == {"name": "redis-of-fraud", "key": "redis"}
+    assert sources["PENUMBRA_INSTANCE"]["fieldRef"] == {"fieldPath": "metadata.name"}
+
+
+def test_a_fleet_without_its_secret_and_a_secret_without_a_fleet(config: Path) -> None:
+    assert "has no `fleet`" in ran("--config", str(config), "--fleet-secret", "x").stderr
+    assert ran("--fleet-secret", "x").exit_code == 2
+    config.write_text(config.read_text() + OF_A_FLEET)
+    done = ran("--config", str(config))
+    assert done.exit_code == 1 and "PENUMBRA_FLEET_REDIS" in done.stderr and not done.stdout

@@ -12,7 +12,8 @@ from proxy.cli.inject import sidecar
 from proxy.cli.inject.options import Options
 from proxy.config.load import parse
 
-COMPONENT = Path(__file__).resolve().parents[3] / "deploy/kubernetes/components/sidecar/sidecar.yaml"
+COMPONENTS = Path(__file__).resolve().parents[3] / "deploy/kubernetes/components"
+COMPONENT, FLEET = COMPONENTS / "sidecar/sidecar.yaml", COMPONENTS / "fleet/fleet.yaml"
 
 
 def test_it_is_that_of_the_component() -> None:
@@ -21,6 +22,15 @@ def test_it_is_that_of_the_component() -> None:
     here = sidecar.container(Options(image="penumbra", port=8080, admin_port=9900, secret="penumbra"))
     assert here == there
     assert sidecar.volumes("penumbra") == spec["volumes"]
+
+
+def test_a_fleet_is_that_of_the_component() -> None:
+    spec: dict[str, Any] = yaml.safe_load(FLEET.read_text())["spec"]["template"]["spec"]
+    (there,) = spec["initContainers"]
+    assert sidecar.environment(Options(fleet_secret="penumbra-fleet")) == there["env"]
+    both = [each["name"] for each in sidecar.environment(Options(fleet_secret="f", secret="s"))]
+    assert both == ["PENUMBRA_FLEET_REDIS", "PENUMBRA_INSTANCE", "PENUMBRA_ADMIN_TOKEN"]
+    assert sidecar.environment(Options()) == []
 
 
 @pytest.mark.parametrize("secret", ["", "mine"])
