@@ -63,8 +63,9 @@ their fields, not by their paths, so what a gateway has renamed is read as well.
 - Counts of tokens (`input_tokens` of Anthropic's `count_tokens`, `totalTokens` of Gemini's `countTokens`, `tokens` and
   `prompt` of vLLM's `tokenize` and `detokenize`) are no inferences; where `inference` of a route says that they are,
   they are read. Listings of models are not.
-- What a stream does not tell of its tokens is not estimated: `output_tokens` and `cost` count such an answer as lost
-  where the primary's tell more often (clients ask by `stream_options.include_usage`).
+- What an answer does not tell of its tokens is not estimated: `output_tokens` and `cost` count it as lost where the
+  primary's tell more often (clients ask for it in streams by `stream_options.include_usage`). Where neither tells,
+  nothing is lost and nothing decided, and the line says so.
 - A completion none of whose choices says anything is an empty answer, unless its finish reason explains it
   (`content_filter`, `refusal`).
 """

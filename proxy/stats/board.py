@@ -260,10 +260,11 @@ class Board(Totals):
                 self._on_labelled(self._scorer.update(legs, analysis.wait, now))
             for leg in self._count_all(legs):
                 if leg.text is not None or leg.usage is not None:
-                    if self._tap is not None:
-                        self._tap.on_measured(route, measured(leg, measures(self.prices)))
-                    for comparison in self._comparisons.get(route, ()):
-                        comparison.on_tokens(leg, now)
+                    self._on_tokens(route, leg, now)
+            if any(comparison.told for comparison in self._comparisons.get(route, ())):
+                for leg in legs:
+                    if leg.text is None and leg.usage is None and leg.answered:
+                        self._on_tokens(route, leg, now)
         self._on_pairs(compared)
         for route, counted in contents.items():
             if self._tap is not None:
@@ -274,6 +275,12 @@ class Board(Totals):
         self._comparer.expire(now)
         self._scorer.labels.expire(now)
         self.on_time(now)
+
+    def _on_tokens(self, route: str, leg: Observation, now: float) -> None:
+        if self._tap is not None:
+            self._tap.on_measured(route, measured(leg, measures(self.prices)))
+        for comparison in self._comparisons.get(route, ()):
+            comparison.on_tokens(leg, now)
 
     def _on_identities(self, now: float) -> None:
         for route, named in self.answerers.flush(now).items():

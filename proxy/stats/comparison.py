@@ -290,13 +290,22 @@ class Comparison(Stateful):
         yield from self.contract_violations.get()
         yield from self.quality.get(unlabelled)
         for latency in (*self.total, *self.answers):
-            untold = self.told[latency.metric].lost() if latency.metric in self.told else 0
+            told = self.told.get(latency.metric)
+            note = (told and _untold(told)) if self._warm_up.warm else self._warm_up.note
             for line in latency.get():
-                yield replace(line, lost=untold, note="" if self._warm_up.warm else self._warm_up.note)
+                yield replace(line, lost=told.lost() if told else 0, note=note or "")
         for metric in of_kind("drift"):
             of_all = metric.blames == "world"
             rows = [row for row in drifts if row.side == metric.side and (of_all or row.version == self.key.candidate)]
             yield from drift_evidence(metric.name, rows, self._alpha)
+
+
+def _untold(told: LookedAt) -> str:
+    """Why there is no data of what answers took."""
+    if told.seen or not told.dark:
+        return ""
+    also = ", nor do the primary's" if told.moot else ""
+    return f"none of {told.dark:,} answers tells what it took{also}"
 
 
 def _censored(arm: ArmTick) -> Buckets:

@@ -320,3 +320,18 @@ def test_answers_that_do_not_tell_what_they_took_are_lost_where_the_primarys_do(
                 board.on_observations([replace(leg(role, version, at, 0), text=Text("hi", "stop"), usage=usage)], at)
         (line,) = board.evidence(ROUTE, 10.0)
         assert (line.lost > 100) == lost and line.n == 150
+
+
+@pytest.mark.parametrize("text", [Text("hi", "stop"), None], ids=["a text", "numbers"])
+@pytest.mark.parametrize("both", [False, True], ids=["the primary tells", "nobody tells"])
+def test_answers_of_which_none_tells_what_it_took_are_lost_and_the_line_says_so(text: Text | None, both: bool) -> None:
+    guard = Guard(scorecard={"output_tokens": Limit(max_ratio=1.25)}, warm_up=0)
+    board = watched(guard)
+    board.on_tick(tick(arm("shadow", "v2", 1, share=1.0), arm("primary", "v1", 1, share=1.0)), 0.0)
+    for at in range(300):
+        for role, version in BOTH:
+            usage = None if both or version == "v2" else Usage(9, 20)
+            board.on_observations([replace(leg(role, version, at, 0), text=text, usage=usage)], at * 0.01)
+    (line,) = board.evidence(ROUTE, 10.0)
+    assert (line.n, line.lost) == (0, 0 if both else 300)
+    assert line.note == "none of 300 answers tells what it took" + (", nor do the primary's" if both else "")

@@ -73,6 +73,11 @@ class LookedAt(Stateful):
         """The candidate's answers that a record came of."""
         return self._seen + self._dark
 
+    @property
+    def dark(self) -> int:
+        """Those of them that nobody looked at."""
+        return self._dark
+
     def _excess(self) -> float:
         reference = self._seen_reference + self._dark_reference
         part = self._dark_reference / reference if reference else 0.0

@@ -1,8 +1,8 @@
 """Warm-up: the first requests of a candidate, whose caches are empty and whose connections and model are not there yet.
 
 Until it, and the baseline that it is compared with, each have answered `warm_up` requests and `MIN_WARM_UP_SECONDS`
-have passed, its latency is not judged. Errors are, from the first: a dead candidate must not live on because it is
-cold.
+have passed, its latency is not judged, nor what its answers took. Errors are, from the first: a dead candidate must not
+live on because it is cold.
 """
 
 from __future__ import annotations
@@ -48,4 +48,4 @@ class WarmUp(Stateful):
     def note(self) -> str:
         """The sentence in place of a verdict."""
         until = f"{self._asked} requests and {MIN_WARM_UP_SECONDS:g} s"
-        return f"warming up: latency is not judged before {until} ({self._legs} so far)"
+        return f"warming up: not judged before {until} ({self._legs} so far)"

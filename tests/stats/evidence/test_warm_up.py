@@ -36,7 +36,7 @@ def test_a_slow_start_is_forgiven_and_said() -> None:
     latency, errors = board.evidence("r", 2.0)
     assert (latency.n, latency.note) == (
         0,
-        "warming up: latency is not judged before 100 requests and 3 s (200 so far)",
+        "warming up: not judged before 100 requests and 3 s (200 so far)",
     )
     assert (errors.n, errors.note) == (200, "")
     run(board, 100, 0.01, start=2.0)
