@@ -36,6 +36,9 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
         return AnswerDifference(False, "label")
     if mine.kind != "number" and not as_text and (found := _classes(mine, other, rules)) is not None:
         return found
+    at = next((at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y), 0)
+    if _are_other_labels(a[at], b[at], as_text):  # as nearly always, of a hundred thousand of them too
+        return _other_label(mine, at, a[at], b[at])
     width, distance, texts, lost = max(mine.width, 1), 0.0, False, ""
     places = [at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
     looked_at = rules.some([max(_length(a[at]), _length(b[at])) for at in places]) if places else []
@@ -51,7 +54,7 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
             return AnswerDifference(True, "text", text.distance, row=at // width, comparer=text.found)
     if len(looked_at) < len(places):  # a label needs no sample: it is another one, or it is not
         for at in places:
-            if not _are_texts(a[at], b[at], as_text) and not _same_label(a[at], b[at]):
+            if _are_other_labels(a[at], b[at], as_text):
                 return _other_label(mine, at, a[at], b[at])
     # What is not in the sample is as far off as what is.
     distance *= len(places) / max(len(looked_at), 1)
@@ -60,6 +63,10 @@ def compare_labels(mine: Tensor, other: Tensor, rules: AnswerRules, as_text: boo
 
 def _are_texts(x: Any, y: Any, as_text: bool) -> bool:
     return isinstance(x, str) and isinstance(y, str) and (as_text or (is_text(x) and is_text(y)))
+
+
+def _are_other_labels(x: Any, y: Any, as_text: bool) -> bool:
+    return x != y and not _are_texts(x, y, as_text) and not _same_label(x, y)
 
 
 def _same_label(x: object, y: object) -> bool:
