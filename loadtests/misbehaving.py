@@ -107,7 +107,7 @@ NAME_SERVER = "127.0.0.153"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a version is said to be. `within`: what begins the command line of the proxy that is told so."""
+    """Where a version is said to be, port 0: where it is. `within`: what begins the command line of the proxy."""
 
     host: str
     port: int
@@ -122,16 +122,16 @@ def unresolvable() -> Iterator[Place]:
 
 @contextmanager
 def slowly_resolving() -> Iterator[Place]:
-    """A healthy-looking name of a server that hangs. Raises NotReady where that cannot be staged."""
+    """The name of a healthy server. Raises NotReady where that cannot be staged."""
     if os.geteuid():
         raise NotReady("another resolv.conf needs root")
-    with hung() as port, tempfile.TemporaryDirectory() as home, socket.socket(type=socket.SOCK_DGRAM) as server:
+    with tempfile.TemporaryDirectory() as home, socket.socket(type=socket.SOCK_DGRAM) as server:
         server.bind((NAME_SERVER, 53))
         threading.Thread(target=_name, args=(server,), daemon=True).start()
         conf = Path(home) / "resolv.conf"
         conf.write_text(f"nameserver {NAME_SERVER}\noptions timeout:5 attempts:1\n")
         mount = f'mount --bind {conf} /etc/resolv.conf && exec "$@"'
-        yield Place("slow.test", port, ("unshare", "--mount", "sh", "-c", mount, "sh"))
+        yield Place("slow.test", 0, ("unshare", "--mount", "sh", "-c", mount, "sh"))
         with suppress(OSError):
             server.shutdown(socket.SHUT_RDWR)
 

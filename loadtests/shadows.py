@@ -42,7 +42,10 @@ def run_shadows(peer: str, seconds: float, repetitions: int) -> Samples:
         plan = Plan(primary, canary, shadow)
         how = Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
         plans = {BASE: (replace(plan, mirror=False), HERE), "healthy": (plan, HERE)}
-        plans |= {name: (replace(plan, shadow=at.port), at) for name, at in _placed(stack, PEER[peer].judges).items()}
+        plans |= {
+            name: (replace(plan, shadow=at.port or shadow), at)
+            for name, at in _placed(stack, PEER[peer].judges).items()
+        }
         started = {
             name: stack.enter_context(proxied(PEER[peer], work, home, _moved(work.shadow, at), at.within))
             for name, (work, at) in plans.items()
@@ -57,7 +60,7 @@ def run_canaries(kept: bool, seconds: float, repetitions: int) -> Samples:
         how = Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
         plans = {BASE: (plan, HERE, _alone)} | {"healthy": (plan, HERE, _rescued(kept))}
         for name, at in _placed(stack, True).items():
-            plans[name] = (replace(plan, canary=at.port), at, _rescued(kept))
+            plans[name] = (replace(plan, canary=at.port or canary), at, _rescued(kept))
         started = {
             name: stack.enter_context(
                 proxied(PEER["penumbra"], work, home, _both(_moved(work.canary, at), edit), at.within)

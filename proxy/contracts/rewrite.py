@@ -5,7 +5,9 @@ A request is rewritten for the version that gets it, and for nobody else; what c
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+import re
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -26,11 +28,27 @@ CREDENTIAL_FIELDS = (
 """Fields (lower case) in which clients of model servers and hosted APIs prove who they are. A version that has a
 credential of its own, or gets none, gets none of them from the client."""
 
+CREDENTIAL_PARAMETERS = (
+    *("access_token", "api-key", "api_key", "apikey", "key", "subscription-key", "x-api-key"),
+    *("x-amz-credential", "x-amz-security-token", "x-amz-signature"),
+)
+"""Parameters of the query (lower case) in which they do so: `key` of Gemini, `access_token` of RFC 6750."""
+
 BODY_DIGESTS = ("content-md5", "digest", "content-digest", "repr-digest")
 """Fields (lower case) that hold a digest of the body (RFC 9530): untrue once it is rewritten, and then left out."""
 
 
 _SECRET = ("headers_set", "query_set")
+_VALUES = ("json", "answer_set")
+
+REDACTED = "[redacted]"
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|authorization|signature", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"(?:sk-|hf_|gh[a-z]_|xox[a-z]-|AKIA|eyJ|Bearer |Basic ).*"
+    r"|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+_=-]{24,}",
+    re.DOTALL,
+)
+"""What begins as tokens of services do, or has letters of both cases and digits as random ones have."""
 
 
 class PathRewrite(Struct, frozen=True):
@@ -70,11 +88,36 @@ class Rewrite(Struct, frozen=True, omit_defaults=True):
         return bool(self.json or self.model)
 
     def told(self) -> dict[str, object]:
-        """What is rewritten, without the values of fields and of the query, which may be secrets (`?key=…`)."""
+        """What is rewritten, without the values of fields and of the query, which may be secrets (`?key=…`), and
+        without those of bodies that look like some."""
         usual = Rewrite()
         given = {key: getattr(self, key) for key in self.__struct_fields__}
         changed = {key: value for key, value in given.items() if value != getattr(usual, key)}
-        return {key: sorted(value) if key in _SECRET else value for key, value in changed.items()}
+        return {key: _told(key, value) for key, value in changed.items()}
+
+
+def _told(key: str, value: Any) -> object:
+    if key in _SECRET:
+        return sorted(value)
+    if key in _VALUES:
+        return {pointer: _without_secrets(pointer, text) for pointer, text in value.items()}
+    return value
+
+
+def _without_secrets(pointer: str, text: str) -> str:
+    document = json.loads(text)
+    shown = _redacted(pointer.rpartition("/")[2], document)
+    return text if shown == document else json.dumps(shown)
+
+
+def _redacted(name: str, value: Any) -> Any:
+    """A value without the texts in it that look like secrets, by the name of their place or by themselves."""
+    if isinstance(value, dict):
+        return {key: _redacted(key, each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_redacted(name, each) for each in value]
+    secret = isinstance(value, str) and (_SECRET_NAME.search(name) or _SECRET_TEXT.fullmatch(value))
+    return REDACTED if secret else value
 
 
 class Credential(Struct, frozen=True, omit_defaults=True):

@@ -351,5 +351,8 @@ class Attempt(RecordedLeg):
     def _close(self) -> None:
         self.step(CLOSE)
         self.arm.inflight -= 1
+        breaker = self.target.breaker_of(self.request.inference)
+        if breaker is not None:
+            breaker.ended()
         if self.counted:
             self._uncount()

@@ -2,7 +2,8 @@
 
 1. `FAILURES_TO_OPEN` failures in a row (connect failure, reset, timeout, 5xx) that span `MIN_FAILING_SECONDS` open it.
 2. While it is open nothing passes, until after `FIRST_PROBE_WAIT` the next request passes as a probe. After
-   `QUICK_PROBES` probes the wait doubles with each, up to `MAX_PROBE_WAIT`.
+   `QUICK_PROBES` probes the wait doubles with each, up to `MAX_PROBE_WAIT`. Where `MAX_HANGING_PROBES` are under way,
+   the next one waits so long.
 3. A success closes it.
 4. A failure that the primary shares says nothing about the version: while the primary has failed and not answered since
    the first failure of the row, each failure begins a new one.
@@ -33,6 +34,9 @@ QUICK_PROBES: Final = 200
 MAX_PROBE_WAIT: Final = 10.0
 """Seconds between two probes at most: how long a version that has recovered can wait for its traffic."""
 
+MAX_HANGING_PROBES: Final = 4
+"""Probes under way at a time: each of them may be a client that waits for a version that hangs."""
+
 
 class PrimaryHealth:
     """When the primary of a route last answered, and last failed (monotonic seconds); rule 4 asks for it."""
@@ -55,13 +59,13 @@ class PrimaryHealth:
 
 
 class Breaker:
-    """Closed: everything passes. Open: only probes pass."""
+    """Closed: everything passes. Open: only probes pass. `under_way`: those that have not ended."""
 
-    __slots__ = ("_failures", "_probe_at", "_probed", "_probes", "_since", "_wait", "open")
+    __slots__ = ("_failures", "_probe_at", "_probed", "_probes", "_since", "_wait", "open", "under_way")
 
     def __init__(self) -> None:
         self.open = False
-        self._failures = self._probes = 0
+        self._failures = self._probes = self.under_way = 0
         self._since = 0.0
         self._wait = FIRST_PROBE_WAIT
         self._probe_at = 0.0
@@ -73,18 +77,27 @@ class Breaker:
 
     def blocks(self, now: float) -> bool:
         """True while nothing may go to the version. Once False again, the next request is a probe: say `probing`."""
-        return self.open and now < self._probe_at
+        if not self.open or now < self._probe_at:
+            return self.open
+        return self.under_way >= MAX_HANGING_PROBES and now < self._probe_at + MAX_PROBE_WAIT
 
     def probing(self, now: float) -> None:
         """A request goes to the version; when the breaker is open, the next one waits."""
         if self.open:
             self._probed, self._probe_at = True, now + self._wait
+            self.under_way += 1
+
+    def ended(self) -> None:
+        """A leg has ended, whatever came of it. One from before the breaker opened makes room for a probe as well."""
+        if self.under_way:
+            self.under_way -= 1
 
     def succeeded(self) -> bool:
         """A leg was answered without a server error. True when this closed the breaker."""
         if not self._failures:
             return False
         closed, self.open, self._failures, self._probes, self._wait = self.open, False, 0, 0, FIRST_PROBE_WAIT
+        self.under_way = 0
         return closed
 
     def failed(self, now: float, primary: PrimaryHealth) -> bool:

@@ -11,6 +11,7 @@ from proxy.contracts.table import Limits, Rescue, Share, Timeouts
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.leg import MAX_HELD_ANSWER
 from proxy.dataplane.sending import MAX_PENDING_REQUEST
+from proxy.routing.breaker import FAILURES_TO_OPEN, MAX_HANGING_PROBES
 from tests.support.fakes import Bench, FakeClient, FakePool, FakeStream, asked
 from tests.support.plane import route
 
@@ -470,3 +471,21 @@ def test_a_canary_that_is_late_has_not_been_reached_where_it_has_no_connection(h
     bench.sweep(0.3)
     assert bench.pools["v2"].silences == ([begun] if how == "wait" else [])
     assert bench.counted()["rescued"] == {("r", "v2", "late"): 1}
+
+
+def test_an_ejected_canary_that_hangs_holds_few_clients_at_a_time() -> None:
+    bench = Bench(route(split=ALL, rescue=Rescue(2.0)))
+    breaker, health = bench.route.targets[1].breaker, bench.route.health
+    assert breaker is not None
+    for at in range(2 * FAILURES_TO_OPEN):
+        breaker.failed(bench.clock.now - 4.0 + at / 10, health)
+    for _ in range(15):
+        bench.clock.pass_(0.1)
+        bench.ask()
+    asked = len(bench.pools["v2"].streams)
+    assert asked == breaker.under_way == MAX_HANGING_PROBES
+    bench.sweep(2.0)
+    assert breaker.under_way == 0
+    bench.clock.pass_(0.1)
+    bench.ask()
+    assert len(bench.pools["v2"].streams) == asked + 1, "they have ended, so the next one goes"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from proxy.routing.breaker import (
     FAILURES_TO_OPEN,
     FIRST_PROBE_WAIT,
+    MAX_HANGING_PROBES,
     MAX_PROBE_WAIT,
     MIN_FAILING_SECONDS,
     QUICK_PROBES,
@@ -58,6 +59,7 @@ def test_after_many_probes_the_wait_doubles() -> None:
     breaker = tripped(100.0)
     for _ in range(QUICK_PROBES + 1):
         breaker.probing(200.0)
+        breaker.ended()
         breaker.failed(200.0, HEALTHY)
     assert breaker.blocks(200.0 + 3.9 * FIRST_PROBE_WAIT)
     assert not breaker.blocks(200.0 + 4.1 * FIRST_PROBE_WAIT)
@@ -74,6 +76,7 @@ def test_the_wait_is_bounded() -> None:
     breaker = tripped()
     for n in range(10 * QUICK_PROBES):
         breaker.probing(200.0 + n)
+        breaker.ended()
         breaker.failed(200.0 + n, HEALTHY)
     assert breaker.blocks(199.0 + 10 * QUICK_PROBES + MAX_PROBE_WAIT - FIRST_PROBE_WAIT)
     assert not breaker.blocks(199.0 + 10 * QUICK_PROBES + MAX_PROBE_WAIT)
@@ -131,3 +134,41 @@ def test_a_primary_that_answers_now_and_then_protects_no_dead_version(answers: l
         primary.update(answered or n % 5 == 0, float(n))
         breaker.failed(n + 0.5, primary)
     assert breaker.open
+
+
+def test_probes_that_hang_hold_few_clients_at_a_time() -> None:
+    breaker, now = tripped(100.0), 100.0
+    passed = []
+    for _ in range(300):
+        now += FIRST_PROBE_WAIT
+        if not breaker.blocks(now):
+            breaker.probing(now)
+            passed.append(now)
+    quick = [at for at in passed if at < 101.0]
+    assert len(quick) == MAX_HANGING_PROBES
+    rest = passed[MAX_HANGING_PROBES:]
+    assert rest and all(b - a >= MAX_PROBE_WAIT for a, b in zip(passed[MAX_HANGING_PROBES - 1 :], rest, strict=False))
+    breaker.ended()
+    for _ in range(MAX_HANGING_PROBES):
+        breaker.ended()
+    assert not breaker.blocks(now + FIRST_PROBE_WAIT * 2)
+
+
+@given(st.lists(st.sampled_from(["ask", "fail", "succeed", "leave"]), max_size=200))
+def test_no_end_of_a_probe_keeps_a_version_away_for_longer_than_the_longest_wait(events: list[str]) -> None:
+    """Whatever is lost count of: a client that leaves, a leg of before, an exception between probe and leg."""
+    breaker, now = tripped(100.0), 100.0
+    for event in events:
+        now += FIRST_PROBE_WAIT / 3
+        if event == "ask" and not breaker.blocks(now):
+            breaker.probing(now)
+        elif event == "fail":
+            breaker.ended()
+            breaker.failed(now, HEALTHY)
+        elif event == "succeed":
+            breaker.ended()
+            breaker.succeeded()
+        elif event == "leave":
+            breaker.ended()
+        assert breaker.under_way >= 0
+    assert not breaker.blocks(now + 2 * MAX_PROBE_WAIT + FIRST_PROBE_WAIT)

@@ -9,7 +9,8 @@
    was rewritten are left out.
 4. A path with a segment `.` or `..` goes nowhere: a server that resolves it answers for another path than the one that
    was rewritten, or opened by the version's own credential.
-5. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`).
+5. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`, and in the query
+   `CREDENTIAL_PARAMETERS`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from typing import Final
 
 from proxy.contracts.json_cost import is_costly
 from proxy.contracts.message import RequestHead
-from proxy.contracts.rewrite import BODY_DIGESTS, CLIENT_HOST, CREDENTIAL_FIELDS, OWN_HOST, Credential, Rewrite
+from proxy.contracts.rewrite import (
+    BODY_DIGESTS,
+    CLIENT_HOST,
+    CREDENTIAL_FIELDS,
+    CREDENTIAL_PARAMETERS,
+    OWN_HOST,
+    Credential,
+    Rewrite,
+)
 from proxy.routing import expanded
 from proxy.routing.rewrite import form, json_text, target
 from proxy.routing.rewrite.unwritable import CODING, NOT_JSON, PATH, TOO_LARGE, Unwritable
@@ -64,6 +73,7 @@ class RewritePlan:
         "_path",
         "_query",
         "_query_remove",
+        "_secret",
         "holds",
     )
 
@@ -84,6 +94,8 @@ class RewritePlan:
         fields = [f"{name}: {value}\r\n" for name, value in rewrite.headers_set.items()]
         if credential.source != "client":
             drop += CREDENTIAL_FIELDS
+        secret = CREDENTIAL_PARAMETERS if credential.source != "client" else ()
+        self._secret = frozenset([name.encode() for name in secret])
         if credential.source == "own":
             drop.append(credential.header)
             fields.append(f"{credential.header}: {credential.value}\r\n")
@@ -171,7 +183,9 @@ class RewritePlan:
         wanted = self._query
         if self._model and _MODEL_PARAMETER.search(made):
             wanted = [*wanted, (b"model", self._model.encode())]
-        return target.with_query(made, wanted, self._query_remove) if wanted or self._query_remove else made
+        if not (wanted or self._query_remove or (self._secret and b"?" in made)):
+            return made
+        return target.with_query(made, wanted, self._query_remove, self._secret)
 
     def _new_body(self, head: RequestHead, body: bytes, inference: bool, names: Names) -> bytes:
         values = self._json

@@ -113,16 +113,19 @@ def with_model(path: bytes, model: str, version: str) -> bytes | None:
     return path[:start] + named + kept + tail
 
 
-def with_query(target: bytes, wanted: list[tuple[bytes, bytes]], unwanted: frozenset[bytes]) -> bytes:
-    """The target whose query has each wanted parameter once, where it stood or at the end, and no unwanted one. Names
-    are compared decoded."""
+def with_query(
+    target: bytes, wanted: list[tuple[bytes, bytes]], unwanted: frozenset[bytes], secret: frozenset[bytes] = frozenset()
+) -> bytes:
+    """The target whose query has each wanted parameter once, where it stood or at the end, and no unwanted one, nor one
+    that is `secret`, in whatever case. Names are compared decoded."""
     path, _, query = target.partition(b"?")
     values = dict(wanted)
     kept: list[bytes] = []
     done: set[bytes] = set()
-    for each in query.split(b"&") if query else []:
+    given = query.split(b"&") if query else []
+    for each in given:
         name = unquote_to_bytes(each.partition(b"=")[0].replace(b"+", b" "))
-        if name in unwanted or name in done:
+        if name in unwanted or name in done or name.lower() in secret:
             continue
         if name in values:
             done.add(name)
@@ -130,6 +133,8 @@ def with_query(target: bytes, wanted: list[tuple[bytes, bytes]], unwanted: froze
         else:
             kept.append(each)
     kept += [_parameter(name, value) for name, value in wanted if name not in done]
+    if kept == given:
+        return target
     return path + b"?" + b"&".join(kept) if kept else path
 
 

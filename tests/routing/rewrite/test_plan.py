@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.message import RequestHead
-from proxy.contracts.rewrite import CREDENTIAL_FIELDS, Credential, PathRewrite, Rewrite
+from proxy.contracts.rewrite import CREDENTIAL_FIELDS, Credential, CredentialSource, PathRewrite, Rewrite
 from proxy.routing.rewrite.plan import MAX_REWRITTEN, RewritePlan, Rewritten, plan_of, without_digests
 from proxy.routing.rewrite.unwritable import CODING, NO_PLACE, NOT_JSON, PATH, TOO_LARGE, Unwritable
 
@@ -188,6 +188,23 @@ def test_credentials_of_clients_do_not_reach_a_version_with_its_own() -> None:
     assert made.head.fields == b"a: b\r\n"
     assert rewritten(Rewrite(), fields=CLIENTS).head.fields == CLIENTS
     assert "version-secret" not in repr(own) + str(own) + repr([own])
+
+
+@pytest.mark.parametrize("source", ["none", "own"])
+@pytest.mark.parametrize("name", [b"key", b"API_Key", b"api%5Fkey", b"access_token", b"X-Amz-Signature"])
+def test_nor_do_they_in_the_query(name: bytes, source: CredentialSource) -> None:
+    target = b"/v1/chat?alt=sse&%b=client-secret&n=1" % name
+    for at, kept in ((target, b"/v1/chat?alt=sse&n=1"), (b"/v1/chat?%b=s" % name, b"/v1/chat")):
+        made = rewritten(Rewrite(), path=at, credential=Credential(source, "api-key", "own"))
+        assert made.head.target == kept
+        assert rewritten(Rewrite(), path=at).head.target == at, "a version that is told what clients say"
+    own = Rewrite(query_set={"key": "own"})
+    assert rewritten(own, path=b"/v1/chat?key=s", credential=Credential("none")).head.target == b"/v1/chat?key=own"
+
+
+@pytest.mark.parametrize("target", [b"/p", b"/p?", b"/p?a", b"/p?a=1&&b=%20", b"/p?monkey=1&keys=2"])
+def test_a_query_without_credentials_stays_as_it_is(target: bytes) -> None:
+    assert rewritten(Rewrite(), path=target, credential=Credential("none")).head.target == target
 
 
 def test_names_are_mapped_back_unless_the_route_says_not() -> None:
