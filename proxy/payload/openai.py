@@ -12,7 +12,7 @@ from proxy.payload.language import forms, media, prompts
 from proxy.payload.language.answers import FORMS, read_document, said_by
 from proxy.payload.language.said import refuse_silence
 from proxy.payload.language.stream import StreamReader
-from proxy.payload.language.usual import usual_completion
+from proxy.payload.language.usual import usual_completion, usual_request
 from proxy.payload.pictures.found import of_files
 from proxy.payload.reading import Body, Content, Unreadable, fields_of
 
@@ -23,6 +23,8 @@ def read_request(body: Body) -> Content:
         form = forms.form_of(body)
         body.asked = bounded(form.fields.get("model", ""))
         return Content((forms.features_of_form(form), *of_files(form.files)))
+    if (usual := usual_request(body)) is not None:
+        return usual
     fields = fields_of(body.json())
     body.asked = bounded(str(fields.get("model") or ""))
     return Content(prompts.read(fields, body.data))

@@ -1,20 +1,24 @@
-"""Chat completions as nearly all are: one choice with a text, and a usage without details. Read in one typed step.
+"""Chat completions as nearly all are: texts in turns, one choice with a text, a usage without details. Read in one
+typed step.
 
-What such an answer says is what `answers.read_document` says of it, at a third of the cost: a parser that knows the
-fields asks no table which of them are there. Any other field, or a value of another type, and the answer is left to the
-other reader.
+What such a request says is what `prompts.read` says of it, and such an answer what `answers.read_document` does, at a
+third of the cost: a parser that knows the fields asks no table which of them are there. Any other field, or a value of
+another type, and the body is left to the other reader.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import nan
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from proxy.contracts.identity import identity_of
+from proxy.contracts.identity import bounded, identity_of
 from proxy.contracts.observation import Tensor, Text, Usage
 from proxy.payload.language.answers import RESPONSE
+from proxy.payload.language.prompts import MAX_PROMPT, PICTURED, REQUEST
 from proxy.payload.language.said import parted
 from proxy.payload.language.usage import MAX_TOKENS
 from proxy.payload.reading import Body, Content
@@ -51,9 +55,71 @@ class _Completion(Struct, gc=False, forbid_unknown_fields=True):
     service_tier: Any = None
 
 
+class _Turn(Struct, gc=False, forbid_unknown_fields=True):
+    content: str
+    role: Any = None
+    name: Any = None
+
+
+class _Asked(Struct, gc=False, forbid_unknown_fields=True):
+    messages: list[_Turn]
+    model: str = ""
+    max_completion_tokens: int | None = None
+    max_tokens: int | None = None
+    temperature: int | float | None = None
+    stream: Any = None
+    stream_options: Any = None
+    top_p: Any = None
+    n: Any = None
+    stop: Any = None
+    seed: Any = None
+    user: Any = None
+    presence_penalty: Any = None
+    frequency_penalty: Any = None
+
+
+MAX_PARAMETER = 1 << 53
+"""A larger number is left to the other reader: parsers differ in what they make of it."""
+
+MAX_CACHED_NAME = 256
+"""Characters of a name that is remembered."""
+
+_asked = msgspec.json.Decoder(_Asked).decode
 _completion = msgspec.json.Decoder(_Completion).decode
 NOT_USUAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Errors of answers of another form."""
+
+
+def usual_request(body: Body) -> Content | None:
+    """The features of a request of the usual form, and in `body` the model that it names; None for any other."""
+    if PICTURED in body.data:
+        return None
+    try:
+        asked = _asked(body.data)
+    except NOT_USUAL:
+        return None
+    limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
+    values = [nan if limit is None else limit, nan if asked.temperature is None else asked.temperature]
+    if any(abs(value) > MAX_PARAMETER for value in values):
+        return None
+    texts = [turn.content for turn in asked.messages]
+    prompt = "\n".join(texts)[:MAX_PROMPT]
+    body.asked = bounded(asked.model)
+    features = [sum(map(len, texts)), len(texts), *values]
+    said = (("prompt", (prompt,)),) if prompt else ()
+    return Content((Tensor("", 1, len(REQUEST), "number", features, REQUEST, texts=said),))
+
+
+def _identity(model: str | None, fingerprint: str | None) -> str:
+    short = len(model or "") + len(fingerprint or "") <= MAX_CACHED_NAME
+    return _known(model, fingerprint) if short else _said(model, fingerprint)
+
+
+def _said(model: str | None, fingerprint: str | None) -> str:
+    return identity_of({"model": model, "system_fingerprint": fingerprint})
+
+
+_known = lru_cache(maxsize=256)(_said)
 
 
 def usual_completion(body: Body) -> Content | None:
@@ -72,7 +138,7 @@ def usual_completion(body: Body) -> Content | None:
     if min(given, taken, counts.total_tokens) < 0 or max(given, taken, counts.total_tokens) > MAX_TOKENS:
         return None
     if source == "protocol":
-        body.identity = identity_of({"model": answer.model, "system_fingerprint": answer.system_fingerprint})
+        body.identity = _identity(answer.model, answer.system_fingerprint)
     reasoning, text = parted(choice.message.content)
     features = Tensor("", 1, len(RESPONSE), "number", [len(text), taken], RESPONSE)
     return Content((features,), Text(text, finish, (), reasoning), Usage(given, taken))

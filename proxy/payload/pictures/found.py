@@ -49,6 +49,9 @@ PACKED = ("iVBORw0KGg", "/9j/", "R0lGOD", "UklGR", "Qk", "SUkqA", "TU0AK")
 """How pictures begin in base64."""
 PLAIN = ("\x89PNG", "\xff\xd8\xff", "GIF8", "RIFF", "BM", "II*\0", "MM\0*")
 """How they begin as they are, a character a byte."""
+
+BEGINNINGS = (*PACKED, *PLAIN, "data:image/")
+"""Of a text that may be a picture."""
 ENCLOSED = "b64"
 """The field of an object that is bytes, in TensorFlow Serving's and KServe's JSON."""
 
@@ -103,7 +106,7 @@ def of_asked(value: Any, name: str) -> tuple[Tensor, ...]:
 
 def in_place_of_texts(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The inputs of a request, with features of pictures in place of texts that are pictures."""
-    if not any(tensor.texts or tensor.kind == "category" for tensor in tensors):
+    if not any(map(_may_have_pictures, tensors)):
         return tensors
     made: list[Tensor] = []
     for tensor in tensors:
@@ -116,6 +119,13 @@ def in_place_of_texts(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         made.append(tensor if len(texts) == len(tensor.texts) else replace(tensor, texts=texts))
         made += [each for found in columns.values() for each in found]
     return tuple(made)
+
+
+def _may_have_pictures(tensor: Tensor) -> bool:
+    """A glance, at the first text of each column."""
+    if tensor.kind == "category":
+        return True
+    return any(not column or column[0] is None or column[0].startswith(BEGINNINGS) for _, column in tensor.texts)
 
 
 def opened(column: list[Any]) -> list[Any]:
@@ -146,7 +156,7 @@ def _column(name: str, column: Sequence[str | None], chars: Sequence[float] = ()
 
 
 def _may_be_picture(text: str) -> bool:
-    return text.startswith((*PACKED, *PLAIN, "data:image/"))
+    return text.startswith(BEGINNINGS)
 
 
 def _unpacked(text: str) -> Picture | None:

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from proxy.contracts.identity import IDENTITY_FIELDS, Identity
+from proxy.contracts.identity import IDENTITY_FIELDS, Identity, bounded
 from proxy.contracts.settings import Analysis
 from proxy.payload.errors import refuse_errors
+from proxy.payload.language import prompts
 from proxy.payload.language.answers import FORMS, read_document
-from proxy.payload.language.usual import usual_completion
-from proxy.payload.reading import Body, Content, Unreadable
+from proxy.payload.language.usual import usual_completion, usual_request
+from proxy.payload.pictures.found import in_place_of_texts
+from proxy.payload.reading import Body, Content, Unreadable, fields_of
 
 USAGE = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
 
@@ -84,6 +86,62 @@ def test_a_usual_answer_says_what_any_answer_says(
     found = usual_completion(quick)
     if found is not None:
         assert repr(found) == repr(read(slow)) and quick.identity == slow.identity
+
+
+def asked(body: Body) -> Content | None:
+    """As any request is read."""
+    try:
+        fields = fields_of(body.json())
+        body.asked = bounded(str(fields.get("model") or ""))
+        return Content(in_place_of_texts(prompts.read(fields, body.data)))
+    except (Unreadable, orjson.JSONDecodeError):
+        return None
+
+
+turns = some.fixed_dictionaries(
+    {
+        "content": some.one_of(
+            some.text(max_size=9), some.sampled_from(["\n", "data:image/png;base64,", "x" * 5000]), odd
+        )
+    },
+    optional={"role": some.sampled_from(["user", "system", None, 3]), "name": odd, "tool_calls": odd},
+)
+limits = some.sampled_from([0, 16, -1, 1.5, 0.2, 10**15, 10**30, 1e300, "3", True, None])
+parameters = some.dictionaries(
+    some.sampled_from(
+        (
+            *("max_tokens", "max_completion_tokens", "temperature", "n", "stop", "system", "tools", "prompt"),
+            *("options", "stream", "query", "user"),
+        )
+    ),
+    limits | odd,
+    max_size=3,
+)
+
+
+@given(some.lists(turns, max_size=4) | odd, some.sampled_from(["m", "", "a  b", "x" * 300, None, 7]), parameters)
+def test_a_usual_request_says_what_any_request_says(turns: Any, model: Any, more: dict[str, Any]) -> None:
+    document = {"model": model, "messages": turns, **more}
+    quick, slow = body_of(document), body_of(document)
+    found = usual_request(quick)
+    if found is not None:
+        found = Content(in_place_of_texts(found.tensors))
+        assert repr(found) == repr(asked(slow)) and quick.asked == slow.asked
+
+
+def test_what_clients_send_is_usual() -> None:
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "And?"}]
+    body = body_of({"model": "m", "messages": turns, "temperature": 0.2, "max_tokens": 16, "stream": True})
+    found = usual_request(body)
+    assert found is not None and body.asked == "m"
+    assert found.tensors[0].data == [13, 2, 16, 0.2] and found.tensors[0].texts == (("prompt", ("Be brief.\nAnd?",)),)
+
+
+def test_names_that_are_long_are_read_and_not_remembered() -> None:
+    long = "m" * 3000
+    body = body_of(completion({"role": "assistant", "content": "Yes."}, model=long))
+    assert usual_completion(body) is not None
+    assert 0 < len(body.identity) < 300
 
 
 def test_what_servers_send_is_usual() -> None:
