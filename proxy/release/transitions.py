@@ -67,6 +67,11 @@ def candidates(state: RouteState) -> tuple[str, ...]:
     return tuple(sorted(split, key=lambda version: -split[version]))
 
 
+def taken_off(state: RouteState) -> tuple[str, ...]:
+    """The versions that a rollback takes off: those under judgement, or the primary that was promoted."""
+    return candidates(state) or ((state.primary,) if state.phase == "promoted" else ())
+
+
 class Situation(Struct, frozen=True):
     """Facts that follow from a state: derived, never stored."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from proxy.control.fleet.store import NOWHERE, Collected, FleetStore, FollowedTable, Report
 from proxy.release.audit import GENESIS, Change, Link, seal
 
@@ -22,6 +24,11 @@ def links(count: int) -> list[Link]:
 def plain(collected: Collected) -> list[tuple[str, str, int, bytes | None]]:
     """Reports without their age, which is the server's."""
     return [(row.instance, row.epoch, row.seq, row.body) for row in collected.reports]
+
+
+def timeless(collected: Collected) -> Collected:
+    """Without the time, which is the server's."""
+    return replace(collected, time=0.0)
 
 
 async def one_judges(store: FleetStore) -> None:
@@ -59,7 +66,7 @@ async def a_report_is_taken_once(store: FleetStore) -> None:
 async def a_look_is_committed_once(store: FleetStore) -> None:
     """Only the holder of the term, and only from the value that is in the store."""
     assert await store.table() is None
-    assert await store.collect({}, NOWHERE) == Collected(NOWHERE, None, ())
+    assert timeless(await store.collect({}, NOWHERE)) == Collected(NOWHERE, None, ())
     assert await store.commit(NOWHERE, (1, 1, "x"), b"nobody", b"judges") == "other_term"
     held = await store.acquire("a", 0, "x")
     chain, first, second = links(5), held.place(1), held.place(2)
@@ -73,8 +80,8 @@ async def a_look_is_committed_once(store: FleetStore) -> None:
     assert await store.table() == FollowedTable(second, b"table 2", tuple(chain))
     assert await store.table(3) == FollowedTable(second, b"table 2", tuple(chain[3:]))
     assert await store.table(5) == FollowedTable(second, b"table 2")
-    assert await store.collect({}, first) == Collected(second, b"\x00\xff", ())
-    assert await store.collect({}, second) == Collected(second, None, ())
+    assert timeless(await store.collect({}, first)) == Collected(second, b"\x00\xff", ())
+    assert timeless(await store.collect({}, second)) == Collected(second, None, ())
     heard = await store.report(Report("b", "e", 1, b""))
     assert (heard.judge, heard.place) == ("a", second)
 
@@ -90,10 +97,18 @@ async def labels_reach_everybody_once(store: FleetStore) -> None:
     assert (await store.report(Report("c", "e", 1, b""))).labels == ()
 
 
+async def its_time_goes_on(store: FleetStore) -> None:
+    """Deadlines are by it, and reports and looks are told the same one."""
+    first = (await store.report(Report("a", "e", 1, b""))).time
+    second = (await store.collect({}, NOWHERE)).time
+    assert 0.0 <= first <= second <= (await store.report(Report("a", "e", 2, b""))).time
+
+
 EVERY: tuple[StoreTest, ...] = (
     one_judges,
     terms_have_a_floor,
     a_report_is_taken_once,
     a_look_is_committed_once,
     labels_reach_everybody_once,
+    its_time_goes_on,
 )

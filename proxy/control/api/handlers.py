@@ -306,7 +306,7 @@ class Api:
         if answer.kind:
             raise ApiError(answer.kind, answer.detail, answer.field)
         there, members = await self._context.fleet.member.until_in_force(answer.place)
-        return {"in_force": {"at": there, "of": members}}
+        return {"in_force": {"at": there, "of": members}} | ({"detail": answer.detail} if answer.detail else {})
 
     # -- releases
 

@@ -21,6 +21,7 @@ TITLES = {
     "not-found": (404, "Nothing is here"),
     "method-not-allowed": (405, "This method is not possible here"),
     "refused": (409, "Not possible now"),
+    "differs": (409, "The configuration here is not the one that the fleet judges by"),
     "changed": (412, "The route has changed since it was read"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body must be JSON"),

@@ -6,7 +6,7 @@ import logging
 
 from proxy.control.api.problems import ApiError
 from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, UnknownRouteError
-from proxy.control.fleet.member import UndecidedError
+from proxy.control.fleet.intents import UndecidedError
 from proxy.control.state.state_file import StoreError
 from proxy.release.phases import TransitionRefused
 

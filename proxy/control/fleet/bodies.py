@@ -30,6 +30,10 @@ class Intent(Struct, frozen=True):
     who: str
     etag: str
     """What it is changed from, where the caller said so; "": whatever it is."""
+    until: float = 0.0
+    """When it is too late, by the store's clock (Unix seconds); 0: never."""
+    versions: tuple[str, ...] = ()
+    """What a rollback took off where it was asked for."""
 
 
 class Answer(Struct, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from proxy.contracts.release import RouteState
 from proxy.contracts.settings import RouteSettings
@@ -19,6 +20,7 @@ from proxy.control.fleet.bodies import FleetTable
 from proxy.control.fleet.store import NOWHERE, Place
 from proxy.control.release_control import ReleaseControl
 from proxy.release import plan, transitions
+from proxy.release.phases import TransitionRefused
 
 log = logging.getLogger("penumbra.fleet")
 
@@ -57,10 +59,10 @@ class Follower(Engine):
         own = [warning for warning in super().warnings(name) if warning not in still]
         apart = [APART] if self.apart else []
         theirs = self.fleet.warnings.get(name, ()) if self.fleet else ()
-        differs = [DIFFERS.format(name)] if self._differs(name) else []
+        differs = [DIFFERS.format(name)] if self.differs(name) else []
         return [*apart, *self.troubles(), *differs, *own, *(warning for warning in theirs if warning not in own)]
 
-    def _differs(self, name: str) -> bool:
+    def differs(self, name: str) -> bool:
         """Whether there is a table, and none of its states is of this section."""
         basis = plan.basis(self.route(name).section)
         return self.fleet is not None and not any(
@@ -102,7 +104,8 @@ class Follower(Engine):
         own = self.keeper.stored.get(section.name)
         state = found.get(section.name)
         if state is None or state.basis != plan.basis(section) or not self._has(state):
-            return primary_of(section, own.rolled_back if own else ())
+            held = own is not None and own.phase == "rolled_back" and own.basis == plan.basis(section)
+            return own if own and held else primary_of(section, own.rolled_back if own else ())
         if own is not None and not knows:
             blamed = [version for version in own.rolled_back if version in transitions.candidates(state)]
             if blamed:
@@ -113,16 +116,21 @@ class Follower(Engine):
         named = {state.primary, *state.split, *state.shadows, *transitions.candidates(state)}
         return named <= {*self.settings.versions}
 
-    def take_off(self, names: Iterable[str], why: str, now: float) -> None:
-        """Rolls routes back here at once; the judge is told with the next report."""
-        states = []
+    def take_off(self, names: Iterable[str], why: str, now: float) -> dict[str, tuple[str, ...]]:
+        """Rolls routes back here at once; the judge is told with the next report. Route to the versions that this took
+        off, or would have: where the fleet's table does not have the route, those that are configured."""
+        states, off = [], {}
         for name in names:
             state = self.state(name)
-            if transitions.candidates(state) and state.phase != "rolled_back":
+            if self.fleet is None or self.differs(name):
+                state, _ = plan.fresh(self.route(name).section, state.rolled_back, None, now)
+            with suppress(TransitionRefused):
                 states.append(transitions.rollback(state, (), why, now))
+                off[name] = transitions.taken_off(state)
         self.rollbacks.update((state.route, "manual") for state in states)
         if states:
             self._enforce(states, (), now)
+        return off
 
 
 def primary_of(section: RouteSettings, rolled_back: tuple[str, ...]) -> RouteState:

@@ -39,6 +39,7 @@ from proxy.control.fleet.bodies import (
 )
 from proxy.control.fleet.consumption import Consumption
 from proxy.control.fleet.formats import FOLLOWED_FROM, FORMAT, format_of
+from proxy.control.fleet.intents import DIFFERS, TOO_LATE, too_late
 from proxy.control.fleet.looks import look_of
 from proxy.control.fleet.sections import digests_of
 from proxy.control.fleet.session import Proposal
@@ -117,6 +118,8 @@ class FleetJudge:
         self._store = Store(":memory:")
         self._reports: dict[tuple[str, str], tuple[Reported, ReportBody]] = {}
         self.known: dict[tuple[str, str], int] = {}
+        self._asked: set[str] = set()
+        """Ids of the changes that members ask for."""
         self._consumption = Consumption(evidence.consumed)
         self._settling = Settling(evidence, around.settles, self._clock)
         self.engine = self._engine(evidence)
@@ -147,7 +150,7 @@ class FleetJudge:
         look = look_of(self._consume(), place[1])
         look.tick.under_way = self._under_way(members)
         self.engine.on_look(look, now)
-        self._answer(place, now)
+        self._answer(place, collected.time, now)
         self.engine.on_time(now)
         self._note_judgements(place)
         twins = _twins(collected.reports)
@@ -265,14 +268,36 @@ class FleetJudge:
         except TransitionRefused as error:
             log.warning("%s: %s: %s", route, why, error)
 
-    def _answer(self, place: Place, now: float) -> None:
+    def _answer(self, place: Place, time: float, now: float) -> None:
+        """Makes the changes that sidecars ask for, each once."""
         done = {answer.id for answer in self._evidence.answers}
         lately = [body for report, body in self._reports.values() if report.age < MEMBER_SECONDS]
-        waiting = {intent.id: intent for body in lately for intent in body.intents if intent.id not in done}
+        waiting = {intent.id: (intent, body) for body in lately for intent in body.intents if intent.id not in done}
+        self._asked = {intent.id for body in lately for intent in body.intents}
         made = list(waiting.values())[:MAX_CHANGES_A_LOOK]
-        answers = [self._around.execute(self.engine, intent, now) for intent in made]
+        answers = [self._made(intent, body, time, now) for intent, body in made]
         placed = [msgspec.structs.replace(answer, place=place) for answer in answers]
         self._evidence.answers = [*self._evidence.answers, *placed][-MAX_ANSWERS:]
+
+    def _made(self, intent: Intent, body: ReportBody, time: float, now: float) -> Answer:
+        """What becomes of a change; `body` is the report of who was asked for it."""
+        route, mine = intent.route, digests_of(self._around.settings)
+        if too_late(intent, time):
+            return msgspec.structs.replace(TOO_LATE, id=intent.id)
+        if route not in self.engine.routes:
+            why = f"the configuration of {self._around.instance}, which judges, has no route {route}"
+            return Answer(intent.id, DIFFERS, why)
+        if intent.versions and not self._on_trial(route) & {*intent.versions}:
+            return Answer(intent.id, "refused", f"{', '.join(intent.versions)} is not on trial any more")
+        answer = self._around.execute(self.engine, intent, now)
+        if answer.kind and mine[route] != body.sections.get(route, ""):
+            why = f"{answer.detail}; the section of {route} at {self._around.instance}, which judges, is another one"
+            return msgspec.structs.replace(answer, detail=why)
+        return answer
+
+    def _on_trial(self, route: str) -> set[str]:
+        """What a rollback of a route would take off."""
+        return {version for state in self.engine.release_of(route).states for version in transitions.taken_off(state)}
 
     # -- what comes of it
 
@@ -301,7 +326,7 @@ class FleetJudge:
             legs={name: route.status.legs for name, route in engine.routes.items()},
             warnings={name: [*twins, *engine.warnings(name)] for name in engine.routes},
             taken=dict(self._consumption.taken),
-            answers=evidence.answers,
+            answers=[answer for answer in evidence.answers if answer.id in self._asked],
             members=members,
             judge=self._around.instance,
             count=evidence.count,

@@ -20,6 +20,7 @@ from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.follower import Follower, known_rollbacks
 from proxy.control.fleet.following import Following
 from proxy.control.fleet.formats import FORMAT, STANDBY_SECONDS, format_of, stands_by, too_new
+from proxy.control.fleet.intents import ASKED_SECONDS, DIFFERS, Intents
 from proxy.control.fleet.judge import ClockedJudge, Execute, FleetJudge, Surroundings, evidence_of
 from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.reporter import Reporter
@@ -44,21 +45,14 @@ log = logging.getLogger("penumbra.fleet")
 
 Versions = tuple[str, ...]
 
-ANSWER_SECONDS = 6.0
-"""Time that a change by hand waits for the judge: longer than a new one takes to be found."""
+ANSWER_SECONDS = ASKED_SECONDS + 2.0
+"""Time that the caller of a change waits for what becomes of it: a report and a table longer than the judge has."""
 
 FORCE_SECONDS, FORCE_STEP = 2.0, 0.1
 """Time that the answer to a change waits until it is in force everywhere, and between two looks whether it is."""
 
-MAX_INTENTS = 64
-"""Changes by hand that wait at one sidecar at a time."""
-
 
 NO_TABLE = "no table of the fleet has come yet"
-
-
-class UndecidedError(Exception):
-    """The judge has not answered; the message says what is in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +99,9 @@ class FleetMember:
         self._judges_by: Settings | None = None
         self.fault = NO_TABLE
         """Why there is no table to follow; "" where there is one."""
-        self._intents: dict[str, tuple[Intent, asyncio.Future[Answer]]] = {}
-        self._pending_off: dict[str, str] = {}
         self._noted = mirror.learnt()
-        engine.known_bad = {route: versions for route, (_, versions) in self._noted.items()}
+        self._intents = Intents(mirror.asked(), self._note_asked, surface.unique, self._now())
+        engine.known_bad = {route: versions for route, (_, versions) in self._noted.items()} | self._intents.held
         self._learnt: dict[str, Place] = {route: place for route, (place, _) in self._noted.items()}
         self._told: dict[str, tuple[str, int]] = {}
         self._lost: tuple[int, dict[tuple[str, str], int]] = (-1, {})
@@ -148,7 +141,10 @@ class FleetMember:
         return self._mirror
 
     def in_force(self, place: Place) -> tuple[int, int]:
-        """How many members follow a look or a later one, and of how many."""
+        """How many members follow a look or a later one, and of how many. What is in force at this sidecar alone has no
+        place."""
+        if place == NOWHERE:
+            return 1, max(len(self.members), 1)
         return sum(member.follows >= place for member in self.members), len(self.members)
 
     # -- what comes in
@@ -172,31 +168,22 @@ class FleetMember:
 
     async def command(self, route: str, action: str, value: dict[str, Any], who: str, etag: str) -> Answer:
         """Has the judge make a change by hand; a rollback is made here at once. Raises UndecidedError."""
-        if len(self._intents) >= MAX_INTENTS:
-            raise UndecidedError(f"{MAX_INTENTS} changes wait for the judge already; nothing was asked for")
-        intent = Intent(self._surface.unique(), route, action, value, who, etag)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._intents[intent.id] = intent, future
-        if action == "rollback":
-            names = [each.section.name for each in self._engine.release_of(route).routes]
-            self._pending_off |= dict.fromkeys(names, intent.id)
-            self._engine.take_off(names, str(value.get("reason", "")), self._surface.clock())
+        engine, off = self._engine, action == "rollback"
+        names = [each.section.name for each in engine.release_of(route).routes]
+        if differ := [name for name in names if engine.differs(name) and not off]:
+            why = f"the section of {differ[0]} is not the one that the fleet judges by"
+            return Answer("", DIFFERS, f"{why}: {self.following.judge or 'nobody'} judges; nothing was asked for")
+        self._intents.refuse_more()
+        routes = engine.take_off(names, str(value.get("reason", "")), self._surface.clock()) if off else {}
+        id = self._intents.ask(Intent("", route, action, value, who, etag), self._now(), routes)
         self.wake.set()
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await asyncio.shield(future)
-        except TimeoutError:
-            held = "it is in force here" if action == "rollback" else "nothing has changed yet"
-            raise UndecidedError(
-                f"no judge of the fleet has answered within {ANSWER_SECONDS:g} s; {held}, and it will be done when one "
-                "answers"
-            ) from None
+        return await self._intents.answer(id, ANSWER_SECONDS)
 
     async def until_in_force(self, place: Place) -> tuple[int, int]:
         """Waits until all members follow a look, at most `FORCE_SECONDS`: then how many do, of how many."""
         for _ in range(int(FORCE_SECONDS / FORCE_STEP)):
             there, of = self.in_force(place)
-            if there >= of:
+            if there >= of or place == NOWHERE:
                 break
             await asyncio.sleep(FORCE_STEP)
         return self.in_force(place)
@@ -259,7 +246,7 @@ class FleetMember:
             digest,
             sections,
             known_rollbacks(self._engine.states, self._learnt),
-            tuple(intent for intent, _ in self._intents.values()),
+            self._intents.told(self._engine.differs, self._now()),
             self._board.counters.under_way(self._surface.clock()),
             self._engine.apart,
             __version__,
@@ -289,6 +276,7 @@ class FleetMember:
         self._lost = self._counting.epoch, base
 
     def answered(self, report: Report, heard: Heard) -> None:
+        self._intents.heard(heard, self._sent_at, self._now())
         for body in self._reporter.answered(report, heard, self._sent_at):
             try:
                 instance, label = msgspec.msgpack.decode(body, type=tuple[str, LabelBody])
@@ -310,7 +298,7 @@ class FleetMember:
             return
         self.fault, self._followed, self._followed_at = "", table.place, self._now()
         self._mirror.take(table.links, body.count, body.hash)
-        self._settle(body)
+        self._intents.settle(body.answers)
         before = {name: state.rolled_back for name, state in self._engine.states.items()}
         knows = {name: self._judge_knows(name, body) for name in self._engine.routes}
         self._engine.follow(body, knows, self._surface.clock())
@@ -337,19 +325,14 @@ class FleetMember:
         known = known_rollbacks(self._engine.states, self._learnt)
         if {name: row[1] for name, row in known.items()} != {name: row[1] for name, row in self._noted.items()}:
             self._noted = known
-            self._mirror.note(known)
+            self._mirror.note(known, self._mirror.asked())
 
-    def _settle(self, table: FleetTable) -> None:
-        """Gives answers to those who wait for them."""
-        for answer in table.answers:
-            if answer.id in self._intents:
-                _, future = self._intents.pop(answer.id)
-                if not future.done():
-                    future.set_result(answer)
-        self._pending_off = {name: id for name, id in self._pending_off.items() if id in self._intents}
+    def _note_asked(self, asked: Mapping[str, bytes]) -> None:
+        if asked != self._mirror.asked():
+            self._mirror.note(self._noted, asked)
 
     def _judge_knows(self, route: str, table: FleetTable) -> bool:
-        if route in self._pending_off:
+        if route in self._intents.held:
             return False
         if route not in self._learnt:
             return True

@@ -80,7 +80,7 @@ class MemoryStore:
         first = max(behind - (kept.labels_end - len(kept.labels)), 0)
         labels = tuple(kept.labels[first : first + LABELS_A_REPORT])
         end = kept.labels_end - len(kept.labels) + first + len(labels)
-        return Heard(kept.judge if now < kept.judge_until else "", kept.place, labels, str(end))
+        return Heard(kept.judge if now < kept.judge_until else "", kept.place, labels, str(end), now)
 
     def _take(self, labels: Sequence[bytes]) -> None:
         self.kept.labels = list(deque((*self.kept.labels, *labels), MAX_LABELS))
@@ -95,7 +95,7 @@ class MemoryStore:
             for key, (came, seq, body, _) in sorted(self.kept.reports.items())
         )
         there = self.kept.place
-        return Collected(there, None if there in (NOWHERE, place) else self.kept.evidence, reports)
+        return Collected(there, None if there in (NOWHERE, place) else self.kept.evidence, reports, now)
 
     async def commit(
         self, before: Place, place: Place, evidence: bytes, table: bytes, links: Sequence[Link] = (), end: int = 0

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 import msgspec
 
@@ -22,6 +23,9 @@ from proxy.release.audit import Link, entry_of
 log = logging.getLogger("penumbra.fleet")
 
 SUFFIX = ".fleet"
+
+ASKED = "\n"
+"""Before the id of what was asked for, among rows of routes: no route has a name with a line end."""
 
 MAX_FORKS = 1000
 """Earlier copies that can stand beside the present one."""
@@ -52,14 +56,24 @@ class Mirror:
         """Route to the versions that were rolled back, and the look by which that was known; as it was noted last."""
         found = {}
         for route, body in self.store.remembered().items():
+            if route.startswith(ASKED):
+                continue
             with suppress(msgspec.MsgspecError):
                 found[route] = msgspec.msgpack.decode(body, type=tuple[Place, tuple[str, ...]])
         return found
 
-    def note(self, learnt: Mapping[str, tuple[Place, tuple[str, ...]]]) -> None:
-        """Notes it for the next start: a store that has lost it is told."""
+    def asked(self) -> dict[str, bytes]:
+        """The rollbacks that were asked for here and are not answered, by id, as they were noted last (`intents`)."""
+        return {id.removeprefix(ASKED): body for id, body in self.store.remembered().items() if id.startswith(ASKED)}
+
+    def note(
+        self, learnt: Mapping[str, tuple[Place, tuple[str, ...]]], asked: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
+        """Notes both for the next start: a store that has lost what was learnt is told, and what was asked for is asked
+        for again."""
+        rows = {route: msgspec.msgpack.encode(row) for route, row in learnt.items()}
         try:
-            self.store.remember({route: msgspec.msgpack.encode(row) for route, row in learnt.items()})
+            self.store.remember(rows | {ASKED + id: body for id, body in asked.items()})
         except StoreError as error:
             self.fault = str(error)
 
@@ -100,13 +114,13 @@ class Mirror:
 
     def _begin_anew(self) -> None:
         log.warning("the fleet's audit chain is another one than before entry %d: a new copy begins", self.count)
-        noted = self.learnt()
+        noted = self.learnt(), self.asked()
         self.store.close()
         try:
             self._set_aside()
         finally:
             self.store = Store(self._path)
-        self.note(noted)
+        self.note(*noted)
 
     def _set_aside(self) -> None:
         if self._path == ":memory:":

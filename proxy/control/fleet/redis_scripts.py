@@ -75,7 +75,8 @@ local function later(one, other)
   return a > c or (a == c and b > d)
 end
 -- KEYS count, members, leader, state, labels; ARGV seq, body, member, seconds kept, most labels kept, labels before,
--- labels after, most labels returned, label... Returns who judges, term, look, stamp, place of the last label, labels.
+-- labels after, most labels returned, label... Returns who judges, term, look, stamp, place of the last label, labels,
+-- and the time in seconds and microseconds.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local kept = tonumber(ARGV[4])
@@ -112,7 +113,7 @@ else
     if entry[2][1] == 'l' then labels[#labels + 1] = entry[2][2] end
   end
 end
-return {judge or '', state[1] or '0', state[2] or '0', state[3] or '', place, labels}
+return {judge or '', state[1] or '0', state[2] or '0', state[3] or '', place, labels, time[1], time[2]}
 """
 )
 

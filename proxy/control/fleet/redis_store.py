@@ -79,6 +79,8 @@ class _Heard(Struct, array_like=True):
     stamp: bytes
     after: bytes
     labels: list[bytes]
+    seconds: bytes
+    micros: bytes
 
 
 class _Members(Struct, array_like=True):
@@ -128,7 +130,7 @@ class RedisStore:
         bounds: list[str | int] = [MAX_LABELS, report.labels_before, report.labels_after, LABELS_A_REPORT]
         keys = self._keys(f"count:{member}", "members", "leader", "state", "labels")
         heard = await self._run(_Heard, redis_scripts.REPORT, keys, *counted, *bounds, *report.labels)
-        return Heard(_text(heard.judge), _place(heard), tuple(heard.labels), _text(heard.after))
+        return Heard(_text(heard.judge), _place(heard), tuple(heard.labels), _text(heard.after), _time(heard))
 
     async def collect(self, known: Mapping[tuple[str, str], int], place: Place) -> Collected:
         """As the port says."""
@@ -136,7 +138,7 @@ class RedisStore:
 
     async def _collected(self, client: Client, known: Mapping[tuple[str, str], int], place: Place) -> Collected:
         found = await _asked(client, _Members, redis_scripts.MEMBERS, self._keys("members", "state"), *place)
-        now = int(found.seconds) + int(found.micros) / 1e6
+        now = _time(found)
         rows = zip(found.rows[::2], found.rows[1::2], strict=True)
         members = [_member(name, at) for name, at in rows if _is_text(name)]
         keys = [f"{self._prefix}count:{epoch}:{instance}" for instance, epoch, _ in members]
@@ -149,7 +151,7 @@ class RedisStore:
             Reported(instance, epoch, seq, max(now - at, 0.0), bodies.get((instance, epoch)))
             for instance, epoch, at, seq in sorted(there)
         )
-        return Collected(_place(found), found.evidence or None, reports)
+        return Collected(_place(found), found.evidence or None, reports, now)
 
     async def _all(self, client: Client, keys: Sequence[str], field: str) -> list[bytes | None]:
         """A field of each key; None where there is none, or the key is no report: that costs nobody else a look."""
@@ -235,6 +237,11 @@ async def _asked(
 def _member(name: bytes, at: bytes) -> tuple[str, str, float]:
     epoch, _, instance = name.decode().partition(":")
     return instance, epoch, float(at)
+
+
+def _time(found: _Heard | _Members) -> float:
+    """Unix seconds by the server's clock."""
+    return int(found.seconds) + int(found.micros) / 1e6
 
 
 def _text(name: bytes) -> str:

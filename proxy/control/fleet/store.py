@@ -105,6 +105,8 @@ class Heard(Struct, frozen=True):
     """Labels behind `labels_after`, oldest first."""
     labels_after: str = ""
     """Place of the last of them."""
+    time: float = 0.0
+    """Unix seconds by the store's clock."""
 
 
 class Reported(Struct, frozen=True):
@@ -127,6 +129,8 @@ class Collected(Struct, frozen=True):
     evidence: bytes | None
     """Evidence, and what of each report was consumed; None: nothing was committed, or it stands at the known place."""
     reports: tuple[Reported, ...]
+    time: float = 0.0
+    """Unix seconds by the store's clock."""
 
 
 class FollowedTable(Struct, frozen=True):

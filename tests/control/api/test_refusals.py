@@ -9,7 +9,7 @@ import pytest
 from proxy.control.api.problems import TITLES, ApiError
 from proxy.control.api.refusals import problem_of, refusal_of
 from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, UnknownRouteError
-from proxy.control.fleet.member import UndecidedError
+from proxy.control.fleet.intents import UndecidedError
 from proxy.control.state.state_file import StoreError
 from proxy.release.phases import TransitionRefused
 

@@ -225,7 +225,7 @@ def test_a_version_gets_traffic_by_a_table_of_a_judge_who_knows_alone(
                 house.follows(ROLLED, knows=flag)
                 off = True
             case "off":
-                had = bool(transitions.candidates(house.engine.state("cancer")))
+                had = house.engine.fleet is None or bool(transitions.candidates(house.engine.state("cancer")))
                 house.engine.take_off(["cancer"], "off", 5.0)
                 off = off or had
             case "apart":

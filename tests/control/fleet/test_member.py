@@ -14,8 +14,8 @@ from proxy.contracts.fleet import Fleet
 from proxy.contracts.table import Share
 from proxy.control.fleet import member as module
 from proxy.control.fleet.bodies import Answer, Intent, ReportBody, decode, encode
+from proxy.control.fleet.intents import MAX_INTENTS, UndecidedError
 from proxy.control.fleet.judge import MAX_CHANGES_A_LOOK
-from proxy.control.fleet.member import MAX_INTENTS, UndecidedError
 from proxy.control.fleet.memory_store import Kept
 from proxy.control.fleet.store import (
     LEADERSHIP_SECONDS,
@@ -201,17 +201,14 @@ def command(fleet: FleetHouse, sidecar: SidecarHouse, action: str, value: dict[s
     return asyncio.run(asked())
 
 
-def test_a_change_that_no_judge_answers_says_what_is_in_force_and_is_made_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_change_that_never_left_its_sidecar_is_not_made_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.01)
     fleet = begun()
     asked = other_than_the_judge(fleet)
     said = str(command(fleet, asked, "split", {"split": {"v2": 25.0}, "reason": "try"}))
-    assert "nothing has changed yet" in said
-    assert asked.split() == {"v2": 10.0}
+    assert "nothing was asked for, and nothing has changed" in said
     fleet.turns(3)
-    assert [each.split() for each in fleet.sidecars] == [{"v2": 25.0}] * 3
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}] * 3
     assert reported(asked).intents == ()
 
 
@@ -239,11 +236,12 @@ def test_changes_that_wait_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None
     fleet = begun(SPLIT, 1)
     (alone,) = fleet.sidecars
     for _ in range(MAX_INTENTS):
-        command(fleet, alone, "pause", OFF)
+        command(fleet, alone, "rollback", OFF)
     assert len(reported(alone).intents) == MAX_INTENTS
+    alone.tables.clear()
     said = str(command(fleet, alone, "rollback", OFF))
     assert "nothing was asked for" in said
-    assert alone.split() == {"v2": 10.0}
+    assert alone.tables == []
 
 
 def test_more_changes_than_a_look_makes_are_each_made_once() -> None:
