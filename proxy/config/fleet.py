@@ -43,9 +43,12 @@ def read_fleet(root: Section) -> Fleet | None:
         lease=section.take("lease", values.duration, Fleet.__struct_defaults__[0]),
         on_lost=on_lost,
         instance=section.take("instance", values.name, ""),
+        sentinel_password=section.take("sentinel_password", values.secret, ""),
         tls=read_client_tls(section),
     )
     section.finish()
+    if fleet.sentinel_password and fleet.redis and address_of(fleet.redis).kind != "sentinel":
+        section.refuse("sentinel_password", "a store without sentinels", "a password where redis names sentinels")
     if not _installed():
         root.refuse("fleet", "a fleet without a client for Redis", "a fleet where penumbra[fleet] is installed")
     return fleet

@@ -97,7 +97,7 @@ def _fleet_of(settings: Settings) -> str:
     fleet = settings.fleet
     if fleet is None:
         return "no fleet"
-    at = sha256(fleet.redis.encode()).hexdigest()[:8]
+    at = sha256(f"{fleet.redis} {fleet.sentinel_password}".encode()).hexdigest()[:8]
     instance = fleet.instance or "host"
     return f"{fleet.name} (redis {at}, lease {fleet.lease:g}s, on_lost {fleet.on_lost}, instance {instance})"
 

@@ -24,5 +24,7 @@ class Fleet(Struct, frozen=True):
     """What a sidecar does then: send everything to the primaries, or hold the split that it has."""
     instance: str = ""
     """Name of this sidecar in its fleet, the same after a restart; "": that of its host."""
+    sentinel_password: str = ""
+    """What the sentinels themselves ask for; "": nothing."""
     tls: ClientTls | None = None
     """TLS towards the store; None: as its address says."""

@@ -28,6 +28,7 @@ def test_what_it_says() -> None:
         ("fleet: {redis: 'redis://h', name: f, on_lost: canary}", "fleet.on_lost"),
         ("fleet: {redis: 'redis://h', name: f, lease: 0s}", "fleet.lease"),
         ("fleet: {redis: 'redis://h', name: f, leas: 1s}", "fleet.leas"),
+        ("fleet: {redis: 'redis://h', name: f, sentinel_password: x}", "fleet.sentinel_password"),
     ],
 )
 def test_mistakes_name_their_path(text: str, path: str) -> None:

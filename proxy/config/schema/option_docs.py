@@ -120,6 +120,7 @@ TEXTS = {
         "and a rollback elsewhere is not heard."
     ),
     "fleet.instance": "The name of this sidecar in its fleet, the same after a restart.",
+    "fleet.sentinel_password": "What the sentinels themselves ask for; the one in `redis` is that of the servers.",
     **_of_tls("fleet"),
     **version_docs.TEXTS,
     **_of_tls("versions"),
@@ -288,6 +289,7 @@ ABSENT = {
     "tracing": "none",
     "fleet": "the sidecar decides alone",
     "fleet.instance": "the name of the host",
+    "fleet.sentinel_password": "none",
     **version_docs.ABSENT,
     **tls_docs.ABSENT,
     **rewrite_docs.ABSENT,

@@ -42,6 +42,7 @@ EXAMPLES = {
     "fleet.lease": "20s",
     "fleet.on_lost": "hold",
     "fleet.instance": "pod-7",
+    "fleet.sentinel_password": '"${SENTINEL_PASSWORD:-made-up}"',
     "versions.*.url": "http://models:8081/base",
     "versions.*.balance.failures": "10",
     "versions.*.balance.ejection": "10s",

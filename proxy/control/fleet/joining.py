@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from proxy.contracts.fleet import Fleet
 from proxy.contracts.settings import Settings
 from proxy.contracts.table import Table
@@ -45,7 +47,10 @@ def store_of(fleet: Fleet) -> FleetStore:
     """The store that a section names. Its client is imported here, and only here."""
     from proxy.control.fleet.redis_store import RedisStore
 
-    return RedisStore(address_of(fleet.redis), fleet.name)
+    address = address_of(fleet.redis)
+    if fleet.sentinel_password:
+        address = replace(address, sentinel={"password": fleet.sentinel_password})
+    return RedisStore(address, fleet.name)
 
 
 def engine_of(

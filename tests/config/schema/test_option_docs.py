@@ -57,6 +57,7 @@ AROUND = (
         "access_log": "access_log: {}",
         "tracing": "tracing: {endpoint: 'http://h/'}",
         "fleet": "fleet: {redis: 'redis://h', name: f}",
+        "fleet.sentinel_password": "fleet: {redis: 'redis+sentinel://h/service', name: f}",
         "tls": "tls: {certificate: old/tls.crt, key: old/tls.key}",
         **dict.fromkeys(
             ("tls.client_ca", "tls.client", "tls.allow", "tls.identity_header"),

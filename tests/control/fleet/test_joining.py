@@ -59,6 +59,12 @@ def test_the_store_is_that_of_the_address_and_of_the_name() -> None:
     assert store._keys("state") == ["{penumbra:fraud}:state"]
 
 
+def test_sentinels_are_asked_with_a_password_of_their_own() -> None:
+    store = store_of(Fleet("redis+sentinel://ada:secret@h/main", "fraud", sentinel_password="other"))
+    assert isinstance(store, RedisStore)
+    assert (store._address.password, store._address.sentinel) == ("secret", {"password": "other"})
+
+
 def test_nothing_of_the_client_is_imported_before_a_store_is_wanted() -> None:
     """A process of its own: this one has imported it."""
     code = "import sys, proxy.control.process, proxy.config.load; sys.exit('redis' in sys.modules)"
