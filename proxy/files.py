@@ -105,6 +105,16 @@ def denied(path: Path, error: OSError) -> str:
     )
 
 
+def denied_to_read(path: Path, error: OSError) -> str:
+    """Why a file could not be read: where it is only a matter of rights, who owns it and as whom this runs."""
+    why = error.strerror or str(error)
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return why
+    groups = ",".join(map(str, sorted({os.getegid(), *os.getgroups()})))
+    owned = f"it is of {found}" if (found := _owner(path)) else f"{_folder(path)} is of {_owner(_folder(path))}"
+    return f"{why}: {owned}; this runs as user {os.geteuid()} with groups {groups}"
+
+
 def _owner(path: Path) -> str:
     try:
         status = os.stat(path)

@@ -85,17 +85,19 @@ def run(config: Config) -> None:
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Says everything that is wrong with CONFIG. Exit code 0: nothing is."""
+    from proxy.config.certificates import concerns
     from proxy.config.hints import hints
     from proxy.config.wording import written
 
     settings = _checked(config, as_json)
+    warnings = (*hints(settings), *concerns(settings))
     if as_json:
-        print(dumps({"ok": True, "problems": [], "warnings": hints(settings), "assumed": _assumed(settings)}))
+        print(dumps({"ok": True, "problems": [], "warnings": warnings, "assumed": _assumed(settings)}))
         return
     routes, versions = counted(len(settings.routes), "route"), counted(len(settings.versions), "version")
     print(f"{config}: fine ({routes}, {versions})")
-    for hint in hints(settings):
-        print(f"warning: {hint}")
+    for warning in warnings:
+        print(f"warning: {warning}")
     for route in settings.routes:
         if lines := route.assumed:
             held = f"is held to {written(lines)} by default"

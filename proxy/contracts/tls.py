@@ -35,6 +35,8 @@ class TlsMaterial(Struct, frozen=True, omit_defaults=True):
     """Names in the own certificate, as `dns:…`, `ip:…`, `spiffe:…` or `uri:…`."""
     not_after: float = 0.0
     """End of the own certificate, in seconds since 1970; 0: there is none."""
+    not_before: float = 0.0
+    """Its beginning, likewise."""
 
     def __repr__(self) -> str:
         """Without what the files held: no text may show a key."""

@@ -48,11 +48,12 @@ class Issued(NamedTuple):
     key: str
     names: tuple[str, ...]
     not_after: float
+    not_before: float
 
     def material(self, *authorities: Authority) -> TlsMaterial:
         """What a section holds that has these files."""
         ca = "".join(each.certificate for each in authorities)
-        return TlsMaterial(self.certificate, self.key, ca, self.names, self.not_after)
+        return TlsMaterial(self.certificate, self.key, ca, self.names, self.not_after, self.not_before)
 
 
 class Authority:
@@ -98,7 +99,7 @@ class Authority:
         builder = builder.add_extension(_usage(False), critical=True)
         both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         certificate = _signed(builder.add_extension(both, critical=False), (self.name, self.key), digest)
-        return Issued(certificate + self.intermediates, pem_of(key), names, float(int(times[1])))
+        return Issued(certificate + self.intermediates, pem_of(key), names, float(int(times[1])), float(int(times[0])))
 
     @property
     def intermediates(self) -> str:
@@ -179,7 +180,7 @@ def written(folder: Path, issued: Issued, *authorities: Authority) -> Paths:
     paths = Paths(*(str(folder / name) for name in ("tls.crt", "tls.key", "ca.crt")))
     ca = "".join(each.certificate for each in authorities)
     for path, text in zip(paths, (issued.certificate, issued.key, ca), strict=True):
-        Path(path).write_text(text, encoding="ascii")
+        Path(path).write_text(text, encoding="utf-8")
     return paths
 
 
