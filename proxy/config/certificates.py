@@ -29,7 +29,7 @@ MAX_FILE_BYTES = 1024 * 1024
 """Bytes of a file of certificates: the authorities of a whole system are a quarter of that."""
 
 
-class Fault(NamedTuple):
+class FileFault(NamedTuple):
     """A mistake in one of the files: `key` is that of the section. `late`: only that a certificate has expired."""
 
     key: str
@@ -41,11 +41,11 @@ class Fault(NamedTuple):
         return f"{self.key}: found {self.found}; allowed: {self.allowed}"
 
 
-class Checked(NamedTuple):
+class CheckedFiles(NamedTuple):
     """What the files of a section hold, and what is wrong with them; `material` is None where they cannot be read."""
 
     material: TlsMaterial | None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[FileFault, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -88,27 +88,27 @@ def _ca_key(tls: Tls) -> str:
     return "client_ca" if isinstance(tls, ServerTls) else "ca"
 
 
-def checked_files(tls: Tls, now: float) -> Checked:
+def checked_files(tls: Tls, now: float) -> CheckedFiles:
     """What the files of a section hold at `now` (Unix seconds)."""
-    paths, texts, faults = paths_of(tls), dict[str, str](), list[Fault]()
+    paths, texts, faults = paths_of(tls), dict[str, str](), list[FileFault]()
     for key, path in paths.items():
         try:
             texts[key] = files.content(path, MAX_FILE_BYTES).decode("latin-1")  # comments may be in any encoding
         except files.UnusableFileError as error:
-            faults.append(Fault(key, f"{path}: {error.found}", error.allowed))
+            faults.append(FileFault(key, f"{path}: {error.found}", error.allowed))
         except OSError as error:
-            faults.append(Fault(key, f"{path}: {files.denied_to_read(path, error)}", "a file that can be read"))
+            faults.append(FileFault(key, f"{path}: {files.denied_to_read(path, error)}", "a file that can be read"))
     if faults:
-        return Checked(None, tuple(faults))
+        return CheckedFiles(None, tuple(faults))
     checked = inspected(tls, texts, now)
     return checked._replace(
         faults=tuple(each._replace(found=f"{paths[each.key]}: {each.found}") for each in checked.faults)
     )
 
 
-def inspected(tls: Tls, texts: Mapping[str, str], now: float) -> Checked:
+def inspected(tls: Tls, texts: Mapping[str, str], now: float) -> CheckedFiles:
     """What is wrong with the texts of the files of a section, by key."""
-    faults: list[Fault] = []
+    faults: list[FileFault] = []
     ca_key, use = _ca_key(tls), _use(tls)
     own = _parsed("certificate", texts, faults)
     authorities = _parsed(ca_key, texts, faults)
@@ -117,16 +117,16 @@ def inspected(tls: Tls, texts: Mapping[str, str], now: float) -> Checked:
         try:
             key = private_key(texts["key"])
         except NotPemError as error:
-            faults.append(Fault("key", error.found, error.allowed))
+            faults.append(FileFault("key", error.found, error.allowed))
     if faults:
-        return Checked(None, tuple(faults))
+        return CheckedFiles(None, tuple(faults))
     shown, trusted = [each for _, each in own], [each for _, each in authorities]
     warnings: list[str] = []
     if shown and key is not None:
         mistakes = chain.own_mistakes(shown, key[1], use, now)
-        faults += (Fault(*each, late=each.found.startswith("expired")) for each in mistakes)
+        faults += (FileFault(*each, late=each.found.startswith("expired")) for each in mistakes)
         warnings += (f"certificate: {each}" for each in chain.own_warnings(shown, use, now, _known(shown, trusted)))
-    faults += (Fault(ca_key, *each) for each in chain.authority_mistakes(trusted, now) if trusted)
+    faults += (FileFault(ca_key, *each) for each in chain.authority_mistakes(trusted, now) if trusted)
     warnings += (f"{ca_key}: {each}" for each in chain.authority_warnings(trusted, now))
     begin, end = chain.times(shown[0]) if shown else (0.0, 0.0)
     material = TlsMaterial(
@@ -137,18 +137,18 @@ def inspected(tls: Tls, texts: Mapping[str, str], now: float) -> Checked:
         end,
         begin,
     )
-    return Checked(material, tuple(faults), tuple(warnings))
+    return CheckedFiles(material, tuple(faults), tuple(warnings))
 
 
 def _use(tls: Tls) -> chain.Use:
     return "server" if isinstance(tls, ServerTls) else "client"
 
 
-def _parsed(key: str, texts: Mapping[str, str], faults: list[Fault]) -> tuple[tuple[str, Certificate], ...]:
+def _parsed(key: str, texts: Mapping[str, str], faults: list[FileFault]) -> tuple[tuple[str, Certificate], ...]:
     try:
         return certificates(texts[key]) if key in texts else ()
     except NotPemError as error:
-        faults.append(Fault(key, error.found, error.allowed))
+        faults.append(FileFault(key, error.found, error.allowed))
         return ()
 
 

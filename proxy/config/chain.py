@@ -36,7 +36,7 @@ STRONG = f"RSA of at least {MIN_RSA_BITS} bits, or an elliptic curve of at least
 Use = Literal["server", "client"]
 
 
-class Finding(NamedTuple):
+class CertificateMistake(NamedTuple):
     """Something that is wrong: `about` is `certificate` or `key`, `found` and `allowed` are as of a Problem."""
 
     about: str
@@ -78,34 +78,38 @@ def about(certificate: Certificate) -> str:
 # -- one's own
 
 
-def own_mistakes(chain: Sequence[Certificate], key: PrivateKeyTypes, use: Use, now: float) -> Iterator[Finding]:
+def own_mistakes(
+    chain: Sequence[Certificate], key: PrivateKeyTypes, use: Use, now: float
+) -> Iterator[CertificateMistake]:
     """What makes handshakes fail with any peer."""
     own = chain[0]
     if not fits(own, key):
         later = [f"the {place + 1}. certificate" for place, each in enumerate(chain) if fits(each, key)]
         allowed = f"its own certificate first, which is {later[0]} here" if later else "the key of the certificate"
-        yield Finding("key", "a key that does not fit the certificate", allowed)
+        yield CertificateMistake("key", "a key that does not fit the certificate", allowed)
     if weak := weakness(own.public_key()):
-        yield Finding("certificate", f"a key of {weak}", STRONG)
+        yield CertificateMistake("certificate", f"a key of {weak}", STRONG)
     yield from _untimely(own, now)
     for each in chain:
         if is_sha1(each) and each.issuer != each.subject:
-            yield Finding("certificate", f"{about(each)} is signed with {_digest(each)}", "SHA-256 or better")
+            yield CertificateMistake(
+                "certificate", f"{about(each)} is signed with {_digest(each)}", "SHA-256 or better"
+            )
     if use == "server" and not names(own):
         allowed = "at least one name or address, since clients go by nothing else"
-        yield Finding("certificate", "no SAN (subject alternative name) in it", allowed)
+        yield CertificateMistake("certificate", "no SAN (subject alternative name) in it", allowed)
     if len(chain) > MAX_CHAIN:
-        yield Finding(
+        yield CertificateMistake(
             "certificate", f"{len(chain)} certificates", f"at most {MAX_CHAIN}: its own and intermediate ones"
         )
 
 
-def _untimely(certificate: Certificate, now: float) -> Iterator[Finding]:
+def _untimely(certificate: Certificate, now: float) -> Iterator[CertificateMistake]:
     begin, end = times(certificate)
     if end <= now:
-        yield Finding("certificate", f"expired on {moment(end)}", "a certificate that is valid now")
+        yield CertificateMistake("certificate", f"expired on {moment(end)}", "a certificate that is valid now")
     if begin > now + SKEW_SECONDS:
-        yield Finding("certificate", f"not valid before {moment(begin)}", "a certificate that is valid now")
+        yield CertificateMistake("certificate", f"not valid before {moment(begin)}", "a certificate that is valid now")
 
 
 def own_warnings(chain: Sequence[Certificate], use: Use, now: float, known: Iterable[Name]) -> Iterator[str]:

@@ -30,19 +30,19 @@ class NotPemError(ValueError):
         self.found, self.allowed = found, allowed
 
 
-class Block(NamedTuple):
+class PemBlock(NamedTuple):
     """One block: its label, and its whole text."""
 
     label: str
     text: str
 
 
-def blocks(text: str) -> tuple[Block, ...]:
+def blocks(text: str) -> tuple[PemBlock, ...]:
     """The blocks of a text, in order. Raises NotPemError for one that has no end."""
     return tuple(_blocks(text))
 
 
-def _blocks(text: str) -> Iterator[Block]:
+def _blocks(text: str) -> Iterator[PemBlock]:
     label, lines = "", list[str]()
     for line in map(str.strip, text.splitlines()):
         if line.startswith(_BEGIN) and line.endswith(_DASHES):
@@ -51,7 +51,7 @@ def _blocks(text: str) -> Iterator[Block]:
         if label:
             lines.append(line)
         if label and line == f"{_END}{label}{_DASHES}":
-            yield Block(label, "\n".join(lines) + "\n")
+            yield PemBlock(label, "\n".join(lines) + "\n")
             label = ""
     _refuse_open(label)
 
