@@ -11,7 +11,11 @@ MAX_AUDIT = 1000
 _LOOK = ("malformed", "forbidden", "unauthorized", "too-large")
 _ROUTE = (*_LOOK, "unknown-route")
 _RELEASE = (*_LOOK, "unknown-release")
-_CHANGE = (*_ROUTE, "refused", "changed", "media-type", "invalid", "not-stored")
+_CHANGE = (*_ROUTE, "refused", "differs", "changed", "media-type", "invalid", "not-stored", "no-judge")
+
+_SCOPED, _SCOPED_RELEASE, _SCOPED_ALL = (
+    {"problems": (*problems, "invalid"), "parameters": ("scope",)} for problems in (_ROUTE, _RELEASE, _LOOK)
+)
 
 
 class Endpoint(Struct, frozen=True):
@@ -82,15 +86,14 @@ GATE = ((200, "Pass"), (409, "Fail"), (425, "Undecided"))
 
 ENDPOINTS = (
     _look(
-        "/v1/routes", "routes", "All routes, the workers, and the state of the configuration", "Routes", problems=_LOOK
+        "/v1/routes", "routes", "All routes, the workers, and the state of the configuration", "Routes", **_SCOPED_ALL
     ),
     _look(
         "/v1/routes/{route}",
         "route",
         "One route",
         "Route",
-        problems=(*_ROUTE, "invalid"),
-        parameters=("scope",),
+        **_SCOPED,
     ),
     _change("PUT", "split", "put_split", "Split live traffic by hand; the rest goes to the primary", "SplitBody"),
     _change("PUT", "shadows", "put_shadows", "Say which versions get copies of how many requests", "ShadowsBody"),
@@ -106,35 +109,37 @@ ENDPOINTS = (
         "scorecard",
         "Verdict, value, limit and n of each metric",
         "Scorecard",
-        problems=(*_ROUTE, "invalid"),
-        parameters=("scope",),
+        **_SCOPED,
     ),
-    _look("/v1/routes/{route}/traffic", "traffic", "Counts and latencies of each version", "Traffic"),
-    _look("/v1/routes/{route}/drift", "drift", "How far features are from the profile; world or model", "Drift"),
+    _look("/v1/routes/{route}/traffic", "traffic", "Counts and latencies of each version", "Traffic", **_SCOPED),
+    _look(
+        "/v1/routes/{route}/drift", "drift", "How far features are from the profile; world or model", "Drift", **_SCOPED
+    ),
     _look(
         "/v1/routes/{route}/disagreements",
         "disagreements",
         "How often copies differ, and the worst examples",
         "Disagreements",
+        **_SCOPED,
     ),
-    _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE),
+    _look("/v1/routes/{route}/gate", "gate", "200 pass, 409 fail, 425 undecided", "Gate", statuses=GATE, **_SCOPED),
     _look("/v1/fleet", "fleet", "The fleet: members, judge, who is behind", "Fleet", problems=(*_LOOK, "not-found")),
-    _look("/v1/releases", "releases", "All releases, each with its routes", "Releases", problems=_LOOK),
-    _look("/v1/releases/{release}", "release", "One release", "WholeRelease", problems=_RELEASE),
+    _look("/v1/releases", "releases", "All releases, each with its routes", "Releases", **_SCOPED_ALL),
+    _look("/v1/releases/{release}", "release", "One release", "WholeRelease", **_SCOPED_RELEASE),
     *(_together(action, summary) for action, summary in TOGETHER.items()),
     _look(
         "/v1/releases/{release}/scorecard",
         "release_scorecard",
         "Every line of every route of a release",
         "WholeScorecard",
-        problems=_RELEASE,
+        **_SCOPED_RELEASE,
     ),
     _look(
         "/v1/releases/{release}/gate",
         "release_gate",
         "200 pass, 409 fail, 425 undecided, of a whole release",
         "WholeGate",
-        problems=_RELEASE,
+        **_SCOPED_RELEASE,
         statuses=GATE,
     ),
     Endpoint(
@@ -152,7 +157,8 @@ ENDPOINTS = (
         "ask_gate",
         "As GET, for those who can only POST; the body is not looked at",
         "Gate",
-        problems=_ROUTE,
+        problems=(*_ROUTE, "invalid"),
+        parameters=("scope",),
         statuses=GATE,
     ),
     _look(
@@ -168,7 +174,8 @@ ENDPOINTS = (
         "events",
         "Everything above, as server-sent events whenever it changes: path, etag, document",
         "",
-        problems=(*_LOOK, "too-many"),
+        problems=(*_LOOK, "invalid", "too-many"),
+        parameters=("scope",),
         media="text/event-stream",
     ),
     _look("/metrics", "metrics", "For Prometheus", "", problems=_LOOK, media="text/plain"),

@@ -25,7 +25,7 @@ from aiohttp import web
 from proxy.control.api import fleet_view, release_view, views
 from proxy.control.api.portions import in_portions, text_of
 from proxy.control.api.problems import ApiError
-from proxy.control.api.scope import chain_of
+from proxy.control.api.scope import chain_of, said
 from proxy.control.api.traffic_view import traffic
 from proxy.control.engine import Engine
 from proxy.control.engine_errors import UnknownRouteError
@@ -80,10 +80,11 @@ def documents(
 def _of_route(engine: Engine, board: Board, name: str, now: float) -> Iterator[tuple[str, str | None, Any]]:
     path = f"/v1/routes/{name}"
     yield path, views.etag(engine.state(name)), views.route(engine, name)
-    yield f"{path}/traffic", None, traffic(board, name, now)
+    yield f"{path}/traffic", None, said("sidecar", traffic(board, name, now))
     yield f"{path}/scorecard", None, views.scorecard(engine, name)
-    yield f"{path}/drift", None, views.drifts(board, name)
-    yield f"{path}/disagreements", None, views.disagreements(board, name, engine.settings.versions)
+    yield f"{path}/drift", None, said("sidecar", views.drifts(board, name))
+    compared = views.disagreements(board, name, engine.settings.versions)
+    yield f"{path}/disagreements", None, said("sidecar", compared)
 
 
 def event(at: float, path: str, etag: str | None, document: str) -> bytes:

@@ -30,6 +30,7 @@ from proxy.control.api.portions import encoded, in_portions, text_of
 from proxy.control.api.problems import ApiError, answer, as_json, in_json
 from proxy.control.api.refusals import problem_of
 from proxy.control.api.traffic_view import traffic
+from proxy.control.api.verdicts import scope_in
 from proxy.control.engine import Engine
 from proxy.control.fleet.service import FleetService
 from proxy.link.server import WorkerStatus
@@ -161,22 +162,32 @@ class Api:
     # -- reading
 
     async def routes(self, request: web.Request) -> web.Response:
-        return as_json(views.routes(self._engine, self._context.workers()))
+        return as_json(views.routes(self._seen(request), self._context.workers()))
+
+    def _seen(self, request: web.Request) -> Engine:
+        """The engine as it is to be shown in the scope that is asked for. Raises ApiError."""
+        return scope.seen(self._engine, scope.scope_of(request.query, self._engine), self._context.now())
+
+    def _of_sidecar(self, request: web.Request) -> str:
+        """The route of a read that is of this sidecar always. Raises ApiError, UnknownRouteError."""
+        name = _name(request)
+        self._engine.state(name)
+        scope.scope_of(request.query, self._engine, "sidecar")
+        return name
 
     async def route(self, request: web.Request) -> web.Response:
-        return self._route(_name(request), scope.scope_of(request.query, self._engine))
+        return self._route(self._seen(request), _name(request))
 
-    def _route(self, name: str, of: scope.Scope | None = None, beside: Beside | None = None) -> web.Response:
-        engine = self._engine
-        shown = scope.route(engine, name, of, self._context.now()) if of else views.route(engine, name)
-        return as_json(shown | (beside or {}), headers={"ETag": views.etag(self._engine.state(name))})
+    def _route(self, engine: Engine, name: str, beside: Beside | None = None) -> web.Response:
+        return as_json(
+            views.route(engine, name) | (beside or {}), headers={"ETag": views.etag(self._engine.state(name))}
+        )
 
     async def scorecard(self, request: web.Request) -> web.Response:
-        of = scope.scope_of(request.query, self._engine)
-        return as_json(scope.scorecard(self._engine, _name(request), of, self._context.now()))
+        return as_json(views.scorecard(self._seen(request), _name(request)))
 
     async def gate(self, request: web.Request) -> web.Response:
-        shown = views.gate(self._engine, _name(request))
+        shown = views.gate(self._seen(request), _name(request))
         return as_json(shown, _GATES[shown["verdict"]])
 
     async def ask_gate(self, request: web.Request) -> web.Response:
@@ -188,22 +199,19 @@ class Api:
         return static.serve(request, request.match_info.get("file", static.HOME))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
+        scope.scope_of(request.query, self._engine, scope_in(self._engine))
         return await self._events.stream(request)
 
     async def traffic(self, request: web.Request) -> web.Response:
-        name = _name(request)
-        self._engine.state(name)
-        return as_json(traffic(self._context.board, name, self._context.now()))
+        shown = traffic(self._context.board, self._of_sidecar(request), self._context.now())
+        return as_json(scope.said("sidecar", shown))
 
     async def drift(self, request: web.Request) -> web.Response:
-        name = _name(request)
-        self._engine.state(name)
-        return as_json(views.drifts(self._context.board, name))
+        return as_json(scope.said("sidecar", views.drifts(self._context.board, self._of_sidecar(request))))
 
     async def disagreements(self, request: web.Request) -> web.Response:
-        name = _name(request)
-        self._engine.state(name)
-        return as_json(views.disagreements(self._context.board, name, self._versions))
+        shown = views.disagreements(self._context.board, self._of_sidecar(request), self._versions)
+        return as_json(scope.said("sidecar", shown))
 
     async def audit(self, request: web.Request) -> web.Response:
         route = request.query.get("route")
@@ -286,7 +294,7 @@ class Api:
         """Checks the caller's token, the body and `If-Match`; then the engine makes the change."""
         name = _name(request)
         beside = await self._command(request, action, name, views.etag(self._engine.state(name)))
-        return self._route(name, beside=beside)
+        return self._route(self._engine, name, beside)
 
     async def _command(self, request: web.Request, action: str, name: str, etag: str, whole: bool = False) -> Beside:
         """`etag`: what it is changed from; `whole`: what the body asks for is of no single route. In a fleet, what to
@@ -311,28 +319,30 @@ class Api:
     # -- releases
 
     async def releases(self, request: web.Request) -> web.Response:
-        return as_json(release_view.releases(self._engine))
+        return as_json(release_view.releases(self._seen(request)))
 
     async def release(self, request: web.Request) -> web.Response:
-        return self._release(request.match_info["release"])
+        return self._release(self._seen(request), request.match_info["release"])
 
-    def _release(self, name: str, beside: Beside | None = None) -> web.Response:
-        release = self._engine.release(name)
-        shown = release_view.release(self._engine, release) | (beside or {})
+    def _release(self, engine: Engine, name: str, beside: Beside | None = None) -> web.Response:
+        release = engine.release(name)
+        shown = release_view.release(engine, release) | (beside or {})
         return as_json(shown, headers={"ETag": release_view.etag(release)})
 
     async def release_scorecard(self, request: web.Request) -> web.Response:
-        return as_json(release_view.scorecard(self._engine.release(request.match_info["release"])))
+        engine = self._seen(request)
+        return as_json(release_view.scorecard(engine, engine.release(request.match_info["release"])))
 
     async def release_gate(self, request: web.Request) -> web.Response:
-        shown = release_view.gate(self._engine.release(request.match_info["release"]))
+        engine = self._seen(request)
+        shown = release_view.gate(engine, engine.release(request.match_info["release"]))
         return as_json(shown, _GATES[shown["verdict"]])
 
     async def release_command(self, request: web.Request) -> web.Response:
         release = self._engine.release(request.match_info["release"])
         action = request.path.rpartition("/")[2]
         name, tag = release.routes[0].section.name, release_view.etag(release)
-        return self._release(release.name, await self._command(request, action, name, tag, whole=True))
+        return self._release(self._engine, release.name, await self._command(request, action, name, tag, whole=True))
 
     @property
     def _versions(self) -> Any:

@@ -95,6 +95,7 @@ SCHEMAS: dict[str, Schema] = {
         routes=many(text()),
     ),
     "Routes": record(
+        scope=SCOPE,
         revision=whole(),
         routes=many(ref("Route")),
         versions=many(text()),
@@ -147,10 +148,16 @@ SCHEMAS: dict[str, Schema] = {
         assumed={"type": "boolean", "description": "Whether nobody asked for the line, and it is judged all the same."},
     ),
     "Gate": record(
-        route=text(), phase=text(enum=list(PHASES)), verdict=text(enum=VERDICTS), sentence=text(), needed=maybe(whole())
+        route=text(),
+        scope=SCOPE,
+        phase=text(enum=list(PHASES)),
+        verdict=text(enum=VERDICTS),
+        sentence=text(),
+        needed=maybe(whole()),
     ),
     "Traffic": record(
         route=text(),
+        scope=SCOPE,
         window=number(),
         arms=many(ref("Arm")),
         shadows=many(
@@ -186,6 +193,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Drift": record(
         route=text(),
+        scope=SCOPE,
         features=many(ref("Feature")),
         measured=whole(description="Features that there are, of all versions."),
         truncated=TRUNCATED,
@@ -220,7 +228,7 @@ SCHEMAS: dict[str, Schema] = {
         detected=maybe(whole()),
         distribution=maybe(ref("Distribution")),
     ),
-    "Disagreements": record(route=text(), versions=many(ref("Disagreement"))),
+    "Disagreements": record(route=text(), scope=SCOPE, versions=many(ref("Disagreement"))),
     "Disagreement": record(
         version=text(),
         pairs=whole(),

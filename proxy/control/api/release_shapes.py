@@ -6,12 +6,14 @@ from typing import get_args
 
 from proxy.contracts.release import PHASES
 from proxy.contracts.settings import Require
+from proxy.control.api.fleet_shapes import SCOPE
 from proxy.control.api.shapes import PERCENTS, VERDICTS, Schema, many, maybe, number, record, ref, text, whole
 
 RELEASE_SHAPES: dict[str, Schema] = {
-    "Releases": record(revision=whole(), releases=many(ref("WholeRelease"))),
+    "Releases": record(scope=SCOPE, revision=whole(), releases=many(ref("WholeRelease"))),
     "WholeRelease": record(
         release=text(),
+        scope=SCOPE,
         phase=text(enum=list(PHASES)),
         strategy=maybe(text()),
         active={"type": "boolean"},
@@ -47,6 +49,7 @@ RELEASE_SHAPES: dict[str, Schema] = {
     ),
     "WholeScorecard": record(
         release=text(),
+        scope=SCOPE,
         phase=text(enum=list(PHASES)),
         verdict=text(enum=VERDICTS),
         sentence=text(),
@@ -58,6 +61,7 @@ RELEASE_SHAPES: dict[str, Schema] = {
     ),
     "WholeGate": record(
         release=text(),
+        scope=SCOPE,
         phase=text(enum=list(PHASES)),
         verdict=text(enum=VERDICTS),
         sentence=text(),

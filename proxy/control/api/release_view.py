@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.control.api import views
+from proxy.control.api import verdicts, views
 from proxy.control.api.views import verdict
 from proxy.control.engine import Engine
 from proxy.control.release_control import ReleaseControl
@@ -19,7 +19,8 @@ from proxy.release.audit import plain
 def releases(engine: Engine) -> dict[str, Any]:
     """Every release over several routes, and those of single routes that have, or had, one."""
     shown = [each for each in engine.releases.values() if each.several or each.configured]
-    return {"revision": engine.revision, "releases": [release(engine, each) for each in shown]}
+    of = verdicts.scope_in(engine)
+    return {"scope": of, "revision": engine.revision, "releases": [release(engine, each) for each in shown]}
 
 
 def etag(release: ReleaseControl) -> str:
@@ -34,10 +35,11 @@ def tags(engine: Engine, route: str) -> tuple[str, str]:
 
 def release(engine: Engine, each: ReleaseControl) -> dict[str, Any]:
     """A release: where it stands, and its routes. `requests` are those of the route that has fewest in this stage."""
-    first, total, unix = each.routes[0], each.verdict, engine.keeper.unix
+    first, total, unix = each.routes[0], verdicts.on_release(engine, each), engine.keeper.unix
     state, plan = first.state, first.state.release or first.section.release
     return {
         "release": each.name,
+        "scope": verdicts.scope_in(engine),
         "phase": state.phase,
         "strategy": plan.strategy if plan else None,
         "active": first.situation.stage is not None,
@@ -71,7 +73,7 @@ def _guarded_until(each: ReleaseControl, unix: Callable[[float], float]) -> floa
 
 
 def _member(engine: Engine, route: RouteControl) -> dict[str, Any]:
-    name, total = route.section.name, engine.verdict(route.section.name)
+    name, total = route.section.name, verdicts.on_route(engine, route.section.name)
     release = route.state.release or route.section.release
     return {
         "route": name,
@@ -88,11 +90,12 @@ def _member(engine: Engine, route: RouteControl) -> dict[str, Any]:
     }
 
 
-def scorecard(each: ReleaseControl) -> dict[str, Any]:
+def scorecard(engine: Engine, each: ReleaseControl) -> dict[str, Any]:
     """The lines of all routes, each with its route, and the verdict on all."""
-    total, first = each.verdict, each.routes[0]
+    total, first = verdicts.on_release(engine, each), each.routes[0]
     return {
         "release": each.name,
+        "scope": verdicts.scope_in(engine),
         "phase": first.state.phase,
         "verdict": total.outcome,
         "sentence": total.sentence,
@@ -104,14 +107,9 @@ def scorecard(each: ReleaseControl) -> dict[str, Any]:
     }
 
 
-def gate(each: ReleaseControl) -> dict[str, Any]:
+def gate(engine: Engine, each: ReleaseControl) -> dict[str, Any]:
     """The verdict as others' gates need it, of the whole release."""
-    state, total = each.routes[0].state, each.verdict
-    settled = {"rolled_back": "fail", "promoted": "pass"}.get(state.phase)
-    return {
-        "release": each.name,
-        "phase": state.phase,
-        "verdict": settled or total.outcome,
-        "sentence": (state.reason or state.phase) if settled else total.sentence,
-        "needed": None if settled else total.needed,
-    }
+    state, total = each.routes[0].state, verdicts.on_release(engine, each)
+    why = verdicts.unknown(engine, *(route.section.name for route in each.routes))
+    of = {"release": each.name, "scope": verdicts.scope_in(engine), "phase": state.phase}
+    return of | verdicts.gate(state, total, why)

@@ -12,6 +12,7 @@ from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
 from proxy.control import identities
+from proxy.control.api import verdicts
 from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
 from proxy.control.engine import Engine
 from proxy.control.route_control import RouteControl, live_split
@@ -43,19 +44,14 @@ def etag(state: RouteState) -> str:
     return f'"{sha256(msgspec.json.encode(state, order="sorted")).hexdigest()[:20]}"'
 
 
-def usual_scope(engine: Engine) -> str:
-    """What verdicts are of where nobody asks for another scope (`scope`)."""
-    return "sidecar" if engine.settings.fleet is None else "fleet"
-
-
 def route(engine: Engine, name: str) -> dict[str, Any]:
     """A route: its phase, who gets what (percent, the primary included), its release, and what is wrong."""
-    control, total = engine.route(name), engine.verdict(name)
+    control, total = engine.route(name), verdicts.on_route(engine, name)
     state, situation = control.state, control.situation
     answering, warnings = identities.rows(engine.board, name), engine.warnings(name)
     return {
         "route": name,
-        "scope": usual_scope(engine),
+        "scope": verdicts.scope_in(engine),
         "phase": state.phase,
         "primary": state.primary,
         "split": {version: round(percent, 9) for version, percent in live_split(control).items()},
@@ -147,10 +143,10 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
     """All lines of a route's scorecard, and the verdict on all of them. `baseline`: those of the baseline against the
     primary. `at_rollback`: the lines as they were when the route was rolled back, until something else is under
     judgement."""
-    total, control = engine.verdict(name), engine.route(name)
+    total, control = verdicts.on_route(engine, name), engine.route(name)
     return {
         "route": name,
-        "scope": usual_scope(engine),
+        "scope": verdicts.scope_in(engine),
         "phase": control.state.phase,
         "candidates": list(control.situation.candidates),
         "verdict": total.outcome,
@@ -166,15 +162,9 @@ def scorecard(engine: Engine, name: str) -> dict[str, Any]:
 
 def gate(engine: Engine, name: str) -> dict[str, Any]:
     """The verdict as others' gates need it: a route that was rolled back has failed, a promoted one has passed."""
-    state, total = engine.state(name), engine.verdict(name)
-    settled = {"rolled_back": "fail", "promoted": "pass"}.get(state.phase)
-    return {
-        "route": name,
-        "phase": state.phase,
-        "verdict": settled or total.outcome,
-        "sentence": (state.reason or state.phase) if settled else total.sentence,
-        "needed": None if settled else total.needed,
-    }
+    state, total = engine.state(name), verdicts.on_route(engine, name)
+    known = verdicts.gate(state, total, verdicts.unknown(engine, name))
+    return {"route": name, "scope": verdicts.scope_in(engine), "phase": state.phase} | known
 
 
 def drift(row: Drift) -> dict[str, Any]:
@@ -241,6 +231,7 @@ def disagreements(board: Board, name: str, versions: Iterable[str]) -> dict[str,
 def routes(engine: Engine, workers: Iterable[WorkerStatus]) -> dict[str, Any]:
     """Overview of all routes, the workers, and the state of the configuration."""
     return {
+        "scope": verdicts.scope_in(engine),
         "revision": engine.revision,
         "routes": [route(engine, name) for name in engine.routes],
         "versions": list(engine.settings.versions),

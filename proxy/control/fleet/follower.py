@@ -37,6 +37,10 @@ class Follower(Engine):
     """Route to the versions that were rolled back when this sidecar last followed a table."""
     apart: bool = True
     """Whether the fleet's store has been silent for longer than the lease, and the sidecar holds nothing then."""
+    silence: str = "no table of the fleet has come yet"
+    """Why the fleet is not heard at present; "" where it is."""
+    alone: bool = False
+    """Whether what is shown is of this sidecar's own requests: on a copy of the engine, for whoever asks for that."""
     troubles: Callable[[], list[str]] = staticmethod(list)
     """What is wrong with the fleet, as warnings of every route."""
 
@@ -61,6 +65,10 @@ class Follower(Engine):
         theirs = self.fleet.warnings.get(name, ()) if self.fleet else ()
         differs = [DIFFERS.format(name)] if self.differs(name) else []
         return [*apart, *self.troubles(), *differs, *own, *(warning for warning in theirs if warning not in own)]
+
+    def unheard(self, name: str) -> str:
+        """Why the fleet's verdict on a route is not known here; "" where it is."""
+        return self.silence or (DIFFERS.format(name) if self.differs(name) else "")
 
     def differs(self, name: str) -> bool:
         """Whether there is a table, and none of its states is of this section."""

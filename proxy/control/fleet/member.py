@@ -162,6 +162,7 @@ class FleetMember:
         """Does what time brings: without the store for longer than the lease, and without a table that can be read,
         only primaries have traffic."""
         fleet, silent = self._engine.settings.fleet, self.following.apart(self._now())
+        self._engine.silence = self.fault or ("the fleet's store has been silent for the lease" if silent else "")
         if fleet is None or (silent and fleet.on_lost == "hold"):
             return  # as it was: before the first table, that is nothing
         self._engine.set_apart(silent or bool(self.fault), self._surface.clock())
