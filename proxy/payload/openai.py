@@ -44,7 +44,7 @@ def read_response(body: Body) -> Content:
     document = body.json()
     refuse_errors(document, FORMS)
     body.identify(document, IDENTITY_FIELDS["openai"])
-    return read_document(document)
+    return read_document(document, body)
 
 
 def read_stream(body: Body) -> Content:

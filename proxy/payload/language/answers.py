@@ -8,11 +8,12 @@ from typing import Any
 from proxy.contracts.observation import Tensor, Text, Usage
 from proxy.payload.errors import refuse_errors
 from proxy.payload.language import media, ranked
-from proxy.payload.language.gemini import CANDIDATES, FEEDBACK, MARKS
+from proxy.payload.language.arrivals import Arrivals
+from proxy.payload.language.gemini import CANDIDATES, FEEDBACK, MARKS, ends_of_members
 from proxy.payload.language.said import ChoiceReader, answer_of, refuse_failed, refuse_silence
 from proxy.payload.language.spoken import MAX_CHOICES, Spoken, finish_of, take_response
 from proxy.payload.language.usage import usage_of
-from proxy.payload.reading import Content, Unreadable, checked, fields_of
+from proxy.payload.reading import Body, Content, Unreadable, checked, fields_of
 
 RESPONSE = ("response_chars", "completion_tokens")
 """What is a prediction of each text, so that its drift is seen."""
@@ -148,16 +149,20 @@ TEXT = frozenset(("content", "stop"))
 """Fields of each of several texts of llama.cpp."""
 
 
-def _of_chunks(chunks: Sequence[Any]) -> Content:
-    """Gemini's answer, or all chunks of its stream in one array."""
-    spoken = Spoken()
-    for chunk in chunks:
-        spoken.add(chunk)
+def _of_chunks(chunks: Sequence[Any], body: Body | None = None) -> Content:
+    """Gemini's answer, or all chunks of its stream in one array, that came with the pieces of `body`."""
+    spoken, arrivals = Spoken(), Arrivals()
+    ends = ends_of_members(body.data) if body and body.ends else []
+    for number, chunk in enumerate(chunks):
+        if spoken.add(chunk):
+            arrivals.said(number, ends[number : number + 1])
+    if body and ends:
+        arrivals.came(body.chunks, body.ends)
     if not (spoken.finish or spoken.said):
         raise Unreadable("empty_body")
     if not spoken.finish:
         raise Unreadable("unfinished_stream")
-    return said_by({}, spoken.text(None, ()), spoken.usage)
+    return said_by({}, spoken.text(arrivals.first, tuple(arrivals.gaps)), spoken.usage)
 
 
 def _of_count(name: str) -> Callable[[Fields], Content]:
@@ -215,12 +220,12 @@ ASIDE: dict[str, Callable[[Fields], Content]] = {
 of them beside what they say."""
 
 
-def read_document(document: Any) -> Content:
-    """A whole answer, as JSON. Raises Unreadable."""
+def read_document(document: Any, body: Body | None = None) -> Content:
+    """A whole answer, as JSON; `body`: with the times of its pieces. Raises Unreadable."""
     refuse_errors(document, FORMS)
     if isinstance(document, list):
         chunks = document and isinstance(document[0], dict) and not MARKS.isdisjoint(document[0])
-        return _of_chunks(document) if chunks else _rows(document, {})
+        return _of_chunks(document, body) if chunks else _rows(document, {})
     fields = fields_of(document)
     if fields.get("status") == "failed":
         raise Unreadable("error_in_body")

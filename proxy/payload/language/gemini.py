@@ -7,8 +7,10 @@ is server-sent events (`alt=sse`), or one JSON array whose members are the chunk
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from proxy.payload.language.said import ChoiceReader
 from proxy.payload.reading import fields_of
@@ -16,6 +18,32 @@ from proxy.payload.reading import fields_of
 CANDIDATES, FEEDBACK = "candidates", "promptFeedback"
 MARKS = frozenset((CANDIDATES, FEEDBACK))
 """Fields by which a chunk of Gemini's is known."""
+
+MAX_TIMED: Final = 256 * 1024
+"""Bytes of an array whose chunks have times: it is read a second time for them, some 3 ms."""
+
+_member = json.JSONDecoder().raw_decode
+_BETWEEN = re.compile(r"[\s,]*")
+
+
+def ends_of_members(data: bytes) -> list[int]:
+    """Bytes of a JSON array up to the end of each member; of what is no array, or too large, none.
+
+    >>> ends_of_members(b'[{"a": 1},\\n "\\xc3\\xa9"]')
+    [9, 15]
+    """
+    if len(data) > MAX_TIMED:
+        return []
+    ends, text = [], data.decode(errors="replace")
+    at, size, begin = text.find("[") + 1, 0, 0
+    try:
+        while True:
+            between = _BETWEEN.match(text, at)
+            _, at = _member(text, between.end() if between else at)
+            size, begin = size + len(text[begin:at].encode()), at
+            ends.append(size)
+    except (ValueError, RecursionError):  # no further member
+        return ends
 
 
 def take_candidates(chunk: Mapping[str, Any], choice: Callable[[Any], ChoiceReader]) -> bool:
