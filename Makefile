@@ -24,6 +24,9 @@ SERVERS := .venv-servers
 PIP := --disable-pip-version-check $(if $(CI),--quiet)
 ARGS ?=
 
+# What a module compiles to is kept for the next process, whatever the environment says: tests start hundreds of them.
+export PYTHONDONTWRITEBYTECODE :=
+
 help:
 	@sed -n 's/^# \(make .*\)/  \1/p' Makefile
 
