@@ -1,5 +1,5 @@
-"""`python -m proxy`: the entry of every process. `worker`, `control` and `supervisor` take one JSON argument and are
-started by Penumbra itself; everything else is the command line.
+"""`python -m proxy`: the entry of every process. `worker` and `control` take one JSON argument and are started by
+Penumbra itself; everything else is the command line, of which `run CONFIG` becomes the supervisor.
 
 Imports are lazy: a worker must not pay for what only control or the command line need.
 """
@@ -43,24 +43,13 @@ def control(argument: str) -> int:
     return run(args, Loader(args.config, SettingsSlot(args.settings_fd)), outlet)
 
 
-def supervisor(argument: str) -> int:
-    """Binds, starts, restarts, drains. The argument is the path of the configuration, as JSON."""
-    from json import loads
+def run(config: str) -> int:
+    """Binds, starts, restarts, drains."""
+    from pathlib import Path
 
-    from proxy import logs
-    from proxy.config.load import load
-    from proxy.contracts.settings import ConfigError
-    from proxy.supervisor import log, run
+    from proxy.cli.serve import serve
 
-    logs.configure("supervisor")
-    path = loads(argument)
-    try:
-        return run(load(path, serving=True), path)
-    except ConfigError as error:
-        for problem in error.problems:
-            facts = logs.fields(path=problem.path, found=problem.found, allowed=problem.allowed)
-            log.error("configuration refused", extra=facts)
-        return 1
+    return serve(Path(config))
 
 
 def last_words_to(argument: str) -> None:
@@ -72,7 +61,7 @@ def last_words_to(argument: str) -> None:
     keep_last_words(loads(argument)["words_fd"])
 
 
-PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control, "supervisor": supervisor}
+PROCESSES: dict[str, Callable[[str], int]] = {"worker": worker, "control": control}
 
 
 def main() -> int:
@@ -82,9 +71,10 @@ def main() -> int:
         # Before anything else is imported: that takes a while, and the default action of a signal ends a process.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, HELD)
     if len(sys.argv) == 3 and name in PROCESSES:
-        if name != "supervisor":
-            last_words_to(sys.argv[2])
+        last_words_to(sys.argv[2])
         return PROCESSES[name](sys.argv[2])
+    if len(sys.argv) == 3 and name == "run" and not sys.argv[2].startswith("-"):
+        return run(sys.argv[2])
     from proxy.cli import main as cli
 
     return cli.main()

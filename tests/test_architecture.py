@@ -290,7 +290,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "audit": {"client", "exit_codes", "render"},
         "backtest": {"exit_codes", "render", "wording"},
         "inject": {"exit_codes"},
-        "main": {"audit", "backtest", "client", "exit_codes", "inject", "profile", "render", "wording"},
+        "serve": {"exit_codes", "render"},
+        "main": {"audit", "backtest", "client", "exit_codes", "inject", "profile", "render", "serve", "wording"},
     },
 }
 """Rooms within rooms, lowest first: each to what it may import of its siblings. In `stats` that is a record's way; in

@@ -1,6 +1,7 @@
 """The command line: one file a command.
 
 main        the commands, their options and exit codes (typer)
+serve       `penumbra run`
 exit_codes  the numbers that tell a caller how a command ended
 client      the admin API as a command calls it
 wording     phrases that several commands print

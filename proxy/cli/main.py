@@ -6,7 +6,6 @@ Exit codes: 0 done · 1 the answer is no (configuration or change refused, chain
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from json import dumps
@@ -74,12 +73,9 @@ def options(
 @app.command()
 def run(config: Config) -> None:
     """Serves until SIGTERM, which drains. SIGHUP, or a change of CONFIG, reloads."""
-    _checked(config, serving=True)
-    from proxy.children import command, environment
+    from proxy.cli.serve import serve
 
-    sys.stdout.flush()
-    argv = command("supervisor", dumps(str(config.absolute())))
-    os.execve(argv[0], argv, environment())
+    raise typer.Exit(serve(config))
 
 
 @app.command()
@@ -118,12 +114,12 @@ def schema() -> None:
     print(dumps(describe(), indent=2, ensure_ascii=False))
 
 
-def _checked(config: Path, as_json: bool = False, serving: bool = False) -> Settings:
+def _checked(config: Path, as_json: bool = False) -> Settings:
     from proxy.config.load import load
     from proxy.contracts.settings import ConfigError
 
     try:
-        return load(config, serving=serving)
+        return load(config)
     except ConfigError as error:
         from proxy.cli.render import show_problems
 
