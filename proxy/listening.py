@@ -39,11 +39,14 @@ Target = tuple[int, str]
 
 def listen(addresses: Sequence[Address]) -> list[socket.socket]:
     """Listening TCP sockets, at least one. Raises OSError whose `filename` is the address."""
+    return [sock for socks in listen_each(addresses) for sock in socks]
+
+
+def listen_each(addresses: Sequence[Address]) -> list[list[socket.socket]]:
+    """The same, by address: some have none, some have two."""
     with ExitStack() as opened:
-        made: list[socket.socket] = []
-        for address in addresses:
-            made += map(opened.enter_context, _sockets(address, addresses))
-        if not made:
+        made = [[opened.enter_context(sock) for sock in _sockets(address, addresses)] for address in addresses]
+        if not any(made):
             raise OSError(errno.EAFNOSUPPORT, "the kernel has no such family of addresses", shown(addresses))
         opened.pop_all()
     return made

@@ -9,20 +9,24 @@ from proxy.contracts.settings import Settings
 from proxy.contracts.worker_args import LISTEN_BACKLOG
 from proxy.link.pulse import page
 from proxy.link_folder import LinkFolder
-from proxy.listening import listen
+from proxy.listening import listen, listen_each
 
 
 class Sockets:
     """Sockets and files that are bound or opened once and inherited.
 
     - `data`, `admin`, `link`: listening sockets of the traffic, of the admin API, and of control for its workers
+    - `listeners`: of each of `data` the number of its listener
     - `slot`, `settings`: anonymous files of the last published table and of the settings in force
     - `pulse`: a page of memory with the beats of all processes
     - `lifeline`: reading end of a pipe whose writing end is the supervisor's alone: it ends with the supervisor
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.data = listen(settings.listen)
+        by_address = listen_each(settings.listen)
+        self.data = [sock for socks in by_address for sock in socks]
+        owners = settings.listener_of or (0,) * len(settings.listen)
+        self.listeners = [owner for owner, socks in zip(owners, by_address, strict=True) for _ in socks]
         self.admin = listen(settings.admin.listen)
         of_state = os.path.dirname(os.path.abspath(settings.state))
         self._folder = LinkFolder("" if settings.state == ":memory:" else of_state)

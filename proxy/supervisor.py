@@ -230,6 +230,7 @@ class Supervisor:
         return {
             "index": index,
             "listen_fds": [sock.fileno() for sock in self._sockets.data],
+            "listeners": self._sockets.listeners,
             "link_path": self._sockets.link_path,
             "drain": self._settings.drain,
             "connections": self._settings.connections,

@@ -217,8 +217,22 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "timings",
             "unexpected",
         },
+        "secured": {"shared", "unexpected"},
+        "fronts": {"h1", "secured", "shared"},
         "worker": {
-            *("descriptors", "h1", "live", "lookups", "memory", "names", "recorder", "shared", "tally", "timings"),
+            *(
+                "descriptors",
+                "fronts",
+                "h1",
+                "live",
+                "lookups",
+                "memory",
+                "names",
+                "recorder",
+                "shared",
+                "tally",
+                "timings",
+            ),
             "unexpected",
         },
     },
@@ -336,7 +350,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
-HTTP1_WRITERS = {"proxy/dataplane/h1/downstream.py", "proxy/dataplane/h1/upstream.py"}
+HTTP1_WRITERS = {f"proxy/dataplane/h1/{name}.py" for name in ("downstream", "introduced", "upstream")}
 """The only files of the data plane that know HTTP/1.1: everything else is behind the ports."""
 
 

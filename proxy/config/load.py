@@ -49,6 +49,7 @@ from proxy.contracts.settings import (
 from proxy.contracts.strategies import STRATEGIES
 from proxy.contracts.table import (
     Copies,
+    Forwarded,
     Inferences,
     Match,
     Mirrored,
@@ -76,6 +77,7 @@ _GLOBALS: dict[str, Parser] = {
     "drain": values.duration,
     "hang": values.patience,
     "connections": values.Whole(1, 1_000_000),
+    "forwarded": values.one_of(Forwarded),
     "pair_wait": values.duration,
     "analysis_cpu": values.Number(1, 100),
 }

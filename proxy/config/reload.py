@@ -89,7 +89,8 @@ def as_started(running: Settings, wanted: Settings) -> Settings:
 
 def said(bounds: ClientBounds) -> str:
     """Bounds of clients in one line."""
-    return ", ".join(f"{name} {value:g}" for name, value in asdict(bounds).items())
+    given = {name: value for name, value in asdict(bounds).items() if value is not None}
+    return ", ".join(f"{name} {value:g}" for name, value in given.items())
 
 
 def _fleet_of(settings: Settings) -> str:

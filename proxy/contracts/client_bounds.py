@@ -16,6 +16,14 @@ class ClientBounds(Struct, frozen=True):
     """How long a body may pause that has not yet decided about its route (then the route's `timeouts.idle` holds)."""
     linger: float = 2.0
     """How long input is read and thrown away once a connection has ended (RFC 9112 §9.6)."""
+    connection_age: float | None = None
+    """After which a connection ends with its next answer, or as soon as it is idle, so that another handshake meets the
+    certificates of then; None: never."""
+    handshake_timeout: float = 10.0
+    """From a connection's beginning to the end of its TLS handshake. Envoy has 15 for both, nginx 60, HAProxy asks."""
+    handshakes: int = 512
+    """TLS handshakes under way at once in one worker, of at most a quarter of its connections. What is beyond takes the
+    place of the one that has waited longest for its client."""
     head: int = 64 * 1024
     """A request head. Envoy's default is 60 KiB."""
     target: int = 16 * 1024

@@ -42,6 +42,7 @@ FAILURES: dict[str, Failure] = {
         Failure("not_implemented", "downstream", 501, "This method or transfer coding is not supported"),
         Failure("version_not_supported", "downstream", 505, "Only HTTP/1.0 and HTTP/1.1 are supported"),
         Failure("tls_hello", "downstream", 400, "A TLS handshake came to a port of plain HTTP/1.1"),
+        Failure("not_tls", "downstream", 400, "Plain HTTP came to a port of TLS"),
         Failure("proxy_preface", "downstream", 400, "A header of the PROXY protocol came to a port of HTTP/1.1"),
         Failure("http2_preface", "downstream", 505, "HTTP/2 came to a port of HTTP/1.1"),
         Failure(

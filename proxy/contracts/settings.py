@@ -22,7 +22,7 @@ from proxy.contracts.operation import Admin, Capture, Hook
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.strategies import STRATEGIES, Strategy
-from proxy.contracts.table import RoutePolicy, Version
+from proxy.contracts.table import Forwarded, RoutePolicy, Version
 from proxy.contracts.tls import ClientTls, ServerTls
 
 OnBreach = Literal["rollback", "pause", "notify"]
@@ -286,6 +286,8 @@ class Settings(Struct, frozen=True):
     """Seconds without a word after which a process is ended and started again."""
     connections: int = 10_000
     """Client connections to one worker."""
+    forwarded: Forwarded = "none"
+    """What versions are told about where a request came from."""
     client: ClientBounds = ClientBounds()
     """What clients may send, and how long they may take."""
     pair_wait: float | None = None

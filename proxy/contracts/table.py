@@ -161,6 +161,10 @@ class Inferences(Struct, frozen=True):
     """Shell patterns (`*` also across slashes) for their paths without a query; none given: all."""
 
 
+Forwarded = Literal["none", "x-forwarded", "forwarded"]
+"""The fields by which versions are told where a request came from: none, X-Forwarded-For and X-Forwarded-Proto, or
+Forwarded (RFC 7239)."""
+
 Mirrored = Literal["inferences", "all"]
 """The requests that shadows get copies of."""
 
@@ -236,6 +240,8 @@ class Table(Struct, frozen=True):
     """TLS of each listener, in their order; None: plain HTTP. (): there is one, and it is plain."""
     tls: dict[str, ClientTls] = {}
     """TLS towards a version, by its name, where its section says something."""
+    forwarded: Forwarded = "none"
+    """What versions are told about where a request came from."""
 
     def route(self, name: str) -> Route | None:
         """The route of that name; None: it has none."""

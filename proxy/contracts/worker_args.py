@@ -39,3 +39,5 @@ class WorkerArgs(Struct, frozen=True):
     """What its clients may."""
     hop: str = ""
     """Name of this program among all of its kind: a request that comes with it has been here."""
+    listeners: tuple[int, ...] = ()
+    """Of each of `listen_fds` the number of its listener (`Table.listeners`); (): there is one listener."""

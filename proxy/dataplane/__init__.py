@@ -3,6 +3,7 @@
 A request's life, file by file:
 
 - `h1`         bytes from a client become an exchange; bytes from a model server become an answer
+- `fronts`     the listeners: who speaks with the clients of each; `secured`: TLS between a socket and `h1`
 - `ports`      the seam: what an exchange, a leg and a pool need of whoever speaks a protocol
 - `exchange`   one request and its answer: the request's body, and the rescue; `request`: what its legs share
 - `states`     the states of an exchange and of an attempt, as tables

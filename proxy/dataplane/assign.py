@@ -24,6 +24,11 @@ def new_id() -> bytes:
     return b"%032x" % getrandbits(128)
 
 
+def spread(seconds: float) -> float:
+    """So long, give or take a tenth: what began together does not end together."""
+    return seconds * (0.9 + 0.2 * random())
+
+
 def assign(
     route: LiveRoute,
     head: RequestHead,

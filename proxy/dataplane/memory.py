@@ -36,6 +36,10 @@ COUNTED: Final = 4096
 CLIENT_BYTES: Final = 4096
 """Bytes that a client's connection counts for. An idle one was measured to take 2.7 KiB."""
 
+SECURED_BYTES: Final = 48 * 1024
+"""What TLS takes beside that: OpenSSL's two buffers of a record each, keys, session. An idle one was measured to take
+17 KiB, one that has carried full records both ways 45."""
+
 ROOMY: Final = 256
 """Connections to one version, and clients, that have the usual buffers of the kernel; further ones have small ones. So
 1,024 slow readers of large answers hold 160 KB each and not 320."""
@@ -129,10 +133,11 @@ class Memory:
         """The opposite of `watch`; also for one that was not watched."""
         self._watched.discard(socket)
 
-    def look(self, clients: int, queued: int) -> None:
-        """Counts what waits in sockets, and `clients` connections. `queued`: bytes of records that wait for control."""
+    def look(self, clients: int, queued: int, secured: int = 0) -> None:
+        """Counts what waits in sockets, and `clients` connections. `queued`: bytes of records that wait for control;
+        `secured`: how many connections of clients hold the state of TLS."""
         self.queued = queued
-        self.unsent = clients * CLIENT_BYTES
+        self.unsent = clients * CLIENT_BYTES + secured * SECURED_BYTES
         for socket in self._watched:
             self.unsent += socket.unsent()
 

@@ -361,3 +361,7 @@ class ClientConnection(Unsent, Narrow):
     def close(self) -> None:
         """Ends the connection without an answer."""
         raise NotImplementedError
+
+    def was_admitted(self) -> bool:
+        """True where the worker has spoken with the client before: the handshake of TLS was the connection's first."""
+        raise NotImplementedError

@@ -24,6 +24,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
+    - `secured`: connections that hold the state of TLS
     - `bounds`: what clients may send; `deciding_body`: one of them
     - `hop`: the block that tells this program that a request has passed through it, empty: nothing is told
     - `short`: requests have found no memory since there was room for everything
@@ -47,6 +48,7 @@ class Shared:
         "max_clients",
         "memory",
         "recorder",
+        "secured",
         "short",
         "table",
         "tally",
@@ -74,7 +76,7 @@ class Shared:
         self.exchanges: set[Timed] = set()
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
-        self.copied = 0
+        self.copied = self.secured = 0
         self.short = False
         self.memory = recorder.memory
         self.watch = LoopWatch(timings.leg_sweep, timings.stall)
@@ -83,7 +85,7 @@ class Shared:
         """A client has connected; one too many is turned away."""
         self.clients.add(client)
         self.tally.connections += 1
-        if self.draining:
+        if self.draining and not client.was_admitted():
             client.close()
         elif len(self.clients) > self.max_clients:
             client.refuse("too_many_connections", f"the limit is {self.max_clients}", now)
@@ -116,7 +118,7 @@ class Shared:
 
     def look(self, now: float) -> None:
         """A regular look: after a stall, deadlines are moved on by what nobody could hear."""
-        self.memory.look(len(self.clients), self.recorder.waiting())
+        self.memory.look(len(self.clients), self.recorder.waiting(), self.secured)
         self._tell_of_memory()
         late = self.watch.look(now)
         self.tally.lag(late)

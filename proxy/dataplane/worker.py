@@ -15,13 +15,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 
 import uvloop
 
 from proxy.contracts.table import Table, primaries_only
 from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
 from proxy.dataplane.descriptors import Descriptors
-from proxy.dataplane.h1.downstream import Downstream
+from proxy.dataplane.fronts import Fronts
 from proxy.dataplane.h1.upstream import Http1Dialer
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
@@ -59,6 +60,7 @@ class Worker:
         clients = self._clients()
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop, args.client)
         self._names = VersionNames(self.shared.tally, time.monotonic, ask or Lookups().ask)
+        self._fronts = Fronts(self.shared, lambda turn: asyncio.get_running_loop().call_soon(turn))
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None
@@ -107,15 +109,16 @@ class Worker:
                 if table is not None:
                     log.warning("no control: serving the primaries of the last table")
                     self._source, self.leased, self._unleased = table, False, time.monotonic()
-                    self.shared.table = self._registry.compile(primaries_only(table))
+                    self._follow(primaries_only(table))
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
-        for fd in self._args.listen_fds:
+        numbers = self._args.listeners or (0,) * len(self._args.listen_fds)
+        for fd, number in zip(self._args.listen_fds, numbers, strict=True):
             sock = socket.socket(fileno=fd)  # no copy: closed, it refuses
             sock.setblocking(False)
-            server = await loop.create_server(lambda: Downstream(self.shared), sock=sock, backlog=LISTEN_BACKLOG)
-            self._servers.append(server)
+            client = partial(self._fronts.client, number)
+            self._servers.append(await loop.create_server(client, sock=sock, backlog=LISTEN_BACKLOG))
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -126,7 +129,9 @@ class Worker:
         shared.draining = True
         for server in self._servers:
             server.close()
-        await _until(lambda: not shared.clients and not shared.copies, self._args.drain)
+        shaking = self._fronts.admission
+        shaking.drain(time.monotonic())
+        await _until(lambda: not (shared.clients or shared.copies or shaking.under_way), self._args.drain)
         if shared.clients:
             log.warning("drain deadline: %d connections cut off", len(shared.clients))
         shared.give_up("draining")
@@ -157,8 +162,12 @@ class Worker:
         if self._source is not None and table.revision < self._source.revision:
             log.warning("table %d comes after %d: control's store went back", table.revision, self._source.revision)
         self._source, self.leased = table, True
-        self.shared.table = self._registry.compile(table)
+        self._follow(table)
         self._ready.set()
+
+    def _follow(self, table: Table) -> None:
+        self.shared.table = self._registry.compile(table)
+        self._fronts.follow(table)
 
     def _check_lease(self, now: float) -> None:
         """The lease ends with control's silence and begins anew with its next word."""
@@ -171,7 +180,7 @@ class Worker:
         if now - self._link.heard >= self._source.lease:
             log.error("control has been silent for %g s: all traffic goes to the primaries", self._source.lease)
             self.leased, self._unleased = False, now
-            self.shared.table = self._registry.compile(primaries_only(self._source))
+            self._follow(primaries_only(self._source))
 
     # periodic
 
@@ -222,6 +231,7 @@ class Worker:
     def _sweep_connections(self) -> None:
         now = time.monotonic()
         self.shared.sweep_clients(now)
+        self._fronts.admission.sweep(now)
         for pool in self._registry.pools:
             try:
                 pool.sweep(now)

@@ -6,6 +6,7 @@
 - `chunks`: the reader of bodies in chunks
 - `memo`, `template`: heads that need not be parsed again
 - `response`: the reader of what a model server sends
+- `forwarded`: what versions are told about the client that a request came from
 - `write`: heads, chunks and the proxy's own problem answers
 
 Compiled by mypyc: no class keywords, no Structs, no NamedTuple.

@@ -165,6 +165,7 @@ def table_of(settings: Settings, states: Mapping[str, RouteState], revision: int
         versions=settings.versions,
         routes=routes,
         lease=settings.lease,
+        forwarded=settings.forwarded,
         rewrites=settings.rewrites,
         credentials=settings.credentials,
         listeners=settings.listeners_tls,

@@ -17,8 +17,9 @@ from tests.support.plane import route
 class Client(ClientConnection):
     """Writes down what it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, admitted: bool = False) -> None:
         self.told: list[str] = []
+        self.admitted = admitted
 
     def sweep(self, now: float) -> None:
         self.told.append(f"sweep {now:g}")
@@ -31,6 +32,9 @@ class Client(ClientConnection):
 
     def unsent(self) -> int:
         return 1000
+
+    def was_admitted(self) -> bool:
+        return self.admitted
 
     def narrow(self) -> None:
         self.told.append("narrow")
@@ -50,6 +54,9 @@ def test_clients_are_counted_and_bounded() -> None:
     shared.draining = True
     shared.opened(clients[0], 0.0)
     assert clients[0].told == ["close"]
+    shaken = Client(admitted=True)  # before the worker began to drain: it may still ask something
+    shared.opened(shaken, 0.0)
+    assert shaken.told == []
 
 
 def test_a_client_that_finds_no_memory_is_turned_away() -> None:

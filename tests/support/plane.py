@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,8 @@ import uvloop
 from msgspec.structs import replace
 
 from proxy.contracts.record import Record, Tick
-from proxy.contracts.table import Limits, Match, Route, Table, Version
+from proxy.contracts.table import Forwarded, Limits, Match, Route, Table, Version
+from proxy.contracts.tls import ServerTls
 from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.names import LookUp
 from proxy.dataplane.timings import Timings
@@ -24,6 +26,7 @@ from proxy.link.frames import Records
 from proxy.link.pulse import page
 from proxy.link.server import LinkServer
 from tests.support.scripted import Script, Scripted
+from tests.support.tls_peer import trusting
 
 T = TypeVar("T")
 
@@ -42,6 +45,10 @@ async def _bounded(test: Callable[[], Awaitable[None]]) -> None:
         await test()
 
 
+BY_TLS: ServerTls | None = None
+"""What listeners have of which a test says nothing: `tests/dataplane/secured/test_same.py` says something."""
+
+
 class Plane:
     """`port` is where clients connect. `ticks` and `records` are what control was told."""
 
@@ -55,6 +62,9 @@ class Plane:
         self.worker: Worker
         self.port = 0
         self.ends: dict[str, tuple[str, int]] = {}
+        self.tls: ServerTls | None = None
+        self.context: ssl.SSLContext | None = None
+        self.forwarded: Forwarded = "none"
 
     def _on_tick(self, tick: Tick) -> float:
         self.ticks.append(tick)
@@ -67,7 +77,10 @@ class Plane:
     def publish(self, *routes: Route, lease: float = 10.0) -> None:
         self.revision += 1
         versions = {name: self._version(name, upstream.port) for name, upstream in self.upstreams.items()}
-        self.server.publish(Table(self.revision, versions, routes, lease))
+        listeners = () if self.tls is None else (self.tls,)
+        self.server.publish(
+            Table(self.revision, versions, routes, lease, listeners=listeners, forwarded=self.forwarded)
+        )
 
     def _version(self, name: str, port: int) -> Version:
         host, port = self.ends.get(name, ("127.0.0.1", port))
@@ -131,7 +144,12 @@ class Plane:
         return counted
 
     async def connect(self) -> Client:
-        return Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20))
+        """A client: by TLS, where the listener has one, as `context` says."""
+        name = None if self.context is None else "localhost"
+        pair = await asyncio.open_connection(
+            "127.0.0.1", self.port, limit=1 << 20, ssl=self.context, server_hostname=name
+        )
+        return Client(*pair)
 
     async def ask(self, raw: bytes) -> Reply:
         """One request on a connection of its own."""
@@ -273,6 +291,8 @@ async def plane(
     connections: int = 10_000,
     times: Timings | None = None,
     ask: LookUp | None = None,
+    tls: ServerTls | None = None,
+    forwarded: Forwarded = "none",
     **scripts: Script,
 ) -> AsyncIterator[Plane]:
     """A worker that follows a table of `routes`, with one scripted model server for each keyword."""
@@ -289,6 +309,8 @@ async def plane(
         link.listen(16)
         link.setblocking(False)
         await it.server.start(link)
+        it.tls, it.forwarded = tls or BY_TLS, forwarded
+        it.context = trusting() if it.tls is not None else None
         it.publish(*routes, lease=lease)
         listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         it.port = listening.getsockname()[1]

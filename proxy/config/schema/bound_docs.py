@@ -15,6 +15,15 @@ CLIENT_TEXTS = {
         "How long a body may pause while the route depends on it. Later: 408. Then the route's `timeouts.idle` holds."
     ),
     "client.linger": "How long input is read and thrown away once a connection has ended, so that no answer is lost.",
+    "client.connection_age": (
+        "After which a connection ends with its next answer, or once it is idle, give or take a tenth: so that clients "
+        "meet new certificates, and new sidecars. A WebSocket goes on."
+    ),
+    "client.handshake_timeout": "From the beginning of a connection to the end of its TLS handshake.",
+    "client.handshakes": (
+        "TLS handshakes under way in one worker, of at most a quarter of its `connections`. One more takes the place "
+        "of the one that has waited longest for its client."
+    ),
     "client.head": "A request head. Larger: 431.",
     "client.target": "Path and query of a request. Larger: 414. At most `client.head`.",
     "client.fields": "Number of header fields. More: 431.",
@@ -32,6 +41,8 @@ CLIENT_DEFAULTS = {
     "client.head_timeout": "15s",
     "client.body_timeout": "60s",
     "client.linger": "2s",
+    "client.handshake_timeout": "10s",
+    "client.handshakes": "512",
     "client.head": "64KiB",
     "client.target": "16KiB",
     "client.fields": "128",
@@ -104,6 +115,7 @@ DEFAULTS = {
 ABSENT = {
     "rescue.after": "no deadline of its own",
     "rescue.on": "`[502, 503, 504]`",
+    "client.connection_age": "never",
     "pair_wait": "30 s longer than the slowest `timeouts.response`, at least 60 s",
     "timeouts.response": "`30s`; with `protocol: openai` or `auto` `10m`, as OpenAI's own clients wait",
     "timeouts.idle": "`60s`; with `protocol: openai` or `auto` `10m`",

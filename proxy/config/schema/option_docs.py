@@ -79,6 +79,10 @@ TEXTS = {
     ),
     "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
     "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
+    "forwarded": (
+        "What versions are told about where a request came from: X-Forwarded-For (the client's address is appended) "
+        "and X-Forwarded-Proto, or `Forwarded` of RFC 7239. `none`: such fields are passed on as they come."
+    ),
     **bound_docs.CLIENT_TEXTS,
     "limits.memory": (
         "Memory of all processes together. What waits or is kept draws on it; what is over is shed, copies first. At "
@@ -236,6 +240,7 @@ DEFAULTS = {
     "drain": "30s",
     "hang": "10s",
     "connections": "10000",
+    "forwarded": "none",
     "analysis_cpu": "5",
     "require_lineage": "false",
     "notify": "[]",

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from time import monotonic
 from typing import Final, cast
 
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
-from proxy.dataplane.assign import new_id
+from proxy.dataplane.assign import new_id, spread
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
@@ -65,6 +66,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_partial",
         "_paused",
         "_queue",
+        "_retires",
         "_shared",
         "_since",
         "_unread",
@@ -85,6 +87,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._out: list[bytes] = []
         self._mode = READING
         self._since = self._now = 0.0
+        self._retires = inf
         self._unread = 0
         self._heads = self._partial = 0  # bytes of heads, and of the one that has come in part, that are counted
         self._answer_trailers = b""
@@ -95,6 +98,9 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._since = now = monotonic()
+        age = self._shared.bounds.connection_age
+        if age is not None:
+            self._retires = now + spread(age)
         self._shared.opened(self, now)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -317,7 +323,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         elif self.in_head:
             if quiet > times.head:
                 self._refuse_request(RequestError("head_timeout", f"no complete head within {times.head:g} s"), now)
-        elif quiet > (times.drain_idle if self._shared.draining else times.keep_alive):
+        elif quiet > (times.drain_idle if self._shared.draining or now >= self._retires else times.keep_alive):
             self._close_idle(now)
 
     def refuse(self, reason: str, detail: str, now: float) -> None:
@@ -330,6 +336,13 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def close(self) -> None:
         self.transport.close()
 
+    def was_admitted(self) -> bool:
+        return self.transport.get_extra_info("ssl_object") is not None
+
+    def retire(self, at: float) -> None:
+        """From `at` on it takes no further request."""
+        self._retires = min(self._retires, at)
+
     def narrow(self) -> None:
         narrow(self.transport.get_extra_info("socket"))
 
@@ -340,7 +353,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def _goes_on(self) -> bool:
         """True when the connection goes on after the answer to the current request."""
-        ending = self._mode >= UNREADABLE or self._shared.draining
+        ending = self._mode >= UNREADABLE or self._shared.draining or self._now >= self._retires
         return self._asked.keep_alive and not (ending and not self._queue)
 
     def _write_problem(self, failure: Failure, detail: str, extra: bytes, head_only: bool) -> None:

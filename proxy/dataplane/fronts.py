@@ -1,0 +1,94 @@
+"""The listeners of a worker: who speaks with the clients of each, by the table in force.
+
+1. A listener with TLS never speaks in clear: one whose certificate makes no context turns all clients away, or goes on
+   with the one that is in force.
+2. New connections are as the table of their time says. Those of before stay, but where an authority of clients was
+   taken out, or who is allowed has changed: then they end, idle ones at once, the others with their present answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+from proxy.contracts.table import Table
+from proxy.contracts.tls import ServerTls
+from proxy.dataplane.h1.introduced import NOT_TLS, client_of, manner_of
+from proxy.dataplane.secured.admission import Admission, Soon
+from proxy.dataplane.secured.connection import SecuredConnection
+from proxy.dataplane.secured.identity import identity_line
+from proxy.dataplane.secured.listener import SecuredListener
+from proxy.dataplane.shared import Shared
+from proxy.tls.reason import TlsError
+from proxy.tls.server import ServerContexts
+
+log = logging.getLogger("penumbra.worker")
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Fronts:
+    """`admission`: the handshakes of all listeners."""
+
+    __slots__ = ("_listeners", "_manner", "_shared", "_soon", "_tls", "admission")
+
+    def __init__(self, shared: Shared, soon: Soon) -> None:
+        self._shared, self._soon = shared, soon
+        self.admission = Admission(shared, soon)
+        self._manner = manner_of("none", ())
+        self._tls: tuple[ServerTls | None, ...] = ()
+        self._listeners: dict[int, SecuredListener] = {}
+
+    def follow(self, table: Table) -> None:
+        """Puts a table in force."""
+        self._tls = table.listeners
+        self._manner = manner_of(table.forwarded, [tls.identity_header for tls in table.listeners if tls is not None])
+        for number, tls in enumerate(table.listeners):
+            if tls is None:
+                self._listeners.pop(number, None)
+            else:
+                self._secure(number, tls)
+
+    def client(self, number: int) -> asyncio.Protocol:
+        """What speaks with a new client of this listener."""
+        tls = self._tls[number] if number < len(self._tls) else None
+        if tls is None:
+            return client_of(self._shared, self._manner, b"http")
+        listener = self._listeners.get(number)
+        return TurnedAway() if listener is None else SecuredConnection(listener)
+
+    def _secure(self, number: int, tls: ServerTls) -> None:
+        listener = self._listeners.get(number)
+        try:
+            if listener is None:
+                contexts = ServerContexts(tls)
+                self._listeners[number] = SecuredListener(
+                    self._shared, self.admission, contexts, self._above, NOT_TLS, self._soon
+                )
+            elif tls != listener.contexts.tls:
+                before = listener.contexts.tls
+                listener.contexts.put(tls)
+                if _shuts_out(before, tls):
+                    listener.retire(self._shared.clock())
+        except TlsError as error:
+            log.error("listener %d: no TLS by its certificate, what was in force stays: %s", number, error)
+
+    def _above(self, tls: ServerTls, session: Any) -> asyncio.Protocol:
+        return client_of(self._shared, self._manner, b"https", identity_line(tls, session))
+
+
+class TurnedAway(asyncio.Protocol):
+    """A client of a listener that has no certificate to show."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.abort()  # type: ignore[attr-defined]
+
+
+def _shuts_out(before: ServerTls, after: ServerTls) -> bool:
+    """Whether clients may have come in that would not now."""
+    if (before.client, before.allow) != (after.client, after.allow):
+        return after.client != "off"
+    had, has = (set(_CERTIFICATE.findall(tls.material.ca)) for tls in (before, after))
+    return bool(had - has)

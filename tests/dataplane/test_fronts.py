@@ -1,0 +1,197 @@
+"""Listeners of a worker with real sockets: certificates and authorities that change, clients that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from proxy.contracts.client_bounds import ClientBounds
+from proxy.contracts.table import Table
+from proxy.contracts.tls import ServerTls, TlsMaterial
+from proxy.dataplane.fronts import Fronts, TurnedAway
+from proxy.dataplane.secured.connection import SecuredConnection
+from proxy.dataplane.shared import Shared
+from proxy.dataplane.tally import Tally
+from tests.support.certificates import Authority, server_tls
+from tests.support.plane import Client, Plane, get, plane, post, route, run, timings
+from tests.support.scripted import answer, says
+from tests.support.tls_peer import CA, CLIENTS, SERVER, server, trusting
+
+V1 = says(answer(b"one"))
+ONE = CLIENTS.issue("spiffe://test/one")
+
+
+async def put(p: Plane, tls: ServerTls | None) -> None:
+    """Publishes another section of the listener."""
+    p.tls = tls
+    await p.published(route())
+
+
+async def came_back(p: Plane, client: Client) -> bool:
+    """Whether the connection still answers."""
+    reply = await client.ask(get())
+    return reply.status == 200
+
+
+def names(client: Client) -> Any:
+    return client.writer.get_extra_info("ssl_object").getpeercert()["subjectAltName"]
+
+
+def test_a_new_certificate_is_shown_to_new_connections_and_no_connection_is_dropped() -> None:
+    async def test() -> None:
+        async with plane(route(), tls=server(), v1=V1) as p:
+            old = await p.connect()
+            await put(p, server(issued=CA.issue("dns:localhost", "dns:new.test")))
+            assert await came_back(p, old) and ("DNS", "new.test") not in names(old)
+            new = await p.connect()
+            assert await came_back(p, new) and ("DNS", "new.test") in names(new)
+            for client in (old, new):
+                client.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_an_authority_that_was_taken_out_lets_nobody_in_not_by_a_ticket_either(version: ssl.TLSVersion) -> None:
+    async def test() -> None:
+        tls = server("require")
+        async with plane(route(), tls=tls, times=timings(drain_idle=0.05), v1=V1) as p:
+            p.context = trusting(ONE)
+            p.context.maximum_version = version
+            old = await p.connect()
+            assert await came_back(p, old)
+            session = old.writer.get_extra_info("ssl_object").session
+            both = Authority("Other")
+            await put(p, server_tls(SERVER, client_ca=(both, CLIENTS), client="require"))
+            assert await came_back(p, old), "one more authority takes nobody out"
+            await put(p, server_tls(SERVER, client_ca=both, client="require"))
+            assert await old.ended(), "idle connections of before end"
+            assert await resumed(p, session) == b""
+            old.close()
+
+    run(test)
+
+
+async def resumed(p: Plane, session: Any) -> bytes:
+    """What a client hears that comes back with a session."""
+
+    def talk() -> bytes:
+        import socket
+
+        assert p.context is not None
+        with socket.create_connection(("127.0.0.1", p.port)) as raw:
+            try:
+                with p.context.wrap_socket(raw, server_hostname="localhost", session=session) as sock:
+                    sock.sendall(get())
+                    return sock.recv(100)
+            except OSError:
+                return b""
+
+    return await asyncio.to_thread(talk)
+
+
+def test_whom_the_new_section_asks_for_a_certificate_has_to_show_one() -> None:
+    async def test() -> None:
+        async with plane(route(), tls=server(), times=timings(drain_idle=0.05), v1=V1) as p:
+            old = await p.connect()
+            assert await came_back(p, old)
+            await put(p, server("require"))
+            assert await old.ended()
+            p.context = trusting(ONE)
+            new = await p.connect()
+            assert await came_back(p, new)
+            for client in (old, new):
+                client.close()
+
+    run(test)
+
+
+def test_tls_can_come_and_go_without_a_restart() -> None:
+    async def test() -> None:
+        async with plane(route(), v1=V1) as p:
+            await put(p, server())
+            p.context = trusting()
+            assert (await p.ask(get())).status == 200
+            await put(p, None)
+            p.context = None
+            assert (await p.ask(get())).status == 200
+
+    run(test)
+
+
+def test_a_listener_without_a_certificate_that_can_be_used_speaks_with_nobody_in_clear() -> None:
+    broken = replace(server(), material=TlsMaterial("no", "certificate"))
+    fronts = Fronts(_shared(), print)
+    fronts.follow(Table(1, {}, (), listeners=(broken, None)))
+    assert isinstance(fronts.client(0), TurnedAway) and not isinstance(fronts.client(1), TurnedAway)
+    fronts.follow(Table(2, {}, (), listeners=(server(),)))
+    fronts.follow(Table(3, {}, (), listeners=(broken,)))
+    assert isinstance(fronts.client(0), SecuredConnection), "what was in force stays"
+
+
+def _shared() -> Shared:
+    from proxy.dataplane.memory import Memory
+    from proxy.dataplane.recorder import Recorder
+    from proxy.link.outbox import Outbox
+
+    return Shared(Tally(), Recorder(Outbox(0, ""), 0.0, Memory(1 << 24)), timings(), 10, lambda: 0.0)
+
+
+def test_slow_handshakes_keep_nobody_out_and_end() -> None:
+    async def test() -> None:
+        bounds = ClientBounds(handshakes=8, handshake_timeout=0.5)
+        async with plane(route(), tls=server(), v1=V1) as p:
+            p.worker.shared.bounds = bounds
+            slow = [await asyncio.open_connection("127.0.0.1", p.port) for _ in range(100)]
+            for _, writer in slow[::2]:
+                writer.write(b"\x16\x03\x01")
+            assert (await p.ask(get())).status == 200
+            await p.until(lambda: not p.worker._fronts.admission.under_way)
+            assert p.worker.shared.secured <= 1
+            await p.until(lambda: sum(p.rows("handshakes").values()) == 101)
+            assert set(p.rows("handshakes")) == {("client", each) for each in ("ok", "too_many", "timeout")}
+            for _, writer in slow:
+                writer.close()
+
+    run(test)
+
+
+def test_a_connection_that_is_too_old_ends_with_its_next_answer_or_idle() -> None:
+    async def test() -> None:
+        async with plane(route(), tls=server(), times=timings(drain_idle=0.05), v1=V1) as p:
+            p.worker.shared.bounds = ClientBounds(connection_age=0.2)
+            busy, idle = await p.connect(), await p.connect()
+            assert (await idle.ask(get())).status == 200
+            reply = await busy.ask(get())
+            while reply.field("connection") is None:
+                reply = await busy.ask(get())
+                assert reply.status == 200
+            assert reply.field("connection") == "close"
+            assert await busy.ended() and await idle.ended()
+            for client in (busy, idle):
+                client.close()
+
+    run(test)
+
+
+def test_a_slow_reader_holds_back_its_server_by_tls_too() -> None:
+    async def test() -> None:
+        large = answer(b"y" * 30_000_000)
+        async with plane(route(), tls=server(), v1=says(large)) as p:
+            client = await p.connect()
+            client.reads(False)
+            client.send(post())
+            shared = p.worker.shared
+            await p.until(lambda: any(each.unsent() for each in shared.clients))
+            seen = len(p.ticks)
+            await p.until(lambda: len(p.ticks) > seen + 20)
+            assert all(each.unsent() < 2_000_000 for each in shared.clients)
+            client.reads(True)
+            assert len((await client.reply()).body) == 30_000_000
+            client.close()
+
+    run(test)

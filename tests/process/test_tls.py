@@ -1,0 +1,161 @@
+"""TLS towards clients with the real program and real clients: curl, OpenSSL, Node, Python."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+
+from tests.support.certificates import Authority, Paths, written
+from tests.support.running import PATIENCE, Running, eventually
+from tests.support.upstream import Upstream
+
+CA, CLIENTS = Authority(), Authority("Clients")
+SERVER = CA.issue("dns:localhost", "ip:127.0.0.1")
+
+CONFIG = """
+listeners:
+  - {{listen: 127.0.0.1:0}}
+  - {{listen: 127.0.0.1:0, tls: {{certificate: {own.certificate}, key: {own.key}}}}}
+  - listen: 127.0.0.1:0
+    tls:
+      certificate: {own.certificate}
+      key: {own.key}
+      client_ca: {clients}
+      client: require
+      allow: ["spiffe://test/one"]
+      identity_header: x-forwarded-client-cert
+admin: {{listen: 127.0.0.1:0}}
+state: {folder}/state.db
+drain: 5s
+versions: {{a: {{url: {a.url}}}}}
+routes: {{r: {{match: {{path: /}}, protocol: json, primary: a}}}}
+"""
+
+
+class Tls:
+    """A program with a plain listener, one by TLS, and one for clients with a certificate."""
+
+    def __init__(self, running: Running, folder: Path, own: Paths) -> None:
+        self.running, self.ca = running, own.ca
+        self.plain, self.open, self.mutual = running.event("listening")["data"].split(", ")
+        self.one = written(folder / "one", CLIENTS.issue("spiffe://test/one"), CA)
+        self.two = written(folder / "two", CLIENTS.issue("spiffe://test/two"), CA)
+        self.foreign = written(folder / "foreign", CA.issue("spiffe://test/one"), CA)
+
+    def curl(self, address: str, *arguments: str, scheme: str = "https") -> str:
+        """The answer's body, or how curl has failed."""
+        command = ["curl", "-sS", "--max-time", f"{PATIENCE:g}", "--cacert", self.ca, *arguments]
+        return out([*command, f"{scheme}://{address}/predict"])
+
+    def openssl(self, address: str, *arguments: str) -> str:
+        return out(["openssl", "s_client", "-connect", address, "-CAfile", self.ca, *arguments], b"Q\n")
+
+    def get(self) -> bytes:
+        context = ssl.create_default_context(cafile=self.ca)
+        connection = HTTPSConnection(self.open, context=context, timeout=PATIENCE)
+        connection.request("GET", "/predict")
+        body = connection.getresponse().read()
+        connection.close()
+        return body
+
+
+def out(command: list[str], stdin: bytes = b"") -> str:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run(command, input=stdin, capture_output=True, timeout=PATIENCE, check=False)
+    return (done.stdout + done.stderr).decode()
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
+    folder = tmp_path_factory.mktemp("tls")
+    own = written(folder / "own", SERVER, CA)
+    clients = folder / "clients.crt"
+    clients.write_text(CLIENTS.certificate)
+    config = folder / "penumbra.yaml"
+    with Upstream("a") as a:
+        config.write_text(CONFIG.format(own=own, clients=clients, folder=folder, a=a))
+        with Running(config) as running:
+            yield Tls(running, folder, own)
+
+
+def test_plain_and_tls_stand_side_by_side(tls: Tls) -> None:
+    assert tls.curl(tls.plain, scheme="http") == "a"
+    assert tls.curl(tls.open) == "a" and tls.get() == b"a"
+    assert '"not_tls"' in tls.curl(tls.open, scheme="http")
+    assert tls.curl(tls.plain).startswith("curl: (35)")
+
+
+def test_node_gets_its_answers_on_one_connection(tls: Tls) -> None:
+    script = f"""
+const https = require("https"), agent = new https.Agent({{keepAlive: true, maxSockets: 1}});
+const ask = () => new Promise((done, fail) => https.get({{host: "localhost", port: {tls.open.rpartition(":")[2]},
+  path: "/predict", agent, lookup: (n, o, f) => o.all ? f(null, [{{address: "127.0.0.1", family: 4}}])
+  : f(null, "127.0.0.1", 4)}}, r => r.on("data", d => process.stdout.write(d)).on("end", done)).on("error", fail));
+(async () => {{ for (let i = 0; i < 3; i++) await ask(); process.exit(0); }})();
+"""
+    assert out(["env", f"NODE_EXTRA_CA_CERTS={tls.ca}", "node", "-e", script]) == "aaa"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-servername", "localhost"], "Verify return code: 0"),
+        (["-noservername"], "Verify return code: 0"),
+        (["-servername", "another.test"], "Verify return code: 0"),
+        (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "alert protocol version"),
+        (["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"], "handshake failure"),
+        (["-tls1_2"], "Secure Renegotiation IS supported"),
+        (["-alpn", "http/1.1"], "ALPN protocol: http/1.1"),
+    ],
+)
+def test_openssl_hears_what_is_spoken(tls: Tls, arguments: list[str], said: str) -> None:
+    assert said in tls.openssl(tls.open, *arguments)
+
+
+def test_a_renegotiation_is_refused_and_nobody_else_hears_of_it(tls: Tls) -> None:
+    command = ["openssl", "s_client", "-connect", tls.open, "-CAfile", tls.ca, "-tls1_2"]
+    said = out(command, b"R\nQ\n")
+    assert "no renegotiation" in said
+    assert tls.get() == b"a"
+
+
+def test_who_is_allowed_gets_in(tls: Tls) -> None:
+    def curl(who: Paths | None) -> str:
+        return tls.curl(tls.mutual, *(() if who is None else ("--cert", who.certificate, "--key", who.key)))
+
+    assert curl(tls.one) == "a"
+    for who in (tls.two, tls.foreign, None):
+        assert curl(who).startswith("curl: ")
+    results = {"not_allowed", "untrusted", "no_certificate", "ok"}
+    eventually(lambda: results <= counted(tls), f"all of {results}")
+    assert "Traceback" not in str(tls.running.log)
+
+
+def counted(tls: Tls) -> set[str]:
+    """The results of handshakes that the metrics have."""
+    metrics = tls.running.ask("GET", "/metrics").body.decode()
+    return set(re.findall(r'penumbra_tls_handshakes_total{result="(\w+)",side="client"}', metrics))
+
+
+def test_it_outlives_control_and_its_worker(tls: Tls) -> None:
+    running = tls.running
+    before = len(running.children())
+    running.kill(running.child("control"))
+    running.kill(running.child("worker-0"))
+    assert tls.get() == b"a"
+    eventually(lambda: len(running.children()) == before + 2, "both again")
+    assert tls.get() == b"a"
+    assert tls.curl(tls.open, scheme="http").count('"not_tls"') == 1
+
+
+def test_draining_ends_it(tls: Tls) -> None:
+    tls.running.kill(tls.running.pid, 15)
+    assert tls.running.wait() == 0
