@@ -32,7 +32,9 @@ def control(argument: str) -> int:
     import msgspec
 
     from proxy import logs
+    from proxy.config.certificates import checked_files, paths_of
     from proxy.config.reload import Loader, SettingsSlot
+    from proxy.control.certificates import CertificateFiles
     from proxy.control.process import ControlArgs, run
 
     class Argument(ControlArgs):
@@ -40,7 +42,8 @@ def control(argument: str) -> int:
 
     outlet = logs.configure("control")
     args = msgspec.json.decode(argument, type=Argument)
-    return run(args, Loader(args.config, SettingsSlot(args.settings_fd)), outlet)
+    loader = Loader(args.config, SettingsSlot(args.settings_fd))
+    return run(args, loader, outlet, CertificateFiles(paths_of, checked_files, loader.keep))
 
 
 def run(config: str) -> int:

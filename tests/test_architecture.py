@@ -95,6 +95,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "state": {"route_control"},
         "failed_requests": set(),
         "changes": {"failed_requests", "lineage", "release_control"},
+        "certificates": set(),
         "file_watch": set(),
         "intake": set(),
         "loop_lag": set(),
@@ -123,11 +124,12 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "state",
         },
         "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
-        "telemetry": {"capture", "engine", "fleet", "notify", "route_control"},
+        "telemetry": {"capture", "certificates", "engine", "fleet", "notify", "route_control"},
         "process": {
             *(
                 "api",
                 "capture",
+                "certificates",
                 "engine",
                 "file_watch",
                 "fleet",

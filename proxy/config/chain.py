@@ -11,18 +11,11 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from proxy.contracts.tls import SPIFFE
+from proxy.contracts.tls import SPIFFE, is_soon
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
     from cryptography.x509 import Certificate, Name
-
-DAY = 86_400.0
-
-SOON_SECONDS = 7 * DAY
-SOON_PART = 0.2
-"""A certificate is about to expire when it has less than both: so many seconds, and this part of its life. One of a
-SPIFFE workload lives an hour, and is renewed after half of it; one of cert-manager after two thirds."""
 
 SKEW_SECONDS = 60.0
 """Seconds by which the clock of whoever issued a certificate may be ahead."""
@@ -133,11 +126,6 @@ def own_warnings(chain: Sequence[Certificate], use: Use, now: float, known: Iter
         )
     if not allows_use(chain[0], use):
         yield f"its extended key usage does not allow that a {use} shows it"
-
-
-def is_soon(begin: float, end: float, now: float) -> bool:
-    """Whether a certificate is about to expire, by its life."""
-    return now < end < now + min(SOON_SECONDS, SOON_PART * (end - begin))
 
 
 def fits(certificate: Certificate, key: PrivateKeyTypes) -> bool:

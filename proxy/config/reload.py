@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from zlib import crc32
@@ -54,17 +55,19 @@ class SettingsSlot:
 class Loader:
     """Loads the file at `path`; only its first call may fall back to the settings in force."""
 
-    __slots__ = ("_environ", "_first", "_path", "_slot")
+    __slots__ = ("_environ", "_first", "_path", "_slot", "_writing")
 
     def __init__(self, path: str, slot: SettingsSlot, environ: Mapping[str, str] = os.environ) -> None:
         self._path = path
         self._slot = slot
         self._environ = environ
         self._first = True
+        self._writing = threading.Lock()
 
     def __call__(self) -> Settings:
         """The settings to use from now on. Raises ConfigError."""
-        running, first, self._first = self._slot.read(), self._first, False
+        with self._writing:
+            running, first, self._first = self._slot.read(), self._first, False
         try:
             settings = load(self._path, self._environ, serving=True, running=running)
             if running is not None:
@@ -75,8 +78,13 @@ class Loader:
                 raise
             log.error("the configuration cannot be used, going on with the one in force:\n%s", error)
             return running
-        self._slot.write(settings)
+        self.keep(settings)
         return settings
+
+    def keep(self, settings: Settings) -> None:
+        """Makes settings those in force, for the next control process. A reload may be under way in another thread."""
+        with self._writing:
+            self._slot.write(settings)
 
 
 def as_started(running: Settings, wanted: Settings) -> Settings:

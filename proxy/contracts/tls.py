@@ -22,6 +22,19 @@ MinVersion = Literal["1.2", "1.3"]
 """The oldest version of TLS that is spoken (RFC 8446; RFC 8996 forbids what is older than 1.2)."""
 
 
+DAY = 86_400.0
+
+SOON_SECONDS = 7 * DAY
+SOON_PART = 0.2
+"""A certificate is about to expire when it has less than both: so many seconds, and this part of its life. One of a
+SPIFFE workload lives an hour, and is renewed after half of it; one of cert-manager after two thirds."""
+
+
+def is_soon(begin: float, end: float, now: float) -> bool:
+    """Whether a certificate is about to expire, by its life."""
+    return now < end < now + min(SOON_SECONDS, SOON_PART * (end - begin))
+
+
 class TlsMaterial(Struct, frozen=True, omit_defaults=True):
     """The content of the files of one `tls` section, as PEM texts (RFC 7468); "": no such file."""
 

@@ -124,9 +124,8 @@ class Engine:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         route, still = self.route(name), self._standstills.of(name)
         held = [self.held[name]] if name in self.held else []
-        own = [*route.status.warnings, *held, *route.baseline_warnings, *route.keyless_warnings]
-        own += self._warnings.of(name)
-        return [*own, *still, *self.keeper.warnings(name)]
+        own = (*route.status.warnings, *held, *route.baseline_warnings, *route.keyless_warnings)
+        return [*own, *self._warnings.of(name), *still, *self.keeper.warnings(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None, store: Store | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one or all; of another chain in
@@ -200,8 +199,7 @@ class Engine:
         """Does what time alone brings: stages whose duration is over, evidence from records and labels, a disk that
         works again. To be called every `LOOK_SECONDS`."""
         self.board.on_time(now)
-        shadows = {name: tuple(route.situation.shadows) for name, route in self.routes.items()}
-        self._warnings.update(shadows, self.board, now)
+        self._warnings.update({name: tuple(r.situation.shadows) for name, r in self.routes.items()}, self.board, now)
         for release in tuple(self.releases.values()):
             self._judge(release, now)
         self._standstills.update(self.routes, self.board, now)
@@ -217,8 +215,7 @@ class Engine:
         before = tuple(each.state for each in routes)
         pairs = zip(before, commanded(routes, action, move), strict=True)
         after = tuple(self._guarded(was, state, now) for was, state in pairs)
-        known = {state.route: state for state in before}
-        change = self._changes.entry(self.settings, release, who, action, known, after, why)
+        change = self._changes.entry(self.settings, release, who, action, {s.route: s for s in before}, after, why)
         stored = self.keeper.record(before, after, change, self.revision + 1, now)
         if action == "rollback":
             self.rollbacks.update((each.route, "manual") for each in after)
@@ -243,6 +240,10 @@ class Engine:
             self._adopt(settings, "reload", now)
             log.info("a new configuration is in force")
         return True
+
+    def renew(self, settings: Settings, now: float) -> None:
+        """Takes up settings that differ from those in force in what files of certificates hold, and in nothing else."""
+        self._adopt(settings, "reload", now)
 
     # -- how
 
@@ -360,9 +361,8 @@ class Engine:
         tell(release, state.route, state.candidate, action)
         who = action.cause if identity else "scorecard"
         known = {each.route: each for each in before}
-        change = replace(
-            self._changes.entry(self.settings, release, who, action.act, known, after, action.reason), identity=identity
-        )
+        change = self._changes.entry(self.settings, release, who, action.act, known, after, action.reason)
+        change = replace(change, identity=identity)
         if action.act == "drop":
             change = replace(change, evidence=status.baseline)
         if action.act in ("rollback", "leave"):

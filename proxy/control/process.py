@@ -33,6 +33,7 @@ from proxy.control.api.moves import MOVES
 from proxy.control.api.refusals import refusal_of
 from proxy.control.api.release_view import tags
 from proxy.control.capture.writer import CaptureWriter
+from proxy.control.certificates import CertificateFiles, Certificates
 from proxy.control.engine import LOOK_SECONDS
 from proxy.control.file_watch import FileWatch
 from proxy.control.fleet.counting import Counting
@@ -49,6 +50,7 @@ from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock, boot_id
 from proxy.control.state.store import Store
+from proxy.control.telemetry.certificate_metrics import CertificateCollector
 from proxy.control.telemetry.fleet_metrics import FleetCollector
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
@@ -105,7 +107,7 @@ def _boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int:
+def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines, files: CertificateFiles) -> int:
     """Runs until SIGTERM; returns the exit code. `load` raises ConfigError; lines of the access log go to `lines`."""
     try:
         settings = load()
@@ -119,7 +121,7 @@ def run(args: ControlArgs, load: Callable[[], Settings], lines: LogLines) -> int
         return EXIT_STORE
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Control(args, load, settings, (store, mirror), lines).serve())
+            runner.run(Control(args, load, settings, (store, mirror), lines, files).serve())
     finally:
         store.close()
         if mirror is not None:
@@ -137,6 +139,7 @@ class Control:
         settings: Settings,
         stores: tuple[Store, Mirror | None],
         lines: LogLines,
+        files: CertificateFiles,
     ) -> None:
         store, mirror = stores
         self._args, self._load = args, load
@@ -153,7 +156,9 @@ class Control:
         self._promised = PromisedAnswers(decode)
         protocols = SpokenProtocols(self._promised.decode, looks_like)
         self._judge = JudgeCaller(self._judged)
-        self._engine.on_protocols(protocols.learnt, protocols.faults, self._judge.faults)
+        self._certificates = Certificates(files, lambda: self._engine.settings, self._renewed, time.time)
+        of_certificates = self._certificates.by_route
+        self._engine.on_protocols(protocols.learnt, protocols.faults, self._judge.faults, of_certificates)
         part = settings.memory // WAITING_PARTS
         self._intake = Intake(protocols.decode, self._observed, self._section, time.thread_time, time.monotonic, part)
         self._capture = CaptureWriter()
@@ -235,6 +240,7 @@ class Control:
             self._judge.ask(self._board.questions(), self._now())
         with contained("telling of overdue exchanges"):
             self._journal.look(self._now.wall())
+        self._certificates.look(time.monotonic())
         if self._watch.changed():
             log.info("the configuration file has changed")
             self._reload()
@@ -261,6 +267,10 @@ class Control:
     def _adopt(self, load: Callable[[], Settings]) -> None:
         with contained("a reload"):
             self._engine.reload(load, self._now())
+        self._heed_settings()
+
+    def _renewed(self, settings: Settings) -> None:
+        self._engine.renew(settings, self._now())
         self._heed_settings()
 
     def _heed_settings(self) -> None:
@@ -348,6 +358,7 @@ class Control:
         made = registry(sources)
         if self._fleet is not None:
             made.register(FleetCollector(self._fleet))
+        made.register(CertificateCollector(self._certificates))
         ProcessCollector(registry=made)
         return made
 

@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from proxy.config import chain
 from proxy.config.pem import certificates, private_key
+from proxy.contracts.tls import is_soon
 from proxy.tls.peer import names as names_of_peer
 from tests.support.certificates import DAY, Authority, Issued, new_key
 
@@ -111,7 +112,7 @@ def test_a_chain_is_bounded() -> None:
     ],
 )
 def test_soon_is_by_its_life(life: float, left: float, soon: bool) -> None:
-    assert chain.is_soon(left - life, left, 0.0) is soon
+    assert is_soon(left - life, left, 0.0) is soon
 
 
 def test_warnings_of_a_chain() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
+from proxy.contracts.tls import ClientTls, TlsMaterial
 from proxy.control.api import views
 from proxy.control.engine import Move
 from proxy.control.engine_errors import UnknownRouteError
@@ -220,6 +221,18 @@ def test_a_changed_section_wins_over_the_live_split(house: House) -> None:
     by_hand(house, "split", {"v2": 25.0})
     assert house.engine.reload(lambda: settings(section(split=(Share("v3", 5.0),), shadows=())), house.now)
     assert house.split() == {"v3": 5.0}
+
+
+def test_certificates_come_into_force_while_a_configuration_is_broken(house: House) -> None:
+    def broken() -> Settings:
+        raise ConfigError((Problem("routes", "nothing", "one"),))
+
+    house.engine.reload(broken, house.now)
+    before, reloaded = house.engine.states, house.engine.reloaded
+    renewed = replace(house.engine.settings, tls={"v2": ClientTls("/ca", material=TlsMaterial(ca="new"))})
+    house.engine.renew(renewed, house.now + 1)
+    assert house.tables[-1].tls == renewed.tls and house.tables[-1].revision == house.engine.revision
+    assert house.engine.states == before and house.engine.problems and house.engine.reloaded == reloaded
 
 
 def test_routes_come_and_go_with_reloads(house: House) -> None:
