@@ -210,7 +210,56 @@ def drift() -> Iterable[Panel]:
     )
 
 
-DASHBOARDS = {"overview": overview, "release": release, "drift": drift, "shadows": shadows}
+def of_fleet(metric: str, by: str = "") -> str:
+    """A metric of sidecars with the fleet that each is in, and its name there where that is asked for."""
+    labels = f"fleet, {by}" if by else "fleet"
+    return f"{metric} * on (job, namespace, instance) group_left ({labels}) penumbra_fleet_info"
+
+
+def alike(metric: str, how: str = "max") -> str:
+    """What all sidecars of a fleet say alike, once."""
+    return f"{how} by (fleet) ({of_fleet(metric)})"
+
+
+def each(metric: str) -> str:
+    """What is of each sidecar itself."""
+    return f"max by (fleet, member) ({of_fleet(metric, 'member')})"
+
+
+def counted(metric: str, by: str = "fleet, member") -> str:
+    """The rate of a counter of sidecars, with their fleet."""
+    return f"sum by ({by}) ({of_fleet(f'rate({metric}[$__rate_interval])', 'member')})"
+
+
+def fleet() -> Iterable[Panel]:
+    """Who is in a fleet, who judges, who is behind or apart, and what each of them carries."""
+    member, judged = "{{fleet}} {{member}}", {"0": ("nobody", "red"), "1": ("a judge", "green")}
+    asked, loaded = counted("penumbra_fleet_turns_total", "fleet, result"), f"penumbra_requests_total{{{ROUTE}{LIVE}}}"
+    apart = f"sum by (fleet) ({of_fleet('penumbra_fleet_lost')})"
+    yield number("Members", "short", alike("penumbra_fleet_members"), "{{fleet}}", what="As the judge saw them.").span(
+        6
+    )
+    yield number("Apart", "short", apart, "{{fleet}}", bad_from=1, what="Without the store for the lease.").span(6)
+    differing = alike("penumbra_fleet_differing_routes")
+    yield number("Routes that differ", "short", differing, "{{fleet}}", bad_from=1, what="No stage advances.").span(6)
+    yield number("Table", "none", alike("penumbra_fleet_revision"), "{{fleet}}", what="The newest revision.").span(6)
+    yield states("Whether anybody judges", alike("penumbra_fleet_has_judge"), "{{fleet}}", judged)
+    yield states(
+        "Who judges", each("penumbra_fleet_is_judge"), member, {"0": ("", "transparent"), "1": ("judge", "blue")}
+    )
+    age = [(each("penumbra_fleet_report_age_seconds"), member)]
+    yield graph("Age of the last report", "s", age, "Half a second to one is usual.")
+    behind = "To the newest table that the store has told of; 0 is usual."
+    yield graph("Looks behind", "short", [(each("penumbra_fleet_behind"), member)], behind)
+    yield graph("Turns by result", "ops", [(asked, "{{fleet}} {{result}}")], "All but done is a fault.", stacked=True)
+    refused = [(counted("penumbra_fleet_refused_looks_total"), member)]
+    yield graph("Looks refused", "ops", refused, "Two that judge in turn, or a store that went back.")
+    late = [(counted("penumbra_fleet_late_requests_total"), member)]
+    yield graph("Requests too late to be evidence", "reqps", late, "Figures of their sidecar alone.")
+    yield graph("Requests by sidecar", "reqps", [(counted(loaded), member)], "Legs that finished.", stacked=True)
+
+
+DASHBOARDS = {"overview": overview, "fleet": fleet, "release": release, "drift": drift, "shadows": shadows}
 
 
 def built(name: str) -> str:

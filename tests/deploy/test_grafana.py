@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 import pytest
 
 from proxy.control.telemetry.fleet_metrics import OF_THE_FLEET
+from tests.support.redis_server import RedisServer
 from tests.support.running import Running, call, eventually
 from tests.support.upstream import Upstream
 
@@ -56,6 +57,14 @@ routes:
     primary: a
     canary: {{version: b, percent: 50}}
 """
+OF_A_FLEET = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0}}
+state: {folder}/fleet.db
+fleet: {{redis: "{redis}", name: fraud, instance: pod-1}}
+versions: {{a: {{url: {a}}}}}
+routes: {{fleet: {{match: {{path: /}}, protocol: json, primary: a}}}}
+"""
 ANSWER = {"outputs": [{"name": "y", "shape": [1, 1], "datatype": "FP64", "data": [0.5]}]}
 
 
@@ -72,8 +81,9 @@ def expressions(name: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def traffic(data: str, admin: str) -> Iterator[None]:
-    """A request each few milliseconds, on both routes, and its label; values leave their range after the reference."""
+def traffic(data: str, admin: str = "") -> Iterator[None]:
+    """A request each few milliseconds, on both routes, and its label where it is taken; values leave their range after
+    the reference."""
     over = threading.Event()
 
     def send() -> None:
@@ -83,7 +93,8 @@ def traffic(data: str, admin: str) -> Iterator[None]:
             name = f"request-{number}"
             for route in ("main", "back"):
                 call(data, "POST", f"/{route}/infer", request(number), {"X-Request-Id": name})
-            call(admin, "POST", "/v1/feedback", {"request_id": name, "label": 0.5})
+            if admin:
+                call(admin, "POST", "/v1/feedback", {"request_id": name, "label": 0.5})
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -95,12 +106,12 @@ def traffic(data: str, admin: str) -> Iterator[None]:
 
 
 @contextmanager
-def prometheus(folder: Path, admin: str) -> Iterator[str]:
+def prometheus(folder: Path, *admins: str) -> Iterator[str]:
     """A Prometheus that scrapes every 500 ms; its address."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         address = f"127.0.0.1:{sock.getsockname()[1]}"
     config = folder / "prometheus.yml"
-    job = {"job_name": "penumbra", "scrape_interval": "500ms", "static_configs": [{"targets": [admin]}]}
+    job = {"job_name": "penumbra", "scrape_interval": "500ms", "static_configs": [{"targets": admins}]}
     config.write_text(json.dumps({"scrape_configs": [job]}))
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
     process = subprocess.Popen([*command, f"--web.listen-address={address}"], stderr=subprocess.DEVNULL)
@@ -119,10 +130,20 @@ def ready(address: str) -> bool:
         return False
 
 
+def in_a_fleet(folder: Path, model: Upstream, stack: ExitStack) -> Path:
+    """The configuration of a sidecar that is alone in a fleet, whose store is there."""
+    server = stack.enter_context(RedisServer())
+    path = folder / "fleet.yaml"
+    path.write_text(OF_A_FLEET.format(folder=folder, a=model.url, redis=server.url))
+    return path
+
+
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not shutil.which("prometheus"):
         pytest.skip("prometheus is not installed")
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
     folder = tmp_path_factory.mktemp("grafana")
     with ExitStack() as stack:
         a, b, c = (stack.enter_context(Upstream(name)) for name in "abc")
@@ -130,7 +151,9 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         config = folder / "penumbra.yaml"
         config.write_text(CONFIG.format(folder=folder, a=a.url, b=b.url, c=c.url))
         running = stack.enter_context(Running(config))
-        address = stack.enter_context(prometheus(folder, running.admin))
+        judging = stack.enter_context(Running(in_a_fleet(folder, a, stack)))
+        address = stack.enter_context(prometheus(folder, running.admin, judging.admin))
+        stack.enter_context(traffic(judging.data))
         stack.enter_context(traffic(running.data, running.admin))
         b.status = 500
         eventually(lambda: b'role="canary"' in running.ask("GET", "/metrics").body, "requests to the canary")
@@ -168,7 +191,7 @@ def test_a_mean_of_each_sidecar_is_weighted_by_its_requests() -> None:
 
 def test_the_variable_finds_all_routes(scraped: str) -> None:
     names = {series["metric"]["route"] for series in asked(scraped, "penumbra_release_phase")}
-    assert names == {"main", "back"}
+    assert names == {"main", "back", "fleet"}
 
 
 def test_the_built_json_is_that_of_the_code(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy.control.telemetry.fleet_metrics import OF_THE_FLEET
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
@@ -55,6 +57,12 @@ def test_every_alert_has_a_unit_test() -> None:
     tests = yaml.safe_load((DEPLOY / "prometheus" / "rules_test.yaml").read_text())["tests"]
     fired = {each["alertname"] for test in tests for each in test["alert_rule_test"] if each["exp_alerts"]}
     assert fired == {alert["alert"] for alert in ALERTS}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_what_a_fleet_says_alike_is_counted_once(expression: str) -> None:
+    for found in re.finditer(rf"\b({'|'.join(OF_THE_FLEET)})\b", expression):
+        assert re.search(r"(max|min) by \([^()]*\) \([\s(]*$", expression[: found.start()]), expression
 
 
 def test_rules_use_metrics_that_exist() -> None:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.redis_server import RedisServer
 from tests.support.running import PATIENCE, Running, call, eventually
 from tests.support.upstream import Upstream
 
@@ -44,9 +45,8 @@ RARE = {
 
 
 def documented() -> dict[str, str]:
-    """Metric to type, as the table of the page says; those of a fleet are in the test of their collector."""
-    found = dict(ROW.findall(PAGE.read_text(encoding="utf-8")))
-    return {name: kind for name, kind in found.items() if not name.startswith("penumbra_fleet_")}
+    """Metric to type, as the table of the page says."""
+    return dict(ROW.findall(PAGE.read_text(encoding="utf-8")))
 
 
 def program(name: str) -> str:
@@ -189,14 +189,37 @@ def scrape(running: Running) -> bytes:
     return running.ask("GET", "/metrics").body
 
 
+OF_A_FLEET = """
+listen: 127.0.0.1:0
+admin: {{listen: 127.0.0.1:0}}
+state: {folder}/state.db
+fleet: {{redis: "{redis}", name: fraud, instance: pod-1}}
+versions: {{a: {{url: "http://localhost:1"}}}}
+routes: {{r: {{match: {{path: /}}, protocol: json, primary: a}}}}
+"""
+
+
 @pytest.fixture(scope="module")
-def prometheus(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Prometheus that has scraped `running`."""
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A sidecar that judges for its fleet."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with RedisServer() as server:
+        config = folder / "penumbra.yaml"
+        config.write_text(OF_A_FLEET.format(folder=folder, redis=server.url))
+        with Running(config) as running:
+            eventually(lambda: b"\npenumbra_fleet_is_judge 1.0" in scrape(running), "a judge")
+            yield running
+
+
+@pytest.fixture(scope="module")
+def prometheus(running: Running, sidecar: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prometheus that has scraped `running` and `sidecar`."""
     folder = tmp_path_factory.mktemp("tsdb")
     config = folder / "prometheus.yml"
     config.write_text(
         "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
-        f"scrape_configs: [{{job_name: penumbra, static_configs: [{{targets: ['{running.admin}']}}]}}]\n"
+        "scrape_configs: [{job_name: penumbra, static_configs: "
+        f"[{{targets: ['{running.admin}', '{sidecar.admin}']}}]}}]\n"
     )
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -215,7 +238,7 @@ def prometheus(running: Running, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def scraped(address: str) -> bool:
     try:
-        return bool(query(address, "up == 1"))
+        return len(query(address, "up == 1")) == 2
     except (OSError, ValueError):
         return False
 
@@ -235,8 +258,10 @@ def exposed(running: Running) -> dict[str, str]:
     return {name: kind for name, kind in types if not name.endswith("_created")}
 
 
-def test_the_page_documents_what_is_exposed(running: Running) -> None:
-    assert documented() == exposed(running)
+def test_the_page_documents_what_is_exposed(running: Running, sidecar: Running) -> None:
+    of_fleets = {name: kind for name, kind in exposed(sidecar).items() if name.startswith("penumbra_fleet_")}
+    assert documented() == exposed(running) | of_fleets
+    assert of_fleets and not of_fleets.keys() & exposed(running).keys(), "who is in no fleet says nothing of one"
 
 
 @pytest.mark.parametrize("metric", documented())
@@ -254,8 +279,8 @@ def test_quantiles_come_out_of_the_histograms(prometheus: str) -> None:
     assert 0.0 < float(query(prometheus, expression)[0]["value"][1]) < 100.0
 
 
-def test_promtool_has_nothing_to_say(running: Running) -> None:
-    said = subprocess.run(
-        [program("promtool"), "check", "metrics"], input=scrape(running), capture_output=True, check=False
-    )
+@pytest.mark.parametrize("which", ["running", "sidecar"])
+def test_promtool_has_nothing_to_say(which: str, request: pytest.FixtureRequest) -> None:
+    text = scrape(request.getfixturevalue(which))
+    said = subprocess.run([program("promtool"), "check", "metrics"], input=text, capture_output=True, check=False)
     assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")

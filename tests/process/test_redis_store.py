@@ -109,11 +109,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "fleet.md"
 
 def documented() -> list[str]:
     """The rights of a user, as the page gives them for a fleet `fraud`."""
-    found = re.search(
-        r"^ACL SETUSER fleet on >PASSWORD (.*(?:\n  .*)*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    text = PAGE.read_text(encoding="utf-8")
+    assert "ACL SETUSER fleet on >PASSWORD ~{penumbra:fraud}:* RIGHTS" in text
+    found = re.search(r"^-@all .*$", text, re.MULTILINE)
     assert found is not None
-    return found[1].split()
+    return ["~{penumbra:fraud}:*", *found[0].split()]
 
 
 def used(server: RedisServer) -> set[str]:
@@ -156,6 +156,11 @@ def test_a_server_that_may_drop_keys_is_warned_of() -> None:
     with RedisServer("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru") as server:
         (warning,) = asyncio.run(passes(server))
         assert "maxmemory-policy is allkeys-lru" in warning
+
+
+def test_a_server_that_is_full_says_so() -> None:
+    with RedisServer("--maxmemory", "1") as server:
+        assert "used memory > 'maxmemory'" in unavailable(RedisStore(address_of(server.url), "f"))
 
 
 @pytest.mark.parametrize(

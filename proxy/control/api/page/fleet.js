@@ -25,7 +25,8 @@ function state(document) {
   if (document.apart) return badge("apart: primaries only", "bad");
   if (document.lost) return badge("apart: holds its split", "bad");
   if (!document.judge) return badge("no judge", "bad");
-  return badge(`${count(document.members.length)} sidecars`, "good");
+  const known = document.members.length;
+  return badge(`${count(known)} ${known === 1 ? "sidecar" : "sidecars"}`, "good");
 }
 
 export function fleet(document) {
