@@ -8,8 +8,9 @@ from ipaddress import ip_address
 
 from proxy.config.contradictions import contradictions
 from proxy.config.fleet import unmerged
-from proxy.config.rewrite import versions_of
 from proxy.contracts.settings import Settings
+from proxy.contracts.tls import ClientTls
+from proxy.contracts.tls_roles import place_of, sections
 
 PATTERN = re.compile(r"\*|\$$|/:[A-Za-z_]")
 """Globs, the end of a regular expression, and parameters of a path: characters like others in a prefix."""
@@ -20,7 +21,18 @@ NO_GLOB = re.compile(r"\$$|/:[A-Za-z_]")
 
 def hints(settings: Settings) -> tuple[str, ...]:
     """Sentences, each with its place in the file."""
-    return (*_patterns(settings), *_third_parties(settings), *contradictions(settings), *unmerged(settings))
+    told = (_patterns, _third_parties, _unverified, contradictions, unmerged)
+    return tuple(hint for each in told for hint in each(settings))
+
+
+def _unverified(settings: Settings) -> Iterator[str]:
+    """Servers that anybody may stand in for."""
+    for role, tls in sections(settings).items():
+        if isinstance(tls, ClientTls) and tls.insecure_skip_verify:
+            yield (
+                f"{place_of(role)}.insecure_skip_verify: whoever answers is believed, and can read and change all that "
+                "is sent; ca verifies it, or san where its certificate has another name"
+            )
 
 
 def _patterns(settings: Settings) -> Iterator[str]:
@@ -47,7 +59,7 @@ def _third_parties(settings: Settings) -> Iterator[str]:
     """Candidates and shadows on other, public hosts that get what clients of the primary prove themselves with."""
     for route in settings.routes:
         own = settings.versions[route.primary].host
-        for name in versions_of(route):
+        for name in route.named:
             host = settings.versions[name].host
             if host != own and name not in settings.credentials and _is_public(host):
                 yield (

@@ -30,7 +30,7 @@ from proxy.config.own_address import is_own, refuse_clashes
 from proxy.config.prices import refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.releases import ReleaseMember, joined, read_releases, sealed
-from proxy.config.rewrite import refuse_unfit, versions_of
+from proxy.config.rewrite import refuse_unfit
 from proxy.config.section import Section, shown
 from proxy.config.text import text_of
 from proxy.config.tls import places_of, read_listeners
@@ -131,7 +131,7 @@ def settings_of(root: Section) -> Settings:
         for key, addresses in places.items():
             if any(is_own(version.host, version.port, address) for address in addresses):
                 allowed = f"the address of a model server; this is `{key}` of this program, a circle"
-                root.refuse(f"versions.{name}.url", f"http://{version.authority}", allowed)
+                root.refuse(f"versions.{name}.url", version.url.removesuffix(version.base_path), allowed)
     processes = root.take("workers", workers, 1)
     settings = Settings(
         routes=_routes(root, values.Known(tuple(versions))),
@@ -232,7 +232,7 @@ def _route(
     _check_baseline(section, route)
     refuse_unfed(section, protocol)
     section.finish()
-    return _with_digest(route, section.tree, {each: trees[each] for each in versions_of(route) if each in trees})
+    return _with_digest(route, section.tree, {each: trees[each] for each in route.named if each in trees})
 
 
 def _check_asked(section: Section, route: RouteSettings) -> None:

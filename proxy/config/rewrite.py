@@ -186,17 +186,9 @@ def _secret_in(section: Section, path: str) -> str:
 def refuse_unfit(root: Section, routes: Iterable[RouteSettings], rewrites: dict[str, Rewrite]) -> None:
     """Reports rewrites that can do nothing on a route that their version serves."""
     for route in routes:
-        for name in versions_of(route):
+        for name in route.named:
             if name in rewrites:
                 _refuse_unfit(root, route, name, rewrites[name])
-
-
-def versions_of(route: RouteSettings) -> list[str]:
-    """The versions that a route names, each once."""
-    shares = (share.version for share in (*route.split, *route.shadows))
-    baseline = (route.baseline.version,) if route.baseline else ()
-    release = (route.release.candidate, *route.release.arms) if route.release else ()
-    return list(dict.fromkeys((route.primary, *shares, *baseline, *release)))
 
 
 def _refuse_unfit(root: Section, route: RouteSettings, name: str, rewrite: Rewrite) -> None:

@@ -278,10 +278,10 @@ def hidden(rest: str) -> str | None:
     return "a URL with credentials" if "@" in rest else None
 
 
-def host_and_port(text: str, allowed: str) -> tuple[str, int]:
-    """An authority without user name → host and port, 80 where there is none."""
+def host_and_port(text: str, allowed: str, default: int = 80) -> tuple[str, int]:
+    """An authority without user name → host and port, `default` where there is none."""
     match = AUTHORITY.fullmatch(text)
-    port = int(match[2] or 80) if match else 0
+    port = int(match[2] or default) if match else 0
     if not match or not 0 < port <= 65535:
         raise Refused(f"{allowed}, port 1 to 65535")
     try:

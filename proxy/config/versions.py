@@ -30,14 +30,16 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
     credentials: dict[str, Credential] = {}
     tls: dict[str, ClientTls] = {}
     for name, section in root.entries("versions", values.name):
-        nowhere: ModelUrl = ("", 0, "", "", "system")
-        host, port, authority, base, lookup = section.take("url", base_url, nowhere, required=True)
-        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup)
+        nowhere: ModelUrl = ("", 0, "", "", "system", False)
+        host, port, authority, base, lookup, secure = section.take("url", base_url, nowhere, required=True)
+        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup, secure)
         if rewrite := read_rewrite(section):
             rewrites[name] = rewrite
         if credential := read_credential(section):
             credentials[name] = credential
         if section_tls := read_client_tls(section):
+            if not secure and not section.refused("url"):
+                section.refuse("tls", "a section beside a URL of http", "https://… in `url`, or no tls")
             tls[name] = section_tls
         lineage[name] = _lineage(section.section("lineage"), require_lineage)
         if price := read_price(section):

@@ -55,6 +55,7 @@ FAILURES: dict[str, Failure] = {
         Failure("loop", "internal", 508, "This request has passed through this proxy before"),
         Failure("connect_failed", "upstream", 502, "The model server cannot be reached"),
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),
+        Failure("tls_failed", "upstream", 502, "The model server and this proxy do not agree on TLS"),
         Failure("reset", "upstream", 502, "The model server closed the connection before its answer was complete"),
         Failure("answer_too_large", "internal", 502, "The answer of a shadow is larger than is read"),
         Failure("malformed", "upstream", 502, "The model server's answer is not valid HTTP/1.1"),

@@ -107,7 +107,7 @@ CONTENT: dict[ContentReason, str] = {
 _ENDED_AS: dict[Outcome, frozenset[str]] = {
     "failed": frozenset(
         (
-            *("connect_failed", "connect_timeout", "reset", "malformed"),
+            *("connect_failed", "connect_timeout", "tls_failed", "reset", "malformed"),
             *("response_timeout", "idle_timeout", "total_timeout", "late"),
         )
     ),

@@ -238,6 +238,14 @@ class RouteSettings(RoutePolicy, frozen=True):
     """Rules by which its bodies are read and compared."""
 
     @property
+    def named(self) -> list[str]:
+        """The versions that it names, each once."""
+        shares = (share.version for share in (*self.split, *self.shadows))
+        baseline = (self.baseline.version,) if self.baseline else ()
+        release = (self.release.candidate, *self.release.arms) if self.release else ()
+        return list(dict.fromkeys((self.primary, *shares, *baseline, *release)))
+
+    @property
     def assumed(self) -> dict[str, Limit]:
         """The lines that a candidate of this route is held to by default, as far as the protocol can feed them."""
         if not (self.split or self.release):

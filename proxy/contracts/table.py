@@ -61,6 +61,14 @@ class Version(Struct, frozen=True):
     """How its endpoints share the requests."""
     lookup: NameLookup = "system"
     """Who says where it is."""
+    secure: bool = False
+    """Whether TLS is spoken there. What is shown and trusted then is in `Table.tls`, so that other certificates change
+    no version."""
+
+    @property
+    def url(self) -> str:
+        """Where it is served, as clients write it."""
+        return f"http{'s' * self.secure}://{self.authority}{self.base_path}"
 
 
 class Match(Struct, frozen=True):

@@ -125,7 +125,7 @@ class Engine:
         route, still = self.route(name), self._standstills.of(name)
         held = [self.held[name]] if name in self.held else []
         own = (*route.status.warnings, *held, *route.baseline_warnings, *route.keyless_warnings)
-        return [*own, *self._warnings.of(name), *still, *self.keeper.warnings(name)]
+        return [*own, *self._warnings.of(name, self.settings), *still, *self.keeper.warnings(name)]
 
     def audit(self, limit: int, after: int = -1, route: str | None = None, store: Store | None = None) -> list[Link]:
         """The newest entries, newest first, or those after a number, oldest first; of one or all; of another chain in

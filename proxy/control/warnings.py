@@ -4,7 +4,8 @@ A shadow that gets less than `LEAST_COVERAGE` of the copies that it should get i
 It is looked at in spans, so that a warning goes when its cause does. A route whose first requests were no inferences is
 named with the option that says which ones are: nothing of it is evidence. Answers that cannot be read or compared are
 those of `control.lost_answers`, several models under one name those of `control.identities`, what this process had no
-room or time for that of `control.own_limits`, what could not be rewritten that of `control.not_rewritten`.
+room or time for that of `control.own_limits`, what could not be rewritten that of `control.not_rewritten`, versions
+that anybody may stand in for those of `control.unverified`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from proxy.contracts.settings import Settings
 from proxy.control.identities import IdentityFaults
 from proxy.control.lost_answers import LostAnswers
 from proxy.control.not_rewritten import NotRewritten
 from proxy.control.own_limits import OwnLimits
 from proxy.control.unread_keys import UnreadKeys
+from proxy.control.unverified import unverified
 from proxy.stats.board import Board
 from proxy.stats.counts.counters import Counters
 
@@ -72,12 +75,13 @@ class Warnings:
         self.live_faults: Sequence[Mapping[str, str]] = ()
         """Protocols that requests and answers do not speak, and judges that give no scores, by route."""
 
-    def of(self, route: str) -> list[str]:
-        """The warnings of a route."""
+    def of(self, route: str, settings: Settings) -> list[str]:
+        """The warnings of a route, as the settings in force have it."""
         shadows = [warning for (name, _), warning in self._shadows.items() if name == route]
         wrong = [f"{self._wrong_sums[route]} pairs of answers have no result"] if route in self._wrong_sums else []
         return (
-            shadows
+            unverified(settings, route)
+            + shadows
             + self._lost.of(route)
             + wrong
             + self._identities.faults.get(route, [])

@@ -29,8 +29,9 @@ a canary that dies between the two would otherwise leave the client with half an
 LOOKS: Final = 20
 """Looks at a client that does not read, in the time that it may take: how late it may be let go."""
 
-UNREACHED: Final = frozenset(("connect_timeout", "late"))
-"""Reasons with which the wait for a connection ends that nobody has answered. A stall of the worker is neither."""
+UNREACHED: Final = frozenset(("connect_timeout", "late", "tls_failed"))
+"""Reasons with which the wait for a connection ends that nobody has answered. A stall of the worker is none. (Where TLS
+has failed otherwise, somebody has answered, as the pool knows.)"""
 
 
 class Leg(SendingLeg):

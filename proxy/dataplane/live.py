@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from time import monotonic
 from typing import Final
 
 from proxy.contracts.endpoint_state import MAX_TOLD_ENDPOINTS, worst
@@ -225,9 +226,14 @@ class Registry:
         """The live form of `table`. Pools that it does not need are closed once their legs are done."""
         self._versions, self._rewrites, self._credentials = table.versions, table.rewrites, table.credentials
         self._used, self._arms = set(), set()
+        ends = self._dialer.follow(table)
         live = LiveTable(table, self)
         for key in [key for key in self._pools if key not in self._used]:
             self._pools.pop(key).close()
+        if ends:
+            now = monotonic()
+            for pool in self._pools.values():
+                pool.prune(now)
         for shadow in [key for key in self._shadows if key not in self._used]:
             del self._shadows[shadow]
         for breaker in [key for key in self._breakers if key not in self._used]:

@@ -2,14 +2,19 @@
 
 1. No descriptor, no buffer, no memory, no local port, or a resolver that says "try again": this process or its host has
    run out of something, or its name server is away. The version was not asked, so that is charged to nobody.
-2. Every other error is an answer from the version's side (nothing listens, no route, no such name), and is charged.
+2. Certificates of our own that cannot be used are a mistake of ours, too.
+3. Every other error is an answer from the version's side (nothing listens, no route, no such name, a handshake that
+   fails), and is charged.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
+from ssl import SSLEOFError, SSLError
 from typing import Final
+
+from proxy.dataplane.tls_failed import TlsFailed
 
 LOCAL_ERRORS: Final = frozenset(
     (
@@ -26,10 +31,19 @@ LOCAL_LOOKUPS: Final = frozenset((socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EA
 
 def reason_of(error: OSError) -> str:
     """The reason, a key of `FAILURES`, of a connection that was refused with `error`."""
+    if isinstance(error, TlsFailed):
+        return "internal" if error.why == "own" else "tls_failed"
     causes = LOCAL_LOOKUPS if isinstance(error, socket.gaierror) else LOCAL_ERRORS
     return "no_resources" if error.errno in causes else "connect_failed"
 
 
+def is_silence(error: OSError) -> bool:
+    """Whether nobody has answered, and not even refused."""
+    return isinstance(error, TlsFailed) and error.why == "timeout"
+
+
 def reason_of_end(error: Exception | None) -> str:
     """The reason of a connection that was there, and ended with `error`."""
+    if isinstance(error, SSLError):
+        return "reset" if isinstance(error, SSLEOFError) else "tls_failed"
     return "no_resources" if isinstance(error, OSError) and error.errno in LOCAL_ERRORS else "reset"

@@ -37,12 +37,13 @@ Key = tuple[str, str, int, str]
 
 
 class VersionNames:
-    """The names of versions. `ask`: asks for addresses, and has the answer called back later."""
+    """The names of versions. `ask`: asks for addresses, and has the answer called back later; `tally`: where that is
+    counted."""
 
-    __slots__ = ("_ask", "_clock", "_names", "_tally")
+    __slots__ = ("_ask", "_clock", "_names", "tally")
 
     def __init__(self, tally: Tally, clock: Callable[[], float], ask: LookUp) -> None:
-        self._tally, self._clock, self._ask = tally, clock, ask
+        self.tally, self._clock, self._ask = tally, clock, ask
         self._names: dict[Key, Name] = {}
 
     async def endpoints(self, version: Version) -> list[ServerEndpoint]:
@@ -65,7 +66,7 @@ class VersionNames:
     def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
         """`endpoint` gets no requests of `version` for a while. `reason`: "connect" or "failures"."""
         log.warning("version %s: %s is ejected for a while: %s", version.name, endpoint, EJECTIONS[reason])
-        self._tally.ejected(version.name, reason)
+        self.tally.ejected(version.name, reason)
 
     def watch(self, version: Version, busy: bool, now: float) -> None:
         """A pool needs the name of `version`. `busy`: it has connections."""
@@ -101,7 +102,7 @@ class VersionNames:
         """A lookup has raised, or the hearing of its answer: whoever waits for it does not, and it is tried again."""
         unexpected(error)
         name.failed(socket.EAI_SYSTEM, UNEXPECTED, self._clock())
-        self._tally.resolved(version.name, "unavailable")
+        self.tally.resolved(version.name, "unavailable")
 
     def heard(self, version: Version, name: Name, answer: Answer) -> None:
         """The answer to a lookup."""
@@ -116,7 +117,7 @@ class VersionNames:
             outcome = "unavailable" if code in LOCAL_LOOKUPS else "unknown"
             if name.failed(code, text, now):
                 log.warning("version %s: %s cannot be resolved: %s", version.name, version.host, text)
-        self._tally.resolved(version.name, outcome)
+        self.tally.resolved(version.name, outcome)
 
 
 class Pending:

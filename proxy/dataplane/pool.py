@@ -7,7 +7,8 @@
 3. No connection may be made: users wait in line, up to `MAX_WAITING_LEGS`, then fail. Where the descriptors for the
    purpose are spent, and this pool has no connection to wait for, they fail at once.
 4. A connection that may not be used again, has been idle for `idle` seconds, is older than `age` seconds (give or take
-   `JITTER`) or leads where its name does not lead any more, is closed: busy ones after their present exchange.
+   `JITTER`), leads where its name does not lead any more, or was made with certificates that are not in force any more,
+   is closed: busy ones after their present exchange.
 5. Whatever goes wrong while a connection is made ends the legs that wait for it, and gives its place back.
 6. While nobody is reached at the version, users who can do without fail at once (`reach`).
 """
@@ -25,7 +26,7 @@ from typing import Final
 
 from proxy.contracts.table import Version
 from proxy.dataplane.descriptors import Budget
-from proxy.dataplane.local_fault import reason_of
+from proxy.dataplane.local_fault import is_silence, reason_of
 from proxy.dataplane.members import Member, Members
 from proxy.dataplane.memory import ROOMY
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
@@ -197,6 +198,10 @@ class Pool(ConnectionOwner):
         self._members.follow(self._dialer.endpoints(self.version), now)
         if self._timeout:
             self._probe(now)
+        self.prune(now)
+
+    def prune(self, now: float) -> None:
+        """Closes the idle connections that should go."""
         expired = [connection for connection in self._available if connection.has_expired(now)]
         for connection in expired:
             self._available.remove(connection)
@@ -276,9 +281,9 @@ class Pool(ConnectionOwner):
                 wanted = dialing.member.endpoint if dialing.member is not None else None
                 connection = await self._dialer.dial(self.version, self, wanted)
         except TimeoutError:
-            self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s")
+            self._failed(dialing, "connect_timeout", f"no connection within {seconds:g} s", True)
         except OSError as error:
-            self._failed(dialing, reason_of(error), error.strerror or str(error))
+            self._failed(dialing, reason_of(error), error.strerror or str(error), is_silence(error))
         except Exception as error:
             unexpected(error)
             self._failed(dialing, "internal", UNEXPECTED)
@@ -331,11 +336,11 @@ class Pool(ConnectionOwner):
         if stays:
             self.available(connection, now)
 
-    def _failed(self, dialing: Dialing, reason: str, detail: str) -> None:
+    def _failed(self, dialing: Dialing, reason: str, detail: str, silent: bool = False) -> None:
         self._dialed(dialing)
         self._ended()
         now = self._clock()
-        if reason != "connect_timeout":
+        if not silent:
             self._reach.answered(now)
         for user in dialing.users:
             _tell(user, reason, detail, now)

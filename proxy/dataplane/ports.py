@@ -15,7 +15,7 @@ from __future__ import annotations
 from proxy.contracts.compiler import trait
 from proxy.contracts.failure import Failure
 from proxy.contracts.message import RequestHead, ResponseHead
-from proxy.contracts.table import Version
+from proxy.contracts.table import Table, Version
 from proxy.dataplane.endpoints import ServerEndpoint
 from proxy.dataplane.members import Member
 
@@ -222,8 +222,8 @@ class Connection(Narrow):
         raise NotImplementedError
 
     def has_expired(self, now: float) -> bool:
-        """True once it is idle and should go: the server may be about to close it, it is too old, or its name leads
-        elsewhere."""
+        """True once it is idle and should go: the server may be about to close it, it is too old, its name leads
+        elsewhere, or other certificates are in force."""
         raise NotImplementedError
 
     def retire(self, at: float, idle: float) -> None:
@@ -269,6 +269,10 @@ class Dialer:
         """A new connection to where `version` is served, to `wanted` if that can be reached. Raises OSError when it
         cannot be had."""
         raise NotImplementedError
+
+    def follow(self, table: Table) -> bool:
+        """Heeds what `table` says of how connections are made. True: some have to end."""
+        return False
 
     def endpoints(self, version: Version) -> list[ServerEndpoint]:
         """Where `version` is served, as far as is known."""

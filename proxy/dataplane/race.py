@@ -20,6 +20,9 @@ from proxy.dataplane.ports import Connection, ConnectionOwner
 STAGGER_SECONDS: Final = 0.25
 """Seconds until the next address is tried (RFC 8305 §5: "Connection Attempt Delay")."""
 
+BLAMED: Final = frozenset(("connect_failed", "tls_failed"))
+"""Reasons for which an address comes last for a while."""
+
 
 class Attempts:
     """What a race needs of a protocol."""
@@ -100,7 +103,7 @@ class Race:
 
     def _failed(self, endpoint: ServerEndpoint, error: BaseException) -> None:
         self._error = error
-        if isinstance(error, OSError) and reason_of(error) == "connect_failed":
+        if isinstance(error, OSError) and reason_of(error) in BLAMED:
             self._blame([endpoint])
         if self._spares:
             self._give_back(1)

@@ -23,7 +23,7 @@ from proxy.contracts.table import Table, primaries_only
 from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.fronts import Fronts
-from proxy.dataplane.h1.upstream import Http1Dialer
+from proxy.dataplane.h1.dialing import Http1Dialer
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.memory import Memory

@@ -71,3 +71,11 @@ def test_credentials_of_clients_that_leave_the_house_are_told(
 ) -> None:
     found = hints(parse(TWO.format(primary=primary, shadow=shadow, authorization=authorization), {}))
     assert [hint.partition(":")[0] for hint in found] == ["versions.b"] * told
+
+
+def test_whoever_is_believed_without_a_look_is_told_of() -> None:
+    text = FILE.format(path="/").replace(
+        "{url: http://127.0.0.1:1}", "{url: https://127.0.0.1:1, tls: {insecure_skip_verify: true}}"
+    )
+    (hint,) = hints(parse(text, {}))
+    assert hint.startswith("versions.a.tls.insecure_skip_verify: ")

@@ -16,7 +16,7 @@ CA = Authority()
 OWN = CA.issue("dns:localhost")
 FILE = """
 {top}
-versions: {{v1: {{url: "http://h:1", tls: {{{version}}}}}}}
+versions: {{v1: {{url: "https://h:1", tls: {{{version}}}}}}}
 routes: {{r: {{match: {{path: /}}, protocol: json, primary: v1}}}}
 """
 PAIR = "certificate: tls.crt, key: tls.key"

@@ -30,3 +30,18 @@ def test_there_is_one_and_lineage_may_be_required() -> None:
     read_versions(Section({"versions": {"a": {"url": "http://h"}}}, "", problems), True)
     first, *others = [problem.path for problem in problems]
     assert first == "versions" and len(others) == len(Lineage.__struct_fields__)
+
+
+def test_tls_is_of_a_url_of_https() -> None:
+    problems: list[Problem] = []
+    tree: Tree = {
+        "versions": {
+            "a": {"url": "http://h", "tls": {"ca": "/tls/ca.crt"}},
+            "b": {"url": "https://h", "tls": {"ca": "/tls/ca.crt"}},
+            "c": {"url": "https://h"},
+        }
+    }
+    read = read_versions(Section(tree, "", problems), False)
+    assert [problem.path for problem in problems] == ["versions.a.tls"]
+    assert [version.secure for version in read["versions"].values()] == [False, True, True]
+    assert [version.url for version in read["versions"].values()] == ["http://h", "https://h", "https://h"]

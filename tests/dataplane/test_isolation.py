@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from asyncio.streams import StreamReader, StreamWriter
 from typing import Any
 
 import pytest
@@ -9,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.contracts.table import Limits, Share, Timeouts
+from tests.support.certificates import Authority
 from tests.support.plane import plane, post, post_chunks, route, run
-from tests.support.scripted import answer, black_hole, drips, huge, resets, resets_after, says
+from tests.support.scripted import answer, black_hole, drips, huge, resets, resets_after, says, serving
+from tests.support.secured import Secured, secured, server_context
 
 SHADOWS = {
     "healthy": says(answer(b"shadow")),
@@ -32,15 +36,33 @@ ANSWERS = {
 }
 
 
-async def exchanged(requests: list[bytes], primary: bytes, shadow: Any, alive: bool = True) -> Any:
-    """What the primary and the client saw: bytes of the requests, bytes of the answers."""
+async def exchanged(
+    requests: list[bytes],
+    primary: bytes,
+    shadow: Any,
+    alive: bool = True,
+    secured: Secured | None = None,
+    at: int = 0,
+    shown: ssl.SSLContext | None = None,
+) -> Any:
+    """What the primary and the client saw: bytes of the requests, bytes of the answers.
+
+    - `secured`: both versions are spoken to by TLS; `at`: the port of a shadow that does so badly
+    - `shown`: the shadow's certificate, in place of that
+    """
     scripts: dict[str, Any] = {"v1": says(primary)}
     if shadow is not None:
         scripts["v3"] = shadow
     limits = Limits(mirror_body=100_000)
     shadows = () if shadow is None else (Share("v3", 100.0),)
-    timeouts = Timeouts(response=2.0)
-    async with plane(route(), drain=0.0, **scripts) as p:
+    timeouts = Timeouts(connect=0.5, response=2.0)
+    async with plane(route(), drain=0.0, secured=secured, **scripts) as p:
+        if at:
+            p.ends["v3"] = ("127.0.0.1", at)
+        if shown:
+            await p.upstreams["v3"].stop()
+            p.upstreams["v3"].tls = shown
+            await p.upstreams["v3"].start()
         if not alive:
             await p.upstreams["v3"].stop()
         await p.published(route(shadows=shadows, limits=limits, timeouts=timeouts))
@@ -76,6 +98,51 @@ def test_bytes_to_and_from_the_primary_are_the_same(name: str, answered: str) ->
     run(test)
 
 
+async def no_tls(reader: StreamReader, writer: StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(b"garbage \x00\xff\r\n\r\n\r\n" * 100)
+
+
+async def tls_garbage(reader: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"\x16\x03\x03\x7f\xff" + b"\x00\xff" * 40_000)
+    await reader.read(-1)
+
+
+async def stalls(reader: StreamReader, writer: StreamWriter) -> None:
+    await reader.read(-1)
+
+
+async def cuts_off(reader: StreamReader, writer: StreamWriter) -> None:
+    """Ends in the middle of the handshake."""
+    await reader.read(1)
+
+
+HANDSHAKES = {"no TLS": no_tls, "garbage of TLS": tls_garbage, "stalls": stalls, "cuts off": cuts_off}
+"""Shadows without a handshake."""
+
+SHOWN = {
+    "expired": server_context(secured().authority.issue("ip:127.0.0.1", not_after=1e9)),
+    "untrusted": server_context(Authority("other").issue("ip:127.0.0.1")),
+}
+"""Shadows whose certificate is no good."""
+
+SHAKEN = ("healthy", "slow", "resets in the middle", "garbage", "dead")
+
+
+@pytest.mark.parametrize("name", [*SHAKEN, *HANDSHAKES, *SHOWN])
+def test_bytes_to_and_from_the_primary_are_the_same_by_tls(name: str) -> None:
+    async def test() -> None:
+        without = await exchanged(REQUESTS, ANSWERS["chunks"], None, secured=secured())
+        async with serving(HANDSHAKES.get(name, stalls)) as port:
+            at, shown = port if name in HANDSHAKES else 0, SHOWN.get(name)
+            shadow, alive = SHADOWS.get(name, SHADOWS["healthy"]), name != "dead"
+            beside = await exchanged(REQUESTS, ANSWERS["chunks"], shadow, alive, secured(), at, shown)
+        assert beside == without
+        assert len(without[0]) == len(REQUESTS) and all(whole for _, _, whole in without[1])
+
+    run(test)
+
+
 BODIES = st.one_of(st.binary(max_size=50), st.integers(0, 200_000).map(lambda size: b"z" * size))
 FIELDS = st.lists(
     st.tuples(
@@ -90,17 +157,21 @@ FIELDS = st.lists(
     requests=st.lists(st.tuples(BODIES, FIELDS, st.booleans()), min_size=1, max_size=4),
     answered=st.sampled_from(sorted(ANSWERS)),
     name=st.sampled_from(sorted(SHADOWS)),
+    tls=st.booleans(),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_bytes_are_the_same_for_any_requests(requests: list[tuple[bytes, str, bool]], answered: str, name: str) -> None:
+def test_bytes_are_the_same_for_any_requests(
+    requests: list[tuple[bytes, str, bool]], answered: str, name: str, tls: bool
+) -> None:
     raws = [
         post_chunks(*filter(None, [body[:10], body[10:]]), fields=ID + fields) if chunked else post(body, ID + fields)
         for body, fields, chunked in requests
     ]
 
     async def test() -> None:
-        without = await exchanged(raws, ANSWERS[answered], None)
-        beside = await exchanged(raws, ANSWERS[answered], SHADOWS[name])
+        by = secured() if tls else None
+        without = await exchanged(raws, ANSWERS[answered], None, secured=by)
+        beside = await exchanged(raws, ANSWERS[answered], SHADOWS[name], secured=by)
         assert beside == without
 
     run(test)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.record import Record, Tick
 from proxy.contracts.table import Forwarded, Limits, Match, Route, Table, Version
-from proxy.contracts.tls import ServerTls
+from proxy.contracts.tls import ClientTls, ServerTls
 from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.names import LookUp
 from proxy.dataplane.timings import Timings
@@ -26,6 +26,7 @@ from proxy.link.frames import Records
 from proxy.link.pulse import page
 from proxy.link.server import LinkServer
 from tests.support.scripted import Script, Scripted
+from tests.support.secured import Secured
 from tests.support.tls_peer import trusting
 
 T = TypeVar("T")
@@ -50,7 +51,8 @@ BY_TLS: ServerTls | None = None
 
 
 class Plane:
-    """`port` is where clients connect. `ticks` and `records` are what control was told."""
+    """`port` is where clients connect. `ticks` and `records` are what control was told. `trusted`: how versions
+    are spoken to that are not in clear."""
 
     def __init__(self, home: str, upstreams: dict[str, Scripted]) -> None:
         self.upstreams = upstreams
@@ -65,6 +67,7 @@ class Plane:
         self.tls: ServerTls | None = None
         self.context: ssl.SSLContext | None = None
         self.forwarded: Forwarded = "none"
+        self.trusted: dict[str, ClientTls] = {}
 
     def _on_tick(self, tick: Tick) -> float:
         self.ticks.append(tick)
@@ -78,13 +81,12 @@ class Plane:
         self.revision += 1
         versions = {name: self._version(name, upstream.port) for name, upstream in self.upstreams.items()}
         listeners = () if self.tls is None else (self.tls,)
-        self.server.publish(
-            Table(self.revision, versions, routes, lease, listeners=listeners, forwarded=self.forwarded)
-        )
+        table = Table(self.revision, versions, routes, lease, listeners=listeners, forwarded=self.forwarded)
+        self.server.publish(replace(table, tls=self.trusted))
 
     def _version(self, name: str, port: int) -> Version:
         host, port = self.ends.get(name, ("127.0.0.1", port))
-        return Version(name, host, port, f"{host}:{port}")
+        return Version(name, host, port, f"{host}:{port}", secure=name in self.trusted)
 
     def silence(self) -> None:
         """Control hears, and says nothing."""
@@ -293,10 +295,13 @@ async def plane(
     ask: LookUp | None = None,
     tls: ServerTls | None = None,
     forwarded: Forwarded = "none",
+    secured: Secured | None = None,
     **scripts: Script,
 ) -> AsyncIterator[Plane]:
-    """A worker that follows a table of `routes`, with one scripted model server for each keyword."""
-    upstreams = {name: Scripted(name, script) for name, script in scripts.items()}
+    """A worker that follows a table of `routes`, with one scripted model server for each keyword, by TLS where there is
+    `secured`."""
+    by = secured.server if secured else None
+    upstreams = {name: Scripted(name, script, tls=by) for name, script in scripts.items()}
     for upstream in upstreams.values():
         await upstream.start()
     with (
@@ -304,6 +309,7 @@ async def plane(
         tempfile.TemporaryFile() as slot,
     ):
         it = Plane(home, upstreams)
+        it.trusted = dict.fromkeys(upstreams, secured.client) if secured else {}
         link = socket.socket(socket.AF_UNIX)  # the loop will close it
         link.bind(it.link_path)
         link.listen(16)

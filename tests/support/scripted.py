@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -128,18 +129,20 @@ def huge(size: int) -> Script:
 
 @dataclass
 class Scripted:
-    """A model server that follows a script. `seen` holds the requests, `connections` how many there were."""
+    """A model server that follows a script. `seen` holds the requests, `connections` how many there were; `tls` is how
+    it is spoken to, None in clear."""
 
     name: str
     script: Script
     port: int = 0
+    tls: ssl.SSLContext | None = None
     seen: list[Request] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 20)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 20, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -191,7 +194,9 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[int]:
+async def serving(
+    handler: Handler, tls: ssl.SSLContext | None = None, at: tuple[str, int] = ("127.0.0.1", 0)
+) -> AsyncIterator[int]:
     """A server that hands each connection to `handler` and closes it afterwards; yields its port."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -204,7 +209,7 @@ async def serving(handler: Handler) -> AsyncIterator[int]:
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(serve, *at, limit=1 << 20, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

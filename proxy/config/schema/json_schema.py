@@ -19,7 +19,7 @@ from proxy.config.admin import MAX_HOOKS
 from proxy.config.analysis import EXAMPLE_PARTS
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
-from proxy.config.schema.scalars import VARIABLE, Schema, allowed, scalar
+from proxy.config.schema.scalars import SECURE, VARIABLE, Schema, allowed, scalar
 from proxy.config.schema.tls_docs import canonical
 from proxy.config.tls import OF_CLIENTS, OF_VERIFYING
 from proxy.contracts.settings import Lineage
@@ -146,6 +146,7 @@ def rules() -> dict[str, Schema]:
         "": {"required": ["versions", "routes"], "allOf": [_lineage()]} | _listeners(),
         "tls": _server_tls(),
         "versions": {"minProperties": 1},
+        "versions.*": when(has("tls"), says("url", {"pattern": f"^{SECURE}"})),
         "versions.*.tls": _client_tls(),
         "versions.*.authorization": when({"type": "object"}, {"oneOf": [has("token"), has("file")]}),
         "routes": {"minProperties": 1},

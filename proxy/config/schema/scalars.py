@@ -22,6 +22,7 @@ TEXT = ["string", "number", "boolean"]
 """JSON types that YAML makes of a text without quotes."""
 
 SCHEME = "[Hh][Tt][Tt][Pp]"
+SECURE = f"{SCHEME}[Ss]"
 LINE = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
 WEB = re.compile(SCHEME + r'[Ss]?://[!"$-?A-~]+')
 
@@ -45,7 +46,7 @@ def words(*choices: str) -> Schema:
     return {"anyOf": [{"enum": list(choices)}, {"type": "string", "pattern": VARIABLE}]}
 
 
-_BASE = f"{SCHEME}([+][Dd][Nn][Ss]|[+][Ss][Rr][Vv])?://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
+_BASE = f"{SCHEME}[Ss]?([+][Dd][Nn][Ss]|[+][Ss][Rr][Vv])?://({values.AUTHORITY.pattern})({values.PATH.pattern})?"
 _KEY = f"(header|cookie):({values.TOKEN.pattern})"
 _WORKERS = load.WORKERS
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 TEXTS = {
     "versions": "Model servers by name.",
     "versions.*.url": (
-        "Where the version is served; a path is put before the path of each request. `http+dns://` asks the name "
-        "servers of `resolv.conf` alone, whose TTL holds; `http+srv://` asks them for a service, which has ports, "
+        "Where the version is served; a path is put before the path of each request. `https` is TLS, at port 443 "
+        "unless there is another, checked by the authorities of the system or by `tls`. `+dns` asks the name "
+        "servers of `resolv.conf` alone, whose TTL holds; `+srv` asks them for a service, which has ports, "
         "priorities and weights (RFC 2782). `Host` is its name without the first two labels."
     ),
     "versions.*.balance": "How the endpoints share the requests, where the name in `url` has several addresses.",

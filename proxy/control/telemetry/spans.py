@@ -185,7 +185,7 @@ class Spans:
         version = self._versions().get(leg.version)
         if version is not None:
             attributes |= {"server.address": version.host, "server.port": version.port}
-            attributes["url.full"] = f"http://{version.authority}{version.base_path}{parent.path}"
+            attributes["url.full"] = f"{version.url}{parent.path}"
         return attributes
 
 

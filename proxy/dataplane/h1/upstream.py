@@ -2,7 +2,7 @@
 
 1. It is busy from `open_stream` until both the answer and the request are complete; then it goes back to its pool.
 2. It is not used again after bytes that belong to no request, after a failure, or where the server says so; nor once
-   it is too old, or its name leads elsewhere.
+   it is too old, its name leads elsewhere, or other certificates are in force.
 3. Trailers of a request are dropped: HTTP/1.1 has no way to know that a server takes them (RFC 9110 §6.5.1).
 """
 
@@ -11,22 +11,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
 from math import inf
+from ssl import SSLEOFError, SSLError
 from time import monotonic
 from typing import Final, cast
 
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
-from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint, in_order
+from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.h1.acknowledged import was_taken
 from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.local_fault import reason_of_end
 from proxy.dataplane.members import NOBODY, Member
-from proxy.dataplane.names import VersionNames
-from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer, ServerStream, StreamUser
-from proxy.dataplane.race import Attempts, Race
+from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
+from proxy.dataplane.trust import IN_CLEAR, Trust
 from proxy.dataplane.unexpected import unexpected
 from proxy.http1 import write
 from proxy.http1.response import Http1ResponseHead, ResponseError, ResponseReader
@@ -57,6 +56,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         "_retires",
         "_reusable",
         "_sent",
+        "_trust",
         "_tunnel",
         "_was_reset",
         "transport",
@@ -65,10 +65,10 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, version: Version, owner: ConnectionOwner, timings: Timings) -> None:
+    def __init__(self, version: Version, owner: ConnectionOwner, timings: Timings, trust: Trust = IN_CLEAR) -> None:
         super().__init__()
         self._base_path, self._authority = version.base_path.encode(), version.authority.encode()
-        self._owner, self._max_idle = owner, inf
+        self._owner, self._max_idle, self._trust = owner, inf, trust
         self.user: StreamUser | None = None
         self._out: list[bytes] = []
         self._idle_since, self._retires = 0.0, inf
@@ -105,7 +105,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         self._retires, self._max_idle = at, idle
 
     def _is_spent(self, now: float) -> bool:
-        return now >= self._retires or self._endpoint.gone
+        return now >= self._retires or self._endpoint.gone or self._trust.gone
 
     def close(self) -> None:
         self.transport.close()
@@ -226,7 +226,7 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         user, now = self.user, monotonic()
-        self._was_reset = error is not None
+        self._was_reset = error is not None and not isinstance(error, SSLError)
         try:
             self._tell_end(user, error, now)
         except Exception as fault:
@@ -244,13 +244,20 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
             user.read_at = now
             try:
                 if error is not None:
-                    raise ResponseError(str(error))  # RFC 9112 §8: a body that a failure cuts off is incomplete
+                    raise ResponseError(
+                        self._sentence(error)
+                    )  # RFC 9112 §8: a body that a failure cuts off is incomplete
                 self.end_of_stream()
             except ResponseError as broken:
                 self._broken(reason_of_end(error), str(broken))
             else:
                 self._reusable = False
                 user.response_flush()
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, SSLError) and not isinstance(error, SSLEOFError):
+            return str(self._trust.failed(error).strerror)
+        return str(error)
 
     def pause_writing(self) -> None:
         self._blocked = True
@@ -319,74 +326,3 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         user.response_flush()
         if not self._answered:
             user.response_failed(reason, detail)
-
-
-class Ownerless(ConnectionOwner):
-    """Who owns a connection that was not chosen yet."""
-
-    def available(self, connection: Connection, now: float) -> None:
-        """It was not lent to anybody."""
-
-    def lost(self, connection: Connection, now: float) -> None:
-        """Whoever chooses it finds out."""
-
-
-OWNERLESS: Final = Ownerless()
-
-
-class Http1Attempts(Attempts):
-    """Connects to single addresses of `version`."""
-
-    __slots__ = ("_names", "_timings", "_version")
-
-    def __init__(self, version: Version, timings: Timings, names: VersionNames) -> None:
-        self._version, self._timings, self._names = version, timings, names
-
-    async def attempt(self, endpoint: ServerEndpoint) -> Connection:
-        loop = asyncio.get_running_loop()
-        endpoint.open += 1
-        try:
-            _, upstream = await loop.create_connection(
-                lambda: Upstream(self._version, OWNERLESS, self._timings), endpoint.host, endpoint.port
-            )
-        except BaseException:
-            endpoint.open -= 1
-            raise
-        return upstream
-
-    def drop(self, connection: Connection, endpoint: ServerEndpoint) -> None:
-        endpoint.open -= 1
-        connection.close()
-
-    def ejected(self, endpoint: ServerEndpoint) -> None:
-        self._names.ejected(self._version, endpoint, "connect")
-
-
-class Http1Dialer(Dialer):
-    """Makes connections that speak HTTP/1.1 in clear."""
-
-    __slots__ = ("_clock", "_names", "_timings")
-
-    def __init__(self, timings: Timings, names: VersionNames, clock: Callable[[], float] = monotonic) -> None:
-        self._timings, self._names, self._clock = timings, names, clock
-
-    async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
-        endpoints = in_order(await self._names.endpoints(version), self._clock(), wanted)
-        attempts = Http1Attempts(version, self._timings, self._names)
-        race = Race(attempts, owner, endpoints, self._clock)
-        upstream = cast("Upstream", await race.run())
-        try:
-            upstream.adopt(owner, race.winner)
-        except Exception:
-            attempts.drop(upstream, race.winner)
-            raise
-        return upstream
-
-    def watch(self, version: Version, busy: bool, now: float) -> None:
-        self._names.watch(version, busy, now)
-
-    def endpoints(self, version: Version) -> list[ServerEndpoint]:
-        return self._names.known(version)
-
-    def ejected(self, version: Version, endpoint: ServerEndpoint, reason: str) -> None:
-        self._names.ejected(version, endpoint, reason)

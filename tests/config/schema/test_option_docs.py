@@ -43,7 +43,7 @@ EVERYTHING = Path(__file__).resolve().parents[3] / "docs" / "everything.yaml"
 
 PLAIN = """
 listen: 127.0.0.1:9999
-versions: {v1: {url: "http://h:1"}, v2: {url: "http://h:2"}, v3: {url: "http://h:3"}}
+versions: {v1: {url: "https://h:1"}, v2: {url: "http://h:2"}, v3: {url: "http://h:3"}}
 routes: {r: {match: {path: /}, protocol: json, primary: v1}}
 """
 WHENCE = "{url: 'http://h', lineage: {commit: a, dataset: b, features: c, training_config: d, evaluation: e}}"

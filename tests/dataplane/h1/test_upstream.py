@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import socket
-from time import monotonic
 
 import pytest
 
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.table import Version
-from proxy.dataplane.endpoints import Found, ServerEndpoint
-from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
-from proxy.dataplane.lookups import Lookups
+from proxy.dataplane.endpoints import ServerEndpoint
+from proxy.dataplane.h1.upstream import Upstream
 from proxy.dataplane.members import Member
-from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
-from proxy.dataplane.resolver import Heard
-from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
 from tests.support.fakes import FakeTransport, asked
 
@@ -306,31 +299,6 @@ def test_it_expires_while_it_is_idle() -> None:
     assert line.socket.ends == ["close"]
 
 
-def test_dialling() -> None:
-    async def test() -> None:
-        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        made = await Http1Dialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
-            Version("v1", "127.0.0.1", port, "a"), Owner(), None
-        )
-        assert made.is_available()
-        made.close()
-        server.close()
-
-    asyncio.run(test())
-
-
-def test_dialling_where_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    with pytest.raises(OSError, match=r"refused|111"):
-        asyncio.run(
-            Http1Dialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
-                Version("v1", "127.0.0.1", port, "a"), Owner(), None
-            )
-        )
-
-
 def test_a_connection_that_is_too_old_or_whose_name_has_moved_ends_with_its_exchange() -> None:
     for old, gone in ((True, False), (False, True)):
         line, endpoint = Line(), ServerEndpoint((2, "10.0.0.1", 80))
@@ -351,47 +319,6 @@ def test_an_idle_one_ends_at_the_next_sweep() -> None:
     assert not line.up.has_expired(100.0)
     endpoint.gone = True
     assert line.up.has_expired(100.0)
-
-
-def names_of(*hosts: str) -> VersionNames:
-    """VersionNames that lead to `hosts`."""
-
-    def look_up(version: Version, heard: Heard) -> None:
-        heard(Found([(socket.AF_INET, each, version.port) for each in hosts]))
-
-    return VersionNames(Tally(), monotonic, look_up)
-
-
-def test_a_dead_first_address_costs_no_request() -> None:
-    async def test(port: int) -> None:
-        names, version = names_of("127.0.0.2", "127.0.0.1"), Version("v1", "model.test", port, "a")
-        dialer = Http1Dialer(Timings(), names)
-        made = [await dialer.dial(version, Owner(), None) for _ in range(2)]
-        dead, alive = await names.endpoints(version)
-        assert (dead.open, alive.open) == (0, 2) and dead.dead_until > monotonic() > alive.dead_until
-        for connection in made:
-            connection.close()
-        await asyncio.sleep(0.01)
-        assert alive.open == 0
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        asyncio.run(test(server.getsockname()[1]))
-
-
-def test_connections_spread_over_the_addresses() -> None:
-    async def test(port: int) -> None:
-        names, version = names_of("127.0.0.1", "127.0.0.2"), Version("v1", "model.test", port, "a")
-        dialer = Http1Dialer(Timings(), names)
-        made = [await dialer.dial(version, Owner(), None) for _ in range(6)]
-        assert [each.open for each in await names.endpoints(version)] == [3, 3]
-        for connection in made:
-            connection.close()
-        await asyncio.sleep(0.01)
-
-    with socket.create_server(("127.0.0.1", 0)) as first:
-        port = first.getsockname()[1]
-        with socket.create_server(("127.0.0.2", port)):
-            asyncio.run(test(port))
 
 
 def test_a_connection_that_ended_before_it_was_chosen_is_not_chosen() -> None:
