@@ -18,6 +18,7 @@ from loadtests.load import Drive
 from loadtests.processes import NotReady, pss_by_label
 from loadtests.proxies import PEER, Plan, Proxy, proxied
 from loadtests.results import CaseResult, Sample
+from loadtests.secure import certificate
 from loadtests.traffic import write_bodies
 from loadtests.upstreams import answering
 
@@ -55,6 +56,11 @@ CASES: dict[str, Case] = {
     "body-64k": Case("bodies of 64 KB, all mirrored", body=64 * KIB),
     "body-1m": Case("bodies of 1 MB, all mirrored", {}, {"connections": 8}, body=KIB * KIB),
     "reconnect": Case("a new connection for each request, all mirrored", {}, {"close": True}),
+    "tls-split": Case("TLS on both sides, 10 % split", {"mirror": False}, {"tls": True}),
+    "tls-statistics": Case("TLS on both sides, all mirrored, all statistics", {"statistics": True}, {"tls": True}),
+    "tls-reconnect": Case(
+        "TLS on both sides, a new connection for each request", {"mirror": False}, {"tls": True, "close": True}
+    ),
     "two-workers": Case("two workers, all mirrored", {"workers": 2}),
 }
 """`unique` is what a proxy meets behind an ingress, and what keeps any memory of heads honest. Bodies of 1 MB come from
@@ -62,20 +68,23 @@ CASES: dict[str, Case] = {
 
 
 @contextmanager
-def stage(versions: int = 3) -> Iterator[tuple[ExitStack, Path, list[int]]]:
-    """A stack to start things on, a directory that goes away with it, and the ports of fast model servers."""
+def stage(versions: int = 3, tls: bool = False) -> Iterator[tuple[ExitStack, Path, list[int]]]:
+    """A stack to start things on, a directory that goes away with it, and the ports of fast model servers. `tls`: they
+    are spoken to by TLS, with the certificate in that directory."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, DESCRIPTORS), hard), hard))
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loadtests-")))
         home.chmod(0o755)
-        yield stack, home, stack.enter_context(answering(home, versions))
+        if tls:
+            certificate(home)
+        yield stack, home, stack.enter_context(answering(home, versions, tls))
 
 
 def start(stack: ExitStack, home: Path, name: str, plan: Plan) -> Proxy | None:
     """A peer at work, or None, said aloud, when it cannot be had on this machine or cannot do this."""
     peer = PEER[name]
-    if plan.mirror and not peer.mirrors:
+    if (plan.mirror and not peer.mirrors) or (plan.tls and not peer.secure):
         return None
     try:
         return stack.enter_context(proxied(peer, plan, home))
@@ -88,8 +97,9 @@ def run_case(
     case: Case, names: Sequence[str], seconds: float, repetitions: int, connections: int | None = None
 ) -> CaseResult:
     """Interleaved samples of the peers in `names`; those that cannot mirror sit such a case out."""
-    with stage() as (stack, home, (primary, canary, shadow)):
-        plan = Plan(primary, canary, shadow, **case.plan)
+    tls = bool(case.how.get("tls"))
+    with stage(tls=tls) as (stack, home, (primary, canary, shadow)):
+        plan = Plan(primary, canary, shadow, tls=str(home) if tls else "", **case.plan)
         proxies = [proxy for name in names if (proxy := start(stack, home, name, plan))]
         given = {} if connections is None else {"connections": connections}
         how = Drive(write_bodies(home / "bodies", case.features, case.body), **case.how | given)

@@ -20,7 +20,8 @@ TIMEOUT_SECONDS = 5
 @dataclass(frozen=True, slots=True)
 class Drive:
     """How a run is driven. `pause_ms`: mean pause of a connection between requests (None: as fast as it goes);
-    `close`: a new connection for each request; `unique`: each request has an id and a trace parent of its own."""
+    `close`: a new connection for each request; `unique`: each request has an id and a trace parent of its own; `tls`:
+    by TLS, whoever answers."""
 
     bodies: Path
     connections: int = 32
@@ -28,6 +29,7 @@ class Drive:
     close: bool = False
     unique: bool = False
     path: str = PATH
+    tls: bool = False
 
 
 class LoadFailed(Exception):
@@ -37,7 +39,7 @@ class LoadFailed(Exception):
 def drive(port: int, how: Drive, seconds: float) -> Load:
     """One run of `seconds` (whole ones, at least 1) against a loopback port. Raises LoadFailed without a result."""
     command = ["wrk", "-t1", f"-c{how.connections}", f"-d{max(1, round(seconds))}s", f"--timeout={TIMEOUT_SECONDS}s"]
-    command += ["-s", str(SCRIPT), f"http://127.0.0.1:{port}{how.path}"]
+    command += ["-s", str(SCRIPT), f"http{'s' * how.tls}://127.0.0.1:{port}{how.path}"]
     patience = seconds + 4 * TIMEOUT_SECONDS
     done = subprocess.run(command, env=_environment(how), capture_output=True, text=True, timeout=patience)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

@@ -1,12 +1,14 @@
 """The peers: how each is started and asked to do the same work.
 
 A configuration in `peers/` is complete and readable as it stands: `@{name}` is filled in, and lines that end in
-`# mirror`, `# statistics` or `# whole` are left out of the cases without.
+`# mirror`, `# statistics`, `# whole` or `# tls` are left out of the cases without; so are those that end in `# clear`
+where there is TLS.
 """
 
 from __future__ import annotations
 
 import http.client
+import ssl
 import string
 import subprocess
 import sys
@@ -27,7 +29,7 @@ class Plan:
     """The work: `percent` of the requests to the canary, copies of all to the shadow when `mirror`. Loopback ports.
 
     `statistics`: bodies are analysed and a full scorecard is judged, by the peer that can (Penumbra); `whole`: all of
-    them, whatever it costs.
+    them, whatever it costs. `tls`: the folder of the certificate of proxies and model servers; "": all is in clear.
     """
 
     primary: int
@@ -38,6 +40,16 @@ class Plan:
     statistics: bool = False
     whole: bool = False
     workers: int = 1
+    tls: str = ""
+
+    @property
+    def clear(self) -> bool:
+        """Whether there is no TLS."""
+        return not self.tls
+
+
+WORDS = ("mirror", "statistics", "whole", "tls", "clear")
+"""Marks of lines, and the attributes of a plan that they depend on."""
 
 
 class Placeholders(string.Template):
@@ -48,7 +60,9 @@ class Placeholders(string.Template):
 
 def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> str:
     """A peer's configuration for `plan`. Raises KeyError on a placeholder that nobody fills."""
-    left_out = tuple(f"# {word}" for word in ("mirror", "statistics", "whole") if not getattr(plan, word))
+    left_out = tuple(
+        f"# {word}" for word in ("mirror", "statistics", "whole", "tls", "clear") if not getattr(plan, word)
+    )
     lines = [line for line in template.splitlines(keepends=True) if not line.rstrip().endswith(left_out)]
     return Placeholders("".join(lines)).substitute(
         listen=listen,
@@ -60,6 +74,7 @@ def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> st
         percent=plan.percent,
         rest=100 - plan.percent,
         workers=plan.workers,
+        tls=plan.tls,
         protocol="oip" if plan.statistics else "opaque",
     )
 
@@ -72,13 +87,14 @@ Environment = Callable[[], dict[str, str] | None]
 @dataclass(frozen=True, slots=True)
 class Peer:
     """`command` makes the command line from the path of the configuration, `environment` what it runs in (None: this
-    one). `judges`: it has figures of its own."""
+    one). `judges`: it has figures of its own; `secure`: it can be asked by TLS."""
 
     name: str
     template: str
     command: Command
     mirrors: bool = True
     judges: bool = False
+    secure: bool = True
     environment: Environment = lambda: None
 
 
@@ -111,8 +127,8 @@ PEER: dict[str, Peer] = {
         Peer("penumbra", "penumbra.yaml", _penumbra, judges=True, environment=compiled.environment),
         Peer("envoy", "envoy.yaml", _envoy),
         Peer("nginx", "nginx.conf", _nginx),
-        Peer("haproxy", "haproxy.cfg", _haproxy, mirrors=False),
-        Peer("naive", "naive.yaml", _naive),
+        Peer("haproxy", "haproxy.cfg", _haproxy, mirrors=False, secure=False),
+        Peer("naive", "naive.yaml", _naive, secure=False),
         Peer("interpreted", "penumbra.yaml", _penumbra, judges=True, environment=compiled.interpreted),
     )
 }
@@ -141,7 +157,7 @@ def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str, within: Sequen
     config, log = home / peer.template, home / "log"
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
     with running([*within, *peer.command(config, plan)], log, cwd=compiled.HOUSE, env=peer.environment()) as process:
-        wait_until(lambda: answers(listen), process, log)
+        wait_until(lambda: answers(listen, plan.tls), process, log)
         if peer.judges:
             wait_until(lambda: followed(admin, plan.workers), process, log)
         yield Proxy(peer.name, listen, admin, process, log)
@@ -161,9 +177,15 @@ def followed(admin: int, workers: int) -> bool:
     return [line.split()[-1] for line in lines if line.startswith("penumbra_worker_leased{")] == ["1.0"] * workers
 
 
-def answers(port: int) -> bool:
-    """Whether a small inference request gets 200 through a loopback port."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
+def answers(port: int, tls: str = "") -> bool:
+    """Whether a small inference request gets 200 through a loopback port. `tls`: as of a plan."""
+    if tls:
+        context = ssl.create_default_context(cafile=f"{tls}/tls.crt")
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=1.0, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
     try:
         connection.request("POST", PATH, b'{"inputs":[]}', {"Content-Type": "application/json"})
         return connection.getresponse().status == 200

@@ -35,7 +35,7 @@ http {{
 """
 SERVER = """\
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{tls};
         location / {{ root /nonexistent; log_not_found off; mirror /read; error_page 404 405 =200 @answer; }}
         location = /read {{ internal; return 204; }}
         location @answer {{ return 200 '{answer}'; }}
@@ -43,19 +43,26 @@ SERVER = """\
 """
 
 
-def nginx_config(home: Path, ports: Sequence[int]) -> str:
+TLS = """\
+    ssl_certificate {home}/tls.crt;
+    ssl_certificate_key {home}/tls.key;
+"""
+
+
+def nginx_config(home: Path, ports: Sequence[int], tls: bool = False) -> str:
     """An nginx configuration with one answering server for each port; their scores differ a little."""
+    head, by = (HEAD + TLS, " ssl") if tls else (HEAD, "")
     answers = [answer_body(f"v{index}", 0.9 + index / 100) for index in range(1, len(ports) + 1)]
-    servers = [SERVER.format(port=port, answer=answer) for port, answer in zip(ports, answers, strict=True)]
-    return HEAD.format(home=home) + "".join(servers) + "}\n"
+    servers = [SERVER.format(port=port, answer=answer, tls=by) for port, answer in zip(ports, answers, strict=True)]
+    return head.format(home=home) + "".join(servers) + "}\n"
 
 
 @contextmanager
-def answering(home: Path, versions: int) -> Iterator[list[int]]:
-    """`versions` fast model servers; yields their ports."""
+def answering(home: Path, versions: int, tls: bool = False) -> Iterator[list[int]]:
+    """`versions` fast model servers; yields their ports. `tls`: with the certificate that is in `home`."""
     ports = free_ports(versions)
     config, log = home / "upstreams.conf", home / "upstreams.log"
-    config.write_text(nginx_config(home, ports))
+    config.write_text(nginx_config(home, ports, tls))
     with running([program("nginx"), "-p", str(home), "-e", "stderr", "-c", str(config)], log) as process:
         wait_until(lambda: all(map(accepts, ports)), process, log)
         yield ports

@@ -12,8 +12,9 @@ from loadtests.exact import request_bytes
 from proxy.contracts.memory import MIB
 from proxy.contracts.table import Match, Route, Share, Table, Version
 from proxy.dataplane.descriptors import Descriptors
+from proxy.dataplane.h1.dialing import Http1Dialer
 from proxy.dataplane.h1.downstream import Downstream
-from proxy.dataplane.h1.upstream import Http1Dialer, Upstream
+from proxy.dataplane.h1.upstream import Upstream
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.memory import Memory

@@ -57,6 +57,9 @@ def bench() -> Bench:
             "single": case(30.0, 40.0, 20.0),
             "unique": case(40.0, 60.0, 72.0),
             "paced": case(50.0, 99.0, 99.0),
+            "tls-split": case(50.0, 70.0, 60.0),
+            "tls-statistics": case(60.0, 110.0, 120.0),
+            "tls-reconnect": case(900.0, 1600.0, 900.0),
         },
         shadows={"penumbra": shadows, CANARIES: shadows.copy(), KEPT: shadows.copy()},
         streaming={
