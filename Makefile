@@ -48,11 +48,9 @@ unit: $(VENV)/.done
 	@$(PYTEST) $(PARALLEL) $$($(NEEDS) --units)
 
 coverage: $(VENV)/.done
-	@rm -f .coverage*; mkdir -p build
-	$(VENV)/bin/python -m coverage run -m pytest $(PARALLEL) $$($(NEEDS) --units)
-	$(VENV)/bin/python -m coverage combine --quiet
-	$(VENV)/bin/python -m coverage json --quiet -o build/coverage.json
-	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage.json
+	@rm -f build/coverage-*.json
+	$(PYTEST) -p tests.support.measured $(PARALLEL) $$($(NEEDS) --units)
+	$(VENV)/bin/python .ci/coverage_by_room.py build/coverage-*.json
 
 check: lint coverage
 	@$(call install)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -506,12 +505,9 @@ HEAVY = (
 
 
 def imported(module: str) -> set[str]:
-    """What a fresh interpreter holds after it imported `module`, without what measures coverage."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    """What a fresh interpreter holds after it imported `module`."""
     code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True, env=plain
-    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)
     return set(json.loads(answer.stdout))
 
 

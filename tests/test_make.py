@@ -36,12 +36,18 @@ def test_whoever_needs_something_exists() -> None:
 
 
 def test_a_room_below_its_floor_fails(tmp_path: Path) -> None:
-    summary = {"num_statements": 80, "covered_lines": 40, "num_branches": 20, "covered_branches": 10}
-    report = tmp_path / "coverage.json"
-    report.write_text(json.dumps({"files": {"proxy/routing/split.py": {"summary": summary}}}))
-    argv = [sys.executable, ".ci/coverage_by_room.py", str(report)]
+    """What any process ran was run: of ten statements and two branches, six."""
+    for at, (lines, branches) in enumerate((([1, 2, 3], [[1, 2]]), ([3, 4, 5], []))):
+        file = {
+            "executed_lines": lines,
+            "missing_lines": [line for line in range(1, 11) if line not in lines],
+            "executed_branches": branches,
+            "missing_branches": [way for way in ([1, 2], [1, 5]) if way not in branches],
+        }
+        (tmp_path / f"{at}.json").write_text(json.dumps({"files": {"proxy/routing/split.py": file}}))
+    argv = [sys.executable, ".ci/coverage_by_room.py", *map(str, tmp_path.iterdir())]
     done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert re.search(r"^routing +80 +20 +50.0%", done.stdout, re.MULTILINE)
+    assert re.search(r"^routing +10 +2 +50.0%", done.stdout, re.MULTILINE)
     assert "routing is below its floor" in done.stdout
     assert "stats has a floor, and nothing was measured" in done.stdout
