@@ -20,6 +20,9 @@ from proxy.cli.inject.pods import Path
 
 _UNPRINTABLE = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+"""Ends of lines to YAML; a reader makes others of them where they are not escaped."""
+
 _PLAIN = re.compile(r"[a-z]+-[a-z-]*[a-z]")
 """Texts that need no quotes: names of ours."""
 
@@ -60,11 +63,12 @@ class _Literal(_Dumper):
 
 
 def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in data else None
+    lines = isinstance(dumper, _Literal) and "\n" in data
+    style = '"' if _BREAKS.search(data) else "|" if lines else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 
-_Literal.add_representer(str, _text)
+_Dumper.add_representer(str, _text)
 
 
 def documents(text: str) -> list[Document]:

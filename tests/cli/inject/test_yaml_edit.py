@@ -95,6 +95,16 @@ def test_any_document_is_what_the_operations_make_of_it(value: Any, more: Any, f
     assert documents(made)[0].value == applied(value, operations)
 
 
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029", "\r", "one\x85\n"])
+@pytest.mark.parametrize("text", ["a: []\n", "a: &x {b: 1}\nc: *x\n"])
+def test_whatever_ends_a_line_to_yaml_is_kept(text: str, end: str) -> None:
+    (document,) = documents(text)
+    operations = [Operation(("new",), end)]
+    made, _ = edited(text, [(document, operations)])
+    assert documents(made)[0].value == applied(document.value, operations)
+    assert documents(written({"a": end}))[0].value == {"a": end}
+
+
 def _at(value: Any, path: tuple[Any, ...]) -> Any:
     for step in path:
         value = value[step]
