@@ -82,7 +82,7 @@ class StoreConnection:
         client, self.client = self.client, None
         try:
             if client is not None:
-                await client.aclose()  # type: ignore[no-untyped-call, unused-ignore]
+                await _closed(client)
         finally:
             while self._sentinels:
                 await _closed(self._sentinels.popitem()[1])
@@ -133,6 +133,9 @@ class StoreConnection:
 
 async def _closed(client: Client) -> None:
     await client.aclose()  # type: ignore[no-untyped-call, unused-ignore]
+    if isinstance(client, RedisCluster):  # which closes nothing where one of its nodes is away
+        await client.nodes_manager.aclose("nodes_cache")
+        await client.nodes_manager.aclose("startup_nodes")
 
 
 def _rank(fault: Exception) -> int:

@@ -14,6 +14,7 @@ from proxy.control.fleet.address import StoreAddress, address_of
 from proxy.control.fleet.redis_connection import (
     CALL_SECONDS,
     StoreConnection,
+    _closed,
     _rank,
     cluster_by,
     sentinel_at,
@@ -83,6 +84,29 @@ def asked(first: int, bad: set[str], hung: str = "") -> tuple[list[str], str, in
 )
 def test_the_place_that_answered_last_is_asked_first(first: int, bad: set[str], hung: str, wanted: object) -> None:
     assert asked(first, bad, hung) == wanted
+
+
+class Node:
+    """A node of a cluster."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    async def disconnect(self) -> None:
+        """Closes."""
+        self.open = False
+
+
+def test_a_cluster_of_which_a_node_is_away_is_closed_whole() -> None:
+    async def passes() -> list[Node]:
+        cluster = cluster_by(("h", 1), address_of("redis+cluster://h"))
+        known, named = Node(), Node()
+        cluster.nodes_manager.nodes_cache = {"known": known}  # type: ignore[dict-item]
+        cluster.nodes_manager.startup_nodes = {"named": named}  # type: ignore[dict-item]
+        await _closed(cluster)
+        return [known, named]
+
+    assert [node.open for node in asyncio.run(passes())] == [False, False]
 
 
 def test_what_one_said_comes_before_that_others_did_not_answer() -> None:
