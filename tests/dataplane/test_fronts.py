@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import Any
 
@@ -13,13 +14,16 @@ from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.table import Table
 from proxy.contracts.tls import ServerTls, TlsMaterial
 from proxy.dataplane.fronts import Fronts, TurnedAway
+from proxy.dataplane.memory import Memory
+from proxy.dataplane.recorder import Recorder
 from proxy.dataplane.secured.connection import SecuredConnection
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.tally import Tally
+from proxy.link.outbox import Outbox
 from tests.support.certificates import Authority, server_tls
 from tests.support.plane import Client, Plane, get, plane, post, route, run, timings
 from tests.support.scripted import answer, says
-from tests.support.tls_peer import CA, CLIENTS, SERVER, server, trusting
+from tests.support.tls_peer import CA, CLIENTS, SERVER, TlsPeer, server, trusting
 
 V1 = says(answer(b"one"))
 ONE = CLIENTS.issue("spiffe://test/one")
@@ -80,8 +84,6 @@ async def resumed(p: Plane, session: Any) -> bytes:
     """What a client hears that comes back with a session."""
 
     def talk() -> bytes:
-        import socket
-
         assert p.context is not None
         with socket.create_connection(("127.0.0.1", p.port)) as raw:
             try:
@@ -134,10 +136,6 @@ def test_a_listener_without_a_certificate_that_can_be_used_speaks_with_nobody_in
 
 
 def _shared() -> Shared:
-    from proxy.dataplane.memory import Memory
-    from proxy.dataplane.recorder import Recorder
-    from proxy.link.outbox import Outbox
-
     return Shared(Tally(), Recorder(Outbox(0, ""), 0.0, Memory(1 << 24)), timings(), 10, lambda: 0.0)
 
 
@@ -192,6 +190,27 @@ def test_a_slow_reader_holds_back_its_server_by_tls_too() -> None:
             assert all(each.unsent() < 2_000_000 for each in shared.clients)
             client.reads(True)
             assert len((await client.reply()).body) == 30_000_000
+            client.close()
+
+    run(test)
+
+
+def test_a_flood_of_handshakes_takes_turns_with_the_traffic() -> None:
+    async def test() -> None:
+        flood = 60
+        async with plane(route(), tls=server(), v1=V1) as p:
+            client = await p.connect()
+            assert await came_back(p, client)
+            sockets = [socket.create_connection(("127.0.0.1", p.port)) for _ in range(flood)]
+            await p.until(lambda: len(p.worker._fronts.admission.under_way) == flood)
+            for sock in sockets:  # all before the next turn of the loop
+                sock.sendall(TlsPeer().hear(b""))
+            assert await came_back(p, client)
+            shared = p.worker.shared
+            assert shared.secured < flood // 2, "the answer did not wait for all of them"
+            await p.until(lambda: shared.secured == flood + 1)
+            for sock in sockets:
+                sock.close()
             client.close()
 
     run(test)
