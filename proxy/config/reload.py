@@ -119,7 +119,8 @@ def _asks(tls: ServerTls | None) -> str:
 def _listeners_of(settings: Settings) -> str:
     """Several listeners in words."""
     pairs = zip(settings.listen, settings.listener_of, strict=False)
-    return ", ".join(f"{address} ({_asks(settings.listeners_tls[index])})" for address, index in pairs) or "none"
+    said = (f"[{index}] {address} ({_asks(settings.listeners_tls[index])})" for address, index in pairs)
+    return ", ".join(said) or "none"
 
 
 FIXED: dict[str, Callable[[Settings], str]] = {

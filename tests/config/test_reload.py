@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from proxy.config.load import parse
 from proxy.config.reload import FIXED, Loader, SettingsSlot, as_started, refuse_what_needs_a_restart
+from proxy.contracts.address import Address
 from proxy.contracts.settings import ConfigError, Settings
+from proxy.contracts.tls import ServerTls
 
 SETTINGS = """
 listen: 127.0.0.1:0
@@ -94,6 +96,14 @@ def test_addresses_need_a_restart_and_say_the_one_in_force(settings: Settings) -
     (problem,) = caught.value.problems
     assert (problem.path, problem.found) == ("listen", "127.0.0.1:9")
     assert problem.allowed == "127.0.0.1:0 until a restart"
+
+
+def test_an_address_that_goes_to_another_listener_needs_a_restart() -> None:
+    a, b = Address("127.0.0.1", 1), Address("127.0.0.1", 2)
+    one, other = (ServerTls(f"/{name}.crt", f"/{name}.key") for name in ("one", "other"))
+    before = Settings((a, b), {}, (), listener_of=(0, 0), listeners_tls=(one,))
+    with pytest.raises(ConfigError, match="listeners"):
+        refuse_what_needs_a_restart(before, replace(before, listener_of=(0, 1), listeners_tls=(one, other)))
 
 
 def test_what_is_fixed_is_shown_as_the_file_would_say_it(settings: Settings) -> None:
