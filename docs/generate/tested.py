@@ -44,6 +44,7 @@ CLIENTS = (
     ("httpx", "servers", "`Connection: close`, to the end of the connection"),
     ("aiohttp", "servers", "closes by itself at `[DONE]`"),
     ("tritonclient", "models", "tensors, as JSON and as binary"),
+    ("kserve", "servers", "`InferenceRESTClient`: health, and predictions by V1 and V2"),
 )
 
 TIMES = """\
@@ -53,7 +54,8 @@ the primary and the canary, most of which the client's library takes. A copy has
 moment at which its server wrote the token, where the server says it (FastAPI), and 0.3 ms is usual; else against the
 client's figure of the request that was copied.
 
-What was not tested is KServe's routes of OpenAI's kind, which need vLLM, and servers that need a GPU.
+What was not tested is the clients of MLflow and LiteLLM (by hand the latter: a stream that breaks off is an error to
+it), KServe's routes of OpenAI's kind, which need vLLM, and servers that need a GPU.
 """
 
 

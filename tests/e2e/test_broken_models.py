@@ -1,4 +1,5 @@
-"""Models that are broken, in MLServer and in KServe's own server: rolled back, whatever their servers make of it."""
+"""Models that are broken, in MLServer and in KServe's own server: rolled back, whatever their servers make of it. What
+KServe's own client gets of one that is not."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.third_party import Between, all_of, mlserver, serving
+from tests.e2e.third_party import Between, all_of, asked_by, mlserver, serving
 from tests.support.running import call, eventually
 
 BATCH, THREADS = 20, 4
@@ -140,3 +141,17 @@ def test_a_model_of_mlserver_that_raises_in_the_middle_of_a_stream_has_failed(
         metrics = running.settled(STREAMS)
         assert metrics.total("penumbra_requests_total", code="reset") == STREAMS
         assert metrics.total("penumbra_outcomes_total", outcome="failed") == STREAMS
+
+
+def test_kserve_s_own_client_gets_what_it_would_without_and_its_copies_agree(
+    kserves: dict[str, str], tmp_path: Path
+) -> None:
+    versions = {"v1": kserves["answer"], "v2": kserves["answer"]}
+    with Between(tmp_path, versions, "auto", shadows=[{"version": "v2", "percent": 100}]) as running:
+        assert asked_by("kserve_client.py", running.data, 5) == {"ready": True, "v1": [[0.5]] * 5, "v2": [[0.5]] * 5}
+        eventually(lambda: running.metrics().total("penumbra_pairs_total") == 10, "all pairs")
+        metrics = running.metrics()
+        assert metrics.total("penumbra_pairs_total", result="agrees") == 10
+        assert metrics.total("penumbra_outcomes_total", version="v1", outcome="good") == 10
+        assert metrics.total("penumbra_outcomes_total", version="v1", outcome="not_an_inference") == 3
+        assert not metrics.total("penumbra_unreadable_bodies_total")

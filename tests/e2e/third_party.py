@@ -108,6 +108,13 @@ def ask(kind: str, address: str, does: Sequence[str], threads: int = 4, name: st
     return [Seen(**each) for each in json.loads(done.stdout)]
 
 
+def asked_by(script: str, address: str, count: int) -> Any:
+    """What a client of `served/` prints that asks `count` times."""
+    argv = [python(), str(SERVED / script), f"http://{address}", str(count)]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=CLIENT_SECONDS, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 class Between(Running):
     """A `penumbra run` with one route `r`, all of whose legs are kept in `capture`."""
 
