@@ -35,10 +35,21 @@ class TlsLayer(asyncio.Protocol):
     """One end of TLS, on the transport of a socket. `above` gets `connection_made` once the handshake is complete.
 
     - `session`: the TLS itself, for names and certificates
-    - `shaken`: ends with the handshake; its exception is what went wrong there
+    - `shaken`: ends with the handshake; its exception is what went wrong there. Whoever has waited for it may drop it.
     """
 
-    __slots__ = ("_above", "_below", "_closing", "_ended", "_error", "_incoming", "_outgoing", "session", "shaken")
+    __slots__ = (
+        "_above",
+        "_below",
+        "_closing",
+        "_ended",
+        "_error",
+        "_incoming",
+        "_outgoing",
+        "_shaking",
+        "session",
+        "shaken",
+    )
 
     def __init__(self, context: Any, above: Any, server_name: str | None, server_side: bool = False) -> None:
         self._above, self._below = above, NOWHERE
@@ -48,6 +59,7 @@ class TlsLayer(asyncio.Protocol):
         self.shaken: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self._error: Exception | None = None
         self._closing = self._ended = False
+        self._shaking = True
 
     # the socket's protocol
 
@@ -59,7 +71,7 @@ class TlsLayer(asyncio.Protocol):
         if self._ended:
             return
         self._incoming.write(data)
-        if self.shaken is None or (self._shake() and self._incoming.pending):
+        if not self._shaking or (self._shake() and self._incoming.pending):
             self._read()
 
     def eof_received(self) -> bool:
@@ -69,18 +81,18 @@ class TlsLayer(asyncio.Protocol):
         if self._error is None:
             whole = self._ended or self._closing
             self._error = error if error is not None or whole else truncated()
-        if self.shaken is not None:
+        if self._shaking:
             self._refuse(self._error)
         elif self._above is not None:
             above, self._above = self._above, None
             above.connection_lost(self._error)
 
     def pause_writing(self) -> None:
-        if self.shaken is None and self._above is not None:
+        if not self._shaking and self._above is not None:
             self._above.pause_writing()
 
     def resume_writing(self) -> None:
-        if self.shaken is None and self._above is not None:
+        if not self._shaking and self._above is not None:
             self._above.resume_writing()
 
     # the transport of `above`
@@ -102,7 +114,7 @@ class TlsLayer(asyncio.Protocol):
 
     def close(self) -> None:
         """Ends the connection properly: what was written goes out, then `close_notify`."""
-        if self._closing or self._ended or self.shaken is not None:
+        if self._closing or self._ended or self._shaking:
             self.abort()
             return
         self._closing = True
@@ -153,16 +165,16 @@ class TlsLayer(asyncio.Protocol):
             self._refuse(error)
             return False
         self._flush()
-        shaken, self.shaken = self.shaken, None
+        self._shaking = False
+        shaken = self.shaken
         self._above.connection_made(self)
         if shaken is not None and not shaken.done():
             shaken.set_result(None)
         return True
 
     def _refuse(self, error: Exception | None) -> None:
-        shaken, self.shaken = self.shaken, None
-        self._above = None
-        self._ended = True
+        shaken, self._above = self.shaken, None
+        self._shaking, self._ended = False, True
         self._below.close()
         if shaken is not None and not shaken.done():
             shaken.set_exception(error or truncated())

@@ -84,6 +84,7 @@ class Http1Attempts(Attempts):
             self.shaking -= 1
             raise self._trust.failed(error) from error
         self.shaking -= 1
+        layer.shaken = None
         self._trust.check(layer.session)
 
     def _upstream(self) -> Upstream:
