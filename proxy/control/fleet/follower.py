@@ -24,7 +24,10 @@ from proxy.release.phases import TransitionRefused
 
 log = logging.getLogger("penumbra.fleet")
 
-DIFFERS = "routes.{}: the section is not the one that the fleet judges by, so its primary is alone here"
+DIFFERS = (
+    "routes.{}: the section is not the one that the fleet judges by, so its primary is alone here; "
+    "where that is another service, each needs a fleet.name of its own"
+)
 
 APART = "apart from its fleet: all traffic to the primaries until the store answers again"
 

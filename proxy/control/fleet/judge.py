@@ -375,7 +375,8 @@ def _held(members: Iterable[MemberRow]) -> dict[str, str]:
     for member in members:
         for route in member.differs:
             found.setdefault(route, []).append(member.instance)
+    hint = "where that is another service, each needs a fleet.name of its own"
     return {
-        route: f"no stage advances: the section of this route differs at {', '.join(names[:5])}"
+        route: f"no stage advances: the section of this route differs at {', '.join(names[:5])}; {hint}"
         for route, names in found.items()
     }

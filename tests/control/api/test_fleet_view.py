@@ -120,7 +120,7 @@ def test_warnings_of_the_judge_are_shown_at_each_sidecar() -> None:
     fleet.sidecars.append(SidecarHouse(fleet.world, "z", settings(section(shadows=(), primary="v3"))))
     fleet.turns(6)
     for each in fleet.sidecars:
-        assert [told for told in each.engine.warnings("cancer") if "no stage advances" in told]
+        assert [told for told in each.engine.warnings("cancer") if "no stage advances" in told and "fleet.name" in told]
 
 
 def test_listeners_hear_of_the_fleet_where_there_is_one() -> None:
