@@ -16,14 +16,14 @@ from proxy.control.fleet import redis_connection
 from proxy.control.fleet.address import StoreAddress, address_of
 from proxy.control.fleet.redis_store import RedisStore
 from proxy.control.fleet.store import FleetStore, StoreUnavailableError, StoreUnfitError
-from tests.support import fleet_store
+from tests.support import certificates, fleet_store
 from tests.support.fleets import SidecarHouse, World
 from tests.support.redis_places import (
     SERVICE,
-    Authority,
     ClusterNode,
     ScriptedSentinel,
     WatchedServers,
+    by_tls,
     dead_and_silent,
 )
 from tests.support.redis_server import RedisServer, free_port
@@ -68,10 +68,11 @@ def said(at: str) -> str:
 
 
 def test_a_server_by_tls_is_trusted_by_its_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    port, authority = free_port(), Authority(tmp_path)
-    with RedisServer(*authority.options(port)):
+    authority = certificates.Authority()
+    port, paths = free_port(), certificates.written(tmp_path, authority.issue("ip:127.0.0.1"), authority)
+    with RedisServer(*by_tls(port, paths)):
         assert "the certificate of Redis at 127.0.0.1" in said(f"rediss://127.0.0.1:{port}")
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        monkeypatch.setenv("SSL_CERT_FILE", paths.ca)
         is_a_store(f"rediss://127.0.0.1:{port}")
         assert "the certificate of Redis at localhost" in said(f"rediss://localhost:{port}"), "the name is checked"
         assert "begins with rediss://" in said(f"redis://127.0.0.1:{port}")

@@ -15,6 +15,7 @@ from typing import Self
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.support.certificates import Paths
 from tests.support.redis_server import PATIENCE, RedisServer, free_port
 from tests.support.running import eventually
 
@@ -121,23 +122,8 @@ class ClusterNode(RedisServer):
             eventually(lambda: client.cluster("info")["cluster_state"] == "ok", "a cluster that serves")
 
 
-class Authority:
-    """A private authority, and a certificate of it for 127.0.0.1, in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.file = folder, folder / "ca.pem"
-        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        self._run("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=authority")
-        self._run("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=redis")
-        (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
-        signed = ("-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2")
-        self._run("x509", "-req", *signed, "-out", "server.pem", "-extfile", "names")
-
-    def _run(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    def options(self, port: int) -> tuple[str, ...]:
-        """Those of a server that speaks TLS at `port`."""
-        files = [("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "ca.pem")]
-        named = [part for name, file in files for part in (f"--tls-{name}-file", str(self.folder / file))]
-        return "--tls-port", str(port), "--tls-auth-clients", "no", *named
+def by_tls(port: int, paths: Paths) -> tuple[str, ...]:
+    """Options of a server that speaks TLS at `port`, and asks for no certificate."""
+    files = {"cert": paths.certificate, "key": paths.key, "ca-cert": paths.ca}
+    named = [part for name, file in files.items() for part in (f"--tls-{name}-file", str(file))]
+    return "--tls-port", str(port), "--tls-auth-clients", "no", *named
