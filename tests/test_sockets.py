@@ -9,9 +9,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from proxy import sockets
 from proxy.config.load import parse
+from proxy.contracts.address import Address
 from proxy.contracts.settings import Settings
 
 SETTINGS = """
@@ -54,3 +56,13 @@ def test_a_link_that_was_removed_is_bound_again_at_the_same_path(settings: Setti
     finally:
         opened.close()
     assert not path.parent.exists()
+
+
+def test_each_socket_knows_its_listener(settings: Settings) -> None:
+    several = replace(settings, listen=(Address("", 0), Address("127.0.0.1", 0)), listener_of=(1, 0))
+    opened = sockets.Sockets(several)
+    assert opened.listeners[-1] == 0 and set(opened.listeners[:-1]) == {1} and len(opened.listeners) == len(opened.data)
+    opened.close()
+    opened = sockets.Sockets(settings)
+    assert opened.listeners == [0]
+    opened.close()

@@ -251,6 +251,12 @@ class Table(Struct, frozen=True):
     forwarded: Forwarded = "none"
     """What versions are told about where a request came from."""
 
+    @property
+    def identity_headers(self) -> tuple[str, ...]:
+        """Names (lower case) of the fields that tell versions who a client is: of all listeners, since a version cannot
+        tell by which one a request came."""
+        return tuple({tls.identity_header for tls in self.listeners if tls is not None and tls.identity_header})
+
     def route(self, name: str) -> Route | None:
         """The route of that name; None: it has none."""
         return next((route for route in self.routes if route.name == name), None)

@@ -44,7 +44,7 @@ class Fronts:
     def follow(self, table: Table) -> None:
         """Puts a table in force."""
         self._tls = table.listeners
-        self._manner = manner_of(table.forwarded, [tls.identity_header for tls in table.listeners if tls is not None])
+        self._manner = manner_of(table.forwarded, table.identity_headers)
         for number, tls in enumerate(table.listeners):
             if tls is None:
                 self._listeners.pop(number, None)

@@ -214,6 +214,7 @@ class Registry:
         self._versions: dict[str, Version] = {}
         self._rewrites: dict[str, Rewrite] = {}
         self._credentials: dict[str, Credential] = {}
+        self._identities: tuple[str, ...] = ()
         self._pools: dict[tuple[str, Version], Pool] = {}
         self._breakers: dict[tuple[str, str, Role], Breakers] = {}
         self._shadows: dict[tuple[str, Version, Role], ShadowTarget] = {}
@@ -225,6 +226,7 @@ class Registry:
     def compile(self, table: Table) -> LiveTable:
         """The live form of `table`. Pools that it does not need are closed once their legs are done."""
         self._versions, self._rewrites, self._credentials = table.versions, table.rewrites, table.credentials
+        self._identities = table.identity_headers
         self._used, self._arms = set(), set()
         ends = self._dialer.follow(table)
         live = LiveTable(table, self)
@@ -299,7 +301,8 @@ class Registry:
         return target
 
     def _plan(self, route: Route, version: str) -> RewritePlan | None:
-        return plan_of(self._rewrites.get(version), self._credentials.get(version), route.match.path)
+        rewrite, credential = self._rewrites.get(version), self._credentials.get(version)
+        return plan_of(rewrite, credential, route.match.path, self._identities)
 
     def _arms_of(self, route: str, version: str, role: Role, share: float) -> Arms:
         arm, other = (self._tally.arm(route, version, role, share, inference) for inference in (True, False))

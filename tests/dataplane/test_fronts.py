@@ -214,3 +214,18 @@ def test_a_flood_of_handshakes_takes_turns_with_the_traffic() -> None:
             client.close()
 
     run(test)
+
+
+@pytest.mark.parametrize("by_tls", [False, True])
+def test_versions_hear_where_a_request_came_from_and_by_whom(by_tls: bool) -> None:
+    async def test() -> None:
+        tls = server("require", identity_header="x-who") if by_tls else None
+        async with plane(route(), tls=tls, forwarded="x-forwarded", v1=V1) as p:
+            p.context = trusting(ONE) if by_tls else None
+            assert (await p.ask(get(fields="X-Forwarded-For: 192.0.2.1\r\nX-Who: me\r\n"))).status == 200
+            seen = p.upstreams["v1"].seen[0]
+            assert seen.field("x-forwarded-for") == "192.0.2.1, 127.0.0.1"
+            assert seen.field("x-forwarded-proto") == ("https" if by_tls else "http")
+            assert seen.field("x-who") == ("spiffe://test/one" if by_tls else "me"), "reserved where a listener says so"
+
+    run(test)

@@ -78,7 +78,7 @@ TEXTS = {
         "shorter one ends processes that only lack CPU. Raise it before a debugger stops one."
     ),
     "drain": "After SIGTERM, exchanges in flight may take this long to finish.",
-    "connections": "Client connections to one worker. Further ones get a 503 and are closed.",
+    "connections": "Client connections to one worker. Further ones get a 503 and are closed, by TLS without the 503.",
     "forwarded": (
         "What versions are told about where a request came from: X-Forwarded-For (the client's address is appended) "
         "and X-Forwarded-Proto, or `Forwarded` of RFC 7239. `none`: such fields are passed on as they come."

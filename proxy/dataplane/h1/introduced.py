@@ -52,9 +52,8 @@ NOT_TLS: Final = write.problem(
 
 
 def manner_of(forwarded: Forwarded, identity_headers: Iterable[str]) -> Manner:
-    """How clients are introduced. `identity_headers`: those of all listeners, since versions cannot tell by which one a
-    request came; "": one has none."""
-    return Manner(forwarded, frozenset([name.encode() for name in identity_headers if name]))
+    """How clients are introduced. `identity_headers`: names (lower case) that no client can write."""
+    return Manner(forwarded, frozenset([name.encode() for name in identity_headers]))
 
 
 def client_of(shared: Shared, manner: Manner, scheme: bytes, identity: bytes = b"") -> Downstream:

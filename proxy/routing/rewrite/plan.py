@@ -10,7 +10,7 @@
 4. A path with a segment `.` or `..` goes nowhere: a server that resolves it answers for another path than the one that
    was rewritten, or opened by the version's own credential.
 5. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`, and in the query
-   `CREDENTIAL_PARAMETERS`).
+   `CREDENTIAL_PARAMETERS`), nor the fields that tell by a client's certificate who it is.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class RewritePlan:
         "holds",
     )
 
-    def __init__(self, rewrite: Rewrite, credential: Credential, prefix: str) -> None:
+    def __init__(self, rewrite: Rewrite, credential: Credential, prefix: str, identities: tuple[str, ...] = ()) -> None:
         self._model, self._model_version = rewrite.model, rewrite.model_version
         self._path: target.PathRule | None = None
         if rewrite.path is not None:
@@ -93,7 +93,7 @@ class RewritePlan:
         drop = [*rewrite.headers_remove, *rewrite.headers_set]
         fields = [f"{name}: {value}\r\n" for name, value in rewrite.headers_set.items()]
         if credential.source != "client":
-            drop += CREDENTIAL_FIELDS
+            drop += [*CREDENTIAL_FIELDS, *identities]
         secret = CREDENTIAL_PARAMETERS if credential.source != "client" else ()
         self._secret = frozenset([name.encode() for name in secret])
         if credential.source == "own":
@@ -271,11 +271,14 @@ def _without(block: bytes, names: frozenset[bytes]) -> bytes:
     return b"\r\n".join([line for line in lines if line.partition(b":")[0].lower() not in names])
 
 
-def plan_of(rewrite: Rewrite | None, credential: Credential | None, prefix: str) -> RewritePlan | None:
-    """The plan of a version on a route whose paths begin with `prefix`; None: requests go as they come."""
+def plan_of(
+    rewrite: Rewrite | None, credential: Credential | None, prefix: str, identities: tuple[str, ...] = ()
+) -> RewritePlan | None:
+    """The plan of a version on a route whose paths begin with `prefix`; None: requests go as they come. `identities`:
+    names (lower case) of fields that tell who a client is."""
     if rewrite is None and credential is None:
         return None
-    return RewritePlan(rewrite or Rewrite(), credential or Credential(), prefix)
+    return RewritePlan(rewrite or Rewrite(), credential or Credential(), prefix, identities)
 
 
 def without_digests(block: bytes) -> bytes:

@@ -22,14 +22,14 @@ class Named(FakeTransport):
 
 def line(forwarded: Forwarded, identity: bytes = b"") -> tuple[Bench, Downstream]:
     bench = Bench(route(shadows=(Share("v3", 100.0),)))
-    down = client_of(bench.shared, manner_of(forwarded, ["x-who", ""]), b"https", identity)
+    down = client_of(bench.shared, manner_of(forwarded, ["x-who"]), b"https", identity)
     down.connection_made(Named())  # type: ignore[arg-type]
     return bench, down
 
 
 def test_a_connection_that_says_nothing_is_a_plain_one() -> None:
     shared = Bench(route()).shared
-    assert type(client_of(shared, manner_of("none", [""]), b"http")) is Downstream
+    assert type(client_of(shared, manner_of("none", []), b"http")) is Downstream
     assert type(client_of(shared, manner_of("none", ["x-who"]), b"http")) is Introduced
 
 

@@ -190,6 +190,15 @@ def test_credentials_of_clients_do_not_reach_a_version_with_its_own() -> None:
     assert "version-secret" not in repr(own) + str(own) + repr([own])
 
 
+def test_nor_does_who_they_are_by_their_certificate() -> None:
+    sent = head(fields=b"x-who: spiffe://test/one\r\na: b\r\n")
+    cases: list[tuple[CredentialSource, bytes]] = [("none", b"a: b\r\n"), ("client", sent.fields)]
+    for source, got in cases:
+        plan = plan_of(None, Credential(source), "/", ("x-who",))
+        assert plan is not None
+        assert plan.applied(sent, b"", True).head.fields == got
+
+
 @pytest.mark.parametrize("source", ["none", "own"])
 @pytest.mark.parametrize("name", [b"key", b"API_Key", b"api%5Fkey", b"access_token", b"X-Amz-Signature"])
 def test_nor_do_they_in_the_query(name: bytes, source: CredentialSource) -> None:
