@@ -17,6 +17,7 @@ A file of `corpus/` holds the pairs of one protocol. Of a pair:
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from proxy.contracts.record import Record
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import decode
 from tests.support.records import record as made
+from tests.support.yaml12 import SafeLoader
 
 CORPUS = Path(__file__).parent / "corpus"
 BOUNDARY = "XxX"
@@ -52,13 +54,14 @@ class Exchange(Struct, frozen=True):
     stream: bool
 
 
+@cache
 def exchanges() -> dict[str, Exchange]:
     """All pairs by file and name."""
     return {f"{path.stem}: {pair['name']}": _exchange(file, pair) for path, file in _files() for pair in file["pairs"]}
 
 
 def _files() -> list[tuple[Path, dict[str, Any]]]:
-    return [(path, yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(CORPUS.glob("*.yaml"))]
+    return [(path, yaml.load(path.read_text(encoding="utf-8"), SafeLoader)) for path in sorted(CORPUS.glob("*.yaml"))]
 
 
 def _exchange(file: dict[str, Any], pair: dict[str, Any]) -> Exchange:

@@ -12,7 +12,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ from proxy.config.schema.json_schema import describe
 from proxy.config.schema.recorder import Items, Names, Node, Value, shape, walk
 from proxy.config.schema.scalars import SCALARS, allowed, scalar
 from proxy.contracts.settings import ConfigError
-from tests.support.yaml12 import load
+from tests.support.yaml12 import dump, load
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = jsonschema.Draft202012Validator(describe())
@@ -256,8 +255,6 @@ def mutate(tree: Any, draw: st.DataObject) -> None:
             holder[draw.draw(st.sampled_from(KEYS))] = deepcopy(draw.draw(WRONG))
 
 
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-"""Written in C where there is one: the same text in a tenth of the time."""
 TOGETHER = {name: list(each["routes"]) for name, each in EVERYTHING["releases"].items()}
 ALONE = [name for name in EVERYTHING["routes"] if not any(name in members for members in TOGETHER.values())]
 
@@ -270,7 +267,7 @@ def test_the_reader_and_the_schema_agree_about_any_file(count: int, name: str, d
     tree["releases"] = {name: tree["releases"][name]} if name in TOGETHER else {}
     for _ in range(count):
         mutate(tree, data)
-    text = yaml.dump(tree, Dumper=DUMPER, sort_keys=False)
+    text = dump(tree)
     said = complaints(text)
     try:
         parse(text, {})

@@ -4,12 +4,12 @@ default, a wrong value is refused at its path; and the schema agrees with the re
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from msgspec.structs import replace
 
 from docs.generate.configuration import NEEDED, reload
@@ -23,7 +23,7 @@ from proxy.contracts.settings import ConfigError, Settings
 from proxy.release.plan import basis
 from tests.support.certificates import Authority
 from tests.support.certificates import written as written_files
-from tests.support.yaml12 import load
+from tests.support.yaml12 import dump, load
 
 EVERY_PLACE: dict[str, tuple[Node, bool]] = {
     path: (node, needed or path in NEEDED) for path, node, needed in walk(shape())
@@ -164,7 +164,7 @@ def place(tree: Any, path: str) -> tuple[Any, str, str]:
 
 def said(tree: Any) -> Settings | None:
     """What the reader makes of a file; None: refused. The schema must be of the same opinion."""
-    text = yaml.safe_dump(tree, sort_keys=False)
+    text = dump(tree)
     complaints = [error.message for error in SCHEMA.iter_errors(load(text))]
     try:
         settings = parse(text, {})
@@ -197,8 +197,13 @@ def test_every_option_has_words_and_every_word_an_option() -> None:
 
 @pytest.mark.parametrize("path", [path for path in OPTIONS if not REFERS.match(word(path).text)])
 def test_every_option_is_in_the_example(path: str) -> None:
-    text = re.sub(r"# (profile|file|tls|listeners):", r"\1:", EVERYTHING.read_text(encoding="utf-8"))
-    assert found(load(text), path), f"docs/everything.yaml does not show {path}"
+    assert found(example(), path), f"docs/everything.yaml does not show {path}"
+
+
+@cache
+def example() -> Any:
+    """docs/everything.yaml, with what it has as comments."""
+    return load(re.sub(r"# (profile|file|tls|listeners):", r"\1:", EVERYTHING.read_text(encoding="utf-8")))
 
 
 def found(tree: Any, path: str) -> bool:
@@ -258,7 +263,7 @@ def test_a_wrong_value_is_refused_at_its_path(path: str) -> None:
         holder[key] = wrong
         assert said(tree) is None, f"{path}: {wrong!r} is taken"
         with pytest.raises(ConfigError) as caught:
-            parse(yaml.safe_dump(tree, sort_keys=False), {})
+            parse(dump(tree), {})
         assert any(problem.path.startswith(at) for problem in caught.value.problems)
 
 
@@ -269,7 +274,7 @@ def test_an_unknown_key_is_refused(path: str) -> None:
     holder[key] = 1
     assert said(tree) is None
     with pytest.raises(ConfigError) as caught:
-        parse(yaml.safe_dump(tree, sort_keys=False), {})
+        parse(dump(tree), {})
     assert at in [problem.path for problem in caught.value.problems if problem.found == "an unknown key"]
 
 
@@ -278,7 +283,7 @@ def test_a_variable_may_stand_for_any_value(path: str) -> None:
     tree = around(path)
     holder, key, _ = place(tree, path)
     holder[key] = {Items: ["${X:-}"], Names: {"${K}": "${X:-}"}}.get(type(OPTIONS[path][0]), "${X:-}")
-    assert not [error.message for error in SCHEMA.iter_errors(load(yaml.safe_dump(tree)))]
+    assert not [error.message for error in SCHEMA.iter_errors(load(dump(tree)))]
 
 
 @pytest.mark.parametrize("path", [path for path in VALUES if word(path).example and path not in CHECKS_ONLY])
