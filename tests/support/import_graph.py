@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def modules(house: Path) -> dict[str, Path]:
     return found
 
 
+@cache
 def module_graph(house: Path) -> Graph:
     """Module to the modules of the house that it imports, lazily and for types included."""
     known = modules(house)

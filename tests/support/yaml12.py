@@ -16,7 +16,7 @@ SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 class Loader(SafeLoader):  # type: ignore[misc, valid-type]  # chosen at run time
     """PyYAML's, with the scalars of YAML 1.2 (§10.3.2)."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 (the name is PyYAML's)
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (the name is PyYAML's)
 
 
 for _tag, _pattern, _starts in (
