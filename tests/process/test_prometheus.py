@@ -38,6 +38,9 @@ RARE = {
     "penumbra_not_retried_total": "needs a server that ends a connection without an answer: tests/dataplane has one",
     "penumbra_retries_total": "needs a server that closes just as a request is sent: tests/dataplane has one",
     "penumbra_tls_handshakes_total": "needs TLS: test_tls.py has it",
+    "penumbra_tls_not_after_seconds": "needs TLS: test_rotation.py has it",
+    "penumbra_tls_not_before_seconds": "needs TLS: test_rotation.py has it",
+    "penumbra_tls_reload_failed": "needs TLS: test_rotation.py has it",
     "penumbra_unpaired_total": "needs a copy that never ends",
     "penumbra_unscored_predictions_total": "needs a label of another kind than the predictions",
 }
