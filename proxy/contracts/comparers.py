@@ -44,4 +44,5 @@ class Judge(Struct, frozen=True):
     token: str = ""
     """What a call is authorised by, as a bearer token; "": nothing. `file:PATH`: what that file holds by then."""
     tls: ClientTls | None = None
-    """TLS towards it; None: as the system says, where its URL is one of https."""
+    """TLS towards it; None: as the system says, where its URL is one of https. What its files hold is not here, so that
+    a rotation is no other analysis: `contracts.tls_roles` has the whole section."""

@@ -23,7 +23,7 @@ from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.strategies import STRATEGIES, Strategy
 from proxy.contracts.table import Forwarded, RoutePolicy, Version
-from proxy.contracts.tls import ClientTls, ServerTls
+from proxy.contracts.tls import ClientTls, ServerTls, TlsMaterial
 
 OnBreach = Literal["rollback", "pause", "notify"]
 OnIdentityChange = Literal["restart", "rollback", "pause"]
@@ -286,6 +286,8 @@ class Settings(Struct, frozen=True):
     """TLS of each listener; None: plain HTTP. (): there is one listener, and it is plain."""
     tls: dict[str, ClientTls] = {}
     """Version to its section `tls`, where it has one."""
+    judge_material: dict[str, TlsMaterial] = {}
+    """Route to what the files of its judge's section `tls` hold."""
     lease: float = 10.0
     """Seconds without control after which workers send everything to the primaries."""
     drain: float = 30.0

@@ -32,7 +32,7 @@ def sections(settings: Settings) -> dict[str, Tls]:
         "fleet": settings.fleet.tls if settings.fleet else None,
         **{f"notify[{index}]": hook.tls for index, hook in enumerate(settings.notify)},
         "tracing": settings.tracing.tls if settings.tracing else None,
-        **{_judge_role(route): judge.tls for route in settings.routes if (judge := route.analysis.judge)},
+        **{judge_role(route.name): _of_judge(settings, route) for route in settings.routes},
     }
     return {role: tls for role, tls in found.items() if tls is not None}
 
@@ -42,8 +42,16 @@ def listener_role(settings: Settings, index: int) -> str:
     return f"listeners[{index}]" if settings.listener_of else LISTEN
 
 
-def _judge_role(route: RouteSettings) -> str:
-    return f"routes.{route.name}.analysis.judge"
+def judge_role(route: str) -> str:
+    """The role of a route's judge."""
+    return f"routes.{route}.analysis.judge"
+
+
+def _of_judge(settings: Settings, route: RouteSettings) -> ClientTls | None:
+    judge = route.analysis.judge
+    if judge is None or judge.tls is None:
+        return None
+    return replace(judge.tls, material=settings.judge_material.get(route.name, TlsMaterial()))
 
 
 def with_material(settings: Settings, material: Mapping[str, TlsMaterial]) -> Settings:
@@ -67,13 +75,9 @@ def with_material(settings: Settings, material: Mapping[str, TlsMaterial]) -> Se
             replace(hook, **renewed(f"notify[{index}]", hook.tls)) for index, hook in enumerate(settings.notify)
         ),
         tracing=tracing and replace(tracing, **renewed("tracing", tracing.tls)),
-        routes=tuple(_with_judge(route, material.get(_judge_role(route))) for route in settings.routes),
+        judge_material={
+            route.name: held
+            for route in settings.routes
+            if (held := material.get(judge_role(route.name), settings.judge_material.get(route.name)))
+        },
     )
-
-
-def _with_judge(route: RouteSettings, held: TlsMaterial | None) -> RouteSettings:
-    judge = route.analysis.judge
-    if held is None or judge is None or judge.tls is None:
-        return route
-    judge = replace(judge, tls=replace(judge.tls, material=held))
-    return replace(route, analysis=replace(route.analysis, judge=judge))

@@ -13,7 +13,9 @@ from proxy.config.load import parse
 from proxy.config.reload import FIXED, Loader, SettingsSlot, as_started, refuse_what_needs_a_restart
 from proxy.contracts.address import Address
 from proxy.contracts.settings import ConfigError, Settings
-from proxy.contracts.tls import ServerTls
+from proxy.contracts.tls import ServerTls, TlsMaterial
+from proxy.contracts.tls_roles import with_material
+from tests.support.certificates import Authority, written
 
 SETTINGS = """
 listen: 127.0.0.1:0
@@ -124,3 +126,71 @@ def test_a_host_with_other_cpus_by_now_is_no_change_of_the_file(now: str, refuse
             refuse_what_needs_a_restart(started, wanted)
     else:
         refuse_what_needs_a_restart(started, wanted)
+
+
+WITH_TLS = """
+listen: 127.0.0.1:0
+tls: {{certificate: {0}/tls.crt, key: {0}/tls.key{1}}}
+versions: {{a: {{url: http://127.0.0.1:1}}}}
+routes: {{r: {{match: {{path: /}}, protocol: json, primary: a}}}}
+"""
+CA = Authority()
+
+
+def test_certificates_in_force_outlive_their_files(slot: SettingsSlot, tmp_path: Path) -> None:
+    own = CA.issue("dns:localhost")
+    paths, config = written(tmp_path, own, CA), tmp_path / "penumbra.yaml"
+    config.write_text(WITH_TLS.format(tmp_path, ""))
+    running = parse(config.read_text(), {})
+    slot.write(running)
+    Path(paths.key).unlink()
+    for load in (Loader(str(config), slot, {}), Loader(str(config), slot, {})):
+        assert load() == load() == running, "at the start of another control, and at a reload"
+    config.write_text(WITH_TLS.format(tmp_path, ", min_version: '1.3'"))
+    (tls,) = load().listeners_tls
+    assert tls is not None and tls.min_version == "1.3" and tls.material == own.material()
+    config.write_text("listen: [")
+    assert Loader(str(config), slot, {})().listeners_tls == (tls,), "what a broken file cannot say is kept"
+
+
+def test_what_rotation_puts_in_force_is_kept(slot: SettingsSlot, tmp_path: Path) -> None:
+    written(tmp_path, CA.issue("dns:localhost"), CA)
+    config = tmp_path / "penumbra.yaml"
+    config.write_text(WITH_TLS.format(tmp_path, ""))
+    load = Loader(str(config), slot, {})
+    settings = load()
+    load.keep(with_material(settings, {"listen": TlsMaterial("new", "key")}))
+    config.write_text("listen: [")
+    (tls,) = Loader(str(config), slot, {})().listeners_tls
+    assert tls is not None and tls.material.certificate == "new"
+
+
+def _with_client(tmp_path: Path, client: str) -> Settings:
+    written(tmp_path, CA.issue("dns:localhost"), CA)
+    more = "" if client == "off" else f", client_ca: {tmp_path}/ca.crt, client: {client}"
+    return parse(WITH_TLS.format(tmp_path, more), {})
+
+
+@pytest.mark.parametrize(("before", "after"), [("off", "require"), ("require", "optional"), ("optional", "off")])
+def test_whether_clients_are_asked_needs_a_restart(tmp_path: Path, before: str, after: str) -> None:
+    running, wanted = (_with_client(tmp_path, client) for client in (before, after))
+    with pytest.raises(ConfigError) as caught:
+        refuse_what_needs_a_restart(running, wanted)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.found, problem.allowed) == ("tls.client", after, f"{before} until a restart")
+
+
+def test_listeners_stay_as_they_are(tmp_path: Path) -> None:
+    running = _with_client(tmp_path, "off")
+    (tls,) = running.listeners_tls
+    plain = replace(running, listeners_tls=())
+    several = replace(running, listener_of=(0, 1), listeners_tls=(None, tls), listen=running.listen * 2)
+    for before, after, path in (
+        (running, plain, "tls.client"),
+        (running, several, "listeners"),
+        (several, replace(several, listeners_tls=(None, None)), "listeners"),
+        (running, replace(running, admin=replace(running.admin, tls=tls)), "admin.tls.client"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            refuse_what_needs_a_restart(before, after)
+        assert path in [problem.path for problem in caught.value.problems]

@@ -54,3 +54,9 @@ def test_what_files_hold_is_exchanged_by_role() -> None:
         assert {each: tls.material for each, tls in sections(renewed).items() if tls.material.certificate} == {
             role: held
         }
+
+
+def test_a_rotation_is_no_other_route() -> None:
+    """Statistics begin anew with another analysis, and sidecars of a fleet compare their routes."""
+    renewed = with_material(FULL, {role: TlsMaterial("new") for role in PLACES})
+    assert renewed.routes == FULL.routes and renewed.versions == FULL.versions
