@@ -366,11 +366,22 @@ class Board(Totals):
         for comparison in self._comparisons.get(route, ()) if rows else ():
             comparison.on_rows(rows, now)
 
-    def on_label(self, request_id: str, label: Any, now: float) -> LabelOutcome:
-        """Joins a late label with the predictions for its request: one value, or a list with one for each row."""
+    def on_label(self, request_id: str, label: Any, now: float, counts_unknown: bool = True) -> LabelOutcome:
+        """Joins a late label with the predictions for its request: one value, or a list with one for each row. One that
+        is unknown may be another sidecar's, and is not counted where `counts_unknown` says so."""
         outcome, labelled = self._scorer.on_label(request_id, label, now)
+        if outcome == "unknown" and not counts_unknown:
+            self.count_unknown(-1)
         self._on_labelled(labelled)
         return outcome
+
+    def count_unknown(self, count: int) -> None:
+        """Counts labels that no sidecar of a fleet knows."""
+        self._scorer.labels.outcomes["unknown"] += count
+
+    def predicted(self, request_id: str) -> bool:
+        """Whether predictions for a request wait for a label, or have it."""
+        return self._scorer.labels.knows(request_id)
 
     def _on_labelled(self, labelled: list[LabelledPrediction]) -> None:
         for prediction in labelled:

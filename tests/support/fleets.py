@@ -28,6 +28,7 @@ from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
 from proxy.stats.board import Board
+from proxy.stats.quality.label_join import LabelOutcome
 from tests.support.faulty_store import FaultyStore
 
 SOME_FLEET = Fleet("redis://unused", "test")
@@ -83,7 +84,7 @@ class SidecarHouse:
             clock,
             world.unique,
             execute,
-            lambda request_id, label: self.labels.append((request_id, label)),
+            self._labelled,
             lambda change, at: self.heard.append(change),
             settles,
             format,
@@ -91,6 +92,10 @@ class SidecarHouse:
         self.mirror = Mirror(path)
         self.member = FleetMember(self.engine, self.board, self.counting, world.store, self.mirror, surface)
         self.engine.begin(clock())
+
+    def _labelled(self, request_id: str, label: Any) -> LabelOutcome:
+        self.labels.append((request_id, label))
+        return self.board.on_label(request_id, label, self.clock(), counts_unknown=False)
 
     def tick(self, *arms: ArmTick) -> None:
         """A tick of its only worker."""

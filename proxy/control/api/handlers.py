@@ -258,15 +258,15 @@ class Api:
         await asyncio.to_thread(load)
         async with self._scoring:
             labels = [each async for each in in_portions(request_bodies.labels(request_bodies.read(body)))]
-            now, outcomes = self._context.now(), Counter[LabelOutcome]()
+            now, outcomes, fleet = self._context.now(), Counter[LabelOutcome](), self._context.fleet
             elsewhere: list[tuple[str, Any]] = []
             async for request_id, label in in_portions(labels):
-                outcome = self._context.board.on_label(request_id, label, now)
+                outcome = self._context.board.on_label(request_id, label, now, counts_unknown=fleet is None)
                 outcomes[outcome] += 1
                 if outcome == "unknown":
                     elsewhere.append((request_id, label))
-        if self._context.fleet is not None and elsewhere:
-            self._context.fleet.member.on_labels(elsewhere)
+        if fleet is not None and elsewhere:
+            fleet.member.on_labels(elsewhere)
         return as_json({name: outcomes[name] for name in get_args(LabelOutcome)})
 
     async def put_split(self, request: web.Request) -> web.Response:

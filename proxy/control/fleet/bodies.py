@@ -162,10 +162,12 @@ class FleetTable(Struct, frozen=True):
 
 
 class LabelBody(Struct, frozen=True):
-    """A label that was given to one sidecar."""
+    """A label that was given to one sidecar, or that another one has taken."""
 
     request_id: str
-    label: Any
+    label: Any = None
+    to: str = ""
+    """The sidecar that asked, where it is told that its label was taken; "": whoever made the prediction."""
 
 
 def encode(body: Struct) -> bytes:

@@ -25,6 +25,7 @@ from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.release.audit import Change
 from proxy.stats.board import Board
+from proxy.stats.quality.label_join import LabelOutcome
 
 log = logging.getLogger("penumbra.fleet")
 
@@ -75,8 +76,8 @@ def joined(
     if fleet is None or mirror is None or not isinstance(engine, Follower):
         return None
 
-    def on_label(request_id: str, label: Any) -> None:
-        board.on_label(request_id, label, outside.clock())
+    def on_label(request_id: str, label: Any) -> LabelOutcome:
+        return board.on_label(request_id, label, outside.clock(), counts_unknown=False)
 
     surface = Surface(
         fleet.instance or outside.host,

@@ -15,13 +15,14 @@ from proxy import __version__
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import Settings
 from proxy.control.fleet import counts
-from proxy.control.fleet.bodies import Answer, FleetTable, Intent, LabelBody, MemberRow, ReportBody, decode, encode
+from proxy.control.fleet.bodies import Answer, FleetTable, Intent, MemberRow, ReportBody, decode, encode
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.follower import Follower, known_rollbacks
 from proxy.control.fleet.following import Following
 from proxy.control.fleet.formats import FORMAT, STANDBY_SECONDS, format_of, stands_by, too_new
 from proxy.control.fleet.intents import ASKED_SECONDS, DIFFERS, Intents
 from proxy.control.fleet.judge import ClockedJudge, Execute, FleetJudge, Surroundings, evidence_of
+from proxy.control.fleet.labels import LabelExchange
 from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.reporter import Reporter
 from proxy.control.fleet.sections import digest_of, digests_of, in_minority
@@ -40,6 +41,7 @@ from proxy.control.profiles import Profiles
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.release.audit import Change
 from proxy.stats.board import Board
+from proxy.stats.quality.label_join import LabelOutcome
 
 log = logging.getLogger("penumbra.fleet")
 
@@ -69,8 +71,8 @@ class Surface:
     """Returns what it never returned before, anywhere."""
     execute: Execute
     """Makes the change of an intent on an engine."""
-    on_label: Callable[[str, Any], None]
-    """Takes labels for predictions of this sidecar."""
+    on_label: Callable[[str, Any], LabelOutcome]
+    """Takes labels for predictions of this sidecar, which were given to another one."""
     listen: Callable[[Change, float], None]
     """Hears of the fleet's changes while this sidecar judges."""
     settles: float = 0.0
@@ -92,6 +94,7 @@ class FleetMember:
         self.fleet = fleet.name
         self.following = Following(fleet.lease)
         self._reporter = Reporter(self.instance, counting, surface.unique, self._now())
+        self._labels = LabelExchange(self.instance, surface.on_label, board.predicted, board.count_unknown)
         self.session = Session(store, self.instance, self, self.following, self._now, surface.unique)
         self._sent_at = self._followed_at = self._now()
         self._followed, self._format = NOWHERE, 0
@@ -155,12 +158,12 @@ class FleetMember:
 
     def on_labels(self, labels: list[tuple[str, Any]]) -> int:
         """Passes labels on to the sidecars that made the predictions; how many had no place."""
-        bodies = [msgspec.msgpack.encode((self.instance, LabelBody(*label))) for label in labels]
-        return self._reporter.add_labels(bodies)
+        return self._reporter.add_labels(self._labels.ask(labels, self._now()))
 
     def look(self) -> None:
         """Does what time brings: without the store for longer than the lease, and without a table that can be read,
         only primaries have traffic."""
+        self._reporter.add_labels(self._labels.look(self._reporter.waiting, self._now()))
         fleet, silent = self._engine.settings.fleet, self.following.apart(self._now())
         self._engine.silence = self.fault or ("the fleet's store has been silent for the lease" if silent else "")
         if fleet is None or (silent and fleet.on_lost == "hold"):
@@ -278,13 +281,8 @@ class FleetMember:
 
     def answered(self, report: Report, heard: Heard) -> None:
         self._intents.heard(heard, self._sent_at, self._now())
-        for body in self._reporter.answered(report, heard, self._sent_at):
-            try:
-                instance, label = msgspec.msgpack.decode(body, type=tuple[str, LabelBody])
-            except msgspec.MsgspecError:
-                continue
-            if instance != self.instance:
-                self._surface.on_label(label.request_id, label.label)
+        bodies = self._reporter.answered(report, heard, self._sent_at)
+        self._reporter.add_labels(self._labels.heard(bodies, self._now()))
         self._note_epoch()
 
     def follow(self, table: FollowedTable) -> None:

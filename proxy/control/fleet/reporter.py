@@ -42,6 +42,11 @@ class Reporter:
         """`EPOCH:INSTANCE` of the next report."""
         return f"{self._epoch}:{self._instance}"
 
+    @property
+    def waiting(self) -> bool:
+        """Whether labels have not left yet."""
+        return bool(self._labels)
+
     def add_labels(self, labels: Sequence[bytes]) -> int:
         """Takes labels for the other sidecars; how many had no place."""
         room = max(MAX_WAITING_LABELS - len(self._labels), 0)

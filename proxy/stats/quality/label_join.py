@@ -230,6 +230,10 @@ class LabelJoin:
             self._wait(request_id, label, now)
         return outcome, met
 
+    def knows(self, request_id: str) -> bool:
+        """Whether predictions for a request are kept."""
+        return request_id in self._requests
+
     def _wait(self, request_id: str, label: Any, now: float) -> None:
         """Keeps a label until its request comes, in place of an earlier one for it."""
         before = self._early.pop(request_id, None)
