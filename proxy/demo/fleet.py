@@ -69,7 +69,7 @@ class FleetSetup:
         home = self.folder / f"{name}-{self.starts}"
         home.mkdir()
         alone = front.configuration(list(self.models.values()), home / "penumbra.db")
-        fleet = {"redis": self.redis, "name": "demo", "instance": name}
+        fleet = {"redis": self.redis, "name": "demo", "instance": name, "lease": "3s"}
         running = front.start({**alone, "fleet": fleet}, home)
         clients = AsyncExitStack()
         try:
@@ -122,9 +122,10 @@ class FleetSetup:
         return None
 
     async def together(self) -> bool:
-        """Whether every sidecar knows of all of them, and one judges."""
+        """Whether every sidecar knows of all of them, one judges, and the fleet has begun."""
         views = list((await self.fleets()).values())
-        known = all(len(view["members"]) == len(views) and not view["apart"] for view in views)
+        known = all(len(view["members"]) == len(views) for view in views)
+        known = known and not any(view["apart"] or view.get("settling") for view in views)
         return known and sum(view["is_judge"] for view in views) == 1
 
 

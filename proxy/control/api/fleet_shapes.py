@@ -14,6 +14,10 @@ FLEET_SHAPES: dict[str, Schema] = {
         is_judge={"type": "boolean"},
         lost={"type": "boolean", "description": "Whether the store has been silent for the lease."},
         apart={"type": "boolean", "description": "Whether only primaries have traffic here, because of that."},
+        settling={
+            "type": "boolean",
+            "description": "Whether only primaries have traffic, because the fleet begins without any past.",
+        },
         term=whole(description="Number of the judge's term, in the table that is followed."),
         look=whole(description="Number of its look in that term."),
         heard_seconds_ago=maybe(number(description="Since the store answered; null: it never did.")),

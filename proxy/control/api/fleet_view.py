@@ -28,6 +28,7 @@ def fleet(service: FleetService) -> dict[str, Any]:
         "is_judge": member.session.is_judge,
         "lost": following.apart(member.now),
         "apart": member.apart,
+        "settling": table.settling if table else False,
         "term": term,
         "look": look,
         "heard_seconds_ago": None if heard is None else round(heard, DIGITS),

@@ -20,6 +20,7 @@ from proxy.control.fleet.judge import Execute
 from proxy.control.fleet.member import FleetMember, Surface
 from proxy.control.fleet.mirror import Mirror
 from proxy.control.fleet.service import FleetService
+from proxy.control.fleet.settling import MOST_SECONDS
 from proxy.control.fleet.store import FleetStore
 from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
@@ -87,7 +88,7 @@ def joined(
         outside.execute,
         on_label,
         outside.listen,
-        fleet.lease,
+        min(fleet.lease, MOST_SECONDS),
     )
     store = store_of(fleet)
     service = FleetService(FleetMember(engine, board, counting, store, mirror, surface), store)

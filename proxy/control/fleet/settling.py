@@ -18,6 +18,9 @@ log = logging.getLogger("penumbra.fleet")
 MOST_LEASES = 6
 """Leases that candidates wait at most: pods of one deployment start within a minute."""
 
+MOST_SECONDS = 30.0
+"""Time that candidates wait for one further sidecar, however long the lease is."""
+
 SETTLING = "the fleet begins without any past: candidates wait until no further sidecar comes that may know of one"
 
 

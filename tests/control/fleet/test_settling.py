@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import settings as of_hypothesis
 from hypothesis import strategies as st
 
+from proxy.control.api import fleet_view
 from proxy.control.fleet.bodies import FleetEvidence
 from proxy.control.fleet.memory_store import Kept
+from proxy.control.fleet.service import FleetService
 from proxy.control.fleet.settling import MOST_LEASES, SETTLING, Settling
 from tests.control.houses import section, settings
 from tests.support.fleets import FleetHouse, SidecarHouse
@@ -61,7 +63,9 @@ def test_a_new_fleet_begins_with_primaries_and_says_why() -> None:
     fleet.turns(int(LEASE / 0.5) - 1)
     assert [each.split() for each in fleet.sidecars] == [{}, {}]
     assert all(SETTLING in each.engine.warnings("cancer") for each in fleet.sidecars)
+    assert fleet_view.fleet(FleetService(second.member, fleet.world.store))["settling"]
     fleet.turns(4)
+    assert not fleet_view.fleet(FleetService(second.member, fleet.world.store))["settling"]
     assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}, {"v2": 10.0}]
     assert SETTLING not in second.engine.warnings("cancer")
 
