@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.certificates import Authority, written
 from tests.support.redis_server import RedisServer
 from tests.support.running import PATIENCE, Running, call, eventually
 from tests.support.upstream import Upstream
@@ -196,6 +197,7 @@ OF_A_FLEET = """
 listen: 127.0.0.1:0
 admin: {{listen: 127.0.0.1:0}}
 state: {folder}/state.db
+tls: {{certificate: {tls.certificate}, key: {tls.key}}}
 fleet: {{redis: "{redis}", name: fraud, instance: pod-1}}
 versions: {{a: {{url: "http://localhost:1"}}}}
 routes: {{r: {{match: {{path: /}}, protocol: json, primary: a}}}}
@@ -204,11 +206,12 @@ routes: {{r: {{match: {{path: /}}, protocol: json, primary: a}}}}
 
 @pytest.fixture(scope="module")
 def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A sidecar that judges for its fleet."""
-    folder = tmp_path_factory.mktemp("fleet")
+    """A sidecar that judges for its fleet, and has a certificate."""
+    folder, authority = tmp_path_factory.mktemp("fleet"), Authority()
+    tls = written(folder, authority.issue("ip:127.0.0.1"), authority)
     with RedisServer() as server:
         config = folder / "penumbra.yaml"
-        config.write_text(OF_A_FLEET.format(folder=folder, redis=server.url))
+        config.write_text(OF_A_FLEET.format(folder=folder, redis=server.url, tls=tls))
         with Running(config) as running:
             eventually(lambda: b"\npenumbra_fleet_is_judge 1.0" in scrape(running), "a judge")
             yield running
