@@ -24,7 +24,7 @@ class Shared:
 
     - `table`: the table in force, None until the first one has come; `draining`: the worker is about to end
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
-    - `secured`: connections that hold the state of TLS
+    - `secured`: connections that hold the state of TLS; `shaking`: those that are no clients yet, or no more
     - `bounds`: what clients may send; `deciding_body`: one of them
     - `hop`: the block that tells this program that a request has passed through it, empty: nothing is told
     - `short`: requests have found no memory since there was room for everything
@@ -49,6 +49,7 @@ class Shared:
         "memory",
         "recorder",
         "secured",
+        "shaking",
         "short",
         "table",
         "tally",
@@ -76,7 +77,7 @@ class Shared:
         self.exchanges: set[Timed] = set()
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
-        self.copied = self.secured = 0
+        self.copied = self.secured = self.shaking = 0
         self.short = False
         self.memory = recorder.memory
         self.watch = LoopWatch(timings.leg_sweep, timings.stall)
@@ -87,7 +88,7 @@ class Shared:
         self.tally.connections += 1
         if self.draining and not client.was_admitted():
             client.close()
-        elif len(self.clients) > self.max_clients:
+        elif len(self.clients) + self.shaking > self.max_clients:
             client.refuse("too_many_connections", f"the limit is {self.max_clients}", now)
         elif self.memory.is_full():
             self.memory.shed[REQUESTS] += 1

@@ -48,6 +48,14 @@ def test_clients_are_counted_and_bounded() -> None:
         shared.opened(client, 0.0)
     assert [client.told for client in clients] == [[], [], ["too_many_connections"]]
     assert shared.tally.connections == 3
+    shared.shaking = 1  # a handshake has a descriptor, too
+    late = Client()
+    shared.closed(clients.pop())
+    shared.closed(clients.pop())
+    shared.opened(late, 0.0)
+    assert late.told == ["too_many_connections"]
+    clients.append(late)
+    shared.shaking = 0
     for client in clients:
         shared.closed(client)
     assert shared.tally.connections == 0 and not shared.clients

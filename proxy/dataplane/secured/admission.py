@@ -77,7 +77,7 @@ class Admission:
         shared = self._shared
         if shared.draining:
             return False
-        if shared.memory.is_full() or len(shared.clients) + len(self.under_way) >= shared.max_clients:
+        if shared.memory.is_full() or len(shared.clients) + shared.shaking >= shared.max_clients:
             self.count(TOO_MANY, "", now)
             return False
         if len(self.under_way) >= self.limit:
@@ -86,16 +86,18 @@ class Admission:
                 self.count(TOO_MANY, "", now)
                 return False
             slow.give_up(TOO_MANY)
-        self.under_way[one] = now + shared.bounds.handshake_timeout
+        self.ends(one, now + shared.bounds.handshake_timeout)
         return True
 
     def left(self, one: Shaking) -> None:
         """It is under way no more."""
         self.under_way.pop(one, None)
+        self._shared.shaking = len(self.under_way)
 
     def ends(self, one: Shaking, end: float) -> None:
-        """All is said on a connection; it is waited for until `end`."""
+        """It is waited for until `end`, also where all is said."""
         self.under_way[one] = end
+        self._shared.shaking = len(self.under_way)
 
     def ask_for_turn(self, one: Shaking) -> None:
         """`step` comes once the others had theirs."""

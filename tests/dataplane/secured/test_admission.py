@@ -74,7 +74,10 @@ def test_handshakes_are_a_part_of_the_clients(clients: int, limit: int) -> None:
 def test_handshakes_count_as_clients_do() -> None:
     hall = Hall(clients=2, handshakes=10)
     hall.shared.max_clients = 1
-    assert hall.come()[1] and not hall.come()[1]
+    one, admitted = hall.come()
+    assert admitted and hall.shared.shaking == 1 and not hall.come()[1]
+    hall.admission.left(one)
+    assert hall.shared.shaking == 0 and hall.come()[1]
 
 
 def test_there_is_none_without_memory_nor_while_the_worker_drains() -> None:
