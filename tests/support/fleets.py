@@ -91,6 +91,7 @@ class SidecarHouse:
         )
         self.mirror = Mirror(path)
         self.member = FleetMember(self.engine, self.board, self.counting, world.store, self.mirror, surface)
+        self.member.session.newcomer_waits = 0.0  # nobody knows more than who comes first
         self.engine.begin(clock())
 
     def _labelled(self, request_id: str, label: Any) -> LabelOutcome:

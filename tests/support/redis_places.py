@@ -16,8 +16,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.support.certificates import Paths
-from tests.support.redis_server import PATIENCE, RedisServer, free_port
-from tests.support.running import eventually
+from tests.support.redis_server import RedisServer, free_port
+from tests.support.running import PATIENCE, eventually
 
 SERVICE = "fleet"
 AT_ONCE = ("--repl-diskless-sync-delay", "0")

@@ -191,13 +191,16 @@ class Running:
 class Traffic:
     """Clients that send one request after the other while a test does something to the proxy.
 
-    `answers` and `failures` are what they got; a `new` connection for each request, or one kept alive by each client.
+    `answers` and `failures` are what they got; a `new` connection for each request, or one kept alive by each client;
+    `pause`: seconds that each of them waits in between.
     """
 
-    def __init__(self, address: str, *, clients: int = 4, new: bool = False, path: str = "/predict") -> None:
+    def __init__(
+        self, address: str, *, clients: int = 4, new: bool = False, path: str = "/predict", pause: float = 0.0
+    ) -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
-        self._new, self._path = new, path
+        self._new, self._path, self._pause = new, path, pause
         self.answers: list[str] = []
         self.failures: list[str] = []
         self._over = threading.Event()
@@ -223,7 +226,7 @@ class Traffic:
 
     def _send(self) -> None:
         connection = HTTPConnection(self._host, self._port, timeout=PATIENCE)
-        while not self._over.is_set():
+        while not self._over.wait(self._pause):
             try:
                 connection.request("POST", self._path, b"{}", {"Content-Type": "application/json"})
                 response = connection.getresponse()

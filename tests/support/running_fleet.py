@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from proxy.cli.audit import verify_chain, verify_copy
 from tests.support.redis_server import RedisServer
 from tests.support.running import Running, Traffic, eventually
+
+T = TypeVar("T")
+
+
+def in_time(look: Callable[[], T], what: str) -> T:
+    """The first true value of `look`, as `eventually`; a control process that starts has none."""
+
+    def there() -> T | None:
+        try:
+            return look() or None
+        except (OSError, HTTPException):
+            return None
+
+    found = eventually(there, what)
+    assert found is not None
+    return found
 
 
 class RunningFleet:
@@ -23,7 +41,7 @@ class RunningFleet:
 
     def __enter__(self) -> Self:
         self.start(*self._names)
-        eventually(lambda: self.judge is not None and self.agreed(), "a fleet with a judge")
+        self.agreed()
         return self
 
     def __exit__(
@@ -73,8 +91,11 @@ class RunningFleet:
         return sidecar.ask("GET", "/v1/fleet").json()
 
     @property
-    def judge(self) -> Running | None:
-        """The sidecar that judges, once that is clear."""
+    def judge(self) -> Running:
+        """The sidecar that judges, as soon as that is clear."""
+        return in_time(self._judging, "a judge")
+
+    def _judging(self) -> Running | None:
         found = [each for each in self.sidecars if self.view(each)["is_judge"]]
         return found[0] if len(found) == 1 else None
 
@@ -83,18 +104,43 @@ class RunningFleet:
         judge = self.judge
         return [each for each in self.sidecars if each is not judge]
 
-    def agreed(self) -> bool:
-        """Whether each sidecar knows all of them as members, and none is apart."""
-        views = [self.view(each) for each in self.sidecars]
-        return all(not view["apart"] and len(view["members"]) == len(views) for view in views)
+    def agreed(self) -> None:
+        """Returns when one judges, each knows all of them as members, and none is apart."""
+        in_time(lambda: self._judging() and all(map(self._knows_all, self.sidecars)), "a fleet with a judge")
+
+    def _knows_all(self, sidecar: Running) -> bool:
+        view = self.view(sidecar)
+        return not view["apart"] and len(view["members"]) == len(self.sidecars)
+
+    def apart(self) -> None:
+        """Returns when the store has been silent for the lease everywhere."""
+        in_time(lambda: all(self.view(each)["apart"] for each in self.sidecars), "sidecars that are apart")
+
+    def end_the_term(self) -> None:
+        """The term of the judge runs out, as it does some seconds after a judge has renewed it last."""
+        self.redis.ask("DEL", "{penumbra:f}:leader")
 
     def routes(self, name: str) -> list[Any]:
         """A route as each sidecar shows it."""
         return [each.route(name) for each in self.sidecars]
 
-    def all_in(self, name: str, phase: str) -> bool:
-        """Whether a route is in a phase everywhere."""
-        return {route["phase"] for route in self.routes(name)} == {phase}
+    def in_phase(self, name: str, phase: str) -> None:
+        """Returns when a route is in a phase everywhere."""
+        in_time(lambda: {route["phase"] for route in self.routes(name)} == {phase}, f"{name} {phase} everywhere")
+
+    def shows(self, name: str, version: str, percent: float) -> None:
+        """Returns when a version has so much of a route everywhere."""
+        shown = {percent}
+        in_time(lambda: {route["split"].get(version) for route in self.routes(name)} == shown, f"{name} at {percent} %")
+
+    def tag(self, name: str, of: str = "routes") -> str:
+        """The tag of a route or release, as soon as it is the same everywhere."""
+
+        def same() -> str:
+            tags = {each.ask("GET", f"/v1/{of}/{name}").headers.get("etag", "") for each in self.sidecars}
+            return tags.pop() if len(tags) == 1 else ""
+
+        return in_time(same, f"one tag of {name}")
 
     def wipe(self, name: str) -> None:
         """Empties the disk of a sidecar that was ended."""
@@ -109,10 +155,10 @@ class RunningFleet:
 
 
 class FleetTraffic:
-    """Clients of every sidecar, as `Traffic` is of one."""
+    """A client of every sidecar, as `Traffic` is of one. It leaves the machine some time for all else."""
 
-    def __init__(self, sidecars: list[Running], path: str, clients: int = 1) -> None:
-        self.each = [Traffic(running.data, clients=clients, path=path) for running in sidecars]
+    def __init__(self, sidecars: list[Running], path: str) -> None:
+        self.each = [Traffic(running.data, clients=1, path=path, pause=0.005) for running in sidecars]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -19,8 +19,12 @@ from redis.exceptions import AuthenticationError, InvalidResponse, RedisClusterE
 
 from proxy.control.fleet.address import StoreAddress
 
-CALL_SECONDS = 1.0
-"""Time that one call may take, a new connection included; calls come once a second."""
+ANSWER_SECONDS = 1.0
+"""Time that one answer of a server may take; calls come once a second."""
+
+CALL_SECONDS = 3.0
+"""Time that one call may take, which is several answers, and more with a new connection: a server that is slow, or far
+away, is used all the same. Less than a term lasts."""
 
 PLACE_SECONDS = 0.4
 """Time for one of several places: where it hangs, another one has its part of the call."""
@@ -165,8 +169,8 @@ def _options(address: StoreAddress) -> dict[str, Any]:
     return {
         "username": address.user or None,
         "password": address.password or None,
-        "socket_timeout": CALL_SECONDS,
-        "socket_connect_timeout": CALL_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": ANSWER_SECONDS,
         "retry": Retry(NoBackoff(), 0),  # the next call is a second away
         "protocol": 2,  # which servers that are too old speak as well, so that their version can be told
         "driver_info": None,  # else it names itself, for which a user of an ACL needs another right

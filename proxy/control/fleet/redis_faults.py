@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +10,14 @@ from redis.exceptions import (
     AuthorizationError,
     InvalidResponse,
     NoPermissionError,
+    OutOfMemoryError,
     RedisClusterException,
     ResponseError,
 )
+from redis.exceptions import TimeoutError as LateAnswerError
 
 from proxy.control.fleet.address import StoreAddress
-from proxy.control.fleet.redis_connection import CALL_SECONDS
+from proxy.control.fleet.redis_connection import ANSWER_SECONDS, CALL_SECONDS
 from proxy.control.fleet.store import StoreUnfitError
 
 LEAST_VERSION = (6, 2)
@@ -63,9 +64,10 @@ def said(error: BaseException, address: StoreAddress, connecting: bool = False) 
     - `connecting`: whether there was no connection yet, so that the address may be the fault
     """
     shown = address.shown
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError | LateAnswerError):
+        limit = ANSWER_SECONDS if isinstance(error, LateAnswerError) else CALL_SECONDS
         hint = " (rediss:// expects TLS there)" if connecting and address.encrypted else ""
-        return f"no answer within {CALL_SECONDS:g} s from {shown}{hint}"
+        return f"no answer within {limit:g} s from {shown}{hint}"
     text = str(error)
     for secret in filter(None, (address.password, str(address.sentinel.get("password") or ""))):
         text = text.replace(secret, "***")
@@ -74,6 +76,8 @@ def said(error: BaseException, address: StoreAddress, connecting: bool = False) 
         return f"{shown} refuses the user or password of fleet.redis: {text}"
     if isinstance(error, NoPermissionError):
         return f"{shown} does not allow the user of fleet.redis what a fleet needs: {text}"
+    if isinstance(error, OutOfMemoryError):
+        return f"{shown} takes no more, because its memory is full: raise its maxmemory"
     if isinstance(error, InvalidResponse):
         return f"fleet.redis: what answers as {shown} is no Redis: {text}"
     if isinstance(error, RedisClusterException) and address.kind == "cluster":

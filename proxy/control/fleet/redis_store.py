@@ -28,7 +28,7 @@ from redis.exceptions import InvalidResponse, RedisClusterException, RedisError
 
 from proxy.control.fleet import redis_scripts
 from proxy.control.fleet.address import StoreAddress
-from proxy.control.fleet.redis_connection import CALL_SECONDS, Client, StoreConnection
+from proxy.control.fleet.redis_connection import ANSWER_SECONDS, CALL_SECONDS, Client, StoreConnection
 from proxy.control.fleet.redis_faults import FOREIGN_STATE, checked, of_another_type, said
 from proxy.control.fleet.redis_scripts import NUMBER_DIGITS
 from proxy.control.fleet.store import (
@@ -218,7 +218,7 @@ class RedisStore:
 
     async def _give_up(self) -> None:
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 await self._connection.close()
         except (RedisError, OSError, TimeoutError):
             pass  # it is gone already

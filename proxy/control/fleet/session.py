@@ -34,6 +34,11 @@ from proxy.release.audit import Link
 STANDS_BACK_SECONDS = 2 * LEADERSHIP_SECONDS
 """Time that a sidecar leaves the term to those who know more."""
 
+NEWCOMER_SECONDS = 2.0
+"""Time that a sidecar which follows nothing leaves an empty store to those who know what it has lost: each of them has
+a turn within it. `AFTER_FAULT_SECONDS`: the same where the store has just failed, which others may not have noticed."""
+AFTER_FAULT_SECONDS = LEADERSHIP_SECONDS
+
 NOBODY = Leadership("", 0, "")
 
 
@@ -132,6 +137,9 @@ class Session:
         self._in_doubt = False
         """Whether a look was begun of which nobody knows whether it was committed."""
         self._stands_back = self._now()
+        self._found_at: float | None = None
+        self.newcomer_waits = NEWCOMER_SECONDS
+        """Seconds for which it leaves an empty store to others, while it follows nothing."""
         self.refused = 0
         """Looks that were not committed. Monotone."""
 
@@ -145,6 +153,7 @@ class Session:
         try:
             await self._turn()
         except BaseException:
+            self._found_at, self.newcomer_waits = None, AFTER_FAULT_SECONDS
             if self._in_doubt:
                 self._leadership, self._in_doubt = NOBODY, False
                 self.begin_anew()
@@ -159,8 +168,7 @@ class Session:
         if newer or self._sidecar.lacks_links:
             await self._follow()
             following.is_heard(sent)
-        stands_back = self._now() < self._stands_back
-        if self._sidecar.may_judge and not stands_back and heard.judge in ("", self._instance):
+        if self._sidecar.may_judge and not self._leaves_it(heard) and heard.judge in ("", self._instance):
             await self._acquire()
         else:
             self._leadership = NOBODY
@@ -168,6 +176,15 @@ class Session:
             await self._judged()
         else:
             self.begin_anew()
+
+    def _leaves_it(self, heard: Heard) -> bool:
+        """Whether others may know more, and come."""
+        now = self._now()
+        if self._found_at is None:
+            self._found_at = now
+        if heard.place == NOWHERE == self.following.place:
+            return now - self._found_at < self.newcomer_waits
+        return now < self._stands_back
 
     async def _acquire(self) -> None:
         """Renews the term of this sidecar, or asks for one: another one where the store went back."""

@@ -17,6 +17,7 @@ from proxy.control.fleet.bodies import Answer, Intent, ReportBody, decode, encod
 from proxy.control.fleet.intents import MAX_INTENTS, UndecidedError
 from proxy.control.fleet.judge import MAX_CHANGES_A_LOOK
 from proxy.control.fleet.memory_store import Kept
+from proxy.control.fleet.session import AFTER_FAULT_SECONDS, NEWCOMER_SECONDS
 from proxy.control.fleet.store import (
     LEADERSHIP_SECONDS,
     MEMBER_SECONDS,
@@ -24,6 +25,7 @@ from proxy.control.fleet.store import (
     FollowedTable,
     Heard,
     Report,
+    StoreUnavailableError,
 )
 from tests.control.houses import arm, canary_release, section, settings
 from tests.support.fleets import SOME_FLEET, FleetHouse, SidecarHouse
@@ -129,6 +131,54 @@ def test_what_was_rolled_back_is_told_after_a_restart_to_a_store_that_lost_it(tm
     fleet.turns(20)
     assert again.engine.state("cancer").rolled_back == ("v2",)
     assert all(not route.split for table in again.tables for route in table.routes)
+
+
+def test_a_newcomer_leaves_an_empty_store_to_those_who_know_what_it_lost() -> None:
+    fleet = begun()
+    fleet.command(fleet.sidecars[0], "rollback", OFF)
+    fleet.world.store.kept = Kept()
+    late = newcomer(fleet)
+    fleet.turns(round(NEWCOMER_SECONDS / 0.5), only=lambda each: each is late)
+    assert not late.member.session.is_judge
+    fleet.turns(4)
+    assert not late.member.session.is_judge
+    assert {each.engine.state("cancer").phase for each in fleet.sidecars} == {"rolled_back"}
+    assert all(not route.split for table in late.tables for route in table.routes)
+
+
+def newcomer(fleet: FleetHouse) -> SidecarHouse:
+    """One more sidecar, which waits as a real one does."""
+    late = SidecarHouse(fleet.world, "z", SPLIT)
+    late.member.session.newcomer_waits = NEWCOMER_SECONDS
+    fleet.sidecars.append(late)
+    return late
+
+
+@pytest.mark.parametrize(("failed", "seconds"), [(False, NEWCOMER_SECONDS), (True, AFTER_FAULT_SECONDS)])
+def test_a_newcomer_whom_nobody_tells_of_more_judges_later_where_the_store_had_failed(
+    failed: bool, seconds: float
+) -> None:
+    fleet = FleetHouse(SPLIT, 0)
+    late = newcomer(fleet)
+    if failed:
+        lost(fleet, late)
+    fleet.turns(round(seconds / 0.5))
+    assert not late.member.session.is_judge
+    fleet.turns(2)
+    assert late.member.session.is_judge
+    assert late.split() == {"v2": 10.0}
+
+
+def lost(fleet: FleetHouse, sidecar: SidecarHouse) -> None:
+    """A turn in which the store does not answer."""
+
+    async def unavailable(report: Report) -> Heard:
+        raise StoreUnavailableError("away")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fleet.world.store, "report", unavailable)
+        with pytest.raises(StoreUnavailableError):
+            asyncio.run(sidecar.member.session.turn())
 
 
 # -- the judge

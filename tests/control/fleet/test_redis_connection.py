@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
 
 from proxy.control.fleet.address import StoreAddress, address_of
 from proxy.control.fleet.redis_connection import (
-    CALL_SECONDS,
+    ANSWER_SECONDS,
     StoreConnection,
     _closed,
     _rank,
@@ -34,7 +34,7 @@ def test_a_server_is_spoken_to_on_one_connection_with_the_name_and_the_database(
     wanted = {"host": "redis.example", "port": 6380, "db": 2, "username": "ada", "password": "s3cret/"}
     assert wanted.items() <= options(client).items()
     assert client.single_connection_client
-    assert options(client)["socket_timeout"] == CALL_SECONDS
+    assert options(client)["socket_timeout"] == ANSWER_SECONDS
 
 
 def test_sentinels_have_names_of_their_own() -> None:

@@ -14,12 +14,14 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     NoPermissionError,
+    OutOfMemoryError,
     RedisError,
     ResponseError,
 )
+from redis.exceptions import TimeoutError as LateAnswerError
 
 from proxy.control.fleet.address import StoreAddress, address_of
-from proxy.control.fleet.redis_connection import CALL_SECONDS
+from proxy.control.fleet.redis_connection import ANSWER_SECONDS, CALL_SECONDS
 from proxy.control.fleet.redis_store import RedisStore, _place, _Table
 from proxy.control.fleet.store import NOWHERE, Report, StoreUnavailableError, StoreUnfitError
 
@@ -74,6 +76,8 @@ def said_of(error: BaseException) -> str:
     ("error", "said"),
     [
         (TimeoutError(), f"no answer within {CALL_SECONDS:g} s from Redis at redis.example:6380"),
+        (LateAnswerError(), f"no answer within {ANSWER_SECONDS:g} s from Redis at redis.example:6380"),
+        (OutOfMemoryError("command not allowed"), "its memory is full: raise its maxmemory"),
         (AuthenticationError(f"WRONGPASS {SECRET}"), "Redis at redis.example:6380 refuses the user or password"),
         (AuthorizationError("NOAUTH"), "refuses the user or password of fleet.redis"),
         (NoPermissionError("NOPERM eval"), "does not allow the user of fleet.redis what a fleet needs"),

@@ -291,7 +291,7 @@ def test_counts_are_consumed_once_whatever_fails(seed: int) -> None:
             world.fail_over()
         assert total_in(world.store.kept) <= sum(each.counted for each in sidecars)
     world.faults = 0.0
-    for _ in range(120):
+    for _ in range(200):
         for each in sidecars:
             world.now += 0.05
             each.step()
