@@ -10,6 +10,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -54,17 +55,26 @@ class _Forward(Handler):
 
 
 class Clients:
-    """Sends rows until the block ends, `rate` a second in all; `labels` come after each answer, when wanted."""
+    """Sends rows until the block ends, `rate` a second in all; `labels` come after each answer, when wanted. `headers`:
+    those of each request."""
 
-    def __init__(self, address: str, rows: Path, rate: float = 120.0, feedback: str = "") -> None:
+    def __init__(
+        self,
+        address: str,
+        rows: Path,
+        rate: float = 120.0,
+        feedback: str = "",
+        threads: int = 8,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._host, _, self._port = address.partition(":")
         content = json.loads(rows.read_text(encoding="utf-8"))
         self._rows, self._labels = content["rows"], content["labels"]
-        self._feedback, self._rate = feedback, rate
+        self._feedback, self._rate, self._headers = feedback, rate, headers or {}
         self._numbers = itertools.count()
         self._started = time.monotonic()
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(8)]
+        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(threads)]
         self.failures: list[str] = []
         self.answered = 0
 
@@ -91,7 +101,8 @@ class Clients:
     def _exchange(self, connection: HTTPConnection, number: int) -> None:
         row = self._rows[number % len(self._rows)]
         tensor = {"name": "row", "shape": [1, len(row)], "datatype": "FP64", "data": row}
-        headers = {"Content-Type": "application/json", "x-request-id": f"row-{number}", "x-user-id": f"user-{number}"}
+        named = {"x-request-id": f"row-{number}", "x-user-id": f"user-{number}"}
+        headers = {"Content-Type": "application/json", **named, **self._headers}
         try:
             connection.request("POST", PATH, json.dumps({"inputs": [tensor]}), headers)
             response = connection.getresponse()
