@@ -100,6 +100,8 @@ def fleet(settings: Settings, looks: Iterator[list[Look]]) -> int:
         "s0", settings, execute, lambda board, engine: None, lambda change, at: None, wall=1.0, monotonic=0.0
     )
     judge = FleetJudge(around, FleetEvidence())
+    begun = followed = (1, 1, "stamp")
+    judge.look(Collected(NOWHERE, None, ()), begun, 0.0)
     sidecars = [Counting() for _ in range(SIDECARS)]
     digests, sent = (digest_of(settings), digests_of(settings)), 0
     for number, look in zip(range(1, MAX_LOOKS), looks, strict=False):
@@ -107,21 +109,31 @@ def fleet(settings: Settings, looks: Iterator[list[Look]]) -> int:
         for at, (counting, mine) in enumerate(zip(sidecars, look, strict=True)):
             sent += mine.canary
             counting.on_tick(mine.tick(number))
-            body = encode(ReportBody(counts.rows_of(counting.cells), NOWHERE, *digests))
+            body = encode(ReportBody(counts.rows_of(counting.cells), followed, *digests, began=begun))
             reports.append(Reported(f"s{at}", "epoch", number, 0.5, body))
-        judge.look(Collected(NOWHERE, None, tuple(reports)), (1, number, "stamp"), float(number))
+        followed = (1, number + 1, "stamp")
+        judge.look(Collected(NOWHERE, None, tuple(reports)), followed, float(number))
         if judge.engine.state("r").phase == "rolled_back":
             return sent
     return sent
 
 
-def delays(runs: int) -> str:
-    """The table."""
+Samples = tuple[list[int], list[int], list[int]]
+"""Canary requests of each run: one proxy, the fleet, one sidecar alone."""
+
+
+def samples(seeds: range) -> Samples:
+    """Each run has the chance of its seed."""
     settings = parse(CONFIG, {})
-    seeds = range(runs)
     proxy = [one_proxy(settings, traffic(seed, SIDECARS, REQUESTS_A_LOOK)) for seed in seeds]
     summed = [fleet(settings, traffic(seed, SIDECARS, REQUESTS_A_LOOK)) for seed in seeds]
     own = [one_proxy(settings, traffic(seed, 1, REQUESTS_A_LOOK // SIDECARS)) for seed in seeds]
+    return proxy, summed, own
+
+
+def delays(found: Samples) -> str:
+    """The table."""
+    proxy, summed, own = found
     rows = [
         ("one proxy that sees all", *figures(proxy), *figures(proxy)),
         (f"a fleet of {SIDECARS}", *figures(summed), *figures(summed)),
@@ -130,7 +142,8 @@ def delays(runs: int) -> str:
     same = sum(a == b for a, b in zip(proxy, summed, strict=True))
     heads = ("who decides", "canary requests that it saw, median", "p90", "of all sidecars, median", "p90")
     return (
-        f"{table(heads, rows)}\n\n{same} of {runs} runs of the fleet end with the same request as those of one proxy."
+        f"{table(heads, rows)}\n\n{same} of {len(proxy)} runs of the fleet end with the same request as those of one "
+        "proxy."
     )
 
 
