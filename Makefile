@@ -22,6 +22,8 @@ VENV := .venv
 MODELS := .venv-models
 SERVERS := .venv-servers
 PIP := --disable-pip-version-check $(if $(CI),--quiet)
+# Of the two environments below, tests import a small part, which is compiled as it is; all of it would take half a minute.
+LAZY := --no-compile
 ARGS ?=
 
 # What a module compiles to is kept for the next process, whatever the environment says: tests start hundreds of them.
@@ -60,8 +62,10 @@ check: lint coverage
 NEEDS := $(VENV)/bin/python .ci/needs.py
 define install
 needs=$$($(NEEDS) $(1))
-[[ " $$needs " != *" models "* ]] || $(MAKE) --no-print-directory $(MODELS)/.done
-[[ " $$needs " != *" servers "* ]] || $(MAKE) --no-print-directory $(SERVERS)/.done
+environments=()
+[[ " $$needs " != *" models "* ]] || environments+=($(MODELS)/.done)
+[[ " $$needs " != *" servers "* ]] || environments+=($(SERVERS)/.done)
+[ $${#environments[@]} -eq 0 ] || $(MAKE) --no-print-directory -j2 "$${environments[@]}"
 .ci/system-packages $$needs
 endef
 
@@ -95,14 +99,14 @@ $(MODELS)/.done: requirements/models.txt
 	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11 3.12) || { echo "MLServer does not run on Python 3.13 and later; the demo and the end-to-end tests need 3.11 or 3.12 beside it." >&2; exit 1; }
 	echo "==> $(MODELS): MLServer and scikit-learn ($$(grep -c == $<) packages, once)"
 	"$$python" -m venv --clear $(MODELS)
-	$(MODELS)/bin/python -m pip install $(PIP) -r $<
+	$(MODELS)/bin/python -m pip install $(PIP) $(LAZY) -r $<
 	touch $@
 
 $(SERVERS)/.done: requirements/servers.txt
 	@python=$$(PYTHON='$(PYTHON)' .ci/python 3.11 3.13)
 	echo "==> $(SERVERS): KServe, LitServe, FastAPI, and clients of OpenAI's kind ($$(grep -c == $<) packages, once)"
 	"$$python" -m venv --clear $(SERVERS)
-	$(SERVERS)/bin/python -m pip install $(PIP) -r $<
+	$(SERVERS)/bin/python -m pip install $(PIP) $(LAZY) -r $<
 	touch $@
 
 .ONESHELL:
