@@ -254,12 +254,12 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "tls": {"section", "values"},
         "pem": set(),
         "chain": set(),
-        "certificates": {"chain", "pem", "section"},
         "admin": {"section", "tls", "values"},
         "analysis": {"section", "tls", "values"},
         "release": {"section", "values"},
         "bounds": {"section", "values"},
         "model_url": {"values"},
+        "certificates": {"chain", "model_url", "pem", "section"},
         "balance": {"model_url", "section", "values"},
         "wording": set(),
         "fleet": {"section", "tls", "values"},
@@ -506,7 +506,7 @@ def test_only_one_module_imports_opentelemetry() -> None:
 
 HEAVY = (
     *("numpy", "river", "scipy", "pandas", "aiohttp", "prometheus_client"),
-    *("opentelemetry", "typer", "rich", "yaml", "sqlite3"),
+    *("opentelemetry", "typer", "rich", "yaml", "sqlite3", "cryptography"),
 )
 
 
@@ -522,9 +522,10 @@ def test_a_worker_is_small() -> None:
 
 
 def test_the_supervisor_is_small() -> None:
-    heavy = {"numpy", "river", "scipy", "aiohttp", "asyncio", "prometheus_client", "typer", "rich", "sqlite3"}
+    heavy = {"numpy", "river", "scipy", "aiohttp", "asyncio", "prometheus_client", "typer", "rich", "sqlite3", "ssl"}
+    heavy.add("cryptography")
     assert not heavy & imported("proxy.__main__, proxy.config.load, proxy.supervisor")
 
 
 def test_control_without_what_is_not_configured() -> None:
-    assert not {"river", "scipy", "pandas", "opentelemetry"} & imported("proxy.control.process")
+    assert not {"river", "scipy", "pandas", "opentelemetry", "cryptography"} & imported("proxy.control.process")

@@ -8,14 +8,14 @@
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy import files
 from proxy.config import chain
+from proxy.config.model_url import is_numeric
 from proxy.config.pem import NotPemError, certificates, private_key
 from proxy.config.section import Section
 from proxy.contracts.settings import Settings
@@ -161,6 +161,8 @@ def _known(shown: list[Certificate], trusted: list[Certificate]) -> set[Name]:
 @cache
 def of_system() -> frozenset[Name]:
     """Names of the authorities of this system."""
+    import ssl  # a megabyte that the first process has no other use for
+
     found = ssl.create_default_context().get_ca_certs(binary_form=True)
     texts = map(ssl.DER_cert_to_PEM_cert, found)
     return frozenset(each.subject for text in texts for each in _legible(text))
@@ -176,11 +178,23 @@ def _legible(text: str) -> tuple[Certificate, ...]:
 def concerns(settings: Settings) -> tuple[str, ...]:
     """What is unwise about the certificates of a configuration now, as sentences with their places."""
     now = time.time()
-    return tuple(
+    of_files = (
         f"{place_of(role)}.{warning}"
         for role, tls in sections(settings).items()
         for warning in inspected(tls, texts_of(tls), now).warnings
     )
+    return (*of_files, *_addresses(settings))
+
+
+def _addresses(settings: Settings) -> Iterator[str]:
+    """Versions whose certificates have to be of a numeric address, which few are."""
+    for name, version in settings.versions.items():
+        tls = settings.tls.get(name, ClientTls())
+        if version.secure and is_numeric(version.host) and not (tls.server_name or tls.san or tls.insecure_skip_verify):
+            yield (
+                f"versions.{name}.url: its certificate has to be of the address {version.host} itself (an IP in its "
+                f"SAN), which few have: versions.{name}.tls.server_name or san says another name"
+            )
 
 
 def texts_of(tls: Tls) -> dict[str, str]:

@@ -143,6 +143,24 @@ def test_concerns_are_told_with_their_places(tmp_path: Path) -> None:
     assert soon.startswith("tls.certificate: expires soon, on ") and "the chain may be incomplete: CN=Test CA" in chain
 
 
+@pytest.mark.parametrize(
+    ("url", "tls", "told"),
+    [
+        ("https://10.0.0.1", "", True),
+        ("https://[::1]:8443", ", tls: {min_version: '1.3'}", True),
+        ("https://10.0.0.1", ", tls: {server_name: triton}", False),
+        ("https://10.0.0.1", ", tls: {san: 'spiffe://prod/triton'}", False),
+        ("https://10.0.0.1", ", tls: {insecure_skip_verify: true}", False),
+        ("https://triton", "", False),
+        ("http://10.0.0.1", "", False),
+    ],
+)
+def test_an_address_is_seldom_in_a_certificate(tmp_path: Path, url: str, tls: str, told: bool) -> None:
+    text = FILE.format(tmp_path).replace('"http://h:1"', f'"{url}"{tls}').rpartition("tls: {certificate")[0]
+    found = concerns(parse(text, {}))
+    assert [each.partition(":")[0] for each in found] == ["versions.v1.url"] * told
+
+
 WHOLE = {"certificate": OWN.certificate, "key": OWN.key, "client_ca": CA.certificate}
 SECTION = ServerTls("c", "k", "a", "require")
 
