@@ -126,7 +126,7 @@ class Timeouts(Struct, frozen=True):
     """Deadlines of a route, in seconds."""
 
     connect: float = 1.0
-    """For a TCP connection to a version."""
+    """For a connection to a version, its TLS included."""
     response: float = 30.0
     """From the request's end to the response's head, for each attempt."""
     idle: float = 60.0

@@ -15,11 +15,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any, Final
 
 READ: Final = 64 * 1024
 """Bytes of a read: more than a record holds (RFC 8446 §5.1), so that none is read in two."""
 
+
+MAX_UNASKED: Final = 64 * 1024
+"""Bytes of answers to the other side's TLS, not to what it was sent, before the next piece is written: thousands of new
+keys."""
+
+Ask = Callable[[Callable[[], None]], None]
+"""Asks for a turn (`dataplane.turns`): the step is called once that has come."""
 
 NOWHERE: Any = None
 """The transport of a layer that has none yet."""
@@ -32,32 +40,37 @@ def truncated() -> ssl.SSLEOFError:
 
 
 class TlsLayer(asyncio.Protocol):
-    """One end of TLS, on the transport of a socket. `above` gets `connection_made` once the handshake is complete.
+    """The client's end of TLS, on the transport of a socket. `above` gets `connection_made` after the handshake.
 
+    - `failure`: what has ended it, where that was no proper end
     - `session`: the TLS itself, for names and certificates
     - `shaken`: ends with the handshake; its exception is what went wrong there. Whoever has waited for it may drop it.
     """
 
     __slots__ = (
         "_above",
+        "_ask",
         "_below",
         "_closing",
         "_ended",
-        "_error",
+        "_in_line",
         "_incoming",
         "_outgoing",
         "_shaking",
+        "_unasked",
+        "failure",
         "session",
         "shaken",
     )
 
-    def __init__(self, context: Any, above: Any, server_name: str | None, server_side: bool = False) -> None:
+    def __init__(self, context: Any, above: Any, server_name: str | None, ask: Ask | None = None) -> None:
+        self._ask, self._in_line, self._unasked = ask, False, 0
         self._above, self._below = above, NOWHERE
         self._incoming: Any = ssl.MemoryBIO()
         self._outgoing: Any = ssl.MemoryBIO()
-        self.session: Any = context.wrap_bio(self._incoming, self._outgoing, server_side, server_name)
+        self.session: Any = context.wrap_bio(self._incoming, self._outgoing, False, server_name)
         self.shaken: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
-        self._error: Exception | None = None
+        self.failure: Exception | None = None
         self._closing = self._ended = False
         self._shaking = True
 
@@ -65,27 +78,31 @@ class TlsLayer(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._below = transport
-        self._shake()
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
         self._incoming.write(data)
-        if not self._shaking or (self._shake() and self._incoming.pending):
+        if self._shaking:
+            self._wait()
+        else:
             self._read()
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._error is None:
+        if self._in_line and not self._closing:  # what came before the end says more than the end
+            self._step()
+        if self.failure is None:
             whole = self._ended or self._closing
-            self._error = error if error is not None or whole else truncated()
+            self.failure = error if error is not None or whole else truncated()
         if self._shaking:
-            self._refuse(self._error)
+            self._refuse(self.failure)
         elif self._above is not None:
             above, self._above = self._above, None
-            above.connection_lost(self._error)
+            above.connection_lost(self.failure)
 
     def pause_writing(self) -> None:
         if not self._shaking and self._above is not None:
@@ -110,6 +127,7 @@ class TlsLayer(asyncio.Protocol):
         except ssl.SSLError as error:
             self._fail(error)
             return
+        self._unasked = 0
         self._below.write(self._outgoing.read())
 
     def close(self) -> None:
@@ -152,6 +170,19 @@ class TlsLayer(asyncio.Protocol):
         return self.session if name == "ssl_object" else self._below.get_extra_info(name, default)
 
     # the handshake
+
+    def _wait(self) -> None:
+        """Asks for a turn."""
+        if self._ask is None:
+            self._step()
+        elif not self._in_line:
+            self._in_line = True
+            self._ask(self._step)
+
+    def _step(self) -> None:
+        self._in_line = False
+        if self._shaking and not self._closing and self._shake() and self._incoming.pending:
+            self._read()
 
     def _shake(self) -> bool:
         """Goes on with the handshake. True once it is complete."""
@@ -204,8 +235,8 @@ class TlsLayer(asyncio.Protocol):
             ended = True
         except ssl.SSLError as error:
             failed = error
-        if self._outgoing.pending and not ended:  # new keys, or a word against a renegotiation
-            self._flush()
+        if self._outgoing.pending and not ended:
+            self._answer()
         if more is not None:
             data = b"".join(more)
         self._ended = ended  # before that is told: it is no connection to go on with
@@ -221,13 +252,21 @@ class TlsLayer(asyncio.Protocol):
         if not self._closing:
             self._below.close()
 
+    def _answer(self) -> None:
+        """Sends what TLS itself has to say: new keys, or a word against a renegotiation."""
+        self._unasked += self._outgoing.pending
+        if self._unasked > MAX_UNASKED:
+            self._fail(ssl.SSLError(int(ssl.SSL_ERROR_SSL), "new keys without end"))
+        else:
+            self._flush()
+
     def _fail(self, error: Exception) -> None:
-        if self._error is None and not self._closing:
-            self._error = error
+        if self.failure is None and not self._closing:
+            self.failure = error
         self._ended = True
         self._below.abort()
 
     def _flush(self) -> None:
         data = self._outgoing.read()
-        if data:
+        if data and not self._below.is_closing():
             self._below.write(data)

@@ -95,7 +95,7 @@ def _reason(error: BaseException) -> Reason | None:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "closed"
     if isinstance(error, ssl.SSLError):
-        said = (error.reason or str(error)).upper().replace(" ", "_")
+        said = (getattr(error, "reason", None) or str(error)).upper().replace(" ", "_")
         return next((reason for word, reason in _WORDS if word in said), "other")
     if isinstance(error, TimeoutError) or _is_slow(error):
         return "timeout"

@@ -481,6 +481,7 @@ class FakeTransport:
         self.reading = True
         self.buffered = 0
         self.half_closes = True
+        self.failure: Exception | None = None
 
     def get_extra_info(self, name: str) -> None:
         """Nothing is known of a socket in memory."""

@@ -63,7 +63,7 @@ TEXTS = {
         "PUT, DELETE, OPTIONS, and any with an `Idempotency-Key`), all (`always`), or none (`never`)."
     ),
     "timeouts": "How long each part of an exchange may take.",
-    "timeouts.connect": "TCP connection to a version.",
+    "timeouts.connect": "Connection to a version: TCP, and the handshake of TLS where its URL is one of https.",
     "timeouts.response": "From the request sent to the head of the response, for each try.",
     "timeouts.idle": "Without a byte in either direction.",
     "timeouts.total": "The whole exchange.",

@@ -20,8 +20,9 @@ from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer
 from proxy.dataplane.race import Attempts, Race
 from proxy.dataplane.timings import Timings
-from proxy.dataplane.tls_layer import TlsLayer
+from proxy.dataplane.tls_layer import Ask, TlsLayer
 from proxy.dataplane.trust import Trust, Trusts
+from proxy.dataplane.turns import Turns
 
 
 class Ownerless(ConnectionOwner):
@@ -40,10 +41,10 @@ OWNERLESS: Final = Ownerless()
 class Http1Attempts(Attempts):
     """Connects to single addresses of `version`. `shaking`: handshakes under way."""
 
-    __slots__ = ("_names", "_timings", "_trust", "_version", "shaking")
+    __slots__ = ("_ask", "_names", "_timings", "_trust", "_version", "shaking")
 
-    def __init__(self, version: Version, timings: Timings, names: VersionNames, trust: Trust) -> None:
-        self._version, self._timings, self._names, self._trust = version, timings, names, trust
+    def __init__(self, version: Version, timings: Timings, names: VersionNames, trust: Trust, ask: Ask) -> None:
+        self._version, self._timings, self._names, self._trust, self._ask = version, timings, names, trust, ask
         self.shaking = 0
 
     async def attempt(self, endpoint: ServerEndpoint) -> Connection:
@@ -64,7 +65,7 @@ class Http1Attempts(Attempts):
     async def _by_tls(self, endpoint: ServerEndpoint) -> Connection:
         loop, trust, upstream = asyncio.get_running_loop(), self._trust, self._upstream()
         _, layer = await loop.create_connection(
-            lambda: TlsLayer(trust.context, upstream, trust.server_name), endpoint.host, endpoint.port
+            lambda: TlsLayer(trust.context, upstream, trust.server_name, self._ask), endpoint.host, endpoint.port
         )
         self.shaking += 1
         try:
@@ -98,14 +99,19 @@ class Http1Attempts(Attempts):
         self._names.ejected(self._version, endpoint, "connect")
 
 
+def _soon(step: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(step)
+
+
 class Http1Dialer(Dialer):
     """Makes connections that speak HTTP/1.1."""
 
-    __slots__ = ("_clock", "_names", "_timings", "_trusts")
+    __slots__ = ("_clock", "_names", "_timings", "_trusts", "_turns")
 
     def __init__(self, timings: Timings, names: VersionNames, clock: Callable[[], float] = monotonic) -> None:
         self._timings, self._names, self._clock = timings, names, clock
         self._trusts = Trusts(Handshakes(names.tally))
+        self._turns = Turns(_soon)
 
     def follow(self, table: Table) -> bool:
         return self._trusts.follow(table)
@@ -122,7 +128,7 @@ class Http1Dialer(Dialer):
         self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None, trust: Trust
     ) -> Connection:
         endpoints = in_order(await self._names.endpoints(version), self._clock(), wanted)
-        attempts = Http1Attempts(version, self._timings, self._names, trust)
+        attempts = Http1Attempts(version, self._timings, self._names, trust, lambda step: self._turns.ask(owner, step))
         race = Race(attempts, owner, endpoints, self._clock)
         try:
             upstream = cast("Upstream", await race.run())

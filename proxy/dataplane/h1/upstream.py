@@ -114,9 +114,11 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
         narrow(self.transport.get_extra_info("socket"))
 
     def adopt(self, owner: ConnectionOwner, endpoint: ServerEndpoint) -> None:
-        """The connection belongs to `owner` now, and counts for `endpoint`. Raises ConnectionResetError where it has
-        ended already."""
+        """The connection belongs to `owner` now, and counts for `endpoint`. Raises OSError where it has ended."""
         if self.transport.is_closing():
+            failure = getattr(self.transport, "failure", None)
+            if isinstance(failure, SSLError):
+                raise self._trust.failed(failure)
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         self._owner, self._endpoint = owner, endpoint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from ssl import SSLError
 
 import pytest
 
@@ -13,6 +14,7 @@ from proxy.dataplane.h1.upstream import Upstream
 from proxy.dataplane.members import Member
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.timings import Timings
+from proxy.dataplane.tls_failed import TlsFailed
 from tests.support.fakes import FakeTransport, asked
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"
@@ -325,6 +327,14 @@ def test_a_connection_that_ended_before_it_was_chosen_is_not_chosen() -> None:
     line, endpoint = Line(), ServerEndpoint((2, "10.0.0.1", 80))
     line.socket.abort()
     with pytest.raises(ConnectionResetError):
+        line.up.adopt(line.owner, endpoint)
+
+
+def test_one_that_tls_has_ended_before_it_was_chosen_says_so() -> None:
+    line, endpoint = Line(), ServerEndpoint((2, "10.0.0.1", 443))
+    line.socket.abort()
+    line.socket.failure = SSLError(1, "tlsv13 alert certificate required")
+    with pytest.raises(TlsFailed):
         line.up.adopt(line.owner, endpoint)
 
 
