@@ -145,6 +145,7 @@ class SecuredConnection(Shaking, asyncio.Protocol):
             self._state = ENDING
             self._count(result, "")
         self._listener.admission.left(self)
+        self._drop_engine()
         self._raw.abort()
 
     def retire(self, at: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Limits, Route, Share
@@ -408,3 +409,16 @@ def test_a_client_that_does_not_read_is_watched_until_it_does() -> None:
     assert line.bench.memory.used() == 5000 + CLIENT_BYTES
     line.down.resume_writing()
     assert line.bench.owed() == 0
+
+
+def test_a_connection_has_an_age_give_or_take_a_tenth() -> None:
+    bench = Bench(route())
+    bench.shared.bounds = replace(bench.shared.bounds, connection_age=100.0)
+    lines = [Line(bench=bench) for _ in range(20)]
+    ages = [line.down._retires - line.down._since for line in lines]
+    assert 89.9 < min(ages) < max(ages) < 110.1
+    line = lines[0]
+    line.down.retire(0.0)
+    line.say(get())
+    line.pool.last.answer()
+    assert b"Connection: close\r\n" in line.hear()[1] and line.socket.ends == ["close"]
