@@ -322,7 +322,7 @@ def test_a_redis_that_cannot_be_used_any_more_is_named(fleet: RunningFleet) -> N
     redis = fleet.redis
     with FleetTraffic(fleet.sidecars, "/live") as traffic:
         redis.ask("CONFIG", "SET", "maxmemory", 1)
-        is_said(fleet, "its memory is full: raise its maxmemory")
+        is_said(fleet, "takes no more, because used memory > 'maxmemory'")
         redis.ask("CONFIG", "SET", "maxmemory", 0)
         redis.ask("REPLICAOF", "127.0.0.1", 1)
         redis.hang_up()

@@ -77,7 +77,7 @@ def said(error: BaseException, address: StoreAddress, connecting: bool = False) 
     if isinstance(error, NoPermissionError):
         return f"{shown} does not allow the user of fleet.redis what a fleet needs: {text}"
     if isinstance(error, OutOfMemoryError):
-        return f"{shown} takes no more, because its memory is full: raise its maxmemory"
+        return f"{shown} takes no more, because used memory > 'maxmemory': raise it"
     if isinstance(error, InvalidResponse):
         return f"fleet.redis: what answers as {shown} is no Redis: {text}"
     if isinstance(error, RedisClusterException) and address.kind == "cluster":

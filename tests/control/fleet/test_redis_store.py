@@ -77,7 +77,7 @@ def said_of(error: BaseException) -> str:
     [
         (TimeoutError(), f"no answer within {CALL_SECONDS:g} s from Redis at redis.example:6380"),
         (LateAnswerError(), f"no answer within {ANSWER_SECONDS:g} s from Redis at redis.example:6380"),
-        (OutOfMemoryError("command not allowed"), "its memory is full: raise its maxmemory"),
+        (OutOfMemoryError("command not allowed"), "takes no more, because used memory > 'maxmemory'"),
         (AuthenticationError(f"WRONGPASS {SECRET}"), "Redis at redis.example:6380 refuses the user or password"),
         (AuthorizationError("NOAUTH"), "refuses the user or password of fleet.redis"),
         (NoPermissionError("NOPERM eval"), "does not allow the user of fleet.redis what a fleet needs"),
