@@ -23,6 +23,7 @@ HOUSE = ROOT / "proxy"
 FLOORS: dict[str, tuple[int, set[str]]] = {
     "contracts": (0, {"msgspec", "mypy_extensions"}),
     "http1": (1, {"contracts", "httptools", "msgspec"}),
+    "http2": (1, {"contracts", "ngh2"}),
     "routing": (1, {"contracts", "msgspec", "zstandard", "brotli"}),
     "payload": (1, {"contracts", "brotli", "msgspec", "orjson", "numpy", "zstandard"}),
     "stats": (1, {"contracts", "msgspec", "numpy", "rapidfuzz", "river"}),
@@ -33,7 +34,7 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "tls": (2, {"contracts"}),
     "dataplane": (
         3,
-        {"contracts", "http1", "routing", "link", "tls", "descriptor_limit", "msgspec", "orjson", "uvloop"},
+        {"contracts", "http1", "http2", "routing", "link", "tls", "descriptor_limit", "msgspec", "orjson", "uvloop"},
     ),
     "control": (
         3,
@@ -211,11 +212,13 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "states",
             "unexpected",
         },
+        "introduction": set(),
         "h1": {
             "assign",
             "endpoints",
             "exchange",
             "handshakes",
+            "introduction",
             "local_fault",
             "members",
             "memory",
@@ -229,6 +232,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "turns",
             "unexpected",
         },
+        "h2": {"assign", "exchange", "h1", "introduction", "ports", "shared", "unexpected"},
         "secured": {"shared", "unexpected"},
         "fronts": {"h1", "secured", "shared"},
         "worker": {
@@ -236,6 +240,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
                 "descriptors",
                 "fronts",
                 "h1",
+                "h2",
                 "live",
                 "lookups",
                 "memory",

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
-from proxy.config.tls import read_client_tls, read_server_tls
+from proxy.config.tls import ADMIN, read_client_tls, read_server_tls
 from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.operation import AccessRole, Admin, Capture, Hook, HookEvent, Token
 
@@ -32,7 +32,7 @@ def read_admin(section: Section) -> Admin:
     hosts = section.values("hosts", values.host_name)
     if len(hosts) > MAX_HOSTS:
         section.refuse("hosts", f"{len(hosts)} names", f"at most {MAX_HOSTS}")
-    tls = read_server_tls(section)
+    tls = read_server_tls(section, ADMIN)
     section.finish()
     return Admin(listen, tokens=tokens, hosts=hosts, tls=tls, **given)
 

@@ -15,9 +15,9 @@ from proxy import files
 from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Refused
+from proxy.contracts.field_rules import REQUEST_SPECIAL
 from proxy.contracts.rewrite import BODY_DIGESTS, CLIENT_HOST, OWN_HOST, Credential, PathRewrite, Rewrite
 from proxy.contracts.settings import RouteSettings
-from proxy.http1.fields import REQUEST_SPECIAL
 from proxy.routing.match import decoded
 from proxy.routing.rewrite.target import faults_of
 

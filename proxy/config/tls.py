@@ -9,9 +9,9 @@ from proxy.config import values
 from proxy.config.section import Section
 from proxy.config.values import Refused
 from proxy.contracts.address import Address
+from proxy.contracts.field_rules import REQUEST_SPECIAL
 from proxy.contracts.rewrite import BODY_DIGESTS, CREDENTIAL_FIELDS
 from proxy.contracts.tls import SPIFFE, SPIFFE_ID, ClientCertificates, ClientTls, MinVersion, ServerTls
-from proxy.http1.fields import REQUEST_SPECIAL
 
 MAX_ALLOWED = 64
 """Each new connection is looked up among them."""
@@ -23,8 +23,11 @@ _LABELS = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?"
 ALLOWED_PEER = re.compile(rf"{SPIFFE_ID.pattern}(?:/\*)?|dns:(?:\*\.)?{_LABELS}")
 SAN = re.compile(rf"{SPIFFE_ID.pattern}|dns:{_LABELS}")
 
-PROTOCOLS = values.OneOf(("http/1.1",))
-"""Application protocols (RFC 7301) that listeners speak."""
+TRAFFIC = values.OneOf(("h2", "http/1.1"))
+"""Application protocols (RFC 7301) that listeners of the traffic speak."""
+
+ADMIN = values.OneOf(("http/1.1",))
+"""Those of the admin API."""
 
 OF_CLIENTS = ("client_ca", "allow", "identity_header")
 """Keys of a listener that say something about clients who show certificates."""
@@ -59,14 +62,14 @@ def identity_header(text: str) -> str:
     return found
 
 
-def read_server_tls(owner: Section) -> ServerTls | None:
+def read_server_tls(owner: Section, spoken: values.OneOf = TRAFFIC) -> ServerTls | None:
     """`tls` of a listener; None where there is none."""
     section = owner.section("tls")
     if "tls" not in owner:
         return None
     client: ClientCertificates = section.take("client", values.one_of(ClientCertificates), "off")
     min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
-    offered = section.values("alpn", PROTOCOLS) if "alpn" in section else ServerTls("", "").alpn
+    offered = section.values("alpn", spoken) if "alpn" in section else ServerTls("", "").alpn
     allow = section.values("allow", allowed_peer)
     if len(allow) > MAX_ALLOWED:
         section.refuse("allow", f"{len(allow)} names", f"at most {MAX_ALLOWED}")

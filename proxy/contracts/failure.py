@@ -44,7 +44,8 @@ FAILURES: dict[str, Failure] = {
         Failure("tls_hello", "downstream", 400, "A TLS handshake came to a port of plain HTTP/1.1"),
         Failure("not_tls", "downstream", 400, "Plain HTTP came to a port of TLS"),
         Failure("proxy_preface", "downstream", 400, "A header of the PROXY protocol came to a port of HTTP/1.1"),
-        Failure("http2_preface", "downstream", 505, "HTTP/2 came to a port of HTTP/1.1"),
+        Failure("http2_preface", "downstream", 505, "HTTP/2 began where it cannot: after another request"),
+        Failure("http2_flood", "downstream", 400, "A client of HTTP/2 did what none would, too often"),
         Failure(
             "rewrite_too_large", "downstream", 413, "The request is too large to be rewritten for the model server"
         ),

@@ -3,6 +3,7 @@ deadlines."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
 from proxy.dataplane.unexpected import expire, give_up, unexpected
 
+Turned = Callable[["Shared", ClientConnection, asyncio.Transport, bytes, float], None]
+
 log = logging.getLogger("penumbra.worker")
 
 
@@ -26,6 +29,7 @@ class Shared:
     - `exchanges`, `copies`: those under way, for the sweep of deadlines; `clients`: open connections
     - `secured`: connections that hold the state of TLS; `shaking`: those that are no clients yet, or no more
     - `bounds`: what clients may send; `deciding_body`: one of them
+    - `http2`: takes over a client's connection that turns out to speak HTTP/2; None: none may
     - `hop`: the block that tells this program that a request has passed through it, empty: nothing is told
     - `short`: requests have found no memory since there was room for everything
     - `memory`: the budget that everything draws on
@@ -45,6 +49,7 @@ class Shared:
         "exchanges",
         "heads",
         "hop",
+        "http2",
         "max_clients",
         "memory",
         "recorder",
@@ -73,6 +78,7 @@ class Shared:
         self.table: LiveTable | None = None
         self.hop = b"x-penumbra-hop: %b\r\n" % hop.encode() if hop else b""
         self.draining = False
+        self.http2: Turned | None = None
         self.max_clients = max_clients
         self.exchanges: set[Timed] = set()
         self.copies: set[Timed] = set()
@@ -99,6 +105,12 @@ class Shared:
     def has_passed(self, hops: bytes) -> bool:
         """Whether a request with these hops comes from this program: it would go in circles."""
         return bool(self.hop) and self.hop[16:-2] in hops
+
+    def replaced(self, client: ClientConnection, by: ClientConnection) -> None:
+        """Another protocol has taken over a client's connection."""
+        self.clients.discard(client)
+        self.memory.forget(client)
+        self.clients.add(by)
 
     def closed(self, client: ClientConnection) -> None:
         """A client's connection has ended."""

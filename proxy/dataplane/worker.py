@@ -24,6 +24,7 @@ from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.fronts import Fronts
 from proxy.dataplane.h1.dialing import Http1Dialer
+from proxy.dataplane.h2.downstream import take_over
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.memory import Memory
@@ -59,6 +60,7 @@ class Worker:
         self._descriptors = descriptors = Descriptors(self._files)
         clients = self._clients()
         self.shared = Shared(Tally(), recorder, timings, clients, time.monotonic, args.hop, args.client)
+        self.shared.http2 = take_over
         self._names = VersionNames(self.shared.tally, time.monotonic, ask or Lookups().ask)
         self._fronts = Fronts(self.shared, lambda turn: asyncio.get_running_loop().call_soon(turn))
         self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from proxy.http1.fields import FRAMING, field_line
+from proxy.contracts.field_rules import FRAMING
+from proxy.http1.fields import field_line
 
 MAX_DIGITS: Final = 15
 """Hexadecimal digits of a chunk size without leading zeros: below 2**60, which no counter of 64 bits wraps."""

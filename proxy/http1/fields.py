@@ -7,52 +7,10 @@
 
 from __future__ import annotations
 
-HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"upgrade",
-    )
-)
-FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-
-REQUEST_SPECIAL = (
-    HOP_BY_HOP
-    | FRAMING
-    | {
-        b"host",
-        b"expect",
-        b"x-request-id",
-        b"x-penumbra-hop",
-        b"x-penumbra-shadow",
-    }
-)
-"""Request fields that the reader keeps apart; all others are forwarded as they are."""
-
-RESPONSE_SPECIAL = HOP_BY_HOP | FRAMING | {b"x-penumbra-version", b"x-request-id"}
-"""Response fields that the reader keeps apart."""
-
-NO_TRAILERS = (
-    HOP_BY_HOP
-    | FRAMING
-    | {b"host", b"expect", b"max-forwards", b"range", b"pragma", b"cache-control", b"age", b"date", b"expires"}
-    | {b"location", b"retry-after", b"vary", b"warning", b"content-type", b"content-encoding", b"content-range"}
-    | {b"authorization", b"www-authenticate", b"set-cookie", b"cookie"}
-    | {b"x-request-id", b"x-penumbra-version", b"x-penumbra-shadow", b"x-penumbra-hop"}
-)
-"""Fields that mean something before the body is read, or to one connection: not allowed as trailers (RFC 9110 §6.5.1).
-"""
+from proxy.contracts.field_rules import NO_TRAILERS
 
 _LINE_BYTES = bytes(b for b in range(256) if b == 0x09 or (b >= 0x20 and b != 0x7F))
 _NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TARGET_BYTES = bytes(b for b in range(0x21, 0x7F) if b != ord("#"))
-_DIGITS = frozenset(b"0123456789")
-_HOST_BYTES = bytes(b for b in range(0x21, 0x7F) if b not in b'/?#@\\"<>^`{|}, ')
 
 
 def joined(lines: list[bytes]) -> bytes | None:
@@ -84,32 +42,6 @@ def field_line(line: bytes) -> bytes | None:
         return None
     value = value.strip(b" \t")
     return None if value.translate(None, _LINE_BYTES) else name + b": " + value
-
-
-def target_is_clean(target: bytes) -> bool:
-    """True for an origin-form target of visible ASCII without a fragment (RFC 9112 §3.2.1)."""
-    return target[:1] == b"/" and not target.translate(None, _TARGET_BYTES)
-
-
-def host_is_clean(host: bytes) -> bool:
-    """True for a plausible `uri-host [":" port]` (RFC 9110 §7.2): no spaces, lists, paths or user information."""
-    if not host or host.translate(None, _HOST_BYTES):
-        return False
-    name, bracket, port = host.partition(b"]") if host[:1] == b"[" else (host, b"", b"")
-    if not bracket:
-        name, colon, port = host.partition(b":")
-        port = colon + port
-    return bool(name) and (not port or (port[:1] == b":" and not port[1:].translate(None, b"0123456789")))
-
-
-def content_length(value: bytes) -> int | None:
-    """The value of Content-Length: digits alone (RFC 9112 §6.3), at most 18 of them; None otherwise.
-
-    A sign, a list, white space inside, or hexadecimal digits are what smuggling is made of.
-    """
-    if not value or len(value) > 18 or not _DIGITS.issuperset(value):
-        return None
-    return int(value)
 
 
 def tokens(value: bytes) -> list[bytes]:

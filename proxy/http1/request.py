@@ -21,9 +21,10 @@ import httptools
 
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.compiler import mypyc_attr
+from proxy.contracts.field_rules import REQUEST_SPECIAL
 from proxy.http1 import memo
 from proxy.http1.chunks import ChunkError, ChunkReader
-from proxy.http1.fields import REQUEST_SPECIAL, forwardable
+from proxy.http1.fields import forwardable
 from proxy.http1.request_head import Http1RequestHead
 from proxy.http1.request_rules import RequestError, admitted, refusal
 from proxy.http1.template import Templates
@@ -55,6 +56,7 @@ class RequestReader:
         "_chunks",
         "_closed",
         "_empty_lines",
+        "_had",
         "_last",
         "_left",
         "_lines",
@@ -73,6 +75,7 @@ class RequestReader:
         self._closed = self._after_cr = False
         self._last: Http1RequestHead | None = None
         self._raw = b""
+        self._had = 0  # bytes of a head that had come before the last read
         self._chunks: ChunkReader | None = None
         self._left = 0
         self._begin()
@@ -117,6 +120,10 @@ class RequestReader:
     def given_id(self) -> bytes:
         """The request id of a head that is not handed over, where it has come so far; else empty."""
         return next((value for name, value in self._special if name == b"x-request-id"), b"")
+
+    def all_of(self, data: bytes) -> bytes:
+        """The head under way, as far as it has come, and `data`, in which it was refused."""
+        return self._raw[: self._had] + data
 
     def feed(self, data: bytes) -> None:
         """Reads `data`. Raises RequestError."""
@@ -177,12 +184,13 @@ class RequestReader:
         if self._closed:
             raise RequestError("bad_request", "data after a request that closes the connection")
         stop = data.find(_HEAD_END, at)
+        self._had = 0
         self._raw = data[at:] if stop < 0 else data[at : stop + 4]
         self._parse_head(self._raw)
         return self._admit(len(data) if stop < 0 else stop + 4, stop >= 0)
 
     def _read_more_of_head(self, data: bytes, at: int) -> int:
-        had = len(self._raw)
+        had = self._had = len(self._raw)
         raw = self._raw + data[at:]
         stop = raw.find(_HEAD_END, max(had - 3, 0))
         self._raw = raw if stop < 0 else raw[: stop + 4]

@@ -13,8 +13,9 @@ from typing import Final
 
 import httptools
 
+from proxy.contracts.field_rules import content_length, host_is_clean, target_is_clean
 from proxy.contracts.prefaces import PREFACES
-from proxy.http1.fields import block, content_length, head_is_clean, host_is_clean, target_is_clean, tokens, without
+from proxy.http1.fields import block, head_is_clean, tokens, without
 from proxy.http1.request_head import Http1RequestHead
 
 _LINE_ENDS: Final = {"1.1": b" HTTP/1.1\r\n", "1.0": b" HTTP/1.0\r\n"}

@@ -21,9 +21,10 @@ import httptools
 
 from proxy.contracts import message
 from proxy.contracts.compiler import mypyc_attr
+from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
 from proxy.http1 import memo
 from proxy.http1.chunks import ChunkError, ChunkReader
-from proxy.http1.fields import RESPONSE_SPECIAL, block, content_length, forwardable, head_is_clean, tokens, without
+from proxy.http1.fields import block, forwardable, head_is_clean, tokens, without
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a response head, interim heads included."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 
-from proxy.http1.fields import content_length
+from proxy.contracts.field_rules import content_length
 from proxy.http1.memo import HeadMemo
 from proxy.http1.request_head import Http1RequestHead
 

@@ -91,7 +91,7 @@ def test_several_listeners() -> None:
         (listening(f"{PAIR}, client_ca: ca.crt"), {"tls.client_ca"}),
         (listening(f"{PAIR}, allow: ['dns:a'], identity_header: x-id"), {"tls.allow", "tls.identity_header"}),
         (listening(f"{PAIR}, min_version: '1.1'"), {"tls.min_version"}),
-        (listening(f"{PAIR}, alpn: [h2]"), {"tls.alpn[0]"}),
+        (listening(f"{PAIR}, alpn: [h3]"), {"tls.alpn[0]"}),
         (listening(f"{PAIR}, ciphers: ALL"), {"tls.ciphers"}),
     ],
 )

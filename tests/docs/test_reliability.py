@@ -10,6 +10,7 @@ from tests.process.chaos.visible import page
 
 NEVER_SENT = {
     "answer_too_large": "of copies alone",
+    "http2_flood": "the connection ends without an answer",
     "late": "the primary answers in place of whoever was late",
 }
 """Reasons that no client gets, and why; besides, nobody is there to get 499."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.http1.fields import content_length, forwardable, host_is_clean, joined, target_is_clean, tokens, without
+from proxy.http1.fields import forwardable, joined, tokens, without
 
 PLAIN = bytes(b for b in range(256) if b == 0x09 or (b >= 0x20 and b != 0x7F))
 
@@ -20,38 +19,6 @@ def test_lines_become_a_block() -> None:
 def test_a_byte_that_no_field_may_hold_refuses_the_block(lines: list[bytes]) -> None:
     clean = all(byte in PLAIN for line in lines for byte in line)
     assert joined(lines) == (b"".join(line + b"\r\n" for line in lines) if clean else None)
-
-
-@pytest.mark.parametrize("target", [b"/", b"/a/b?c=d&e", b"//", b"/%20"])
-def test_targets_in_origin_form(target: bytes) -> None:
-    assert target_is_clean(target)
-
-
-@pytest.mark.parametrize("target", [b"", b"*", b"a", b"http://h/", b"/a b", b"/a#b", b"/\xc3\xa9", b"/\x7f", b"/\x00"])
-def test_other_targets(target: bytes) -> None:
-    assert not target_is_clean(target)
-
-
-@pytest.mark.parametrize("host", [b"h", b"h:80", b"h:", b"[::1]", b"[::1]:80", b"a.b-c_d", b"1.2.3.4:5"])
-def test_hosts(host: bytes) -> None:
-    assert host_is_clean(host)
-
-
-@pytest.mark.parametrize(
-    "host", [b"", b":80", b"h:x", b"h:80:81", b"a b", b"a,b", b"u@h", b"h/p", b"[::1]80", b"h?", b"h\\", b"\xc3\xa9"]
-)
-def test_what_is_no_host(host: bytes) -> None:
-    assert not host_is_clean(host)
-
-
-@pytest.mark.parametrize(("value", "length"), [(b"0", 0), (b"007", 7), (b"9" * 18, 10**18 - 1)])
-def test_lengths(value: bytes, length: int) -> None:
-    assert content_length(value) == length
-
-
-@pytest.mark.parametrize("value", [b"", b"+1", b"-1", b"1 ", b"1,1", b"0x1", b"1_0", b"9" * 19, "١".encode()])
-def test_what_smuggling_is_made_of_is_no_length(value: bytes) -> None:
-    assert content_length(value) is None
 
 
 def test_members_of_a_list() -> None:

@@ -22,9 +22,11 @@ from typing import Final, cast
 
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
+from proxy.contracts.prefaces import PREFACE
 from proxy.dataplane.assign import new_id, spread
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.narrow import narrow
+from proxy.dataplane.introduction import Introduction
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
@@ -140,6 +142,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         try:
             self.feed(data)
         except RequestError as error:
+            if error.reason == "http2_preface" and self._turned(data, now):
+                return
             self._shared.tally.malformed.note("", "", error.detail, now)
             self._refuse_request(error, now)
         finally:
@@ -336,6 +340,10 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     def close(self) -> None:
         self.transport.close()
 
+    def introduction(self) -> Introduction | None:
+        """What versions are told about the client of each request; None: nothing."""
+        return None
+
     def was_admitted(self) -> bool:
         return self.transport.get_extra_info("ssl_object") is not None
 
@@ -412,6 +420,16 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         if size > 2 * COUNTED and self._mode == READING and memory.is_full():
             memory.shed[REQUESTS] += 1
             self._refuse_request(RequestError("no_memory", NO_MEMORY), now)
+
+    def _turned(self, data: bytes, now: float) -> bool:
+        """Whether the client speaks HTTP/2 from its first byte (RFC 9113 §3.4): its connection is handed over then."""
+        begin, whole = self._shared.http2, self.all_of(data)
+        if begin is None or self._newest is not None or self._mode != READING or not whole.startswith(PREFACE):
+            return False
+        self._mode = CLOSING
+        self._read_no_more()
+        begin(self._shared, self, self.transport, whole, now)
+        return True
 
     def _refuse_request(self, error: RequestError, now: float) -> None:
         newest = self._newest

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.table import Forwarded
 from proxy.dataplane.h1.downstream import Downstream
+from proxy.dataplane.introduction import Introduction, Manner, address_of
 from proxy.dataplane.shared import Shared
 from proxy.http1 import write
-from proxy.http1.forwarded import Introduction, Manner, address_of
 from proxy.http1.request_head import Http1RequestHead
 
 
@@ -32,8 +32,11 @@ class Introduced(Downstream):
         self._introduction = Introduction(manner.forwarded, manner.reserved, peer, self._scheme, self._identity)
         super().connection_made(transport)
 
+    def introduction(self) -> Introduction | None:
+        return self._introduction
+
     def request_head(self, head: Http1RequestHead) -> None:
-        super().request_head(self._introduction.told(head))
+        super().request_head(cast("Http1RequestHead", self._introduction.told(head)))
 
     def request_trailers(self, fields: bytes) -> None:
         left = self._introduction.trailers(fields)

@@ -270,6 +270,10 @@ class SecuredConnection(Shaking, asyncio.Protocol):
 
     # the transport above
 
+    def set_protocol(self, protocol: asyncio.Protocol) -> None:
+        """From now on `protocol` hears what comes."""
+        self._above = protocol
+
     def write(self, data: bytes) -> None:
         """Sends `data`."""
         engine = self._engine

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Forwarded
-from proxy.http1.request_head import Http1RequestHead
 
 LISTS: Final[dict[Forwarded, bytes]] = {"none": b"", "x-forwarded": b"X-Forwarded-For", "forwarded": b"Forwarded"}
 """The field that the client is appended to."""
@@ -57,10 +57,10 @@ class Introduction:
         self._reserved = frozenset([name.replace(b"_", b"-") for name in reserved])
         written = {self._list, _PROTO} if kind == "x-forwarded" else {self._list}
         self._drop = self._reserved | written
-        self._head: Http1RequestHead | None = None  # heads of equal bytes are one object: so is what is made of them
-        self._told: Http1RequestHead | None = None
+        self._head: RequestHead | None = None  # heads of equal bytes are one object: so is what is made of them
+        self._told: RequestHead | None = None
 
-    def told(self, head: Http1RequestHead) -> Http1RequestHead:
+    def told(self, head: RequestHead) -> RequestHead:
         """The head as versions get it."""
         if head is self._head and self._told is not None:
             return self._told
@@ -73,7 +73,7 @@ class Introduction:
         lines = [line for line in fields.split(b"\r\n")[:-1] if same_name(line) not in self._drop]
         return b"\r\n".join([*lines, b""]) if lines else b""
 
-    def _fields(self, head: Http1RequestHead) -> bytes:
+    def _fields(self, head: RequestHead) -> bytes:
         kept: list[bytes] = []
         before: list[bytes] = []
         for line in head.fields.split(b"\r\n")[:-1]:

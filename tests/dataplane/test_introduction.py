@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.table import Forwarded
-from proxy.http1.forwarded import Introduction, address_of, same_name
+from proxy.dataplane.introduction import Introduction, address_of, same_name
 from proxy.http1.request_head import Http1RequestHead
 
 WHO = b"x-client-identity"

@@ -1,0 +1,99 @@
+"""Status codes of gRPC, and how they correspond to those of HTTP: for outcomes, and for what this proxy says itself.
+
+Sources: `statuscodes.md`, `http-grpc-status-mapping.md` and `PROTOCOL-HTTP2.md` of the gRPC project; the HTTP status of
+each code is that of `google.rpc.Code`. A version is charged with a failure by the codes whose status is 5xx: UNKNOWN,
+DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, as linkerd and OpenTelemetry do for servers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OK: Final = 0
+UNKNOWN: Final = 2
+DEADLINE_EXCEEDED: Final = 4
+RESOURCE_EXHAUSTED: Final = 8
+UNIMPLEMENTED: Final = 12
+INTERNAL: Final = 13
+UNAVAILABLE: Final = 14
+
+HTTP_STATUS: Final = {
+    0: 200,
+    1: 499,
+    2: 500,
+    3: 400,
+    4: 504,
+    5: 404,
+    6: 409,
+    7: 403,
+    8: 429,
+    9: 400,
+    10: 409,
+    11: 400,
+    12: 501,
+    13: 500,
+    14: 503,
+    15: 500,
+    16: 401,
+}
+"""Code of gRPC to the status of HTTP that means the same."""
+
+NAMES: Final = (
+    *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+    *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+
+_OF_HTTP: Final = {
+    400: INTERNAL,
+    401: 16,
+    403: 7,
+    404: UNIMPLEMENTED,
+    429: UNAVAILABLE,
+    502: UNAVAILABLE,
+    503: UNAVAILABLE,
+    504: UNAVAILABLE,
+}
+"""What a client makes of an answer that is none of gRPC."""
+
+_OF_FAILURE: Final = {
+    "no_route": UNIMPLEMENTED,
+    "head_too_large": RESOURCE_EXHAUSTED,
+    "body_too_large": RESOURCE_EXHAUSTED,
+    "overloaded": RESOURCE_EXHAUSTED,
+    "no_memory": RESOURCE_EXHAUSTED,
+    "pool_full": RESOURCE_EXHAUSTED,
+    "bad_request": INTERNAL,
+    "loop": INTERNAL,
+    "internal": INTERNAL,
+    "not_implemented": UNIMPLEMENTED,
+}
+"""Reason of a failure of ours to its code, where its HTTP status does not say it."""
+
+MAX_MESSAGE: Final = 1_024
+"""Bytes of `grpc-message` that are written."""
+
+_PLAIN: Final = frozenset(range(0x20, 0x7F)) - {0x25}
+
+
+def code_of(value: bytes | None, http: int) -> int:
+    """The code that an answer ended with: that of its `grpc-status`, and where it has none that of its HTTP status. One
+    that is no number, or beyond the known ones, is UNKNOWN."""
+    if value is None:
+        return _OF_HTTP.get(http, UNKNOWN)
+    code = int(value) if value.isdigit() and len(value) < 4 else UNKNOWN
+    return code if code in HTTP_STATUS else UNKNOWN
+
+
+def code_of_failure(reason: str, http: int) -> int:
+    """The code of a failure of ours; `http`: the status that a client of HTTP gets."""
+    code = _OF_FAILURE.get(reason)
+    if code is not None:
+        return code
+    return DEADLINE_EXCEEDED if http in (408, 504) else _OF_HTTP.get(http, UNAVAILABLE)
+
+
+def escaped(message: str) -> bytes:
+    """A `grpc-message`: percent-encoded UTF-8."""
+    raw = message.encode()[:MAX_MESSAGE]
+    return b"".join(b"%c" % byte if byte in _PLAIN else b"%%%02X" % byte for byte in raw)

@@ -1,0 +1,6 @@
+"""HTTP/2 behind the ports: a connection carries many streams, each of them one request and its answer.
+
+connection     an engine on a socket, and when what it has to say is written
+downstream     a client's connection
+client_stream  one of its streams
+"""

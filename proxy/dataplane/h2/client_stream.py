@@ -1,0 +1,228 @@
+"""One stream of a client's HTTP/2 connection: the client's end of an exchange.
+
+1. Bytes of the request are credited when the exchange has taken them and the model server keeps up: a client that is
+   ahead of its server waits, and no other stream with it.
+2. What is written waits in the engine until the client's windows and the socket take it; beyond `HIGH` bytes the model
+   server waits.
+3. A client of gRPC gets our own answers as its protocol has them: status 200 and `grpc-status` in the same head.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy.contracts.failure import Failure
+from proxy.contracts.grpc_status import code_of_failure, escaped
+from proxy.contracts.message import RequestHead, ResponseHead
+from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.h2.connection import Http2Connection, Waiter
+from proxy.dataplane.ports import ClientStream
+from proxy.dataplane.unexpected import unexpected
+from proxy.http2.codes import INTERNAL_ERROR, NO_ERROR
+from proxy.http2.fields import FieldList, listed
+from proxy.http2.problem import problem_body
+from proxy.http2.response import write_response
+
+HIGH: Final = 64 * 1024
+"""Bytes of an answer that wait for its client before its model server does."""
+
+GRPC: Final = b"application/grpc"
+
+
+class Http2ClientStream(Waiter, ClientStream):
+    """`exchange` is the request of the stream; `number` that of the stream. `engine` is its connection.
+
+    - `whole`: all of the request has come; `said`: all of the answer was said
+    - `asked`: the request's head; `over`: the exchange has ended; `waits`: its answer waits for the client
+    - `owed`: bytes of the request that were taken in and not credited yet
+    """
+
+    __slots__ = (
+        "_data",
+        "_ended",
+        "_head",
+        "_paused",
+        "_queued",
+        "_trailers",
+        "asked",
+        "engine",
+        "exchange",
+        "number",
+        "over",
+        "owed",
+        "said",
+        "waits",
+        "whole",
+    )
+
+    exchange: Exchange
+
+    def __init__(self, engine: Http2Connection, number: int, asked: RequestHead) -> None:
+        self.engine, self.number, self.asked = engine, number, asked
+        self.over = self.said = self.waits = self.whole = False
+        self.owed = 0
+        self._head: FieldList | None = None
+        self._data: list[bytes] = []
+        self._trailers: FieldList | None = None
+        self._ended = False
+        self._paused: set[str] = set()
+        self._queued = 0
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether its client speaks gRPC."""
+        content = self.asked.field(b"content-type")
+        return content is not None and content.startswith(GRPC)
+
+    # what the connection hands over
+
+    def came(self, data: bytes) -> None:
+        """A piece of the request."""
+        self.owed += len(data)
+        if not self.over:
+            self.exchange.request_body(data)
+        self._credit()
+
+    def opened(self) -> None:
+        """The client, or the socket, takes more."""
+        if self.over:
+            self._leave()
+            return
+        if self.engine.queued(self.number) >= HIGH:
+            return
+        self.waits = False
+        self.engine.waiters.discard(self)
+        try:
+            self.exchange.resume_answer()
+        except Exception as error:
+            unexpected(error)
+            self.exchange.fault()
+
+    def _leave(self) -> None:
+        """The answer is complete, and was written: the rest of the request is not needed (RFC 9113 §8.1)."""
+        engine = self.engine
+        if engine.blocked or engine.queued(self.number):
+            return
+        engine.waiters.discard(self)
+        if not self.whole:
+            engine.reset(self.number, NO_ERROR)
+            engine.changed()
+
+    def gone(self) -> None:
+        """The client has taken its request back, or its connection has ended."""
+        self.over = True
+        self.engine.waiters.discard(self)
+        try:
+            self.exchange.aborted()
+        except Exception as error:
+            unexpected(error)
+            self.exchange.fault()
+
+    def _credit(self) -> None:
+        if self.owed and (self.over or not self._paused):
+            self.engine.credit(self.number, self.owed)
+            self.owed = 0
+
+    # ClientStream
+
+    def ask_for_body(self) -> None:
+        """Windows say how much may come."""
+
+    def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
+        self._head = write_response(head, version, extra)
+
+    def data(self, data: bytes) -> None:
+        self._data.append(data)
+
+    def trailers(self, fields: bytes) -> None:
+        self._trailers = listed(fields)
+
+    def end(self) -> None:
+        self._ended = True
+
+    def flush(self) -> bool:
+        engine, number = self.engine, self.number
+        head, data, self._head, self._data = self._head, self._data, None, []
+        ended, self._ended = self._ended, False
+        if head is None and not data and not ended:
+            return False
+        last = ended and self._trailers is None
+        self.said = ended
+        if head is not None:
+            engine.respond(number, head, last and not data)
+        if data:
+            engine.data(number, b"".join(data) if len(data) > 1 else data[0], last)
+        elif last and head is None:
+            engine.end(number)
+        if ended and self._trailers is not None:
+            engine.trailers(number, self._trailers)
+        if not self.waits and engine.queued(number) >= HIGH:
+            self.waits = True
+            engine.waiters.add(self)
+        engine.changed()
+        return True
+
+    def discard(self) -> None:
+        self._head, self._data, self._trailers, self._ended = None, [], None, False
+
+    def problem(self, failure: Failure, detail: str, extra: bytes) -> None:
+        self.discard()
+        if self.is_grpc:
+            code = code_of_failure(failure.reason, failure.status)
+            fields: FieldList = [
+                (b":status", b"200"),
+                (b"content-type", GRPC),
+                (b"grpc-status", b"%d" % code),
+                (b"grpc-message", escaped(f"{failure.title}: {detail}")),
+            ]
+            self.engine.respond(self.number, fields + listed(extra), True)
+        else:
+            body = problem_body(failure, detail)
+            fields = [
+                (b":status", b"%d" % failure.status),
+                (b"content-type", b"application/problem+json"),
+                (b"content-length", b"%d" % len(body)),
+            ]
+            if failure.status == 503:
+                fields.append((b"retry-after", b"1"))
+            alone = self.asked.method == b"HEAD"
+            self.engine.respond(self.number, fields + listed(extra), alone)
+            if not alone:
+                self.engine.data(self.number, body, True)
+        self.said = True
+        self.engine.changed()
+
+    def done(self, now: float) -> None:
+        self.over = True
+        self.engine.waiters.discard(self)
+        self._credit()
+        if not self.whole:
+            self.engine.waiters.add(self)
+            self.engine.changed()
+
+    def reset(self) -> None:
+        self.over = True
+        self.engine.waiters.discard(self)
+        self.engine.reset(self.number, INTERNAL_ERROR)
+        self.engine.changed()
+
+    def pause(self, reason: str) -> None:
+        self._paused.add(reason)
+
+    def resume(self, reason: str) -> None:
+        paused = self._paused
+        if reason in paused:
+            paused.discard(reason)
+            if not paused and self.owed:
+                self._credit()
+                self.engine.changed()
+
+    def feeding(self) -> bool:
+        return self.engine.feeding
+
+    def congested(self) -> bool:
+        return self.waits
+
+    def takes(self) -> bool:
+        before, self._queued = self._queued, self.engine.queued(self.number)
+        return before != self._queued

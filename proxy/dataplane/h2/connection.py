@@ -1,0 +1,153 @@
+"""An engine on a socket: when bytes are read, and when what it has to say is written.
+
+1. What streams say while bytes are read is written once they all have been handed over: the answers of one read leave
+   in one write, to each client. Said at any other time it is written at once.
+2. A socket that does not take more gets no more: the rest stays in the engine, where it counts for its streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Final, cast
+
+from proxy.dataplane.h1.narrow import narrow
+from proxy.dataplane.unexpected import unexpected
+from proxy.http2.bounds import Http2Bounds
+from proxy.http2.engine import Http2Engine, Http2Error
+
+
+class Turn:
+    """The read that is being handed over, if any: `depth` of reads within each other, and who has something to say."""
+
+    __slots__ = ("depth", "waiting")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.waiting: list[Http2Connection] = []
+
+    def ended(self) -> None:
+        """A read was handed over."""
+        self.depth -= 1
+        if self.depth:
+            return
+        waiting, self.waiting = self.waiting, []
+        for each in waiting:
+            each.write()
+
+
+TURN: Final = Turn()
+"""Of this worker, which has one thread."""
+
+
+class Waiter:
+    """A stream of which more was said than the other side takes."""
+
+    __slots__ = ()
+
+    def opened(self) -> None:
+        """The other side may take more. Raises nothing."""
+        raise NotImplementedError
+
+
+class Http2Connection(Http2Engine, asyncio.Protocol):
+    """Base of both ends. `transport` is its socket; `now`: when the bytes at hand were read.
+
+    - `feeding`: bytes that were read are being handed over
+    - `waiters`: the streams that wait for the other side
+    """
+
+    __slots__ = ("_said", "blocked", "feeding", "now", "transport", "waiters")
+
+    transport: asyncio.Transport
+
+    def __init__(self, client: bool, bounds: Http2Bounds) -> None:
+        super().__init__(client, bounds)
+        self._said = self.blocked = self.feeding = False
+        self.now = 0.0
+        self.waiters: set[Waiter] = set()
+
+    # the socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self.changed()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self.read(data, monotonic())
+        except Exception as error:
+            unexpected(error)
+            self.transport.abort()  # and the streams hear of it
+
+    def read(self, data: bytes, now: float) -> None:
+        """Bytes that were read at `now`."""
+        self.now = now
+        TURN.depth += 1
+        self.feeding = True
+        try:
+            self.feed(data, now)
+            self.handed_over()
+        except Http2Error as error:
+            self.broken(error)
+        finally:
+            self.feeding = False
+            self.changed()
+            TURN.ended()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        self.changed()
+
+    def changed(self) -> None:
+        """There may be something to write."""
+        if not TURN.depth:
+            self.write()
+        elif not self._said:
+            self._said = True
+            TURN.waiting.append(self)
+
+    def write(self) -> None:
+        """Writes what there is, as far as the socket takes it. Raises nothing."""
+        self._said = False
+        try:
+            while not self.blocked:
+                data = self.take()
+                if not data:
+                    break
+                self.transport.write(data)
+            if self.waiters:
+                self.look_at_waiters()
+            if self.has_ended():
+                self.transport.close()
+        except Exception as error:
+            unexpected(error)
+            self.transport.abort()
+
+    def narrow(self) -> None:
+        """Asks the kernel for a small buffer."""
+        narrow(self.transport.get_extra_info("socket"))
+
+    def unsent(self) -> int:
+        """Bytes that were said and have not left."""
+        return self.transport.get_write_buffer_size() + self.all_queued()
+
+    # what the ends do
+
+    def handed_over(self) -> None:
+        """All that was read was handed over."""
+
+    def look_at_waiters(self) -> None:
+        """What could be written was: streams that waited may go on."""
+        for waiter in tuple(self.waiters):
+            waiter.opened()
+
+    def broken(self, error: Http2Error) -> None:
+        """The peer has broken a rule of the whole connection."""
+        raise NotImplementedError

@@ -1,0 +1,9 @@
+"""The rules of HTTP/2 over bytes (RFC 9113): no sockets, no clock. Compiled by mypyc, as `http1` is.
+
+engine    one connection: bytes to events of streams, calls to bytes
+bounds    what a peer may do on a connection
+codes     error codes
+fields    a block of fields as a list, and back
+request   heads of requests, read and written
+response  heads of answers, read and written
+"""

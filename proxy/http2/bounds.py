@@ -1,0 +1,62 @@
+"""What a peer may do on one connection. What goes beyond ends a stream or the connection, and is counted by reason.
+
+| who means harm | bound |
+|---|---|
+| rapid reset (CVE-2023-44487) | `resets`: burst, and so many a second |
+| resets that it makes us send (CVE-2025-8671) | `own_resets`, the same |
+| CONTINUATION without end (CVE-2024-27316) | `continuations` |
+| small blocks that become large lists of fields | `fields`, `head`: of the *decoded* list |
+| SETTINGS and PING without end | `acknowledgements` that wait to be sent; `settings` of one frame |
+| frames without content, windows one byte at a time | `glitches`: burst, and so many a second |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WINDOW: Final = 1024 * 1024
+"""Bytes that a stream may have under way to us: a tensor of a megabyte needs no second round trip, and a client that
+stalls holds no more than this."""
+
+CONNECTION_WINDOW: Final = 16 * 1024 * 1024
+"""Bytes of all streams of a connection together."""
+
+DEFAULT_WINDOW: Final = 65_535
+"""The window of a connection until something else is said (RFC 9113 §6.9.2)."""
+
+HARD: Final = 4
+"""Heads up to so many times as large as allowed end their stream alone (431), because other clients of a gateway share
+its connection; larger ones end the connection: they are read before anybody can refuse them."""
+
+UNKNOWN_STREAMS: Final = 100
+"""Streams that a server is taken to allow until it says so (RFC 9113 §6.5.2 asks for no fewer)."""
+
+MAX_STREAM_ID: Final = 2**31 - 1
+
+
+class Http2Bounds:
+    """Numbers of one connection; a pair is (burst, a second). Plain, because this room is compiled."""
+
+    __slots__ = (
+        "acknowledgements",
+        "continuations",
+        "fields",
+        "glitches",
+        "head",
+        "own_resets",
+        "resets",
+        "settings",
+        "streams",
+    )
+
+    def __init__(self, streams: int = 100, head: int = 64 * 1024, fields: int = 128) -> None:
+        self.streams = streams
+        """Streams that a client may have open: Envoy's and nginx's order of magnitude."""
+        self.head, self.fields = head, fields
+        """Bytes and number of the fields of a head, decoded."""
+        self.resets = self.own_resets = (1_000, 33)
+        """nghttp2's own: a client that cancels a batch of a thousand is no attacker."""
+        self.glitches = (10_000, 330)
+        self.continuations = 8
+        self.acknowledgements = 1_000
+        self.settings = 32

@@ -1,0 +1,335 @@
+"""One HTTP/2 connection, as client or as server: bytes in, hooks called; calls in, bytes out.
+
+This is the narrow interface behind which a library (ngh2, over nghttp2) does framing, HPACK, flow control and the
+states of streams. What it leaves to us stands here:
+
+1. Windows are given back when bytes have been passed on (`credit`), not when they were read: a client that does not
+   read stops its own stream. What a stream still owes when it ends is credited to its connection.
+2. The library queues requests beyond the peer's limit of streams in silence: `room` says how many more there may be.
+3. Only a stream that the peer refused, or that its GOAWAY left out, was not processed for sure (`unprocessed`).
+4. Resets that a peer makes us send count as its own do.
+
+Header fields are lists of (name, value), names in lower case, pseudo-fields first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import ngh2
+
+from proxy.contracts.compiler import mypyc_attr
+from proxy.http2.bounds import CONNECTION_WINDOW, HARD, UNKNOWN_STREAMS, WINDOW, Http2Bounds
+from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, name_of
+from proxy.http2.fields import FieldList
+
+_MAX_STREAMS: Final = 3
+_WINDOW_SIZE: Final = 4
+_MAX_HEADER_LIST: Final = 6
+_ENABLE_PUSH: Final = 2
+"""Numbers of settings (RFC 9113 §6.5.2)."""
+
+MOST: Final = 256 * 1024
+"""Bytes that are taken at a time: a socket that does not take them all holds no more."""
+
+_PREFIX: Final = "HTTP/2 engine error: "
+
+
+class Http2Error(Exception):
+    """The connection cannot go on: the peer has broken a rule of the whole connection, or gone beyond a bound.
+
+    - `code`: what it is told in GOAWAY
+    """
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Http2Engine:
+    """Base of a connection. `feed` it bytes, and send what `take` gives after each feed and each batch of calls.
+
+    - `client`: we ask; else we answer
+    - `open`: the numbers of the streams that are
+    """
+
+    __slots__ = ("_bounds", "_broken", "_cancelled", "_client", "_engine", "_error", "_owed", "_since", "open")
+
+    def __init__(self, client: bool, bounds: Http2Bounds) -> None:
+        self._client, self._bounds = client, bounds
+        self.open: set[int] = set()
+        self._owed: dict[int, int] = {}
+        self._cancelled: set[int] = set()  # by one of the two, knowingly
+        self._error = NO_ERROR
+        self._broken, self._since = 0.0, 0.0  # streams that broke a rule, less what time forgives
+        self._engine: Any = ngh2.Connection(
+            ngh2.Role.CLIENT if client else ngh2.Role.SERVER,
+            ngh2.Configuration(
+                auto_window_update=False,
+                peer_max_concurrent_streams=UNKNOWN_STREAMS,
+                max_inbound_header_list_size=bounds.head * HARD,
+                max_inbound_header_count=bounds.fields * HARD,
+                max_continuations=bounds.continuations,
+                max_outbound_ack=bounds.acknowledgements,
+                max_settings=bounds.settings,
+                stream_reset_rate_limit=bounds.resets,
+                glitch_rate_limit=bounds.glitches,
+            ),
+        )
+        settings = {_WINDOW_SIZE: WINDOW, _MAX_HEADER_LIST: bounds.head}
+        if client:
+            settings[_ENABLE_PUSH] = 0
+        else:
+            settings[_MAX_STREAMS] = bounds.streams
+        self._engine.initiate_connection(settings)
+        self._engine.set_local_window_size(CONNECTION_WINDOW)
+
+    # bytes
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Reads `data` and calls the hooks. Raises Http2Error, after which nothing more is read."""
+        burst, rate = self._bounds.own_resets
+        self._broken, self._since = max(self._broken - (now - self._since) * rate, 0.0), now
+        try:
+            self._engine.receive_data(data)
+        except ngh2.DenialOfServiceError as error:
+            self._hand_over()
+            raise Http2Error(ENHANCE_YOUR_CALM, said(error)) from error
+        except ngh2.NGH2Error as error:
+            self._hand_over()
+            raise Http2Error(PROTOCOL_ERROR, said(error)) from error
+        self._hand_over()
+        if self._error:
+            raise Http2Error(self._error, f"the connection ended: {name_of(self._error)}")
+        if self._broken > burst:
+            raise Http2Error(ENHANCE_YOUR_CALM, f"more than {burst} streams broke a rule")
+
+    def take(self, most: int = MOST) -> bytes:
+        """The bytes that are to be sent now, about `most` of them; b"": none. What windows do not allow yet stays
+        queued."""
+        try:
+            data: bytes = self._engine.data_to_send(most)
+        except ngh2.NGH2Error:
+            data = b""  # it has ended, and has told so
+        self._hand_over()  # streams that end with what was written
+        return data
+
+    def _hand_over(self) -> None:
+        for event in self._engine.events():
+            hook = _HOOKS.get(type(event))
+            if hook is not None:
+                hook(self, event)
+
+    # calls
+
+    def request(self, fields: FieldList, ended: bool) -> int:
+        """Queues a request's head; returns the number of its stream. Only while `room`."""
+        stream: int = self._engine.send_request(fields, end_stream=ended)
+        self.open.add(stream)
+        return stream
+
+    def respond(self, stream: int, fields: FieldList, ended: bool) -> None:
+        """Queues an answer's head. Nothing happens where the stream has ended, likewise below."""
+        try:
+            self._engine.send_response(stream, fields, end_stream=ended)
+        except ngh2.StreamProtocolError:
+            return
+
+    def interim(self, stream: int, fields: FieldList) -> None:
+        """Queues an interim answer's head (1xx)."""
+        try:
+            self._engine.send_informational_response(stream, fields)
+        except ngh2.StreamProtocolError:
+            return
+
+    def data(self, stream: int, data: bytes, ended: bool) -> None:
+        """Queues a piece of a body."""
+        try:
+            self._engine.send_data(stream, data, end_stream=ended)
+        except ngh2.StreamProtocolError:
+            return
+
+    def trailers(self, stream: int, fields: FieldList) -> None:
+        """Queues the fields after the body, which end it."""
+        try:
+            self._engine.send_trailers(stream, fields)
+        except ngh2.StreamProtocolError:
+            return
+
+    def end(self, stream: int) -> None:
+        """Queues the end of a body."""
+        try:
+            self._engine.end_stream(stream)
+        except ngh2.StreamProtocolError:
+            return
+
+    def reset(self, stream: int, code: int) -> None:
+        """Ends a stream at once, and forgets what of it is queued."""
+        if stream in self.open:
+            self._cancelled.add(stream)
+        try:
+            self._engine.reset_stream(stream, code)
+        except ngh2.StreamProtocolError:
+            return
+
+    def credit(self, stream: int, count: int) -> None:
+        """Bytes of a stream have been passed on: so many more may come."""
+        owed = self._owed.get(stream, 0)
+        if count >= owed:
+            count = owed
+            self._owed.pop(stream, None)
+        else:
+            self._owed[stream] = owed - count
+        if count:
+            self._engine.acknowledge_received_data(count, stream)
+
+    def notice(self) -> None:
+        """Tells that the connection will end: streams under way to us are still taken (the first of two GOAWAYs)."""
+        self._engine.send_shutdown_notice()
+
+    def goaway(self, code: int) -> None:
+        """Tells that no further stream is taken; those that are open go on."""
+        try:
+            self._engine.send_goaway(code)
+        except ngh2.NGH2Error:
+            return
+
+    def ping(self) -> None:
+        """Asks for a sign of life."""
+        self._engine.ping()
+
+    # states
+
+    def queued(self, stream: int) -> int:
+        """Bytes of a stream's body that wait: for its windows, or for the socket."""
+        try:
+            size: int = self._engine.queued_body_size(stream)
+        except ngh2.StreamProtocolError:
+            return 0
+        return size
+
+    def all_queued(self) -> int:
+        """The same of all streams."""
+        size: int = self._engine.queued_body_size()
+        return size
+
+    def owed(self) -> int:
+        """Bytes that came and have not been credited."""
+        return sum(self._owed.values())
+
+    def allowed(self) -> int:
+        """Streams that the peer allows to be open at once."""
+        count: int = self._engine.remote_settings.get(_MAX_STREAMS, UNKNOWN_STREAMS)
+        return count
+
+    def room(self) -> int:
+        """How many more streams may be opened now."""
+        if not self._engine.can_send_request:
+            return 0
+        return max(min(self.allowed(), self._bounds.streams) - len(self.open), 0)
+
+    def has_ended(self) -> bool:
+        """True when nothing more is to be read or written."""
+        return not (self._engine.want_read or self._engine.want_write)
+
+    # hooks
+
+    def stream_head(self, stream: int, fields: tuple[tuple[bytes, bytes], ...], ended: bool) -> None:
+        """The head of a request or of an answer. `ended`: there is nothing behind it."""
+        raise NotImplementedError
+
+    def stream_data(self, stream: int, data: bytes, ended: bool) -> None:
+        """A piece of a body, perhaps empty; it is to be credited."""
+        raise NotImplementedError
+
+    def stream_trailers(self, stream: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
+        """The fields after a body; it has ended."""
+        raise NotImplementedError
+
+    def stream_closed(self, stream: int, code: int, unprocessed: bool) -> None:
+        """A stream is over: with `NO_ERROR` both sides have ended, otherwise one has reset it. `unprocessed`: for sure
+        the peer has done nothing of it."""
+        raise NotImplementedError
+
+    def stream_refused(self, stream: int, code: int) -> None:
+        """A stream ended before its head was one: it broke a rule of RFC 9113 §8, or a bound."""
+
+    def window_opened(self, stream: int) -> None:
+        """More may be sent on a stream; 0: on all of them."""
+
+    def going_away(self, last: int, code: int) -> None:
+        """The peer takes no further stream; those above `last` it will not answer."""
+
+    def settings_received(self) -> None:
+        """The peer has said what it allows."""
+
+    # what the library tells
+
+    def _head(self, event: Any) -> None:
+        if not self._client:
+            self.open.add(event.stream_id)
+        self.stream_head(event.stream_id, event.headers, event.end_stream)
+
+    def _data(self, event: Any) -> None:
+        stream: int = event.stream_id
+        data: bytes = event.data
+        if data:
+            self._owed[stream] = self._owed.get(stream, 0) + len(data)
+        self.stream_data(stream, data, event.end_stream)
+
+    def _trailers(self, event: Any) -> None:
+        self.stream_trailers(event.stream_id, event.headers)
+
+    def _reset(self, event: Any) -> None:
+        self._cancelled.add(event.stream_id)
+
+    def _closed(self, event: Any) -> None:
+        stream: int = event.stream_id
+        code: int = event.error_code
+        if code and stream not in self._cancelled:
+            self._broken += 1.0
+        self._cancelled.discard(stream)
+        known = stream in self.open
+        self.open.discard(stream)
+        owed = self._owed.pop(stream, 0)
+        if owed:
+            self._engine.acknowledge_received_data(owed, stream)
+        refused = code == REFUSED_STREAM or isinstance(event.local_error, ngh2.ConnectionClosingError)
+        if known:
+            self.stream_closed(stream, code, self._client and refused)
+        else:
+            self.stream_refused(stream, code)
+
+    def _window(self, event: Any) -> None:
+        self.window_opened(event.stream_id)
+
+    def _goaway(self, event: Any) -> None:
+        self.going_away(event.last_stream_id, event.error_code)
+
+    def _over(self, event: Any) -> None:
+        self._error = event.error_code
+
+    def _settings(self, event: Any) -> None:
+        self.settings_received()
+
+
+def said(error: Exception) -> str:
+    """What a library's error says, as part of our own sentence."""
+    return str(error).removeprefix(_PREFIX)
+
+
+_HOOKS: Final[dict[Any, Callable[[Http2Engine, Any], None]]] = {
+    ngh2.DataReceived: Http2Engine._data,
+    ngh2.RequestReceived: Http2Engine._head,
+    ngh2.ResponseReceived: Http2Engine._head,
+    ngh2.TrailersReceived: Http2Engine._trailers,
+    ngh2.StreamClosed: Http2Engine._closed,
+    ngh2.StreamReset: Http2Engine._reset,
+    ngh2.ConnectionClosed: Http2Engine._over,
+    ngh2.WindowUpdated: Http2Engine._window,
+    ngh2.GoAwayReceived: Http2Engine._goaway,
+    ngh2.SettingsReceived: Http2Engine._settings,
+}
+"""Event to its hook; others, interim answers among them, say nothing to a proxy."""

@@ -1,0 +1,52 @@
+"""A block of header fields, as heads carry it (`contracts.message`), and the list that HTTP/2 carries.
+
+1. Names are lower case in HTTP/2 (RFC 9113 §8.2.1).
+2. Fields for one connection have no place in it (RFC 9113 §8.2.2); `te: trailers` alone may be said.
+3. Cookies come in crumbs, one for each field, and go on as one (RFC 9113 §8.2.3).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy.contracts.field_rules import HOP_BY_HOP
+
+FieldList = list[tuple[bytes, bytes]]
+"""(name, value) of each field."""
+
+FIELD_OVERHEAD: Final = 32
+"""Bytes that a field counts beside its name and value (RFC 9113 §6.5.2)."""
+
+MAX_REMEMBERED: Final = 256
+"""Blocks whose lists are remembered: those of answers repeat, as do those of health checks."""
+
+MAX_REMEMBERED_BYTES: Final = 2_048
+
+_remembered: dict[bytes, FieldList] = {}
+
+
+def listed(block: bytes) -> FieldList:
+    """The fields of a block, names in lower case; hop-by-hop ones are left out. The list may be shared: it is not to be
+    changed."""
+    known = _remembered.get(block)
+    if known is not None:
+        return known
+    fields: FieldList = []
+    for line in block.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name and name not in HOP_BY_HOP:
+            fields.append((name, value.strip(b" \t")))
+    if len(block) <= MAX_REMEMBERED_BYTES:
+        if len(_remembered) >= MAX_REMEMBERED:
+            _remembered.clear()
+        _remembered[block] = fields
+    return fields
+
+
+def size_of(fields: tuple[tuple[bytes, bytes], ...]) -> int:
+    """The size of a list of fields (RFC 9113 §6.5.2), in bytes."""
+    size = len(fields) * FIELD_OVERHEAD
+    for name, value in fields:
+        size += len(name) + len(value)
+    return size

@@ -1,0 +1,141 @@
+"""Heads of requests in HTTP/2: read from a client, written for a model server.
+
+The engine has refused what RFC 9113 §8 calls malformed. What it leaves open stands here:
+
+1. No CONNECT and no TRACE; `:scheme` is http or https; a path in origin form.
+2. `:authority`, or one Host; where there are both they say the same (RFC 9113 §8.3.1).
+3. A head is as large as in HTTP/1.1, decoded.
+4. A request without Content-Length whose stream goes on has a body of unknown length.
+"""
+
+from __future__ import annotations
+
+from proxy.contracts.field_rules import HOP_BY_HOP, REQUEST_SPECIAL, content_length, host_is_clean, target_is_clean
+from proxy.contracts.message import RequestHead
+from proxy.http2.bounds import Http2Bounds
+from proxy.http2.fields import FieldList, listed, size_of
+
+_TE_TRAILERS = (b"te", b"trailers")
+_UNSUPPORTED = (b"CONNECT", b"TRACE")
+
+
+class Http2RequestError(Exception):
+    """A request that is refused; its connection goes on.
+
+    - `reason`: a key of `contracts.failure.FAILURES`
+    - `detail`: the rule that was broken, for the client
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+class Http2RequestHead(RequestHead):
+    """The head of a request that was admitted."""
+
+    __slots__ = ()
+
+
+def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: Http2Bounds) -> Http2RequestHead:
+    """The head of a request. `ended`: there is nothing behind it. Raises Http2RequestError."""
+    if len(fields) > bounds.fields:  # RFC 6585 §5
+        raise Http2RequestError("head_too_large", f"the head has more than {bounds.fields} fields")
+    if size_of(fields) > bounds.head:
+        raise Http2RequestError("head_too_large", f"the head is larger than {bounds.head} bytes")
+    pseudo: dict[bytes, bytes] = {}
+    special: list[tuple[bytes, bytes]] = []
+    lines: list[bytes] = []
+    crumbs: list[bytes] = []
+    for name, value in fields:
+        if name[:1] == b":":
+            pseudo[name] = value
+        elif name in REQUEST_SPECIAL:
+            special.append((name, value))
+        elif name == b"cookie":
+            crumbs.append(value)
+        else:
+            lines.append(name + b": " + value)
+    if crumbs:
+        lines.append(b"cookie: " + b"; ".join(crumbs))
+    head = _started(pseudo)
+    _take_special(head, special, lines)
+    head.fields = b"\r\n".join(lines) + b"\r\n" if lines else b""
+    head.streamed = not ended and head.length is None
+    if ended and head.length is None and head.method not in (b"GET", b"HEAD", b"DELETE", b"OPTIONS"):
+        head.length = 0  # a body was meant, and is empty (RFC 9110 §8.6)
+    return head
+
+
+def _started(pseudo: dict[bytes, bytes]) -> Http2RequestHead:
+    method, target, scheme = pseudo[b":method"], pseudo.get(b":path", b""), pseudo.get(b":scheme", b"")
+    if method in _UNSUPPORTED:  # RFC 9110 §15.6.2
+        raise Http2RequestError("not_implemented", f"{method.decode()} is not supported")
+    if scheme not in (b"http", b"https"):
+        raise Http2RequestError("bad_request", "the scheme is not http or https")
+    if not target_is_clean(target):
+        raise Http2RequestError("bad_request", "the request target is not valid")
+    head = Http2RequestHead(method, pseudo.get(b":authority", b""), target)
+    head.scheme = scheme
+    return head
+
+
+def _take_special(head: RequestHead, special: list[tuple[bytes, bytes]], lines: list[bytes]) -> None:
+    """Writes the fields with a meaning into the head; those that are passed on into the lines."""
+    hosts: list[bytes] = []
+    shadows: list[bytes] = []
+    for name, value in special:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"content-length":
+            head.length = content_length(value)  # the engine has refused what is none, and a second one
+        elif name == b"te":
+            head.trailers = True  # the engine lets `trailers` alone pass
+        elif name == b"x-request-id":
+            head.request_id = head.request_id or value
+        elif name == b"x-penumbra-shadow":
+            shadows.append(b"x-penumbra-shadow: " + value)
+        elif name == b"x-penumbra-hop":
+            head.hops += b" " + value
+            lines.append(b"x-penumbra-hop: " + value)
+    _take_host(head, hosts)
+    if head.request_id:
+        lines.append(b"x-request-id: " + head.request_id)
+    head.shadowed = bool(shadows)
+    lines += shadows
+
+
+def _take_host(head: RequestHead, hosts: list[bytes]) -> None:
+    if len(set(hosts)) > 1 or (head.authority and hosts and hosts[0] != head.authority):  # RFC 9113 §8.3.1
+        raise Http2RequestError("bad_request", "Host and :authority differ, or there are two Host fields")
+    head.authority = head.authority or (hosts[0] if hosts else b"")
+    if not host_is_clean(head.authority):  # RFC 9110 §7.2
+        raise Http2RequestError("bad_request", "the authority is not valid")
+
+
+def write_request(head: RequestHead, base_path: bytes, authority: bytes, extra: bytes, length: int) -> FieldList:
+    """The fields of a request for a model server: `base_path` before the target, `extra` as a block of more fields.
+
+    - `length`: the whole body of so many bytes is at hand, whatever the head announces; -1: as it announces
+    """
+    fields: FieldList = [
+        (b":method", head.method),
+        (b":scheme", head.scheme),
+        (b":path", base_path + head.target),
+        (b":authority", authority),
+    ]
+    fields += listed(head.fields)
+    if extra:
+        fields += listed(extra)
+    size = head.length if length < 0 else length
+    if size is not None and not (head.length is None and size == 0):
+        fields.append((b"content-length", b"%d" % size))
+    if head.trailers:
+        fields.append(_TE_TRAILERS)
+    return fields
+
+
+def trailers_of(fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Trailers as a block; hop-by-hop fields and pseudo-fields are left out."""
+    lines = [name + b": " + value for name, value in fields if name[:1] != b":" and name not in HOP_BY_HOP]
+    return b"\r\n".join(lines) + b"\r\n" if lines else b""

@@ -1,0 +1,74 @@
+"""Heads of answers in HTTP/2: read from a model server, written for a client. A doubtful answer fails its leg."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
+from proxy.contracts.message import ResponseHead
+from proxy.http2.fields import FieldList, listed
+
+MAX_FIELDS: Final = 256
+"""Fields of an answer's head, as in HTTP/1.1."""
+
+_STATUSES: Final = {str(status).encode(): status for status in range(200, 600)}
+
+
+class Http2ResponseError(Exception):
+    """An answer that cannot be trusted; the text names the rule that it broke."""
+
+
+class Http2ResponseHead(ResponseHead):
+    """The head of an answer.
+
+    - `alone`: nothing follows it, so its fields are those of trailers, too (`Trailers-Only` of gRPC)
+    """
+
+    __slots__ = ("alone",)
+
+    def __init__(self, status: int, fields: bytes = b"") -> None:
+        super().__init__(status, fields)
+        self.alone = False
+
+
+def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body: bool) -> Http2ResponseHead:
+    """The head of an answer. `ended`: nothing follows; `no_body`: a HEAD was asked. Raises Http2ResponseError."""
+    if len(fields) > MAX_FIELDS:  # RFC 9110 §5.4
+        raise Http2ResponseError(f"the head has more than {MAX_FIELDS} fields")
+    lines: list[bytes] = []
+    length: int | None = None
+    request_id = code = b""
+    for name, value in fields:
+        if name == b":status":
+            code = value
+        elif name == b"content-length":
+            length = content_length(value)
+        elif name == b"x-request-id":
+            request_id = value
+            lines.append(b"x-request-id: " + value)
+        elif name not in RESPONSE_SPECIAL:
+            lines.append(name + b": " + value)
+    status = _STATUSES.get(code)
+    if status is None:
+        raise Http2ResponseError("the status is none")
+    head = Http2ResponseHead(status, b"\r\n".join(lines) + b"\r\n" if lines else b"")
+    head.request_id, head.alone = request_id, ended
+    head.bodiless = no_body or status in (204, 304)
+    head.length = None if status == 204 else length  # RFC 9110 §8.6
+    if ended and not head.bodiless:
+        if head.length:
+            raise Http2ResponseError("the answer ended before its body")
+        head.length = 0
+    return head
+
+
+def write_response(head: ResponseHead, version: bytes, extra: bytes) -> FieldList:
+    """The fields of an answer for a client; `version` and `extra` are blocks of more fields."""
+    fields: FieldList = [(b":status", b"%d" % head.status)]
+    fields += listed(head.fields)
+    fields += listed(version)
+    if extra:
+        fields += listed(extra)
+    if head.length is not None:
+        fields.append((b"content-length", b"%d" % head.length))
+    return fields

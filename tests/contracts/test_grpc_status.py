@@ -1,0 +1,76 @@
+"""Codes of gRPC and statuses of HTTP."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.contracts.failure import FAILURES
+from proxy.contracts.grpc_status import HTTP_STATUS, MAX_MESSAGE, NAMES, code_of, code_of_failure, escaped
+from proxy.contracts.outcome import outcome_of_status
+
+
+def test_every_code_has_a_name_and_a_status() -> None:
+    assert sorted(HTTP_STATUS) == list(range(len(NAMES)))
+
+
+def test_a_version_is_charged_with_the_codes_of_servers() -> None:
+    failed = {NAMES[code] for code, status in HTTP_STATUS.items() if outcome_of_status(status) == "failed"}
+    assert failed == {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+    assert [outcome_of_status(HTTP_STATUS[code]) for code in (0, 3, 8)] == ["good", "refused", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("value", "http", "code"),
+    [
+        (b"0", 200, 0),
+        (b"14", 200, 14),
+        (b"99", 200, 2),
+        (b"-1", 200, 2),
+        (b"1e1", 200, 2),
+        (b"", 200, 2),
+        (b"9" * 5_000, 200, 2),
+        (None, 503, 14),
+        (None, 404, 12),
+        (None, 401, 16),
+        (None, 200, 2),
+        (None, 500, 2),
+    ],
+)
+def test_the_code_of_an_answer(value: bytes | None, http: int, code: int) -> None:
+    assert code_of(value, http) == code
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [
+        ("no_route", "UNIMPLEMENTED"),
+        ("connect_failed", "UNAVAILABLE"),
+        ("draining", "UNAVAILABLE"),
+        ("response_timeout", "DEADLINE_EXCEEDED"),
+        ("body_timeout", "DEADLINE_EXCEEDED"),
+        ("body_too_large", "RESOURCE_EXHAUSTED"),
+        ("overloaded", "RESOURCE_EXHAUSTED"),
+        ("internal", "INTERNAL"),
+    ],
+)
+def test_what_this_proxy_says_itself(reason: str, name: str) -> None:
+    assert NAMES[code_of_failure(reason, FAILURES[reason].status)] == name
+
+
+def test_every_failure_of_ours_is_one_to_a_client_of_grpc() -> None:
+    assert all(code_of_failure(each.reason, each.status) for each in FAILURES.values())
+
+
+@given(st.text(max_size=200))
+def test_a_message_is_escaped_and_read_again(message: str) -> None:
+    written = escaped(message)
+    assert all(0x20 <= byte < 0x7F for byte in written)
+    assert unquote_to_bytes(written) == message.encode()
+
+
+def test_a_message_is_bounded() -> None:
+    assert len(escaped("x" * 10_000)) == MAX_MESSAGE

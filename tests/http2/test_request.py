@@ -1,0 +1,113 @@
+"""Heads of requests in HTTP/2."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.message import RequestHead
+from proxy.http2.bounds import Http2Bounds
+from proxy.http2.request import Http2RequestError, read_request, trailers_of, write_request
+
+Fields = tuple[tuple[bytes, bytes], ...]
+BASE: Fields = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a?b=c"), (b":authority", b"x:80"))
+
+
+def read(*more: tuple[bytes, bytes], base: Fields = BASE, ended: bool = False) -> RequestHead:
+    return read_request((*base, *more), ended, Http2Bounds())
+
+
+def changed(name: bytes, value: bytes | None) -> Fields:
+    others = tuple(each for each in BASE if each[0] != name)
+    return others if value is None else ((name, value), *others)
+
+
+def test_a_head_is_neutral() -> None:
+    head = read((b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"x-request-id", b"r1"))
+    assert (head.method, head.target, head.path, head.authority, head.scheme) == (
+        b"POST",
+        b"/a?b=c",
+        b"/a",
+        b"x:80",
+        b"http",
+    )
+    assert head.fields == b"content-type: application/grpc\r\nx-request-id: r1\r\n"
+    assert (head.request_id, head.trailers, head.streamed, head.length) == (b"r1", True, True, None)
+
+
+def test_the_end_of_a_stream_and_a_length_say_what_follows() -> None:
+    assert (read(ended=True).length, read(ended=True).streamed) == (0, False)
+    announced = read((b"content-length", b"5"))
+    assert (announced.length, announced.streamed) == (5, False)
+    asked = read(base=changed(b":method", b"GET"), ended=True)
+    assert (asked.length, asked.streamed) == (None, False)
+
+
+def test_crumbs_of_cookies_go_on_as_one_field() -> None:
+    assert read((b"cookie", b"a=1"), (b"x", b"y"), (b"cookie", b"b=2")).fields == b"x: y\r\ncookie: a=1; b=2\r\n"
+
+
+def test_host_stands_for_the_authority() -> None:
+    assert read((b"host", b"y"), base=changed(b":authority", None)).authority == b"y"
+    assert read((b"host", b"x:80")).authority == b"x:80"
+
+
+def test_copies_and_hops_are_known() -> None:
+    head = read((b"x-penumbra-shadow", b"v2"), (b"x-penumbra-hop", b"h1"))
+    assert (head.shadowed, head.hops) == (True, b" h1")
+    assert head.fields == b"x-penumbra-hop: h1\r\nx-penumbra-shadow: v2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "more", "reason"),
+    [
+        (changed(b":method", b"CONNECT"), (), "not_implemented"),
+        (changed(b":method", b"TRACE"), (), "not_implemented"),
+        (changed(b":scheme", b"ftp"), (), "bad_request"),
+        (changed(b":scheme", None), (), "bad_request"),
+        (changed(b":path", b"*"), (), "bad_request"),
+        (changed(b":path", b"/a#b"), (), "bad_request"),
+        (changed(b":path", b"/\xc3\xa9"), (), "bad_request"),
+        (changed(b":authority", b"u@x"), (), "bad_request"),
+        (changed(b":authority", None), (), "bad_request"),
+        (changed(b":authority", None), ((b"host", b"x"), (b"host", b"y")), "bad_request"),
+        (BASE, ((b"host", b"y"),), "bad_request"),
+        (BASE, ((b"x", b"y"),) * 125, "head_too_large"),
+        (BASE, ((b"x", b"y" * 65_000), (b"x", b"y" * 700)), "head_too_large"),
+    ],
+)
+def test_what_is_refused(base: Fields, more: Fields, reason: str) -> None:
+    with pytest.raises(Http2RequestError) as caught:
+        read(*more, base=base)
+    assert caught.value.reason == reason
+
+
+def written(head: RequestHead, extra: bytes = b"", length: int = -1) -> dict[bytes, bytes]:
+    fields = write_request(head, b"/base", b"server:9", extra, length)
+    assert [name for name, _ in fields[:4]] == [b":method", b":scheme", b":path", b":authority"]
+    return dict(fields)
+
+
+def test_a_head_is_written_for_a_server() -> None:
+    head = read((b"te", b"trailers"), (b"content-type", b"application/grpc"))
+    assert written(head, b"x-penumbra-hop: h\r\n") == {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": b"/base/a?b=c",
+        b":authority": b"server:9",
+        b"content-type": b"application/grpc",
+        b"x-penumbra-hop": b"h",
+        b"te": b"trailers",
+    }
+
+
+def test_the_length_is_that_at_hand_or_that_announced() -> None:
+    assert written(read((b"content-length", b"5")))[b"content-length"] == b"5"
+    assert written(read(), length=7)[b"content-length"] == b"7"
+    assert b"content-length" not in written(read())
+    assert written(read(ended=True))[b"content-length"] == b"0"
+    assert b"content-length" not in written(read(base=changed(b":method", b"GET"), ended=True), length=0)
+
+
+def test_trailers_of_a_request_are_a_block() -> None:
+    assert trailers_of(((b"x-sum", b"1"), (b"connection", b"close"), (b":path", b"/"))) == b"x-sum: 1\r\n"
+    assert trailers_of(()) == b""

@@ -1,0 +1,60 @@
+"""Heads of answers in HTTP/2."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.contracts.message import ResponseHead
+from proxy.http2.response import Http2ResponseError, read_response, write_response
+
+Fields = tuple[tuple[bytes, bytes], ...]
+OK: Fields = ((b":status", b"200"),)
+
+
+def test_a_head_is_neutral() -> None:
+    fields = (*OK, (b"content-type", b"application/grpc"), (b"x-request-id", b"r"), (b"x-penumbra-version", b"forged"))
+    head = read_response(fields, ended=False, no_body=False)
+    assert head.status == 200
+    assert head.fields == b"content-type: application/grpc\r\nx-request-id: r\r\n"
+    assert (head.request_id, head.length, head.streamed, head.alone) == (b"r", None, True, False)
+
+
+def test_a_head_that_nothing_follows_is_trailers_too() -> None:
+    head = read_response((*OK, (b"grpc-status", b"5")), ended=True, no_body=False)
+    assert (head.alone, head.length, head.streamed) == (True, 0, False)
+    assert head.fields == b"grpc-status: 5\r\n"
+
+
+@pytest.mark.parametrize(("status", "no_body"), [(b"204", False), (b"304", False), (b"200", True)])
+def test_answers_without_a_body(status: bytes, no_body: bool) -> None:
+    head = read_response(((b":status", status), (b"content-length", b"5")), ended=True, no_body=no_body)
+    assert head.bodiless
+    assert head.length == (None if status == b"204" else 5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "ended"),
+    [
+        (((b":status", b"abc"),), False),
+        (((b":status", b"600"),), False),
+        (((b"x", b"y"),), False),
+        ((*OK, (b"content-length", b"5")), True),
+        ((*OK, *((b"x", b"y"),) * 256), False),
+    ],
+)
+def test_an_answer_that_cannot_be_trusted(fields: Fields, ended: bool) -> None:
+    with pytest.raises(Http2ResponseError):
+        read_response(fields, ended, no_body=False)
+
+
+def test_a_head_is_written_for_a_client() -> None:
+    head = ResponseHead(200, b"Content-Type: text/plain\r\nConnection: close\r\n")
+    head.length = 3
+    assert write_response(head, b"x-penumbra-version: v2\r\n", b"x-request-id: r\r\n") == [
+        (b":status", b"200"),
+        (b"content-type", b"text/plain"),
+        (b"x-penumbra-version", b"v2"),
+        (b"x-request-id", b"r"),
+        (b"content-length", b"3"),
+    ]
+    assert write_response(ResponseHead(204), b"", b"") == [(b":status", b"204")]
