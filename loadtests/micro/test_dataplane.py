@@ -12,7 +12,7 @@ from loadtests.exact import request_bytes
 from proxy.contracts.memory import MIB
 from proxy.contracts.table import Match, Route, Share, Table, Version
 from proxy.dataplane.descriptors import Descriptors
-from proxy.dataplane.h1.dialing import Http1Dialer
+from proxy.dataplane.dialing import ServerDialer
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h1.upstream import Upstream
 from proxy.dataplane.live import Registry
@@ -70,7 +70,7 @@ def plane(protocol: str, mirrored: bool) -> Plane:
     tally, timings, outbox = Tally(), Timings(), Outbox(0, "bench")
     shared = Shared(tally, Recorder(outbox, 0.0, Memory(512 * MIB)), timings, 10, time.monotonic)
     registry = Registry(
-        tally, Http1Dialer(timings, VersionNames(tally, time.monotonic, Lookups().ask)), Descriptors(10_000)
+        tally, ServerDialer(timings, VersionNames(tally, time.monotonic, Lookups().ask)), Descriptors(10_000)
     )
     shared.table = registry.compile(Table(1, versions, (route,)))
     servers = []

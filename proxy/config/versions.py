@@ -15,10 +15,14 @@ from proxy.config.values import Parser
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.settings import Lineage
-from proxy.contracts.table import Version
+from proxy.contracts.table import HttpVersion, Version
 from proxy.contracts.tls import ClientTls
 
 _LINEAGE: dict[str, Parser] = dict.fromkeys(Lineage.__struct_fields__, values.plain)
+
+
+HTTP = values.Whole(1, 2)
+"""Versions of HTTP."""
 
 
 def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
@@ -32,7 +36,8 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
     for name, section in root.entries("versions", values.name):
         nowhere: ModelUrl = ("", 0, "", "", "system", False)
         host, port, authority, base, lookup, secure = section.take("url", base_url, nowhere, required=True)
-        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup, secure)
+        http: HttpVersion = 2 if section.take("http", HTTP, 1) == 2 else 1
+        versions[name] = Version(name, host, port, authority, base, read_balance(section, host), lookup, secure, http)
         if rewrite := read_rewrite(section):
             rewrites[name] = rewrite
         if credential := read_credential(section):

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.tls import ClientTls, ServerTls
 
+HttpVersion = Literal[1, 2]
+
 Role = Literal["primary", "canary", "baseline", "shadow", "rescue", "noise"]
 """Purpose of a leg. `primary`, `canary` and `baseline` are assignments; the others are extra legs. `baseline`: an
 instance of the primary's model with the candidate's share of the traffic, compared in place of the whole primary.
@@ -64,6 +66,8 @@ class Version(Struct, frozen=True):
     secure: bool = False
     """Whether TLS is spoken there. What is shown and trusted then is in `Table.tls`, so that other certificates change
     no version."""
+    http: HttpVersion = 1
+    """The version of HTTP that is spoken there."""
 
     @property
     def url(self) -> str:

@@ -127,10 +127,12 @@ class Attempt(RecordedLeg):
         """RFC 9112 §9.3.1: True when the connection was closed by the server while it was idle, which only its use has
         shown. Nothing was received, the request was not taken, and the end came at once: the server has not worked on
         the request (`dataplane.resend`)."""
-        seconds = now - self.begun
-        if reason != "reset" or self.state != REUSED or seconds > STALE_SECONDS:
+        seconds, stream = now - self.begun, self.stream
+        if reason != "reset" or stream is None:
             return False
-        return self.stream is not None and self.stream.untouched(seconds)
+        if stream.refused():
+            return True
+        return self.state == REUSED and seconds <= STALE_SECONDS and stream.untouched(seconds)
 
     def decided(self, reason: str, now: float) -> tuple[bool, str]:
         """Whether the request is sent again after this failure, and why or why not; no word: it is none of those after

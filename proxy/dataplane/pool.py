@@ -67,6 +67,7 @@ class Pool(ConnectionOwner):
         "_open",
         "_reach",
         "_spares",
+        "_streams",
         "_timeout",
         "_waiting",
         "age",
@@ -89,6 +90,7 @@ class Pool(ConnectionOwner):
         self.limit = limit
         self.uploads = Uploads(limit)
         self._dialer, self._clock, self._chance = dialer, clock, chance
+        self._streams = dialer.streams(version)
         self._available: list[Connection] = []
         self._open = self._spares = 0
         self._dialing: list[Dialing] = []
@@ -114,7 +116,7 @@ class Pool(ConnectionOwner):
             _hand(user, stream, False, now)
         elif self._reach.lost and user.replaceable() and self._reach.refuses(now):
             self._refuse(user, now)
-        elif self._dialer.streams > 1 and self._joined(user, wanted):
+        elif self._streams > 1 and self._joined(user, wanted):
             return
         elif self._may_dial(wanted):
             self._dial(user, wanted)
@@ -254,7 +256,7 @@ class Pool(ConnectionOwner):
 
     def _joined(self, user: StreamUser, wanted: Member | None) -> bool:
         for dialing in self._dialing:
-            if len(dialing.users) < self._dialer.streams and wanted in (None, dialing.member):
+            if len(dialing.users) < self._streams and wanted in (None, dialing.member):
                 dialing.users.append(user)
                 return True
         return False
@@ -335,6 +337,8 @@ class Pool(ConnectionOwner):
         self._waiting.extendleft(reversed(late))
         if stays:
             self.available(connection, now)
+        if late:
+            self._dial_next()
 
     def _failed(self, dialing: Dialing, reason: str, detail: str, silent: bool = False) -> None:
         self._dialed(dialing)

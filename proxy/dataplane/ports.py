@@ -172,6 +172,10 @@ class ServerStream(Unsent):
         received, and the request was not taken. `seconds`: since it was written."""
         raise NotImplementedError
 
+    def refused(self) -> bool:
+        """True where the server has said that it did nothing of the request."""
+        return False
+
     def pause(self) -> None:
         """The client reads slowly: this answer waits, and only this one."""
         raise NotImplementedError
@@ -261,9 +265,11 @@ class ConnectionOwner:
 
 
 class Dialer:
-    """Makes connections. `streams`: how many streams a new one will carry at least."""
+    """Makes connections."""
 
-    streams = 1
+    def streams(self, version: Version) -> int:
+        """How many streams a new connection will carry at least."""
+        return 1
 
     async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
         """A new connection to where `version` is served, to `wanted` if that can be reached. Raises OSError when it

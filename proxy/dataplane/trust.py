@@ -24,8 +24,9 @@ from proxy.tls.reason import TlsError
 
 log = logging.getLogger("penumbra.worker")
 
-ALPN: Final = ["http/1.1"]
-"""What connections of HTTP/1.1 offer (RFC 7301): a server that speaks only HTTP/2 says so in the handshake."""
+ALPN: Final = {1: ["http/1.1"], 2: ["h2"]}
+"""What connections of each version of HTTP offer (RFC 7301): a server that speaks only the other says so in the
+handshake."""
 
 MakeContext = Callable[[ClientTls, list[str]], ssl.SSLContext]
 
@@ -35,17 +36,23 @@ class Trust:
 
     - `context`: None: connections are in clear
     - `server_name`: what is asked for, and what the certificate is for
-    - `gone`: another one is in force
+    - `gone`: another one is in force; `http`: the version of HTTP that is offered
     """
 
-    __slots__ = ("_handshakes", "_name", "context", "gone", "server_name", "tls")
+    __slots__ = ("_handshakes", "_name", "context", "gone", "http", "server_name", "tls")
 
     def __init__(
-        self, name: str, tls: ClientTls, context: ssl.SSLContext | None, server_name: str, handshakes: Handshakes
+        self,
+        name: str,
+        tls: ClientTls,
+        context: ssl.SSLContext | None,
+        server_name: str,
+        handshakes: Handshakes,
+        http: int = 1,
     ) -> None:
         self._name, self._handshakes = name, handshakes
         self.tls, self.context, self.server_name = tls, context, server_name
-        self.gone = False
+        self.gone, self.http = False, http
 
     def check(self, session: Any) -> None:
         """A handshake is complete; `session`: its `ssl.SSLObject`. Raises TlsFailed where the other side is not who it
@@ -100,7 +107,7 @@ class Trusts:
         before = self._by_version
         secure = [version for version in table.versions.values() if version.secure]
         self._by_version = {}
-        contexts = {trust.tls: trust.context for trust in before.values()}
+        contexts = {(trust.tls, trust.http): trust.context for trust in before.values()}
         for version in secure:
             trust = self._followed(version, table.tls.get(version.name, DEFAULT), before.get(version.name), contexts)
             if trust is not None:
@@ -116,22 +123,23 @@ class Trusts:
         version: Version,
         tls: ClientTls,
         before: Trust | None,
-        contexts: dict[ClientTls, ssl.SSLContext | None],
+        contexts: dict[tuple[ClientTls, int], ssl.SSLContext | None],
     ) -> Trust | None:
         name, server_name = version.name, tls.server_name or host_of(version)
-        if before is not None and before.tls == tls and before.server_name == server_name:
+        key = (tls, version.http)
+        if before is not None and (before.tls, before.http) == key and before.server_name == server_name:
             return before
-        context = contexts.get(tls) or self._made(name, tls)
+        context = contexts.get(key) or self._made(name, tls, version.http)
         if context is None:
             return before
-        contexts[tls] = context
-        return Trust(name, tls, context, server_name, self._handshakes)
+        contexts[key] = context
+        return Trust(name, tls, context, server_name, self._handshakes, version.http)
 
-    def _made(self, name: str, tls: ClientTls) -> ssl.SSLContext | None:
+    def _made(self, name: str, tls: ClientTls, http: int) -> ssl.SSLContext | None:
         if self._unusable.get(name) == tls:
             return None
         try:
-            context = self._make(tls, ALPN)
+            context = self._make(tls, ALPN[http])
         except Exception as error:  # control has checked it: whatever it is, others must not suffer from it
             self._unusable[name] = tls
             log.error("version %s: TLS cannot be set up, what was in force stays: %s", name, error)

@@ -22,8 +22,8 @@ import uvloop
 from proxy.contracts.table import Table, primaries_only
 from proxy.contracts.worker_args import LISTEN_BACKLOG, WorkerArgs
 from proxy.dataplane.descriptors import Descriptors
+from proxy.dataplane.dialing import ServerDialer
 from proxy.dataplane.fronts import Fronts
-from proxy.dataplane.h1.dialing import Http1Dialer
 from proxy.dataplane.h2.downstream import take_over
 from proxy.dataplane.live import Registry
 from proxy.dataplane.lookups import Lookups
@@ -63,7 +63,7 @@ class Worker:
         self.shared.http2 = take_over
         self._names = VersionNames(self.shared.tally, time.monotonic, ask or Lookups().ask)
         self._fronts = Fronts(self.shared, lambda turn: asyncio.get_running_loop().call_soon(turn))
-        self._registry = Registry(self.shared.tally, Http1Dialer(timings, self._names), descriptors)
+        self._registry = Registry(self.shared.tally, ServerDialer(timings, self._names), descriptors)
         self._slot, self._pulses = TableSlot(args.slot_fd), Pulses(args.pulse_fd)
         self._source: Table | None = None
         self._endpoints: dict[str, dict[str, str]] | None = None

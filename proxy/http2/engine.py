@@ -125,8 +125,12 @@ class Http2Engine:
     # calls
 
     def request(self, fields: FieldList, ended: bool) -> int:
-        """Queues a request's head; returns the number of its stream. Only while `room`."""
-        stream: int = self._engine.send_request(fields, end_stream=ended)
+        """Queues a request's head; returns the number of its stream. Only while `room`. Raises Http2Error where the
+        connection takes none any more."""
+        try:
+            stream: int = self._engine.send_request(fields, end_stream=ended)
+        except ngh2.NGH2Error as error:
+            raise Http2Error(REFUSED_STREAM, said(error)) from error
         self.open.add(stream)
         return stream
 
@@ -134,35 +138,35 @@ class Http2Engine:
         """Queues an answer's head. Nothing happens where the stream has ended, likewise below."""
         try:
             self._engine.send_response(stream, fields, end_stream=ended)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return
 
     def interim(self, stream: int, fields: FieldList) -> None:
         """Queues an interim answer's head (1xx)."""
         try:
             self._engine.send_informational_response(stream, fields)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return
 
     def data(self, stream: int, data: bytes, ended: bool) -> None:
         """Queues a piece of a body."""
         try:
             self._engine.send_data(stream, data, end_stream=ended)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return
 
     def trailers(self, stream: int, fields: FieldList) -> None:
         """Queues the fields after the body, which end it."""
         try:
             self._engine.send_trailers(stream, fields)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return
 
     def end(self, stream: int) -> None:
         """Queues the end of a body."""
         try:
             self._engine.end_stream(stream)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return
 
     def reset(self, stream: int, code: int) -> None:
@@ -171,7 +175,7 @@ class Http2Engine:
             self._cancelled.add(stream)
         try:
             self._engine.reset_stream(stream, code)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return
 
     def credit(self, stream: int, count: int) -> None:
@@ -183,11 +187,20 @@ class Http2Engine:
         else:
             self._owed[stream] = owed - count
         if count:
+            self._acknowledge(count, stream)
+
+    def _acknowledge(self, count: int, stream: int) -> None:
+        try:
             self._engine.acknowledge_received_data(count, stream)
+        except ngh2.NGH2Error:
+            return  # it ends: nothing more comes
 
     def notice(self) -> None:
         """Tells that the connection will end: streams under way to us are still taken (the first of two GOAWAYs)."""
-        self._engine.send_shutdown_notice()
+        try:
+            self._engine.send_shutdown_notice()
+        except ngh2.NGH2Error:
+            return
 
     def goaway(self, code: int) -> None:
         """Tells that no further stream is taken; those that are open go on."""
@@ -198,7 +211,10 @@ class Http2Engine:
 
     def ping(self) -> None:
         """Asks for a sign of life."""
-        self._engine.ping()
+        try:
+            self._engine.ping()
+        except ngh2.NGH2Error:
+            return
 
     # states
 
@@ -206,7 +222,7 @@ class Http2Engine:
         """Bytes of a stream's body that wait: for its windows, or for the socket."""
         try:
             size: int = self._engine.queued_body_size(stream)
-        except ngh2.StreamProtocolError:
+        except ngh2.NGH2Error:
             return 0
         return size
 
@@ -295,7 +311,7 @@ class Http2Engine:
         self.open.discard(stream)
         owed = self._owed.pop(stream, 0)
         if owed:
-            self._engine.acknowledge_received_data(owed, stream)
+            self._acknowledge(owed, stream)
         refused = code == REFUSED_STREAM or isinstance(event.local_error, ngh2.ConnectionClosingError)
         if known:
             self.stream_closed(stream, code, self._client and refused)

@@ -213,7 +213,7 @@ async def test_a_connection_that_carries_fewer_streams_than_was_hoped() -> None:
     pool, users = Pool(V1, 1, dialer), [User(), User()]
     for user in users:
         pool.acquire(user, False, 0.0)
-    dialer.streams = 1  # as the server's settings say
+    dialer._streams = 1  # as the server's settings say
     await turns()
     assert [len(user.streams) for user in users] == [1, 0]
     dialer.made[0].ended()

@@ -30,7 +30,7 @@ class Made:
         self.trusts = Trusts(Handshakes(self.tally), self.make)
 
     def make(self, tls: ClientTls, alpn: list[str]) -> ssl.SSLContext:
-        assert alpn is ALPN
+        assert alpn is ALPN[1]
         self.of.append(tls)
         if tls == BROKEN:
             raise ValueError("no PEM")

@@ -324,17 +324,20 @@ class FakeDialer(Dialer):
     """Makes such connections. `error`: what it raises instead."""
 
     def __init__(self, streams: int = 1) -> None:
-        self.streams = streams
+        self._streams = streams
         self.made: list[FakeConnection] = []
         self.error: Exception | None = None
         self.watched: list[bool] = []
         self.known: list[ServerEndpoint] = []
         self.ejections: list[tuple[ServerEndpoint, str]] = []
 
+    def streams(self, version: Version) -> int:
+        return self._streams
+
     async def dial(self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None) -> Connection:
         if self.error is not None:
             raise self.error
-        self.made.append(FakeConnection(owner, self.streams))
+        self.made.append(FakeConnection(owner, self._streams))
         if wanted is not None:
             self.made[-1].leads_to = wanted
         return self.made[-1]

@@ -16,7 +16,7 @@ import uvloop
 from msgspec.structs import replace
 
 from proxy.contracts.record import Record, Tick
-from proxy.contracts.table import Forwarded, Limits, Match, Route, Table, Version
+from proxy.contracts.table import Forwarded, HttpVersion, Limits, Match, Route, Table, Version
 from proxy.contracts.tls import ClientTls, ServerTls
 from proxy.contracts.worker_args import WorkerArgs
 from proxy.dataplane.names import LookUp
@@ -65,6 +65,7 @@ class Plane:
         self.port = 0
         self.ends: dict[str, tuple[str, int]] = {}
         self.tls: ServerTls | None = None
+        self.http2: set[str] = set()
         self.context: ssl.SSLContext | None = None
         self.forwarded: Forwarded = "none"
         self.trusted: dict[str, ClientTls] = {}
@@ -86,7 +87,8 @@ class Plane:
 
     def _version(self, name: str, port: int) -> Version:
         host, port = self.ends.get(name, ("127.0.0.1", port))
-        return Version(name, host, port, f"{host}:{port}", secure=name in self.trusted)
+        http: HttpVersion = 2 if name in self.http2 else 1
+        return Version(name, host, port, f"{host}:{port}", secure=name in self.trusted, http=http)
 
     def silence(self) -> None:
         """Control hears, and says nothing."""

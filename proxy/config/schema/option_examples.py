@@ -45,6 +45,7 @@ EXAMPLES = {
     "fleet.instance": "pod-7",
     "fleet.sentinel_password": '"${SENTINEL_PASSWORD:-made-up}"',
     "versions.*.url": "http://models:8081/base",
+    "versions.*.http": "2",
     "versions.*.balance.failures": "10",
     "versions.*.balance.ejection": "10s",
     "versions.*.balance.max_ejected": "20",

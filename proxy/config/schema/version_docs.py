@@ -11,6 +11,10 @@ TEXTS = {
         "servers of `resolv.conf` alone, whose TTL holds; `+srv` asks them for a service, which has ports, "
         "priorities and weights (RFC 2782). `Host` is its name without the first two labels."
     ),
+    "versions.*.http": (
+        "The version of HTTP that is spoken there. `2`: many requests on one connection; by prior knowledge where the "
+        "URL is of `http`, by agreement (ALPN) where it is of `https`."
+    ),
     "versions.*.balance": "How the endpoints share the requests, where the name in `url` has several addresses.",
     "versions.*.balance.failures": (
         "Failures in a row (5xx, resets, timeouts) after which an endpoint is ejected: it gets no requests for a "
@@ -38,6 +42,7 @@ TEXTS = {
 }
 
 DEFAULTS = {
+    "versions.*.http": "1",
     "versions.*.price.per": "1e6",
     "versions.*.price.currency": "USD",
     "versions.*.lineage": "{}",

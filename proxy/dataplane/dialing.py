@@ -1,8 +1,9 @@
-"""How connections to model servers that speak HTTP/1.1 are made: TCP, and TLS where the version is `https`.
+"""How connections to model servers are made: TCP, and TLS where the version is `https`; then HTTP/1.1 or HTTP/2.
 
 1. The handshake is part of a connection: of its time, and of the race of several addresses.
 2. Whoever is not who it has to be gets no byte of a request.
-3. A connection that was made while other certificates came into force is made again.
+3. HTTP/2 is spoken by prior knowledge in clear, and by TLS where the other side agrees to it (RFC 9113 §3.2, §3.3).
+4. A connection that was made while other certificates came into force is made again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final, cast
 from proxy.contracts.table import Table, Version
 from proxy.dataplane.endpoints import ServerEndpoint, in_order
 from proxy.dataplane.h1.upstream import Upstream
+from proxy.dataplane.h2.upstream import MAX_STREAMS, Http2Upstream
 from proxy.dataplane.handshakes import Handshakes
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner, Dialer
@@ -38,7 +40,7 @@ class Ownerless(ConnectionOwner):
 OWNERLESS: Final = Ownerless()
 
 
-class Http1Attempts(Attempts):
+class ServerAttempts(Attempts):
     """Connects to single addresses of `version`. `shaking`: handshakes under way."""
 
     __slots__ = ("_ask", "_names", "_timings", "_trust", "_version", "shaking")
@@ -60,7 +62,7 @@ class Http1Attempts(Attempts):
     async def _in_clear(self, endpoint: ServerEndpoint) -> Connection:
         loop = asyncio.get_running_loop()
         _, upstream = await loop.create_connection(self._upstream, endpoint.host, endpoint.port)
-        return upstream
+        return await self._ready(upstream)
 
     async def _by_tls(self, endpoint: ServerEndpoint) -> Connection:
         loop, trust, upstream = asyncio.get_running_loop(), self._trust, self._upstream()
@@ -74,6 +76,16 @@ class Http1Attempts(Attempts):
             upstream.release()
             layer.abort()
             raise
+        return await self._ready(upstream)
+
+    async def _ready(self, upstream: Upstream | Http2Upstream) -> Connection:
+        """The connection, once its server has spoken where that is the first to be heard."""
+        if isinstance(upstream, Http2Upstream):
+            try:
+                await upstream.ready
+            except BaseException:
+                upstream.transport.abort()
+                raise
         return upstream
 
     async def _shaken(self, layer: TlsLayer) -> None:
@@ -87,8 +99,12 @@ class Http1Attempts(Attempts):
         self.shaking -= 1
         layer.shaken = None
         self._trust.check(layer.session)
+        if self._version.http == 2 and layer.session.selected_alpn_protocol() != "h2":
+            raise self._trust.failed("protocol")
 
-    def _upstream(self) -> Upstream:
+    def _upstream(self) -> Upstream | Http2Upstream:
+        if self._version.http == 2:
+            return Http2Upstream(self._version, OWNERLESS, self._trust)
         return Upstream(self._version, OWNERLESS, self._timings, self._trust)
 
     def drop(self, connection: Connection, endpoint: ServerEndpoint) -> None:
@@ -103,8 +119,8 @@ def _soon(step: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_soon(step)
 
 
-class Http1Dialer(Dialer):
-    """Makes connections that speak HTTP/1.1."""
+class ServerDialer(Dialer):
+    """Makes connections to versions."""
 
     __slots__ = ("_clock", "_names", "_timings", "_trusts", "_turns")
 
@@ -112,6 +128,9 @@ class Http1Dialer(Dialer):
         self._timings, self._names, self._clock = timings, names, clock
         self._trusts = Trusts(Handshakes(names.tally))
         self._turns = Turns(_soon)
+
+    def streams(self, version: Version) -> int:
+        return MAX_STREAMS if version.http == 2 else 1
 
     def follow(self, table: Table) -> bool:
         return self._trusts.follow(table)
@@ -128,16 +147,20 @@ class Http1Dialer(Dialer):
         self, version: Version, owner: ConnectionOwner, wanted: ServerEndpoint | None, trust: Trust
     ) -> Connection:
         endpoints = in_order(await self._names.endpoints(version), self._clock(), wanted)
-        attempts = Http1Attempts(version, self._timings, self._names, trust, lambda step: self._turns.ask(owner, step))
+        ask: Callable[[Callable[[], None]], None] = lambda step: self._turns.ask(owner, step)  # noqa: E731
+        attempts = ServerAttempts(version, self._timings, self._names, trust, ask)
         race = Race(attempts, owner, endpoints, self._clock)
         try:
-            upstream = cast("Upstream", await race.run())
+            upstream = await race.run()
         except asyncio.CancelledError:
             if not attempts.shaking:
                 raise
             raise trust.failed("timeout") from None
         try:
-            upstream.adopt(owner, race.winner)
+            if isinstance(upstream, Http2Upstream):
+                upstream.adopt(owner, race.winner)
+            else:
+                cast("Upstream", upstream).adopt(owner, race.winner)
         except Exception:
             attempts.drop(upstream, race.winner)
             raise

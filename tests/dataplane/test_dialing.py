@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.table import Table, Version
+from proxy.dataplane.dialing import ServerDialer
 from proxy.dataplane.endpoints import Found
-from proxy.dataplane.h1.dialing import Http1Dialer
 from proxy.dataplane.lookups import Lookups
 from proxy.dataplane.names import VersionNames
 from proxy.dataplane.ports import Connection, ConnectionOwner
@@ -47,7 +47,7 @@ def test_dialling() -> None:
     async def test() -> None:
         server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        made = await Http1Dialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
+        made = await ServerDialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
             Version("v1", "127.0.0.1", port, "a"), Owner(), None
         )
         assert made.is_available()
@@ -62,7 +62,7 @@ def test_dialling_where_nobody_listens() -> None:
         port = closed.getsockname()[1]
     with pytest.raises(OSError, match=r"refused|111"):
         asyncio.run(
-            Http1Dialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
+            ServerDialer(Timings(), VersionNames(Tally(), monotonic, Lookups().ask)).dial(
                 Version("v1", "127.0.0.1", port, "a"), Owner(), None
             )
         )
@@ -80,7 +80,7 @@ def names_of(*hosts: str) -> VersionNames:
 def test_a_dead_first_address_costs_no_request() -> None:
     async def test(port: int) -> None:
         names, version = names_of("127.0.0.2", "127.0.0.1"), Version("v1", "model.test", port, "a")
-        dialer = Http1Dialer(Timings(), names)
+        dialer = ServerDialer(Timings(), names)
         made = [await dialer.dial(version, Owner(), None) for _ in range(2)]
         dead, alive = await names.endpoints(version)
         assert (dead.open, alive.open) == (0, 2) and dead.dead_until > monotonic() > alive.dead_until
@@ -96,7 +96,7 @@ def test_a_dead_first_address_costs_no_request() -> None:
 def test_connections_spread_over_the_addresses() -> None:
     async def test(port: int) -> None:
         names, version = names_of("127.0.0.1", "127.0.0.2"), Version("v1", "model.test", port, "a")
-        dialer = Http1Dialer(Timings(), names)
+        dialer = ServerDialer(Timings(), names)
         made = [await dialer.dial(version, Owner(), None) for _ in range(6)]
         assert [each.open for each in await names.endpoints(version)] == [3, 3]
         for connection in made:
@@ -130,7 +130,7 @@ def test_an_address_whose_handshake_fails_costs_no_request_and_comes_last() -> N
         theirs = server_context(Authority("Somebody else").issue("ip:127.0.0.1"))
         async with serving(holds, theirs, ("127.0.0.2", 0)) as port, serving(holds, secured().server, (LOOP, port)):
             names, version = names_of("127.0.0.2", LOOP), secure(port, "model.test")
-            dialer = Http1Dialer(Timings(), names)
+            dialer = ServerDialer(Timings(), names)
             dialer.follow(by(version))
             made = await dialer.dial(version, Owner(), None)
             dead, alive = await names.endpoints(version)
@@ -144,7 +144,7 @@ def test_an_address_whose_handshake_fails_costs_no_request_and_comes_last() -> N
 def test_a_connection_that_was_made_while_other_certificates_came_into_force_is_made_again() -> None:
     async def test() -> None:
         async with serving(holds, secured().server) as port:
-            dialer, version = Http1Dialer(Timings(), names_of(LOOP)), secure(port)
+            dialer, version = ServerDialer(Timings(), names_of(LOOP)), secure(port)
             dialer.follow(by(version))
             dialing = asyncio.create_task(dialer.dial(version, Owner(), None))
             await asyncio.sleep(0)
@@ -160,7 +160,7 @@ def test_a_handshake_that_does_not_end_is_said_to_be_one() -> None:
     async def test() -> None:
         async with serving(holds) as port:
             names, version = names_of(LOOP), secure(port)
-            dialer = Http1Dialer(Timings(), names)
+            dialer = ServerDialer(Timings(), names)
             dialer.follow(by(version))
             with pytest.raises(TlsFailed) as failed:
                 async with asyncio.timeout(0.1):

@@ -1,0 +1,473 @@
+"""A connection to a model server that speaks HTTP/2, and its streams.
+
+1. Streams are counted against what the server allows, since the library would queue further ones in silence; one is
+   taken from the moment it was lent.
+2. An answer is credited when its user has taken it and its client keeps up: a slow client stops its own stream.
+3. After a GOAWAY, beyond its age, or where its name leads elsewhere, no further stream is opened; those open finish.
+4. Only a stream that the server has refused, or that its GOAWAY left out, was not worked on for sure.
+5. Numbers of streams end (RFC 9113 §5.1.1): long before, another connection is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from math import inf
+from time import monotonic
+from typing import Final
+
+from proxy.contracts.message import RequestHead
+from proxy.contracts.table import Version
+from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
+from proxy.dataplane.h2.connection import Http2Connection, Waiter
+from proxy.dataplane.local_fault import reason_of_end
+from proxy.dataplane.members import NOBODY, Member
+from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
+from proxy.dataplane.trust import IN_CLEAR, Trust
+from proxy.dataplane.unexpected import unexpected
+from proxy.http2.bounds import MAX_STREAM_ID, Http2Bounds
+from proxy.http2.codes import CANCEL, NO_ERROR, name_of
+from proxy.http2.engine import Http2Error
+from proxy.http2.fields import FieldList, listed
+from proxy.http2.request import trailers_of, write_request
+from proxy.http2.response import MAX_FIELDS, Http2ResponseError, read_response
+
+HIGH: Final = 64 * 1024
+"""Bytes of a request that wait for its server before its client does."""
+
+MAX_STREAMS: Final = 100
+"""Streams that one connection carries at once, where its server allows so many."""
+
+NO_HTTP2: Final = "the server ended the connection before it spoke HTTP/2"
+
+RENEW: Final = MAX_STREAM_ID // 2
+"""Number of a stream from which on a connection is not used any more."""
+
+
+class Http2ServerStream(Waiter, ServerStream):
+    """One request and its answer. `number`: of the stream, 0 until the request's head was written."""
+
+    __slots__ = (
+        "_data",
+        "_ended",
+        "_head",
+        "_head_only",
+        "_owed",
+        "_paused",
+        "_trailers",
+        "_waits",
+        "answered",
+        "connection",
+        "heard",
+        "number",
+        "refused_by_peer",
+        "user",
+    )
+
+    def __init__(self, connection: Http2Upstream) -> None:
+        self.connection = connection
+        self.number = 0
+        self.user: StreamUser | None = None
+        self.answered = self.heard = self.refused_by_peer = False
+        self._head: FieldList | None = None
+        self._data: list[bytes] = []
+        self._trailers: FieldList | None = None
+        self._ended = self._head_only = self._paused = self._waits = False
+        self._owed = 0
+
+    # ServerStream
+
+    def begin(self, user: StreamUser, head: RequestHead, authority: bytes, extra: bytes, length: int) -> None:
+        self.user = user
+        connection = self.connection
+        self._head_only = head.method == b"HEAD"
+        self._head = write_request(head, connection.base_path, authority or connection.authority, extra, length)
+
+    def data(self, data: bytes) -> None:
+        self._data.append(data)
+
+    def trailers(self, fields: bytes) -> None:
+        self._trailers = listed(fields)
+
+    def end(self) -> None:
+        self._ended = True
+
+    def flush(self) -> None:
+        connection = self.connection
+        head, data, self._head, self._data = self._head, self._data, None, []
+        ended, self._ended = self._ended, False
+        last = ended and self._trailers is None
+        if head is not None and not self._opened(head, last and not data):
+            return
+        if data:
+            connection.data(self.number, b"".join(data) if len(data) > 1 else data[0], last)
+        elif last and head is None:
+            connection.end(self.number)
+        if ended and self._trailers is not None:
+            connection.trailers(self.number, self._trailers)
+        if not self._waits and connection.queued(self.number) >= HIGH:
+            self._waits = True
+            connection.waiters.add(self)
+            if self.user is not None:
+                self.user.pause_request()
+        connection.changed()
+
+    def _opened(self, head: FieldList, alone: bool) -> bool:
+        """Writes the request's head. False: the connection takes none any more, of which the user hears soon."""
+        try:
+            self.number = self.connection.request(head, alone)
+        except Http2Error:
+            self.refused_by_peer = True
+            asyncio.get_running_loop().call_soon(self.connection.refused, self)
+            return False
+        self.connection.begun(self)
+        return True
+
+    def unanswered(self) -> bool:
+        return not self.heard
+
+    def untouched(self, seconds: float) -> bool:
+        return self.refused_by_peer
+
+    def refused(self) -> bool:
+        return self.refused_by_peer
+
+    def unsent(self) -> int:
+        return self.connection.queued(self.number) if self.number else 0
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._owed:
+            self._credit()
+            self.connection.changed()
+
+    def reset(self) -> None:
+        self.user = None
+        self._credit()
+        connection = self.connection
+        connection.waiters.discard(self)
+        if self.number:
+            connection.reset(self.number, CANCEL)
+            connection.changed()
+        else:
+            connection.returned(self, monotonic())
+
+    def give_back(self, now: float) -> None:
+        self.connection.returned(self, now)
+
+    def judged(self, succeeded: bool, now: float) -> None:
+        self.connection.judged(succeeded, now)
+
+    # what the connection hands over
+
+    def opened(self) -> None:
+        """The server takes more of the request."""
+        if self.connection.queued(self.number) >= HIGH:
+            return
+        self._waits = False
+        self.connection.waiters.discard(self)
+        user = self.user
+        if user is None:
+            return
+        try:
+            user.resume_request()
+        except Exception as error:
+            unexpected(error)
+            user.fault()
+
+    def head_came(self, fields: tuple[tuple[bytes, bytes], ...], ended: bool, now: float) -> None:
+        """The answer's head."""
+        user, self.heard = self.user, True
+        if user is None:
+            return
+        user.read_at = now
+        try:
+            head = read_response(fields, ended, self._head_only)
+        except Http2ResponseError as error:
+            self._broken("malformed", str(error))
+            return
+        user.response_head(head)
+        if ended:
+            self.finished()
+
+    def body_came(self, data: bytes, ended: bool, now: float) -> None:
+        """A piece of the answer's body."""
+        self._owed += len(data)
+        user = self.user
+        if user is not None:
+            user.read_at = now
+            if data:
+                user.response_body(data)
+            if ended:
+                self.finished()
+        if not self._paused or self.user is None:
+            self._credit()
+
+    def trailers_came(self, fields: tuple[tuple[bytes, bytes], ...], now: float) -> None:
+        """The fields after the body, which end it."""
+        user = self.user
+        if user is None:
+            return
+        user.read_at = now
+        if len(fields) > MAX_FIELDS:
+            self._broken("malformed", f"more than {MAX_FIELDS} fields after the body")
+            return
+        user.response_trailers(trailers_of(fields))
+        self.finished()
+
+    def finished(self) -> None:
+        """The answer is complete."""
+        self.answered = True
+        if self.user is not None:
+            self.user.response_end()
+
+    def ended(self, reason: str, detail: str) -> None:
+        """The stream is over. Where the answer is not, it will not be."""
+        self.connection.waiters.discard(self)
+        user, self.user = self.user, None
+        if user is not None and not self.answered:
+            user.read_at = self.connection.now
+            user.response_flush()
+            if not self.answered:
+                user.response_failed(reason, detail)
+
+    def _broken(self, reason: str, detail: str) -> None:
+        user, self.user = self.user, None
+        self.connection.reset(self.number, CANCEL)
+        if user is not None:
+            user.response_flush()
+            user.response_failed(reason, detail)
+
+    def _credit(self) -> None:
+        if self._owed:
+            self.connection.credit(self.number, self._owed)
+            self._owed = 0
+
+
+class Http2Upstream(Http2Connection, Connection):
+    """`streams`: those whose head was written, by number; `lent`: how many streams were lent and have not ended.
+
+    - `ready`: done once the server has said what it allows, which it does first (RFC 9113 §3.4)
+    """
+
+    __slots__ = (
+        "_endpoint",
+        "_full",
+        "_going",
+        "_idle_since",
+        "_limit",
+        "_max_idle",
+        "_member",
+        "_owner",
+        "_retires",
+        "_touched",
+        "_trust",
+        "authority",
+        "base_path",
+        "lent",
+        "ready",
+        "streams",
+    )
+
+    def __init__(self, version: Version, owner: ConnectionOwner, trust: Trust = IN_CLEAR) -> None:
+        super().__init__(True, Http2Bounds(MAX_STREAMS))
+        self.base_path, self.authority = version.base_path.encode(), version.authority.encode()
+        self._owner, self._trust = owner, trust
+        self._idle_since, self._retires, self._max_idle = 0.0, inf, inf
+        self._endpoint, self._member = ANYWHERE, NOBODY
+        self.streams: dict[int, Http2ServerStream] = {}
+        self.lent = 0
+        self._limit = MAX_STREAMS
+        self._going = self._full = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._touched: list[tuple[Http2ServerStream, StreamUser]] = []
+
+    # Connection
+
+    def endpoint(self) -> ServerEndpoint:
+        return self._endpoint
+
+    def member(self) -> Member:
+        return self._member
+
+    def join(self, member: Member) -> None:
+        self._member = member
+
+    def open_stream(self) -> ServerStream:
+        self.lent += 1
+        self._member.active += 1
+        self._full = not self.is_available()
+        return Http2ServerStream(self)
+
+    def is_available(self) -> bool:
+        return self.lent < self._limit and not self._going and not self.transport.is_closing()
+
+    def is_idle(self) -> bool:
+        return not self.lent
+
+    def has_expired(self, now: float) -> bool:
+        spent = now >= self._retires or self._endpoint.gone or self._trust.gone
+        self._going = self._going or spent  # no further stream, and closed with the last one
+        return not self.lent and (self._idle_since < now - self._max_idle or self._going)
+
+    def retire(self, at: float, idle: float) -> None:
+        self._retires, self._max_idle = at, idle
+
+    def close(self) -> None:
+        self._going = True
+        if not self.lent:
+            self.goaway(NO_ERROR)
+            self.changed()
+            self.transport.close()
+
+    def adopt(self, owner: ConnectionOwner, endpoint: ServerEndpoint) -> None:
+        """The connection belongs to `owner` now, and counts for `endpoint`. Raises ConnectionResetError where it has
+        ended already."""
+        if self.transport.is_closing():
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        self._owner, self._endpoint = owner, endpoint
+
+    def release(self) -> None:
+        """Nothing is held that would have to be let go."""
+
+    # its streams
+
+    def begun(self, stream: Http2ServerStream) -> None:
+        """The head of a stream was written."""
+        self.streams[stream.number] = stream
+        if stream.number >= RENEW:
+            self._going = True
+
+    def refused(self, stream: Http2ServerStream) -> None:
+        """A stream that was lent could not be opened any more."""
+        self._going, self.now = True, monotonic()
+        if stream.user is not None:
+            self._end(stream, "reset", "the connection takes no further request")
+
+    def returned(self, stream: Http2ServerStream, now: float) -> None:
+        """A stream that was lent has ended."""
+        self.lent -= 1
+        self._member.active -= 1
+        if not self.lent:
+            self._idle_since = now
+            if self._going:
+                self.close()
+                return
+        if self._full and self.is_available():
+            self._full = False
+            self._owner.available(self, now)
+
+    def judged(self, succeeded: bool, now: float) -> None:
+        """What a stream has carried speaks for or against the endpoint."""
+        if not succeeded:
+            self._owner.member_failed(self._member, now)
+        elif self._member.failures:
+            self._member.failures = 0
+
+    # the socket
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._going = True
+        if not self.ready.done():
+            self.ready.set_exception(ConnectionResetError(errno.ECONNRESET, NO_HTTP2))
+            return
+        detail = str(error) if error is not None else "the connection ended before the answer was complete"
+        streams, self.streams = self.streams, {}
+        self.now = monotonic()
+        for stream in streams.values():
+            self._end(stream, reason_of_end(error), detail)
+        self._endpoint.open -= 1
+        self._owner.lost(self, self.now)
+
+    def broken(self, error: Http2Error) -> None:
+        self.goaway(error.code)
+        self.write()
+        streams, self.streams = self.streams, {}
+        for stream in streams.values():
+            self._end(stream, "malformed", str(error))
+        self.transport.abort()
+
+    def handed_over(self) -> None:
+        touched, self._touched = self._touched, []
+        flushed: StreamUser | None = None
+        for stream, user in touched:
+            if user is flushed:
+                continue
+            flushed = user
+            try:
+                user.response_flush()
+            except Exception as error:
+                self._fault(stream, user, error)
+
+    # the engine's hooks
+
+    def stream_head(self, stream: int, fields: tuple[tuple[bytes, bytes], ...], ended: bool) -> None:
+        found = self.streams.get(stream)
+        if found is None:
+            return
+        user = found.user
+        try:
+            found.head_came(fields, ended, self.now)
+        except Exception as error:
+            self._fault(found, user, error)
+        if user is not None:
+            self._touched.append((found, user))
+
+    def stream_data(self, stream: int, data: bytes, ended: bool) -> None:
+        found = self.streams.get(stream)
+        if found is None:
+            self.credit(stream, len(data))
+            return
+        user = found.user
+        try:
+            found.body_came(data, ended, self.now)
+        except Exception as error:
+            self._fault(found, user, error)
+        if user is not None:
+            self._touched.append((found, user))
+
+    def stream_trailers(self, stream: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
+        found = self.streams.get(stream)
+        if found is None:
+            return
+        user = found.user
+        try:
+            found.trailers_came(fields, self.now)
+        except Exception as error:
+            self._fault(found, user, error)
+        if user is not None:
+            self._touched.append((found, user))
+
+    def stream_closed(self, stream: int, code: int, unprocessed: bool) -> None:
+        found = self.streams.pop(stream, None)
+        if found is not None:
+            found.refused_by_peer = unprocessed
+            self._end(found, "reset", f"the model server ended the stream: {name_of(code)}")
+
+    def going_away(self, last: int, code: int) -> None:
+        self._going = True
+
+    def settings_received(self) -> None:
+        self._limit = min(self.allowed(), MAX_STREAMS)
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def _end(self, stream: Http2ServerStream, reason: str, detail: str) -> None:
+        user = stream.user
+        try:
+            stream.ended(reason, detail)
+        except Exception as error:
+            self._fault(stream, user, error)
+        self.returned(stream, self.now)
+
+    def _fault(self, stream: Http2ServerStream, user: StreamUser | None, error: Exception) -> None:
+        """An unexpected exception in the work of a stream's user: the stream ends, the others go on."""
+        unexpected(error)
+        stream.user = None
+        self.reset(stream.number, CANCEL)
+        if user is not None:
+            user.fault()

@@ -1,0 +1,299 @@
+"""Model servers that speak HTTP/2, behind a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from proxy.contracts.table import Share
+from proxy.http2.codes import CANCEL, INTERNAL_ERROR, REFUSED_STREAM
+from tests.support.http2_client import Heard, Http2Client
+from tests.support.http2_server import Asked, Http2Server, Script, says
+from tests.support.plane import Plane, plane, post, route, run
+from tests.support.scripted import answer
+from tests.support.scripted import says as says_http1
+
+GRPC = [(b"content-type", b"application/grpc"), (b"te", b"trailers")]
+V1 = says_http1(answer(b"one"))
+
+
+@contextlib.asynccontextmanager
+async def between(
+    script: Script, *routes: Any, streams: int | None = None, name: str = "v1"
+) -> AsyncIterator[tuple[Plane, Http2Server]]:
+    """A worker whose version `name` speaks HTTP/2; the others speak HTTP/1.1."""
+    async with Http2Server(script, streams) as server, plane(*(routes or (route(),)), v1=V1, v2=V1, v3=V1) as p:
+        p.http2.add(name)
+        p.ends[name] = ("127.0.0.1", server.port)
+        await p.published(*(routes or (route(),)))
+        yield p, server
+
+
+async def echo(asked: Asked) -> None:
+    await asked.ended.wait()
+    asked.head((b"x-a", b"b"))
+    await asked.data(asked.body, ended=True)
+
+
+# -- a whole exchange
+
+
+def test_a_call_of_grpc_passes_with_its_trailers() -> None:
+    async def test() -> None:
+        script = says(b"answer", (b"grpc-status", b"0"), (b"x-cost-bin", b"AAE="))
+        async with between(script) as (p, server), Http2Client(p.port) as client:
+            heard = await client.ask(b"message", [*GRPC, (b"grpc-timeout", b"5S"), (b"x-key-bin", b"AAE=")])
+            assert (heard.status, heard.body, heard.version, heard.ended) == (200, b"answer", "v1", True)
+            assert (heard.trailer("grpc-status"), heard.trailer("x-cost-bin")) == ("0", "AAE=")
+            asked = server.seen[0]
+            assert asked.body == b"message"
+            assert [asked.field(name) for name in ("te", "grpc-timeout", "x-key-bin")] == ["trailers", "5S", "AAE="]
+            assert asked.field(":authority") == f"127.0.0.1:{server.port}"
+            assert asked.field(":path") == "/v2/models/m/infer"
+
+    run(test)
+
+
+def test_trailers_alone_are_an_answer() -> None:
+    async def alone(asked: Asked) -> None:
+        asked.head((b"content-type", b"application/grpc"), (b"grpc-status", b"5"), ended=True)
+
+    async def test() -> None:
+        async with between(alone) as (p, _), Http2Client(p.port) as client:
+            heard = await client.ask(b"message", GRPC)
+            assert (heard.status, heard.field("grpc-status"), heard.body, heard.ended) == (200, "5", b"", True)
+
+    run(test)
+
+
+def test_trailers_of_a_request_are_passed_on() -> None:
+    async def test() -> None:
+        async with between(echo) as (p, server), Http2Client(p.port) as client:
+            stream = client.begin(fields=GRPC)
+            await client.send(stream, b"x")
+            client.h2.send_headers(stream, [(b"x-sum", b"1")], end_stream=True)
+            client.flush()
+            assert (await client.heard(stream)).body == b"x"
+            assert server.seen[0].trailers == [(b"x-sum", b"1")]
+
+    run(test)
+
+
+def test_a_client_of_http1_is_served_by_a_version_of_http2() -> None:
+    async def test() -> None:
+        async with between(echo) as (p, server):
+            for body in (b"", b"hello", b"x" * 300_000):
+                reply = await p.ask(post(body))
+                assert (reply.status, reply.body == body, reply.field("x-a"), reply.whole) == (200, True, "b", True)
+            assert server.connections == 1
+            await p.settled()
+            assert p.codes() == {("v1", "primary", "200"): 3}
+
+    run(test)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_000])
+def test_bodies_of_every_size_arrive_whole_both_ways(size: int) -> None:
+    async def test() -> None:
+        async with between(echo) as (p, _), Http2Client(p.port) as client:
+            heard = await client.ask(b"x" * size)
+            assert (heard.status, heard.body == b"x" * size, heard.ended) == (200, True, True)
+
+    run(test)
+
+
+def test_messages_of_a_stream_pass_as_they_come_both_ways() -> None:
+    async def pong(asked: Asked) -> None:
+        asked.head((b"content-type", b"application/grpc"))
+        seen = 0
+        while not asked.ended.is_set():
+            if len(asked.body) > seen:
+                await asked.data(asked.body[seen:])
+                seen = len(asked.body)
+            await asyncio.sleep(0.001)
+        asked.end((b"grpc-status", b"0"))
+
+    async def test() -> None:
+        async with between(pong) as (p, _), Http2Client(p.port) as client:
+            stream = client.begin(fields=GRPC)
+            for at in range(20):
+                await client.send(stream, b"%04d" % at)
+                await p.until(lambda at=at: len(client.streams[stream].body) == 4 * (at + 1))  # type: ignore[misc]
+            client.h2.end_stream(stream)
+            client.flush()
+            assert (await client.heard(stream)).trailer("grpc-status") == "0"
+
+    run(test)
+
+
+# -- many streams
+
+
+def test_many_streams_share_a_connection_up_to_what_the_server_allows() -> None:
+    async def slow(asked: Asked) -> None:
+        await asked.ended.wait()
+        await asyncio.sleep(0.02)
+        await echo(asked)
+
+    async def test() -> None:
+        async with between(slow, streams=10) as (p, server):
+            async with Http2Client(p.port) as client:
+                await client.ask(b"first")  # from here on the worker knows what the server allows
+                bodies = [b"%03d" % at for at in range(60)]
+                heard = await asyncio.gather(*(client.ask(body) for body in bodies))
+                assert [each.body for each in heard] == bodies
+                assert server.most <= 10
+            await p.settled()
+            assert p.codes() == {("v1", "primary", "200"): 61}
+
+    run(test)
+
+
+def test_a_slow_client_stops_its_own_stream_and_no_other() -> None:
+    large = b"x" * 8_000_000
+
+    async def script(asked: Asked) -> None:
+        await asked.ended.wait()
+        asked.head()
+        await asked.data(large if asked.body == b"large" else b"one", ended=True)
+
+    async def test() -> None:
+        async with (
+            between(script) as (p, server),
+            Http2Client(p.port, reads=False) as deaf,
+            Http2Client(p.port) as client,
+        ):
+            stuck = deaf.begin()
+            await deaf.send(stuck, b"large", ended=True)
+            await p.until(lambda: len(deaf.streams[stuck].body) == 65_535)
+            assert [(await client.ask(b"x")).body for _ in range(5)] == [b"one"] * 5
+            assert server.connections == 1
+            served = next(iter(server.open))
+            await p.until(lambda: served.h2.local_flow_control_window(server.seen[0].stream) == 0)
+            deaf.h2.increment_flow_control_window(16_000_000, stream_id=stuck)
+            deaf.h2.increment_flow_control_window(16_000_000)
+            deaf.flush()
+            assert (await deaf.heard(stuck)).body == large
+
+    run(test)
+
+
+# -- failures
+
+
+async def asked_of(p: Plane, count: int = 1) -> list[Heard]:
+    async with Http2Client(p.port) as client:
+        return [await client.ask(b"x", GRPC) for _ in range(count)]
+
+
+def test_what_the_server_refused_is_sent_again_once() -> None:
+    async def test() -> None:
+        tried: list[Asked] = []
+
+        async def refuses_first(asked: Asked) -> None:
+            tried.append(asked)
+            if len(tried) == 1:
+                asked.refuse(REFUSED_STREAM)
+            else:
+                await echo(asked)
+
+        async with between(refuses_first) as (p, _):
+            (heard,) = await asked_of(p)
+            assert (heard.status, heard.body, len(tried)) == (200, b"x", 2)
+            await p.settled()
+            assert p.codes() == {("v1", "primary", "200"): 1}
+
+    run(test)
+
+
+@pytest.mark.parametrize("code", [INTERNAL_ERROR, CANCEL])
+def test_what_the_server_may_have_worked_on_is_not_sent_again(code: int) -> None:
+    async def resets(asked: Asked) -> None:
+        await asked.ended.wait()
+        asked.refuse(code)
+
+    async def test() -> None:
+        async with between(resets) as (p, server):
+            (heard,) = await asked_of(p)
+            assert (heard.status, heard.field("grpc-status")) == (200, "14")
+            assert len(server.seen) == 1
+            await p.settled()
+            assert p.codes() == {("v1", "primary", "reset"): 1}
+
+    run(test)
+
+
+def test_after_a_goaway_new_streams_go_elsewhere_and_old_ones_finish() -> None:
+    async def script(asked: Asked) -> None:
+        await asked.ended.wait()
+        if asked.body == b"last":
+            asked.connection.goaway(asked.stream)
+            await asyncio.sleep(0.1)
+        await echo(asked)
+
+    async def test() -> None:
+        async with between(script) as (p, server), Http2Client(p.port) as client:
+            last = asyncio.create_task(client.ask(b"last"))
+            await p.until(lambda: server.seen and server.seen[0].ended.is_set())
+            await asyncio.sleep(0.02)
+            assert (await client.ask(b"next")).body == b"next"
+            assert (await last).body == b"last"
+            assert server.connections == 2
+
+    run(test)
+
+
+def test_an_answer_that_is_cut_is_no_clean_end() -> None:
+    async def cut(asked: Asked) -> None:
+        asked.head((b"content-type", b"application/grpc"))
+        await asked.data(b"half")
+        asked.connection.writer.transport.abort()
+
+    async def test() -> None:
+        async with between(cut) as (p, _):
+            (heard,) = await asked_of(p)
+            assert not heard.ended
+            await p.settled()
+            assert p.codes() == {("v1", "primary", "reset"): 1}
+
+    run(test)
+
+
+def test_a_canary_that_dies_is_rescued_by_a_primary_of_another_protocol() -> None:
+    async def dies(asked: Asked) -> None:
+        asked.connection.writer.transport.abort()
+
+    async def test() -> None:
+        routed = route(split=(Share("v2", 100.0),))
+        async with between(dies, routed, name="v2") as (p, _), Http2Client(p.port) as client:
+            heard = [await client.ask(b"x") for _ in range(3)]
+            assert {(each.status, each.version, each.body) for each in heard} == {(200, "v1", b"one")}
+
+    run(test)
+
+
+def test_a_shadow_of_http2_gets_copies() -> None:
+    async def test() -> None:
+        routed = route(shadows=(Share("v3", 100.0),))
+        async with between(echo, routed, name="v3") as (p, server):
+            assert [(await p.ask(post(b"copy me"))).body for _ in range(3)] == [b"one"] * 3
+            await p.until(lambda: len(server.seen) == 3)
+            assert {asked.field("x-penumbra-shadow") for asked in server.seen} == {"v3"}
+            await p.settled()
+            assert p.codes()["v3", "shadow", "200"] == 3
+
+    run(test)
+
+
+def test_a_server_that_speaks_http1_is_a_failed_version() -> None:
+    async def test() -> None:
+        async with plane(route(), v1=V1) as p:
+            p.http2.add("v1")
+            await p.published(route())
+            assert (await p.ask(post())).status == 502
+
+    run(test)
