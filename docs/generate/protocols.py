@@ -130,8 +130,8 @@ ROWS = (
     ProtocolRow(
         "oip",
         "each input tensor, a feature a column; `text_input` of the generate extension as for `openai`",
-        "each output tensor, in JSON or as raw bytes (all types, FP16 and BF16 too); strings are labels",
-        "`text_output` of generate and generate_stream, strings of infer_stream",
+        "each output tensor, in JSON, as raw bytes (all types, FP16 and BF16 too), or by gRPC; strings are labels",
+        "`text_output` of generate and generate_stream, strings of infer_stream, several messages of ModelStreamInfer",
         "outputs of generate under names of their own; shared memory; the classification extension is strings "
         "(`score:index:label`), which are compared as such",
     ),

@@ -44,6 +44,12 @@ NAMES: Final = (
     *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
 
+LABELS: Final = tuple([f"grpc:{code}" for code in HTTP_STATUS])
+"""Code to what counts its calls: in ticks, metrics and rescues."""
+
+GRPC: Final = b"application/grpc"
+"""What the media types of gRPC begin with."""
+
 _OF_HTTP: Final = {
     400: INTERNAL,
     401: 16,
@@ -83,6 +89,16 @@ def code_of(value: bytes | None, http: int) -> int:
         return _OF_HTTP.get(http, UNKNOWN)
     code = int(value) if value.isdigit() and len(value) < 4 else UNKNOWN
     return code if code in HTTP_STATUS else UNKNOWN
+
+
+def status_of(label: str) -> int | None:
+    """The status of HTTP that means the same as a label; None: it is none of gRPC."""
+    return HTTP_STATUS[int(label[5:])] if label.startswith("grpc:") else None
+
+
+def is_grpc(content_type: bytes | None) -> bool:
+    """Whether a message is of gRPC, by its content type."""
+    return content_type is not None and content_type.lower().startswith(GRPC)
 
 
 def code_of_failure(reason: str, http: int) -> int:

@@ -27,6 +27,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from proxy.contracts.failure import FAILURES
+from proxy.contracts.grpc_status import status_of
 
 Outcome = Literal["good", "failed", "refused", "abandoned", "limited", "not_an_inference"]
 
@@ -131,11 +132,13 @@ def outcome_of_status(status: int) -> Outcome:
 
 @cache
 def outcome_of(code: str, copy: bool = False) -> Outcome:
-    """The outcome of an inference's leg, by its code: a status in digits, or the reason of a failure.
+    """The outcome of an inference's leg, by its code: a status in digits, a status of gRPC, or the reason of a failure.
 
     - `copy`: the leg is a copy, whose answer no client gets
     """
     if code.isdecimal():
         return outcome_of_status(int(code))
+    if (status := status_of(code)) is not None:
+        return outcome_of_status(status)
     outcome: Outcome = next((outcome for outcome, reasons in _ENDED_AS.items() if code in reasons), "limited")
     return "limited" if copy and outcome == "abandoned" else outcome

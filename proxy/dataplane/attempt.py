@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.grpc_status import HTTP_STATUS, LABELS
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
 from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_error, shows_its_end
@@ -53,6 +54,7 @@ class Attempt(RecordedLeg):
     - `stream`: None until there is one; `state`: one of `states.ATTEMPT`
     - `deadline`: monotonic seconds at which to look; what has moved since then is the leg's matter
     - `begun`: when the request's first byte was written; `piece_at`: when the answer's last piece was read
+    - `call`: the code of gRPC with which the answer ends, -1: none
     - `head`: the answer's, once it has come; `media`: its media type, where it is a stream that shows its end
     - `tail`: the last bytes of such a stream, where its pieces are not kept
     - `sent_ahead`: bytes of the answer's body that went ahead of the record
@@ -65,6 +67,7 @@ class Attempt(RecordedLeg):
     __slots__ = (
         "answer_size",
         "begun",
+        "call",
         "counted",
         "deadline",
         "head",
@@ -95,6 +98,7 @@ class Attempt(RecordedLeg):
         self.tail: Tail | None = None
         self.answer_size = self.sent_ahead = self.counted = 0
         self.streamed = False
+        self.call = -1
         arm.inflight += 1
 
     def send(self, stream: ServerStream) -> None:
@@ -291,11 +295,17 @@ class Attempt(RecordedLeg):
             key = (arm.route, arm.version, arm.role)
             ages[key] = max(age, ages.get(key, 0.0))
 
+    def graded(self, code: int) -> None:
+        self.call = code
+
     def close_answered(self, status: int, total: float, now: float) -> None:
         """The version has answered: counts it, after `total` seconds, and tells its breaker."""
+        label = ""
+        if self.call >= 0:
+            status, label = HTTP_STATUS[self.call], LABELS[self.call]
         self.status = status
         self._close()
-        self.arm.answered(status, self.first_byte, total, self.request.key)
+        self.arm.answered(status, self.first_byte, total, self.request.key, label)
         header, head = self.request.route.identity, self.head
         if header and head is not None and 200 <= status < 300:
             self.arm.named(header, head.field(header))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, UNAVAILABLE
 from proxy.contracts.message import ResponseHead
 from proxy.dataplane.live import Target
 from proxy.dataplane.memory import COUNTED, RESCUES
@@ -57,13 +58,16 @@ class Leg(SendingLeg):
     def response_head(self, head: ResponseHead) -> None:
         now, request = self.read_at, self.request
         self.headed(head)
-        if head.status in request.route.rescued_status:
+        status = head.status
+        if self.call >= 0:
+            status = HTTP_STATUS[UNAVAILABLE] if self.call == UNAVAILABLE else 0
+        if status in request.route.rescued_status:
             if request.can_rescue(self.target):
                 self.answer = None
                 self.close_answered(head.status, self.first_byte, now)
                 self.record(self.first_byte, False)
                 self.drop()
-                request.rescue(self.target, str(head.status), now)
+                request.rescue(self.target, LABELS[self.call] if self.call >= 0 else str(status), now)
                 return
             request.not_rescued(self.target)
         self.deadline = now + request.route.idle

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from proxy.contracts.grpc_status import LABELS, OK
 from proxy.contracts.histogram import Buckets, bucket
 from proxy.contracts.identity import MAX_TICK_IDENTITIES, bounded
 from proxy.contracts.outcome import Outcome
@@ -72,10 +73,12 @@ class Arm:
         self.connect_sum = 0.0
         self.total_sum = self.first_byte_sum = 0.0
 
-    def answered(self, status: int, first_byte: float, total: float, key: int) -> None:
-        """A leg was answered, after these seconds. `key`: the hash of its request's sticky key, 0: none."""
+    def answered(self, status: int, first_byte: float, total: float, key: int, label: str = "") -> None:
+        """A leg was answered, after these seconds. `key`: the hash of its request's sticky key, 0: none; `label`: what
+        it counts as, where that is not its status."""
         codes = self.codes
-        codes[status] = codes.get(status, 0) + 1
+        code: int | str = label or status
+        codes[code] = codes.get(code, 0) + 1
         self._time(first_byte, total)
         if key and status >= 300:
             self._remember("failed" if status >= 500 else "refused", key)
@@ -129,7 +132,8 @@ class Arm:
 
     def bad(self) -> int:
         """Legs since the last tick that speak against the version, as far as heads and connections tell."""
-        return sum([count for code, count in self.codes.items() if not isinstance(code, int) or code >= 300])
+        codes = self.codes.items()
+        return sum([count for code, count in codes if (code >= 300 if isinstance(code, int) else code != LABELS[OK])])
 
     def take(self) -> ArmTick:
         """Counts since the last call."""

@@ -34,6 +34,7 @@ from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.cost import refuse_costly
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
+from proxy.payload.grpc.frames import is_call
 from proxy.payload.language.stream import StreamReader
 from proxy.payload.parts import Assembly, PartedAnswer
 from proxy.payload.pictures.found import in_place_of_texts, is_picture, of_body
@@ -266,7 +267,7 @@ def _read(codec: Callable[[Body], Content], body: Body) -> tuple[Content, Unread
                 body.data, body.ends = unpack(body.data, coding, body.ends)
             else:
                 body.data, body.ends = decompress(body.data, coding), ()
-        if len(body.data) > SMALL_BYTES and not is_picture(body.data):
+        if len(body.data) > SMALL_BYTES and not (is_picture(body.data) or is_call(body)):
             refuse_costly(body)
         return codec(body)
 

@@ -18,6 +18,8 @@ from proxy.contracts.identity import IDENTITY_FIELDS, identity_of
 from proxy.contracts.observation import Tensor
 from proxy.payload import oip_binary, oip_generate
 from proxy.payload.errors import refuse_errors
+from proxy.payload.grpc import calls
+from proxy.payload.grpc.frames import is_call
 from proxy.payload.language import prompts
 from proxy.payload.oip_tensors import INTEGER_TYPES, NUMBER_TYPES, listed, tensor_of
 from proxy.payload.reading import HEAD_LENGTH, MAX_TENSOR_VALUES, MAX_TENSORS, Body, Content, field, fields_of, name_of
@@ -122,6 +124,8 @@ def _all_usual(tensors: list[_Wire]) -> tuple[Tensor, ...] | None:
 def read_request(body: Body) -> Content:
     """The input tensors of a request; columns that were sent as tensors of their own are one. Of the generate extension
     the features of its text. Raises Unreadable."""
+    if is_call(body):
+        return Content(joined(calls.read_request(body)))
     if not field(body.fields, HEAD_LENGTH) and b'"text_input"' in body.data:
         document = fields_of(body.json())
         if "inputs" not in document:
@@ -131,6 +135,8 @@ def read_request(body: Body) -> Content:
 
 def read_response(body: Body) -> Content:
     """The output tensors of a response. Raises Unreadable."""
+    if is_call(body):
+        return calls.read_response(body)
     if field(body.fields, HEAD_LENGTH):
         return Content(_read(body, "outputs"))
     if is_stream(body):

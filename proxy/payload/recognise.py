@@ -5,7 +5,7 @@ other protocol has; JSON without any is plain JSON.
 
 | protocol | answer | path | request |
 |---|---|---|---|
-| `oip` | tensors in `outputs`, `text_output` of a model | `…/infer` | tensors in `inputs`, `text_input` |
+| `oip` | tensors in `outputs`, `text_output` of a model; gRPC | `…/infer` | tensors in `inputs`, `text_input`; gRPC |
 | `mlflow` | | `/invocations` | `dataframe_split`, `dataframe_records` |
 | `kserve-v1` | `predictions` | `…:predict` | `instances` |
 | `openai` | `choices`, objects and events of its kin | `…/completions` | `messages`, `input` of a model |
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import orjson
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS
 from proxy.contracts.table import Protocol
@@ -46,6 +47,10 @@ PATHS: dict[str, Protocol] = {
 
 def looks_like(record: Record) -> Spoken:
     """The protocol that an exchange speaks. Never raises."""
+    if any(
+        is_grpc(field(fields.lower(), b"content-type")) for fields in (record.response_fields, record.request_fields)
+    ):
+        return "oip"
     answered = not record.failure and 200 <= record.status < 300
     answer = _first(record.response or record.beginning, record.response_fields) if answered else None
     told = _by(ANSWERS, answer)

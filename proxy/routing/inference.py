@@ -5,7 +5,8 @@
 2. A protocol names its inferences by the end of their paths (`ENDS`), compared decoded and in lower case:
    `iris%3Apredict` is `iris:predict`. Other paths of its own (`SPACES`) are none.
 3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed) are inferences,
-   less those that probes, scrapers and operators ask (`PROBES`), and those of a repository of models (`REPOSITORY`).
+   less those that probes, scrapers and operators ask (`PROBES`, `GRPC_OWN`), and those of a repository of models
+   (`REPOSITORY`).
 4. A route's own rule (`Route.inference`) replaces 2 and 3, and its methods replace those of 1.
 
 What is asked is a function of method and path, so the answers are remembered.
@@ -30,7 +31,10 @@ CONTENT_VERBS = (b":generateContent", b":streamGenerateContent", b":embedContent
 """The same of Gemini's API."""
 
 ENDS: dict[Protocol, tuple[bytes, ...]] = {
-    "oip": (b"/infer", b"/infer_stream", b"/generate", b"/generate_stream"),
+    "oip": (
+        *(b"/infer", b"/infer_stream", b"/generate", b"/generate_stream"),
+        *(b"/inference.grpcinferenceservice/modelinfer", b"/inference.grpcinferenceservice/modelstreaminfer"),
+    ),
     "kserve-v1": VERBS,
     "mlflow": (b"/invocations",),
     "openai": (
@@ -45,10 +49,10 @@ ENDS: dict[Protocol, tuple[bytes, ...]] = {
 ENDS["auto"] = tuple([end for ends in ENDS.values() for end in ends])
 
 SPACES: dict[Protocol, tuple[bytes, ...]] = {
-    "oip": (b"/v2/",),
+    "oip": (b"/v2/", b"/inference.grpcinferenceservice/"),
     "kserve-v1": (b"/v1/models/",),
     "openai": (b"/v1/",),
-    "auto": (b"/v2/", b"/v1/"),
+    "auto": (b"/v2/", b"/v1/", b"/inference.grpcinferenceservice/"),
 }
 """What paths hold that a protocol owns."""
 
@@ -86,6 +90,9 @@ place of their own)."""
 
 ASIDES = (b":counttokens", b"/api/show", b"/api/pull", b"/api/push", b"/api/create", b"/api/copy", b"/api/delete")
 """Ends of paths, in lower case, by which Gemini's API counts tokens, and Ollama's models are managed."""
+
+GRPC_OWN: Final = (b"/grpc.health.", b"/grpc.reflection.", b"/grpc.channelz.")
+"""Beginnings of the paths of services that gRPC itself has for operators."""
 
 REPOSITORY: Final = b"/v2/repository/"
 """What paths hold that load and unload models: servers of several protocols have it beside each."""
@@ -140,4 +147,6 @@ class InferenceRule:
             return False
         if self._methods:
             return True
+        if lower.startswith(GRPC_OWN):
+            return False
         return lower.rpartition(b"/")[2] not in PROBES and REPOSITORY not in lower and not lower.endswith(ASIDES)

@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.grpc_status import HTTP_STATUS, MAX_MESSAGE, NAMES, code_of, code_of_failure, escaped
-from proxy.contracts.outcome import outcome_of_status
+from proxy.contracts.grpc_status import (
+    HTTP_STATUS,
+    LABELS,
+    MAX_MESSAGE,
+    NAMES,
+    code_of,
+    code_of_failure,
+    escaped,
+    is_grpc,
+    status_of,
+)
+from proxy.contracts.outcome import outcome_of, outcome_of_status
 
 
 def test_every_code_has_a_name_and_a_status() -> None:
@@ -74,3 +84,14 @@ def test_a_message_is_escaped_and_read_again(message: str) -> None:
 
 def test_a_message_is_bounded() -> None:
     assert len(escaped("x" * 10_000)) == MAX_MESSAGE
+
+
+def test_a_label_is_the_outcome_of_its_code() -> None:
+    assert [status_of(label) for label in LABELS] == list(HTTP_STATUS.values())
+    assert status_of("reset") is None
+    assert [outcome_of(LABELS[code]) for code in (0, 5, 14)] == ["good", "refused", "failed"]
+
+
+def test_messages_of_grpc_are_known_by_their_type() -> None:
+    assert is_grpc(b"application/grpc") and is_grpc(b"Application/GRPC+proto")
+    assert not (is_grpc(None) or is_grpc(b"application/json"))

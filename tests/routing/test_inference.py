@@ -16,6 +16,8 @@ INFERENCES: dict[Protocol, tuple[str, ...]] = {
         "/v2/models/m/%69nfer",
         "/V2/models/a%2Fb/INFER",
         "/x/v2/models/m/infer/",
+        "/inference.GRPCInferenceService/ModelInfer",
+        "/inference.GRPCInferenceService/ModelStreamInfer",
         "/rank",
     ),
     "kserve-v1": ("/v1/models/iris:predict", "/v1/models/iris%3Apredict", "/v1/models/iris:PREDICT/", "/m"),
@@ -26,11 +28,15 @@ INFERENCES: dict[Protocol, tuple[str, ...]] = {
         *("/v1/rerank", "/v2/rerank", "/v1/audio/transcriptions", "/v1/ocr", "/generate", "/api/chat", "/invocations"),
     ),
     "json": ("/predict", "/", "/health/predict", "/v1/anything"),
-    "opaque": ("/predict",),
+    "opaque": ("/predict", "/tensorflow.serving.PredictionService/Predict"),
 }
 
 OTHERS: dict[Protocol, tuple[str, ...]] = {
     "oip": (
+        "/inference.GRPCInferenceService/ServerLive",
+        "/inference.GRPCInferenceService/ModelReady",
+        "/inference.GRPCInferenceService/ModelMetadata",
+        "/grpc.health.v1.Health/Check",
         "/v2/health/ready",
         "/v2/models/m",
         "/v2/models/m/ready",
@@ -52,7 +58,7 @@ OTHERS: dict[Protocol, tuple[str, ...]] = {
         "/flush_cache",
     ),
     "json": ("/healthz", "/metrics", "/api/READY", "/ping", "/shutdown", "/v2/repository/index"),
-    "opaque": ("/livez",),
+    "opaque": ("/livez", "/grpc.health.v1.Health/Watch", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.contracts.failure import Failure
-from proxy.contracts.grpc_status import code_of_failure, escaped
+from proxy.contracts.grpc_status import GRPC, code_of_failure, escaped, is_grpc
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
@@ -25,8 +25,6 @@ from proxy.http2.response import write_response
 
 HIGH: Final = 64 * 1024
 """Bytes of an answer that wait for its client before its model server does."""
-
-GRPC: Final = b"application/grpc"
 
 
 class Http2ClientStream(Waiter, ClientStream):
@@ -71,8 +69,7 @@ class Http2ClientStream(Waiter, ClientStream):
     @property
     def is_grpc(self) -> bool:
         """Whether its client speaks gRPC."""
-        content = self.asked.field(b"content-type")
-        return content is not None and content.startswith(GRPC)
+        return is_grpc(self.asked.field(b"content-type"))
 
     # what the connection hands over
 

@@ -17,7 +17,8 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from proxy.contracts.message import RequestHead
+from proxy.contracts.grpc_status import code_of, is_grpc
+from proxy.contracts.message import RequestHead, field_of
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
@@ -49,12 +50,14 @@ class Http2ServerStream(Waiter, ServerStream):
     """One request and its answer. `number`: of the stream, 0 until the request's head was written."""
 
     __slots__ = (
+        "_call",
         "_data",
         "_ended",
         "_head",
         "_head_only",
         "_owed",
         "_paused",
+        "_status",
         "_trailers",
         "_waits",
         "answered",
@@ -73,8 +76,8 @@ class Http2ServerStream(Waiter, ServerStream):
         self._head: FieldList | None = None
         self._data: list[bytes] = []
         self._trailers: FieldList | None = None
-        self._ended = self._head_only = self._paused = self._waits = False
-        self._owed = 0
+        self._ended = self._head_only = self._paused = self._waits = self._call = False
+        self._owed = self._status = 0
 
     # ServerStream
 
@@ -82,6 +85,7 @@ class Http2ServerStream(Waiter, ServerStream):
         self.user = user
         connection = self.connection
         self._head_only = head.method == b"HEAD"
+        self._call = is_grpc(head.field(b"content-type"))
         self._head = write_request(head, connection.base_path, authority or connection.authority, extra, length)
 
     def data(self, data: bytes) -> None:
@@ -190,6 +194,9 @@ class Http2ServerStream(Waiter, ServerStream):
         except Http2ResponseError as error:
             self._broken("malformed", str(error))
             return
+        self._status = head.status
+        if ended and self._call:
+            user.graded(code_of(head.field(b"grpc-status"), head.status))
         user.response_head(head)
         if ended:
             self.finished()
@@ -203,6 +210,8 @@ class Http2ServerStream(Waiter, ServerStream):
             if data:
                 user.response_body(data)
             if ended:
+                if self._call:
+                    user.graded(code_of(None, self._status))
                 self.finished()
         if not self._paused or self.user is None:
             self._credit()
@@ -216,7 +225,10 @@ class Http2ServerStream(Waiter, ServerStream):
         if len(fields) > MAX_FIELDS:
             self._broken("malformed", f"more than {MAX_FIELDS} fields after the body")
             return
-        user.response_trailers(trailers_of(fields))
+        block = trailers_of(fields)
+        user.response_trailers(block)
+        if self._call:
+            user.graded(code_of(field_of(block, b"grpc-status"), self._status))
         self.finished()
 
     def finished(self) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.payload.encoding import decompress
-from proxy.payload.reading import Unreadable, field
+from proxy.payload.reading import Body, Unreadable, field
 
 PREFIX = 5
 """Bytes before a message: 0 or 1 (compressed), and the length, high byte first."""
@@ -20,6 +21,11 @@ MAX_MESSAGES = 65_536
 ENCODING = b"grpc-encoding"
 CODINGS = frozenset((b"gzip", b"deflate"))
 """Codings that gRPC names; `identity` needs no reader."""
+
+
+def is_call(body: Body) -> bool:
+    """Whether a body is of gRPC, by its content type."""
+    return is_grpc(field(body.fields, b"content-type"))
 
 
 def messages_of(data: bytes, fields: bytes) -> Iterator[tuple[bytes, int]]:

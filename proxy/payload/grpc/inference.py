@@ -61,6 +61,12 @@ def read_outputs(message: bytes, body: Body) -> tuple[Tensor, ...]:
     return _tensors(found, raw, body.one_row)
 
 
+def is_streamed(message: bytes) -> bool:
+    """Whether a message is a ModelStreamInferResponse: it has an error or an answer, and nothing else. (A
+    ModelInferResponse has outputs.)"""
+    return all(number in (ERROR, ANSWER) for number, _, _ in fields_in(message))
+
+
 def read_streamed(message: bytes, body: Body) -> tuple[Tensor, ...]:
     """The output tensors of a ModelStreamInferResponse. Raises Unreadable; `error_in_stream` where it tells an error:
     its call ends with status 0 all the same."""

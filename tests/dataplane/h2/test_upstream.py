@@ -199,13 +199,13 @@ def test_what_the_server_refused_is_sent_again_once() -> None:
             if len(tried) == 1:
                 asked.refuse(REFUSED_STREAM)
             else:
-                await echo(asked)
+                await says(b"x", (b"grpc-status", b"0"))(asked)
 
         async with between(refuses_first) as (p, _):
             (heard,) = await asked_of(p)
             assert (heard.status, heard.body, len(tried)) == (200, b"x", 2)
             await p.settled()
-            assert p.codes() == {("v1", "primary", "200"): 1}
+            assert p.codes() == {("v1", "primary", "grpc:0"): 1}
 
     run(test)
 
@@ -295,5 +295,76 @@ def test_a_server_that_speaks_http1_is_a_failed_version() -> None:
             p.http2.add("v1")
             await p.published(route())
             assert (await p.ask(post())).status == 502
+
+    run(test)
+
+
+# -- what a call ends with
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "outcome"),
+    [
+        (says(b"answer", (b"grpc-status", b"0")), "grpc:0", "good"),
+        (says(b"answer", (b"grpc-status", b"14")), "grpc:14", "failed"),
+        (says(b"answer", (b"grpc-status", b"3")), "grpc:3", "refused"),
+        (says(b"answer", (b"grpc-status", b"nonsense")), "grpc:2", "failed"),
+        (says(b"answer", (b"x-other", b"1")), "grpc:2", "failed"),
+        (says(b"answer"), "grpc:2", "failed"),
+    ],
+    ids=["ok", "unavailable", "invalid", "nonsense", "no status", "no trailers"],
+)
+def test_a_call_counts_by_its_own_status(script: Script, code: str, outcome: str) -> None:
+    async def test() -> None:
+        async with between(script) as (p, _):
+            (heard,) = await asked_of(p)
+            assert heard.status == 200
+            await p.settled()
+            assert p.codes() == {("v1", "primary", code): 1}
+            outcomes = [arm.outcomes() for tick in p.ticks for arm in tick.arms if arm.codes]
+            assert outcomes == [{outcome: 1}]
+
+    run(test)
+
+
+@pytest.mark.parametrize(("status", "code"), [(b"503", "grpc:14"), (b"404", "grpc:12"), (b"200", "grpc:2")])
+def test_an_answer_that_is_none_of_grpc_counts_by_what_a_client_makes_of_it(status: bytes, code: str) -> None:
+    async def html(asked: Asked) -> None:
+        await asked.ended.wait()
+        asked.head((b"content-type", b"text/html"), status=status)
+        await asked.data(b"<html>", ended=True)
+
+    async def test() -> None:
+        async with between(html) as (p, _):
+            await asked_of(p)
+            await p.settled()
+            assert p.codes() == {("v1", "primary", code): 1}
+
+    run(test)
+
+
+@pytest.mark.parametrize(("status", "rescued"), [(b"14", True), (b"4", False), (b"13", False)])
+def test_a_canary_is_rescued_where_it_is_unavailable_and_not_where_it_fails(status: bytes, rescued: bool) -> None:
+    async def fails(asked: Asked) -> None:
+        asked.head((b"content-type", b"application/grpc"), (b"grpc-status", status), ended=True)
+
+    async def test() -> None:
+        routed = route(split=(Share("v2", 100.0),))
+        async with between(fails, routed, name="v2") as (p, _):
+            (heard,) = await asked_of(p)
+            assert heard.version == ("v1" if rescued else "v2")
+            await p.settled()
+            assert p.codes()["v2", "canary", f"grpc:{status.decode()}"] == 1
+            assert sum(p.rows("rescued").values()) == rescued
+
+    run(test)
+
+
+def test_a_copy_counts_by_its_status_too() -> None:
+    async def test() -> None:
+        routed = route(shadows=(Share("v3", 100.0),))
+        async with between(says(b"x", (b"grpc-status", b"13")), routed, name="v3") as (p, _):
+            await asked_of(p)
+            await p.until(lambda: p.codes()["v3", "shadow", "grpc:13"] == 1)
 
     run(test)

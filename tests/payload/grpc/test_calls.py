@@ -1,0 +1,141 @@
+"""Bodies of calls by gRPC, through the door of payload."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import orjson
+import pytest
+
+from proxy.contracts.record import Record
+from proxy.contracts.settings import DEFAULT_ANALYSIS
+from proxy.contracts.table import Protocol
+from proxy.payload.decode import decode
+from proxy.payload.grpc.calls import read_request, read_response
+from proxy.payload.reading import Body, Unreadable
+from tests.support.oip_messages import framed, message, tensor
+
+GRPC = b"content-type: application/grpc\r\n"
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+X, Y = [5.1, 3.5, 1.4, 0.2], [0.9, 0.1]
+
+
+def request(values: list[float]) -> bytes:
+    made: bytes = message(
+        "ModelInferRequest", model_name="iris", inputs=[tensor("x", "FP64", [1, len(values)], values)]
+    ).SerializeToString()
+    return made
+
+
+def response(values: list[float]) -> bytes:
+    made: bytes = message(
+        "ModelInferResponse",
+        model_name="iris",
+        model_version="3",
+        outputs=[tensor("y", "FP64", [1, len(values)], values)],
+    ).SerializeToString()
+    return made
+
+
+def streamed(*answers: bytes, error: str = "") -> bytes:
+    made = [
+        message("ModelStreamInferResponse", infer_response=message("ModelInferResponse").FromString(a)) for a in answers
+    ]
+    if error:
+        made.append(message("ModelStreamInferResponse", error_message=error))
+    return framed(*(each.SerializeToString() for each in made))
+
+
+def record(asked: bytes, answer: bytes, fields: bytes = GRPC, path: str = INFER, **more: Any) -> Record:
+    given: dict[str, Any] = {"role": "primary", "share": 1.0, "started": 0.0, "total": 0.1, "status": 200} | more
+    return Record(
+        exchange=1,
+        route="r",
+        version="v1",
+        method="POST",
+        path=path,
+        request_fields=GRPC,
+        request=asked,
+        response_fields=fields,
+        response=answer,
+        **given,
+    )
+
+
+def body(data: bytes, **more: Any) -> Body:
+    return Body(data, GRPC, DEFAULT_ANALYSIS, **more)
+
+
+@pytest.mark.parametrize("protocol", ["oip", "auto"])
+def test_a_call_is_observed_as_the_same_exchange_by_json(protocol: Protocol) -> None:
+    asked = {"inputs": [{"name": "x", "datatype": "FP64", "shape": [1, 4], "data": X}]}
+    said = {
+        "model_name": "iris",
+        "model_version": "3",
+        "outputs": [{"name": "y", "datatype": "FP64", "shape": [1, 2], "data": Y}],
+    }
+    by_json = decode(
+        record(orjson.dumps(asked), orjson.dumps(said), b"content-type: application/json\r\n", "/v2/models/iris/infer"),
+        "oip",
+        (0, "a"),
+    )
+    by_grpc = decode(record(framed(request(X)), framed(response(Y))), protocol, (0, "a"))
+    assert by_grpc.inputs == by_json.inputs
+    assert by_grpc.outputs == by_json.outputs
+    assert (by_grpc.analysed, by_grpc.content, by_grpc.identity) == (True, "", by_json.identity)
+    assert by_grpc.asked == "iris"
+
+
+def test_a_shadows_answer_without_its_request_is_read_too() -> None:
+    seen = decode(record(b"", framed(response(Y)), path=""), "auto", (0, "a"))
+    assert seen.outputs[0].data == Y
+
+
+def test_a_compressed_answer_is_read() -> None:
+    packed = gzip.compress(response(Y))
+    fields = GRPC + b"grpc-encoding: gzip\r\n"
+    seen = decode(record(framed(request(X)), b"\1" + len(packed).to_bytes(4, "big") + packed, fields), "oip", (0, "a"))
+    assert seen.outputs[0].data == Y
+
+
+def test_an_answer_that_says_nothing_or_nonsense_has_failed() -> None:
+    empty = decode(record(framed(request(X)), b""), "oip", (0, "a"))
+    nonsense = decode(record(framed(request(X)), b"\0\0\0\0\5hello"), "oip", (0, "a"))
+    cut = decode(record(framed(request(X)), framed(response(Y))[:-3]), "oip", (0, "a"))
+    assert [each.content for each in (empty, nonsense, cut)] == ["empty_body", "unreadable_body", "unreadable_body"]
+
+
+def test_a_call_that_has_failed_by_its_status_is_not_read() -> None:
+    seen = decode(record(framed(request(X)), b"", status=503), "oip", (0, "a"))
+    assert not seen.answered
+    assert seen.inputs[0].data == X
+
+
+def test_one_message_of_a_stream_is_its_tensors_and_several_are_text_with_times() -> None:
+    assert read_response(body(streamed(response(Y)))).tensors[0].data == Y
+    texts = [
+        message("ModelInferResponse", outputs=[tensor("text", "BYTES", [1], [word])]).SerializeToString()
+        for word in (b"Hello", b" ", b"world")
+    ]
+    data = streamed(*texts)
+    ends = [len(streamed(*texts[: n + 1])) for n in range(3)]
+    found = read_response(body(data, chunks=[0.5, 0.7, 1.0], ends=ends)).text
+    assert (found.text, found.first_token) == ("Hello world", 0.5)
+    assert found.gaps == pytest.approx((0.2, 0.3))
+
+
+def test_an_error_in_a_message_of_a_stream_has_failed_the_call() -> None:
+    seen = decode(record(framed(request(X)), streamed(response(Y), error="out of memory")), "oip", (0, "a"))
+    assert seen.content == "error_in_stream"
+
+
+def test_requests_of_a_stream_are_read_by_their_first_message() -> None:
+    assert read_request(body(framed(request(X), request(Y))))[0].data == X
+    with pytest.raises(Unreadable, match="empty_body"):
+        read_request(body(b""))
+
+
+def test_two_messages_are_no_answer_of_a_unary_call() -> None:
+    with pytest.raises(Unreadable, match="schema"):
+        read_response(body(framed(response(Y), response(Y))))
