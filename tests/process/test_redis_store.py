@@ -218,6 +218,7 @@ GARBAGE: dict[str, list[tuple[str | bytes, ...]]] = {
     "nothing": [("SET", b"")],
     "a huge text": [("SET", HUGE)],
     "a huge number": [("SET", b"9" * 400)],
+    "the last number": [("SET", b"9" * 15)],
     "a number below all": [("SET", b"-5")],
     "a judge of a huge term": [("SET", b"9" * 400 + b"|x|b", "PX", "4000")],
     "a list": [("RPUSH", b"", b"a", HUGE)],
@@ -225,6 +226,7 @@ GARBAGE: dict[str, list[tuple[str | bytes, ...]]] = {
     "a sorted set": [("ZADD", "inf", b"e:z", "-inf", b":", "1e300", b"\xff\xfe", "5", b"a:" * 9999, "1", b"no")],
     "another hash": [("HSET", b"a", b"b", "", "")],
     "a hash of no numbers": [("HSET", "t", b"abc", "l", b"-1", "s", b"\xff", "c", b"", "b", HUGE, "e", b"nan")],
+    "a hash of last numbers": [("HSET", "t", b"9" * 15, "l", b"9" * 15, "s", b"x", "e", b"9" * 15)],
     "a hash of huge numbers": [("HSET", "s", b"9" * 400, "b", HUGE, "l", b"9" * 400)],
     "a stream": [("XADD", "*", "foo", b"bar"), ("XADD", "*", "l", HUGE, "m", b"x")],
     "a stream at its end": [("XADD", "18446744073709551615-18446744073709551615", "foo", b"bar")],
@@ -240,8 +242,10 @@ def put(client: Redis, key: str, garbage: str) -> None:
 
 async def turn(store: RedisStore) -> CommitResult:
     """The calls of a judge's turn; what became of its look."""
+    await store.report(Report("b", "e", 10, b"body", (), 0, "0-0"))
     heard = await store.report(Report("a", "e", 10, b"body", (b"label",), 0, "0-0"))
     assert b"bar" not in heard.labels
+    await store.report(Report("a", "e", 10, b"body", (), 1, heard.labels_after))
     held = await store.acquire("a", heard.place[0], "y")
     assert held.judge == "a"
     found = await store.collect({}, NOWHERE)

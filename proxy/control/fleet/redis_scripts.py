@@ -8,7 +8,7 @@ from __future__ import annotations
 from proxy.control.fleet.store import LEADERSHIP_SECONDS
 
 NUMBER_DIGITS = 15
-"""Digits of a number that Lua keeps exactly."""
+"""Digits of a number that Lua keeps exactly. What is found in the store has fewer, so that there is a next one."""
 
 _SOUND = (
     """
@@ -19,7 +19,9 @@ local function sound(key, kind)
 end
 local function number(value)
   local found = tonumber(value or 0) or 0
-  return found >= 0 and found < 2 ^ 53 and found or 0
+  return found >= 0 and found < """
+    f"1e{NUMBER_DIGITS - 1}"
+    """ and found or 0
 end
 local function leadership(key)
   sound(key, 'string')
@@ -105,9 +107,8 @@ local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
 last = last[1] and last[1][1] or '0-0'
 local place, labels = ARGV[7], {}
 -- A stream that ends before the place is another one than that of which labels were taken.
-if place == '' or later(place, last) then
-  place = last
-else
+if place == '' or later(place, last) then place = last end
+if place ~= last then  -- behind the last place that a stream can have there is no other
   for _, entry in ipairs(redis.call('XRANGE', KEYS[5], '(' .. place, '+', 'COUNT', ARGV[8])) do
     place = entry[1]
     if entry[2][1] == 'l' then labels[#labels + 1] = entry[2][2] end

@@ -253,7 +253,7 @@ def _is_text(name: bytes) -> bool:
 
 
 def _is_number(text: bytes) -> bool:
-    return text.isdigit() and len(text) <= NUMBER_DIGITS
+    return text.isdigit() and len(text) < NUMBER_DIGITS
 
 
 def _place(found: _Heard | _Members | _Table) -> Place:
