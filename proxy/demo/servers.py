@@ -80,15 +80,16 @@ async def train(python: Path, folder: Path) -> AsyncIterator[dict[str, Any]]:
         child.kill()
 
 
-def serve(python: Path, folder: Path, version: str) -> ModelServer:
-    """Starts MLServer for a trained version in `folder/version`; it is not ready yet."""
+def serve(python: Path, folder: Path, version: str, grpc_port: int = 0) -> ModelServer:
+    """Starts MLServer for a trained version in `folder/version`; it is not ready yet. `grpc_port`: where it speaks
+    gRPC; its own choice it does not tell."""
     home = folder / version
     model = {
         "name": MODEL,
         "implementation": "mlserver_sklearn.SKLearnModel",
         "parameters": {"uri": str(home / "model.joblib"), "version": version},
     }
-    (home / "settings.json").write_text(json.dumps(MLSERVER_SETTINGS), encoding="utf-8")
+    (home / "settings.json").write_text(json.dumps(MLSERVER_SETTINGS | {"grpc_port": grpc_port}), encoding="utf-8")
     (home / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
     argv = [str(python), "-m", "mlserver.cli.main", "start", str(home)]
     return ModelServer(version, DemoProcess(f"MLServer of {version}", argv, home / "server.log", home))

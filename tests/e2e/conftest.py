@@ -76,10 +76,10 @@ class Models:
     servers: dict[str, ModelServer] = field(default_factory=dict)
 
     @contextlib.contextmanager
-    def another(self, version: str, folder: Path) -> Iterator[ModelServer]:
+    def another(self, version: str, folder: Path, grpc_port: int = 0) -> Iterator[ModelServer]:
         """One more server of a version, in `folder`, that a test may kill."""
         shutil.copytree(self.folder / version, folder / version)
-        server = servers.serve(self.python, folder, version)
+        server = servers.serve(self.python, folder, version, grpc_port)
         try:
             asyncio.run(_all_ready([server]))
             yield server
@@ -203,13 +203,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Penumbra]]:
     """Starts Penumbra with one route, to the model of its name: `start(urls, primary=..., shadows=...)`."""
     running: list[Front] = []
 
-    def start(urls: dict[str, str], name: str = ROUTE, **route: Any) -> Penumbra:
+    def start(urls: dict[str, str], name: str = ROUTE, http: int = 1, **route: Any) -> Penumbra:
         section = {"match": {"path": f"/v2/models/{name}/"}, "protocol": "oip"} | route
         content = {
             "listen": "127.0.0.1:0",
             "admin": {"listen": "127.0.0.1:0"},
             "state": str(tmp_path / "penumbra.db"),
-            "versions": {version: {"url": url} for version, url in urls.items()},
+            "versions": {version: {"url": url, "http": http} for version, url in urls.items()},
             "routes": {name: section},
         }
         running.append(front.start(content, tmp_path))
