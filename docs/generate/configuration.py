@@ -110,7 +110,15 @@ def sections(group: Group, path: str = "") -> Iterator[str]:
         if at == "routes.*.scorecard" and inner:
             metrics = table(("metric", "bounds", "what it is"), scorecard(*inner))
             yield joined(f"### {code('routes.ROUTE.scorecard')}", SCORECARD, metrics)
-        elif inner and key != "scorecard" and not is_told(at):
+        elif inner and key != "scorecard":
+            yield from of_its_own(*inner) if is_told(at) else sections(*inner)
+
+
+def of_its_own(group: Group, path: str) -> Iterator[str]:
+    """What a mapping has below it beside what is told elsewhere."""
+    for key, node in group.keys.items():
+        at = f"{path}.{key}"
+        if (inner := within(node, at)) and not is_told(at):
             yield from sections(*inner)
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
-from proxy.config.tls import ADMIN, read_client_tls, read_server_tls
+from proxy.config.tls import read_admin_tls, read_client_tls
 from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.operation import AccessRole, Admin, Capture, Hook, HookEvent, Token
 
@@ -32,9 +32,9 @@ def read_admin(section: Section) -> Admin:
     hosts = section.values("hosts", values.host_name)
     if len(hosts) > MAX_HOSTS:
         section.refuse("hosts", f"{len(hosts)} names", f"at most {MAX_HOSTS}")
-    tls = read_server_tls(section, ADMIN)
+    tls, roles = read_admin_tls(section)
     section.finish()
-    return Admin(listen, tokens=tokens, hosts=hosts, tls=tls, **given)
+    return Admin(listen, tokens=tokens, hosts=hosts, tls=tls, roles=roles, **given)
 
 
 def _token(section: Section) -> Token:

@@ -21,7 +21,7 @@ NO_GLOB = re.compile(r"\$$|/:[A-Za-z_]")
 
 def hints(settings: Settings) -> tuple[str, ...]:
     """Sentences, each with its place in the file."""
-    told = (_patterns, _third_parties, _unverified, contradictions, unmerged)
+    told = (_patterns, _third_parties, _unverified, _unprobed, contradictions, unmerged)
     return tuple(hint for each in told for hint in each(settings))
 
 
@@ -33,6 +33,15 @@ def _unverified(settings: Settings) -> Iterator[str]:
                 f"{place_of(role)}.insecure_skip_verify: whoever answers is believed, and can read and change all that "
                 "is sent; ca verifies it, or san where its certificate has another name"
             )
+
+
+def _unprobed(settings: Settings) -> Iterator[str]:
+    """An admin API that probes do not get into."""
+    if settings.admin.tls and settings.admin.tls.client == "require":
+        yield (
+            "admin.tls.client: require turns away who shows no certificate, probes of Kubernetes as well; optional, "
+            "and roles with one of role read, lets them ask /healthz and /readyz alone"
+        )
 
 
 def _patterns(settings: Settings) -> Iterator[str]:

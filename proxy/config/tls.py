@@ -10,11 +10,15 @@ from proxy.config.section import Section
 from proxy.config.values import Refused
 from proxy.contracts.address import Address
 from proxy.contracts.field_rules import REQUEST_SPECIAL
+from proxy.contracts.operation import AccessRole, CertificateRole
 from proxy.contracts.rewrite import BODY_DIGESTS, CREDENTIAL_FIELDS
 from proxy.contracts.tls import SPIFFE, SPIFFE_ID, ClientCertificates, ClientTls, MinVersion, ServerTls
 
 MAX_ALLOWED = 64
 """Each new connection is looked up among them."""
+
+MAX_ROLES = 16
+"""Each caller of the admin API with a certificate is looked up among them."""
 
 MAX_LISTENERS = 16
 """Each worker listens on all of them."""
@@ -62,29 +66,64 @@ def identity_header(text: str) -> str:
     return found
 
 
-def read_server_tls(owner: Section, spoken: values.OneOf = TRAFFIC) -> ServerTls | None:
+def read_server_tls(owner: Section) -> ServerTls | None:
     """`tls` of a listener; None where there is none."""
     section = owner.section("tls")
     if "tls" not in owner:
         return None
-    client: ClientCertificates = section.take("client", values.one_of(ClientCertificates), "off")
-    min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
-    offered = section.values("alpn", spoken) if "alpn" in section else ServerTls("", "").alpn
+    tls = _server_tls(section, TRAFFIC)
+    section.finish()
+    return tls
+
+
+def read_admin_tls(owner: Section) -> tuple[ServerTls | None, tuple[CertificateRole, ...]]:
+    """`tls` of the admin API, and who its clients are by their certificates."""
+    section = owner.section("tls")
+    if "tls" not in owner:
+        return None, ()
+    tls = _server_tls(section, ADMIN)
+    roles = tuple(_role(item) for item in section.items("roles"))
+    if len(roles) > MAX_ROLES:
+        section.refuse("roles", f"{len(roles)} roles", f"at most {MAX_ROLES}")
+    if roles and tls.client == "off" and not section.refused("client"):
+        section.refuse("roles", "roles beside client: off", "client: optional | require beside it")
+    if "identity_header" in section:
+        section.refuse("identity_header", "a header of the admin API", "nothing: versions hear of clients of `listen`")
+    section.finish()
+    return tls, roles
+
+
+def _role(section: Section) -> CertificateRole:
+    allow = _allowed(section)
+    if not allow and not section.refused("allow"):
+        section.refuse("allow", "nobody", "at least one name; leave the entry out to have none")
+    role: AccessRole = section.take("role", values.one_of(AccessRole), "read", required=True)
+    section.finish()
+    return CertificateRole(allow, role)
+
+
+def _allowed(section: Section) -> tuple[str, ...]:
     allow = section.values("allow", allowed_peer)
     if len(allow) > MAX_ALLOWED:
         section.refuse("allow", f"{len(allow)} names", f"at most {MAX_ALLOWED}")
+    return allow
+
+
+def _server_tls(section: Section, spoken: values.OneOf) -> ServerTls:
+    client: ClientCertificates = section.take("client", values.one_of(ClientCertificates), "off")
+    min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
+    offered = section.values("alpn", spoken) if "alpn" in section else ServerTls("", "").alpn
     tls = ServerTls(
         certificate=section.take("certificate", values.plain, "", required=True),
         key=section.take("key", values.plain, "", required=True),
         client_ca=section.take("client_ca", values.plain, ""),
         client=client,
-        allow=allow,
+        allow=_allowed(section),
         min_version=min_version,
         alpn=tuple(dict.fromkeys(offered)),
         identity_header=section.take("identity_header", identity_header, ""),
     )
     _refuse_idle(section, tls)
-    section.finish()
     return tls
 
 

@@ -24,9 +24,17 @@ class Token(Struct, frozen=True):
     """`read` may look; `operate` may look and change."""
 
 
+class CertificateRole(Struct, frozen=True):
+    """Callers of the admin API by the certificates that they show."""
+
+    allow: tuple[str, ...]
+    """Their names, as `allow` of a `ServerTls` has them."""
+    role: AccessRole
+
+
 class Admin(Struct, frozen=True):
-    """The admin API. Without an operate token only loopback may change anything; without a read token whoever reaches
-    it may look."""
+    """The admin API. Without a token or certificate of role `operate` only loopback may change anything; without one of
+    role `read` whoever reaches it may look."""
 
     listen: tuple[Address, ...] = (Address("127.0.0.1", 9900),)
     token: str = ""
@@ -36,6 +44,7 @@ class Admin(Struct, frozen=True):
     """Further names, in lower case, by which the API may be asked without a token."""
     tls: ServerTls | None = None
     """None: plain HTTP."""
+    roles: tuple[CertificateRole, ...] = ()
 
 
 class Hook(Struct, frozen=True):

@@ -50,7 +50,7 @@ from proxy.control.spoken_protocols import SpokenProtocols
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.steady_clock import SteadyClock, boot_id
 from proxy.control.state.store import Store
-from proxy.control.telemetry.certificate_metrics import CertificateCollector
+from proxy.control.telemetry.certificate_metrics import CertificateCollector, HandshakeCollector
 from proxy.control.telemetry.fleet_metrics import FleetCollector
 from proxy.control.telemetry.journal import Journal, LogLines
 from proxy.control.telemetry.metrics import MetricSources, registry
@@ -169,6 +169,7 @@ class Control:
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._context.fleet = self._fleet
+        self._api = AdminListener(application(self._context), self._context.connections)
         self._watch = FileWatch(args.config)
         self._secrets: dict[str, FileWatch] = {}  # files of credentials
         self._over = asyncio.Event()
@@ -186,8 +187,8 @@ class Control:
         self._begin()
         self._adopt(self._load)  # `load` may have gone on with older settings at first: now the mistake is shown
         self._listen_to_signals(asyncio.get_running_loop())
-        api = AdminListener(application(self._context), self._context.connections)
-        await api.start([socket.socket(fileno=fd) for fd in self._args.admin_fds])
+        api = self._api
+        await api.start([socket.socket(fileno=fd) for fd in self._args.admin_fds], self._engine.settings.admin.tls)
         await self._link.start(socket.socket(fileno=self._args.link_fd))
         spare_the_collector()
         self._pulses.keep_beating(PLACE, asyncio.get_running_loop())
@@ -277,6 +278,7 @@ class Control:
         """Applies the settings beside the routes."""
         paths = {each.file for each in self._engine.settings.credentials.values() if each.file}
         self._secrets = {path: self._secrets.get(path) or FileWatch(path) for path in sorted(paths)}
+        self._api.use(self._engine.settings.admin.tls)
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_part
@@ -359,6 +361,7 @@ class Control:
         if self._fleet is not None:
             made.register(FleetCollector(self._fleet))
         made.register(CertificateCollector(self._certificates))
+        made.register(HandshakeCollector(self._board.counters, lambda: self._api.handshakes))
         ProcessCollector(registry=made)
         return made
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from typing import Any
 
 from proxy.contracts.table import Table
@@ -21,12 +20,11 @@ from proxy.dataplane.secured.connection import SecuredConnection
 from proxy.dataplane.secured.identity import identity_line
 from proxy.dataplane.secured.listener import SecuredListener
 from proxy.dataplane.shared import Shared
+from proxy.tls.peer import shuts_out
 from proxy.tls.reason import TlsError
 from proxy.tls.server import ServerContexts
 
 log = logging.getLogger("penumbra.worker")
-
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Fronts:
@@ -70,7 +68,7 @@ class Fronts:
             elif tls != listener.contexts.tls:
                 before = listener.contexts.tls
                 listener.contexts.put(tls)
-                if _shuts_out(before, tls):
+                if shuts_out(before, tls):
                     listener.retire(self._shared.clock())
         except TlsError as error:
             log.error("listener %d: no TLS by its certificate, what was in force stays: %s", number, error)
@@ -84,11 +82,3 @@ class TurnedAway(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.abort()  # type: ignore[attr-defined]
-
-
-def _shuts_out(before: ServerTls, after: ServerTls) -> bool:
-    """Whether clients may have come in that would not now."""
-    if (before.client, before.allow) != (after.client, after.allow):
-        return after.client != "off"
-    had, has = (set(_CERTIFICATE.findall(tls.material.ca)) for tls in (before, after))
-    return bool(had - has)

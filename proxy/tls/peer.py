@@ -17,6 +17,7 @@ from typing import Any
 from proxy.contracts.tls import SPIFFE, SPIFFE_ID, ClientTls, ServerTls
 from proxy.tls.reason import Reason, TlsError
 
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 _PRINTABLE = re.compile(r"[!-~]+")
 _KINDS = {"DNS": "dns", "IP Address": "ip", "URI": "uri"}
 
@@ -34,6 +35,12 @@ def _named(kind: str, value: str) -> str:
     if kind == "URI":
         return value if value.startswith(SPIFFE) else f"uri:{value}"
     return f"{_KINDS[kind]}:{value.lower()}"
+
+
+def identity(found: tuple[str, ...]) -> str:
+    """The one name that stands for a certificate: its URI (a SPIFFE ID), else its first; "": it has none."""
+    uris = [name for name in found if name.startswith((SPIFFE, "uri:"))]
+    return next(iter([*uris, *found]), "")
 
 
 def allows(found: Iterable[str], allow: Iterable[str]) -> bool:
@@ -64,6 +71,14 @@ def refusal(tls: ServerTls, certificate: Certificate | None) -> Reason | None:
     if not certificate:
         return "no_certificate"
     return None if allows(names(certificate), tls.allow) else "not_allowed"
+
+
+def shuts_out(before: ServerTls, after: ServerTls) -> bool:
+    """Whether clients may have come in that would not now: an authority is gone, or others are allowed."""
+    if (before.client, before.allow) != (after.client, after.allow):
+        return after.client != "off"
+    had, has = (set(_PEM.findall(tls.material.ca)) for tls in (before, after))
+    return bool(had - has)
 
 
 def verify(tls: ClientTls, certificate: Certificate | None) -> None:

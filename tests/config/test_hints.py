@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from proxy.config.hints import hints
 from proxy.config.load import parse
 from proxy.contracts.settings import ConfigError
+from tests.support.certificates import Authority, written
 
 FILE = """
 listen: 127.0.0.1:0
@@ -79,3 +82,16 @@ def test_whoever_is_believed_without_a_look_is_told_of() -> None:
     )
     (hint,) = hints(parse(text, {}))
     assert hint.startswith("versions.a.tls.insecure_skip_verify: ")
+
+
+@pytest.mark.parametrize("client", ["optional", "require"])
+def test_an_admin_api_that_no_probe_gets_into_is_told_of(
+    client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority()
+    written(tmp_path, authority.issue("dns:localhost"), authority)
+    monkeypatch.chdir(tmp_path)
+    tls = f"{{certificate: tls.crt, key: tls.key, client_ca: ca.crt, client: {client}}}"
+    text = FILE.format(path="/").replace("admin: {", f"admin: {{tls: {tls}, ")
+    found = hints(parse(text, {}))
+    assert [hint.partition(" ")[0] for hint in found] == ["admin.tls.client:"] * (client == "require")

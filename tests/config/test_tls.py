@@ -8,6 +8,7 @@ import pytest
 
 from proxy.config.load import parse
 from proxy.contracts.address import Address
+from proxy.contracts.operation import CertificateRole
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.contracts.tls import ClientTls, ServerTls, TlsMaterial
 from tests.support.certificates import Authority, Issued, written
@@ -164,3 +165,35 @@ fleet: {{redis: 'rediss://h', name: f, tls: {{ca: ca.crt}}}}
     assert settings.admin.tls is not None and settings.admin.tls.material == OWN.material()
     for tls in (settings.notify[0].tls, settings.tracing.tls, settings.fleet.tls):
         assert tls.material == TlsMaterial(ca=CA.certificate)
+
+
+ADMIN = "listen: 127.0.0.1:9999\nadmin: {{tls: {{{tls}}}}}"
+ASKS = f"{PAIR}, client_ca: ca.crt, client: optional"
+
+
+def test_roles_of_the_admin_api() -> None:
+    settings = read(ADMIN.format(tls=f"{ASKS}, roles: [{{allow: ['spiffe://prod/*', 'dns:A.corp'], role: operate}}]"))
+    assert settings.admin.roles == (CertificateRole(("spiffe://prod/*", "dns:a.corp"), "operate"),)
+    assert settings.admin.tls is not None and settings.admin.tls.alpn == ("http/1.1",)
+
+
+@pytest.mark.parametrize(
+    ("tls", "path"),
+    [
+        (f"{PAIR}, roles: [{{allow: ['dns:a'], role: read}}]", "admin.tls.roles"),
+        (f"{ASKS}, roles: [{{allow: [], role: read}}]", "admin.tls.roles[0].allow"),
+        (f"{ASKS}, roles: [{{role: read}}]", "admin.tls.roles[0].allow"),
+        (f"{ASKS}, roles: [{{allow: ['dns:a']}}]", "admin.tls.roles[0].role"),
+        (f"{ASKS}, roles: [{{allow: ['dns:a'], role: root}}]", "admin.tls.roles[0].role"),
+        (f"{ASKS}, roles: [{{allow: ['a'], role: read}}]", "admin.tls.roles[0].allow[0]"),
+        (f"{ASKS}, roles: [{{allow: ['dns:a'], role: read, name: x}}]", "admin.tls.roles[0].name"),
+        (f"{ASKS}, roles: {[{'allow': ['dns:a'], 'role': 'read'}] * 17}", "admin.tls.roles"),
+        (f"{ASKS}, identity_header: x-client", "admin.tls.identity_header"),
+    ],
+)
+def test_mistakes_of_the_admin_api(tls: str, path: str) -> None:
+    assert path in problems(ADMIN.format(tls=tls))
+
+
+def test_roles_are_of_the_admin_api_alone() -> None:
+    assert "tls.roles" in problems(listening(f"{ASKS}, roles: [{{allow: ['dns:a'], role: read}}]"))

@@ -67,7 +67,7 @@ def _listeners() -> Schema:
 def _server_tls() -> Schema:
     asks = says("client", {"enum": ["optional", "require"]})
     unasked = {"anyOf": [{"not": has("client")}, says("client", {"const": "off"})]}
-    return {"allOf": [when(asks, has("client_ca")), when(unasked, none_of(OF_CLIENTS))]}
+    return {"allOf": [when(asks, has("client_ca")), when(unasked, none_of((*OF_CLIENTS, "roles")))]}
 
 
 def _client_tls() -> Schema:
@@ -151,6 +151,7 @@ def rules() -> dict[str, Schema]:
         "versions.*.authorization": when({"type": "object"}, {"oneOf": [has("token"), has("file")]}),
         "routes": {"minProperties": 1},
         "notify": {"maxItems": MAX_HOOKS},
+        "admin.tls.roles[]": has("allow") | {"allOf": [says("allow", {"minItems": 1})]},
         "admin.tokens[].token": {"type": ["string", "number", "boolean"], "minLength": 1},
         "routes.*": {
             "required": ["match", "primary", "protocol"],

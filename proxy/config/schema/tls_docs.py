@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-OF_LISTENERS = re.compile(r"^(?:listeners\[\]|admin)\.(?=tls\.)")
+OF_LISTENERS = re.compile(r"^(?:listeners\[\]|admin)\.(?=tls\.(?!roles))")
 OF_SERVERS = re.compile(r"^(?:fleet|notify\[\]|tracing|(?:routes\.\*\.)?analysis\.judge)\.(?=tls\.)")
 
 
@@ -43,7 +43,16 @@ TEXTS = {
     "listeners": "Several listeners in place of `listen` and `tls`, so that plain and TLS stand side by side.",
     "listeners[].listen": "As `listen`.",
     "listeners[].tls": "As `tls`; without it, plain HTTP.",
-    "admin.tls": "As `tls`, of the admin API.",
+    "admin.tls": (
+        "As `tls`, of the admin API, on all its addresses. Probes of Kubernetes show no certificate: with "
+        "`client: require` they fail, with `optional` and a role `read` below only those get in who should."
+    ),
+    "admin.tls.roles": (
+        "What clients with a certificate may do without a token, at most 16 entries; of several that fit, the "
+        "strongest holds. With a role `read`, looking needs it, or a token; with `operate`, so do changes."
+    ),
+    "admin.tls.roles[].allow": "Their names, as `tls.allow` has them. At least one.",
+    "admin.tls.roles[].role": "`read` may look; `operate` may look and change.",
     "versions.*.tls": "TLS towards the version, for a URL of https.",
     "versions.*.tls.ca": "File (PEM): authorities that its certificate is checked against.",
     "versions.*.tls.certificate": "File (PEM): the certificate that it is shown, then intermediate ones.",
@@ -65,6 +74,7 @@ DEFAULTS = {
     "tls.allow": "[]",
     "tls.min_version": '"1.2"',
     "tls.alpn": "[http/1.1]",
+    "admin.tls.roles": "[]",
     "versions.*.tls.insecure_skip_verify": "false",
     "versions.*.tls.min_version": '"1.2"',
 }
@@ -78,6 +88,7 @@ ABSENT = {
     "listeners": "`listen` and `tls`",
     "listeners[].tls": "plain HTTP",
     "admin.tls": "plain HTTP",
+    "admin.tls.roles": "a certificate alone is no role",
     "versions.*.tls": "as below, where the URL is one of https",
     "versions.*.tls.ca": "those of the system",
     "versions.*.tls.certificate": "none is shown",
@@ -96,6 +107,8 @@ EXAMPLES = {
     "tls.min_version": '"1.3"',
     "tls.alpn": "[]",
     "tls.identity_header": "x-client-identity",
+    "admin.tls.roles[].allow": '["spiffe://prod/ns/ops/*"]',
+    "admin.tls.roles[].role": "operate",
     "listeners[].listen": '":8443"',
     "versions.*.tls.ca": "ca.crt",
     "versions.*.tls.certificate": "tls.crt",

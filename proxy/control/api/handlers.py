@@ -1,6 +1,6 @@
 """The admin API: thin handlers behind the table of `endpoints`, one place where refusals become answers.
 
-- Every change goes into the audit: who (the token's name, or loopback), when, why (`reason`), before, after.
+- Every change goes into the audit: who (token, certificate or loopback), when, why (`reason`), before, after.
 - `ETag` on a route and `If-Match` on a change: whoever decided on an old picture is refused (412).
 - Bodies are bounded, and nothing in them is coerced (`bodies`).
 """
@@ -37,9 +37,9 @@ from proxy.link.server import WorkerStatus
 from proxy.stats.board import Board
 from proxy.stats.quality.label_join import LabelOutcome
 from proxy.stats.quality.scores import load
+from proxy.tls.peer import names
 
 log = logging.getLogger("penumbra.api")
-
 
 MAX_DIGITS = 40
 """Characters of a number in a query. Python reads 4,300 digits, zeros included."""
@@ -151,7 +151,7 @@ class Api:
         the stream of events takes no turn, because it does not end."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            auth.reader(request.headers, self._engine.settings.admin)
+            auth.reader(request.headers, self._engine.settings.admin, _shown(request))
             if handler == self.events:
                 return await handler(request)
             async with self._turn:
@@ -191,7 +191,7 @@ class Api:
         return as_json(shown, _GATES[shown["verdict"]])
 
     async def ask_gate(self, request: web.Request) -> web.Response:
-        auth.reader(request.headers, self._engine.settings.admin)
+        auth.reader(request.headers, self._engine.settings.admin, _shown(request))
         await _body(request, any_type=True)
         return await self.gate(request)
 
@@ -253,7 +253,7 @@ class Api:
     async def feedback(self, request: web.Request) -> web.Response:
         """Labels decide about releases, so whoever gives them must be allowed to change things. They are taken in
         portions, because scoring ten thousand takes seconds."""
-        auth.caller(request.headers, request.remote, self._engine.settings.admin)
+        auth.caller(request.headers, request.remote, self._engine.settings.admin, _shown(request))
         body = await _body(request, request_bodies.MAX_FEEDBACK)
         await asyncio.to_thread(load)
         async with self._scoring:
@@ -300,7 +300,7 @@ class Api:
         """`etag`: what it is changed from; `whole`: what the body asks for is of no single route. In a fleet, what to
         say of it beside: at how many members it is in force."""
         engine, now = self._engine, self._context.now
-        who = auth.caller(request.headers, request.remote, engine.settings.admin)
+        who = auth.caller(request.headers, request.remote, engine.settings.admin, _shown(request))
         value = request_bodies.read_object(await _body(request), optional=request.method == "POST")
         _if_match(request, etag)
         if whole:
@@ -350,6 +350,11 @@ class Api:
 
 
 _GATES = {"pass": 200, "fail": 409, "undecided": 425}
+
+
+def _shown(request: web.Request) -> tuple[str, ...]:
+    """Names of the certificate that the client has shown, of an authority that is trusted; (): none."""
+    return names(request.get_extra_info("peercert"))
 
 
 def _name(request: web.Request) -> str:

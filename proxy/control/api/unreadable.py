@@ -37,7 +37,7 @@ class UnreadableRequests(logging.Filter):
         for preface, reason, detail in PREFACES:
             if first.startswith(preface):
                 self._tell(detail, now)
-                return _problem(reason, detail)
+                return problem(reason, detail)
         return b""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -55,7 +55,8 @@ class UnreadableRequests(logging.Filter):
         log.warning("a request to the admin API cannot be read: %s", what)
 
 
-def _problem(reason: str, detail: str) -> bytes:
+def problem(reason: str, detail: str) -> bytes:
+    """The answer, in clear, to what comes by another protocol; `reason` is one of `contracts.failure`."""
     failure = FAILURES[reason]
     document = {"type": "/problems/malformed", "title": failure.title, "status": failure.status, "detail": detail}
     body = dumps(document).encode()

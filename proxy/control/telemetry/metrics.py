@@ -93,8 +93,6 @@ class BoardCollector(Collector):
         yield counter("penumbra_not_rewritten", text, ("route", "version", "message", "reason"), rows)
         text = "Requests whose sticky key, or (without a route) model, could not be read."
         yield counter("penumbra_unread_keys", text, ("route", "reason"), floats(counters.unread_keys.items()))
-        text = "TLS handshakes with clients (`client`) and model servers (`upstream`): `ok`, or why they failed."
-        yield counter("penumbra_tls_handshakes", text, ("side", "result"), floats(counters.handshakes.items()))
 
     def _shadows(self) -> Iterator[Metric]:
         board, counters = self._board, self._board.counters

@@ -48,10 +48,13 @@ routes: {r: {match: {path: /}, protocol: json, primary: v1}}
 """
 WHENCE = "{url: 'http://h', lineage: {commit: a, dataset: b, features: c, training_config: d, evaluation: e}}"
 STAGE = "{shadow: 1, canary: 1, requests: 1, duration: 1s}"
+ASKS = "{certificate: old/tls.crt, key: old/tls.key, client_ca: old/ca.crt, client: optional}"
 AROUND = (
     {
         "require_lineage": f"versions: {{v1: {WHENCE}, v2: {WHENCE}, v3: {WHENCE}}}",
         "admin.tokens[]": "admin: {tokens: [{name: ci, role: read, token: x}]}",
+        "admin.tls.roles": f"admin: {{tls: {ASKS}}}",
+        "admin.tls.roles[]": "admin: {tls: {roles: [{allow: ['dns:a'], role: read}]}}",
         "notify[]": "notify: [{url: 'http://h/'}]",
         "capture": "capture: {percent: 50, path: x, max_bytes: 1MiB}",
         "access_log": "access_log: {}",
@@ -61,7 +64,7 @@ AROUND = (
         "tls": "tls: {certificate: old/tls.crt, key: old/tls.key}",
         **dict.fromkeys(
             ("tls.client_ca", "tls.client", "tls.allow", "tls.identity_header"),
-            "tls: {certificate: old/tls.crt, key: old/tls.key, client_ca: old/ca.crt, client: optional}",
+            f"tls: {ASKS}",
         ),
         "listeners": "listeners: [{listen: '127.0.0.1:9999'}]",
         "listeners[].tls": "listeners: [{listen: '127.0.0.1:9999', tls: {certificate: tls.crt, key: tls.key}}]",

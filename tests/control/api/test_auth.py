@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from proxy.contracts.address import Address
-from proxy.contracts.operation import Admin, Token
+from proxy.contracts.operation import Admin, CertificateRole, Token
+from proxy.contracts.tls import ServerTls, TlsMaterial
 from proxy.control.api.auth import addressed, caller, is_loopback, reader
 from proxy.control.api.problems import ApiError
 
@@ -117,3 +118,97 @@ def test_a_change_without_a_token_needs_a_host_that_is_loopback_and_nothing_more
     with pytest.raises(ApiError) as refused:
         caller({"Host": host}, "127.0.0.1", Admin())
     assert kind(refused) == "forbidden"
+
+
+TLS = ServerTls("c", "k", "ca", "optional", material=TlsMaterial(names=("dns:penumbra.corp", "dns:*.ops.corp")))
+ROLES = (
+    CertificateRole(("spiffe://prod/ns/ops/*",), "operate"),
+    CertificateRole(("spiffe://prod/*", "dns:grafana.corp"), "read"),
+)
+BOTH = Admin(tokens=ADMIN.tokens, tls=TLS, roles=ROLES)
+OPS, READS, OTHER = ("spiffe://prod/ns/ops/deployer",), ("dns:grafana.corp",), ("dns:elsewhere.corp",)
+
+ASKED = [
+    # token, certificate: who may look as; who may change as
+    ("", (), "unauthorized", "unauthorized"),
+    ("", OPS, "", "spiffe://prod/ns/ops/deployer"),  # fits two entries: the stronger holds
+    ("", READS, "", "forbidden"),
+    ("", OTHER, "forbidden", "forbidden"),
+    ("op", (), "", "ci"),
+    ("op", READS, "", "ci"),
+    ("op", OTHER, "", "ci"),
+    ("rd", (), "", "forbidden"),
+    ("rd", OPS, "", "forbidden"),  # the token decides, although the certificate could do more
+    ("no", OPS, "unauthorized", "unauthorized"),
+]
+
+
+@pytest.mark.parametrize(("token", "shown", "looks", "changes"), ASKED)
+def test_token_and_certificate(token: str, shown: tuple[str, ...], looks: str, changes: str) -> None:
+    headers = HOST | (bearer(token) if token else {})
+    if looks:
+        with pytest.raises(ApiError) as refused:
+            reader(headers, BOTH, shown)
+        assert kind(refused) == looks
+    else:
+        reader(headers, BOTH, shown)
+    if changes in ("forbidden", "unauthorized"):
+        with pytest.raises(ApiError) as refused:
+            caller(headers, "127.0.0.1", BOTH, shown)
+        assert kind(refused) == changes
+    else:
+        assert caller(headers, "10.0.0.1", BOTH, shown) == changes
+
+
+def test_without_a_role_for_certificates_one_that_is_shown_is_none() -> None:
+    admin = Admin(tls=TLS)
+    reader(HOST, admin, OPS)
+    assert caller(HOST, "127.0.0.1", admin, OPS) == "loopback"
+    with pytest.raises(ApiError):
+        caller(HOST, "10.0.0.1", admin, OPS)
+
+
+def test_a_role_that_only_certificates_have_is_asked_for_by_its_name() -> None:
+    admin = Admin(tls=TLS, roles=ROLES)
+    with pytest.raises(ApiError, match="a client certificate with a role is needed"):
+        reader(HOST, admin)
+    with pytest.raises(ApiError, match="a client certificate with a role is needed"):
+        caller(HOST, "127.0.0.1", admin)
+
+
+@pytest.mark.parametrize(
+    ("page", "is_own"),
+    [
+        ({}, True),
+        ({"Origin": "https://penumbra.corp:9900"}, True),
+        ({"Origin": "https://penumbra.corp:9900", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "http://penumbra.corp:9900"}, False),  # a page in clear may be anybody's
+        ({"Origin": "https://penumbra.corp"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": ""}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+    ],
+)
+def test_a_browser_that_shows_its_certificate_to_a_foreign_page_changes_nothing(
+    page: dict[str, str], is_own: bool
+) -> None:
+    headers = {"Host": "penumbra.corp:9900"} | page
+    if is_own:
+        assert caller(headers, "10.0.0.1", BOTH, OPS) == OPS[0]
+    else:
+        with pytest.raises(ApiError) as refused:
+            caller(headers, "10.0.0.1", BOTH, OPS)
+        assert kind(refused) == "forbidden" and "Origin" in refused.value.detail
+    assert caller(headers | {"Authorization": "Bearer op"}, "10.0.0.1", BOTH, OPS) == "ci"
+
+
+@pytest.mark.parametrize(("host", "own"), [("penumbra.corp", True), ("a.ops.corp:9900", True), ("a.b.ops.corp", False)])
+def test_names_of_the_certificate_are_own_names(host: str, own: bool) -> None:
+    if own:
+        addressed([host], {"Host": host}, BOTH)
+    else:
+        with pytest.raises(ApiError):
+            addressed([host], {"Host": host}, BOTH)

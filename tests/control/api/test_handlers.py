@@ -433,7 +433,7 @@ def test_many_labels_let_others_have_the_loop(house: House, monkeypatch: pytest.
     monkeypatch.setattr(portions, "PORTION_SECONDS", 0.0)
     turns, seen, over = 0, set[int](), asyncio.Event()
 
-    def on_label(*given: object) -> str:
+    def on_label(*given: object, **more: object) -> str:
         seen.add(turns)
         return "matched"
 

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from proxy.contracts.tls import ClientTls
 from proxy.control.certificates import GRACE_SECONDS
-from proxy.control.telemetry.certificate_metrics import CertificateCollector
+from proxy.control.telemetry.certificate_metrics import CertificateCollector, HandshakeCollector
+from proxy.stats.counts.counters import Counters
 from tests.control.test_certificates import CA, NOW, OLD, House
 
 
@@ -32,3 +33,11 @@ def test_ends_and_failures_by_role(tmp_path: Path) -> None:
     house.look(NOW + GRACE_SECONDS)
     assert samples(house)["penumbra_tls_reload_failed", "listen"] == 1.0
     (tmp_path / "ca.crt").write_text(CA.certificate)
+
+
+def test_handshakes_of_workers_and_of_the_admin_api() -> None:
+    counters = Counters()
+    counters.handshakes["client", "ok"] += 3
+    (metric,) = HandshakeCollector(counters, lambda: {"ok": 2, "not_tls": 1}).collect()
+    found = {tuple(each.labels.values()): each.value for each in metric.samples}
+    assert found == {("client", "ok"): 3.0, ("admin", "ok"): 2.0, ("admin", "not_tls"): 1.0}
