@@ -218,8 +218,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             *("timings", "trust", "unexpected"),
         },
         "h2": {
-            *("assign", "endpoints", "exchange", "h1", "introduction", "local_fault", "members", "ports", "shared"),
-            *("trust", "unexpected"),
+            *("assign", "endpoints", "exchange", "h1", "introduction", "local_fault", "members", "memory"),
+            *("ports", "shared", "trust", "unexpected"),
         },
         "dialing": {
             *(

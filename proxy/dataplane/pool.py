@@ -321,14 +321,16 @@ class Pool(ConnectionOwner):
 
     def _made(self, dialing: Dialing, connection: Connection) -> None:
         self._dialed(dialing)
-        now, stays, late = self._clock(), True, []
+        now, late = self._clock(), []
         self._reach.answered(now)
         if not self._prepared(connection, now):
             for user in dialing.users:
                 _tell(user, "internal", UNEXPECTED, now)
             return
+        stays = connection.is_available()
         for user in dialing.users:
             if not connection.is_available():
+                stays = False  # it says `available` once it is
                 late.append(user)
                 continue
             stream = connection.open_stream()

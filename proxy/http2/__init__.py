@@ -3,6 +3,7 @@
 engine    one connection: bytes to events of streams, calls to bytes
 bounds    what a peer may do on a connection
 codes     error codes
+cursor    where in a client's bytes the frames are
 fields    a block of fields as a list, and back
 request   heads of requests, read and written
 response  heads of answers, read and written

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from typing import Final
 
-WINDOW: Final = 1024 * 1024
-"""Bytes that a stream may have under way to us: a tensor of a megabyte needs no second round trip, and a client that
-stalls holds no more than this."""
+STREAMS: Final = 100
+"""Streams that a connection may have open, in either direction: Envoy's and nginx's order of magnitude."""
 
-CONNECTION_WINDOW: Final = 16 * 1024 * 1024
-"""Bytes of all streams of a connection together."""
+WINDOW: Final = 256 * 1024
+"""Bytes that a stream may have under way to us, and that it holds here while its other side stalls."""
+
+CONNECTION_WINDOW: Final = 2 * STREAMS * WINDOW
+"""Bytes of all streams of a connection together: so many that no number of stalled streams stops another one. Twice,
+since the library gives a window back once half of it was used."""
 
 DEFAULT_WINDOW: Final = 65_535
 """The window of a connection until something else is said (RFC 9113 §6.9.2)."""
@@ -49,9 +52,8 @@ class Http2Bounds:
         "streams",
     )
 
-    def __init__(self, streams: int = 100, head: int = 64 * 1024, fields: int = 128) -> None:
+    def __init__(self, streams: int = STREAMS, head: int = 64 * 1024, fields: int = 128) -> None:
         self.streams = streams
-        """Streams that a client may have open: Envoy's and nginx's order of magnitude."""
         self.head, self.fields = head, fields
         """Bytes and number of the fields of a head, decoded."""
         self.resets = self.own_resets = (1_000, 33)

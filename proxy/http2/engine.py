@@ -53,17 +53,18 @@ class Http2Engine:
 
     - `client`: we ask; else we answer
     - `open`: the numbers of the streams that are
+    - `error`: the code with which the library has ended it
     """
 
-    __slots__ = ("_bounds", "_broken", "_cancelled", "_client", "_engine", "_error", "_owed", "_since", "open")
+    __slots__ = ("_bounds", "_broken", "_cancelled", "_client", "_engine", "_forgiven", "_owed", "error", "open")
 
     def __init__(self, client: bool, bounds: Http2Bounds) -> None:
         self._client, self._bounds = client, bounds
         self.open: set[int] = set()
         self._owed: dict[int, int] = {}
         self._cancelled: set[int] = set()  # by one of the two, knowingly
-        self._error = NO_ERROR
-        self._broken, self._since = 0.0, 0.0  # streams that broke a rule, less what time forgives
+        self.error = NO_ERROR
+        self._broken, self._forgiven = 0.0, 0.0  # streams that broke a rule, less what time forgives
         self._engine: Any = ngh2.Connection(
             ngh2.Role.CLIENT if client else ngh2.Role.SERVER,
             ngh2.Configuration(
@@ -91,7 +92,7 @@ class Http2Engine:
     def feed(self, data: bytes, now: float) -> None:
         """Reads `data` and calls the hooks. Raises Http2Error, after which nothing more is read."""
         burst, rate = self._bounds.own_resets
-        self._broken, self._since = max(self._broken - (now - self._since) * rate, 0.0), now
+        self._broken, self._forgiven = max(self._broken - (now - self._forgiven) * rate, 0.0), now
         try:
             self._engine.receive_data(data)
         except ngh2.DenialOfServiceError as error:
@@ -101,8 +102,8 @@ class Http2Engine:
             self._hand_over()
             raise Http2Error(PROTOCOL_ERROR, said(error)) from error
         self._hand_over()
-        if self._error:
-            raise Http2Error(self._error, f"the connection ended: {name_of(self._error)}")
+        if self.error:
+            raise Http2Error(self.error, f"the connection ended: {name_of(self.error)}")
         if self._broken > burst:
             raise Http2Error(ENHANCE_YOUR_CALM, f"more than {burst} streams broke a rule")
 
@@ -325,7 +326,7 @@ class Http2Engine:
         self.going_away(event.last_stream_id, event.error_code)
 
     def _over(self, event: Any) -> None:
-        self._error = event.error_code
+        self.error = event.error_code
 
     def _settings(self, event: Any) -> None:
         self.settings_received()

@@ -10,13 +10,26 @@ The engine has refused what RFC 9113 §8 calls malformed. What it leaves open st
 
 from __future__ import annotations
 
-from proxy.contracts.field_rules import HOP_BY_HOP, REQUEST_SPECIAL, content_length, host_is_clean, target_is_clean
+from typing import Final
+
+from proxy.contracts.field_rules import (
+    FRAMING,
+    HOP_BY_HOP,
+    NO_TRAILERS,
+    REQUEST_SPECIAL,
+    content_length,
+    host_is_clean,
+    target_is_clean,
+)
 from proxy.contracts.message import RequestHead
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.fields import FieldList, listed, size_of
 
 _TE_TRAILERS = (b"te", b"trailers")
 _UNSUPPORTED = (b"CONNECT", b"TRACE")
+
+NO_ANSWER_TRAILERS: Final = HOP_BY_HOP | FRAMING | {b"x-penumbra-version"}
+"""What an answer's trailers do not carry. A server of gRPC may say there whatever else it likes."""
 
 
 class Http2RequestError(Exception):
@@ -32,9 +45,13 @@ class Http2RequestError(Exception):
 
 
 class Http2RequestHead(RequestHead):
-    """The head of a request that was admitted."""
+    """The head of a request that was admitted. `expects`: its client waits for a word before it sends the body."""
 
-    __slots__ = ()
+    __slots__ = ("expects",)
+
+    def __init__(self, method: bytes, authority: bytes, target: bytes, fields: bytes = b"") -> None:
+        super().__init__(method, authority, target, fields)
+        self.expects = False
 
 
 def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: Http2Bounds) -> Http2RequestHead:
@@ -67,6 +84,14 @@ def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: H
     return head
 
 
+def refused_head(fields: FieldList) -> Http2RequestHead:
+    """What of a refused head decides how its client is told so: whether it asked for a body, and whether by gRPC."""
+    known = dict(fields)
+    content = known.get(b"content-type", b"")
+    block = b"content-type: %b\r\n" % content if content else b""
+    return Http2RequestHead(known.get(b":method", b""), b"", b"/", block)
+
+
 def _started(pseudo: dict[bytes, bytes]) -> Http2RequestHead:
     method, target, scheme = pseudo[b":method"], pseudo.get(b":path", b""), pseudo.get(b":scheme", b"")
     if method in _UNSUPPORTED:  # RFC 9110 §15.6.2
@@ -80,7 +105,7 @@ def _started(pseudo: dict[bytes, bytes]) -> Http2RequestHead:
     return head
 
 
-def _take_special(head: RequestHead, special: list[tuple[bytes, bytes]], lines: list[bytes]) -> None:
+def _take_special(head: Http2RequestHead, special: list[tuple[bytes, bytes]], lines: list[bytes]) -> None:
     """Writes the fields with a meaning into the head; those that are passed on into the lines."""
     hosts: list[bytes] = []
     shadows: list[bytes] = []
@@ -91,6 +116,8 @@ def _take_special(head: RequestHead, special: list[tuple[bytes, bytes]], lines: 
             head.length = content_length(value)  # the engine has refused what is none, and a second one
         elif name == b"te":
             head.trailers = True  # the engine lets `trailers` alone pass
+        elif name == b"expect":
+            head.expects = value.lower() == b"100-continue"
         elif name == b"x-request-id":
             head.request_id = head.request_id or value
         elif name == b"x-penumbra-shadow":
@@ -135,7 +162,7 @@ def write_request(head: RequestHead, base_path: bytes, authority: bytes, extra: 
     return fields
 
 
-def trailers_of(fields: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """Trailers as a block; hop-by-hop fields and pseudo-fields are left out."""
-    lines = [name + b": " + value for name, value in fields if name[:1] != b":" and name not in HOP_BY_HOP]
+def trailers_of(fields: tuple[tuple[bytes, bytes], ...], without: frozenset[bytes] = NO_TRAILERS) -> bytes:
+    """Trailers as a block; pseudo-fields, and those that are not allowed there, are left out."""
+    lines = [name + b": " + value for name, value in fields if name[:1] != b":" and name not in without]
     return b"\r\n".join(lines) + b"\r\n" if lines else b""

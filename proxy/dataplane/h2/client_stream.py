@@ -18,7 +18,7 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
 from proxy.dataplane.ports import ClientStream
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.codes import INTERNAL_ERROR, NO_ERROR
+from proxy.http2.codes import CANCEL, INTERNAL_ERROR, NO_ERROR
 from proxy.http2.fields import FieldList, listed
 from proxy.http2.problem import problem_body
 from proxy.http2.response import write_response
@@ -31,8 +31,11 @@ class Http2ClientStream(Waiter, ClientStream):
     """`exchange` is the request of the stream; `number` that of the stream. `engine` is its connection.
 
     - `whole`: all of the request has come; `said`: all of the answer was said
-    - `asked`: the request's head; `over`: the exchange has ended; `waits`: its answer waits for the client
+    - `asked`: the request's head; `expects`: its client waits for a word before it sends the body
+    - `over`: the exchange has ended; `waits`: its answer waits for the client
     - `owed`: bytes of the request that were taken in and not credited yet
+    - `since`: once it is over, when the client last took some of its answer; `counted`: bytes of its head that are
+      counted in the worker's memory
     """
 
     __slots__ = (
@@ -43,12 +46,15 @@ class Http2ClientStream(Waiter, ClientStream):
         "_queued",
         "_trailers",
         "asked",
+        "counted",
         "engine",
         "exchange",
+        "expects",
         "number",
         "over",
         "owed",
         "said",
+        "since",
         "waits",
         "whole",
     )
@@ -57,8 +63,9 @@ class Http2ClientStream(Waiter, ClientStream):
 
     def __init__(self, engine: Http2Connection, number: int, asked: RequestHead) -> None:
         self.engine, self.number, self.asked = engine, number, asked
-        self.over = self.said = self.waits = self.whole = False
-        self.owed = 0
+        self.over = self.said = self.waits = self.whole = self.expects = False
+        self.owed = self.counted = 0
+        self.since = 0.0
         self._head: FieldList | None = None
         self._data: list[bytes] = []
         self._trailers: FieldList | None = None
@@ -105,6 +112,15 @@ class Http2ClientStream(Waiter, ClientStream):
             engine.reset(self.number, NO_ERROR)
             engine.changed()
 
+    def sweep(self, now: float, patience: float) -> None:
+        """Ends what the client does not take of an answer that is complete, after `patience` seconds."""
+        if not self.over or self.takes():
+            self.since = now
+        elif now - self.since > patience:
+            self.engine.waiters.discard(self)
+            self.engine.reset(self.number, CANCEL)
+            self.engine.changed()
+
     def gone(self) -> None:
         """The client has taken its request back, or its connection has ended."""
         self.over = True
@@ -123,7 +139,10 @@ class Http2ClientStream(Waiter, ClientStream):
     # ClientStream
 
     def ask_for_body(self) -> None:
-        """Windows say how much may come."""
+        """Windows say how much may come; a client that waits for a word gets it."""
+        if self.expects and not self.whole:
+            self.engine.interim(self.number, [(b":status", b"100")])
+            self.engine.changed()
 
     def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
         self._head = write_response(head, version, extra)

@@ -53,17 +53,18 @@ class Waiter:
 class Http2Connection(Http2Engine, asyncio.Protocol):
     """Base of both ends. `transport` is its socket; `now`: when the bytes at hand were read.
 
+    - `closed`: nothing more is written
     - `feeding`: bytes that were read are being handed over
     - `waiters`: the streams that wait for the other side
     """
 
-    __slots__ = ("_said", "blocked", "feeding", "now", "transport", "waiters")
+    __slots__ = ("_said", "_writing", "blocked", "closed", "feeding", "now", "transport", "waiters")
 
     transport: asyncio.Transport
 
     def __init__(self, client: bool, bounds: Http2Bounds) -> None:
         super().__init__(client, bounds)
-        self._said = self.blocked = self.feeding = False
+        self._said = self._writing = self.blocked = self.closed = self.feeding = False
         self.now = 0.0
         self.waiters: set[Waiter] = set()
 
@@ -114,21 +115,36 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
             TURN.waiting.append(self)
 
     def write(self) -> None:
-        """Writes what there is, as far as the socket takes it. Raises nothing."""
-        self._said = False
+        """Writes what there is, as far as the socket takes it. Raises nothing. What is said meanwhile, by streams that
+        end with what was written, is written after it."""
+        self._said = True
+        if self._writing:
+            return
+        self._writing = True
         try:
-            while not self.blocked:
-                data = self.take()
-                if not data:
-                    break
-                self.transport.write(data)
-            if self.waiters:
-                self.look_at_waiters()
-            if self.has_ended():
-                self.transport.close()
+            while self._said:
+                self._said = False
+                self._write()
         except Exception as error:
             unexpected(error)
             self.transport.abort()
+        finally:
+            self._writing = False
+
+    def _write(self) -> None:
+        transport = self.transport
+        while not (self.blocked or self.closed or transport.is_closing()):
+            data = self.take()
+            if not data:
+                break
+            transport.write(data)
+        if self.closed or transport.is_closing():
+            return  # and the streams hear of it
+        self.written()
+        if self.waiters:
+            self.look_at_waiters()
+        if self.has_ended():
+            self.finished()
 
     def narrow(self) -> None:
         """Asks the kernel for a small buffer."""
@@ -143,8 +159,15 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
     def handed_over(self) -> None:
         """All that was read was handed over."""
 
+    def written(self) -> None:
+        """What could be written was."""
+
+    def finished(self) -> None:
+        """Both sides have nothing more to say."""
+        self.transport.close()
+
     def look_at_waiters(self) -> None:
-        """What could be written was: streams that waited may go on."""
+        """Streams that waited may go on."""
         for waiter in tuple(self.waiters):
             waiter.opened()
 

@@ -4,7 +4,8 @@
 2. A client that takes a request back ends its exchange. It counts for the route until its model server has let go.
 3. A drain tells twice (RFC 9113 §6.8): first that the connection will end, while requests may be on their way; then
    which was the last. Streams under way finish.
-4. What a client does that no client would ends its connection, counted by reason.
+4. What a client does that no client would ends its connection, counted by reason. It hears of that before its end.
+5. A client that does not take its answers, or sends half of a head, holds what it holds for a bounded time.
 """
 
 from __future__ import annotations
@@ -16,19 +17,22 @@ from typing import Final, cast
 
 from proxy.contracts.failure import FAILURES
 from proxy.contracts.message import RequestHead
-from proxy.dataplane.assign import new_id
+from proxy.dataplane.assign import new_id, spread
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h2.client_stream import Http2ClientStream
 from proxy.dataplane.h2.connection import Http2Connection
 from proxy.dataplane.introduction import Introduction
+from proxy.dataplane.memory import COUNTED, REQUESTS
 from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.bounds import Http2Bounds
-from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR
+from proxy.http2.bounds import STREAMS, Http2Bounds
+from proxy.http2.codes import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, name_of
+from proxy.http2.cursor import FrameCursor
 from proxy.http2.engine import Http2Error
-from proxy.http2.request import Http2RequestError, Http2RequestHead, read_request, trailers_of
+from proxy.http2.fields import FieldList
+from proxy.http2.request import Http2RequestError, read_request, refused_head, trailers_of
 
 OPEN: Final = 0
 """Requests are taken."""
@@ -40,8 +44,8 @@ LEAVING: Final = 2
 """No further request is taken."""
 
 
-STREAMS: Final = 100
-"""Streams that one client may have open."""
+FLOODS: Final = (ENHANCE_YOUR_CALM, INTERNAL_ERROR)
+"""Codes with which a connection ends that does too much of something; the library has the second for resets."""
 
 
 def take_over(shared: Shared, client: ClientConnection, transport: asyncio.Transport, data: bytes, now: float) -> None:
@@ -56,7 +60,19 @@ def take_over(shared: Shared, client: ClientConnection, transport: asyncio.Trans
 class Http2Downstream(Http2Connection, ClientConnection):
     """`exchanges` are the streams whose exchange has not ended, or whose client has not."""
 
-    __slots__ = ("_ending", "_introduction", "_mode", "_retires", "_shared", "_since", "exchanges")
+    __slots__ = (
+        "_cursor",
+        "_ending",
+        "_introduction",
+        "_mode",
+        "_read_at",
+        "_retires",
+        "_shared",
+        "_since",
+        "_unread",
+        "_watched",
+        "exchanges",
+    )
 
     def __init__(self, shared: Shared, introduction: Introduction | None = None) -> None:
         bounds = shared.bounds
@@ -66,20 +82,35 @@ class Http2Downstream(Http2Connection, ClientConnection):
         self.exchanges: dict[int, Http2ClientStream] = {}
         self._mode = OPEN
         self._since = monotonic()
+        if bounds.connection_age is not None:
+            self._retires = self._since + spread(bounds.connection_age)
+        self._cursor, self._watched = FrameCursor(), False
+        self._unread, self._read_at = 0, self._since
         self._ending: list[Http2ClientStream] = []
 
     # the socket
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._cut()
         self._shared.closed(self)
+
+    def read(self, data: bytes, now: float) -> None:
+        if self.closed:
+            return
+        self._cursor.follow(data, now)
+        super().read(data, now)
+
+    def _cut(self) -> None:
+        """Ends all exchanges: the client hears no answer any more."""
         exchanges, self.exchanges = self.exchanges, {}
         for stream in exchanges.values():
+            self._forget(stream)
             if not stream.over:
                 stream.gone()
 
-    def read(self, data: bytes, now: float) -> None:
-        self._since = now
-        super().read(data, now)
+    def _forget(self, stream: Http2ClientStream) -> None:
+        self._shared.memory.give(REQUESTS, stream.counted)
+        stream.counted = 0
 
     def handed_over(self) -> None:
         """The pieces of one read leave together, to each model server."""
@@ -88,20 +119,27 @@ class Http2Downstream(Http2Connection, ClientConnection):
             if not stream.over:
                 stream.exchange.flush_request()
 
-    def look_at_waiters(self) -> None:
-        super().look_at_waiters()
-        if self.waiters:
-            self._shared.memory.watch(self)
+    def written(self) -> None:
+        waits = self.blocked or self._cursor.size > COUNTED or self.all_queued() > 0
+        if waits != self._watched:
+            self._watched = waits
+            memory = self._shared.memory
+            memory.watch(self) if waits else memory.forget(self)
+
+    def finished(self) -> None:
+        if self.error:
+            self.broken(Http2Error(self.error, f"the connection ended: {name_of(self.error)}"))
         else:
-            self._shared.memory.forget(self)
+            super().finished()
+
+    def unsent(self) -> int:
+        return super().unsent() + 2 * self._cursor.size
 
     def broken(self, error: Http2Error) -> None:
-        reason = "http2_flood" if error.code == ENHANCE_YOUR_CALM else "bad_request"
+        reason = "http2_flood" if error.code in FLOODS else "bad_request"
         self._shared.tally.malformed.note("", "", str(error), self.now)
         self._shared.tally.rejected("", reason)
-        self.goaway(error.code)
-        self.write()
-        self.transport.close()  # and the exchanges hear of it
+        self._end(error.code, self.now)
 
     # the engine's hooks
 
@@ -109,15 +147,20 @@ class Http2Downstream(Http2Connection, ClientConnection):
         try:
             head = read_request(fields, ended, self._bounds)
         except Http2RequestError as error:
-            self._refuse(stream, error, ended)
+            self._refuse(stream, error, list(fields), ended)
             return
         who = self._introduction
-        self._begin(stream, head if who is None else who.told(head), ended)
+        self._begin(stream, head if who is None else who.told(head), head.expects, ended)
 
-    def _begin(self, number: int, head: RequestHead, ended: bool) -> None:
-        stream = self.exchanges[number] = Http2ClientStream(self, number, head)
+    def _begin(self, number: int, head: RequestHead, expects: bool, ended: bool) -> None:
+        self._since = self.now
+        stream = Http2ClientStream(self, number, head)
         exchange = stream.exchange = Exchange(stream, self._shared, head, self.now)
-        stream.whole = ended
+        self.exchanges[number] = stream
+        stream.whole, stream.expects = ended, expects
+        if len(head.fields) > COUNTED:
+            stream.counted = len(head.fields)
+            self._shared.memory.insist(REQUESTS, stream.counted)
         try:
             exchange.start(self.now)
             if ended and not stream.over:
@@ -133,9 +176,12 @@ class Http2Downstream(Http2Connection, ClientConnection):
         if stream is None:
             self.credit(number, len(data))
             return
+        stream.whole = ended
+        if stream.over:
+            stream.came(data)
+            return
         try:
             stream.exchange.read_at = self.now
-            stream.whole = ended
             if data:
                 stream.came(data)
             if ended and not stream.over:
@@ -165,7 +211,12 @@ class Http2Downstream(Http2Connection, ClientConnection):
 
     def stream_closed(self, stream: int, code: int, unprocessed: bool) -> None:
         found = self.exchanges.pop(stream, None)
-        if found is not None and not (found.over or (found.said and code == NO_ERROR)):
+        if found is None:
+            return
+        self._since = max(self._since, self.now)
+        self._forget(found)
+        self.waiters.discard(found)
+        if not (found.over or (found.said and code == NO_ERROR)):
             found.gone()
 
     def stream_refused(self, stream: int, code: int) -> None:
@@ -175,25 +226,47 @@ class Http2Downstream(Http2Connection, ClientConnection):
     def window_opened(self, stream: int) -> None:
         """What is written next may be taken."""
 
-    def _refuse(self, number: int, error: Http2RequestError, ended: bool) -> None:
+    def _refuse(self, number: int, error: Http2RequestError, fields: FieldList, ended: bool) -> None:
         self._shared.tally.malformed.note("", "", error.detail, self.now)
         self._shared.tally.rejected("", error.reason)
-        asked = Http2RequestHead(b"GET", b"", b"/")
-        stream = Http2ClientStream(self, number, asked)
+        stream = self.exchanges[number] = Http2ClientStream(self, number, refused_head(fields))
+        stream.whole = ended
         stream.problem(FAILURES[error.reason], error.detail, b"x-request-id: %b\r\n" % new_id())
-        stream.over, stream.whole = True, ended
-        self.waiters.add(stream)
+        stream.done(self.now)
 
     # ClientConnection
 
     def sweep(self, now: float) -> None:
-        shared = self._shared
+        shared, quiet = self._shared, now - self._since
+        times = shared.timings
+        if self.closed or self.transport.is_closing():
+            if quiet > times.linger:
+                self.transport.abort()
+            return
+        if now - self._cursor.since > times.head:
+            shared.tally.rejected("", "head_timeout")
+            self._end(NO_ERROR, now)
+            return
+        if self._is_deaf(now, times.keep_alive):
+            self.transport.abort()
+            return
+        for stream in tuple(self.exchanges.values()):
+            stream.sweep(now, times.keep_alive)
         if self._mode == OPEN and (shared.draining or now >= self._retires):
             self._mode = TOLD
             self.notice()
             self.changed()
-        elif self._mode == TOLD or (not self.exchanges and now - self._since > shared.timings.keep_alive):
-            self._leave()
+        elif self._mode == TOLD or (self._mode == OPEN and not self.exchanges and quiet > times.keep_alive):
+            self._leave(now)
+        elif self._mode == LEAVING and not self.exchanges and quiet > times.linger:
+            self._end(NO_ERROR, now)  # it has begun what it does not end, or does not read
+
+    def _is_deaf(self, now: float, patience: float) -> bool:
+        """Whether the client has not read its socket for so long, and nothing is under way that would end by itself."""
+        before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        if not self.blocked or before != self._unread or not all(each.over for each in self.exchanges.values()):
+            self._read_at = now
+        return now - self._read_at > patience
 
     def was_admitted(self) -> bool:
         return True  # it has spoken
@@ -202,18 +275,28 @@ class Http2Downstream(Http2Connection, ClientConnection):
         """From `at` on it takes no further request."""
         self._retires = min(self._retires, at)
 
-    def _leave(self) -> None:
-        self._mode = LEAVING
+    def _leave(self, now: float) -> None:
+        self._mode, self._since = LEAVING, now
         self.goaway(NO_ERROR)
         self.changed()
 
     def refuse(self, reason: str, detail: str, now: float) -> None:
         self._shared.tally.rejected("", reason)
-        self.goaway(ENHANCE_YOUR_CALM)
-        self.write()
-        self.transport.close()
+        self._end(ENHANCE_YOUR_CALM, now)
 
     def close(self) -> None:
-        self.goaway(NO_ERROR)
+        self._end(NO_ERROR, monotonic())
+
+    def _end(self, code: int, now: float) -> None:
+        """Ends the connection. What comes is thrown away for a while, so that the client hears why, and no reset."""
+        self._cut()
+        self.goaway(code)
         self.write()
-        self.transport.close()
+        self.closed, self._since = True, now
+        transport = self.transport
+        if transport.is_closing():
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()

@@ -27,18 +27,20 @@ from proxy.dataplane.members import NOBODY, Member
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
 from proxy.dataplane.trust import IN_CLEAR, Trust
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.bounds import MAX_STREAM_ID, Http2Bounds
+from proxy.http2.bounds import MAX_STREAM_ID, STREAMS, Http2Bounds
 from proxy.http2.codes import CANCEL, NO_ERROR, name_of
 from proxy.http2.engine import Http2Error
 from proxy.http2.fields import FieldList, listed
-from proxy.http2.request import trailers_of, write_request
+from proxy.http2.request import NO_ANSWER_TRAILERS, trailers_of, write_request
 from proxy.http2.response import MAX_FIELDS, Http2ResponseError, read_response
 
 HIGH: Final = 64 * 1024
 """Bytes of a request that wait for its server before its client does."""
 
-MAX_STREAMS: Final = 100
+MAX_STREAMS: Final = STREAMS
 """Streams that one connection carries at once, where its server allows so many."""
+
+NO_STREAMS: Final = "the server allows no streams"
 
 NO_HTTP2: Final = "the server ended the connection before it spoke HTTP/2"
 
@@ -225,15 +227,18 @@ class Http2ServerStream(Waiter, ServerStream):
         if len(fields) > MAX_FIELDS:
             self._broken("malformed", f"more than {MAX_FIELDS} fields after the body")
             return
-        block = trailers_of(fields)
+        block = trailers_of(fields, NO_ANSWER_TRAILERS)
         user.response_trailers(block)
         if self._call:
             user.graded(code_of(field_of(block, b"grpc-status"), self._status))
         self.finished()
 
     def finished(self) -> None:
-        """The answer is complete."""
+        """The answer is complete. What waits of the request is not needed any more (RFC 9113 §8.1): a server that does
+        not take it must not keep the stream."""
         self.answered = True
+        if self.connection.queued(self.number):
+            self.connection.reset(self.number, CANCEL)
         if self.user is not None:
             self.user.response_end()
 
@@ -312,11 +317,13 @@ class Http2Upstream(Http2Connection, Connection):
     def open_stream(self) -> ServerStream:
         self.lent += 1
         self._member.active += 1
-        self._full = not self.is_available()
         return Http2ServerStream(self)
 
     def is_available(self) -> bool:
-        return self.lent < self._limit and not self._going and not self.transport.is_closing()
+        free = self.lent < self._limit and not self._going and not self.transport.is_closing()
+        if not free:
+            self._full = True  # and its owner hears once that has changed
+        return free
 
     def is_idle(self) -> bool:
         return not self.lent
@@ -331,10 +338,10 @@ class Http2Upstream(Http2Connection, Connection):
 
     def close(self) -> None:
         self._going = True
-        if not self.lent:
+        if not (self.lent or self.transport.is_closing()):
             self.goaway(NO_ERROR)
-            self.changed()
-            self.transport.close()
+            self.write()
+            self.transport.abort() if self.blocked else self.transport.close()
 
     def adopt(self, owner: ConnectionOwner, endpoint: ServerEndpoint) -> None:
         """The connection belongs to `owner` now, and counts for `endpoint`. Raises ConnectionResetError where it has
@@ -369,6 +376,10 @@ class Http2Upstream(Http2Connection, Connection):
             if self._going:
                 self.close()
                 return
+        self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        """Tells its owner, who has found it full, where it is not any more."""
         if self._full and self.is_available():
             self._full = False
             self._owner.available(self, now)
@@ -461,12 +472,18 @@ class Http2Upstream(Http2Connection, Connection):
             self._end(found, "reset", f"the model server ended the stream: {name_of(code)}")
 
     def going_away(self, last: int, code: int) -> None:
-        self._going = True
+        self.close()
 
     def settings_received(self) -> None:
         self._limit = min(self.allowed(), MAX_STREAMS)
-        if not self.ready.done():
+        if not self._limit:
+            self.close()
+        if self.ready.done():
+            self._tell(self.now)
+        elif self._limit:
             self.ready.set_result(None)
+        else:
+            self.ready.set_exception(ConnectionRefusedError(errno.ECONNREFUSED, NO_STREAMS))
 
     def _end(self, stream: Http2ServerStream, reason: str, detail: str) -> None:
         user = stream.user

@@ -25,6 +25,9 @@ class Socket(asyncio.Transport):
         assert isinstance(data, bytes)
         self.writes.append(data)
 
+    def is_closing(self) -> bool:
+        return bool(self.ends)
+
     def close(self) -> None:
         self.ends.append("close")
 
@@ -132,3 +135,31 @@ def test_an_unexpected_exception_ends_the_connection_alone(socket: Socket) -> No
     connection.data_received(HELLO)
     assert socket.ends == ["abort"]
     assert TURN.depth == 0
+
+
+def test_what_is_said_while_something_is_written_leaves_after_it(socket: Socket) -> None:
+    class Chatty(Noted):
+        armed = False
+
+        def _hand_over(self) -> None:
+            super()._hand_over()
+            if self.armed:
+                self.armed = False
+                self.notice()
+                self.changed()
+
+    connection = Chatty()
+    connection.connection_made(socket)
+    connection.armed = True
+    connection.ping()
+    connection.changed()
+    assert [each[3] for each in socket.writes] == [4, 6, 7]  # SETTINGS, PING, and the GOAWAY after it
+
+
+def test_a_socket_that_ends_gets_no_more(socket: Socket) -> None:
+    connection = begun(socket)
+    socket.close()
+    connection.ping()
+    connection.changed()
+    assert len(socket.writes) == 1
+    assert socket.ends == ["close"]
