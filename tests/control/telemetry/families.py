@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from msgspec import Struct
 from prometheus_client.core import Metric
 
 from proxy.control.capture.writer import CaptureWriter
+from proxy.control.certificates import CertificateFiles, Certificates
 from proxy.control.notify import Notifier
+from proxy.control.telemetry.certificate_metrics import CertificateCollector
 from proxy.control.telemetry.journal import Journal
 from proxy.control.telemetry.metrics import MetricSources, registry
 from tests.control.houses import House
@@ -44,7 +47,10 @@ def families(house: House) -> dict[str, Family]:
         journal=Journal(Quiet()),
         now=lambda: house.now,
     )
+    files = CertificateFiles(lambda _: {}, lambda *_: pytest.fail("nobody looks"), lambda _: None)
+    certificates = Certificates(files, lambda: house.engine.settings, lambda _: None, lambda: house.now)
     made = registry(sources)
+    made.register(CertificateCollector(certificates))
     return {_shown(metric): _family(metric) for metric in made.collect() if metric.name.startswith("penumbra_")}
 
 
