@@ -313,7 +313,7 @@ class Api:
         answer = await self._context.fleet.member.command(name, action, value, who, tag)
         if answer.kind:
             raise ApiError(answer.kind, answer.detail, answer.field)
-        there, members = await self._context.fleet.member.until_in_force(answer.place)
+        there, members = await self._context.fleet.member.until_in_force(name, answer.place)
         return {"in_force": {"at": there, "of": members}} | ({"detail": answer.detail} if answer.detail else {})
 
     # -- releases

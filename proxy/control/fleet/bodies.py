@@ -73,6 +73,8 @@ class ReportBody(Struct, frozen=True):
     taken: int = 0
     """Number of the newest report of its epoch that was taken, as the table says that it follows."""
     format: int = 1
+    alone: tuple[str, ...] = ()
+    """Routes of which the table that it follows says nothing that fits their sections: their primaries are alone."""
 
 
 class MemberRow(Struct, frozen=True):
@@ -86,6 +88,8 @@ class MemberRow(Struct, frozen=True):
     differs: tuple[str, ...] = ()
     """Routes whose sections are not the judge's."""
     version: str = ""
+    alone: tuple[str, ...] = ()
+    """Those of them that do not follow the table."""
 
 
 class Consumed(Struct, array_like=True, frozen=True):

@@ -241,7 +241,7 @@ class FleetJudge:
                 sorted(name for name in {*mine, *body.sections} if mine.get(name) != body.sections.get(name))
             )
             newest[each.instance] = MemberRow(
-                each.instance, each.age, body.follows, body.settings, differs, body.version
+                each.instance, each.age, body.follows, body.settings, differs, body.version, body.alone
             )
         return [newest[name] for name in sorted(newest)]
 
@@ -288,7 +288,10 @@ class FleetJudge:
             why = f"the configuration of {self._around.instance}, which judges, has no route {route}"
             return Answer(intent.id, DIFFERS, why)
         if intent.versions and not self._on_trial(route) & {*intent.versions}:
-            return Answer(intent.id, "refused", f"{', '.join(intent.versions)} is not on trial any more")
+            gone = f"{', '.join(intent.versions)} is not on trial"
+            if route in body.alone:
+                return Answer(intent.id, DIFFERS, f"{gone} at {self._around.instance}, which judges")
+            return Answer(intent.id, "refused", f"{gone} any more")
         answer = self._around.execute(self.engine, intent, now)
         if answer.kind and mine[route] != body.sections.get(route, ""):
             why = f"{answer.detail}; the section of {route} at {self._around.instance}, which judges, is another one"

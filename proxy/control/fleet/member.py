@@ -143,12 +143,15 @@ class FleetMember:
         """This sidecar's copy of the fleet's audit chain."""
         return self._mirror
 
-    def in_force(self, place: Place) -> tuple[int, int]:
-        """How many members follow a look or a later one, and of how many. What is in force at this sidecar alone has no
-        place."""
+    def in_force(self, route: str, place: Place) -> tuple[int, int]:
+        """At how many members a change of a route, made by a look, is in force, and of how many: those that follow that
+        look or a later one, and whose section is one that the table is of. What is in force at this sidecar alone has
+        no place."""
         if place == NOWHERE:
             return 1, max(len(self.members), 1)
-        return sum(member.follows >= place for member in self.members), len(self.members)
+        names = {each.section.name for each in self._engine.release_of(route).routes}
+        there = [row for row in self.members if row.follows >= place and not names & {*row.alone}]
+        return len(there), len(self.members)
 
     # -- what comes in
 
@@ -183,14 +186,14 @@ class FleetMember:
         self.wake.set()
         return await self._intents.answer(id, ANSWER_SECONDS)
 
-    async def until_in_force(self, place: Place) -> tuple[int, int]:
-        """Waits until all members follow a look, at most `FORCE_SECONDS`: then how many do, of how many."""
+    async def until_in_force(self, route: str, place: Place) -> tuple[int, int]:
+        """Waits until all members follow a look, at most `FORCE_SECONDS`: then at how many it is in force, of how
+        many."""
         for _ in range(int(FORCE_SECONDS / FORCE_STEP)):
-            there, of = self.in_force(place)
-            if there >= of or place == NOWHERE:
+            if all(member.follows >= place for member in self.members):
                 break
             await asyncio.sleep(FORCE_STEP)
-        return self.in_force(place)
+        return self.in_force(route, place)
 
     # -- a session's sidecar
 
@@ -257,6 +260,7 @@ class FleetMember:
             self._began[1],
             self.table.taken.get(self._reporter.key, 0) if self.table else 0,
             self._surface.format,
+            tuple(name for name in self._engine.routes if self._engine.differs(name)),
         )
         return encode(body)
 

@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.settings import Settings
+from proxy.contracts.table import Share
 from proxy.control.api.views import etag
 from proxy.control.fleet.bodies import Answer, Intent, ReportBody, encode
 from proxy.control.fleet.intents import ASKED_SECONDS, Intents, UndecidedError, too_late
@@ -197,7 +198,7 @@ def mixed() -> tuple[FleetHouse, SidecarHouse]:
 def test_a_rollback_of_a_route_that_the_judge_does_not_have_acts_here_and_is_made_once_it_has() -> None:
     fleet, odd = mixed()
     answer = fleet.command(odd, "rollback", OFF)
-    assert (answer.kind, odd.member.in_force(answer.place)) == ("", (1, 3))
+    assert (answer.kind, odd.member.in_force("cancer", answer.place)) == ("", (1, 3))
     assert "in force at this sidecar, and stays so" in answer.detail
     assert "has no route cancer" in answer.detail
     assert odd.mirror.asked()
@@ -209,6 +210,49 @@ def test_a_rollback_of_a_route_that_the_judge_does_not_have_acts_here_and_is_mad
     assert [each.engine.state("cancer").rolled_back for each in fleet.sidecars] == [("v2",)] * 3
     assert all(not route.split for table in odd.tables[mark:] for route in table.routes if route.name == "cancer")
     assert odd.mirror.asked() == {}
+
+
+NEXT_ONE = settings(section(split=(Share("v3", 20.0),), shadows=()))
+
+
+def half_rolled_out() -> tuple[FleetHouse, SidecarHouse]:
+    """Two that have v2 on trial, and one whose configuration has v3 on the same route already."""
+    fleet = begun(SPLIT, 2)
+    odd = SidecarHouse(fleet.world, "z", NEXT_ONE)
+    fleet.sidecars.append(odd)
+    fleet.turns(4)
+    return fleet, odd
+
+
+def test_a_rollback_within_an_update_acts_here_and_is_made_once_the_judge_has_the_section() -> None:
+    fleet, odd = half_rolled_out()
+    answer = fleet.command(odd, "rollback", OFF)
+    assert (answer.kind, odd.member.in_force("cancer", answer.place)) == ("", (1, 3))
+    assert "in force at this sidecar, and stays so" in answer.detail
+    assert f"v3 is not on trial at {fleet.judge.name}, which judges" in answer.detail
+    fleet.turns(4)
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 10.0}, {"v2": 10.0}, {}]
+    for each in fleet.sidecars[:2]:
+        each.engine.reload(lambda each=each: replace(each.engine.settings, routes=NEXT_ONE.routes), each.clock())  # type: ignore[misc]
+    mark = len(odd.tables)
+    fleet.turns(ELECTION + 8)
+    assert [each.engine.state("cancer").rolled_back for each in fleet.sidecars] == [("v3",)] * 3
+    assert all(not route.split for table in odd.tables[mark:] for route in table.routes)
+    assert odd.mirror.asked() == {}
+
+
+def test_a_change_is_not_in_force_where_the_section_is_another_one() -> None:
+    fleet, odd = half_rolled_out()
+    judge = fleet.judge
+    answer = fleet.command(judge, "split", split(30.0))
+    fleet.turns(4)
+    assert [each.split() for each in fleet.sidecars] == [{"v2": 30.0}, {"v2": 30.0}, {}]
+    assert judge.member.in_force("cancer", answer.place) == (2, 3)
+    changed = replace(SPLIT.routes[0], noise=5.0)
+    odd.engine.reload(lambda: replace(odd.engine.settings, routes=(changed,)), odd.clock())
+    fleet.turns(4)
+    assert odd.split() == {"v2": 30.0}
+    assert judge.member.in_force("cancer", answer.place) == (3, 3)
 
 
 @pytest.mark.parametrize("action", ["split", "shadows", "promote", "pause", "resume", "release"])

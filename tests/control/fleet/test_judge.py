@@ -89,7 +89,7 @@ def test_a_change_at_any_sidecar_holds_for_the_fleet() -> None:
     answer = fleet.command(asked, "split", {"split": {"v2": 25.0}, "reason": "try"})
     assert answer.kind == ""
     assert [each.split() for each in fleet.sidecars] == [{"v2": 25.0}] * 3
-    assert asked.member.in_force(answer.place) == (3, 3)
+    assert asked.member.in_force("cancer", answer.place) == (3, 3)
     refused = fleet.command(asked, "split", {"split": {"v3": 5.0}, "reason": "late"}, '"an old tag"')
     assert refused.kind == "changed"
     assert [each.split() for each in fleet.sidecars] == [{"v2": 25.0}] * 3
