@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import typer
 
+from proxy.cli.access import Access
 from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
@@ -64,14 +65,14 @@ def entries_of(state: str) -> list[Entry]:
         raise typer.Exit(EXIT_NO) from None
 
 
-def from_api(admin: str, token: str) -> list[Entry]:
+def from_api(access: Access) -> list[Entry]:
     """All entries, page by page."""
-    return list(_pages(admin, token))
+    return list(_pages(access))
 
 
-def _pages(admin: str, token: str) -> Iterator[Entry]:
+def _pages(access: Access) -> Iterator[Entry]:
     after = 0
-    while rows := ask(admin, token, "GET", f"/v1/audit?after={after}&limit={ENTRIES_A_PAGE}")["entries"]:
+    while rows := ask(access, "GET", f"/v1/audit?after={after}&limit={ENTRIES_A_PAGE}")["entries"]:
         yield from msgspec.convert(rows, list[Entry])
         after = rows[-1]["seq"]
 

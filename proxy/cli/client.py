@@ -5,40 +5,45 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import ssl
 import sys
 from typing import Any
 
 import aiohttp
 import typer
 
+from proxy.cli.access import Access
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNREACHABLE
+from proxy.tls.reason import Reason, reason_of
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 """Seconds; every answer of the API is a look into memory or one write to disk."""
 
 
-def ask(admin: str, token: str, method: str, path: str, body: object = None, otherwise: str = "") -> Any:
+def ask(access: Access, method: str, path: str, body: object = None, otherwise: str = "") -> Any:
     """The JSON answer. Ends the command when there is none (exit code 3) or it is a refusal (1).
 
     - `otherwise`: the path that is asked where no route is of that name
     """
-    base = (admin if "://" in admin else f"http://{admin}").rstrip("/")
+    base, context = access.base, access.context
     try:
-        status, answer = asyncio.run(_ask(base + path, token, method, body))
+        status, answer = asyncio.run(_ask(base + path, access, context, method, body))
         if otherwise and status == 404 and "unknown-route" in str(answer):
-            status, answer = asyncio.run(_ask(base + otherwise, token, method, body))
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        _end(f"the admin API at {base} cannot be reached (--admin says where it is): {_why(error)}", EXIT_UNREACHABLE)
+            status, answer = asyncio.run(_ask(base + otherwise, access, context, method, body))
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        why = _why(error) if context is None else _why_not_by_tls(error, access)
+        _end(f"the admin API at {base} cannot be reached (--admin says where it is): {why}", EXIT_UNREACHABLE)
     if status >= 400:
         _end(_refusal(status, answer), EXIT_NO)
     return answer
 
 
-async def _ask(url: str, token: str, method: str, body: object) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+async def _ask(url: str, access: Access, context: ssl.SSLContext | None, method: str, body: object) -> tuple[int, Any]:
+    headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
+    secured: dict[str, Any] = {"ssl": context, "server_hostname": access.asked_name} if context else {}
     async with (
         aiohttp.ClientSession(headers=headers, timeout=REQUEST_TIMEOUT) as session,
-        session.request(method, url, json=body, allow_redirects=False) as response,
+        session.request(method, url, json=body, allow_redirects=False, **secured) as response,
     ):
         return response.status, await response.json(content_type=None)
 
@@ -48,6 +53,41 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno and error.errno in errno.errorcode:
         return os.strerror(error.errno)
     return str(error) or type(error).__name__
+
+
+NOT_VERIFIED: dict[Reason, str] = {
+    "untrusted": "its certificate is of no authority that is trusted here ({said}): --ca says which file has it",
+    "expired": "its certificate is not valid now ({said})",
+    "name_mismatch": "its certificate is of another name ({said}): --server-name says which it is to have",
+}
+"""What is wrong with its certificate."""
+
+NOT_LET_IN: dict[Reason, str] = {
+    "no_certificate": "it asks for a certificate: --cert and --key",
+    "untrusted": "it does not trust the certificate of --cert (admin.tls.client_ca)",
+    "expired": "it says that the certificate of --cert is not valid now",
+    "closed": "it has ended the connection: it may not let in the certificate of --cert (admin.tls.allow)",
+    "not_tls": "it speaks no TLS: ask by http://",
+    "protocol": "it speaks no version of TLS that is spoken here (1.2, 1.3)",
+}
+"""What it has against this client."""
+
+
+def _why_not_by_tls(error: Exception, access: Access) -> str:
+    """The same, where TLS may be the reason; with what to do about it."""
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        said = cause.verify_message.rstrip(".")
+        return NOT_VERIFIED[_known(reason_of(cause), NOT_VERIFIED)].format(said=said)
+    if isinstance(cause, aiohttp.ServerDisconnectedError):
+        return NOT_LET_IN["closed" if access.cert else "no_certificate"]
+    if isinstance(cause, ConnectionRefusedError):
+        return _why(cause)
+    return NOT_LET_IN.get(reason_of(cause)) or _why(error)
+
+
+def _known(reason: Reason, sentences: dict[Reason, str]) -> Reason:
+    return reason if reason in sentences else "untrusted"
 
 
 def _refusal(status: int, answer: Any) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import proxy
+from proxy.cli.access import Access, asking
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.wording import counted
 from proxy.contracts.build import build
@@ -46,9 +47,6 @@ NameArg = Annotated[str, typer.Argument(metavar="NAME")]
 Shares = Annotated[list[str], typer.Argument(metavar="VERSION=PERCENT...")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
-AdminOpt = Annotated[str, typer.Option("--admin", envvar="PENUMBRA_ADMIN", help="address of the admin API")]
-TokenOpt = Annotated[str, typer.Option("--token", envvar="PENUMBRA_ADMIN_TOKEN", show_envvar=True, help="admin.token")]
-DEFAULT_ADMIN = "http://127.0.0.1:9900"
 
 
 def main() -> int:
@@ -144,51 +142,47 @@ def demo(
 
 
 @app.command()
+@asking
 def status(
     route: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
     as_json: AsJson = False,
-    admin: AdminOpt = DEFAULT_ADMIN,
-    token: TokenOpt = "",
+    *,
+    access: Access,
 ) -> None:
     """Phases, splits, shadows and verdicts, as they are now, and the fleet; of all routes, one route, or a release."""
     from proxy.cli import render
     from proxy.cli.client import ask
 
     path, other = (f"/v1/routes/{route}", f"/v1/releases/{route}") if route else ("/v1/routes", "")
-    answer = ask(admin, token, "GET", path, otherwise=other)
+    answer = ask(access, "GET", path, otherwise=other)
     if not route and answer.get("fleet"):
-        answer["fleet"] = ask(admin, token, "GET", "/v1/fleet")
+        answer["fleet"] = ask(access, "GET", "/v1/fleet")
     shown = render.show if route else render.show_routes
     print(dumps(answer)) if as_json else shown(answer)
 
 
 @app.command()
-def split(
-    route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN,
-    token: TokenOpt = "",
-) -> None:  # fmt: skip
+@asking
+def split(route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, *, access: Access) -> None:
     """Splits live traffic by hand; what is left goes to the primary."""
     body = {"split": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change("PUT", f"/v1/routes/{route}/split", body=body, as_json=as_json, admin=admin, token=token)
+    _change("PUT", f"/v1/routes/{route}/split", body=body, as_json=as_json, access=access)
 
 
 @app.command()
-def shadows(
-    route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN,
-    token: TokenOpt = "",
-) -> None:  # fmt: skip
+@asking
+def shadows(route: RouteArg, shares: Shares, reason: Reason = "", as_json: AsJson = False, *, access: Access) -> None:
     """Says which versions get copies of how many requests."""
     body = {"shadows": _percents(shares)} | ({"reason": reason} if reason else {})
-    _change("PUT", f"/v1/routes/{route}/shadows", body=body, as_json=as_json, admin=admin, token=token)
+    _change("PUT", f"/v1/routes/{route}/shadows", body=body, as_json=as_json, access=access)
 
 
 def _action(action: str, text: str) -> None:
     @app.command(action, help=text)
-    def act(
-        name: NameArg, reason: Reason, as_json: AsJson = False, admin: AdminOpt = DEFAULT_ADMIN, token: TokenOpt = ""
-    ) -> None:
+    @asking
+    def act(name: NameArg, reason: Reason, as_json: AsJson = False, *, access: Access) -> None:
         paths = (f"/v1/routes/{name}/{action}", f"/v1/releases/{name}/{action}")
-        _change("POST", *paths, body={"reason": reason}, as_json=as_json, admin=admin, token=token)
+        _change("POST", *paths, body={"reason": reason}, as_json=as_json, access=access)
 
 
 for _name, _text in {
@@ -214,12 +208,12 @@ def backtest(
 
 
 def _change(
-    method: str, path: str, otherwise: str = "", *, body: Mapping[str, object], as_json: bool, admin: str, token: str
+    method: str, path: str, otherwise: str = "", *, body: Mapping[str, object], as_json: bool, access: Access
 ) -> None:
     from proxy.cli.client import ask
     from proxy.cli.render import show
 
-    answer = ask(admin, token, method, path, body, otherwise)
+    answer = ask(access, method, path, body, otherwise)
     print(dumps(answer)) if as_json else show(answer)
 
 
@@ -238,18 +232,19 @@ def _percents(shares: list[str]) -> dict[str, float]:
 
 
 @audit.command("show")
+@asking
 def show(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="ROUTE for its newest release, or ROUTE@NUMBER")],
     config: Annotated[Path | None, typer.Option(help="read the state file of this configuration instead")] = None,
     as_json: AsJson = False,
-    admin: AdminOpt = DEFAULT_ADMIN,
-    token: TokenOpt = "",
+    *,
+    access: Access,
 ) -> None:
     """One release, whole: from commit and dataset to endpoint, every change with its evidence."""
     from proxy.cli.audit import entries_of, from_api, show_story
     from proxy.release.history import NoSuchReleaseError, story_of
 
-    entries = entries_of(_checked(config, as_json).state) if config else from_api(admin, token)
+    entries = entries_of(_checked(config, as_json).state) if config else from_api(access)
     try:
         show_story(story_of(entries, release), as_json)
     except NoSuchReleaseError as error:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,8 +13,12 @@ import pytest
 import typer
 
 from proxy.cli import client
+from proxy.cli.access import Access
 from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO, EXIT_UNREACHABLE
+from proxy.contracts.tls import ServerTls
+from tests.control.api.test_secured import Api, play
+from tests.support.certificates import Authority, server_tls, written
 
 Call = tuple[str, str, str, object]
 
@@ -20,8 +28,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """Calls that would have been made; each is answered by 200 and its own URL."""
     made: list[Call] = []
 
-    async def answer(url: str, token: str, method: str, body: object) -> tuple[int, Any]:
-        made.append((url, token, method, body))
+    async def answer(url: str, access: Access, context: object, method: str, body: object) -> tuple[int, Any]:
+        assert context is None
+        made.append((url, access.token, method, body))
         return 200, url
 
     monkeypatch.setattr(client, "_ask", answer)
@@ -30,7 +39,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 @pytest.mark.parametrize("admin", ["h:1", "http://h:1", "http://h:1/"])
 def test_an_address_with_and_without_a_scheme(calls: list[Call], admin: str) -> None:
-    assert ask(admin, "secret", "PUT", "/v1/x", {"a": 1}) == "http://h:1/v1/x"
+    assert ask(Access(admin, "secret"), "PUT", "/v1/x", {"a": 1}) == "http://h:1/v1/x"
     assert calls == [("http://h:1/v1/x", "secret", "PUT", {"a": 1})]
 
 
@@ -50,7 +59,7 @@ def test_a_refusal_is_a_sentence(
 
     monkeypatch.setattr(client, "_ask", refuse)
     with pytest.raises(typer.Exit) as caught:
-        ask("h:1", "", "GET", "/v1/x")
+        ask(Access("h:1"), "GET", "/v1/x")
     assert (caught.value.exit_code, capsys.readouterr().err) == (EXIT_NO, f"{sentence}\n")
 
 
@@ -63,8 +72,87 @@ def test_an_api_that_does_not_answer(
 
     monkeypatch.setattr(client, "_ask", fail)
     with pytest.raises(typer.Exit) as caught:
-        ask("h:1", "", "GET", "/v1/x")
+        ask(Access("h:1"), "GET", "/v1/x")
     sentence = capsys.readouterr().err
     assert caught.value.exit_code == EXIT_UNREACHABLE
     assert sentence.startswith("the admin API at http://h:1 cannot be reached (--admin says where it is): ")
     assert sentence.endswith(f"{error}\n" if str(error) else "TimeoutError\n")
+
+
+CA, OTHER = Authority(), Authority("another")
+SERVER = CA.issue("ip:127.0.0.1", "dns:localhost", "spiffe://prod/penumbra")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """`ops`, `guest`, `foreign`: certificates that are let in, are not allowed, are of another authority."""
+    written(tmp_path / "ops", CA.issue("spiffe://prod/ops"), CA)
+    written(tmp_path / "guest", CA.issue("dns:guest"), CA)
+    written(tmp_path / "foreign", OTHER.issue("spiffe://prod/ops"), OTHER)
+    return tmp_path
+
+
+def access(folder: Path, own: str = "", ca: str = "ops", name: str = "", scheme: str = "https") -> Access:
+    """Access to the port that a test puts in."""
+    pair = (str(folder / own / "tls.crt"), str(folder / own / "tls.key")) if own else ("", "")
+    return Access(f"{scheme}://localhost:PORT", "", str(folder / ca / "ca.crt") if ca else "", *pair, name)
+
+
+def asked(given: Access, tls: ServerTls | None = None) -> Any:
+    """What `ask` answers, of an API that lets in `ops` alone."""
+    mutual = server_tls(SERVER, client_ca=CA, client="require", allow=("spiffe://prod/ops",))
+
+    async def story(api: Api) -> None:
+        there = given._replace(admin=given.admin.replace("PORT", str(api.port)))
+        answers.append(await asyncio.to_thread(ask, there, "GET", "/v1/routes"))
+
+    answers: list[Any] = []
+    play(tls or mutual, story)
+    return answers[0]
+
+
+@pytest.mark.parametrize("name", ["", "localhost", "spiffe://prod/penumbra"])
+def test_a_call_by_tls(folder: Path, name: str) -> None:
+    assert asked(access(folder, "ops", name=name))["routes"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"own": "ops", "ca": ""}, "of no authority that is trusted here"),
+        ({"own": "ops", "ca": "foreign"}, "of no authority that is trusted here"),
+        ({"own": "ops", "name": "elsewhere.corp"}, "of another name (Hostname mismatch"),
+        ({"own": "ops", "name": "spiffe://prod/other"}, "not of spiffe://prod/other"),
+        ({}, "it asks for a certificate: --cert and --key"),
+        ({"own": "foreign", "ca": "ops"}, "it does not trust the certificate of --cert"),
+        ({"own": "guest"}, "it may not let in the certificate of --cert"),
+    ],
+)
+def test_why_there_is_no_tls_is_a_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], given: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(typer.Exit) as caught:
+        asked(access(folder, **given))
+    assert (caught.value.exit_code, sentence in capsys.readouterr().err) == (EXIT_UNREACHABLE, True)
+
+
+def test_http_on_a_port_of_tls_and_the_reverse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        asked(access(folder, ca="", scheme="http"))
+    assert "this port speaks TLS: ask by https" in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        port = plain.getsockname()[1]
+        answering = threading.Thread(target=answer_in_clear, args=(plain,))
+        answering.start()
+        with pytest.raises(typer.Exit):
+            ask(access(folder)._replace(admin=f"https://127.0.0.1:{port}"), "GET", "/v1/routes")
+        answering.join()
+    assert "it speaks no TLS: ask by http://" in capsys.readouterr().err
+
+
+def answer_in_clear(listening: socket.socket) -> None:
+    """What a port of HTTP says to a handshake."""
+    client, _ = listening.accept()
+    client.recv(4096)
+    client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    client.close()
