@@ -155,7 +155,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "name": {"endpoints", "local_fault"},
         "members": {"endpoints"},
         "dns": {"endpoints"},
-        "ports": {"endpoints", "members"},
+        "introduction": set(),
+        "ports": {"endpoints", "introduction", "members"},
         "stall": set(),
         "states": set(),
         "tail": set(),
@@ -212,7 +213,6 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "states",
             "unexpected",
         },
-        "introduction": set(),
         "h1": {
             *("assign", "endpoints", "exchange", "introduction", "local_fault", "members", "memory", "ports", "shared"),
             *("timings", "trust", "unexpected"),
@@ -237,7 +237,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             ),
         },
         "secured": {"shared", "unexpected"},
-        "fronts": {"h1", "secured", "shared"},
+        "fronts": {"h1", "introduction", "secured", "shared"},
         "worker": {
             *(
                 "descriptors",
@@ -382,7 +382,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
-HTTP1_WRITERS = {f"proxy/dataplane/h1/{name}.py" for name in ("downstream", "introduced", "upstream")}
+HTTP1_WRITERS = {f"proxy/dataplane/h1/{name}.py" for name in ("downstream", "not_tls", "upstream")}
 """The only files of the data plane that know HTTP/1.1: everything else is behind the ports."""
 
 

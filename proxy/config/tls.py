@@ -112,7 +112,7 @@ def _allowed(section: Section) -> tuple[str, ...]:
 def _server_tls(section: Section, spoken: values.OneOf) -> ServerTls:
     client: ClientCertificates = section.take("client", values.one_of(ClientCertificates), "off")
     min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
-    offered = section.values("alpn", spoken) if "alpn" in section else ServerTls("", "").alpn
+    offered = section.values("alpn", spoken)
     tls = ServerTls(
         certificate=section.take("certificate", values.plain, "", required=True),
         key=section.take("key", values.plain, "", required=True),
@@ -120,7 +120,7 @@ def _server_tls(section: Section, spoken: values.OneOf) -> ServerTls:
         client=client,
         allow=_allowed(section),
         min_version=min_version,
-        alpn=tuple(dict.fromkeys(offered)),
+        alpn=tuple(dict.fromkeys(offered)) if "alpn" in section else ServerTls("", "").alpn,
         identity_header=section.take("identity_header", identity_header, ""),
     )
     _refuse_idle(section, tls)

@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Forwarded
@@ -38,6 +39,15 @@ class Manner:
 
     def __init__(self, forwarded: Forwarded, reserved: frozenset[bytes]) -> None:
         self.forwarded, self.reserved = forwarded, reserved
+
+
+PLAIN: Final = Manner("none", frozenset())
+"""Nothing is said about clients."""
+
+
+def manner_of(forwarded: Forwarded, identity_headers: Iterable[str]) -> Manner:
+    """How clients are introduced. `identity_headers`: names (lower case) that no client can write."""
+    return Manner(forwarded, frozenset([name.encode() for name in identity_headers]))
 
 
 class Introduction:
@@ -97,6 +107,18 @@ class Introduction:
         shown = b'"[%b]"' % peer if b":" in peer else peer
         asked = b";host=" + _quoted(host) if host else b""
         return b"for=%b%b;proto=%b" % (shown, asked, self._scheme)
+
+
+def introduction_of(manner: Manner, transport: Any) -> Introduction | None:
+    """How the client at the other end of a transport is introduced; None: not at all. It is asked for what is known of
+    the client: `peername`; `ssl_object`, None where it came in clear; `identity`, the line of the field."""
+    if manner.forwarded == "none" and not manner.reserved:
+        return None
+    known = transport.get_extra_info
+    scheme = b"http" if known("ssl_object") is None else b"https"
+    return Introduction(
+        manner.forwarded, manner.reserved, address_of(known("peername")), scheme, known("identity") or b""
+    )
 
 
 def _quoted(value: bytes) -> bytes:

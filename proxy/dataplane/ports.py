@@ -17,6 +17,7 @@ from proxy.contracts.failure import Failure
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.table import Table, Version
 from proxy.dataplane.endpoints import ServerEndpoint
+from proxy.dataplane.introduction import Manner
 from proxy.dataplane.members import Member
 
 
@@ -374,6 +375,10 @@ class ClientConnection(Unsent, Narrow):
 
     def close(self) -> None:
         """Ends the connection without an answer."""
+        raise NotImplementedError
+
+    def introduce(self, manner: Manner) -> None:
+        """From now on versions are told about the client of each request in another manner."""
         raise NotImplementedError
 
     def was_admitted(self) -> bool:

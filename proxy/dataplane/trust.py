@@ -19,7 +19,7 @@ from proxy.dataplane.handshakes import Handshakes
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.tls_failed import TlsFailed
 from proxy.tls.client import client_context
-from proxy.tls.peer import verify
+from proxy.tls.peer import shown, verify
 from proxy.tls.reason import TlsError
 
 log = logging.getLogger("penumbra.worker")
@@ -59,7 +59,7 @@ class Trust:
         has to be, as far as `ssl` itself does not check that."""
         if self.tls.san:
             try:
-                verify(self.tls, session.getpeercert())
+                verify(self.tls, shown(session))
             except TlsError as error:
                 raise self.failed(error) from error
         self._handshakes.succeeded(self._name)
@@ -125,7 +125,7 @@ class Trusts:
         before: Trust | None,
         contexts: dict[tuple[ClientTls, int], ssl.SSLContext | None],
     ) -> Trust | None:
-        name, server_name = version.name, tls.server_name or host_of(version)
+        name, server_name = version.name, tls.server_name.removesuffix(".") or host_of(version)
         key = (tls, version.http)
         if before is not None and (before.tls, before.http) == key and before.server_name == server_name:
             return before

@@ -3,9 +3,9 @@
 Rules:
 - a name is `dns:…`, `ip:…`, `spiffe://…` (a SPIFFE ID) or `uri:…` (any other URI), of the subject alternative names
   alone: a common name is no name;
-- a certificate with more than one URI is nobody in SPIFFE (X.509-SVID §2);
+- a certificate with more than one URI is nobody in SPIFFE (X.509-SVID §2): where one cannot be read, all are left out;
 - `spiffe://domain/path/*` is all below that path, at the border of a segment; `dns:*.domain` all below that domain;
-- a name with characters that could not stand in a header is left out.
+- a name with characters that could not stand in a header is left out; a certificate whose names are no text has none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from proxy.contracts.tls import SPIFFE, SPIFFE_ID, ClientTls, ServerTls
 from proxy.tls.reason import Reason, TlsError
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END ", re.DOTALL)
 _PRINTABLE = re.compile(r"[!-~]+")
 _KINDS = {"DNS": "dns", "IP Address": "ip", "URI": "uri"}
 
@@ -25,10 +25,24 @@ Certificate = Mapping[str, Any]
 """As `SSLObject.getpeercert()` gives it: {} where there is none that was verified."""
 
 
+def shown(session: Any) -> Certificate | None:
+    """The certificate that the other side of an `ssl.SSLObject` has shown, and that was verified."""
+    try:
+        found: Certificate | None = session.getpeercert()
+    except ValueError:  # a name in it is no UTF-8
+        return {"subjectAltName": ()}
+    return found
+
+
 def names(certificate: Certificate | None) -> tuple[str, ...]:
     """The names in a certificate; () where there is none."""
-    found = (_named(kind, value) for kind, value in (certificate or {}).get("subjectAltName", ()) if kind in _KINDS)
-    return tuple(name for name in found if _PRINTABLE.fullmatch(name))
+    pairs = [(kind, value) for kind, value in (certificate or {}).get("subjectAltName", ()) if kind in _KINDS]
+    unreadable = {kind for kind, value in pairs if not _PRINTABLE.fullmatch(value)}
+    return tuple(
+        _named(kind, value)
+        for kind, value in pairs
+        if _PRINTABLE.fullmatch(value) and not (kind == "URI" and kind in unreadable)
+    )
 
 
 def _named(kind: str, value: str) -> str:
@@ -46,11 +60,11 @@ def identity(found: tuple[str, ...]) -> str:
 def allows(found: Iterable[str], allow: Iterable[str]) -> bool:
     """Whether one of the names of a certificate is one of those that are allowed; () allows all."""
     own, patterns = tuple(found), tuple(allow)
-    return not patterns or any(_fits(name, pattern) for name in _usable(own) for pattern in patterns)
+    return not patterns or any(_fits(name, pattern) for name in usable(own) for pattern in patterns)
 
 
-def _usable(found: tuple[str, ...]) -> list[str]:
-    """Without a SPIFFE ID that is not alone, or is none."""
+def usable(found: tuple[str, ...]) -> list[str]:
+    """Names without a SPIFFE ID that is not alone, or is none."""
     alone = sum(name.startswith((SPIFFE, "uri:")) for name in found) == 1
     return [name for name in found if not name.startswith(SPIFFE) or (alone and SPIFFE_ID.fullmatch(name))]
 
@@ -60,7 +74,7 @@ def _fits(name: str, pattern: str) -> bool:
         return name.startswith(pattern[:-1]) if pattern.endswith("/*") else name == pattern
     pattern = pattern.lower()
     if pattern.startswith("dns:*."):
-        return name.startswith("dns:") and name.endswith(pattern[5:])
+        return name.startswith("dns:") and name.endswith(pattern[5:]) and name[4] != "."
     return name == pattern
 
 
@@ -86,7 +100,7 @@ def verify(tls: ClientTls, certificate: Certificate | None) -> None:
     if not tls.san or tls.insecure_skip_verify:
         return
     found = names(certificate)
-    if not any(_answers_to(name, tls.san) for name in _usable(found)):
+    if not any(_answers_to(name, tls.san) for name in usable(found)):
         shown = ", ".join(found[:8]) or "no name"
         raise TlsError(f"the certificate is of {shown}, not of {tls.san}", "name_mismatch")
 

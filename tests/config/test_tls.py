@@ -197,3 +197,8 @@ def test_mistakes_of_the_admin_api(tls: str, path: str) -> None:
 
 def test_roles_are_of_the_admin_api_alone() -> None:
     assert "tls.roles" in problems(listening(f"{ASKS}, roles: [{{allow: ['dns:a'], role: read}}]"))
+
+
+def test_the_keys_that_a_listener_may_have_are_all_named() -> None:
+    found = problems(listening(f"{PAIR}, alnp: [h2]"))
+    assert "alpn" in found["tls.alnp"] and read(listening(PAIR)).listeners_tls[0].alpn == ("http/1.1",)

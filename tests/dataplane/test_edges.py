@@ -349,7 +349,7 @@ def test_a_slow_reader_holds_back_its_own_upstream_and_nobody_else() -> None:
             slow = await p.connect()
             slow.reads(False)
             slow.send(get())
-            await p.until(lambda: p.worker.shared.exchanges)
+            await p.until(lambda: p.upstreams["v1"].seen)
             p.upstreams["v1"].script = V1
             for _ in range(20):
                 assert (await p.ask(post())).body == b"one"

@@ -112,6 +112,24 @@ def test_whom_the_new_section_asks_for_a_certificate_has_to_show_one() -> None:
     run(test)
 
 
+def test_what_is_the_proxys_own_from_now_on_no_connection_of_before_writes() -> None:
+    async def test() -> None:
+        forged = get(fields="X-New: forged\r\n")
+        async with plane(route(), tls=server("require", identity_header="x-old"), v1=V1) as p:
+            p.context = trusting(ONE)
+            old = await p.connect()
+            assert (await old.ask(forged)).status == 200
+            assert b"X-New: forged" in p.upstreams["v1"].seen[-1].head
+            assert b"x-old: spiffe://test/one" in p.upstreams["v1"].seen[-1].head
+            await put(p, server("require", identity_header="x-new"))
+            assert (await old.ask(forged)).status == 200
+            assert b"forged" not in p.upstreams["v1"].seen[-1].head
+            assert b"x-new: spiffe://test/one" in p.upstreams["v1"].seen[-1].head
+            old.close()
+
+    run(test)
+
+
 def test_tls_can_come_and_go_without_a_restart() -> None:
     async def test() -> None:
         async with plane(route(), v1=V1) as p:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from proxy.contracts.tls import ClientTls, ServerTls
-from proxy.tls.peer import allows, names, refusal, verify
+from proxy.contracts.tls import ClientTls, ServerTls, TlsMaterial
+from proxy.tls.peer import allows, names, refusal, shown, shuts_out, verify
 from proxy.tls.reason import TlsError
 from proxy.tls.server import ServerContexts
 from tests.support.certificates import Authority, client_tls, server_tls
@@ -36,9 +37,7 @@ def test_names_are_those_of_a_real_certificate() -> None:
 
 def test_a_common_name_is_no_name_and_what_could_break_a_header_neither() -> None:
     assert names(None) == names({}) == names(certificate()) == ()
-    found = names(
-        certificate(("URI", f"{ID}\r\nx-role: admin"), ("DNS", "a b"), ("email", "a@b"), ("URI", "https://h"))
-    )
+    found = names(certificate(("DNS", "a b"), ("email", "a@b"), ("URI", "https://h"), ("DNS", "c\0d")))
     assert found == ("uri:https://h",)
 
 
@@ -67,6 +66,7 @@ def test_a_common_name_is_no_name_and_what_could_break_a_header_neither() -> Non
         ("dns:corp", "dns:*.corp", False),
         ("dns:evilcorp", "dns:*.corp", False),
         ("dns:a.corp.evil", "dns:*.corp", False),
+        ("dns:.corp", "dns:*.corp", False),
         ("dns:a.corp", "dns:A.Corp", True),
         ("uri:https://a.corp", "dns:*.corp", False),
         ("ip:10.0.0.1", "dns:10.0.0.1", False),
@@ -81,6 +81,26 @@ def test_a_certificate_with_two_uris_is_nobody() -> None:
     for other in ("spiffe://prod/ns/ml/sa/other", "uri:https://h"):
         assert not allows((ID, other), (ID,))
     assert allows((ID, "dns:a"), (ID,)) and allows((ID, "spiffe://b/c", "dns:a"), ("dns:a",))
+
+
+@pytest.mark.parametrize("other", ["spiffe://evil/ x", "spiffe://evil/\0", f"{ID}\r\nx-role: admin", "", "ä"])
+def test_nor_is_one_whose_other_uri_cannot_be_read(other: str) -> None:
+    held = certificate(("URI", ID), ("URI", other), ("DNS", "a"))
+    assert names(held) == ("dns:a",)
+    assert refusal(ServerTls("c", "k", client="require", allow=(ID,)), held) == "not_allowed"
+    with pytest.raises(TlsError):
+        verify(ClientTls(san=ID), held)
+
+
+def test_a_certificate_whose_names_are_no_text_has_none() -> None:
+    class Session:
+        def getpeercert(self) -> dict[str, Any]:
+            return {"subjectAltName": (("DNS", b"\xff".decode()),)}
+
+    held = shown(Session())
+    assert held and names(held) == ()
+    assert refusal(ServerTls("c", "k", client="require"), held) is None
+    assert refusal(ServerTls("c", "k", client="require", allow=("dns:a",)), held) == "not_allowed"
 
 
 SEGMENT = st.text("ab.-_", min_size=1, max_size=3).filter(lambda text: text not in (".", ".."))
@@ -134,3 +154,11 @@ def test_a_server_is_held_to_its_name(san: str, held: tuple[tuple[str, str], ...
         verify(ClientTls(san=san), certificate(*held))
     assert caught.value.reason == "name_mismatch"
     return None
+
+
+@pytest.mark.parametrize("label", ["CERTIFICATE", "X509 CERTIFICATE"])
+def test_an_authority_that_is_gone_shuts_out_under_either_label(label: str) -> None:
+    one, other = (f"-----BEGIN {label}-----\n{text}\n-----END {label}-----\n" for text in ("b25l", "b3RoZXI="))
+    section = ServerTls("c", "k", client="require", material=TlsMaterial(ca=one + other))
+    assert shuts_out(section, replace(section, material=TlsMaterial(ca=one)))
+    assert not shuts_out(section, replace(section, material=TlsMaterial(ca=other + one)))

@@ -37,7 +37,7 @@ TEXTS = {
     "tls.min_version": "The oldest version of TLS that is spoken.",
     "tls.alpn": "Application protocols that are offered, the preferred one first.",
     "tls.identity_header": (
-        "Header that tells versions the client's name: its first SPIFFE ID, else its first name. What a client sends "
+        "Header that tells versions the client's name: its SPIFFE ID, else its first name. What a client sends "
         "under that name is removed."
     ),
     "listeners": "Several listeners in place of `listen` and `tls`, so that plain and TLS stand side by side.",

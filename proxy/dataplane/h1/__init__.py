@@ -1,7 +1,8 @@
 """HTTP/1.1 on sockets: the two ends of a worker that read and write it.
 
 downstream  a client's connection
-introduced  the same, where versions are told who the client is
+not_tls     the answer to a request in clear on a port of TLS
 upstream    a connection to a model server
 narrow      small buffers, where there are many connections
+cut         an end that nobody can take for a proper one
 """

@@ -5,9 +5,10 @@
 2. After an answer that ends the connection the rest of the input is read and thrown away for a while, so that the
    client gets the answer and not a reset (RFC 9112 §9.6).
 3. The end of the client's input is the end of its interest: the leg is cancelled, as nginx and Envoy do.
-4. Trailers of an answer are sent in its last chunk to a client that asked for them with `TE: trailers`, and to no other
+4. Where only the end of the connection is the end of an answer (HTTP/1.0), one that was cut off ends with a reset.
+5. Trailers of an answer are sent in its last chunk to a client that asked for them with `TE: trailers`, and to no other
    (RFC 9110 §6.5.1, §10.1.4).
-5. An unexpected exception in an exchange's work ends it, and what is read after it (`dataplane.unexpected`).
+6. An unexpected exception in an exchange's work ends it, and what is read after it (`dataplane.unexpected`).
 
 The file is long because reading, turns and endings are one state.
 """
@@ -25,8 +26,9 @@ from proxy.contracts.message import ResponseHead
 from proxy.contracts.prefaces import PREFACE
 from proxy.dataplane.assign import new_id, spread
 from proxy.dataplane.exchange import Exchange
+from proxy.dataplane.h1.cut import cut
 from proxy.dataplane.h1.narrow import narrow
-from proxy.dataplane.introduction import Introduction
+from proxy.dataplane.introduction import PLAIN, Introduction, Manner, introduction_of
 from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection, ClientStream
 from proxy.dataplane.shared import Shared
@@ -61,6 +63,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_feeding",
         "_final",
         "_heads",
+        "_introduction",
+        "_manner",
         "_mode",
         "_newest",
         "_now",
@@ -71,6 +75,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_retires",
         "_shared",
         "_since",
+        "_till_end",
         "_unread",
         "current",
         "transport",
@@ -79,9 +84,10 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     transport: asyncio.Transport
     _asked: Http1RequestHead
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, manner: Manner = PLAIN) -> None:
         super().__init__(shared.bounds)
-        self._shared = shared
+        self._shared, self._manner = shared, manner
+        self._introduction: Introduction | None = None
         self.current: Exchange | None = None
         self._newest: Exchange | None = None  # the one whose body is being read
         self._queue: deque[tuple[Exchange, Http1RequestHead]] = deque()
@@ -93,12 +99,13 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._unread = 0
         self._heads = self._partial = 0  # bytes of heads, and of the one that has come in part, that are counted
         self._answer_trailers = b""
-        self._final = self._chunked = self._feeding = self._congested = self._advancing = False
+        self._final = self._chunked = self._till_end = self._feeding = self._congested = self._advancing = False
 
     # the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._introduction = introduction_of(self._manner, transport)
         self._since = now = monotonic()
         age = self._shared.bounds.connection_age
         if age is not None:
@@ -180,25 +187,35 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
     # RequestReader's hooks
 
     def request_head(self, head: Http1RequestHead) -> None:
+        who = self._introduction
+        if who is not None:
+            head = cast("Http1RequestHead", who.told(head))
         if len(head.fields) > COUNTED:
             self._heads += len(head.fields)
             self._shared.memory.insist(REQUESTS, len(head.fields))
         if self._mode == CLOSING:
             return  # RFC 9112 §9.6: nothing is processed after the request whose answer ends the connection
+        waits = self.current is not None or bool(self._queue)
+        if waits and self._now >= self._retires:  # who always asks ahead would never have to go
+            self._mode, self._newest = UNREADABLE, None
+            return
         exchange = self._newest = Exchange(self, self._shared, head, self._now)
-        if self.current is None and not self._queue:
-            self.current, self._asked = exchange, head
-            exchange.start(self._now)
-        else:
+        if waits:
             self._queue.append((exchange, head))
             self.pause("pipeline")
+        else:
+            self.current, self._asked = exchange, head
+            exchange.start(self._now)
 
     def request_body(self, data: bytes) -> None:
         if self._newest is not None:
             self._newest.request_body(data)
 
     def request_trailers(self, fields: bytes) -> None:
-        if self._newest is not None:
+        who = self._introduction
+        if who is not None:
+            fields = who.trailers(fields)
+        if fields and self._newest is not None:
             self._newest.request_trailers(fields)
 
     def request_end(self) -> None:
@@ -225,7 +242,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             return
         streamed = head.streamed
         self._chunked = streamed and not asked.http10
-        self._final = (streamed and not self._chunked) or not self._complete() or not self._goes_on()
+        self._till_end = streamed and not self._chunked
+        self._final = self._till_end or not self._complete() or not self._goes_on()
         if asked.http10 and not self._final:
             extra += b"Connection: keep-alive\r\n"
         self._out.append(write.response_head(head, self._chunked, self._final, version, extra))
@@ -281,6 +299,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             self._next(now)
 
     def reset(self) -> None:
+        if self._till_end:
+            cut(self.transport.get_extra_info("socket"))
         self.transport.abort()
 
     def pause(self, reason: str) -> None:
@@ -342,7 +362,10 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
 
     def introduction(self) -> Introduction | None:
         """What versions are told about the client of each request; None: nothing."""
-        return None
+        return self._introduction
+
+    def introduce(self, manner: Manner) -> None:
+        self._introduction = introduction_of(manner, self.transport)
 
     def was_admitted(self) -> bool:
         return self.transport.get_extra_info("ssl_object") is not None
@@ -460,11 +483,11 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self.transport.write_eof()
 
     def _close_after_answer(self, now: float) -> None:
-        self._mode = CLOSING
+        asks_on, self._mode = self._mode == UNREADABLE, CLOSING
         self._since = now
         if self.transport.is_closing():
             return
-        if self.current is None and not self.in_head and self._newest is None:
+        if self.current is None and not self.in_head and self._newest is None and not asks_on:
             self.transport.close()
             return
         self._read_no_more()

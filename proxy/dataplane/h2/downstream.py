@@ -22,7 +22,7 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h2.client_stream import Http2ClientStream
 from proxy.dataplane.h2.connection import Http2Connection
-from proxy.dataplane.introduction import Introduction
+from proxy.dataplane.introduction import Introduction, Manner, introduction_of
 from proxy.dataplane.memory import COUNTED, REQUESTS
 from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
@@ -270,6 +270,9 @@ class Http2Downstream(Http2Connection, ClientConnection):
 
     def was_admitted(self) -> bool:
         return True  # it has spoken
+
+    def introduce(self, manner: Manner) -> None:
+        self._introduction = introduction_of(manner, self.transport)
 
     def retire(self, at: float) -> None:
         """From `at` on it takes no further request."""

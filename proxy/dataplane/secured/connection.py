@@ -19,8 +19,9 @@ from typing import Any, Final
 from proxy.contracts.tls import ServerTls
 from proxy.dataplane.secured.admission import Shaking
 from proxy.dataplane.secured.engine import TlsEngine
+from proxy.dataplane.secured.identity import identity_line
 from proxy.dataplane.secured.listener import SecuredListener
-from proxy.tls.peer import refusal
+from proxy.tls.peer import names, refusal, shown
 from proxy.tls.reason import reason_of
 
 SILENT: Final = 0
@@ -43,6 +44,10 @@ followed by a request."""
 
 MAX_UNASKED: Final = 64 * 1024
 """Bytes of answers to the client's TLS, not to its requests, that wait for a client that does not read."""
+
+
+MAX_SHOWN: Final = 8
+"""Names of a client that is not allowed, in the log."""
 
 
 class SecuredConnection(Shaking, asyncio.Protocol):
@@ -156,15 +161,17 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         """Lets the client in, if it is allowed."""
         listener = self._listener
         tls = self._tls
-        refused = refusal(tls, engine.session.getpeercert()) if tls.client != "off" else None
+        certificate = shown(engine.session) if tls.client != "off" else None
+        refused = refusal(tls, certificate)
         if refused is not None:
-            self._fail(refused, "", engine.end())
+            who = ", ".join(names(certificate)[:MAX_SHOWN]) or "no name"
+            self._fail(refused, f"a certificate of {who}", engine.end())
             return
         self._state = OPEN
         listener.admission.left(self)
         listener.open.add(self)
         self._count("ok", "")
-        above = self._above = listener.above(self._tls, engine.session)
+        above = self._above = listener.above()
         above.connection_made(self)
         self._read()
 
@@ -334,6 +341,9 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         return size
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "ssl_object" and self._engine is not None:
-            return self._engine.session
+        engine = self._engine
+        if name == "ssl_object" and engine is not None:
+            return engine.session
+        if name == "identity":
+            return b"" if engine is None else identity_line(self._listener.contexts.tls, engine.session)
         return self._raw.get_extra_info(name, default)

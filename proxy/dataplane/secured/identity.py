@@ -1,7 +1,8 @@
 """The field that tells versions who a client is, by the certificate that it has shown.
 
 Under Envoy's name, `x-forwarded-client-cert`, it is in Envoy's form: `By=…;Hash=…;URI=…;DNS=…`, as servers in a mesh
-read it. Under any other name it is one name of the certificate, bare: its URI (a SPIFFE ID), else its first name.
+read it. Under any other name it is one name of the certificate, bare: its URI (a SPIFFE ID), else its first name. A
+SPIFFE ID that makes nobody (not alone, or none) is no such name.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from proxy.contracts.tls import ServerTls
-from proxy.tls.peer import names
+from proxy.tls.peer import names, shown, usable
 
 ENVOYS: Final = "x-forwarded-client-cert"
 
@@ -20,7 +21,7 @@ _URIS: Final = ("spiffe:", "uri:")
 def identity_line(tls: ServerTls, session: Any) -> bytes:
     """The field line; empty where none is configured, or the client has shown no certificate. `session`: its
     `ssl.SSLObject`."""
-    certificate = session.getpeercert() if tls.identity_header else None
+    certificate = shown(session) if tls.identity_header else None
     if not certificate:
         return b""
     found = names(certificate)
@@ -29,8 +30,9 @@ def identity_line(tls: ServerTls, session: Any) -> bytes:
 
 
 def _bare(found: tuple[str, ...]) -> str:
-    uris = [name for name in found if name.startswith(_URIS)]
-    return next((name.removeprefix("uri:").removeprefix("dns:") for name in [*uris, *found]), "")
+    own = usable(found)
+    uris = [name for name in own if name.startswith(_URIS)]
+    return next((name.removeprefix("uri:").removeprefix("dns:") for name in [*uris, *own]), "")
 
 
 def _envoys(tls: ServerTls, found: tuple[str, ...], session: Any) -> str:

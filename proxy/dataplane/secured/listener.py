@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxy.contracts.tls import ServerTls
 from proxy.dataplane.secured.admission import Admission, Shaking, Soon
 from proxy.dataplane.shared import Shared
 
-Above = Callable[[ServerTls, Any], Any]
-"""Makes what speaks HTTP on a connection whose handshake is complete, given its section and its `ssl.SSLObject`."""
+Above = Callable[[], Any]
+"""Makes what speaks HTTP on a connection whose handshake is complete."""
 
 
 class SecuredListener:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from proxy.contracts.message import ResponseHead
-from proxy.contracts.table import Limits, Route, Share
+from proxy.contracts.table import Forwarded, Limits, Route, Share
 from proxy.dataplane.h1.downstream import Downstream
+from proxy.dataplane.introduction import manner_of
 from proxy.dataplane.memory import CLIENT_BYTES, REQUESTS
 from tests.support.fakes import Bench, FakePool, FakeTransport
 from tests.support.plane import get, post, post_chunks, route
@@ -422,3 +424,98 @@ def test_a_connection_has_an_age_give_or_take_a_tenth() -> None:
     line.say(get())
     line.pool.last.answer()
     assert b"Connection: close\r\n" in line.hear()[1] and line.socket.ends == ["close"]
+
+
+def test_a_client_that_always_asks_ahead_has_to_go_as_well() -> None:
+    line = Line()
+    line.say(get() + get())
+    line.down.retire(line.bench.clock.now)
+    for _ in range(2):
+        line.say(get())  # there is always one that waits
+        line.pool.last.answer(200, b"one")
+    answers = line.socket.taken()
+    assert answers.count(b"HTTP/1.1 200 OK") == 2 and answers.count(b"Connection: close\r\n") == 1
+    assert line.socket.ends == ["eof"] and not line.down._queue and line.down.current is None
+    line.say(get())
+    assert not line.socket.taken()
+
+
+def test_an_answer_till_the_end_that_was_cut_off_ends_with_a_reset() -> None:
+    line = Line()
+    asked: list[str] = []
+    line.socket.get_extra_info = asked.append  # type: ignore[assignment]
+    line.say(b"GET /v2 HTTP/1.0\r\n\r\n")
+    line.pool.last.head(200, None)
+    line.down.reset()
+    assert asked == ["socket"] and line.socket.ends == ["abort"]
+
+
+# -- who asks
+
+
+class Named(FakeTransport):
+    """A socket whose other end is known, by an identity as one by TLS is."""
+
+    def __init__(self, identity: bytes = b"") -> None:
+        super().__init__()
+        self.known: dict[str, Any] = {"peername": ("192.0.2.7", 1), "ssl_object": self, "identity": identity}
+
+    def get_extra_info(self, name: str) -> Any:
+        return self.known.get(name)
+
+
+def introduced(forwarded: Forwarded, identity: bytes = b"") -> tuple[Bench, Downstream]:
+    bench = Bench(route(shadows=(Share("v3", 100.0),)))
+    down = Downstream(bench.shared, manner_of(forwarded, ["x-who"]))
+    down.connection_made(Named(identity))  # type: ignore[arg-type]
+    return bench, down
+
+
+def test_a_connection_that_says_nothing_is_asked_nothing() -> None:
+    assert Line().down.introduction() is None
+
+
+def test_a_connection_of_before_is_introduced_as_the_new_table_says() -> None:
+    bench, down = introduced("none")
+    down.introduce(manner_of("x-forwarded", ["x-new"]))
+    down.read(post(b"a", "X-New: forged\r\nX-Who: mine\r\n"), bench.clock.now)
+    begun = bench.pools["v1"].last.begun
+    assert begun is not None and b"forged" not in begun[0].fields
+    assert b"X-Who: mine\r\n" in begun[0].fields and b"X-Forwarded-For: 192.0.2.7\r\n" in begun[0].fields
+
+
+@pytest.mark.parametrize("identity", [b"", b"x-who: proved"])
+def test_versions_and_shadows_hear_who_asks_and_not_what_the_client_says(identity: bytes) -> None:
+    bench, down = introduced("x-forwarded", identity)
+    for raw in (post(b"a", "X-Who: forged\r\n"), post(b"b", "x_who: forged\r\nConnection: x-who\r\n")):
+        down.read(raw, bench.clock.now)
+        begun = bench.pools["v1"].last.begun
+        assert begun is not None
+        fields = begun[0].fields
+        assert b"forged" not in fields and fields.count(b"proved") == bool(identity)
+        assert b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n" in fields
+        copy = bench.shadow_pools["v3"].last.begun
+        assert copy is not None and copy[0].fields == fields
+        bench.pools["v1"].last.answer()
+
+
+def test_trailers_say_nothing_either() -> None:
+    bench, down = introduced("none")
+    raw = b"POST /v2 HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n%b\r\n"
+    down.read(raw % b"x-who: forged\r\n", bench.clock.now)
+    assert "trailers" not in bench.pools["v1"].last.calls
+    bench.pools["v1"].last.answer()
+    down.read(raw % b"x-sum: 1\r\nx-who: forged\r\n", bench.clock.now)
+    assert "trailers" in bench.pools["v1"].last.calls
+
+
+def test_a_request_that_comes_again_costs_its_fields_once() -> None:
+    bench, down = introduced("forwarded")
+    heads = []
+    for _ in range(3):
+        down.read(get(), bench.clock.now)
+        begun = bench.pools["v1"].last.begun
+        assert begun is not None
+        heads.append(begun[0])
+        bench.pools["v1"].last.answer()
+    assert heads[1] is heads[2]

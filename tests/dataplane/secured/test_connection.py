@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from proxy.contracts.tls import ServerTls
-from proxy.dataplane.h1.introduced import NOT_TLS, client_of, manner_of
+from proxy.dataplane.h1.downstream import Downstream
+from proxy.dataplane.h1.not_tls import NOT_TLS
 from proxy.dataplane.secured import connection, engine
 from proxy.dataplane.secured.admission import Admission
 from proxy.dataplane.secured.connection import SecuredConnection
@@ -42,8 +43,8 @@ class Line:
         self.down.connection_made(self.socket)  # type: ignore[arg-type]
         self.peer = peer or TlsPeer()
 
-    def _above(self, tls: ServerTls, session: Any) -> Any:
-        self.made.append(client_of(self.bench.shared, manner_of("none", ()), b"https"))
+    def _above(self) -> Any:
+        self.made.append(Downstream(self.bench.shared))
         return self.made[-1]
 
     def give(self, data: bytes) -> None:

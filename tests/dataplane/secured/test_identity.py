@@ -42,3 +42,10 @@ def test_there_is_none_without_a_certificate_a_name_or_a_header() -> None:
     assert identity_line(section("x-who"), Session()) == b""
     assert identity_line(section(""), named) == b""
     assert identity_line(section("x-who"), Session(("URI", "spiffe://test/a\r\nx-admin: yes"))) == b""
+
+
+def test_a_spiffe_id_of_nobody_is_no_bare_name() -> None:
+    two = ("URI", "spiffe://test/one"), ("URI", "spiffe://test/two")
+    assert identity_line(section("x-who"), Session(*two)) == b""
+    assert identity_line(section("x-who"), Session(*two, ("DNS", "client.test"))) == b"x-who: client.test"
+    assert identity_line(section("x-who"), Session(("URI", "spiffe://test/a/../b"))) == b""
