@@ -284,24 +284,33 @@ def inject(
     fleet_secret: Annotated[
         str, typer.Option(help="a Secret whose key `redis` is the address of the fleet's store")
     ] = "",
+    tls_secret: Annotated[
+        str, typer.Option(help="a Secret with tls.crt, tls.key and ca.crt, which is mounted at /tls")
+    ] = "",
+    admin_scheme: Annotated[
+        str, typer.Option(help="how probes ask the admin API: HTTP | HTTPS; as --config says")
+    ] = "",
     plain: Annotated[bool, typer.Option("--plain", help="an ordinary container, before Kubernetes 1.29")] = False,
     patch: Annotated[bool, typer.Option("--patch", help="print the JSON Patch of the one pod")] = False,
     review: Annotated[bool, typer.Option("--review", help="an AdmissionReview in, one with the patch out")] = False,
 ) -> None:
     """Puts the sidecar into manifests of Kubernetes: `penumbra inject < deployment.yaml | kubectl apply -f -`."""
     from proxy.cli.inject.command import show
-    from proxy.cli.inject.options import Options
+    from proxy.cli.inject.options import SCHEMES, Options
 
     if config and config_map:
         raise typer.BadParameter("either --config or --config-map")
     if fleet_secret and not (config or config_map):
         raise typer.BadParameter("--fleet-secret needs a configuration with a fleet: --config or --config-map")
+    if admin_scheme not in ("", *SCHEMES):
+        raise typer.BadParameter(f"--admin-scheme {admin_scheme}: {' | '.join(SCHEMES)}")
     if review and (config or patch):
         raise typer.BadParameter("--review makes no ConfigMap, and prints a review: neither --config nor --patch")
     show(
         Options(
             image=image, config_map=config_map, secret=secret, fleet_secret=fleet_secret, container=container,
-            model_port=model_port, port=port, admin_port=admin_port, native=not plain,
+            model_port=model_port, port=port, admin_port=admin_port, native=not plain, tls_secret=tls_secret,
+            admin_scheme=admin_scheme,
         ),
         config, patch, review,
     )  # fmt: skip

@@ -99,16 +99,22 @@ def load(
 
 
 def parse(
-    text: str, environ: Mapping[str, str], *, serving: bool = False, path: str = "", running: Settings | None = None
-) -> Settings:
+    text: str, environ: Mapping[str, str], *, serving: bool = False, path: str = "", running: Settings | None = None,
+    certificates: bool = True,
+) -> Settings:  # fmt: skip
     """Validates the text of a configuration, that of the file at `path`, if any. Raises ConfigError, and nothing else
-    whatever the text is."""
+    whatever the text is.
+
+    - `certificates`: whether the files of sections `tls` are read; those of another machine cannot be
+    """
     problems: list[Problem] = []
     try:
         root = Section(read_tree(text, environ, problems), "", problems)
     except UnreadableFile as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
-    settings = fill(root, settings_of(root), running, time.time())
+    settings = settings_of(root)
+    if certificates:
+        settings = fill(root, settings, running, time.time())
     refuse_shared(root, settings, path)
     if not all(serving and problem.endless for problem in problems):
         raise ConfigError(tuple(problems))

@@ -1,7 +1,7 @@
 """The examples render, hold against the schemas of several Kubernetes minors, and fit together.
 
 `kubectl kustomize` renders; it needs no cluster. Kinds that Kubernetes itself does not know (PodMonitor,
-InferenceService) are checked as far as they hold kinds that it does.
+InferenceService, Certificate) are checked as far as they hold kinds that it does.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy.config.certificates import paths_of
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
+from proxy.contracts.tls_roles import sections
 from proxy.control.fleet.address import address_of
 from proxy.watchdog import ABORT_SECONDS
 
@@ -31,7 +33,7 @@ GIVEN = {
     "PENUMBRA_FLEET_REDIS": "redis://secret",
     "PENUMBRA_INSTANCE": "cancer-5d8f-x2x9",
 }
-FOREIGN = {"PodMonitor", "InferenceService"}
+FOREIGN = {"PodMonitor", "InferenceService", "Certificate"}
 Manifest = dict[str, Any]
 
 kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
@@ -66,7 +68,7 @@ def one(manifests: list[Manifest], kind: str) -> Manifest:
 
 def configured(manifests: list[Manifest]) -> Settings:
     """The configuration that the pods run with."""
-    return parse(one(manifests, "ConfigMap")["data"]["penumbra.yaml"], GIVEN)
+    return parse(one(manifests, "ConfigMap")["data"]["penumbra.yaml"], GIVEN, certificates=False)
 
 
 def proxy_of(pod: Manifest) -> Manifest:
@@ -108,7 +110,8 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(name: str, render
         assert ports == {"penumbra-http": settings.listen[0].port, "penumbra-admin": settings.admin.listen[0].port}
         mounts = [mount["mountPath"] for mount in proxy_of(pod)["volumeMounts"]]
         assert str(Path(settings.state).parent) in mounts
-        assert proxy_of(pod)["args"] == ["run", f"{mounts[0]}/penumbra.yaml"]
+        assert proxy_of(pod)["args"] == ["run", "/etc/penumbra/penumbra.yaml"]
+        assert "/etc/penumbra" in mounts
     assert base64.b64decode(data_of(rendered[name], "penumbra")["token"])
 
 
@@ -223,3 +226,29 @@ def test_the_component_changes_only_what_asks_for_it(kind: str, tmp_path: Path) 
     assert proxy_of({"spec": asks})["restartPolicy"] == "Always"
     assert "PENUMBRA_INSTANCE" in {each["name"] for each in proxy_of({"spec": asks})["env"]}
     assert does_not == {"containers": [own], "initContainers": [own]}
+
+
+@kubectl
+@pytest.mark.parametrize("name", ["tls", "spiffe"])
+def test_certificates_are_mounted_where_the_configuration_looks_and_probes_get_in(
+    name: str, rendered: dict[str, list[Manifest]]
+) -> None:
+    settings = configured(rendered[name])
+    assert settings.admin.tls is not None and settings.admin.tls.client == "optional"
+    (pod,) = pods(rendered[name])
+    proxy = proxy_of(pod)
+    assert {proxy[f"{kind}Probe"]["httpGet"]["scheme"] for kind in ("startup", "readiness", "liveness")} == {"HTTPS"}
+    (mount,) = (each for each in proxy["volumeMounts"] if each["name"] == "penumbra-tls")
+    assert "subPath" not in mount
+    files = [path for tls in sections(settings).values() for path in paths_of(tls).values()]
+    assert {str(Path(file).parent) for file in files} == {mount["mountPath"]}
+    (volume,) = (each for each in pod["spec"]["volumes"] if each["name"] == "penumbra-tls")
+    assert set(volume) == {"name", "secret" if name == "tls" else "csi"}
+
+
+@kubectl
+def test_the_certificate_is_the_secret_that_is_mounted(rendered: dict[str, list[Manifest]]) -> None:
+    certificate = one(rendered["tls"], "Certificate")["spec"]
+    (pod,) = pods(rendered["tls"])
+    assert {"name": "penumbra-tls", "secret": {"secretName": certificate["secretName"]}} in pod["spec"]["volumes"]
+    assert "127.0.0.1" in certificate["ipAddresses"]

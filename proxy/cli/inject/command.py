@@ -53,7 +53,8 @@ def configured(options: Options, path: Path) -> Options:
     given |= {sidecar.FLEET_REDIS: "redis://of-the-secret", sidecar.INSTANCE: "pod"} if options.fleet_secret else {}
     try:
         text = text_of(path)
-        settings = parse(text, given)  # the variables of this machine are not those of a pod
+        # Variables and certificates of this machine are not those of a pod.
+        settings = parse(text, given, certificates=False)
     except ConfigError as error:
         raise Refusal(f"{path}:\n{error}") from error
     if options.fleet_secret and settings.fleet is None:
@@ -64,7 +65,20 @@ def configured(options: Options, path: Path) -> Options:
         if getattr(options, key) not in (0, port):
             raise Refusal(f"--{key.replace('_', '-')} {getattr(options, key)}, but {path} says {port}: leave it out")
     local = [each.port for each in settings.versions.values() if _is_loopback(Address(each.host, each.port))]
+    options = replace(options, admin_scheme=_scheme(options, settings, path))
     return replace(options, config=text, drain=settings.drain, targets=tuple(local), **ports)
+
+
+def _scheme(options: Options, settings: Settings, path: Path) -> str:
+    """How probes ask the admin API of a configuration."""
+    tls = settings.admin.tls
+    if tls and tls.client == "require":
+        allowed = "optional, with roles: probes of Kubernetes show no certificate"
+        raise Refusal(f"{path}: admin.tls.client: found require; allowed: {allowed}")
+    scheme = "HTTPS" if tls else "HTTP"
+    if options.admin_scheme not in ("", scheme):
+        raise Refusal(f"--admin-scheme {options.admin_scheme}, but {path} says {scheme}: leave it out")
+    return scheme
 
 
 def _fits(settings: Settings, path: Path) -> None:

@@ -36,6 +36,10 @@ class Options(Struct, frozen=True):
     fleet_secret: str = ""
     """The Secret whose key `redis` is the address of the fleet's store; "": the configuration has no variables of a
     fleet."""
+    tls_secret: str = ""
+    """The Secret that is mounted at `/tls`, with `tls.crt`, `tls.key` and `ca.crt`; "": none is."""
+    admin_scheme: str = ""
+    """How probes ask the admin API: HTTP or HTTPS; "": as the configuration says, else HTTP."""
     container: str = ""
     """Container of the model; "": the only one, or the first that names a port."""
     model_port: int = 0
@@ -53,9 +57,13 @@ class Options(Struct, frozen=True):
 
 PORTS = {"port": (8080, 18080, 28080), "admin_port": (9900, 19900, 29900)}
 
+SCHEMES = ("HTTP", "HTTPS")
+
 ANNOTATIONS = {
     PREFIX + "config-map": "config_map",
     PREFIX + "fleet-secret": "fleet_secret",
+    PREFIX + "tls-secret": "tls_secret",
+    PREFIX + "admin-scheme": "admin_scheme",
     PREFIX + "container": "container",
     PREFIX + "model-port": "model_port",
     PREFIX + "port": "port",
@@ -74,6 +82,9 @@ def chosen(options: Options, annotations: Mapping[str, Any], where: str) -> Opti
     if unknown:
         known = ", ".join((INJECT, *ANNOTATIONS))
         raise Refusal(f"{where}.annotations: {unknown[0]} is not known; allowed: {known}")
+    if said.get("admin_scheme", "HTTP") not in SCHEMES:
+        place = f"{where}.annotations[{PREFIX}admin-scheme]"
+        raise Refusal(f"{place}: found {said['admin_scheme']!r}; allowed: {' | '.join(SCHEMES)}")
     return replace(options, **said)
 
 

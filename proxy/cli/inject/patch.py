@@ -187,7 +187,7 @@ class _Pod:
 
     def _volumes(self, config_map: str) -> list[Operation]:
         held = {mapping(each).get("name") for each in sequence(self._at("volumes"))}
-        wanted = [each for each in sidecar.volumes(config_map) if each["name"] not in held]
+        wanted = [each for each in sidecar.volumes(config_map, self.options.tls_secret) if each["name"] not in held]
         return append(self.manifest, (*self.spec, "volumes"), wanted)
 
     def _waits(self, model: Manifest) -> list[Operation]:

@@ -14,8 +14,8 @@ TRANSFORMER = "transformer-container"
 
 LABELS = {"penumbra": "sidecar"}
 HTTP, ADMIN = "penumbra-http", "penumbra-admin"
-CONFIG_VOLUME, STATE_VOLUME = "penumbra-config", "penumbra-state"
-CONFIG_FOLDER, STATE_FOLDER = "/etc/penumbra", "/var/lib/penumbra"
+CONFIG_VOLUME, STATE_VOLUME, TLS_VOLUME = "penumbra-config", "penumbra-state", "penumbra-tls"
+CONFIG_FOLDER, STATE_FOLDER, TLS_FOLDER = "/etc/penumbra", "/var/lib/penumbra", "/tls"
 CONFIG_KEY = "penumbra.yaml"
 
 TOKEN, FLEET_REDIS, INSTANCE = "PENUMBRA_ADMIN_TOKEN", "PENUMBRA_FLEET_REDIS", "PENUMBRA_INSTANCE"
@@ -29,7 +29,7 @@ OWN_END_SECONDS = 15
 
 def container(options: Options, name: str = NAME) -> dict[str, Any]:
     """The container; as a native sidecar it has a start of its own, and is stopped after the model."""
-    admin = {"port": ADMIN}
+    admin = {"port": ADMIN} | ({"scheme": "HTTPS"} if options.admin_scheme == "HTTPS" else {})
     made: dict[str, Any] = {"name": name, "image": options.image, "args": ["run", f"{CONFIG_FOLDER}/{CONFIG_KEY}"]}
     if options.native:
         made["restartPolicy"] = "Always"
@@ -58,6 +58,8 @@ def container(options: Options, name: str = NAME) -> dict[str, Any]:
         {"name": CONFIG_VOLUME, "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": STATE_VOLUME, "mountPath": STATE_FOLDER},
     ]
+    if options.tls_secret:  # a folder: Kubernetes never exchanges a file that is mounted alone
+        made["volumeMounts"].append({"name": TLS_VOLUME, "mountPath": TLS_FOLDER, "readOnly": True})
     return made
 
 
@@ -78,11 +80,13 @@ def _variable(name: str, source: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "valueFrom": source}
 
 
-def volumes(config_map: str) -> list[dict[str, Any]]:
+def volumes(config_map: str, tls_secret: str = "") -> list[dict[str, Any]]:
     """Volumes of a pod with the sidecar."""
+    secret = [{"name": TLS_VOLUME, "secret": {"secretName": tls_secret}}] if tls_secret else []
     return [
         {"name": CONFIG_VOLUME, "configMap": {"name": config_map}},
         {"name": STATE_VOLUME, "emptyDir": {"sizeLimit": "256Mi"}},
+        *secret,
     ]
 
 

@@ -123,3 +123,36 @@ def test_a_fleet_without_its_secret_and_a_secret_without_a_fleet(config: Path) -
     config.write_text(config.read_text() + OF_A_FLEET)
     done = ran("--config", str(config))
     assert done.exit_code == 1 and "PENUMBRA_FLEET_REDIS" in done.stderr and not done.stdout
+
+
+OF_TLS = "{certificate: /tls/tls.crt, key: /tls/tls.key, client_ca: /tls/ca.crt, client: CLIENT}"
+
+
+def with_tls(config: Path, client: str) -> None:
+    """Certificates that are in the pod alone."""
+    config.write_text(config.read_text().replace("admin: {", f"admin: {{tls: {OF_TLS.replace('CLIENT', client)}, "))
+
+
+def test_an_admin_api_by_tls_is_probed_so_and_has_its_certificates(config: Path) -> None:
+    assert "admin: {" in config.read_text()
+    with_tls(config, "optional")
+    done = ran("--config", str(config), "--tls-secret", "of-fraud")
+    assert done.exit_code == 0, done.stderr
+    spec = loaded(done.stdout)[0]["spec"]["template"]["spec"]
+    (proxy,) = spec["initContainers"]
+    assert {proxy[f"{kind}Probe"]["httpGet"]["scheme"] for kind in ("startup", "readiness", "liveness")} == {"HTTPS"}
+    assert {"name": "penumbra-tls", "mountPath": "/tls", "readOnly": True} in proxy["volumeMounts"]
+    assert {"name": "penumbra-tls", "secret": {"secretName": "of-fraud"}} in spec["volumes"]
+    assert "leave it out" in ran("--config", str(config), "--admin-scheme", "HTTP").stderr
+
+
+def test_probes_that_would_not_get_in_are_refused(config: Path) -> None:
+    with_tls(config, "require")
+    assert "admin.tls.client: found require" in ran("--config", str(config)).stderr
+
+
+def test_the_scheme_of_probes_may_be_said_for_a_config_map_that_is_there() -> None:
+    (deployment,) = loaded(ran("--config-map", "theirs", "--port", "8111", "--admin-scheme", "HTTPS").stdout)
+    (proxy,) = deployment["spec"]["template"]["spec"]["initContainers"]
+    assert proxy["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    assert ran("--admin-scheme", "https").exit_code == 2

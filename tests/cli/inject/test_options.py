@@ -9,7 +9,7 @@ from proxy.cli.inject.options import ANNOTATIONS, INJECT, Options, Refusal, chos
 
 def test_each_annotation_is_an_option() -> None:
     assert set(ANNOTATIONS.values()) <= set(Options.__struct_fields__)
-    said = dict.fromkeys(ANNOTATIONS, "77")
+    said = dict.fromkeys(ANNOTATIONS, "77") | {"penumbra/admin-scheme": "HTTPS"}
     made = chosen(Options(), said | {"other": "x", INJECT: "true"}, "metadata")
     assert (made.config_map, made.container, made.model_port, made.port) == ("77", "77", 77, 77)
 
@@ -23,3 +23,9 @@ def test_an_annotation_comes_before_the_command_line() -> None:
 def test_a_port_is_one(text: str) -> None:
     with pytest.raises(Refusal, match="a port from 1 to 65535"):
         chosen(Options(), {"penumbra/model-port": text}, "metadata")
+
+
+@pytest.mark.parametrize("text", ["https", "", "TLS"])
+def test_a_scheme_is_one_of_kubernetes(text: str) -> None:
+    with pytest.raises(Refusal, match=r"HTTP \| HTTPS"):
+        chosen(Options(), {"penumbra/admin-scheme": text}, "metadata")

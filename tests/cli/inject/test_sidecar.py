@@ -14,6 +14,7 @@ from proxy.config.load import parse
 
 COMPONENTS = Path(__file__).resolve().parents[3] / "deploy/kubernetes/components"
 COMPONENT, FLEET = COMPONENTS / "sidecar/sidecar.yaml", COMPONENTS / "fleet/fleet.yaml"
+TLS = COMPONENTS / "tls/tls.yaml"
 
 
 def test_it_is_that_of_the_component() -> None:
@@ -31,6 +32,16 @@ def test_a_fleet_is_that_of_the_component() -> None:
     both = [each["name"] for each in sidecar.environment(Options(fleet_secret="f", secret="s"))]
     assert both == ["PENUMBRA_FLEET_REDIS", "PENUMBRA_INSTANCE", "PENUMBRA_ADMIN_TOKEN"]
     assert sidecar.environment(Options()) == []
+
+
+def test_tls_is_that_of_the_component() -> None:
+    spec: dict[str, Any] = yaml.safe_load(TLS.read_text())["spec"]["template"]["spec"]
+    (there,) = spec["initContainers"]
+    here = sidecar.container(Options(tls_secret="penumbra-tls", admin_scheme="HTTPS"))
+    assert here["volumeMounts"][2:] == there["volumeMounts"]
+    assert sidecar.volumes("penumbra", "penumbra-tls")[2:] == spec["volumes"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert here[probe]["httpGet"]["scheme"] == there[probe]["httpGet"]["scheme"] == "HTTPS"
 
 
 @pytest.mark.parametrize("secret", ["", "mine"])
