@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
-from proxy.config.tls import read_admin_tls, read_client_tls
+from proxy.config.tls import read_admin_tls, read_client_tls, refuse_beside_plain
 from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.operation import AccessRole, Admin, Capture, Hook, HookEvent, Token
 
@@ -61,6 +61,7 @@ def _hook(section: Section) -> Hook:
     events: tuple[HookEvent, ...] = section.values("events", values.one_of(HookEvent))
     tls = read_client_tls(section)
     section.finish()
+    refuse_beside_plain(section, "url", "https://…", values.is_secure(url))
     return Hook(url, secret, events, tls)
 
 
@@ -107,6 +108,7 @@ def read_tracing(root: Section) -> Tracing | None:
         tls=read_client_tls(section),
     )
     section.finish()
+    refuse_beside_plain(section, "endpoint", "https://…", values.is_secure(tracing.endpoint))
     if not all(map(_installed, OTEL_MODULES)):
         root.refuse("tracing", "tracing without OpenTelemetry", "tracing where penumbra[otel] is installed")
     return tracing

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.config import values
 from proxy.config.section import Section
-from proxy.config.tls import read_client_tls
+from proxy.config.tls import read_client_tls, refuse_beside_plain
 from proxy.config.values import Parser
 from proxy.contracts.comparers import COMPARERS, Judge, OutputRule, RowsOf, TextComparer
 from proxy.contracts.identity import Identity, in_bodies
@@ -67,6 +67,7 @@ def _read_judge(section: Section) -> Judge:
     given: dict[str, Any] = section.fields(_JUDGE)
     tls = read_client_tls(section)
     section.finish()
+    refuse_beside_plain(section, "url", "https://…", values.is_secure(url))
     return Judge(url, **given, tls=tls)
 
 

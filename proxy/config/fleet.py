@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from proxy.config import values
 from proxy.config.section import Section
-from proxy.config.tls import read_client_tls
+from proxy.config.tls import read_client_tls, refuse_beside_plain
 from proxy.config.values import Refused
 from proxy.contracts.fleet import Fleet, OnLost
 from proxy.contracts.metrics import METRICS
@@ -47,6 +47,7 @@ def read_fleet(root: Section) -> Fleet | None:
         tls=read_client_tls(section),
     )
     section.finish()
+    refuse_beside_plain(section, "redis", "rediss://…", bool(fleet.redis) and address_of(fleet.redis).encrypted)
     if fleet.sentinel_password and fleet.redis and address_of(fleet.redis).kind != "sentinel":
         section.refuse("sentinel_password", "a store without sentinels", "a password where redis names sentinels")
     if not _installed():

@@ -83,8 +83,9 @@ def _certificate(body: bytes) -> Certificate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a later release of the library will refuse, such as a serial number 0
         certificate = x509.load_pem_x509_certificate(body)
-        # Both are read when they are asked for, and may be damaged.
+        # All are read when they are asked for, and may be damaged.
         certificate.public_key()
+        hash((certificate.subject, certificate.issuer))
         certificate.extensions.__len__()
     return certificate
 

@@ -164,6 +164,13 @@ def read_client_tls(owner: Section) -> ClientTls | None:
     return tls
 
 
+def refuse_beside_plain(section: Section, key: str, url: str, secure: bool) -> None:
+    """Reports a section `tls` beside the address `key` of a server that is not spoken to by TLS; `url`: such an address
+    that is."""
+    if "tls" in section and not secure and key in section and not section.refused(key):
+        section.refuse("tls", f"a section beside {key} without TLS", f"{url} in {key}, or no tls")
+
+
 def read_listeners(root: Section) -> dict[str, Any]:
     """`listen` and `tls`, or `listeners` in their place: fields of `Settings`."""
     found = [_listener(section) for section in root.items("listeners")]

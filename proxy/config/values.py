@@ -119,6 +119,11 @@ def hook_url(text: str) -> str:
     return text
 
 
+def is_secure(url: str) -> bool:
+    """Whether what stands at a `hook_url` is spoken to by TLS."""
+    return url.lower().startswith("https:")
+
+
 def size(text: str) -> int:
     """Bytes, at least one."""
     match = SIZE.fullmatch(text)

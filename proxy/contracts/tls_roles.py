@@ -47,6 +47,12 @@ def judge_role(route: str) -> str:
     return f"routes.{route}.analysis.judge"
 
 
+def judges(settings: Settings) -> dict[str, ClientTls]:
+    """Route to the section of its judge, of those that have one."""
+    found = ((route.name, _of_judge(settings, route)) for route in settings.routes)
+    return {name: tls for name, tls in found if tls is not None}
+
+
 def _of_judge(settings: Settings, route: RouteSettings) -> ClientTls | None:
     judge = route.analysis.judge
     if judge is None or judge.tls is None:

@@ -6,6 +6,7 @@
   Nothing waits for a judge but its pair: neither traffic nor other statistics.
 - How it went is counted by route (`calls`); a judge that gives no scores, or whose budget is spent, is a warning of the
   route (`faults`).
+- TLS is spoken as the route's `analysis.judge.tls` says; other certificates are in force with the next call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import logging
 import os
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -23,8 +24,12 @@ import aiohttp
 from proxy import __version__, files
 from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.comparers import Judge
+from proxy.contracts.tls import ClientTls
+from proxy.contracts.tls_roles import judge_role
 from proxy.stats.agreement.questions import Question
 from proxy.stats.counts.judge_calls import JudgeCalls
+from proxy.tls.calls import CallContext
+from proxy.tls.reason import TlsError, told
 
 log = logging.getLogger("penumbra.judge")
 
@@ -67,6 +72,7 @@ class JudgeCaller:
             "_cache",
             "_failing",
             "_judges",
+            "_secured",
             "_session",
             "_settle",
             "_spent",
@@ -83,6 +89,7 @@ class JudgeCaller:
         self._failing: dict[str, float] = {}
         self._judges: dict[str, Judge] = {}
         self._spent: dict[str, float] = {}
+        self._secured: dict[str, CallContext] = {}
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking: set[bytes] = set()
@@ -90,6 +97,13 @@ class JudgeCaller:
         self.calls = JudgeCalls()
         self.faults: dict[str, str] = {}
         """Why texts are compared without a judge, by route."""
+
+    def use(self, tls: Mapping[str, ClientTls]) -> None:
+        """Speaks TLS to the judges of these routes as their sections say, and to others as the system does."""
+        for gone in self._secured.keys() - tls.keys():
+            del self._secured[gone]
+        for route, section in tls.items():
+            self._secured.setdefault(route, CallContext(judge_role(route), section)).use(section)
 
     def ask(self, questions: list[Question], now: float) -> None:
         """Asks what may be asked; what is beyond the budget is settled at once, and what waits for a call, or for the
@@ -151,8 +165,8 @@ class JudgeCaller:
             outcome, fault = error.outcome, str(error)
         except TimeoutError:
             outcome, fault = "timeout", f"no answer in {CALL_SECONDS:g} s"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            outcome, fault = "unreachable", f"{type(error).__name__}: {error}"
+        except (aiohttp.ClientError, TlsError, OSError, ValueError) as error:
+            outcome, fault = "unreachable", told(error)
         except asyncio.CancelledError:
             outcome = "unreachable"
             raise
@@ -174,8 +188,10 @@ class JudgeCaller:
         headers["Accept-Encoding"] = "identity"
         if token := await token_of(question.judge):
             headers["Authorization"] = f"Bearer {token}"
+        secured = self._secured.get(question.copy.route)
+        context = secured.get() if secured else True
         async with self._session.post(
-            question.judge.url, data=body_of(question), headers=headers, allow_redirects=False
+            question.judge.url, data=body_of(question), headers=headers, allow_redirects=False, ssl=context
         ) as answer:
             if answer.status != 200:
                 raise NoScore("status", f"status {answer.status}")

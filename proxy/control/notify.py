@@ -7,6 +7,8 @@
 - `X-Penumbra-Signature: t=<unix>,v1=<hex>` is HMAC-SHA-256 of "<unix>.<body>" under the hook's secret: a receiver
   checks it and refuses old times, so that nobody else can speak or repeat.
 - Notifications never wait for the engine, nor it for them. They hold what the audit holds, with the hash of its head.
+- TLS is spoken as `notify[].tls` says; other certificates are in force with the next attempt, and what waits goes on
+  waiting.
 """
 
 from __future__ import annotations
@@ -22,12 +24,16 @@ from hashlib import sha256
 from typing import Any
 
 import aiohttp
+from msgspec.structs import replace
 
 from proxy import __version__
 from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.operation import Hook, HookEvent
 from proxy.contracts.release import RouteState
+from proxy.contracts.tls import TlsMaterial
 from proxy.release.audit import Change, plain
+from proxy.tls.calls import CallContext
+from proxy.tls.reason import TlsError, told
 
 log = logging.getLogger("penumbra.notify")
 
@@ -123,12 +129,14 @@ class Notifier:
 
     def use(self, hooks: Iterable[Hook]) -> None:
         """Sends to these from now on; needs a running loop."""
-        hooks = dict.fromkeys(hooks)
-        for hook in [hook for hook in self._queues if hook not in hooks]:
-            self._queues.pop(hook).close()
-        for hook in hooks:
-            if hook not in self._queues:
-                self._queues[hook] = HookQueue(hook, self.counts, self._clock)
+        wanted = {_as_configured(hook): hook for hook in hooks}
+        for gone in [each for each in self._queues if each not in wanted]:
+            self._queues.pop(gone).close()
+        for configured, hook in wanted.items():
+            if configured in self._queues:
+                self._queues[configured].renew(hook)
+            else:
+                self._queues[configured] = HookQueue(hook, self.counts, self._clock)
 
     async def close(self) -> None:
         """Gives what is queued a moment, then stops."""
@@ -137,18 +145,29 @@ class Notifier:
             await queue.finish()
 
 
+def _as_configured(hook: Hook) -> Hook:
+    """Without what its files hold: a rotation makes no other webhook of it."""
+    return replace(hook, tls=hook.tls and replace(hook.tls, material=TlsMaterial()))
+
+
 class HookQueue:
     """One hook's queue and task. Counts (event, outcome): sent, failed, dropped."""
 
-    __slots__ = ("_clock", "_counts", "_dry", "_failing", "_hook", "_queue", "_task", "_wake")
+    __slots__ = ("_clock", "_counts", "_dry", "_failing", "_hook", "_queue", "_secured", "_task", "_wake")
 
     def __init__(self, hook: Hook, counts: Counter[tuple[str, str]], clock: Callable[[], float]) -> None:
         self._hook, self._counts, self._clock = hook, counts, clock
+        self._secured = CallContext(f"notify ({_shown(hook.url)})", hook.tls) if hook.tls else None
         self._queue: deque[tuple[HookEvent, bytes]] = deque()
         self._wake, self._dry = asyncio.Event(), asyncio.Event()
         self._dry.set()
         self._failing = False
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def renew(self, hook: Hook) -> None:
+        """The same webhook, of which the files may hold something else."""
+        if self._secured is not None and hook.tls is not None:
+            self._secured.use(hook.tls)
 
     def put(self, event: HookEvent, body: bytes) -> None:
         """Queues one notification."""
@@ -209,10 +228,13 @@ class HookQueue:
         if self._hook.secret:
             headers["X-Penumbra-Signature"] = signature(body, self._hook.secret, self._clock())
         try:
-            async with session.post(self._hook.url, data=body, headers=headers, allow_redirects=False) as answer:
+            context = self._secured.get() if self._secured else True
+            async with session.post(
+                self._hook.url, data=body, headers=headers, allow_redirects=False, ssl=context
+            ) as answer:
                 return answer.status, f"status {answer.status}"
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return 0, clipped(f"{type(error).__name__}: {error}", MAX_SENTENCE)
+        except (aiohttp.ClientError, TlsError, TimeoutError, OSError, ValueError) as error:
+            return 0, clipped(told(error), MAX_SENTENCE)
 
 
 def _shown(url: str) -> str:

@@ -27,6 +27,7 @@ from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
 from proxy.contracts.settings import ConfigError, RouteSettings, Settings
 from proxy.contracts.table import Table
+from proxy.contracts.tls_roles import judges
 from proxy.control.api.handlers import ApiContext, application
 from proxy.control.api.listener import AdminListener
 from proxy.control.api.moves import MOVES
@@ -279,6 +280,9 @@ class Control:
         paths = {each.file for each in self._engine.settings.credentials.values() if each.file}
         self._secrets = {path: self._secrets.get(path) or FileWatch(path) for path in sorted(paths)}
         self._api.use(self._engine.settings.admin.tls)
+        if self._fleet is not None:
+            self._fleet.use(self._engine.settings.fleet)
+        self._judge.use(judges(self._engine.settings))
         self._notifier.use(self._engine.settings.notify)
         self._capture.use(self._engine.settings.capture)
         self._intake.budget = self._engine.settings.analysis_part

@@ -2,6 +2,7 @@
 
 server   contexts of a listener, exchanged while it listens
 client   the context towards a server
+calls    that for libraries that know a context alone
 peer     names in a certificate, and whether they are those that are allowed
 reason   why a handshake failed, in few words
 pem      certificate and key for `ssl`, which takes files alone, without a disk

@@ -18,6 +18,12 @@ def client_context(tls: ClientTls, alpn: Iterable[str] = ()) -> ssl.SSLContext:
     Where `tls` has a `san`, `peer.verify` has to be asked after the handshake, since OpenSSL does not check that.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    prepare(context, tls, alpn)
+    return context
+
+
+def prepare(context: ssl.SSLContext, tls: ClientTls, alpn: Iterable[str] = ()) -> None:
+    """The same for a context that is as it was made. Raises TlsError."""
     context.minimum_version = VERSIONS[tls.min_version]
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.hostname_checks_common_name = False
@@ -28,11 +34,10 @@ def client_context(tls: ClientTls, alpn: Iterable[str] = ()) -> ssl.SSLContext:
     if tls.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return context
+        return
     context.check_hostname = not tls.san
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     if tls.material.ca:
         trust(context, tls.material.ca)
     else:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    return context

@@ -87,16 +87,28 @@ def reason_of(error: BaseException) -> Reason:
     return next((found for each in _causes(error) if (found := _reason(each))), "other")
 
 
+def tls_reason(error: BaseException) -> Reason | None:
+    """The word for the error of a call where TLS was at fault; None where anything else was."""
+    return reason_of(error) if any(isinstance(each, ssl.SSLError | TlsError) for each in _causes(error)) else None
+
+
+def told(error: BaseException) -> str:
+    """The error of a call as a sentence for people: where TLS failed, with the word for it."""
+    why = tls_reason(error)
+    return f"tls_failed ({why}): {error}" if why else f"{type(error).__name__}: {error}"
+
+
 def _reason(error: BaseException) -> Reason | None:
     if isinstance(error, TlsError):
         return error.reason
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _VERIFY.get(error.verify_code, "untrusted")
+        code = getattr(error, "verify_code", None)  # a library's own class has none, and the real one as its cause
+        return None if code is None else _VERIFY.get(code, "untrusted")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "closed"
     if isinstance(error, ssl.SSLError):
         said = (getattr(error, "reason", None) or str(error)).upper().replace(" ", "_")
-        return next((reason for word, reason in _WORDS if word in said), "other")
+        return next((reason for word, reason in _WORDS if word in said), None)
     if isinstance(error, TimeoutError) or _is_slow(error):
         return "timeout"
     return "closed" if isinstance(error, ConnectionError | EOFError) else None

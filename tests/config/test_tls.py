@@ -11,6 +11,7 @@ from proxy.contracts.address import Address
 from proxy.contracts.operation import CertificateRole
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.contracts.tls import ClientTls, ServerTls, TlsMaterial
+from proxy.contracts.tls_roles import sections
 from tests.support.certificates import Authority, Issued, written
 
 CA = Authority()
@@ -202,3 +203,51 @@ def test_roles_are_of_the_admin_api_alone() -> None:
 def test_the_keys_that_a_listener_may_have_are_all_named() -> None:
     found = problems(listening(f"{PAIR}, alnp: [h2]"))
     assert "alpn" in found["tls.alnp"] and read(listening(PAIR)).listeners_tls[0].alpn == ("http/1.1",)
+
+
+OF_CLIENTS = [
+    ("fleet: {{redis: '{}://h', name: f, tls: {{{}}}}}", "fleet", "redis", "rediss"),
+    ("fleet: {{redis: '{}+sentinel://h/s', name: f, tls: {{{}}}}}", "fleet", "redis", "rediss"),
+    ("fleet: {{redis: '{}+cluster://h', name: f, tls: {{{}}}}}", "fleet", "valkey", "rediss"),
+    ("notify: [{{url: '{}://h/', tls: {{{}}}}}]", "notify[0]", "http", "HTTPS"),
+    ("tracing: {{endpoint: '{}://h/', tls: {{{}}}}}", "tracing", "http", "https"),
+]
+
+
+@pytest.mark.parametrize(("text", "role", "plain", "secure"), OF_CLIENTS)
+def test_a_section_towards_a_server_stands_beside_an_address_of_tls(
+    text: str, role: str, plain: str, secure: str
+) -> None:
+    given = f"ca: ca.crt, {PAIR}"
+    settings = read("listen: 127.0.0.1:9999\n" + text.format(secure, given))
+    assert sections(settings)[role] == ClientTls("ca.crt", "tls.crt", "tls.key", material=OWN.material(CA))
+    found = problems("listen: 127.0.0.1:9999\n" + text.format(plain, given))
+    assert set(found) == {f"{role}.tls"}
+    assert secure.lower() in found[f"{role}.tls"]
+
+
+def test_a_judge_has_a_section_beside_an_address_of_tls() -> None:
+    text = """
+    listen: 127.0.0.1:9999
+    versions: {v1: {url: "http://h:1"}}
+    routes:
+      r:
+        match: {path: /}
+        protocol: openai
+        primary: v1
+        analysis: {judge: {url: "SCHEME://judge/", tls: {ca: ca.crt}}}
+    """
+    role = "routes.r.analysis.judge"
+    held = sections(parse(text.replace("SCHEME", "https"), {}))[role]
+    assert held == ClientTls("ca.crt", material=TlsMaterial(ca=CA.certificate))
+    with pytest.raises(ConfigError) as caught:
+        parse(text.replace("SCHEME", "http"), {})
+    assert [each.path for each in caught.value.problems] == [f"{role}.tls"]
+
+
+@pytest.mark.parametrize(("text", "role", "plain", "secure"), OF_CLIENTS)
+def test_files_that_cannot_be_used_are_named_where_they_are(text: str, role: str, plain: str, secure: str) -> None:
+    found = problems(
+        "listen: 127.0.0.1:9999\n" + text.format(secure, "ca: tls.key, certificate: none.crt, key: tls.key")
+    )
+    assert set(found) >= {f"{role}.tls.certificate"}

@@ -15,11 +15,15 @@ from msgspec.structs import replace
 
 from proxy.contracts.comparers import Judge
 from proxy.contracts.settings import Analysis
+from proxy.contracts.tls import ClientTls
 from proxy.control import judge as judging
 from proxy.control.judge import MAX_SCORE_BYTES, JudgeCaller, NoScore, body_of, score_of, token_of
 from proxy.stats.agreement.comparer import Comparer
 from proxy.stats.agreement.questions import Question
+from proxy.tls.server import ServerContexts
 from tests.stats.agreement.test_questions import leg
+from tests.support.certificates import Authority, client_tls
+from tests.support.https import AUTHORITY, OWN, REFUSED, TRUSTED, contexts, https
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -225,3 +229,59 @@ def test_the_token_travels_as_a_bearer() -> None:
 
     asyncio.run(call())
     assert seen == ["Bearer secret-1"]
+
+
+# -- TLS
+
+
+async def _score(_: web.Request) -> web.Response:
+    return web.json_response({"score": 0.75})
+
+
+def scored(*sections: ClientTls, secured: list[ServerContexts] | None = None) -> tuple[list[float | None], JudgeCaller]:
+    """Scores of a judge by TLS, a call by each of the sections, and the caller. `secured`: those of the server before
+    each call."""
+    scores: list[float | None] = []
+    caller = JudgeCaller(lambda _, score: scores.append(score))
+
+    async def scene() -> None:
+        server = contexts()
+        async with https(_score, server) as url:
+            for at, tls in enumerate(sections):
+                if secured:
+                    server.put(secured[at].tls)
+                caller.use({"r": tls})
+                caller.ask(questions(url, f"text {at}"), float(at))
+                await asyncio.gather(*caller._tasks)
+                await asyncio.sleep(0)
+            await caller.close()
+
+    asyncio.run(scene())
+    return scores, caller
+
+
+def test_a_judge_is_held_to_the_section_of_its_route_and_let_in_by_it() -> None:
+    by_san = replace(TRUSTED, server_name="", san="spiffe://prod/hooks")
+    assert scored(TRUSTED, by_san, client_tls((), OWN, insecure_skip_verify=True))[0] == [0.75] * 3
+
+
+@pytest.mark.parametrize(("tls", "why"), REFUSED)
+def test_a_judge_that_is_not_who_it_has_to_be_is_asked_nothing(tls: ClientTls, why: str) -> None:
+    scores, caller = scored(tls)
+    assert scores == [None]
+    assert caller.calls.requests["r", "unreachable"] == 1
+    assert f"tls_failed ({why})" in caller.faults["r"]
+
+
+def test_a_rotation_is_of_the_next_call() -> None:
+    after = Authority("next")
+    renewed = replace(TRUSTED, material=after.issue("dns:me").material(AUTHORITY))
+    assert scored(TRUSTED, renewed, secured=[contexts(), contexts(after)])[0] == [0.75, 0.75]
+    stranger = client_tls(after, OWN, server_name="hooks.example")
+    assert scored(TRUSTED, stranger)[0] == [0.75, None], "an authority that is gone is trusted no more"
+
+
+def test_a_route_without_a_section_asks_as_the_system_says() -> None:
+    _, caller = scored(TRUSTED)
+    caller.use({})
+    assert not caller._secured

@@ -13,14 +13,18 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 
 from proxy.contracts.operation import Hook
 from proxy.contracts.release import RouteState
+from proxy.contracts.tls import ClientTls
 from proxy.control import notify
 from proxy.control.notify import MAX_QUEUED, MAX_QUEUED_BYTES, Notifier, event_of
 from proxy.release import transitions
 from proxy.release.audit import Change
 from tests.control.houses import canary_release
+from tests.support.certificates import Authority, client_tls
+from tests.support.https import AUTHORITY, OWN, REFUSED, TRUSTED, contexts, https
 
 Heard = list[tuple[dict[str, str], bytes]]
 
@@ -187,3 +191,67 @@ def test_a_configured_release_is_a_start() -> None:
     assert (
         event_of(Change("configuration", "start", "cancer", "", None, RouteState("cancer", "steady", "v1"))) == "change"
     )
+
+
+# -- TLS
+
+
+def delivered(tls: ClientTls, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many of one change arrive at a server by TLS."""
+    arrived: list[web.Request] = []
+
+    async def hook(request: web.Request) -> web.Response:
+        arrived.append(request)
+        return web.Response()
+
+    async def scene() -> None:
+        async with https(hook) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook(url, tls=tls)])
+            notifier.listen(change(), 0.0)
+            await notifier.close()
+
+    monkeypatch.setattr(notify, "MAX_ATTEMPTS", 2)
+    play(scene, monkeypatch)
+    return len(arrived)
+
+
+def test_a_webhook_is_held_to_its_section_and_let_in_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert delivered(TRUSTED, monkeypatch) == 1
+    assert delivered(replace(TRUSTED, server_name="", san="spiffe://prod/hooks"), monkeypatch) == 1
+    assert delivered(client_tls((), OWN, insecure_skip_verify=True), monkeypatch) == 1
+
+
+@pytest.mark.parametrize(("tls", "why"), REFUSED)
+def test_one_that_is_not_who_it_has_to_be_hears_nothing_and_the_log_says_why(
+    tls: ClientTls, why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert delivered(tls, monkeypatch) == 0
+    assert f"tls_failed ({why})" in caplog.text
+
+
+def test_a_rotation_is_of_the_next_attempt_and_costs_nothing_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    after, secured, arrived = Authority("next"), contexts(), asyncio.Event()
+
+    async def hook(request: web.Request) -> web.Response:
+        heard.append((await request.json())["why"])
+        arrived.set()
+        return web.Response()
+
+    async def scene() -> None:
+        async with https(hook, secured) as url:
+            notifier = Notifier(lambda: "", lambda: 0.0)
+            notifier.use([Hook(url, tls=TRUSTED)])
+            notifier.listen(change(why="first"), 0.0)
+            await arrived.wait()
+            secured.put(contexts(after).tls)
+            notifier.use([Hook(url, tls=replace(TRUSTED, material=after.issue("dns:me").material(AUTHORITY)))])
+            for why in ("second", "third"):
+                notifier.listen(change(why=why), 0.0)
+            notifier.use([Hook(url, tls=replace(TRUSTED, material=after.issue("dns:again").material(AUTHORITY)))])
+            await notifier.close()
+            assert notifier.counts == {("rollback", "sent"): 3}
+
+    play(scene, monkeypatch)
+    assert heard == ["first", "second", "third"]

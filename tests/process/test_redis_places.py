@@ -12,10 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.config.load import parse
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet import redis_connection
 from proxy.control.fleet.address import StoreAddress, address_of
 from proxy.control.fleet.redis_store import RedisStore
-from proxy.control.fleet.store import FleetStore, StoreUnavailableError, StoreUnfitError
+from proxy.control.fleet.store import StoreUnavailableError, StoreUnfitError
+from proxy.tls.server import server_context
 from tests.support import certificates, fleet_store
 from tests.support.fleets import SidecarHouse, World
 from tests.support.redis_places import (
@@ -32,30 +34,37 @@ from tests.support.running import PATIENCE
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server")
 
 
+AUTHORITY, STRANGER = certificates.Authority(), certificates.Authority("stranger")
+STORE, SIDECAR = AUTHORITY.issue("dns:store", "spiffe://prod/store"), AUTHORITY.issue("spiffe://prod/sidecar")
+SECTION = certificates.client_tls(AUTHORITY, SIDECAR, server_name="store")
+
+
 @pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[ClusterNode]:
-    """Started before the other tests: a cluster takes two seconds until it serves."""
-    with ClusterNode() as node:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterNode]:
+    """Started before the other tests: a cluster takes two seconds until it serves. It speaks TLS as well."""
+    port, paths = free_port(), certificates.written(tmp_path_factory.mktemp("cluster"), STORE, AUTHORITY)
+    with ClusterNode("--tls-cluster", "yes", *by_tls(port, paths, asks=True)) as node:
+        node.secured = port
         yield node
 
 
-def is_a_store(at: str) -> None:
+def is_a_store(at: str, tls: ClientTls | None = None) -> None:
     """Passes when what stands at an address does what every store does."""
 
     async def passes() -> None:
         for holds in fleet_store.EVERY:
-            store = RedisStore(address_of(at), f"of-{holds.__name__}")
+            store = RedisStore(address_of(at), f"of-{holds.__name__}", tls)
             await holds(store)
             await store.close()
 
     asyncio.run(passes())
 
 
-def said(at: str) -> str:
+def said(at: str, tls: ClientTls | None = None) -> str:
     """What a call says that does not come through."""
 
     async def passes() -> str:
-        store = RedisStore(address_of(at), "f")
+        store = RedisStore(address_of(at), "f", tls)
         with pytest.raises((StoreUnavailableError, StoreUnfitError)) as caught:
             await store.acquire("a", 0, "x")
         await store.close()
@@ -76,6 +85,63 @@ def test_a_server_by_tls_is_trusted_by_its_authority(tmp_path: Path, monkeypatch
         is_a_store(f"rediss://127.0.0.1:{port}")
         assert "the certificate of Redis at localhost" in said(f"rediss://localhost:{port}"), "the name is checked"
         assert "begins with rediss://" in said(f"redis://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[int]:
+    """The port of a server by TLS that lets in who has a certificate of its authority."""
+    port, paths = free_port(), certificates.written(tmp_path, STORE, AUTHORITY)
+    with RedisServer(*by_tls(port, paths, asks=True)):
+        yield port
+
+
+def test_a_server_is_held_to_the_section_and_let_in_by_it(secured: int) -> None:
+    at = f"rediss://127.0.0.1:{secured}"
+    is_a_store(at, SECTION)
+    asyncio.run(acquired(address_of(at), replace(SECTION, server_name="", san="spiffe://prod/store")))
+    asyncio.run(acquired(address_of(at), certificates.client_tls((), SIDECAR, insecure_skip_verify=True)))
+    assert "not trusted (name_mismatch)" in said(at, replace(SECTION, server_name=""))
+    assert "not trusted (name_mismatch)" in said(at, replace(SECTION, san="spiffe://prod/another"))
+    assert "not trusted (untrusted)" in said(at, certificates.client_tls(STRANGER, SIDECAR, server_name="store"))
+    assert "tls_failed (no_certificate)" in said(at, certificates.client_tls(AUTHORITY, server_name="store"))
+    assert "tls_failed (untrusted)" in said(at, replace(SECTION, material=STRANGER.issue("dns:x").material(AUTHORITY)))
+
+
+def test_sentinels_and_the_primary_are_held_to_one_section(secured: int) -> None:
+    async def passes() -> None:
+        of_sentinel = server_context(certificates.server_tls(STORE, client_ca=AUTHORITY, client="require"))
+        sentinel = ScriptedSentinel(secured, of_sentinel)
+        address = address_of(f"rediss+sentinel://127.0.0.1:{await sentinel.start()}/{SERVICE}")
+        assert await acquired(address, SECTION) == 1
+        await sentinel.close()
+
+    asyncio.run(passes())
+
+
+def test_new_certificates_are_of_the_next_call_and_cost_no_term(secured: int) -> None:
+    """A judge whose connection is made anew judges on, without an election, and without a turn that fails."""
+
+    async def passes() -> None:
+        fleet = Sidecars(f"rediss://127.0.0.1:{secured}", SECTION)
+        await until(lambda: fleet.looks() > 2, fleet.turn, "a look")
+        term, failed = fleet.each[0].member.following.place[0], fleet.failed
+        for _ in range(3):
+            renewed = replace(SECTION, material=AUTHORITY.issue("spiffe://prod/sidecar").material(AUTHORITY))
+            before = [store._connection.client for store in fleet.stores]
+            for store in fleet.stores:
+                store.trust(renewed)
+            looks = fleet.looks()
+            await until(lambda: fleet.looks() > looks + 1, fleet.turn, "a look by new connections")  # noqa: B023
+            assert all(store._connection.client is not old for store, old in zip(fleet.stores, before, strict=True))
+        assert (fleet.each[0].member.following.place[0], fleet.failed) == (term, failed)
+        for store in fleet.stores:
+            store.trust(certificates.client_tls(STRANGER, SIDECAR, server_name="store"))
+        with pytest.raises(StoreUnavailableError):
+            await fleet.each[0].member.session.turn()
+        for store in fleet.stores:
+            await store.close()
+
+    asyncio.run(passes())
 
 
 # -- sentinels
@@ -102,12 +168,12 @@ async def until(look: Callable[[], bool], turn: Callable[[], object], what: str)
 class Sidecars:
     """Two sidecars, each with a connection of its own to the store at an address."""
 
-    def __init__(self, at: str) -> None:
+    def __init__(self, at: str, tls: ClientTls | None = None) -> None:
         self.world, self.each = World(), list[SidecarHouse]()
-        self.stores: list[FleetStore] = []
+        self.stores: list[RedisStore] = []
         self.failed = 0
         for name in "ab":
-            self.stores.append(RedisStore(address_of(at), "f"))
+            self.stores.append(RedisStore(address_of(at), "f", tls))
             self.world.store = self.stores[-1]  # type: ignore[assignment]
             self.each.append(SidecarHouse(self.world, name, parse(SETTINGS, {})))
 
@@ -181,8 +247,8 @@ def test_sentinels_have_a_password_of_their_own() -> None:
         assert asyncio.run(acquired(replace(address_of(at), sentinel={"password": "of-sentinels"}))) == 1
 
 
-async def acquired(address: StoreAddress) -> int:
-    store = RedisStore(address, "f")
+async def acquired(address: StoreAddress, tls: ClientTls | None = None) -> int:
+    store = RedisStore(address, "f", tls)
     term = (await store.acquire("a", 0, "x")).term
     await store.close()
     return term
@@ -201,6 +267,13 @@ def test_a_cluster_is_a_store_by_whichever_node_answers(cluster: ClusterNode) ->
     is_a_store(f"redis+cluster://127.0.0.1:{cluster.port}")
     with dead_and_silent() as others:
         assert asyncio.run(acquired(address_of(f"redis+cluster://{others},127.0.0.1:{cluster.port}"))) == 1
+
+
+def test_nodes_of_a_cluster_are_held_to_the_section(cluster: ClusterNode) -> None:
+    cluster.serves()
+    at = f"rediss+cluster://127.0.0.1:{cluster.secured}"
+    assert asyncio.run(acquired(address_of(at), SECTION)) >= 1
+    assert "not trusted (name_mismatch)" in said(at, replace(SECTION, san="spiffe://prod/another"))
 
 
 def test_one_server_is_no_cluster() -> None:

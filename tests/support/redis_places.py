@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -79,13 +80,13 @@ class WatchedServers:
 class ScriptedSentinel:
     """A sentinel that names the primary `port`, which a test changes; the server there need not be a replica."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
+        self.port, self._context = port, context
         self.asked = 0
 
     async def start(self) -> int:
         """The port that it listens at."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -105,7 +106,10 @@ class ScriptedSentinel:
 
 
 class ClusterNode(RedisServer):
-    """A cluster of one node, which has all slots. It takes writes two seconds after it has started."""
+    """A cluster of one node, which has all slots. It takes writes two seconds after it has started. `secured`: its port
+    by TLS, where it was given one."""
+
+    secured = 0
 
     def __init__(self, *options: str) -> None:
         super().__init__("--cluster-enabled", "yes", "--cluster-port", str(free_port()), *options)
@@ -122,8 +126,8 @@ class ClusterNode(RedisServer):
             eventually(lambda: client.cluster("info")["cluster_state"] == "ok", "a cluster that serves")
 
 
-def by_tls(port: int, paths: Paths) -> tuple[str, ...]:
-    """Options of a server that speaks TLS at `port`, and asks for no certificate."""
+def by_tls(port: int, paths: Paths, asks: bool = False) -> tuple[str, ...]:
+    """Options of a server that speaks TLS at `port`, and asks for certificates or for none."""
     files = {"cert": paths.certificate, "key": paths.key, "ca-cert": paths.ca}
     named = [part for name, file in files.items() for part in (f"--tls-{name}-file", str(file))]
-    return "--tls-port", str(port), "--tls-auth-clients", "no", *named
+    return "--tls-port", str(port), "--tls-auth-clients", "yes" if asks else "no", *named

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.tls.reason import REASONS, TlsError, reason_of
+from proxy.tls.reason import REASONS, TlsError, reason_of, tls_reason, told
 from proxy.tls.server import server_context
 from tests.support.certificates import Authority, server_tls
 from tests.support.handshakes import shake
@@ -94,3 +94,26 @@ def test_what_is_no_tls_is_told_apart(sent: bytes) -> None:
     with pytest.raises(ssl.SSLError) as caught:
         side.do_handshake()
     assert reason_of(caught.value) == "not_tls", caught.value
+
+
+class OfALibrary(ssl.SSLCertVerificationError, OSError):
+    """A class of its own, as those of HTTP libraries: without what OpenSSL said, which is its cause."""
+
+    def __init__(self, text: str) -> None:
+        OSError.__init__(self, text)
+
+
+def test_what_a_library_makes_of_an_error_has_the_word_of_its_cause() -> None:
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        shake(SERVER, ssl.create_default_context(), "localhost")
+    wrapped = OfALibrary("cannot connect")
+    wrapped.__cause__ = caught.value
+    assert tls_reason(wrapped) == "untrusted"
+    assert told(wrapped).startswith("tls_failed (untrusted): ")
+
+
+def test_what_has_nothing_to_do_with_tls_is_told_as_it_is() -> None:
+    error = ConnectionRefusedError("refused")
+    assert tls_reason(error) is None
+    assert told(error) == "ConnectionRefusedError: refused"
+    assert told(TlsError("no key")) == "tls_failed (other): no key"

@@ -19,7 +19,7 @@ from proxy.config.admin import MAX_HOOKS
 from proxy.config.analysis import EXAMPLE_PARTS
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
-from proxy.config.schema.scalars import SECURE, VARIABLE, Schema, allowed, scalar
+from proxy.config.schema.scalars import SECURE, SECURE_STORE, VARIABLE, Schema, allowed, scalar
 from proxy.config.schema.tls_docs import canonical
 from proxy.config.tls import OF_CLIENTS, OF_VERIFYING
 from proxy.contracts.settings import Lineage
@@ -138,6 +138,23 @@ def release_of(root: Group) -> Group:
     return release
 
 
+_CALLED = {"versions.*": "url", "notify[]": "url", "tracing": "endpoint", "routes.*.analysis.judge": "url"}
+"""Where a section `tls` towards a server may stand, and the key beside it that is the server's URL."""
+
+
+def _by_tls(key: str, secure: str) -> Schema:
+    """A section `tls` stands beside an address of which that is spoken."""
+    return when(has("tls"), says(key, {"pattern": f"^{secure}|{VARIABLE}"}))
+
+
+def _sentinels() -> Schema:
+    """A password of sentinels stands beside an address of them."""
+    nothing = {"anyOf": [{"enum": ["", None]}, _VARIABLE]}
+    return when(
+        says("sentinel_password", {"not": nothing}), says("redis", {"pattern": f"^[a-z]+[+]sentinel:|{VARIABLE}"})
+    )
+
+
 def rules() -> dict[str, Schema]:
     """Path to what holds there beside types and keys."""
     keys = set(release_of(shape()).keys)
@@ -146,7 +163,8 @@ def rules() -> dict[str, Schema]:
         "": {"required": ["versions", "routes"], "allOf": [_lineage()]} | _listeners(),
         "tls": _server_tls(),
         "versions": {"minProperties": 1},
-        "versions.*": when(has("tls"), says("url", {"pattern": f"^{SECURE}"})),
+        **{place: _by_tls(key, SECURE) for place, key in _CALLED.items()},
+        "fleet": {"allOf": [_by_tls("redis", SECURE_STORE), _sentinels()]},
         "versions.*.tls": _client_tls(),
         "versions.*.authorization": when({"type": "object"}, {"oneOf": [has("token"), has("file")]}),
         "routes": {"minProperties": 1},

@@ -23,6 +23,7 @@ TEXT = ["string", "number", "boolean"]
 
 SCHEME = "[Hh][Tt][Tt][Pp]"
 SECURE = f"{SCHEME}[Ss]"
+SECURE_STORE = "(redis|valkey)s"
 LINE = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
 WEB = re.compile(SCHEME + r'[Ss]?://[!"$-?A-~]+')
 

@@ -63,10 +63,13 @@ TEXTS = {
         "`true`: whoever answers is believed, and reads and changes all. Warned of at each start and on the page."
     ),
     "versions.*.tls.min_version": "The oldest version of TLS that is spoken.",
-    "fleet.tls": "As `versions.NAME.tls`, towards the store.",
-    "notify[].tls": "As `versions.NAME.tls`, towards the webhook.",
-    "tracing.tls": "As `versions.NAME.tls`, towards the collector.",
-    "analysis.judge.tls": "As `versions.NAME.tls`, towards the judge.",
+    "fleet.tls": "As `versions.NAME.tls`, towards the store: servers, sentinels and nodes alike, by rediss.",
+    "notify[].tls": "As `versions.NAME.tls`, towards the webhook, for a URL of https.",
+    "tracing.tls": (
+        "As `versions.NAME.tls`, towards the collector, for a URL of https. In place of what variables of "
+        "OpenTelemetry say of certificates."
+    ),
+    "analysis.judge.tls": "As `versions.NAME.tls`, towards the judge, for a URL of https.",
 }
 
 DEFAULTS = {
@@ -95,7 +98,9 @@ ABSENT = {
     "versions.*.tls.key": "none",
     "versions.*.tls.server_name": "the host of the URL",
     "versions.*.tls.san": "`server_name`",
-    **dict.fromkeys(("fleet.tls", "notify[].tls", "tracing.tls", "analysis.judge.tls"), "as the system says"),
+    **dict.fromkeys(
+        ("fleet.tls", "notify[].tls", "tracing.tls", "analysis.judge.tls"), "verified by the authorities of the system"
+    ),
 }
 
 EXAMPLES = {

@@ -46,8 +46,7 @@ class StoreAddress(Struct, frozen=True):
     service: str = ""
     """Name of the primary among sentinels."""
     encrypted: bool = False
-    tls: dict[str, Any] = {}
-    """Options of TLS for the client library."""
+    """Whether all of them are spoken to by TLS."""
     sentinel: dict[str, Any] = {}
     """User and password of the sentinels themselves, where they are asked for."""
 
@@ -72,8 +71,7 @@ def address_of(text: str) -> StoreAddress:
     if kind == "server" and len(places) > 1:
         raise ValueError("redis:// names one server; several are redis+sentinel:// or redis+cluster://")
     service, database = _behind(kind, path.strip("/").split("/") if path.strip("/") else [])
-    tls: dict[str, Any] = {"ssl": True} if encrypted else {}
-    return StoreAddress(kind, places, user, password, database, service, encrypted, tls)
+    return StoreAddress(kind, places, user, password, database, service, encrypted)
 
 
 def _who(text: str) -> tuple[str, str]:

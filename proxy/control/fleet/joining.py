@@ -52,7 +52,7 @@ def store_of(fleet: Fleet) -> FleetStore:
     address = address_of(fleet.redis)
     if fleet.sentinel_password:
         address = replace(address, sentinel={"password": fleet.sentinel_password})
-    return RedisStore(address, fleet.name)
+    return RedisStore(address, fleet.name, fleet.tls)
 
 
 def engine_of(

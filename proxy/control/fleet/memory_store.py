@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet.store import (
     LABELS_A_REPORT,
     LEADERSHIP_SECONDS,
@@ -119,6 +120,9 @@ class MemoryStore:
             return None
         first = max(after - (kept.chain_end - len(kept.chain)), 0)
         return FollowedTable(kept.place, kept.table, tuple(kept.chain[first : first + LINKS_A_CALL]))
+
+    def trust(self, tls: ClientTls | None) -> None:
+        """Nobody to connect to."""
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -2,22 +2,30 @@
 
 A server that was the primary goes on answering for some seconds after a failover, and what is written to it then is
 lost. So the sentinels are asked again while a connection is open. Where none of them answers, it stays.
+
+By TLS all of them, sentinels and nodes of a cluster too, are held to the one section `fleet.tls`. Connections that were
+made with other certificates than those in force are made again with the next call.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from redis import exceptions
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisClusterException, RedisError
 
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet.address import StoreAddress
+from proxy.tls.calls import CallContext
+from proxy.tls.reason import TlsError
 
 ANSWER_SECONDS = 1.0
 """Time that one answer of a server may take; calls come once a second."""
@@ -35,7 +43,7 @@ ASK_SECONDS = 1.0
 ODD = (ArithmeticError, AttributeError, LookupError, TypeError)
 """What the library stumbles over where answers are none of Redis."""
 
-FAULTS = (RedisError, RedisClusterException, OSError, ValueError, *ODD)
+FAULTS = (RedisError, RedisClusterException, TlsError, OSError, ValueError, *ODD)
 """What a place that is asked brings about."""
 
 HostAndPort = tuple[str, int]
@@ -46,13 +54,20 @@ Answer = TypeVar("Answer")
 class StoreConnection:
     """`client`: what is connected; None before `open`. `key`: one of the fleet, for its place in a cluster."""
 
-    def __init__(self, address: StoreAddress, key: str) -> None:
+    def __init__(self, address: StoreAddress, key: str, tls: ClientTls | None = None) -> None:
         self._address, self._key = address, key
+        self._secured = CallContext("fleet.tls", tls or ClientTls()) if address.encrypted else None
+        self._outdated = False
         self._first = 0
         self._sentinels: dict[HostAndPort, Redis] = {}
         self._primary: HostAndPort | None = None
         self._asked = 0.0
         self.client: Client | None = None
+
+    def trust(self, tls: ClientTls | None) -> None:
+        """Connects by this section from now on, where TLS is spoken."""
+        if self._secured is not None and self._secured.use(tls or ClientTls()):
+            self._outdated = True
 
     async def open(self) -> tuple[Client, dict[str, Any]]:
         """Connects; the client, and what `INFO` says of the server that has the keys. Raises InvalidResponse where the
@@ -68,11 +83,16 @@ class StoreConnection:
             cluster = self.client = await self._of_one(self._cluster_by)
             return cluster, await cluster.info(target_nodes=cluster.get_node_from_key(self._key))
         place = self._primary = await self._ask_sentinels() if at.kind == "sentinel" else at.places[0]
-        client = self.client = server_at(place, at)
+        client = self.client = server_at(place, at, self._context())
         return client, await client.info()
 
+    def _context(self) -> ssl.SSLContext | None:
+        return self._secured.get() if self._secured else None
+
     async def moved(self) -> bool:
-        """Whether the sentinels name another primary by now."""
+        """Whether the sentinels name another primary by now, or other certificates are in force."""
+        if self._outdated:
+            return True
         if self._address.kind != "sentinel" or asyncio.get_running_loop().time() - self._asked < ASK_SECONDS:
             return False
         try:
@@ -83,7 +103,7 @@ class StoreConnection:
 
     async def close(self) -> None:
         """Gives everything back; `open` connects anew."""
-        client, self.client = self.client, None
+        client, self.client, self._outdated = self.client, None, False
         try:
             if client is not None:
                 await _closed(client)
@@ -108,7 +128,7 @@ class StoreConnection:
         raise min(faults, key=_rank)
 
     async def _cluster_by(self, place: HostAndPort) -> RedisCluster:
-        cluster = cluster_by(place, self._address)
+        cluster = cluster_by(place, self._address, self._context())
         try:
             return await cluster.initialize()
         except BaseException:
@@ -121,7 +141,7 @@ class StoreConnection:
         return await self._of_one(self._primary_by)
 
     async def _primary_by(self, place: HostAndPort) -> HostAndPort:
-        sentinel = self._sentinels.pop(place, None) or sentinel_at(place, self._address)
+        sentinel = self._sentinels.pop(place, None) or sentinel_at(place, self._address, self._context())
         service = self._address.service
         try:
             found: Any = await sentinel.sentinel_get_master_addr_by_name(service)
@@ -148,24 +168,61 @@ def _rank(fault: Exception) -> int:
     return silent and not isinstance(fault, AuthenticationError)
 
 
-def server_at(place: HostAndPort, address: StoreAddress) -> Redis:
-    """A client of one server, with one connection."""
+def server_at(place: HostAndPort, address: StoreAddress, context: ssl.SSLContext | None) -> Redis:
+    """A client of one server, with one connection; by TLS where there is a `context`."""
     host, port = place
-    return Redis(host=host, port=port, db=address.database, single_connection_client=True, **_options(address))
+    options = _options(address, context)
+    return _secured(Redis(host=host, port=port, db=address.database, single_connection_client=True, **options), context)
 
 
-def cluster_by(place: HostAndPort, address: StoreAddress) -> RedisCluster:
-    """A client of a cluster, by one of its nodes."""
-    return RedisCluster(startup_nodes=[ClusterNode(*place)], **_options(address))
-
-
-def sentinel_at(place: HostAndPort, address: StoreAddress) -> Redis:
+def sentinel_at(place: HostAndPort, address: StoreAddress, context: ssl.SSLContext | None) -> Redis:
     """A client of a sentinel, with a user and a password of its own, if any."""
     host, port = place
-    return Redis(host=host, port=port, **_options(address) | {"username": None, "password": None} | address.sentinel)
+    options = _options(address, context) | {"username": None, "password": None} | address.sentinel
+    return _secured(Redis(host=host, port=port, **options), context)
 
 
-def _options(address: StoreAddress) -> dict[str, Any]:
+def cluster_by(place: HostAndPort, address: StoreAddress, context: ssl.SSLContext | None) -> RedisCluster:
+    """A client of a cluster, by one of its nodes."""
+    cluster = RedisCluster(startup_nodes=[ClusterNode(*place)], **_options(address, context))
+    if context is not None:
+        of_nodes = cluster.connection_kwargs["connection_class"] = _connections(context)
+        for node in cluster.nodes_manager.startup_nodes.values():
+            node.connection_class = of_nodes
+    return cluster
+
+
+def _secured(client: Redis, context: ssl.SSLContext | None) -> Redis:
+    if context is not None:
+        client.connection_pool.connection_class = _connections(context)
+    return client
+
+
+def _connections(context: ssl.SSLContext) -> type[SSLConnection]:
+    """Connections by a context that is made already: the library makes its own, of files alone."""
+
+    class Secured(SSLConnection):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.ssl_context: Any = _Made(context)
+
+    return Secured
+
+
+class _Made:
+    """What the library asks for a context."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+
+    def get(self) -> ssl.SSLContext:
+        """The one."""
+        return self._context
+
+
+def _options(address: StoreAddress, context: ssl.SSLContext | None) -> dict[str, Any]:
     return {
         "username": address.user or None,
         "password": address.password or None,
@@ -174,5 +231,5 @@ def _options(address: StoreAddress) -> dict[str, Any]:
         "retry": Retry(NoBackoff(), 0),  # the next call is a second away
         "protocol": 2,  # which servers that are too old speak as well, so that their version can be told
         "driver_info": None,  # else it names itself, for which a user of an ACL needs another right
-        **address.tls,
+        "ssl": context is not None,
     }

@@ -19,6 +19,7 @@ from redis.exceptions import TimeoutError as LateAnswerError
 from proxy.control.fleet.address import StoreAddress
 from proxy.control.fleet.redis_connection import ANSWER_SECONDS, CALL_SECONDS
 from proxy.control.fleet.store import StoreUnfitError
+from proxy.tls.reason import tls_reason
 
 LEAST_VERSION = (6, 2)
 """Exclusive ranges of streams came with it."""
@@ -78,12 +79,15 @@ def said(error: BaseException, address: StoreAddress, connecting: bool = False) 
         return f"{shown} does not allow the user of fleet.redis what a fleet needs: {text}"
     if isinstance(error, OutOfMemoryError):
         return f"{shown} takes no more, because used memory > 'maxmemory': raise it"
+    why = tls_reason(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text or why == "name_mismatch":
+        return f"the certificate of {shown} is not trusted ({why or 'untrusted'}): {text}"
+    if why:
+        return f"tls_failed ({why}) at {shown}: {text}"
     if isinstance(error, InvalidResponse):
         return f"fleet.redis: what answers as {shown} is no Redis: {text}"
     if isinstance(error, RedisClusterException) and address.kind == "cluster":
         return f"{shown} is no cluster that serves, as redis+cluster:// says: {text}"
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return f"the certificate of {shown} is not trusted: {text}"
     if connecting and not address.encrypted and ("reset" in text or "closed" in text):
         return f"{shown}: {text} (where it speaks TLS, fleet.redis begins with rediss://)"
     return f"{shown}: {text or type(error).__name__}"

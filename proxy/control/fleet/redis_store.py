@@ -26,6 +26,7 @@ import msgspec
 from msgspec import Struct
 from redis.exceptions import InvalidResponse, RedisClusterException, RedisError
 
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet import redis_scripts
 from proxy.control.fleet.address import StoreAddress
 from proxy.control.fleet.redis_connection import ANSWER_SECONDS, CALL_SECONDS, Client, StoreConnection
@@ -50,13 +51,14 @@ from proxy.control.fleet.store import (
     StoreUnfitError,
 )
 from proxy.release.audit import Link
+from proxy.tls.reason import TlsError
 
 TERM_MILLISECONDS = int(LEADERSHIP_SECONDS * 1000)
 
 HASH_CHARACTERS = 64
 """Characters of the hash in front of a link's body."""
 
-_FAULTS = (RedisError, RedisClusterException, OSError, TimeoutError, ValueError, UnicodeError)
+_FAULTS = (RedisError, RedisClusterException, TlsError, OSError, TimeoutError, ValueError, UnicodeError)
 """What a server, or what stands in its place, brings about."""
 
 Answer = TypeVar("Answer")
@@ -106,11 +108,12 @@ class _Table(Struct, array_like=True):
 
 
 class RedisStore:
-    """A `FleetStore` behind an address. `name`: that of the fleet. Connects with the first call."""
+    """A `FleetStore` behind an address. `name`: that of the fleet; `tls`: how TLS is spoken where the address says that
+    it is. Connects with the first call."""
 
-    def __init__(self, address: StoreAddress, name: str) -> None:
+    def __init__(self, address: StoreAddress, name: str, tls: ClientTls | None = None) -> None:
         self._address, self._prefix = address, f"{{penumbra:{name}}}:"
-        self._connection = StoreConnection(address, self._prefix)
+        self._connection = StoreConnection(address, self._prefix, tls)
         self._turn = asyncio.Lock()
         self.warnings: tuple[str, ...] = ()
         """What is wrong with the server for a fleet, though it works; as of the last connection."""
@@ -178,6 +181,10 @@ class RedisStore:
         """As the port says."""
         found = await self._run(_Table, redis_scripts.TABLE, self._keys("state", "chain"), after, LINKS_A_CALL)
         return FollowedTable(_place(found), found.body, tuple(map(_link, found.links))) if found.term else None
+
+    def trust(self, tls: ClientTls | None) -> None:
+        """As the port says."""
+        self._connection.trust(tls)
 
     async def close(self) -> None:
         """As the port says."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 
+from proxy.contracts.fleet import Fleet
 from proxy.control.fleet.member import FleetMember
 from proxy.control.fleet.store import FleetStore, StoreUnavailableError, StoreUnfitError
 
@@ -38,6 +39,11 @@ class FleetService:
     def start(self) -> None:
         """Begins with the first turn."""
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def use(self, fleet: Fleet | None) -> None:
+        """Heeds what may change while a sidecar is in its fleet: how TLS is spoken to the store."""
+        if fleet is not None:
+            self._store.trust(fleet.tls)
 
     async def close(self) -> None:
         """Ends after the present turn, or without it."""

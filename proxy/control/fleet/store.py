@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from proxy.contracts.tls import ClientTls
 from proxy.release.audit import Link
 
 LEADERSHIP_SECONDS = 5.0
@@ -174,6 +175,10 @@ class FleetStore(Protocol):
     async def table(self, after: int = 0) -> FollowedTable | None:
         """The table in force, with the first `LINKS_A_CALL` links whose number is larger than `after`; None: nothing
         was ever committed."""
+        ...
+
+    def trust(self, tls: ClientTls | None) -> None:
+        """From the next call on, connects by this section, where TLS is spoken; None: by that of nobody."""
         ...
 
     async def close(self) -> None:

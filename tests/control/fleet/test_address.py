@@ -16,7 +16,7 @@ from proxy.control.fleet.address import SCHEMES, StoreAddress, address_of
         ("valkey://[::1]:7000/3", StoreAddress("server", (("::1", 7000),), database=3)),
         ("redis://u:p%40ss@cache:1", StoreAddress("server", (("cache", 1),), "u", "p@ss")),
         ("redis://:p@ss@cache", StoreAddress("server", (("cache", 6379),), "", "p@ss")),
-        ("rediss://cache", StoreAddress("server", (("cache", 6379),), encrypted=True, tls={"ssl": True})),
+        ("rediss://cache", StoreAddress("server", (("cache", 6379),), encrypted=True)),
         ("redis+cluster://a,b:7001", StoreAddress("cluster", (("a", 6379), ("b", 7001)))),
         (
             "redis+sentinel://u:p@a,b:1/main/2",

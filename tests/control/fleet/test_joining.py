@@ -18,6 +18,7 @@ from proxy.control.state.steady_clock import SteadyClock
 from proxy.control.state.store import Store
 from proxy.stats.board import Board
 from tests.control.houses import section, settings
+from tests.support.certificates import Authority, client_tls
 from tests.support.fleets import execute
 
 CLOCK = SteadyClock(None, 1e9, lambda: 0.0, "", lambda: 0.0)
@@ -57,6 +58,14 @@ def test_the_store_is_that_of_the_address_and_of_the_name() -> None:
     store = store_of(Fleet("redis://ada:secret@redis.example:7000/2", "fraud"))
     assert isinstance(store, RedisStore)
     assert store._keys("state") == ["{penumbra:fraud}:state"]
+
+
+def test_the_section_reaches_the_connection() -> None:
+    tls = client_tls(Authority())
+    store = store_of(Fleet("rediss://h", "fraud", tls=tls))
+    assert isinstance(store, RedisStore)
+    secured = store._connection._secured
+    assert secured is not None and secured.tls == tls
 
 
 def test_sentinels_are_asked_with_a_password_of_their_own() -> None:

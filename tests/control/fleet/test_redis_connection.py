@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis import exceptions
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import SSLConnection
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
 
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet.address import StoreAddress, address_of
 from proxy.control.fleet.redis_connection import (
     ANSWER_SECONDS,
@@ -20,6 +24,8 @@ from proxy.control.fleet.redis_connection import (
     sentinel_at,
     server_at,
 )
+from proxy.tls.calls import call_context
+from tests.support.certificates import Authority, client_tls
 
 URL = "redis://ada:s3cret%2F@redis.example:6380/2"
 
@@ -30,7 +36,7 @@ def options(client: Any) -> dict[str, Any]:
 
 def test_a_server_is_spoken_to_on_one_connection_with_the_name_and_the_database() -> None:
     address = address_of(URL)
-    client = server_at(address.places[0], address)
+    client = server_at(address.places[0], address, None)
     wanted = {"host": "redis.example", "port": 6380, "db": 2, "username": "ada", "password": "s3cret/"}
     assert wanted.items() <= options(client).items()
     assert client.single_connection_client
@@ -39,7 +45,7 @@ def test_a_server_is_spoken_to_on_one_connection_with_the_name_and_the_database(
 
 def test_sentinels_have_names_of_their_own() -> None:
     address = StoreAddress("sentinel", (("one", 1),), "ada", "s3cret", 2, "name", sentinel={"password": "other"})
-    made = options(sentinel_at(("one", 1), address))
+    made = options(sentinel_at(("one", 1), address, None))
     wanted = {"host": "one", "port": 1, "username": None, "password": "other", "db": 0}
     assert {name: made.get(name) for name in wanted} == wanted
 
@@ -99,7 +105,7 @@ class Node:
 
 def test_a_cluster_of_which_a_node_is_away_is_closed_whole() -> None:
     async def passes() -> list[Node]:
-        cluster = cluster_by(("h", 1), address_of("redis+cluster://h"))
+        cluster = cluster_by(("h", 1), address_of("redis+cluster://h"), None)
         known, named = Node(), Node()
         cluster.nodes_manager.nodes_cache = {"known": known}  # type: ignore[dict-item]
         cluster.nodes_manager.startup_nodes = {"named": named}  # type: ignore[dict-item]
@@ -115,17 +121,52 @@ def test_what_one_said_comes_before_that_others_did_not_answer() -> None:
     assert str(min([OSError("refused"), RedisError("knows no primary")], key=_rank)) == "knows no primary"
 
 
-@pytest.mark.parametrize("scheme", ["rediss", "rediss+sentinel", "rediss+cluster"])
-def test_tls_is_tls_and_certificates_are_checked(scheme: str) -> None:
-    address = address_of(f"{scheme}://h/name" if "sentinel" in scheme else f"{scheme}://h")
+SECURED = ["rediss://h", "rediss+sentinel://h/name", "rediss+cluster://h"]
+
+
+def connections(at: str, context: ssl.SSLContext | None) -> list[Any]:
+    """Those that clients of an address would make; of a cluster to the node that is named, and to one that it names."""
+    address, place = address_of(at), ("h", 1)
     if address.kind == "cluster":
-        made = [cluster_by(("h", 1), address).connection_kwargs]
-    else:
-        made = [options(server_at(("h", 1), address)), options(sentinel_at(("h", 1), address))]
-        assert "SSL" in server_at(("h", 1), address).connection_pool.connection_class.__name__
-    for each in made:
-        assert each.get("ssl_cert_reqs", "required") == "required"
-        assert each.get("ssl_check_hostname", True) is True
+        cluster = cluster_by(place, address, context)
+        (named,) = cluster.nodes_manager.startup_nodes.values()
+        found = ClusterNode("other", 2, **cluster.nodes_manager.connection_kwargs)
+        return [node.acquire_connection() for node in (named, found)]
+    pools: list[Any] = [make(place, address, context).connection_pool for make in (server_at, sentinel_at)]
+    return [pool.make_connection() for pool in pools]
+
+
+@pytest.mark.parametrize("at", SECURED)
+def test_every_connection_is_made_by_the_context_that_is_given(at: str) -> None:
+    context = call_context(client_tls(Authority()))
+    for each in connections(at, context):
+        assert isinstance(each, SSLConnection)
+        assert each.ssl_context.get() is context
+    assert not any(isinstance(each, SSLConnection) for each in connections(at.replace("rediss", "redis"), None))
+
+
+@pytest.mark.parametrize("at", SECURED)
+def test_an_address_of_tls_has_a_context_without_a_section(at: str) -> None:
+    context = StoreConnection(address_of(at), "k")._context()
+    assert context is not None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert StoreConnection(address_of(at.replace("rediss", "redis")), "k")._context() is None
+
+
+def test_other_certificates_are_another_place_and_the_same_are_not() -> None:
+    first, second = (client_tls(Authority()) for _ in range(2))
+    connection = StoreConnection(address_of("rediss://h"), "k", first)
+    before = connection._context()
+
+    async def moved(tls: ClientTls) -> bool:
+        connection.trust(tls)
+        return await connection.moved()
+
+    assert not asyncio.run(moved(first))
+    assert asyncio.run(moved(second))
+    assert connection._context() is not before
+    asyncio.run(connection.close())
+    assert not asyncio.run(connection.moved()), "what is connected from now on is by the new ones"
 
 
 @pytest.mark.parametrize("fault", [AttributeError("none"), TypeError("none"), IndexError("none"), KeyError("none")])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from redis import exceptions
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from proxy.control.fleet.address import StoreAddress, address_of
 from proxy.control.fleet.redis_faults import LONGEST_TEXT, checked, of_another_type, said
 from proxy.control.fleet.store import StoreUnfitError
+from proxy.tls.reason import TlsError
 
 GOOD = {"redis_version": "7.0.15", "role": "master", "maxmemory": 0, "maxmemory_policy": "noeviction"}
 
@@ -47,6 +49,22 @@ def test_a_policy_is_a_warning_where_memory_is_limited() -> None:
 def test_the_password_of_sentinels_is_not_shown_either() -> None:
     address = StoreAddress("sentinel", (("h", 1),), password="s3cret/", sentinel={"password": "of-sentinels"})
     assert said(RedisError(f"AUTH {'s3cret/'} of-sentinels"), address) == "Redis at h:1: AUTH *** ***"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            TlsError("of dns:a, not of dns:b", "name_mismatch"),
+            "the certificate of Redis at h:6379 is not trusted (name_",
+        ),
+        (TlsError("TLSV13_ALERT_CERTIFICATE_REQUIRED", "no_certificate"), "tls_failed (no_certificate) at Redis at h:"),
+    ],
+)
+def test_where_tls_failed_the_reason_is_said(error: TlsError, sentence: str) -> None:
+    caught = exceptions.ConnectionError(f"Error while connecting: {error}")
+    caught.__cause__ = error
+    assert said(caught, address_of("rediss://h"), True).startswith(sentence)
 
 
 @pytest.mark.parametrize(

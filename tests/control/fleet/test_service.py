@@ -7,10 +7,13 @@ import logging
 
 import pytest
 
+from proxy.contracts.fleet import Fleet
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet import service as module
 from proxy.control.fleet.service import FleetService
 from proxy.control.fleet.store import Report, StoreUnavailableError, StoreUnfitError
 from tests.control.houses import section, settings
+from tests.support.certificates import Authority, client_tls
 from tests.support.faulty_store import FaultyStore
 from tests.support.fleets import SidecarHouse, World
 
@@ -50,6 +53,15 @@ class ServiceHouse:
         while self.service.turns.total() < wanted:
             self.sidecar.member.wake.set()
             await asyncio.sleep(0)
+
+
+def test_the_store_hears_how_tls_is_spoken_by_now() -> None:
+    house, heard = ServiceHouse(), list[ClientTls | None]()
+    house.store.trust = heard.append  # type: ignore[assignment, method-assign]
+    tls = client_tls(Authority())
+    house.service.use(Fleet("rediss://h", "f", tls=tls))
+    house.service.use(None)
+    assert heard == [tls]
 
 
 def run_with(house: ServiceHouse, *errors: Exception | None) -> list[str]:

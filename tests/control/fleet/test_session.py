@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from proxy.contracts.tls import ClientTls
 from proxy.control.fleet import counts, lineage
 from proxy.control.fleet.counting import Counting
 from proxy.control.fleet.following import Following
@@ -172,6 +173,9 @@ class Wire:
     async def table(self, after: int = 0) -> FollowedTable | None:
         found: FollowedTable | None = await self.world.call(lambda: self.world.store.table(after))
         return found
+
+    def trust(self, tls: ClientTls | None) -> None:
+        """Nobody to connect to."""
 
     async def close(self) -> None:
         """Nothing to close."""
