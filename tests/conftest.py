@@ -5,6 +5,7 @@ A property is tried with fifty examples, others in each run; where a rule is onl
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("penumbra", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("penumbra")
+
+os.environ.setdefault("PENUMBRA_OPTIMIZE", "1")  # how long compiling takes counts, how fast that runs does not
 
 LONG = ("compiled/test_package.py", "e2e", "compiled", "process", "demo", "dataplane")
 """Files and folders that take long, the longest first. Compiling comes before what waits for it."""

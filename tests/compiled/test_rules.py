@@ -11,5 +11,5 @@ pytestmark = pytest.mark.skipif(not possible(), reason="needs a C compiler and P
 
 
 def test_they_pass() -> None:
-    code, output = compiled.tested("tests/contracts/test_build.py", "tests/http1", "tests/routing")
+    code, output = compiled.tested("tests/contracts/test_build.py", "tests/http1", "tests/http2", "tests/routing")
     assert code == 0, output
