@@ -191,7 +191,7 @@ def stored(path: Path) -> bytes:
 
 def test_a_change_while_control_was_gone_is_noticed(tmp_path: Path) -> None:
     kind = KINDS["json"]
-    models = {each: Model(kind[3], "1") for each in ("v1", "v2")}
+    models = {"v1": Model(kind[3], "1"), "v2": Model(kind[3], "7")}
     with (
         Servers({each: model.script for each, model in models.items()}) as servers,
         Running(configured(tmp_path, servers, kind[0], CANARY)) as running,
@@ -199,10 +199,17 @@ def test_a_change_while_control_was_gone_is_noticed(tmp_path: Path) -> None:
 
         def kept() -> bool:
             asked(running, kind)
-            return answering(running, "v2") == ["x-model-build=1"] and requests(running) > 300
+            return answering(running, "v2") == ["x-model-build=7"] and requests(running) > 300
 
         eventually(kept, "evidence")
-        eventually(lambda: b"x-model-build=1" in stored(tmp_path / "state.db"), "evidence in the state file")
+        earlier = stored(tmp_path / "state.db")
+
+        def on_disk() -> bool:
+            asked(running, kind, 4)
+            now = stored(tmp_path / "state.db")
+            return now != earlier and b"x-model-build=7" in now
+
+        eventually(on_disk, "that evidence in the state file")
         running.kill(running.child("control"))
         models["v2"].builds = ("2",)
 
@@ -211,4 +218,4 @@ def test_a_change_while_control_was_gone_is_noticed(tmp_path: Path) -> None:
             return bool(by_identity(running))
 
         eventually(changed, "an entry of the audit")
-        assert by_identity(running)[0]["identity"]["before"] == ["x-model-build=1"]
+        assert by_identity(running)[0]["identity"]["before"] == ["x-model-build=7"]
