@@ -136,6 +136,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
         return super().unsent() + 2 * self._cursor.size
 
     def broken(self, error: Http2Error) -> None:
+        self.error = NO_ERROR  # told once
         reason = "http2_flood" if error.code in FLOODS else "bad_request"
         self._shared.tally.malformed.note("", "", str(error), self.now)
         self._shared.tally.rejected("", reason)
