@@ -120,7 +120,7 @@ class Pool(ConnectionOwner):
             return
         elif self._may_dial(wanted):
             self._dial(user, wanted)
-        elif wanted is not None and not fresh and (stream := self._open_stream(None)) is not None:
+        elif self._may_share(wanted, fresh) and (stream := self._open_stream(None)) is not None:
             _hand(user, stream, False, now)
         elif not self._open:
             _tell(user, "no_resources", f"all {self._budget.limit} descriptors for this are in use", now)
@@ -146,6 +146,11 @@ class Pool(ConnectionOwner):
                 return stream
             at -= 1
         return None
+
+    def _may_share(self, wanted: Member | None, fresh: bool) -> bool:
+        """Whether any stream will do, where no connection can be made: one that carries many may never be idle, and so
+        never make room for a fresh one."""
+        return self._streams > 1 or (wanted is not None and not fresh)
 
     def silent(self, since: float, now: float) -> None:
         """A user who could do without has waited for a connection since then, to its own time's end, and is charged to
@@ -340,7 +345,13 @@ class Pool(ConnectionOwner):
         if stays:
             self.available(connection, now)
         if late:
-            self._dial_next()
+            self._serve_line(now)
+
+    def _serve_line(self, now: float) -> None:
+        """A connection carries fewer streams than were hoped for: others may carry more."""
+        while self._waiting and (stream := self._open_stream(None)) is not None:
+            _hand(self._waiting.popleft(), stream, False, now)
+        self._dial_next()
 
     def _failed(self, dialing: Dialing, reason: str, detail: str, silent: bool = False) -> None:
         self._dialed(dialing)

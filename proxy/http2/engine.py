@@ -229,7 +229,10 @@ class Http2Engine:
 
     def all_queued(self) -> int:
         """The same of all streams."""
-        size: int = self._engine.queued_body_size()
+        try:
+            size: int = self._engine.queued_body_size()
+        except ngh2.NGH2Error:
+            return 0
         return size
 
     def owed(self) -> int:
@@ -238,7 +241,10 @@ class Http2Engine:
 
     def allowed(self) -> int:
         """Streams that the peer allows to be open at once."""
-        count: int = self._engine.remote_settings.get(_MAX_STREAMS, UNKNOWN_STREAMS)
+        try:
+            count: int = self._engine.remote_settings.get(_MAX_STREAMS, UNKNOWN_STREAMS)
+        except ngh2.NGH2Error:
+            return 0  # it ends
         return count
 
     def room(self) -> int:

@@ -21,7 +21,7 @@ class Http2ResponseError(Exception):
 class Http2ResponseHead(ResponseHead):
     """The head of an answer.
 
-    - `alone`: nothing follows it, so its fields are those of trailers, too (`Trailers-Only` of gRPC)
+    - `alone`: nothing follows it, and it told no length: its fields are also trailers (`Trailers-Only` of gRPC)
     """
 
     __slots__ = ("alone",)
@@ -52,13 +52,13 @@ def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body:
     if status is None:
         raise Http2ResponseError("the status is none")
     head = Http2ResponseHead(status, b"\r\n".join(lines) + b"\r\n" if lines else b"")
-    head.request_id, head.alone = request_id, ended
+    head.request_id = request_id
     head.bodiless = no_body or status in (204, 304)
     head.length = None if status == 204 else length  # RFC 9110 §8.6
     if ended and not head.bodiless:
         if head.length:
             raise Http2ResponseError("the answer ended before its body")
-        head.length = 0
+        head.length, head.alone = 0, length is None
     return head
 
 
@@ -69,6 +69,6 @@ def write_response(head: ResponseHead, version: bytes, extra: bytes) -> FieldLis
     fields += listed(version)
     if extra:
         fields += listed(extra)
-    if head.length is not None:
+    if head.length is not None and not (isinstance(head, Http2ResponseHead) and head.alone):
         fields.append((b"content-length", b"%d" % head.length))
     return fields

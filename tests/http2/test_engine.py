@@ -13,7 +13,7 @@ from hyperframe import frame as frames
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.http2.bounds import CONNECTION_WINDOW, HARD, WINDOW, Http2Bounds
+from proxy.http2.bounds import CONNECTION_WINDOW, HARD, STREAMS, WINDOW, Http2Bounds
 from proxy.http2.codes import CANCEL, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM
 from proxy.http2.engine import Http2Engine, Http2Error
 
@@ -191,6 +191,25 @@ def test_what_an_ended_stream_owed_is_credited_to_its_connection() -> None:
         exchanged(server, peer)
         sent += WINDOW
     assert server.owed() == 0
+
+
+def test_no_number_of_stalled_streams_stops_another() -> None:
+    server, peer = Noted(client=False), reference(client=True)
+    for _ in range(STREAMS - 1):
+        stalled = asked_by(peer, server, ASKED, ended=False)
+        for _ in range(WINDOW // 16_384):
+            peer.send_data(stalled, bytes(16_384))
+        exchanged(server, peer)
+        assert peer.local_flow_control_window(stalled) == 0
+    stream = asked_by(peer, server, ASKED, ended=False)
+    for _ in range(3 * CONNECTION_WINDOW // 16_384):
+        assert peer.local_flow_control_window(stream) >= 16_384
+        peer.send_data(stream, bytes(16_384))
+        exchanged(server, peer)
+        server.credit(stream, 16_384)
+        exchanged(server, peer)
+        server.told.clear()
+        server.told.append(("",))
 
 
 def test_what_the_peer_does_not_read_is_queued_and_told() -> None:

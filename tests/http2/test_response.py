@@ -23,6 +23,9 @@ def test_a_head_that_nothing_follows_is_trailers_too() -> None:
     head = read_response((*OK, (b"grpc-status", b"5")), ended=True, no_body=False)
     assert (head.alone, head.length, head.streamed) == (True, 0, False)
     assert head.fields == b"grpc-status: 5\r\n"
+    assert write_response(head, b"", b"") == [*OK, (b"grpc-status", b"5")]
+    told = read_response((*OK, (b"content-length", b"0")), ended=True, no_body=False)
+    assert write_response(told, b"", b"") == [*OK, (b"content-length", b"0")]
 
 
 @pytest.mark.parametrize(("status", "no_body"), [(b"204", False), (b"304", False), (b"200", True)])

@@ -49,7 +49,11 @@ RENEW: Final = MAX_STREAM_ID // 2
 
 
 class Http2ServerStream(Waiter, ServerStream):
-    """One request and its answer. `number`: of the stream, 0 until the request's head was written."""
+    """One request and its answer.
+
+    - `number`: of the stream, 0 until the request's head was written
+    - `returned`: it counts for its connection no more
+    """
 
     __slots__ = (
         "_call",
@@ -67,6 +71,7 @@ class Http2ServerStream(Waiter, ServerStream):
         "heard",
         "number",
         "refused_by_peer",
+        "returned",
         "user",
     )
 
@@ -74,7 +79,7 @@ class Http2ServerStream(Waiter, ServerStream):
         self.connection = connection
         self.number = 0
         self.user: StreamUser | None = None
-        self.answered = self.heard = self.refused_by_peer = False
+        self.answered = self.heard = self.refused_by_peer = self.returned = False
         self._head: FieldList | None = None
         self._data: list[bytes] = []
         self._trailers: FieldList | None = None
@@ -103,6 +108,8 @@ class Http2ServerStream(Waiter, ServerStream):
         connection = self.connection
         head, data, self._head, self._data = self._head, self._data, None, []
         ended, self._ended = self._ended, False
+        if self.returned:
+            return
         last = ended and self._trailers is None
         if head is not None and not self._opened(head, last and not data):
             return
@@ -152,7 +159,7 @@ class Http2ServerStream(Waiter, ServerStream):
             self.connection.changed()
 
     def reset(self) -> None:
-        self.user = None
+        self.user = self._head = None
         self._credit()
         connection = self.connection
         connection.waiters.discard(self)
@@ -234,11 +241,8 @@ class Http2ServerStream(Waiter, ServerStream):
         self.finished()
 
     def finished(self) -> None:
-        """The answer is complete. What waits of the request is not needed any more (RFC 9113 §8.1): a server that does
-        not take it must not keep the stream."""
+        """The answer is complete."""
         self.answered = True
-        if self.connection.queued(self.number):
-            self.connection.reset(self.number, CANCEL)
         if self.user is not None:
             self.user.response_end()
 
@@ -341,6 +345,11 @@ class Http2Upstream(Http2Connection, Connection):
         if not (self.lent or self.transport.is_closing()):
             self.goaway(NO_ERROR)
             self.write()
+            if not (self._writing or self.transport.is_closing()):
+                self.transport.abort()  # the server does not read
+
+    def written(self) -> None:
+        if self._going and not self.lent:
             self.transport.abort() if self.blocked else self.transport.close()
 
     def adopt(self, owner: ConnectionOwner, endpoint: ServerEndpoint) -> None:
@@ -368,7 +377,10 @@ class Http2Upstream(Http2Connection, Connection):
             self._end(stream, "reset", "the connection takes no further request")
 
     def returned(self, stream: Http2ServerStream, now: float) -> None:
-        """A stream that was lent has ended."""
+        """A stream that was lent has ended. Told twice where its user has failed as well."""
+        if stream.returned:
+            return
+        stream.returned = True
         self.lent -= 1
         self._member.active -= 1
         if not self.lent:
@@ -418,13 +430,16 @@ class Http2Upstream(Http2Connection, Connection):
         touched, self._touched = self._touched, []
         flushed: StreamUser | None = None
         for stream, user in touched:
-            if user is flushed:
-                continue
-            flushed = user
-            try:
-                user.response_flush()
-            except Exception as error:
-                self._fault(stream, user, error)
+            if user is not flushed:
+                flushed = user
+                try:
+                    user.response_flush()
+                except Exception as error:
+                    self._fault(stream, user, error)
+            if stream.answered and stream.number in self.streams:
+                # What is left of the request is not needed (RFC 9113 §8.1): a server that does not take it must not
+                # keep the stream.
+                self.reset(stream.number, CANCEL)
 
     # the engine's hooks
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proxy.contracts.table import Share
+from proxy.contracts.table import Limits, Share
 from proxy.http2.codes import CANCEL, INTERNAL_ERROR, REFUSED_STREAM
 from tests.support.http2_client import Heard, Http2Client
 from tests.support.http2_server import Asked, Http2Server, Script, says
@@ -366,5 +366,70 @@ def test_a_copy_counts_by_its_status_too() -> None:
         async with between(says(b"x", (b"grpc-status", b"13")), routed, name="v3") as (p, _):
             await asked_of(p)
             await p.until(lambda: p.codes()["v3", "shadow", "grpc:13"] == 1)
+
+    run(test)
+
+
+# -- law 1
+
+
+async def garbage(asked: Asked) -> None:
+    asked.connection.writer.write(b"\xff" * 1000)
+
+
+async def silent(asked: Asked) -> None:
+    await asyncio.sleep(30)
+
+
+async def resets(asked: Asked) -> None:
+    asked.refuse(INTERNAL_ERROR)
+
+
+async def dies(asked: Asked) -> None:
+    asked.connection.writer.transport.abort()
+
+
+async def floods(asked: Asked) -> None:
+    asked.head()
+    await asked.data(bytes(4_000_000), ended=True)
+
+
+SHADOWS: dict[str, Script] = {
+    "healthy": echo,
+    "silent": silent,
+    "resets": resets,
+    "dies": dies,
+    "garbage": garbage,
+    "floods": floods,
+}
+SENT = [b"", b"small", b"x" * 90_000, b"y" * 700_000]
+
+
+async def told(shadow: Script | None, reads: bool = True) -> list[Any]:
+    """What the primary and the client saw of the same requests, beside a shadow or alone."""
+    async with (
+        Http2Server(echo) as primary,
+        Http2Server(shadow or echo) as other,
+        plane(route(), drain=0.0, v1=V1) as p,
+    ):
+        other.reads = reads
+        p.upstreams["v3"] = p.upstreams["v1"]
+        p.http2 |= {"v1", "v3"}
+        p.ends |= {"v1": ("127.0.0.1", primary.port), "v3": ("127.0.0.1", other.port)}
+        shadows = (Share("v3", 100.0),) if shadow else ()
+        await p.published(route(shadows=shadows, limits=Limits(mirror_body=100_000)))
+        async with Http2Client(p.port) as client:
+            heard = [await client.ask(body, [(b"x-request-id", b"1"), *GRPC]) for body in SENT for _ in range(2)]
+            heard += await asyncio.gather(*(client.ask(b"%d" % at, [(b"x-request-id", b"1")]) for at in range(20)))
+        seen = [([each for each in asked.fields if each[0] != b":authority"], asked.body) for asked in primary.seen]
+        return [sorted(seen), [(each.fields, each.body, each.trailers, each.ended) for each in heard]]
+
+
+@pytest.mark.parametrize("name", SHADOWS)
+def test_the_primary_and_the_client_owe_nothing_to_a_shadow(name: str) -> None:
+    async def test() -> None:
+        alone = await told(None)
+        assert len(alone[0]) == 2 * len(SENT) + 20 and all(ended for *_, ended in alone[1])
+        assert await told(SHADOWS[name], reads=name != "silent") == alone
 
     run(test)
