@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.config.load import load
+from proxy.config.certificates import paths_of
+from proxy.config.load import load, parse
 
 COMPOSE = Path(__file__).resolve().parents[2] / "deploy" / "compose"
 
@@ -78,3 +79,16 @@ def test_prometheus_and_grafana_know_whom_to_ask(services: dict[str, Any]) -> No
 def test_nothing_is_open_to_the_network_by_accident(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", ())]
     assert ports and all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_clients_by_tls_are_the_same_with_certificates(services: dict[str, Any]) -> None:
+    (over,) = yaml.safe_load((COMPOSE / "tls.yaml").read_text())["services"].items()
+    assert over[0] == "penumbra" and set(over[1]) == {"volumes"}
+    places = dict(mount.split(":")[:2] for mount in over[1]["volumes"])
+    assert places["./tls"] == "/tls"
+    assert f"./penumbra.yaml:{places['./penumbra-tls.yaml']}:ro" in services["penumbra"]["volumes"]
+    plain, secured = ((COMPOSE / name).read_text() for name in ("penumbra.yaml", "penumbra-tls.yaml"))
+    (line,) = set(secured.splitlines()) - set(plain.splitlines())
+    assert secured.replace(f"{line}\n", "") == plain
+    (tls,) = parse(secured, {"PENUMBRA_ADMIN_TOKEN": "secret"}, certificates=False).listeners_tls
+    assert tls is not None and {str(Path(path).parent) for path in paths_of(tls).values()} == {places["./tls"]}
