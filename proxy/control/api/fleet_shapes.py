@@ -10,7 +10,7 @@ FLEET_SHAPES: dict[str, Schema] = {
     "Fleet": record(
         fleet=text(description="Its name."),
         instance=text(description="Name of this sidecar in it."),
-        judge=maybe(text(description="The sidecar that judges at present, as the store said last.")),
+        judge=maybe(text(description="The sidecar that judges, as the store said last; null: nobody, or it is lost.")),
         is_judge={"type": "boolean"},
         lost={"type": "boolean", "description": "Whether the store has been silent for the lease."},
         apart={"type": "boolean", "description": "Whether only primaries have traffic here, because of that."},
@@ -30,7 +30,7 @@ FLEET_SHAPES: dict[str, Schema] = {
     ),
     "FleetMember": record(
         instance=text(),
-        report_seconds_ago=number(description="When the judge looked last."),
+        report_seconds_ago=number(description="As far as is known here: while nobody judges, nobody looks."),
         behind=maybe(whole(description="Looks behind; one or two are usual. Null: it follows another term's table.")),
         late={"type": "boolean", "description": "Whether it is further behind than usual."},
         differs=many(text(description="A route whose section is not the judge's.")),

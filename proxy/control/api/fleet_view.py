@@ -20,13 +20,13 @@ def fleet(service: FleetService) -> dict[str, Any]:
     member = service.member
     table, following = member.table, member.following
     term, look, _ = following.place
-    heard = following.age(member.now)
+    heard, lost = following.age(member.now), following.apart(member.now)
     return {
         "fleet": member.fleet,
         "instance": member.instance,
-        "judge": following.judge or None,
+        "judge": None if lost else following.judge or None,
         "is_judge": member.session.is_judge,
-        "lost": following.apart(member.now),
+        "lost": lost,
         "apart": member.apart,
         "settling": table.settling if table else False,
         "term": term,
@@ -36,16 +36,17 @@ def fleet(service: FleetService) -> dict[str, Any]:
         "warnings": service.warnings,
         "late_legs": member.late_legs,
         "revision": table.revision if table else None,
-        "members": [_member(each, following.place) for each in member.members],
+        "members": [_member(each, following.place, member.table_age) for each in member.members],
         "audit": {"entries": member.mirror.count, "hash": member.mirror.store.head.hash},
     }
 
 
-def _member(row: MemberRow, newest: Place) -> dict[str, Any]:
+def _member(row: MemberRow, newest: Place, since: float) -> dict[str, Any]:
+    """`since`: seconds since the judge told of it, for so long has nobody else heard of its reports."""
     behind = max(newest[1] - row.follows[1], 0) if row.follows[0] == newest[0] else None
     return {
         "instance": row.instance,
-        "report_seconds_ago": round(row.age, DIGITS),
+        "report_seconds_ago": round(row.age + since, DIGITS),
         "behind": behind,
         "late": behind is None or behind > USUAL_LOOKS,
         "differs": list(row.differs),

@@ -168,16 +168,13 @@ class Intents:
 
     def _left(self, each: _Waiting) -> str:
         """What is said of a change that is not answered in the time that its caller waits."""
-        none, each.future = "no judge of the fleet has answered", None
+        each.future = None
         if each.holds:
-            return f"{none}; it is in force here and stays so, and is asked for until a judge has made it"
+            return "it is in force here and stays so, and is asked for until a judge has made it"
         if not each.sent:
             del self._waiting[each.intent.id]
-            return f"{none}; nothing was asked for, and nothing has changed"
-        return (
-            f"{none}; nothing has changed yet, but a judge may have it: it is made within {LEADERSHIP_SECONDS:g} s, or "
-            "never"
-        )
+            return "nothing was asked for, and nothing has changed"
+        return f"nothing has changed yet, but a judge may have it: it is made within {LEADERSHIP_SECONDS:g} s, or never"
 
     def _note(self) -> None:
         rows = [each for each in self._waiting.values() if each.holds]

@@ -134,6 +134,11 @@ class FleetMember:
         return self._now()
 
     @property
+    def table_age(self) -> float:
+        """Seconds since the table that is followed came."""
+        return self._now() - self._followed_at
+
+    @property
     def late_legs(self) -> int:
         """Finished legs whose counts came too late to be evidence. Monotone."""
         return self._reporter.late_legs

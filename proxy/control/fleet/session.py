@@ -133,6 +133,8 @@ class Session:
         self._now, self._new_stamp, self.following = now, new_stamp, following
         self._leadership = NOBODY
         self._judge: LookingJudge | None = None
+        self._renewed = now()
+        """When its term was renewed last, at the earliest."""
         self._place = NOWHERE
         self._in_doubt = False
         """Whether a look was begun of which nobody knows whether it was committed."""
@@ -145,8 +147,8 @@ class Session:
 
     @property
     def is_judge(self) -> bool:
-        """Whether this sidecar judges, as far as it knows."""
-        return self._judge is not None
+        """Whether this sidecar judges: what it could not renew has ended, and may be another one's."""
+        return self._judge is not None and self._now() - self._renewed < LEADERSHIP_SECONDS
 
     async def turn(self) -> None:
         """One turn. Raises StoreUnavailableError where the store did not answer."""
@@ -190,7 +192,9 @@ class Session:
         """Renews the term of this sidecar, or asks for one: another one where the store went back."""
         mine = self._leadership.judge == self._instance and not self.following.behind
         stamp = self._leadership.stamp if mine else self._new_stamp()
+        asked = self._now()
         self._leadership = await self._store.acquire(self._instance, self.following.floor, stamp)
+        self._renewed = asked
         self.following.see(self._leadership.term)
 
     async def _follow(self) -> None:

@@ -11,6 +11,7 @@ from proxy.control.api.event_stream import documents
 from proxy.control.api.fleet_view import USUAL_LOOKS, _member
 from proxy.control.api.fleet_view import fleet as view
 from proxy.control.fleet.service import FleetService
+from proxy.control.fleet.store import LEADERSHIP_SECONDS
 from tests.control.houses import House, section, settings
 from tests.support.fleets import SOME_FLEET, FleetHouse, SidecarHouse
 
@@ -74,6 +75,20 @@ def test_one_that_follows_a_look_of_another_term_is_behind_by_nobody_knows_how_m
     assert {row["instance"]: row["behind"] is None for row in found["members"]} == {lost.name: True, left.name: False}
 
 
+def test_while_the_store_is_silent_nobody_judges_and_reports_grow_old() -> None:
+    house = FleetHouse(SPLIT, 2)
+    house.turns(5)
+    assert {row["report_seconds_ago"] <= 1.5 for row in shown(house, house.judge)["members"]} == {True}
+    here = house.judge
+    house.world.now += LEADERSHIP_SECONDS
+    found = shown(house, here)
+    assert not found["is_judge"], "another one may have its term"
+    house.world.now += SOME_FLEET.lease
+    found = shown(house, here)
+    assert (found["lost"], found["judge"], found["is_judge"]) == (True, None, False)
+    assert all(row["report_seconds_ago"] >= LEADERSHIP_SECONDS + SOME_FLEET.lease for row in found["members"])
+
+
 def test_whose_configuration_differs_is_named_with_the_routes() -> None:
     house = FleetHouse(SPLIT, 3)
     house.turns(5)
@@ -97,7 +112,7 @@ def test_one_that_follows_an_older_table_is_late() -> None:
     judge = fleet.judge.member
     place, row = judge.following.place, judge.members[0]
     after = (place[0], place[1] + USUAL_LOOKS + 1, place[2])
-    (one, other) = (_member(replace(row, follows=follows), after) for follows in (place, (0, 0, "")))
+    (one, other) = (_member(replace(row, follows=follows), after, 0.0) for follows in (place, (0, 0, "")))
     assert (one["behind"], one["late"]) == (USUAL_LOOKS + 1, True)
     assert (other["behind"], other["late"]) == (None, True)
 

@@ -3,7 +3,7 @@
 import { $, badge, count, h, name, none, seconds } from "./dom.js";
 
 const MOST = 50; // rows: those that something is wrong with come first
-const SILENT = 2; // seconds without a report that are worth a word
+const SILENT = 4; // seconds without a report that are worth a word: in a large fleet news of it takes three
 
 const wrong = (member) => member.late || member.differs.length > 0;
 
