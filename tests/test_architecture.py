@@ -39,12 +39,13 @@ FLOORS: dict[str, tuple[int, set[str]]] = {
     "control": (
         3,
         {"contracts", "payload", "stats", "release", "files", "link", "tls", "descriptor_limit"}
-        | {"aiohttp", "msgspec", "redis", "opentelemetry", "prometheus_client", "uvloop"},
+        | {"aiohttp", "msgspec", "redis", "opentelemetry", "requests", "urllib3", "prometheus_client", "uvloop"},
     ),
 }
 """Room to its floor and what it may import beside itself and the standard library. msgspec is where Structs are; uvloop
 runs the two processes that have a loop; mypy_extensions is for the compiler, and not there at run time; a worker
-reads the key of a JSON pointer with orjson; `telemetry.spans` alone imports OpenTelemetry, which is an extra."""
+reads the key of a JSON pointer with orjson; `telemetry.spans` alone imports OpenTelemetry, which is an extra, and
+`telemetry.span_transport` its HTTP library."""
 
 INSIDE: dict[str, dict[str, set[str]]] = {
     "stats": {

@@ -22,3 +22,18 @@ def test_a_route_is_warned_of_those_that_it_names() -> None:
     (warning,) = unverified(settings, "r")
     assert warning.startswith("b is not verified")
     assert unverified(settings, "s") == unverified(settings, "gone") == []
+
+
+ASKED = """
+fleet: {redis: "rediss://h", name: f, tls: {insecure_skip_verify: true}}
+notify: [{url: "https://h/", tls: {}}, {url: "https://h/2", tls: {insecure_skip_verify: true}}]
+tracing: {endpoint: "https://h/", tls: {insecure_skip_verify: true}}
+"""
+
+
+def test_all_routes_are_warned_of_what_is_called_for_all_and_one_of_its_judge() -> None:
+    judge = "protocol: openai, analysis: {judge: {url: 'https://j/', tls: {insecure_skip_verify: true}}}"
+    settings = parse(FILE.replace("/s}, protocol: json", f"/s}}, {judge}") + ASKED, {})
+    for_all = ["fleet", "notify[1]", "tracing"]
+    assert [each.split()[0] for each in unverified(settings, "s")] == [*for_all, "routes.s.analysis.judge"]
+    assert [each.split()[0] for each in unverified(settings, "r")] == ["b", *for_all]

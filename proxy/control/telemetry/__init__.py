@@ -8,6 +8,7 @@ journal        hands finished legs to whoever tells of single exchanges
 exchanges      puts the legs of an exchange together
 access_log     a sampled line of JSON for an exchange
 tracing        which exchanges become spans, and when they are whole
+span_transport TLS on their way, by `tracing.tls`
 spans          the spans themselves, sent by OTLP (the only importer of OpenTelemetry)
 trace_context  whose trace an exchange belongs to (W3C Trace Context)
 throttle       the bound on lines and spans a second

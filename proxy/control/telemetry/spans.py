@@ -8,13 +8,14 @@
   made.
 - Standard environment variables for the service's name and resource, and for headers, certificates, compression and
   timeout of the exporter are heard by OpenTelemetry itself (`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS`, …).
+  Where there is a section `tracing.tls`, it alone says how TLS is spoken.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -33,6 +34,9 @@ from proxy.contracts.table import Version
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
+
+if TYPE_CHECKING:
+    from proxy.control.telemetry.span_transport import SpanTransport
 
 log = logging.getLogger("penumbra.tracing")
 
@@ -59,8 +63,8 @@ Attributes = dict[str, str | int | float]
 class CountingExporter(SpanExporter):
     """Counts what an exporter does. Called by the processor's thread only."""
 
-    def __init__(self, inner: SpanExporter, endpoint: str) -> None:
-        self._inner, self._endpoint = inner, endpoint
+    def __init__(self, inner: SpanExporter, endpoint: str, transport: SpanTransport | None = None) -> None:
+        self._inner, self._endpoint, self._transport = inner, endpoint, transport
         self._failing = self._said = False
         self.exported = self.failed = 0
 
@@ -89,7 +93,9 @@ class CountingExporter(SpanExporter):
 
     def _tell(self, failing: bool) -> None:
         if failing and not self._failing:
-            log.error("spans are lost: %s does not take them", self._endpoint)
+            why = self._transport.why if self._transport else ""
+            because = f": tls_failed ({why})" if why else ""
+            log.error("spans are lost: %s does not take them%s", self._endpoint, because)
         elif self._failing and not failing:
             log.info("spans are exported again to %s", self._endpoint)
         self._failing = failing
@@ -100,9 +106,10 @@ class Spans:
     """Makes spans of exchanges and legs and sends them. `close` blocks until what waits is sent, or has failed."""
 
     def __init__(self, settings: Tracing, versions: Callable[[], Mapping[str, Version]]) -> None:
-        exporter = OTLPSpanExporter(settings.endpoint)
+        self._transport = _transport(settings)
+        exporter = OTLPSpanExporter(settings.endpoint, **_by(self._transport))
         self._versions = versions
-        self._exporter = CountingExporter(exporter, settings.endpoint)
+        self._exporter = CountingExporter(exporter, settings.endpoint, self._transport)
         self._log = logging.getLogger(OTLPSpanExporter.__module__)
         self._log.addFilter(self._exporter)
         self._processor = BatchSpanProcessor(
@@ -118,6 +125,11 @@ class Spans:
         self._tracer = provider.get_tracer("penumbra", __version__)
         self._throttle = Throttle(MAX_SPANS_PER_SECOND)
         self._made = self._refused = self._late = 0
+
+    def renew(self, settings: Tracing) -> None:
+        """The same settings, of which the files may hold something else."""
+        if self._transport is not None and settings.tls is not None:
+            self._transport.use(settings.tls)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -236,6 +248,23 @@ def _caller(fields: bytes) -> Context:
         return Context()
     parent = SpanContext(int(context.trace_id, 16), int(context.parent_id, 16), True, TraceFlags(context.flags))
     return set_span_in_context(NonRecordingSpan(parent), Context())
+
+
+def _transport(settings: Tracing) -> SpanTransport | None:
+    if settings.tls is None:
+        return None
+    from proxy.control.telemetry.span_transport import SpanTransport
+
+    return SpanTransport(settings.tls)
+
+
+def _by(transport: SpanTransport | None) -> dict[str, Any]:
+    """Options of the exporter."""
+    if transport is None:
+        return {}
+    from proxy.control.telemetry.span_transport import session_by
+
+    return {"session": session_by(transport)}
 
 
 def _resource() -> Resource:

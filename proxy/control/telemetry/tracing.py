@@ -15,9 +15,12 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from proxy.contracts.journal import Tracing
 from proxy.contracts.leg_join import ExchangeKey
 from proxy.contracts.table import Version
+from proxy.contracts.tls import TlsMaterial
 from proxy.control.telemetry.exchanges import Joined
 
 if TYPE_CHECKING:
@@ -62,6 +65,10 @@ class Tracer:
     def use(self, settings: Tracing | None) -> None:
         """Traces by these settings from now on; None: nothing. What waits is sent to where it was to go."""
         if settings == self._settings:
+            return
+        if self._spans is not None and settings is not None and _configured(settings) == _configured(self._settings):
+            self._spans.renew(settings)
+            self._settings = settings
             return
         self._retire(lambda: None)
         self._settings = settings
@@ -116,6 +123,13 @@ class Tracer:
             thread = Thread(target=_close, args=(spans, then), name="last spans", daemon=True)
             self._retired.append((spans, thread))
             thread.start()
+
+
+def _configured(settings: Tracing | None) -> Tracing | None:
+    """Without what files hold: a rotation is the same tracing."""
+    if settings is None or settings.tls is None:
+        return settings
+    return replace(settings, tls=replace(settings.tls, material=TlsMaterial()))
 
 
 def _close(spans: Spans, then: Callable[[], None]) -> None:
