@@ -15,6 +15,7 @@ import yaml
 
 from proxy.config.load import load
 from proxy.contracts.fleet import Fleet
+from tests.support.certificates import Authority, written
 
 CHART = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "penumbra"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -24,8 +25,13 @@ CHOICES: dict[str, list[str]] = {
     "defaults": [],
     "everything": ["podMonitor.enabled=true", "token.value=secret", "state.storageClass=fast", "nodeSelector.disk=ssd"],
     "fleet": ["replicas=3", "fleet.name=fraud", "fleet.secret=redis-of-fraud", "fleet.onLost=hold"],
+    "secured": [
+        *("fleet.name=fraud", "fleet.secret=redis-of-fraud", "certificates={fleet-tls,hooks}"),
+        "fleet.tls.ca=/etc/penumbra-tls/fleet-tls/ca.crt",
+    ],
     "least": ["networkPolicy.enabled=false", "state.persistent=false", "token.secret=mine"],
 }
+AUTHORITY = Authority()
 GIVEN = {"PENUMBRA_ADMIN_TOKEN": "secret"}
 
 helm = pytest.mark.skipif(not shutil.which("helm"), reason="helm is not installed")
@@ -47,6 +53,8 @@ def test_the_values_hold_against_the_schema() -> None:
         {"replicas": 3},  # two that decide alone
         {"replicas": 0},
         {"fleet": {"name": "fraud"}},
+        {"certificates": ["../etc"]},
+        {"certificates": ["twice", "twice"]},
         {"fleet": {"name": "two words", "secret": "mine"}},
         {"fleet": {"onLost": "canary"}},
         {"replicas": 2, "fleet": {"secret": "mine"}},
@@ -103,6 +111,16 @@ def test_the_chart_has_the_version_of_the_product() -> None:
     assert chart["appVersion"] == proxy.__version__
 
 
+def test_certificates_are_mounted_where_the_values_say() -> None:
+    """Text, since helm is seldom there: each Secret is a folder of its name, whole, so that its rotations arrive."""
+    assert problems({**VALUES, "certificates": ["fleet-tls", "hooks"]}) == []
+    template = (CHART / "templates" / "statefulset.yaml").read_text()
+    assert "{name: certificates-{{ $index }}, mountPath: /etc/penumbra-tls/{{ $secret }}, readOnly: true}" in template
+    assert "secret: {secretName: {{ $secret }}, defaultMode: 0440}" in template
+    assert template.count("range $index, $secret := .Values.certificates") == 2
+    assert "subPath" not in template
+
+
 @helm
 @pytest.mark.parametrize("choice", CHOICES)
 def test_the_chart_renders_valid_objects(choice: str, tmp_path: Path) -> None:
@@ -120,7 +138,17 @@ def test_the_chart_renders_valid_objects(choice: str, tmp_path: Path) -> None:
     stateful = next(m for m in manifests if m["kind"] == "StatefulSet")["spec"]
     pod = stateful["template"]["spec"]
     named = {each["name"]: each["valueFrom"] for each in pod["containers"][0].get("env", ())}
-    settings = load(path, dict.fromkeys(named, "redis://secret") | {"PENUMBRA_INSTANCE": "pod", **GIVEN})
+    if choice == "secured":
+        text = path.read_text()
+        for folder in (tmp_path / name for name in ("fleet-tls", "hooks")):
+            written(folder, AUTHORITY.issue("dns:h"), AUTHORITY)
+        path.write_text(text.replace("/etc/penumbra-tls", str(tmp_path)))
+        mounts = {each["mountPath"]: each["name"] for each in pod["containers"][0]["volumeMounts"]}
+        volumes = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+        of = {path: volumes[name] for path, name in mounts.items() if name in volumes}
+        assert of == {"/etc/penumbra-tls/fleet-tls": "fleet-tls", "/etc/penumbra-tls/hooks": "hooks"}
+    store = "rediss://secret" if choice == "secured" else "redis://secret"
+    settings = load(path, dict.fromkeys(named, store) | {"PENUMBRA_INSTANCE": "pod", **GIVEN})
     if choice == "fleet":
         assert stateful["replicas"] == 3
         assert settings.fleet == Fleet("redis://secret", "fraud", 10.0, "hold", "pod")
