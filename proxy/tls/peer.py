@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from ssl import cert_time_to_seconds
 from typing import Any
 
 from proxy.contracts.tls import SPIFFE, SPIFFE_ID, ClientTls, ServerTls
@@ -19,6 +20,7 @@ from proxy.tls.reason import Reason, TlsError
 
 _PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END ", re.DOTALL)
 _PRINTABLE = re.compile(r"[!-~]+")
+_NEVER = "Dec 31 23:59:59 9999 GMT"
 _KINDS = {"DNS": "dns", "IP Address": "ip", "URI": "uri"}
 
 Certificate = Mapping[str, Any]
@@ -78,12 +80,15 @@ def _fits(name: str, pattern: str) -> bool:
     return name == pattern
 
 
-def refusal(tls: ServerTls, certificate: Certificate | None) -> Reason | None:
-    """Why a client does not get in, after a handshake that found its certificate good, if it has one; None: it does."""
+def refusal(tls: ServerTls, certificate: Certificate | None, now: float) -> Reason | None:
+    """Why a client does not get in at `now` (Unix seconds), after a handshake that found its certificate good, if it
+    has one; None: it does. Whoever is `expired` has resumed a session: end it without goodbye, so that it is gone."""
     if tls.client == "off" or (tls.client == "optional" and not certificate):
         return None
     if not certificate:
         return "no_certificate"
+    if cert_time_to_seconds(certificate.get("notAfter", _NEVER)) <= now:
+        return "expired"
     return None if allows(names(certificate), tls.allow) else "not_allowed"
 
 

@@ -6,6 +6,9 @@ Why not otherwise (each is a test):
 - a context that another one hands connections to (by a callback on the name that is asked for) leaves it tickets and
   sessions, and whether certificates are asked for: a client of an authority that is gone would come back with its
   ticket, and be who it was.
+- a session that is resumed is checked against nothing: with TLS 1.3 each resumption brings a new ticket, so that a
+  client would come in for ever after the end of its certificate. Where certificates are asked for there are no tickets;
+  sessions of TLS 1.2 by number, which `ssl` cannot turn off, are held to the end of the certificate (`peer.refusal`).
 So a listener has one context for its life, which makes the connection of each client by the context that is in force
 then. All that a handshake leaves behind is of that one, and gone with it.
 """
@@ -52,6 +55,8 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
         context.set_alpn_protocols(list(tls.alpn))
     load_own(context, tls.material.certificate, tls.material.key)
     if tls.client != "off":
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN  # an intermediate authority may be the one
         trust(context, tls.material.ca)
         context.verify_mode = _ASKS[tls.client]

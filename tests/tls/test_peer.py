@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ssl import cert_time_to_seconds
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_certificate_with_two_uris_is_nobody() -> None:
 def test_nor_is_one_whose_other_uri_cannot_be_read(other: str) -> None:
     held = certificate(("URI", ID), ("URI", other), ("DNS", "a"))
     assert names(held) == ("dns:a",)
-    assert refusal(ServerTls("c", "k", client="require", allow=(ID,)), held) == "not_allowed"
+    assert refusal(ServerTls("c", "k", client="require", allow=(ID,)), held, 0.0) == "not_allowed"
     with pytest.raises(TlsError):
         verify(ClientTls(san=ID), held)
 
@@ -99,8 +100,8 @@ def test_a_certificate_whose_names_are_no_text_has_none() -> None:
 
     held = shown(Session())
     assert held and names(held) == ()
-    assert refusal(ServerTls("c", "k", client="require"), held) is None
-    assert refusal(ServerTls("c", "k", client="require", allow=("dns:a",)), held) == "not_allowed"
+    assert refusal(ServerTls("c", "k", client="require"), held, 0.0) is None
+    assert refusal(ServerTls("c", "k", client="require", allow=("dns:a",)), held, 0.0) == "not_allowed"
 
 
 SEGMENT = st.text("ab.-_", min_size=1, max_size=3).filter(lambda text: text not in (".", ".."))
@@ -128,7 +129,7 @@ def test_what_is_below_a_path_begins_with_all_of_its_segments(path: str, other: 
     ],
 )
 def test_why_a_client_does_not_get_in(client: Any, allow: tuple[str, ...], held: Any, expected: str | None) -> None:
-    assert refusal(ServerTls("c", "k", client=client, allow=allow), held) == expected
+    assert refusal(ServerTls("c", "k", client=client, allow=allow), held, 0.0) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,3 +163,11 @@ def test_an_authority_that_is_gone_shuts_out_under_either_label(label: str) -> N
     section = ServerTls("c", "k", client="require", material=TlsMaterial(ca=one + other))
     assert shuts_out(section, replace(section, material=TlsMaterial(ca=one)))
     assert not shuts_out(section, replace(section, material=TlsMaterial(ca=other + one)))
+
+
+def test_who_resumes_a_session_after_the_end_of_its_certificate_does_not_get_in() -> None:
+    held = {**certificate(("URI", ID)), "notAfter": "Nov 28 23:23:27 2026 GMT"}
+    end = cert_time_to_seconds(held["notAfter"])
+    for client in ("require", "optional"):
+        section = ServerTls("c", "k", client=client, allow=(ID,))
+        assert refusal(section, held, end - 1.0) is None and refusal(section, held, end) == "expired"

@@ -78,10 +78,19 @@ def test_nobody_comes_back_with_a_session_of_an_authority_that_is_gone(version: 
     context = limited(version, CLIENT)
     context.options |= 0 if tickets else ssl.OP_NO_TICKET
     first = shake(contexts.front, context)
-    assert _resumed(shake(contexts.front, context, session=first.client.session)), "while it is trusted it may"
+    again = shake(contexts.front, context, session=first.client.session)
+    assert _resumed(again) == (version == ssl.TLSVersion.TLSv1_2), "by number alone, while it is trusted"
     contexts.put(server_tls(OWN, client_ca=NEW, client="require"))
     with pytest.raises(ssl.SSLError):
         shake(contexts.front, context, session=first.client.session)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2])
+def test_where_certificates_are_asked_for_there_are_no_tickets(version: ssl.TLSVersion) -> None:
+    """With one a client would be let in for ever, each resumption bringing the next, its certificate long expired."""
+    first = shake(asking(OLD).front, limited(version, CLIENT)).client.session
+    assert first is None or not first.has_ticket
+    assert shake(ServerContexts(server_tls(OWN)).front, limited(version)).client.session.has_ticket
 
 
 def _resumed(shaken: Shaken) -> bool:

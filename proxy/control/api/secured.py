@@ -15,11 +15,12 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from time import time  # noqa: TID251  certificates are valid by this clock
 from typing import Any, cast
 
 from proxy.contracts.tls import ServerTls
 from proxy.control.api.unreadable import problem
-from proxy.tls.peer import refusal, shuts_out
+from proxy.tls.peer import refusal, shown, shuts_out
 from proxy.tls.reason import TlsError, reason_of
 from proxy.tls.server import ServerContexts
 
@@ -164,8 +165,8 @@ class AdminTlsConnection(asyncio.Protocol, asyncio.Transport):
             self._fail(reason_of(error), error.reason or str(error))
             return
         self._flush()
-        if refused := refusal(self._tls, self._session.getpeercert()):
-            self._fail(refused)
+        if refused := refusal(self._tls, shown(self._session), time()):
+            self.give_up(refused) if refused == "expired" else self._fail(refused)
             return
         self._all.count("ok")
         self._all.leave(self)
@@ -263,7 +264,7 @@ class AdminTlsConnection(asyncio.Protocol, asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         match name:
             case "peercert":
-                return self._session.getpeercert()
+                return shown(self._session)
             case "ssl_object":
                 return self._session
             case "sslcontext":

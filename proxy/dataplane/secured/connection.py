@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from time import time  # noqa: TID251  certificates are valid by this clock
 from typing import Any, Final
 
 from proxy.contracts.tls import ServerTls
@@ -162,10 +163,10 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         listener = self._listener
         tls = self._tls
         certificate = shown(engine.session) if tls.client != "off" else None
-        refused = refusal(tls, certificate)
+        refused = refusal(tls, certificate, time())
         if refused is not None:
             who = ", ".join(names(certificate)[:MAX_SHOWN]) or "no name"
-            self._fail(refused, f"a certificate of {who}", engine.end())
+            self._fail(refused, f"a certificate of {who}", b"" if refused == "expired" else engine.end())
             return
         self._state = OPEN
         listener.admission.left(self)
