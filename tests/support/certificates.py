@@ -110,7 +110,7 @@ class Authority:
 def _times(not_before: float | None, not_after: float | None, days: int) -> tuple[float, float]:
     now = time.time()
     end = now + days * DAY if not_after is None else not_after
-    return min(now - 60, end - 1) if not_before is None else not_before, end
+    return min(now - DAY, end - 1) if not_before is None else not_before, end
 
 
 def _begun(
