@@ -75,10 +75,10 @@ class Injector:
 
 
 @contextmanager
-def injecting(at: frozenset[int]) -> Iterator[Injector]:
+def injecting(at: frozenset[int], watched: tuple[tuple[type, tuple[str, ...]], ...] = WATCHED) -> Iterator[Injector]:
     injector = Injector(at)
     with pytest.MonkeyPatch.context() as patch:
-        for owner, names in WATCHED:
+        for owner, names in watched:
             for name in names:
                 patch.setattr(owner, name, _watched(injector, getattr(owner, name), f"{owner.__name__}.{name}"))
         yield injector
@@ -172,7 +172,7 @@ class Walk:
         self.random, self.injector = Random(seed), injector
         self.bench = bench = Bench(of)
         bench.shared.clock = monotonic
-        self.wires = Wires(injector, bench.shared.timings)
+        self.wires = self.dialer(injector)
         self.registry = Registry(bench.tally, self.wires, bench.registry._descriptors)
         assert bench.shared.table is not None
         versions = {name: Version(name, "host", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
@@ -180,6 +180,9 @@ class Walk:
         bench.route = bench.shared.table.routes[0]
         self.clients: list[Wire] = []
         self.codes: dict[str, int] = {}
+
+    def dialer(self, injector: Injector) -> Wires:
+        return Wires(injector, self.bench.shared.timings)
 
     async def run(self) -> None:
         for _ in range(14):
@@ -243,12 +246,15 @@ class Walk:
         assert arms == {}
         assert all(shadow.inflight == 0 for shadow in bench.route.shadows)
         for client in self.clients:
-            assert client.is_closing() or client.protocol.current is None, "a client hangs"
+            assert client.is_closing() or not self.hangs(client), "a client hangs"
         memory = bench.memory
         assert (memory.copies, memory.records) == (0, 0)
         for pool in self.registry.pools:
             self._check_pool(pool)
         self._check_counted()
+
+    def hangs(self, client: Wire) -> bool:
+        return client.protocol.current is not None
 
     def _check_pool(self, pool: Pool) -> None:
         assert pool.uploads.under_way == 0

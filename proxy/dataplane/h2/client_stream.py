@@ -114,7 +114,9 @@ class Http2ClientStream(Waiter, ClientStream):
 
     def sweep(self, now: float, patience: float) -> None:
         """Ends what the client does not take of an answer that is complete, after `patience` seconds."""
-        if not self.over or self.takes():
+        if not self.over and self.exchange.over():
+            self.reset()  # an unexpected exception has kept it from its end
+        elif not self.over or self.takes():
             self.since = now
         elif now - self.since > patience:
             self.engine.waiters.discard(self)

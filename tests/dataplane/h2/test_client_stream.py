@@ -12,7 +12,7 @@ from proxy.contracts.message import ResponseHead
 from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h2.client_stream import HIGH, Http2ClientStream
 from proxy.dataplane.h2.connection import Http2Connection
-from proxy.http2.codes import INTERNAL_ERROR, NO_ERROR
+from proxy.http2.codes import CANCEL, INTERNAL_ERROR, NO_ERROR
 from proxy.http2.request import Http2RequestHead
 
 if build() == "compiled":
@@ -60,6 +60,9 @@ class FakeExchange:
 
     def fault(self) -> None:
         self.told.append("fault")
+
+    def over(self) -> bool:
+        return self.faulty
 
 
 def made(fields: bytes = b"") -> tuple[Http2ClientStream, FakeConnection, FakeExchange]:
@@ -192,3 +195,23 @@ def test_a_problem_is_one_to_each_kind_of_client() -> None:
     ((_, _, fields, alone),) = connection.said
     assert (dict(fields)[b":status"], dict(fields)[b"grpc-status"], alone) == (b"200", b"8", True)
     assert b"the limit is 1" in dict(fields)[b"grpc-message"]
+
+
+def test_an_answer_that_is_not_taken_ends_once_patience_does() -> None:
+    stream, connection, _ = made()
+    connection.waits = 1
+    stream.done(0.0)
+    stream.sweep(1.0, 10.0)
+    stream.sweep(11.0, 10.0)
+    assert connection.said == []
+    stream.sweep(11.1, 10.0)
+    assert connection.said == [("reset", 1, CANCEL)]
+
+
+def test_a_stream_whose_exchange_has_ended_unseen_is_reset() -> None:
+    stream, connection, exchange = made()
+    stream.sweep(1.0, 10.0)
+    assert connection.said == []
+    exchange.faulty = True
+    stream.sweep(2.0, 10.0)
+    assert (connection.said, stream.over) == ([("reset", 1, INTERNAL_ERROR)], True)
