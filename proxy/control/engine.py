@@ -78,8 +78,7 @@ class Engine:
         self.keeper = Keeper(store, settings.anchor, clock)
         self._warnings, self._changes = Warnings(), Changes(board)
         self._standstills = Standstills()
-        self._publish = publish
-        self._listen = listen
+        self._publish, self._listen = publish, listen
         self._full_ticks = 0
 
     # -- what is
@@ -262,7 +261,8 @@ class Engine:
         changed = [each for each in self.releases.values() if any(s != stored.get(s.route) for s in each.states)]
         changes = [self._adopted(each, action, stored) for each in changed]
         self.keeper.recovered = self.keeper.recovered.settled()
-        self.keeper.ledger.keep(states.values(), changes, self.revision + 1, now)
+        kept = states.values() if action == "start" else [each for one in changed for each in one.states]
+        self.keeper.ledger.keep(kept, changes, self.revision + 1, now)  # no state without its entry: some are followed
         self._enforce(states.values(), changes, now)
 
     def _adopted(self, release: ReleaseControl, action: str, stored: Mapping[str, RouteState]) -> Change:

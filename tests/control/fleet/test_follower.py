@@ -16,6 +16,7 @@ from proxy.contracts.table import Table
 from proxy.control.fleet.bodies import FleetTable
 from proxy.control.fleet.follower import Follower, known_rollbacks, primary_of
 from proxy.control.state.store import Store
+from proxy.control.state.verification import verified
 from proxy.release import plan, transitions
 from proxy.stats.board import Board
 from tests.control.houses import arm, canary_release, section, settings, together
@@ -47,6 +48,20 @@ def with_store() -> FollowerHouse:
     house = FollowerHouse()
     house.engine.set_apart(False, 0.0)
     return house
+
+
+def test_its_own_chain_holds_when_it_takes_up_another_configuration() -> None:
+    """What it follows is in the fleet's chain, and not in its own."""
+    other, store = section("other", shadows=()), Store(":memory:")
+    house = FollowerHouse(ONE, other, store=store)
+    house.follows(ROLLED)
+    sections = ((ONE, other), (ONE, replace(other, primary="v3")), (replace(ONE, noise=5.0), other))
+    for each in sections:
+        configured = settings(*each)
+        house.engine.reload(lambda configured=configured: configured, 2.0)  # type: ignore[misc]
+        house.follows(ROLLED)
+        assert verified(store, "").fault == ""
+    assert house.engine.state("cancer") == ROLLED
 
 
 def test_it_is_apart_until_it_is_told() -> None:
