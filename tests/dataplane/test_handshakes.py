@@ -10,6 +10,7 @@ from proxy.dataplane.handshakes import Handshakes
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.tls_failed import SENTENCES
 from proxy.tls.reason import REASONS, TlsError
+from tests.support.fakes import Clock
 
 
 def test_all_are_counted_and_changes_are_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -33,6 +34,22 @@ def test_all_are_counted_and_changes_are_told(caplog: pytest.LogCaptureFixture) 
         ("upstream", "closed"): 1,
         ("upstream", "ok"): 3,
     }
+
+
+def test_a_version_that_works_and_fails_by_turns_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = Clock()
+    handshakes = Handshakes(Tally(), clock)
+    for _ in range(120):
+        for why in ("timeout", "expired"):
+            handshakes.failed("v1", why)
+            handshakes.succeeded("v1")
+        clock.now += 1.0
+    assert len(caplog.records) == 2 * 4
+    handshakes.failed("v1", "timeout")
+    clock.now += 60.0
+    handshakes.failed("v1", "timeout")
+    assert "fails, timeout" in caplog.records[-1].message, "the last word is true"
 
 
 def test_every_reason_has_a_sentence() -> None:
