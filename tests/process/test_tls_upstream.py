@@ -44,6 +44,7 @@ routes:
 
 NGINX = """
 daemon off;
+master_process off;
 pid {folder}/nginx.pid;
 error_log stderr crit;
 events {{}}
