@@ -6,6 +6,8 @@
 3. After a GOAWAY, beyond its age, or where its name leads elsewhere, no further stream is opened; those open finish.
 4. Only a stream that the server has refused, or that its GOAWAY left out, was not worked on for sure.
 5. Numbers of streams end (RFC 9113 §5.1.1): long before, another connection is made.
+
+The file is long because a connection and its streams are one state: what one hears ends others.
 """
 
 from __future__ import annotations
