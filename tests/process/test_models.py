@@ -124,6 +124,6 @@ def test_a_credential_that_rotates_is_heard_and_a_broken_one_changes_nothing(tmp
 def test_every_file_of_the_page_is_right(tmp_path: Path) -> None:
     from proxy.config.load import parse
 
-    assert len(FILES) == 2
-    for text in FILES:
-        assert parse(text, {}).rewrites
+    assert FILES
+    rewriting = [text for text in FILES if parse(text, {}).rewrites]
+    assert len(rewriting) == sum("rewrite" in text for text in FILES) > 0
