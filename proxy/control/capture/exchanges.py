@@ -1,0 +1,150 @@
+"""Exchanges of a capture: the legs of each together, with what they weigh, their label, and what is missing.
+
+1. Legs meet on (worker, incarnation, exchange), in whatever order they were written.
+2. An exchange is complete with the leg that its request travels with and as many copies as that one says. One that is
+   not waits within the bounds of `contracts.leg_join`, by the times that the legs carry; then it stands as it is.
+3. One that cannot be sent again says why (`UNREPLAYABLE`), and one whose answer cannot be compared says that
+   (`INCOMPARABLE`); neither is left out, because whoever reads counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import inf
+from pathlib import Path
+
+from msgspec import Struct
+
+from proxy.contracts.leg_join import ExchangeKey, WeighedJoin
+from proxy.contracts.table import COPY_ROLES
+from proxy.control.capture.format import Captured, legs_in
+
+UNREPLAYABLE: dict[str, str] = {
+    "no_request": "the leg that its request travels with is not in the capture",
+    "not_an_inference": "it asks a model for nothing",
+    "not_answered": "no version answered it, and the body of such a request is not recorded",
+    "no_body": "its body is not in the capture: captured without bodies, too large, or not analysed",
+    "not_redacted": "its body could not be redacted for certain, and was not written",
+}
+"""Why a captured request cannot be sent again; the first that holds."""
+
+INCOMPARABLE: dict[str, str] = {
+    "no_answer": "no version answered it",
+    "not_redacted": "its body could not be redacted for certain, and was not written",
+    "no_body": "its body is not in the capture: captured without bodies, or too large",
+}
+"""Why a captured answer cannot be compared with another; the first that holds."""
+
+OVERHEAD = 1024
+"""Bytes of a leg beside its bodies."""
+
+
+class CapturedExchange(Struct, frozen=True):
+    """One exchange of a capture."""
+
+    key: ExchangeKey
+    legs: tuple[Captured, ...]
+    """Its legs, in the order in which they began; at least one."""
+    asked: Captured | None
+    """The leg that the request travels with: method, path, header fields that are kept, body. It is the one that
+    answered the client, if any did."""
+    weight: float
+    """Exchanges of the traffic that this one stands for: the inverse of the probability with which it was taken."""
+    label: object
+    """What is known to be true of it, as feedback said it; None: nothing yet."""
+    unreplayable: str
+    """A key of `UNREPLAYABLE`, or "": it can be sent again."""
+
+    @property
+    def first(self) -> Captured:
+        """The leg that says what all of them share: route, request id, sticky key."""
+        return self.asked or self.legs[0]
+
+    @property
+    def started(self) -> float:
+        """Unix time at which its first leg began."""
+        return self.legs[0].started
+
+    @property
+    def incomparable(self) -> str:
+        """A key of `INCOMPARABLE`, or "": the answer that the client got can be compared with another."""
+        leg = self.asked
+        if leg is None or leg.failure or not leg.status:
+            return "no_answer"
+        return "no_body" if leg.response is None else ""
+
+
+class _Waiting(Struct):
+    """The legs of one exchange that wait; `awaited` is how many copies it has, None before that is known."""
+
+    since: float
+    legs: list[Captured]
+    weight: int = 0
+    awaited: int | None = None
+
+
+class ExchangeJoin:
+    """`take` joins one leg after the other, and gives the exchanges that are over with it; `rest` all others."""
+
+    __slots__ = ("_now", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: WeighedJoin[_Waiting] = WeighedJoin()
+        self._now = -inf
+
+    def take(self, leg: Captured) -> list[CapturedExchange]:
+        """The exchanges that `leg` completes, or whose wait ends now."""
+        self._now = max(self._now, leg.finished)
+        key = leg.source, leg.exchange
+        over: list[tuple[ExchangeKey, _Waiting]] = []
+        held = self._waiting.get(key)
+        if held is None:
+            held = _Waiting(self._now, [])
+            over += self._waiting.hold(key, held)
+        held.legs.append(leg)
+        if leg.path or leg.copies >= 0:
+            held.awaited = max(leg.copies, 0)
+        if held.awaited is not None and _copies(held.legs) >= held.awaited:
+            self._waiting.let_go(key)
+            over.append((key, held))
+        else:
+            over += self._waiting.weigh(held, _size(leg))
+        over += self._waiting.expire(self._now)
+        return [_exchange(key, each.legs) for key, each in over]
+
+    def rest(self) -> list[CapturedExchange]:
+        """The exchanges that still wait; no leg comes any more."""
+        return [_exchange(key, held.legs) for key, held in self._waiting.expire(inf)]
+
+
+def exchanges_in(paths: Iterable[Path]) -> Iterator[CapturedExchange]:
+    """The exchanges in capture files, in the order in which they were complete, in bounded memory whatever the size of
+    the files. Raises UnreadableLineError, OSError."""
+    join = ExchangeJoin()
+    for leg in legs_in(paths):
+        yield from join.take(leg)
+    yield from join.rest()
+
+
+def _copies(legs: list[Captured]) -> int:
+    return sum([leg.role in COPY_ROLES for leg in legs])
+
+
+def _size(leg: Captured) -> int:
+    return OVERHEAD + len(leg.request or b"") + len(leg.response or b"") + len(leg.beginning) + len(leg.ending)
+
+
+def _exchange(key: ExchangeKey, legs: list[Captured]) -> CapturedExchange:
+    ordered = tuple(sorted(legs, key=lambda leg: (leg.started, leg.role in COPY_ROLES)))
+    asked = next((leg for leg in ordered if leg.path and leg.role not in COPY_ROLES), None)
+    return CapturedExchange(key, ordered, asked, 1.0, None, _unreplayable(asked))
+
+
+def _unreplayable(asked: Captured | None) -> str:
+    if asked is None:
+        return "no_request"
+    if not asked.inference:
+        return "not_an_inference"
+    if asked.request is not None:
+        return ""
+    return "not_answered" if asked.failure else "no_body"
