@@ -14,6 +14,7 @@
 - `histogram`: the log buckets that latencies are counted in
 - `evidence`: numbers computed from ticks and records, with n and what was lost
 - `release`: phases, verdicts and the live state of a route; `group`: the routes of one release
+- `replay`: the report of captured requests that a candidate answered
 - `failure`: what can go wrong, by source, and the status that the client gets
 - `worker_args`: what the supervisor tells a worker; `memory`: how the memory is divided between processes
 - `build`: compiled or interpreted; `compiler`: what the compiler has to know of a class
