@@ -48,7 +48,9 @@ LABELS: Final = tuple([f"grpc:{code}" for code in HTTP_STATUS])
 """Code to what counts its calls: in ticks, metrics and rescues."""
 
 GRPC: Final = b"application/grpc"
-"""What the media types of gRPC begin with."""
+"""What the media types of gRPC begin with: `application/grpc+proto` names the codec, parameters follow a semicolon."""
+
+_ENDS: Final = (b"", b"+", b";", b" ")
 
 _OF_HTTP: Final = {
     400: INTERNAL,
@@ -97,8 +99,11 @@ def status_of(label: str) -> int | None:
 
 
 def is_grpc(content_type: bytes | None) -> bool:
-    """Whether a message is of gRPC, by its content type."""
-    return content_type is not None and content_type.lower().startswith(GRPC)
+    """Whether a message is of gRPC, by its content type. gRPC-Web is another protocol, whose trailers are in bodies."""
+    if content_type is None:
+        return False
+    begin = content_type[:17].lower()
+    return begin[:16] == GRPC and begin[16:] in _ENDS
 
 
 def code_of_failure(reason: str, http: int) -> int:

@@ -2,7 +2,9 @@
 
 1. A version is chosen once, when the head is complete (or the body, where the choice depends on it).
 2. A version gets the request once it is complete, or larger than the route holds (`limits.request_buffer`): a client
-   that sends slowly holds no connection, and takes no place of those in flight.
+   that sends slowly holds no connection, and takes no place of those in flight. A call of gRPC goes once its first
+   message is there, or after `SILENT_CALL` seconds without one: whether its client or its server speaks next, nobody
+   can tell from outside.
 3. The exchange keeps the pieces of the request's body while another leg, a retry or a shadow may need them
    (`dataplane.kept`).
 4. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
@@ -13,7 +15,10 @@ Where an exchange stands is one state, and what may follow is a table: `states.E
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.contracts.failure import FAILURES
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.contracts.unread_key import ABSENT
 from proxy.dataplane.assign import assign, draw_shadows, new_id
@@ -43,7 +48,11 @@ from proxy.dataplane.states import (
     WRITE,
 )
 from proxy.dataplane.unexpected import UNEXPECTED, give_up, unexpected
+from proxy.routing.calls import has_message
 from proxy.routing.documents import member_of
+
+SILENT_CALL: Final = 0.25
+"""Seconds: parts of one write of a client are not so far apart, and those whose server speaks first have to wait it."""
 
 
 class Exchange(KeptRequest):
@@ -91,20 +100,22 @@ class Exchange(KeptRequest):
         if self.state == ROUTED and (self.complete or not self.route.hold):
             self._assign(now)
 
-    def _find_route(self) -> None:
+    def _find_route(self, told: bool = False) -> None:
+        """`told`: what there is of the body tells all that it will ever tell about the route."""
         table, head = self.shared.table, self.head
         if table is None:
             self.reject("no_table", "control has not sent one")
             return
-        body = self.body() if self.complete or self.size > self.shared.deciding_body else None
+        told = told or self.complete
+        body = self.body() if told or self.size > self.shared.deciding_body else None
         index = table.find(head.path, head.method, head.field, body, self.complete)
         if index is not None:
             route = self.route = table.routes[index]
             self.route_name = route.name
             self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
             self._admit()
-        elif self.complete or not table.wants_body(head.path):
-            if self.complete and table.wants_body(head.path):
+        elif told or not table.wants_body(head.path):
+            if told and table.wants_body(head.path):
                 self.shared.tally.unread_key("", member_of(self.body(), "/model", head.field)[1] or ABSENT)
             self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
         # otherwise `request_end` looks again, with the body
@@ -187,14 +198,31 @@ class Exchange(KeptRequest):
 
     def flush_request(self) -> None:
         """The bytes that were read together have been handed over."""
+        if self.leg is None and ROUTING <= self.state <= ROUTED:
+            self._heed_message()
         if self.leg is not None:
             self.leg.flush_request()
+
+    def _heed_message(self) -> None:
+        """Lets a call of gRPC that is still coming go on, once its first message is there."""
+        pieces = self.pieces
+        if pieces is None or not has_message(pieces, self.size) or not is_grpc(self.head.field(b"content-type")):
+            return
+        if self.state == ROUTING:
+            self._find_route(True)
+        if self.state == ROUTED:
+            self._assign(self.read_at)
 
     def tunnel_data(self, data: bytes) -> None:
         """Bytes of a tunnel that the model server has agreed to."""
         if self.leg is not None:
             self.leg.request_body(data)
             self.leg.flush_request()
+
+    def _begin_silent(self, now: float) -> None:
+        if is_grpc(self.head.field(b"content-type")):
+            self._assign(now)
+            self.flush_request()
 
     def _assign(self, now: float) -> None:
         route, head, shared = self.route, self.head, self.shared
@@ -356,6 +384,8 @@ class Exchange(KeptRequest):
         if self.leg is None:
             if late or now - self.read_at > (self.route.idle if routed else self.shared.timings.body):
                 self.body_timeout()
+            elif routed and not self.size and now - self.read_at > SILENT_CALL:
+                self._begin_silent(now)
         elif late:
             self.leg.overdue(f"more than {total} s", now)
         else:

@@ -94,4 +94,6 @@ def test_a_label_is_the_outcome_of_its_code() -> None:
 
 def test_messages_of_grpc_are_known_by_their_type() -> None:
     assert is_grpc(b"application/grpc") and is_grpc(b"Application/GRPC+proto")
+    assert is_grpc(b"application/grpc; charset=utf-8")
     assert not (is_grpc(None) or is_grpc(b"application/json"))
+    assert not any(map(is_grpc, (b"application/grpc-web", b"application/grpc-web+proto", b"application/grpc-web-text")))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from proxy.contracts.memory import MIB
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.table import Limits, Match, Rescue, Route, Share, Sticky, Timeouts
-from proxy.dataplane.exchange import Exchange
-from proxy.dataplane.states import OVER, QUEUED, ROUTED, ROUTING
+from proxy.dataplane.exchange import SILENT_CALL, Exchange
+from proxy.dataplane.states import ASKING, OVER, QUEUED, ROUTED, ROUTING
 from tests.support.fakes import Bench, FakeClient, FakePool, asked
 from tests.support.plane import route
 
@@ -41,6 +41,53 @@ def test_a_body_in_pieces_is_streamed_as_it_comes() -> None:
     assert stream.calls == ["end"]
     stream.answer()
     assert client.ends == ["done"]
+
+
+CALL = b"content-type: application/grpc\r\n"
+MESSAGE = b"\0\0\0\0\x03abc"
+
+
+def test_a_call_goes_with_its_first_message() -> None:
+    bench = Bench(route(buffer=100))
+    exchange, _ = bench.begin(asked(fields=CALL))
+    for piece in (MESSAGE[:3], MESSAGE[3:7]):
+        exchange.request_body(piece)
+        exchange.flush_request()
+    assert exchange.state == ROUTED and bench.pools["v1"].streams == []
+    exchange.request_body(MESSAGE[7:])
+    exchange.flush_request()
+    stream = bench.pools["v1"].last
+    assert (stream.body, stream.calls) == (MESSAGE, [])
+    exchange.request_body(MESSAGE)
+    exchange.flush_request()
+    assert (stream.body, stream.calls) == (MESSAGE * 2, [])
+
+
+def test_a_call_that_is_complete_with_its_first_message_goes_as_one() -> None:
+    bench = Bench(route(buffer=100))
+    exchange, client = bench.ask(MESSAGE, asked(fields=CALL))
+    stream = bench.pools["v1"].last
+    assert (stream.body, stream.calls) == (MESSAGE, ["end"])
+    stream.answer()
+    assert client.ends == ["done"] and exchange.over()
+
+
+@pytest.mark.parametrize(("fields", "goes"), [(CALL, True), (b"", False)], ids=["a call", "no call"])
+def test_a_call_without_a_message_goes_in_a_while_since_its_server_may_speak_first(fields: bytes, goes: bool) -> None:
+    bench = Bench(route(buffer=100))
+    exchange, _ = bench.begin(asked(fields=fields))
+    assert bench.pools["v1"].streams == []
+    exchange.expire(bench.clock.pass_(2 * SILENT_CALL))
+    assert bool(bench.pools["v1"].streams) == goes
+    assert exchange.state == (ASKING if goes else ROUTED)
+
+
+def test_what_is_no_call_waits_for_its_end() -> None:
+    bench = Bench(route(buffer=100))
+    exchange, _ = bench.begin(asked())
+    exchange.request_body(MESSAGE)
+    exchange.flush_request()
+    assert exchange.state == ROUTED and bench.pools["v1"].streams == []
 
 
 def test_a_request_takes_a_connection_once_it_is_complete() -> None:

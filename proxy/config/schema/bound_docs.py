@@ -80,7 +80,8 @@ TEXTS = {
     "limits.body": "One request body. Larger: 413.",
     "limits.request_buffer": (
         "What is at hand of a request body before a version gets it, where it is not complete sooner: a slow client "
-        "holds no connection. `0`: the version gets it as it comes. At most `limits.body`."
+        "holds no connection. `0`: the version gets it as it comes; a call of gRPC goes with its first message. At "
+        "most `limits.body`."
     ),
     "limits.rescue_body": (
         "What is kept of a request body so that it can be sent again, or to the primary in place of a canary. Larger "
