@@ -92,6 +92,8 @@ UNITS: dict[str, tuple[str, tuple[Unit, ...]]] = {
 }
 """Panel to the unit that it is drawn in, and the units of the metrics that it shows."""
 
+CODES = "A word: why there was no answer; grpc: the status of a call (0 is OK, 14 UNAVAILABLE)."
+
 
 def measured(units: tuple[Unit, ...]) -> str:
     """The values of the scorecard's lines in some units. What is held against `max_ratio` has none, it is a ratio."""
@@ -114,11 +116,11 @@ def overview() -> Iterable[Panel]:
     yield graph("Split as decided", "percent", [(SPLIT, PAIR)], "As the routing table has it.", stacked=True)
     yield graph("Requests by arm", "reqps", [(REQUESTS, ARM)], "Legs that finished.")
     failing = [(part(FAILING, REQUESTS), ARM)]
-    yield graph("Failing by arm", "percentunit", failing, "5xx or no answer. A client that left does not count.")
+    yield graph("Failing by arm", "percentunit", failing, "5xx (or as much by gRPC), or no answer. A client that left does not count.")
     yield graph("Latency p50 by arm", "s", [(quantile(0.5, duration, ARMS), ARM)], "To the last byte.")
     yield graph("Latency p99 by arm", "s", [(quantile(0.99, duration, ARMS), ARM)], "To the last byte.")
     yield graph("First byte p99 by arm", "s", [(quantile(0.99, first, ARMS), ARM)], "Of a stream: its first token.")
-    yield graph("Answers by code", "reqps", [(codes, "{{code}}")], "A word: why there was no answer.", stacked=True)
+    yield graph("Answers by code", "reqps", [(codes, "{{code}}")], CODES, stacked=True)
     yield graph("Added by the proxy", "s", added)
     yield warmth("Latency of the primary", "s", spread)
     yield graph("Legs by outcome", "reqps", [(OUTCOME, ARM + " {{outcome}}")], "They sum to the legs.", stacked=True)
@@ -163,7 +165,7 @@ def shadows() -> Iterable[Panel]:
         "Pairs by result", "reqps", [(PAIRS, PAIR + " {{result}}")], "Each agrees, differs or is lost.", stacked=True
     )
     yield graph("Latency p99 beside the primary", "s", [(slow, ARM)])
-    yield graph("Shadows' answers by code", "reqps", [(codes, PAIR + " {{code}}")], stacked=True)
+    yield graph("Shadows' answers by code", "reqps", [(codes, PAIR + " {{code}}")], CODES, stacked=True)
     lost = "Bodies for drift and disagreement; `sampled` is what control asked for."
     yield graph("Records that control did not get", "reqps", [(LOST, "{{reason}}")], lost, stacked=True)
 

@@ -33,7 +33,7 @@ ROLES = {
     "rescue": "yellow",
     "noise": "purple",
 }
-BAD = 'code=~"5..|[a-z].*", code!="client_abort"'
+BAD = 'code=~"5..|grpc:(2|4|12|13|14|15)|[a-z][a-z0-9_]*", code!="client_abort"'
 
 Queries = Sequence[tuple[str, str]]
 """PromQL and the legend of its series."""

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from proxy.contracts.failure import FAILURES
+from proxy.contracts.grpc_status import LABELS
+from proxy.contracts.outcome import outcome_of
 from proxy.control.telemetry.fleet_metrics import OF_THE_FLEET
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -63,6 +66,17 @@ def test_every_alert_has_a_unit_test() -> None:
 def test_what_a_fleet_says_alike_is_counted_once(expression: str) -> None:
     for found in re.finditer(rf"\b({'|'.join(OF_THE_FLEET)})\b", expression):
         assert re.search(r"(max|min) by \([^()]*\) \([\s(]*$", expression[: found.start()]), expression
+
+
+@pytest.mark.parametrize("where", ["prometheus/rules.yaml", "grafana/dashboards/overview.json"])
+def test_the_codes_that_count_as_failures_are_those_that_are_charged(where: str) -> None:
+    """A call of gRPC that went well has a code that is no number, as the reason of a failure is none."""
+    selectors = set(re.findall(r'code=~\\*"([^"\\]+)\\*"', (DEPLOY / where).read_text()))
+    assert len(selectors) == 1, selectors
+    bad = re.compile(selectors.pop())
+    for code in ("200", "404", "429", "500", "503", *LABELS):
+        assert bool(bad.fullmatch(code)) == (outcome_of(code) == "failed"), code
+    assert all(map(bad.fullmatch, FAILURES))
 
 
 def test_rules_use_metrics_that_exist() -> None:
