@@ -7,7 +7,10 @@ DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, as linkerd a
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+from proxy.contracts.bounds import clipped
 
 OK: Final = 0
 UNKNOWN: Final = 2
@@ -81,6 +84,10 @@ _OF_FAILURE: Final = {
 MAX_MESSAGE: Final = 1_024
 """Bytes of `grpc-message` that are written."""
 
+MAX_TOLD: Final = 256
+"""Characters of a `grpc-message` of a version that are kept, as part of what its log and its records say."""
+
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PLAIN: Final = frozenset(range(0x20, 0x7F)) - {0x25}
 
 
@@ -96,6 +103,11 @@ def code_of(value: bytes | None, http: int) -> int:
 def status_of(label: str) -> int | None:
     """The status of HTTP that means the same as a label; None: it is none of gRPC."""
     return HTTP_STATUS[int(label[5:])] if label.startswith("grpc:") else None
+
+
+def label_of(code: int) -> str:
+    """What counts the calls that end with a code, and its name, for people: `grpc:14 UNAVAILABLE`."""
+    return f"{LABELS[code]} {NAMES[code]}"
 
 
 def is_grpc(content_type: bytes | None) -> bool:
@@ -118,3 +130,10 @@ def escaped(message: str) -> bytes:
     """A `grpc-message`: percent-encoded UTF-8."""
     raw = message.encode()[:MAX_MESSAGE]
     return b"".join(b"%c" % byte if byte in _PLAIN else b"%%%02X" % byte for byte in raw)
+
+
+def unescaped(message: bytes) -> str:
+    """A `grpc-message` as it is shown: what is no UTF-8, and what would move a terminal's cursor, is replaced."""
+    raw = _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), message[: 3 * MAX_MESSAGE])
+    text = raw.decode("utf-8", "replace")
+    return clipped("".join([each if each.isprintable() else "\ufffd" for each in text]), MAX_TOLD)

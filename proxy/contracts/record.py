@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from proxy.contracts.grpc_status import LABELS
 from proxy.contracts.histogram import Buckets
 from proxy.contracts.outcome import OUTCOMES, Outcome, outcome_of
 from proxy.contracts.table import COPY_ROLES, Role
@@ -208,7 +209,15 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     disturbed: bool = False
     """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
     detail: str = ""
-    """The rule that an answer broke which is malformed: the field, or the part of the message."""
+    """The rule that an answer broke which is malformed: the field, or the part of the message. Of a call of gRPC that
+    did not end well what its version said (`grpc-message`)."""
+    call: int = -1
+    """The status with which a call of gRPC ended; -1: it is none, or failed without one."""
+
+    @property
+    def code(self) -> str:
+        """What counts the leg: its status, or the reason of its failure."""
+        return self.failure or (LABELS[self.call] if self.call >= 0 else str(self.status))
 
 
 def without_bodies(record: Record) -> Record:

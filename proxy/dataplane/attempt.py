@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.contracts.grpc_status import HTTP_STATUS, LABELS
+from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, unescaped
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
 from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_error, shows_its_end
@@ -54,7 +54,6 @@ class Attempt(RecordedLeg):
     - `stream`: None until there is one; `state`: one of `states.ATTEMPT`
     - `deadline`: monotonic seconds at which to look; what has moved since then is the leg's matter
     - `begun`: when the request's first byte was written; `piece_at`: when the answer's last piece was read
-    - `call`: the code of gRPC with which the answer ends, -1: none
     - `head`: the answer's, once it has come; `media`: its media type, where it is a stream that shows its end
     - `tail`: the last bytes of such a stream, where its pieces are not kept
     - `sent_ahead`: bytes of the answer's body that went ahead of the record
@@ -67,7 +66,6 @@ class Attempt(RecordedLeg):
     __slots__ = (
         "answer_size",
         "begun",
-        "call",
         "counted",
         "deadline",
         "head",
@@ -98,7 +96,6 @@ class Attempt(RecordedLeg):
         self.tail: Tail | None = None
         self.answer_size = self.sent_ahead = self.counted = 0
         self.streamed = False
-        self.call = -1
         arm.inflight += 1
 
     def send(self, stream: ServerStream) -> None:
@@ -295,8 +292,10 @@ class Attempt(RecordedLeg):
             key = (arm.route, arm.version, arm.role)
             ages[key] = max(age, ages.get(key, 0.0))
 
-    def graded(self, code: int) -> None:
+    def graded(self, code: int, message: bytes) -> None:
         self.call = code
+        if message and code:
+            self.detail = unescaped(message)
 
     def close_answered(self, status: int, total: float, now: float) -> None:
         """The version has answered: counts it, after `total` seconds, and tells its breaker."""
@@ -326,7 +325,7 @@ class Attempt(RecordedLeg):
         waited, stalled = now - self.started, self._stalled(now)
         if stalled and excused(reason, waited, stalled):
             reason = "stalled"
-        self.status, self.failure, self.answer = 0, reason, None
+        self.status, self.call, self.failure, self.answer = 0, -1, reason, None
         self._close()
         outcome = outcome_of(reason)
         self.arm.failed(reason, outcome, None if stalled else waited, self.request.key)

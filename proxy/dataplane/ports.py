@@ -85,9 +85,9 @@ class StreamUser(Timed):
     def response_trailers(self, fields: bytes) -> None:
         """The block of fields after the body."""
 
-    def graded(self, code: int) -> None:
-        """The call of gRPC that the answer is of ends with `code`. Comes before the head where that is all of it, else
-        before the end."""
+    def graded(self, code: int, message: bytes) -> None:
+        """The call of gRPC that the answer is of ends with `code`, and `message`, of which its server says why. Comes
+        before the head where that is all of it, else before the end."""
 
     def response_end(self) -> None:
         """The answer is complete."""

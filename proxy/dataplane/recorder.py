@@ -31,7 +31,8 @@ class RecordedLeg(StreamUser):
 
     - `arm`: where it was counted
     - `status` (0: none) or `failure`, a key of `FAILURES` ("": none); `fields`: the block of its answer's fields
-    - `detail`: the rule that a malformed answer broke
+    - `call`: the status with which a call of gRPC ends, -1: none
+    - `detail`: the rule that a malformed answer broke, or what the server of a call says of its end
     - `started`: when it began (monotonic seconds); `first_byte`: seconds from then to the answer's head
     - `answer`: the pieces of its answer's body, None where they are not kept
     - `chunks`: seconds from `started` at which pieces of a streamed answer arrived; `ends`: bytes of it by then
@@ -43,6 +44,7 @@ class RecordedLeg(StreamUser):
         "answer",
         "arm",
         "beginning",
+        "call",
         "chunks",
         "detail",
         "disturbed",
@@ -59,7 +61,7 @@ class RecordedLeg(StreamUser):
     def __init__(self, arm: Arm, answer: list[bytes] | None, connect_timeout: float, started: float) -> None:
         super().__init__(connect_timeout)
         self.arm, self.answer, self.started = arm, answer, started
-        self.status = 0
+        self.status, self.call = 0, -1
         self.failure = self.detail = ""
         self.fields = b""
         self.first_byte = 0.0
@@ -137,6 +139,7 @@ class Recorder:
                 False,
                 leg.disturbed,
                 leg.detail,
+                leg.call,
             )
         )
 

@@ -13,12 +13,15 @@ from proxy.contracts.grpc_status import (
     HTTP_STATUS,
     LABELS,
     MAX_MESSAGE,
+    MAX_TOLD,
     NAMES,
     code_of,
     code_of_failure,
     escaped,
     is_grpc,
+    label_of,
     status_of,
+    unescaped,
 )
 from proxy.contracts.outcome import outcome_of, outcome_of_status
 
@@ -97,3 +100,23 @@ def test_messages_of_grpc_are_known_by_their_type() -> None:
     assert is_grpc(b"application/grpc; charset=utf-8")
     assert not (is_grpc(None) or is_grpc(b"application/json"))
     assert not any(map(is_grpc, (b"application/grpc-web", b"application/grpc-web+proto", b"application/grpc-web-text")))
+
+
+@given(st.text(st.characters(exclude_categories=("C", "Z")), max_size=80))
+def test_a_message_is_shown_as_it_was_written(message: str) -> None:
+    assert unescaped(escaped(message)) == message
+
+
+@given(st.binary(max_size=4000))
+def test_whatever_a_message_holds_it_is_short_and_moves_no_cursor(raw: bytes) -> None:
+    shown = unescaped(raw)
+    assert len(shown) <= MAX_TOLD
+    assert shown.isprintable() or not shown
+
+
+def test_what_would_colour_a_terminal_is_replaced() -> None:
+    assert unescaped(b"%1b[31mred%0a%ff 100%") == "\ufffd[31mred\ufffd\ufffd 100%"
+
+
+def test_a_code_is_shown_with_its_name() -> None:
+    assert [label_of(code) for code in (0, 14)] == ["grpc:0 OK", "grpc:14 UNAVAILABLE"]

@@ -17,7 +17,7 @@ from proxy.contracts.outcome import OUTCOMES, outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
 from proxy.contracts.table import COPY_ROLES, Role
 
-KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length"})
+KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length", b"grpc-encoding"})
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
 
 MAX_LINE = 64 * 1024 * 1024
@@ -92,7 +92,7 @@ def _parsed(line: bytes, path: Path, number: int) -> Captured:
 
 def is_bad(leg: Captured) -> bool:
     """Whether the leg has failed, as workers count it."""
-    return leg.inference and outcome_of(leg.failure or str(leg.status)) == "failed"
+    return leg.inference and outcome_of(leg.code) == "failed"
 
 
 def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
@@ -105,7 +105,7 @@ def arms_of(legs: Iterable[Captured]) -> list[ArmTick]:
 
 
 def _count(arm: ArmTick, leg: Captured) -> None:
-    code = leg.failure or str(leg.status)
+    code = leg.code
     arm.codes[code] = arm.codes.get(code, 0) + 1
     outcome = outcome_of(code, leg.role in COPY_ROLES)
     if leg.key and leg.inference and OUTCOMES[outcome].charge == "version":

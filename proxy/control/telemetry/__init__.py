@@ -6,6 +6,7 @@ fleet_metrics  the fleet that the sidecar is in
 forms          the forms of these: families, bounds of histograms
 journal        hands finished legs to whoever tells of single exchanges
 exchanges      puts the legs of an exchange together
+calls          of these the calls of gRPC: their method, and how they ended
 access_log     a sampled line of JSON for an exchange
 tracing        which exchanges become spans, and when they are whole
 span_transport TLS on their way, by `tracing.tls`

@@ -3,6 +3,8 @@
 - Which are in the sample is decided by the request id alone, so that the lines of one request in several sidecars are
   there together, or not at all.
 - Lines are made from records: an exchange without one (`penumbra_records_dropped_total`) has no line.
+- A call of gRPC has its service, its method and its status besides; its `status` is that of HTTP which means the same.
+  No line has anything of a message.
 - At most `MAX_LINES_PER_SECOND` lines a second; the rest, and what stderr does not take, is counted in `dropped`.
 """
 
@@ -14,8 +16,10 @@ from hashlib import blake2b
 from typing import Any
 
 from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
+from proxy.contracts.grpc_status import NAMES
 from proxy.contracts.journal import AccessLog
 from proxy.contracts.record import Record
+from proxy.control.telemetry.calls import RpcMethod, method_of, status_of
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
@@ -72,7 +76,12 @@ def sampled(request_id: str, percent: float) -> bool:
 
 def line(exchange: ExchangeStory) -> dict[str, Any]:
     """The fields of a line. Seconds; null where nothing is known. The query of the path may hold secrets, and goes."""
-    leg, canary, context = exchange.leg, exchange.canary, trace_context(exchange.leg.request_fields)
+    leg, canary, method, context = (
+        exchange.leg,
+        exchange.canary,
+        method_of(exchange.leg),
+        trace_context(exchange.leg.request_fields),
+    )
     before = leg.started - exchange.started
     return {
         "request_id": leg.request_id,
@@ -90,10 +99,20 @@ def line(exchange: ExchangeStory) -> dict[str, Any]:
         "duration": round(before + leg.total, 6) if leg.total else None,
         "first_byte": round(before + leg.first_byte, 6) if leg.first_byte else None,
         "share": leg.share,
+    } | (called(leg, method) if method else {})
+
+
+def called(leg: Record, method: RpcMethod) -> dict[str, Any]:
+    """What a line says of a call of gRPC besides."""
+    code = status_of(leg)
+    return {
+        "rpc_service": method.service,
+        "rpc_method": method.name,
+        "grpc_status": code,
+        "grpc_status_name": None if code is None else NAMES[code],
     }
 
 
 def rescued(canary: Record) -> dict[str, Any]:
     """Why another leg answered in place of this one."""
-    reason = canary.failure or str(canary.status)
-    return {"version": canary.version, "reason": reason, "detail": canary.detail or None}
+    return {"version": canary.version, "reason": canary.code, "detail": canary.detail or None}

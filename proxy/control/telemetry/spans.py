@@ -2,7 +2,8 @@
 
 - Sampling is ParentBased over TraceIdRatioBased: a caller that recorded its span, or did not, is followed; where there
   is none the trace id decides.
-- Attributes follow the semantic conventions for HTTP, with `penumbra.*` beside them.
+- Attributes follow the semantic conventions for HTTP, or those for RPC where it is a call of gRPC: named by its method,
+  an error by what its status means to who answers, or who asks. `penumbra.*` stands beside them.
 - A BatchSpanProcessor sends. At most `MAX_QUEUED_SPANS` spans wait or are under way, and no exchange is traced once
   `MAX_SPANS_PER_SECOND` spans were made in a second, whatever callers have sampled; further ones are counted, not
   made.
@@ -28,9 +29,11 @@ from opentelemetry.trace.status import StatusCode
 
 from proxy import __version__
 from proxy.contracts.bounds import MAX_NAME, MAX_PATH, clipped
+from proxy.contracts.grpc_status import NAMES
 from proxy.contracts.journal import Tracing
 from proxy.contracts.record import Record
 from proxy.contracts.table import Version
+from proxy.control.telemetry.calls import RpcMethod, method_of, status_of
 from proxy.control.telemetry.exchanges import ExchangeStory
 from proxy.control.telemetry.throttle import Throttle
 from proxy.control.telemetry.trace_context import trace_context
@@ -55,6 +58,7 @@ class Parent(NamedTuple):
     context: Context
     method: str
     path: str
+    call: RpcMethod | None = None
 
 
 Attributes = dict[str, str | int | float]
@@ -145,19 +149,19 @@ class Spans:
         """Makes the spans of an exchange and the legs that the client waited for; None: it is not traced."""
         leg, canary, start = exchange.leg, exchange.canary, _nanoseconds(exchange.started)
         legs = (canary, leg) if canary else (leg,)
-        span = self._tracer.start_span(
-            f"{_method(leg) or 'HTTP'} {leg.route}", _caller(leg.request_fields), SpanKind.SERVER, start_time=start
-        )
+        call = method_of(leg)
+        name = call.whole if call else f"{_method(leg) or 'HTTP'} {leg.route}"
+        span = self._tracer.start_span(name, _caller(leg.request_fields), SpanKind.SERVER, start_time=start)
         if not span.is_recording():
             return None
         if not self._throttle.allows(now, 1 + len(legs)):
             self._late += 1 + len(legs)
             return None
         context = set_span_in_context(NonRecordingSpan(span.get_span_context()), Context())
-        parent = Parent(context, _method(leg), clipped(leg.path, MAX_PATH))
+        parent = Parent(context, _method(leg), clipped(leg.path, MAX_PATH), call)
         if self._room():
             span.set_attributes(_of_exchange(exchange))
-            _judge(span, exchange.status, leg.failure, 500)
+            _judge(span, leg, exchange.status, 500, call)
             self._end(span, leg)
         for each in legs:
             self.leg(each, parent)
@@ -169,13 +173,13 @@ class Spans:
             return
         start = _nanoseconds(leg.started)
         span = self._tracer.start_span(
-            f"{parent.method or 'HTTP'} {leg.version}",
+            parent.call.whole if parent.call else f"{parent.method or 'HTTP'} {leg.version}",
             parent.context,
             SpanKind.CLIENT,
             self._of_leg(leg, parent),
             start_time=start,
         )
-        _judge(span, leg.status, leg.failure, 400)
+        _judge(span, leg, leg.status, 400, parent.call)
         self._end(span, leg)
 
     def close(self) -> None:
@@ -232,13 +236,19 @@ def _method(leg: Record) -> str:
     return clipped(leg.method, MAX_NAME)
 
 
-def _judge(span: Span, status: int, failure: str, bad: int) -> None:
-    """A status from `bad` on is an error: 400 for who asks, 500 for who answers."""
-    if status:
+def _judge(span: Span, leg: Record, status: int, bad: int, call: RpcMethod | None) -> None:
+    """A status from `bad` on is an error: 400 for who asks, 500 for who answers; one of gRPC by the status of HTTP that
+    means the same."""
+    code = status_of(leg) if call else None
+    if call:
+        span.set_attributes({"rpc.system": "grpc", "rpc.service": call.service, "rpc.method": call.name})
+    if code is not None:
+        span.set_attribute("rpc.grpc.status_code", code)
+    elif status:
         span.set_attribute("http.response.status_code", status)
-    if failure or status >= bad:
-        span.set_attribute("error.type", failure or str(status))
-        span.set_status(StatusCode.ERROR)
+    if leg.failure or status >= bad:
+        span.set_attribute("error.type", leg.failure or (str(status) if code is None else NAMES[code]))
+        span.set_status(StatusCode.ERROR, leg.detail or None)
 
 
 def _caller(fields: bytes) -> Context:

@@ -19,7 +19,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from proxy.contracts.grpc_status import code_of, is_grpc
+from proxy.contracts.grpc_status import OK, code_of, is_grpc
 from proxy.contracts.message import RequestHead, field_of
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
@@ -45,6 +45,9 @@ MAX_STREAMS: Final = STREAMS
 NO_STREAMS: Final = "the server allows no streams"
 
 NO_HTTP2: Final = "the server ended the connection before it spoke HTTP/2"
+
+NO_STATUS: Final = b"no grpc-status"
+"""What is said of a call that ends without one."""
 
 RENEW: Final = MAX_STREAM_ID // 2
 """Number of a stream from which on a connection is not used any more."""
@@ -207,7 +210,7 @@ class Http2ServerStream(Waiter, ServerStream):
             return
         self._status = head.status
         if ended and self._call:
-            user.graded(code_of(head.field(b"grpc-status"), head.status))
+            _grade(user, head.fields, head.status)
         user.response_head(head)
         if ended:
             self.finished()
@@ -222,7 +225,7 @@ class Http2ServerStream(Waiter, ServerStream):
                 user.response_body(data)
             if ended:
                 if self._call:
-                    user.graded(code_of(None, self._status))
+                    _grade(user, b"", self._status)
                 self.finished()
         if not self._paused or self.user is None:
             self._credit()
@@ -239,7 +242,7 @@ class Http2ServerStream(Waiter, ServerStream):
         block = trailers_of(fields, NO_ANSWER_TRAILERS)
         user.response_trailers(block)
         if self._call:
-            user.graded(code_of(field_of(block, b"grpc-status"), self._status))
+            _grade(user, block, self._status)
         self.finished()
 
     def finished(self) -> None:
@@ -269,6 +272,16 @@ class Http2ServerStream(Waiter, ServerStream):
         if self._owed:
             self.connection.credit(self.number, self._owed)
             self._owed = 0
+
+
+def _grade(user: StreamUser, fields: bytes, status: int) -> None:
+    """Tells how a call of gRPC ended, by the fields behind its answer, or by those of a head alone."""
+    told = field_of(fields, b"grpc-status")
+    if told == b"0":
+        user.graded(OK, b"")  # nearly all
+        return
+    message = field_of(fields, b"grpc-message") or b""
+    user.graded(code_of(told, status), NO_STATUS if told is None else message)
 
 
 class Http2Upstream(Http2Connection, Connection):

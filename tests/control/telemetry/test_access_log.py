@@ -125,3 +125,41 @@ def test_lines_that_stderr_does_not_take_are_counted() -> None:
 def test_a_path_is_bounded() -> None:
     shown = line(exchange(answer(path="/" + "p" * 15_000 + "?secret")))
     assert len(shown["path"]) == MAX_PATH and shown["path"].startswith("/ppp")
+
+
+GRPC = b"content-type: application/grpc\r\n"
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+
+
+def test_a_call_of_grpc_has_its_method_and_its_own_status() -> None:
+    facts = line(exchange(answer(path=INFER, request_fields=GRPC, call=13, status=500, detail="no GPU left")))
+    told = {name: facts[name] for name in ("rpc_service", "rpc_method", "grpc_status", "grpc_status_name", "detail")}
+    assert told == {
+        "rpc_service": "inference.GRPCInferenceService",
+        "rpc_method": "ModelInfer",
+        "grpc_status": 13,
+        "grpc_status_name": "INTERNAL",
+        "detail": "no GPU left",
+    }
+    assert (facts["status"], facts["path"]) == (500, INFER)
+
+
+def test_a_call_that_no_version_answered_has_the_status_that_its_client_got() -> None:
+    facts = line(exchange(failure(reason="connect_failed", path=INFER, method="POST", request_fields=GRPC)))
+    assert (facts["grpc_status"], facts["grpc_status_name"], facts["failure"]) == (14, "UNAVAILABLE", "connect_failed")
+
+
+def test_a_rescued_call_says_why_by_its_status() -> None:
+    canary = failure("canary", reason="", status=503, call=14, detail="model is loading")
+    facts = line(exchange(answer("rescue", path=INFER, request_fields=GRPC, call=0), canary))
+    assert facts["rescued"] == {"version": "v2", "reason": "grpc:14", "detail": "model is loading"}
+    assert facts["grpc_status_name"] == "OK"
+
+
+def test_a_line_of_http_says_nothing_of_grpc() -> None:
+    assert not [name for name in line(exchange(answer())) if name.startswith(("grpc", "rpc"))]
+
+
+def test_no_line_has_anything_of_a_message() -> None:
+    leg = answer(path=INFER, request_fields=GRPC, call=0, request=b"secret in", response=b"secret out")
+    assert "secret" not in str(line(exchange(leg)))

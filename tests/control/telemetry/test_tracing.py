@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from proxy.contracts.bounds import MAX_PATH
+from proxy.contracts.grpc_status import NAMES
 from proxy.contracts.journal import Tracing
 from proxy.contracts.leg_join import MAX_WAIT
 from proxy.contracts.record import Record
@@ -213,3 +214,42 @@ def test_the_path_of_a_span_is_bounded(make: Make) -> None:
     eventually(lambda: len(MADE[0].spans) == 2, "both spans")
     shown = [str(value) for span in MADE[0].spans for value in (span.attributes or {}).values()]
     assert max(map(len, shown)) < 2 * MAX_PATH
+
+
+GRPC = b"content-type: application/grpc\r\n"
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "server", "client"),
+    [
+        (0, 200, False, False),
+        (3, 400, False, True),
+        (13, 500, True, True),
+        (14, 503, True, True),
+        (1, 499, False, True),
+    ],
+)
+def test_a_call_is_told_by_the_conventions_for_rpc(
+    make: Make, code: int, status: int, server: bool, client: bool
+) -> None:
+    tracer = make()
+    given: dict[str, Any] = {"path": INFER, "request_fields": GRPC, "call": code, "status": status, "detail": "why"}
+    Told(tracer)(answer(**given), leg("shadow", call=0))
+    by_kind = {f"{span.kind.name} {facts(span)['penumbra.role']}": span for span in sent(tracer)}
+    wanted = {"rpc.system": "grpc", "rpc.service": "inference.GRPCInferenceService", "rpc.method": "ModelInfer"}
+    for kind, failed in (("SERVER primary", server), ("CLIENT primary", client)):
+        span = by_kind[kind]
+        assert facts(span).items() >= (wanted | {"rpc.grpc.status_code": code}).items()
+        assert "http.response.status_code" not in facts(span)
+        assert span.name == "inference.GRPCInferenceService/ModelInfer"
+        assert (span.status.is_ok, span.status.description) == (not failed, "why" if failed else None)
+        assert facts(span).get("error.type") == (NAMES[code] if failed else None)
+    assert facts(by_kind["CLIENT shadow"])["rpc.grpc.status_code"] == 0
+
+
+def test_a_call_without_an_answer_fails_by_its_reason(make: Make) -> None:
+    tracer = make()
+    Told(tracer)(failure(reason="connect_failed", path=INFER, method="POST", request_fields=GRPC))
+    for span in sent(tracer):
+        assert (facts(span)["rpc.grpc.status_code"], facts(span)["error.type"]) == (14, "connect_failed")

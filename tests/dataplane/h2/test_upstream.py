@@ -303,6 +303,56 @@ def test_a_server_that_speaks_http1_is_a_failed_version() -> None:
 
 
 @pytest.mark.parametrize(
+    ("script", "call", "detail"),
+    [
+        (says(b"answer", (b"grpc-status", b"0"), (b"grpc-message", b"fine")), 0, ""),
+        (says(b"answer", (b"grpc-status", b"13"), (b"grpc-message", b"no%20GPU %e2%9c%98")), 13, "no GPU \u2718"),
+        (says(b"answer", (b"grpc-status", b"5")), 5, ""),
+        (says(b"answer"), 2, "no grpc-status"),
+    ],
+    ids=["ok", "internal", "silent", "no trailers"],
+)
+def test_a_record_says_how_its_call_ended(script: Script, call: int, detail: str) -> None:
+    async def test() -> None:
+        async with between(script) as (p, _):
+            await asked_of(p)
+            await p.until(lambda: p.records)
+            assert [(each.call, each.code, each.detail) for each in p.records] == [(call, f"grpc:{call}", detail)]
+
+    run(test)
+
+
+def test_a_trailers_only_answer_says_it_in_its_head() -> None:
+    async def refuses(asked: Asked) -> None:
+        await asked.ended.wait()
+        asked.head((b"grpc-status", b"7"), (b"grpc-message", b"not%20you"), ended=True)
+
+    async def test() -> None:
+        async with between(refuses) as (p, _):
+            await asked_of(p)
+            await p.until(lambda: p.records)
+            assert [(each.call, each.detail) for each in p.records] == [(7, "not you")]
+
+    run(test)
+
+
+def test_a_call_that_is_cut_has_no_status_of_its_own() -> None:
+    async def cuts(asked: Asked) -> None:
+        await asked.ended.wait()
+        asked.head((b"content-type", b"application/grpc"))
+        await asked.data(b"half", ended=False)
+        asked.refuse(INTERNAL_ERROR)
+
+    async def test() -> None:
+        async with between(cuts) as (p, _):
+            await asked_of(p)
+            await p.until(lambda: p.records)
+            assert [(each.call, each.code) for each in p.records] == [(-1, "reset")]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
     ("script", "code", "outcome"),
     [
         (says(b"answer", (b"grpc-status", b"0")), "grpc:0", "good"),

@@ -1,0 +1,43 @@
+"""Calls of gRPC in what is told of exchanges: which method of which service, and how it ended for its client.
+
+The status that a client got is that of the version or, where this proxy answered in its place, what that means in gRPC.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proxy.contracts.bounds import MAX_NAME, clipped
+from proxy.contracts.failure import FAILURES
+from proxy.contracts.grpc_status import code_of_failure, is_grpc
+from proxy.contracts.message import field_of
+from proxy.contracts.record import Record
+
+
+class RpcMethod(NamedTuple):
+    """What a call asks for, as its path says it."""
+
+    service: str
+    """With its package: `inference.GRPCInferenceService`."""
+    name: str
+
+    @property
+    def whole(self) -> str:
+        """Both, as spans are named by them."""
+        return f"{self.service}/{self.name}"
+
+
+def method_of(leg: Record) -> RpcMethod | None:
+    """What a leg that the request travels with calls; None: it is no call of gRPC."""
+    if leg.call < 0 and not is_grpc(field_of(leg.request_fields, b"content-type")):
+        return None
+    service, _, name = leg.path.partition("?")[0].strip("/").rpartition("/")
+    return RpcMethod(clipped(service, MAX_NAME), clipped(name, MAX_NAME))
+
+
+def status_of(leg: Record) -> int | None:
+    """The status with which a call ended; None: nothing of gRPC ended it."""
+    if leg.call >= 0:
+        return leg.call
+    failure = FAILURES.get(leg.failure)
+    return code_of_failure(leg.failure, failure.status) if failure else None
