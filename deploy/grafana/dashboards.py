@@ -116,7 +116,12 @@ def overview() -> Iterable[Panel]:
     yield graph("Split as decided", "percent", [(SPLIT, PAIR)], "As the routing table has it.", stacked=True)
     yield graph("Requests by arm", "reqps", [(REQUESTS, ARM)], "Legs that finished.")
     failing = [(part(FAILING, REQUESTS), ARM)]
-    yield graph("Failing by arm", "percentunit", failing, "5xx (or as much by gRPC), or no answer. A client that left does not count.")
+    yield graph(
+        "Failing by arm",
+        "percentunit",
+        failing,
+        "5xx (or as much by gRPC), or no answer. A client that left does not count.",
+    )
     yield graph("Latency p50 by arm", "s", [(quantile(0.5, duration, ARMS), ARM)], "To the last byte.")
     yield graph("Latency p99 by arm", "s", [(quantile(0.99, duration, ARMS), ARM)], "To the last byte.")
     yield graph("First byte p99 by arm", "s", [(quantile(0.99, first, ARMS), ARM)], "Of a stream: its first token.")
