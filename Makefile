@@ -21,6 +21,7 @@ SHELL := /bin/bash
 VENV := .venv
 MODELS := .venv-models
 SERVERS := .venv-servers
+NODE := .venv-node
 PIP := --disable-pip-version-check $(if $(CI),--quiet)
 # Of the two environments below, tests import a small part, which is compiled as it is; all of it would take half a minute.
 LAZY := --no-compile
@@ -62,11 +63,12 @@ check: lint coverage
 NEEDS := $(VENV)/bin/python .ci/needs.py
 define install
 needs=$$($(NEEDS) $(1))
+.ci/system-packages $$needs
 environments=()
 [[ " $$needs " != *" models "* ]] || environments+=($(MODELS)/.done)
 [[ " $$needs " != *" servers "* ]] || environments+=($(SERVERS)/.done)
-[ $${#environments[@]} -eq 0 ] || $(MAKE) --no-print-directory -j2 "$${environments[@]}"
-.ci/system-packages $$needs
+[[ " $$needs " != *" npm "* ]] || ! command -v npm > /dev/null || environments+=($(NODE)/.done)
+[ $${#environments[@]} -eq 0 ] || $(MAKE) --no-print-directory -j3 "$${environments[@]}"
 endef
 
 lint: $(VENV)/.done
@@ -109,6 +111,14 @@ $(SERVERS)/.done: requirements/servers.txt
 	$(SERVERS)/bin/python -m pip install $(PIP) $(LAZY) -r $<
 	touch $@
 
+# Scripts of packages are not run, and whoever has no registry goes on without it: what needs it is skipped, and says so.
+$(NODE)/.done: requirements/node/package-lock.json
+	@echo "==> $(NODE): @grpc/grpc-js, another client of gRPC ($$(grep -c integrity $<) packages, once)"
+	rm -rf $(NODE)
+	mkdir $(NODE)
+	cp requirements/node/*.json $(NODE)
+	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel error && touch $@ || echo "==> not installed: @grpc/grpc-js" >&2
+
 .ONESHELL:
 
 # Pins without index addresses: pip takes the packages from wherever it is configured to.
@@ -126,5 +136,5 @@ lock:
 	$(COMPILE) --generate-hashes --allow-unsafe -o deploy/docker/build.txt deploy/docker/build.in
 
 clean:
-	@rm -rf .venv .venv-models .venv-servers .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-models .venv-servers .venv-node .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
