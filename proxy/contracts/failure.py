@@ -38,6 +38,7 @@ FAILURES: dict[str, Failure] = {
         Failure("expectation_failed", "downstream", 417, "Only the expectation 100-continue is supported"),
         Failure("head_too_large", "downstream", 431, "The request head is too large"),
         Failure("client_abort", "downstream", 499, "The client went away"),
+        Failure("client_deadline", "downstream", 504, "The deadline that the client gave its call has passed"),
         Failure("upload_abort", "downstream", 499, "The client went away before its request was complete"),
         Failure("not_implemented", "downstream", 501, "This method or transfer coding is not supported"),
         Failure("version_not_supported", "downstream", 505, "Only HTTP/1.0 and HTTP/1.1 are supported"),

@@ -11,6 +11,8 @@ Compiled by mypyc: plain classes, every attribute with a value from the start.
 
 from __future__ import annotations
 
+from math import inf
+
 
 def field_of(block: bytes, name: bytes) -> bytes | None:
     """The value of the first field with `name` (lower case) in a block of fields, or None."""
@@ -44,6 +46,7 @@ class RequestHead:
     - `request_id`: the value of x-request-id (also in `fields`), empty where the client gave none
     - `hops`: which programs of this kind it has passed through (also in `fields`), empty for most
     - `shadowed`: the request is itself a copy that a proxy made
+    - `timeout`: seconds from the head in which a client of gRPC wants its whole answer, inf: it has not said
     - `tunnel`: the client asks for a tunnel (a WebSocket), not for an answer
     - `trailers`: the client takes trailers with its answer (RFC 9110 §10.1.4)
     """
@@ -60,6 +63,7 @@ class RequestHead:
         "shadowed",
         "streamed",
         "target",
+        "timeout",
         "trailers",
         "tunnel",
     )
@@ -69,6 +73,7 @@ class RequestHead:
         self.scheme = b"http"
         self.path = target.partition(b"?")[0]
         self.length: int | None = None
+        self.timeout = inf
         self.request_id = self.hops = b""
         self.streamed = self.shadowed = self.tunnel = self.trailers = False
 
@@ -79,7 +84,7 @@ class RequestHead:
     def _copied(self, head: RequestHead) -> RequestHead:
         head.scheme, head.length, head.request_id, head.hops = self.scheme, self.length, self.request_id, self.hops
         head.streamed, head.shadowed, head.tunnel = self.streamed, self.shadowed, self.tunnel
-        head.trailers = self.trailers
+        head.trailers, head.timeout = self.trailers, self.timeout
         return head
 
     def field(self, name: bytes) -> bytes | None:

@@ -8,7 +8,9 @@ Rules:
 3. A client that leaves before the end *abandons* the leg. That is no success of the version: both versions meet the
    same clients, so a version whose clients leave more often has done something to them. One that leaves before its
    request is complete has waited for nobody: such a leg is *limited*, unless the version did not read. A copy has no
-   client of its own: one that ends with its client's leaving is *limited*.
+   client of its own: one that ends with its client's leaving is *limited*. A client that has said until when it waits
+   (`grpc-timeout`) leaves then, whoever notices it first: the client, this proxy, or the version, whose
+   DEADLINE_EXCEEDED is the client's where the client gave less than `timeouts.response` (`is_of_client`).
 4. A version that says that it will not (3xx, 4xx) has *refused*, even where the request deserves it: the primary gets
    such requests as often.
 5. An answer that shows an error in its body or stream, has no proper end, is empty or cannot be read where the protocol
@@ -27,7 +29,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from proxy.contracts.failure import FAILURES
-from proxy.contracts.grpc_status import status_of
+from proxy.contracts.grpc_status import DEADLINE_EXCEEDED, status_of
 
 Outcome = Literal["good", "failed", "refused", "abandoned", "limited", "not_an_inference"]
 
@@ -112,7 +114,7 @@ _ENDED_AS: dict[Outcome, frozenset[str]] = {
             *("response_timeout", "idle_timeout", "total_timeout", "late"),
         )
     ),
-    "abandoned": frozenset(("client_abort",)),
+    "abandoned": frozenset(("client_abort", "client_deadline")),
 }
 """The outcome of a leg that failed, by its reason; a reason that is not here is a limit of this proxy, or a mistake of
 the client."""
@@ -121,6 +123,14 @@ CHARGED_FAILURES = _ENDED_AS["failed"]
 """Reasons of failures that are charged to a version."""
 
 assert FAILURES.keys() > CHARGED_FAILURES
+
+
+def is_of_client(code: int, given: float, own: float) -> bool:
+    """Whether a call of gRPC that a version has ended with `code` ended at its client's deadline (rule 3).
+
+    - `given`: seconds that the client gave the whole call, inf: it has not said; `own`: `timeouts.response`
+    """
+    return code == DEADLINE_EXCEEDED and given < own
 
 
 def outcome_of_status(status: int) -> Outcome:

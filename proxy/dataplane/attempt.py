@@ -132,7 +132,7 @@ class Attempt(RecordedLeg):
         if reason != "reset" or stream is None:
             return False
         if stream.refused():
-            return True
+            return stream.unanswered()
         return self.state == REUSED and seconds <= STALE_SECONDS and stream.untouched(seconds)
 
     def decided(self, reason: str, now: float) -> tuple[bool, str]:
@@ -297,10 +297,18 @@ class Attempt(RecordedLeg):
         if message and code:
             self.detail = unescaped(message)
 
+    def missed_clients_deadline(self) -> bool:
+        """Whether the call that was answered has ended at its client's own deadline, and so is charged as one that its
+        client left."""
+        return False
+
     def close_answered(self, status: int, total: float, now: float) -> None:
         """The version has answered: counts it, after `total` seconds, and tells its breaker."""
         label = ""
         if self.call >= 0:
+            if self.missed_clients_deadline():
+                self.close_failed("client_deadline", False, now)
+                return
             status, label = HTTP_STATUS[self.call], LABELS[self.call]
         self.status = status
         self._close()

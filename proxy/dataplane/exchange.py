@@ -10,7 +10,8 @@
 4. The client gets one answer: the first leg's, the rescuing leg's, or a problem. Once a part of an answer was written,
    failure can only be an aborted connection, never a clean end.
 
-Where an exchange stands is one state, and what may follow is a table: `states.EXCHANGE`.
+Where an exchange stands is one state, and what may follow is a table: `states.EXCHANGE`. The file is long because of
+that: what it hears of its client, its leg or the clock may end it.
 """
 
 from __future__ import annotations
@@ -229,6 +230,9 @@ class Exchange(KeptRequest):
         if route.inflight.count >= route.max_inflight:
             self.reject("overloaded", f"the limit is {route.max_inflight}")
             return
+        if now >= self.until:
+            self._missed()
+            return
         body = self.body() if route.sticky_body else None
         target, self.key = assign(route, head, body, self.complete, self.inference, shared.tally, now)
         if not head.tunnel:
@@ -293,7 +297,7 @@ class Exchange(KeptRequest):
         lost = "client_abort" if reason == "client_abort" else "request_incomplete"
         if self.state == ANSWERING or self.state == QUEUED:  # it has begun its answer, or has no turn for one
             self._end(CUT, lost)
-            self.client.reset()
+            self.client.cut(FAILURES[reason], detail)
         elif self.state != OVER:
             self.client.problem(FAILURES[reason], detail, self.id_field)
             self._end(PROBLEM, lost)
@@ -310,7 +314,8 @@ class Exchange(KeptRequest):
     def aborted(self) -> None:
         """The client has gone."""
         if self.state != OVER:
-            self._end(GONE, "answered" if self._give_up("client_abort") else "client_abort")
+            reason = self.leaves_for(self.shared.clock())
+            self._end(GONE, "answered" if self._give_up(reason) else reason)
 
     def give_up(self, reason: str) -> None:
         self.reject(reason, "a limit of the proxy")
@@ -376,8 +381,14 @@ class Exchange(KeptRequest):
         if self.leg is not None:
             self.leg.postpone(seconds)
 
+    def _missed(self) -> None:
+        self.reject("client_deadline", f"its client gave it {self.head.timeout:g} s")
+
     def expire(self, now: float) -> None:
         """Ends what has taken too long."""
+        if now >= self.until:
+            self._missed()
+            return
         routed = self.state >= ROUTED
         total = self.route.total if routed else None
         late = total is not None and now - self.started - self.stalled > total

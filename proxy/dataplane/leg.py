@@ -10,10 +10,12 @@ request).
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, UNAVAILABLE
 from proxy.contracts.message import ResponseHead
+from proxy.contracts.outcome import is_of_client, outcome_of
 from proxy.dataplane.live import Target
 from proxy.dataplane.memory import COUNTED, RESCUES
 from proxy.dataplane.request import Request
@@ -52,6 +54,18 @@ class Leg(SendingLeg):
 
     def replaceable(self) -> bool:
         return self.request.can_rescue(self.target)
+
+    def patience(self) -> float:
+        """What is left of the client's time, and of the route's for the whole exchange: less what went before."""
+        request = self.request
+        total = request.route.total
+        if request.until == inf or total is None:
+            return request.until - self.begun
+        return min(request.until, request.started + total) - self.begun
+
+    def missed_clients_deadline(self) -> bool:
+        request = self.request
+        return is_of_client(self.call, request.head.timeout, request.route.rescue.response_timeout)
 
     # the answer
 
@@ -270,7 +284,7 @@ class Leg(SendingLeg):
         if whole and head is not None:
             self._count(head, self.piece_at - self.started, now)
         else:
-            unsent = reason == "client_abort" and not (self.request.complete or self.stalled)
+            unsent = outcome_of(reason) == "abandoned" and not (self.request.complete or self.stalled)
             self.close_failed("upload_abort" if unsent else reason, False, now)
         self.drop()
         return whole

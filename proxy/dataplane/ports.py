@@ -12,6 +12,8 @@ trait costs 1.8 ns, through a base class 1.3 ns, through a `typing.Protocol` 17 
 
 from __future__ import annotations
 
+from math import inf
+
 from proxy.contracts.compiler import trait
 from proxy.contracts.failure import Failure
 from proxy.contracts.message import RequestHead, ResponseHead
@@ -61,6 +63,10 @@ class StreamUser(Timed):
     def __init__(self, connect_timeout: float) -> None:
         self.connect_timeout = connect_timeout
         self.read_at = 0.0
+
+    def patience(self) -> float:
+        """Seconds from the moment at which it got its stream that a call has left, inf: nobody has said."""
+        return inf
 
     def replaceable(self) -> bool:
         """Whether another version answers where it gets no stream, so that it need not wait for one."""
@@ -339,6 +345,10 @@ class ClientStream:
     def reset(self) -> None:
         """Ends the stream so that the client cannot take what it has for a whole answer."""
         raise NotImplementedError
+
+    def cut(self, failure: Failure, detail: str) -> None:
+        """Ends an answer that has begun as `reset`, and says why where the protocol has a place for that."""
+        self.reset()
 
     def pause(self, reason: str) -> None:
         """Reads no more of the request until `resume` was called for every reason."""

@@ -5,9 +5,14 @@ The base of `Exchange`. Legs know this and not the exchange, so that neither fil
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.live import LiveRoute, Target
 from proxy.dataplane.ports import ClientStream, Timed
+
+CLOSE_TO: Final = 0.05
+"""Seconds before its deadline in which a client that leaves does so for it: its clock began to run before ours."""
 
 
 class Request(Timed):
@@ -23,6 +28,7 @@ class Request(Timed):
     - `request_id`: the client's, or one that the proxy made; `id_field`: the block that says so in answers
     - `extra`: the block that the proxy adds for versions: a request id that it made, its hop
     - `started`, `read_at`: when its turn came, and when its last bytes were read (monotonic seconds)
+    - `until`: when its client waits no more, inf: it has not said
     """
 
     __slots__ = (
@@ -45,6 +51,7 @@ class Request(Timed):
         "size",
         "started",
         "trailers",
+        "until",
     )
 
     route: LiveRoute
@@ -61,6 +68,7 @@ class Request(Timed):
         self.inference = True
         self.size = self.key = self.number = self.copies = self.held = 0
         self.started = self.read_at = now
+        self.until = now + head.timeout
 
     def analysed(self) -> bool:
         """Whether bodies are of use to statistics."""
@@ -77,6 +85,10 @@ class Request(Timed):
     def request_trailers(self, fields: bytes) -> None:
         """The block of fields after the body."""
         self.trailers = fields
+
+    def leaves_for(self, now: float) -> str:
+        """The reason why its client leaves at this moment."""
+        return "client_abort" if now < self.until - CLOSE_TO else "client_deadline"
 
     # what a leg asks and tells
 

@@ -56,6 +56,14 @@ class ShadowLeg(Attempt):
         shared.copied += len(body)
         shared.memory.insist(COPIES, IN_MEMORY * len(body))
 
+    def patience(self) -> float:
+        """Its own time: the client's says nothing about the copy, but that there is one. As much as the client gave is
+        not too much, where an answer is a stream that goes on for longer than its head may take."""
+        request = self.request
+        if request.until == inf:
+            return inf
+        return min(max(self.target.response_timeout, request.head.timeout), self.last - self.begun)
+
     def send(self, stream: ServerStream) -> None:
         """The whole request goes out at once."""
         request, plan = self.request, self._shadow.plan
@@ -91,8 +99,9 @@ class ShadowLeg(Attempt):
             return
         now = self.shared.clock()
         self.note_malformed(reason, detail, now)
-        if self.request.route.retry != "never" and self.turned_out_stale(reason, now):
-            self.start_again("stale", now)
+        again, why = self.decided(reason, now)
+        if again and why == "stale":
+            self.start_again(why, now)
         elif self.has_shown_its_end():
             self.drop()
             self._answered(self.piece_at - self.started, now)

@@ -18,7 +18,9 @@ from typing import Final
 EXCUSED_PART: Final = 0.1
 """Part of its time for which the loop may have stood still while a leg is still late by its own fault."""
 
-LATE: Final = frozenset(("late", "connect_timeout", "response_timeout", "idle_timeout", "total_timeout"))
+LATE: Final = frozenset(
+    ("late", "connect_timeout", "response_timeout", "idle_timeout", "total_timeout", "client_deadline")
+)
 """Reasons that only time gives."""
 
 

@@ -7,4 +7,5 @@ cursor    where in a client's bytes the frames are
 fields    a block of fields as a list, and back
 request   heads of requests, read and written
 response  heads of answers, read and written
+timeout   the time that a client of gRPC gives its call
 """

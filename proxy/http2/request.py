@@ -6,10 +6,12 @@ The engine has refused what RFC 9113 §8 calls malformed. What it leaves open st
 2. `:authority`, or one Host; where there are both they say the same (RFC 9113 §8.3.1).
 3. A head is as large as in HTTP/1.1, decoded.
 4. A request without Content-Length whose stream goes on has a body of unknown length.
+5. The time that a client of gRPC gives its call is kept apart: each version is told what is left of it for its leg.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from proxy.contracts.field_rules import (
@@ -21,12 +23,18 @@ from proxy.contracts.field_rules import (
     host_is_clean,
     target_is_clean,
 )
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.fields import FieldList, listed, size_of
+from proxy.http2.timeout import seconds_of, written
 
 _TE_TRAILERS = (b"te", b"trailers")
 _UNSUPPORTED = (b"CONNECT", b"TRACE")
+
+TIMEOUT: Final = b"grpc-timeout"
+
+_APART: Final = REQUEST_SPECIAL | {TIMEOUT}
 
 NO_ANSWER_TRAILERS: Final = HOP_BY_HOP | FRAMING | {b"x-penumbra-version"}
 """What an answer's trailers do not carry. A server of gRPC may say there whatever else it likes."""
@@ -67,7 +75,7 @@ def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: H
     for name, value in fields:
         if name[:1] == b":":
             pseudo[name] = value
-        elif name in REQUEST_SPECIAL:
+        elif name in _APART:
             special.append((name, value))
         elif name == b"cookie":
             crumbs.append(value)
@@ -78,6 +86,9 @@ def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: H
     head = _started(pseudo)
     _take_special(head, special, lines)
     head.fields = b"\r\n".join(lines) + b"\r\n" if lines else b""
+    timeouts = [value for name, value in special if name == TIMEOUT]
+    if timeouts:
+        _take_timeouts(head, timeouts)
     head.streamed = not ended and head.length is None
     if ended and head.length is None and head.method not in (b"GET", b"HEAD", b"DELETE", b"OPTIONS"):
         head.length = 0  # a body was meant, and is empty (RFC 9110 §8.6)
@@ -132,6 +143,17 @@ def _take_special(head: Http2RequestHead, special: list[tuple[bytes, bytes]], li
     lines += shadows
 
 
+def _take_timeouts(head: RequestHead, values: list[bytes]) -> None:
+    """Notes the time that a call has; in any other request the field is one as others."""
+    if not is_grpc(head.field(b"content-type")):
+        head.fields += b"".join([b"%b: %b\r\n" % (TIMEOUT, value) for value in values])
+        return
+    seconds = seconds_of(values[0]) if len(values) == 1 else None
+    if seconds is None:
+        raise Http2RequestError("bad_request", "malformed grpc-timeout: one of up to 8 digits and H, M, S, m, u or n")
+    head.timeout = seconds
+
+
 def _take_host(head: RequestHead, hosts: list[bytes]) -> None:
     if len(set(hosts)) > 1 or (head.authority and hosts and hosts[0] != head.authority):  # RFC 9113 §8.3.1
         raise Http2RequestError("bad_request", "Host and :authority differ, or there are two Host fields")
@@ -140,10 +162,13 @@ def _take_host(head: RequestHead, hosts: list[bytes]) -> None:
         raise Http2RequestError("bad_request", "the authority is not valid")
 
 
-def write_request(head: RequestHead, base_path: bytes, authority: bytes, extra: bytes, length: int) -> FieldList:
+def write_request(
+    head: RequestHead, base_path: bytes, authority: bytes, extra: bytes, length: int, left: float = inf
+) -> FieldList:
     """The fields of a request for a model server: `base_path` before the target, `extra` as a block of more fields.
 
     - `length`: the whole body of so many bytes is at hand, whatever the head announces; -1: as it announces
+    - `left`: seconds that the call has left, inf: nobody has said
     """
     fields: FieldList = [
         (b":method", head.method),
@@ -159,6 +184,8 @@ def write_request(head: RequestHead, base_path: bytes, authority: bytes, extra: 
         fields.append((b"content-length", b"%d" % size))
     if head.trailers:
         fields.append(_TE_TRAILERS)
+    if left < inf:
+        fields.append((TIMEOUT, written(left)))
     return fields
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from proxy.contracts.failure import FAILURES
+from proxy.contracts.outcome import outcome_of
 from proxy.contracts.record import Record
 from proxy.contracts.table import Limits, Share
 from proxy.dataplane.attempt import STALE_SECONDS
@@ -191,7 +192,7 @@ def test_what_the_client_did_is_counted_and_charged_to_nobody(reason: str) -> No
     exchange, _ = bench.begin()
     exchange.reject(reason, "a test")
     counted = bench.counted()
-    code = "upload_abort" if reason == "client_abort" else reason
+    code = "upload_abort" if outcome_of(reason) == "abandoned" else reason
     assert counted["legs"] == {("v2", "canary", code): 1}
     assert counted["bad"] == {} and bench.outbox.records == []
 

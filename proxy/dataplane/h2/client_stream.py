@@ -4,7 +4,8 @@
    ahead of its server waits, and no other stream with it.
 2. What is written waits in the engine until the client's windows and the socket take it; beyond `HIGH` bytes the model
    server waits.
-3. A client of gRPC gets our own answers as its protocol has them: status 200 and `grpc-status` in the same head.
+3. A client of gRPC gets our own answers as its protocol has them: status 200 and `grpc-status` in the same head, or as
+   trailers where an answer had begun.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from proxy.http2.response import write_response
 
 HIGH: Final = 64 * 1024
 """Bytes of an answer that wait for its client before its model server does."""
+
+OURS: Final = frozenset(("client_deadline", "draining", "rolled_back"))
+"""Failures that end an answer which was well until then: a client of gRPC hears of them by trailers, no reset."""
 
 
 class Http2ClientStream(Waiter, ClientStream):
@@ -186,13 +190,7 @@ class Http2ClientStream(Waiter, ClientStream):
     def problem(self, failure: Failure, detail: str, extra: bytes) -> None:
         self.discard()
         if self.is_grpc:
-            code = code_of_failure(failure.reason, failure.status)
-            fields: FieldList = [
-                (b":status", b"200"),
-                (b"content-type", GRPC),
-                (b"grpc-status", b"%d" % code),
-                (b"grpc-message", escaped(f"{failure.title}: {detail}")),
-            ]
+            fields: FieldList = [(b":status", b"200"), (b"content-type", GRPC), *_status_of(failure, detail)]
             self.engine.respond(self.number, fields + listed(extra), True)
         else:
             body = problem_body(failure, detail)
@@ -224,6 +222,16 @@ class Http2ClientStream(Waiter, ClientStream):
         self.engine.reset(self.number, INTERNAL_ERROR)
         self.engine.changed()
 
+    def cut(self, failure: Failure, detail: str) -> None:
+        if failure.reason not in OURS or self.said or not self.is_grpc:
+            self.reset()
+            return
+        self.discard()
+        self.engine.trailers(self.number, _status_of(failure, detail))
+        self.said = True
+        self.done(self.engine.now)
+        self.engine.changed()
+
     def pause(self, reason: str) -> None:
         self._paused.add(reason)
 
@@ -244,3 +252,11 @@ class Http2ClientStream(Waiter, ClientStream):
     def takes(self) -> bool:
         before, self._queued = self._queued, self.engine.queued(self.number)
         return before != self._queued
+
+
+def _status_of(failure: Failure, detail: str) -> FieldList:
+    """A failure of ours in the words of gRPC."""
+    return [
+        (b"grpc-status", b"%d" % code_of_failure(failure.reason, failure.status)),
+        (b"grpc-message", escaped(f"{failure.title}: {detail}")),
+    ]

@@ -98,7 +98,8 @@ class Http2ServerStream(Waiter, ServerStream):
         connection = self.connection
         self._head_only = head.method == b"HEAD"
         self._call = is_grpc(head.field(b"content-type"))
-        self._head = write_request(head, connection.base_path, authority or connection.authority, extra, length)
+        left = user.patience() if self._call else inf
+        self._head = write_request(head, connection.base_path, authority or connection.authority, extra, length, left)
 
     def data(self, data: bytes) -> None:
         self._data.append(data)

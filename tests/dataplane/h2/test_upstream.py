@@ -46,12 +46,12 @@ def test_a_call_of_grpc_passes_with_its_trailers() -> None:
     async def test() -> None:
         script = says(b"answer", (b"grpc-status", b"0"), (b"x-cost-bin", b"AAE="))
         async with between(script) as (p, server), Http2Client(p.port) as client:
-            heard = await client.ask(b"message", [*GRPC, (b"grpc-timeout", b"5S"), (b"x-key-bin", b"AAE=")])
+            heard = await client.ask(b"message", [*GRPC, (b"x-key-bin", b"AAE=")])
             assert (heard.status, heard.body, heard.version, heard.ended) == (200, b"answer", "v1", True)
             assert (heard.trailer("grpc-status"), heard.trailer("x-cost-bin")) == ("0", "AAE=")
             asked = server.seen[0]
             assert asked.body == b"message"
-            assert [asked.field(name) for name in ("te", "grpc-timeout", "x-key-bin")] == ["trailers", "5S", "AAE="]
+            assert [asked.field(name) for name in ("te", "x-key-bin")] == ["trailers", "AAE="]
             assert asked.field(":authority") == f"127.0.0.1:{server.port}"
             assert asked.field(":path") == "/v2/models/m/infer"
 
@@ -206,6 +206,55 @@ def test_what_the_server_refused_is_sent_again_once() -> None:
             assert (heard.status, heard.body, len(tried)) == (200, b"x", 2)
             await p.settled()
             assert p.codes() == {("v1", "primary", "grpc:0"): 1}
+
+    run(test)
+
+
+@pytest.mark.parametrize("where", ["v1", "v2", "v3"])
+def test_what_is_refused_again_and_again_is_sent_twice_by_whoever_asks(where: str) -> None:
+    """The primary, a canary (whom the primary rescues), a shadow."""
+    routed = route(
+        split=(Share("v2", 100.0),) if where == "v2" else (), shadows=(Share("v3", 100.0),) if where == "v3" else ()
+    )
+
+    async def refuses(asked: Asked) -> None:
+        asked.refuse(REFUSED_STREAM)
+
+    async def test() -> None:
+        async with between(refuses, routed, name=where) as (p, server):
+            (heard,) = await asked_of(p)
+            assert (heard.status, heard.body) == ((200, b"") if where == "v1" else (200, b"one"))
+            await p.settled()
+            assert len(server.seen) == 2
+            role = {"v1": "primary", "v2": "canary", "v3": "shadow"}[where]
+            assert p.codes()[where, role, "reset"] == 1
+            assert p.rows("retries") == {("r", where, "stale"): 1}
+
+    run(test)
+
+
+def test_a_refusal_after_an_answer_has_begun_is_none() -> None:
+    async def begins(asked: Asked) -> None:
+        asked.head((b"content-type", b"application/grpc"))
+        asked.refuse(REFUSED_STREAM)
+
+    async def test() -> None:
+        routed = route(shadows=(Share("v3", 100.0),))
+        async with between(begins, routed, name="v3") as (p, server):
+            await asked_of(p)
+            await p.settled()
+            assert len(server.seen) == 1 and p.codes()["v3", "shadow", "reset"] == 1
+
+    run(test)
+
+
+def test_words_about_retries_pass_both_ways() -> None:
+    async def test() -> None:
+        script = says(b"", (b"grpc-status", b"14"), (b"grpc-retry-pushback-ms", b"-1"))
+        async with between(script) as (p, server), Http2Client(p.port) as client:
+            heard = await client.ask(b"x", [*GRPC, (b"grpc-previous-rpc-attempts", b"2")])
+            assert (heard.trailer("grpc-status"), heard.trailer("grpc-retry-pushback-ms")) == ("14", "-1")
+            assert [asked.field("grpc-previous-rpc-attempts") for asked in server.seen] == ["2"]
 
     run(test)
 
