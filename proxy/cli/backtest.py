@@ -16,7 +16,8 @@ from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
 from proxy.cli.wording import counted
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import Captured, UnreadableLineError, legs_in
+from proxy.control.capture.format import Captured, UnreadableLineError
+from proxy.control.capture.reading import legs_in
 from proxy.control.capture.replay import Rehearsal, replay
 from proxy.release.audit import plain
 

@@ -17,6 +17,9 @@ MAX_HOOKS = 16
 MAX_HOSTS = 64
 """Each request is looked up among them."""
 
+AT_LEAST = 100
+"""`capture.at_least` where `percent` is not 0."""
+
 OTEL_MODULES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 """Modules of the extra `otel`."""
 
@@ -70,11 +73,14 @@ def read_capture(root: Section) -> Capture | None:
     section = root.section("capture")
     if "capture" not in root:
         return None
+    percent = section.take("percent", values.percent, 0.0, required=True)
     capture = Capture(
-        percent=section.take("percent", values.percent, 0.0, required=True),
+        percent=percent,
         path=section.take("path", values.plain, "", required=True),
         max_bytes=section.take("max_bytes", values.size, 0, required=True),
         bodies=section.take("bodies", values.truth, False),
+        at_least=section.take("at_least", values.Whole(0, 1_000_000), AT_LEAST if percent else 0),
+        max_age=section.take("max_age", values.span, 0.0),
     )
     section.finish()
     return capture

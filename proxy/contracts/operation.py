@@ -69,3 +69,7 @@ class Capture(Struct, frozen=True):
     """Bytes of all files at `path` together."""
     bodies: bool = False
     """Whether bodies are kept; otherwise times, statuses and versions alone."""
+    at_least: int = 100
+    """Exchanges of each stratum that are captured in a file, whatever `percent` says."""
+    max_age: float = 0.0
+    """Seconds for which a record is kept at most; 0: until there is no room."""

@@ -242,6 +242,8 @@ class Control:
             self._judge.ask(self._board.questions(), self._now())
         with contained("telling of overdue exchanges"):
             self._journal.look(self._now.wall())
+        with contained("letting go of old captures"):
+            self._capture.look(self._now.wall())
         self._certificates.look(time.monotonic())
         if self._watch.changed():
             log.info("the configuration file has changed")

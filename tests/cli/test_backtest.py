@@ -11,7 +11,8 @@ import typer
 from proxy.cli.backtest import Progress, show_backtest
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import legs_in, line_of
+from proxy.control.capture.format import line_of
+from proxy.control.capture.reading import legs_in
 from tests.control.capture.test_replay import traffic
 
 CONFIG = """

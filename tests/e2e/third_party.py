@@ -22,7 +22,8 @@ from typing import Any
 
 import yaml
 
-from proxy.control.capture.format import Captured, UnreadableLineError, legs_in
+from proxy.control.capture.format import Captured, UnreadableLineError
+from proxy.control.capture.reading import legs_in
 from proxy.demo.admin import Metrics, read_metrics
 from proxy.demo.processes import DemoProcess, until_ok
 from proxy.demo.servers import MLSERVER_SETTINGS

@@ -34,6 +34,8 @@ EXAMPLES = {
     "capture.path": "records.capture",
     "capture.max_bytes": "1GiB",
     "capture.bodies": "true",
+    "capture.at_least": "20",
+    "capture.max_age": "7d",
     "access_log.percent": "10",
     "access_log.errors": "false",
     "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",

@@ -10,14 +10,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from math import inf
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy.contracts.leg_join import ExchangeKey, WeighedJoin
 from proxy.contracts.table import COPY_ROLES
-from proxy.control.capture.format import Captured, legs_in
+from proxy.control.capture.format import Captured
+from proxy.control.capture.labels import KnownLabels
+from proxy.control.capture.reading import CaptureFiles
 
 UNREPLAYABLE: dict[str, str] = {
     "no_request": "the leg that its request travels with is not in the capture",
@@ -71,7 +75,14 @@ class CapturedExchange(Struct, frozen=True):
         leg = self.asked
         if leg is None or leg.failure or not leg.status:
             return "no_answer"
-        return "no_body" if leg.response is None else ""
+        if leg.response is None:
+            return "not_redacted" if "response" in leg.withheld else "no_body"
+        return ""
+
+    @property
+    def redacted(self) -> tuple[str, ...]:
+        """The pointers at which something was redacted in any of its legs: what is sent again is not what was sent."""
+        return tuple(sorted({pointer for leg in self.legs for pointer in leg.redacted}))
 
 
 class _Waiting(Struct):
@@ -120,8 +131,23 @@ class ExchangeJoin:
 def exchanges_in(paths: Iterable[Path]) -> Iterator[CapturedExchange]:
     """The exchanges in capture files, in the order in which they were complete, in bounded memory whatever the size of
     the files. Raises UnreadableLineError, OSError."""
+    yield from exchanges_of(CaptureFiles(paths))
+
+
+def exchanges_of(files: CaptureFiles) -> Iterator[CapturedExchange]:
+    """The exchanges in capture files that are at hand, with their labels. Raises as `exchanges_in`."""
+    if not any(each.labels for each in files.files):
+        yield from _joined(files)
+        return
+    with closing(KnownLabels(files.labels())) as labels:
+        for each in _joined(files):
+            label = labels.get(each.first.request_id) if each.first.request_id else None
+            yield each if label is None else replace(each, label=label)
+
+
+def _joined(files: CaptureFiles) -> Iterator[CapturedExchange]:
     join = ExchangeJoin()
-    for leg in legs_in(paths):
+    for leg in files.legs():
         yield from join.take(leg)
     yield from join.rest()
 
@@ -137,7 +163,7 @@ def _size(leg: Captured) -> int:
 def _exchange(key: ExchangeKey, legs: list[Captured]) -> CapturedExchange:
     ordered = tuple(sorted(legs, key=lambda leg: (leg.started, leg.role in COPY_ROLES)))
     asked = next((leg for leg in ordered if leg.path and leg.role not in COPY_ROLES), None)
-    return CapturedExchange(key, ordered, asked, 1.0, None, _unreplayable(asked))
+    return CapturedExchange(key, ordered, asked, ordered[0].weight, None, _unreplayable(asked))
 
 
 def _unreplayable(asked: Captured | None) -> str:
@@ -147,4 +173,6 @@ def _unreplayable(asked: Captured | None) -> str:
         return "not_an_inference"
     if asked.request is not None:
         return ""
+    if "request" in asked.withheld:
+        return "not_redacted"
     return "not_answered" if asked.failure else "no_body"

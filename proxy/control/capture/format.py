@@ -1,21 +1,35 @@
-"""Format of a captured record: one line of JSON, and the ticks that lines stand for.
+"""Format of a capture file: its lines, each an object of JSON, and the ticks that lines of legs stand for.
 
-A line has the facts of one leg. Bodies are in it only when asked for, in base64, with the fields needed to read them.
+A file is one segment after another: a writer that begins in a file begins a segment, because it cannot vouch for what
+others wrote.
+
+| line | begins with | what it is |
+|---|---|---|
+| `Header` | `{"penumbra_capture"` | begins a segment: who wrote it, and by which settings |
+| `Captured` | `{"exchange"` | the facts of one leg; bodies when asked for, in base64, with the fields to read them |
+| `LabelLine` | `{"label"`, or as feedback has it `{"request_id"` | what is known to be true of an exchange |
+| `Mark` | `{"mark"` | the hash so far: what follows may be lost or altered without harm to what went before |
+| `Seal` | `{"seal"` | ends a segment: the hash over all of its lines, how many, from when to when |
+
+Files of before have legs alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
-from proxy import files
 from proxy.contracts.histogram import bucket
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.outcome import OUTCOMES, outcome_of
 from proxy.contracts.record import MAX_FAILED_KEYS, ArmTick, Record
 from proxy.contracts.table import COPY_ROLES, Role
+
+FORMAT = 2
+"""The version of the format; files without a header are of the first."""
 
 KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length", b"grpc-encoding"})
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
@@ -29,6 +43,14 @@ class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fiel
 
     worker: int
     incarnation: str
+    weight: float = 1.0
+    """Exchanges of the traffic that this one stands for: the inverse of the probability with which it was taken."""
+    extra: bool = False
+    """Taken only because there was little of its stratum: no part of the uniform sample."""
+    redacted: tuple[str, ...] = ()
+    """The pointers at which something was redacted in this leg."""
+    withheld: dict[str, str] = field(default_factory=dict)
+    """Bodies that were not written, `request` or `response`, because they could not be redacted for certain: why."""
 
     @property
     def finished(self) -> float:
@@ -41,12 +63,97 @@ class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fiel
         return self.worker, self.incarnation
 
 
-class UnreadableLineError(Exception):
-    """A line that is no captured record; the message says which and why."""
+class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The first line of a segment."""
 
+    penumbra_capture: int
+    """`FORMAT`."""
+    made: str
+    """The version of this program that wrote it, or the source that it was imported from."""
+    began: float
+    """Unix seconds."""
+    percent: float = 100.0
+    """Part of the exchanges."""
+    at_least: int = 0
+    """Exchanges of each stratum that were taken whatever `percent` says."""
+    bodies: bool = False
+    redact: dict[str, str] = field(default_factory=dict)
+    """What is done at which pointers, by route ("": all) and pointer."""
+    key: str = ""
+    """The beginning of the hash of the key by which values were hashed: the same key, the same hashes."""
+    after: str = ""
+    """The hash of the segment before it, where one was sealed."""
+
+
+class StratumCount(Struct, frozen=True, array_like=True):
+    """The exchanges of one stratum."""
+
+    taken: int
+    weight: float
+    """The sum of the weights of those taken: an unbiased estimate of how many there were."""
+
+
+class Sealed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a seal vouches for."""
+
+    lines: int
+    """Lines of the segment before the seal, its header and marks among them."""
+    sha256: str
+    """Over the bytes of these lines, with their ends; hexadecimal."""
+    first: float = 0.0
+    """Unix seconds at which the first leg began."""
+    last: float = 0.0
+    """Unix seconds at which the last leg ended."""
+    strata: dict[str, StratumCount] = field(default_factory=dict)
+
+
+class Seal(Struct, frozen=True, forbid_unknown_fields=True):
+    """The last line of a segment."""
+
+    seal: Sealed
+
+
+class Marked(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a mark vouches for: the lines of the segment before it, and their hash."""
+
+    lines: int
+    sha256: str
+
+
+class Mark(Struct, frozen=True, forbid_unknown_fields=True):
+    """A line between others."""
+
+    mark: Marked
+
+
+class LabelLine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What is known to be true of an exchange."""
+
+    label: Any
+    request_id: str
+    at: float = 0.0
+    """Unix seconds at which it was told."""
+
+
+class UnreadableLineError(Exception):
+    """A line that is none of a capture, or not the one that was written; the message says which and why."""
+
+
+Line = Captured | Header | Seal | Mark | LabelLine
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Captured)
+_leg = msgspec.json.Decoder(Captured)
+_others: tuple[tuple[bytes, msgspec.json.Decoder[Any]], ...] = (
+    (b'{"penumbra_capture"', msgspec.json.Decoder(Header)),
+    (b'{"label"', msgspec.json.Decoder(LabelLine)),
+    (b'{"request_id"', msgspec.json.Decoder(LabelLine)),
+    (b'{"mark"', msgspec.json.Decoder(Mark)),
+    (b'{"seal"', msgspec.json.Decoder(Seal)),
+)
+LABELS = (b'{"label"', b'{"request_id"')
+"""How lines of labels begin."""
+BEGINNINGS = (*(begin for begin, _ in _others), b'{"exchange"', b'{"worker"')
+"""How lines begin that this program writes, or wrote."""
 
 
 def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
@@ -69,24 +176,18 @@ def _needed(fields: bytes) -> bytes:
     return b"".join(line for line in lines if line.partition(b":")[0].strip().lower() in KEPT_FIELDS)
 
 
-def line_of(leg: Captured) -> bytes:
+def line_of(line: Line) -> bytes:
     """One line of a capture file."""
-    return _encoder.encode(leg) + b"\n"
+    return _encoder.encode(line) + b"\n"
 
 
-def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:
-    """The legs in capture files, in their order. Raises UnreadableLineError, OSError."""
-    for path in paths:
-        for number, line in enumerate(files.lines(path, MAX_LINE), 1):
-            if line.strip():
-                yield _parsed(line, path, number)
-
-
-def _parsed(line: bytes, path: Path, number: int) -> Captured:
-    try:
-        leg: Captured = _decoder.decode(line)
-    except msgspec.MsgspecError as error:
-        raise UnreadableLineError(f"{path}, line {number}: {error}") from error
+def parsed(line: bytes) -> Line:
+    """What a line says. Raises msgspec.MsgspecError."""
+    for begin, decoder in _others:
+        if line.startswith(begin):
+            found: Line = decoder.decode(line)
+            return found
+    leg: Captured = _leg.decode(line)
     return leg
 
 

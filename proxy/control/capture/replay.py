@@ -93,10 +93,11 @@ class Rehearsal:
 
 
 def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
-    """Actions that captured legs would have led to, in the order in which they were captured."""
+    """Actions that captured legs would have led to, in the order in which they were captured; those that are no part of
+    the uniform sample are no evidence (`sampling`)."""
     rehearsal: Rehearsal | None = None
     now = 0.0
-    for now, batch in _batches(legs):
+    for now, batch in _batches(leg for leg in legs if not leg.extra):
         rehearsal = rehearsal or Rehearsal(settings, now)
         rehearsal.tick(arms_of(batch), now)
         rehearsal.observe(batch, now)

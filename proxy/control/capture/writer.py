@@ -1,100 +1,153 @@
-"""Writes records to disk for a backtest: a stated share of the exchanges, in a stated number of bytes.
+"""Writes records to disk, for a backtest or a replay: a stated share of the exchanges, in a stated number of bytes.
 
-- An exchange is captured with all of its legs or not at all: a hash of its number decides, not chance.
-- Two files of half the size each: when the newer one is full it takes the place of the older one (`PATH.1`).
+- What is captured says `sampling`, in which form `format`, where `sealed_file`.
 - A disk that refuses is logged once, counted, and tried again with the next batch; traffic and decisions go on.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterable
-from zlib import crc32
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
+from msgspec.structs import replace
+
+import proxy
 from proxy import files
+from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record
-from proxy.control.capture.format import captured, line_of
+from proxy.control.capture.format import FORMAT, Header, captured, line_of
+from proxy.control.capture.sampling import Sampler, Taken, stratum_of
+from proxy.control.capture.sealed_file import SealedFile
 
 log = logging.getLogger("penumbra.capture")
 
-CRC_VALUES = 1 << 32
+BOUNDS = ("capture_file", "capture_record", "capture_age", "capture_strata", "capture_waiting")
+"""Bounds of a capture: files that made room for newer ones, records larger than a file, files that grew too old,
+exchanges whose stratum was not counted, and that did not wait for their copies."""
 
 
 class CaptureWriter:
-    """`use` what is configured, then `take` batches. `written` and `errors` are monotone counts."""
+    """`use` what is configured, then `take` batches, and `look` from time to time. `written` and `errors` are monotone
+    counts."""
 
-    __slots__ = ("_failing", "_file", "_replaced", "_settings", "_size", "_too_long", "errors", "written")
+    __slots__ = ("_failing", "_file", "_now", "_reached", "_sampler", "_settings", "errors", "written")
 
     def __init__(self) -> None:
         self._settings: Capture | None = None
-        self._file: int | None = None
-        self._size = 0
+        self._sampler = Sampler(0.0, 0)
+        self._file: SealedFile | None = None
         self._failing = False
-        self._replaced = self._too_long = 0
+        self._now = 0.0
+        self._reached = dict.fromkeys(BOUNDS, 0)
         self.written = self.errors = 0
 
     def bounds_reached(self) -> dict[str, int]:
-        """Files that made room for newer records, and records that are larger than a file. Monotone."""
-        return {"capture_file": self._replaced, "capture_record": self._too_long}
+        """By bound of `BOUNDS`, how often it was reached. Monotone."""
+        return self._reached
 
     def use(self, settings: Capture | None) -> None:
         """Captures by these settings from now on; None: nothing."""
-        if settings != self._settings:
-            self.close()
-            self._settings = settings
-
-    def take(self, records: Iterable[Record], source: tuple[int, str]) -> None:
-        """Keeps what falls into the sample."""
-        settings = self._settings
-        if settings is None:
+        if settings == self._settings:
             return
-        sample = [record for record in records if sampled(source, record.exchange, settings.percent)]
-        lines = [line_of(captured(record, source, settings.bodies)) for record in sample]
-        if lines:
-            self._write(lines, settings)
+        self.close()
+        self._settings = settings
+        if settings is not None:
+            self._sampler = Sampler(settings.percent, settings.at_least)
+            self._file = SealedFile(settings.path, settings.max_bytes, settings.max_age, header_of(settings))
+
+    def take(self, records: Iterable[Record], source: WorkerRun) -> None:
+        """Keeps what falls into the sample."""
+        settings, file = self._settings, self._file
+        if settings is None or file is None:
+            return
+        records = list(records)
+        self._now = max([self._now, *[record.started + record.total for record in records]])
+        with self._writing(settings, file):
+            self._write(self._sampler.take(records, source, self._now), settings, file)
+
+    def look(self, now: float) -> None:
+        """Lets go of what is too old at this Unix time."""
+        settings, file = self._settings, self._file
+        if settings is not None and file is not None and settings.max_age:
+            with self._writing(settings, file):
+                file.look(now)
 
     def close(self) -> None:
-        """Closes the file; nothing is buffered here."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        """Writes what waits, seals and closes the file."""
+        settings, file = self._settings, self._file
+        if settings is None or file is None:
+            return
+        with self._writing(settings, file):
+            self._write(self._sampler.rest(), settings, file)
+            file.close()
+        file.leave()
+        self._settings = self._file = None
 
-    def _write(self, lines: list[bytes], settings: Capture) -> None:
+    @contextmanager
+    def _writing(self, settings: Capture, file: SealedFile) -> Iterator[None]:
+        before = _reached(file, self._sampler)
         try:
-            for line in lines:
-                self._append(line, settings)
+            yield
         except OSError as error:
             self.errors += 1
             if not self._failing:
                 log.error("records cannot be captured in %s: %s", settings.path, files.denied(settings.path, error))
             self._failing = True
-            self.close()
+            file.leave()
         else:
             self._failing = False
+        more = {bound: count - before[bound] for bound, count in _reached(file, self._sampler).items()}
+        for bound, count in more.items():
+            self._reached[bound] += count
+        if more["capture_file"] or more["capture_age"]:
+            self._sampler.anew()
 
-    def _append(self, line: bytes, settings: Capture) -> None:
-        half = settings.max_bytes // 2
-        if len(line) > half:
-            self._too_long += 1
+    def _write(self, taken: Iterable[Taken], settings: Capture, file: SealedFile) -> None:
+        for each in taken:
+            lines = [self._line(record, each, settings) for record in each.records]
+            if not self._sampler.waits:
+                for record, line in zip(each.records, lines, strict=True):
+                    self._append([record], [line], each, file)
+            else:
+                self._append(each.records, lines, each, file)
+
+    def _append(self, records: list[Record], lines: list[bytes], taken: Taken, file: SealedFile) -> None:
+        """Writes legs that belong together."""
+        if not file.fits(sum(map(len, lines))):
+            self._reached["capture_record"] += 1
             return
-        if self._file is None:
-            self._open(settings.path)
-        if self._size + len(line) > half:
-            self.close()
-            os.replace(settings.path, f"{settings.path}.1")
-            self._replaced += 1
-            self._open(settings.path)
-        assert self._file is not None
-        self._size += os.write(self._file, line)
-        self.written += 1
+        file.append(lines, self._now)
+        self.written += len(lines)
+        if taken.stratum or records[0].path:
+            ended = max([record.started + record.total for record in records])
+            stratum = taken.stratum or stratum_of(records)
+            file.count(stratum, taken.weight, min([record.started for record in records]), ended)
 
-    def _open(self, path: str) -> None:
-        self._file = files.descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._size = os.fstat(self._file).st_size
+    def _line(self, record: Record, taken: Taken, settings: Capture) -> bytes:
+        leg = captured(record, taken.source, settings.bodies)
+        if taken.weight != 1.0 or taken.extra:
+            leg = replace(leg, weight=taken.weight, extra=taken.extra)
+        return line_of(leg)
 
 
-def sampled(source: tuple[int, str], exchange: int, percent: float) -> bool:
-    """Whether an exchange falls into the sample: the same answer for all of its legs."""
-    return crc32(f"{source[0]}/{source[1]}/{exchange}".encode()) < percent / 100.0 * CRC_VALUES
+def header_of(settings: Capture) -> Header:
+    """What the first line of a segment says, but for its time and the segment before it."""
+    return Header(
+        penumbra_capture=FORMAT,
+        made=proxy.__version__,
+        began=0.0,
+        percent=settings.percent,
+        at_least=settings.at_least if settings.percent < 100.0 else 0,
+        bodies=settings.bodies,
+    )
+
+
+def _reached(file: SealedFile, sampler: Sampler) -> dict[str, int]:
+    return {
+        "capture_file": file.replaced,
+        "capture_age": file.aged,
+        "capture_strata": sampler.uncounted,
+        "capture_waiting": sampler.crowded,
+    }

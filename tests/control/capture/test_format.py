@@ -9,7 +9,8 @@ import pytest
 
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import LegFacts, Record
-from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, legs_in, line_of
+from proxy.control.capture.format import Captured, UnreadableLineError, arms_of, captured, is_bad, line_of
+from proxy.control.capture.reading import legs_in
 from tests.support.records import record
 
 OLD = (
@@ -18,6 +19,10 @@ OLD = (
     b'"request":"e30=","method":"POST","copies":2}\n'
 )
 """As 0.1.0 wrote it: members that have their usual value are left out."""
+
+
+WRITTEN = ("weight", "extra", "redacted", "withheld")
+"""What a line says about its own writing."""
 
 
 def test_a_line_of_an_earlier_version_is_read(tmp_path: Path) -> None:
@@ -47,8 +52,8 @@ def test_a_line_of_an_earlier_version_is_read(tmp_path: Path) -> None:
 
 def test_a_field_of_a_record_is_declared_once() -> None:
     """A captured leg adds its worker, an observation what was read; all facts come with the class they derive from."""
-    assert set(Captured.__annotations__) == {"worker", "incarnation"}
-    assert set(Captured.__struct_fields__) == {*Record.__struct_fields__, "worker", "incarnation"}
+    assert set(Captured.__annotations__) == {"worker", "incarnation", *WRITTEN}
+    assert set(Captured.__struct_fields__) == {*Record.__struct_fields__, "worker", "incarnation", *WRITTEN}
     for derived in (Record, Observation):
         assert not set(LegFacts.__struct_fields__) & set(derived.__annotations__)
         assert derived.__struct_fields__[: len(LegFacts.__struct_fields__)] == LegFacts.__struct_fields__
@@ -66,7 +71,7 @@ def test_a_line_holds_every_field_of_a_record(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("line", [b"{}", b"[1]", OLD[:40], OLD.replace(b"path", b"paht")])
+@pytest.mark.parametrize("line", [b"{}", b"[1]", OLD[:40] + b"\n", OLD.replace(b"path", b"paht")])
 def test_a_line_that_is_none_says_where(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "records"
     path.write_bytes(OLD + line)
@@ -100,7 +105,7 @@ def test_only_regular_files_with_lines_of_a_record_are_read(tmp_path: Path, monk
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="a pipe; allowed: a regular file"):
         list(legs_in([tmp_path / "pipe"]))
-    monkeypatch.setattr("proxy.control.capture.format.MAX_LINE", 10)
+    monkeypatch.setattr("proxy.control.capture.reading.MAX_LINE", 10)
     (tmp_path / "long").write_bytes(b"x" * 11)
     with pytest.raises(OSError, match="a line of more than 10 bytes"):
         list(legs_in([tmp_path / "long"]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+from msgspec.structs import replace
+
 from proxy.contracts.record import TICK_SECONDS
 from proxy.control.capture.format import Captured, captured
 from proxy.control.capture.replay import Rehearsal, replay
@@ -53,4 +55,14 @@ def test_legs_of_routes_that_are_gone_are_left_out() -> None:
     rehearsal = Rehearsal(settings(section("other")), 1000.0)
     rehearsal.observe(traffic(1, 100, 0.01), 1000.0 + TICK_SECONDS)
     assert rehearsal.verdicts().keys() == {"other"}
+    rehearsal.close()
+
+
+def test_what_was_picked_for_being_rare_is_no_evidence() -> None:
+    """A capture that keeps each failure and one success in ten shows ten times as many failures as there were."""
+    legs = traffic(60, 100, 0.01)
+    picked = [replace(leg, extra=leg.status != 200) for leg in legs if leg.status != 200 or leg.exchange % 10 == 0]
+    rehearsal = replay(settings(), picked)
+    assert rehearsal.acts == []
+    assert sum(verdict.n for verdict in rehearsal.verdicts()["cancer"][:1]) < len(legs) / 10
     rehearsal.close()

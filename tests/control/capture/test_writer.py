@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record
-from proxy.control.capture.format import captured, legs_in, line_of
-from proxy.control.capture.writer import CaptureWriter, sampled
+from proxy.control.capture.format import captured, line_of
+from proxy.control.capture.reading import legs_in
+from proxy.control.capture.sampling import sampled
+from proxy.control.capture.writer import CaptureWriter
 from tests.control.capture.test_replay import traffic
 
 SOURCE = (0, "a")

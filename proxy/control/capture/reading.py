@@ -1,0 +1,154 @@
+"""Capture files as they are read: first held against their seals, then line by line, in constant memory.
+
+1. Nothing of a file is given before all of it was held against its marks and seals, and what is given is what was held
+   against them: a file that grows meanwhile is read up to where it was.
+2. A file that is still written, or whose writer was killed, has no seal at its end, and may end in a part of a line. It
+   is read up to its last whole line, and says so (`FileFacts`).
+3. One that was cut in the middle, altered, or is none of a capture is refused with the line and what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from proxy import files
+from proxy.control.capture.format import (
+    BEGINNINGS,
+    LABELS,
+    Captured,
+    Header,
+    LabelLine,
+    Line,
+    StratumCount,
+    UnreadableLineError,
+    parsed,
+)
+from proxy.control.capture.seal import SegmentCheck
+
+MAX_LINE = 64 * 1024 * 1024
+"""Bytes of a line: a record with two bodies of 256 KiB in base64 and heads of 64 KiB has about one MiB."""
+
+MAX_HEADERS = 100
+"""Different headers of a file that are kept, the first; one that begins a thousand times says the same a thousand
+times."""
+
+
+class FileFacts(Struct, frozen=True):
+    """What a capture file is, beside its legs."""
+
+    path: Path
+    sha256: str
+    """Over the bytes that are read."""
+    lines: int
+    """Lines that are read, headers and seals among them."""
+    sealed: int
+    """Lines that a seal vouches for."""
+    open: int
+    """Lines of a segment without a seal: still written, or its writer was killed."""
+    bare: int
+    """Lines without a header: of a version before there were any, or made by hand."""
+    cut: int
+    """Bytes behind the last whole line, which are not read."""
+    labels: int
+    """Lines that are labels."""
+    headers: tuple[Header, ...]
+    strata: dict[str, StratumCount]
+
+    @property
+    def unsealed(self) -> str:
+        """Why the file is not vouched for as a whole, or ""."""
+        if self.cut:
+            return f"it ends in the middle of line {self.lines + 1}: still written, or its writer was killed"
+        if self.open:
+            return f"its last {self.open:,} lines have no seal: still written, or its writer was killed"
+        if self.bare:
+            return f"{self.bare:,} of its lines have no header and no seal: of an earlier version, or made by hand"
+        return "" if self.lines else "it is empty"
+
+
+def facts_of(path: Path) -> FileFacts:
+    """Holds a file against its seals. Raises UnreadableLineError, OSError."""
+    check, whole = SegmentCheck(path), sha256()
+    headers: list[Header] = []
+    lines = cut = labels = 0
+    for number, line in enumerate(files.lines(path, MAX_LINE), 1):
+        if not line.endswith(b"\n") and _is_cut(line, path, number):
+            cut = len(line)
+            break
+        if number == 1:
+            _refuse_foreign(line, path)
+        check.take(line, number)
+        whole.update(line)
+        lines, labels = number, labels + line.startswith(LABELS)
+        if check.header is not None and check.header not in headers and len(headers) < MAX_HEADERS:
+            headers.append(check.header)
+    strata: dict[str, StratumCount] = {}
+    for sealed in check.seals:
+        for name, count in sealed.strata.items():
+            known = strata.get(name, StratumCount(0, 0.0))
+            strata[name] = StratumCount(known.taken + count.taken, known.weight + count.weight)
+    return FileFacts(
+        path, whole.hexdigest(), lines, check.sealed, check.open, check.bare, cut, labels, tuple(headers), strata
+    )
+
+
+def _is_cut(line: bytes, path: Path, number: int) -> bool:
+    """Whether a line without an end is the beginning of one. Raises UnreadableLineError for what cannot be."""
+    try:
+        parsed(line)
+    except msgspec.MsgspecError as error:
+        begun = any(line.startswith(begin) or begin.startswith(line) for begin in BEGINNINGS)
+        unended = not line.endswith(b"}") or "truncated" in str(error)
+        if (begun and unended) or not line.strip(b"\0"):
+            return True
+        raise UnreadableLineError(f"{path}, line {number}: {error}") from error
+    return False
+
+
+def _refuse_foreign(line: bytes, path: Path) -> None:
+    try:
+        if line.strip():
+            parsed(line)
+    except msgspec.MsgspecError as error:
+        raise UnreadableLineError(f"{path}, line 1: no line of a capture: {error}") from error
+
+
+class CaptureFiles:
+    """Files of a capture, oldest first, held against their seals: `files` says what they are. `legs`, `labels` read
+    them, as often as one likes. Raises UnreadableLineError, OSError; so do these."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.files = tuple(facts_of(path) for path in paths)
+
+    def legs(self) -> Iterator[Captured]:
+        """The legs in their order."""
+        return (line for line in self._lines((b"",)) if isinstance(line, Captured))
+
+    def labels(self) -> Iterator[LabelLine]:
+        """The labels in their order."""
+        return (line for line in self._lines(LABELS) if isinstance(line, LabelLine))
+
+    def _lines(self, begin: tuple[bytes, ...]) -> Iterator[Line]:
+        for facts in self.files:
+            for number, line in enumerate(files.lines(facts.path, MAX_LINE), 1):
+                if number > facts.lines:
+                    break
+                if line.startswith(begin) and line.strip():
+                    yield _parsed(line, facts.path, number)
+
+
+def legs_in(paths: Iterable[Path]) -> Iterator[Captured]:
+    """The legs in capture files, in their order. Raises UnreadableLineError, OSError."""
+    yield from CaptureFiles(paths).legs()
+
+
+def _parsed(line: bytes, path: Path, number: int) -> Line:
+    try:
+        return parsed(line)
+    except msgspec.MsgspecError as error:
+        raise UnreadableLineError(f"{path}, line {number}: {error}") from error
