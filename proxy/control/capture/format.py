@@ -34,9 +34,6 @@ FORMAT = 2
 KEPT_FIELDS = frozenset({b"content-type", b"content-encoding", b"inference-header-content-length", b"grpc-encoding"})
 """Header fields that are needed to read a body; all others may hold secrets, and go."""
 
-MAX_LINE = 64 * 1024 * 1024
-"""Bytes of a line: a record with two bodies of 256 KiB in base64 and heads of 64 KiB has about one MiB."""
-
 
 class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """One leg, as an object of JSON, and the worker that reported it."""

@@ -171,7 +171,7 @@ def stratum_of(records: list[Record], remark: str = "") -> str:
 def _outcome(record: Record) -> str:
     if not record.inference:
         return "not_an_inference"
-    return outcome_of(record.failure or str(record.status), record.role in COPY_ROLES)
+    return outcome_of(record.code, record.role in COPY_ROLES)
 
 
 def _copies(records: list[Record]) -> int:
