@@ -50,6 +50,9 @@ NAMES: Final = (
 LABELS: Final = tuple([f"grpc:{code}" for code in HTTP_STATUS])
 """Code to what counts its calls: in ticks, metrics and rescues."""
 
+PREFIX: Final = 5
+"""Bytes before a message: 0 or 1 (compressed), and the length, high byte first."""
+
 GRPC: Final = b"application/grpc"
 """What the media types of gRPC begin with: `application/grpc+proto` names the codec, parameters follow a semicolon."""
 

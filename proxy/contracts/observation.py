@@ -112,6 +112,9 @@ class Text(Struct, frozen=True, gc=False):
     """Seconds from the assignment to the first token."""
     gaps: tuple[float, ...] = ()
     """Seconds between the later pieces of a stream."""
+    pieces: int = 0
+    """Messages of a stream by gRPC that said something. Where their tensors are numbers, those are the answer
+    (`Observation.outputs`), and a text without any says when they came."""
 
 
 class Observation(LegFacts, array_like=True, gc=False, frozen=True):
@@ -144,6 +147,11 @@ class Observation(LegFacts, array_like=True, gc=False, frozen=True):
     def answered(self) -> bool:
         """The version answered with success, so its predictions can be compared."""
         return not self.failure and 200 <= self.status < 300
+
+    @property
+    def said(self) -> Text | None:
+        """The text where that is the answer. That of a stream of predictions says alone when they came."""
+        return None if self.text is not None and self.text.pieces and self.outputs else self.text
 
 
 _facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*LegFacts.__struct_fields__)

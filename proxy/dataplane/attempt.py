@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, unescaped
+from proxy.contracts.grpc_status import HTTP_STATUS, LABELS, PREFIX, is_grpc, unescaped
 from proxy.contracts.message import ResponseHead
 from proxy.contracts.outcome import outcome_of
 from proxy.contracts.stream_end import can_show_its_end, media_of, shows_an_error, shows_its_end
@@ -268,7 +268,16 @@ class Attempt(RecordedLeg):
         """Whether an answer that is larger than a part will be read: a stream as far as it goes, others whole."""
         if not self.request.number or not 200 <= head.status < 300:
             return False
-        return bool(self.media) or max(self.answer_size, head.length or 0) <= MAX_RECORDED
+        return max(self.answer_size, head.length or 0) <= MAX_RECORDED or self._is_read_as_it_comes()
+
+    def _is_read_as_it_comes(self) -> bool:
+        """Whether control reads it piece by piece, whatever its length: events, and messages of gRPC that are not too
+        large themselves, as the first one shows."""
+        head = self.head
+        if self.media or head is None:
+            return bool(self.media)
+        first = int.from_bytes(self.beginning[1:PREFIX], "big")
+        return is_grpc(head.field(b"content-type")) and first <= MAX_RECORDED
 
     def has_shown_its_end(self) -> bool:
         """Whether the answer is a stream whose last event was received: nothing is missing but the framing's end."""
@@ -345,7 +354,7 @@ class Attempt(RecordedLeg):
     def record(self, total: float, last: bool) -> None:
         """Records it where the exchange is recorded. `last`: the request travels with it."""
         if self.request.number:
-            if self.answer_size > MAX_RECORDED and not self.media:
+            if self.answer_size > MAX_RECORDED and not self._is_read_as_it_comes():
                 self.answer = None
             if self.answer is not None:
                 self.beginning = b""

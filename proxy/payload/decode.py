@@ -12,6 +12,7 @@ import orjson
 from msgspec import Struct
 
 from proxy.contracts.bounds import shortened
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.identity import MAX_IDENTITY
 from proxy.contracts.json_cost import SMALL_BYTES, may_be_costly
 from proxy.contracts.observation import (
@@ -27,7 +28,7 @@ from proxy.contracts.observation import (
 from proxy.contracts.outcome import ContentReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS, Analysis
-from proxy.contracts.stream_end import can_show_its_end, media_of
+from proxy.contracts.stream_end import EVENTS, LINES, can_show_its_end, media_of
 from proxy.contracts.table import Protocol
 from proxy.payload import kserve_v1, mlflow, oip, openai, plain
 from proxy.payload.content import CONTENT_OF, judged
@@ -35,8 +36,9 @@ from proxy.payload.cost import refuse_costly
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.grpc.frames import is_call
+from proxy.payload.grpc.stream import CallReader
 from proxy.payload.language.stream import StreamReader
-from proxy.payload.parts import Assembly, PartedAnswer
+from proxy.payload.parts import AnswerReader, Assembly, PartedAnswer
 from proxy.payload.pictures.found import in_place_of_texts, is_picture, of_body
 from proxy.payload.reading import Body, Content, Unreadable
 from proxy.payload.recognise import looks_like
@@ -64,12 +66,22 @@ class Codec(Struct, frozen=True):
     """Whether a list without members is an answer (no boxes in an image), and not nothing."""
     ends: bool = True
     """Streams of the protocol have a last event."""
-    stream: Callable[[Body], StreamReader] | None = None
-    """The reader of its streams as they come; None: they are read when they are whole."""
+    stream: Callable[[Body], AnswerReader] | None = None
+    """The reader of its event streams as they come; None: they are read when they are whole."""
+    calls: Callable[[Body], AnswerReader] | None = None
+    """The same of its answers by gRPC."""
+
+    def reader(self, body: Body) -> AnswerReader | None:
+        """The reader of an answer that comes in parts; None: they are put together first."""
+        media = media_of(body.fields)
+        made = self.stream if media == EVENTS or media in LINES else self.calls if is_grpc(media) else None
+        return made(body) if made else None
 
 
 CODECS: dict[Protocol, Codec] = {
-    "oip": Codec(oip.read_request, oip.read_response, oip.usual_request, oip.usual_response, ends=False),
+    "oip": Codec(
+        oip.read_request, oip.read_response, oip.usual_request, oip.usual_response, ends=False, calls=CallReader
+    ),
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
     "openai": Codec(openai.read_request, openai.read_response, stream=openai.CompletionStream),
@@ -126,7 +138,7 @@ def take_part(
     """Takes in a part of an answer, whose record comes later. Never raises."""
     codec = CODECS.get(spoken_by(part, protocol))
     if codec is not None:
-        assembly.add(part, source, analysis, codec.stream)
+        assembly.add(part, source, analysis, codec.reader)
 
 
 def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tuple[Tensor, ...], str, str]:
@@ -188,7 +200,7 @@ def _read_stream(
     elif codec.stream is None or not _is_coded_stream(record):
         return record
     else:
-        parts = PartedAnswer(record.response_fields, analysis, codec.stream)  # a single part, unpacked as others are
+        parts = PartedAnswer(record.response_fields, analysis, codec.reader)  # a single part, unpacked as others are
     if parts.reader is not None:
         return _judged(record, codec, inputs, parts.reader.body, *_read_parts(record, parts, parts.reader))
     record = parts.joined(record)
@@ -214,7 +226,7 @@ def _judged(
     if unread in NOT_LOOKED_AT:
         told = content_of_beginning(body.data) if unread in BEYOND_BOUNDS else None
         return found.tensors, found.text, unread, told is not None, told or "", body.identity, found.usage
-    if not (reason or unread or found.text):
+    if not (reason or unread) and (found.tensors or not found.text):
         by_row = bool(inputs) and codec.by_row.issuperset([tensor.name for tensor in inputs])
         reason = judged(found.tensors, inputs, by_row)
         if reason == "empty_body" and codec.empty_lists and not any(len(tensor.data) for tensor in found.tensors):
@@ -223,7 +235,7 @@ def _judged(
 
 
 def _read_parts(
-    record: Record, parts: PartedAnswer, reader: StreamReader
+    record: Record, parts: PartedAnswer, reader: AnswerReader
 ) -> tuple[Content, UnreadReason | Literal[""]]:
     parts.ended(record)
     if parts.unread:
@@ -252,7 +264,7 @@ def beginning(record: Record, analysis: Analysis) -> tuple[Text | None, str]:
     if not record.beginning:
         return None, ""
     body = Body(record.beginning, record.response_fields.lower(), analysis, record.chunks, record.ends)
-    reader = StreamReader(body)
+    reader: AnswerReader = CallReader(body) if is_call(body) else StreamReader(body)
     try:
         reader.feed(body.data, body.chunks, body.ends)
     except (Unreadable, orjson.JSONDecodeError):

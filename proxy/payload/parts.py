@@ -9,19 +9,16 @@ What is kept is bounded in sum: where it is too much, the answer that began firs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import orjson
 from msgspec.structs import replace
 
-from proxy.contracts.observation import UnreadReason
+from proxy.contracts.observation import Text, UnreadReason
 from proxy.contracts.record import Record
 from proxy.contracts.settings import Analysis
-from proxy.contracts.stream_end import EVENTS, LINES, media_of
-from proxy.payload.cost import refuse_costly_stream
 from proxy.payload.encoding import coding_of
-from proxy.payload.language.stream import StreamReader
-from proxy.payload.reading import Body, Unreadable
+from proxy.payload.reading import Body, Content, Unreadable
 from proxy.payload.unpacking import Unpacking
 
 MAX_PARTED_BYTES = 32 * 1024 * 1024
@@ -35,7 +32,39 @@ MAX_PART_STEPS = 16_384
 OVERHEAD = 2048
 """Bytes of an answer beside what it holds, so that many small ones are bounded as well."""
 
-ReaderOf = Callable[[Body], StreamReader]
+
+class AnswerReader(Protocol):
+    """The reader of a stream as it comes. All but `size` may raise Unreadable, and orjson.JSONDecodeError."""
+
+    body: Body
+    steps: int
+    """Events, or messages, that were read one by one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about."""
+
+    def admit(self, data: bytes) -> None:
+        """Refuses a part that would cost too much."""
+
+    def feed(self, data: bytes, chunks: Sequence[float] = (), ends: Sequence[int] = ()) -> None:
+        """Takes in a part of the stream."""
+
+    def end(self) -> None:
+        """The stream has ended."""
+
+    def forget_times(self) -> None:
+        """When the pieces came says nothing."""
+
+    def content(self) -> Content:
+        """What it said."""
+
+    def times(self) -> Text | None:
+        """The times alone, of a stream that is not whole."""
+
+
+ReaderOf = Callable[[Body], AnswerReader | None]
+"""The reader of an answer with these fields; None: it is no stream, or is read when it is whole."""
 Key = tuple[tuple[int, str], int, str, str]
 
 
@@ -48,11 +77,10 @@ class PartedAnswer:
 
     __slots__ = ("_chunks", "_ends", "_pieces", "_unpacking", "count", "fields", "reader", "size", "unread")
 
-    def __init__(self, fields: bytes, analysis: Analysis, reader_of: ReaderOf | None) -> None:
+    def __init__(self, fields: bytes, analysis: Analysis, reader_of: ReaderOf) -> None:
         self.fields = fields
         lower = fields.lower()
-        streams = media_of(lower) in (EVENTS, *LINES)
-        self.reader = reader_of(Body(b"", lower, analysis)) if streams and reader_of else None
+        self.reader = reader_of(Body(b"", lower, analysis))
         self.unread: UnreadReason | Literal[""] = ""
         self.count = self.size = 0
         self._unpacking = self._unpacked(coding_of(lower)) if self.reader is not None else None
@@ -99,11 +127,11 @@ class PartedAnswer:
         if record.disturbed:
             reader.forget_times()
 
-    def _feed(self, reader: StreamReader, data: bytes, chunks: Sequence[float], ends: Sequence[int]) -> None:
+    def _feed(self, reader: AnswerReader, data: bytes, chunks: Sequence[float], ends: Sequence[int]) -> None:
         try:
             unpacking, most = self._unpacking, reader.steps + MAX_PART_STEPS
             for plain, times, places in unpacking.feed(data, chunks, ends) if unpacking else ((data, chunks, ends),):
-                refuse_costly_stream(plain)
+                reader.admit(plain)
                 reader.feed(plain, times, places)
                 if unpacking and reader.steps > most:
                     raise Unreadable("too_many_values")
@@ -137,7 +165,7 @@ class Assembly:
         """Bytes that are held."""
         return self._size
 
-    def add(self, part: Record, source: tuple[int, str], analysis: Analysis, reader_of: ReaderOf | None) -> None:
+    def add(self, part: Record, source: tuple[int, str], analysis: Analysis, reader_of: ReaderOf) -> None:
         """Takes in a part. One whose answer's earlier parts are lost is nothing."""
         key = (source, part.exchange, part.role, part.version)
         answer = self._answers.get(key)

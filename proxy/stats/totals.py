@@ -61,6 +61,7 @@ class Totals:
     __slots__ = (
         "_comparer",
         "_costs",
+        "_messages",
         "_scorer",
         "_tokens",
         "_unread_requests",
@@ -86,6 +87,7 @@ class Totals:
         self._usage: Counter[tuple[str, str, str, str]] = Counter()
         self._untold: Counter[tuple[str, str, str, str]] = Counter()
         self._costs: defaultdict[tuple[str, str, str, str], float] = defaultdict(float)
+        self._messages: Counter[tuple[str, str, str]] = Counter()
         self.prices: dict[str, Price] = {}
         """What the tokens of versions cost, by name."""
         self._tokens: defaultdict[tuple[str, str, str], tuple[Histogram, Histogram]] = defaultdict(_histograms)
@@ -113,13 +115,15 @@ class Totals:
             self._unread_requests[leg.route, leg.version, "response", leg.content] = leg.request_id
         if leg.usage is not None:
             self._count_usage(leg, leg.usage)
-        elif leg.text is not None:
+        elif leg.said is not None:
             self._untold[leg.route, leg.version, leg.role, "absent"] += 1
         if leg.text is not None and leg.text.first_token is not None:
             first, gap = self._tokens[leg.route, leg.version, leg.role]
             first.update({bucket(leg.text.first_token): 1}, leg.text.first_token)
             for pause in leg.text.gaps:
                 gap.update({bucket(pause): 1}, pause)
+        if leg.text is not None and leg.text.pieces:
+            self._messages[leg.route, leg.version, leg.role] += leg.text.pieces
 
     def _count_usage(self, leg: Observation, usage: Usage) -> None:
         if usage == NO_USAGE:
@@ -155,6 +159,11 @@ class Totals:
     def tokens(self) -> Mapping[tuple[str, str, str], tuple[Histogram, Histogram]]:
         """Time to the first token, and between tokens, by (route, version, role)."""
         return MappingProxyType(self._tokens)
+
+    @property
+    def messages(self) -> Mapping[tuple[str, str, str], int]:
+        """Messages of analysed streams by gRPC, by (route, version, role)."""
+        return MappingProxyType(self._messages)
 
     @property
     def usage(self) -> Mapping[tuple[str, str, str, str], int]:

@@ -168,6 +168,19 @@ def test_of_what_does_not_fit_the_beginning_is_kept(kind: str, media: bytes, len
     assert record.parts == len(parts) and bool(parts) == (length is None)
 
 
+@KINDS
+@pytest.mark.parametrize(("message", "whole"), [(MAX_PART, True), (MAX_RECORDED, True), (2 * MAX_RECORDED, False)])
+def test_a_stream_of_grpc_goes_whole_unless_its_messages_are_too_large(kind: str, message: int, whole: bool) -> None:
+    framed = b"\0" + message.to_bytes(4, "big") + bytes(message)
+    body = framed * (2 * MAX_RECORDED // message + 1)
+    pieces = [body[at : at + 2 * MAX_PART] for at in range(0, len(body), 2 * MAX_PART)]
+    sent = in_pieces(shadowed(), kind, pieces, b"application/grpc")
+    if whole:
+        assert b"".join([each.response or b"" for each in sent]) == body
+    else:
+        assert sent[-1].response is None and sum(len(each.response or b"") for each in sent) <= MAX_RECORDED
+
+
 def test_a_stream_that_is_not_taken_is_known_by_its_ends() -> None:
     bench = shadowed()
     bench.outbox.full = True

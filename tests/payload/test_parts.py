@@ -15,6 +15,8 @@ from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Protocol
 from proxy.payload.decode import CODECS, decode
 from proxy.payload.parts import MAX_PART_STEPS, MAX_PARTED_ANSWER, OVERHEAD, Assembly
+from proxy.payload.reading import Body
+from tests.payload.grpc.test_stream import GRPC, STREAMS
 from tests.payload.test_unpacking import WRITERS
 
 SOURCE = (0, "a")
@@ -38,6 +40,8 @@ WHOLE: list[tuple[Protocol, bytes, bytes]] = [
     ("oip", JSON, ANSWER.replace(b"0.5", b"NaN", 1)),
     ("oip", EVENTS, b"".join(b'data: {"text_output": "%d "}\n\n' % at for at in range(40))),
     ("json", JSON, b'{"prediction": [1, 2, 3]}'),
+    *[("oip", GRPC, body) for body in STREAMS.values()],
+    ("oip", GRPC, STREAMS["triton"][:-3]),
 ]
 
 
@@ -53,12 +57,16 @@ def parted(protocol: Protocol, fields: bytes, data: bytes, cuts: list[int], dist
         piece: dict[str, Any] = {"response": data[begin:end], "chunks": [float(number)], "ends": [end], "parts": number}
         if end < len(data):
             first = fields if not number else b""
-            assembly.add(leg(response_fields=first, partial=True, **piece), SOURCE, Analysis(), codec.stream)
+            assembly.add(leg(response_fields=first, partial=True, **piece), SOURCE, Analysis(), codec.reader)
         else:
             record = leg(response_fields=fields, disturbed=disturbed, **piece)
             found = decode(record, protocol, SOURCE, Analysis(), assembly.take(record, SOURCE))
     assert assembly.size == 0 and assembly.lost == 0
     return found
+
+
+def put_together(_: Body) -> None:
+    """Of an answer that is no stream."""
 
 
 def facts(found: Observation) -> tuple[Any, ...]:
@@ -159,12 +167,12 @@ def part(exchange: int, number: int, data: bytes = b"x" * 1000, source: tuple[in
 def test_a_part_that_is_missing_loses_the_answer_with_its_reason() -> None:
     assembly = Assembly()
     for number in (0, 2):
-        assembly.add(part(7, number), SOURCE, Analysis(), None)
+        assembly.add(part(7, number), SOURCE, Analysis(), put_together)
     record = leg(response=b"}", parts=3)
     found = decode(record, "json", SOURCE, Analysis(), assembly.take(record, SOURCE))
     assert (found.unreadable_response, found.analysed, found.content) == ("parts_lost", False, "")
     assert assembly.size == 0
-    assembly.add(part(8, 1), SOURCE, Analysis(), None)
+    assembly.add(part(8, 1), SOURCE, Analysis(), put_together)
     assert assembly.size == 0
 
 
@@ -172,7 +180,7 @@ def test_a_part_that_is_missing_loses_the_answer_with_its_reason() -> None:
 def test_a_stream_that_was_kept_no_more_is_judged_by_its_ends(protocol: Protocol) -> None:
     assembly = Assembly()
     assembly.add(
-        leg(response=STREAM[:999], response_fields=EVENTS, partial=True), SOURCE, Analysis(), CODECS[protocol].stream
+        leg(response=STREAM[:999], response_fields=EVENTS, partial=True), SOURCE, Analysis(), CODECS[protocol].reader
     )
     record = leg(response=None, response_fields=EVENTS, parts=1, beginning=STREAM[:999], ending=STREAM[-200:])
     found = decode(record, protocol, SOURCE, Analysis(), assembly.take(record, SOURCE))
@@ -182,7 +190,7 @@ def test_a_stream_that_was_kept_no_more_is_judged_by_its_ends(protocol: Protocol
 def test_what_is_kept_is_bounded_in_sum_and_the_oldest_goes() -> None:
     assembly = Assembly(room=10 * (1000 + OVERHEAD))
     for exchange in range(25):
-        assembly.add(part(exchange, 0), SOURCE, Analysis(), None)
+        assembly.add(part(exchange, 0), SOURCE, Analysis(), put_together)
     assert assembly.lost == 15 and assembly.size == 10 * (1000 + OVERHEAD)
     assert assembly.take(leg(parts=1), SOURCE) is None
 
@@ -190,7 +198,7 @@ def test_what_is_kept_is_bounded_in_sum_and_the_oldest_goes() -> None:
 def test_one_answer_is_bounded() -> None:
     assembly = Assembly()
     for number in range(7):
-        assembly.add(part(7, number, b"1," * 500_000), SOURCE, Analysis(), None)
+        assembly.add(part(7, number, b"1," * 500_000), SOURCE, Analysis(), put_together)
         assert assembly.size <= MAX_PARTED_ANSWER + OVERHEAD
     record = leg(response=b"1]", parts=7)
     found = decode(record, "json", SOURCE, Analysis(), assembly.take(record, SOURCE))
@@ -199,8 +207,8 @@ def test_one_answer_is_bounded() -> None:
 
 def test_what_a_worker_left_unfinished_goes_with_it() -> None:
     assembly = Assembly()
-    assembly.add(part(7, 0), SOURCE, Analysis(), None)
-    assembly.add(part(7, 0), (1, "b"), Analysis(), None)
+    assembly.add(part(7, 0), SOURCE, Analysis(), put_together)
+    assembly.add(part(7, 0), (1, "b"), Analysis(), put_together)
     assembly.forget(0, "c")
     assert assembly.lost == 1 and assembly.size == 1000 + OVERHEAD
 

@@ -38,6 +38,7 @@ RARE = {
     "penumbra_not_rescued_total": "needs a canary that breaks in the middle: tests/dataplane has one",
     "penumbra_not_retried_total": "needs a server that ends a connection without an answer: tests/dataplane has one",
     "penumbra_retries_total": "needs a server that closes just as a request is sent: tests/dataplane has one",
+    "penumbra_stream_messages_total": "needs streams by gRPC: tests/control has them",
     "penumbra_tls_handshakes_total": "needs TLS: test_tls.py has it",
     "penumbra_tls_not_after_seconds": "needs TLS: test_rotation.py has it",
     "penumbra_tls_not_before_seconds": "needs TLS: test_rotation.py has it",

@@ -3,6 +3,8 @@
 frames     length-prefixed messages, with a bound on expansion
 wire       fields of one protocol buffer
 numbers    repeated numbers, packed or not
-calls      the bodies of its calls: one message, or a stream of them
 inference  the messages of the Open Inference Protocol
+joined     the tensors of all messages of a stream as those of one answer
+stream     answers message by message, as they come
+calls      the bodies of calls, whole
 """

@@ -1,19 +1,16 @@
 """The messages of a gRPC body ("Length-Prefixed-Message" of gRPC over HTTP/2): a flag, four bytes of length, then one.
 
 A message crosses the borders of DATA frames, so what is read here is the whole body. A compressed message is unpacked
-by the coding that `grpc-encoding` names, within the bound of all content codings.
+by the coding that `grpc-encoding` names; all that are read at once are bounded as one content coding is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.contracts.grpc_status import is_grpc
-from proxy.payload.encoding import decompress
+from proxy.contracts.grpc_status import PREFIX, is_grpc
+from proxy.payload.encoding import MAX_EXPANDED, decompress
 from proxy.payload.reading import Body, Unreadable, field
-
-PREFIX = 5
-"""Bytes before a message: 0 or 1 (compressed), and the length, high byte first."""
 
 MAX_MESSAGES = 65_536
 """Messages of one body that are read: an empty one is five bytes."""
@@ -31,33 +28,40 @@ def is_call(body: Body) -> bool:
 def messages_of(data: bytes, fields: bytes) -> Iterator[tuple[bytes, int]]:
     """The messages in `data`, unpacked, each with the offset of its end. `fields`: header lines in lower case. Raises
     Unreadable: `binary` for a length that leads beyond the end, `coding`, `encoding`, `expansion`."""
-    at, end, count = 0, len(data), 0
-    while at < end:
-        if at + PREFIX > end:
+    end = 0
+    for message, end in whole_messages(data, fields):
+        yield message, end
+    if end != len(data):
+        raise Unreadable("binary")
+
+
+def whole_messages(data: bytes, fields: bytes) -> Iterator[tuple[bytes, int]]:
+    """The same of a part of a body: those whose end is in it. Raises Unreadable, but not for what is cut."""
+    at, end, count, room = 0, len(data), 0, MAX_EXPANDED
+    while (begin := at + PREFIX) <= end:
+        flag = data[at]
+        if flag > 1:
             raise Unreadable("binary")
-        begin = at + PREFIX
         at = begin + int.from_bytes(data[at + 1 : begin], "big")
         if at > end:
-            raise Unreadable("binary")
+            return
         if count == MAX_MESSAGES:
             raise Unreadable("too_many_values")
         count += 1
-        flag = data[begin - PREFIX]
-        if flag > 1:
-            raise Unreadable("binary")
-        yield (_unpacked(data[begin:at], fields) if flag else data[begin:at]), at
+        message = data[begin:at]
+        if flag:
+            message = _unpacked(message, fields)
+            room -= len(message)
+            if room < 0:
+                raise Unreadable("expansion")
+        yield message, at
 
 
-def only_message(data: bytes, fields: bytes) -> bytes:
-    """The message of a unary call, whose body has exactly one. Raises Unreadable; `empty_body` for none."""
-    found = None
-    for message, _ in messages_of(data, fields):
-        if found is not None:
-            raise Unreadable("schema")
-        found = message
-    if found is None:
-        raise Unreadable("empty_body")
-    return found
+def only_message(data: bytes) -> bytes | None:
+    """The message of a body that has one, which is not compressed, as nearly all have; None of any other."""
+    if len(data) < PREFIX or data[0] or int.from_bytes(data[1:PREFIX], "big") != len(data) - PREFIX:
+        return None
+    return data[PREFIX:]
 
 
 def _unpacked(message: bytes, fields: bytes) -> bytes:

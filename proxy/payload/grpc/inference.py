@@ -63,8 +63,22 @@ def read_outputs(message: bytes, body: Body) -> tuple[Tensor, ...]:
 
 def is_streamed(message: bytes) -> bool:
     """Whether a message is a ModelStreamInferResponse: it has an error or an answer, and nothing else. (A
-    ModelInferResponse has outputs.)"""
-    return all(number in (ERROR, ANSWER) for number, _, _ in fields_in(message))
+    ModelInferResponse has outputs; one that has none has a version in the place of the answer.)"""
+    found = {number: value for number, _, value in fields_in(message)}
+    if not found.keys() <= {ERROR, ANSWER}:
+        return False
+    return len(found) < 2 or _is_answer(found[ANSWER])
+
+
+def _is_answer(value: WireValue) -> bool:
+    """Whether what stands beside an error is the answer that Triton writes there, of which the id alone is set, and no
+    model's version beside its name."""
+    if isinstance(value, int):
+        return False
+    try:
+        return all(kind == BYTES and number <= RAW_OUTPUTS for number, kind, _ in fields_in(value))
+    except Unreadable:
+        return False
 
 
 def read_streamed(message: bytes, body: Body) -> tuple[Tensor, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from proxy.contracts.identity import IDENTITY_FIELDS
 from proxy.contracts.observation import Text, Usage
 from proxy.contracts.stream_end import EVENTS, LINES, MAX_TAIL, media_of, shows_its_end
+from proxy.payload.cost import refuse_costly_stream
 from proxy.payload.language.arrivals import Arrivals
 from proxy.payload.language.runs import run_behind
 from proxy.payload.language.spoken import Spoken
@@ -71,6 +72,10 @@ class StreamReader:
     def size(self) -> int:
         """Bytes that it holds, about."""
         return len(self._rest) + len(self._tail) + self.spoken.size + self._arrivals.size
+
+    def admit(self, data: bytes) -> None:
+        """Raises Unreadable where reading a part would cost too much."""
+        refuse_costly_stream(data)
 
     def feed(self, data: bytes, chunks: Sequence[float] = (), ends: Sequence[int] = ()) -> None:
         """Takes in a part of the stream. `chunks`, `ends`: when its pieces came, in seconds, and the bytes of the

@@ -42,9 +42,10 @@ from proxy.stats.finite import NOT_NUMBERS, numbers
 
 def compare(reference: Observation, copy: Observation, rules: AnswerRules = DEFAULT_RULES) -> AnswerDifference | None:
     """Difference of `copy` from `reference`, both of which were read (`settle`); None when both hold nothing."""
-    if reference.text and copy.text:
-        return compare_texts(reference.text, copy.text, rules)
-    if bool(reference.text) != bool(copy.text) or bool(reference.outputs) != bool(copy.outputs):
+    said, other_said = reference.said, copy.said
+    if said and other_said:
+        return compare_texts(said, other_said, rules)
+    if bool(said) != bool(other_said) or bool(reference.outputs) != bool(copy.outputs):
         return AnswerDifference(True, "shape", comparer="one answer holds a text or predictions, the other none")
     mine, others = (apart(kept(with_texts(leg.outputs), rules), rules) for leg in (reference, copy))
     if not mine and not others:

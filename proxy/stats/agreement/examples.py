@@ -132,7 +132,7 @@ Side = tuple[dict[str, Any], bool]
 def _answer(leg: Observation, row: int) -> Side:
     if not leg.answered:
         return {"status": leg.status, "failure": leg.failure}, False
-    return _shown(with_texts(leg.outputs), row) if leg.text is None else _text(leg.text)
+    return _shown(with_texts(leg.outputs), row) if leg.said is None else _text(leg.said)
 
 
 def _text(answer: Text) -> Side:

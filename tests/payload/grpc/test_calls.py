@@ -112,8 +112,11 @@ def test_a_call_that_has_failed_by_its_status_is_not_read() -> None:
     assert seen.inputs[0].data == X
 
 
-def test_one_message_of_a_stream_is_its_tensors_and_several_are_text_with_times() -> None:
+def test_one_message_of_a_stream_is_its_tensors() -> None:
     assert read_response(body(streamed(response(Y)))).tensors[0].data == Y
+
+
+def test_strings_of_a_stream_are_a_text_with_times() -> None:
     texts = [
         message("ModelInferResponse", outputs=[tensor("text", "BYTES", [1], [word])]).SerializeToString()
         for word in (b"Hello", b" ", b"world")
@@ -130,12 +133,21 @@ def test_an_error_in_a_message_of_a_stream_has_failed_the_call() -> None:
     assert seen.content == "error_in_stream"
 
 
-def test_requests_of_a_stream_are_read_by_their_first_message() -> None:
-    assert read_request(body(framed(request(X), request(Y))))[0].data == X
+def test_a_nan_in_a_message_of_a_stream_has_failed_the_call() -> None:
+    seen = decode(record(framed(request(X)), streamed(response(Y), response([float("nan"), 0.5]))), "oip", (0, "a"))
+    assert (seen.content, seen.outputs[0].rows) == ("not_a_number", 2)
+
+
+def test_a_stream_of_a_server_without_messages_of_its_own_for_it_is_read() -> None:
+    """MLServer answers ModelStreamInfer with ModelInferResponse."""
+    seen = decode(record(framed(request(X), request(X)), framed(response(Y), response(Y))), "oip", (0, "a"))
+    assert (seen.inputs[0].rows, seen.inputs[0].data) == (2, X + X)
+    assert (seen.outputs[0].rows, seen.outputs[0].data, seen.content) == (2, Y + Y, "")
+    assert (seen.identity, seen.asked) == ("model_name=iris, model_version=3", "iris")
+
+
+def test_requests_of_a_stream_are_rows_of_all_its_messages() -> None:
+    found = read_request(body(framed(request(X), request(X))))
+    assert [(each.rows, each.width, each.data) for each in found] == [(2, 4, X + X)]
     with pytest.raises(Unreadable, match="empty_body"):
         read_request(body(b""))
-
-
-def test_two_messages_are_no_answer_of_a_unary_call() -> None:
-    with pytest.raises(Unreadable, match="schema"):
-        read_response(body(framed(response(Y), response(Y))))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.payload.encoding import MAX_EXPANDED
-from proxy.payload.grpc.frames import MAX_MESSAGES, messages_of, only_message
+from proxy.payload.grpc.frames import MAX_MESSAGES, messages_of, only_message, whole_messages
 from proxy.payload.reading import Unreadable
 from tests.support.oip_messages import framed
 
@@ -78,8 +78,20 @@ def test_the_number_of_messages_is_bounded() -> None:
 
 
 def test_a_unary_call_has_one_message() -> None:
-    assert only_message(framed(b"one"), b"") == b"one"
-    with pytest.raises(Unreadable, match="empty_body"):
-        only_message(b"", b"")
-    with pytest.raises(Unreadable, match="schema"):
-        only_message(framed(b"one", b"two"), b"")
+    assert (only_message(framed(b"one")), only_message(framed(b""))) == (b"one", b"")
+    others = (b"", b"\0\0", framed(b"one", b"two"), framed(b"one")[:-1], packed(b"one"))
+    assert [only_message(each) for each in others] == [None] * len(others)
+
+
+def test_of_a_part_the_whole_messages_are_read() -> None:
+    data = framed(b"one", b"two")
+    assert list(whole_messages(data[:-1], b"")) == [(b"one", 8)]
+    assert not list(whole_messages(data[:3], b""))
+
+
+def test_messages_that_are_small_bombs_together_are_one() -> None:
+    bomb = packed(gzip.compress(bytes(MAX_EXPANDED // 4)))
+    fields = b"grpc-encoding: gzip\r\n"
+    assert len(read(bomb * 4, fields)) == 4
+    with pytest.raises(Unreadable, match="expansion"):
+        read(bomb * 5, fields)

@@ -16,7 +16,7 @@ from proxy.contracts.json_cost import STRING
 from proxy.contracts.observation import Tensor
 from proxy.contracts.settings import DEFAULT_ANALYSIS
 from proxy.payload import oip
-from proxy.payload.grpc.inference import read_inputs, read_outputs, read_streamed
+from proxy.payload.grpc.inference import is_streamed, read_inputs, read_outputs, read_streamed
 from proxy.payload.oip_binary import TYPES
 from proxy.payload.reading import MAX_TENSOR_VALUES, MAX_TENSORS, Body, Unreadable
 from tests.support.oip_messages import CONTENTS, message, tensor
@@ -116,6 +116,20 @@ def test_a_stream_tells_its_errors_in_messages() -> None:
         read_streamed(bad, body())
     with pytest.raises(Unreadable, match="error_in_stream"):
         read_streamed(good + bad, body())
+
+
+def test_messages_of_a_stream_are_told_from_answers() -> None:
+    answer = message("ModelInferResponse", model_name="m", model_version="1", outputs=[tensor("y", "FP32", [1], [0.5])])
+    nothing = message("ModelInferResponse", model_name="m", model_version="1")
+    failed = message("ModelInferResponse", id="7")
+    streamed = [
+        message("ModelStreamInferResponse", infer_response=answer),
+        message("ModelStreamInferResponse", error_message="no GPU"),
+        message("ModelStreamInferResponse", error_message="no GPU", infer_response=failed),  # as Triton says which
+        message("ModelStreamInferResponse", error_message="no GPU", infer_response=message("ModelInferResponse")),
+    ]
+    assert [is_streamed(each.SerializeToString()) for each in streamed] == [True] * 4
+    assert [is_streamed(each.SerializeToString()) for each in (answer, nothing)] == [False] * 2
 
 
 def test_values_of_another_type_than_the_tensors_are_unreadable() -> None:

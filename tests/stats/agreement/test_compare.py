@@ -214,3 +214,12 @@ def test_a_column_of_a_frame_has_the_rule_of_its_name() -> None:
     assert same(frame(a=1.0, b=2.0), frame(b=2.0, a=1.01), rules(b=OutputRule("labels")))
     assert not same(frame(a=1.0, b=2.0), frame(b=2.01, a=1.0), rules(b=OutputRule("labels")))
     assert not same(frame(a=1.0, b=2.0), frame(b=2.0, a=1.2), rules(b=OutputRule("labels")))
+
+
+def test_a_stream_of_predictions_is_compared_by_them_with_a_stream_and_with_a_whole_answer() -> None:
+    times = Text("", first_token=0.1, gaps=(0.2,), pieces=2)
+    streamed, whole = leg("shadow", outputs=numbers(0.1, 0.9), text=times), leg("primary", outputs=numbers(0.1, 0.9))
+    other = leg("shadow", outputs=numbers(0.1, 0.5), text=times)
+    for reference, copy, disagree in ((whole, streamed, False), (streamed, other, True), (whole, other, True)):
+        found = compare(reference, copy)
+        assert found is not None and (found.disagree, found.kind) == (disagree, "number")
