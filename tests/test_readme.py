@@ -109,7 +109,7 @@ def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, obje
 
 
 def _uncommented() -> str:
-    return re.sub(r"# (profile|file|tls|listeners):", r"\1:", EVERYTHING)
+    return re.sub(r"# (profile|file|tls|listeners|package|package_keys):", r"\1:", EVERYTHING)
 
 
 def test_the_reference_has_every_key() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,12 +17,14 @@ from proxy.cli.access import Access
 from proxy.cli.client import ask
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.render import put, table
+from proxy.cli.wording import counted
 from proxy.control.fleet.mirror import mirror_of
 from proxy.control.state.state_file import StoreError
 from proxy.control.state.store import Store
 from proxy.control.state.verification import verified
-from proxy.release.audit import Entry, entry_of, plain
+from proxy.release.audit import Entry, Link, canonical, digest, entry_of, plain
 from proxy.release.history import Story, chain_of
+from proxy.release.story_export import UnreadableExportError, fault_of, read_export
 
 ENTRIES_A_PAGE = 1000
 """Audit entries of one answer of the admin API, which allows no more."""
@@ -65,16 +68,59 @@ def entries_of(state: str) -> list[Entry]:
         raise typer.Exit(EXIT_NO) from None
 
 
+def links_of(state: str) -> list[Link]:
+    """All entries of a state file as they are stored. Ends the command when it cannot be read."""
+    try:
+        with closing(Store(state, write=False)) as store:
+            return list(store.chain())
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+
+
+def links_from_api(access: Access) -> list[Link]:
+    """The same, as the admin API tells them. Ends the command for entries of an earlier version of this program, whose
+    text the API does not repeat."""
+    links = []
+    for row in _rows(access):
+        known = row.pop("hash")
+        link = Link(canonical(row), known)
+        if digest(link.body) != known:
+            print(
+                f"entry {row['seq']} stands in an older form, which the API does not repeat: use --config",
+                file=sys.stderr,
+            )
+            raise typer.Exit(EXIT_NO)
+        links.append(link)
+    return links
+
+
+def verify_story(body: bytes, head: str) -> tuple[bool, str]:
+    """(faulty, sentence) for the text of an exported story."""
+    try:
+        export = read_export(body)
+    except UnreadableExportError as error:
+        return True, str(error)
+    if fault := fault_of(export, head):
+        return True, fault
+    last = export.before + len(export.links)
+    return False, (
+        f"{export.release}: entries {export.before + 1} to {last} hold, {counted(len(export.packages), 'package')} and "
+        f"{counted(len(export.reports), 'report')} with them; the last hash is {export.links[-1].hash}"
+    )
+
+
 def from_api(access: Access) -> list[Entry]:
     """All entries, page by page."""
-    return list(_pages(access))
+    return msgspec.convert(list(_rows(access)), list[Entry])
 
 
-def _pages(access: Access) -> Iterator[Entry]:
+def _rows(access: Access) -> Iterator[dict[str, Any]]:
+    """Entries as the API has them, page by page."""
     after = 0
     while rows := ask(access, "GET", f"/v1/audit?after={after}&limit={ENTRIES_A_PAGE}")["entries"]:
-        yield from msgspec.convert(rows, list[Entry])
         after = rows[-1]["seq"]
+        yield from rows
 
 
 def show_story(story: Story, as_json: bool) -> None:

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Mapping
 from json import dumps
 from pathlib import Path
+from time import time  # noqa: TID251  a package says when it was made
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import proxy
 from proxy.cli.access import Access, asking
+from proxy.cli.arguments import AsJson, Config, NameArg, Reason, RouteArg, Shares, checked
+from proxy.cli.audit_commands import audit
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.wording import counted
 from proxy.contracts.build import build
@@ -32,21 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-audit = typer.Typer(help="The record of every change.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
-
-Config = Annotated[
-    Path,
-    typer.Argument(metavar="CONFIG", help="configuration file (YAML); `-`, but for `run`: stdin", readable=False),
-]
-"""Whether it can be read is seen by reading it: access(2) asks for another user than who runs this, and knows no
-capabilities."""
-
-RouteArg = Annotated[str, typer.Argument(metavar="ROUTE")]
-NameArg = Annotated[str, typer.Argument(metavar="NAME")]
-Shares = Annotated[list[str], typer.Argument(metavar="VERSION=PERCENT...")]
-Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the audit")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
 
 
 def main() -> int:
@@ -83,7 +72,7 @@ def check(config: Config, as_json: AsJson = False) -> None:
     from proxy.config.hints import hints
     from proxy.config.wording import written
 
-    settings = _checked(config, as_json)
+    settings = checked(config, as_json)
     warnings = (*hints(settings), *concerns(settings))
     if as_json:
         print(dumps({"ok": True, "problems": [], "warnings": warnings, "assumed": _assumed(settings)}))
@@ -110,19 +99,6 @@ def schema() -> None:
     from proxy.config.schema.json_schema import describe
 
     print(dumps(describe(), indent=2, ensure_ascii=False))
-
-
-def _checked(config: Path, as_json: bool = False) -> Settings:
-    from proxy.config.load import load
-    from proxy.contracts.settings import ConfigError
-
-    try:
-        return load(config)
-    except ConfigError as error:
-        from proxy.cli.render import show_problems
-
-        show_problems(str(config), error.problems, as_json)
-        raise typer.Exit(EXIT_NO) from None
 
 
 @app.command()
@@ -204,7 +180,7 @@ def backtest(
     """Runs captured records through the decision code of CONFIG. Exit code 1: it would have acted on a breach."""
     from proxy.cli.backtest import show_backtest
 
-    raise typer.Exit(EXIT_NO if show_backtest(_checked(config, as_json), records, as_json) else 0)
+    raise typer.Exit(EXIT_NO if show_backtest(checked(config, as_json), records, as_json) else 0)
 
 
 def _change(
@@ -231,27 +207,6 @@ def _percents(shares: list[str]) -> dict[str, float]:
     return percents
 
 
-@audit.command("show")
-@asking
-def show(
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="ROUTE for its newest release, or ROUTE@NUMBER")],
-    config: Annotated[Path | None, typer.Option(help="read the state file of this configuration instead")] = None,
-    as_json: AsJson = False,
-    *,
-    access: Access,
-) -> None:
-    """One release, whole: from commit and dataset to endpoint, every change with its evidence."""
-    from proxy.cli.audit import entries_of, from_api, show_story
-    from proxy.release.history import NoSuchReleaseError, story_of
-
-    entries = entries_of(_checked(config, as_json).state) if config else from_api(access)
-    try:
-        show_story(story_of(entries, release), as_json)
-    except NoSuchReleaseError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(EXIT_NO) from None
-
-
 @app.command()
 def profile(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="rows: .csv with a header, .jsonl or .parquet")],
@@ -269,6 +224,46 @@ def profile(
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     print(f"{output}: {len(made.inputs)} inputs, {len(made.predictions)} predictions, of {made.made}")
+
+
+@app.command()
+def package(
+    config: Config,
+    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="where the package goes")] = Path("package.json"),
+    image: Annotated[str, typer.Option(help="image of the version: NAME@sha256:DIGEST")] = "",
+    lineage: Annotated[list[str] | None, typer.Option(help="KEY=TEXT, in place of the configuration's")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(help="ROLE=PATH of a file to hash: artifact, lock, contract, profile, or a key of lineage"),
+    ] = None,
+    report: Annotated[list[Path] | None, typer.Option(help="a report of a replay, as JSON")] = None,
+    sign: Annotated[Path | None, typer.Option(help="private key in PEM (Ed25519 or elliptic curve)")] = None,
+    created: Annotated[
+        int | None, typer.Option(min=0, envvar="SOURCE_DATE_EPOCH", help="when it is made, in Unix seconds; now")
+    ] = None,
+) -> None:
+    """Writes what VERSION of CONFIG is as an in-toto statement: endpoint or image, lineage, files by hash, replays."""
+    from proxy.cli.package import LINEAGE, Parts, UnusablePart, packaged
+
+    said = dict(_named(each, "--lineage", "KEY=TEXT") for each in lineage or ())
+    if unknown := said.keys() - set(LINEAGE):
+        raise typer.BadParameter(f"--lineage {min(unknown)}: {' | '.join(LINEAGE)}")
+    named = [_named(each, "--file", "ROLE=PATH") for each in file or ()]
+    at = int(time()) if created is None else created
+    try:
+        output.write_bytes(packaged(checked(config), version, Parts(image, said, named, report or (), sign, at)))
+    except (UnusablePart, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_NO) from None
+    print(f"{output}: package of {version}")
+
+
+def _named(text: str, option: str, form: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not (separator and name and value):
+        raise typer.BadParameter(f"{option} {text!r}: {form}")
+    return name, value
 
 
 @app.command()
@@ -314,24 +309,3 @@ def inject(
         ),
         config, patch, review,
     )  # fmt: skip
-
-
-@audit.command("verify")
-def verify(
-    config: Config,
-    head: Annotated[
-        str, typer.Option(help="hash of the newest entry as noted elsewhere, such as in a notification")
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Whether the audit chain in the state file of CONFIG holds, its anchor knows it, and the live states are those
-    that it ends with; in a fleet, whether this sidecar's copy of the fleet's chain holds as well. Exit code 0: all."""
-    from proxy.cli.audit import verify_chain, verify_copy
-
-    settings = _checked(config, as_json)
-    fault, sentence = verify_chain(settings.state, head, settings.anchor, named=bool(settings.audit_anchor))
-    if settings.fleet is not None:
-        broken, copied = verify_copy(settings.state)
-        fault, sentence = fault or broken, f"{sentence}\n{copied}"
-    print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
-    raise typer.Exit(EXIT_NO if fault else 0)

@@ -27,6 +27,7 @@ from proxy.config.bounds import read_client, read_limits, read_rescue, read_time
 from proxy.config.certificates import fill
 from proxy.config.fleet import read_fleet
 from proxy.config.own_address import is_own, refuse_clashes
+from proxy.config.packages import with_packages
 from proxy.config.prices import refuse_unpriced
 from proxy.config.release import read_guard, read_release, refuse_unfed
 from proxy.config.releases import ReleaseMember, joined, read_releases, sealed
@@ -39,6 +40,7 @@ from proxy.config.values import Parser, Refused
 from proxy.config.versions import read_versions
 from proxy.config.written import refuse_shared
 from proxy.contracts.memory import MIB, least
+from proxy.contracts.package import RequirePackage
 from proxy.contracts.settings import (
     Baseline,
     ConfigError,
@@ -80,6 +82,7 @@ _GLOBALS: dict[str, Parser] = {
     "forwarded": values.one_of(Forwarded),
     "pair_wait": values.duration,
     "analysis_cpu": values.Number(1, 100),
+    "require_package": values.one_of(RequirePackage),
 }
 
 
@@ -105,7 +108,7 @@ def parse(
     """Validates the text of a configuration, that of the file at `path`, if any. Raises ConfigError, and nothing else
     whatever the text is.
 
-    - `certificates`: whether the files of sections `tls` are read; those of another machine cannot be
+    - `certificates`: whether packages and the files of sections `tls` are read; those of another machine cannot be
     """
     problems: list[Problem] = []
     try:
@@ -114,6 +117,7 @@ def parse(
         raise ConfigError((*problems, unreadable.problem)) from unreadable
     settings = settings_of(root)
     if certificates:
+        settings = with_packages(root, settings)
         settings = fill(root, settings, running, time.time())
     refuse_shared(root, settings, path)
     if not all(serving and problem.endless for problem in problems):
@@ -152,6 +156,8 @@ def settings_of(root: Section) -> Settings:
         tracing=read_tracing(root),
         fleet=read_fleet(root),
         audit_anchor=read_anchor(root.section("audit")),
+        require_lineage=require_lineage,
+        package_keys=root.values("package_keys", values.readable),
         **listeners,
         **of_versions,
         **root.fields(_GLOBALS),

@@ -73,7 +73,7 @@ def certificates(text: str) -> tuple[tuple[str, Certificate], ...]:
             raise NotPemError(f"a damaged certificate, the {_nth(len(found))} in it", "certificates in PEM") from error
         found.append((block.text, certificate))
     if not found:
-        raise NotPemError(_instead(text, "no certificate"), "at least one certificate in PEM")
+        raise NotPemError(instead(text, "no certificate"), "at least one certificate in PEM")
     return tuple(found)
 
 
@@ -96,7 +96,7 @@ def private_key(text: str) -> tuple[str, PrivateKeyTypes]:
 
     keys = [block for block in blocks(text) if block.label.endswith(KEY_LABEL)]
     if not keys:
-        raise NotPemError(_instead(text, "no private key"), "a private key in PEM")
+        raise NotPemError(instead(text, "no private key"), "a private key in PEM")
     if len(keys) > 1:
         raise NotPemError(f"{len(keys)} private keys", "one private key")
     if keys[0].label.startswith("ENCRYPTED") or "ENCRYPTED" in keys[0].text.partition("\n\n")[0]:
@@ -107,7 +107,7 @@ def private_key(text: str) -> tuple[str, PrivateKeyTypes]:
         raise NotPemError("a damaged private key, or one of an unknown kind", "a private key in PEM") from error
 
 
-def _instead(text: str, missing: str) -> str:
+def instead(text: str, missing: str) -> str:
     """What a text is that has not what was asked for."""
     if found := sorted({block.label[:MAX_LABEL] for block in blocks(text)}):
         return f"{missing}, but {', '.join(found[:4])}"

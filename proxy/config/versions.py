@@ -12,6 +12,7 @@ from proxy.config.rewrite import read_credential, read_rewrite
 from proxy.config.section import Section
 from proxy.config.tls import read_client_tls
 from proxy.config.values import Parser
+from proxy.contracts.package import Package
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.settings import Lineage
@@ -33,6 +34,7 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
     rewrites: dict[str, Rewrite] = {}
     credentials: dict[str, Credential] = {}
     tls: dict[str, ClientTls] = {}
+    packages: dict[str, Package] = {}
     for name, section in root.entries("versions", values.name):
         nowhere: ModelUrl = ("", 0, "", "", "system", False)
         host, port, authority, base, lookup, secure = section.take("url", base_url, nowhere, required=True)
@@ -46,7 +48,9 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
             if not secure and not section.refused("url"):
                 section.refuse("tls", "a section beside a URL of http", "https://… in `url`, or no tls")
             tls[name] = section_tls
-        lineage[name] = _lineage(section.section("lineage"), require_lineage)
+        if "package" in section:
+            packages[name] = Package(section.take("package", values.plain, ""))
+        lineage[name] = _lineage(section.section("lineage"), require_lineage and name not in packages)
         if price := read_price(section):
             prices[name] = price
         section.finish()
@@ -59,6 +63,7 @@ def read_versions(root: Section, require_lineage: bool) -> dict[str, Any]:
         "rewrites": rewrites,
         "credentials": credentials,
         "tls": tls,
+        "packages": packages,
     }
 
 

@@ -19,6 +19,7 @@ from proxy.contracts.leg_join import wait_for
 from proxy.contracts.memory import MIB, control_budget, worker_budget
 from proxy.contracts.metrics import GAINS, METRICS
 from proxy.contracts.operation import Admin, Capture, Hook
+from proxy.contracts.package import Package, RequirePackage
 from proxy.contracts.price import Price
 from proxy.contracts.rewrite import Credential, Rewrite
 from proxy.contracts.strategies import STRATEGIES, Strategy
@@ -246,6 +247,12 @@ class RouteSettings(RoutePolicy, frozen=True):
         return list(dict.fromkeys((self.primary, *shares, *baseline, *release)))
 
     @property
+    def candidates(self) -> list[str]:
+        """The versions that it gives live traffic in order to judge them."""
+        release = (self.release.candidate, *self.release.arms) if self.release else ()
+        return [name for name in dict.fromkeys((*(share.version for share in self.split), *release)) if name]
+
+    @property
     def assumed(self) -> dict[str, Limit]:
         """The lines that a candidate of this route is held to by default, as far as the protocol can feed them."""
         if not (self.split or self.release):
@@ -274,6 +281,14 @@ class Settings(Struct, frozen=True):
     """Path of the audit's anchor as configured; "": beside the state file."""
     lineage: dict[str, Lineage] = {}
     """Version to its origin."""
+    require_lineage: bool = False
+    """Whether every version has to say all of it."""
+    packages: dict[str, Package] = {}
+    """Version to its package, where it names one."""
+    require_package: RequirePackage = "none"
+    """What the package of a candidate has to be before a release begins."""
+    package_keys: tuple[str, ...] = ()
+    """Paths of public keys, one of which has to have signed each package; (): none has to."""
     prices: dict[str, Price] = {}
     """Version to the price of its tokens, where it has one."""
     rewrites: dict[str, Rewrite] = {}

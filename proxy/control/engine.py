@@ -27,6 +27,7 @@ from proxy.control.acts import acted, tell
 from proxy.control.changes import Changes
 from proxy.control.engine_errors import NotStoredYetError, UnknownReleaseError, UnknownRouteError
 from proxy.control.judgement import judge
+from proxy.control.packages import admit, allowed, refusals
 from proxy.control.primary_figures import figures_of
 from proxy.control.release_control import ReleaseControl, RouteAction, commanded, releases_of
 from proxy.control.route_control import RouteControl, RouteStatus
@@ -71,13 +72,13 @@ class Engine:
         self.reloaded = 0.0
         self.spoken: Mapping[str, Protocol] = {}
         self.held: Mapping[str, str] = {}
-        """Routes whose releases do not go forward, and why."""
+        """Routes whose releases do not go forward, and why; `unpackaged`: for want of a package."""
+        self.unpackaged: Mapping[str, str] = {}
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.identity_changes: Counter[tuple[str, str, str]] = Counter()
         self.revision = store.head.revision
         self.keeper = Keeper(store, settings.anchor, clock)
-        self._warnings, self._changes = Warnings(), Changes(board)
-        self._standstills = Standstills()
+        self._warnings, self._changes, self._standstills = Warnings(), Changes(board), Standstills()
         self._publish, self._listen = publish, listen
         self._full_ticks = 0
 
@@ -122,7 +123,7 @@ class Engine:
     def warnings(self, name: str) -> list[str]:
         """Options of a route without effect, and why its stage does not end. Raises UnknownRouteError."""
         route, still = self.route(name), self._standstills.of(name)
-        held = [self.held[name]] if name in self.held else []
+        held = [why[name] for why in (self.held, self.unpackaged) if name in why]
         own = (*route.status.warnings, *held, *route.baseline_warnings, *route.keyless_warnings)
         return [*own, *self._warnings.of(name, self.settings), *still, *self.keeper.warnings(name)]
 
@@ -214,15 +215,15 @@ class Engine:
         before = tuple(each.state for each in routes)
         pairs = zip(before, commanded(routes, action, move), strict=True)
         after = tuple(self._guarded(was, state, now) for was, state in pairs)
+        admit(self.settings, action, before, after)
         change = self._changes.entry(self.settings, release, who, action, {s.route: s for s in before}, after, why)
         stored = self.keeper.record(before, after, change, self.revision + 1, now)
         if action == "rollback":
             self.rollbacks.update((each.route, "manual") for each in after)
         self._enforce(after, (change,), now)
         if not stored:
-            raise NotStoredYetError(
-                f"{action} of {change.route} is in force, but not stored: {self.keeper.ledger.fault}"
-            )
+            fault = self.keeper.ledger.fault
+            raise NotStoredYetError(f"{action} of {change.route} is in force, but not stored: {fault}")
         return self.state(route)
 
     def reload(self, load: Callable[[], Settings], now: float) -> bool:
@@ -248,7 +249,9 @@ class Engine:
 
     def _adopt(self, settings: Settings, action: str, now: float, published: Table | None = None) -> None:
         self.settings, self.board.prices, stored = settings, settings.prices, self.keeper.known
-        merged = [(section, *self._merged(section, published, now)) for section in settings.routes]
+        self.unpackaged = refusals(settings)
+        sections = (allowed(settings, each, self.unpackaged, self.keeper.stored) for each in settings.routes)
+        merged = [(section, *self._merged(section, published, now)) for section in sections]
         aligned = all_aligned([(section, state) for section, state, _ in merged], now)
         states = {name: self._guarded(self.keeper.stored.get(name), each, now) for name, each in aligned.items()}
         for warning in (warning for _, _, warnings in merged for warning in warnings):
@@ -299,10 +302,9 @@ class Engine:
 
     def _waits(self, release: ReleaseControl, now: float) -> bool:
         """Whether a stage that has what it needs does not end yet on one of the routes."""
-        if any(state.route in self.held for state in release.states):
-            return True
+        names = {state.route for state in release.states}
         await_legs = [route.awaits_legs(self._oldest(route, now), now) for route in release.routes]
-        return any(await_legs) or any(self.board.wavering(state.route) for state in release.states)
+        return bool(names & {*self.held, *self.unpackaged}) or any(await_legs) or any(map(self.board.wavering, names))
 
     def _oldest(self, route: RouteControl, now: float) -> float | None:
         """When the oldest leg of a candidate began; workers tell it by the wall clock."""
@@ -318,9 +320,8 @@ class Engine:
         found = []
         for route in release.routes:
             silence = self.board.baseline_silence(route.section.name) if route.baseline else 0.0
-            if route.baseline and (
-                action := decide.on_baseline(route.baseline.version, route.status.baseline, silence)
-            ):
+            name = route.baseline.version if route.baseline else ""
+            if name and (action := decide.on_baseline(name, route.status.baseline, silence)):
                 found.append((route, action))
         return found
 
@@ -362,9 +363,8 @@ class Engine:
         who = action.cause if identity else "scorecard"
         known = {each.route: each for each in before}
         change = self._changes.entry(self.settings, release, who, action.act, known, after, action.reason)
-        change = replace(change, identity=identity)
-        if action.act == "drop":
-            change = replace(change, evidence=status.baseline)
+        evidence = status.baseline if action.act == "drop" else change.evidence
+        change = replace(change, identity=identity, evidence=evidence)
         if action.act in ("rollback", "leave"):
             self.rollbacks.update((each.route, action.cause) for each in after)
         if after == before:

@@ -10,7 +10,7 @@ from proxy.stats.board import Board
 
 
 def lineage_of(settings: Settings, board: Board, state: RouteState) -> dict[str, Any]:
-    """Endpoint, rewrite, lineage and identities of each version that is concerned: primary, candidates, baseline."""
+    """Where each version comes from that is concerned, and what it is: primary, candidates, baseline."""
     versions, known = settings.versions, board.answerers.of(state.route)
     baselines = (each.baseline for each in settings.routes if each.name == state.route)
     beside = tuple(baseline.version for baseline in baselines if baseline)
@@ -20,6 +20,7 @@ def lineage_of(settings: Settings, board: Board, state: RouteState) -> dict[str,
             "endpoint": versions[name].authority + versions[name].base_path,
             **({"rewrite": settings.rewrites[name].told()} if name in settings.rewrites else {}),
             "lineage": settings.lineage.get(name),
+            **({"package": settings.packages[name]} if name in settings.packages else {}),
             "identity": [each.identity for each in known[name].get()] if name in known else [],
         }
         for name in dict.fromkeys(named)

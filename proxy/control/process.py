@@ -172,7 +172,7 @@ class Control:
         self._context.fleet = self._fleet
         self._api = AdminListener(application(self._context), self._context.connections)
         self._watch = FileWatch(args.config)
-        self._secrets: dict[str, FileWatch] = {}  # files of credentials
+        self._named: dict[str, FileWatch] = {}  # files of credentials and packages
         self._over = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._again = False
@@ -249,8 +249,8 @@ class Control:
             log.info("the configuration file has changed")
             self._reload()
         # All are looked at each time: whether a file stands still shows from one look to the next.
-        if changed := [path for path, watch in self._secrets.items() if watch.changed()]:
-            log.info("a file of a credential has changed: %s", ", ".join(changed))
+        if changed := [path for path, watch in self._named.items() if watch.changed()]:
+            log.info("a file that the configuration names has changed: %s", ", ".join(changed))
             self._reload()
 
     def _reload(self) -> None:
@@ -262,7 +262,7 @@ class Control:
     async def _read_until_taken(self) -> None:
         while self._again:
             self._again = False
-            for watch in (self._watch, *self._secrets.values()):
+            for watch in (self._watch, *self._named.values()):
                 watch.take()
             loaded = asyncio.get_running_loop().create_task(asyncio.to_thread(self._load))
             await asyncio.wait([loaded])
@@ -279,8 +279,10 @@ class Control:
 
     def _heed_settings(self) -> None:
         """Applies the settings beside the routes."""
-        paths = {each.file for each in self._engine.settings.credentials.values() if each.file}
-        self._secrets = {path: self._secrets.get(path) or FileWatch(path) for path in sorted(paths)}
+        settings = self._engine.settings
+        paths = {each.file for each in settings.credentials.values() if each.file}
+        paths |= {each.path for each in settings.packages.values()} | {*settings.package_keys}
+        self._named = {path: self._named.get(path) or FileWatch(path) for path in sorted(paths)}
         self._api.use(self._engine.settings.admin.tls)
         if self._fleet is not None:
             self._fleet.use(self._engine.settings.fleet)

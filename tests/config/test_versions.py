@@ -20,6 +20,7 @@ def test_each_setting_has_the_versions_that_say_something() -> None:
         "rewrites": ["b"],
         "credentials": [],
         "tls": [],
+        "packages": [],
     }
     assert read["lineage"]["a"] == Lineage()
 

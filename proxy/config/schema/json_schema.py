@@ -56,7 +56,7 @@ def says(key: str, schema: Schema) -> Schema:
 
 
 def _lineage() -> Schema:
-    version = says("lineage", has(*Lineage.__struct_fields__))
+    version = {"anyOf": [says("lineage", has(*Lineage.__struct_fields__)), has("package")]}
     return when(says("require_lineage", YES), {"properties": {"versions": {"additionalProperties": version}}})
 
 

@@ -91,6 +91,11 @@ TEXTS = {
     "analysis_cpu": "Percent of one CPU, or of the control group's quota where that is less, that the analysis of "
     "bodies may take. Beyond that, exchanges are sampled.",
     "require_lineage": "Every version must say all of its lineage.",
+    "require_package": (
+        "What the package of a candidate has to be before a release begins: there and unaltered (`whole`), or that "
+        "and with a replay on the route that passed. Primaries and shadows need none."
+    ),
+    "package_keys": "Files of public keys in PEM. One of them has to have signed each package.",
     "notify": "Webhooks that hear of changes.",
     "notify[].url": "Where to POST.",
     "notify[].secret": "Signs each call by HMAC-SHA-256.",
@@ -245,6 +250,7 @@ DEFAULTS = {
     "forwarded": "none",
     "analysis_cpu": "5",
     "require_lineage": "false",
+    "require_package": "none",
     "notify": "[]",
     "notify[].secret": '""',
     "notify[].events": "[]",

@@ -33,6 +33,10 @@ TEXTS = {
     "versions.*.price.cached_input": "Of `per` tokens of prompts that a cache had.",
     "versions.*.price.per": "Tokens that the prices are for.",
     "versions.*.price.currency": "What costs are counted in. Versions that are compared need the same.",
+    "versions.*.package": (
+        "File of its package, as `penumbra package` writes it. Its lineage is the version's; the section `lineage` may "
+        "add to it."
+    ),
     "versions.*.lineage": "Where the version comes from, for the audit.",
     "versions.*.lineage.commit": "Commit of the code.",
     "versions.*.lineage.dataset": "Data that it was trained on.",
@@ -56,6 +60,7 @@ DEFAULTS = {
 ABSENT = {
     "versions.*.price": "no answer has a cost",
     "versions.*.price.cached_input": "as `input`",
+    "versions.*.package": "it has none",
     "versions.*.lineage.commit": "unknown",
     "versions.*.lineage.dataset": "unknown",
     "versions.*.lineage.features": "unknown",

@@ -61,6 +61,8 @@ def shadows(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, s
 def start(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str]:
     """A release from its beginning: the configured one, or on a route of its own one that the body describes."""
     why, release = request_bodies.reason(value), engine.release_of(name)
+    if "candidate" not in value and name in engine.unpackaged:
+        raise ApiError("refused", engine.unpackaged[name])
     if release.several and "candidate" in value:
         raise _refused(
             release, name, f"POST /v1/releases/{release.name}/release starts it, and the file says what it is"

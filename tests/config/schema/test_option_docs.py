@@ -21,6 +21,7 @@ from proxy.config.schema.recorder import Choice, Group, Items, Names, Node, Valu
 from proxy.config.schema.tls_docs import canonical
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.release.plan import basis
+from tests.support import packages
 from tests.support.certificates import Authority
 from tests.support.certificates import written as written_files
 from tests.support.yaml12 import dump, load
@@ -182,6 +183,8 @@ def said(tree: Any) -> Settings | None:
 def a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "profile.json").write_text("{}")
     (tmp_path / "model.token").write_text("made-up")
+    (tmp_path / "v1.package.json").write_bytes(packages.document("v1"))
+    (tmp_path / "package.pub").write_bytes(packages.KEY)
     for folder in (tmp_path, tmp_path / "old"):
         written_files(folder, SERVER, CA)
     monkeypatch.chdir(tmp_path)
@@ -206,7 +209,9 @@ def test_every_option_is_in_the_example(path: str) -> None:
 @cache
 def example() -> Any:
     """docs/everything.yaml, with what it has as comments."""
-    return load(re.sub(r"# (profile|file|tls|listeners):", r"\1:", EVERYTHING.read_text(encoding="utf-8")))
+    return load(
+        re.sub(r"# (profile|file|tls|listeners|package|package_keys):", r"\1:", EVERYTHING.read_text(encoding="utf-8"))
+    )
 
 
 def found(tree: Any, path: str) -> bool:

@@ -1,0 +1,132 @@
+"""`penumbra package`: the document of what a version is, from a configuration and the files that belong to it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+
+import proxy
+from proxy import files
+from proxy.config.pem import NotPemError, private_key
+from proxy.contracts import replay
+from proxy.contracts.package import Material, PackagedReplay
+from proxy.contracts.replay import UnreadableReportError
+from proxy.contracts.settings import Lineage, Settings
+from proxy.release.package import Predicate, enveloped, statement_of
+
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+MAX_KEY_BYTES = 64 * 1024
+PART_BYTES = 1024 * 1024
+"""Bytes of a file that are hashed at a time: a model has gigabytes."""
+
+IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*@sha256:[0-9a-f]{64}")
+LINEAGE = Lineage.__struct_fields__
+ROLES = ("artifact", "lock", "contract", "profile", *LINEAGE)
+"""What a file of a package can be."""
+
+
+class UnusablePart(ValueError):
+    """Something that a package was to be made of cannot be used; the message says what and why."""
+
+
+class Parts(Struct, frozen=True):
+    """What the command line names beside the configuration."""
+
+    image: str = ""
+    """NAME@sha256:DIGEST."""
+    lineage: Mapping[str, str] = {}
+    """Fields of the lineage, in place of the configuration's."""
+    files: Sequence[tuple[str, str]] = ()
+    """Pairs of role and path."""
+    reports: Sequence[Path] = ()
+    """Reports of replays, as `penumbra replay --json` writes them."""
+    sign: Path | None = None
+    """A private key in PEM."""
+    created: int = 0
+    """Unix seconds."""
+
+
+def packaged(settings: Settings, version: str, parts: Parts) -> bytes:
+    """The document. Raises UnusablePart, OSError."""
+    if version not in settings.versions:
+        raise UnusablePart(f"no version {version} in the configuration; known: {', '.join(settings.versions)}")
+    if parts.image and not IMAGE.fullmatch(parts.image):
+        raise UnusablePart(f"--image {parts.image!r}: NAME@sha256:DIGEST, with the 64 digits of an image")
+    stated = settings.lineage.get(version, Lineage())
+    lineage = {key: value for key, value in (asdict(stated) | dict(parts.lineage)).items() if value}
+    predicate = Predicate(
+        version=version,
+        created=datetime.fromtimestamp(parts.created, UTC).isoformat().replace("+00:00", "Z"),
+        made_by=f"penumbra {proxy.__version__}",
+        image=parts.image,
+        endpoint=settings.versions[version].url,
+        lineage=lineage,
+        materials=tuple(_materials(settings, version, lineage, parts.files)),
+        replays=tuple(_replay(path, version) for path in parts.reports),
+    )
+    statement = msgspec.json.encode(statement_of(predicate))
+    document = statement if parts.sign is None else msgspec.json.encode(enveloped(statement, _signer(parts.sign)))
+    return msgspec.json.format(document, indent=2) + b"\n"
+
+
+def _materials(
+    settings: Settings, version: str, lineage: Mapping[str, str], named: Sequence[tuple[str, str]]
+) -> Iterator[Material]:
+    """The files that are named, those that the lineage names and has here, and the profiles of the version's routes."""
+    routes = [route for route in settings.routes if version in route.named]
+    profiles = [("profile", route.analysis.profile) for route in routes if route.analysis.profile]
+    of_lineage = [(key, value) for key, value in lineage.items() if os.path.isfile(value)]
+    for role, path in dict.fromkeys((*named, *of_lineage, *profiles)):
+        if role not in ROLES:
+            raise UnusablePart(f"--file {role}={path}: a file is {' | '.join(ROLES)}")
+        yield _material(role, path)
+
+
+def _material(role: str, path: str) -> Material:
+    digest, size = sha256(), 0
+    with open(files.descriptor(path), "rb") as file:
+        while part := file.read(PART_BYTES):
+            digest.update(part)
+            size += len(part)
+    return Material(role, path, digest.hexdigest(), size)
+
+
+def _replay(path: Path, version: str) -> PackagedReplay:
+    document = files.content(path, MAX_REPORT_BYTES)
+    try:
+        report = replay.decode(document)
+    except UnreadableReportError as error:
+        raise UnusablePart(f"{path}: {error}") from error
+    if report.candidate != version:
+        raise UnusablePart(f"{path}: it is a replay of {report.candidate}, not of {version}")
+    return PackagedReplay(
+        route=report.route,
+        verdict=report.verdict,
+        sentence=report.sentence,
+        requests=report.counts.sent,
+        capture=report.capture.sha256,
+        report=sha256(document).hexdigest(),
+    )
+
+
+def _signer(path: Path) -> Callable[[bytes], tuple[str, bytes]]:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from proxy.config.public_key import name_of, signed_by
+
+    try:
+        _, key = private_key(files.content(path, MAX_KEY_BYTES).decode("latin-1"))
+    except NotPemError as error:
+        raise UnusablePart(f"{path}: {error}") from error
+    if not isinstance(key, EllipticCurvePrivateKey | Ed25519PrivateKey):
+        raise UnusablePart(f"{path}: a private key of Ed25519 or of an elliptic curve")
+    return lambda body: (name_of(key.public_key()), signed_by(key, body))

@@ -1,0 +1,126 @@
+"""`penumbra package`: what is written, what it is made of, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from proxy.cli.main import app
+from proxy.config.load import load
+from proxy.contracts import replay
+from proxy.release.package import read
+from tests.support.replays import failed
+
+CONFIG = """
+listen: 127.0.0.1:0
+state: p.db
+versions:
+  v1: {url: "http://127.0.0.1:1"}
+  v2: {url: "http://127.0.0.1:2/models", lineage: {commit: 4f2a91c, training_config: lr.yaml}}
+routes:
+  cancer:
+    match: {path: /}
+    protocol: json
+    primary: v1
+    shadows: [{version: v2}]
+    analysis: {features: /x, profile: profile.json}
+"""
+IMAGE = "shop/fraud:2@sha256:" + "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("penumbra.yaml", CONFIG), ("lr.yaml", "rate: 1"), ("profile.json", "{}"), ("uv.lock", "x")):
+        (tmp_path / name).write_text(text)
+    report = replace(failed(), candidate="v2", verdict="pass")
+    (tmp_path / "report.json").write_bytes(replay.encode(report))
+    return tmp_path
+
+
+def run(*arguments: str, version: str = "v2", code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["package", "penumbra.yaml", version, *arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def made(*arguments: str) -> Any:
+    run("--created", "1767323045", *arguments)
+    return json.loads(Path("package.json").read_bytes())
+
+
+def test_it_says_what_the_version_is() -> None:
+    statement = made("--file", "lock=uv.lock", "--report", "report.json", "--lineage", "dataset=d-9")
+    said = statement["predicate"]
+    assert (said["version"], said["endpoint"], said["created"]) == (
+        "v2",
+        "http://127.0.0.1:2/models",
+        "2026-01-02T03:04:05Z",
+    )
+    assert said["lineage"] == {"commit": "4f2a91c", "training_config": "lr.yaml", "dataset": "d-9"}
+    assert {(each["role"], each["name"]): each["sha256"] for each in said["materials"]} == {
+        ("lock", "uv.lock"): sha256(b"x").hexdigest(),
+        ("training_config", "lr.yaml"): sha256(b"rate: 1").hexdigest(),
+        ("profile", "profile.json"): sha256(b"{}").hexdigest(),
+    }
+    (replayed,) = said["replays"]
+    assert replayed["report"] == sha256(Path("report.json").read_bytes()).hexdigest()
+    assert (replayed["route"], replayed["verdict"], replayed["requests"]) == ("cancer", "pass", 113)
+
+
+def test_the_same_files_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made()
+    first = Path("package.json").read_bytes()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767323045")
+    run()
+    assert Path("package.json").read_bytes() == first
+
+
+def test_an_image_and_artifacts_are_its_subjects() -> None:
+    statement = made("--image", IMAGE, "--file", "artifact=lr.yaml")
+    assert [each["name"] for each in statement["subject"]] == ["shop/fraud:2", "lr.yaml"]
+
+
+@pytest.mark.parametrize("format", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_a_signed_one_is_used_with_its_key(folder: Path, format: PrivateFormat) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    Path("key.pem").write_bytes(key.private_bytes(Encoding.PEM, format, NoEncryption()))
+    Path("key.pub").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    run("--sign", "key.pem", "--report", "report.json", "-o", "v2.json")
+    text = CONFIG.replace("lineage: {commit: 4f2a91c, training_config: lr.yaml}", "package: v2.json")
+    Path("signed.yaml").write_text(f"{text}package_keys: [key.pub]\nrequire_package: passed\n")
+    Path("profile.json").unlink()
+    Path("signed.yaml").write_text(Path("signed.yaml").read_text().replace(", profile: profile.json", ""))
+    settings = load("signed.yaml")
+    assert settings.packages["v2"].signed_by and settings.lineage["v2"].commit == "4f2a91c"
+
+
+def test_what_cannot_be_used_is_named(folder: Path) -> None:
+    assert "known: v1, v2" in run(version="v9", code=1)
+    assert "NAME@sha256:DIGEST" in run("--image", "shop/fraud:2", code=1)
+    assert "No such file" in run("--file", "lock=gone", code=1)
+    assert "artifact | lock" in run("--file", "locks=uv.lock", code=1)
+    assert "no report" in run("--report", "lr.yaml", code=1)
+    assert "--lineage owner" in run("--lineage", "owner=me", code=2)
+    assert "ROLE=PATH" in run("--file", "uv.lock", code=2)
+    Path("other.json").write_bytes(replay.encode(failed()))
+    assert "a replay of cancer-v3, not of v2" in run("--report", "other.json", code=1)
+    assert "no private key" in run("--sign", "lr.yaml", code=1)
+    key = rsa.generate_private_key(65537, 2048)
+    Path("rsa.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert "Ed25519" in run("--sign", "rsa.pem", code=1)
+    assert not Path("package.json").exists()
+
+
+def test_what_it_writes_can_be_read() -> None:
+    made("--image", IMAGE)
+    statement, _ = read(Path("package.json").read_bytes())
+    assert statement.predicate.image == IMAGE
