@@ -249,13 +249,19 @@ class Http2Engine:
 
     def room(self) -> int:
         """How many more streams may be opened now."""
-        if not self._engine.can_send_request:
-            return 0
+        try:
+            if not self._engine.can_send_request:
+                return 0
+        except ngh2.NGH2Error:
+            return 0  # it has ended
         return max(min(self.allowed(), self._bounds.streams) - len(self.open), 0)
 
     def has_ended(self) -> bool:
         """True when nothing more is to be read or written."""
-        return not (self._engine.want_read or self._engine.want_write)
+        try:
+            return not (self._engine.want_read or self._engine.want_write)
+        except ngh2.NGH2Error:
+            return True  # what came could not be read, and nothing more will be
 
     # hooks
 

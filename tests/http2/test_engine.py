@@ -317,9 +317,11 @@ def test_a_body_that_is_not_as_long_as_announced_ends_its_stream() -> None:
 
 
 def test_bytes_that_are_no_http2_end_the_connection() -> None:
+    server = Noted(client=False)
     with pytest.raises(Http2Error) as caught:
-        Noted(client=False).feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0.0)
+        server.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0.0)
     assert caught.value.code == PROTOCOL_ERROR
+    assert server.has_ended() and not server.room() and not server.take()
 
 
 @given(st.binary(max_size=400))

@@ -28,7 +28,7 @@ from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import STREAMS, Http2Bounds
-from proxy.http2.codes import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, name_of
+from proxy.http2.codes import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR
 from proxy.http2.cursor import FrameCursor
 from proxy.http2.engine import Http2Error
 from proxy.http2.fields import FieldList
@@ -126,17 +126,10 @@ class Http2Downstream(Http2Connection, ClientConnection):
             memory = self._shared.memory
             memory.watch(self) if waits else memory.forget(self)
 
-    def finished(self) -> None:
-        if self.error:
-            self.broken(Http2Error(self.error, f"the connection ended: {name_of(self.error)}"))
-        else:
-            super().finished()
-
     def unsent(self) -> int:
         return super().unsent() + 2 * self._cursor.size
 
     def broken(self, error: Http2Error) -> None:
-        self.error = NO_ERROR  # told once
         reason = "http2_flood" if error.code in FLOODS else "bad_request"
         self._shared.tally.malformed.note("", "", str(error), self.now)
         self._shared.tally.rejected("", reason)
