@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from loadtests.exact import request_bytes
 from proxy.contracts.memory import MIB
-from proxy.contracts.table import Match, Route, Share, Table, Version
+from proxy.contracts.table import HttpVersion, Match, Route, Share, Table, Version
 from proxy.dataplane.descriptors import Descriptors
 from proxy.dataplane.dialing import ServerDialer
 from proxy.dataplane.h1.downstream import Downstream
@@ -61,21 +61,28 @@ class Plane:
             self.outbox.flush(0)
 
 
-def plane(protocol: str, mirrored: bool) -> Plane:
-    """10 % split between two versions; copies of all requests to a third when `mirrored`."""
-    shadows = (Share("v3", 100.0),) if mirrored else ()
-    match, split = Match("/v2/models/cancer/"), (Share("v2", 10.0),)
-    route = Route("cancer", match, protocol, "v1", split=split, shadows=shadows)  # type: ignore[arg-type]
-    versions = {name: Version(name, "127.0.0.1", 80, f"{name}:80") for name in ("v1", "v2", "v3")}
+def registered(
+    protocol: str, shadows: tuple[Share, ...], path: str, http: HttpVersion
+) -> tuple[Shared, Registry, Outbox]:
+    """A worker's state, with one route: 10 % split between two versions, and `shadows`."""
+    route = Route("cancer", Match(path), protocol, "v1", split=(Share("v2", 10.0),), shadows=shadows)  # type: ignore[arg-type]
+    versions = {name: Version(name, "127.0.0.1", 80, f"{name}:80", http=http) for name in ("v1", "v2", "v3")}
     tally, timings, outbox = Tally(), Timings(), Outbox(0, "bench")
     shared = Shared(tally, Recorder(outbox, 0.0, Memory(512 * MIB)), timings, 10, time.monotonic)
     registry = Registry(
         tally, ServerDialer(timings, VersionNames(tally, time.monotonic, Lookups().ask)), Descriptors(10_000)
     )
     shared.table = registry.compile(Table(1, versions, (route,)))
+    return shared, registry, outbox
+
+
+def plane(protocol: str, mirrored: bool) -> Plane:
+    """10 % split between two versions; copies of all requests to a third when `mirrored`."""
+    shadows = (Share("v3", 100.0),) if mirrored else ()
+    shared, registry, outbox = registered(protocol, shadows, "/v2/models/cancer/", 1)
     servers = []
     for pool in registry.pools:
-        server, socket = Upstream(pool.version, pool, timings), Socket()
+        server, socket = Upstream(pool.version, pool, shared.timings), Socket()
         server.connection_made(socket)  # type: ignore[arg-type]
         pool.available(server, 0.0)
         servers.append((server, socket))

@@ -32,14 +32,15 @@ OURS: Final = frozenset(("client_deadline", "draining", "rolled_back"))
 
 
 class Http2ClientStream(Waiter, ClientStream):
-    """`exchange` is the request of the stream; `number` that of the stream. `engine` is its connection.
+    """`exchange` is the request of the stream, None once it has ended: the two would keep each other, and be found only
+    when garbage is collected. `number` is that of the stream, `engine` its connection.
 
     - `whole`: all of the request has come; `said`: all of the answer was said
     - `asked`: the request's head; `expects`: its client waits for a word before it sends the body
-    - `over`: the exchange has ended; `waits`: its answer waits for the client
+    - `waits`: its answer waits for the client
     - `owed`: bytes of the request that were taken in and not credited yet
-    - `since`: once it is over, when the client last took some of its answer; `counted`: bytes of its head that are
-      counted in the worker's memory
+    - `since`: once its exchange has ended, when the client last took some of its answer
+    - `counted`: bytes of its head that are counted in the worker's memory
     """
 
     __slots__ = (
@@ -55,7 +56,6 @@ class Http2ClientStream(Waiter, ClientStream):
         "exchange",
         "expects",
         "number",
-        "over",
         "owed",
         "said",
         "since",
@@ -63,11 +63,10 @@ class Http2ClientStream(Waiter, ClientStream):
         "whole",
     )
 
-    exchange: Exchange
-
     def __init__(self, engine: Http2Connection, number: int, asked: RequestHead) -> None:
         self.engine, self.number, self.asked = engine, number, asked
-        self.over = self.said = self.waits = self.whole = self.expects = False
+        self.exchange: Exchange | None = None
+        self.said = self.waits = self.whole = self.expects = False
         self.owed = self.counted = 0
         self.since = 0.0
         self._head: FieldList | None = None
@@ -76,6 +75,11 @@ class Http2ClientStream(Waiter, ClientStream):
         self._ended = False
         self._paused: set[str] = set()
         self._queued = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether its exchange has ended."""
+        return self.exchange is None
 
     @property
     def is_grpc(self) -> bool:
@@ -87,13 +91,14 @@ class Http2ClientStream(Waiter, ClientStream):
     def came(self, data: bytes) -> None:
         """A piece of the request."""
         self.owed += len(data)
-        if not self.over:
+        if self.exchange is not None:
             self.exchange.request_body(data)
         self._credit()
 
     def opened(self) -> None:
         """The client, or the socket, takes more."""
-        if self.over:
+        exchange = self.exchange
+        if exchange is None:
             self._leave()
             return
         if self.engine.queued(self.number) >= HIGH:
@@ -101,10 +106,10 @@ class Http2ClientStream(Waiter, ClientStream):
         self.waits = False
         self.engine.waiters.discard(self)
         try:
-            self.exchange.resume_answer()
+            exchange.resume_answer()
         except Exception as error:
             unexpected(error)
-            self.exchange.fault()
+            exchange.fault()
 
     def _leave(self) -> None:
         """The answer is complete, and was written: the rest of the request is not needed (RFC 9113 §8.1)."""
@@ -118,9 +123,10 @@ class Http2ClientStream(Waiter, ClientStream):
 
     def sweep(self, now: float, patience: float) -> None:
         """Ends what the client does not take of an answer that is complete, after `patience` seconds."""
-        if not self.over and self.exchange.over():
+        exchange = self.exchange
+        if exchange is not None and exchange.over():
             self.reset()  # an unexpected exception has kept it from its end
-        elif not self.over or self.takes():
+        elif exchange is not None or self.takes():
             self.since = now
         elif now - self.since > patience:
             self.engine.waiters.discard(self)
@@ -129,16 +135,18 @@ class Http2ClientStream(Waiter, ClientStream):
 
     def gone(self) -> None:
         """The client has taken its request back, or its connection has ended."""
-        self.over = True
+        exchange, self.exchange = self.exchange, None
         self.engine.waiters.discard(self)
+        if exchange is None:
+            return
         try:
-            self.exchange.aborted()
+            exchange.aborted()
         except Exception as error:
             unexpected(error)
-            self.exchange.fault()
+            exchange.fault()
 
     def _credit(self) -> None:
-        if self.owed and (self.over or not self._paused):
+        if self.owed and (self.exchange is None or not self._paused):
             self.engine.credit(self.number, self.owed)
             self.owed = 0
 
@@ -209,7 +217,7 @@ class Http2ClientStream(Waiter, ClientStream):
         self.engine.changed()
 
     def done(self, now: float) -> None:
-        self.over = True
+        self.exchange = None
         self.engine.waiters.discard(self)
         self._credit()
         if not self.whole:
@@ -217,7 +225,7 @@ class Http2ClientStream(Waiter, ClientStream):
             self.engine.changed()
 
     def reset(self) -> None:
-        self.over = True
+        self.exchange = None
         self.engine.waiters.discard(self)
         self.engine.reset(self.number, INTERNAL_ERROR)
         self.engine.changed()

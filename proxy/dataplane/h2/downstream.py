@@ -116,7 +116,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
         """The pieces of one read leave together, to each model server."""
         ending, self._ending = self._ending, []
         for stream in ending:
-            if not stream.over:
+            if stream.exchange is not None:
                 stream.exchange.flush_request()
 
     def written(self) -> None:
@@ -162,7 +162,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
         except Exception as error:
             unexpected(error)
             exchange.fault()
-        self._ending.append(stream)
+        self._touch(stream)
 
     def stream_data(self, number: int, data: bytes, ended: bool) -> None:
         """A piece of a request's body."""
@@ -171,37 +171,42 @@ class Http2Downstream(Http2Connection, ClientConnection):
             self.credit(number, len(data))
             return
         stream.whole = ended
-        if stream.over:
+        exchange = stream.exchange
+        if exchange is None:
             stream.came(data)
             return
         try:
-            stream.exchange.read_at = self.now
+            exchange.read_at = self.now
             if data:
                 stream.came(data)
             if ended and not stream.over:
-                stream.exchange.request_end()
+                exchange.request_end()
         except Exception as error:
             unexpected(error)
-            stream.exchange.fault()
-        self._ending.append(stream)
+            exchange.fault()
+        self._touch(stream)
 
     def stream_trailers(self, stream: int, fields: tuple[tuple[bytes, bytes], ...]) -> None:
         found = self.exchanges.get(stream)
         if found is None:
             return
-        if found.over:
-            found.whole = True
+        found.whole, exchange = True, found.exchange
+        if exchange is None:
             return
         try:
-            found.exchange.read_at = self.now
-            found.whole = True
+            exchange.read_at = self.now
             block, who = trailers_of(fields), self._introduction
-            found.exchange.request_trailers(block if who is None else who.trailers(block))
-            found.exchange.request_end()
+            exchange.request_trailers(block if who is None else who.trailers(block))
+            exchange.request_end()
         except Exception as error:
             unexpected(error)
-            found.exchange.fault()
-        self._ending.append(found)
+            exchange.fault()
+        self._touch(found)
+
+    def _touch(self, stream: Http2ClientStream) -> None:
+        ending = self._ending
+        if not ending or ending[-1] is not stream:
+            ending.append(stream)
 
     def stream_closed(self, stream: int, code: int, unprocessed: bool) -> None:
         found = self.exchanges.pop(stream, None)

@@ -132,7 +132,7 @@ def test_what_came_is_credited_once_the_server_keeps_up() -> None:
 def test_what_comes_after_the_answer_is_credited_and_kept_from_the_exchange() -> None:
     stream, connection, exchange = made()
     stream.pause("upstream")
-    stream.over = True
+    stream.exchange = None
     stream.came(b"abc")
     assert connection.said == [("credit", 1, 3)]
     assert exchange.told == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 from typing import cast
@@ -47,6 +48,29 @@ def test_bodies_of_every_size_arrive_whole_both_ways(body: bytes) -> None:
             for _ in range(2):
                 heard = await client.ask(body)
                 assert (heard.status, heard.body == body, heard.ended) == (200, True, True)
+
+    run(test)
+
+
+def test_an_exchange_that_has_ended_is_no_garbage() -> None:
+    """A worker collects garbage once a minute: what leaves some for each request grows meanwhile."""
+
+    async def test() -> None:
+        async with plane(route(), v1=V1) as p, Http2Client(p.port) as client:
+            await client.ask(b"first")
+            gc.collect()
+            gc.disable()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            try:
+                for _ in range(5):
+                    await client.ask(b"hello")
+                gc.collect()
+                found = {type(each).__name__ for each in gc.garbage}
+            finally:
+                gc.set_debug(0)
+                gc.enable()
+                gc.garbage.clear()
+            assert not found & {"Exchange", "Http2ClientStream", "Leg", "Http2RequestHead"}
 
     run(test)
 
