@@ -173,6 +173,16 @@ class LegFacts(Struct, array_like=True, gc=False, frozen=True):
     """Copies (shadow and noise) of the request that were sent, where the request travels; -1: not known."""
     inference: bool = True
     """Whether the request asks a model for something."""
+    call: int = -1
+    """The status with which a call of gRPC ended; -1: it is none, or failed without one."""
+    detail: str = ""
+    """The rule that an answer broke which is malformed: the field, or the part of the message. Of a call of gRPC that
+    did not end well what its version said (`grpc-message`)."""
+
+    @property
+    def code(self) -> str:
+        """What counts the leg: its status, or the reason of its failure."""
+        return self.failure or (LABELS[self.call] if self.call >= 0 else str(self.status))
 
 
 class Record(LegFacts, array_like=True, gc=False, frozen=True):
@@ -208,16 +218,6 @@ class Record(LegFacts, array_like=True, gc=False, frozen=True):
     """This is such a part, of a leg that is still under way: an answer's body, a few hundred kilobytes at a time."""
     disturbed: bool = False
     """The worker stood still meanwhile: the times of pieces, those of earlier parts too, say nothing."""
-    detail: str = ""
-    """The rule that an answer broke which is malformed: the field, or the part of the message. Of a call of gRPC that
-    did not end well what its version said (`grpc-message`)."""
-    call: int = -1
-    """The status with which a call of gRPC ended; -1: it is none, or failed without one."""
-
-    @property
-    def code(self) -> str:
-        """What counts the leg: its status, or the reason of its failure."""
-        return self.failure or (LABELS[self.call] if self.call >= 0 else str(self.status))
 
 
 def without_bodies(record: Record) -> Record:

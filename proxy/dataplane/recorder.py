@@ -125,6 +125,8 @@ class Recorder:
                 request.key,
                 copies,
                 request.inference,
+                leg.call,
+                leg.detail,
                 method,
                 path,
                 fields,
@@ -138,8 +140,6 @@ class Recorder:
                 leg.parts,
                 False,
                 leg.disturbed,
-                leg.detail,
-                leg.call,
             )
         )
 

@@ -70,7 +70,7 @@ def test_each_fact_stands_in_its_place() -> None:
     leg.status, leg.failure, leg.started, leg.first_byte = 418, "reset", 11.0, 13.0
     leg.fields, leg.answer, leg.chunks, leg.ends = b"answer: 1\r\n", [b"an", b"swer"], [17.0], [19]
     leg.beginning, leg.ending, exchange.inference = b"begins", b"ends", False
-    leg.parts, leg.disturbed, leg.detail = 29, True, "two lengths"
+    leg.parts, leg.disturbed, leg.detail, leg.call = 29, True, "two lengths", 13
     bench.shared.recorder.put(exchange, leg, 23.0, True)
     (record,) = bench.outbox.records
     epoch = bench.shared.recorder.epoch
@@ -78,7 +78,7 @@ def test_each_fact_stands_in_its_place() -> None:
     assert asdict(record) == {
         "exchange": 3, "route": arm.route, "version": arm.version, "role": arm.role, "share": arm.share,
         "started": 11.0 + epoch, "total": 23.0, "status": 418, "failure": "reset", "first_byte": 13.0,
-        "request_id": "id", "key": 5, "copies": 7, "inference": False, "method": head.method.decode(),
+        "request_id": "id", "key": 5, "copies": 7, "inference": False, "call": 13, "method": head.method.decode(),
         "path": head.path.decode(), "request_fields": head.fields, "request": None,
         "response_fields": b"answer: 1\r\n", "response": b"answer", "chunks": [17.0], "ends": [19],
         "beginning": b"begins", "ending": b"ends", "parts": 29, "partial": False,

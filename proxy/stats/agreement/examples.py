@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxy.contracts.bounds import MAX_NAME, clipped, shortened
+from proxy.contracts.grpc_status import label_of
 from proxy.contracts.observation import Observation, Tensor, Text
 from proxy.stats.agreement.rows import by_key, with_texts
 from proxy.stats.agreement.tally import AnswerDifference
@@ -131,8 +132,15 @@ Side = tuple[dict[str, Any], bool]
 
 def _answer(leg: Observation, row: int) -> Side:
     if not leg.answered:
-        return {"status": leg.status, "failure": leg.failure}, False
+        return _failed(leg), False
     return _shown(with_texts(leg.outputs), row) if leg.said is None else _text(leg.said)
+
+
+def _failed(leg: Observation) -> dict[str, Any]:
+    """Why there is no answer; of a call of gRPC by its own status, and with what the version said."""
+    if leg.call < 0:
+        return {"status": leg.status, "failure": leg.failure}
+    return {"status": label_of(leg.call), "failure": leg.failure, "message": leg.detail}
 
 
 def _text(answer: Text) -> Side:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from proxy.contracts.grpc_status import NAMES
 from proxy.contracts.histogram import bucket
 from proxy.contracts.record import ArmTick, Tick
+from proxy.control.api import page
 from proxy.control.api.traffic_view import traffic
 from proxy.stats.board import Board
 
@@ -83,3 +88,9 @@ def test_endpoints_are_those_of_the_route_s_versions() -> None:
         {"version": "v2", "address": "10.0.0.1:80", "state": "serving"},
         {"version": "v2", "address": "[::1]:80", "state": "ejected"},
     ]
+
+
+def test_the_page_knows_the_names_of_all_codes_of_grpc() -> None:
+    text = (Path(page.__file__).parent / "dom.js").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"const GRPC = \[(.*?)\];", text, re.DOTALL)
+    assert tuple(re.findall(r'"(\w+)"', listed)) == NAMES

@@ -40,6 +40,15 @@ def test_an_example_shows_request_and_both_answers() -> None:
     assert (example.request_id, example.kind, example.started) == ("id2", "number", 5.0)
 
 
+def test_a_failed_call_shows_its_status_and_what_the_version_said_unless_that_is_redacted() -> None:
+    failed = replace(leg(2, status=500), call=13, detail="no GPU left")
+    for hidden, shown in (((), "no GPU left"), (("/candidate/message",), REDACTED)):
+        examples = Examples(hidden)
+        examples.update(leg(), failed, AnswerDifference(True, "status"))
+        (example,) = examples.worst()
+        assert example.detail["candidate"] == {"status": "grpc:13 INTERNAL", "failure": "", "message": shown}
+
+
 def test_a_failed_copy_and_a_text() -> None:
     examples = Examples()
     examples.update(

@@ -94,3 +94,9 @@ export const name = (text) => h("span", { class: "name", title: text }, text);
 export const badge = (text, tone = "") => h("span", { class: `badge ${tone}` }, text);
 
 export const none = (text) => h("p", { class: "none" }, text);
+
+// A code as people say it: of a call of gRPC its name beside its number.
+const GRPC = ["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+  "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+  "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"];
+export const codeName = (code) => (code.startsWith("grpc:") ? `${code} ${GRPC[Number(code.slice(5))] ?? ""}` : code);

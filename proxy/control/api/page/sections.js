@@ -1,7 +1,7 @@
 // The sections of a route, each made of one document of the API. Every figure comes with n; what is not known says so.
 
 import { bar, distribution, meter, verdict } from "./charts.js";
-import { NONE, badge, count, figure, h, name, none, number, part, percents, seconds } from "./dom.js";
+import { NONE, badge, codeName, count, figure, h, name, none, number, part, percents, seconds } from "./dom.js";
 
 // -- versions side by side
 
@@ -68,7 +68,7 @@ function lastMinute(arm, arms) {
 }
 
 const reasons = (counts, shown = () => true) => Object.entries(counts).filter(([, n]) => shown(n))
-  .map(([reason, n]) => `${reason} ${count(n)}`);
+  .map(([reason, n]) => `${codeName(reason)} ${count(n)}`);
 
 function lost(arm, traffic) {
   if (arm.role === "shadow") {
@@ -79,7 +79,7 @@ function lost(arm, traffic) {
   const rescued = (traffic?.rescued ?? []).filter((each) => each.version === arm.version && (arm.role === "canary" || arm.role === "baseline"));
   const all = rescued.reduce((sum, each) => sum + each.count, 0);
   if (!arm.legs) return [none("no data")];
-  return all ? [h("b", {}, `${count(all)} rescued`), lines(...rescued.map((r) => `${r.reason} ${count(r.count)}`))] : ["none"];
+  return all ? [h("b", {}, `${count(all)} rescued`), lines(...rescued.map((r) => `${codeName(r.reason)} ${count(r.count)}`))] : ["none"];
 }
 
 // What the answers of a version say of who gave them; several: of replicas, or of models that clients ask for.
