@@ -335,6 +335,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "access": set(),
         "client": {"access", "exit_codes"},
         "render": {"wording"},
+        "report": set(),
         "arguments": {"exit_codes", "render"},
         "profile": set(),
         "audit": {"access", "client", "exit_codes", "render", "wording"},

@@ -1,0 +1,49 @@
+"""The files of a replay's report: which were asked for, and what goes into each. `-` is standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from proxy.cli.report.junit import junit
+from proxy.cli.report.markdown import markdown
+from proxy.cli.report.page import page
+from proxy.contracts.replay import ReplayReport, encode
+
+STDOUT = Path("-")
+
+
+class Outputs(Struct, frozen=True):
+    """Where each form goes; None: it was not asked for."""
+
+    json: Path | None = None
+    junit: Path | None = None
+    markdown: Path | None = None
+    page: Path | None = None
+
+    @property
+    def to_stdout(self) -> list[str]:
+        """The forms that go to standard output, which has room for one."""
+        return [form for form, path in asdict(self).items() if path == STDOUT]
+
+
+FORMS: dict[str, Callable[[ReplayReport], bytes]] = {
+    "json": encode,
+    "junit": junit,
+    "markdown": lambda report: markdown(report).encode(),
+    "page": lambda report: page(report).encode(),
+}
+
+
+def write(report: ReplayReport, outputs: Outputs) -> None:
+    """Writes the forms that were asked for. Raises OSError."""
+    for form, path in asdict(outputs).items():
+        if path == STDOUT:
+            sys.stdout.buffer.write(FORMS[form](report))
+            sys.stdout.flush()
+        elif path is not None:
+            path.write_bytes(FORMS[form](report))
