@@ -71,6 +71,8 @@ class ShadowLeg(Attempt):
         stream.begin(self, self.copied, authority, request.extra + self._shadow.request_extra, len(self.body))
         if self.body:
             stream.data(self.body)
+        if request.trailers:
+            stream.trailers(request.trailers)
         stream.end()
         stream.flush()
         self.deadline = self.begun + self.target.response_timeout

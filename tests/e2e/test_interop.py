@@ -45,17 +45,14 @@ routes:
     protocol: opaque
     primary: a
     canary: {{version: b, percent: 50}}
-    limits: {{request_buffer: 0}}
   tls:
     match: {{path: /, headers: {{x-lane: tls}}}}
     protocol: opaque
     primary: by-tls
-    limits: {{request_buffer: 0}}
   mirror:
     match: {{path: /, headers: {{x-lane: mirror}}}}
     protocol: opaque
     primary: a
-    limits: {{request_buffer: 0}}
     shadows: [{{version: b, percent: 100}}]
 """
 
