@@ -137,6 +137,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "state",
         },
         "capture": {"engine", "promised_answers", "spoken_protocols", "state"},
+        "replay": {"capture", "profiles"},
         "telemetry": {"capture", "certificates", "engine", "fleet", "notify", "route_control"},
         "process": {
             *(
@@ -344,6 +345,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "audit_commands": {"access", "arguments", "audit", "exit_codes", "story_file"},
         "package": set(),
         "backtest": {"exit_codes", "render", "wording"},
+        "replay": {"backtest", "exit_codes", "render", "wording"},
         "inject": {"exit_codes"},
         "serve": {"exit_codes", "render"},
         "main": {
@@ -357,6 +359,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "package",
             "profile",
             "render",
+            "replay",
             "serve",
             "wording",
         },

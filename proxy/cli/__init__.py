@@ -9,5 +9,6 @@ wording     phrases that several commands print
 render      tables for a terminal
 audit       `penumbra audit`
 backtest    `penumbra backtest`
+replay      `penumbra replay`
 profile     `penumbra profile`
 """

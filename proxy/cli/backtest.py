@@ -46,7 +46,7 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> b
     """
     legs = Progress(legs_in(paths))
     try:
-        with _quiet():
+        with quiet():
             rehearsal = replay(settings, legs)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
@@ -60,7 +60,7 @@ def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> b
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence of the log: an action of a rehearsal is no event of today."""
     logger = logging.getLogger("penumbra")
     level = logger.level

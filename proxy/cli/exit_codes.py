@@ -3,5 +3,11 @@
 EXIT_NO = 1
 """The answer is no: a configuration or a change is refused, a chain is broken, the demo failed."""
 
+EXIT_USAGE = 2
+"""Of a command whose 1 is a verdict: it cannot be carried out as it was given (options, configuration, files)."""
+
 EXIT_UNREACHABLE = 3
-"""The admin API cannot be reached."""
+"""The admin API, or a model server, cannot be reached."""
+
+EXIT_UNDECIDED = 5
+"""The evidence does not suffice for a verdict."""

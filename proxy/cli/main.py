@@ -1,7 +1,8 @@
 """The command line. Everything heavy is imported by the command that needs it.
 
 Exit codes: 0 done · 1 the answer is no (configuration or change refused, chain broken, demo failed) · 2 wrong usage ·
-3 an address cannot be listened on, or the admin API cannot be reached · 4 the state file cannot be used.
+3 an address cannot be listened on, or the admin API or a model server cannot be reached · 4 the state file cannot be
+used · 5 the evidence does not suffice for a verdict.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="penumbra",
     help="Mirrors, splits, compares and rolls back model versions in the data path.",
-    epilog="Exit codes: 0 done, 1 the answer is no, 2 usage, 3 an address cannot be used, 4 the state file cannot.",
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 usage, 3 an address cannot be used, 4 the state file cannot, "
+    "5 undecided.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -181,6 +183,38 @@ def backtest(
     from proxy.cli.backtest import show_backtest
 
     raise typer.Exit(EXIT_NO if show_backtest(checked(config, as_json), records, as_json) else 0)
+
+
+@app.command()
+def replay(
+    captures: Annotated[
+        list[Path], typer.Argument(metavar="CAPTURE...", help="captured records, oldest file first", readable=False)
+    ],
+    config: Config,
+    route: Annotated[str, typer.Option("--route", help="whose requests, scorecard and false_alarm", metavar="ROUTE")],
+    against: Annotated[str, typer.Option("--against", help="the candidate", metavar="URL")],
+    primary: Annotated[
+        str, typer.Option("--primary", help="a primary beside it: noise floor, and latency", metavar="URL")
+    ] = "",
+    version: Annotated[
+        str, typer.Option("--version", help="name of the candidate; as the route says", metavar="NAME")
+    ] = "",
+    concurrency: Annotated[int, typer.Option(min=1, max=1024, help="requests under way at once")] = 8,
+    pace: Annotated[float | None, typer.Option(min=0.001, help="times the recorded pace; as answers come")] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="at most so many")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.01, help="seconds for an answer; as the route says")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="go on when the evidence has decided")] = False,
+    report: Annotated[str, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = "",
+) -> None:
+    """Sends captured requests to a candidate that nobody uses yet, and judges its answers by the scorecard of ROUTE in
+    CONFIG. Exit code 0: pass, 1: fail, 5: undecided, 3: a server cannot be reached, 2: it cannot be replayed so."""
+    from proxy.cli.replay.command import ReplayOptions, configured
+    from proxy.cli.replay.command import replay as replayed
+    from proxy.cli.replay.run import Bounds
+
+    bounds = Bounds(concurrency, pace, requests, everything)
+    options = ReplayOptions(route, against, primary, version, timeout, report, bounds)
+    raise typer.Exit(replayed(configured(config), captures, options))
 
 
 def _change(

@@ -36,7 +36,7 @@ class CaptureFacts(Struct, frozen=True):
     """The captured files, as they were read."""
 
     sha256: str
-    """Of the files' bytes, one after the other. "": the replay ended before it had read them all."""
+    """Of what was read of the file; of several, of their hashes in hexadecimal, a line each."""
     files: tuple[str, ...]
     """Names of the files, without their folders."""
     sealed: bool
@@ -67,6 +67,9 @@ class Counts(Struct, frozen=True):
     """Exchanges that could not be replayed, by reason: a sentence's part, such as `the body was not captured`."""
     redacted: int = 0
     """Requests that were sent although something in them was redacted (hashed or dropped) when they were captured."""
+    rare: int = 0
+    """Further requests, which are in the capture only because their kind is rare: they are no part of the uniform
+    sample, so they are shown and no evidence."""
 
 
 class ArmOutcomes(Struct, frozen=True):
@@ -177,6 +180,8 @@ class Run(Struct, frozen=True):
     latencies: tuple[Latencies, ...] = ()
     lines: tuple[Verdict, ...] = ()
     """Lines of the scorecard on times: only where the primary ran beside the candidate."""
+    notes: tuple[str, ...] = ()
+    """What did not go as it was asked for: each a sentence."""
 
 
 class ReplayReport(Struct, frozen=True):
@@ -215,6 +220,8 @@ class ReplayReport(Struct, frozen=True):
     """What was not judged, and why; each a sentence."""
     outcomes: tuple[ArmOutcomes, ...] = ()
     agreement: Agreement = Agreement()
+    rare: Agreement = Agreement()
+    """The same of what is in the capture only because its kind is rare (`Counts.rare`)."""
     drift: tuple[FeatureDrift, ...] = ()
     finding: str = ""
     """Whether the world or the model changed, as a sentence."""

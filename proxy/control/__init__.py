@@ -16,6 +16,7 @@ state/            what survives a restart
 api/              the admin API and the status page
 telemetry/        metrics, access log, spans
 capture/          records on disk, and the decision code run on them again
+replay/           a candidate that nobody uses yet, judged by captured requests
 notify            webhooks
 profiles          reference profiles from files
 standstill        why a stage does not end

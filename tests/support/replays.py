@@ -30,7 +30,7 @@ def failed() -> ReplayReport:
         needed=None,
         ending="decided",
         counts=replay.Counts(
-            sent=113, answered=112, lost=1, skipped={"the body was not captured": 4, "a stream": 2}, redacted=3
+            sent=113, answered=112, lost=1, skipped={"the body was not captured": 4, "a stream": 2}, redacted=3, rare=12
         ),
         lines=(
             line("error_rate", "pass", 0.9, 1.5, "max_ratio", proved=True),
@@ -49,6 +49,7 @@ def failed() -> ReplayReport:
             pairs=112, disagreements=24, lost=1, kinds={"argmax": 20, "number": 4}, noise_pairs=40,
             noise_disagreements=1, worst=tuple(disagreement(number) for number in range(replay.MAX_WORST)),
         ),
+        rare=replay.Agreement(pairs=12, disagreements=2, kinds={"argmax": 2}, worst=(disagreement(0),)),
         drift=(
             replay.FeatureDrift("mean_radius", "input", "candidate", "cancer-v3", 0.01, False, 112),
             replay.FeatureDrift("probability", "prediction", "candidate", "cancer-v3", 0.41, True, 112),
@@ -71,6 +72,7 @@ def failed() -> ReplayReport:
                 latencies("candidate", 112),
             ),
             lines=(line("latency_p99", "pass", 1.1, 1.25, "max_ratio"),),
+            notes=("the recorded pace was not kept",),
         ),
     )  # fmt: skip
 

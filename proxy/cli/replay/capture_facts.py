@@ -1,0 +1,60 @@
+"""The captured files, held against their seals before anything is sent; then read exchange by exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from proxy.contracts.replay import CaptureFacts
+from proxy.control.capture.exchanges import CapturedExchange, exchanges_of
+from proxy.control.capture.format import Captured
+from proxy.control.capture.reading import CaptureFiles
+from proxy.control.replay.judge import ReplayJudge
+
+
+class CaptureReader(CaptureFiles):
+    """Files that fit their seals. `lines`, `read`: lines in all, and legs read so far; `rare`: whether some exchanges
+    are in them only because their kind is rare. Raises UnreadableLineError, OSError; so does `exchanges`."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        super().__init__(paths)
+        self.lines = sum(each.lines for each in self.files)
+        self.read = 0
+        self.rare = False
+
+    def legs(self) -> Iterator[Captured]:
+        """The legs in their order, counted."""
+        for leg in super().legs():
+            self.read += 1
+            self.rare = self.rare or leg.extra
+            yield leg
+
+    def exchanges(self, route: str) -> Iterator[CapturedExchange]:
+        """The exchanges of a route."""
+        return (each for each in exchanges_of(self) if each.first.route == route)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file; of several, of their hashes, a line each."""
+        hashes = [each.sha256 for each in self.files]
+        return hashes[0] if len(hashes) == 1 else sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
+
+    @property
+    def unsealed(self) -> tuple[str, ...]:
+        """Why files are not vouched for as a whole, a sentence each."""
+        return tuple(f"{each.path.name} is not sealed: {each.unsealed}" for each in self.files if each.unsealed)
+
+    def facts(self, judge: ReplayJudge) -> CaptureFacts:
+        """What was read, for the report."""
+        return CaptureFacts(
+            sha256=self.sha256,
+            files=tuple(each.path.name for each in self.files),
+            sealed=not self.unsealed,
+            exchanges=judge.sent + judge.rare_sent + sum(judge.skipped.values()),
+            first=judge.first,
+            last=judge.last,
+            versions=dict(judge.answered),
+            labels=judge.labels,
+            weighted=self.rare,
+        )

@@ -1,0 +1,161 @@
+"""`penumbra replay`: options in, report and exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+import uvloop
+from msgspec import Struct
+from msgspec.structs import replace
+
+from proxy.cli.backtest import quiet
+from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED, EXIT_UNREACHABLE, EXIT_USAGE
+from proxy.cli.render import show_problems
+from proxy.cli.replay.capture_facts import CaptureReader
+from proxy.cli.replay.run import Bounds, ReplayRun
+from proxy.cli.replay.server import ReplayServer, UnreachableError
+from proxy.cli.replay.show import progress, show_report
+from proxy.config.load import load
+from proxy.config.model_url import base_url
+from proxy.config.values import Refused
+from proxy.contracts.release import Outcome
+from proxy.contracts.replay import Ending, ReplayReport, Run, encode
+from proxy.contracts.settings import ConfigError, Settings
+from proxy.contracts.table import Version
+from proxy.control.capture.format import UnreadableLineError
+from proxy.control.replay.judge import ReplayJudge
+from proxy.control.replay.report import report_of
+from proxy.control.replay.trial import Trial, UnfitTrialError, default_candidate, trial_of
+
+EXITS: dict[Outcome, int] = {"pass": 0, "fail": EXIT_NO, "undecided": EXIT_UNDECIDED}
+
+
+class ReplayOptions(Struct, frozen=True):
+    """What the command was asked for."""
+
+    route: str
+    against: str
+    primary: str = ""
+    version: str = ""
+    timeout: float | None = None
+    json: str = ""
+    """Path of the report; `-`: stdout, "": none."""
+    bounds: Bounds = Bounds(8)
+
+
+class UnusableError(Exception):
+    """The command cannot be carried out as it was given; the message says why."""
+
+
+def configured(config: Path) -> Settings:
+    """The configuration. Ends the command where it cannot be used: with another code than that of a verdict."""
+    try:
+        return load(config)
+    except ConfigError as error:
+        show_problems(str(config), error.problems, as_json=False)
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions) -> int:
+    """Replays, reports; the exit code. What is wrong is told to a person."""
+    try:
+        report = replayed(settings, captures, options)
+        _write(report, options.json)
+    except (UnusableError, UnfitTrialError, UnreadableLineError) as error:
+        return _told(str(error), EXIT_USAGE)
+    except UnreachableError as error:
+        return _told(str(error), EXIT_UNREACHABLE)
+    except OSError as error:
+        return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_USAGE)
+    if options.json != "-":
+        show_report(report)
+    return EXITS[report.verdict]
+
+
+def _told(sentence: str, code: int) -> int:
+    print(f"penumbra replay: {sentence}", file=sys.stderr)
+    return code
+
+
+def replayed(settings: Settings, captures: Sequence[Path], options: ReplayOptions) -> ReplayReport:
+    """The report of a replay. Raises UnusableError, UnfitTrialError, UnreadableLineError, UnreachableError, OSError."""
+    section = next((each for each in settings.routes if each.name == options.route), None)
+    name = options.version or (default_candidate(section) if section else "candidate")
+    candidate = _version(settings, name, options.against, "--against")
+    trial = trial_of(settings, options.route, candidate, timed=bool(options.primary))
+    primary = None
+    if options.primary:
+        primary = _version(settings, trial.section.primary, options.primary, "--primary")
+    reader = CaptureReader(captures)
+    with quiet():
+        return uvloop.run(_replayed(trial, reader, (candidate, primary), options))
+
+
+async def _replayed(
+    trial: Trial, reader: CaptureReader, versions: tuple[Version, Version | None], options: ReplayOptions
+) -> ReplayReport:
+    judge, cpu, clock = ReplayJudge(trial), time.process_time(), time.monotonic()
+    began = time.time()  # noqa: TID251  the report says when it was made
+    candidate, primary = (_server(trial, each, options.timeout) if each else None for each in versions)
+    assert candidate is not None
+    with progress(reader.lines, lambda: reader.read, lambda: run.sent) as drawn:
+        run = ReplayRun(reader.exchanges(trial.route), judge, candidate, primary, options.bounds, drawn)
+        ending = await _until_over(run)
+    seconds = time.monotonic() - clock
+    facts = Run(began, began + seconds, seconds, time.process_time() - cpu, run.analysis, run.sent)
+    servers = candidate.version.url, primary.version.url if primary else ""
+    report = report_of(judge, trial.settings, reader.facts(judge), ending, facts, servers)
+    judge.close()
+    report = replace(report, notes=(*report.notes, *reader.unsealed))
+    if options.bounds.pace is not None and run.late > 1.0:
+        at_once = f"with {options.bounds.concurrency} at once"
+        slow = f"the recorded pace was not kept: at times {run.late:.1f} s behind, {at_once}"
+        report = replace(report, run=replace(facts, notes=(slow,)))
+    return report
+
+
+async def _until_over(run: ReplayRun) -> Ending:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, run.interrupt)
+    try:
+        return await run.run()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _server(trial: Trial, version: Version, timeout: float | None) -> ReplayServer:
+    timeouts = trial.section.timeouts
+    if timeout is not None:
+        timeouts = replace(timeouts, response=timeout, idle=timeout)
+    return ReplayServer(trial.settings, trial.section, version, timeouts)
+
+
+def _version(settings: Settings, name: str, url: str, option: str) -> Version:
+    try:
+        host, port, authority, base, lookup, secure = base_url(url)
+    except Refused as refused:
+        raise UnusableError(f"{option}: found {refused.found or url}; allowed: {refused.allowed}") from None
+    if lookup != "system":
+        raise UnusableError(f"{option}: found {url}; allowed: http(s)://host[:port][/base/path]")
+    known = settings.versions.get(name)
+    if known is not None and known.http == 2:
+        raise UnusableError(f"{name} is asked by HTTP/2 (versions.{name}.http), and a replay asks by HTTP/1.1 alone")
+    return Version(name, host, port, authority, base, secure=secure)
+
+
+def _write(report: ReplayReport, place: str) -> None:
+    if not place:
+        return
+    document = encode(report)
+    if place == "-":
+        print(document.decode(), end="")
+    else:
+        Path(place).write_bytes(document)

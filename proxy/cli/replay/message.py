@@ -1,0 +1,82 @@
+"""A captured request as bytes for one server: by the rules by which a worker sends copies.
+
+Path prefix, `Host`, `rewrite` and `authorization` are those of the version; the fields are those that the capture has
+kept, and what marks a copy. What cannot be a head of HTTP (captures come from elsewhere, too) goes nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from proxy.contracts.message import RequestHead
+from proxy.contracts.settings import RouteSettings, Settings
+from proxy.contracts.table import Version
+from proxy.control.capture.format import Captured
+from proxy.http1 import write
+from proxy.http1.request_head import Http1RequestHead
+from proxy.routing.rewrite.plan import RewritePlan, plan_of
+from proxy.routing.rewrite.unwritable import Unwritable
+
+_METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
+_TARGET = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
+_FIELDS = re.compile(rb"(?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*")
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,256}")
+
+BODILESS = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
+"""Methods whose empty body is not announced (RFC 9110 §8.6)."""
+
+NO_HEAD = "its method, path or header fields are none that can be sent"
+
+
+class RequestMessage(NamedTuple):
+    """A request as it is sent."""
+
+    data: bytes
+    head_only: bool
+    """It is a HEAD: its answer has no body."""
+
+
+class Addressed:
+    """Writes requests for one server. `version`: where it is; its rewrites are those of its name."""
+
+    __slots__ = ("_authority", "_base_path", "_extra", "_heads", "_plan")
+
+    def __init__(self, settings: Settings, section: RouteSettings, version: Version) -> None:
+        rewrite, credential = settings.rewrites.get(version.name), settings.credentials.get(version.name)
+        self._plan: RewritePlan | None = plan_of(rewrite, credential, section.match.path)
+        self._authority, self._base_path = version.authority.encode(), version.base_path.encode()
+        self._extra = b"x-penumbra-shadow: %b\r\n" % version.name.encode()
+        self._heads: dict[tuple[str, str, bytes], Http1RequestHead] = {}
+
+    def message(self, asked: Captured) -> RequestMessage:
+        """The request. Raises Unwritable where the version cannot have it, or nobody can."""
+        head: RequestHead = self._head(asked)
+        body = asked.request or b""
+        authority = self._authority
+        if self._plan is not None:
+            rewritten = self._plan.applied(self._head(asked).varied(head.fields, len(body), b""), body, True)
+            authority = self._plan.authority(head) or authority
+            head, body = rewritten.head, body if rewritten.body is None else rewritten.body
+            head.length = None  # it is written below
+        extra, request_id = self._extra, asked.request_id.encode("latin-1", "replace")
+        if _REQUEST_ID.fullmatch(request_id):
+            extra += b"x-request-id: %b\r\n" % request_id
+        if body or head.method not in BODILESS:
+            extra += b"content-length: %d\r\n" % len(body)
+        start = write.request_head(head, self._base_path, authority, extra)
+        return RequestMessage(start + body, head.method == b"HEAD")
+
+    def _head(self, asked: Captured) -> Http1RequestHead:
+        """The head without its framing, which is that of the body at hand; those of late are kept, since few differ."""
+        key = asked.method, asked.path, asked.request_fields
+        head = self._heads.get(key)
+        if head is None:
+            method, target = asked.method.encode("latin-1", "replace"), asked.path.encode("latin-1", "replace")
+            if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target) and _FIELDS.fullmatch(key[2])):
+                raise Unwritable("rewrite_path", NO_HEAD)
+            head = Http1RequestHead(method, self._authority, target, key[2])
+            if len(self._heads) >= 64:
+                self._heads.clear()
+            self._heads[key] = head
+        return head

@@ -1,0 +1,248 @@
+"""The loop of a replay: reads exchanges, sends what can be sent, and hands answers to the judge in the capture's order.
+
+1. So many exchanges are under way at once, or they go out at the recorded pace, so many times faster; then the number
+   under way is a bound all the same.
+2. Nothing is read ahead of what can be sent, and what waits for an answer is bounded: memory does not depend on the
+   size of a capture.
+3. It ends with the capture, with the decision, after a number of requests, or when it is told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from time import monotonic, thread_time
+
+from msgspec import Struct
+
+from proxy.cli.replay.server import ReplayServer
+from proxy.contracts.replay import Ending
+from proxy.control.capture.exchanges import CapturedExchange
+from proxy.control.capture.sampling import sampled
+from proxy.control.replay.asking import Compared, LiveAnswer, Replayed, why_not
+from proxy.control.replay.judge import ReplayJudge
+from proxy.control.replay.order import CaptureOrder, Place
+from proxy.routing.rewrite.unwritable import Unwritable
+
+SLICE_SECONDS = 0.01
+"""Seconds for which exchanges are read without a look at the sockets: of a large capture none may be replayable."""
+LOOK_SECONDS = 0.1
+"""Seconds between two looks at deadlines, and between two reports of the progress."""
+NOISE_PERCENT = 20.0
+"""Percent of the requests that a primary beside the candidate gets twice, where the route does not say."""
+
+
+class Bounds(Struct, frozen=True):
+    """How fast, and how much."""
+
+    concurrency: int
+    """Exchanges under way at once."""
+    pace: float | None = None
+    """Times the recorded pace; None: as fast as answers come."""
+    requests: int | None = None
+    """Exchanges that are sent at most."""
+    everything: bool = False
+    """Whether it goes on after the decision."""
+
+
+class _Legs:
+    """The requests of one exchange that are under way."""
+
+    __slots__ = ("_answers", "_finish", "_open", "place")
+
+    def __init__(self, place: Place, legs: int, finish: Callable[[Place, dict[str, LiveAnswer]], None]) -> None:
+        self.place, self._open, self._finish = place, legs, finish
+        self._answers: dict[str, LiveAnswer] = {}
+
+    def done(self, leg: str) -> Callable[[LiveAnswer], None]:
+        """What takes the answer of one of them."""
+
+        def take(answer: LiveAnswer) -> None:
+            self._answers[leg] = answer
+            self._open -= 1
+            if not self._open:
+                self._finish(self.place, self._answers)
+
+        return take
+
+
+class ReplayRun:
+    """`run` replays `source`; `interrupt` ends it.
+
+    - `sent`: exchanges whose requests went out; `late`: the most seconds by which one was behind its pace
+    - `analysis`: seconds of CPU of statistics and decisions
+    """
+
+    def __init__(
+        self,
+        source: Iterator[CapturedExchange],
+        judge: ReplayJudge,
+        candidate: ReplayServer,
+        primary: ReplayServer | None,
+        bounds: Bounds,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._source, self._judge, self._bounds, self._progress = source, judge, bounds, progress
+        self._candidate, self._primary = candidate, primary
+        self._servers = [candidate] if primary is None else [candidate, primary]
+        self._compared = Compared(judge.trial.section.analysis.ignore)
+        self._order = CaptureOrder()
+        self._upcoming: CapturedExchange | None = None
+        self._exhausted = self._scheduled = False
+        self._began = 0.0
+        self._first: float | None = None
+        self._under_way = self.sent = 0
+        self.late = self.analysis = 0.0
+        self._over: asyncio.Future[Ending]
+
+    async def run(self) -> Ending:
+        """Why it ended. Raises UnreachableError, and what reading the capture raises."""
+        loop = asyncio.get_running_loop()
+        self._over = loop.create_future()
+        try:
+            for server in self._servers:
+                await server.reach()
+            self._began = monotonic()
+            self._watch()
+            self._go_on()
+            return await self._over
+        finally:
+            for server in self._servers:
+                server.close()
+
+    def interrupt(self) -> None:
+        """Ends it; what was judged is kept."""
+        self._end("interrupted")
+
+    def _end(self, ending: Ending) -> None:
+        if not self._over.done():
+            self._over.set_result(ending)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    def _watch(self) -> None:
+        if self._over.done():
+            return
+        now = monotonic()
+        for server in self._servers:
+            server.expire(now)
+            if server.silent:
+                self._fail(server.unreachable())
+        self._progress()
+        asyncio.get_running_loop().call_later(LOOK_SECONDS, self._watch)
+
+    # -- reading and sending
+
+    def _go_on(self) -> None:
+        """Sends what may be sent now."""
+        if self._over.done() or self._scheduled:
+            return
+        try:
+            self._send_some()
+            self._settle()
+        except Exception as error:  # noqa: BLE001  `run` raises it; without that it would wait for ever
+            self._fail(error)
+
+    def _later(self, seconds: float) -> None:
+        self._scheduled = True
+        asyncio.get_running_loop().call_later(seconds, self._woken)
+
+    def _woken(self) -> None:
+        self._scheduled = False
+        self._go_on()
+
+    def _send_some(self) -> None:
+        until = monotonic() + SLICE_SECONDS
+        while self._has_room():
+            exchange = self._upcoming or next(self._source, None)
+            self._upcoming = None
+            if exchange is None:
+                self._exhausted = True
+                return
+            if (wait := self._wait_for(exchange)) > 0.0:
+                self._upcoming = exchange
+                self._later(wait)
+                return
+            self._send(exchange)
+            if monotonic() >= until:
+                self._later(0.0)
+                return
+
+    def _has_room(self) -> bool:
+        if self._exhausted or self._over.done() or self._order.full:
+            return False
+        if self._bounds.requests is not None and self.sent >= self._bounds.requests:
+            return False
+        return self._under_way < self._bounds.concurrency
+
+    def _wait_for(self, exchange: CapturedExchange) -> float:
+        """Seconds until an exchange is due."""
+        if self._bounds.pace is None:
+            return 0.0
+        if self._first is None:
+            self._first = exchange.started
+        due = self._began + (exchange.started - self._first) / self._bounds.pace
+        wait = due - monotonic()
+        self.late = max(self.late, -wait)
+        return wait
+
+    def _send(self, exchange: CapturedExchange) -> None:
+        place = self._order.put(exchange)
+        place.reason = why_not(exchange, self._primary is not None, self._compared)
+        asked = exchange.asked
+        if place.reason or asked is None:
+            return
+        try:
+            messages = [server.message(asked) for server in self._servers]
+        except Unwritable as unwritable:
+            place.reason = f"it cannot be written for the version: {unwritable}"
+            return
+        asks = list(zip(("candidate", "primary"), self._servers, messages, strict=False))
+        if self._primary is not None and self._is_noise(exchange):
+            asks.append(("noise", self._primary, messages[1]))
+        self._under_way += 1
+        self.sent += 1
+        legs = _Legs(place, len(asks), self._finish)
+        for leg, server, message in asks:
+            server.ask(message, legs.done(leg))
+
+    def _is_noise(self, exchange: CapturedExchange) -> bool:
+        source, number = exchange.key
+        return sampled(source, number, self._judge.trial.section.noise or NOISE_PERCENT)
+
+    # -- answers
+
+    def _finish(self, place: Place, answers: dict[str, LiveAnswer]) -> None:
+        self._under_way -= 1
+        place.replayed = Replayed(place.exchange, answers["candidate"], answers.get("primary"), answers.get("noise"))
+        self._go_on()
+
+    def _settle(self) -> None:
+        """Judges what is complete, in its order, and ends where that was all, or enough."""
+        before = thread_time()
+        judge = self._judge
+        for place in self._order.ready():
+            if place.replayed is not None:
+                judge.take(place.replayed)
+            else:
+                judge.skip(place.exchange, place.reason)
+            if judge.decided and not self._bounds.everything:
+                self._end_unless_silent("decided")
+                break
+        self.analysis += thread_time() - before
+        if self._order or self._upcoming is not None:
+            return
+        if self._exhausted:
+            self._end_unless_silent("complete")
+        elif self._bounds.requests is not None and self.sent >= self._bounds.requests:
+            self._end_unless_silent("requests")
+
+    def _end_unless_silent(self, ending: Ending) -> None:
+        """A server that never answered is no candidate that has failed."""
+        silent = next((server for server in self._servers if not server.answered and server.lost), None)
+        if silent is not None:
+            self._fail(silent.unreachable())
+        else:
+            self._end(ending)

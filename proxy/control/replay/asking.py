@@ -1,0 +1,137 @@
+"""Captured exchanges and the answers that came: which requests can be sent again, and all of it as legs.
+
+The recorded answer (or that of a primary that runs beside) stands for the primary, the candidate's for a copy of the
+same request: the statistics meet a pair as they do in production. Times of legs are counted from the recorded start, so
+that nothing but a latency depends on when a replay is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from proxy.contracts.message import field_of
+from proxy.contracts.table import Role
+from proxy.control.capture.exchanges import INCOMPARABLE, UNREPLAYABLE, CapturedExchange
+from proxy.control.capture.format import Captured
+from proxy.stats.selection import Selection
+
+NO_INFERENCE = UNREPLAYABLE["not_an_inference"]
+"""The reason that is no loss: such a request is evidence of nothing anywhere."""
+
+PRIMARY_ROLES: frozenset[Role] = frozenset(("primary", "baseline", "rescue"))
+"""Roles in which the primary's model answers."""
+
+OF_ANOTHER = "another version than the primary answered it"
+GRPC = "it is a call of gRPC, which is not replayed"
+ABANDONED = "its client left before the primary's answer was complete"
+REDACTED = "something that is compared was redacted in it, so that the recorded answer is to another request"
+
+
+class LiveAnswer(Struct):
+    """What came of one request that was sent."""
+
+    status: int = 0
+    """0: no answer came."""
+    failure: str = ""
+    """Why it failed (`contracts.failure`), or ""."""
+    total: float = 0.0
+    """Seconds to the last byte, or to the failure."""
+    first_byte: float = 0.0
+    fields: bytes = b""
+    body: bytes | None = None
+    """None: it is too large to be kept."""
+    chunks: list[float] = field(default_factory=list)
+    """Seconds at which pieces of a body in several of them arrived."""
+    ends: list[int] = field(default_factory=list)
+    """Bytes of it that had arrived by then."""
+    beginning: bytes = b""
+    """Of a body that is too large, the first bytes, and the last ones."""
+    ending: bytes = b""
+
+
+class Replayed(Struct, frozen=True):
+    """One captured exchange with the answers of servers that run now."""
+
+    exchange: CapturedExchange
+    candidate: LiveAnswer
+    primary: LiveAnswer | None = None
+    """None: the recorded answer stands for the primary's."""
+    noise: LiveAnswer | None = None
+    """The primary's answer to the same request once more."""
+
+
+class Compared:
+    """What of requests and answers is compared: all that `analysis.ignore` does not name."""
+
+    __slots__ = ("_request", "_response")
+
+    def __init__(self, ignore: Sequence[str]) -> None:
+        self._request, self._response = Selection(ignore, "request"), Selection(ignore, "response")
+
+    def spoilt_by(self, pointer: str) -> bool:
+        """Whether something that is compared is no longer what it was, where `pointer` was redacted."""
+        side, _, name = pointer.removeprefix("/").partition("/")
+        ignored = self._request if side == "request" else self._response
+        return not (name and ignored.has(name.replace("/", ".")))
+
+
+def why_not(exchange: CapturedExchange, beside: bool, compared: Compared) -> str:
+    """Why an exchange cannot be replayed, as part of a sentence; "": it can.
+
+    - `beside`: the primary runs beside the candidate, so that no recorded answer is needed
+    """
+    if exchange.unreplayable:
+        return UNREPLAYABLE[exchange.unreplayable]
+    asked = exchange.asked
+    assert asked is not None
+    if (field_of(asked.request_fields.lower(), b"content-type") or b"").startswith(b"application/grpc"):
+        return GRPC
+    if beside:
+        return ""
+    if asked.role not in PRIMARY_ROLES:
+        return OF_ANOTHER
+    if asked.failure in ("client_abort", "upload_abort"):
+        return ABANDONED
+    if any(map(compared.spoilt_by, asked.redacted)):
+        return REDACTED
+    return "" if asked.failure or asked.status >= 300 or not exchange.incomparable else _unanswered(exchange)
+
+
+def _unanswered(exchange: CapturedExchange) -> str:
+    return f"the answer to it cannot be compared: {INCOMPARABLE[exchange.incomparable]}"
+
+
+def legs_of(replayed: Replayed, primary: str, candidate: str) -> list[Captured]:
+    """The legs of one exchange, the primary's first."""
+    asked = replayed.exchange.asked
+    assert asked is not None
+    copies = 1 + (replayed.noise is not None)
+    facts = {name: getattr(asked, name) for name in Captured.__struct_fields__}
+    facts |= {"share": 1.0, "copies": copies, "inference": True}
+    first = facts | {"role": "primary", "version": primary}
+    if replayed.primary is not None:
+        first |= _answer(replayed.primary)
+    bare = facts | {"copies": -1, "method": "", "path": "", "request_fields": b"", "request": None}
+    legs = [Captured(**first)]
+    if replayed.noise is not None:
+        legs.append(Captured(**bare | {"role": "noise", "version": primary} | _answer(replayed.noise)))
+    legs.append(Captured(**bare | {"role": "shadow", "version": candidate} | _answer(replayed.candidate)))
+    return legs
+
+
+def _answer(answer: LiveAnswer) -> dict[str, object]:
+    return {
+        "status": answer.status,
+        "failure": answer.failure,
+        "total": answer.total,
+        "first_byte": answer.first_byte,
+        "response_fields": answer.fields,
+        "response": answer.body,
+        "chunks": answer.chunks,
+        "ends": answer.ends,
+        "beginning": answer.beginning,
+        "ending": answer.ending,
+        "detail": "",
+    }

@@ -1,0 +1,235 @@
+"""The judge of a replay: exchanges in the order of the capture, through statistics and scorecard as in production.
+
+1. Exchanges are judged in the capture's order, however their answers come, and looked at after numbers of them that
+   depend on nothing else: the same capture and the same answers give the same verdict.
+2. Time is that of the capture. Each look moves it on by a tick at least, so that windows and waits work as live.
+3. A breach at any look decides, as it would have taken the candidate off; inputs that drifted blame the world, and
+   decide nothing. A pass needs what the last stage before a promote needs, and early the requests of a stage besides.
+4. What is in the capture only because its kind is rare is no evidence: a failure that was picked for being one is no
+   chance. It is compared on a board of its own (`rare`), and shown.
+5. More than a tenth of the exchanges that could not be replayed hold a pass back: they may be what differs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from proxy.contracts.histogram import Buckets, bucket
+from proxy.contracts.outcome import outcome_of
+from proxy.contracts.record import TICK_SECONDS
+from proxy.contracts.release import Outcome, Verdict
+from proxy.contracts.replay import Arm
+from proxy.contracts.table import COPY_ROLES
+from proxy.control.capture.exchanges import CapturedExchange
+from proxy.control.capture.format import Captured, arms_of
+from proxy.control.capture.replay import Rehearsal
+from proxy.control.profiles import Profiles
+from proxy.control.replay.asking import NO_INFERENCE, Replayed, legs_of
+from proxy.control.replay.trial import Trial
+from proxy.release.decide import INPUT_METRICS
+from proxy.release.scorecard import MAX_LOSS, overall
+
+FIRST_LOOK = 10
+"""Exchanges before the first look: garbage and refusals show in as many."""
+LATER_LOOKS = 0.1
+"""Part of the exchanges so far after which the next look follows: sequential tests may be looked at whenever one likes,
+and a look at the whole scorecard costs as much as some dozen exchanges."""
+MAX_BETWEEN = 200
+"""Exchanges between two looks, at most."""
+
+SETTLING_SECONDS = 5.0
+"""Seconds of the capture's time after its end in which rows that wait are counted."""
+
+
+class Decision(NamedTuple):
+    """What the scorecard said at one look."""
+
+    outcome: Outcome
+    sentence: str
+    needed: int | None
+    lines: tuple[Verdict, ...]
+
+
+class ArmTally(Struct):
+    """The legs of one arm."""
+
+    version: str
+    codes: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    times: Buckets = field(default_factory=dict)
+    seconds: float = 0.0
+    most: float = 0.0
+
+    def add(self, leg: Captured) -> None:
+        """Counts a leg."""
+        code = leg.failure or str(leg.status)
+        self.codes[code] += 1
+        self.outcomes[outcome_of(code, leg.role in COPY_ROLES)] += 1
+        if not leg.failure:
+            place = bucket(leg.total)
+            self.times[place] = self.times.get(place, 0) + 1
+            self.seconds += leg.total
+            self.most = max(self.most, leg.total)
+
+
+class ReplayJudge:
+    """`take` or `skip` each exchange in its order; `decided` once the evidence has; `end` when nothing more comes.
+
+    - `rehearsal`: engine and board; None before the first exchange; `rare`: those of rare kinds, whose verdict is none
+    - `arms`: legs by arm
+    - `skipped`: exchanges that could not be replayed, by reason; `answered`: versions that gave the recorded answers
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.rehearsal: Rehearsal | None = None
+        self.rare: Rehearsal | None = None
+        self.arms: dict[Arm, ArmTally] = {}
+        self.skipped: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+        self.sent = self.redacted = self.labels = self.rare_sent = 0
+        self.first = self.last = 0.0
+        self.decided: Decision | None = None
+        self.profile_fault = ""
+        self._breach: Decision | None = None
+        self._waiting: list[Captured] = []
+        self._labels: list[tuple[str, object]] = []
+        self._now = 0.0
+        self._next_look = FIRST_LOOK
+
+    # -- what comes
+
+    def skip(self, exchange: CapturedExchange, reason: str) -> None:
+        """An exchange that could not be replayed."""
+        self._see(exchange)
+        self.skipped[reason] += 1
+
+    def take(self, replayed: Replayed) -> None:
+        """An exchange with the answers to it."""
+        exchange = replayed.exchange
+        self._see(exchange)
+        self.redacted += bool(exchange.redacted)
+        legs = legs_of(replayed, self.trial.section.primary, self.trial.candidate)
+        if exchange.first.extra:
+            self._show(legs, exchange.first.finished)
+            return
+        self.sent += 1
+        self._count(replayed, legs)
+        self._waiting += legs
+        self._now = max(self._now, exchange.first.finished)
+        if exchange.label is not None:
+            self.labels += 1
+            self._labels.append((exchange.first.request_id, exchange.label))
+        if self.sent >= self._next_look:
+            self._next_look = self.sent + min(max(int(self.sent * LATER_LOOKS), FIRST_LOOK), MAX_BETWEEN)
+            self._look()
+
+    def end(self) -> Decision:
+        """The decision on all that was taken."""
+        if self.rehearsal is None and not self._waiting:
+            return Decision("undecided", f"nothing was replayed{self._why_skipped()}", self.trial.requests, ())
+        if self._waiting:
+            self._look()
+        if self._breach is not None:
+            return self._breach
+        engine = self._begun().engine
+        for after in (0.5, 1.0):
+            engine.on_time(self._now + after * SETTLING_SECONDS)
+        return self._breach or self._held_back(self._verdict())
+
+    def close(self) -> None:
+        """Frees what the rehearsals keep."""
+        for each in (self.rehearsal, self.rare):
+            if each is not None:
+                each.close()
+
+    def _show(self, legs: list[Captured], now: float) -> None:
+        """Compares what is no evidence."""
+        self.rare = self.rare or Rehearsal(self.trial.settings, now)
+        self.rare_sent += 1
+        self.rare.observe(legs, now)
+
+    def _see(self, exchange: CapturedExchange) -> None:
+        self.first = min(self.first or exchange.started, exchange.started)
+        self.last = max(self.last, exchange.started)
+
+    def _count(self, replayed: Replayed, legs: list[Captured]) -> None:
+        asked = replayed.exchange.first
+        self.answered[asked.version] += 1
+        beside: Arm = "recorded" if replayed.primary is None else "primary"
+        for arm, leg in ((beside, legs[0]), ("candidate", legs[-1])):
+            counts = self.arms.get(arm)
+            if counts is None:
+                counts = self.arms[arm] = ArmTally(leg.version)
+            counts.add(leg)
+
+    # -- looks
+
+    def _begun(self) -> Rehearsal:
+        if self.rehearsal is None:
+            self.rehearsal = Rehearsal(self.trial.settings, self._now)
+            profiles = Profiles(self.rehearsal.board)
+            profiles.use(self.rehearsal.engine.settings.routes)
+            self.profile_fault = profiles.faults.get(self.trial.route, "")
+        return self.rehearsal
+
+    def _look(self) -> None:
+        rehearsal, legs, labels = self._begun(), self._waiting, self._labels
+        self._waiting, self._labels = [], []
+        self._now += TICK_SECONDS
+        rehearsal.tick(arms_of(legs), self._now)
+        rehearsal.observe(legs, self._now)
+        for request_id, label in labels:
+            rehearsal.board.on_label(request_id, label, self._now)
+        rehearsal.engine.on_time(self._now)
+        self._decide(self._verdict())
+
+    def _verdict(self) -> Decision:
+        engine = self._begun().engine
+        lines = engine.status(self.trial.route).verdicts
+        total = overall(lines)
+        return Decision(total.outcome, total.sentence, total.needed, lines)
+
+    def _decide(self, found: Decision) -> None:
+        failed = [line for line in found.lines if line.outcome == "fail"]
+        if self._breach is None and any(line.metric not in INPUT_METRICS for line in failed):
+            self._breach = self.decided = found
+        if self._breach is None:
+            early = found.outcome == "pass" and self.sent >= self.trial.requests and not self._is_wavering()
+            self.decided = found if early and not self._too_much_skipped() else None
+
+    def _is_wavering(self) -> bool:
+        return self._begun().board.wavering(self.trial.route)
+
+    def _held_back(self, found: Decision) -> Decision:
+        if found.outcome == "fail":
+            return found._replace(
+                outcome="undecided", sentence=f"inputs drifted, which blames no version: {found.sentence}"
+            )
+        if found.outcome == "pass" and self._too_much_skipped():
+            return found._replace(outcome="undecided", sentence=f"too little could be replayed{self._why_skipped()}")
+        return found
+
+    # -- what was not replayed
+
+    @property
+    def lost(self) -> int:
+        """Inferences that could not be replayed."""
+        return sum(n for reason, n in self.skipped.items() if reason != NO_INFERENCE)
+
+    def _too_much_skipped(self) -> bool:
+        return self.lost > MAX_LOSS * (self.sent + self.lost)
+
+    def _why_skipped(self) -> str:
+        if not self.skipped:
+            return ": there is no exchange of the route in the capture"
+        return f": {reasons(self.skipped.items())}"
+
+
+def reasons(skipped: Iterable[tuple[str, int]]) -> str:
+    """Exchanges that were not replayed, by reason, in words."""
+    return "; ".join(f"{n:,} x {reason}" for reason, n in sorted(skipped, key=lambda each: (-each[1], each[0])))

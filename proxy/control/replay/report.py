@@ -1,0 +1,84 @@
+"""The report of a replay, from its judge."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+import proxy
+from proxy.contracts.replay import SCHEMA, CaptureFacts, Counts, Ending, ReplayReport, Run
+from proxy.contracts.settings import Lineage, Settings
+from proxy.control.replay import findings
+from proxy.control.replay.asking import NO_INFERENCE
+from proxy.control.replay.judge import Decision, ReplayJudge, reasons
+from proxy.control.replay.trial import UNTIMED, is_timed
+from proxy.release.scorecard import MAX_LOSS
+
+
+def report_of(
+    judge: ReplayJudge, settings: Settings, capture: CaptureFacts, ending: Ending, run: Run, servers: tuple[str, str]
+) -> ReplayReport:
+    """What was found. `servers`: the addresses of the candidate, and of the primary that ran beside it or ""."""
+    trial, decision = judge.trial, judge.end()
+    timed = tuple(line for line in decision.lines if is_timed(line.metric))
+    lines = tuple(line for line in decision.lines if not is_timed(line.metric))
+    outcomes = findings.outcomes(judge)
+    candidate = judge.arms.get("candidate")
+    answered = sum(candidate.codes[code] for code in candidate.codes if code.isdecimal()) if candidate else 0
+    return ReplayReport(
+        schema=SCHEMA,
+        penumbra=proxy.__version__,
+        route=trial.route,
+        candidate=trial.candidate,
+        lineage=settings.lineage.get(trial.candidate, Lineage()),
+        against=servers[0],
+        primary=trial.section.primary,
+        beside=servers[1],
+        capture=capture,
+        settings=trial.section.digest,
+        false_alarm=trial.guard.false_alarm,
+        verdict=decision.outcome,
+        sentence=_sentence(decision, ending),
+        needed=decision.needed if decision.outcome == "undecided" else None,
+        ending=ending,
+        counts=Counts(
+            judge.sent, answered, judge.sent - answered, dict(judge.skipped), judge.redacted, judge.rare_sent
+        ),
+        lines=(*lines, *trial.unjudged),
+        notes=_notes(judge),
+        outcomes=outcomes,
+        agreement=findings.agreement(judge),
+        rare=findings.rare(judge),
+        drift=findings.drift(judge),
+        finding=findings.finding(judge),
+        distributions=findings.distributions(judge),
+        run=replace(run, latencies=findings.latencies(judge), lines=timed),
+    )
+
+
+def _sentence(decision: Decision, ending: Ending) -> str:
+    if decision.outcome != "undecided":
+        return decision.sentence
+    began = "interrupted: " if ending == "interrupted" else ""
+    return f"{began}{decision.sentence}"
+
+
+def _notes(judge: ReplayJudge) -> tuple[str, ...]:
+    """What was not judged, or not replayed, and why."""
+    trial = judge.trial
+    notes = list(trial.notes)
+    if trial.unjudged:
+        named = ", ".join(dict.fromkeys(line.metric for line in trial.unjudged))
+        notes.append(f"latency is not judged ({named}): {UNTIMED}")
+    lost = [(reason, n) for reason, n in judge.skipped.items() if reason != NO_INFERENCE]
+    if lost:
+        part = judge.lost / (judge.sent + judge.lost)
+        more = f", more than {MAX_LOSS:.0%}" if part > MAX_LOSS else ""
+        notes.append(f"{part:.1%} of the exchanges were not replayed{more}: {reasons(lost)}")
+    others = sorted(version for version in judge.answered if version != trial.section.primary)
+    if others and "primary" not in judge.arms:
+        notes.append(
+            f"the recorded answers are those of {', '.join(others)}; CONFIG's primary is {trial.section.primary}"
+        )
+    if judge.profile_fault:
+        notes.append(judge.profile_fault)
+    return tuple(notes)

@@ -1,0 +1,43 @@
+"""The captured files before anything is sent."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from proxy.cli.replay.capture_facts import CaptureReader
+from proxy.control.capture.format import UnreadableLineError
+from proxy.control.replay.judge import ReplayJudge
+from tests.support.replayed import capture, trial
+
+
+def test_files_are_hashed_and_counted(tmp_path: Path) -> None:
+    paths = [capture(tmp_path / "a", 3), capture(tmp_path / "b", 2)]
+    one, both = CaptureReader(paths[:1]), CaptureReader(paths)
+    assert (one.lines, both.lines) == (3, 5)
+    hashes = [sha256(path.read_bytes()).hexdigest() for path in paths]
+    assert one.sha256 == hashes[0]
+    assert both.sha256 == sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
+
+
+def test_files_without_a_seal_are_named(tmp_path: Path) -> None:
+    reader = CaptureReader([capture(tmp_path / "a", 3)])
+    assert [why.partition(":")[0] for why in reader.unsealed] == ["a is not sealed"]
+    facts = reader.facts(ReplayJudge(trial()))
+    assert (facts.files, facts.sealed, facts.weighted) == (("a",), False, False)
+
+
+def test_only_exchanges_of_the_route_are_given(tmp_path: Path) -> None:
+    reader = CaptureReader([capture(tmp_path / "a", 3), capture(tmp_path / "b", 2, route="other")])
+    assert len(list(reader.exchanges("cancer"))) == 3
+    assert reader.read == 5
+
+
+def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("no capture\n")
+    with pytest.raises(UnreadableLineError):
+        CaptureReader([tmp_path / "a"])
+    with pytest.raises(OSError, match="gone"):
+        CaptureReader([tmp_path / "gone"])

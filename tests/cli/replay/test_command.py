@@ -1,0 +1,162 @@
+"""`penumbra replay` as a command: options, files and exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from proxy.cli.main import app
+from proxy.contracts.replay import decode, encode, settled
+from tests.support.replayed import answer, capture, request, serving, whole
+
+NUMBERS = {request(number): number for number in range(1001)}
+
+CONFIG = """
+listen: 127.0.0.1:0
+admin: {listen: 127.0.0.1:0}
+state: ":memory:"
+versions:
+  v1: {url: "http://127.0.0.1:1"}
+  v2: {url: "http://127.0.0.1:2", lineage: {commit: 4f2a91c}}
+routes:
+  cancer:
+    match: {path: /v2/models/m/}
+    protocol: oip
+    primary: v1
+    release:
+      candidate: v2
+      strategy: canary
+      stages: [{shadow: 100, requests: 200}]
+      scorecard: {disagreement: {max: 0.02}, latency_p99: {max_ratio: 1.25}}
+"""
+
+
+def good(number: int, body: bytes) -> bytes:
+    return whole(answer(NUMBERS[body]))
+
+
+@contextmanager
+def server(respond: Callable[[int, bytes], bytes | None] = good) -> Iterator[str]:
+    """A server in a thread of its own; its URL."""
+    found: list[str] = []
+    up, loop = threading.Event(), asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(respond) as (port, _):
+            found.append(f"http://127.0.0.1:{port}")
+            up.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert up.wait(20.0)
+    try:
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def replay(config: Path, captured: Path, url: str, *more: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    arguments = ["replay", str(captured), str(config), "--route", "cancer", "--against", url, *more]
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_good_candidate_passes_and_the_report_is_the_same_every_time(config: Path, tmp_path: Path) -> None:
+    captured = capture(tmp_path / "records", 600)
+    reports = []
+    with server() as url:
+        for concurrency in ("1", "8"):
+            place = tmp_path / f"report-{concurrency}"
+            more = ("--json", str(place), "--concurrency", concurrency)
+            code, shown, _ = replay(config, captured, url, *more)
+            assert code == 0 and shown.startswith("pass: v2 on cancer: ")
+            reports.append(decode(place.read_bytes()))
+    first, second = (encode(settled(report)) for report in reports)
+    assert first == second
+    assert reports[0].lineage.commit == "4f2a91c" and len(reports[0].capture.sha256) == 64
+
+
+def test_a_candidate_that_says_nonsense_fails(config: Path, tmp_path: Path) -> None:
+    with server(lambda number, body: whole(b"<html>")) as url:
+        code, shown, _ = replay(config, capture(tmp_path / "records", 300), url, "--json", "-")
+    assert code == 1 and json.loads(shown)["verdict"] == "fail"
+
+
+def test_too_little_is_undecided_and_says_how_much_more(config: Path, tmp_path: Path) -> None:
+    with server() as url:
+        code, shown, _ = replay(config, capture(tmp_path / "records", 20), url)
+        assert code == 5 and "more requests would decide" in shown
+        code, shown, _ = replay(config, capture(tmp_path / "bare", 20, request=None), url)
+    assert code == 5 and "20 x its body is not in the capture" in shown
+
+
+def test_a_primary_beside_and_the_recorded_pace_are_options(config: Path, tmp_path: Path) -> None:
+    place, captured = tmp_path / "report", capture(tmp_path / "records", 100)
+    more = ("--pace", "50", "--requests", "30", "--timeout", "20", "--all", "--version", "new", "--json", str(place))
+    with server() as url, server() as beside:
+        code, _, _ = replay(config, captured, url, "--primary", beside, *more)
+    report = decode(place.read_bytes())
+    assert (code, report.ending, report.counts.sent, report.candidate) == (5, "requests", 30, "new")
+    assert report.beside == beside and report.run is not None
+    assert [arm.arm for arm in report.run.latencies] == ["primary", "candidate"]
+
+
+def test_a_server_that_is_not_there_is_no_verdict(config: Path, tmp_path: Path) -> None:
+    code, shown, told = replay(config, capture(tmp_path / "records", 20), "http://127.0.0.1:1")
+    assert (code, shown) == (3, "") and "http://127.0.0.1:1 cannot be reached" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--route", "other"), "found the route other; allowed: cancer"),
+        (("--version", "v1"), "another name than the primary's"),
+        (("--against", "ftp://h"), "--against: found ftp://h; allowed: http"),
+        (("--against", "http://me:secret@h"), "found a URL with credentials"),
+        (("--against", "http+dns://h"), "allowed: http(s)://host"),
+    ],
+)
+def test_what_cannot_be_done_is_a_mistake_of_usage(
+    config: Path, tmp_path: Path, more: tuple[str, ...], says: str
+) -> None:
+    code, shown, told = replay(config, capture(tmp_path / "records", 2), "http://127.0.0.1:1", *more)
+    assert (code, shown) == (2, "") and says in told and "secret" not in told
+
+
+def test_a_file_that_is_still_written_is_read_as_far_as_it_is_whole(config: Path, tmp_path: Path) -> None:
+    captured = capture(tmp_path / "records", 30)
+    captured.write_bytes(captured.read_bytes()[:-50])
+    with server() as url:
+        code, shown, _ = replay(config, captured, url, "--all")
+    assert code == 5 and "29 requests judged" in shown and "records is not sealed: it ends in the middle" in shown
+
+
+def test_files_that_cannot_be_read_are_named(config: Path, tmp_path: Path) -> None:
+    with server() as url:
+        code, _, told = replay(config, tmp_path / "gone", url)
+        assert code == 2 and f"{tmp_path / 'gone'}: No such file" in told
+        broken = capture(tmp_path / "records", 30)
+        broken.write_bytes(broken.read_bytes().replace(b'"exchange":20,', b'"exchange":"x",'))
+        code, _, told = replay(config, broken, url)
+        assert code == 2 and "line 20" in told
+    config.write_text("listen: nowhere")
+    assert replay(config, broken, "http://127.0.0.1:1")[0] == 2

@@ -1,0 +1,142 @@
+"""The loop of a replay, with servers on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import pytest
+
+from proxy.cli.replay.run import Bounds, ReplayRun
+from proxy.cli.replay.server import ReplayServer, UnreachableError
+from proxy.contracts.replay import Ending
+from proxy.contracts.table import Timeouts, Version
+from proxy.control.capture.exchanges import CapturedExchange
+from proxy.control.capture.format import UnreadableLineError
+from proxy.control.replay.judge import ReplayJudge
+from tests.support.replayed import answer, exchange, request, section, serving, settings, trial, whole
+
+NUMBERS = {request(number): number for number in range(1001)}
+
+
+def good(number: int, body: bytes) -> bytes:
+    """What the good model says to a request, whenever it comes."""
+    return whole(answer(NUMBERS[body]))
+
+
+def bad(number: int, body: bytes) -> bytes:
+    return whole(b"<html>")
+
+
+def source(count: int, **facts: object) -> Iterator[CapturedExchange]:
+    return (exchange(number, **facts) for number in range(count))
+
+
+def replayed(
+    exchanges: Iterator[CapturedExchange],
+    respond: Callable[[int, bytes], bytes | None] = good,
+    bounds: Bounds | None = None,
+    primary: Callable[[int, bytes], bytes | None] | None = None,
+    interrupt: int = 0,
+) -> tuple[Ending, ReplayJudge, ReplayRun, list[bytes]]:
+    """How it ended, and what was judged. `interrupt`: after so many looks."""
+    judge = ReplayJudge(trial(timed=primary is not None))
+    looks: list[int] = []
+
+    async def main() -> tuple[Ending, ReplayRun, list[bytes]]:
+        async with serving(respond) as (port, seen), serving(primary or good) as (beside, _):
+            candidate, other = (
+                ReplayServer(settings(), section(), Version(name, "127.0.0.1", at, "h"), Timeouts(response=20.0))
+                for name, at in (("v2", port), ("v1", beside))
+            )
+            given = bounds or Bounds(4)
+
+            def look() -> None:
+                looks.append(1)
+                if len(looks) == interrupt:
+                    run.interrupt()
+
+            run = ReplayRun(exchanges, judge, candidate, other if primary else None, given, look)
+            return await run.run(), run, seen
+
+    ending, run, seen = asyncio.run(main())
+    return ending, judge, run, seen
+
+
+def test_a_good_candidate_is_decided_early() -> None:
+    ending, judge, run, seen = replayed(source(1000))
+    assert ending == "decided" and judge.decided is not None and judge.decided.outcome == "pass"
+    assert judge.sent < 600 and judge.sent <= run.sent <= len(seen) + 4
+    assert run.analysis > 0.0
+
+
+def test_garbage_is_decided_early() -> None:
+    ending, judge, _, _ = replayed(source(1000), bad)
+    assert ending == "decided" and judge.decided is not None and judge.decided.outcome == "fail"
+
+
+def test_all_of_a_capture_is_sent_in_its_order_where_that_is_asked_for() -> None:
+    ending, judge, _, seen = replayed(source(60), bounds=Bounds(1, everything=True))
+    assert (ending, judge.sent) == ("complete", 60)
+    rows = [json.loads(each.partition(b"\r\n\r\n")[2])["inputs"][0]["data"] for each in seen]
+    assert rows == [json.loads(request(number))["inputs"][0]["data"] for number in range(60)]
+
+
+def test_at_most_so_many_requests_are_sent() -> None:
+    ending, judge, run, seen = replayed(source(1000), bounds=Bounds(4, requests=30))
+    assert (ending, judge.sent, run.sent, len(seen)) == ("requests", 30, 30, 30)
+
+
+def test_so_many_are_under_way_at_once() -> None:
+    held: list[int] = []
+
+    def hold(number: int, body: bytes) -> bytes | None:
+        held.append(number)
+        return None
+
+    ending, judge, run, seen = replayed(source(100), hold, Bounds(3), interrupt=3)
+    assert (ending, judge.sent, run.sent, len(seen)) == ("interrupted", 0, 3, 3)
+
+
+def test_exchanges_go_out_at_the_recorded_pace() -> None:
+    began = monotonic()
+    ending, judge, _, _ = replayed(source(26), bounds=Bounds(16, pace=2.0, everything=True))
+    assert (ending, judge.sent) == ("complete", 26)
+    assert monotonic() - began >= 0.25, "25 steps of 20 ms, twice as fast"
+
+
+def test_what_cannot_be_replayed_is_counted() -> None:
+    _, judge, _, seen = replayed(iter([exchange(1), exchange(2, request=None), exchange(3, path="no path")]))
+    assert (judge.sent, sum(judge.skipped.values()), len(seen)) == (1, 2, 1)
+
+
+def test_a_primary_beside_is_asked_too_and_twice_for_some() -> None:
+    _, judge, _, _ = replayed(source(40), bounds=Bounds(4, everything=True), primary=good)
+    judge.end()
+    assert judge.rehearsal is not None and "primary" in judge.arms
+    assert judge.rehearsal.board.agreement("cancer", "v1", "noise").pairs > 0
+
+
+def test_a_server_that_never_answers_is_an_error_and_no_verdict() -> None:
+    with pytest.raises(UnreachableError):
+        replayed(source(100), lambda number, body: b"")
+    with pytest.raises(UnreachableError):
+        replayed(source(2), lambda number, body: b"")
+    with pytest.raises(UnreachableError):
+        replayed(source(100), primary=lambda number, body: b"")
+
+
+def test_a_server_that_stops_answering_has_failed() -> None:
+    ending, judge, _, _ = replayed(source(1000), lambda number, body: good(number, body) if number < 50 else b"")
+    assert ending == "decided" and judge.decided is not None and judge.decided.outcome == "fail"
+
+
+def test_a_line_that_cannot_be_read_ends_it() -> None:
+    def broken() -> Iterator[CapturedExchange]:
+        yield exchange(1)
+        raise UnreadableLineError("line 2")
+
+    with pytest.raises(UnreadableLineError):
+        replayed(broken())

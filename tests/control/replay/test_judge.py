@@ -1,0 +1,140 @@
+"""A candidate's answers beside recorded ones, through the statistics and the scorecard of production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+
+from proxy.control.replay.asking import NO_INFERENCE, Replayed
+from proxy.control.replay.judge import Decision, ReplayJudge, reasons
+from tests.support.replayed import answer, exchange, live, other, trial
+
+
+def judged(count: int, says: Callable[[int], bytes], everything: bool = False, **changes: object) -> ReplayJudge:
+    judge = ReplayJudge(trial(**changes))  # type: ignore[arg-type]
+    for number in range(count):
+        judge.take(Replayed(exchange(number), live(says(number))))
+        if judge.decided and not everything:
+            break
+    return judge
+
+
+def differs(part: float, seed: int = 1) -> Callable[[int], bytes]:
+    random = Random(seed)
+    return lambda number: other(number) if random.random() < part else answer(number)
+
+
+def test_the_same_model_passes_by_proof_and_not_before_its_requests() -> None:
+    judge = judged(2000, answer)
+    assert judge.decided is not None and judge.decided.outcome == "pass"
+    assert 300 <= judge.sent < 600
+    assert all(line.proved for line in judge.decided.lines if line.metric in ("error_rate", "invalid_rate"))
+
+
+def test_a_model_that_disagrees_fails_at_once() -> None:
+    judge = judged(2000, differs(0.3))
+    assert judge.decided is not None and judge.decided.outcome == "fail"
+    assert "disagreement" in judge.decided.sentence and judge.sent < 100
+
+
+def test_garbage_and_errors_fail() -> None:
+    garbage = judged(200, lambda number: b"<html>")
+    assert garbage.decided is not None and garbage.decided.outcome == "fail"
+    failing = ReplayJudge(trial())
+    for number in range(100):
+        failing.take(Replayed(exchange(number), live(b"", status=500)))
+    assert failing.decided is not None and failing.decided.outcome == "fail"
+    assert any(line.metric == "error_rate" and line.outcome == "fail" for line in failing.end().lines)
+
+
+def test_a_breach_stands_however_it_goes_on() -> None:
+    judge = judged(1500, lambda number: other(number) if number < 60 else answer(number), everything=True)
+    assert judge.decided is not None and judge.decided.outcome == "fail"
+    assert judge.end() == judge.decided
+    assert judge.sent == 1500
+
+
+def test_too_few_requests_are_undecided_and_say_how_many_more() -> None:
+    found = judged(50, answer).end()
+    assert found.outcome == "undecided" and found.needed is not None and found.needed > 0
+
+
+def test_nothing_is_undecided() -> None:
+    judge = ReplayJudge(trial())
+    assert judge.end().outcome == "undecided"
+    judge.skip(exchange(1), "the body was not captured")
+    assert "1 x the body was not captured" in judge.end().sentence
+
+
+def end_with(skipped: int, reason: str) -> Decision:
+    judge = ReplayJudge(trial())
+    for number in range(skipped):
+        judge.skip(exchange(number), reason)
+    for number in range(600):
+        judge.take(Replayed(exchange(number), live(answer(number))))
+    return judge.end()
+
+
+def test_too_much_that_was_not_replayed_holds_a_pass_back() -> None:
+    assert end_with(10, "no body").outcome == "pass"
+    held = end_with(100, "no body")
+    assert held.outcome == "undecided" and "100 x no body" in held.sentence
+    assert end_with(100, NO_INFERENCE).outcome == "pass"
+
+
+def test_a_breach_does_not_wait_for_what_was_not_replayed() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(500):
+        judge.skip(exchange(number), "no body")
+    for number in range(60):
+        judge.take(Replayed(exchange(number), live(other(number))))
+    assert judge.end().outcome == "fail"
+
+
+def test_two_judges_of_the_same_answers_say_the_same() -> None:
+    first, second = (judged(800, differs(0.03), everything=True).end() for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_equal_candidates_do_not_fail(seed: int) -> None:
+    """Each differs from the recorded answers as often as the limit lets it, and no more."""
+    judge = judged(1000, differs(0.01, seed), everything=True)
+    assert judge.end().outcome != "fail"
+
+
+def test_labels_judge_the_quality_of_both() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(100):
+        judge.take(Replayed(exchange(number, label=number % 2), live(answer(number))))
+    assert judge.labels == 100
+
+
+def test_noise_of_the_primary_is_counted_and_times_are_judged_beside_it() -> None:
+    judge = ReplayJudge(trial(timed=True))
+    for number in range(300):
+        judge.take(Replayed(exchange(number), live(answer(number)), live(answer(number)), live(other(number))))
+    found = judge.end()
+    assert judge.rehearsal is not None
+    noise = judge.rehearsal.board.agreement("cancer", "v1", "noise")
+    assert (noise.pairs, noise.disagreements) == (300, 300)
+    assert any(line.metric == "latency_p99" and line.n for line in found.lines)
+
+
+def test_what_is_there_because_it_is_rare_is_shown_and_no_evidence() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(200):
+        found = exchange(number)
+        assert found.asked is not None
+        rare = replace(found, asked=replace(found.asked, extra=True))
+        judge.take(Replayed(rare, live(other(number))))
+    assert (judge.sent, judge.rare_sent, judge.end().outcome) == (0, 200, "undecided")
+    assert judge.rare is not None and judge.rare.board.agreement("cancer", "v2").disagreements == 200
+    judge.close()
+
+
+def test_reasons_are_told_the_commonest_first() -> None:
+    assert reasons({"a": 1, "b": 2000}.items()) == "2,000 x b; 1 x a"

@@ -1,0 +1,33 @@
+"""Answers come in any order, and are taken in that of the capture."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.control.replay import order
+from proxy.control.replay.order import CaptureOrder
+from tests.support.replayed import exchange
+
+
+@given(st.permutations(range(12)))
+def test_exchanges_are_taken_in_the_order_of_the_capture(answered: list[int]) -> None:
+    kept, taken = CaptureOrder(), []
+    places = [kept.put(exchange(number)) for number in range(12)]
+    for number in answered:
+        places[number].reason = "no body"
+        taken += [place.exchange.key[1] for place in kept.ready()]
+        assert taken == list(range(1, len(taken) + 1))
+    assert len(taken) == 12 and not len(kept)
+
+
+def test_bytes_that_wait_are_bounded() -> None:
+    kept = CaptureOrder()
+    large = exchange(1, request=b"x" * (order.MAX_HELD_BYTES // 2 + 1))
+    first = kept.put(large)
+    assert not kept.full
+    kept.put(large)
+    assert kept.full
+    first.reason = "no body"
+    assert [place is first for place in kept.ready()] == [True]
+    assert not kept.full

@@ -1,0 +1,71 @@
+"""The report of a judge."""
+
+from __future__ import annotations
+
+from proxy.contracts.replay import CaptureFacts, Ending, ReplayReport, Run, decode, encode, settled
+from proxy.control.replay.asking import NO_INFERENCE, Replayed
+from proxy.control.replay.judge import ReplayJudge
+from proxy.control.replay.report import report_of
+from tests.support.replayed import answer, exchange, live, other, settings, trial
+
+CAPTURE = CaptureFacts("ab", ("records.jsonl",), False, 1, 1.0, 2.0)
+
+
+def reported(judge: ReplayJudge, ending: Ending = "complete", began: float = 1.0) -> ReplayReport:
+    run = Run(began, began + 2.0, 2.0, 0.5, 0.1, judge.sent)
+    return report_of(judge, settings(), CAPTURE, ending, run, ("http://c/", ""))
+
+
+def judged(count: int, timed: bool = False, **facts: object) -> ReplayJudge:
+    judge = ReplayJudge(trial(timed=timed))
+    for number in range(count):
+        primary = live(answer(number)) if timed else None
+        judge.take(Replayed(exchange(number, **facts), live(answer(number)), primary))
+    return judge
+
+
+def test_a_report_is_a_document() -> None:
+    report = reported(judged(500))
+    assert report.verdict == "pass" and report.needed is None
+    assert decode(encode(report)) == report
+    assert (report.counts.sent, report.counts.answered, report.counts.lost) == (500, 500, 0)
+
+
+def test_the_same_answers_give_the_same_bytes_but_for_times() -> None:
+    first, second = (reported(judged(250), began=began) for began in (1.0, 9.0))
+    assert encode(first) != encode(second)
+    assert encode(settled(first)) == encode(settled(second))
+
+
+def test_times_are_in_the_run_or_not_judged() -> None:
+    alone, beside = reported(judged(250)), reported(judged(250, timed=True))
+    assert [line.metric for line in alone.lines if line.moot and "not judged:" in line.sentence].count("latency_p99")
+    assert alone.run is not None and not alone.run.lines and any("latency" in note for note in alone.notes)
+    assert beside.run is not None and [line.metric for line in beside.run.lines] == ["latency_p99"]
+    assert not any(line.metric == "latency_p99" for line in beside.lines)
+
+
+def test_what_was_left_out_is_named() -> None:
+    judge = judged(300)
+    judge.skip(exchange(1), "no body")
+    judge.skip(exchange(2), NO_INFERENCE)
+    report = reported(judge)
+    assert report.counts.skipped == {"no body": 1, NO_INFERENCE: 1}
+    assert any(note.startswith("0.3% of the exchanges") and "1 x no body" in note for note in report.notes)
+
+
+def test_an_interrupted_replay_says_what_it_has() -> None:
+    report = reported(judged(40), "interrupted")
+    assert (report.verdict, report.ending) == ("undecided", "interrupted")
+    assert report.sentence.startswith("interrupted: ") and report.needed
+
+
+def test_a_breach_is_a_breach_however_it_ended() -> None:
+    judge = ReplayJudge(trial())
+    for number in range(60):
+        judge.take(Replayed(exchange(number), live(other(number))))
+    assert reported(judge, "interrupted").verdict == "fail"
+
+
+def test_recorded_answers_of_another_version_are_named() -> None:
+    assert any("those of v0" in note for note in reported(judged(20, version="v0")).notes)
