@@ -55,6 +55,7 @@ from proxy.contracts.table import (
     Inferences,
     Match,
     Mirrored,
+    OnRollback,
     Protocol,
     Retry,
     Share,
@@ -237,6 +238,7 @@ def _route(
         mirror=section.take("mirror", values.one_of(Mirrored), "inferences"),
         copies=section.take("copies", values.one_of(Copies), "follow"),
         retry=section.take("retry", values.one_of(Retry), "unprocessed"),
+        on_rollback=section.take("on_rollback", values.one_of(OnRollback), "finish"),
     )
     route = joined(section, route, member)
     _check_shares(section, route)

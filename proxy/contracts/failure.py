@@ -72,6 +72,7 @@ FAILURES: dict[str, Failure] = {
         Failure("internal", "internal", 500, "This proxy has made a mistake of its own"),
         Failure("overloaded", "internal", 503, "Too many requests are in flight on this route"),
         Failure("too_many_connections", "internal", 503, "Too many connections are open"),
+        Failure("rolled_back", "internal", 503, "The version that the stream was with has been rolled back"),
         Failure("draining", "internal", 503, "This proxy is about to end"),
         Failure("no_table", "internal", 503, "There is no routing table yet"),
     )

@@ -118,6 +118,8 @@ class Tick(Struct):
     lag_sum: float = 0.0
     under_way: list[tuple[str, str, str, float]] = field(default_factory=list)
     """Inferences under way: rows (route, version, role, seconds since the oldest of them began)."""
+    streams: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """Streams open right now, a gauge: rows (route, version, role, count)."""
     memory: int = 0
     """Bytes that wait or are kept right now, a gauge."""
     memory_limit: int = 0

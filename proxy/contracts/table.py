@@ -183,6 +183,9 @@ Mirrored = Literal["inferences", "all"]
 Copies = Literal["follow", "finish"]
 """What copies do whose client has left: they follow it, or finish."""
 
+OnRollback = Literal["finish", "reset"]
+"""What streams do that are open on a version when it is rolled back: they finish there, or end."""
+
 
 class RoutePolicy(Struct, frozen=True):
     """Requests that match, and the versions that get them: as configured, or as a worker follows it."""
@@ -217,6 +220,8 @@ class RoutePolicy(Struct, frozen=True):
     """What copies do whose client has left."""
     retry: Retry = "unprocessed"
     """Requests that are sent again when their connection ends without an answer."""
+    on_rollback: OnRollback = "finish"
+    """What streams do that are open on a version when it is rolled back."""
 
 
 class Route(RoutePolicy, frozen=True):
@@ -267,6 +272,15 @@ class Table(Struct, frozen=True):
 
 
 def primaries_only(table: Table) -> Table:
-    """The table that a worker follows when the lease has run out: no canaries, no baselines, no shadows."""
-    alone = (replace(route, split=(), baseline=None, shadows=(), noise=0.0) for route in table.routes)
+    """The table that a worker follows when the lease has run out: no canaries, no baselines, no shadows. Whoever had
+    traffic beside a primary is rolled back."""
+    alone = (
+        replace(route, split=(), baseline=None, shadows=(), noise=0.0, rolled_back=_without_traffic(route))
+        for route in table.routes
+    )
     return replace(table, routes=tuple(alone))
+
+
+def _without_traffic(route: Route) -> tuple[str, ...]:
+    live = (share.version for share in route.split if share.percent > 0 and not share.vacant)
+    return tuple(dict.fromkeys((*route.rolled_back, *live)))

@@ -8,6 +8,7 @@ from proxy.contracts.release import RouteState
 from proxy.contracts.settings import Settings
 from proxy.control.failed_requests import FailedRequests
 from proxy.control.lineage import lineage_of
+from proxy.control.open_streams import told_of
 from proxy.control.release_control import ReleaseControl
 from proxy.release import transitions
 from proxy.release.audit import Change
@@ -46,7 +47,7 @@ class Changes:
             who=who,
             action=action,
             route=release.name if whole else first.route,
-            why=why,
+            why=self._why(settings, action, after, why),
             before=before.get(first.route),
             after=first,
             beside={each.route: {"before": before.get(each.route), "after": each} for each in others},
@@ -54,6 +55,11 @@ class Changes:
             lineage={name: origin for versions in lineage for name, origin in versions.items()},
             examples=self._examples(before[state.route] for state in after if state.route in before),
         )
+
+    def _why(self, settings: Settings, action: str, after: Iterable[RouteState], why: str) -> str:
+        """The reason for a change; that of a rollback says what becomes of the streams that are open there."""
+        left = told_of(self._board.counters, settings.routes, after) if action in ("rollback", "leave") else ""
+        return f"{why}; {left}" if left else why
 
     def _examples(self, before: Iterable[RouteState]) -> tuple[str, ...]:
         """Failed requests of the candidates, then those with the worst disagreements."""

@@ -21,6 +21,7 @@ from proxy.dataplane.recorder import MAX_RECORDED
 from proxy.dataplane.request import Request
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.states import ANSWERING, ASKING
+from proxy.dataplane.tally import Arm
 
 
 class KeptRequest(Request):
@@ -101,6 +102,14 @@ class KeptRequest(Request):
         needed = leg.stream is None or self.can_rescue(leg.target) or leg.may_go_again(now)
         if self.size > self.route.record_body and not needed:
             self.forget()
+
+    # who answers
+
+    def asked(self) -> Arm | None:
+        return self.leg.arm if self.leg is not None else None
+
+    def is_stream(self) -> bool:
+        return self.leg is not None and self.leg.is_stream()
 
     # what a leg asks
 

@@ -67,6 +67,12 @@ class Leg(SendingLeg):
         request = self.request
         return is_of_client(self.call, request.head.timeout, request.route.rescue.response_timeout)
 
+    def is_stream(self) -> bool:
+        head, request = self.head, self.request
+        if head is not None:
+            return self.streamed or head.tunnel
+        return request.head.streamed and not request.complete
+
     # the answer
 
     def response_head(self, head: ResponseHead) -> None:

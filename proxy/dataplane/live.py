@@ -104,6 +104,7 @@ class LiveRoute:
     - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
     - `identity`: name of the header (lower case) that says who answered, empty: nobody asks
     - `hold`: bytes of a request body up to which it waits for the rest of it before it has a leg
+    - `left`: versions whose streams end, because they were rolled back
     - `keep`: bytes of a request body that are kept for another leg, a retry or a copy; `record_body`: those of one that
       stays at hand once there will be no other leg
     - `retry`: which requests are sent again; `by_body`: rescues go by the first byte of the body
@@ -125,6 +126,7 @@ class LiveRoute:
         "keep",
         "keyed",
         "keys",
+        "left",
         "mates",
         "max_body",
         "max_inflight",
@@ -170,6 +172,7 @@ class LiveRoute:
         self.rescues = route.rescue is not None
         self.rescued_status = frozenset(route.rescue.on if route.rescue is not None else ())
         self.identity = route.identity.encode("latin-1")
+        self.left = frozenset(route.rolled_back if route.on_rollback == "reset" else ())
         limits, timeouts = route.limits, route.timeouts
         self.max_body, self.max_inflight, self.mirror_body = limits.body, limits.inflight, limits.mirror_body
         self.connect, self.idle, self.total = timeouts.connect, timeouts.idle, timeouts.total

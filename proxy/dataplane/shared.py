@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from random import random
 
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.dataplane.live import LiveRoute, LiveTable, Target
 from proxy.dataplane.memory import NO_MEMORY, REQUESTS, ROOMY
 from proxy.dataplane.ports import ClientConnection, Timed
 from proxy.dataplane.recorder import Recorder
+from proxy.dataplane.rollback import Departures
 from proxy.dataplane.stall import LoopWatch
 from proxy.dataplane.tally import Tally
 from proxy.dataplane.timings import Timings
@@ -34,6 +36,7 @@ class Shared:
     - `short`: requests have found no memory since there was room for everything
     - `memory`: the budget that everything draws on
     - `copied`: bytes of request bodies that copies under way hold
+    - `departures`: streams on versions that were rolled back
     - `watch`: whether the event loop stands still
     - `clock`: monotonic seconds, read where something ends; everything else is told when it happens
     """
@@ -45,6 +48,7 @@ class Shared:
         "copied",
         "copies",
         "deciding_body",
+        "departures",
         "draining",
         "exchanges",
         "heads",
@@ -84,6 +88,7 @@ class Shared:
         self.copies: set[Timed] = set()
         self.clients: set[ClientConnection] = set()
         self.copied = self.secured = self.shaking = 0
+        self.departures = Departures(random)
         self.short = False
         self.memory = recorder.memory
         self.watch = LoopWatch(timings.leg_sweep, timings.stall)
@@ -154,6 +159,12 @@ class Shared:
             expire(exchange, now)
         for copy in tuple(self.copies):
             expire(copy, now)
+        self.departures.sweep(self.exchanges, now)
+
+    def follow(self, table: LiveTable, now: float) -> None:
+        """`table` is in force."""
+        self.table = table
+        self.departures.follow(table.routes, self.exchanges, now)
 
     def under_way(self, now: float) -> list[tuple[str, str, str, float]]:
         """The age of the oldest inference under way, in seconds, of each route, version and role that has any."""
@@ -161,6 +172,16 @@ class Shared:
         for each in (*self.exchanges, *self.copies):
             each.note_age(ages, now)
         return [(*key, age) for key, age in ages.items()]
+
+    def streams(self) -> list[tuple[str, str, str, int]]:
+        """How many streams are open of each route, version and role that has any."""
+        found: dict[tuple[str, str, str], int] = {}
+        for each in self.exchanges:
+            arm = each.asked() if each.is_stream() else None
+            if arm is not None:
+                key = (arm.route, arm.version, arm.role)
+                found[key] = found.get(key, 0) + 1
+        return [(*key, count) for key, count in found.items()]
 
     def give_up(self, reason: str) -> None:
         """Ends all exchanges and copies; each is counted with `reason`, and charged to nobody."""

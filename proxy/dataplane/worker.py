@@ -168,7 +168,7 @@ class Worker:
         self._ready.set()
 
     def _follow(self, table: Table) -> None:
-        self.shared.table = self._registry.compile(table)
+        self.shared.follow(self._registry.compile(table), time.monotonic())
         self._fronts.follow(table)
 
     def _check_lease(self, now: float) -> None:
@@ -199,7 +199,7 @@ class Worker:
         tick = self.shared.tally.take(
             self._args.index, self._hello.incarnation, revision, self.leased, self._outbox.take_dropped()
         )
-        tick.under_way = self.shared.under_way(now)
+        tick.under_way, tick.streams = self.shared.under_way(now), self.shared.streams()
         memory = self.shared.memory
         tick.memory, tick.memory_limit, tick.shed = memory.used(), memory.limit, memory.take_shed()
         tick.endpoints, self._endpoints = self._endpoints, None

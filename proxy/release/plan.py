@@ -193,6 +193,7 @@ def _route(section: RouteSettings, state: RouteState, journal: bool) -> Route:
         mirror=section.mirror,
         copies=section.copies,
         retry=section.retry,
+        on_rollback=section.on_rollback,
         identity=identity.name if identity.source == "header" else "",
         journal=journal,
         group=section.group.name if section.group else "",

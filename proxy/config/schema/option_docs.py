@@ -180,6 +180,11 @@ TEXTS = {
         "What copies do whose client leaves before its answer is complete: `follow` ends them too, `finish` lets them "
         "run to their end."
     ),
+    "on_rollback": (
+        "What streams do that are open on a version when it is rolled back, by hand, by its scorecard, or because "
+        "control is gone: `finish` lets them run to their end there; with `reset` they end within 5 seconds, one by "
+        "one, in gRPC with UNAVAILABLE, in HTTP without a proper end, and count for nobody."
+    ),
     "noise": "Requests sent to the primary twice, to know how often it differs from itself.",
     "noise.percent": "Part of the requests.",
     **bound_docs.TEXTS,
@@ -271,6 +276,7 @@ DEFAULTS = {
     "shadows[].percent": "100",
     "mirror": "inferences",
     "copies": "follow",
+    "on_rollback": "finish",
     **bound_docs.CLIENT_DEFAULTS,
     **bound_docs.DEFAULTS,
     "scorecard": written(ASSUMED),

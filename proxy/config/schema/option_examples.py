@@ -102,6 +102,7 @@ EXAMPLES = {
     "shadows[].percent": "50",
     "mirror": "all",
     "copies": "finish",
+    "on_rollback": "reset",
     "noise.percent": "1",
     "rescue": "off",
     "rescue.after": "2s",

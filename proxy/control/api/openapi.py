@@ -60,6 +60,12 @@ SCHEMAS: dict[str, Schema] = {
         on_breach=text(),
         previous=maybe(text()),
         rolled_back=many(text()),
+        on_rollback=text(enum=["finish", "reset"]),
+        left_streams={
+            "type": "object",
+            "additionalProperties": whole(),
+            "description": "Version that was rolled back to the streams that are still open on it at this sidecar.",
+        },
         paused_from=maybe(text(enum=list(PHASES))),
         reason=text(),
         since=number(),

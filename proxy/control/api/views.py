@@ -15,6 +15,7 @@ from proxy.control import identities
 from proxy.control.api import verdicts
 from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
 from proxy.control.engine import Engine
+from proxy.control.open_streams import left_streams
 from proxy.control.route_control import RouteControl, live_split
 from proxy.control.state.store import Store
 from proxy.link.server import WorkerStatus
@@ -64,6 +65,8 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "on_breach": control.guard.on_breach,
         "previous": state.previous,
         "rolled_back": list(state.rolled_back),
+        "on_rollback": control.section.on_rollback,
+        "left_streams": left_streams(engine.board.counters, state),
         "paused_from": state.paused_from,
         "reason": state.reason,
         "since": engine.keeper.unix(state.since),

@@ -82,8 +82,10 @@ class BoardCollector(Collector):
         lags.append((("control",), self._lag))
         text = "Seconds by which the event loop of a worker, or of control, was late; above 0.05 it stood still."
         yield histogram("penumbra_loop_lag_seconds", text, ("worker",), lags, LAGS)
-        inflight = [(key, float(n)) for key, n in counters.inflight(self._now()).items()]
-        yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, inflight)
+        legs, streams = counters.inflight(self._now()), counters.streams()
+        yield gauge("penumbra_inflight_requests", "Legs in flight.", arm, floats(legs.items()))
+        text = "Streams open, those on versions that were rolled back among them: legs of unknown length under way."
+        yield gauge("penumbra_open_streams", text, arm, floats(streams.items()))
         yield from second_tries(counters)
         rows: list[tuple[tuple[str, ...], float]] = floats(counters.rejected.items())
         yield counter("penumbra_rejected", "Requests that never got a leg.", ("route", "reason"), rows)

@@ -92,6 +92,7 @@ class Counters:
     __slots__ = (
         "_endpoints",
         "_inflight",
+        "_streams",
         "_under_way",
         "arms",
         "ejections",
@@ -135,6 +136,7 @@ class Counters:
         self._inflight: dict[int, tuple[float, dict[ArmName, int]]] = {}
         self._under_way: dict[int, dict[ArmName, float]] = {}
         self._endpoints: dict[int, dict[str, dict[str, str]]] = {}
+        self._streams: dict[int, dict[ArmName, int]] = {}
 
     def update(self, tick: Tick, now: float) -> None:
         """Adds one tick. The caller sees to it that each tick comes once."""
@@ -175,6 +177,7 @@ class Counters:
         self.lag[tick.worker].update(tick.lag, tick.lag_sum)
         inflight = {(route, version, role): count for route, version, role, count in tick.inflight}
         self._inflight[tick.worker] = (now, inflight)
+        self._streams[tick.worker] = {(route, version, role): count for route, version, role, count in tick.streams}
         self._under_way[tick.worker] = {
             (route, version, role): now - age for route, version, role, age in tick.under_way
         }
@@ -188,6 +191,15 @@ class Counters:
         alive: Counter[ArmName] = Counter()
         for at, arms in self._inflight.values():
             if now - at < STALE_SECONDS:
+                alive.update(arms)
+        return dict(alive)
+
+    def streams(self) -> dict[ArmName, int]:
+        """Streams open at the workers that have reported lately when the last one did."""
+        newest = max((at for at, _ in self._inflight.values()), default=0.0)
+        alive: Counter[ArmName] = Counter()
+        for worker, arms in self._streams.items():
+            if newest - self._inflight[worker][0] < STALE_SECONDS:
                 alive.update(arms)
         return dict(alive)
 

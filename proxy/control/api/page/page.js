@@ -80,6 +80,10 @@ class Card {
     const told = [`${route.protocol} · since `, route.since ? when(route.since) : "the start"];
     if (route.reason) told.push(` · ${route.reason}`);
     if (route.rolled_back.length) told.push(` · rolled back: ${route.rolled_back.join(", ")}`);
+    for (const [version, count] of Object.entries(route.left_streams)) {
+      const what = route.on_rollback === "reset" ? "ending" : "finishing there";
+      told.push(` · ${count} ${count === 1 ? "stream" : "streams"} still on ${version}, ${what}`);
+    }
     const { release } = route;
     if (release?.active) {
       told.push(` · ${release.strategy} release of ${Object.keys(release.arms).join(", ") || release.candidate}`);
