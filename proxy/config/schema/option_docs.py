@@ -110,6 +110,12 @@ TEXTS = {
     "capture.at_least": "Exchanges of each stratum (route, versions, how they ended) captured beyond that, in a file.",
     "capture.path": "File. When it holds half of `max_bytes`, it is renamed to `….1` and a new one begun.",
     "capture.max_bytes": "What both files together may hold.",
+    "capture.redact": (
+        "What is done before anything is written, on all routes: `drop` or `hash` at each pointer below `/request`, "
+        "`/answer`, `/query` or `/header`. One name below a body is a feature, wherever it stands; `*` is any member. "
+        "A body that cannot be redacted for certain is not written. `analysis.redact` of a route holds here too."
+    ),
+    "capture.redact_key": "Key of hashes (keyed BLAKE2b). Equal values are equal in all captures by one key.",
     "capture.max_age": "For how long a record is kept at most.",
     "capture.bodies": "Keep bodies too. Without, only times, statuses and who answered.",
     "access_log": "A line of the log for some of the exchanges.",
@@ -261,6 +267,8 @@ DEFAULTS = {
     "notify[].events": "[]",
     "capture.bodies": "false",
     "capture.at_least": "100",
+    "capture.redact": "{}",
+    "capture.redact_key": '""',
     "access_log.percent": "1",
     "access_log.errors": "true",
     "tracing.percent": "1",
@@ -306,6 +314,8 @@ ABSENT = {
     "notify[].events": "all of them",
     "capture": "nothing is kept",
     "capture.max_age": "until there is no room",
+    "capture.redact": "nothing is redacted but what routes say",
+    "capture.redact_key": "another one for each start",
     "access_log": "none",
     "tracing": "none",
     "fleet": "the sidecar decides alone",

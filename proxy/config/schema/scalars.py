@@ -69,6 +69,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.patience: text(values.DURATION),
     values.path_prefix: text(values.PATH),
     values.plain: text(LINE, types=TEXT),
+    values.redaction: text(values.REDACTION),
     values.pointer: text("", values.POINTER, types=["string", "null"]),
     values.probability: number(values.NUMBER, exclusiveMinimum=0, exclusiveMaximum=1),
     values.readable: text(LINE, types=TEXT),
