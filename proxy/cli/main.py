@@ -110,13 +110,16 @@ def demo(
     rate: Annotated[float, typer.Option(min=1, help="requests per second")] = 120.0,
     models: Annotated[Path | None, typer.Option(help="environment with MLServer (default .venv-models)")] = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="three sidecars and a Redis in place of one")] = False,
+    grpc: Annotated[bool, typer.Option("--grpc", help="clients and model servers speak gRPC")] = False,
 ) -> None:
     """Three real model servers behind Penumbra, from mirroring to an automatic rollback."""
     if fleet and hold:
         raise typer.BadParameter("--hold keeps up the demo of one sidecar", param_hint="--fleet")
+    if fleet and grpc:
+        raise typer.BadParameter("the demo of a fleet is by HTTP/1.1", param_hint="--grpc")
     from proxy.demo.story import main as story
 
-    raise typer.Exit(story(hold, models, seconds, rate, fleet))
+    raise typer.Exit(story(hold, models, seconds, rate, fleet, grpc))
 
 
 @app.command()
