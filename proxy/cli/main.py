@@ -208,16 +208,24 @@ def replay(
     requests: Annotated[int | None, typer.Option(min=1, help="at most so many")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.01, help="seconds for an answer; as the route says")] = None,
     everything: Annotated[bool, typer.Option("--all", help="go on when the evidence has decided")] = False,
-    report: Annotated[str, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = "",
+    json: Annotated[Path | None, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="as JUnit XML, likewise", metavar="FILE")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="as Markdown, for a pull request", metavar="FILE")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="as a page with plots", metavar="FILE")] = None,
 ) -> None:
     """Sends captured requests to a candidate that nobody uses yet, and judges its answers by the scorecard of ROUTE in
     CONFIG. Exit code 0: pass, 1: fail, 5: undecided, 3: a server cannot be reached, 2: it cannot be replayed so."""
     from proxy.cli.replay.command import ReplayOptions, configured
     from proxy.cli.replay.command import replay as replayed
     from proxy.cli.replay.run import Bounds
+    from proxy.cli.report.outputs import Outputs
 
-    bounds = Bounds(concurrency, pace, requests, everything)
-    options = ReplayOptions(route, against, primary, version, timeout, report, bounds)
+    bounds, outputs = Bounds(concurrency, pace, requests, everything), Outputs(json, junit, markdown, html)
+    if len(outputs.to_stdout) > 1:
+        raise typer.BadParameter(f"one form to stdout, and not {', '.join(outputs.to_stdout)}")
+    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds)
     raise typer.Exit(replayed(configured(config), captures, options))
 
 
