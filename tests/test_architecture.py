@@ -292,12 +292,14 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "written": {"section"},
         "own_address": {"section"},
         "contradictions": set(),
-        "releases": {"release", "section", "values"},
+        "calls": {"section"},
+        "releases": {"calls", "release", "section", "values"},
         "prices": {"section", "tree", "values"},
         "rewrite": {"section", "values"},
         "hints": {"contradictions", "fleet"},
         "versions": {"balance", "model_url", "prices", "rewrite", "section", "tls", "values"},
         "load": {
+            "calls",
             "fleet",
             "admin",
             "analysis",
@@ -319,6 +321,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         },
         "reload": {"load"},
         "schema": {
+            "calls",
             "fleet",
             "admin",
             "analysis",

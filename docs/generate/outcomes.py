@@ -7,7 +7,7 @@ from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.outcome import CONTENT, OUTCOMES, OutcomeRow, outcome_of
 from proxy.contracts.stream_end import LAST_TYPES
 from proxy.contracts.table import Protocol
-from proxy.routing.inference import ENDS, PROBES, REPOSITORY, SILENT_METHODS, SPACES
+from proxy.routing.inference import ENDS, GRPC_OWN, PROBES, REPOSITORY, SILENT_METHODS, SPACES
 
 OPENING = """\
 # Outcomes
@@ -104,7 +104,8 @@ def _inferences() -> list[str]:
         "2. A protocol names its inferences by the end of their paths; other paths of its own are none. `auto` has "
         "those of all.\n"
         "3. Paths that no protocol owns, and all of `json` and `opaque`, are inferences, less those that end with one "
-        f"of {', '.join(map(_text, sorted(PROBES)))}, and those within {_text(REPOSITORY)}.\n"
+        f"of {', '.join(map(_text, sorted(PROBES)))}, those within {_text(REPOSITORY)}, and those that begin, in lower "
+        f"case, with {', '.join(map(_text, sorted(GRPC_OWN)))}.\n"
         "4. `inference` of a route replaces 2 and 3, and its `methods` replace those of 1."
     )
     return [rules, protocols]

@@ -21,6 +21,7 @@ from proxy.payload.pictures.brightness import MAX_PIXELS
 from proxy.payload.pictures.found import FORMAT, MAX_LIT, MAX_PICTURES, MEASURED
 from proxy.payload.pictures.jpeg_scan import MAX_SYMBOLS
 from proxy.payload.recognise import PATHS
+from proxy.routing.calls import PLACES
 from proxy.routing.expanded import MAX_EXPANDED
 from proxy.routing.inference import ENDS
 
@@ -104,6 +105,30 @@ of an event is a stream whatever its media type says. How a server cuts its writ
 times of tokens, which are those of the piece in which the last byte of an event arrived.
 """
 
+
+CALLS = """\
+`protocol: grpc` is for routes whose requests are calls of gRPC, of any service: unary, and streams of each kind. The
+versions that it names are asked by HTTP/2 (`http` need not say so), in clear by prior knowledge, by TLS as ALPN has it.
+A version speaks one version of HTTP: it is HTTP/2 for all of its routes as soon as one of them is of gRPC, and
+`http: 1` beside one is refused. `match: {grpc: package.Service/Method}`, or `package.Service`, takes calls alone, by
+their content type (`application/grpc`, `application/grpc+…`). gRPC-Web and Connect are other protocols, which pass as
+any request does.
+
+- A call counts by its own status ([outcomes.md](outcomes.md)). `ModelInfer`, `ModelStreamInfer` and the methods of
+  services that are not known are inferences; health, reflection, and what servers say of themselves and of their models
+  are none, and pass all the same.
+- A call goes to its version with its first message: then it is assigned, and stays there to its end. One that has sent
+  none goes after a quarter of a second, since its server may speak first.
+- Sticky keys are in the call's metadata (`sticky: "header:x-user-id"`); `json:` is refused.
+- `match.model` is the name in the first message of a call of the methods below, whatever order its fields have, and
+  compressed by gzip or deflate as well; other methods name no model, nor do codecs other than protocol buffers. A
+  stream is of the model of its first message. Where several routes ask for models of one service, one without `model`
+  takes the rest, health and metadata among it.
+- `rewrite` changes metadata (`headers`, `host`) and the path of a call, never its messages: more is refused for a
+  version of a route of gRPC, and a call that comes to such a version by another route (`auto`) is answered
+  UNIMPLEMENTED.
+"""
+
 WIRE = f"""\
 Content codings that are taken off, one within the other, at most {MAX_CODINGS}:
 {", ".join([code(name.decode()) for name in CODINGS])}. Workers take off the same from bodies in which they look for
@@ -134,6 +159,13 @@ ROWS = (
         "`text_output` of generate and generate_stream, strings of infer_stream, several messages of ModelStreamInfer",
         "outputs of generate under names of their own; shared memory; the classification extension is strings "
         "(`score:index:label`), which are compared as such",
+    ),
+    ProtocolRow(
+        "grpc",
+        "each input tensor of the Open Inference Protocol (`inference.GRPCInferenceService`)",
+        "each output tensor, typed or raw",
+        "several messages of ModelStreamInfer",
+        "messages of other services: their calls are passed on, and counted by `grpc-status`",
     ),
     ProtocolRow(
         "kserve-v1",
@@ -213,9 +245,18 @@ def page() -> str:
         joined("## Pictures", PICTURES),
         joined("## What is empty", EMPTY, table(("protocol", "an answer without values"), map(_empty, CODECS))),
         joined("## Streams", STREAMS),
+        joined("## gRPC", CALLS, table(("service", "methods whose messages name a model"), _places())),
         joined("## On the wire", WIRE),
         joined("## `protocol: auto`, and a wrong one", AUTO, ends),
     )
+
+
+def _places() -> list[tuple[str, str]]:
+    services: dict[str, list[str]] = {}
+    for path in PLACES:
+        _, service, method = path.decode().split("/")
+        services.setdefault(service, []).append(method)
+    return [(code(service), _codes(methods)) for service, methods in services.items()]
 
 
 def _empty(protocol: Protocol) -> tuple[str, str]:

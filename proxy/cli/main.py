@@ -70,6 +70,7 @@ def run(config: Config) -> None:
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Says everything that is wrong with CONFIG. Exit code 0: nothing is."""
+    from proxy.config.calls import told
     from proxy.config.certificates import concerns
     from proxy.config.hints import hints
     from proxy.config.wording import written
@@ -83,6 +84,8 @@ def check(config: Config, as_json: AsJson = False) -> None:
     print(f"{config}: fine ({routes}, {versions})")
     for warning in warnings:
         print(f"warning: {warning}")
+    for line in told(settings):
+        print(line)
     for route in settings.routes:
         if lines := route.assumed:
             held = f"is held to {written(lines)} by default"

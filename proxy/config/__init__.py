@@ -8,6 +8,7 @@ release   `release`, `scorecard` and what a guard is made of
 releases  `releases`: one release over several routes
 admin     `admin`, `notify`, `capture`, `access_log`, `tracing`
 analysis  `analysis` of a route
+calls     routes of gRPC: what follows for their versions, and what cannot be on them
 versions  `versions`: where each is served, what it is there, where it comes from, what it costs
 rewrite   `rewrite` and `authorization` of a version
 wording   what is in force, as a file writes it

@@ -21,7 +21,7 @@ NO_GLOB = re.compile(r"\$$|/:[A-Za-z_]")
 
 def hints(settings: Settings) -> tuple[str, ...]:
     """Sentences, each with its place in the file."""
-    told = (_patterns, _third_parties, _unverified, _unprobed, contradictions, unmerged)
+    told = (_patterns, _third_parties, _unverified, _unprobed, _unheard, contradictions, unmerged)
     return tuple(hint for each in told for hint in each(settings))
 
 
@@ -42,6 +42,14 @@ def _unprobed(settings: Settings) -> Iterator[str]:
             "admin.tls.client: require turns away who shows no certificate, probes of Kubernetes as well; optional, "
             "and roles with one of role read, lets them ask /healthz and /readyz alone"
         )
+
+
+def _unheard(settings: Settings) -> Iterator[str]:
+    """Routes of gRPC whose clients no listener speaks to."""
+    calls = [route.name for route in settings.routes if route.calls]
+    listeners = settings.listeners_tls or (None,)
+    if calls and not any(tls is None or "h2" in tls.alpn for tls in listeners):
+        yield f"tls.alpn: clients of gRPC ask for h2, so none can come to routes.{calls[0]}; [h2, http/1.1] takes both"
 
 
 def _patterns(settings: Settings) -> Iterator[str]:

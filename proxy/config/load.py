@@ -24,6 +24,7 @@ from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
+from proxy.config.calls import by_http2, refuse_misplaced
 from proxy.config.certificates import fill
 from proxy.config.fleet import read_fleet
 from proxy.config.own_address import is_own, refuse_clashes
@@ -61,6 +62,7 @@ from proxy.contracts.table import (
     Share,
     Sticky,
     Version,
+    read_as,
 )
 from proxy.processors import processors, workers_for
 from proxy.release.baseline import problems as baseline_problems
@@ -166,7 +168,7 @@ def settings_of(root: Section) -> Settings:
     refuse_unpriced(root, settings)
     refuse_unfit(root, settings.routes, settings.rewrites)
     root.finish()
-    return settings
+    return replace(settings, versions=by_http2(root, settings))
 
 
 def workers(text: str) -> int:
@@ -215,12 +217,14 @@ def _route(
     baseline = _baseline(section, version)
     shadows = tuple(_share(item, version, default=100.0) for item in section.items("shadows"))
     protocol: Protocol = section.take("protocol", values.one_of(Protocol), "json", required=True)
+    match = _match(section)
+    reading = read_as(protocol, match)
     timeouts = read_timeouts(section, protocol)
     guard = read_guard(section)
     release = read_release(section, version, primary, guard)
     route = RouteSettings(
         name=name,
-        match=_match(section),
+        match=match,
         protocol=protocol,
         primary=primary,
         split=split,
@@ -233,7 +237,7 @@ def _route(
         release=release,
         baseline=baseline,
         noise=_noise(section),
-        analysis=read_analysis(section, protocol),
+        analysis=read_analysis(section, reading),
         inference=_inference(section),
         mirror=section.take("mirror", values.one_of(Mirrored), "inferences"),
         copies=section.take("copies", values.one_of(Copies), "follow"),
@@ -244,7 +248,8 @@ def _route(
     _check_shares(section, route)
     _check_asked(section, route)
     _check_baseline(section, route)
-    refuse_unfed(section, protocol)
+    refuse_misplaced(section, route)
+    refuse_unfed(section, protocol, reading)
     section.finish()
     return _with_digest(route, section.tree, {each: trees[each] for each in route.named if each in trees})
 
@@ -273,15 +278,18 @@ def _without_secret(version: Tree) -> Tree:
 
 def _match(route: Section) -> Match:
     section = route.section("match")
-    path = section.take("path", values.path_prefix, "", required=True)
+    path, grpc = section.take("path", values.path_prefix, ""), section.take("grpc", values.grpc_name, "")
     headers = section.pairs("headers", values.header_name, values.header_value)
     methods = section.values("methods", METHODS)
     model = section.take("model", values.plain, None)
     if "*" in path:
         allowed = f"the beginning of paths, no glob: {path.partition('*')[0]} takes all that begin so"
         section.refuse("path", repr(path), allowed, endless=True)
+    if ("path" in section) == ("grpc" in section):
+        found = "both path and grpc" if "path" in section else "neither path nor grpc"
+        section.refuse("path", found, "one of the two: grpc: package.Service/Method is the path of its calls")
     section.finish()
-    return Match(path, headers, methods, model)
+    return Match(f"/{grpc}" if grpc else path, headers, methods, model, grpc)
 
 
 def _share(section: Section, version: Parser, default: float | None) -> Share:

@@ -14,7 +14,7 @@ from proxy.config.values import Parser
 from proxy.contracts.metrics import METRICS, LimitName, Metric, Unit
 from proxy.contracts.settings import ASSUMED, Guard, Limit, OnBreach, OnIdentityChange, Release, Require, Stage
 from proxy.contracts.strategies import MAX_STAGE_REQUESTS, STRATEGIES, Strategy, StrategyRow
-from proxy.contracts.table import Protocol
+from proxy.contracts.table import OIP_SERVICE, Protocol
 from proxy.release.validation import FED, never_fed, validate
 
 _LOSS = values.Number(0, 1e12)
@@ -68,15 +68,17 @@ def read_guard(section: Section, base: Guard | None = None) -> Guard:
     return replace(base or Guard(), **given)
 
 
-def refuse_unfed(route: Section, protocol: Protocol) -> None:
+def refuse_unfed(route: Section, protocol: Protocol, reading: Protocol) -> None:
     """Refuses lines of the route's scorecards that its protocol can never feed: verdicts on them would stay undecided
-    for ever."""
+    for ever. `reading`: the protocol by which its bodies are read."""
+    named = protocol if reading == protocol else f"{protocol} of a service other than {OIP_SERVICE}"
     release = route.tree.get("release")
     for place, holder in (("", route.tree), ("release.", release if isinstance(release, dict) else {})):
         lines = holder.get("scorecard")
         for name, line in lines.items() if isinstance(lines, dict) else ():
-            if line != "off" and name in METRICS and (why := never_fed(name, protocol)):
-                route.refuse(f"{place}scorecard.{name}", why, FED, endless=True)
+            if line != "off" and name in METRICS and never_fed(name, reading):
+                found = f"a line that protocol {named} never feeds"
+                route.refuse(f"{place}scorecard.{name}", found, FED, endless=True)
 
 
 def _scorecard(section: Section) -> dict[str, Limit]:

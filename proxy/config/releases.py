@@ -19,6 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from proxy.config import values
+from proxy.config.calls import KEYLESS, has_no_key
 from proxy.config.release import own_lines, read_course, read_strategy
 from proxy.config.section import Section, shown
 from proxy.config.values import Parser
@@ -113,13 +114,17 @@ def joined(section: Section, route: RouteSettings, member: ReleaseMember | None)
 
 def _check(route: RouteSettings, member: ReleaseMember) -> None:
     release, common, own = member.release, member.common, member.own
-    for problem in validate(release, route.primary, route.protocol):
+    for problem in validate(release, route.primary, route.reading):
         # What all routes say is said once; a value that could not be read was replaced, which is no second mistake.
         mine = problem.path == "candidate" or problem.path.removeprefix("scorecard.") in own.section("scorecard").tree
         place = own if mine else common
         if not place.refused(problem.path) and not (mine and common.refused(problem.path)):
             found = f"{problem.found} (route {route.name})" if problem.path.startswith("scorecard") else problem.found
             place.refuse(problem.path, found, problem.allowed, problem.endless)
+    if has_no_key(route.calls, route.sticky):
+        place = own if "sticky" in own else common
+        if not place.refused("sticky"):
+            place.refuse("sticky", f"a key in the body of routes.{route.name}, a route of gRPC", KEYLESS)
     if route.sticky is None and divides(release) and not common.refused("sticky"):
         allowed = (
             "such as header:x-user-id, here or for each route: a user has to meet matching versions on all of them"

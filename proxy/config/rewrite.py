@@ -193,6 +193,9 @@ def refuse_unfit(root: Section, routes: Iterable[RouteSettings], rewrites: dict[
 
 def _refuse_unfit(root: Section, route: RouteSettings, name: str, rewrite: Rewrite) -> None:
     path = f"versions.{name}.rewrite"
+    if route.calls:
+        _refuse_in_messages(root, route, path, rewrite)
+        return
     if rewrite.model and route.protocol in _KEYLESS:
         allowed = "path or json: that protocol has no place for the name of a model"
         root.refuse(f"{path}.model", f"a model beside protocol: {route.protocol} of routes.{route.name}", allowed)
@@ -205,3 +208,20 @@ def _refuse_unfit(root: Section, route: RouteSettings, name: str, rewrite: Rewri
         if not (begun.startswith(matched) or matched.startswith(begun)):
             found = f"{rewrite.path.source}, which no path of routes.{route.name} begins with"
             root.refuse(f"{path}.path.from", found, f"a path within {route.match.path}, the match of that route")
+
+
+def _refuse_in_messages(root: Section, route: RouteSettings, path: str, rewrite: Rewrite) -> None:
+    """Of calls of gRPC head and path are rewritten; their messages are not, and they have no query."""
+    places = {
+        "model": rewrite.model,
+        "model_version": rewrite.model_version,
+        "json": rewrite.json,
+        "query": rewrite.query_set or rewrite.query_remove,
+        "answer.json": rewrite.answer_set,
+    }
+    for key, value in places.items():
+        if value and not root.refused(f"{path}.{key}"):
+            allowed = (
+                "headers, host or path: messages of gRPC are not rewritten, so name the model by a server of its own"
+            )
+            root.refuse(f"{path}.{key}", f"a rewrite for routes.{route.name}, a route of gRPC", allowed)

@@ -54,6 +54,7 @@ FAILURES: dict[str, Failure] = {
         Failure("rewrite_no_place", "downstream", 422, "The request's body has no place for what is to be set in it"),
         Failure("rewrite_coding", "downstream", 415, "The request has a content coding that cannot be rewritten"),
         Failure("rewrite_path", "downstream", 404, "The request's path cannot be rewritten for the model server"),
+        Failure("rewrite_grpc", "downstream", 501, "A call of gRPC cannot be rewritten for the model server"),
         Failure("loop", "internal", 508, "This request has passed through this proxy before"),
         Failure("connect_failed", "upstream", 502, "The model server cannot be reached"),
         Failure("connect_timeout", "upstream", 504, "The model server did not accept a connection in time"),

@@ -81,6 +81,7 @@ _OF_FAILURE: Final = {
     "loop": INTERNAL,
     "internal": INTERNAL,
     "not_implemented": UNIMPLEMENTED,
+    "rewrite_grpc": UNIMPLEMENTED,
 }
 """Reason of a failure of ours to its code, where its HTTP status does not say it."""
 

@@ -29,6 +29,7 @@ MAX_TICK_IDENTITIES = 16
 
 IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "oip": ("model_name", "model_version"),
+    "grpc": ("model_name", "model_version"),
     "openai": ("model", "system_fingerprint", "modelVersion"),
 }
 """Protocol to the fields of an answer that say who gave it. Other protocols promise none."""

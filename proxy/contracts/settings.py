@@ -259,7 +259,7 @@ class RouteSettings(RoutePolicy, frozen=True):
             return {}
         guard = self.release.guard if self.release else self.guard
         usual = {each: limit for each, limit in ASSUMED.items() if guard.scorecard.get(each) == limit}
-        fed = self.protocol != "opaque"
+        fed = self.reading != "opaque"
         return {each: limit for each, limit in usual.items() if fed or METRICS[each].source == "ticks"}
 
 

@@ -24,8 +24,11 @@ LIVE_ROLES: tuple[Role, ...] = ("primary", "canary", "baseline")
 COPY_ROLES: frozenset[Role] = frozenset(("shadow", "noise"))
 """Roles of copies, whose answers no client gets."""
 
-Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "auto", "opaque"]
-"""How bodies are read; `auto`: as each of them looks."""
+Protocol = Literal["oip", "kserve-v1", "mlflow", "openai", "json", "grpc", "auto", "opaque"]
+"""How bodies are read; `auto`: as each of them looks, `grpc`: messages of the Open Inference Protocol, no others."""
+
+OIP_SERVICE = "inference.GRPCInferenceService"
+"""The service of gRPC whose messages are read."""
 
 StickySource = Literal["header", "cookie", "json"]
 
@@ -79,13 +82,15 @@ class Match(Struct, frozen=True):
     """Conditions of a route on a request. All given ones must hold."""
 
     path: str
-    """Prefix, on segment boundaries."""
+    """Prefix, on segment boundaries; that of `grpc` where that is given."""
     headers: dict[str, str] = {}
     """Field names in lower case, to exact values."""
     methods: tuple[str, ...] = ()
     """Allowed methods; none given: all."""
     model: str | None = None
-    """Value of `model` in a JSON body."""
+    """Name of the model, in the path, in a body or in a message of gRPC."""
+    grpc: str = ""
+    """Service of gRPC, or service and method, as `package.Service/Method`: calls of it alone. "": any request."""
 
 
 class Sticky(Struct, frozen=True):
@@ -222,6 +227,22 @@ class RoutePolicy(Struct, frozen=True):
     """Requests that are sent again when their connection ends without an answer."""
     on_rollback: OnRollback = "finish"
     """What streams do that are open on a version when it is rolled back."""
+
+    @property
+    def calls(self) -> bool:
+        """Whether its requests are calls of gRPC."""
+        return self.protocol == "grpc" or bool(self.match.grpc)
+
+    @property
+    def reading(self) -> Protocol:
+        """The protocol by which its bodies are read: those of calls of another service than `OIP_SERVICE` by none."""
+        return read_as(self.protocol, self.match)
+
+
+def read_as(protocol: Protocol, match: Match) -> Protocol:
+    """The protocol by which bodies of a route are read. The path of a call is its service and its method."""
+    service = match.path.split("/")[1:2]
+    return "opaque" if protocol == "grpc" and service and service[0] not in ("", OIP_SERVICE) else protocol
 
 
 class Route(RoutePolicy, frozen=True):

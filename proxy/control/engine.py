@@ -393,7 +393,7 @@ class Engine:
         state, section, versions = route.state, route.section, route.situation.candidates
         baseline = (route.baseline.version, judged_by(route.guard)) if route.baseline else None
         self.board.use_baseline(state.route, baseline)
-        self.board.watch(state.route, versions, state.primary, route.guard, section.protocol, now, section.analysis)
+        self.board.watch(state.route, versions, state.primary, route.guard, section.reading, now, section.analysis)
 
 
 def _warned(route: RouteControl | None, warnings: tuple[str, ...]) -> RouteStatus:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Record
 from proxy.contracts.settings import RouteSettings
+from proxy.contracts.table import Protocol
 from proxy.payload.decode import Decode, take_part
 from proxy.payload.parts import MAX_PARTED_BYTES, Assembly
 
@@ -106,12 +107,12 @@ class Intake:
             if route not in sections:
                 sections[route] = self._section(route)
             section = sections[route]
-            if section is not None and section.protocol != "opaque":
+            if section is not None and section.reading != "opaque" and not _is_unread_call(record, section.reading):
                 if record.partial:
-                    take_part(self.assembly, record, section.protocol, source, section.analysis)
+                    take_part(self.assembly, record, section.reading, source, section.analysis)
                 else:
                     parts = self.assembly.take(record, source) if record.parts else None
-                    observations.append(self._decode(record, section.protocol, source, section.analysis, parts))
+                    observations.append(self._decode(record, section.reading, source, section.analysis, parts))
                 if self._elapsed() >= until:
                     break
         return observations, taken
@@ -130,3 +131,9 @@ class Intake:
             self.sample = max(self.sample * wanted, MIN_SAMPLE)
         elif busy < SPARE_BUDGET * self.budget and self.sample < 1.0:
             self.sample = min(self.sample * min(self.budget / max(busy, 1e-9), MAX_RISE), 1.0)
+
+
+def _is_unread_call(record: Record, reading: Protocol) -> bool:
+    """Whether a leg is of a call whose messages are not read: its worker kept nothing of them."""
+    kept = record.partial or record.parts or record.request is not None or record.response is not None
+    return reading == "grpc" and not (kept or record.beginning or record.ending)

@@ -92,6 +92,8 @@ class SpokenProtocols:
         seen = self._decode(record, spoken, source, analysis, parts)
         if not first.over and record.path and record.inference:
             looks = self._looks_like(record)
+            if protocol == "grpc" and looks == "oip":
+                looks = "grpc"  # which reads no other messages
             reasons = {seen.unreadable_request, seen.unreadable_response}
             first.note(looks, not MISREAD.isdisjoint(reasons) or (protocol, looks) in MISTAKEN)
             self._judge(record.route, first)
@@ -116,11 +118,13 @@ class SpokenProtocols:
                 self.learnt[route] = protocol
                 log.info("%s: speaks %s, by its first %d requests", route, protocol, first.seen)
                 return
-        if first.seen >= FIRST:
+        if first.over:
             told = ", ".join(
                 f"{named or 'nothing that is known'} {count}" for named, count in first.votes.most_common()
             )
-            self.faults[route] = f"protocol auto: the first {FIRST} requests look like {told}; say which by protocol"
+            self.faults[route] = (
+                f"protocol auto: the first {first.seen} requests look like {told}; say which by protocol"
+            )
             log.warning("%s: %s", route, self.faults[route])
 
 

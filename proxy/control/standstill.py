@@ -129,7 +129,7 @@ REQUESTS: Key = ("", "", "")
 
 def _endless(route: RouteControl) -> dict[Key, str]:
     release, stage = route.state.release, route.state.stage + 1
-    problems = never_ends(release, route.section.protocol) if release is not None else ()
+    problems = never_ends(release, route.section.reading) if release is not None else ()
     return {
         ("", problem.path, "endless"): f"stage {stage} can never end: release.{problem.path}: {problem.found}"
         for problem in problems
@@ -138,7 +138,7 @@ def _endless(route: RouteControl) -> dict[Key, str]:
 
 def _unfed(route: RouteControl) -> dict[Key, str]:
     """Lines of a route without a release that its protocol never feeds."""
-    guard, protocol = route.section.guard, route.section.protocol
+    guard, protocol = route.section.guard, route.section.reading
     lines = [metric for metric in guard.scorecard if metric not in guard.assumed]
     faults = {metric: never_fed(metric, protocol) for metric in lines if route.state.phase == "steady"}
     return {("", metric, "unfed"): f"scorecard.{metric}: {fault}" for metric, fault in faults.items() if fault}
@@ -198,12 +198,12 @@ def _bodies(line: Verdict, route: RouteControl, since: Marks) -> str:
     if since.get("sampled"):
         return f"analysis_cpu leaves bodies out, {since['sampled']:,} so far"
     if since.get("unread"):
-        return f"{since['unread']:,} bodies could not be read as {route.section.protocol}"
+        return f"{since['unread']:,} bodies could not be read as {route.section.reading}"
     if line.metric == "time_to_first_token":
         return "no answer is a stream"
     if METRICS[line.metric].unit in ("tokens", "currency"):
         return "no answer tells its tokens (`usage`; of streams, clients may have to ask for it)"
-    return f"no body of {route.section.protocol} has what it needs"
+    return f"no body of {route.section.reading} has what it needs"
 
 
 def _unlabelled(line: Verdict, route: RouteControl, since: Marks) -> str:

@@ -50,7 +50,7 @@ from proxy.dataplane.states import (
 )
 from proxy.dataplane.unexpected import UNEXPECTED, give_up, unexpected
 from proxy.routing.calls import has_message
-from proxy.routing.documents import member_of
+from proxy.routing.match import decoded, model_of
 
 SILENT_CALL: Final = 0.25
 """Seconds: parts of one write of a client are not so far apart, and those whose server speaks first have to wait it."""
@@ -115,9 +115,10 @@ class Exchange(KeptRequest):
             self.route_name = route.name
             self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
             self._admit()
-        elif told or not table.wants_body(head.path):
-            if told and table.wants_body(head.path):
-                self.shared.tally.unread_key("", member_of(self.body(), "/model", head.field)[1] or ABSENT)
+        elif told or not table.wants_body(head.path, head.method, head.field):
+            if told and table.wants_body(head.path, head.method, head.field):
+                why = model_of(decoded(head.path), head.field, self.body(), self.complete)[1]
+                self.shared.tally.unread_key("", why or ABSENT)
             self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
         # otherwise `request_end` looks again, with the body
 
@@ -238,7 +239,7 @@ class Exchange(KeptRequest):
         if not head.tunnel:
             if route.shadows and not head.shadowed and (self.inference or route.mirror_all):
                 self._due = draw_shadows(route, shared.tally)
-            if route.recorded if self.inference else route.journal:
+            if route.journal or self.analysed():
                 self.number = shared.recorder.next_exchange()
         self._step(ASSIGN)
         route.inflight.count += 1

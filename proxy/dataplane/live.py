@@ -101,7 +101,8 @@ class LiveRoute:
     - `mates`: the canaries of the other routes of its release
     - `inferences`: which requests ask the model for something; `mirror_all`: the others are mirrored, too
     - `follow`: copies end when their client leaves
-    - `analysed`: bodies of inferences are recorded; `recorded`: their legs are; `journal`: the legs of all requests
+    - `analysed`: legs of inferences are recorded, and their bodies; `by_call`: of calls of one service of gRPC alone
+    - `journal`: the legs of all requests are recorded
     - `identity`: name of the header (lower case) that says who answered, empty: nobody asks
     - `hold`: bytes of a request body up to which it waits for the rest of it before it has a leg
     - `left`: versions whose streams end, because they were rolled back
@@ -114,6 +115,7 @@ class LiveRoute:
     __slots__ = (
         "analysed",
         "by_body",
+        "by_call",
         "connect",
         "follow",
         "health",
@@ -135,7 +137,6 @@ class LiveRoute:
         "name",
         "neutral",
         "record_body",
-        "recorded",
         "rescue",
         "rescued_status",
         "rescues",
@@ -164,9 +165,9 @@ class LiveRoute:
         self.keys = route.group or route.name
         self.keyed = bool(route.group) and self.split.shares[0] > 0.0
         self.mates: list[Target] = []
-        self.analysed = route.protocol != "opaque"
+        self.analysed = route.reading != "opaque"
+        self.by_call = route.reading == "grpc"
         self.journal = route.journal
-        self.recorded = self.analysed or route.journal
         self.inferences, self.mirror_all = InferenceRule(route.protocol, route.inference), route.mirror == "all"
         self.follow = route.copies == "follow"
         self.rescues = route.rescue is not None

@@ -10,6 +10,7 @@ from typing import Final
 from proxy.contracts.message import RequestHead, ResponseHead
 from proxy.dataplane.live import LiveRoute, Target
 from proxy.dataplane.ports import ClientStream, Timed
+from proxy.routing.calls import is_read
 
 CLOSE_TO: Final = 0.05
 """Seconds before its deadline in which a client that leaves does so for it: its clock began to run before ours."""
@@ -72,7 +73,8 @@ class Request(Timed):
 
     def analysed(self) -> bool:
         """Whether bodies are of use to statistics."""
-        return self.inference and self.route.analysed
+        route = self.route
+        return self.inference and route.analysed and (not route.by_call or is_read(self.head.path))
 
     def body(self) -> bytes:
         """The whole body; only while `pieces` are kept."""

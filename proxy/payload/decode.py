@@ -82,6 +82,7 @@ CODECS: dict[Protocol, Codec] = {
     "oip": Codec(
         oip.read_request, oip.read_response, oip.usual_request, oip.usual_response, ends=False, calls=CallReader
     ),
+    "grpc": Codec(oip.read_request, oip.read_response, ends=False, calls=CallReader),
     "kserve-v1": Codec(kserve_v1.read_request, kserve_v1.read_response, by_row=frozenset(("", "instances"))),
     "mlflow": Codec(mlflow.read_request, mlflow.read_response, by_row=frozenset(("", "instances"))),
     "openai": Codec(openai.read_request, openai.read_response, stream=openai.CompletionStream),

@@ -21,7 +21,7 @@ import orjson
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS
-from proxy.contracts.table import Protocol
+from proxy.contracts.table import OIP_SERVICE, Protocol
 from proxy.payload.cost import refuse_costly_document, refuse_costly_stream
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.reading import HEAD_LENGTH, Body, Unreadable, field
@@ -50,7 +50,7 @@ def looks_like(record: Record) -> Spoken:
     if any(
         is_grpc(field(fields.lower(), b"content-type")) for fields in (record.response_fields, record.request_fields)
     ):
-        return "oip"
+        return "oip" if not record.path or OIP_SERVICE in record.path else "grpc"
     answered = not record.failure and 200 <= record.status < 300
     answer = _first(record.response or record.beginning, record.response_fields) if answered else None
     told = _by(ANSWERS, answer)

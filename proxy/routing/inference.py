@@ -4,7 +4,8 @@
    of models, CORS preflights.
 2. A protocol names its inferences by the end of their paths (`ENDS`), compared decoded and in lower case:
    `iris%3Apredict` is `iris:predict`. Other paths of its own (`SPACES`) are none.
-3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed) are inferences,
+3. Paths that no protocol owns (all of `json` and `opaque`, those that a gateway in front has renamed, methods of other
+   services of gRPC) are inferences,
    less those that probes, scrapers and operators ask (`PROBES`, `GRPC_OWN`), and those of a repository of models
    (`REPOSITORY`).
 4. A route's own rule (`Route.inference`) replaces 2 and 3, and its methods replace those of 1.
@@ -30,11 +31,11 @@ VERBS = (b":predict", b":explain", b":classify", b":regress")
 CONTENT_VERBS = (b":generateContent", b":streamGenerateContent", b":embedContent", b":batchEmbedContents")
 """The same of Gemini's API."""
 
+_CALLS = (b"/inference.grpcinferenceservice/modelinfer", b"/inference.grpcinferenceservice/modelstreaminfer")
+
 ENDS: dict[Protocol, tuple[bytes, ...]] = {
-    "oip": (
-        *(b"/infer", b"/infer_stream", b"/generate", b"/generate_stream"),
-        *(b"/inference.grpcinferenceservice/modelinfer", b"/inference.grpcinferenceservice/modelstreaminfer"),
-    ),
+    "oip": (b"/infer", b"/infer_stream", b"/generate", b"/generate_stream", *_CALLS),
+    "grpc": _CALLS,
     "kserve-v1": VERBS,
     "mlflow": (b"/invocations",),
     "openai": (
@@ -46,10 +47,11 @@ ENDS: dict[Protocol, tuple[bytes, ...]] = {
 }
 """Ends of the paths of inferences, from the specifications of the protocols."""
 
-ENDS["auto"] = tuple([end for ends in ENDS.values() for end in ends])
+ENDS["auto"] = tuple([end for protocol, ends in ENDS.items() if protocol != "grpc" for end in ends])
 
 SPACES: dict[Protocol, tuple[bytes, ...]] = {
     "oip": (b"/v2/", b"/inference.grpcinferenceservice/"),
+    "grpc": (b"/inference.grpcinferenceservice/",),
     "kserve-v1": (b"/v1/models/",),
     "openai": (b"/v1/",),
     "auto": (b"/v2/", b"/v1/", b"/inference.grpcinferenceservice/"),
@@ -91,8 +93,14 @@ place of their own)."""
 ASIDES = (b":counttokens", b"/api/show", b"/api/pull", b"/api/push", b"/api/create", b"/api/copy", b"/api/delete")
 """Ends of paths, in lower case, by which Gemini's API counts tokens, and Ollama's models are managed."""
 
-GRPC_OWN: Final = (b"/grpc.health.", b"/grpc.reflection.", b"/grpc.channelz.")
-"""Beginnings of the paths of services that gRPC itself has for operators."""
+GRPC_OWN: Final = (
+    *(b"/grpc.health.", b"/grpc.reflection.", b"/grpc.channelz.", b"/inference.model_repository."),
+    *(b"/tensorflow.serving.modelservice/", b"/tensorflow.serving.predictionservice/getmodelmetadata"),
+    *(b"/org.pytorch.serve.grpc.management.", b"/seldon.protos.seldon/sendfeedback"),
+    *(b"/seldon.protos.model/sendfeedback", b"/seldon.protos.generic/sendfeedback"),
+)
+"""Beginnings of the paths, in lower case, of calls that gRPC itself and model servers have for operators: health,
+reflection, repositories and metadata of models, and feedback."""
 
 REPOSITORY: Final = b"/v2/repository/"
 """What paths hold that load and unload models: servers of several protocols have it beside each."""

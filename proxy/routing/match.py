@@ -6,6 +6,10 @@
    `/v1/models/iris` matches `iris:predict` and `iris%3Apredict`, not `iris2`.
 3. Of the routes whose conditions all hold, the one with the longest prefix wins; of equal prefixes the one with more
    conditions, then the one that was configured first.
+4. A service of gRPC, or a method of it, is a path of exactly two segments, and a condition besides: only calls match,
+   by their content type. So a method comes before its service, and a service before the same as a path.
+5. The model of a request is the one that its path names; without one, of a call of gRPC that of its first message, of
+   any other request `model` in its body.
 
 A lookup tries the prefixes of the path, one dictionary access a segment, so the number of routes does not matter. Which
 routes these are is remembered, since most requests have one of a few paths.
@@ -17,7 +21,10 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.table import Match, Route
+from proxy.contracts.unread_key import ABSENT
+from proxy.routing.calls import model_named, names_model
 from proxy.routing.documents import FieldOf, member_of, no_field
 from proxy.routing.inference import CONTENT_VERBS, MAX_REMEMBERED, MAX_REMEMBERED_BYTES, VERBS
 
@@ -47,15 +54,27 @@ class RouteIndex:
         """The route's index, or None. A model condition that needs the body does not hold while `body` is None.
         `whole`: the body is, and not its beginning."""
         candidates = self._candidates(path)
+        asked, known = "", False
         for index in candidates.indexes:
-            if self._matches[index].hold(candidates.path, method, field, body, whole):
+            conditions = self._matches[index]
+            if not conditions.hold(candidates.path, method, field):
+                continue
+            if conditions.model is None:
+                return index
+            if not known:
+                asked, known = model_of(candidates.path, field, body, whole)[0] or "", True
+            if asked == conditions.model:
                 return index
         return None
 
-    def wants_body(self, path: bytes) -> bool:
-        """True when a route that could match this path has a condition on the body."""
+    def wants_body(self, path: bytes, method: bytes, field: FieldOf = no_field) -> bool:
+        """True when the body of a request may name the model that a route asks for, whose other conditions hold."""
         candidates = self._candidates(path)
-        return any(self._matches[index].reads_body(candidates.path) for index in candidates.indexes)
+        for index in candidates.indexes:
+            conditions = self._matches[index]
+            if conditions.model is not None and conditions.hold(candidates.path, method, field):
+                return model_in_path(candidates.path) is None and _may_name_model(candidates.path, field)
+        return False
 
     def _candidates(self, path: bytes) -> _Candidates:
         known = self._remembered.get(path)
@@ -99,25 +118,54 @@ class _Candidates:
 
 
 class _Conditions:
-    __slots__ = ("_headers", "_methods", "_model", "count")
+    """The conditions of a route. `model`: what has to be its name; None: any."""
+
+    __slots__ = ("_grpc", "_headers", "_methods", "count", "model")
 
     def __init__(self, match: Match) -> None:
         self._headers = [(name.encode(), value.encode()) for name, value in match.headers.items()]
         self._methods = frozenset(method.encode() for method in match.methods)
-        self._model = match.model
-        self.count = len(self._headers) + bool(self._methods) + bool(self._model)
+        self._grpc = b"/" + match.grpc.encode() if match.grpc else b""
+        self.model = match.model
+        self.count = len(self._headers) + bool(self._methods) + bool(self.model) + bool(self._grpc)
 
-    def hold(self, path: bytes, method: bytes, field: FieldOf, body: bytes | None, whole: bool) -> bool:
+    def hold(self, path: bytes, method: bytes, field: FieldOf) -> bool:
+        """Whether all but that on the model do."""
         if not self.count:
             return True
         if self._methods and method not in self._methods:
             return False
-        if any(field(name) != value for name, value in self._headers):
+        if self._grpc and not _is_call(self._grpc, path, field):
             return False
-        return self._model is None or self._model == (model_in_path(path) or model_in_body(body, field, whole))
+        return not any(field(name) != value for name, value in self._headers)
 
-    def reads_body(self, path: bytes) -> bool:
-        return self._model is not None and model_in_path(path) is None
+
+def _is_call(wanted: bytes, path: bytes, field: FieldOf) -> bool:
+    """Whether a request is a call of a method (`/package.Service/Method`), or of any method of a service."""
+    service, _, name = path[1:].partition(b"/")
+    fits = path == wanted if wanted.rfind(b"/") else b"/" + service == wanted and name != b"" and name.find(b"/") < 0
+    return fits and is_grpc(field(b"content-type"))
+
+
+def _may_name_model(path: bytes, field: FieldOf) -> bool:
+    media = field(b"content-type")
+    return not is_grpc(media) or names_model(path, media or b"")
+
+
+def model_of(path: bytes, field: FieldOf, body: bytes | None, whole: bool) -> tuple[str | None, str]:
+    """The model that a request asks for, and "", or None and the reason why it is not known."""
+    named = model_in_path(path)
+    if named is not None:
+        return named, ""
+    media = field(b"content-type")
+    if is_grpc(media):
+        return (
+            model_named(path, field(b"grpc-encoding"), body, whole)
+            if names_model(path, media or b"")
+            else (None, ABSENT)
+        )
+    model, reason = member_of(body, "/model", field, whole)
+    return model if isinstance(model, str) else None, reason
 
 
 def model_in_path(path: bytes) -> str | None:
@@ -127,9 +175,3 @@ def model_in_path(path: bytes) -> str | None:
         if text.startswith(start):
             return text[len(start) :].split("/", 1)[0].split(":", 1)[0]
     return None
-
-
-def model_in_body(body: bytes | None, field: FieldOf = no_field, whole: bool = True) -> str | None:
-    """The `model` member of a body of JSON, or of a form (OpenAI), or None."""
-    model, _ = member_of(body, "/model", field, whole)
-    return model if isinstance(model, str) else None

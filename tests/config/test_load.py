@@ -315,7 +315,7 @@ def test_mistakes_in_a_route(route: str, path: str) -> None:
         ("routes: {r: {match: {path: '/a?b'}}}", "routes.r.match.path"),
         ("routes: {r: {match: {path: /, methods: [TRACE]}}}", "routes.r.match.methods[0]"),
         ("routes: {r: {match: {path: /, headers: {'a b': x}}}}", "routes.r.match.headers.a b"),
-        ("routes: {r: {protocol: grpc}}", "routes.r.protocol"),
+        ("routes: {r: {protocol: thrift}}", "routes.r.protocol"),
         ("routes: {r: {match: {path: /}}, s: {match: {path: /}}}", "routes.s.match"),
         ("a: 1\na: 2", "a"),
         ("a: !!python/object:os.system x", "a"),

@@ -15,6 +15,9 @@ from tests.support.records import record as made
 
 SECTION = RouteSettings("r", Match("/"), "oip", "v1")
 OPAQUE = RouteSettings("opaque", Match("/o"), "opaque", "v1")
+CALLS = RouteSettings("calls", Match("/"), "grpc", "v1")
+OTHER = RouteSettings("other", Match("/a.B", grpc="a.B"), "grpc", "v1")
+ROUTES = {"r": SECTION, "opaque": OPAQUE, "calls": CALLS, "other": OTHER}
 
 
 class Bench:
@@ -24,9 +27,7 @@ class Bench:
         self.cpu, self.now, self.each = 0.0, 0.0, each
         self.seen: list[Observation] = []
         self.parts: list[PartedAnswer | None] = []
-        self.intake = Intake(
-            self.decode, self.observe, {"r": SECTION, "opaque": OPAQUE}.get, lambda: self.cpu, lambda: self.cpu
-        )
+        self.intake = Intake(self.decode, self.observe, ROUTES.get, lambda: self.cpu, lambda: self.cpu)
         self.intake.budget = budget
 
     def decode(
@@ -148,3 +149,11 @@ def test_what_a_worker_left_unfinished_goes_when_its_next_run_reports() -> None:
     bench.intake.take([replace(leg("r"), response=b"[1,", partial=True)], (0, "a"), 0.0)
     bench.intake.take([leg("r")], (0, "b"), 0.0)
     assert bench.intake.bounds_reached() == {"parted_answers": 1} and bench.intake.assembly.size == 0
+
+
+def test_calls_whose_messages_were_not_kept_are_left_out() -> None:
+    bench = Bench(0.05)
+    kept = [made(route="calls", response=b""), made(route="calls", request=b"x"), made(route="calls", beginning=b"x")]
+    others = [made(route="calls"), made(route="other", response=b"x"), made(route="calls", path="/a.B/C")]
+    assert bench.intake.take([*kept, *others], (0, "a"), 0.0) == 6
+    assert len(bench.seen) == len(kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS
@@ -47,6 +48,28 @@ def test_auto_is_learnt_and_said(protocol: Protocol, caplog: pytest.LogCaptureFi
     assert f"speaks {protocol}" in caplog.text
     asked(protocols, PAGE, "auto", 30)
     assert protocols.learnt == {"r": protocol}
+
+
+CALL = made(
+    path="/inference.GRPCInferenceService/ModelInfer",
+    request_fields=b"content-type: application/grpc\r\n",
+    request=b"\0\0\0\0\x01\xff",
+    response=b"",
+)
+
+
+def test_calls_that_cannot_be_read_are_calls_all_the_same() -> None:
+    protocols = SpokenProtocols(decode, looks_like)
+    asked(protocols, CALL, "grpc", FIRST)
+    assert protocols.faults == {}
+
+
+def test_other_services_need_another_protocol_than_auto_or_oip() -> None:
+    other = replace(CALL, path="/a.B/C")
+    for protocol in ("auto", "oip"):
+        protocols = SpokenProtocols(decode, looks_like)
+        asked(protocols, other, protocol, FIRST)
+        assert protocols.learnt == {} and "look like grpc" in protocols.faults["r"]
 
 
 def test_copies_are_read_by_what_was_learnt() -> None:

@@ -82,6 +82,57 @@ def test_a_call_without_a_message_goes_in_a_while_since_its_server_may_speak_fir
     assert exchange.state == (ASKING if goes else ROUTED)
 
 
+INFER = "inference.GRPCInferenceService/ModelInfer"
+IRIS = Route("r", Match(f"/{INFER}", grpc=INFER, model="iris"), "grpc", "v1", limits=Limits(request_buffer=100))
+
+
+def named(name: bytes, rest: bytes = b"") -> bytes:
+    """The first message of a call that asks for a model."""
+    message = b"\x12\x011" + rest + b"\x0a%c%b" % (len(name), name)
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+@given(st.lists(st.integers(1, 30), max_size=8), st.sampled_from([b"iris", b"wine"]), st.binary(max_size=20))
+def test_the_model_of_a_call_decides_once_its_message_is_there_in_any_pieces(
+    cuts: list[int], name: bytes, more: bytes
+) -> None:
+    bench, first = Bench(IRIS), named(name, b"\x3a\x05hello")
+    exchange, client = bench.begin(asked(fields=CALL, path=b"/" + INFER.encode()))
+    body, size = first + more, 0
+    while size < len(body):
+        step = cuts.pop() if cuts else len(body)
+        exchange.request_body(body[size : size + step])
+        exchange.flush_request()
+        size += step
+        there = size >= len(first)
+        assert bool(bench.pools["v1"].streams) == (there and name == b"iris")
+        assert client.ends == (["no_route", "done"] if there and name == b"wine" else [])
+        if client.ends:
+            break
+    if name == b"iris":
+        assert bench.pools["v1"].last.body == body
+
+
+def test_a_call_that_names_no_model_is_refused_as_soon_as_that_is_known() -> None:
+    bench = Bench(IRIS)
+    _, client = bench.begin(asked(fields=CALL, path=b"/inference.GRPCInferenceService/ServerLive"))
+    assert client.ends == ["no_route", "done"]
+    exchange, client = bench.begin(asked(fields=CALL, path=b"/" + INFER.encode()))
+    assert exchange.state == ROUTING and client.ends == []
+    exchange.request_body(b"\0\0\0\0\0")
+    exchange.flush_request()
+    assert client.ends == ["no_route", "done"]
+    assert bench.tally.take(0, "test", 1, True, {}).unread_keys == [("", "absent", 1)]
+
+
+def test_a_long_message_names_its_model_within_what_is_held_of_it() -> None:
+    bench = Bench(IRIS)
+    bench.shared.deciding_body = 100
+    exchange, _ = bench.begin(asked(fields=CALL, path=b"/" + INFER.encode()))
+    exchange.request_body(b"\0\0\0\x10\0\x0a\x04iris\x3a\x80\x20" + b"x" * 100)
+    assert exchange.state == ASKING
+
+
 def test_what_is_no_call_waits_for_its_end() -> None:
     bench = Bench(route(buffer=100))
     exchange, _ = bench.begin(asked())

@@ -94,11 +94,17 @@ def test_what_is_recorded() -> None:
         Route("a", Match("/a"), "oip", primary="v1"),
         Route("b", Match("/b"), "opaque", primary="v1"),
         Route("c", Match("/c"), "opaque", primary="v1", journal=True, sticky=Sticky("json", "/a")),
+        Route("d", Match("/"), "grpc", primary="v1"),
+        Route("e", Match("/inference.GRPCInferenceService"), "grpc", primary="v1"),
+        Route("f", Match("/a.B/C", grpc="a.B/C"), "grpc", primary="v1"),
     )
-    assert [(r.analysed, r.recorded, r.sticky_body) for r in live.routes] == [
-        (True, True, False),
-        (False, False, False),
-        (False, True, True),
+    assert [(r.analysed, r.by_call, r.journal, r.sticky_body) for r in live.routes] == [
+        (True, False, False, False),
+        (False, False, False, False),
+        (False, False, True, True),
+        (True, True, False, False),
+        (True, True, False, False),
+        (False, False, False, False),
     ]
 
 

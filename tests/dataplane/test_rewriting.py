@@ -306,3 +306,23 @@ def test_a_mistake_in_rewriting_is_no_matter_of_the_client(monkeypatch: pytest.M
     _, client = b.ask(CHAT, chat())
     b.pools["v1"].last.answer()
     assert client.body == b"one" and b.counted()["rescued"] == {("r", "v2", "internal"): 1}
+
+
+def call(length: int | None = None) -> RequestHead:
+    head = RequestHead(b"POST", b"h", b"/v2/a.B/C", b"content-type: application/grpc\r\n")
+    head.length, head.streamed = length, length is None
+    return head
+
+
+def test_a_call_that_would_have_to_be_rewritten_is_answered_by_the_primary_at_once() -> None:
+    b = bench()
+    exchange, client = b.begin(call())
+    assert client.ends == [] and len(b.pools["v1"].streams) == 1 and b.pools["v2"].streams == []
+    assert exchange.leg is not None and not exchange.complete
+    assert b.tally.take(0, "test", 1, True, {}).not_rewritten == [("r", "v2", "request", "rewrite_grpc", 1)]
+
+
+def test_a_primary_that_would_have_to_rewrite_a_call_refuses_it() -> None:
+    b = bench(split=(), rewrites={"v1": Rewrite(json={"/a": "1"})})
+    _, client = b.begin(call())
+    assert client.ends == ["rewrite_grpc", "done"]

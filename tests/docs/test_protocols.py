@@ -33,4 +33,4 @@ def test_most_forms_of_requests_are_named() -> None:
 
 def test_the_corpus_has_all_protocols() -> None:
     assert CORPUS.relative_to(CORPUS.parents[2]).as_posix() in PAGE
-    assert {pair.protocol for pair in exchanges().values()} == set(CODECS)
+    assert {pair.protocol for pair in exchanges().values()} == set(CODECS) - {"grpc"}, "which tests/payload/grpc has"

@@ -44,6 +44,13 @@ def test_paths_tell_where_bodies_do_not() -> None:
         assert looks_like(made(path=path)) == spoken
 
 
+def test_calls_of_other_services_are_not_of_the_open_inference_protocol() -> None:
+    fields = b"content-type: application/grpc\r\n"
+    for path, spoken in (("/inference.GRPCInferenceService/ModelInfer", "oip"), ("/a.B/C", "grpc"), ("", "oip")):
+        assert looks_like(made(path=path, request_fields=fields)) == spoken
+    assert looks_like(made(path="/a.B/C", request_fields=b"content-type: application/grpc-web\r\n")) == ""
+
+
 @given(
     st.binary(max_size=60),
     st.sampled_from([b"", b"Content-Type: text/event-stream\r\n", b"content-encoding: gzip\r\n"]),

@@ -29,6 +29,11 @@ INFERENCES: dict[Protocol, tuple[str, ...]] = {
     ),
     "json": ("/predict", "/", "/health/predict", "/v1/anything"),
     "opaque": ("/predict", "/tensorflow.serving.PredictionService/Predict"),
+    "grpc": (
+        *("/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/ModelStreamInfer"),
+        *("/tensorflow.serving.PredictionService/Predict", "/acme.Scorer/Score", "/Scorer/Anything"),
+        *("/seldon.protos.Seldon/Predict", "/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions"),
+    ),
 }
 
 OTHERS: dict[Protocol, tuple[str, ...]] = {
@@ -58,6 +63,17 @@ OTHERS: dict[Protocol, tuple[str, ...]] = {
         "/flush_cache",
     ),
     "json": ("/healthz", "/metrics", "/api/READY", "/ping", "/shutdown", "/v2/repository/index"),
+    "grpc": (
+        *(f"/inference.GRPCInferenceService/{name}" for name in ("ServerLive", "ServerReady", "ModelReady", "Unknown")),
+        *(f"/inference.GRPCInferenceService/{name}" for name in ("ServerMetadata", "ModelMetadata", "ModelConfig")),
+        *(f"/inference.GRPCInferenceService/{name}" for name in ("ModelStatistics", "RepositoryIndex", "TraceSetting")),
+        *("/inference.GRPCInferenceService/RepositoryModelLoad", "/grpc.health.v1.Health/Check"),
+        *("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/grpc.channelz.v1.Channelz/GetServers"),
+        *("/tensorflow.serving.PredictionService/GetModelMetadata", "/tensorflow.serving.ModelService/GetModelStatus"),
+        *("/inference.model_repository.ModelRepositoryService/RepositoryIndex", "/seldon.protos.Seldon/SendFeedback"),
+        *("/org.pytorch.serve.grpc.inference.InferenceAPIsService/Ping", "/inference.GRPCInferenceService"),
+        "/org.pytorch.serve.grpc.management.ManagementAPIsService/RegisterModel",
+    ),
     "opaque": ("/livez", "/grpc.health.v1.Health/Watch", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
 }
 

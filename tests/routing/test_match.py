@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.contracts.table import Match, Route
 from proxy.routing.inference import MAX_REMEMBERED, MAX_REMEMBERED_BYTES
-from proxy.routing.match import RouteIndex, model_in_body, model_in_path
+from proxy.routing.match import RouteIndex, model_in_path, model_of
 
 
 def index(*matches: Match) -> RouteIndex:
@@ -82,8 +84,8 @@ def test_model_in_path() -> None:
 def test_model_in_body_waits_for_the_body() -> None:
     routes = index(Match("/v1/chat/completions", model="llama"))
     path = b"/v1/chat/completions"
-    assert routes.wants_body(path)
-    assert not routes.wants_body(b"/other")
+    assert routes.wants_body(path, b"POST")
+    assert not routes.wants_body(b"/other", b"POST")
     assert routes.find(path, b"POST", nothing) is None
     assert routes.find(path, b"POST", nothing, b'{"model": "llama"}') == 0
     assert routes.find(path, b"POST", nothing, b'{"model": "other"}') is None
@@ -99,7 +101,86 @@ def test_the_model_of_a_form() -> None:
 
 def test_bodies_that_name_no_model() -> None:
     for body in (None, b"", b"[]", b"{", b'{"model": 1}', b"\xff"):
-        assert model_in_body(body) is None
+        assert model_of(b"/x", nothing, body, True)[0] is None
+
+
+def test_a_body_is_wanted_where_it_can_decide_alone() -> None:
+    routes = index(Match("/a", methods=("POST",), model="m"), Match("/v2/models/", model="m"), Match(CALLS, model="m"))
+    assert routes.wants_body(b"/a", b"POST") and not routes.wants_body(b"/a", b"PUT")
+    assert not routes.wants_body(b"/v2/models/other/infer", b"POST")
+    assert routes.wants_body(INFER, b"POST", CALL) and routes.wants_body(INFER, b"POST", nothing)
+    for path in (b"/inference.GRPCInferenceService/ServerLive", b"/inference.GRPCInferenceService/Unknown"):
+        assert not routes.wants_body(path, b"POST", CALL), "its messages name no model"
+    for media in (b"application/grpc+json", b"application/grpc+flatbuffers"):
+        assert not routes.wants_body(INFER, b"POST", {b"content-type": media}.get)
+
+
+CALLS = "/inference.GRPCInferenceService"
+INFER = CALLS.encode() + b"/ModelInfer"
+CALL = {b"content-type": b"application/grpc+proto"}.get
+
+
+def called(grpc: str, **more: Any) -> Match:
+    return Match("/" + grpc, grpc=grpc, **more)
+
+
+def test_calls_match_by_service_and_method_and_by_nothing_else() -> None:
+    routes = index(Match("/a.B"), called("a.B"), called("a.B/C"))
+    asked = [b"/a.B/C", b"/a.B/D", b"/a.B/C/", b"/a.B/C/D", b"/a.B", b"/a.B/", b"/a.B/c", b"/a.B/C:predict", b"/A.B/C"]
+    assert [routes.find(path, b"POST", CALL) for path in asked] == [2, 1, 0, 0, 0, 0, 1, 1, None]
+    assert {routes.find(path, b"POST", nothing) for path in asked[:-1]} == {0}
+    assert routes.find(b"/a.B/C", b"POST", {b"content-type": b"application/grpc-web+proto"}.get) == 0
+
+
+def test_the_model_of_a_call_is_that_of_its_first_message() -> None:
+    name = called(CALLS[1:])
+    routes = index(called(CALLS[1:], model="iris"), called(CALLS[1:], model="wine"), name, Match("/a.B", model="iris"))
+    body = b"\0\0\0\0\x06\x0a\x04wine"
+    assert routes.find(INFER, b"POST", CALL, body) == 1
+    assert routes.find(INFER, b"POST", CALL, body[:-2] + b"??") == 2
+    assert routes.find(INFER, b"POST", CALL) == 2, "without a body no model is known"
+    assert routes.find(CALLS.encode() + b"/ServerReady", b"POST", CALL, body) == 2
+    assert routes.find(b"/a.B/C", b"POST", CALL, b"\0\0\0\0\x06\x0a\x04iris") is None
+    assert routes.find(b"/a.B/C", b"POST", nothing, b'{"model": "iris"}') == 3
+
+
+PLACES = st.sampled_from(["", "a.B", "a.B/C", "a.B/D", "a.E"])
+MATCHES = st.builds(
+    lambda grpc, path, methods, model: (
+        called(grpc, methods=methods, model=model) if grpc else Match("/" + path, {}, methods, model)
+    ),
+    PLACES,
+    PLACES,
+    st.sampled_from([(), ("POST",), ("GET",)]),
+    st.sampled_from([None, "m", "n"]),
+)
+ASKED = st.sampled_from(["/", "/a.B", "/a.B/C", "/a.B/D", "/a.B/C/x", "/a.E/C", "/a.BB/C", "/a%2EB/C", "/a.B/"])
+MEDIA = st.sampled_from([b"application/grpc", b"application/grpc-web", b"application/json"])
+
+
+def fits(match: Match, path: str, method: str, media: bytes) -> bool:
+    """Whether all conditions but that on the model hold, as simply as it can be said."""
+    path = path.replace("%2E", ".")
+    prefix = match.path.rstrip("/")
+    if not (path == prefix or path.startswith(prefix + "/")) or (match.methods and method not in match.methods):
+        return False
+    service, _, name = path[1:].partition("/")
+    call = service in match.grpc and match.grpc in (service, f"{service}/{name}") and name and "/" not in name
+    return not match.grpc or bool(call and media == b"application/grpc")
+
+
+@given(st.lists(MATCHES, min_size=1, max_size=6), ASKED, st.sampled_from(["POST", "GET"]), MEDIA)
+def test_routes_are_found_as_by_trying_each(matches: list[Match], path: str, method: str, media: bytes) -> None:
+    body = b'{"model": "m"}'
+    found = index(*matches).find(path.encode(), method.encode(), {b"content-type": media}.get, body)
+    asked = None if media == b"application/grpc" else "m"  # none of these methods names a model
+    fitting = [n for n, each in enumerate(matches) if fits(each, path, method, media) and each.model in (None, asked)]
+
+    def rank(n: int) -> tuple[int, int, int]:
+        match = matches[n]
+        return len(match.path.rstrip("/")), bool(match.methods) + bool(match.model) + bool(match.grpc), -n
+
+    assert found == max(fitting, key=rank, default=None)
 
 
 SEGMENT = st.sampled_from(["a", "b", "c", "model", "model-next"])

@@ -17,6 +17,7 @@ import yaml
 
 from proxy.config.admin import MAX_HOOKS
 from proxy.config.analysis import EXAMPLE_PARTS
+from proxy.config.calls import READERS
 from proxy.config.schema.option_docs import Word, place, word
 from proxy.config.schema.recorder import CASES, Case, Choice, Group, Items, Names, Node, Value, recorded, shape
 from proxy.config.schema.scalars import SECURE, SECURE_STORE, VARIABLE, Schema, allowed, scalar
@@ -78,6 +79,21 @@ def _client_tls() -> Schema:
 def _protocols() -> Schema:
     others = [protocol for protocol in get_args(Protocol) if protocol != "json"]
     return when(says("protocol", {"enum": others}), {"properties": {"analysis": none_of(("features", "prediction"))}})
+
+
+def _calls() -> Schema:
+    """What cannot be on a route of gRPC."""
+    named = says("match", has("grpc"))
+    calls = {"anyOf": [named, says("protocol", {"const": "grpc"})]}
+    posted = {"anyOf": [{"maxItems": 0}, {"contains": {"anyOf": [{"const": "POST"}, _VARIABLE]}}]}
+    keyed = {"properties": {"sticky": {"not": {"type": "string", "pattern": "^json:"}}}}
+    rules = [{"properties": {key: {"properties": {"methods": posted}} for key in ("match", "inference")}}, keyed]
+    return {
+        "allOf": [
+            when(named, says("protocol", {"anyOf": [{"enum": list(READERS)}, _VARIABLE]})),
+            when(calls, {"allOf": [*rules, {"properties": {"canary": keyed}}]}),
+        ]
+    }
 
 
 def _strategy(strategy: Strategy, keys: set[str]) -> Schema:
@@ -180,8 +196,10 @@ def rules() -> dict[str, Schema]:
                 when(has("sticky"), {"properties": {"canary": none_of(("sticky",))}}),
                 when(says("release", _one_of(row.arms for row in rows)), has("sticky")),
                 _protocols(),
+                _calls(),
             ],
         },
+        "routes.*.match": {"oneOf": [has("path"), has("grpc")]},
         "routes.*.match.path": {"not": {"pattern": r"\*"}},
         "routes.*.scorecard": {"minProperties": 1},
         "routes.*.inference": {"anyOf": [says(key, {"minItems": 1}) for key in ("methods", "paths")]},

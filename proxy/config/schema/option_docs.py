@@ -143,15 +143,21 @@ TEXTS = {
     "match.path": (
         "Prefix of the path, on segment boundaries, compared decoded; a verb such as `:predict` ends a segment, too."
     ),
+    "match.grpc": (
+        "In place of `path`: calls of a service of gRPC, or of one method of it, and nothing else. A route of a method "
+        "comes before one of its service, and one by `grpc` before one by the same as `path`."
+    ),
     "match.headers": "Headers with exactly these values.",
     "match.methods": "Methods, in upper case.",
     "match.model": (
         "The model, as the path names it (`/v2/models/…`, `/v1/models/…`), or `model` in a body of JSON or a form, "
-        "also in gzip, deflate, br and zstd."
+        "also in gzip, deflate, br and zstd; of a call of gRPC the one that its first message names (Open Inference "
+        "Protocol, TensorFlow Serving, TorchServe), also compressed."
     ),
     "protocol": (
         "How bodies are understood. `auto`: by what the first requests and answers look like, which the API shows as "
-        "`speaks`. `opaque`: not at all; legs are counted all the same. A protocol that they do not speak is told."
+        "`speaks`. `grpc`: calls of gRPC, whose versions are asked by HTTP/2; those of the Open Inference Protocol are "
+        "read. `opaque`: not at all; legs are counted all the same. A protocol that they do not speak is told."
     ),
     "inference": (
         "Which requests ask the model for something; only they are evidence. Without it, the protocol says so; of "
@@ -317,6 +323,8 @@ ABSENT = {
     "match.headers": "any",
     "match.methods": "all",
     "match.model": "any",
+    "match.path": "`grpc` must be there",
+    "match.grpc": "`path` must be there",
     "inference": "as the protocol says",
     "inference.methods": "any but GET, HEAD, OPTIONS, TRACE, CONNECT, DELETE",
     "inference.paths": "any",

@@ -86,6 +86,7 @@ EXAMPLES = {
     "versions.*.lineage.training_config": "lr.yaml",
     "versions.*.lineage.evaluation": "report-81",
     "match.path": "/v2/models/cancer/",
+    "match.grpc": "inference.GRPCInferenceService/ModelInfer",
     "match.headers": "{x-tenant: acme}",
     "match.methods": "[POST]",
     "match.model": "fraud",

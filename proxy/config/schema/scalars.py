@@ -68,6 +68,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
     values.patience: text(values.DURATION),
     values.path_prefix: text(values.PATH),
+    values.grpc_name: text(values.GRPC_NAME, types=["string", "boolean"]),
     values.plain: text(LINE, types=TEXT),
     values.redaction: text(values.REDACTION),
     values.pointer: text("", values.POINTER, types=["string", "null"]),

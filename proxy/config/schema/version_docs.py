@@ -12,8 +12,9 @@ TEXTS = {
         "priorities and weights (RFC 2782). `Host` is its name without the first two labels."
     ),
     "versions.*.http": (
-        "The version of HTTP that is spoken there. `2`: many requests on one connection; by prior knowledge where the "
-        "URL is of `http`, by agreement (ALPN) where it is of `https`."
+        "The version of HTTP that is spoken there, for all routes that name it. `2`: many requests on one connection; "
+        "by prior knowledge where the URL is of `http`, by agreement (ALPN) where it is of `https`. `1` contradicts a "
+        "route of gRPC, and is refused beside one."
     ),
     "versions.*.balance": "How the endpoints share the requests, where the name in `url` has several addresses.",
     "versions.*.balance.failures": (
@@ -46,7 +47,6 @@ TEXTS = {
 }
 
 DEFAULTS = {
-    "versions.*.http": "1",
     "versions.*.price.per": "1e6",
     "versions.*.price.currency": "USD",
     "versions.*.lineage": "{}",
@@ -58,6 +58,7 @@ DEFAULTS = {
 }
 
 ABSENT = {
+    "versions.*.http": "1, and 2 for a version that a route of gRPC names (`protocol: grpc`, `match.grpc`)",
     "versions.*.price": "no answer has a cost",
     "versions.*.price.cached_input": "as `input`",
     "versions.*.package": "it has none",

@@ -76,11 +76,11 @@ def _wanted(engine: Engine, route: RouteControl, value: Body) -> Release:
     section, state = route.section, route.state
     if "candidate" in value:
         versions = engine.settings.versions
-        release = request_bodies.release(value, versions, state.primary, section.guard, section.protocol)
+        release = request_bodies.release(value, versions, state.primary, section.guard, section.reading)
     else:
         request_bodies.only(value, ("reason",))
         release = request_bodies.known(section.release or state.release, section.name)
-    request_bodies.refuse_endless(release, state.primary, section.protocol, engine.settings.prices)
+    request_bodies.refuse_endless(release, state.primary, section.reading, engine.settings.prices)
     return release
 
 

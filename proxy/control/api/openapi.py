@@ -70,6 +70,11 @@ SCHEMAS: dict[str, Schema] = {
         reason=text(),
         since=number(),
         guarded_until=maybe(number()),
+        match={
+            "type": "object",
+            "description": "What its requests are: `path` or `grpc`, `methods`, names of `headers`, `model`.",
+            "additionalProperties": True,
+        },
         protocol=text(),
         on_identity_change=text(),
         identities=many(ref("Answering")),

@@ -11,6 +11,7 @@ import msgspec
 from proxy.contracts.bounds import MAX_SENTENCE, clipped
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import RouteState, Verdict
+from proxy.contracts.table import Match
 from proxy.control import identities
 from proxy.control.api import verdicts
 from proxy.control.api.portions import MAX_ANSWER, fitting, text_of
@@ -71,6 +72,7 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "reason": state.reason,
         "since": engine.keeper.unix(state.since),
         "guarded_until": engine.keeper.unix(state.until) if state.after is not None else None,
+        "match": matched(control.section.match),
         "protocol": control.section.protocol,
         "speaks": engine.spoken.get(name, control.section.protocol),
         "on_identity_change": control.guard.on_identity_change,
@@ -78,6 +80,13 @@ def route(engine: Engine, name: str) -> dict[str, Any]:
         "truncated": len(answering) > MAX_SHOWN_IDENTITIES or len(warnings) > MAX_SHOWN_WARNINGS,
         "warnings": [clipped(warning, MAX_SENTENCE) for warning in warnings[:MAX_SHOWN_WARNINGS]],
     }
+
+
+def matched(match: Match) -> dict[str, Any]:
+    """The conditions that are given; of headers the names, since values may be secrets."""
+    where = {"grpc": match.grpc} if match.grpc else {"path": match.path}
+    given = {"methods": list(match.methods), "headers": sorted(match.headers), "model": match.model}
+    return where | {key: value for key, value in given.items() if value}
 
 
 def baseline(route: RouteControl) -> dict[str, Any] | None:

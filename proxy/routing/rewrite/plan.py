@@ -9,7 +9,8 @@
    was rewritten are left out.
 4. A path with a segment `.` or `..` goes nowhere: a server that resolves it answers for another path than the one that
    was rewritten, or opened by the version's own credential.
-5. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`, and in the query
+5. Of a call of gRPC the head is rewritten, its messages are not: where they would have to be, it goes nowhere.
+6. A version with a credential, or with none, gets none of the client's (`CREDENTIAL_FIELDS`, and in the query
    `CREDENTIAL_PARAMETERS`), nor the fields that tell by a client's certificate who it is.
 """
 
@@ -19,6 +20,7 @@ import json
 import re
 from typing import Final
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.json_cost import is_costly
 from proxy.contracts.message import RequestHead
 from proxy.contracts.rewrite import (
@@ -32,7 +34,7 @@ from proxy.contracts.rewrite import (
 )
 from proxy.routing import expanded
 from proxy.routing.rewrite import form, json_text, target
-from proxy.routing.rewrite.unwritable import CODING, NOT_JSON, PATH, TOO_LARGE, Unwritable
+from proxy.routing.rewrite.unwritable import CODING, GRPC, NOT_JSON, PATH, TOO_LARGE, Unwritable
 
 MAX_REWRITTEN: Final = 8 * 1024 * 1024
 """Bytes of a body that is rewritten: it is held whole, and read in the time of all others of its worker."""
@@ -110,6 +112,10 @@ class RewritePlan:
         named = self._model or self._model_version or self._path is not None or _MODEL in [at for at, _ in self._json]
         return bool(self._answer_set) or (self._answer and bool(named))
 
+    def _in_messages(self) -> bool:
+        """Whether something is rewritten that calls of gRPC have in their messages, or not at all."""
+        return self.holds or bool(self._model_version or self._answer_set or self._query)
+
     def authority(self, head: RequestHead) -> bytes:
         """The Host of a request; empty: that of the version's URL."""
         if self._host == OWN_HOST.encode():
@@ -118,7 +124,7 @@ class RewritePlan:
 
     def reads_body(self, head: RequestHead) -> bool:
         """Whether the body of an inference has to be at hand."""
-        if not self.holds or head.tunnel or not (head.streamed or head.length):
+        if not self.holds or head.tunnel or not (head.streamed or head.length) or _is_call(head):
             return False
         return bool(self._json) or not target.named_in(head.path)[0]
 
@@ -130,6 +136,8 @@ class RewritePlan:
         fields = self._fields
         if _DOTS.search(head.path):
             raise Unwritable(PATH, "the path has a segment . or .., which says where it leads only to the server")
+        if inference and self._in_messages() and _is_call(head):
+            raise Unwritable(GRPC, "the messages of gRPC are not rewritten for a version")
         path = self._new_path(head, inference, names)
         if self.reads_body(head):
             try:
@@ -257,6 +265,10 @@ def _note_model(plain: bytes, value: bytes, names: Names) -> None:
     if before.startswith(b'"') and json.loads(before) != json.loads(value):
         for parts in (_MODEL, ["model_name"], ["response", "model"], ["message", "model"]):
             names.append((parts, value, before))
+
+
+def _is_call(head: RequestHead) -> bool:
+    return is_grpc(head.field(b"content-type"))
 
 
 def _json_of(name: bytes) -> bytes:

@@ -9,6 +9,7 @@ NOT_JSON: Final = "rewrite_not_json"
 NO_PLACE: Final = "rewrite_no_place"
 CODING: Final = "rewrite_coding"
 PATH: Final = "rewrite_path"
+GRPC: Final = "rewrite_grpc"
 
 
 class Unwritable(Exception):

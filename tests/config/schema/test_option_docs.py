@@ -115,6 +115,7 @@ AROUND = (
     )
 )
 AROUND |= {
+    "routes.*.match.grpc": "routes: {r: {protocol: grpc}}",
     "releases": "{routes: {q: {match: {path: /q}, protocol: json, primary: v1}}, "
     "releases: {n: {routes: {r: {candidate: v3}, q: {candidate: v3}}, strategy: blue-green}}}",
     "releases.*.strategy": "releases: {n: {sticky: 'cookie:a', stages: [{canary: 1, requests: 1}]}}",
@@ -142,6 +143,8 @@ def around(path: str) -> Any:
         _merge(tree, load(AROUND[start]))
     if "listeners" in tree:
         del tree["listen"]
+    if path == "routes.*.match.grpc":
+        del tree["routes"]["r"]["match"]["path"]
     return tree
 
 

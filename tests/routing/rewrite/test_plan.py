@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from proxy.contracts.message import RequestHead
 from proxy.contracts.rewrite import CREDENTIAL_FIELDS, Credential, CredentialSource, PathRewrite, Rewrite
 from proxy.routing.rewrite.plan import MAX_REWRITTEN, RewritePlan, Rewritten, plan_of, without_digests
-from proxy.routing.rewrite.unwritable import CODING, NO_PLACE, NOT_JSON, PATH, TOO_LARGE, Unwritable
+from proxy.routing.rewrite.unwritable import CODING, GRPC, NO_PLACE, NOT_JSON, PATH, TOO_LARGE, Unwritable
 
 JSON = b"content-type: application/json\r\n"
 CHAT = b'{"model": "llama", "seed": 12345678901234567890, "messages": []}'
@@ -298,3 +298,32 @@ def test_a_form_has_no_json_of_a_size_of_its_own() -> None:
     fields = b"content-type: multipart/form-data; boundary=b\r\ninference-header-content-length: %b\r\n"
     for size in (b"abc", b"3"):
         assert refused(FT, form, fields % size, path=b"/v1/audio/transcriptions") == NOT_JSON
+
+
+CALL = b"content-type: application/grpc\r\ngrpc-encoding: gzip\r\n"
+INFER = b"/inference.GRPCInferenceService/ModelInfer"
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        FT,
+        Rewrite(model_version="2"),
+        Rewrite(json={"/a": "1"}),
+        Rewrite(query_set={"a": "b"}),
+        Rewrite(answer_set={"/a": "1"}),
+    ],
+)
+def test_messages_of_grpc_are_not_rewritten(rewrite: Rewrite) -> None:
+    assert refused(rewrite, b"\0\0\0\0\0", CALL, INFER) == GRPC
+    made = plan_of(rewrite, None, "/")
+    assert made is not None and not made.reads_body(head(INFER, CALL, None)), "nobody waits for the end of a stream"
+    passed = rewritten(rewrite, b"\0\0\0\0\0", CALL, INFER, inference=False)
+    assert passed.body is None
+
+
+def test_heads_of_calls_are_rewritten() -> None:
+    rewrite = Rewrite(headers_set={"seldon-model": "iris-2"}, path=PathRewrite("/b.C", "/a.B"))
+    made = rewritten(rewrite, b"\0\0\0\0\0", CALL, b"/a.B/D")
+    assert (made.head.target, made.head.field(b"seldon-model"), made.body) == (b"/b.C/D", b"iris-2", None)
+    assert made.names == []
