@@ -292,7 +292,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "written": {"section"},
         "own_address": {"section"},
         "contradictions": set(),
-        "calls": {"section"},
+        "calls": {"section", "values"},
         "releases": {"calls", "release", "section", "values"},
         "prices": {"section", "tree", "values"},
         "rewrite": {"section", "values"},

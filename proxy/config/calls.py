@@ -6,19 +6,34 @@ version may say so, and may not contradict it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from proxy.config.section import Section
+from proxy.config.values import Refused
 from proxy.contracts.settings import RouteSettings, Settings
 from proxy.contracts.table import Protocol, Sticky, Version
 
 READERS: tuple[Protocol, ...] = ("grpc", "oip", "auto", "opaque")
 """Protocols that calls of gRPC can be read by."""
 
+GRPC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?:/[A-Za-z_][A-Za-z0-9_]*)?")
+"""A service, and a method of it, as identifiers of protocol buffers."""
+
 KEYLESS = "header:<name>, a field of the call's metadata: the messages of gRPC are no JSON"
 """What is allowed in place of a sticky key in a body."""
+
+
+def grpc_name(text: str) -> str:
+    """A service of gRPC, or a service and a method, as they stand in the path of a call."""
+    if not GRPC_NAME.fullmatch(text):
+        raise Refused(
+            "package.Service or package.Service/Method, such as inference.GRPCInferenceService/ModelInfer: no slash "
+            "before it, no pattern"
+        )
+    return text
 
 
 def has_no_key(calls: bool, sticky: Sticky | None) -> bool:

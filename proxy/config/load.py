@@ -24,7 +24,7 @@ from proxy.config import values
 from proxy.config.admin import read_access_log, read_admin, read_anchor, read_capture, read_hooks, read_tracing
 from proxy.config.analysis import read_analysis
 from proxy.config.bounds import read_client, read_limits, read_rescue, read_timeouts
-from proxy.config.calls import by_http2, refuse_misplaced
+from proxy.config.calls import by_http2, grpc_name, refuse_misplaced
 from proxy.config.certificates import fill
 from proxy.config.fleet import read_fleet
 from proxy.config.own_address import is_own, refuse_clashes
@@ -278,7 +278,7 @@ def _without_secret(version: Tree) -> Tree:
 
 def _match(route: Section) -> Match:
     section = route.section("match")
-    path, grpc = section.take("path", values.path_prefix, ""), section.take("grpc", values.grpc_name, "")
+    path, grpc = section.take("path", values.path_prefix, ""), section.take("grpc", grpc_name, "")
     headers = section.pairs("headers", values.header_name, values.header_value)
     methods = section.values("methods", METHODS)
     model = section.take("model", values.plain, None)

@@ -38,7 +38,6 @@ LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 """A label of a name (RFC 1035 §2.3.4; underscores as in names of containers)."""
 AUTHORITY = re.compile(rf"({HOST.pattern})(?::([0-9]{{1,5}}))?")
 PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
-GRPC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?:/[A-Za-z_][A-Za-z0-9_]*)?")
 VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 POINTER = re.compile(r"(/([^~/]|~[01])*)+")
 GLOB = re.compile(r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,255}")
@@ -320,16 +319,6 @@ def path_prefix(text: str) -> str:
     """The beginning of a request path."""
     if not PATH.fullmatch(text):
         raise Refused("a path that begins with / and has no query, such as /v2/models/cancer/; no pattern")
-    return text
-
-
-def grpc_name(text: str) -> str:
-    """A service of gRPC, or a service and a method, as they stand in the path of a call."""
-    if not GRPC_NAME.fullmatch(text):
-        raise Refused(
-            "package.Service or package.Service/Method, such as inference.GRPCInferenceService/ModelInfer: no slash "
-            "before it, no pattern"
-        )
     return text
 
 

@@ -50,7 +50,7 @@ from proxy.dataplane.states import (
 )
 from proxy.dataplane.unexpected import UNEXPECTED, give_up, unexpected
 from proxy.routing.calls import has_message
-from proxy.routing.match import decoded, model_of
+from proxy.routing.match import WAITS, decoded, model_of
 
 SILENT_CALL: Final = 0.25
 """Seconds: parts of one write of a client are not so far apart, and those whose server speaks first have to wait it."""
@@ -110,16 +110,18 @@ class Exchange(KeptRequest):
         told = told or self.complete
         body = self.body() if told or self.size > self.shared.deciding_body else None
         index = table.find(head.path, head.method, head.field, body, self.complete)
-        if index is not None:
+        if index is None:
+            wanted = table.wants_body(head.path, head.method, head.field)
+            if told and wanted:
+                why = model_of(decoded(head.path), head.field, self.body(), self.complete)[1]
+                self.shared.tally.unread_key("", why or ABSENT)
+            if told or not wanted:
+                self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
+        elif index != WAITS:
             route = self.route = table.routes[index]
             self.route_name = route.name
             self.inference = not head.tunnel and route.inferences.holds(head.method, head.path)
             self._admit()
-        elif told or not table.wants_body(head.path, head.method, head.field):
-            if told and table.wants_body(head.path, head.method, head.field):
-                why = model_of(decoded(head.path), head.field, self.body(), self.complete)[1]
-                self.shared.tally.unread_key("", why or ABSENT)
-            self.reject("no_route", f"no route for {head.method.decode()} {head.path.decode('latin-1')}")
         # otherwise `request_end` looks again, with the body
 
     def _admit(self) -> None:

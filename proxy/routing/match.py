@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from proxy.contracts.grpc_status import is_grpc
@@ -27,6 +28,9 @@ from proxy.contracts.unread_key import ABSENT
 from proxy.routing.calls import model_named, names_model
 from proxy.routing.documents import FieldOf, member_of, no_field
 from proxy.routing.inference import CONTENT_VERBS, MAX_REMEMBERED, MAX_REMEMBERED_BYTES, VERBS
+
+WAITS: Final = -1
+"""In place of the index of a route: a body that has not come yet decides."""
 
 _SLASH = re.compile(rb"%2[Ff]")
 _VERBS = frozenset((*VERBS, *CONTENT_VERBS))
@@ -51,8 +55,8 @@ class RouteIndex:
     def find(
         self, path: bytes, method: bytes, field: FieldOf, body: bytes | None = None, whole: bool = True
     ) -> int | None:
-        """The route's index, or None. A model condition that needs the body does not hold while `body` is None.
-        `whole`: the body is, and not its beginning."""
+        """The route's index; WAITS: the body, which is None so far, decides; None: there is none. `whole`: the body is,
+        and not its beginning."""
         candidates = self._candidates(path)
         asked, known = "", False
         for index in candidates.indexes:
@@ -62,6 +66,8 @@ class RouteIndex:
             if conditions.model is None:
                 return index
             if not known:
+                if body is None and _in_body(candidates.path, field):
+                    return WAITS
                 asked, known = model_of(candidates.path, field, body, whole)[0] or "", True
             if asked == conditions.model:
                 return index
@@ -73,7 +79,7 @@ class RouteIndex:
         for index in candidates.indexes:
             conditions = self._matches[index]
             if conditions.model is not None and conditions.hold(candidates.path, method, field):
-                return model_in_path(candidates.path) is None and _may_name_model(candidates.path, field)
+                return _in_body(candidates.path, field)
         return False
 
     def _candidates(self, path: bytes) -> _Candidates:
@@ -147,7 +153,10 @@ def _is_call(wanted: bytes, path: bytes, field: FieldOf) -> bool:
     return fits and is_grpc(field(b"content-type"))
 
 
-def _may_name_model(path: bytes, field: FieldOf) -> bool:
+def _in_body(path: bytes, field: FieldOf) -> bool:
+    """Whether the model of a request may be named by its body."""
+    if model_in_path(path) is not None:
+        return False
     media = field(b"content-type")
     return not is_grpc(media) or names_model(path, media or b"")
 

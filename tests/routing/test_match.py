@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.contracts.table import Match, Route
 from proxy.routing.inference import MAX_REMEMBERED, MAX_REMEMBERED_BYTES
-from proxy.routing.match import RouteIndex, model_in_path, model_of
+from proxy.routing.match import WAITS, RouteIndex, model_in_path, model_of
 
 
 def index(*matches: Match) -> RouteIndex:
@@ -86,7 +86,8 @@ def test_model_in_body_waits_for_the_body() -> None:
     path = b"/v1/chat/completions"
     assert routes.wants_body(path, b"POST")
     assert not routes.wants_body(b"/other", b"POST")
-    assert routes.find(path, b"POST", nothing) is None
+    assert routes.find(path, b"POST", nothing) == WAITS
+    assert routes.find(path, b"POST", nothing, b"") is None
     assert routes.find(path, b"POST", nothing, b'{"model": "llama"}') == 0
     assert routes.find(path, b"POST", nothing, b'{"model": "other"}') is None
 
@@ -102,6 +103,16 @@ def test_the_model_of_a_form() -> None:
 def test_bodies_that_name_no_model() -> None:
     for body in (None, b"", b"[]", b"{", b'{"model": 1}', b"\xff"):
         assert model_of(b"/x", nothing, body, True)[0] is None
+
+
+def test_a_route_without_a_model_gets_what_the_body_does_not_give_to_another() -> None:
+    routes = index(Match("/v1"), Match("/v1", model="llama"), Match("/v1/chat", model="ft"), Match("/"))
+    path = b"/v1/chat/completions"
+    assert routes.find(path, b"POST", nothing) == WAITS
+    named = [b'{"model": "ft"}', b'{"model": "llama"}', b'{"model": "x"}', b"{"]
+    assert [routes.find(path, b"POST", nothing, body) for body in named] == [2, 1, 0, 0]
+    assert routes.find(b"/other", b"POST", nothing) == 3, "which no body decides about"
+    assert routes.find(b"/v1", b"POST", {b"content-type": b"application/grpc"}.get) == 0, "whose message names none"
 
 
 def test_a_body_is_wanted_where_it_can_decide_alone() -> None:
@@ -138,7 +149,8 @@ def test_the_model_of_a_call_is_that_of_its_first_message() -> None:
     body = b"\0\0\0\0\x06\x0a\x04wine"
     assert routes.find(INFER, b"POST", CALL, body) == 1
     assert routes.find(INFER, b"POST", CALL, body[:-2] + b"??") == 2
-    assert routes.find(INFER, b"POST", CALL) == 2, "without a body no model is known"
+    assert routes.find(INFER, b"POST", CALL) == WAITS
+    assert routes.find(INFER, b"POST", CALL, b"") == 2
     assert routes.find(CALLS.encode() + b"/ServerReady", b"POST", CALL, body) == 2
     assert routes.find(b"/a.B/C", b"POST", CALL, b"\0\0\0\0\x06\x0a\x04iris") is None
     assert routes.find(b"/a.B/C", b"POST", nothing, b'{"model": "iris"}') == 3

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.config import fleet, load, rewrite, tls, values
+from proxy.config.calls import GRPC_NAME, grpc_name
 from proxy.config.model_url import base_url
 from proxy.config.values import Known, Number, OneOf, Parser, Whole
 
@@ -68,7 +69,7 @@ SCALARS: dict[Callable[[str], Any], Schema] = {
     values.name: text(values.NAME, types=TEXT) | {"minimum": 0},
     values.patience: text(values.DURATION),
     values.path_prefix: text(values.PATH),
-    values.grpc_name: text(values.GRPC_NAME, types=["string", "boolean"]),
+    grpc_name: text(GRPC_NAME, types=["string", "boolean"]),
     values.plain: text(LINE, types=TEXT),
     values.redaction: text(values.REDACTION),
     values.pointer: text("", values.POINTER, types=["string", "null"]),
