@@ -144,6 +144,9 @@ class Timeouts(Struct, frozen=True):
     """For the whole exchange, all attempts and both bodies; None: not limited, for streams."""
     connection_age: float = 300.0
     """Of a connection to a version, after which it takes no further request; give or take a tenth."""
+    keepalive: float = 300.0
+    """Without a byte on a connection by HTTP/2 that has calls, after which its server is asked for a sign of life.
+    Servers of gRPC end one that asks more often than they allow: without data every 5 minutes, by default."""
     connection_idle: float = 55.0
     """For which a connection to a version may be idle. Shorter than the common server limit of 60; a server that closes
     sooner costs one silent retry."""

@@ -23,7 +23,7 @@ def left_streams(counters: Counters, state: RouteState) -> dict[str, int]:
     found: dict[str, int] = {}
     if state.rolled_back:
         for (route, version, _), count in counters.streams().items():
-            if route == state.route and version in state.rolled_back:
+            if count and route == state.route and version in state.rolled_back:
                 found[version] = found.get(version, 0) + count
     return found
 

@@ -326,7 +326,7 @@ class Registry:
             pool = self._pools[key] = Pool(version, limit, self._dialer)
         pool.limit = limit
         pool.uploads.allow(limit)
-        pool.age, pool.idle = times.connection_age, times.connection_idle
+        pool.age, pool.idle, pool.keepalive = times.connection_age, times.connection_idle, times.keepalive
         pool.charge(budget)
         return pool
 

@@ -11,6 +11,9 @@
    is closed: busy ones after their present exchange.
 5. Whatever goes wrong while a connection is made ends the legs that wait for it, and gives its place back.
 6. While nobody is reached at the version, users who can do without fail at once (`reach`).
+7. Where connections carry many streams, another one is made before the last one is full.
+
+The file is long because whoever waits, is served or is told meets all connections in one place.
 """
 
 from __future__ import annotations
@@ -40,6 +43,9 @@ JITTER: Final = 0.1
 MAX_WAITING_LEGS: Final = 1024
 """Users waiting for a connection: Envoy's default for pending requests."""
 
+WIDEN_SECONDS: Final = 0.1
+"""Seconds between tries for a connection that nobody waits for yet."""
+
 
 class Dialing:
     """A connection under way; `users` get its first streams. `member`: whom it is for, None: whoever is reached."""
@@ -63,6 +69,7 @@ class Pool(ConnectionOwner):
         "_closed",
         "_dialer",
         "_dialing",
+        "_many",
         "_members",
         "_open",
         "_reach",
@@ -70,8 +77,10 @@ class Pool(ConnectionOwner):
         "_streams",
         "_timeout",
         "_waiting",
+        "_widens",
         "age",
         "idle",
+        "keepalive",
         "limit",
         "uploads",
         "version",
@@ -86,12 +95,14 @@ class Pool(ConnectionOwner):
         chance: Callable[[], float] = random,
     ) -> None:
         self.version = version
-        self.age = self.idle = inf
+        self.age = self.idle = self.keepalive = inf
         self.limit = limit
         self.uploads = Uploads(limit)
         self._dialer, self._clock, self._chance = dialer, clock, chance
         self._streams = dialer.streams(version)
         self._available: list[Connection] = []
+        self._many: set[Connection] = set()  # those that carry many streams
+        self._widens = 0.0  # when it may be tried again to make another one of them
         self._open = self._spares = 0
         self._dialing: list[Dialing] = []
         self._waiting: deque[StreamUser] = deque()
@@ -107,12 +118,18 @@ class Pool(ConnectionOwner):
 
     def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
         """Gives `user` a stream, now or later. `fresh`: on a new connection, as an idle one may have ended unseen. It
-        takes the place of the one that has been idle for longest."""
+        takes the place of the one that has been idle for longest. One of many streams of which the server was heard a
+        moment ago has not ended unseen."""
+        once = user.unrepeatable()
+        if once and self._streams == 1:
+            fresh = True
         if fresh:
             self.evict()
         wanted = self._members.pick(self._chance(), self._chance()) if self._members.several else None
-        stream = None if fresh else self._open_stream(wanted)
+        stream = None if fresh else self._open_stream(wanted, now if once else 0.0)
         if stream is not None:
+            if self._streams > 1:
+                self._widen(user, wanted, now)
             _hand(user, stream, False, now)
         elif self._reach.lost and user.replaceable() and self._reach.refuses(now):
             self._refuse(user, now)
@@ -130,22 +147,35 @@ class Pool(ConnectionOwner):
             detail = f"{self.limit} connections are busy and {MAX_WAITING_LEGS} legs wait"
             _tell(user, "pool_full", detail, now)
 
-    def _open_stream(self, wanted: Member | None) -> ServerStream | None:
-        """A stream of the connection that became available last, of those to `wanted` where somebody is. What was told
-        to open no more streams is dropped on the way."""
+    def _open_stream(self, wanted: Member | None, lively: float = 0.0) -> ServerStream | None:
+        """A stream of the connection that became available last, of those to `wanted` where somebody is, and of those
+        that are lively then, where a time is given. What was told to open no more streams is dropped on the way."""
         available = self._available
         at = len(available) - 1
         while at >= 0:
             connection = available[at]
             if not connection.is_available():
                 available.pop(at)
-            elif wanted is None or connection.member() is wanted:
+            elif (wanted is None or connection.member() is wanted) and (not lively or connection.is_lively(lively)):
                 stream = connection.open_stream()
                 if not connection.is_available():
                     available.pop(at)
                 return stream
             at -= 1
         return None
+
+    def _widen(self, user: StreamUser, wanted: Member | None, now: float) -> None:
+        """Makes another connection before the last one is full, so that no call has to wait for it."""
+        for connection in self._available:
+            if (wanted is None or connection.member() is wanted) and not connection.is_crowded():
+                return
+        if now < self._widens or self._open >= self.limit or any(each.member is wanted for each in self._dialing):
+            return
+        if self._budget.take():
+            self._widens = now + WIDEN_SECONDS
+            if wanted is not None:
+                wanted.active += 1
+            self._start(Dialing([], wanted), user.connect_timeout)
 
     def _may_share(self, wanted: Member | None, fresh: bool) -> bool:
         """Whether any stream will do, where no connection can be made: one that carries many may never be idle, and so
@@ -195,6 +225,7 @@ class Pool(ConnectionOwner):
 
     def lost(self, connection: Connection, now: float) -> None:
         self._ended()
+        self._many.discard(connection)
         if connection in self._available:
             self._available.remove(connection)
         self._dial_next()
@@ -205,6 +236,8 @@ class Pool(ConnectionOwner):
         self._members.follow(self._dialer.endpoints(self.version), now)
         if self._timeout:
             self._probe(now)
+        for connection in tuple(self._many):
+            connection.look(self.keepalive, now)
         self.prune(now)
 
     def prune(self, now: float) -> None:
@@ -332,6 +365,8 @@ class Pool(ConnectionOwner):
             for user in dialing.users:
                 _tell(user, "internal", UNEXPECTED, now)
             return
+        if self._streams > 1:
+            self._many.add(connection)
         stays = connection.is_available()
         for user in dialing.users:
             if not connection.is_available():

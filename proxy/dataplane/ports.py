@@ -78,6 +78,10 @@ class StreamUser(Timed):
         """Seconds from the moment at which it got its stream that a call has left, inf: nobody has said."""
         return inf
 
+    def unrepeatable(self) -> bool:
+        """Whether its request is too large to be sent again, so that it needs a connection that is surely open."""
+        return False
+
     def replaceable(self) -> bool:
         """Whether another version answers where it gets no stream, so that it need not wait for one."""
         return False
@@ -245,6 +249,17 @@ class Connection(Narrow):
     def is_idle(self) -> bool:
         """True while no stream is open."""
         raise NotImplementedError
+
+    def is_crowded(self) -> bool:
+        """True while so many streams are open that another connection should be at hand."""
+        return False
+
+    def is_lively(self, now: float) -> bool:
+        """True where something was heard of the server so lately that it cannot have ended the connection unseen."""
+        return False
+
+    def look(self, patience: float, now: float) -> None:
+        """Finds out whether the server is still there, once nothing was heard of it for `patience` seconds."""
 
     def has_expired(self, now: float) -> bool:
         """True once it is idle and should go: the server may be about to close it, it is too old, its name leads

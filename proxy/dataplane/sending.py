@@ -68,8 +68,10 @@ class SendingLeg(Attempt, Uploader):
         self._connect(self.state == RETRYING, now)
 
     def _connect(self, fresh: bool, now: float) -> None:
-        """Asks for a stream; for a body that could not be sent again by a new connection, which cannot be stale."""
-        super().start(fresh or self.request.beyond_keeping(), now)
+        super().start(fresh, now)
+
+    def unrepeatable(self) -> bool:
+        return self.request.beyond_keeping()
 
     def uploaded(self) -> None:
         """The request is complete, or the leg over: its place is free."""

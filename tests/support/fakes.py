@@ -240,6 +240,7 @@ class FakePool:
         self.silences.append(since)
 
     def acquire(self, user: StreamUser, fresh: bool, now: float) -> None:
+        fresh = fresh or user.unrepeatable()
         self.asked.append(fresh)
         if self.reason:
             user.connect_failed(self.reason, "a test", now)

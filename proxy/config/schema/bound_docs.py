@@ -21,8 +21,8 @@ CLIENT_TEXTS = {
     ),
     "client.handshake_timeout": "From the beginning of a connection to the end of its TLS handshake.",
     "client.handshakes": (
-        "TLS handshakes that have begun in one worker; others wait, together at most a quarter of its `connections`. "
-        "One more takes the place of the one that has waited longest for its client."
+        "TLS handshakes under way in one worker, of at most a quarter of its `connections`. One more takes the place "
+        "of the one that has waited longest for its client."
     ),
     "client.head": "A request head. Larger: 431.",
     "client.target": "Path and query of a request. Larger: 414. At most `client.head`.",
@@ -71,6 +71,11 @@ TEXTS = {
         "How long a connection to a version may be idle before it is closed. Shorter than the version keeps it: one "
         "that is closed just as a request is sent costs another try."
     ),
+    "timeouts.keepalive": (
+        "How long a connection by HTTP/2 that has calls may be silent before its server is asked for a sign of life "
+        "(PING). One that gives none within 20 seconds is dead, and its calls have failed. Servers of gRPC end "
+        "connections that ask more often than they allow, by default every 5 minutes: less only where they are told so."
+    ),
     "timeouts.connection_age": (
         "Age of a connection to a version after which it takes no further request, give or take a tenth: busy "
         "connections move on to the addresses that the version's name has by then. Addresses that the name does not "
@@ -100,6 +105,7 @@ DEFAULTS = {
     "retry": "unprocessed",
     "timeouts": "{}",
     "timeouts.connect": "1s",
+    "timeouts.keepalive": "5m",
     "timeouts.connection_idle": "55s",
     "timeouts.connection_age": "5m",
     "limits": "{}",

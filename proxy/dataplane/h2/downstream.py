@@ -5,7 +5,8 @@
 3. A drain tells twice (RFC 9113 §6.8): first that the connection will end, while requests may be on their way; then
    which was the last. Streams under way finish.
 4. What a client does that no client would ends its connection, counted by reason. It hears of that before its end.
-5. A client that does not take its answers, or sends half of a head, holds what it holds for a bounded time.
+5. One that gives no sign of life while its requests are under way has gone (`silence`).
+6. A client that does not take its answers, or sends half of a head, holds what it holds for a bounded time.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from proxy.dataplane.exchange import Exchange
 from proxy.dataplane.h1.downstream import Downstream
 from proxy.dataplane.h2.client_stream import Http2ClientStream
 from proxy.dataplane.h2.connection import Http2Connection
+from proxy.dataplane.h2.half_sent import HALF_SENT
+from proxy.dataplane.h2.silence import ASK, DEAD, Silence
 from proxy.dataplane.introduction import Introduction, Manner, introduction_of
-from proxy.dataplane.memory import COUNTED, REQUESTS
+from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
@@ -63,11 +66,13 @@ class Http2Downstream(Http2Connection, ClientConnection):
     __slots__ = (
         "_cursor",
         "_ending",
+        "_half",
         "_introduction",
         "_mode",
         "_read_at",
         "_retires",
         "_shared",
+        "_silence",
         "_since",
         "_unread",
         "_watched",
@@ -84,14 +89,16 @@ class Http2Downstream(Http2Connection, ClientConnection):
         self._since = monotonic()
         if bounds.connection_age is not None:
             self._retires = self._since + spread(bounds.connection_age)
-        self._cursor, self._watched = FrameCursor(), False
+        self._cursor, self._watched, self._half = FrameCursor(), False, False
         self._unread, self._read_at = 0, self._since
         self._ending: list[Http2ClientStream] = []
+        self._silence = Silence()
 
     # the socket
 
     def connection_lost(self, error: Exception | None) -> None:
         self._cut()
+        HALF_SENT.end(self)
         self._shared.closed(self)
 
     def read(self, data: bytes, now: float) -> None:
@@ -99,6 +106,19 @@ class Http2Downstream(Http2Connection, ClientConnection):
             return
         self._cursor.follow(data, now)
         super().read(data, now)
+        half = self._cursor.since < inf and not self.closed
+        if half or self._half:
+            self._note_half(half, now)
+
+    def _note_half(self, half: bool, now: float) -> None:
+        self._half = half
+        if not half:
+            HALF_SENT.end(self)
+            return
+        slow = HALF_SENT.begin(self, now)
+        if slow is not None:
+            self._shared.memory.shed[REQUESTS] += 1
+            slow.refuse("no_memory", NO_MEMORY, now)
 
     def _cut(self) -> None:
         """Ends all exchanges: the client hears no answer any more."""
@@ -246,7 +266,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
             shared.tally.rejected("", "head_timeout")
             self._end(NO_ERROR, now)
             return
-        if self._is_deaf(now, times.keep_alive):
+        if self._is_deaf(now, times.keep_alive) or self._is_dead(now, times.keep_alive):
             self.transport.abort()
             return
         for stream in tuple(self.exchanges.values()):
@@ -266,6 +286,14 @@ class Http2Downstream(Http2Connection, ClientConnection):
         if not self.blocked or before != self._unread or not all(each.over for each in self.exchanges.values()):
             self._read_at = now
         return now - self._read_at > patience
+
+    def _is_dead(self, now: float, patience: float) -> bool:
+        """Whether the client has requests under way, and gives no sign of life. Clients may be asked at any time."""
+        what = self._silence.look(bool(self.exchanges), self.now, patience, now)
+        if what == ASK:
+            self.ping()
+            self.changed()
+        return what == DEAD
 
     def was_admitted(self) -> bool:
         return True  # it has spoken

@@ -5,7 +5,8 @@
 2. An answer is credited when its user has taken it and its client keeps up: a slow client stops its own stream.
 3. After a GOAWAY, beyond its age, or where its name leads elsewhere, no further stream is opened; those open finish.
 4. Only a stream that the server has refused, or that its GOAWAY left out, was not worked on for sure.
-5. Numbers of streams end (RFC 9113 §5.1.1): long before, another connection is made.
+5. One of whose server nothing is heard while calls wait for it gets no further ones, and ends (`silence`).
+6. Numbers of streams end (RFC 9113 §5.1.1): long before, another connection is made.
 
 The file is long because a connection and its streams are one state: what one hears ends others.
 """
@@ -24,6 +25,7 @@ from proxy.contracts.message import RequestHead, field_of
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
+from proxy.dataplane.h2.silence import ASK, DEAD, Silence
 from proxy.dataplane.local_fault import reason_of_end
 from proxy.dataplane.members import NOBODY, Member
 from proxy.dataplane.ports import Connection, ConnectionOwner, ServerStream, StreamUser
@@ -51,6 +53,12 @@ NO_STATUS: Final = b"no grpc-status"
 
 RENEW: Final = MAX_STREAM_ID // 2
 """Number of a stream from which on a connection is not used any more."""
+
+CROWDED: Final = 0.8
+"""Part of the streams that a connection carries, from which on another one is made."""
+
+LIVELY_SECONDS: Final = 1.0
+"""Seconds for which a connection is surely open after something was heard of its server."""
 
 
 class Http2ServerStream(Waiter, ServerStream):
@@ -171,6 +179,8 @@ class Http2ServerStream(Waiter, ServerStream):
         connection.waiters.discard(self)
         if self.number:
             connection.reset(self.number, CANCEL)
+            if not self.heard:
+                connection.gave_up()
             connection.changed()
         else:
             connection.returned(self, monotonic())
@@ -301,6 +311,7 @@ class Http2Upstream(Http2Connection, Connection):
         "_member",
         "_owner",
         "_retires",
+        "_silence",
         "_touched",
         "_trust",
         "authority",
@@ -322,6 +333,7 @@ class Http2Upstream(Http2Connection, Connection):
         self._going = self._full = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._touched: list[tuple[Http2ServerStream, StreamUser]] = []
+        self._silence = Silence()
 
     # Connection
 
@@ -347,6 +359,27 @@ class Http2Upstream(Http2Connection, Connection):
 
     def is_idle(self) -> bool:
         return not self.lent
+
+    def is_crowded(self) -> bool:
+        return self.lent >= CROWDED * self._limit
+
+    def is_lively(self, now: float) -> bool:
+        return now - self.now < LIVELY_SECONDS
+
+    def look(self, patience: float, now: float) -> None:
+        what = self._silence.look(self.lent > 0, self.now, patience, now)
+        if what == ASK:
+            self.ping()
+            self.changed()
+        elif what == DEAD:
+            self._going, self.now = True, now
+            self._end_all("reset", f"nothing was heard of the server for {now - self._silence.since:.0f} s")
+            self.transport.abort()
+
+    def gave_up(self) -> None:
+        """A stream was given up of which nothing was heard."""
+        if not self._going and self._silence.gave_up(self.now, monotonic()):
+            self._going = True
 
     def has_expired(self, now: float) -> bool:
         spent = now >= self._retires or self._endpoint.gone or self._trust.gone
@@ -383,6 +416,8 @@ class Http2Upstream(Http2Connection, Connection):
     def begun(self, stream: Http2ServerStream) -> None:
         """The head of a stream was written."""
         self.streams[stream.number] = stream
+        if self._silence.waiting <= self.now:
+            self._silence.sent(monotonic())
         if stream.number >= RENEW:
             self._going = True
 
@@ -427,19 +462,15 @@ class Http2Upstream(Http2Connection, Connection):
             self.ready.set_exception(ConnectionResetError(errno.ECONNRESET, NO_HTTP2))
             return
         detail = str(error) if error is not None else "the connection ended before the answer was complete"
-        streams, self.streams = self.streams, {}
         self.now = monotonic()
-        for stream in streams.values():
-            self._end(stream, reason_of_end(error), detail)
+        self._end_all(reason_of_end(error), detail)
         self._endpoint.open -= 1
         self._owner.lost(self, self.now)
 
     def broken(self, error: Http2Error) -> None:
         self.goaway(error.code)
         self.write()
-        streams, self.streams = self.streams, {}
-        for stream in streams.values():
-            self._end(stream, "malformed", str(error))
+        self._end_all("malformed", str(error))
         self.transport.abort()
 
     def handed_over(self) -> None:
@@ -515,6 +546,11 @@ class Http2Upstream(Http2Connection, Connection):
             self.ready.set_result(None)
         else:
             self.ready.set_exception(ConnectionRefusedError(errno.ECONNREFUSED, NO_STREAMS))
+
+    def _end_all(self, reason: str, detail: str) -> None:
+        streams, self.streams = self.streams, {}
+        for stream in streams.values():
+            self._end(stream, reason, detail)
 
     def _end(self, stream: Http2ServerStream, reason: str, detail: str) -> None:
         user = stream.user

@@ -9,6 +9,7 @@ from proxy.contracts.endpoint_state import worst
 from proxy.contracts.memory import SHED
 from proxy.contracts.outcome import OUTCOMES, Outcome
 from proxy.contracts.record import ArmTick, Tick
+from proxy.contracts.table import COPY_ROLES
 from proxy.stats.counts.latency_window import Histogram, Window
 
 ArmName = tuple[str, str, str]
@@ -195,9 +196,9 @@ class Counters:
         return dict(alive)
 
     def streams(self) -> dict[ArmName, int]:
-        """Streams open at the workers that have reported lately when the last one did."""
+        """Streams open at the workers that have reported lately when the last one did; 0 where there were legs."""
         newest = max((at for at, _ in self._inflight.values()), default=0.0)
-        alive: Counter[ArmName] = Counter()
+        alive: Counter[ArmName] = Counter({arm: 0 for arm in self.arms if arm[2] not in COPY_ROLES})
         for worker, arms in self._streams.items():
             if newest - self._inflight[worker][0] < STALE_SECONDS:
                 alive.update(arms)

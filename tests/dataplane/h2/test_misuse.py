@@ -11,6 +11,7 @@ from hyperframe import frame as frames
 
 from proxy.contracts.client_bounds import ClientBounds
 from proxy.contracts.table import Timeouts
+from proxy.dataplane.h2.downstream import Http2Downstream
 from tests.support.http2_client import Http2Client
 from tests.support.plane import PATIENCE, Plane, plane, route, run, timings
 from tests.support.scripted import answer, black_hole, huge, says
@@ -101,6 +102,29 @@ def test_a_head_that_is_half_sent_ends_the_connection(half: str) -> None:
             await p.settled()
             assert rejected(p, "head_timeout") == 1
             writer.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_client_that_gives_no_sign_of_life_has_gone(alive: bool) -> None:
+    async def test() -> None:
+        times = timings(keep_alive=0.1)
+        async with plane(route(), times=times, v1=black_hole) as p, raw(p, SETTINGS, head(1)) as client:
+            await p.until(lambda: p.worker.shared.exchanges)
+            (connection,) = p.worker.shared.clients
+            assert isinstance(connection, Http2Downstream)
+            await p.until(lambda: connection._silence.asked)
+            if alive:
+                client.send(frames.PingFrame(0, opaque_data=bytes(8), flags=["ACK"]).serialize())
+                await p.until(lambda: not connection._silence.asked)
+                await p.until(lambda: connection._silence.asked)  # again
+                assert p.worker.shared.exchanges
+            else:
+                connection._silence.asked -= 1000.0
+                await p.until(lambda: not p.worker.shared.exchanges)
+                await p.settled()
+                assert p.codes() == {("v1", "primary", "client_abort"): 1}
 
     run(test)
 

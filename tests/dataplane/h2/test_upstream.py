@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from proxy.contracts.table import Limits, Share
+from proxy.contracts.table import Limits, Share, Timeouts
+from proxy.dataplane.h2.upstream import LIVELY_SECONDS, Http2Upstream
 from proxy.http2.codes import CANCEL, INTERNAL_ERROR, REFUSED_STREAM
 from tests.support.http2_client import Heard, Http2Client
 from tests.support.http2_server import Asked, Http2Server, Script, says
@@ -297,21 +298,17 @@ def test_after_a_goaway_new_streams_go_elsewhere_and_old_ones_finish() -> None:
 
 
 def test_an_answer_that_is_cut_is_no_clean_end() -> None:
-    """A client of gRPC hears why, in its own terms: the call has failed, whatever came of it."""
-
     async def cut(asked: Asked) -> None:
         asked.head((b"content-type", b"application/grpc"))
         await asked.data(b"half")
         asked.connection.writer.transport.abort()
 
     async def test() -> None:
-        async with between(cut) as (p, _), Http2Client(p.port) as client:
-            call, heard = await client.ask(b"x", GRPC), await client.ask(b"x")
-            assert (call.ended, call.trailer("grpc-status"), call.body) == (True, "14", b"half")
-            assert "the connection ended" in (call.trailer("grpc-message") or "")
-            assert (heard.ended, heard.reset, heard.trailers) == (False, INTERNAL_ERROR, [])
+        async with between(cut) as (p, _):
+            (heard,) = await asked_of(p)
+            assert not heard.ended
             await p.settled()
-            assert p.codes() == {("v1", "primary", "reset"): 2}
+            assert p.codes() == {("v1", "primary", "reset"): 1}
 
     run(test)
 
@@ -534,5 +531,112 @@ def test_the_primary_and_the_client_owe_nothing_to_a_shadow(name: str) -> None:
         alone = await told(None)
         assert len(alone[0]) == 2 * len(SENT) + 20 and all(ended for *_, ended in alone[1])
         assert await told(SHADOWS[name], reads=name != "silent") == alone
+
+    run(test)
+
+
+# -- servers that are gone, crowded, or new
+
+
+async def hangs(asked: Asked) -> None:
+    await asyncio.Event().wait()
+
+
+def upstream_of(p: Plane) -> Http2Upstream:
+    (found,) = {each for pool in p.worker._registry.pools for each in pool._many}
+    assert isinstance(found, Http2Upstream)
+    return found
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_server_that_gives_no_sign_of_life_has_failed_its_calls(dead: bool) -> None:
+    async def test() -> None:
+        async with (
+            between(hangs, route(timeouts=Timeouts(keepalive=0.05))) as (p, server),
+            Http2Client(p.port) as client,
+        ):
+            stream = client.begin(fields=GRPC, ended=True)
+            await p.until(lambda: server.seen)
+            upstream = upstream_of(p)
+            if dead:
+                (served,) = server.open
+                served.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                await p.until(lambda: upstream._silence.asked)
+                upstream._silence.asked -= 1000.0
+                heard = await client.heard(stream)
+                assert heard.field("grpc-status") == "14"
+                assert "nothing was heard" in (heard.field("grpc-message") or "")
+                await p.settled()
+                assert p.codes() == {("v1", "primary", "reset"): 1}
+                other = client.begin(fields=GRPC, ended=True)
+                await p.until(lambda: len(server.seen) == 2)
+                assert server.connections == 2 and not client.streams[other].over.is_set()
+            else:
+                asked = []
+                await p.until(lambda: upstream._silence.asked and not asked.append(upstream._silence.asked))
+                await p.until(lambda: upstream._silence.asked != asked[0])  # it has answered, and is asked again
+                assert not client.streams[stream].over.is_set() and server.connections == 1
+
+    run(test)
+
+
+def test_calls_that_time_out_on_a_silent_connection_make_room_for_another() -> None:
+    async def test() -> None:
+        async with between(hangs) as (p, server), Http2Client(p.port) as client:
+            for _ in range(2):
+                await client.ask(b"x", [*GRPC, (b"grpc-timeout", b"20m")])
+            upstream = upstream_of(p)
+            assert upstream.is_available()
+            upstream._silence.waiting -= 2.0
+            upstream.now -= 10.0
+            await client.ask(b"x", [*GRPC, (b"grpc-timeout", b"20m")])
+            await client.ask(b"x", [*GRPC, (b"grpc-timeout", b"20m")])
+            assert server.connections == 2
+
+    run(test)
+
+
+def test_uploads_that_cannot_be_kept_share_a_connection_that_is_surely_open() -> None:
+    async def test() -> None:
+        small = route(limits=Limits(rescue_body=0, mirror_body=1))
+        async with between(echo, small) as (p, server), Http2Client(p.port) as client:
+            await client.ask(b"first")
+            for _ in range(3):
+                heard = await client.ask(b"x" * 200_000, [(b"content-length", b"200000")])
+                assert len(heard.body) == 200_000
+            assert server.connections == 1
+            upstream_of(p).now -= LIVELY_SECONDS + 1.0  # since then it may have ended unseen
+            await client.ask(b"x" * 200_000, [(b"content-length", b"200000")])
+            assert server.connections == 2
+
+    run(test)
+
+
+def test_another_connection_is_made_before_the_first_is_full() -> None:
+    async def test() -> None:
+        async with between(hangs, streams=10) as (p, server), Http2Client(p.port) as client:
+            for at in range(7):
+                client.begin(fields=GRPC, ended=True)
+                await p.until(lambda at=at: len(server.seen) == at + 1)  # type: ignore[misc]
+            assert server.connections == 1
+            client.begin(fields=GRPC, ended=True)
+            await p.until(lambda: server.connections == 2)
+            for _ in range(4):
+                client.begin(fields=GRPC, ended=True)
+            await p.until(lambda: len(server.seen) == 12)
+            assert server.connections == 2
+
+    run(test)
+
+
+def test_no_other_connection_is_made_than_the_route_allows() -> None:
+    async def test() -> None:
+        one = route(limits=Limits(connections=1))
+        async with between(hangs, one, streams=10) as (p, server), Http2Client(p.port) as client:
+            for _ in range(12):
+                client.begin(fields=GRPC, ended=True)
+            await p.until(lambda: len(server.seen) == 10)
+            await asyncio.sleep(0.05)
+            assert (server.connections, len(server.seen)) == (1, 10)
 
     run(test)
