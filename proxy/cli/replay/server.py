@@ -28,6 +28,9 @@ from proxy.tls.reason import TlsError, told
 MAX_SILENT = 10
 """Requests without any answer after which a server that has never answered is given up."""
 
+MAX_CONNECTING = 4
+"""Connections that are opened at a time: some servers have a backlog of 5, and a burst is no fault of theirs."""
+
 OWN_ERRORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN))
 """What this host lacks, and no server is charged with."""
 
@@ -52,6 +55,7 @@ class ReplayServer:
         self._idle: list[ServerConnection] = []
         self._open: set[ServerConnection] = set()
         self._connecting: dict[asyncio.Task[None], SentRequest] = {}
+        self._turns = asyncio.Semaphore(MAX_CONNECTING)
         self.answered = self.lost = 0
         self.fault = ""
 
@@ -133,7 +137,7 @@ class ReplayServer:
             connection.ask(asking)
 
     async def _connected(self) -> ServerConnection:
-        async with asyncio.timeout(self._timeouts.connect):
+        async with self._turns, asyncio.timeout(self._timeouts.connect):
             secure = self._context is not None
             _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: ServerConnection(self._freed, self._ended, self._timeouts.idle),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from proxy.cli.main import app
 from proxy.contracts.replay import decode, encode, settled
-from tests.support.replayed import answer, capture, request, serving, whole
+from tests.support.replayed import answer, capture, request, whole
 
 NUMBERS = {request(number): number for number in range(1001)}
 
@@ -38,32 +38,47 @@ routes:
 """
 
 
-def good(number: int, body: bytes) -> bytes:
-    return whole(answer(NUMBERS[body]))
+def good(body: bytes) -> bytes:
+    """What the good model says."""
+    return answer(NUMBERS[body])
+
+
+class Model(BaseHTTPRequestHandler):
+    """A model server in threads; `says` is the whole of it."""
+
+    protocol_version = "HTTP/1.1"
+    says: Callable[[bytes], bytes]
+
+    def do_POST(self) -> None:
+        body = type(self).says(self.rfile.read(int(self.headers["content-length"])))
+        self.wfile.write(whole(body))
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+class Threads(ThreadingHTTPServer):
+    """Connections by the dozen, whose ends are no news."""
+
+    request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """A client that closes."""
 
 
 @contextmanager
-def server(respond: Callable[[int, bytes], bytes | None] = good) -> Iterator[str]:
-    """A server in a thread of its own; its URL."""
-    found: list[str] = []
-    up, loop = threading.Event(), asyncio.new_event_loop()
-    over = asyncio.Event()
-
-    async def serve() -> None:
-        async with serving(respond) as (port, _):
-            found.append(f"http://127.0.0.1:{port}")
-            up.set()
-            await over.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert up.wait(20.0)
-    try:
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()
+def server(says: Callable[[bytes], bytes] = good) -> Iterator[str]:
+    """A server of its own; its URL."""
+    handler = type("Saying", (Model,), {"says": staticmethod(says)})
+    with Threads(("127.0.0.1", 0), handler) as made:
+        made.daemon_threads = False
+        thread = threading.Thread(target=made.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{made.server_address[1]}"
+        finally:
+            made.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -90,13 +105,13 @@ def test_a_good_candidate_passes_and_the_report_is_the_same_every_time(config: P
             code, shown, _ = replay(config, captured, url, *more)
             assert code == 0 and shown.startswith("pass: v2 on cancer: ")
             reports.append(decode(place.read_bytes()))
-    first, second = (encode(settled(report)) for report in reports)
+    first, second = (encode(settled(report)).decode() for report in reports)
     assert first == second
     assert reports[0].lineage.commit == "4f2a91c" and len(reports[0].capture.sha256) == 64
 
 
 def test_a_candidate_that_says_nonsense_fails(config: Path, tmp_path: Path) -> None:
-    with server(lambda number, body: whole(b"<html>")) as url:
+    with server(lambda body: b"<html>") as url:
         code, shown, _ = replay(config, capture(tmp_path / "records", 300), url, "--json", "-")
     assert code == 1 and json.loads(shown)["verdict"] == "fail"
 
