@@ -350,7 +350,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "audit_commands": {"access", "arguments", "audit", "exit_codes", "story_file"},
         "package": set(),
         "backtest": {"exit_codes", "render", "wording"},
-        "replay": {"backtest", "exit_codes", "render", "wording"},
+        "replay": {"backtest", "exit_codes", "render", "report", "wording"},
         "inject": {"exit_codes"},
         "serve": {"exit_codes", "render"},
         "main": {
@@ -365,6 +365,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "profile",
             "render",
             "replay",
+            "report",
             "serve",
             "wording",
         },

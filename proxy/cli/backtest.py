@@ -12,12 +12,13 @@ from pathlib import Path
 
 import typer
 
-from proxy.cli.exit_codes import EXIT_NO
+from proxy.cli.exit_codes import EXIT_NO, EXIT_UNDECIDED
 from proxy.cli.render import put, table
 from proxy.cli.wording import counted
 from proxy.contracts.settings import Settings
 from proxy.control.capture.format import Captured, UnreadableLineError
-from proxy.control.capture.reading import legs_in
+from proxy.control.capture.gaps import CaptureGaps
+from proxy.control.capture.reading import CaptureFiles
 from proxy.control.capture.replay import Rehearsal, replay
 from proxy.release.audit import plain
 
@@ -26,37 +27,49 @@ BREACHES = frozenset({"rollback", "pause", "notify"})
 
 
 class Progress:
-    """Captured legs, counted as they pass; the count is shown on a terminal, since a large file takes minutes."""
+    """Captured legs, counted as they pass, with what they lack; the count is shown on a terminal, since a large file
+    takes minutes."""
 
-    def __init__(self, legs: Iterator[Captured]) -> None:
-        self._legs, self.count = legs, 0
+    def __init__(self, legs: Iterator[Captured], gaps: CaptureGaps) -> None:
+        self._legs, self._gaps, self.count = legs, gaps, 0
 
     def __iter__(self) -> Iterator[Captured]:
         for leg in self._legs:
             self.count += 1
+            self._gaps.take(leg)
             if self.count % 10_000 == 0 and sys.stderr.isatty():
                 print(f"\r{self.count:,} records", end="", file=sys.stderr, flush=True)
             yield leg
 
 
-def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> bool:
-    """Prints the actions of a rehearsal; True if a limit was breached in it.
+def show_backtest(settings: Settings, paths: Sequence[Path], as_json: bool) -> int:
+    """Prints the actions of a rehearsal, and what the records cannot tell; the exit code: 1 if a limit was breached in
+    it, 5 if none was as far as the records go, and they do not go as far as the limits.
 
     Raises typer.Exit for a file that cannot be read.
     """
-    legs = Progress(legs_in(paths))
+    gaps = CaptureGaps(settings)
     try:
+        files = CaptureFiles(paths)
+        legs = Progress(files.legs(), gaps)
         with quiet():
-            rehearsal = replay(settings, legs)
+            rehearsal = replay(settings, legs, files.labels(), gaps.labelled)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
     except UnreadableLineError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None
-    _as_json(rehearsal, legs.count) if as_json else _as_tables(rehearsal, legs.count)
+    missing, noted = gaps.told(files.files, rehearsal.verdicts()), gaps.noted()
+    if as_json:
+        _as_json(rehearsal, legs.count, missing, noted)
+    else:
+        _as_tables(rehearsal, legs.count)
+        _as_sentences(missing, noted)
     rehearsal.close()
-    return any(act.action in BREACHES for act in rehearsal.acts)
+    if any(act.action in BREACHES for act in rehearsal.acts):
+        return EXIT_NO
+    return EXIT_UNDECIDED if missing else 0
 
 
 @contextmanager
@@ -71,8 +84,14 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _as_json(rehearsal: Rehearsal, count: int) -> None:
-    print(dumps({"records": count, "acts": plain(rehearsal.acts), "verdicts": plain(rehearsal.verdicts())}))
+def _as_json(rehearsal: Rehearsal, count: int, missing: Sequence[str], noted: Sequence[str]) -> None:
+    said = {"records": count, "acts": plain(rehearsal.acts), "verdicts": plain(rehearsal.verdicts())}
+    print(dumps(said | {"missing": missing, "notes": noted}))
+
+
+def _as_sentences(missing: Sequence[str], noted: Sequence[str]) -> None:
+    for sentence in (*noted, *[f"not judged: {each}" for each in missing]):
+        print(f"\n{sentence}")
 
 
 def _as_tables(rehearsal: Rehearsal, count: int) -> None:

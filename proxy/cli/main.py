@@ -113,13 +113,16 @@ def demo(
     rate: Annotated[float, typer.Option(min=1, help="requests per second")] = 120.0,
     models: Annotated[Path | None, typer.Option(help="environment with MLServer (default .venv-models)")] = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="three sidecars and a Redis in place of one")] = False,
+    grpc: Annotated[bool, typer.Option("--grpc", help="clients and model servers speak gRPC")] = False,
 ) -> None:
     """Three real model servers behind Penumbra, from mirroring to an automatic rollback."""
     if fleet and hold:
         raise typer.BadParameter("--hold keeps up the demo of one sidecar", param_hint="--fleet")
+    if fleet and grpc:
+        raise typer.BadParameter("the demo of a fleet is by HTTP/1.1", param_hint="--grpc")
     from proxy.demo.story import main as story
 
-    raise typer.Exit(story(hold, models, seconds, rate, fleet))
+    raise typer.Exit(story(hold, models, seconds, rate, fleet, grpc))
 
 
 @app.command()
@@ -182,10 +185,11 @@ def backtest(
     records: Annotated[list[Path], typer.Argument(metavar="RECORDS...", help="captured records, oldest file first")],
     as_json: AsJson = False,
 ) -> None:
-    """Runs captured records through the decision code of CONFIG. Exit code 1: it would have acted on a breach."""
+    """Runs captured records through the decision code of CONFIG. Exit code 1: it would have acted on a breach; 5: it
+    would not have, but limits need what the records have not, which is named (bodies, labels, a version, a seal)."""
     from proxy.cli.backtest import show_backtest
 
-    raise typer.Exit(EXIT_NO if show_backtest(checked(config, as_json), records, as_json) else 0)
+    raise typer.Exit(show_backtest(checked(config, as_json), records, as_json))
 
 
 @app.command()
@@ -207,16 +211,24 @@ def replay(
     requests: Annotated[int | None, typer.Option(min=1, help="at most so many")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.01, help="seconds for an answer; as the route says")] = None,
     everything: Annotated[bool, typer.Option("--all", help="go on when the evidence has decided")] = False,
-    report: Annotated[str, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = "",
+    json: Annotated[Path | None, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="as JUnit XML, likewise", metavar="FILE")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="as Markdown, for a pull request", metavar="FILE")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="as a page with plots", metavar="FILE")] = None,
 ) -> None:
     """Sends captured requests to a candidate that nobody uses yet, and judges its answers by the scorecard of ROUTE in
     CONFIG. Exit code 0: pass, 1: fail, 5: undecided, 3: a server cannot be reached, 2: it cannot be replayed so."""
     from proxy.cli.replay.command import ReplayOptions, configured
     from proxy.cli.replay.command import replay as replayed
     from proxy.cli.replay.run import Bounds
+    from proxy.cli.report.outputs import Outputs
 
-    bounds = Bounds(concurrency, pace, requests, everything)
-    options = ReplayOptions(route, against, primary, version, timeout, report, bounds)
+    bounds, outputs = Bounds(concurrency, pace, requests, everything), Outputs(json, junit, markdown, html)
+    if len(outputs.to_stdout) > 1:
+        raise typer.BadParameter(f"one form to stdout, and not {', '.join(outputs.to_stdout)}")
+    options = ReplayOptions(route, against, primary, version, timeout, outputs, bounds)
     raise typer.Exit(replayed(configured(config), captures, options))
 
 

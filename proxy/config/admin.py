@@ -10,6 +10,7 @@ from proxy.config.section import Section
 from proxy.config.tls import read_admin_tls, read_client_tls, refuse_beside_plain
 from proxy.contracts.journal import AccessLog, Tracing
 from proxy.contracts.operation import AccessRole, Admin, Capture, Hook, HookEvent, Token
+from proxy.payload.redaction.rules import Action
 
 MAX_HOOKS = 16
 """Each change is sent to each of them."""
@@ -81,7 +82,12 @@ def read_capture(root: Section) -> Capture | None:
         bodies=section.take("bodies", values.truth, False),
         at_least=section.take("at_least", values.Whole(0, 1_000_000), AT_LEAST if percent else 0),
         max_age=section.take("max_age", values.span, 0.0),
+        redact=section.pairs("redact", values.redaction, values.one_of(Action)),
+        redact_key=section.take("redact_key", values.secret, ""),
     )
+    for pointer, action in capture.redact.items():
+        if action == "hash" and pointer.count("/") == 1:
+            section.refuse(f"redact.{pointer}", "hash of a whole part", "drop")
     section.finish()
     return capture
 

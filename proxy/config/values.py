@@ -372,6 +372,17 @@ def selection(text: str) -> str:
     return text
 
 
+_PARTS = r"(?:/(?:[^~/]|~[01])*)"
+REDACTION = re.compile(rf"/(?:(?:request|answer|primary|candidate){_PARTS}*|(?:query|header){_PARTS}?)")
+
+
+def redaction(text: str) -> str:
+    """Where something is redacted before it is captured: a JSON pointer below a part of an exchange."""
+    if not REDACTION.fullmatch(text):
+        raise Refused("a pointer such as /request/age, /answer/choices/*/message, /query/user or /header/content-type")
+    return text
+
+
 def pointer(text: str) -> str:
     """A JSON pointer (RFC 6901); the empty one is the whole document."""
     if text and not POINTER.fullmatch(text):

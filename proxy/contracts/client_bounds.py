@@ -22,8 +22,8 @@ class ClientBounds(Struct, frozen=True):
     handshake_timeout: float = 10.0
     """From a connection's beginning to the end of its TLS handshake. Envoy has 15 for both, nginx 60, HAProxy asks."""
     handshakes: int = 512
-    """TLS handshakes under way at once in one worker, of at most a quarter of its connections. What is beyond takes the
-    place of the one that has waited longest for its client."""
+    """TLS handshakes that have begun in one worker; others wait, together at most a quarter of its connections. One
+    more takes the place of the one that has waited longest for its client."""
     head: int = 64 * 1024
     """A request head. Envoy's default is 60 KiB."""
     target: int = 16 * 1024

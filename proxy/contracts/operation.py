@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from proxy.contracts.address import Address
 from proxy.contracts.tls import ClientTls, ServerTls
@@ -73,3 +73,7 @@ class Capture(Struct, frozen=True):
     """Exchanges of each stratum that are captured in a file, whatever `percent` says."""
     max_age: float = 0.0
     """Seconds for which a record is kept at most; 0: until there is no room."""
+    redact: dict[str, str] = field(default_factory=dict)
+    """What is done where a pointer leads (`payload.redaction.rules`), `drop` or `hash`, on all routes."""
+    redact_key: str = ""
+    """The key of hashes; "": another one for each process."""

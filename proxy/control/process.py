@@ -170,6 +170,7 @@ class Control:
         self._pulses = Pulses(args.pulse_fd)
         self._context = ApiContext(self._engine, self._board, self._metrics(), lambda: self._link.workers, self._now)
         self._context.fleet = self._fleet
+        self._context.labelled = lambda labels: self._capture.label(labels, self._now.wall())
         self._api = AdminListener(application(self._context), self._context.connections)
         self._watch = FileWatch(args.config)
         self._named: dict[str, FileWatch] = {}  # files of credentials and packages
@@ -288,7 +289,7 @@ class Control:
             self._fleet.use(self._engine.settings.fleet)
         self._judge.use(judges(self._engine.settings))
         self._notifier.use(self._engine.settings.notify)
-        self._capture.use(self._engine.settings.capture)
+        self._capture.use(self._engine.settings.capture, self._engine.settings.routes)
         self._intake.budget = self._engine.settings.analysis_part
         self._promised.wait = self._engine.settings.pairing
         self._board.wait_for_pairs(self._engine.settings.pairing)

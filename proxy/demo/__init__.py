@@ -6,6 +6,7 @@
 - `front`: the configuration, and `penumbra run` in front of the servers
 - `admin`: a client of the admin API and of /metrics
 - `traffic`: real rows, sent at a bounded rate, and the counts of their answers
+- `calls`: the same rows as calls by gRPC (`--grpc`)
 - `view`: the figures that are shown, of Penumbra and of the client
 - `display`: the live view, on a terminal and in a log file
 - `checks`: the claims that a run must fulfil

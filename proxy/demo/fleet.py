@@ -23,7 +23,7 @@ from proxy.demo.front import ROUTE, Front
 from proxy.demo.processes import DemoProcess
 from proxy.demo.servers import ModelServer
 from proxy.demo.setup import CONNECTIONS, TRAFFIC_SEED, USERS, DemoOptions, served, trained
-from proxy.demo.traffic import Traffic
+from proxy.demo.traffic import JsonClient, Traffic
 
 SIDECARS = ("one", "two", "three")
 REDIS = "redis-server"
@@ -75,7 +75,7 @@ class FleetSetup:
         try:
             await front.ready(running)
             rows, rate = servers.load_rows(self.folder), self.options.rate / len(SIDECARS)
-            traffic = Traffic(running.url, rows, rate, CONNECTIONS, USERS, TRAFFIC_SEED)
+            traffic = Traffic(JsonClient(running.url), rows, rate, CONNECTIONS, USERS, TRAFFIC_SEED)
             await clients.enter_async_context(traffic.running())
         except BaseException:
             await running.child.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 import proxy
+from proxy.demo import calls
 from proxy.demo.processes import DemoProcess, until_ok
 from proxy.demo.servers import MODEL, ModelServer
 
@@ -21,6 +22,9 @@ FRONT_READY_SECONDS = 30.0
 LISTENING = re.compile(r'"event": ?"listening".*?"data": ?"(?P<data>[^"]+)".*?"admin": ?"(?P<admin>[^"]+)"')
 
 
+JSON_PATH = f"/v2/models/{MODEL}/infer"
+
+
 @dataclass(slots=True)
 class Front:
     """A running Penumbra; `url` is where the model is, `admin` where the admin API is."""
@@ -29,19 +33,21 @@ class Front:
     config: Path
     url: str = ""
     admin: str = ""
+    path: str = JSON_PATH
 
 
 def configuration(servers: Sequence[ModelServer], state: Path) -> dict[str, object]:
     """The first server is the primary, the second its shadow. Ports are left to the kernel."""
     first, second = servers[0].version, servers[1].version
+    path = calls.PATH if servers[0].grpc_port else JSON_PATH
     return {
         "listen": "127.0.0.1:0",
         "admin": {"listen": "127.0.0.1:0"},
         "state": str(state),
-        "versions": {server.version: {"url": server.url} for server in servers},
+        "versions": {server.version: server.entry for server in servers},
         "routes": {
             ROUTE: {
-                "match": {"path": f"/v2/models/{MODEL}/"},
+                "match": {"path": f"{path.rpartition('/')[0]}/"},
                 "protocol": "oip",
                 "primary": first,
                 "canary": {"version": second, "percent": 0, "sticky": "header:x-user-id"},
@@ -63,6 +69,6 @@ def start(content: Mapping[str, object], folder: Path) -> Front:
 async def ready(front: Front) -> None:
     """Waits until Penumbra says where it listens and that it is ready. Raises ProcessFailed."""
     addresses = await front.child.expect(LISTENING, FRONT_READY_SECONDS)
-    front.url = f"http://{addresses['data']}/v2/models/{MODEL}/infer"
+    front.url = f"http://{addresses['data']}{front.path}"
     front.admin = f"http://{addresses['admin']}"
     await until_ok(front.child, f"{front.admin}/readyz", FRONT_READY_SECONDS)

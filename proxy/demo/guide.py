@@ -39,6 +39,15 @@ class Props:
     """Process of its model server."""
     body: bytes
     """A request."""
+    grpc: bool = False
+    """Whether it is one by gRPC."""
+
+    @property
+    def asking(self) -> str:
+        """The options of curl that make it."""
+        if self.grpc:
+            return "-i --http2-prior-knowledge -H content-type:application/grpc -H te:trailers -o -"
+        return "-i -H content-type:application/json"
 
 
 def command() -> str:
@@ -53,7 +62,7 @@ def steps(props: Props) -> list[Step]:
     split = f"curl -sS -X PUT {route}/split -d '{{\"{props.version}\": 25}}'"
     return [
         Step("the status page", f"{props.admin}/"),
-        Step("one request", f"curl -sS -i {props.url} -H content-type:application/json -d @{folder}/{REQUEST}"),
+        Step("one request", f"curl -sS {props.url} {props.asking} --data-binary @{folder}/{REQUEST}"),
         Step(f"25 % for {props.version}", split),
         Step("how it stands", f"{penumbra} status {ROUTE} --admin {props.admin}"),
         Step(

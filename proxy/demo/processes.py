@@ -7,6 +7,7 @@ right order. On Linux the kernel also ends a child whose parent was killed and c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import re
@@ -102,6 +103,20 @@ async def until_ok(child: DemoProcess, url: str, seconds: float) -> None:
                 raise child.failed(f"did not become ready at {url}")
             await asyncio.sleep(POLL_SECONDS)
             waited += POLL_SECONDS
+
+
+async def until_open(child: DemoProcess, port: int, seconds: float) -> None:
+    """Waits until a child takes connections at `port` of this machine. Raises ProcessFailed as `until_ok`."""
+    waited = 0.0
+    while True:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        if not child.running or waited >= seconds:
+            raise child.failed(f"did not open port {port}")
+        await asyncio.sleep(POLL_SECONDS)
+        waited += POLL_SECONDS
 
 
 async def _is_ok(session: aiohttp.ClientSession, url: str) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proxy.demo.processes import POLL_SECONDS, DemoProcess, until_ok
+from proxy.demo.processes import POLL_SECONDS, DemoProcess, until_ok, until_open
 
 MODEL = "cancer"
 """The model's name in every server, so that the path is the same whichever version answers."""
@@ -41,11 +42,18 @@ class ModelsVenvMissing(Exception):
 
 @dataclass(slots=True)
 class ModelServer:
-    """One version and the process that serves it; `url` is empty until it is ready."""
+    """One version and the process that serves it; `url` is empty until it is ready. `grpc_port`: where it is asked by
+    gRPC; 0: it is not."""
 
     version: str
     child: DemoProcess
     url: str = ""
+    grpc_port: int = 0
+
+    @property
+    def entry(self) -> dict[str, object]:
+        """What a configuration says of it."""
+        return {"url": f"http://127.0.0.1:{self.grpc_port}", "http": 2} if self.grpc_port else {"url": self.url}
 
 
 def models_python(venv: Path) -> Path:
@@ -92,7 +100,9 @@ def serve(python: Path, folder: Path, version: str, grpc_port: int = 0) -> Model
     (home / "settings.json").write_text(json.dumps(MLSERVER_SETTINGS | {"grpc_port": grpc_port}), encoding="utf-8")
     (home / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
     argv = [str(python), "-m", "mlserver.cli.main", "start", str(home)]
-    return ModelServer(version, DemoProcess(f"MLServer of {version}", argv, home / "server.log", home))
+    return ModelServer(
+        version, DemoProcess(f"MLServer of {version}", argv, home / "server.log", home), grpc_port=grpc_port
+    )
 
 
 async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
@@ -110,7 +120,16 @@ async def ready(servers: Iterable[ModelServer]) -> AsyncIterator[ModelServer]:
 async def _ready(server: ModelServer) -> ModelServer:
     server.url = (await server.child.expect(UVICORN_ADDRESS, SERVER_READY_SECONDS))[1]
     await until_ok(server.child, f"{server.url}/v2/models/{MODEL}/ready", SERVER_READY_SECONDS)
+    if server.grpc_port:
+        await until_open(server.child, server.grpc_port, SERVER_READY_SECONDS)
     return server
+
+
+def free_port() -> int:
+    """A port that nobody has at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def load_rows(folder: Path) -> list[list[float]]:

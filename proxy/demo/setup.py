@@ -12,12 +12,14 @@ from typing import Any
 
 import aiohttp
 
-from proxy.demo import front, servers
+from proxy.contracts.grpc_status import LABELS, OK
+from proxy.demo import calls, front, servers
 from proxy.demo.admin import AdminClient
+from proxy.demo.calls import CallClient
 from proxy.demo.display import Display
 from proxy.demo.front import ROUTE, Front
 from proxy.demo.servers import ModelServer
-from proxy.demo.traffic import Traffic
+from proxy.demo.traffic import Client, JsonClient, Traffic
 from proxy.demo.view import View, look
 
 VERSION_NAMES = ("cancer-v1", "cancer-v2", "cancer-v3")
@@ -39,6 +41,13 @@ class DemoOptions:
     """Length of an act."""
     rate: float
     """Requests per second."""
+    grpc: bool = False
+    """Whether everybody speaks gRPC."""
+
+    @property
+    def code(self) -> str:
+        """What counts the answers of success."""
+        return LABELS[OK] if self.grpc else "200"
 
 
 @dataclass(slots=True)
@@ -50,7 +59,12 @@ class Setup:
     front: Front
     admin: AdminClient
     traffic: Traffic
-    seconds: float
+    options: DemoOptions
+
+    @property
+    def seconds(self) -> float:
+        """Length of an act."""
+        return self.options.seconds
 
     async def look(self, act: str, last: bool = False) -> View:
         """One look at Penumbra and at the client, shown; `last` of an act."""
@@ -81,12 +95,13 @@ async def built(display: Display, options: DemoOptions, folder: Path) -> AsyncIt
     await trained(display, options, folder)
     async with (
         served(display, options, folder) as models,
-        _fronted(display, list(models.values()), folder) as running,
+        _fronted(display, options, list(models.values()), folder) as running,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
-        traffic = Traffic(running.url, servers.load_rows(folder), options.rate, CONNECTIONS, USERS, TRAFFIC_SEED)
+        client: Client = CallClient(running.url) if options.grpc else JsonClient(running.url)
+        traffic = Traffic(client, servers.load_rows(folder), options.rate, CONNECTIONS, USERS, TRAFFIC_SEED)
         async with traffic.running():
-            yield Setup(display, models, running, AdminClient(session, running.admin), traffic, options.seconds)
+            yield Setup(display, models, running, AdminClient(session, running.admin), traffic, options)
 
 
 async def trained(display: Display, options: DemoOptions, folder: Path) -> None:
@@ -109,17 +124,22 @@ async def served(display: Display, options: DemoOptions, folder: Path) -> AsyncI
     try:
         with display.busy("Starting three MLServer processes ..."):
             for version in VERSION_NAMES:
-                started[version] = servers.serve(options.models, folder, version)
+                port = servers.free_port() if options.grpc else 0
+                started[version] = servers.serve(options.models, folder, version, port)
             async for server in servers.ready(started.values()):
-                display.say(f"  {server.version}: MLServer {server.child.pid} at {server.url}")
+                how = " by gRPC" if options.grpc else ""
+                display.say(f"  {server.version}: MLServer {server.child.pid} at {server.entry['url']}{how}")
         yield started
     finally:
         await servers.stop(started.values())
 
 
 @contextlib.asynccontextmanager
-async def _fronted(display: Display, models: list[ModelServer], folder: Path) -> AsyncIterator[Front]:
+async def _fronted(
+    display: Display, options: DemoOptions, models: list[ModelServer], folder: Path
+) -> AsyncIterator[Front]:
     running = front.start(front.configuration(models, folder / "penumbra.db"), folder)
+    running.path = calls.PATH if options.grpc else front.JSON_PATH
     try:
         with display.busy("Starting Penumbra in front of them ..."):
             await front.ready(running)

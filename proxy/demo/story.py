@@ -89,29 +89,37 @@ async def rollback(setup: Setup) -> Flip:
     seconds = time.monotonic() - killed if route["phase"] == "rolled_back" else None
     await asyncio.sleep(SETTLING_SECONDS)
     entry = await setup.admin.rollback_entry()
-    failed, rescued = charged(await setup.admin.metrics(), "cancer-v3")
+    failed, rescued = charged(await setup.admin.metrics(), "cancer-v3", setup.options.code)
     return Flip(seconds, entry["at"] - killed_at if entry else None, failed, rescued, entry["why"] if entry else "")
 
 
-def charged(metrics: Metrics, version: str) -> tuple[int, int]:
-    """(failed, rescued) canary requests of a version since the start."""
+def charged(metrics: Metrics, version: str, success: str) -> tuple[int, int]:
+    """(failed, rescued) canary requests of a version since the start; `success`: the code of the others."""
     labels = {"route": ROUTE, "version": version}
     legs = metrics.total("penumbra_requests_total", role="canary", **labels)
-    fine = metrics.total("penumbra_requests_total", role="canary", code="200", **labels)
+    fine = metrics.total("penumbra_requests_total", role="canary", code=success, **labels)
     return int(legs - fine), int(metrics.total("penumbra_rescued_total", **labels))
 
 
 ACTS = (mirror, canary, broken, aftermath)
 
 
-def main(hold: bool, models: Path | None = None, seconds: float = 8.0, rate: float = 120.0, fleet: bool = False) -> int:
+def main(
+    hold: bool,
+    models: Path | None = None,
+    seconds: float = 8.0,
+    rate: float = 120.0,
+    fleet: bool = False,
+    grpc: bool = False,
+) -> int:
     """Runs the demo; the exit code. `models` is the models venv (else PENUMBRA_MODELS_VENV, else ./.venv-models);
-    `seconds` how long an act lasts; `rate` requests per second; `fleet`: with three sidecars, which is another story.
+    `seconds` how long an act lasts; `rate` requests per second; `fleet`: with three sidecars, which is another story;
+    `grpc`: clients and model servers speak gRPC.
     """
     display = Display(console())
     venv = models or Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models"))
     try:
-        options = DemoOptions(servers.models_python(venv.absolute()), seconds, rate)
+        options = DemoOptions(servers.models_python(venv.absolute()), seconds, rate, grpc)
         return asyncio.run(_interruptible(display, options, hold, fleet))
     except asyncio.CancelledError:
         display.say("Interrupted; everything that was started has been ended.")
@@ -154,7 +162,9 @@ async def _hold(setup: Setup) -> None:
     """v2 is the version to play with: v3 is dead, and without v1 nobody would be left."""
     version, folder = "cancer-v2", setup.front.config.parent
     pid = setup.models[version].child.pid
-    props = guide.Props(setup.front.url, setup.front.admin, folder, version, pid, setup.traffic.bodies[0])
+    props = guide.Props(
+        setup.front.url, setup.front.admin, folder, version, pid, setup.traffic.bodies[0], setup.options.grpc
+    )
     guide.write(props)
     setup.display.say("Everything stays up, and traffic goes on. To try, from another terminal:\n", "bold")
     for line in guide.lines(guide.steps(props)):

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import aiohttp
 
@@ -81,20 +82,69 @@ def encode(row: Sequence[float]) -> bytes:
     return json.dumps({"inputs": [tensor], "outputs": [{"name": "predict"}, {"name": "predict_proba"}]}).encode()
 
 
+class Client(Protocol):
+    """Who asks. `opened` while it does."""
+
+    def encode(self, row: Sequence[float]) -> bytes:
+        """One row as a request."""
+
+    def opened(self, connections: int) -> contextlib.AbstractAsyncContextManager[None]:
+        """Makes up to so many connections, and ends them."""
+
+    async def ask(self, user: str, body: bytes) -> tuple[str, str]:
+        """The version that answered a user's request, and what was wrong ("": nothing)."""
+
+
+class JsonClient:
+    """A client of the Open Inference Protocol in JSON."""
+
+    __slots__ = ("_session", "url")
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session: aiohttp.ClientSession
+
+    @staticmethod
+    def encode(row: Sequence[float]) -> bytes:
+        """One row as a request."""
+        return encode(row)
+
+    @contextlib.asynccontextmanager
+    async def opened(self, connections: int) -> AsyncIterator[None]:
+        """Connections are kept while the block runs."""
+        connector = aiohttp.TCPConnector(limit=connections)
+        timeout = aiohttp.ClientTimeout(total=30)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as self._session:
+            yield
+
+    async def ask(self, user: str, body: bytes) -> tuple[str, str]:
+        """The version that answered, and what was wrong ("": nothing)."""
+        headers = {USER_HEADER: user, "content-type": "application/json"}
+        try:
+            async with self._session.post(self.url, data=body, headers=headers) as response:
+                said = await response.read()
+                version = response.headers.get("x-penumbra-version", "")
+                if response.status != 200:
+                    return version, f"{response.status} from {version or 'nobody'}: {said[:200]!r}"
+                return version, ""
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            return "", f"{type(problem).__name__}: {problem}"
+
+
 class Traffic:
-    """Sends rows to `url` at `rate` requests per second over at most `connections` connections.
+    """Sends rows by `client` at `rate` requests per second over at most `connections` connections.
 
     A request that is due while all connections are busy waits for one, and the schedule does not catch up: the rate is
     an upper bound. Each request carries the header `x-user-id` of one of `users` users.
     """
 
-    __slots__ = ("_due", "_random", "acts", "bodies", "connections", "rate", "url", "users")
+    __slots__ = ("_client", "_due", "_random", "acts", "bodies", "connections", "rate", "users")
 
     def __init__(
-        self, url: str, rows: Sequence[Sequence[float]], rate: float, connections: int, users: int, seed: int
+        self, client: Client, rows: Sequence[Sequence[float]], rate: float, connections: int, users: int, seed: int
     ) -> None:
-        self.url, self.rate, self.connections, self.users = url, rate, connections, users
-        self.bodies = [encode(row) for row in rows]
+        self._client, self.rate, self.connections, self.users = client, rate, connections, users
+        self.bodies = [client.encode(row) for row in rows]
         self.acts = [ClientCounts(time.monotonic())]
         self._random = random.Random(seed)
         self._due = 0.0
@@ -122,36 +172,25 @@ class Traffic:
     async def running(self) -> AsyncIterator[None]:
         """Traffic flows while the block runs; exchanges under way are finished at its end."""
         stop = asyncio.Event()
-        connector = aiohttp.TCPConnector(limit=self.connections)
-        timeout = aiohttp.ClientTimeout(total=30)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            senders = [asyncio.create_task(self._send(session, stop)) for _ in range(self.connections)]
+        async with self._client.opened(self.connections):
+            senders = [asyncio.create_task(self._send(stop)) for _ in range(self.connections)]
             try:
                 yield
             finally:
                 stop.set()
                 await asyncio.gather(*senders)
 
-    async def _send(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
+    async def _send(self, stop: asyncio.Event) -> None:
         while True:
             self._due = max(self._due + 1 / self.rate, time.monotonic())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._due - time.monotonic())
             if stop.is_set():
                 return
-            await self._exchange(session)
+            await self._exchange()
 
-    async def _exchange(self, session: aiohttp.ClientSession) -> None:
+    async def _exchange(self) -> None:
         user = f"user-{self._random.randrange(self.users)}"
-        headers = {USER_HEADER: user, "content-type": "application/json"}
-        version, error = "", ""
         began = time.monotonic()
-        try:
-            async with session.post(self.url, data=self._random.choice(self.bodies), headers=headers) as response:
-                body = await response.read()
-                version = response.headers.get("x-penumbra-version", "")
-                if response.status != 200:
-                    error = f"{response.status} from {version or 'nobody'}: {body[:200]!r}"
-        except (aiohttp.ClientError, TimeoutError) as problem:
-            error = f"{type(problem).__name__}: {problem}"
+        version, error = await self._client.ask(user, self._random.choice(self.bodies))
         self.act.note(user, version, time.monotonic() - began, error)

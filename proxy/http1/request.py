@@ -138,8 +138,8 @@ class RequestReader:
         head = _MEMO.get(raw) or self._by_template(raw)
         if head is None or (head.length or 0) != len(data) - end:
             self._parse(data)
-            head = self._last
-            if head is not None and self._between and (head.length or 0) == len(data) - end:
+            head = self._last  # the first one, where its body is all that follows, and has come
+            if head is not None and not self._left and (head.length or 0) == len(data) - end:
                 self._remember(raw, head)
             return
         if not head.keep_alive:

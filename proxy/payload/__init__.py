@@ -21,6 +21,7 @@ plain        any JSON, by configured pointers, from rows
 openai       what language models and their kin are asked, and answer
 language/    its parts: messages, streams, forms, ranks, tokens
 grpc/        gRPC bodies: messages in frames, tensors of the Open Inference Protocol as protocol buffers
+redaction/   bodies of which a part is dropped or hashed before anybody keeps them
 pictures/    what is measured of pictures in requests
 sse          streams of events
 """

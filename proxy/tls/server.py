@@ -54,6 +54,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     if tls.alpn:
         context.set_alpn_protocols(list(tls.alpn))
     load_own(context, tls.material.certificate, tls.material.key)
+    context.num_tickets = 1  # a second one costs a tenth of a handshake, and each resumption brings another
     if tls.client != "off":
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET

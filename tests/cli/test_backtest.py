@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 import typer
+from msgspec.structs import replace
 
 from proxy.cli.backtest import Progress, show_backtest
 from proxy.config.load import parse
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import line_of
+from proxy.control.capture.format import FORMAT, Header, line_of
+from proxy.control.capture.gaps import CaptureGaps
 from proxy.control.capture.reading import legs_in
+from proxy.control.capture.seal import OpenSegment
 from tests.control.capture.test_replay import traffic
 
+JSON = b"content-type: application/json\r\n"
 CONFIG = """
 listen: 127.0.0.1:0
 versions: {v1: {url: "http://127.0.0.1:1"}, v2: {url: "http://127.0.0.1:2"}}
@@ -37,7 +41,7 @@ def captured(folder: Path, error: float) -> Path:
 def test_a_breach_is_a_row_and_the_answer(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert show_backtest(settings, [captured(tmp_path, 1.0)], as_json=False)
+    assert show_backtest(settings, [captured(tmp_path, 1.0)], as_json=False) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "1,000 records, 1 act"
     assert [line.split()[1:3] for line in lines if "cancer" in line and "T" in line.split()[0]] == [
@@ -46,9 +50,11 @@ def test_a_breach_is_a_row_and_the_answer(
 
 
 def test_no_breach_is_no_act(settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert not show_backtest(settings, [captured(tmp_path, 0.01)], as_json=True)
+    assert show_backtest(settings, [captured(tmp_path, 0.01)], as_json=True) == 5
     answer = json.loads(capsys.readouterr().out)
     assert (answer["records"], answer["acts"]) == (1000, [])
+    assert "no header" in answer["missing"][0]
+    assert "995 of 1,000 records of cancer have no bodies, which invalid_rate cannot do" in answer["missing"][1]
     assert {verdict["version"] for verdict in answer["verdicts"]["cancer"]} == {"v2"}
 
 
@@ -66,5 +72,25 @@ def test_a_file_that_cannot_be_read_ends_the_command(
 
 
 def test_progress_counts_what_passes(tmp_path: Path) -> None:
-    legs = Progress(legs_in([captured(tmp_path, 0.0)]))
+    legs = Progress(legs_in([captured(tmp_path, 0.0)]), CaptureGaps(parse(CONFIG, {})))
     assert len(list(legs)) == legs.count == 1000
+
+
+def test_a_capture_that_holds_what_the_limits_need_is_enough(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = [
+        replace(leg, path="/v1", request=b"{}", response=b"[1]", request_fields=JSON, response_fields=JSON, copies=0)
+        for leg in traffic(10, 100, 0.01)
+    ]
+    made = OpenSegment()
+    lines = [
+        made.header(Header(penumbra_capture=FORMAT, made="0", began=1.0)),
+        *[made.add(line_of(leg)) for leg in whole],
+    ]
+    (tmp_path / "records").write_bytes(b"".join([*lines, made.seal()]))
+    assert show_backtest(settings, [tmp_path / "records"], as_json=False) == 0
+    assert "not judged" not in capsys.readouterr().out
+    (tmp_path / "records").write_bytes(b"".join(lines))
+    assert show_backtest(settings, [tmp_path / "records"], as_json=False) == 5
+    assert "not judged: records is not sealed" in capsys.readouterr().out

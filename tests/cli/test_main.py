@@ -234,4 +234,6 @@ def test_the_demo_gets_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[object, ...]] = []
     monkeypatch.setattr("proxy.demo.story.main", lambda *options: told.append(options) or 0)
     assert penumbra("demo", "--hold", "--seconds", "3", "--models", "venv", "--rate", "50").exit_code == 0
-    assert told == [(True, Path("venv"), 3.0, 50.0, False)]
+    assert penumbra("demo", "--grpc").exit_code == 0
+    assert told == [(True, Path("venv"), 3.0, 50.0, False, False), (False, None, 8.0, 120.0, False, True)]
+    assert penumbra("demo", "--grpc", "--fleet").exit_code == 2

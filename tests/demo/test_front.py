@@ -11,7 +11,7 @@ import yaml
 from proxy.config import load
 from proxy.contracts.address import Address
 from proxy.contracts.table import Share, Sticky
-from proxy.demo import front
+from proxy.demo import calls, front
 from proxy.demo.processes import DemoProcess
 from proxy.demo.servers import ModelServer
 
@@ -33,6 +33,17 @@ def test_the_configuration_loads(servers: list[ModelServer], tmp_path: Path) -> 
     assert route.sticky == Sticky("header", "x-user-id")
     assert not any(share.percent for share in route.split)
     assert set(settings.versions) == {"cancer-v1", "cancer-v2", "cancer-v3"}
+
+
+def test_by_grpc_versions_are_asked_by_http2_at_ports_of_their_own(servers: list[ModelServer], tmp_path: Path) -> None:
+    for number, server in enumerate(servers):
+        server.grpc_port = 9000 + number
+    path = tmp_path / "penumbra.yaml"
+    path.write_text(yaml.safe_dump(front.configuration(servers, tmp_path / "state.db")), encoding="utf-8")
+    settings = load.load(path)
+    assert [(version.http, version.port) for version in settings.versions.values()] == [(2, 9000), (2, 9001), (2, 9002)]
+    (route,) = settings.routes
+    assert calls.PATH.startswith(route.match.path)
 
 
 @pytest.mark.parametrize(

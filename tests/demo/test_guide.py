@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ def test_the_files_that_the_steps_name_are_there(props: Props) -> None:
     assert files[0].read_bytes() == props.body
     (job,) = yaml.safe_load((props.folder / guide.SCRAPE).read_text())["scrape_configs"]
     assert job["static_configs"] == [{"targets": ["h:2"]}]
+
+
+def test_a_call_by_grpc_is_sent_as_one(props: Props) -> None:
+    by_grpc = {step.what: step.how for step in guide.steps(replace(props, grpc=True))}
+    words = shlex.split(by_grpc["one request"])
+    assert "--http2-prior-knowledge" in words and "content-type:application/grpc" in words
 
 
 def test_lines_are_aligned_and_whole(props: Props) -> None:

@@ -8,7 +8,7 @@ import time
 
 from aiohttp import web
 
-from proxy.demo.traffic import MAX_SHOWN_ERRORS, ClientCounts, Traffic, encode
+from proxy.demo.traffic import MAX_SHOWN_ERRORS, ClientCounts, JsonClient, Traffic, encode
 
 ROWS = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -65,7 +65,7 @@ def test_the_rate_is_an_upper_bound_and_every_request_names_its_user() -> None:
 
 
 def test_a_new_act_starts_from_nothing_and_loses_nothing() -> None:
-    traffic = Traffic("http://127.0.0.1:1", ROWS, 1.0, 1, 1, seed=1)
+    traffic = Traffic(JsonClient("http://127.0.0.1:1"), ROWS, 1.0, 1, 1, seed=1)
     traffic.act.note("anna", "v1", 0.01, "")
     traffic.begin_act()
     traffic.act.note("anna", "", 0.01, "ClientError: gone")
@@ -82,7 +82,7 @@ async def _drive(answer: object, rate: float, connections: int, requests: int) -
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    traffic = Traffic(f"http://{host}:{port}/", ROWS, rate, connections, users=5, seed=1)
+    traffic = Traffic(JsonClient(f"http://{host}:{port}/"), ROWS, rate, connections, users=5, seed=1)
     async with traffic.running():
         while traffic.requests < requests:  # noqa: ASYNC110 - the client tells nobody when it has sent enough
             await asyncio.sleep(0.01)

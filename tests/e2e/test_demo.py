@@ -22,6 +22,16 @@ def test_the_story_holds_and_nothing_is_left(models_python: Path, tmp_path: Path
     assert "BROKEN" not in text
 
 
+def test_the_story_holds_by_grpc(models_python: Path, tmp_path: Path) -> None:
+    with demo(models_python, tmp_path, "hold=False, seconds=2.0, rate=150.0, grpc=True") as running:
+        code = running.process.wait(PATIENCE)
+        text = running.log.read_text(encoding="utf-8")
+        assert code == 0, text
+    for fact in ("by gRPC", "from the kill to the flip", "0 of ", "gets nothing afterwards", "disagreement"):
+        assert fact in text
+    assert "BROKEN" not in text
+
+
 @pytest.mark.parametrize(
     ("number", "when", "processes", "code"),
     [

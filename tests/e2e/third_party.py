@@ -77,10 +77,19 @@ def killed(child: DemoProcess) -> Iterator[None]:
 @contextmanager
 def mlserver(models_python: Path, folder: Path, do: str) -> Iterator[str]:
     """An MLServer of `served/mlserver_model.py`; gives its address as soon as the model is loaded."""
-    home = folder / do
+    with mlserver_process(models_python, folder / do, do) as (_, address):
+        yield address
+
+
+@contextmanager
+def mlserver_process(
+    models_python: Path, home: Path, do: str, grpc_port: int = 0, **extra: object
+) -> Iterator[tuple[DemoProcess, str]]:
+    """The process, too. `extra`: more of what the model is told."""
     home.mkdir()
-    model = {"name": "m", "implementation": "mlserver_model.Model", "parameters": {"extra": {"do": do}}}
-    settings = MLSERVER_SETTINGS | {"gzip_enabled": False}  # MLServer wants that of streams
+    model = {"name": "m", "implementation": "mlserver_model.Model", "parameters": {"extra": {"do": do, **extra}}}
+    # MLServer wants streams without compression.
+    settings = MLSERVER_SETTINGS | {"gzip_enabled": False, "grpc_port": grpc_port}
     for name, content in (("settings.json", settings), ("model-settings.json", model)):
         (home / name).write_text(json.dumps(content), encoding="utf-8")
     shutil.copy(SERVED / "mlserver_model.py", home)
@@ -88,7 +97,7 @@ def mlserver(models_python: Path, folder: Path, do: str) -> Iterator[str]:
     with killed(child):
         address = f"127.0.0.1:{asyncio.run(child.expect(PORT, READY_SECONDS))[1]}"
         asyncio.run(until_ok(child, f"http://{address}/v2/models/m/ready", READY_SECONDS))
-        yield address
+        yield child, address
 
 
 @dataclass(frozen=True)

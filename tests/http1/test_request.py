@@ -202,6 +202,28 @@ def test_hop_by_hop_fields_are_removed() -> None:
     assert not reader.heads[0].keep_alive
 
 
+def test_a_head_that_closes_its_connection_is_remembered_too() -> None:
+    """A client that comes anew with each request sends the same head each time."""
+    request._MEMO = HeadMemo()
+    data = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: close\r\nContent-Length: 2\r\n\r\n"
+    first, _ = read_requests(iter([data + b"ab"]))
+    again, error = read_requests(iter([data + b"ab", b"more"]))
+    assert again.heads[0] is first.heads[0] and again.bodies == [b"ab"]
+    assert_refused(error, 400)
+
+
+@pytest.mark.parametrize("closes", [b"", b"Connection: close\r\n"])
+def test_a_head_is_never_remembered_for_the_one_before_it(closes: bytes) -> None:
+    """The second head promises as many bytes of body as it has itself: what follows the first one looks like a body."""
+    request._MEMO = HeadMemo()
+    one = b"GET /one HTTP/1.1\r\n" + HOST + b"\r\n"
+    length = len(b"POST /two HTTP/1.1\r\n" + HOST + closes + b"Content-Length: 00\r\n\r\n")
+    two = b"POST /two HTTP/1.1\r\n" + HOST + closes + b"Content-Length: %d\r\n\r\n" % length
+    assert len(two) == length
+    read_requests(iter([one + two]))
+    assert [head.target for head in read_requests(iter([one]))[0].heads] == [b"/one"]
+
+
 def test_connection_cannot_remove_the_host() -> None:
     reader, error = read_requests(iter([b"GET / HTTP/1.1\r\n" + HOST + b"Connection: host, x-request-id\r\n\r\n"]))
     assert error is None

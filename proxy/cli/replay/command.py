@@ -21,11 +21,12 @@ from proxy.cli.replay.capture_facts import CaptureReader
 from proxy.cli.replay.run import Bounds, ReplayRun
 from proxy.cli.replay.server import ReplayServer, UnreachableError
 from proxy.cli.replay.show import progress, show_report
+from proxy.cli.report.outputs import Outputs, write
 from proxy.config.load import load
 from proxy.config.model_url import base_url
 from proxy.config.values import Refused
 from proxy.contracts.release import Outcome
-from proxy.contracts.replay import Ending, ReplayReport, Run, encode
+from proxy.contracts.replay import Ending, ReplayReport, Run
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.contracts.table import Version
 from proxy.control.capture.format import UnreadableLineError
@@ -44,8 +45,8 @@ class ReplayOptions(Struct, frozen=True):
     primary: str = ""
     version: str = ""
     timeout: float | None = None
-    json: str = ""
-    """Path of the report; `-`: stdout, "": none."""
+    outputs: Outputs = Outputs()
+    """Where the report goes, by form."""
     bounds: Bounds = Bounds(8)
 
 
@@ -66,14 +67,14 @@ def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions)
     """Replays, reports; the exit code. What is wrong is told to a person."""
     try:
         report = replayed(settings, captures, options)
-        _write(report, options.json)
+        write(report, options.outputs)
     except (UnusableError, UnfitTrialError, UnreadableLineError) as error:
         return _told(str(error), EXIT_USAGE)
     except UnreachableError as error:
         return _told(str(error), EXIT_UNREACHABLE)
     except OSError as error:
         return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_USAGE)
-    if options.json != "-":
+    if not options.outputs.to_stdout:
         show_report(report)
     return EXITS[report.verdict]
 
@@ -149,13 +150,3 @@ def _version(settings: Settings, name: str, url: str, option: str) -> Version:
     if known is not None and known.http == 2:
         raise UnusableError(f"{name} is asked by HTTP/2 (versions.{name}.http), and a replay asks by HTTP/1.1 alone")
     return Version(name, host, port, authority, base, secure=secure)
-
-
-def _write(report: ReplayReport, place: str) -> None:
-    if not place:
-        return
-    document = encode(report)
-    if place == "-":
-        print(document.decode(), end="")
-    else:
-        Path(place).write_bytes(document)

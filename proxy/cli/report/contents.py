@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 
 from proxy.contracts.metrics import METRICS
 from proxy.contracts.release import Verdict
-from proxy.contracts.replay import DifferentAnswers, ReplayReport
+from proxy.contracts.replay import Agreement, DifferentAnswers, ReplayReport
 
 MAX_CELL = 300
 """Characters of a value in a table: a prompt has pages."""
@@ -71,7 +71,8 @@ def sections(report: ReplayReport) -> list[ReportTable]:
     made = (
         _scorecard("Scorecard", report.lines, timed=False),
         _scorecard("Times, on the machine of the replay", report.run.lines if report.run else (), timed=True),
-        _worst(report),
+        _worst("Worst disagreements", report, report.agreement),
+        _worst("Disagreements on rare requests, no evidence", report, report.rare),
         _outcomes(report),
         _drift(report),
         _latencies(report),
@@ -88,7 +89,7 @@ def _scorecard(title: str, lines: tuple[Verdict, ...], timed: bool) -> ReportTab
     rows = tuple(
         (
             METRICS[line.metric].title if line.metric in METRICS else line.metric,
-            line.outcome,
+            verdict(line),
             figure(line.value),
             f"{line.bound} {figure(line.limit)}".strip(),
             figure(line.reference),
@@ -99,6 +100,11 @@ def _scorecard(title: str, lines: tuple[Verdict, ...], timed: bool) -> ReportTab
         for line in lines
     )
     return ReportTable(title, columns, rows, timed=timed, verdicts=True)
+
+
+def verdict(line: Verdict) -> str:
+    """The verdict on a line; a line that can have no data has none."""
+    return "not judged" if line.moot else line.outcome
 
 
 def figure(value: float | None) -> str:
@@ -112,8 +118,7 @@ def figure(value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def _worst(report: ReplayReport) -> ReportTable:
-    found = report.agreement
+def _worst(title: str, report: ReplayReport, found: Agreement) -> ReportTable:
     columns = ("request", "rule", "apart by", "asked", report.primary, report.candidate)
     note = f"{found.disagreements:,} of {found.pairs:,} pairs disagree, {found.lost:,} could not be compared"
     if found.kinds:
@@ -121,7 +126,7 @@ def _worst(report: ReplayReport) -> ReportTable:
     if found.noise_pairs:
         own = f"{found.noise_disagreements:,} of {found.noise_pairs:,}"
         note += f"; {report.primary} differs from itself in {own}"
-    return ReportTable("Worst disagreements", columns, tuple(map(_answers, found.worst)), f"{note}.", foreign=True)
+    return ReportTable(title, columns, tuple(map(_answers, found.worst)), f"{note}.", foreign=True)
 
 
 def _answers(worst: DifferentAnswers) -> Row:
@@ -218,6 +223,8 @@ def _facts(report: ReplayReport) -> Iterator[Row]:
         yield "recorded answers of", _counted(capture.versions)
     if capture.labels:
         yield "labels", f"{capture.labels:,}"
+    if report.counts.rare:
+        yield "requests of rare kinds", f"{report.counts.rare:,}, which are no evidence"
     if report.counts.redacted:
         yield "redacted requests", f"{report.counts.redacted:,}"
     yield "SHA-256 of the route's configuration", report.settings
@@ -230,6 +237,7 @@ def _run(report: ReplayReport) -> ReportTable:
         return ReportTable("The run", (), ())
     run = report.run
     rows = (
+        *(("note", note) for note in run.notes),
         ("began", time(run.began)),
         ("took", f"{run.seconds:.3g} s, {run.cpu:.3g} s of CPU"),
         ("sent", f"{run.sent:,} requests"),

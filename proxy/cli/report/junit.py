@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from proxy.cli.report.contents import headline, sections, summary
+from proxy.cli.report.contents import headline, sections, summary, verdict
 from proxy.contracts.release import Verdict
 from proxy.contracts.replay import ReplayReport
 
 ENDED = {"fail": "failure", "undecided": "error"}
-LINE = {"fail": "failure", "undecided": "skipped"}
+LINE = {"fail": "failure", "undecided": "skipped", "not judged": "skipped"}
 
 
 def junit(report: ReplayReport) -> bytes:
@@ -41,7 +41,7 @@ def junit(report: ReplayReport) -> bytes:
 
 def _lines(report: ReplayReport) -> Iterator[Element]:
     for line in report.verdicts:
-        yield _case(report, _name(line), line.outcome, line.sentence, LINE)
+        yield _case(report, _name(line), verdict(line), line.sentence, LINE)
 
 
 def _name(line: Verdict) -> str:

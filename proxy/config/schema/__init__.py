@@ -7,6 +7,7 @@ option_docs      the sentence and the default of each option
 analysis_docs    those of `analysis`
 version_docs     those of `versions`
 releases_docs    those of `releases`
+capture_docs     those of `capture`
 rewrite_docs     those of what is rewritten for a version
 option_examples  a value of each that is not its default
 """

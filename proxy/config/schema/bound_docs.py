@@ -21,8 +21,8 @@ CLIENT_TEXTS = {
     ),
     "client.handshake_timeout": "From the beginning of a connection to the end of its TLS handshake.",
     "client.handshakes": (
-        "TLS handshakes under way in one worker, of at most a quarter of its `connections`. One more takes the place "
-        "of the one that has waited longest for its client."
+        "TLS handshakes that have begun in one worker; others wait, together at most a quarter of its `connections`. "
+        "One more takes the place of the one that has waited longest for its client."
     ),
     "client.head": "A request head. Larger: 431.",
     "client.target": "Path and query of a request. Larger: 414. At most `client.head`.",

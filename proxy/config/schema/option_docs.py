@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from proxy.config.schema import analysis_docs, bound_docs, releases_docs, rewrite_docs, tls_docs, version_docs
+from proxy.config.schema import (
+    analysis_docs,
+    bound_docs,
+    capture_docs,
+    releases_docs,
+    rewrite_docs,
+    tls_docs,
+    version_docs,
+)
 from proxy.config.schema.option_examples import EXAMPLES
 from proxy.config.wording import written
 from proxy.contracts.metrics import METRICS, LimitName
@@ -105,13 +113,7 @@ TEXTS = {
         "somebody did."
     ),
     **_of_tls("notify[]"),
-    "capture": "Records kept for `penumbra backtest` and replays.",
-    "capture.percent": "Part of the exchanges.",
-    "capture.at_least": "Exchanges of each stratum (route, versions, how they ended) captured beyond that, in a file.",
-    "capture.path": "File. When it holds half of `max_bytes`, it is renamed to `….1` and a new one begun.",
-    "capture.max_bytes": "What both files together may hold.",
-    "capture.max_age": "For how long a record is kept at most.",
-    "capture.bodies": "Keep bodies too. Without, only times, statuses and who answered.",
+    **capture_docs.TEXTS,
     "access_log": "A line of the log for some of the exchanges.",
     "access_log.percent": "Part of the exchanges, chosen by request id.",
     "access_log.errors": "Also each exchange in which a version failed.",
@@ -265,8 +267,7 @@ DEFAULTS = {
     "notify": "[]",
     "notify[].secret": '""',
     "notify[].events": "[]",
-    "capture.bodies": "false",
-    "capture.at_least": "100",
+    **capture_docs.DEFAULTS,
     "access_log.percent": "1",
     "access_log.errors": "true",
     "tracing.percent": "1",
@@ -310,8 +311,7 @@ ABSENT = {
     "audit.anchor": "the path of the state file with `.anchor` behind it",
     "notify[].secret": "calls are not signed",
     "notify[].events": "all of them",
-    "capture": "nothing is kept",
-    "capture.max_age": "until there is no room",
+    **capture_docs.ABSENT,
     "access_log": "none",
     "tracing": "none",
     "fleet": "the sidecar decides alone",

@@ -38,6 +38,8 @@ EXAMPLES = {
     "capture.bodies": "true",
     "capture.at_least": "20",
     "capture.max_age": "7d",
+    "capture.redact": "{/request/user: hash}",
+    "capture.redact_key": "k",
     "access_log.percent": "10",
     "access_log.errors": "false",
     "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",

@@ -52,12 +52,11 @@ BOUND_OF_PROBLEM = {"too-large": "api_body", "too-many": "event_listeners"}
 
 
 class ApiContext(Struct):
-    """Objects that the API serves, and the counts of its own."""
+    """Objects that the API serves, and the counts of its own. `labelled` hears of the labels that feedback brings."""
 
     engine: Engine
     board: Board
     registry: CollectorRegistry
-    """The metrics of `/metrics`."""
     workers: Callable[[], list[WorkerStatus]]
     now: Callable[[], float]
     """Seconds by the clock of durations; `engine.keeper.unix` makes Unix seconds of them."""
@@ -66,8 +65,8 @@ class ApiContext(Struct):
     bounds_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BOUND_OF_PROBLEM.values(), 0))
     """Requests that were refused because of a bound, by its name. Monotone."""
     connections: Connections = field(default_factory=Connections)
+    labelled: Callable[[list[tuple[str, Any]]], None] = lambda labels: None
     fleet: FleetService | None = None
-    """The fleet that the sidecar is in."""
 
 
 def application(context: ApiContext) -> web.Application:
@@ -260,6 +259,7 @@ class Api:
             labels = [each async for each in in_portions(request_bodies.labels(request_bodies.read(body)))]
             now, outcomes, fleet = self._context.now(), Counter[LabelOutcome](), self._context.fleet
             elsewhere: list[tuple[str, Any]] = []
+            self._context.labelled(labels)
             async for request_id, label in in_portions(labels):
                 outcome = self._context.board.on_label(request_id, label, now, counts_unknown=fleet is None)
                 outcomes[outcome] += 1

@@ -8,5 +8,7 @@ writer       what is captured of the records of all workers
 reading      capture files as they are read: what they are, their legs and labels
 labels       what is known to be true of exchanges, however many there are
 exchanges    the legs of each exchange together, with what they weigh and what is missing
+redaction    what is taken out of a leg before it is written
+gaps         what captured records cannot tell
 replay       captured records through statistics, scorecard and release, as in `penumbra backtest`
 """

@@ -153,8 +153,9 @@ BEGINNINGS = (*(begin for begin, _ in _others), b'{"exchange"', b'{"worker"')
 """How lines begin that this program writes, or wrote."""
 
 
-def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
-    """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do."""
+def captured(record: Record, source: WorkerRun, bodies: bool, **said: Any) -> Captured:
+    """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do.
+    `said`: of its writing (`Captured`)."""
     values = {name: getattr(record, name) for name in Record.__struct_fields__}
     if record.parts:
         values["response"] = None  # only its end
@@ -165,7 +166,7 @@ def captured(record: Record, source: WorkerRun, bodies: bool) -> Captured:
         values |= {"request": None, "response": None, "request_fields": b"", "response_fields": b""}
         values |= {"beginning": b"", "ending": b""}
         values["path"] = record.path.partition("?")[0]
-    return Captured(worker=source[0], incarnation=source[1], **values)
+    return Captured(worker=source[0], incarnation=source[1], **values, **said)
 
 
 def _needed(fields: bytes) -> bytes:

@@ -127,14 +127,18 @@ class CaptureFiles:
 
     def legs(self) -> Iterator[Captured]:
         """The legs in their order."""
-        return (line for line in self._lines((b"",)) if isinstance(line, Captured))
+        return (line for line in self._lines(self.files, (b"",)) if isinstance(line, Captured))
 
     def labels(self) -> Iterator[LabelLine]:
         """The labels in their order."""
-        return (line for line in self._lines(LABELS) if isinstance(line, LabelLine))
+        return (
+            line
+            for line in self._lines([each for each in self.files if each.labels], LABELS)
+            if isinstance(line, LabelLine)
+        )
 
-    def _lines(self, begin: tuple[bytes, ...]) -> Iterator[Line]:
-        for facts in self.files:
+    def _lines(self, of: Iterable[FileFacts], begin: tuple[bytes, ...]) -> Iterator[Line]:
+        for facts in of:
             for number, line in enumerate(files.lines(facts.path, MAX_LINE), 1):
                 if number > facts.lines:
                     break

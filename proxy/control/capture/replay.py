@@ -6,7 +6,8 @@ A backtest feeds it captured records, a simulation invented ones. Engine and boa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import groupby
 
 from msgspec import Struct
@@ -15,7 +16,8 @@ from msgspec.structs import replace
 from proxy.contracts.record import TICK_SECONDS, ArmTick, Tick
 from proxy.contracts.release import Verdict
 from proxy.contracts.settings import Settings
-from proxy.control.capture.format import Captured, arms_of
+from proxy.control.capture.format import Captured, LabelLine, arms_of
+from proxy.control.capture.labels import KnownLabels
 from proxy.control.engine import LOOK_SECONDS, Engine
 from proxy.control.promised_answers import PromisedAnswers
 from proxy.control.spoken_protocols import SpokenProtocols
@@ -92,15 +94,26 @@ class Rehearsal:
         return {name: route.status.verdicts for name, route in self.engine.routes.items()}
 
 
-def replay(settings: Settings, legs: Iterable[Captured]) -> Rehearsal:
+def replay(
+    settings: Settings,
+    legs: Iterable[Captured],
+    labels: Iterable[LabelLine] = (),
+    labelled: Callable[[str], None] = lambda route: None,
+) -> Rehearsal:
     """Actions that captured legs would have led to, in the order in which they were captured; those that are no part of
-    the uniform sample are no evidence (`sampling`)."""
+    the uniform sample are no evidence (`sampling`). A label counts as soon as its request does; `labelled` hears of
+    which route it is."""
     rehearsal: Rehearsal | None = None
     now = 0.0
-    for now, batch in _batches(leg for leg in legs if not leg.extra):
-        rehearsal = rehearsal or Rehearsal(settings, now)
-        rehearsal.tick(arms_of(batch), now)
-        rehearsal.observe(batch, now)
+    with closing(KnownLabels(labels)) as known:
+        for now, batch in _batches(leg for leg in legs if not leg.extra):
+            rehearsal = rehearsal or Rehearsal(settings, now)
+            rehearsal.tick(arms_of(batch), now)
+            rehearsal.observe(batch, now)
+            for leg in batch:
+                if leg.path and leg.request_id and (label := known.get(leg.request_id)) is not None:
+                    rehearsal.board.on_label(leg.request_id, label, now)
+                    labelled(leg.route)
     rehearsal = rehearsal or Rehearsal(settings, now)
     rehearsal.engine.on_time(now + LOOK_SECONDS)
     return rehearsal

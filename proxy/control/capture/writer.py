@@ -7,21 +7,28 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-
-from msgspec.structs import replace
+from typing import Any
 
 import proxy
 from proxy import files
 from proxy.contracts.leg_join import WorkerRun
 from proxy.contracts.operation import Capture
-from proxy.contracts.record import Record
-from proxy.control.capture.format import FORMAT, Header, captured, line_of
+from proxy.contracts.record import Record, without_bodies
+from proxy.contracts.settings import RouteSettings
+from proxy.control.capture.format import FORMAT, Header, LabelLine, captured, line_of
+from proxy.control.capture.redaction import Redaction
 from proxy.control.capture.sampling import Sampler, Taken, stratum_of
 from proxy.control.capture.sealed_file import SealedFile
 
 log = logging.getLogger("penumbra.capture")
+
+MAX_LABELLED = 65536
+"""Captured requests whose labels are kept when they come, the newest: about 6 MB. What comes later, or after a restart,
+is joined from a file of feedback beside the capture."""
 
 BOUNDS = ("capture_file", "capture_record", "capture_age", "capture_strata", "capture_waiting")
 """Bounds of a capture: files that made room for newer ones, records larger than a file, files that grew too old,
@@ -30,32 +37,57 @@ exchanges whose stratum was not counted, and that did not wait for their copies.
 
 class CaptureWriter:
     """`use` what is configured, then `take` batches, and `look` from time to time. `written` and `errors` are monotone
-    counts."""
+    counts, `labels` those of labels, `withheld` those of bodies that could not be redacted for certain, by reason."""
 
-    __slots__ = ("_failing", "_file", "_now", "_reached", "_sampler", "_settings", "errors", "written")
+    __slots__ = (
+        "_failing",
+        "_file",
+        "_ids",
+        "_key",
+        "_now",
+        "_reached",
+        "_redaction",
+        "_sampler",
+        "_settings",
+        "_understood",
+        "errors",
+        "labels",
+        "withheld",
+        "written",
+    )
 
     def __init__(self) -> None:
         self._settings: Capture | None = None
+        self._understood: tuple[object, ...] = ()
+        self._key = os.urandom(32)
+        self._redaction = Redaction({}, b"", ())
         self._sampler = Sampler(0.0, 0)
         self._file: SealedFile | None = None
         self._failing = False
         self._now = 0.0
         self._reached = dict.fromkeys(BOUNDS, 0)
         self.written = self.errors = 0
+        self.withheld: Counter[str] = Counter()
+        self._ids: dict[int, None] = {}
+        self.labels = {"written": 0, "unknown": 0}
 
     def bounds_reached(self) -> dict[str, int]:
         """By bound of `BOUNDS`, how often it was reached. Monotone."""
         return self._reached
 
-    def use(self, settings: Capture | None) -> None:
-        """Captures by these settings from now on; None: nothing."""
-        if settings == self._settings:
+    def use(self, settings: Capture | None, routes: Iterable[RouteSettings] = ()) -> None:
+        """Captures by these settings from now on; None: nothing. `routes` say what of their bodies is redacted."""
+        routes = tuple(routes)
+        understood = tuple([(route.name, route.protocol, route.analysis) for route in routes])
+        if settings == self._settings and understood == self._understood:
             return
         self.close()
-        self._settings = settings
+        self._settings, self._understood = settings, understood
         if settings is not None:
             self._sampler = Sampler(settings.percent, settings.at_least)
-            self._file = SealedFile(settings.path, settings.max_bytes, settings.max_age, header_of(settings))
+            self._redaction = Redaction(settings.redact, settings.redact_key.encode() or self._key, routes)
+            header = header_of(settings, self._redaction)
+            self._file = SealedFile(settings.path, settings.max_bytes, settings.max_age, header)
 
     def take(self, records: Iterable[Record], source: WorkerRun) -> None:
         """Keeps what falls into the sample."""
@@ -66,6 +98,19 @@ class CaptureWriter:
         self._now = max([self._now, *[record.started + record.total for record in records]])
         with self._writing(settings, file):
             self._write(self._sampler.take(records, source, self._now), settings, file)
+
+    def label(self, labels: Iterable[tuple[str, Any]], now: float) -> None:
+        """Keeps what is known to be true, at this Unix time, of requests that were captured."""
+        settings, file = self._settings, self._file
+        if settings is None or file is None:
+            return
+        with self._writing(settings, file):
+            for request_id, label in labels:
+                known = hash(request_id) in self._ids
+                self.labels["written" if known else "unknown"] += 1
+                line = line_of(LabelLine(label=label, request_id=request_id, at=now)) if known else b""
+                if line and file.fits(len(line)):
+                    file.append([line], now)
 
     def look(self, now: float) -> None:
         """Lets go of what is too old at this Unix time."""
@@ -121,18 +166,29 @@ class CaptureWriter:
         file.append(lines, self._now)
         self.written += len(lines)
         if taken.stratum or records[0].path:
+            self._remember(records[0].request_id)
             ended = max([record.started + record.total for record in records])
             stratum = taken.stratum or stratum_of(records)
             file.count(stratum, taken.weight, min([record.started for record in records]), ended)
 
+    def _remember(self, request_id: str) -> None:
+        if request_id:
+            self._ids[hash(request_id)] = None
+        if len(self._ids) > MAX_LABELLED:
+            del self._ids[next(iter(self._ids))]
+
     def _line(self, record: Record, taken: Taken, settings: Capture) -> bytes:
-        leg = captured(record, taken.source, settings.bodies)
+        said: dict[str, Any] = {}
         if taken.weight != 1.0 or taken.extra:
-            leg = replace(leg, weight=taken.weight, extra=taken.extra)
-        return line_of(leg)
+            said = {"weight": taken.weight, "extra": taken.extra}
+        if self._redaction.used:
+            leg = self._redaction.of(record if settings.bodies else without_bodies(record))
+            record, said = leg.record, said | {"redacted": leg.found, "withheld": leg.withheld}
+            self.withheld.update(leg.withheld.values())
+        return line_of(captured(record, taken.source, settings.bodies, **said))
 
 
-def header_of(settings: Capture) -> Header:
+def header_of(settings: Capture, redaction: Redaction) -> Header:
     """What the first line of a segment says, but for its time and the segment before it."""
     return Header(
         penumbra_capture=FORMAT,
@@ -141,6 +197,8 @@ def header_of(settings: Capture) -> Header:
         percent=settings.percent,
         at_least=settings.at_least if settings.percent < 100.0 else 0,
         bodies=settings.bodies,
+        redact=redaction.described(),
+        key=redaction.fingerprint(),
     )
 
 

@@ -19,6 +19,7 @@ from proxy.control.capture.writer import CaptureWriter
 from proxy.control.engine import Engine
 from proxy.control.notify import Notifier
 from proxy.control.route_control import live_split
+from proxy.control.telemetry.capture_metrics import CaptureCollector
 from proxy.control.telemetry.endpoints import EndpointCollector
 from proxy.control.telemetry.forms import CONNECTS, DURATIONS, LAGS, OVERHEADS, counter, floats, gauge, histogram
 from proxy.control.telemetry.journal import Journal
@@ -316,17 +317,14 @@ class WorkerCollector(Collector):
 
 
 class OutletCollector(Collector):
-    """Webhooks and capture."""
+    """Webhooks."""
 
-    def __init__(self, notifier: Notifier, capture: CaptureWriter) -> None:
-        self._notifier, self._capture = notifier, capture
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
 
     def collect(self) -> Iterator[Metric]:
         rows = [(key, float(n)) for key, n in self._notifier.counts.items()]
         yield counter("penumbra_notifications", "Webhook calls by outcome.", ("event", "outcome"), rows)
-        written, errors = float(self._capture.written), float(self._capture.errors)
-        yield counter("penumbra_captured_records", "Records written for a backtest.", (), [((), written)])
-        yield counter("penumbra_capture_errors", "Batches of records that could not be written.", (), [((), errors)])
 
 
 class JournalCollector(Collector):
@@ -393,7 +391,8 @@ def registry(sources: MetricSources) -> CollectorRegistry:
     made.register(EndpointCollector(sources.board.counters, sources.now))
     made.register(EngineCollector(sources.engine))
     made.register(WorkerCollector(sources.workers, sources.restarts))
-    made.register(OutletCollector(sources.notifier, sources.capture))
+    made.register(OutletCollector(sources.notifier))
+    made.register(CaptureCollector(sources.capture))
     made.register(JournalCollector(sources.journal))
     made.register(JudgeCollector(sources.judges))
     made.register(BoundCollector([*[source.bounds_reached for source in bounded], *sources.bounds]))

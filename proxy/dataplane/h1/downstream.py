@@ -19,7 +19,7 @@ import asyncio
 from collections import deque
 from math import inf
 from time import monotonic
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from proxy.contracts.failure import FAILURES, Failure
 from proxy.contracts.message import ResponseHead
@@ -64,6 +64,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_final",
         "_heads",
         "_introduction",
+        "_last_write",
         "_manner",
         "_mode",
         "_newest",
@@ -77,6 +78,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         "_since",
         "_till_end",
         "_unread",
+        "_whole",
         "current",
         "transport",
     )
@@ -100,12 +102,15 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         self._heads = self._partial = 0  # bytes of heads, and of the one that has come in part, that are counted
         self._answer_trailers = b""
         self._final = self._chunked = self._till_end = self._feeding = self._congested = self._advancing = False
+        self._whole = False  # the answer has been handed over to its end
+        self._last_write: Any = None
 
     # the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         self._introduction = introduction_of(self._manner, transport)
+        self._last_write = getattr(transport, "write_last", self.transport.write)  # TLS ends with a word of its own
         self._since = now = monotonic()
         age = self._shared.bounds.connection_age
         if age is not None:
@@ -233,7 +238,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             self.transport.write(write.CONTINUE)
 
     def head(self, head: ResponseHead, version: bytes, extra: bytes) -> None:
-        asked = self._asked
+        asked, self._whole = self._asked, False
         if head.tunnel:
             self._final, self._chunked = True, False
             if self._mode == READING:  # not where a part of the tunnel's bytes was lost already, read as a request
@@ -256,6 +261,7 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             self._answer_trailers = fields
 
     def end(self) -> None:
+        self._whole = True
         if self._chunked:
             self._out.append(write.last_chunk(self._answer_trailers) if self._answer_trailers else write.LAST_CHUNK)
 
@@ -264,7 +270,11 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
         if not out:
             return False
         self._out = []
-        self.transport.write(b"".join(out) if len(out) > 1 else out[0])
+        data = b"".join(out) if len(out) > 1 else out[0]
+        if self._final and self._whole:
+            self._last_write(data)
+        else:
+            self.transport.write(data)
         return True
 
     def discard(self) -> None:
@@ -392,7 +402,8 @@ class Downstream(RequestReader, ClientStream, ClientConnection, asyncio.Protocol
             extra += b"Retry-After: 1\r\n"
         if self._final:
             extra += b"Connection: close\r\n"
-        self.transport.write(write.problem(failure.status, failure.reason, failure.title, detail, extra, head_only))
+        send = self._last_write if self._final else self.transport.write
+        send(write.problem(failure.status, failure.reason, failure.title, detail, extra, head_only))
 
     def _next(self, now: float) -> None:
         """Starts the request that waits. In a loop: those that are refused at once end here, not in each other."""

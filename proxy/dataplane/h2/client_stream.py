@@ -27,9 +27,6 @@ from proxy.http2.response import write_response
 HIGH: Final = 64 * 1024
 """Bytes of an answer that wait for its client before its model server does."""
 
-OURS: Final = frozenset(("client_deadline", "draining", "rolled_back"))
-"""Failures that end an answer which was well until then: a client of gRPC hears of them by trailers, no reset."""
-
 
 class Http2ClientStream(Waiter, ClientStream):
     """`exchange` is the request of the stream, None once it has ended: the two would keep each other, and be found only
@@ -231,7 +228,7 @@ class Http2ClientStream(Waiter, ClientStream):
         self.engine.changed()
 
     def cut(self, failure: Failure, detail: str) -> None:
-        if failure.reason not in OURS or self.said or not self.is_grpc:
+        if self.said or not self.is_grpc:
             self.reset()
             return
         self.discard()

@@ -129,7 +129,7 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         engine = self._engine
         if engine is None:
             contexts = self._listener.contexts
-            engine, self._tls = TlsEngine(contexts.front), contexts.tls
+            engine, self._tls = TlsEngine(contexts.front.current), contexts.tls
             self._engine = engine
             self._listener.shared.secured += 1
         try:
@@ -142,9 +142,6 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         self._state = WAITING
         if complete:
             self._admit(engine)
-
-    def is_waiting(self) -> bool:
-        return self._state != IN_LINE
 
     def give_up(self, result: str) -> None:
         if self._state <= IN_LINE:
@@ -289,6 +286,18 @@ class SecuredConnection(Shaking, asyncio.Protocol):
             return
         try:
             out = engine.write(data)
+        except ssl.SSLError as error:
+            self._broken(error)
+            return
+        self._raw.write(out)
+
+    def write_last(self, data: bytes) -> None:
+        """Sends `data` and goodbye at once: this direction is about to be ended."""
+        engine = self._engine
+        if engine is None or not data:
+            return
+        try:
+            out = engine.write_last(data)
         except ssl.SSLError as error:
             self._broken(error)
             return

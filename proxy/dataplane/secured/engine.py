@@ -20,15 +20,19 @@ MAX_RECORDS: Final = 64
 
 class TlsEngine:
     """One end of a connection. `session`: the `ssl.SSLObject`, for names and certificates; `ended`: the other side has
-    said goodbye (close_notify)."""
+    said goodbye (close_notify).
 
-    __slots__ = ("_in", "_out", "ended", "session")
+    Tickets of TLS 1.3 are kept until something else is sent: nobody waits for them, and a write of a socket costs more
+    than they do."""
+
+    __slots__ = ("_in", "_kept", "_out", "_said", "ended", "session")
 
     def __init__(self, context: Any) -> None:
         self._in: Any = ssl.MemoryBIO()
         self._out: Any = ssl.MemoryBIO()
         self.session: Any = context.wrap_bio(self._in, self._out, server_side=True)
-        self.ended = False
+        self.ended = self._said = False
+        self._kept = b""
 
     def shake(self, data: bytes) -> bool:
         """Goes on with the handshake; True once it is complete. Raises ssl.SSLError."""
@@ -37,6 +41,8 @@ class TlsEngine:
             self.session.do_handshake()
         except ssl.SSLWantReadError:
             return False
+        if self.session.version() == "TLSv1.3":
+            self._kept = self._out.read()
         return True
 
     def feed(self, data: bytes) -> None:
@@ -71,15 +77,27 @@ class TlsEngine:
         """`data` as records, with what else waits to be sent. Raises ssl.SSLError."""
         self.session.write(data)
         out: bytes = self._out.read()
+        if self._kept:
+            out, self._kept = self._kept + out, b""
         return out
 
+    def write_last(self, data: bytes) -> bytes:
+        """`data` as records, with what else waits to be sent, and goodbye. Raises ssl.SSLError."""
+        self.session.write(data)
+        return self.end()
+
     def take(self) -> bytes:
-        """What waits to be sent: of the handshake, an alert, new keys."""
-        out: bytes = self._out.read() if self._out.pending else b""
+        """What has to be sent: of the handshake, an alert, new keys. Records go out in the order of their making."""
+        if not self._out.pending:
+            return b""
+        out: bytes = self._kept + self._out.read()
+        self._kept = b""
         return out
 
     def end(self) -> bytes:
-        """Says goodbye (close_notify), and what else waits to be sent. Nothing may be written afterwards."""
-        with suppress(ssl.SSLError):  # the other side has not said it yet, or the handshake is not complete
-            self.session.unwrap()
+        """Says goodbye (close_notify), once, and what else waits to be sent. Nothing may be written afterwards."""
+        if not self._said:
+            self._said = True
+            with suppress(ssl.SSLError):  # the other side has not said it yet, or the handshake is not complete
+                self.session.unwrap()
         return self.take()

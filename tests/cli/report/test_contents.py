@@ -62,6 +62,12 @@ def test_the_worst_come_with_what_was_asked_and_both_answers() -> None:
     assert worst.note.endswith("cancer-v1 differs from itself in 1 of 40.")
 
 
+def test_what_is_rare_is_shown_apart() -> None:
+    rare = replace(failed().agreement, pairs=3, disagreements=2)
+    shown = titled("Disagreements on rare requests, no evidence", rare=rare)
+    assert shown.note.startswith("2 of 3 pairs disagree")
+
+
 def test_where_it_comes_from() -> None:
     facts = facts_of(titled("What this is about"))
     assert facts["commit"] == "4f2a91c" and facts["SHA-256 of the capture"] == "ab" * 32

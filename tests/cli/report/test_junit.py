@@ -41,6 +41,12 @@ def test_what_was_not_decided_is_not_green(verdict: Any, counts: tuple[int, int]
     assert (int(found.get("failures", "")), int(found.get("errors", ""))) == counts
 
 
+def test_a_line_without_data_is_skipped() -> None:
+    moot = tuple(replace(line, moot=True) for line in failed().lines)
+    found = suite(replace(failed(), lines=moot, verdict="pass", run=None))
+    assert (found.get("failures"), found.get("skipped")) == ("0", "3")
+
+
 def test_times_are_the_only_difference_between_runs() -> None:
     first, second = suite(failed()), suite(replace(failed(), run=replace(failed().run, began=9.0, seconds=9.0)))
     assert {key for key in first.attrib if first.get(key) != second.get(key)} == {"time", "timestamp"}

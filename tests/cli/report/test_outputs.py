@@ -8,6 +8,8 @@ import pytest
 
 from proxy.cli.report.outputs import FORMS, STDOUT, Outputs, write
 from proxy.contracts.replay import decode
+from tests.cli.replay.test_command import CONFIG, replay, server
+from tests.support.replayed import capture
 from tests.support.replays import failed
 
 
@@ -29,3 +31,18 @@ def test_one_may_go_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]
     assert Outputs(json=STDOUT, page=Path("x")).to_stdout == ["json"]
     write(failed(), Outputs(json=STDOUT))
     assert decode(capfdbinary.readouterr().out) == failed()
+
+
+def test_they_are_options_of_the_command(tmp_path: Path) -> None:
+    config, captured = tmp_path / "penumbra.yaml", capture(tmp_path / "records", 20)
+    config.write_text(CONFIG)
+    places = {"--junit": tmp_path / "a.xml", "--markdown": tmp_path / "a.md", "--html": tmp_path / "a.html"}
+    options = [str(each) for pair in places.items() for each in pair]
+    with server() as url:
+        code, shown, _ = replay(config, captured, url, *options)
+        assert code == 5 and shown.startswith("undecided")
+        code, shown, _ = replay(config, captured, url, "--markdown", "-")
+        assert code == 5 and shown.startswith("## ")
+        code, _, told = replay(config, captured, url, "--json", "-", "--html", "-")
+        assert code == 2 and "one form to stdout" in told
+    assert all(path.stat().st_size > 500 for path in places.values())

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from proxy.cli.main import app
 from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record
+from proxy.control.capture.exchanges import exchanges_in
 from proxy.control.capture.format import captured, line_of
-from proxy.control.capture.reading import legs_in
+from proxy.control.capture.reading import facts_of, legs_in
 from proxy.control.capture.sampling import sampled
 from proxy.control.capture.writer import CaptureWriter
 from tests.control.capture.test_replay import traffic
@@ -93,16 +95,58 @@ routes: {cancer: {match: {path: /}, protocol: json, primary: v1, canary: {versio
 """
 
 
-@pytest.mark.parametrize(("error", "code"), [(0.01, 0), (1.0, 1)])
+@pytest.mark.parametrize(("error", "code"), [(0.01, 5), (1.0, 1)])
 def test_the_command(tmp_path: Path, error: float, code: int) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     (tmp_path / "records").write_bytes(b"".join(map(line_of, traffic(10, 100, error))))
     run = CliRunner().invoke(app, ["backtest", str(tmp_path / "c.yaml"), str(tmp_path / "records")])
     assert (run.exit_code, "1,000 records" in run.output) == (code, True)
     run = CliRunner().invoke(app, ["backtest", str(tmp_path / "c.yaml"), str(tmp_path / "records"), "--json"])
-    assert [act["action"] for act in json.loads(run.output)["acts"]] == ["rollback"] * code
+    assert [act["action"] for act in json.loads(run.output)["acts"]] == ["rollback"] * (code == 1)
     run = CliRunner().invoke(app, ["backtest", str(tmp_path / "c.yaml"), str(tmp_path / "absent")])
     assert run.exit_code == 1
+
+
+def test_labels_of_captured_requests_are_kept(tmp_path: Path) -> None:
+    writer = CaptureWriter()
+    writer.label([("id", 1)], 1000.0)
+    writer.use(Capture(100.0, str(tmp_path / "records"), 100_000, at_least=0))
+    writer.take([record(1, path="/v1", copies=0)], SOURCE)
+    writer.label([("id", {"class": 2}), ("never", 1)], 1001.0)
+    writer.close()
+    assert writer.labels == {"written": 1, "unknown": 1}
+    (found,) = exchanges_in([tmp_path / "records"])
+    assert found.label == {"class": 2}
+
+
+def test_other_settings_begin_another_segment(tmp_path: Path) -> None:
+    writer, settings = CaptureWriter(), Capture(100.0, str(tmp_path / "records"), 100_000)
+    for bodies in (False, False, True):
+        writer.use(replace(settings, bodies=bodies))
+        writer.take([record(1)], SOURCE)
+    writer.close()
+    facts = facts_of(tmp_path / "records")
+    assert [header.bodies for header in facts.headers] == [False, True] and not facts.unsealed
+
+
+def test_records_grow_old(tmp_path: Path) -> None:
+    writer = CaptureWriter()
+    writer.use(Capture(100.0, str(tmp_path / "records"), 100_000, max_age=60.0))
+    writer.take([record(1)], SOURCE)
+    writer.look(1100.0)
+    assert writer.bounds_reached()["capture_age"] == 1 and (tmp_path / "records.1").exists()
+    writer.close()
+
+
+def test_of_each_stratum_something_is_captured(tmp_path: Path) -> None:
+    writer = CaptureWriter()
+    writer.use(Capture(1.0, str(tmp_path / "records"), 1 << 20, at_least=5))
+    writer.take([record(n, path="/v1", copies=0, status=500 if n % 400 == 0 else 200) for n in range(1000)], SOURCE)
+    writer.close()
+    found = list(exchanges_in([tmp_path / "records"]))
+    assert sum(each.first.status == 500 for each in found) == 3
+    assert sum(each.weight for each in found if each.first.status == 200) == pytest.approx(997, rel=0.5)
+    assert set(facts_of(tmp_path / "records").strata) == {"cancer/v1/failed", "cancer/v1/good"}
 
 
 def test_a_pipe_in_place_of_the_file_is_counted_and_stops_nothing(tmp_path: Path) -> None:

@@ -298,17 +298,21 @@ def test_after_a_goaway_new_streams_go_elsewhere_and_old_ones_finish() -> None:
 
 
 def test_an_answer_that_is_cut_is_no_clean_end() -> None:
+    """A client of gRPC hears why, in its own terms: the call has failed, whatever came of it."""
+
     async def cut(asked: Asked) -> None:
         asked.head((b"content-type", b"application/grpc"))
         await asked.data(b"half")
         asked.connection.writer.transport.abort()
 
     async def test() -> None:
-        async with between(cut) as (p, _):
-            (heard,) = await asked_of(p)
-            assert not heard.ended
+        async with between(cut) as (p, _), Http2Client(p.port) as client:
+            call, heard = await client.ask(b"x", GRPC), await client.ask(b"x")
+            assert (call.ended, call.trailer("grpc-status"), call.body) == (True, "14", b"half")
+            assert "the connection ended" in (call.trailer("grpc-message") or "")
+            assert (heard.ended, heard.reset, heard.trailers) == (False, INTERNAL_ERROR, [])
             await p.settled()
-            assert p.codes() == {("v1", "primary", "reset"): 1}
+            assert p.codes() == {("v1", "primary", "reset"): 2}
 
     run(test)
 

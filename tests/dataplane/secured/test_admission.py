@@ -18,17 +18,14 @@ from tests.support.plane import route
 class Shake(Shaking):
     """Writes down what it is told."""
 
-    def __init__(self, admission: Admission, waiting: bool = True) -> None:
-        self.admission, self.waiting = admission, waiting
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
         self.told: list[str] = []
 
     def step(self, now: float) -> None:
         self.told.append("step")
         if self.told.count("step") > 10:
             raise ValueError("broken")
-
-    def is_waiting(self) -> bool:
-        return self.waiting
 
     def give_up(self, result: str) -> None:
         self.told.append(result)
@@ -44,26 +41,70 @@ class Hall:
         self.turns: list[Callable[[], None]] = []
         self.admission = Admission(self.shared, self.turns.append)
 
-    def come(self, waiting: bool = True) -> tuple[Shake, bool]:
-        one = Shake(self.admission, waiting)
+    def come(self) -> tuple[Shake, bool]:
+        one = Shake(self.admission)
         return one, self.admission.admit(one, 0.0)
+
+    def begin(self) -> Shake:
+        """One whose first words have come; it waits for its turn."""
+        one, admitted = self.come()
+        assert admitted
+        self.admission.ask_for_turn(one)
+        return one
+
+    def turn(self) -> None:
+        self.turns.pop(0)()
 
     def results(self) -> dict[tuple[str, str], int]:
         return {(side, result): count for (side, result), count in self.bench.tally._handshakes.items()}
 
 
-def test_one_too_many_takes_the_place_of_the_one_that_has_waited_longest_for_its_client() -> None:
-    hall = Hall(handshakes=3)
-    busy, slow, slower = hall.come(waiting=False)[0], hall.come()[0], hall.come()[0]
+def test_one_more_that_begins_takes_the_place_of_the_one_that_has_waited_longest_for_its_client() -> None:
+    hall = Hall(handshakes=2)
+    slow, slower, new = hall.begin(), hall.begin(), hall.begin()
+    for _ in range(3):
+        hall.turn()
+    assert (slow.told, slower.told, new.told) == (["step", "too_many"], ["step"], ["step"])
+    assert hall.admission.begun == 2
+
+
+def test_what_has_begun_goes_on_before_anything_else_begins() -> None:
+    """So no more have begun than clients are slow, however many come in the same moment."""
+    hall = Hall(clients=4000, handshakes=2)
+    ones = [hall.begin() for _ in range(1000)]
+    for one in ones:
+        hall.turn()
+        assert one.told == ["step"] and hall.admission.begun == 1
+        hall.admission.ask_for_turn(one)
+        hall.turn()
+        assert one.told == ["step", "step"]
+        hall.admission.left(one)
+    assert not hall.turns and not hall.results()
+
+
+def test_one_too_many_takes_the_place_of_the_one_that_has_been_silent_longest() -> None:
+    hall = Hall(clients=3 * CLIENTS_PART)
+    busy, silent, later = hall.begin(), hall.come()[0], hall.come()[0]
     assert hall.come()[1]
-    assert (busy.told, slow.told, slower.told) == ([], ["too_many"], [])
+    assert (busy.told, silent.told, later.told) == ([], ["too_many"], [])
 
 
 def test_where_all_wait_for_this_worker_one_too_many_is_turned_away() -> None:
-    hall = Hall(handshakes=2)
+    hall = Hall(clients=2 * CLIENTS_PART)
     for _ in range(2):
-        assert hall.come(waiting=False)[1]
+        hall.begin()
     assert not hall.come()[1] and hall.results() == {("client", "too_many"): 1}
+
+
+def test_who_has_gone_while_in_line_takes_nobodys_place() -> None:
+    hall = Hall(handshakes=1)
+    slow, gone, new = hall.begin(), hall.begin(), hall.begin()
+    hall.admission.left(gone)
+    hall.turn()
+    hall.turn()
+    assert slow.told == ["step"]
+    hall.turn()
+    assert slow.told == ["step", "too_many"] and new.told == ["step"]
 
 
 @pytest.mark.parametrize(("clients", "limit"), [(100, 100 // CLIENTS_PART), (2, 1), (10_000, 512)])
@@ -72,10 +113,9 @@ def test_handshakes_are_a_part_of_the_clients(clients: int, limit: int) -> None:
 
 
 def test_handshakes_count_as_clients_do() -> None:
-    hall = Hall(clients=2, handshakes=10)
-    hall.shared.max_clients = 1
-    one, admitted = hall.come()
-    assert admitted and hall.shared.shaking == 1 and not hall.come()[1]
+    hall = Hall(clients=CLIENTS_PART, handshakes=10)
+    one = hall.begin()
+    assert hall.shared.shaking == 1 and not hall.come()[1]
     hall.admission.left(one)
     assert hall.shared.shaking == 0 and hall.come()[1]
 

@@ -184,6 +184,19 @@ def test_the_goodbye_of_a_client_is_its_end() -> None:
     assert line.socket.taken(), "and it gets one"
 
 
+@pytest.mark.parametrize("method", [b"GET", b"PUT /"], ids=["answered", "refused"])
+def test_a_last_answer_and_goodbye_are_one_write(method: bytes) -> None:
+    line = Line()
+    line.talk()
+    before = line.socket.writes
+    line.say(method + b" /v2/models/m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    if line.bench.pools["v1"].streams:
+        line.bench.pools["v1"].last.answer(200, b"one")
+    assert line.socket.writes == before + 1
+    line.peer.hear(line.socket.taken())
+    assert line.peer.ended and line.socket.ends
+
+
 def test_a_last_answer_is_followed_by_goodbye_and_the_rest_is_thrown_away() -> None:
     line = Line()
     line.talk()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.dataplane.secured.engine import MAX_RECORDS, RECORD, TlsEngine
 from proxy.tls.server import server_context
-from tests.support.tls_peer import TlsPeer, server
+from tests.support.tls_peer import TlsPeer, server, trusting
 
 CONTEXT = server_context(server())
 
@@ -31,6 +34,36 @@ def test_what_goes_in_comes_out(texts: list[bytes], cut: int) -> None:
         engine.feed(said[at : at + cut])
         got += engine.read()
     assert got == b"".join(texts) and not engine.has_more()
+
+
+def test_tickets_go_with_the_first_words_and_are_no_write_of_their_own() -> None:
+    """They were made before it: records that came in another order could not be read."""
+    engine, peer = shaken()
+    assert peer.session.session is None or not peer.session.session.has_ticket
+    peer.hear(engine.write(b"first"))
+    assert peer.heard == b"first" and peer.session.session.has_ticket
+    engine, peer = shaken()
+    peer.hear(engine.end())
+    assert peer.ended
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_what_the_client_waits_for_is_sent_at_once(version: ssl.TLSVersion) -> None:
+    """The server's last words of TLS 1.2 are those that end the handshake."""
+    context = trusting()
+    context.maximum_version = version
+    engine, peer = TlsEngine(CONTEXT), TlsPeer(context)
+    data = peer.hear(b"")
+    while data:
+        engine.shake(data)
+        data = peer.hear(engine.take())
+    assert peer.say(b"asked")
+
+
+def test_the_last_words_and_goodbye_are_one_write_and_goodbye_is_said_once() -> None:
+    engine, peer = shaken()
+    peer.hear(engine.write_last(b"last"))
+    assert peer.heard == b"last" and peer.ended and engine.end() == b""
 
 
 def test_one_read_is_so_many_records() -> None:

@@ -1,7 +1,7 @@
 """A model of MLServer that can be broken; imported by MLServer in the models venv.
 
 The parameter `extra.do` says what it does with a question: `answer`, `raise`, `refuse`, `empty` or `nan`. A stream has
-a word for each event.
+a word for each event, and begins after `extra.pause` seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Model(MLModel):
 
     async def load(self) -> bool:
         self.do = self.settings.parameters.extra["do"]
+        self.pause = self.settings.parameters.extra.get("pause", 0.3)
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
@@ -39,7 +40,7 @@ class Model(MLModel):
 
     async def predict_stream(self, payloads: AsyncIterator[InferenceRequest]) -> AsyncIterator[InferenceResponse]:
         async for _ in payloads:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(self.pause)
             for place, word in enumerate(WORDS):
                 if place == 2 and self.do == "raise":
                     raise RuntimeError("CUDA error: an illegal memory access was encountered")

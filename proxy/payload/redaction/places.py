@@ -1,0 +1,68 @@
+"""Rules on the query of a path and on header fields, and the fields of a body that has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import unquote_plus
+
+from proxy.payload.redaction.digest import Digest
+from proxy.payload.redaction.rules import EVERY, RedactionRule
+
+
+def redacted_path(path: str, rules: Sequence[RedactionRule], digest: Digest) -> tuple[str, tuple[str, ...]]:
+    """A path with its query, by the rules of side `query`, and the pointers of those that found something.
+
+    >>> from proxy.payload.redaction.rules import rule_of
+    >>> redacted_path("/v1?user=7&top=3", [rule_of("/query/user", "drop")], Digest(b""))
+    ('/v1?top=3', ('/query/user',))
+    """
+    where, mark, query = path.partition("?")
+    if not mark or not rules:
+        return path, ()
+    kept, found = [], []
+    for pair in query.replace(";", "&").split("&"):
+        name, equals, value = pair.partition("=")
+        rule = next((each for each in rules if _names(each, unquote_plus(name))), None)
+        if rule is None:
+            kept.append(pair)
+            continue
+        found.append(rule.pointer)
+        if rule.action == "hash" and rule.parts:
+            kept.append(f"{name}{equals}{digest.text(unquote_plus(value).encode())}")
+    return where + "?" * bool(kept) + "&".join(kept), tuple(dict.fromkeys(found))
+
+
+def redacted_fields(fields: bytes, rules: Sequence[RedactionRule], digest: Digest) -> tuple[bytes, tuple[str, ...]]:
+    """A block of header lines by the rules of side `header`, and the pointers of those that found something."""
+    kept, found = [], []
+    for line in fields.splitlines(keepends=True):
+        name, _, value = line.partition(b":")
+        lower = name.strip().lower().decode("latin-1")
+        rule = next((each for each in rules if _names(each, lower, lower=True)), None)
+        if rule is None:
+            kept.append(line)
+            continue
+        found.append(rule.pointer)
+        if rule.action == "hash" and rule.parts:
+            kept.append(b"%b: %b\r\n" % (name, digest.text(value.strip()).encode()))
+    return b"".join(kept), tuple(dict.fromkeys(found))
+
+
+def _names(rule: RedactionRule, name: str, lower: bool = False) -> bool:
+    if not rule.parts:
+        return True
+    wanted = rule.parts[0].lower() if lower else rule.parts[0]
+    return wanted in (EVERY, name)
+
+
+def without_field(fields: bytes, name: bytes) -> bytes:
+    """A block of header lines without the lines of a field; its name in lower case."""
+    if name not in fields.lower():
+        return fields
+    lines = fields.splitlines(keepends=True)
+    return b"".join([line for line in lines if line.partition(b":")[0].strip().lower() != name])
+
+
+def with_field(fields: bytes, name: bytes, value: bytes) -> bytes:
+    """A block of header lines with a field, in place of any of that name."""
+    return without_field(fields, name) + b"%b: %b\r\n" % (name, value)
