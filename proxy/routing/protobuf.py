@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
-MAX_FIELDS: Final = 16_384
-"""Fields of a message that are looked at: two for each tensor of the widest request that is analysed, and more."""
+MAX_FIELDS: Final = 4_096
+"""Fields of a message that are looked at, in all of its levels: the widest request that is analysed has an eighth."""
 
 MAX_GROUPS: Final = 100
 """As deep as parsers of protocol buffers go."""

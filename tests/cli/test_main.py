@@ -121,6 +121,14 @@ def test_check_says_what_lines_nobody_named(config: Path) -> None:
     }
 
 
+def test_check_says_which_versions_are_asked_by_http2(config: Path) -> None:
+    config.write_text(
+        "listen: 127.0.0.1:0\nversions: {a: {url: 'http://h:1'}}\n"
+        "routes: {r: {match: {grpc: a.B/C}, protocol: grpc, primary: a}}\n"
+    )
+    assert penumbra("check", config).output.splitlines()[1:] == ["route r takes calls of a.B/C; by HTTP/2: a"]
+
+
 def test_check_says_all_problems(config: Path) -> None:
     config.write_text(config.read_text() + "workers: no\nadmn: {}\n")
     result = penumbra("check", config)

@@ -95,3 +95,18 @@ def test_an_admin_api_that_no_probe_gets_into_is_told_of(
     text = FILE.format(path="/").replace("admin: {", f"admin: {{tls: {tls}, ")
     found = hints(parse(text, {}))
     assert [hint.partition(" ")[0] for hint in found] == ["admin.tls.client:"] * (client == "require")
+
+
+@pytest.mark.parametrize(
+    ("alpn", "told"), [("", True), (", alpn: [http/1.1]", True), (", alpn: [h2, http/1.1]", False)]
+)
+def test_clients_of_grpc_that_no_listener_hears_are_told_of(
+    alpn: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority()
+    written(tmp_path, authority.issue("dns:localhost"), authority)
+    monkeypatch.chdir(tmp_path)
+    text = FILE.format(path="/").replace("protocol: json", "protocol: grpc")
+    assert [hint.partition(":")[0] for hint in hints(parse(text, {}))] == []
+    text = text.replace("admin:", f"tls: {{certificate: tls.crt, key: tls.key{alpn}}}\nadmin:", 1)
+    assert [hint.partition(":")[0] for hint in hints(parse(text, {}))] == ["tls.alpn"] * told

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.observation import Observation, Tensor
 from proxy.contracts.settings import Guard, Limit, Require
-from proxy.contracts.table import Role
+from proxy.contracts.table import Match, Role
 from proxy.control.api import views
 from proxy.control.api.portions import MAX_ANSWER, text_of
 from proxy.control.engine import Engine
@@ -39,6 +39,12 @@ def test_a_route_shows_who_gets_what() -> None:
     assert (shown["phase"], shown["split"], shown["shadows"]) == ("shadowing", {"v1": 100.0}, {"v2": 100.0})
     assert (shown["candidates"], shown["release"]["stage"], shown["release"]["active"]) == (["v2"], 1, True)
     house.store.close()
+
+
+def test_a_match_is_shown_without_values_of_headers() -> None:
+    assert views.matched(Match("/v2")) == {"path": "/v2"}
+    whole = Match("/a.B", {"x-key": "secret"}, ("POST",), "iris", "a.B")
+    assert views.matched(whole) == {"grpc": "a.B", "headers": ["x-key"], "methods": ["POST"], "model": "iris"}
 
 
 @pytest.mark.parametrize(
