@@ -7,7 +7,8 @@
 | CONTINUATION without end (CVE-2024-27316) | `continuations` |
 | small blocks that become large lists of fields | `fields`, `head`: of the *decoded* list |
 | SETTINGS and PING without end | `acknowledgements` that wait to be sent; `settings` of one frame |
-| frames without content, windows one byte at a time | `glitches`: burst, and so many a second |
+| frames without content | `glitches`: burst, and so many a second |
+| windows one byte at a time, pings, settings, and their like | `idle`: beyond one for `EARNED_BYTES` that we write |
 """
 
 from __future__ import annotations
@@ -34,6 +35,29 @@ its connection; larger ones end the connection: they are read before anybody can
 UNKNOWN_STREAMS: Final = 100
 """Streams that a server is taken to allow until it says so (RFC 9113 §6.5.2 asks for no fewer)."""
 
+MAX_RESETS: Final = 1_000
+"""Streams that a peer may reset, and those that it may make us reset, at once; 33 a second come back. nghttp2's own: a
+client that cancels a batch of a thousand is no attacker."""
+
+MAX_EMPTY_FRAMES: Final = 10_000
+"""Frames without content at once; 330 a second come back."""
+
+MAX_IDLE_FRAMES: Final = 10_000
+"""Frames at once that ask for nothing, beyond what was written to whoever sends them; 330 a second come back."""
+
+EARNED_BYTES: Final = 16
+"""Bytes that we write for each such frame that is no harm: an answer earns three at the least, one by single bytes
+none, nor does the acknowledgement of a ping, which counts twice."""
+
+MAX_CONTINUATIONS: Final = 8
+"""CONTINUATION frames of a block."""
+
+MAX_ACKNOWLEDGEMENTS: Final = 1_000
+"""Answers to pings and settings that wait for a peer that does not read them."""
+
+MAX_SETTINGS: Final = 32
+"""Entries of one SETTINGS frame."""
+
 MAX_STREAM_ID: Final = 2**31 - 1
 
 
@@ -46,6 +70,7 @@ class Http2Bounds:
         "fields",
         "glitches",
         "head",
+        "idle",
         "own_resets",
         "resets",
         "settings",
@@ -56,9 +81,9 @@ class Http2Bounds:
         self.streams = streams
         self.head, self.fields = head, fields
         """Bytes and number of the fields of a head, decoded."""
-        self.resets = self.own_resets = (1_000, 33)
-        """nghttp2's own: a client that cancels a batch of a thousand is no attacker."""
-        self.glitches = (10_000, 330)
-        self.continuations = 8
-        self.acknowledgements = 1_000
-        self.settings = 32
+        self.resets = self.own_resets = (MAX_RESETS, 33)
+        self.glitches = (MAX_EMPTY_FRAMES, 330)
+        self.idle = (MAX_IDLE_FRAMES, 330)
+        self.continuations = MAX_CONTINUATIONS
+        self.acknowledgements = MAX_ACKNOWLEDGEMENTS
+        self.settings = MAX_SETTINGS

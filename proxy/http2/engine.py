@@ -8,6 +8,7 @@ states of streams. What it leaves to us stands here:
 2. The library queues requests beyond the peer's limit of streams in silence: `room` says how many more there may be.
 3. Only a stream that the peer refused, or that its GOAWAY left out, was not processed for sure (`unprocessed`).
 4. Resets that a peer makes us send count as its own do.
+5. Beyond a few pieces that were read together, those of one body are one: each is an object, however small it is.
 
 Header fields are lists of (name, value), names in lower case, pseudo-fields first.
 """
@@ -33,6 +34,9 @@ _ENABLE_PUSH: Final = 2
 MOST: Final = 256 * 1024
 """Bytes that are taken at a time: a socket that does not take them all holds no more."""
 
+FEW: Final = 16
+"""Pieces of bodies that are handed over as they came, of what was read together."""
+
 _PREFIX: Final = "HTTP/2 engine error: "
 
 
@@ -56,13 +60,29 @@ class Http2Engine:
     - `error`: the code with which the library has ended it
     """
 
-    __slots__ = ("_bounds", "_broken", "_cancelled", "_client", "_engine", "_forgiven", "_owed", "error", "open")
+    __slots__ = (
+        "_bounds",
+        "_broken",
+        "_cancelled",
+        "_client",
+        "_engine",
+        "_forgiven",
+        "_gathered",
+        "_owed",
+        "_pieces",
+        "_told",
+        "error",
+        "open",
+    )
 
     def __init__(self, client: bool, bounds: Http2Bounds) -> None:
         self._client, self._bounds = client, bounds
         self.open: set[int] = set()
         self._owed: dict[int, int] = {}
         self._cancelled: set[int] = set()  # by one of the two, knowingly
+        self._gathered: dict[int, list[bytes]] = {}
+        self._pieces = 0
+        self._told = False  # the peer knows of us what was wrong
         self.error = NO_ERROR
         self._broken, self._forgiven = 0.0, 0.0  # streams that broke a rule, less what time forgives
         self._engine: Any = ngh2.Connection(
@@ -118,10 +138,18 @@ class Http2Engine:
         return data
 
     def _hand_over(self) -> None:
+        self._pieces = 0
         for event in self._engine.events():
             hook = _HOOKS.get(type(event))
             if hook is not None:
                 hook(self, event)
+        while self._gathered:
+            self._hand_over_gathered(next(iter(self._gathered)))
+
+    def _hand_over_gathered(self, stream: int) -> None:
+        pieces = self._gathered.pop(stream, None)
+        if pieces is not None:
+            self.stream_data(stream, b"".join(pieces), False)
 
     # calls
 
@@ -205,6 +233,7 @@ class Http2Engine:
 
     def goaway(self, code: int) -> None:
         """Tells that no further stream is taken; those that are open go on."""
+        self._told = self._told or code != NO_ERROR
         try:
             self._engine.send_goaway(code)
         except ngh2.NGH2Error:
@@ -249,12 +278,8 @@ class Http2Engine:
 
     def room(self) -> int:
         """How many more streams may be opened now."""
-        try:
-            if not self._engine.can_send_request:
-                return 0
-        except ngh2.NGH2Error:
-            return 0  # it has ended
-        return max(min(self.allowed(), self._bounds.streams) - len(self.open), 0)
+        most = min(self.allowed(), self._bounds.streams)
+        return max(most - len(self.open), 0) if most and self._engine.can_send_request else 0
 
     def has_ended(self) -> bool:
         """True when nothing more is to be read or written."""
@@ -306,9 +331,17 @@ class Http2Engine:
         data: bytes = event.data
         if data:
             self._owed[stream] = self._owed.get(stream, 0) + len(data)
+        self._pieces += 1
+        if self._pieces > FEW:
+            if not event.end_stream:
+                self._gathered.setdefault(stream, []).append(data)
+                return
+            self._hand_over_gathered(stream)
         self.stream_data(stream, data, event.end_stream)
 
     def _trailers(self, event: Any) -> None:
+        if self._gathered:
+            self._hand_over_gathered(event.stream_id)
         self.stream_trailers(event.stream_id, event.headers)
 
     def _reset(self, event: Any) -> None:
@@ -317,6 +350,8 @@ class Http2Engine:
     def _closed(self, event: Any) -> None:
         stream: int = event.stream_id
         code: int = event.error_code
+        if self._gathered:
+            self._hand_over_gathered(stream)
         if code and stream not in self._cancelled:
             self._broken += 1.0
         self._cancelled.discard(stream)
@@ -338,7 +373,8 @@ class Http2Engine:
         self.going_away(event.last_stream_id, event.error_code)
 
     def _over(self, event: Any) -> None:
-        self.error = event.error_code
+        if not self._told:
+            self.error = event.error_code
 
     def _settings(self, event: Any) -> None:
         self.settings_received()

@@ -63,3 +63,13 @@ def test_whole_frames_however_they_are_cut_leave_nothing_open(whole: list[bytes]
         cursor.follow(sent[at : at + step], 1.0)
         at += step
     assert (cursor.since, cursor.size) == (inf, 0)
+
+
+def test_frames_that_ask_for_nothing_are_counted_and_those_that_are_answered_twice() -> None:
+    window = frames.WindowUpdateFrame(1, window_increment=1).serialize()
+    unknown = bytes((0, 0, 0, 0xEE, 0, 0, 0, 0, 0))
+    settings = frames.SettingsFrame(0).serialize()
+    cursor = FrameCursor()
+    for byte in PREFACE + settings + HEAD + OPEN_HEAD + MORE + LAST + DATA + window + unknown + PING:
+        cursor.follow(bytes([byte]), 1.0)
+    assert cursor.idle == 2 + 1 + 1 + 2

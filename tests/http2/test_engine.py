@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from proxy.http2.bounds import CONNECTION_WINDOW, HARD, STREAMS, WINDOW, Http2Bounds
 from proxy.http2.codes import CANCEL, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM
-from proxy.http2.engine import Http2Engine, Http2Error
+from proxy.http2.engine import FEW, Http2Engine, Http2Error
 
 ASKED = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"x")]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -159,6 +159,32 @@ def test_the_same_bytes_are_the_same_however_they_are_cut(
     cut.feed(sent[at:], 0.0)
     assert whole.told == bytewise.told == cut.told
     assert [body for _, body, _ in whole.of("data")] == [b"".join(body) for body in bodies if body]
+
+
+class Pieces(Noted):
+    """Notes each piece for itself."""
+
+    def stream_data(self, stream: int, data: bytes, ended: bool) -> None:
+        self.told.append(("data", stream, data, ended))
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 3]), st.binary(min_size=1, max_size=3)), max_size=100), st.booleans())
+def test_many_small_pieces_that_were_read_together_are_few(parts: list[tuple[int, bytes]], trailers: bool) -> None:
+    server, peer = Pieces(client=False), reference(client=True)
+    for stream in (1, 3):
+        peer.send_headers(stream, ASKED)
+    for stream, piece in parts:
+        peer.send_data(stream, piece)
+    if trailers:
+        peer.send_headers(1, [(b"x-a", b"b")], end_stream=True)
+    server.feed(peer.data_to_send(), 0.0)
+    told = server.of("data")
+    assert len(told) <= FEW + 2
+    for number in (1, 3):
+        expected = b"".join(piece for stream, piece in parts if stream == number)
+        assert b"".join(piece for stream, piece, _ in told if stream == number) == expected
+    if trailers:
+        assert [each[0] for each in server.told if each[1] == 1][-1] == "trailers"
 
 
 # -- flow control

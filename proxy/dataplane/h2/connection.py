@@ -57,16 +57,17 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
     - `closed`: nothing more is written
     - `feeding`: bytes that were read are being handed over
     - `waiters`: the streams that wait for the other side
+    - `wrote`: bytes, whatever they were
     """
 
-    __slots__ = ("_said", "_writing", "blocked", "closed", "feeding", "now", "transport", "waiters")
+    __slots__ = ("_said", "_writing", "blocked", "closed", "feeding", "now", "transport", "waiters", "wrote")
 
     transport: asyncio.Transport
 
     def __init__(self, client: bool, bounds: Http2Bounds) -> None:
         super().__init__(client, bounds)
         self._said = self._writing = self.blocked = self.closed = self.feeding = False
-        self.now = 0.0
+        self.now, self.wrote = 0.0, 0
         self.waiters: set[Waiter] = set()
 
     # the socket
@@ -140,6 +141,7 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
             if not data:
                 break
             transport.write(data)
+            self.wrote += len(data)
         if self.closed or transport.is_closing():
             return  # and the streams hear of it
         self.written()

@@ -30,7 +30,7 @@ from proxy.dataplane.memory import COUNTED, NO_MEMORY, REQUESTS
 from proxy.dataplane.ports import ClientConnection
 from proxy.dataplane.shared import Shared
 from proxy.dataplane.unexpected import unexpected
-from proxy.http2.bounds import STREAMS, Http2Bounds
+from proxy.http2.bounds import EARNED_BYTES, MAX_IDLE_FRAMES, STREAMS, Http2Bounds
 from proxy.http2.codes import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR
 from proxy.http2.cursor import FrameCursor
 from proxy.http2.engine import Http2Error
@@ -64,6 +64,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
     """`exchanges` are the streams whose exchange has not ended, or whose client has not."""
 
     __slots__ = (
+        "_calm",
         "_cursor",
         "_ending",
         "_half",
@@ -91,6 +92,7 @@ class Http2Downstream(Http2Connection, ClientConnection):
             self._retires = self._since + spread(bounds.connection_age)
         self._cursor, self._watched, self._half = FrameCursor(), False, False
         self._unread, self._read_at = 0, self._since
+        self._calm = self._since  # when idle frames were last counted
         self._ending: list[Http2ClientStream] = []
         self._silence = Silence()
 
@@ -104,7 +106,12 @@ class Http2Downstream(Http2Connection, ClientConnection):
     def read(self, data: bytes, now: float) -> None:
         if self.closed:
             return
-        self._cursor.follow(data, now)
+        cursor = self._cursor
+        cursor.follow(data, now)
+        if cursor.idle > MAX_IDLE_FRAMES and self._is_idle_beyond(now):
+            self.now = now
+            self.broken(Http2Error(ENHANCE_YOUR_CALM, "too many frames that ask for nothing"))
+            return
         super().read(data, now)
         half = self._cursor.since < inf and not self.closed
         if half or self._half:
@@ -119,6 +126,15 @@ class Http2Downstream(Http2Connection, ClientConnection):
         if slow is not None:
             self._shared.memory.shed[REQUESTS] += 1
             slow.refuse("no_memory", NO_MEMORY, now)
+
+    def _is_idle_beyond(self, now: float) -> bool:
+        """Whether the client sends more that asks for nothing than it can need for what it gets."""
+        most, rate = self._bounds.idle
+        earned = self.wrote // EARNED_BYTES + int((now - self._calm) * rate)
+        self.wrote, self._calm = 0, now
+        cursor = self._cursor
+        cursor.idle = max(cursor.idle - earned, 0)
+        return cursor.idle > most
 
     def _cut(self) -> None:
         """Ends all exchanges: the client hears no answer any more."""

@@ -1,0 +1,67 @@
+"""Frames that ask for nothing: as many as a client may need for what it gets, and a burst beyond."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.http2.bounds import EARNED_BYTES, MAX_IDLE_FRAMES
+from proxy.http2.codes import ENHANCE_YOUR_CALM
+from tests.dataplane.h2.test_h2spec import GREETING, Peer
+from tests.support.raw_frames import GOAWAY, ping, priority, settings, window
+
+BATCH = 100
+WIDE = settings((4, 2**31 - 1)) + window(0, 2**30)
+
+
+def greeted(*first: bytes) -> Peer:
+    peer = Peer()
+    peer.send(GREETING, *first)
+    return peer
+
+
+def endured(peer: Peer, frame: bytes, most: int) -> int:
+    """How many frames, a few at a time, a connection takes before it ends; `most`: it goes on."""
+    for sent in range(0, most, BATCH):
+        if peer.socket.ended:
+            assert [each.code for each in peer.of(GOAWAY)] == [ENHANCE_YOUR_CALM]
+            counted = peer.bench.counted()["rejected"]
+            assert counted == {("", "http2_flood"): 1}
+            return sent
+        peer.send(frame * BATCH)
+        peer.socket.written = peer.socket.written[-1_000:] if peer.socket.ended else b""
+    return most
+
+
+@pytest.mark.parametrize(
+    "frame", [window(0, 1), priority(), b"\0\0\0\xee" + bytes(5)], ids=["windows", "priorities", "others"]
+)
+def test_a_burst_of_them_is_no_harm_and_more_ends_the_connection(frame: bytes) -> None:
+    assert MAX_IDLE_FRAMES <= endured(greeted(), frame, 2 * MAX_IDLE_FRAMES) < 1.2 * MAX_IDLE_FRAMES
+
+
+def test_pings_whose_answers_are_read_end_it_as_well() -> None:
+    assert MAX_IDLE_FRAMES / 2 <= endured(greeted(), ping(), 2 * MAX_IDLE_FRAMES) < 1.5 * MAX_IDLE_FRAMES
+
+
+def test_an_answer_byte_by_byte_ends_it() -> None:
+    peer = greeted(settings((4, 0)))
+    peer.send(peer.get())
+    peer.answer(b"x" * 100_000)
+    assert endured(peer, window(1, 1), 8 * MAX_IDLE_FRAMES) < 4 * MAX_IDLE_FRAMES
+
+
+def test_whoever_gets_much_may_say_much() -> None:
+    peer = greeted(WIDE)
+    peer.send(peer.get())
+    peer.answer(b"x" * (EARNED_BYTES * MAX_IDLE_FRAMES))
+    assert 2 * MAX_IDLE_FRAMES <= endured(peer, window(0, 1), 4 * MAX_IDLE_FRAMES) < 2.2 * MAX_IDLE_FRAMES
+
+
+def test_calls_with_some_of_them_each_go_on_for_ever() -> None:
+    peer = greeted()
+    for number in range(1, 2 * MAX_IDLE_FRAMES, 2):
+        peer.send(peer.get(number), window(0, 1) + window(number, 1) + window(0, 1))
+        peer.bench.pools["v1"].last.answer(body=b"")
+        peer.bench.pools["v1"].streams.clear()
+        assert not peer.socket.ended
+        peer.socket.written = b""
