@@ -321,7 +321,7 @@ class Exchange(KeptRequest):
             self._end(GONE, "answered" if self._give_up(reason) else reason)
 
     def give_up(self, reason: str) -> None:
-        self.reject(reason, "a limit of the proxy")
+        self.reject(reason, "on_rollback: reset" if reason == "rolled_back" else "a limit of the proxy")
 
     def fault(self) -> None:
         """Whatever has not ended ends. (Where only the client's turn has not ended, `Downstream.sweep` finds that.)"""

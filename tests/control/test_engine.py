@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from proxy.contracts.record import ArmTick
 from proxy.contracts.settings import ConfigError, Guard, Problem, Settings
 from proxy.contracts.table import Share, Timeouts
 from proxy.contracts.tls import ClientTls, TlsMaterial
@@ -315,3 +316,14 @@ def test_a_rollback_that_could_not_be_stored_outlives_a_restart(monkeypatch: pyt
 
 def _full(*args: object) -> None:
     raise StoreError("database or disk is full")
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_canary_that_misses_its_clients_deadlines_is_found_where_the_primary_meets_them(both: bool) -> None:
+    house = House(settings())
+    for _ in range(40):
+        primary = ArmTick("cancer", "v1", "primary", 0.9, {"client_deadline" if both else "grpc:0": 18})
+        house.tick(primary, ArmTick("cancer", "v2", "canary", 0.1, {"client_deadline": 2}))
+    assert house.split() == ({"v2": 10.0} if both else {})
+    assert ("abandonment" in house.engine.state("cancer").reason) == (not both)
+    house.store.close()

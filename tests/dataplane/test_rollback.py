@@ -195,15 +195,15 @@ def test_streams_of_http1_end_so_that_nobody_takes_them_for_whole(head: bytes, a
     async def test() -> None:
         canary = route(on_rollback="reset", **CANARY)
         fine = says(answer(b"one"))
-        async with plane(canary, lease=0.3 if by == "lease" else 10.0, v1=fine, v2=says(head)) as p:
+        async with plane(canary, v1=fine, v2=says(head)) as p:
             client = await p.connect()
             client.send(ask)
             await client.reader.readuntil(b"\r\n\r\n")
             if by == "table":
                 await p.published(rolled("reset"))
             else:
-                p.silence()
-                await p.until(lambda: not p.worker.leased)
+                assert p.worker._source is not None
+                p.worker._follow(primaries_only(p.worker._source))
             await soon(p)
             reading = asyncio.create_task(client.reader.read(-1))
             if ends:
@@ -214,8 +214,6 @@ def test_streams_of_http1_end_so_that_nobody_takes_them_for_whole(head: bytes, a
                 assert not reading.done()
                 reading.cancel()
             client.close()
-            if by == "lease":
-                p.speak()
 
     run(test)
 

@@ -133,15 +133,21 @@ class Served:
 class Http2Server:
     """`streams`: how many it allows on a connection; `reads`: whether it gives windows back."""
 
-    def __init__(self, script: Script, streams: int | None = None, context: ssl.SSLContext | None = None) -> None:
-        self.script, self.streams, self._context = script, streams, context
+    def __init__(
+        self,
+        script: Script,
+        streams: int | None = None,
+        context: ssl.SSLContext | None = None,
+        at: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        self.script, self.streams, self._context, self._at = script, streams, context, at
         self.reads = True
         self.seen: list[Asked] = []
         self.open: set[Served] = set()
         self.connections = self.most = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._context)
+        self._server = await asyncio.start_server(self._connected, *self._at, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.contracts.table import Rescue, Share, Timeouts
+from proxy.dataplane.exchange import Exchange
 from proxy.http2.codes import CANCEL
 from proxy.http2.timeout import seconds_of
 from tests.dataplane.h2.test_upstream import between
@@ -160,10 +161,13 @@ def test_a_versions_own_word_of_the_deadline_is_charged_where_it_had_its_time(
 def test_a_client_that_leaves_at_its_deadline_has_met_it() -> None:
     async def test() -> None:
         async with between(hangs) as (p, _), Http2Client(p.port) as client:
-            for value in (b"40m", b"9S"):
-                stream = client.begin(fields=within(value))
+            for left_then in (0.04, 9.0):
+                stream = client.begin(fields=within(b"9S"))
                 await client.send(stream, b"message", ended=True)
                 await p.until(lambda: len(p.worker.shared.exchanges) == 1)
+                (exchange,) = p.worker.shared.exchanges
+                assert isinstance(exchange, Exchange)
+                exchange.until = p.worker.shared.clock() + left_then
                 client.h2.reset_stream(stream, CANCEL)
                 client.flush()
                 await p.until(lambda: not p.worker.shared.exchanges)
