@@ -351,6 +351,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "package": set(),
         "backtest": {"exit_codes", "render", "wording"},
         "replay": {"backtest", "exit_codes", "render", "report", "wording"},
+        "capture": {"exit_codes", "render", "replay", "wording"},
         "inject": {"exit_codes"},
         "serve": {"exit_codes", "render"},
         "main": {
@@ -358,6 +359,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
             "arguments",
             "audit_commands",
             "backtest",
+            "capture",
             "client",
             "exit_codes",
             "inject",

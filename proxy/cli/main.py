@@ -20,6 +20,7 @@ import proxy
 from proxy.cli.access import Access, asking
 from proxy.cli.arguments import AsJson, Config, NameArg, Reason, RouteArg, Shares, checked
 from proxy.cli.audit_commands import audit
+from proxy.cli.capture.command import capture
 from proxy.cli.exit_codes import EXIT_NO
 from proxy.cli.wording import counted
 from proxy.contracts.build import build
@@ -38,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(audit, name="audit")
+app.add_typer(capture, name="capture")
 
 
 def main() -> int:
