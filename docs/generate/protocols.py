@@ -103,6 +103,23 @@ Server-sent events are read as the WHATWG standard has them: comments, several l
 order mark, names, ids and delays of reconnection; JSON Lines as Ollama writes them. An answer whose first line is that
 of an event is a stream whatever its media type says. How a server cuts its writes changes neither what is read nor the
 times of tokens, which are those of the piece in which the last byte of an event arrived.
+
+Streams by gRPC (`ModelStreamInfer`: Triton's messages, or MLServer's, which are plain answers) are one record each, read
+message by message, whatever their length, where no message is larger than 4 MiB:
+
+- Numbers of all messages are one answer: outputs are met by name, and have the rows of all messages one after the other. It
+  is compared, watched for drift and joined with labels as that of a unary call, also with a unary one, or with JSON. Where
+  the width of an output changes within a stream, its values are one row.
+- Strings are joined to a text; numbers beside them are not compared.
+- Messages that hold an answer are the tokens of a stream: `penumbra_time_to_first_token_seconds`,
+  `penumbra_token_gap_seconds`, and the line `time_to_first_token` of a scorecard, whether they are text or tensors. Of a
+  single message there are no such times, but `penumbra_first_byte_seconds`.
+- An error in a message (`error_message`) fails the call (`error_in_stream`) though its status is OK; a stream that ends
+  without trailers has failed, too.
+- Of a stream of requests the features are the numbers of all, and the strings of the first.
+- Compressed messages (`grpc-encoding: gzip`, `deflate`) are unpacked for all this, 4 MiB at a time; what clients and
+  servers get is as it was sent.
+- Messages of services that are not of the Open Inference Protocol are not read; their calls count by status and time.
 """
 
 
@@ -156,7 +173,7 @@ ROWS = (
         "oip",
         "each input tensor, a feature a column; `text_input` of the generate extension as for `openai`",
         "each output tensor, in JSON, as raw bytes (all types, FP16 and BF16 too), or by gRPC; strings are labels",
-        "`text_output` of generate and generate_stream, strings of infer_stream, several messages of ModelStreamInfer",
+        "`text_output` of generate and generate_stream, strings of infer_stream, strings of ModelStreamInfer",
         "outputs of generate under names of their own; shared memory; the classification extension is strings "
         "(`score:index:label`), which are compared as such",
     ),
@@ -164,7 +181,7 @@ ROWS = (
         "grpc",
         "each input tensor of the Open Inference Protocol (`inference.GRPCInferenceService`)",
         "each output tensor, typed or raw",
-        "several messages of ModelStreamInfer",
+        "strings of ModelStreamInfer",
         "messages of other services: their calls are passed on, and counted by `grpc-status`",
     ),
     ProtocolRow(

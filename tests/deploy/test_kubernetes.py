@@ -33,6 +33,8 @@ GIVEN = {
     "PENUMBRA_FLEET_REDIS": "redis://secret",
     "PENUMBRA_INSTANCE": "cancer-5d8f-x2x9",
 }
+PORTS = {"kserve-grpc": "h2c"}
+"""What the port for traffic is called, where others look at its name."""
 FOREIGN = {"PodMonitor", "InferenceService", "Certificate"}
 Manifest = dict[str, Any]
 
@@ -107,12 +109,30 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(name: str, render
     for pod in pods(rendered[name]):
         assert {address.host for address in (*settings.listen, *settings.admin.listen)} == {""}  # of both families
         ports = {port["name"]: port["containerPort"] for port in proxy_of(pod)["ports"]}
-        assert ports == {"penumbra-http": settings.listen[0].port, "penumbra-admin": settings.admin.listen[0].port}
+        assert ports == {
+            PORTS.get(name, "penumbra-http"): settings.listen[0].port,
+            "penumbra-admin": settings.admin.listen[0].port,
+        }
         mounts = [mount["mountPath"] for mount in proxy_of(pod)["volumeMounts"]]
         assert str(Path(settings.state).parent) in mounts
         assert proxy_of(pod)["args"] == ["run", "/etc/penumbra/penumbra.yaml"]
         assert "/etc/penumbra" in mounts
     assert base64.b64decode(data_of(rendered[name], "penumbra")["token"])
+
+
+@kubectl
+@pytest.mark.parametrize("name", ["triton-grpc", "kserve-grpc", "mlserver"])
+def test_calls_by_grpc_go_to_versions_that_are_asked_by_http2(name: str, rendered: dict[str, list[Manifest]]) -> None:
+    settings = configured(rendered[name])
+    (route,) = [each for each in settings.routes if each.match.path.startswith("/inference.GRPCInferenceService")]
+    named = {route.primary, *[each.version for each in (*route.split, *route.shadows)]}
+    assert {settings.versions[version].http for version in named} == {2}
+    services = [port for each in rendered[name] if each["kind"] == "Service" for port in each["spec"]["ports"]]
+    assert all(port["appProtocol"] == "kubernetes.io/h2c" for port in services if port["name"] == "grpc")
+    (pod,) = pods(rendered[name])
+    local = {version.port for version in settings.versions.values() if version.host == "127.0.0.1"}
+    said = str(pod["spec"]["containers"])
+    assert all(str(port) in said for port in local)
 
 
 @kubectl
