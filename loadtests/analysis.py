@@ -20,6 +20,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.oip_messages import GRPC, by_grpc
 from loadtests.results import Spread, spread
 from loadtests.traffic import answer_body, request_body
 from proxy.contracts.comparers import TextComparer
@@ -46,6 +47,7 @@ GUARD = Guard(
 Body = tuple[bytes, bytes, bytes]
 """A request, the answer to the client, the shadow's answer."""
 FIELDS = b"content-type: application/json\r\nserver: uvicorn\r\ndate: Mon, 23 Nov 2026 16:00:00 GMT\r\n"
+CALL = "/inference.GRPCInferenceService/ModelInfer"
 Work = Callable[[], object]
 """What is timed."""
 Method = Callable[[Sequence[Body]], Work]
@@ -132,7 +134,7 @@ def product(
     mirrored: bool, protocol: Protocol = "oip", analysis: Analysis = DEFAULT_ANALYSIS, fields: bytes = FIELDS
 ) -> Method:
     """Frames of the link through payload and board, as control gets them; without copies, or with one of each."""
-    board, numbers, reader, batch = Board(), count(), FrameReader(), BATCH if mirrored or protocol == "oip" else 16
+    board, numbers, reader, batch = Board(), count(), FrameReader(), BATCH if mirrored or protocol in ("oip", "grpc") else 16
     board.watch("cancer", ("v3",), "v1", GUARD, protocol, 0.0, analysis)
 
     def prepare(exchanges: Sequence[Body]) -> Work:
@@ -165,7 +167,8 @@ def legs(exchange: int, request: bytes, answer: bytes, copy: bytes, fields: byte
         more |= {"version": version, "role": role, "share": share, "response_fields": fields, "response": response}
         return Record(**who, **facts, **more)
 
-    asked: dict[str, Any] = {"path": "/infer", "request_fields": FIELDS, "request": request}
+    path, asking = (CALL, GRPC) if fields == GRPC else ("/infer", FIELDS)
+    asked: dict[str, Any] = {"path": path, "request_fields": asking, "request": request}
     return (
         leg("v1", "primary", 0.9, answer, **asked, copies=int(bool(copy))),
         leg("v3", "shadow", 1.0, copy),
@@ -178,9 +181,13 @@ def methods() -> dict[str, tuple[Method, Sequence[Body]]]:
 
     numbers, texts = bodies(8192), chats(1024)
     events = product(False, "openai", fields=b"content-type: text/event-stream\r\n")
+    typed, raw = ([tuple_of(each, raw=raw) for each in numbers] for raw in (False, True))
     return {
         ONE_RECORD: (product(mirrored=False), numbers),
         "product: a record and its shadow's": (product(mirrored=True), numbers),
+        BY_GRPC: (product(False, "grpc", fields=GRPC), typed),
+        "product: a record by gRPC, raw": (product(False, "grpc", fields=GRPC), raw),
+        "product: a record by gRPC and its shadow's": (product(True, "grpc", fields=GRPC), typed),
         "river: ADWIN for each value": (naive(ADWIN), numbers),
         "river: KSWIN for each value": (naive(lambda: KSWIN(seed=7)), numbers[:256]),
         **{
@@ -191,7 +198,14 @@ def methods() -> dict[str, tuple[Method, Sequence[Body]]]:
     }
 
 
+def tuple_of(exchange: Body, raw: bool) -> Body:
+    """The same exchange by gRPC."""
+    asked, answer, copy = (by_grpc(body, raw=raw) for body in exchange)
+    return asked, answer, copy
+
+
 ONE_RECORD = "product: a record"
+BY_GRPC = "product: a record by gRPC"
 COMPARERS: tuple[TextComparer, ...] = ("words", "characters", "exact")
 
 

@@ -104,16 +104,16 @@ order mark, names, ids and delays of reconnection; JSON Lines as Ollama writes t
 of an event is a stream whatever its media type says. How a server cuts its writes changes neither what is read nor the
 times of tokens, which are those of the piece in which the last byte of an event arrived.
 
-Streams by gRPC (`ModelStreamInfer`: Triton's messages, or MLServer's, which are plain answers) are one record each, read
-message by message, whatever their length, where no message is larger than 4 MiB:
+Streams by gRPC (`ModelStreamInfer`: Triton's messages, or MLServer's, which are plain answers) are one record each,
+read message by message, whatever their length, where no message is larger than 4 MiB:
 
-- Numbers of all messages are one answer: outputs are met by name, and have the rows of all messages one after the other. It
-  is compared, watched for drift and joined with labels as that of a unary call, also with a unary one, or with JSON. Where
-  the width of an output changes within a stream, its values are one row.
+- Numbers of all messages are one answer: outputs are met by name, and have the rows of all messages one after the
+  other. It is compared, watched for drift and joined with labels as that of a unary call. Where the width of an output
+  changes within a stream, its values are one row.
 - Strings are joined to a text; numbers beside them are not compared.
-- Messages that hold an answer are the tokens of a stream: `penumbra_time_to_first_token_seconds`,
-  `penumbra_token_gap_seconds`, and the line `time_to_first_token` of a scorecard, whether they are text or tensors. Of a
-  single message there are no such times, but `penumbra_first_byte_seconds`.
+- Messages that hold an answer, text or tensors, are the tokens of a stream: `penumbra_time_to_first_token_seconds`,
+  `penumbra_token_gap_seconds`, and the line `time_to_first_token` of a scorecard. A single message has no such times,
+  but `penumbra_first_byte_seconds`.
 - An error in a message (`error_message`) fails the call (`error_in_stream`) though its status is OK; a stream that ends
   without trailers has failed, too.
 - Of a stream of requests the features are the numbers of all, and the strings of the first.

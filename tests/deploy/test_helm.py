@@ -65,7 +65,7 @@ def test_the_values_hold_against_the_schema() -> None:
         {
             "config": {
                 **VALUES["config"],
-                "routes": {"r": {"match": {"path": "/"}, "protocol": "grpc", "primary": "v1"}},
+                "routes": {"r": {"match": {"path": "/"}, "protocol": "soap", "primary": "v1"}},
             }
         },
         {"token": {"secret": "a", "value": "b"}},
