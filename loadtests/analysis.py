@@ -134,7 +134,12 @@ def product(
     mirrored: bool, protocol: Protocol = "oip", analysis: Analysis = DEFAULT_ANALYSIS, fields: bytes = FIELDS
 ) -> Method:
     """Frames of the link through payload and board, as control gets them; without copies, or with one of each."""
-    board, numbers, reader, batch = Board(), count(), FrameReader(), BATCH if mirrored or protocol in ("oip", "grpc") else 16
+    board, numbers, reader, batch = (
+        Board(),
+        count(),
+        FrameReader(),
+        BATCH if mirrored or protocol in ("oip", "grpc") else 16,
+    )
     board.watch("cancer", ("v3",), "v1", GUARD, protocol, 0.0, analysis)
 
     def prepare(exchanges: Sequence[Body]) -> Work:

@@ -39,7 +39,7 @@ class Front:
 def configuration(servers: Sequence[ModelServer], state: Path) -> dict[str, object]:
     """The first server is the primary, the second its shadow. Ports are left to the kernel."""
     first, second = servers[0].version, servers[1].version
-    path = calls.PATH if servers[0].grpc_port else JSON_PATH
+    grpc = bool(servers[0].grpc_port)
     return {
         "listen": "127.0.0.1:0",
         "admin": {"listen": "127.0.0.1:0"},
@@ -47,8 +47,8 @@ def configuration(servers: Sequence[ModelServer], state: Path) -> dict[str, obje
         "versions": {server.version: server.entry for server in servers},
         "routes": {
             ROUTE: {
-                "match": {"path": f"{path.rpartition('/')[0]}/"},
-                "protocol": "oip",
+                "match": {"grpc": calls.SERVICE} if grpc else {"path": f"/v2/models/{MODEL}/"},
+                "protocol": "grpc" if grpc else "oip",
                 "primary": first,
                 "canary": {"version": second, "percent": 0, "sticky": "header:x-user-id"},
                 "shadows": [{"version": second, "percent": 100}],

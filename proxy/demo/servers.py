@@ -52,7 +52,7 @@ class ModelServer:
 
     @property
     def entry(self) -> dict[str, object]:
-        """What a configuration says of it."""
+        """What a configuration says of it. By HTTP/2 also where no route of gRPC names it yet."""
         return {"url": f"http://127.0.0.1:{self.grpc_port}", "http": 2} if self.grpc_port else {"url": self.url}
 
 

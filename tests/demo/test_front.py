@@ -43,7 +43,7 @@ def test_by_grpc_versions_are_asked_by_http2_at_ports_of_their_own(servers: list
     settings = load.load(path)
     assert [(version.http, version.port) for version in settings.versions.values()] == [(2, 9000), (2, 9001), (2, 9002)]
     (route,) = settings.routes
-    assert calls.PATH.startswith(route.match.path)
+    assert (route.protocol, route.match.grpc) == ("grpc", calls.SERVICE)
 
 
 @pytest.mark.parametrize(

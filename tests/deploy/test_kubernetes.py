@@ -124,7 +124,7 @@ def test_the_configuration_runs_and_names_the_ports_of_the_pod(name: str, render
 @pytest.mark.parametrize("name", ["triton-grpc", "kserve-grpc", "mlserver"])
 def test_calls_by_grpc_go_to_versions_that_are_asked_by_http2(name: str, rendered: dict[str, list[Manifest]]) -> None:
     settings = configured(rendered[name])
-    (route,) = [each for each in settings.routes if each.match.path.startswith("/inference.GRPCInferenceService")]
+    (route,) = [each for each in settings.routes if each.match.grpc]
     named = {route.primary, *[each.version for each in (*route.split, *route.shadows)]}
     assert {settings.versions[version].http for version in named} == {2}
     services = [port for each in rendered[name] if each["kind"] == "Service" for port in each["spec"]["ports"]]
