@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -33,6 +34,9 @@ from proxy.control.capture.format import UnreadableLineError
 from proxy.control.replay.judge import ReplayJudge
 from proxy.control.replay.report import report_of
 from proxy.control.replay.trial import Trial, UnfitTrialError, default_candidate, trial_of
+
+MAX_NEW_OBJECTS = 100_000
+"""Objects between two looks for cycles."""
 
 EXITS: dict[Outcome, int] = {"pass": 0, "fail": EXIT_NO, "undecided": EXIT_UNDECIDED}
 
@@ -94,8 +98,16 @@ def replayed(settings: Settings, captures: Sequence[Path], options: ReplayOption
     if options.primary:
         primary = _version(settings, trial.section.primary, options.primary, "--primary")
     reader = CaptureReader(captures)
+    _spare_the_collector()
     with quiet():
         return uvloop.run(_replayed(trial, reader, (candidate, primary), options))
+
+
+def _spare_the_collector() -> None:
+    """Legs come and go by the thousand without a cycle among them, as in control."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(MAX_NEW_OBJECTS)
 
 
 async def _replayed(

@@ -8,8 +8,10 @@ that nothing but a latency depends on when a replay is made.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxy.contracts.message import field_of
 from proxy.contracts.table import Role
@@ -108,20 +110,17 @@ def legs_of(replayed: Replayed, primary: str, candidate: str) -> list[Captured]:
     asked = replayed.exchange.asked
     assert asked is not None
     copies = 1 + (replayed.noise is not None)
-    facts = {name: getattr(asked, name) for name in Captured.__struct_fields__}
-    facts |= {"share": 1.0, "copies": copies, "inference": True}
-    first = facts | {"role": "primary", "version": primary}
-    if replayed.primary is not None:
-        first |= _answer(replayed.primary)
-    bare = facts | {"copies": -1, "method": "", "path": "", "request_fields": b"", "request": None}
-    legs = [Captured(**first)]
+    recorded = {} if replayed.primary is None else _answer(replayed.primary)
+    first = replace(asked, role="primary", version=primary, share=1.0, copies=copies, inference=True, **recorded)
+    bare = replace(first, copies=-1, method="", path="", request_fields=b"", request=None)
+    legs = [first]
     if replayed.noise is not None:
-        legs.append(Captured(**bare | {"role": "noise", "version": primary} | _answer(replayed.noise)))
-    legs.append(Captured(**bare | {"role": "shadow", "version": candidate} | _answer(replayed.candidate)))
+        legs.append(replace(bare, role="noise", version=primary, **_answer(replayed.noise)))
+    legs.append(replace(bare, role="shadow", version=candidate, **_answer(replayed.candidate)))
     return legs
 
 
-def _answer(answer: LiveAnswer) -> dict[str, object]:
+def _answer(answer: LiveAnswer) -> dict[str, Any]:
     return {
         "status": answer.status,
         "failure": answer.failure,

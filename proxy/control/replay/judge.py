@@ -38,8 +38,10 @@ FIRST_LOOK = 10
 LATER_LOOKS = 0.1
 """Part of the exchanges so far after which the next look follows: sequential tests may be looked at whenever one likes,
 and a look at the whole scorecard costs as much as some dozen exchanges."""
-MAX_BETWEEN = 200
+MAX_BETWEEN = 1000
 """Exchanges between two looks, at most."""
+MAX_WAITING_BYTES = 8 * 1024 * 1024
+"""Bytes of requests and answers that wait for the next look; more, and it comes at once."""
 
 SETTLING_SECONDS = 5.0
 """Seconds of the capture's time after its end in which rows that wait are counted."""
@@ -98,6 +100,7 @@ class ReplayJudge:
         self._breach: Decision | None = None
         self._waiting: list[Captured] = []
         self._labels: list[tuple[str, object]] = []
+        self._waiting_bytes = 0
         self._now = 0.0
         self._next_look = FIRST_LOOK
 
@@ -124,7 +127,8 @@ class ReplayJudge:
         if exchange.label is not None:
             self.labels += 1
             self._labels.append((exchange.first.request_id, exchange.label))
-        if self.sent >= self._next_look:
+        self._waiting_bytes += sum([len(leg.request or b"") + len(leg.response or b"") for leg in legs])
+        if self.sent >= self._next_look or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._next_look = self.sent + min(max(int(self.sent * LATER_LOOKS), FIRST_LOOK), MAX_BETWEEN)
             self._look()
 
@@ -179,7 +183,7 @@ class ReplayJudge:
 
     def _look(self) -> None:
         rehearsal, legs, labels = self._begun(), self._waiting, self._labels
-        self._waiting, self._labels = [], []
+        self._waiting, self._labels, self._waiting_bytes = [], [], 0
         self._now += TICK_SECONDS
         rehearsal.tick(arms_of(legs), self._now)
         rehearsal.observe(legs, self._now)
