@@ -159,7 +159,7 @@ class Latencies(Struct, frozen=True):
     arm: Arm
     n: int
     quantiles: dict[str, float]
-    """`p50`, `p90`, `p95`, `p99` and `max`."""
+    """`p50`, `p90`, `p95`, `p99` and `max`, each within 1 %."""
     mean: float
 
 

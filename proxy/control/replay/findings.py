@@ -25,7 +25,7 @@ from proxy.release.audit import plain
 from proxy.stats.board import Board
 from proxy.stats.drift.figures import Drift, FeatureShape
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 ROLES: dict[Arm, Role] = {"recorded": "primary", "primary": "primary", "candidate": "shadow"}
 """The role of an arm's legs."""
@@ -129,7 +129,7 @@ def latencies(judge: ReplayJudge) -> tuple[Latencies, ...]:
 def _latencies(arm: Arm, counts: ArmTally) -> Latencies:
     n = sum(counts.times.values())
     quantiles = {name: histogram.quantile(counts.times, q) or 0.0 for name, q in QUANTILES.items()}
-    return Latencies(arm, n, quantiles | {"max": counts.most}, counts.seconds / n)
+    return Latencies(arm, n, quantiles, counts.seconds / n)
 
 
 def _board(judge: ReplayJudge) -> Board | None:

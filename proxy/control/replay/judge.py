@@ -18,12 +18,10 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from proxy.contracts.histogram import Buckets, bucket
-from proxy.contracts.outcome import outcome_of
-from proxy.contracts.record import TICK_SECONDS
+from proxy.contracts.histogram import Buckets, add
+from proxy.contracts.record import TICK_SECONDS, ArmTick
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.replay import Arm
-from proxy.contracts.table import COPY_ROLES
 from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import Captured, arms_of
 from proxy.control.capture.replay import Rehearsal
@@ -35,7 +33,7 @@ from proxy.release.scorecard import MAX_LOSS, overall
 
 FIRST_LOOK = 10
 """Exchanges before the first look: garbage and refusals show in as many."""
-LATER_LOOKS = 0.1
+LATER_LOOKS = 0.15
 """Part of the exchanges so far after which the next look follows: sequential tests may be looked at whenever one likes,
 and a look at the whole scorecard costs as much as some dozen exchanges."""
 MAX_BETWEEN = 1000
@@ -64,18 +62,13 @@ class ArmTally(Struct):
     outcomes: Counter[str] = field(default_factory=Counter)
     times: Buckets = field(default_factory=dict)
     seconds: float = 0.0
-    most: float = 0.0
 
-    def add(self, leg: Captured) -> None:
-        """Counts a leg."""
-        code = leg.failure or str(leg.status)
-        self.codes[code] += 1
-        self.outcomes[outcome_of(code, leg.role in COPY_ROLES)] += 1
-        if not leg.failure:
-            place = bucket(leg.total)
-            self.times[place] = self.times.get(place, 0) + 1
-            self.seconds += leg.total
-            self.most = max(self.most, leg.total)
+    def add(self, arm: ArmTick) -> None:
+        """Counts legs."""
+        self.codes.update(arm.codes)
+        self.outcomes.update(arm.outcomes())
+        add(self.times, arm.total)
+        self.seconds += arm.total_sum
 
 
 class ReplayJudge:
@@ -101,6 +94,7 @@ class ReplayJudge:
         self._waiting: list[Captured] = []
         self._labels: list[tuple[str, object]] = []
         self._waiting_bytes = 0
+        self._beside: Arm = "recorded"
         self._now = 0.0
         self._next_look = FIRST_LOOK
 
@@ -121,7 +115,8 @@ class ReplayJudge:
             self._show(legs, exchange.first.finished)
             return
         self.sent += 1
-        self._count(replayed, legs)
+        self.answered[exchange.first.version] += 1
+        self._beside = "recorded" if replayed.primary is None else "primary"
         self._waiting += legs
         self._now = max(self._now, exchange.first.finished)
         if exchange.label is not None:
@@ -161,15 +156,11 @@ class ReplayJudge:
         self.first = min(self.first or exchange.started, exchange.started)
         self.last = max(self.last, exchange.started)
 
-    def _count(self, replayed: Replayed, legs: list[Captured]) -> None:
-        asked = replayed.exchange.first
-        self.answered[asked.version] += 1
-        beside: Arm = "recorded" if replayed.primary is None else "primary"
-        for arm, leg in ((beside, legs[0]), ("candidate", legs[-1])):
-            counts = self.arms.get(arm)
-            if counts is None:
-                counts = self.arms[arm] = ArmTally(leg.version)
-            counts.add(leg)
+    def _count(self, arms: list[ArmTick]) -> None:
+        for each in arms:
+            if each.role != "noise":
+                arm: Arm = "candidate" if each.role == "shadow" else self._beside
+                self.arms.setdefault(arm, ArmTally(each.version)).add(each)
 
     # -- looks
 
@@ -185,7 +176,9 @@ class ReplayJudge:
         rehearsal, legs, labels = self._begun(), self._waiting, self._labels
         self._waiting, self._labels, self._waiting_bytes = [], [], 0
         self._now += TICK_SECONDS
-        rehearsal.tick(arms_of(legs), self._now)
+        arms = arms_of(legs)
+        self._count(arms)
+        rehearsal.tick(arms, self._now)
         rehearsal.observe(legs, self._now)
         for request_id, label in labels:
             rehearsal.board.on_label(request_id, label, self._now)

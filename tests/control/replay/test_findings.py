@@ -55,5 +55,5 @@ def test_features_and_distributions_are_of_the_profile() -> None:
 def test_times_are_of_answers() -> None:
     (recorded, candidate) = findings.latencies(judged())
     assert (recorded.arm, candidate.arm, candidate.n) == ("recorded", "candidate", 120)
-    assert abs(candidate.mean - 0.01) < 1e-9 and candidate.quantiles["max"] == 0.01
-    assert abs(candidate.quantiles["p50"] - 0.01) < 0.0002
+    assert abs(candidate.mean - 0.01) < 1e-9
+    assert all(abs(candidate.quantiles[name] - 0.01) < 0.0002 for name in ("p50", "p99", "max"))
