@@ -203,7 +203,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Penumbra]]:
     """Starts Penumbra with one route, to the model of its name: `start(urls, primary=..., shadows=...)`."""
     running: list[Front] = []
 
-    def start(urls: dict[str, str], name: str = ROUTE, http: int = 1, **route: Any) -> Penumbra:
+    def start(
+        urls: dict[str, str], name: str = ROUTE, http: int = 1, capture: dict[str, Any] | None = None, **route: Any
+    ) -> Penumbra:
         section = {"match": {"path": f"/v2/models/{name}/"}, "protocol": "oip"} | route
         content = {
             "listen": "127.0.0.1:0",
@@ -211,7 +213,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Penumbra]]:
             "state": str(tmp_path / "penumbra.db"),
             "versions": {version: {"url": url, "http": http} for version, url in urls.items()},
             "routes": {name: section},
-        }
+        } | ({"capture": capture} if capture else {})
         running.append(front.start(content, tmp_path))
         asyncio.run(front.ready(running[-1]))
         return Penumbra(running[-1], name)
