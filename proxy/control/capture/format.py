@@ -16,7 +16,8 @@ Files of before have legs alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -156,17 +157,26 @@ BEGINNINGS = (*(begin for begin, _ in _others), b'{"exchange"', b'{"worker"')
 def captured(record: Record, source: WorkerRun, bodies: bool, **said: Any) -> Captured:
     """The part of a record that goes to disk. Without bodies neither header fields nor the query of the path do.
     `said`: of its writing (`Captured`)."""
-    values = {name: getattr(record, name) for name in Record.__struct_fields__}
+    values = list(_facts(record))
     if record.parts:
-        values["response"] = None  # only its end
-    values |= {"parts": 0, "partial": False, "disturbed": False}
+        values[_AT["response"]] = None  # only its end
+    values[_AT["parts"]], values[_AT["partial"]], values[_AT["disturbed"]] = 0, False, False
     if bodies:
-        values |= {name: _needed(values[name]) for name in ("request_fields", "response_fields")}
+        for at in _FIELDS:
+            values[at] = _needed(values[at])
     else:
-        values |= {"request": None, "response": None, "request_fields": b"", "response_fields": b""}
-        values |= {"beginning": b"", "ending": b""}
-        values["path"] = record.path.partition("?")[0]
-    return Captured(worker=source[0], incarnation=source[1], **values, **said)
+        for at, nothing in _WITHOUT:
+            values[at] = nothing
+        values[_AT["path"]] = record.path.partition("?")[0]
+    return Captured(*values, worker=source[0], incarnation=source[1], **said)
+
+
+_facts: Callable[[Record], tuple[Any, ...]] = attrgetter(*Record.__struct_fields__)
+_AT = {name: at for at, name in enumerate(Record.__struct_fields__)}
+_FIELDS = (_AT["request_fields"], _AT["response_fields"])
+_NO_BODIES: dict[str, bytes | None] = {"request": None, "response": None}
+_NO_BODIES |= dict.fromkeys(("request_fields", "response_fields", "beginning", "ending"), b"")
+_WITHOUT = tuple((_AT[name], nothing) for name, nothing in _NO_BODIES.items())
 
 
 def _needed(fields: bytes) -> bytes:

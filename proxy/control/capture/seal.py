@@ -60,7 +60,7 @@ class OpenSegment:
     def __init__(self) -> None:
         self._hash = sha256()
         self._lines = self._marked = 0
-        self._strata: dict[str, StratumCount] = {}
+        self._strata: dict[str, list[float]] = {}
         self._strata_bytes = 0
         self.first = self.last = 0.0
         self.sha256 = ""
@@ -81,18 +81,21 @@ class OpenSegment:
         """Counts an exchange whose legs were added; it began and ended at these Unix times."""
         self.first = min(self.first or began, began)
         self.last = max(self.last, ended)
-        stratum = shortened(stratum, MAX_STRATUM // 2)
+        if len(stratum) > MAX_STRATUM // 2:
+            stratum = shortened(stratum, MAX_STRATUM // 2)
         if stratum not in self._strata:
             if len(self._strata) >= MAX_STRATA:
                 stratum = OTHERS
             self._strata_bytes += len(stratum) + 48
-        known = self._strata.get(stratum, StratumCount(0, 0.0))
-        self._strata[stratum] = StratumCount(known.taken + 1, known.weight + weight)
+            self._strata.setdefault(stratum, [0, 0.0])
+        known = self._strata[stratum]
+        known[0] += 1
+        known[1] += weight
 
     def seal(self) -> bytes:
         """The last line."""
         self.sha256 = self._hash.hexdigest()
-        strata = {name: StratumCount(c.taken, round(c.weight, 3)) for name, c in self._strata.items()}
+        strata = {name: StratumCount(int(n), round(weight, 3)) for name, (n, weight) in self._strata.items()}
         sealed = Sealed(lines=self._lines, sha256=self.sha256, first=self.first, last=self.last, strata=strata)
         return line_of(Seal(sealed))
 

@@ -30,8 +30,8 @@ MAX_FIRST_LINE = 1 << 16
 
 class SealedFile:
     """The files at `path` and `path`.1, of at most `max_bytes` together, no line older than `max_age` seconds (0: any
-    age). `header` is that of its segments. `replaced`, `aged`: files that made room for newer lines, and that grew too
-    old; monotone."""
+    age). `header` is that of its segments. `capacity`: bytes of lines that fit into a file at all. `replaced`, `aged`:
+    files that made room for newer lines, and that grew too old; monotone."""
 
     __slots__ = (
         "_after",
@@ -44,6 +44,7 @@ class SealedFile:
         "_segment",
         "_size",
         "aged",
+        "capacity",
         "replaced",
     )
 
@@ -55,15 +56,12 @@ class SealedFile:
         self._after = ""
         self._segment = OpenSegment()
         self.replaced = self.aged = 0
+        self.capacity = self._half - len(line_of(header)) - 128 - OpenSegment().reserve()
 
     @property
     def older(self) -> str:
         """The name of the older file."""
         return f"{self._path}.1"
-
-    def fits(self, lines: int) -> bool:
-        """Whether lines of so many bytes fit into a file at all."""
-        return lines + len(line_of(self._header)) + 128 + OpenSegment().reserve() <= self._half
 
     def append(self, lines: list[bytes], now: float) -> None:
         """Writes lines that fit, at this Unix time."""

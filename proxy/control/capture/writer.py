@@ -30,6 +30,9 @@ MAX_LABELLED = 65536
 """Captured requests whose labels are kept when they come, the newest: about 6 MB. What comes later, or after a restart,
 is joined from a file of feedback beside the capture."""
 
+MAX_WRITE = 1 << 16
+"""Bytes that are written at a time."""
+
 BOUNDS = ("capture_file", "capture_record", "capture_age", "capture_strata", "capture_waiting")
 """Bounds of a capture: files that made room for newer ones, records larger than a file, files that grew too old,
 exchanges whose stratum was not counted, and that did not wait for their copies."""
@@ -109,7 +112,7 @@ class CaptureWriter:
                 known = hash(request_id) in self._ids
                 self.labels["written" if known else "unknown"] += 1
                 line = line_of(LabelLine(label=label, request_id=request_id, at=now)) if known else b""
-                if line and file.fits(len(line)):
+                if 0 < len(line) <= file.capacity:
                     file.append([line], now)
 
     def look(self, now: float) -> None:
@@ -152,24 +155,39 @@ class CaptureWriter:
     def _write(self, taken: Iterable[Taken], settings: Capture, file: SealedFile) -> None:
         for each in taken:
             lines = [self._line(record, each, settings) for record in each.records]
-            if not self._sampler.waits:
-                for record, line in zip(each.records, lines, strict=True):
-                    self._append([record], [line], each, file)
-            else:
+            if each.stratum:
                 self._append(each.records, lines, each, file)
+            else:
+                self._append_apart(each, lines, file)
+
+    def _append_apart(self, taken: Taken, lines: list[bytes], file: SealedFile) -> None:
+        """Writes legs of which none needs another, many at a time."""
+        room, size, begin = min(MAX_WRITE, file.capacity), 0, 0
+        for at, line in enumerate(lines):
+            if size + len(line) > room and at > begin:
+                self._append(taken.records[begin:at], lines[begin:at], taken, file)
+                size, begin = 0, at
+            size += len(line)
+        self._append(taken.records[begin:], lines[begin:], taken, file)
 
     def _append(self, records: list[Record], lines: list[bytes], taken: Taken, file: SealedFile) -> None:
-        """Writes legs that belong together."""
-        if not file.fits(sum(map(len, lines))):
+        """Writes legs together."""
+        if sum(map(len, lines)) > file.capacity:
             self._reached["capture_record"] += 1
             return
         file.append(lines, self._now)
         self.written += len(lines)
-        if taken.stratum or records[0].path:
-            self._remember(records[0].request_id)
-            ended = max([record.started + record.total for record in records])
-            stratum = taken.stratum or stratum_of(records)
-            file.count(stratum, taken.weight, min([record.started for record in records]), ended)
+        if taken.stratum:
+            self._count(records, taken.stratum, taken.weight, file)
+            return
+        for record in records:
+            if record.path:
+                self._count([record], stratum_of([record]), taken.weight, file)
+
+    def _count(self, records: list[Record], stratum: str, weight: float, file: SealedFile) -> None:
+        self._remember(records[0].request_id)
+        ended = max([record.started + record.total for record in records])
+        file.count(stratum, weight, min([record.started for record in records]), ended)
 
     def _remember(self, request_id: str) -> None:
         if request_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.leg_join import MAX_EXCHANGES, MAX_HELD_BYTES
 from proxy.control.capture.exchanges import UNREPLAYABLE, CapturedExchange, ExchangeJoin, exchanges_in
-from proxy.control.capture.format import Captured, captured, line_of
+from proxy.control.capture.format import Captured, LabelLine, captured, line_of
 from tests.support.records import record
 
 
@@ -90,3 +91,19 @@ def test_they_are_read_from_files(tmp_path: Path) -> None:
     (tmp_path / "records").write_bytes(line_of(leg(1, "shadow")) + line_of(leg(2)))
     found = list(exchanges_in([tmp_path / "records.1", tmp_path / "records"]))
     assert [(each.first.exchange, len(each.legs)) for each in found] == [(1, 2), (2, 1)]
+
+
+def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
+    """Fourteen megabytes are read in less than four, with copies and labels."""
+    line, body = leg(0, request=b"x" * 3000), b"y" * 3000
+    with (tmp_path / "records").open("wb") as file:
+        for number in range(2_000):
+            file.write(line_of(replace(line, exchange=number, request_id=f"id-{number}")))
+            file.write(line_of(replace(leg(number, "shadow"), response=body)))
+            file.write(line_of(LabelLine(label=number, request_id=f"id-{number}")))
+    assert (tmp_path / "records").stat().st_size > 14_000_000
+    tracemalloc.start()
+    found = [each.label for each in exchanges_in([tmp_path / "records"]) if each.first.role == "primary"]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == list(range(2_000)) and most < 4_000_000
