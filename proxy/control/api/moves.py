@@ -6,11 +6,11 @@ What would pair versions that do not belong together is refused, and the refusal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from proxy.contracts.release import RouteState
-from proxy.contracts.settings import Release
+from proxy.contracts.settings import Release, RouteSettings
 from proxy.control.api import request_bodies
 from proxy.control.api.problems import ApiError
 from proxy.control.engine import Engine, Move
@@ -28,6 +28,7 @@ def split(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str
     given, why = request_bodies.wrapped(value, "split")
     route, release = engine.route(name), engine.release_of(name)
     percents = request_bodies.split(given, engine.settings.versions, route.state.primary)
+    _refuse_deaf(engine, route.section, percents)
     if not release.several:
         return lambda state: transitions.split(state, percents, why, now), why
     others = {each.section.name: _other(each) for each in release.routes}
@@ -37,6 +38,14 @@ def split(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, str
     if 0.0 < percent < 100.0 and (keyless := [each for each in release.routes if each.section.sticky is None]):
         raise _refused(release, name, f"{keyless[0].section.name} has no sticky key by which to tell users apart")
     return lambda state: transitions.split(state, {others[state.route]: percent}, why, now), why
+
+
+def _refuse_deaf(engine: Engine, section: RouteSettings, names: Iterable[str]) -> None:
+    """Refuses versions that are asked by HTTP/1.1, on a route of gRPC."""
+    for name in names:
+        if section.calls and engine.settings.versions[name].http != 2:
+            why = f"{name} is asked by HTTP/1.1, and route {section.name} takes calls of gRPC; versions.{name}.http: 2"
+            raise ApiError("invalid", f"{why} in the file says that it speaks HTTP/2", name)
 
 
 def _other(route: RouteControl) -> str:
@@ -55,6 +64,7 @@ def shadows(engine: Engine, name: str, value: Body, now: float) -> tuple[Move, s
     """Copies by hand: of one route, since no user meets them."""
     given, why = request_bodies.wrapped(value, "shadows")
     percents = request_bodies.shadows(given, engine.settings.versions, engine.state(name).primary)
+    _refuse_deaf(engine, engine.route(name).section, percents)
     return lambda state: transitions.shadows(state, percents, why, now), why
 
 
@@ -77,6 +87,7 @@ def _wanted(engine: Engine, route: RouteControl, value: Body) -> Release:
     if "candidate" in value:
         versions = engine.settings.versions
         release = request_bodies.release(value, versions, state.primary, section.guard, section.reading)
+        _refuse_deaf(engine, section, (release.candidate, *release.arms))
     else:
         request_bodies.only(value, ("reason",))
         release = request_bodies.known(section.release or state.release, section.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from proxy.control.api.moves import MOVES
 from proxy.control.api.problems import ApiError
@@ -88,3 +89,21 @@ def test_it_starts_again_as_configured() -> None:
     do(house, "features", "release", {"reason": "again"})
     assert [house.engine.state(name).phase for name in CANDIDATES] == ["shadowing"] * 3
     assert all(transitions.releasing(house.engine.state(name)) for name in CANDIDATES)
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("split", {"v2": 10}),
+        ("shadows", {"v2": 10}),
+        ("release", {"candidate": "v2", "stages": [{"canary": 5, "requests": 10}]}),
+    ],
+)
+def test_a_route_of_grpc_gets_no_version_that_is_asked_by_http1(action: str, body: dict[str, Any]) -> None:
+    calls = replace(section("calls", split=(), shadows=()), protocol="grpc")
+    house = House(settings(calls))
+    with pytest.raises(ApiError, match=r"v2 is asked by HTTP/1.1, and route calls takes calls of gRPC") as refused:
+        do(house, "calls", action, body)
+    assert refused.value.kind == "invalid" and house.split("calls") == {}
+    versions = {name: replace(version, http=2) for name, version in house.engine.settings.versions.items()}
+    do(House(replace(settings(calls), versions=versions)), "calls", action, body)
