@@ -57,7 +57,7 @@ class Http2Engine:
 
     - `client`: we ask; else we answer
     - `open`: the numbers of the streams that are
-    - `error`: the code with which the library has ended it
+    - `error`: the code with which the library has ended it; `ending`: one of the two has told that it will
     """
 
     __slots__ = (
@@ -71,6 +71,7 @@ class Http2Engine:
         "_owed",
         "_pieces",
         "_told",
+        "ending",
         "error",
         "open",
     )
@@ -83,7 +84,7 @@ class Http2Engine:
         self._gathered: dict[int, list[bytes]] = {}
         self._pieces = 0
         self._told = False  # the peer knows of us what was wrong
-        self.error = NO_ERROR
+        self.error, self.ending = NO_ERROR, False
         self._broken, self._forgiven = 0.0, 0.0  # streams that broke a rule, less what time forgives
         self._engine: Any = ngh2.Connection(
             ngh2.Role.CLIENT if client else ngh2.Role.SERVER,
@@ -115,12 +116,10 @@ class Http2Engine:
         self._broken, self._forgiven = max(self._broken - (now - self._forgiven) * rate, 0.0), now
         try:
             self._engine.receive_data(data)
-        except ngh2.DenialOfServiceError as error:
-            self._hand_over()
-            raise Http2Error(ENHANCE_YOUR_CALM, said(error)) from error
         except ngh2.NGH2Error as error:
             self._hand_over()
-            raise Http2Error(PROTOCOL_ERROR, said(error)) from error
+            flood = isinstance(error, ngh2.DenialOfServiceError)
+            raise Http2Error(ENHANCE_YOUR_CALM if flood else PROTOCOL_ERROR, said(error)) from error
         self._hand_over()
         if self.error:
             raise Http2Error(self.error, f"the connection ended: {name_of(self.error)}")
@@ -133,6 +132,7 @@ class Http2Engine:
         try:
             data: bytes = self._engine.data_to_send(most)
         except ngh2.NGH2Error:
+            self.ending = True
             data = b""  # it has ended, and has told so
         self._hand_over()  # streams that end with what was written
         return data
@@ -226,6 +226,7 @@ class Http2Engine:
 
     def notice(self) -> None:
         """Tells that the connection will end: streams under way to us are still taken (the first of two GOAWAYs)."""
+        self.ending = True
         try:
             self._engine.send_shutdown_notice()
         except ngh2.NGH2Error:
@@ -234,6 +235,7 @@ class Http2Engine:
     def goaway(self, code: int) -> None:
         """Tells that no further stream is taken; those that are open go on."""
         self._told = self._told or code != NO_ERROR
+        self.ending = True
         try:
             self._engine.send_goaway(code)
         except ngh2.NGH2Error:
@@ -310,9 +312,6 @@ class Http2Engine:
     def stream_refused(self, stream: int, code: int) -> None:
         """A stream ended before its head was one: it broke a rule of RFC 9113 §8, or a bound."""
 
-    def window_opened(self, stream: int) -> None:
-        """More may be sent on a stream; 0: on all of them."""
-
     def going_away(self, last: int, code: int) -> None:
         """The peer takes no further stream; those above `last` it will not answer."""
 
@@ -366,13 +365,12 @@ class Http2Engine:
         else:
             self.stream_refused(stream, code)
 
-    def _window(self, event: Any) -> None:
-        self.window_opened(event.stream_id)
-
     def _goaway(self, event: Any) -> None:
+        self.ending = True
         self.going_away(event.last_stream_id, event.error_code)
 
     def _over(self, event: Any) -> None:
+        self.ending = True
         if not self._told:
             self.error = event.error_code
 
@@ -393,7 +391,6 @@ _HOOKS: Final[dict[Any, Callable[[Http2Engine, Any], None]]] = {
     ngh2.StreamClosed: Http2Engine._closed,
     ngh2.StreamReset: Http2Engine._reset,
     ngh2.ConnectionClosed: Http2Engine._over,
-    ngh2.WindowUpdated: Http2Engine._window,
     ngh2.GoAwayReceived: Http2Engine._goaway,
     ngh2.SettingsReceived: Http2Engine._settings,
 }

@@ -14,6 +14,9 @@ from proxy.contracts.field_rules import HOP_BY_HOP
 FieldList = list[tuple[bytes, bytes]]
 """(name, value) of each field."""
 
+COLON: Final = 0x3A
+"""With which names of pseudo-fields begin."""
+
 FIELD_OVERHEAD: Final = 32
 """Bytes that a field counts beside its name and value (RFC 9113 §6.5.2)."""
 
@@ -42,6 +45,17 @@ def listed(block: bytes) -> FieldList:
             _remembered.clear()
         _remembered[block] = fields
     return fields
+
+
+def block_of(fields: FieldList) -> bytes:
+    """The block of a list of fields, as it stands."""
+    parts: list[bytes] = []
+    for name, value in fields:
+        parts.append(name)
+        parts.append(b": ")
+        parts.append(value)
+        parts.append(b"\r\n")
+    return b"".join(parts)
 
 
 def size_of(fields: tuple[tuple[bytes, bytes], ...]) -> int:

@@ -26,7 +26,7 @@ from proxy.contracts.field_rules import (
 from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
 from proxy.http2.bounds import Http2Bounds
-from proxy.http2.fields import FieldList, listed, size_of
+from proxy.http2.fields import COLON, FieldList, block_of, listed, size_of
 from proxy.http2.timeout import seconds_of, written
 
 _TE_TRAILERS = (b"te", b"trailers")
@@ -34,7 +34,16 @@ _UNSUPPORTED = (b"CONNECT", b"TRACE")
 
 TIMEOUT: Final = b"grpc-timeout"
 
-_APART: Final = REQUEST_SPECIAL | {TIMEOUT}
+_APART: Final = REQUEST_SPECIAL | {TIMEOUT, b"cookie", b":method", b":scheme", b":path", b":authority", b":protocol"}
+"""Fields with a meaning, and those that are joined. Others are passed on as they are."""
+
+MAX_REMEMBERED: Final = 256
+"""Hosts and targets that were found clean: clients name few of either."""
+
+MAX_REMEMBERED_BYTES: Final = 256
+
+_clean_hosts: set[bytes] = set()
+_clean_targets: set[bytes] = set()
 
 NO_ANSWER_TRAILERS: Final = HOP_BY_HOP | FRAMING | {b"x-penumbra-version"}
 """What an answer's trailers do not carry. A server of gRPC may say there whatever else it likes."""
@@ -53,13 +62,19 @@ class Http2RequestError(Exception):
 
 
 class Http2RequestHead(RequestHead):
-    """The head of a request that was admitted. `expects`: its client waits for a word before it sends the body."""
+    """The head of a request that was admitted.
 
-    __slots__ = ("expects",)
+    - `expects`: its client waits for a word before it sends the body
+    - `listed`: its fields as the list that HTTP/2 carries; None: nobody has made it
+    - `call`: it is one of gRPC
+    """
+
+    __slots__ = ("call", "expects", "listed")
 
     def __init__(self, method: bytes, authority: bytes, target: bytes, fields: bytes = b"") -> None:
         super().__init__(method, authority, target, fields)
-        self.expects = False
+        self.expects = self.call = False
+        self.listed: FieldList | None = None
 
 
 def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: Http2Bounds) -> Http2RequestHead:
@@ -68,27 +83,16 @@ def read_request(fields: tuple[tuple[bytes, bytes], ...], ended: bool, bounds: H
         raise Http2RequestError("head_too_large", f"the head has more than {bounds.fields} fields")
     if size_of(fields) > bounds.head:
         raise Http2RequestError("head_too_large", f"the head is larger than {bounds.head} bytes")
-    pseudo: dict[bytes, bytes] = {}
-    special: list[tuple[bytes, bytes]] = []
-    lines: list[bytes] = []
-    crumbs: list[bytes] = []
-    for name, value in fields:
-        if name[:1] == b":":
-            pseudo[name] = value
-        elif name in _APART:
-            special.append((name, value))
-        elif name == b"cookie":
-            crumbs.append(value)
+    special: FieldList = []
+    passed: FieldList = []
+    for field in fields:
+        if field[0] in _APART:
+            special.append(field)
         else:
-            lines.append(name + b": " + value)
-    if crumbs:
-        lines.append(b"cookie: " + b"; ".join(crumbs))
-    head = _started(pseudo)
-    _take_special(head, special, lines)
-    head.fields = b"\r\n".join(lines) + b"\r\n" if lines else b""
-    timeouts = [value for name, value in special if name == TIMEOUT]
-    if timeouts:
-        _take_timeouts(head, timeouts)
+            passed.append(field)
+    head = _started(special)
+    _take_special(head, special, passed)
+    head.listed, head.fields = passed, block_of(passed)
     head.streamed = not ended and head.length is None
     if ended and head.length is None and head.method not in (b"GET", b"HEAD", b"DELETE", b"OPTIONS"):
         head.length = 0  # a body was meant, and is empty (RFC 9110 §8.6)
@@ -103,63 +107,105 @@ def refused_head(fields: FieldList) -> Http2RequestHead:
     return Http2RequestHead(known.get(b":method", b""), b"", b"/", block)
 
 
-def _started(pseudo: dict[bytes, bytes]) -> Http2RequestHead:
-    method, target, scheme = pseudo[b":method"], pseudo.get(b":path", b""), pseudo.get(b":scheme", b"")
+def _started(special: FieldList) -> Http2RequestHead:
+    method = target = scheme = authority = b""
+    for name, value in special:
+        if name == b":method":
+            method = value
+        elif name == b":path":
+            target = value
+        elif name == b":scheme":
+            scheme = value
+        elif name == b":authority":
+            authority = value
     if method in _UNSUPPORTED:  # RFC 9110 §15.6.2
         raise Http2RequestError("not_implemented", f"{method.decode()} is not supported")
     if scheme not in (b"http", b"https"):
         raise Http2RequestError("bad_request", "the scheme is not http or https")
-    if not target_is_clean(target):
-        raise Http2RequestError("bad_request", "the request target is not valid")
-    head = Http2RequestHead(method, pseudo.get(b":authority", b""), target)
+    if target not in _clean_targets:
+        if not target_is_clean(target):
+            raise Http2RequestError("bad_request", "the request target is not valid")
+        _remember(_clean_targets, target)
+    head = Http2RequestHead(method, authority, target)
     head.scheme = scheme
     return head
 
 
-def _take_special(head: Http2RequestHead, special: list[tuple[bytes, bytes]], lines: list[bytes]) -> None:
-    """Writes the fields with a meaning into the head; those that are passed on into the lines."""
-    hosts: list[bytes] = []
-    shadows: list[bytes] = []
-    for name, value in special:
-        if name == b"host":
-            hosts.append(value)
+def _remember(clean: set[bytes], value: bytes) -> None:
+    if len(value) <= MAX_REMEMBERED_BYTES:
+        if len(clean) >= MAX_REMEMBERED:
+            clean.clear()
+        clean.add(value)
+
+
+def _take_special(head: Http2RequestHead, special: FieldList, passed: FieldList) -> None:
+    """Writes the fields with a meaning into the head; those that are passed on into the list."""
+    hosts: FieldList = []
+    crumbs: FieldList = []
+    shadows: FieldList = []
+    timeouts: FieldList = []
+    for field in special:
+        name, value = field
+        if name[0] == COLON:
+            continue
+        if name == b"te":
+            head.trailers = True  # the engine lets `trailers` alone pass
         elif name == b"content-length":
             head.length = content_length(value)  # the engine has refused what is none, and a second one
-        elif name == b"te":
-            head.trailers = True  # the engine lets `trailers` alone pass
-        elif name == b"expect":
-            head.expects = value.lower() == b"100-continue"
         elif name == b"x-request-id":
             head.request_id = head.request_id or value
+        elif name == TIMEOUT:
+            timeouts.append(field)
+        elif name == b"host":
+            hosts.append(field)
+        elif name == b"cookie":
+            crumbs.append(field)
+        elif name == b"expect":
+            head.expects = value.lower() == b"100-continue"
         elif name == b"x-penumbra-shadow":
-            shadows.append(b"x-penumbra-shadow: " + value)
+            shadows.append(field)
         elif name == b"x-penumbra-hop":
             head.hops += b" " + value
-            lines.append(b"x-penumbra-hop: " + value)
+            passed.append(field)
     _take_host(head, hosts)
+    if crumbs:
+        passed.append((b"cookie", b"; ".join([value for _, value in crumbs])))
     if head.request_id:
-        lines.append(b"x-request-id: " + head.request_id)
+        passed.append((b"x-request-id", head.request_id))
     head.shadowed = bool(shadows)
-    lines += shadows
+    passed += shadows
+    head.call = _is_call(passed)
+    if timeouts:
+        _take_timeouts(head, timeouts, passed)
 
 
-def _take_timeouts(head: RequestHead, values: list[bytes]) -> None:
+def _is_call(passed: FieldList) -> bool:
+    for name, value in passed:
+        if name == b"content-type":
+            return is_grpc(value)
+    return False
+
+
+def _take_timeouts(head: Http2RequestHead, timeouts: FieldList, passed: FieldList) -> None:
     """Notes the time that a call has; in any other request the field is one as others."""
-    if not is_grpc(head.field(b"content-type")):
-        head.fields += b"".join([b"%b: %b\r\n" % (TIMEOUT, value) for value in values])
+    if not head.call:
+        passed += timeouts
         return
-    seconds = seconds_of(values[0]) if len(values) == 1 else None
+    seconds = seconds_of(timeouts[0][1]) if len(timeouts) == 1 else None
     if seconds is None:
         raise Http2RequestError("bad_request", "malformed grpc-timeout: one of up to 8 digits and H, M, S, m, u or n")
     head.timeout = seconds
 
 
-def _take_host(head: RequestHead, hosts: list[bytes]) -> None:
-    if len(set(hosts)) > 1 or (head.authority and hosts and hosts[0] != head.authority):  # RFC 9113 §8.3.1
-        raise Http2RequestError("bad_request", "Host and :authority differ, or there are two Host fields")
-    head.authority = head.authority or (hosts[0] if hosts else b"")
-    if not host_is_clean(head.authority):  # RFC 9110 §7.2
-        raise Http2RequestError("bad_request", "the authority is not valid")
+def _take_host(head: RequestHead, hosts: FieldList) -> None:
+    for _, value in hosts:
+        if value != (head.authority or hosts[0][1]):  # RFC 9113 §8.3.1
+            raise Http2RequestError("bad_request", "Host and :authority differ, or there are two Host fields")
+    head.authority = head.authority or (hosts[0][1] if hosts else b"")
+    if head.authority not in _clean_hosts:
+        if not host_is_clean(head.authority):  # RFC 9110 §7.2
+            raise Http2RequestError("bad_request", "the authority is not valid")
+        _remember(_clean_hosts, head.authority)
 
 
 def write_request(
@@ -176,7 +222,8 @@ def write_request(
         (b":path", base_path + head.target),
         (b":authority", authority),
     ]
-    fields += listed(head.fields)
+    passed = head.listed if isinstance(head, Http2RequestHead) else None
+    fields += listed(head.fields) if passed is None else passed
     if extra:
         fields += listed(extra)
     size = head.length if length < 0 else length
@@ -191,5 +238,4 @@ def write_request(
 
 def trailers_of(fields: tuple[tuple[bytes, bytes], ...], without: frozenset[bytes] = NO_TRAILERS) -> bytes:
     """Trailers as a block; pseudo-fields, and those that are not allowed there, are left out."""
-    lines = [name + b": " + value for name, value in fields if name[:1] != b":" and name not in without]
-    return b"\r\n".join(lines) + b"\r\n" if lines else b""
+    return block_of([field for field in fields if field[0][:1] != b":" and field[0] not in without])

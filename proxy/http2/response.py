@@ -6,10 +6,12 @@ from typing import Final
 
 from proxy.contracts.field_rules import RESPONSE_SPECIAL, content_length
 from proxy.contracts.message import ResponseHead
-from proxy.http2.fields import FieldList, listed
+from proxy.http2.fields import FieldList, block_of, listed
 
 MAX_FIELDS: Final = 256
 """Fields of an answer's head, as in HTTP/1.1."""
+
+_APART: Final = RESPONSE_SPECIAL | {b":status", b"content-length", b"x-request-id"}
 
 _STATUSES: Final = {str(status).encode(): status for status in range(200, 600)}
 
@@ -21,37 +23,41 @@ class Http2ResponseError(Exception):
 class Http2ResponseHead(ResponseHead):
     """The head of an answer.
 
+    - `listed`: its fields as the list that HTTP/2 carries
     - `alone`: nothing follows it, and it told no length: its fields are also trailers (`Trailers-Only` of gRPC)
     """
 
-    __slots__ = ("alone",)
+    __slots__ = ("alone", "listed")
 
     def __init__(self, status: int, fields: bytes = b"") -> None:
         super().__init__(status, fields)
         self.alone = False
+        self.listed: FieldList | None = None
 
 
 def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body: bool) -> Http2ResponseHead:
     """The head of an answer. `ended`: nothing follows; `no_body`: a HEAD was asked. Raises Http2ResponseError."""
     if len(fields) > MAX_FIELDS:  # RFC 9110 §5.4
         raise Http2ResponseError(f"the head has more than {MAX_FIELDS} fields")
-    lines: list[bytes] = []
+    passed: FieldList = []
     length: int | None = None
     request_id = code = b""
-    for name, value in fields:
-        if name == b":status":
-            code = value
+    for field in fields:
+        name = field[0]
+        if name not in _APART:
+            passed.append(field)
+        elif name == b":status":
+            code = field[1]
         elif name == b"content-length":
-            length = content_length(value)
+            length = content_length(field[1])
         elif name == b"x-request-id":
-            request_id = value
-            lines.append(b"x-request-id: " + value)
-        elif name not in RESPONSE_SPECIAL:
-            lines.append(name + b": " + value)
+            request_id = field[1]
+            passed.append(field)
     status = _STATUSES.get(code)
     if status is None:
         raise Http2ResponseError("the status is none")
-    head = Http2ResponseHead(status, b"\r\n".join(lines) + b"\r\n" if lines else b"")
+    head = Http2ResponseHead(status, block_of(passed))
+    head.listed = passed
     head.request_id = request_id
     head.bodiless = no_body or status in (204, 304)
     head.length = None if status == 204 else length  # RFC 9110 §8.6
@@ -65,10 +71,12 @@ def read_response(fields: tuple[tuple[bytes, bytes], ...], ended: bool, no_body:
 def write_response(head: ResponseHead, version: bytes, extra: bytes) -> FieldList:
     """The fields of an answer for a client; `version` and `extra` are blocks of more fields."""
     fields: FieldList = [(b":status", b"%d" % head.status)]
-    fields += listed(head.fields)
+    own = head if isinstance(head, Http2ResponseHead) else None
+    passed = None if own is None else own.listed
+    fields += listed(head.fields) if passed is None else passed
     fields += listed(version)
     if extra:
         fields += listed(extra)
-    if head.length is not None and not (isinstance(head, Http2ResponseHead) and head.alone):
+    if head.length is not None and not (own is not None and own.alone):
         fields.append((b"content-length", b"%d" % head.length))
     return fields

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.http2 import fields as fields_module
-from proxy.http2.fields import MAX_REMEMBERED, listed, size_of
+from proxy.http2.fields import MAX_REMEMBERED, block_of, listed, size_of
 
 names = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(lambda name: f"x-{name}".encode())
 values = st.binary(max_size=20).map(lambda value: value.hex().encode())
@@ -17,6 +17,7 @@ def test_a_block_is_the_list_that_it_was_made_of(pairs: list[tuple[bytes, bytes]
     block = b"".join(name.title() + b": " + value + b"\r\n" for name, value in pairs)
     assert listed(block) == pairs
     assert listed(block) == pairs  # remembered
+    assert listed(block_of(pairs)) == pairs
 
 
 def test_fields_for_one_connection_have_no_place_in_it() -> None:

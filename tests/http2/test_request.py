@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.contracts.grpc_status import is_grpc
 from proxy.contracts.message import RequestHead
+from proxy.http2 import request as request_module
 from proxy.http2.bounds import Http2Bounds
-from proxy.http2.request import Http2RequestError, read_request, trailers_of, write_request
+from proxy.http2.fields import listed
+from proxy.http2.request import (
+    MAX_REMEMBERED,
+    Http2RequestError,
+    Http2RequestHead,
+    read_request,
+    trailers_of,
+    write_request,
+)
 
 Fields = tuple[tuple[bytes, bytes], ...]
 BASE: Fields = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a?b=c"), (b":authority", b"x:80"))
+
+SOME: Fields = (
+    *((b"te", b"trailers"), (b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"x-request-id", b"r1"), (b"x-a", b"b; c")),
+    *((b"content-type", b"application/json"), (b"content-type", b"application/grpc+proto"), (b"x-penumbra-hop", b"h")),
+    *((b"host", b"x:80"), (b"x-penumbra-shadow", b"v2"), (b"grpc-timeout", b"1S"), (b"content-length", b"3")),
+)
 
 
 def read(*more: tuple[bytes, bytes], base: Fields = BASE, ended: bool = False) -> RequestHead:
@@ -44,6 +62,29 @@ def test_the_end_of_a_stream_and_a_length_say_what_follows() -> None:
 
 def test_crumbs_of_cookies_go_on_as_one_field() -> None:
     assert read((b"cookie", b"a=1"), (b"x", b"y"), (b"cookie", b"b=2")).fields == b"x: y\r\ncookie: a=1; b=2\r\n"
+
+
+@given(st.lists(st.sampled_from(SOME), max_size=6, unique=True))
+def test_the_list_of_a_head_is_its_block(more: list[tuple[bytes, bytes]]) -> None:
+    """What goes to a server of HTTP/2 is what goes to one of HTTP/1.1."""
+    head = read(*more)
+    assert isinstance(head, Http2RequestHead)
+    assert head.listed == listed(head.fields)
+    assert head.call == is_grpc(head.field(b"content-type"))
+    rewritten = head.changed(head.target, head.fields)
+    assert write_request(head, b"", b"v1", b"", -1) == write_request(rewritten, b"", b"v1", b"", -1)
+
+
+def test_what_was_found_clean_is_remembered_within_bounds() -> None:
+    for at in range(3 * MAX_REMEMBERED):
+        name = b"x%d" % at
+        read(base=changed(b":authority", name))
+        assert read(base=changed(b":path", b"/" + name)).target == b"/" + name
+    for known in (request_module._clean_hosts, request_module._clean_targets):
+        assert 0 < len(known) <= MAX_REMEMBERED
+    large = b"/" + b"x" * 3_000
+    assert read(base=changed(b":path", large)).target == large
+    assert large not in request_module._clean_targets
 
 
 def test_host_stands_for_the_authority() -> None:

@@ -46,6 +46,7 @@ class Http2ClientStream(Waiter, ClientStream):
         "_head",
         "_paused",
         "_queued",
+        "_said",
         "_trailers",
         "asked",
         "counted",
@@ -71,7 +72,7 @@ class Http2ClientStream(Waiter, ClientStream):
         self._trailers: FieldList | None = None
         self._ended = False
         self._paused: set[str] = set()
-        self._queued = 0
+        self._queued = self._said = 0  # bytes of the answer: that wait, and in all
 
     @property
     def over(self) -> bool:
@@ -178,12 +179,14 @@ class Http2ClientStream(Waiter, ClientStream):
         if head is not None:
             engine.respond(number, head, last and not data)
         if data:
-            engine.data(number, b"".join(data) if len(data) > 1 else data[0], last)
+            joined = b"".join(data) if len(data) > 1 else data[0]
+            self._said += len(joined)
+            engine.data(number, joined, last)
         elif last and head is None:
             engine.end(number)
         if ended and self._trailers is not None:
             engine.trailers(number, self._trailers)
-        if not self.waits and engine.queued(number) >= HIGH:
+        if self._said >= HIGH and not self.waits and engine.queued(number) >= HIGH:
             self.waits = True
             engine.waiters.add(self)
         engine.changed()

@@ -15,7 +15,7 @@ from proxy.dataplane.h1.narrow import narrow
 from proxy.dataplane.unexpected import unexpected
 from proxy.http2.bounds import Http2Bounds
 from proxy.http2.codes import NO_ERROR, name_of
-from proxy.http2.engine import Http2Engine, Http2Error
+from proxy.http2.engine import MOST, Http2Engine, Http2Error
 
 
 class Turn:
@@ -138,16 +138,17 @@ class Http2Connection(Http2Engine, asyncio.Protocol):
         transport = self.transport
         while not (self.blocked or self.closed or transport.is_closing()):
             data = self.take()
-            if not data:
-                break
-            transport.write(data)
-            self.wrote += len(data)
+            if data:
+                transport.write(data)
+                self.wrote += len(data)
+            if len(data) < MOST:
+                break  # that was all
         if self.closed or transport.is_closing():
             return  # and the streams hear of it
         self.written()
         if self.waiters:
             self.look_at_waiters()
-        if self.has_ended():
+        if self.ending and self.has_ended():
             self.finished()
 
     def narrow(self) -> None:

@@ -258,9 +258,6 @@ class Http2Downstream(Http2Connection, ClientConnection):
         self._shared.tally.malformed.note("", "", "a head that RFC 9113 §8 calls malformed", self.now)
         self._shared.tally.rejected("", "bad_request")
 
-    def window_opened(self, stream: int) -> None:
-        """What is written next may be taken."""
-
     def _refuse(self, number: int, error: Http2RequestError, fields: FieldList, ended: bool) -> None:
         self._shared.tally.malformed.note("", "", error.detail, self.now)
         self._shared.tally.rejected("", error.reason)

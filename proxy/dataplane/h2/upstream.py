@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Final
 
 from proxy.contracts.grpc_status import OK, code_of, is_grpc
-from proxy.contracts.message import RequestHead, field_of
+from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
 from proxy.dataplane.h2.connection import Http2Connection, Waiter
@@ -35,7 +35,7 @@ from proxy.http2.bounds import MAX_STREAM_ID, STREAMS, Http2Bounds
 from proxy.http2.codes import CANCEL, NO_ERROR, name_of
 from proxy.http2.engine import Http2Error
 from proxy.http2.fields import FieldList, listed
-from proxy.http2.request import NO_ANSWER_TRAILERS, trailers_of, write_request
+from proxy.http2.request import NO_ANSWER_TRAILERS, Http2RequestHead, trailers_of, write_request
 from proxy.http2.response import MAX_FIELDS, Http2ResponseError, read_response
 
 HIGH: Final = 64 * 1024
@@ -76,6 +76,7 @@ class Http2ServerStream(Waiter, ServerStream):
         "_head_only",
         "_owed",
         "_paused",
+        "_said",
         "_status",
         "_trailers",
         "_waits",
@@ -97,7 +98,7 @@ class Http2ServerStream(Waiter, ServerStream):
         self._data: list[bytes] = []
         self._trailers: FieldList | None = None
         self._ended = self._head_only = self._paused = self._waits = self._call = False
-        self._owed = self._status = 0
+        self._owed = self._status = self._said = 0
 
     # ServerStream
 
@@ -105,7 +106,7 @@ class Http2ServerStream(Waiter, ServerStream):
         self.user = user
         connection = self.connection
         self._head_only = head.method == b"HEAD"
-        self._call = is_grpc(head.field(b"content-type"))
+        self._call = head.call if isinstance(head, Http2RequestHead) else is_grpc(head.field(b"content-type"))
         left = user.patience() if self._call else inf
         self._head = write_request(head, connection.base_path, authority or connection.authority, extra, length, left)
 
@@ -128,12 +129,14 @@ class Http2ServerStream(Waiter, ServerStream):
         if head is not None and not self._opened(head, last and not data):
             return
         if data:
-            connection.data(self.number, b"".join(data) if len(data) > 1 else data[0], last)
+            joined = b"".join(data) if len(data) > 1 else data[0]
+            self._said += len(joined)
+            connection.data(self.number, joined, last)
         elif last and head is None:
             connection.end(self.number)
         if ended and self._trailers is not None:
             connection.trailers(self.number, self._trailers)
-        if not self._waits and connection.queued(self.number) >= HIGH:
+        if self._said >= HIGH and not self._waits and connection.queued(self.number) >= HIGH:
             self._waits = True
             connection.waiters.add(self)
             if self.user is not None:
@@ -221,7 +224,7 @@ class Http2ServerStream(Waiter, ServerStream):
             return
         self._status = head.status
         if ended and self._call:
-            _grade(user, head.fields, head.status)
+            _grade(user, fields, head.status)
         user.response_head(head)
         if ended:
             self.finished()
@@ -236,7 +239,7 @@ class Http2ServerStream(Waiter, ServerStream):
                 user.response_body(data)
             if ended:
                 if self._call:
-                    _grade(user, b"", self._status)
+                    _grade(user, (), self._status)
                 self.finished()
         if not self._paused or self.user is None:
             self._credit()
@@ -253,7 +256,7 @@ class Http2ServerStream(Waiter, ServerStream):
         block = trailers_of(fields, NO_ANSWER_TRAILERS)
         user.response_trailers(block)
         if self._call:
-            _grade(user, block, self._status)
+            _grade(user, fields, self._status)
         self.finished()
 
     def finished(self) -> None:
@@ -285,13 +288,18 @@ class Http2ServerStream(Waiter, ServerStream):
             self._owed = 0
 
 
-def _grade(user: StreamUser, fields: bytes, status: int) -> None:
+def _grade(user: StreamUser, fields: tuple[tuple[bytes, bytes], ...], status: int) -> None:
     """Tells how a call of gRPC ended, by the fields behind its answer, or by those of a head alone."""
-    told = field_of(fields, b"grpc-status")
+    told: bytes | None = None
+    message = b""
+    for name, value in fields:
+        if name == b"grpc-status":
+            told = value if told is None else told
+        elif name == b"grpc-message":
+            message = message or value
     if told == b"0":
         user.graded(OK, b"")  # nearly all
         return
-    message = field_of(fields, b"grpc-message") or b""
     user.graded(code_of(told, status), NO_STATUS if told is None else message)
 
 

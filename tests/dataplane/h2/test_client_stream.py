@@ -142,6 +142,7 @@ def test_an_answer_that_its_client_does_not_take_waits() -> None:
     stream, connection, exchange = made()
     connection.waits = HIGH
     stream.head(ResponseHead(200), b"", b"")
+    stream.data(b"x" * HIGH)
     stream.flush()
     assert stream.congested()
     stream.opened()
