@@ -36,22 +36,22 @@ admin: {{listen: 127.0.0.1:0}}
 state: {folder}/state.db
 drain: 5s
 versions:
-  a: {{url: "http://127.0.0.1:{a[0]}", http: 2}}
-  b: {{url: "http://127.0.0.1:{b[0]}", http: 2}}
-  by-tls: {{url: "https://127.0.0.1:{a[1]}", http: 2, tls: {{ca: {own.ca}}}}}
+  a: {{url: "http://127.0.0.1:{a[0]}"}}
+  b: {{url: "http://127.0.0.1:{b[0]}"}}
+  by-tls: {{url: "https://127.0.0.1:{a[1]}", tls: {{ca: {own.ca}}}}}
 routes:
   split:
     match: {{path: /, headers: {{x-lane: split}}}}
-    protocol: opaque
+    protocol: grpc
     primary: a
     canary: {{version: b, percent: 50}}
   tls:
     match: {{path: /, headers: {{x-lane: tls}}}}
-    protocol: opaque
+    protocol: grpc
     primary: by-tls
   mirror:
     match: {{path: /, headers: {{x-lane: mirror}}}}
-    protocol: opaque
+    protocol: grpc
     primary: a
     shadows: [{{version: b, percent: 100}}]
 """
