@@ -101,7 +101,7 @@ def sections(tree: object, path: str = "") -> Iterator[tuple[str, dict[str, obje
         for item in tree:
             yield from sections(item, f"{path}[0]")
     if isinstance(tree, dict):
-        names = re.fullmatch(r"routes|versions|releases(\.[^.]+\.routes)?", path)
+        names = re.fullmatch(r"routes|versions|capture\.redact|releases(\.[^.]+\.routes)?", path)
         if not names and not path.endswith((".match.headers", ".set", ".json", ".split", ".arms", ".outputs")):
             yield path, tree
         for key, value in tree.items():
