@@ -4,7 +4,8 @@
    depend on nothing else: the same capture and the same answers give the same verdict.
 2. Time is that of the capture. Each look moves it on by a tick at least, so that windows and waits work as live.
 3. A breach at any look decides, as it would have taken the candidate off; inputs that drifted blame the world, and
-   decide nothing. A pass needs what the last stage before a promote needs, and early the requests of a stage besides.
+   decide nothing. A pass needs what the last stage before a promote needs; before the end of the capture it needs the
+   requests of a stage besides, and proof of every line that has one: there is more evidence to be had.
 4. What is in the capture only because its kind is rare is no evidence: a failure that was picked for being one is no
    chance. It is compared on a board of its own (`rare`), and shown.
 5. More than a tenth of the exchanges that could not be replayed hold a pass back: they may be what differs.
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from proxy.contracts.histogram import Buckets, add
+from proxy.contracts.metrics import METRICS, MetricKind
 from proxy.contracts.record import TICK_SECONDS, ArmTick
 from proxy.contracts.release import Outcome, Verdict
 from proxy.contracts.replay import Arm
@@ -40,6 +42,9 @@ MAX_BETWEEN = 1000
 """Exchanges between two looks, at most."""
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 """Bytes of requests and answers that wait for the next look; more, and it comes at once."""
+
+PROVABLE: frozenset[MetricKind] = frozenset(("rate", "paired"))
+"""Kinds of lines that can be proved to be within their limit."""
 
 SETTLING_SECONDS = 5.0
 """Seconds of the capture's time after its end in which rows that wait are counted."""
@@ -196,8 +201,14 @@ class ReplayJudge:
         if self._breach is None and any(line.metric not in INPUT_METRICS for line in failed):
             self._breach = self.decided = found
         if self._breach is None:
-            early = found.outcome == "pass" and self.sent >= self.trial.requests and not self._is_wavering()
-            self.decided = found if early and not self._too_much_skipped() else None
+            self.decided = found if self._is_early_pass(found) else None
+
+    def _is_early_pass(self, found: Decision) -> bool:
+        """Whether nothing more is needed, though there may be more."""
+        if found.outcome != "pass" or self.sent < self.trial.requests or self._too_much_skipped():
+            return False
+        provable = (line for line in found.lines if METRICS[line.metric].kind in PROVABLE and not line.moot)
+        return all(line.proved for line in provable) and not self._is_wavering()
 
     def _is_wavering(self) -> bool:
         return self._begun().board.wavering(self.trial.route)

@@ -31,7 +31,15 @@ def test_the_same_model_passes_by_proof_and_not_before_its_requests() -> None:
     judge = judged(2000, answer)
     assert judge.decided is not None and judge.decided.outcome == "pass"
     assert 300 <= judge.sent < 600
-    assert all(line.proved for line in judge.decided.lines if line.metric in ("error_rate", "invalid_rate"))
+    proved = {line.metric for line in judge.decided.lines if line.proved}
+    assert proved >= {"error_rate", "invalid_rate", "disagreement"}
+
+
+def test_a_pass_for_want_of_evidence_waits_for_the_end_of_the_capture() -> None:
+    """Three in a hundred differ where two may: no breach yet, and no reason to stop while there is more."""
+    judge = judged(400, lambda number: other(number) if number % 33 == 7 else answer(number))
+    assert judge.decided is None
+    assert judge.end().outcome in ("pass", "undecided")
 
 
 def test_a_model_that_disagrees_fails_at_once() -> None:
