@@ -324,6 +324,8 @@ class Control:
             records, analysed = records[: self._intake.take(records, source, self._now())], True
         legs = [record for record in records if not record.partial]
         with contained("capturing records"):
+            for key in self._board.differing():
+                self._capture.remark(key, "differs")
             self._capture.take(legs, source)
         with contained("telling of exchanges"):
             self._journal.take(legs, source, self._now.wall())
@@ -341,7 +343,11 @@ class Control:
         self._intake.shed()
 
     def _observed(self, observations: Iterable[Observation], now: float) -> None:
-        self._board.on_observations(self._promised.settled(observations, now), now)
+        settled = self._promised.settled(observations, now)
+        for seen in settled:
+            if seen.content:
+                self._capture.remark((seen.source, seen.exchange), f"{seen.version}:{seen.content}")
+        self._board.on_observations(settled, now)
 
     def _section(self, route: str) -> RouteSettings | None:
         control = self._engine.routes.get(route)

@@ -53,6 +53,7 @@ from msgspec.structs import replace
 
 from proxy.contracts.evidence import Evidence
 from proxy.contracts.identity import IdentityChange, in_bodies
+from proxy.contracts.leg_join import ExchangeKey
 from proxy.contracts.metrics import of_kind
 from proxy.contracts.observation import Observation
 from proxy.contracts.record import Tick
@@ -341,6 +342,10 @@ class Board(Totals):
     def questions(self) -> list[Question]:
         """Pairs of texts that a judge is to be asked about; each must come back by `on_judged`."""
         return self._comparer.questions.take()
+
+    def differing(self) -> list[ExchangeKey]:
+        """The exchanges whose copies were found to differ since the last call, the newest of them."""
+        return self._comparer.differing()
 
     def on_judged(self, question: Question, score: float | None) -> None:
         """Takes the score of a pair, 0 to 1; None: there is none."""

@@ -43,6 +43,8 @@ class Captured(Record, array_like=False, omit_defaults=True, forbid_unknown_fiel
     incarnation: str
     weight: float = 1.0
     """Exchanges of the traffic that this one stands for: the inverse of the probability with which it was taken."""
+    stratum: str = ""
+    """The stratum of the exchange, with the leg that its request travels with (`sampling`); "": nobody looked."""
     extra: bool = False
     """Taken only because there was little of its stratum: no part of the uniform sample."""
     redacted: tuple[str, ...] = ()

@@ -2,11 +2,11 @@
 
 1. An exchange is captured with all of its legs or not at all. A number between 0 and 1 that is hashed from its own
    decides (`place_of`), not chance: below `percent` it is in the uniform sample.
-2. A stratum is a route, the version that answered, how that ended, and what was remarkable in the other legs
-   (`stratum_of`). The k-th exchange of a stratum in a file is captured with probability
-   p = max(percent / 100, min(1, at_least / k)): the first `at_least` for certain, later ones ever more rarely.
-   p is known before the exchange is seen, so the weight 1 / p makes sums over what was captured unbiased estimates of
-   sums over the traffic (Horvitz and Thompson 1952), whatever the strata are.
+2. A stratum is a route, the version that answered, how that ended, and what was remarkable: another leg that did not
+   end well, an answer that differs or is none (`stratum_of`). The k-th exchange of a stratum in a file is captured with
+   probability p = max(percent / 100, min(1, at_least / k)): the first `at_least` for certain, later ones ever more
+   rarely. p is known before the exchange is seen, so the weight 1 / p makes sums over what was captured unbiased
+   estimates of sums over the traffic (Horvitz and Thompson 1952), whatever the strata are.
 3. What was captured only for the second rule is `extra`. The sequential tests bet on one exchange after the other as
    the traffic had them, and a bet on a failure that was picked for being one is no bet: they get the uniform sample.
 4. Strata are known when all legs of an exchange are, so exchanges wait for their copies, within the bounds of
@@ -29,6 +29,9 @@ CRC_VALUES = 1 << 32
 
 MAX_HELD_BYTES = 1 << 23
 """Bytes of the records that wait for their copies: 8 MiB, a second of bodies of 16 KiB at 500 requests a second."""
+
+MAX_REMARKS = 4096
+"""Exchanges about which something is noted that are not decided about, the newest: as many as wait."""
 
 MAX_COUNTED_STRATA = 1000
 """Strata that are counted; exchanges of further ones are captured as the uniform sample says."""
@@ -65,7 +68,7 @@ class Sampler:
         self._share = percent / 100.0
         self._at_least = at_least if self._share < 1.0 else 0
         self._waiting: WeighedJoin[_Waiting] = WeighedJoin(max_bytes=MAX_HELD_BYTES)
-        self._remarks: dict[ExchangeKey, str] = {}
+        self._remarks: dict[ExchangeKey, list[str]] = {}
         self._seen: dict[str, int] = {}
         self.uncounted = 0
 
@@ -99,9 +102,14 @@ class Sampler:
         return [each for each in [self._decided(key, held.records) for key, held in over] if each is not None]
 
     def remark(self, key: ExchangeKey, what: str) -> None:
-        """Notes what is remarkable about an exchange beside how its legs ended, while it waits."""
-        if self._at_least and key in self._waiting:
-            self._remarks[key] = what
+        """Notes what is remarkable about an exchange beside how its legs ended, before it is decided about."""
+        if not self._at_least:
+            return
+        noted = self._remarks.setdefault(key, [])
+        if what not in noted:
+            noted.append(what)
+        if len(self._remarks) > MAX_REMARKS:
+            del self._remarks[next(iter(self._remarks))]
 
     def _uniform(self, records: Iterable[Record], source: WorkerRun) -> list[Taken]:
         share = self._share
@@ -131,7 +139,7 @@ class Sampler:
 
     def _decided(self, key: ExchangeKey, records: list[Record]) -> Taken | None:
         source, exchange = key
-        stratum = stratum_of(records, self._remarks.pop(key, ""))
+        stratum = stratum_of(records, self._remarks.pop(key, ()))
         share = self._rate(stratum)
         place = place_of(source, exchange)
         if place >= share:
@@ -148,8 +156,12 @@ class Sampler:
 
 
 def place_of(source: WorkerRun, exchange: int) -> float:
-    """A number from 0 up to 1, the same for all legs of an exchange, and spread evenly over exchanges."""
-    return crc32(f"{source[0]}/{source[1]}/{exchange}".encode()) / CRC_VALUES
+    """A number from 0 up to 1, the same for all legs of an exchange, and spread as chance would over exchanges: a CRC
+    alone, which is linear, has near numbers in clumps, so its bits are mixed (the finalizer of MurmurHash3)."""
+    mixed = crc32(f"{source[0]}/{source[1]}/{exchange}".encode())
+    mixed = ((mixed ^ mixed >> 16) * 0x85EBCA6B) & 0xFFFFFFFF
+    mixed = ((mixed ^ mixed >> 13) * 0xC2B2AE35) & 0xFFFFFFFF
+    return (mixed ^ mixed >> 16) / CRC_VALUES
 
 
 def sampled(source: WorkerRun, exchange: int, percent: float) -> bool:
@@ -157,14 +169,13 @@ def sampled(source: WorkerRun, exchange: int, percent: float) -> bool:
     return place_of(source, exchange) < percent / 100.0
 
 
-def stratum_of(records: list[Record], remark: str = "") -> str:
+def stratum_of(records: list[Record], remarks: Iterable[str] = ()) -> str:
     """The stratum of an exchange: `ROUTE/VERSION/OUTCOME` of the leg that answered the client, then each other leg that
     did not end well, and what was remarked."""
     answer = next((each for each in records if each.path and each.role not in COPY_ROLES), records[0])
     others = sorted({f"{each.version}:{_outcome(each)}" for each in records if each is not answer})
     parts = [each for each in others if not each.endswith(":good")]
-    if remark:
-        parts.append(remark)
+    parts += sorted(remarks)
     return "/".join((answer.route, answer.version, _outcome(answer), *parts))
 
 

@@ -53,7 +53,7 @@ class CaptureSummary:
         self.last = max(self.last, *[leg.finished for leg in exchange.legs])
         self._unreplayable[exchange.unreplayable] += bool(exchange.unreplayable)
         self._incomparable[exchange.incomparable] += bool(exchange.incomparable)
-        stratum = stratum_of(list(exchange.legs))
+        stratum = exchange.first.stratum or stratum_of(list(exchange.legs))
         count = self._strata.setdefault(stratum if len(self._strata) < MAX_NAMES else OTHERS, [0, 0.0])
         count[0] += 1
         count[1] += exchange.weight

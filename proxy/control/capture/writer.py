@@ -15,7 +15,7 @@ from typing import Any
 
 import proxy
 from proxy import files
-from proxy.contracts.leg_join import WorkerRun
+from proxy.contracts.leg_join import ExchangeKey, WorkerRun
 from proxy.contracts.operation import Capture
 from proxy.contracts.record import Record, without_bodies
 from proxy.contracts.settings import RouteSettings
@@ -101,6 +101,11 @@ class CaptureWriter:
         self._now = max([self._now, *[record.started + record.total for record in records]])
         with self._writing(settings, file):
             self._write(self._sampler.take(records, source, self._now), settings, file)
+
+    def remark(self, key: ExchangeKey, what: str) -> None:
+        """Notes what is remarkable about an exchange of which records are about to be taken."""
+        if self._file is not None:
+            self._sampler.remark(key, what)
 
     def label(self, labels: Iterable[tuple[str, Any]], now: float) -> None:
         """Keeps what is known to be true, at this Unix time, of requests that were captured."""
@@ -199,6 +204,8 @@ class CaptureWriter:
         said: dict[str, Any] = {}
         if taken.weight != 1.0 or taken.extra:
             said = {"weight": taken.weight, "extra": taken.extra}
+        if taken.stratum and record.path:
+            said["stratum"] = taken.stratum
         if self._redaction.used:
             leg = self._redaction.of(record if settings.bodies else without_bodies(record))
             record, said = leg.record, said | {"redacted": leg.found, "withheld": leg.withheld}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from itertools import compress
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy.contracts.leg_join import MAX_HELD_BYTES
+from proxy.contracts.leg_join import MAX_HELD_BYTES, ExchangeKey
 from proxy.contracts.observation import Observation
 from proxy.contracts.settings import Analysis
 from proxy.contracts.table import Role
@@ -24,6 +24,10 @@ from proxy.stats.agreement.tally import AgreementTally, AnswerDifference
 
 MIN_BATCH = 8
 """Pairs from which on it is cheaper to compare them in one go."""
+
+
+MAX_DIFFERING = 4096
+"""Exchanges that differ of which nobody has asked yet, the newest."""
 
 
 class PairResult(Struct, frozen=True, gc=False):
@@ -58,12 +62,23 @@ class Comparer:
     ('v2', 1, 1)
     """
 
-    __slots__ = ("_examples", "_left_out", "_noisy", "_pairing", "_rules", "lost_requests", "questions", "tallies")
+    __slots__ = (
+        "_differing",
+        "_examples",
+        "_left_out",
+        "_noisy",
+        "_pairing",
+        "_rules",
+        "lost_requests",
+        "questions",
+        "tallies",
+    )
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._pairing = Pairing(max_bytes=max_bytes)
         self._examples: dict[tuple[str, str], Examples] = {}
         self._noisy: set[str] = set()
+        self._differing: deque[ExchangeKey] = deque(maxlen=MAX_DIFFERING)
         self._left_out = 0
         self._rules: dict[str, AnswerRules] = {}
         self.tallies: defaultdict[tuple[str, str, Role], AgreementTally] = defaultdict(AgreementTally)
@@ -129,6 +144,7 @@ class Comparer:
         copy = pairs[0][1]
         self.tallies[copy.route, copy.version, copy.role].update_batch(kind, disagree, shift)
         disagreed = list(compress(range(len(pairs)), disagree))
+        self._differing += [(pairs[at][1].source, pairs[at][1].exchange) for at in disagreed]
         if disagreed:
             examples = self._examples_of(copy, rules)
             for at in disagreed:
@@ -136,6 +152,12 @@ class Comparer:
                     usual = AnswerDifference(True, kind, shift[at] if shift else None)
                     examples.update(*pairs[at], compare(*pairs[at], rules) or usual)
         return PairResult(copy.route, copy.version, len(pairs), len(disagreed))
+
+    def differing(self) -> list[ExchangeKey]:
+        """The exchanges whose copies were found to differ since the last call, the newest of them."""
+        found = list(self._differing)
+        self._differing.clear()
+        return found
 
     def _lose(self, copy: Observation, reason: str) -> None:
         self.tallies[copy.route, copy.version, copy.role].lost[reason] += 1
@@ -186,6 +208,7 @@ class Comparer:
         else:
             results.append(PairResult(route, version, 1, int(difference.disagree)))
             if difference.disagree:
+                self._differing.append((copy.source, copy.exchange))
                 self._examples_of(copy, rules).update(reference, copy, difference)
         if route in self._noisy:
             noise_pairs = self._pairing.noise_pairs(copy, difference.disagree)

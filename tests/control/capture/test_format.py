@@ -21,7 +21,7 @@ OLD = (
 """As 0.1.0 wrote it: members that have their usual value are left out."""
 
 
-WRITTEN = ("weight", "extra", "redacted", "withheld")
+WRITTEN = ("weight", "stratum", "extra", "redacted", "withheld")
 """What a line says about its own writing."""
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from proxy.contracts.record import Record
-from proxy.control.capture.sampling import MAX_COUNTED_STRATA, MAX_HELD_BYTES, Sampler, Taken, place_of, stratum_of
+from proxy.control.capture.sampling import (
+    MAX_COUNTED_STRATA,
+    MAX_HELD_BYTES,
+    MAX_REMARKS,
+    Sampler,
+    Taken,
+    place_of,
+    stratum_of,
+)
 from tests.support.records import record
 
 SOURCE = (0, "a")
@@ -62,9 +70,17 @@ def test_an_exchange_is_decided_with_all_of_its_legs() -> None:
 def test_what_is_remarked_of_one_that_waits_is_a_stratum() -> None:
     sampler = Sampler(0.0, 5)
     captured(sampler, [answer(1, copies=1)])
-    sampler.remark((SOURCE, 1), "differs")
-    sampler.remark((SOURCE, 2), "differs")
-    assert [each.stratum for each in captured(sampler, [copy(1), answer(2)])] == ["r/v1/good/differs", "r/v1/good"]
+    for what in ("differs", "differs", "a:empty_body"):
+        sampler.remark((SOURCE, 1), what)
+    taken = captured(sampler, [copy(1), answer(2)])
+    assert [each.stratum for each in taken] == ["r/v1/good/a:empty_body/differs", "r/v1/good"]
+
+
+def test_what_is_remarked_of_what_never_comes_is_bounded() -> None:
+    sampler = Sampler(0.0, 1)
+    for exchange in range(MAX_REMARKS + 5):
+        sampler.remark((SOURCE, exchange), "differs")
+    assert [each.stratum for each in captured(sampler, [answer(1), answer(9)])] == ["r/v1/good", "r/v1/good/differs"]
 
 
 def test_the_canary_that_was_rescued_is_in_the_stratum() -> None:

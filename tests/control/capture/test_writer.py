@@ -146,6 +146,7 @@ def test_of_each_stratum_something_is_captured(tmp_path: Path) -> None:
     found = list(exchanges_in([tmp_path / "records"]))
     assert sum(each.first.status == 500 for each in found) == 3
     assert sum(each.weight for each in found if each.first.status == 200) == pytest.approx(997, rel=0.5)
+    assert {each.first.stratum for each in found} == {"cancer/v1/failed", "cancer/v1/good"}
     assert set(facts_of(tmp_path / "records").strata) == {"cancer/v1/failed", "cancer/v1/good"}
 
 

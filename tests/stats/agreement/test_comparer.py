@@ -98,3 +98,10 @@ def test_copies_that_never_meet_their_reference_are_counted() -> None:
     comparer.expire(1e6)
     assert comparer.unpaired() == {"late": 1}
     assert (comparer.unpaired_of("r", "v2"), comparer.unpaired_of("r", "v3")) == (1, 0)
+
+
+def test_exchanges_that_differ_are_told_once_whether_in_a_batch_or_alone() -> None:
+    for values in ([1.0, 5.0] * MIN_BATCH, [1.0, 5.0]):
+        comparer, _ = compared(values)
+        assert comparer.differing() == [((0, "a"), at) for at in range(1, len(values), 2)]
+        assert comparer.differing() == []
