@@ -80,7 +80,7 @@ chaos: $(VENV)/.done
 	@$(VENV)/bin/python -m tests.process.chaos $(ARGS)
 
 bench: $(VENV)/.done
-	@.ci/system-packages nginx-light haproxy wrk gcc libc6-dev python3-dev
+	@.ci/system-packages nginx-light haproxy wrk nghttp2-client nghttp2-server gcc libc6-dev python3-dev
 	$(VENV)/bin/python -m loadtests.bench $(ARGS)
 
 docs: $(VENV)/.done

@@ -15,6 +15,7 @@ What they are made of:
 - `compare`: interleaved repetitions, ratios; `counted`: what the proxy counted itself
 - `proxies`: the peers, each with its configuration in `peers/`; `naive`: the one written by hand
 - `upstreams`, `misbehaving`: model servers that cost nothing, and ones that fail; `traffic`: bodies and answers
+- `calls`, `talk`: gRPC by h2load and nghttpd, and by a client and a server of our own
 - `load`, `exact`: wrk, and a client that sends exactly n requests; `processes`: process trees, weighed from /proc
 
 Figures are ratios between peers of one run; times of different machines or days do not compare.

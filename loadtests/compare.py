@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from loadtests.counted import analysed, summary
-from loadtests.load import Drive, drive
 from loadtests.processes import cpu_by_label
 from loadtests.proxies import PEER, Proxy
-from loadtests.results import Sample, Samples, Spread, spread
+from loadtests.results import Load, Sample, Samples, Spread, spread
 
 SETTLE_SECONDS = 0.4
 """After the load: statistics of the last batches belong to the requests that caused them."""
+
+
+class How(Protocol):
+    """A load: `Drive` by HTTP/1.1, `CallDrive` and `StreamDrive` by gRPC."""
+
+    def drive(self, port: int, seconds: float) -> Load:
+        """One run against a loopback port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Run:
 
     name: str
     proxy: Proxy
-    how: Drive
+    how: How
     adapts: bool = False
 
 
@@ -38,7 +45,7 @@ def measure(run: Run, seconds: float) -> Sample:
     judges = PEER[run.proxy.name].judges
     counted = summary(run.proxy.admin) if judges else {}
     before = cpu_by_label(run.proxy.process.pid)
-    seen = drive(run.proxy.port, run.how, seconds)
+    seen = run.how.drive(run.proxy.port, seconds)
     time.sleep(SETTLE_SECONDS)
     after = cpu_by_label(run.proxy.process.pid)
     part = analysed(counted, summary(run.proxy.admin)) if judges else None
@@ -52,7 +59,7 @@ def rounds(runs: Sequence[Run], seconds: float, repetitions: int, told: Told) ->
     for turn in range(repetitions):
         for run in runs:
             if not turn or run.adapts:
-                drive(run.proxy.port, run.how, WARM_UP)
+                run.how.drive(run.proxy.port, WARM_UP)
             sample = measure(run, seconds)
             samples[run.name].append(sample)
             told(run.name, turn, sample)

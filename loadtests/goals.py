@@ -14,7 +14,7 @@ from loadtests.analysis import ONE_RECORD
 from loadtests.compare import cost, p50, ratio
 from loadtests.misbehaving import HALF_THERE
 from loadtests.results import Bench, Spread, spread
-from loadtests.shadows import CANARIES, KEPT, harm
+from loadtests.shadows import CALLS, CANARIES, KEPT, harm
 from loadtests.streaming import added
 
 MIB = 1024 * 1024
@@ -43,8 +43,28 @@ def _harm(kind: str, whose: str = "penumbra") -> Value:
     return lambda bench: harm(bench.shadows[whose], kind)
 
 
+def _calls() -> tuple[Goal, ...]:
+    """By gRPC, at 1 and at 8 streams a connection."""
+    limits = {
+        "split": ("split only", 0.6),
+        "split-unique": ("split only, no two heads alike", 0.6),
+        "statistics": ("mirror and all statistics", 0.55),
+        "unique": ("mirror and all statistics, no two heads alike", 0.55),
+    }
+    return tuple(
+        Goal(
+            f"CPU: gRPC, {what}, {streams} a connection, against Envoy",
+            limit,
+            "x",
+            _cost(f"grpc-{name}-{streams}", "envoy"),
+        )
+        for name, (what, limit) in limits.items()
+        for streams in (1, 8)
+    )
+
+
 def _errors(bench: Bench) -> Spread:
-    samples = [bench.shadows["penumbra"], *(bench.shadows.get(name, {}) for name in (CANARIES, KEPT))]
+    samples = [bench.shadows["penumbra"], *(bench.shadows.get(name, {}) for name in (CANARIES, KEPT, CALLS))]
     return spread([float(sum(run.load.errors for each in samples for runs in each.values() for run in runs))])
 
 
@@ -84,11 +104,14 @@ GOALS: tuple[Goal, ...] = (
     Goal("CPU: TLS on both sides, split only, against Envoy", 0.75, "x", _cost("tls-split", "envoy")),
     Goal("CPU: a new connection by TLS, against Envoy", 0.6, "x", _cost("tls-reconnect", "envoy")),
     Goal("CPU: a new connection by TLS, against nginx", 1.5, "x", _cost("tls-reconnect", "nginx")),
+    *_calls(),
+    Goal("CPU: gRPC, a message of a stream both ways, against Envoy", 0.8, "x", _cost("grpc-messages", "envoy")),
     Goal("p50 at one connection, against nginx", 1.2, "x", _median_latency("single", "nginx")),
     Goal("p99 with a hung shadow, against none", 1.1, "x", _harm("hung")),
     Goal("p99 with a dead shadow, against none", 1.1, "x", _harm("dead")),
     Goal("p99 with a black-holed shadow, against none", 1.1, "x", _harm("black hole")),
     *(Goal(f"p99 with a shadow: {kind}, against none", 1.1, "x", _harm(kind)) for kind in ("garbage", *HALF_THERE)),
+    *_harmless(CALLS, "a shadow by gRPC"),
     *_harmless(CANARIES, "a rescued canary"),
     *_harmless(KEPT, "a rescued canary that is kept"),
     Goal("client errors with misbehaving shadows", 0, "", _errors),

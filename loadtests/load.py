@@ -31,6 +31,10 @@ class Drive:
     path: str = PATH
     tls: bool = False
 
+    def drive(self, port: int, seconds: float) -> Load:
+        """One run of `seconds` (whole ones, at least 1) against a loopback port. Raises LoadFailed without a result."""
+        return drive(port, self, seconds)
+
 
 class LoadFailed(Exception):
     """wrk itself failed; the message is what it said."""

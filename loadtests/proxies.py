@@ -1,8 +1,8 @@
 """The peers: how each is started and asked to do the same work.
 
 A configuration in `peers/` is complete and readable as it stands: `@{name}` is filled in, and lines that end in
-`# mirror`, `# statistics`, `# whole` or `# tls` are left out of the cases without; so are those that end in `# clear`
-where there is TLS.
+`# mirror`, `# statistics`, `# whole`, `# tls` or `# http2` are left out of the cases without; so are those that end in
+`# clear` where there is TLS, and in `# http1` where HTTP/2 is spoken.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests import compiled
+from loadtests.calls import CALL
 from loadtests.processes import free_ports, program, running, wait_until
 from loadtests.traffic import PATH
 
@@ -30,6 +31,7 @@ class Plan:
 
     `statistics`: bodies are analysed and a full scorecard is judged, by the peer that can (Penumbra); `whole`: all of
     them, whatever it costs. `tls`: the folder of the certificate of proxies and model servers; "": all is in clear.
+    `http2`: calls of gRPC, by HTTP/2 on both sides.
     """
 
     primary: int
@@ -41,6 +43,17 @@ class Plan:
     whole: bool = False
     workers: int = 1
     tls: str = ""
+    http2: bool = False
+
+    @property
+    def http1(self) -> bool:
+        """Whether HTTP/1.1 is spoken."""
+        return not self.http2
+
+    @property
+    def path(self) -> str:
+        """Where an inference is asked for."""
+        return CALL if self.http2 else PATH
 
     @property
     def clear(self) -> bool:
@@ -48,7 +61,7 @@ class Plan:
         return not self.tls
 
 
-WORDS = ("mirror", "statistics", "whole", "tls", "clear")
+WORDS = ("mirror", "statistics", "whole", "tls", "clear", "http2", "http1")
 """Marks of lines, and the attributes of a plan that they depend on."""
 
 
@@ -60,9 +73,7 @@ class Placeholders(string.Template):
 
 def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> str:
     """A peer's configuration for `plan`. Raises KeyError on a placeholder that nobody fills."""
-    left_out = tuple(
-        f"# {word}" for word in ("mirror", "statistics", "whole", "tls", "clear") if not getattr(plan, word)
-    )
+    left_out = tuple(f"# {word}" for word in WORDS if not getattr(plan, word))
     lines = [line for line in template.splitlines(keepends=True) if not line.rstrip().endswith(left_out)]
     return Placeholders("".join(lines)).substitute(
         listen=listen,
@@ -75,6 +86,7 @@ def render(template: str, plan: Plan, listen: int, admin: int, home: Path) -> st
         rest=100 - plan.percent,
         workers=plan.workers,
         tls=plan.tls,
+        spoken=", http: 2" if plan.http2 else "",
         protocol="oip" if plan.statistics else "opaque",
     )
 
@@ -87,7 +99,8 @@ Environment = Callable[[], dict[str, str] | None]
 @dataclass(frozen=True, slots=True)
 class Peer:
     """`command` makes the command line from the path of the configuration, `environment` what it runs in (None: this
-    one). `judges`: it has figures of its own; `secure`: it can be asked by TLS."""
+    one). `judges`: it has figures of its own; `secure`: it can be asked by TLS; `http2`: it asks servers by HTTP/2.
+    """
 
     name: str
     template: str
@@ -95,6 +108,7 @@ class Peer:
     mirrors: bool = True
     judges: bool = False
     secure: bool = True
+    http2: bool = False
     environment: Environment = lambda: None
 
 
@@ -124,12 +138,12 @@ def _haproxy(config: Path, plan: Plan) -> list[str]:
 PEER: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("penumbra", "penumbra.yaml", _penumbra, judges=True, environment=compiled.environment),
-        Peer("envoy", "envoy.yaml", _envoy),
+        Peer("penumbra", "penumbra.yaml", _penumbra, judges=True, http2=True, environment=compiled.environment),
+        Peer("envoy", "envoy.yaml", _envoy, http2=True),
         Peer("nginx", "nginx.conf", _nginx),
         Peer("haproxy", "haproxy.cfg", _haproxy, mirrors=False, secure=False),
         Peer("naive", "naive.yaml", _naive, secure=False),
-        Peer("interpreted", "penumbra.yaml", _penumbra, judges=True, environment=compiled.interpreted),
+        Peer("interpreted", "penumbra.yaml", _penumbra, judges=True, http2=True, environment=compiled.interpreted),
     )
 }
 
@@ -157,7 +171,7 @@ def proxied(peer: Peer, plan: Plan, home: Path, edit: Edit = str, within: Sequen
     config, log = home / peer.template, home / "log"
     config.write_text(edit(render((PEERS / peer.template).read_text(), plan, listen, admin, home)))
     with running([*within, *peer.command(config, plan)], log, cwd=compiled.HOUSE, env=peer.environment()) as process:
-        wait_until(lambda: answers(listen, plan.tls), process, log)
+        wait_until(lambda: answers(listen, plan), process, log)
         if peer.judges:
             wait_until(lambda: followed(admin, plan.workers), process, log)
         yield Proxy(peer.name, listen, admin, process, log)
@@ -177,17 +191,18 @@ def followed(admin: int, workers: int) -> bool:
     return [line.split()[-1] for line in lines if line.startswith("penumbra_worker_leased{")] == ["1.0"] * workers
 
 
-def answers(port: int, tls: str = "") -> bool:
-    """Whether a small inference request gets 200 through a loopback port. `tls`: as of a plan."""
-    if tls:
-        context = ssl.create_default_context(cafile=f"{tls}/tls.crt")
+def answers(port: int, plan: Plan) -> bool:
+    """Whether a small inference request gets 200 through a loopback port. (It is one of HTTP/1.1, whatever is spoken to
+    model servers.)"""
+    if plan.tls:
+        context = ssl.create_default_context(cafile=f"{plan.tls}/tls.crt")
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
             "127.0.0.1", port, timeout=1.0, context=context
         )
     else:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
     try:
-        connection.request("POST", PATH, b'{"inputs":[]}', {"Content-Type": "application/json"})
+        connection.request("POST", plan.path, b'{"inputs":[]}', {"Content-Type": "application/json"})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

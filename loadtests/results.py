@@ -130,6 +130,7 @@ PROGRAMS = {
     "nginx": ["nginx", "-v"],
     "haproxy": ["haproxy", "-v"],
     "wrk": ["wrk", "-v"],
+    "h2load": ["h2load", "--version"],
     "git": ["git", "describe", "--always", "--dirty"],
 }
 

@@ -10,20 +10,24 @@ request. The seconds in which its failures begin are not in these figures (`comp
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from rich.table import Table
 
+from loadtests.calls import CallDrive, answering_calls, infer_request
 from loadtests.cases import console, stage, tell
-from loadtests.compare import Run, p50, p99, ratio, rounds
+from loadtests.compare import How, Run, p50, p99, ratio, rounds
 from loadtests.load import Drive
 from loadtests.misbehaving import Place, places
 from loadtests.processes import NotReady
 from loadtests.proxies import PEER, Edit, Plan, proxied
 from loadtests.results import Sample, Samples, Spread, spread
 from loadtests.traffic import write_bodies
+from loadtests.upstreams import answering
 
 BASE = "no shadow"
 CANARIES = "penumbra, as a canary"
@@ -32,15 +36,19 @@ PEERS = ("penumbra", "envoy", "nginx")
 JUDGED = 3
 """Times the repetitions for the peer that a goal is about: a p99 of two seconds differs by a fifth from run to run."""
 
+CALLS = "penumbra, by gRPC"
+CALLS_A_SECOND = 1_500
+
 PAUSE_MS = 20
 """About 1,500 requests a second: far below what any peer can do, so that p99 says what a request waits for."""
 
 
-def run_shadows(peer: str, seconds: float, repetitions: int) -> Samples:
-    """Interleaved samples of one peer without shadow, with a healthy one, and with each misbehaving one."""
-    with stage() as (stack, home, (primary, canary, shadow)):
-        plan = Plan(primary, canary, shadow)
-        how = Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
+def run_shadows(peer: str, seconds: float, repetitions: int, calls: bool = False) -> Samples:
+    """Interleaved samples of one peer without shadow, with a healthy one, and with each misbehaving one. `calls`: by
+    gRPC."""
+    with stage(servers=answering_calls if calls else answering) as (stack, home, (primary, canary, shadow)):
+        plan = Plan(primary, canary, shadow, http2=calls)
+        how = _paced_calls(home) if calls else Drive(write_bodies(home / "bodies"), pause_ms=PAUSE_MS)
         plans = {BASE: (replace(plan, mirror=False), HERE), "healthy": (plan, HERE)}
         plans |= {
             name: (replace(plan, shadow=at.port or shadow), at)
@@ -51,6 +59,12 @@ def run_shadows(peer: str, seconds: float, repetitions: int) -> Samples:
             for name, (work, at) in plans.items()
         }
         return rounds([Run(name, proxy, how) for name, proxy in started.items()], seconds, repetitions, tell)
+
+
+def _paced_calls(home: Path) -> How:
+    body = home / "call"
+    body.write_bytes(infer_request(30, random.Random(7)))
+    return CallDrive(body, rate=CALLS_A_SECOND)
 
 
 def run_canaries(kept: bool, seconds: float, repetitions: int) -> Samples:
@@ -115,6 +129,7 @@ def all_shadows(seconds: float, repetitions: int) -> dict[str, Samples]:
     if "penumbra" in results:
         results[CANARIES] = run_canaries(False, seconds, repetitions)
         results[KEPT] = run_canaries(True, seconds, repetitions)
+        results[CALLS] = run_shadows("penumbra", seconds, repetitions * JUDGED, calls=True)
     return results
 
 
