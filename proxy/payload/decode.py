@@ -37,7 +37,9 @@ from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
 from proxy.payload.grpc.frames import is_call
 from proxy.payload.grpc.stream import CallReader
+from proxy.payload.grpc.usual import ANSWERS, REQUESTS
 from proxy.payload.language.stream import StreamReader
+from proxy.payload.oip import joined
 from proxy.payload.parts import AnswerReader, Assembly, PartedAnswer
 from proxy.payload.pictures.found import in_place_of_texts, is_picture, of_body
 from proxy.payload.reading import Body, Content, Unreadable
@@ -90,6 +92,8 @@ CODECS: dict[Protocol, Codec] = {
 }
 
 NO_CONTENT = Content()
+FRAME = b"\0"
+"""What a message of gRPC begins with that is not compressed, and no JSON or text."""
 PARTS_LOST: Answer = (), None, "parts_lost", False, "", "", None
 BEYOND_BOUNDS = ("too_many_values", "too_many_tensors")
 """Why an answer that is at hand is not read: what is no number in it is seen all the same."""
@@ -147,6 +151,8 @@ def _read_request(record: Record, codec: Codec, analysis: Analysis) -> tuple[tup
     data = record.request
     if not data:
         return (), "too_large" if data is None and record.request_fields and not record.failure else "", ""
+    if data[:1] == FRAME and codec.calls is not None and (known := REQUESTS.read(data)) is not None:
+        return joined(known[0]), "", known[1]
     usual = None
     if codec.usual_request and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
         usual = codec.usual_request(data)
@@ -177,7 +183,9 @@ def _read_answer(
     if data is None:
         return _read_ends(record, codec, analysis)
     usual, watched = None, analysis.identity.source
-    if codec.usual_response and watched != "json" and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
+    if data[:1] == FRAME and codec.calls is not None and watched != "json":
+        usual = ANSWERS.read(data)
+    elif codec.usual_response and watched != "json" and (len(data) <= SMALL_BYTES or not may_be_costly(data)):
         usual = codec.usual_response(data)
     if usual is not None:
         tensors, identity = usual

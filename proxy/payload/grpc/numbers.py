@@ -26,6 +26,10 @@ class Numbers:
     def __init__(self, kind: int, read: Callable[[bytes], list[Any]], width: int = 1) -> None:
         self.kind, self._read, self._width = kind, read, width
 
+    def packed(self, data: bytes) -> list[Any]:
+        """The numbers of one packed field. Raises Unreadable, `binary`."""
+        return self._read(data)
+
     def take(self, values: list[Any], kind: int, value: WireValue, most: int) -> None:
         """Adds the numbers of one field. Raises Unreadable: `binary`, or `too_many_values` beyond `most` in all."""
         if isinstance(value, int):

@@ -61,6 +61,26 @@ def fields_in(data: bytes) -> Iterator[tuple[int, int, WireValue]]:
             raise Unreadable("binary")
 
 
+def located(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """(number, wire type, begin, end) of each field in a part of `data`, the bounds of its value. Raises Unreadable,
+    `binary`, for a group as well."""
+    while at < end:
+        tag, at = varint(data, at)
+        number, kind, begin = tag >> 3, tag & 7, at
+        if kind == BYTES:
+            size, begin = varint(data, at)
+            at = begin + size
+        elif kind == VARINT:
+            _, at = varint(data, at)
+        elif kind in WIDTHS:
+            at += WIDTHS[kind]
+        else:
+            raise Unreadable("binary")
+        if at > end or not number:
+            raise Unreadable("binary")
+        yield number, kind, begin, at
+
+
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """The varint at `at`, as an unsigned number of 64 bits, and where it ends. Raises Unreadable, `binary`."""
     value = shift = 0
