@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from proxy.cli.replay.show import progress, show_report
 from proxy.cli.report.outputs import Outputs, write
 from proxy.config.load import load
 from proxy.config.model_url import base_url
-from proxy.config.values import Refused
+from proxy.config.values import NAME, Refused
 from proxy.contracts.release import Outcome
 from proxy.contracts.replay import Ending, ReplayReport, Run
 from proxy.contracts.settings import ConfigError, Settings
@@ -68,18 +69,23 @@ def configured(config: Path) -> Settings:
 
 
 def replay(settings: Settings, captures: Sequence[Path], options: ReplayOptions) -> int:
-    """Replays, reports; the exit code. What is wrong is told to a person."""
+    """Replays, reports; the exit code. What is wrong is told to a person: only a verdict ends with the code of one."""
     try:
         report = replayed(settings, captures, options)
+        if not options.outputs.to_stdout:
+            show_report(report)
         write(report, options.outputs)
+    except KeyboardInterrupt:
+        return _told("interrupted before anything was sent", EXIT_USAGE)
     except (UnusableError, UnfitTrialError, UnreadableLineError) as error:
         return _told(str(error), EXIT_USAGE)
     except UnreachableError as error:
         return _told(str(error), EXIT_UNREACHABLE)
     except OSError as error:
         return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_USAGE)
-    if not options.outputs.to_stdout:
-        show_report(report)
+    except Exception:  # noqa: BLE001  a bug of ours is no verdict, and Python's own code for it is that of `fail`
+        traceback.print_exc()
+        return EXIT_USAGE
     return EXITS[report.verdict]
 
 
@@ -92,6 +98,8 @@ def replayed(settings: Settings, captures: Sequence[Path], options: ReplayOption
     """The report of a replay. Raises UnusableError, UnfitTrialError, UnreadableLineError, UnreachableError, OSError."""
     section = next((each for each in settings.routes if each.name == options.route), None)
     name = options.version or (default_candidate(section) if section else "candidate")
+    if not NAME.fullmatch(name):
+        raise UnusableError(f"--version: found {name!r}; allowed: letters, digits, '.', '_' and '-'")
     candidate = _version(settings, name, options.against, "--against")
     trial = trial_of(settings, options.route, candidate, timed=bool(options.primary))
     primary = None

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from proxy.cli.main import app
+from proxy.cli.replay import command
 from proxy.contracts.replay import decode, encode, settled
 from tests.support.replayed import answer, capture, request, whole
 
@@ -145,6 +146,7 @@ def test_a_server_that_is_not_there_is_no_verdict(config: Path, tmp_path: Path) 
     [
         (("--route", "other"), "found the route other; allowed: cancer"),
         (("--version", "v1"), "another name than the primary's"),
+        (("--version", "v\r\nx: y"), "--version: found"),
         (("--against", "ftp://h"), "--against: found ftp://h; allowed: http"),
         (("--against", "http://me:secret@h"), "found a URL with credentials"),
         (("--against", "http+dns://h"), "allowed: http(s)://host"),
@@ -175,3 +177,25 @@ def test_files_that_cannot_be_read_are_named(config: Path, tmp_path: Path) -> No
         assert code == 2 and "line 20" in told
     config.write_text("listen: nowhere")
     assert replay(config, broken, "http://127.0.0.1:1")[0] == 2
+
+
+def test_neither_a_bug_nor_a_key_is_a_verdict(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = capture(tmp_path / "records", 2)
+
+    def fails(error: type[BaseException]) -> Callable[..., None]:
+        def fail(*_: object) -> None:
+            raise error
+
+        return fail
+
+    for error, says in ((KeyboardInterrupt, "interrupted before"), (ZeroDivisionError, "Traceback")):
+        monkeypatch.setattr(command, "CaptureReader", fails(error))
+        code, shown, told = replay(config, captured, "http://127.0.0.1:1")
+        assert (code, shown) == (2, "") and says in told
+
+
+def test_a_verdict_is_shown_also_where_its_report_cannot_be_written(config: Path, tmp_path: Path) -> None:
+    with server() as url:
+        more = ("--json", str(tmp_path / "no" / "report"))
+        code, shown, _ = replay(config, capture(tmp_path / "records", 20), url, *more)
+    assert code == 2 and shown.startswith("undecided: ")
