@@ -35,9 +35,9 @@ LOST_TRIES: dict[str, str] = {
 }
 """Likewise, for requests that some version was charged with, and that a larger bound would have saved."""
 
-UNWARNED: frozenset[str] = frozenset(("answer_too_large", "draining", "no_table"))
-"""Reasons of this process that nothing is to be done about: a size that a shadow chose, an end, a start. Every reason
-of this process is in one of the two."""
+UNWARNED: frozenset[str] = frozenset(("answer_too_large", "draining", "no_table", "rolled_back"))
+"""Reasons of this process that nothing is to be done about: a size that a shadow chose, an end, a start, an option.
+Every reason of this process is in one of the two."""
 
 ANY_ROUTE = ""
 """The route of clients that were refused before theirs was known: each route is warned."""
