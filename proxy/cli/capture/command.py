@@ -95,6 +95,9 @@ def take(
     label: Annotated[str, typer.Option(help="column of labels")] = "",
     prediction: Annotated[str, typer.Option(help="column of recorded answers")] = "",
     tensor: Annotated[str, typer.Option(help="the one tensor whose columns the features are")] = "",
+    answer: Annotated[
+        str, typer.Option(help="the output tensor that --prediction is, as the model calls it")
+    ] = "predict",
     datatype: Annotated[
         list[str] | None, typer.Option(metavar="[NAME=]TYPE", help="of inputs, such as FP32 or INPUT0=INT64")
     ] = None,
@@ -105,7 +108,9 @@ def take(
     with _refusing():
         from proxy.cli.capture.imported import import_file
 
-        options = _options(route, version, form, protocol, (model, path, label, prediction, tensor), datatype or [])
+        options = _options(
+            route, version, form, protocol, (model, path, label, prediction, tensor, answer), datatype or []
+        )
         if not route and not _is_export(file, form):
             raise typer.BadParameter("--route says which route the requests are of", param_hint="--route")
         done = import_file(file, output, options)
@@ -125,7 +130,7 @@ def _is_export(file: Path, form: str) -> bool:
 
 
 def _options(
-    route: str, version: str, form: str, protocol: str, words: tuple[str, str, str, str, str], datatypes: list[str]
+    route: str, version: str, form: str, protocol: str, words: tuple[str, ...], datatypes: list[str]
 ) -> ImportOptions:
     from proxy.cli.capture.imported import ImportForm, ImportOptions
     from proxy.cli.capture.labelled_rows import RowForm, RowProtocol
@@ -139,6 +144,6 @@ def _options(
     if wrong := [kind for kind in named.values() if kind not in (*BITS, "BYTES")]:
         raise typer.BadParameter(f"{wrong[0]}: {' | '.join((*BITS, 'BYTES'))}", param_hint="--datatype")
     usual = named.pop("", "")
-    model, path, label, prediction, tensor = words
-    rows = RowForm(cast("RowProtocol", protocol), model, path, label, prediction, tensor, usual)
+    model, path, label, prediction, tensor, answer = words
+    rows = RowForm(cast("RowProtocol", protocol), model, path, label, prediction, tensor, usual, answer)
     return ImportOptions(route, version, cast("ImportForm", form), rows, TensorTypes(named, usual))

@@ -28,6 +28,8 @@ class RowForm(Struct, frozen=True):
     tensor: str = ""
     """The one tensor that all features are columns of; "": a tensor, or a member, each."""
     datatype: str = ""
+    answer: str = "predict"
+    """The tensor of a recorded answer; answers whose tensors are called otherwise are not the same."""
 
 
 def path_for(form: RowForm) -> str:
@@ -89,6 +91,6 @@ def _listed(value: Any) -> list[Any]:
 def _answer(value: Any, form: RowForm) -> bytes:
     values = _listed(value)
     if form.protocol == "oip":
-        made = tensor("predict", values, [1, len(values)])
+        made = tensor(form.answer, values, [1, len(values)])
         return orjson.dumps({"model_name": form.model, "outputs": [made]})
     return orjson.dumps({"predictions": [value]} if form.protocol != "json" else value)

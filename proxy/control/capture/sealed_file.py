@@ -81,10 +81,12 @@ class SealedFile:
         """Lets go of what is too old at this Unix time."""
         if not self._max_age:
             return
-        if self._fd is not None and now - self._began >= self._max_age / 2:
+        self._began = self._began or self._begin_on_disk()
+        if self._began and now - self._began >= self._max_age / 2:
             self.aged += 1
             self.close()
             self._replace()
+            self._began = 0.0
         with suppress(FileNotFoundError):
             if now - os.stat(self.older).st_mtime >= self._max_age:
                 self.aged += 1
@@ -133,6 +135,17 @@ class SealedFile:
         self._began = _begin_of(self._fd) or now
         self._segment = OpenSegment()
         return self._segment.header(replace(self._header, began=now, after=self._after))
+
+    def _begin_on_disk(self) -> float:
+        """When the file begins that an earlier process has left; 0: there is none."""
+        try:
+            fd = files.descriptor(self._path)
+        except FileNotFoundError:
+            return 0.0
+        try:
+            return _begin_of(fd)
+        finally:
+            os.close(fd)
 
     def _write(self, data: bytes) -> None:
         assert self._fd is not None

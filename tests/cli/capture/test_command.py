@@ -72,7 +72,20 @@ def test_rows_are_of_a_route(tmp_path: Path) -> None:
 
 def test_every_word_of_a_row_reaches_its_request(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("age,y,p\n41,1,0.5\n")
-    given = ("--model", "iris", "--path", "/score", "--label", "y", "--prediction", "p", "--tensor", "x")
+    given = (
+        "--model",
+        "iris",
+        "--path",
+        "/score",
+        "--label",
+        "y",
+        "--prediction",
+        "p",
+        "--tensor",
+        "x",
+        "--answer",
+        "z",
+    )
     words = (*given, "--version", "v9", "--protocol", "oip", "--datatype", "FP32", "--form", "rows", "--route", "r")
     assert run("capture", "import", tmp_path / "t.csv", "-o", tmp_path / "o", *words)[0] == 0
     (leg,) = CaptureFiles([tmp_path / "o"]).legs()
@@ -80,7 +93,8 @@ def test_every_word_of_a_row_reaches_its_request(tmp_path: Path) -> None:
     assert json.loads(leg.request or b"")["inputs"] == [
         {"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [41]}
     ]
-    assert json.loads(leg.response or b"")["model_name"] == "iris"
+    answered = json.loads(leg.response or b"")
+    assert (answered["model_name"], answered["outputs"][0]["name"]) == ("iris", "z")
 
 
 def test_bodies_are_read_as_a_configuration_says(tmp_path: Path) -> None:

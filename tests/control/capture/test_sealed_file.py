@@ -96,6 +96,17 @@ def test_age_is_that_of_the_first_line_also_after_a_restart(tmp_path: Path) -> N
     assert written.aged == 1
 
 
+def test_what_an_earlier_process_left_grows_old_though_nobody_writes(tmp_path: Path) -> None:
+    written = file(tmp_path, max_age=100.0)
+    written.append(legs(1), 1000.0)
+    written.close()
+    later = file(tmp_path, max_age=100.0)
+    later.look(1049.0)
+    assert later.aged == 0
+    later.look(1051.0)
+    assert later.aged == 1 and not (tmp_path / "records").exists()
+
+
 def test_a_part_of_a_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = file(tmp_path)
     written.append(legs(1), 1000.0)
