@@ -26,13 +26,13 @@ Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the au
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines")]
 
 
-def checked(config: Path, as_json: bool = False) -> Settings:
-    """The settings in a file. Ends the command for one with mistakes, and says them all."""
+def checked(config: Path, as_json: bool = False, *, packages: bool = True) -> Settings:
+    """The settings in a file. Ends the command for one with mistakes, and says them all. `packages`: as of `load`."""
     from proxy.config.load import load
     from proxy.contracts.settings import ConfigError
 
     try:
-        return load(config)
+        return load(config, packages=packages)
     except ConfigError as error:
         from proxy.cli.render import show_problems
 

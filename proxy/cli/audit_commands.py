@@ -29,7 +29,7 @@ def show(
     from proxy.cli.audit import entries_of, from_api, show_story
     from proxy.release.history import NoSuchReleaseError, story_of
 
-    entries = entries_of(checked(config, as_json).state) if config else from_api(access)
+    entries = entries_of(checked(config, as_json, packages=False).state) if config else from_api(access)
     try:
         show_story(story_of(entries, release), as_json)
     except NoSuchReleaseError as error:
@@ -53,7 +53,7 @@ def export(
     from proxy.cli.audit import links_from_api, links_of
     from proxy.cli.story_file import write_story
 
-    settings = checked(config) if config else None
+    settings = checked(config, packages=False) if config else None
     links = links_of(settings.state) if settings else links_from_api(access)
     own = [Path(each.path) for each in settings.packages.values()] if settings else []
     write_story(links, release, output, page, (*own, *(package or ())), report or ())
@@ -77,7 +77,7 @@ def verify(
         fault, sentence = verify_story(document, head)
         print(dumps({"ok": not fault, "detail": sentence}) if as_json else sentence)
         raise typer.Exit(EXIT_NO if fault else 0)
-    settings = checked(config, as_json)
+    settings = checked(config, as_json, packages=False)
     fault, sentence = verify_chain(settings.state, head, settings.anchor, named=bool(settings.audit_anchor))
     if settings.fleet is not None:
         broken, copied = verify_copy(settings.state)

@@ -116,15 +116,18 @@ def demo(
     models: Annotated[Path | None, typer.Option(help="environment with MLServer (default .venv-models)")] = None,
     fleet: Annotated[bool, typer.Option("--fleet", help="three sidecars and a Redis in place of one")] = False,
     grpc: Annotated[bool, typer.Option("--grpc", help="clients and model servers speak gRPC")] = False,
+    ci: Annotated[bool, typer.Option("--ci", help="a release that begins in CI")] = False,
 ) -> None:
     """Three real model servers behind Penumbra, from mirroring to an automatic rollback."""
     if fleet and hold:
         raise typer.BadParameter("--hold keeps up the demo of one sidecar", param_hint="--fleet")
     if fleet and grpc:
         raise typer.BadParameter("the demo of a fleet is by HTTP/1.1", param_hint="--grpc")
+    if ci and (hold or fleet or grpc):
+        raise typer.BadParameter("a story of its own, without --hold, --fleet and --grpc", param_hint="--ci")
     from proxy.demo.story import main as story
 
-    raise typer.Exit(story(hold, models, seconds, rate, fleet, grpc))
+    raise typer.Exit(story(hold, models, seconds, rate, fleet, grpc, ci))
 
 
 @app.command()
@@ -191,7 +194,7 @@ def backtest(
     would not have, but limits need what the records have not, which is named (bodies, labels, a version, a seal)."""
     from proxy.cli.backtest import show_backtest
 
-    raise typer.Exit(show_backtest(checked(config, as_json), records, as_json))
+    raise typer.Exit(show_backtest(checked(config, as_json, packages=False), records, as_json))
 
 
 @app.command()
@@ -303,7 +306,8 @@ def package(
     named = [_named(each, "--file", "ROLE=PATH") for each in file or ()]
     at = int(time()) if created is None else created
     try:
-        output.write_bytes(packaged(checked(config), version, Parts(image, said, named, report or (), sign, at)))
+        settings = checked(config, packages=False)
+        output.write_bytes(packaged(settings, version, Parts(image, said, named, report or (), sign, at)))
     except (UnusablePart, OSError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_NO) from None

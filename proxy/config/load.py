@@ -95,23 +95,27 @@ def load(
     *,
     serving: bool = False,
     running: Settings | None = None,
+    packages: bool = True,
 ) -> Settings:
     """Reads and validates the file at `path` (`config.text` says which there may be). Raises ConfigError.
 
     - `serving`: whoever asks serves traffic, and goes on with a release that can never end (`Problem.endless`)
     - `running`: settings in force; a section `tls` of theirs keeps what it holds while its files cannot be used
+    - `packages`: whether packages are read and asked for; who makes one, or judges a version before, has none yet
     """
-    return parse(text_of(path, again=serving), environ, serving=serving, path=os.fspath(path), running=running)
+    text = text_of(path, again=serving)
+    return parse(text, environ, serving=serving, path=os.fspath(path), running=running, packages=packages)
 
 
 def parse(
     text: str, environ: Mapping[str, str], *, serving: bool = False, path: str = "", running: Settings | None = None,
-    certificates: bool = True,
+    certificates: bool = True, packages: bool = True,
 ) -> Settings:  # fmt: skip
     """Validates the text of a configuration, that of the file at `path`, if any. Raises ConfigError, and nothing else
     whatever the text is.
 
     - `certificates`: whether packages and the files of sections `tls` are read; those of another machine cannot be
+    - `packages`: as of `load`
     """
     problems: list[Problem] = []
     try:
@@ -119,8 +123,8 @@ def parse(
     except UnreadableFile as unreadable:
         raise ConfigError((*problems, unreadable.problem)) from unreadable
     settings = settings_of(root)
+    settings = with_packages(root, settings) if packages and certificates else replace(settings, require_package="none")
     if certificates:
-        settings = with_packages(root, settings)
         settings = fill(root, settings, running, time.time())
     refuse_shared(root, settings, path)
     if not all(serving and problem.endless for problem in problems):

@@ -60,6 +60,9 @@ class AdminClient:
     async def put_shadows(self, name: str, shadows: dict[str, float], reason: str) -> None:
         await self._ask("PUT", f"/v1/routes/{name}/shadows", {"shadows": shadows, "reason": reason})
 
+    async def release(self, name: str, release: dict[str, Any]) -> None:
+        await self._ask("POST", f"/v1/routes/{name}/release", release)
+
     async def rollback_entry(self) -> dict[str, Any] | None:
         """The audit entry of the latest rollback that the scorecard ordered."""
         entries = (await self._ask("GET", "/v1/audit"))["entries"]

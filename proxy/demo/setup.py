@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ TRAFFIC_SEED = 7
 SECONDS_BETWEEN_VIEWS = 0.25
 SETTLING_SECONDS = 0.3
 """Seconds for requests under way to finish after a change, before a new count begins."""
+
+
+Configured = Callable[[Sequence[ModelServer], Path], Mapping[str, object]]
+"""Servers and the place of the state file to a configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,14 @@ class Setup:
 
 
 @contextlib.asynccontextmanager
-async def built(display: Display, options: DemoOptions, folder: Path) -> AsyncIterator[Setup]:
+async def built(
+    display: Display, options: DemoOptions, folder: Path, configured: Configured = front.configuration
+) -> AsyncIterator[Setup]:
     """Trains, serves, starts Penumbra; takes all of it down again, whatever happens in the block."""
     await trained(display, options, folder)
     async with (
         served(display, options, folder) as models,
-        _fronted(display, options, list(models.values()), folder) as running,
+        _fronted(display, options, configured(list(models.values()), folder / "penumbra.db"), folder) as running,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
         client: Client = CallClient(running.url) if options.grpc else JsonClient(running.url)
@@ -136,9 +142,9 @@ async def served(display: Display, options: DemoOptions, folder: Path) -> AsyncI
 
 @contextlib.asynccontextmanager
 async def _fronted(
-    display: Display, options: DemoOptions, models: list[ModelServer], folder: Path
+    display: Display, options: DemoOptions, content: Mapping[str, object], folder: Path
 ) -> AsyncIterator[Front]:
-    running = front.start(front.configuration(models, folder / "penumbra.db"), folder)
+    running = front.start(content, folder)
     running.path = calls.PATH if options.grpc else front.JSON_PATH
     try:
         with display.busy("Starting Penumbra in front of them ..."):

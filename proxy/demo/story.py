@@ -13,12 +13,13 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 from rich.console import Console
 
-from proxy.demo import checks, fleet_story, guide, servers
+from proxy.demo import checks, ci_story, fleet_story, guide, servers
 from proxy.demo.admin import AdminRefused, Metrics
 from proxy.demo.checks import Check, Flip
 from proxy.demo.display import Display
@@ -34,6 +35,9 @@ ROLLBACK_PATIENCE = 20.0
 """Seconds until the demo gives up on the rollback; a dead canary at 10 % takes well under one."""
 EXIT_INTERRUPTED = 130
 LOG_WIDTH = 160
+
+Story = Callable[[Display, DemoOptions, Path], Awaitable[bool]]
+"""Another story than this one; whether all held."""
 
 
 async def mirror(setup: Setup) -> list[Check]:
@@ -111,16 +115,18 @@ def main(
     rate: float = 120.0,
     fleet: bool = False,
     grpc: bool = False,
+    ci: bool = False,
 ) -> int:
     """Runs the demo; the exit code. `models` is the models venv (else PENUMBRA_MODELS_VENV, else ./.venv-models);
     `seconds` how long an act lasts; `rate` requests per second; `fleet`: with three sidecars, which is another story;
-    `grpc`: clients and model servers speak gRPC.
+    `grpc`: clients and model servers speak gRPC; `ci`: a release that begins in CI, which is a third story.
     """
     display = Display(console())
     venv = models or Path(os.environ.get("PENUMBRA_MODELS_VENV", ".venv-models"))
+    told = fleet_story.run if fleet else ci_story.run if ci else None
     try:
         options = DemoOptions(servers.models_python(venv.absolute()), seconds, rate, grpc)
-        return asyncio.run(_interruptible(display, options, hold, fleet))
+        return asyncio.run(_interruptible(display, options, hold, told))
     except asyncio.CancelledError:
         display.say("Interrupted; everything that was started has been ended.")
         return EXIT_INTERRUPTED
@@ -135,15 +141,15 @@ def console() -> Console:
     return here if here.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
-async def _interruptible(display: Display, options: DemoOptions, hold: bool, fleet: bool) -> int:
+async def _interruptible(display: Display, options: DemoOptions, hold: bool, told: Story | None) -> int:
     """A signal cancels the story once; a second one does not disturb the clearing up."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: task.cancelling() or task.cancel())
-    if fleet:
+    if told:
         with tempfile.TemporaryDirectory(prefix="penumbra-demo-") as folder:
-            return 0 if await fleet_story.run(display, options, Path(folder)) else 1
+            return 0 if await told(display, options, Path(folder)) else 1
     return await _demo(display, options, hold)
 
 

@@ -124,3 +124,11 @@ def test_what_it_writes_can_be_read() -> None:
     made("--image", IMAGE)
     statement, _ = read(Path("package.json").read_bytes())
     assert statement.predicate.image == IMAGE
+
+
+def test_a_configuration_that_asks_for_the_package_makes_it(folder: Path) -> None:
+    text = CONFIG.replace("shadows: [{version: v2}]", "canary: {version: v2, percent: 5}")
+    text = text.replace("lineage: {commit: 4f2a91c, training_config: lr.yaml}", "package: package.json")
+    Path("penumbra.yaml").write_text(f"{text}require_package: passed\n")
+    run("--report", "report.json")
+    assert load("penumbra.yaml").packages["v2"].replays[0].verdict == "pass"

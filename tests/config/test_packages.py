@@ -122,3 +122,12 @@ def test_a_key_says_who_has_to_have_signed(tmp_path: Path) -> None:
     assert "not signed" in problems(f", package: {path}", top)["versions.v2.package"]
     key.write_text("no key")
     assert "package_keys[0]" in problems(f", package: {path}", top)
+
+
+def test_who_judges_or_packages_a_version_asks_for_no_package(tmp_path: Path) -> None:
+    path = tmp_path / "v2.json"
+    path.write_bytes(packages.document("v2", FAILED, lineage={"commit": "of the build before"}))
+    text = FILE.format(v2=f", package: {path}", top="require_package: passed")
+    read = parse(text, {}, packages=False)
+    assert read.require_package == "none" and read.lineage["v2"] == Lineage()
+    assert read.packages["v2"].path == str(path)

@@ -32,6 +32,17 @@ def test_the_story_holds_by_grpc(models_python: Path, tmp_path: Path) -> None:
     assert "BROKEN" not in text
 
 
+def test_a_release_that_begins_in_ci(models_python: Path, tmp_path: Path) -> None:
+    with demo(models_python, tmp_path, "hold=False, seconds=3.0, rate=150.0, ci=True") as running:
+        code = running.process.wait(PATIENCE)
+        text = running.log.read_text(encoding="utf-8")
+        assert code == 0, text
+        assert running.left() == []
+    for fact in ("cancer-v2: pass: ", "cancer-v3: fail: disagreement", "  differs on ", "entries 2 to ", "was edited"):
+        assert fact in text
+    assert "BROKEN" not in text
+
+
 @pytest.mark.parametrize(
     ("number", "when", "processes", "code"),
     [

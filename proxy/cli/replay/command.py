@@ -62,7 +62,7 @@ class UnusableError(Exception):
 def configured(config: Path) -> Settings:
     """The configuration. Ends the command where it cannot be used: with another code than that of a verdict."""
     try:
-        return load(config)
+        return load(config, packages=False)
     except ConfigError as error:
         show_problems(str(config), error.problems, as_json=False)
         raise typer.Exit(EXIT_USAGE) from None
