@@ -175,13 +175,33 @@ def _action(action: str, text: str) -> None:
 
 
 for _name, _text in {
-    "release": "Starts the configured release of NAME (a route, or a release over several), again if need be.",
     "promote": "Makes the candidate of NAME (a route, or a release over several) its primary.",
     "rollback": "Gives all traffic of NAME (a route, or a release over several) to its primary.",
     "pause": "Holds the split of NAME (a route, or a release over several) as it is.",
     "resume": "Goes on where NAME (a route, or a release over several) was paused.",
 }.items():
     _action(_name, _text)
+
+
+@app.command()
+@asking
+def release(
+    name: NameArg,
+    reason: Reason,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="file (YAML or JSON) with candidate, strategy and stages, as `release` in CONFIG"),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    access: Access,
+) -> None:
+    """Starts the configured release of NAME (a route, or a release over several), again if need be; or, on a route of
+    its own, the one of --plan."""
+    from proxy.cli.plan import planned
+
+    paths = (f"/v1/routes/{name}/release", f"/v1/releases/{name}/release")
+    _change("POST", *paths, body={**(planned(plan) if plan else {}), "reason": reason}, as_json=as_json, access=access)
 
 
 @app.command()

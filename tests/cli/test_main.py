@@ -198,6 +198,16 @@ def test_actions(api: Api, command: str) -> None:
     assert api.asked == [("POST", f"/v1/routes/r/{command}", {"reason": "because"}, None)]
 
 
+def test_a_release_that_a_file_describes(api: Api, tmp_path: Path) -> None:
+    plan = tmp_path / "release.yaml"
+    plan.write_text("candidate: v2\nstrategy: canary\nstages: [{canary: 5, requests: 100, duration: 1m}]\n")
+    result = penumbra("release", "r", "--plan", str(plan), "--reason", "ci", "--admin", api.address)
+    assert result.exit_code == 0
+    stages = [{"canary": 5, "requests": 100, "duration": 60.0}]
+    body = {"candidate": "v2", "strategy": "canary", "stages": stages, "reason": "ci"}
+    assert api.asked == [("POST", "/v1/routes/r/release", body, None)]
+
+
 def test_a_refusal_is_a_sentence_and_an_exit_code(api: Api) -> None:
     api.answer = 409, {"title": "Not possible now", "detail": "steady: nothing to resume"}
     result = penumbra("resume", "r", "--reason", "x", "--admin", api.address)
@@ -242,6 +252,10 @@ def test_the_demo_gets_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[object, ...]] = []
     monkeypatch.setattr("proxy.demo.story.main", lambda *options: told.append(options) or 0)
     assert penumbra("demo", "--hold", "--seconds", "3", "--models", "venv", "--rate", "50").exit_code == 0
-    assert penumbra("demo", "--grpc").exit_code == 0
-    assert told == [(True, Path("venv"), 3.0, 50.0, False, False), (False, None, 8.0, 120.0, False, True)]
-    assert penumbra("demo", "--grpc", "--fleet").exit_code == 2
+    assert penumbra("demo", "--grpc").exit_code == penumbra("demo", "--ci").exit_code == 0
+    assert told == [
+        (True, Path("venv"), 3.0, 50.0, False, False, False),
+        (False, None, 8.0, 120.0, False, True, False),
+        (False, None, 8.0, 120.0, False, False, True),
+    ]
+    assert penumbra("demo", "--grpc", "--fleet").exit_code == penumbra("demo", "--grpc", "--ci").exit_code == 2
