@@ -46,6 +46,7 @@ SERVER = """\
 TLS = """\
     ssl_certificate {home}/tls.crt;
     ssl_certificate_key {home}/tls.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
 """
 
 

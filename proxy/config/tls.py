@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 from proxy.config import values
 from proxy.config.section import Section
@@ -38,6 +38,24 @@ OF_CLIENTS = ("client_ca", "allow", "identity_header")
 
 OF_VERIFYING = ("ca", "san")
 """Keys towards a server that say something about how it is verified."""
+
+OLD_VERSIONS = ("1", "1.0", "1.1")
+"""Those of RFC 8996, which nobody should speak."""
+
+
+class Oldest(values.OneOf, frozen=True):
+    """A parser of the oldest version of TLS that is spoken; knows the ways in which others write it."""
+
+    def __call__(self, text: str) -> Any:
+        bare = text.lower().removeprefix("tls").lstrip("v").replace("_", ".")
+        if text not in self.words and bare in self.words:
+            raise Refused(f'{" | ".join(self.words)}; did you mean "{bare}"?')
+        if bare in OLD_VERSIONS or bare.startswith("ssl"):
+            raise Refused(f"{' | '.join(self.words)}: what is older is broken, and not spoken (RFC 8996)")
+        return super().__call__(text)
+
+
+OLDEST = Oldest(get_args(MinVersion))
 
 _OWN = {name.decode() for name in REQUEST_SPECIAL} | {*BODY_DIGESTS, *CREDENTIAL_FIELDS}
 
@@ -111,7 +129,7 @@ def _allowed(section: Section) -> tuple[str, ...]:
 
 def _server_tls(section: Section, spoken: values.OneOf) -> ServerTls:
     client: ClientCertificates = section.take("client", values.one_of(ClientCertificates), "off")
-    min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
+    min_version: MinVersion = section.take("min_version", OLDEST, "1.2")
     offered = section.values("alpn", spoken)
     tls = ServerTls(
         certificate=section.take("certificate", values.plain, "", required=True),
@@ -144,7 +162,7 @@ def read_client_tls(owner: Section) -> ClientTls | None:
     section = owner.section("tls")
     if "tls" not in owner:
         return None
-    min_version: MinVersion = section.take("min_version", values.one_of(MinVersion), "1.2")
+    min_version: MinVersion = section.take("min_version", OLDEST, "1.2")
     tls = ClientTls(
         ca=section.take("ca", values.plain, ""),
         certificate=section.take("certificate", values.plain, ""),

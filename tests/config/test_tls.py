@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from proxy.config.load import parse
+from proxy.config.tls import OLDEST
+from proxy.config.values import Refused
 from proxy.contracts.address import Address
 from proxy.contracts.operation import CertificateRole
 from proxy.contracts.settings import ConfigError, Settings
@@ -251,3 +253,21 @@ def test_files_that_cannot_be_used_are_named_where_they_are(text: str, role: str
         "listen: 127.0.0.1:9999\n" + text.format(secure, "ca: tls.key, certificate: none.crt, key: tls.key")
     )
     assert set(found) >= {f"{role}.tls.certificate"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1.1", "1.2 | 1.3: what is older is broken"),
+        ("TLSv1.1", "1.2 | 1.3: what is older is broken"),
+        ("SSLv3", "what is older is broken"),
+        ("TLSv1.2", 'did you mean "1.2"?'),
+        ("TLSv1_3", 'did you mean "1.3"?'),
+        ("2", "1.2 | 1.3"),
+    ],
+)
+def test_the_oldest_version_in_other_words_is_told_what_is_allowed(written: str, said: str) -> None:
+    with pytest.raises(Refused) as refused:
+        OLDEST(written)
+    assert said in refused.value.args[0]
+    assert OLDEST("1.2") == "1.2"

@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -125,6 +126,19 @@ def test_a_renegotiation_is_refused_and_nobody_else_hears_of_it(tls: Tls) -> Non
     said = out(command, b"R\nQ\n")
     assert "no renegotiation" in said
     assert tls.get() == b"a"
+
+
+def test_new_keys_as_often_as_a_client_likes_and_then_a_request(tls: Tls) -> None:
+    """`K` asks for new keys of both sides (RFC 8446 §4.6.3)."""
+    command = ["openssl", "s_client", "-connect", tls.open, "-CAfile", tls.ca, "-tls1_3", "-quiet", "-no_ign_eof"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as peer:
+        assert peer.stdin is not None and peer.stdout is not None and peer.stderr is not None
+        for said in [*([b"K\n", b"k\n"] * 8), b"GET /predict HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"]:
+            peer.stdin.write(said)
+            peer.stdin.flush()
+            time.sleep(0.02)  # it takes a letter for a command at the beginning of a read alone
+        assert peer.stdout.read().endswith(b"\r\n\r\na")
+        assert peer.stderr.read().count(b"KEYUPDATE") >= 8
 
 
 def test_who_is_allowed_gets_in(tls: Tls) -> None:

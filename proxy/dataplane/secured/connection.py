@@ -44,8 +44,8 @@ MAX_WAITING: Final = 64 * 1024
 followed by a request."""
 
 MAX_UNASKED: Final = 64 * 1024
-"""Bytes of answers to the client's TLS, not to its requests, that wait for a client that does not read."""
-
+"""Bytes of answers to the client's TLS, not to its requests: new keys, or words against a renegotiation. Thousands of
+them between two answers are of somebody who means harm; so is one who does not read them."""
 
 MAX_SHOWN: Final = 8
 """Names of a client that is not allowed, in the log."""
@@ -54,7 +54,19 @@ MAX_SHOWN: Final = 8
 class SecuredConnection(Shaking, asyncio.Protocol):
     """What is above calls it as an `asyncio.Transport`."""
 
-    __slots__ = ("_above", "_backlog", "_engine", "_held", "_listener", "_paused", "_raw", "_state", "_tls", "_waiting")
+    __slots__ = (
+        "_above",
+        "_backlog",
+        "_engine",
+        "_held",
+        "_listener",
+        "_paused",
+        "_raw",
+        "_state",
+        "_tls",
+        "_unasked",
+        "_waiting",
+    )
 
     _tls: ServerTls
 
@@ -68,6 +80,7 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         self._paused = False  # by what is above
         self._backlog = False  # the rest of a read has a turn of its own
         self._held = False  # the socket is paused, for one of these or by the line
+        self._unasked = 0  # bytes of answers to its TLS since the last one to a request
 
     # the socket below
 
@@ -205,7 +218,7 @@ class SecuredConnection(Shaking, asyncio.Protocol):
     def _broken(self, error: ssl.SSLError) -> None:
         """What came is no TLS, or was changed on its way."""
         shared, engine, above = self._listener.shared, self._engine, self._above
-        shared.tally.malformed.note("", "", f"TLS: {error.reason or error}", shared.clock())
+        shared.tally.malformed.note("", "", f"TLS: {getattr(error, 'reason', '') or error}", shared.clock())
         self._above = None
         self._end(engine.take() if engine is not None else b"")
         if above is not None:
@@ -235,6 +248,8 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         out = engine.take()
         if out:
             self._answer_unasked(out)
+            if self._engine is None:
+                return
         if engine.has_more():
             self._read_later()
         if data:
@@ -268,8 +283,11 @@ class SecuredConnection(Shaking, asyncio.Protocol):
 
     def _answer_unasked(self, out: bytes) -> None:
         """New keys, or a word against a renegotiation."""
+        self._unasked += len(out)
         if self._raw.get_write_buffer_size() > MAX_UNASKED:
             self._raw.abort()
+        elif self._unasked > MAX_UNASKED:
+            self._broken(ssl.SSLError("new keys, or renegotiations, without end"))
         else:
             self._raw.write(out)
 
@@ -289,6 +307,7 @@ class SecuredConnection(Shaking, asyncio.Protocol):
         except ssl.SSLError as error:
             self._broken(error)
             return
+        self._unasked = 0
         self._raw.write(out)
 
     def write_last(self, data: bytes) -> None:

@@ -247,3 +247,34 @@ def test_a_client_that_asks_for_new_keys_and_reads_nothing_is_cut_off() -> None:
     line.socket.buffered = connection.MAX_UNASKED + 1
     line.down._answer_unasked(b"new keys")
     assert line.socket.ends == ["abort"] and not line.socket.written
+
+
+def test_new_keys_without_end_are_an_end_and_counted() -> None:
+    line = Line()
+    line.talk()
+    line.say(post(b"hello"))
+    for _ in range(connection.MAX_UNASKED // 32):
+        line.down._answer_unasked(bytes(32))
+    assert not line.socket.ends
+    line.bench.pools["v1"].last.answer(200, b"one")
+    line.down._answer_unasked(bytes(32))
+    assert not line.socket.ends, "an answer to a request came in between"
+    line.down._answer_unasked(bytes(connection.MAX_UNASKED))
+    assert line.socket.ends == ["eof"] and line.bench.shared.secured == 0
+    assert "new keys" in str(line.bench.tally.malformed.take())
+
+
+@pytest.mark.parametrize("kind", [b"\x16\x03\x01", b"\x17\x03\x03", b"\x15\x03\x03"], ids=["hello", "data", "alert"])
+@pytest.mark.parametrize("shaken", [False, True])
+def test_a_record_that_is_too_large_is_refused_by_its_head_and_counted(kind: bytes, shaken: bool) -> None:
+    """Of the length that it promises nothing is waited for."""
+    line = Line()
+    if shaken:
+        line.talk()
+        line.say(post(b"hello"))
+    line.give(kind + b"\x7f\xff" + bytes(64))
+    assert line.socket.ends == ["eof"] and line.bench.shared.secured == 0 and not line.bench.shared.clients
+    if shaken:
+        assert "TLS: " in str(line.bench.tally.malformed.take()) and line.results() == {"ok": 1}
+    else:
+        assert sum(line.results().values()) == 1 and "ok" not in line.results()
