@@ -216,7 +216,8 @@ class ReplayRun:
 
     def _finish(self, place: Place, answers: dict[str, LiveAnswer]) -> None:
         self._under_way -= 1
-        place.replayed = Replayed(place.exchange, answers["candidate"], answers.get("primary"), answers.get("noise"))
+        came = Replayed(place.exchange, answers["candidate"], answers.get("primary"), answers.get("noise"))
+        self._order.settle(place, came)
         self._go_on()
 
     def _settle(self) -> None:

@@ -13,7 +13,8 @@ from proxy.control.replay.asking import Replayed
 MAX_HELD = 4096
 """Exchanges that wait for one before them to be answered: seconds of a fast server while one request is slow."""
 MAX_HELD_BYTES = 64 * 1024 * 1024
-"""Bytes of them, requests and recorded answers; beyond that nothing more is sent until the first ones are done."""
+"""Bytes of their requests, recorded answers and those that came; beyond that nothing more is sent until the first ones
+are done."""
 
 
 class Place(Struct):
@@ -55,6 +56,14 @@ class CaptureOrder:
         self._places.append(place)
         self._bytes += size
         return place
+
+    def settle(self, place: Place, replayed: Replayed) -> None:
+        """The answers to an exchange are here."""
+        answers = (replayed.candidate, replayed.primary, replayed.noise)
+        more = sum([len(each.body or b"") for each in answers if each is not None])
+        place.replayed = replayed
+        place.size += more
+        self._bytes += more
 
     def ready(self) -> Iterator[Place]:
         """The exchanges before which nothing is open, each once."""

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.control.replay import order
+from proxy.control.replay.asking import Replayed
 from proxy.control.replay.order import CaptureOrder
-from tests.support.replayed import exchange
+from tests.support.replayed import exchange, live
 
 
 @given(st.permutations(range(12)))
@@ -31,3 +32,12 @@ def test_bytes_that_wait_are_bounded() -> None:
     first.reason = "no body"
     assert [place is first for place in kept.ready()] == [True]
     assert not kept.full
+
+
+def test_answers_that_wait_are_bounded_too() -> None:
+    kept = CaptureOrder()
+    slow, fast = kept.put(exchange(1)), kept.put(exchange(2))
+    kept.settle(fast, Replayed(fast.exchange, live(b"x" * order.MAX_HELD_BYTES)))
+    assert kept.full and not list(kept.ready())
+    kept.settle(slow, Replayed(slow.exchange, live(b"x")))
+    assert len(list(kept.ready())) == 2 and not kept.full
