@@ -233,7 +233,7 @@ def replay(
     ] = "",
     concurrency: Annotated[int, typer.Option(min=1, max=1024, help="requests under way at once")] = 8,
     pace: Annotated[float | None, typer.Option(min=0.001, help="times the recorded pace; as answers come")] = None,
-    requests: Annotated[int | None, typer.Option(min=1, help="at most so many")] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="at most so many, at even distances")] = None,
     timeout: Annotated[float | None, typer.Option(min=0.01, help="seconds for an answer; as the route says")] = None,
     everything: Annotated[bool, typer.Option("--all", help="go on when the evidence has decided")] = False,
     json: Annotated[Path | None, typer.Option("--json", help="the report; -: to stdout", metavar="FILE")] = None,

@@ -25,6 +25,7 @@ class CaptureReader(CaptureFiles):
 
     def legs(self) -> Iterator[Captured]:
         """The legs in their order, counted."""
+        self.read = 0
         for leg in super().legs():
             self.read += 1
             self.rare = self.rare or leg.extra

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -31,9 +31,11 @@ from proxy.contracts.release import Outcome
 from proxy.contracts.replay import Ending, ReplayReport, Run
 from proxy.contracts.settings import ConfigError, Settings
 from proxy.contracts.table import Version
+from proxy.control.capture.exchanges import CapturedExchange
 from proxy.control.capture.format import UnreadableLineError
 from proxy.control.replay.judge import ReplayJudge
 from proxy.control.replay.report import report_of
+from proxy.control.replay.survey import Survey, survey_of
 from proxy.control.replay.trial import Trial, UnfitTrialError, default_candidate, trial_of
 
 MAX_NEW_OBJECTS = 100_000
@@ -125,9 +127,12 @@ async def _replayed(
     began = time.time()  # noqa: TID251  the report says when it was made
     candidate, primary = (_server(trial, each, options.timeout) if each else None for each in versions)
     assert candidate is not None
+    source, rest, bounds = _planned(trial, reader, options.bounds)
     with progress(reader.lines, lambda: reader.read, lambda: run.sent) as drawn:
-        run = ReplayRun(reader.exchanges(trial.route), judge, candidate, primary, options.bounds, drawn)
+        run = ReplayRun(source, judge, candidate, primary, bounds, drawn, rest)
         ending = await _until_over(run)
+    if ending == "complete" and bounds.part:
+        ending = "requests"
     seconds = time.monotonic() - clock
     facts = Run(began, began + seconds, seconds, time.process_time() - cpu, run.analysis, run.sent)
     servers = candidate.version.url, primary.version.url if primary else ""
@@ -139,6 +144,28 @@ async def _replayed(
         slow = f"the recorded pace was not kept: at times {run.late:.1f} s behind, {at_once}"
         report = replace(report, run=replace(facts, notes=(slow,)))
     return report
+
+
+def _planned(
+    trial: Trial, reader: CaptureReader, bounds: Bounds
+) -> tuple[Iterator[CapturedExchange], Iterator[CapturedExchange] | None, Bounds]:
+    """What is sent, what is sent after that where it does not decide, and how much of it.
+
+    At a pace the beginning is sent, since distances would be waited for.
+    """
+    survey, rest, wanted = None, None, bounds.requests
+    if wanted is not None:
+        count = sum(1 for _ in reader.exchanges(trial.route))
+        if count <= wanted:
+            bounds = replace(bounds, requests=None)
+        elif bounds.pace is None:
+            survey = Survey(wanted, count, reader.sha256)
+            bounds = replace(bounds, requests=None, part=True)
+    elif bounds.pace is None and not bounds.everything:
+        survey = survey_of(reader.lines, trial.requests, reader.sha256)
+        rest = survey.others(reader.exchanges(trial.route)) if survey else None
+    exchanges = reader.exchanges(trial.route)
+    return (survey.of(exchanges) if survey else exchanges), rest, bounds
 
 
 async def _until_over(run: ReplayRun) -> Ending:

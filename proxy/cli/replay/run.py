@@ -5,6 +5,7 @@
 2. Nothing is read ahead of what can be sent, and what waits for an answer is bounded: memory does not depend on the
    size of a capture.
 3. It ends with the capture, with the decision, after a number of requests, or when it is told to.
+4. Of a large capture exchanges at even distances go first, and then the others: what they prove is proved of all of it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Bounds(Struct, frozen=True):
     """Exchanges that are sent at most."""
     everything: bool = False
     """Whether it goes on after the decision."""
+    part: bool = False
+    """Whether what is sent was chosen at even distances, to be so many."""
 
 
 class _Legs:
@@ -69,6 +72,7 @@ class _Legs:
 class ReplayRun:
     """`run` replays `source`; `interrupt` ends it.
 
+    - `rest`: what is replayed after `source`, where that is a survey and does not decide
     - `sent`: exchanges whose requests went out; `late`: the most seconds by which one was behind its pace
     - `analysis`: seconds of CPU of statistics and decisions
     """
@@ -81,7 +85,9 @@ class ReplayRun:
         primary: ReplayServer | None,
         bounds: Bounds,
         progress: Callable[[], None] = lambda: None,
+        rest: Iterator[CapturedExchange] | None = None,
     ) -> None:
+        self._rest = rest
         self._source, self._judge, self._bounds, self._progress = source, judge, bounds, progress
         self._candidate, self._primary = candidate, primary
         self._servers = [candidate] if primary is None else [candidate, primary]
@@ -116,6 +122,7 @@ class ReplayRun:
 
     def _end(self, ending: Ending) -> None:
         if not self._over.done():
+            self._judge.in_part = ending in ("requests", "interrupted")
             self._over.set_result(ending)
 
     def _fail(self, error: BaseException) -> None:
@@ -236,9 +243,21 @@ class ReplayRun:
         if self._order or self._upcoming is not None:
             return
         if self._exhausted:
-            self._end_unless_silent("complete")
+            self._at_the_end()
         elif self._bounds.requests is not None and self.sent >= self._bounds.requests:
             self._end_unless_silent("requests")
+
+    def _at_the_end(self) -> None:
+        """Ends with the capture, or goes on behind a survey that has decided nothing."""
+        if self._rest is None:
+            self._end_unless_silent("complete")
+            return
+        self._judge.surveyed()
+        if self._judge.decided:
+            self._end_unless_silent("decided")
+            return
+        self._source, self._rest, self._exhausted = self._rest, None, False
+        self._later(0.0)
 
     def _end_unless_silent(self, ending: Ending) -> None:
         """A server that never answered is no candidate that has failed."""

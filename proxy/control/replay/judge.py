@@ -4,8 +4,9 @@
    depend on nothing else: the same capture and the same answers give the same verdict.
 2. Time is that of the capture. Each look moves it on by a tick at least, so that windows and waits work as live.
 3. A breach at any look decides, as it would have taken the candidate off; inputs that drifted blame the world, and
-   decide nothing. A pass needs what the last stage before a promote needs; before the end of the capture it needs the
-   requests of a stage besides, and proof of every line that has one: there is more evidence to be had.
+   decide nothing. A pass is of the whole capture, which may lie in an order: it needs what the last stage before a
+   promote needs, at the end of all of it, or of exchanges at even distances. Where there is more to be had than those
+   (`surveyed`), it needs the requests of a stage besides, and proof of every line that has one.
 4. What is in the capture only because its kind is rare is no evidence: a failure that was picked for being one is no
    chance. It is compared on a board of its own (`rare`), and shown.
 5. More than a tenth of the exchanges that could not be replayed hold a pass back: they may be what differs.
@@ -43,6 +44,9 @@ MAX_BETWEEN = 1000
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 """Bytes of requests and answers that wait for the next look; more, and it comes at once."""
 
+PARTIAL = "only the beginning of the capture was replayed, and a pass is of the whole of it"
+"""Why what looks good is no pass."""
+
 PROVABLE: frozenset[MetricKind] = frozenset(("rate", "paired"))
 """Kinds of lines that can be proved to be within their limit."""
 
@@ -79,6 +83,7 @@ class ArmTally(Struct):
 class ReplayJudge:
     """`take` or `skip` each exchange in its order; `decided` once the evidence has; `end` when nothing more comes.
 
+    - `in_part`: what was sent is the beginning of a capture and no more, which no pass is of
     - `rehearsal`: engine and board; None before the first exchange; `rare`: those of rare kinds, whose verdict is none
     - `arms`: legs by arm
     - `skipped`: exchanges that could not be replayed, by reason; `answered`: versions that gave the recorded answers
@@ -94,6 +99,7 @@ class ReplayJudge:
         self.sent = self.redacted = self.labels = self.rare_sent = 0
         self.first = self.last = 0.0
         self.decided: Decision | None = None
+        self.in_part = False
         self.profile_fault = ""
         self._breach: Decision | None = None
         self._waiting: list[Captured] = []
@@ -131,6 +137,14 @@ class ReplayJudge:
         if self.sent >= self._next_look or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._next_look = self.sent + min(max(int(self.sent * LATER_LOOKS), FIRST_LOOK), MAX_BETWEEN)
             self._look()
+
+    def surveyed(self) -> None:
+        """What was taken are exchanges at even distances of the whole capture: a pass may be decided on them."""
+        if self._waiting:
+            self._look()
+        if self.decided is None and self.rehearsal is not None:
+            found = self._verdict()
+            self.decided = found if self._is_proved(found) else None
 
     def end(self) -> Decision:
         """The decision on all that was taken."""
@@ -200,11 +214,9 @@ class ReplayJudge:
         failed = [line for line in found.lines if line.outcome == "fail"]
         if self._breach is None and any(line.metric not in INPUT_METRICS for line in failed):
             self._breach = self.decided = found
-        if self._breach is None:
-            self.decided = found if self._is_early_pass(found) else None
 
-    def _is_early_pass(self, found: Decision) -> bool:
-        """Whether nothing more is needed, though there may be more."""
+    def _is_proved(self, found: Decision) -> bool:
+        """Whether nothing more is needed, though there is more."""
         if found.outcome != "pass" or self.sent < self.trial.requests or self._too_much_skipped():
             return False
         provable = (line for line in found.lines if METRICS[line.metric].kind in PROVABLE and not line.moot)
@@ -218,6 +230,8 @@ class ReplayJudge:
             return found._replace(
                 outcome="undecided", sentence=f"inputs drifted, which blames no version: {found.sentence}"
             )
+        if found.outcome == "pass" and self.in_part:
+            return found._replace(outcome="undecided", sentence=PARTIAL)
         if found.outcome == "pass" and self._too_much_skipped():
             return found._replace(outcome="undecided", sentence=f"too little could be replayed{self._why_skipped()}")
         return found

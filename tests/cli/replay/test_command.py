@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from proxy.cli.main import app
 from proxy.cli.replay import command
 from proxy.contracts.replay import decode, encode, settled
+from proxy.control.replay import survey
 from tests.support.replayed import answer, capture, request, whole
 
 NUMBERS = {request(number): number for number in range(1001)}
@@ -115,6 +116,25 @@ def test_a_candidate_that_says_nonsense_fails(config: Path, tmp_path: Path) -> N
     with server(lambda body: b"<html>") as url:
         code, shown, _ = replay(config, capture(tmp_path / "records", 300), url, "--json", "-")
     assert code == 1 and json.loads(shown)["verdict"] == "fail"
+
+
+def late(body: bytes) -> bytes:
+    """Right on the first four fifths of a capture in an order, and wrong on the rest."""
+    number = NUMBERS[body]
+    return answer(number) if number < 800 else answer(number + 50)
+
+
+def test_what_comes_late_in_a_capture_is_seen(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "MIN_SURVEYED", 300)
+    config.write_text(CONFIG.replace("requests: 200", "requests: 150"))
+    captured, place = capture(tmp_path / "records", 1000), tmp_path / "report"
+    for more, sent, ending in (((), 300, "decided"), (("--requests", "310"), 310, "requests")):
+        with server() as url:
+            assert replay(config, captured, url, "--json", str(place), *more)[0] == 0
+        report = decode(place.read_bytes())
+        assert (report.ending, report.counts.sent) == (ending, sent)
+        with server(late) as url:
+            assert replay(config, captured, url, *more)[0] == 1
 
 
 def test_too_little_is_undecided_and_says_how_much_more(config: Path, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def replayed(
     bounds: Bounds | None = None,
     primary: Callable[[int, bytes], bytes | None] | None = None,
     interrupt: int = 0,
+    rest: Iterator[CapturedExchange] | None = None,
 ) -> tuple[Ending, ReplayJudge, ReplayRun, list[bytes]]:
     """How it ended, and what was judged. `interrupt`: after so many looks."""
     judge = ReplayJudge(trial(timed=primary is not None))
@@ -58,18 +59,30 @@ def replayed(
                 if len(looks) == interrupt:
                     run.interrupt()
 
-            run = ReplayRun(exchanges, judge, candidate, other if primary else None, given, look)
+            run = ReplayRun(exchanges, judge, candidate, other if primary else None, given, look, rest)
             return await run.run(), run, seen
 
     ending, run, seen = asyncio.run(main())
     return ending, judge, run, seen
 
 
-def test_a_good_candidate_is_decided_early() -> None:
-    ending, judge, run, seen = replayed(source(1000))
+def test_a_good_candidate_is_decided_by_a_survey() -> None:
+    ending, judge, run, seen = replayed(source(600), rest=source(1000))
     assert ending == "decided" and judge.decided is not None and judge.decided.outcome == "pass"
-    assert judge.sent < 600 and judge.sent <= run.sent <= len(seen) + 4
+    assert judge.sent == run.sent == len(seen) == 600
     assert run.analysis > 0.0
+
+
+def test_what_a_survey_leaves_open_goes_on_to_the_end() -> None:
+    ending, judge, _, seen = replayed(source(100), rest=source(500))
+    assert (ending, judge.sent, len(seen), judge.end().outcome) == ("complete", 600, 600, "pass")
+
+
+def test_what_was_not_seen_to_the_end_is_no_pass() -> None:
+    ending, judge, _, _ = replayed(source(1000), bounds=Bounds(4, requests=900))
+    assert (ending, judge.sent, judge.end().outcome) == ("requests", 900, "undecided")
+    ending, judge, _, _ = replayed(source(1000))
+    assert (ending, judge.sent, judge.end().outcome) == ("complete", 1000, "pass")
 
 
 def test_garbage_is_decided_early() -> None:

@@ -28,16 +28,28 @@ def differs(part: float, seed: int = 1) -> Callable[[int], bytes]:
 
 
 def test_the_same_model_passes_by_proof_and_not_before_its_requests() -> None:
-    judge = judged(2000, answer)
-    assert judge.decided is not None and judge.decided.outcome == "pass"
-    assert 300 <= judge.sent < 600
-    proved = {line.metric for line in judge.decided.lines if line.proved}
+    few, enough = judged(250, answer), judged(600, answer)
+    for judge in (few, enough):
+        judge.surveyed()
+    assert few.decided is None
+    assert enough.decided is not None and enough.decided.outcome == "pass"
+    proved = {line.metric for line in enough.decided.lines if line.proved}
     assert proved >= {"error_rate", "invalid_rate", "disagreement"}
+
+
+def test_what_the_beginning_of_a_capture_proves_is_no_pass() -> None:
+    judge = judged(2000, answer)
+    assert judge.decided is None
+    judge.in_part = True
+    assert judge.end().outcome == "undecided" and "beginning" in judge.end().sentence
+    judge.in_part = False
+    assert judge.end().outcome == "pass"
 
 
 def test_a_pass_for_want_of_evidence_waits_for_the_end_of_the_capture() -> None:
     """Three in a hundred differ where two may: no breach yet, and no reason to stop while there is more."""
     judge = judged(400, lambda number: other(number) if number % 33 == 7 else answer(number))
+    judge.surveyed()
     assert judge.decided is None
     assert judge.end().outcome in ("pass", "undecided")
 
