@@ -41,7 +41,7 @@ BEYOND = re.compile(
     r"|a user has to meet matching versions|a name of its own|a route of one release|^(\w[\w-]* \| )*\w[\w-]*$|a route$"
     r"|either here or releases"
     r"|at least \d+MiB for workers|no baseline|it follows the candidate's|a baseline beside canary"
-    r"|a price of each version|one currency|\d+ to \d+ bytes|a file that can be read|a file in PEM"
+    r"|a price of each version|one currency|a file of its own|\d+ to \d+ bytes|a file that can be read|a file in PEM"
 )
 """What would have been right, in refusals of files that are valid: names, sums, comparisons, numbers with a unit, lines
 that a protocol or the first stage never feeds, a baseline that no stage or line needs, an identity that no answer
