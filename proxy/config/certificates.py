@@ -137,7 +137,19 @@ def inspected(tls: Tls, texts: Mapping[str, str], now: float) -> CheckedFiles:
         end,
         begin,
     )
-    return CheckedFiles(material, tuple(faults), tuple(warnings))
+    return CheckedFiles(material, tuple(faults or _unusable(material, ca_key)), tuple(warnings))
+
+
+def _unusable(material: TlsMaterial, ca_key: str) -> Iterator[FileFault]:
+    """What OpenSSL itself refuses of texts in which nothing else is wrong."""
+    from proxy.tls.pem import usable
+    from proxy.tls.reason import TlsError
+
+    try:
+        usable(material)
+    except TlsError as error:
+        key = "certificate" if material.certificate else ca_key
+        yield FileFault(key, str(error), "certificates and a key that the OpenSSL of this system takes")
 
 
 def _use(tls: Tls) -> chain.Use:

@@ -80,8 +80,10 @@ def own_mistakes(
         later = [f"the {place + 1}. certificate" for place, each in enumerate(chain) if fits(each, key)]
         allowed = f"its own certificate first, which is {later[0]} here" if later else "the key of the certificate"
         yield CertificateMistake("key", "a key that does not fit the certificate", allowed)
-    if weak := weakness(own.public_key()):
-        yield CertificateMistake("certificate", f"a key of {weak}", STRONG)
+    for place, each in enumerate(chain):
+        if weak := weakness(each.public_key()):
+            whose = f"{about(each)} has " if place else ""
+            yield CertificateMistake("certificate", f"{whose}a key of {weak}", STRONG)
     yield from _untimely(own, now)
     for each in chain:
         if is_sha1(each) and each.issuer != each.subject:

@@ -5,7 +5,22 @@ from __future__ import annotations
 import os
 import ssl
 
+from proxy.contracts.tls import TlsMaterial
 from proxy.tls.reason import TlsError
+
+STRENGTH = "@SECLEVEL=2"
+"""Keys and signatures of 112 bits and more, whatever the system's own configuration says."""
+
+
+def usable(material: TlsMaterial) -> None:
+    """Raises TlsError where OpenSSL, as it is configured here, takes no such certificates: of one that is confined
+    (FIPS 140) only it knows which. One without the other is not for it to judge."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(f"DEFAULT:{STRENGTH}")
+    if material.certificate and material.key:
+        load_own(context, material.certificate, material.key)
+    if material.ca:
+        trust(context, material.ca)
 
 
 def load_own(context: ssl.SSLContext, certificate: str, key: str) -> None:

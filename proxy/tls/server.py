@@ -19,9 +19,9 @@ import ssl
 from typing import Any
 
 from proxy.contracts.tls import MinVersion, ServerTls
-from proxy.tls.pem import load_own, trust
+from proxy.tls.pem import STRENGTH, load_own, trust
 
-CIPHERS = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20"
+CIPHERS = f"{STRENGTH}:ECDHE+AESGCM:ECDHE+CHACHA20"
 """Those of TLS 1.2: forward secret and authenticated. Those of 1.3 all are (RFC 8446 §B.4), and OpenSSL's own choice,
 as the groups are: so that one with a FIPS provider leaves out what that does not have."""
 

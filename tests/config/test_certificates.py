@@ -16,7 +16,9 @@ from proxy.config.load import parse
 from proxy.config.section import Section
 from proxy.contracts.address import Address
 from proxy.contracts.settings import Problem, Settings
-from proxy.contracts.tls import ClientTls, ServerTls
+from proxy.contracts.tls import ClientTls, ServerTls, TlsMaterial
+from proxy.tls import pem
+from proxy.tls.reason import TlsError
 from tests.support.certificates import DAY, Authority, Issued, new_key, pem_of, written
 
 CA = Authority()
@@ -66,6 +68,21 @@ def test_each_mistake_is_told_with_its_file(tmp_path: Path, name: str, key: str,
     told = faults(tmp_path)
     assert told.keys() == {key}
     assert told[key].startswith(f"{tmp_path / name}: ") and found in told[key]
+
+
+def test_what_openssl_alone_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that is confined to what FIPS 140 allows."""
+
+    def confined(material: TlsMaterial) -> None:
+        raise TlsError("the certificate and its key cannot be used: ee key too small")
+
+    monkeypatch.setattr(pem, "usable", confined)
+    written(tmp_path, OWN, CA)
+    assert "ee key too small" in faults(tmp_path)["certificate"]
+    written(tmp_path, OWN._replace(certificate="none"), CA)
+    assert "no certificate" in faults(tmp_path)["certificate"]  # what is known better is told alone
+    (fault,) = inspected(ClientTls("/ca.crt"), {"ca": CA.certificate}, NOW).faults
+    assert fault.key == "ca"
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.support.certificates import DAY, Authority, Issued, new_key
 
 ROOT = Authority("root")
 MIDDLE = Authority("middle", parent=ROOT)
+WEAK = Authority("weak", parent=ROOT, key=new_key(1024))
 NOW = time.time()
 GOOD = MIDDLE.issue("dns:localhost")
 SOON = ROOT.issue("dns:a", not_before=NOW - 89 * DAY, not_after=NOW + DAY)
@@ -61,6 +62,7 @@ def test_a_good_one_has_no_faults() -> None:
         (ROOT.issue("dns:a", not_after=NOW - DAY), "certificate: expired on 20"),
         (ROOT.issue("dns:a", not_before=NOW + DAY), "certificate: not valid before 20"),
         (ROOT.issue("dns:a", key=new_key(1024)), "certificate: a key of RSA with 1024 bits"),
+        (WEAK.issue("dns:a"), "certificate: CN=weak has a key of RSA with 1024 bits"),
         (ROOT.issue(common_name="a"), "certificate: no SAN (subject alternative name) in it"),
     ],
 )

@@ -67,9 +67,10 @@ class Authority:
         not_before: float | None = None,
         not_after: float | None = None,
         is_ca: bool = True,
+        key: PrivateKey | None = None,
     ) -> None:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.key = new_key()
+        self.key = key or new_key()
         self.parent = parent
         above = (parent.name, parent.key) if parent else (self.name, self.key)
         builder = _begun(self.name, above[0], self.key, _times(not_before, not_after, 3650))

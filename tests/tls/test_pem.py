@@ -7,7 +7,8 @@ import ssl
 
 import pytest
 
-from proxy.tls.pem import load_own, trust
+from proxy.contracts.tls import TlsMaterial
+from proxy.tls.pem import load_own, trust, usable
 from proxy.tls.reason import TlsError
 from tests.support.certificates import Authority, new_key, pem_of
 
@@ -56,3 +57,12 @@ def test_authorities_are_certificates() -> None:
     for wrong in ("", "no certificate", CA.certificate[:100]):
         with pytest.raises(TlsError):
             trust(empty(), wrong)
+
+
+def test_what_openssl_takes_can_be_used() -> None:
+    for material in (OWN.material(), OWN.material(CA), TlsMaterial(ca=CA.certificate), TlsMaterial()):
+        usable(material)
+    weak = Authority("weak", parent=CA, key=new_key(1024))
+    for wrong in (OWN._replace(key="none").material(), weak.issue("dns:a").material(), TlsMaterial(ca="none")):
+        with pytest.raises(TlsError):
+            usable(wrong)

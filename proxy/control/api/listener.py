@@ -47,7 +47,7 @@ class AdminListener:
         """The connections by TLS, where they are so."""
 
     async def start(self, socks: Iterable[socket.socket], tls: ServerTls | None = None) -> None:
-        """Answers from now on; by `tls`, which raises TlsError where it can be used by nobody."""
+        """Answers from now on, by `tls` where it is there."""
         await self._runner.setup()
         server_logger.addFilter(self._connections.unreadable)
         inner = self._runner.server

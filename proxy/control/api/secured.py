@@ -5,6 +5,8 @@
 - A handshake that fails ends with TLS's own word for why, HTTP in clear with an answer in clear.
 - Handshakes under way are bounded in number and time: slow ones keep nobody out.
 - An authority that is taken out, or another `allow`, ends all connections: clients come again, if they may.
+- A certificate of which no TLS can be made leaves what is in force. Where nothing is, all are turned away until one can
+  be used: control goes on without its API, since the traffic needs the rest of it.
 """
 
 from __future__ import annotations
@@ -47,25 +49,40 @@ class AdminTls:
     """All connections of the API by TLS. `above`: makes what speaks HTTP; `look` now and then, with the time."""
 
     def __init__(self, tls: ServerTls, above: Callable[[], asyncio.Protocol], now: Callable[[], float]) -> None:
-        self.contexts = ServerContexts(tls)
+        self.contexts: ServerContexts | None = None
+        """None: no TLS can be made yet."""
         self.above, self.now = above, now
+        self._wanted, self._retry = tls, 0.0
         self.shaking: dict[AdminTlsConnection, float] = {}
         self.open: set[AdminTlsConnection] = set()
         self.results: Counter[str] = Counter()
         """Handshakes by how they ended. Monotone."""
         self._told: dict[str, float] = {}
+        self._begin()
 
-    def protocol(self) -> AdminTlsConnection:
+    def protocol(self) -> asyncio.Protocol:
         """That of a new socket."""
-        return AdminTlsConnection(self)
+        return _TurnedAway(self) if self.contexts is None else AdminTlsConnection(self, self.contexts)
 
     def put(self, tls: ServerTls) -> None:
         """New connections are made by `tls`."""
-        before = self.contexts.tls
-        if tls == before:
-            return
+        self._wanted = tls
+        if self.contexts is None:
+            self._begin()
+        elif tls != self.contexts.tls:
+            self._exchange(self.contexts, tls)
+
+    def _begin(self) -> None:
+        self._retry = self.now() + AGAIN_SECONDS
         try:
-            self.contexts.put(tls)
+            self.contexts = ServerContexts(self._wanted)
+        except TlsError as error:
+            log.error("the admin API: no TLS by its certificate, all are turned away: %s", error)
+
+    def _exchange(self, contexts: ServerContexts, tls: ServerTls) -> None:
+        before = contexts.tls
+        try:
+            contexts.put(tls)
         except TlsError as error:
             log.error("the admin API: no TLS by its certificate, what was in force stays: %s", error)
             return
@@ -85,8 +102,11 @@ class AdminTls:
         self.open.discard(one)
 
     def look(self) -> None:
-        """Ends the handshakes that take too long."""
+        """Ends the handshakes that take too long. Where there is no TLS yet, tries again once in a while: what was
+        missing may have been memory, or a descriptor."""
         now = self.now()
+        if self.contexts is None and now >= self._retry:
+            self._begin()
         for each in [each for each, end in self.shaking.items() if end <= now]:
             each.give_up("timeout")
 
@@ -99,17 +119,28 @@ class AdminTls:
             log.warning("TLS with a client of the admin API has failed: %s%s", result, f" ({detail})" if detail else "")
 
 
+class _TurnedAway(asyncio.Protocol):
+    """A client while no TLS can be made."""
+
+    def __init__(self, all_: AdminTls) -> None:
+        self._all = all_
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._all.count("other", "no certificate of its own can be used")
+        cast(asyncio.Transport, transport).abort()
+
+
 class AdminTlsConnection(asyncio.Protocol, asyncio.Transport):
     """What is above calls it as an `asyncio.Transport`."""
 
-    def __init__(self, all_: AdminTls) -> None:
+    def __init__(self, all_: AdminTls, contexts: ServerContexts) -> None:
         super().__init__()
         self._all = all_
         self._raw: asyncio.Transport | None = None
         self._above: asyncio.Protocol | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = all_.contexts.tls
-        self._session = all_.contexts.front.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = contexts.tls
+        self._session = contexts.front.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._begun = self._paused = self._over = False
 
     # the socket below
@@ -268,5 +299,5 @@ class AdminTlsConnection(asyncio.Protocol, asyncio.Transport):
             case "ssl_object":
                 return self._session
             case "sslcontext":
-                return self._all.contexts.front
+                return self._session.context
         return self._raw.get_extra_info(name, default) if self._raw is not None else default

@@ -21,6 +21,8 @@ from proxy.control.api import listener, secured
 from proxy.control.api.handlers import application
 from proxy.control.api.listener import AdminListener
 from proxy.tls.client import client_context
+from proxy.tls.reason import TlsError
+from proxy.tls.server import ServerContexts
 from tests.control.api.test_handlers import context_of
 from tests.control.houses import House, section, settings
 from tests.support.certificates import Authority, client_tls, server_tls
@@ -201,6 +203,41 @@ def test_a_rotation_is_seen_by_new_connections_and_an_authority_that_is_gone_end
             await api.ask(theirs)
 
     play(tls, story)
+
+
+def test_without_a_certificate_that_can_be_used_all_are_turned_away_until_there_is_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    good = server_tls(SERVER)
+    broken = replace(good, material=replace(good.material, key="none"))
+
+    async def story(api: Api) -> None:
+        with pytest.raises((aiohttp.ClientError, OSError)):
+            await api.ask(path="/healthz")
+        with suppress(OSError):
+            assert await api.raw(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n") == b""  # nor in clear
+        api.listener.use(broken)
+        api.listener.use(good)
+        assert (await api.ask(path="/healthz"))[0] == 200
+        assert api.results == {"other": 2, "ok": 1}
+
+    play(broken, story)
+    assert "all are turned away" in caplog.text
+
+
+def test_what_could_not_be_used_for_want_of_something_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(tls: ServerTls) -> ServerContexts:
+        raise TlsError("too many open files")
+
+    now = 0.0
+    with monkeypatch.context() as patch:
+        patch.setattr(secured, "ServerContexts", without)
+        made = secured.AdminTls(server_tls(SERVER), asyncio.Protocol, lambda: now)
+    made.look()
+    assert made.contexts is None
+    now = secured.AGAIN_SECONDS
+    made.look()
+    assert made.contexts is not None
 
 
 async def shown(api: Api, tls: ClientTls) -> tuple[str, ...]:
