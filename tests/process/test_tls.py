@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import ssl
@@ -43,8 +44,8 @@ routes: {{r: {{match: {{path: /}}, protocol: json, primary: a}}}}
 class Tls:
     """A program with a plain listener, one by TLS, and one for clients with a certificate."""
 
-    def __init__(self, running: Running, folder: Path, own: Paths) -> None:
-        self.running, self.ca = running, own.ca
+    def __init__(self, running: Running, folder: Path, own: Paths, model: Upstream) -> None:
+        self.running, self.ca, self.model = running, own.ca, model
         self.plain, self.open, self.mutual = running.event("listening")["data"].split(", ")
         self.one = written(folder / "one", CLIENTS.issue("spiffe://test/one"), CA)
         self.two = written(folder / "two", CLIENTS.issue("spiffe://test/two"), CA)
@@ -84,7 +85,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
     with Upstream("a") as a:
         config.write_text(CONFIG.format(own=own, clients=clients, folder=folder, a=a))
         with Running(config) as running:
-            yield Tls(running, folder, own)
+            yield Tls(running, folder, own, a)
 
 
 def test_plain_and_tls_stand_side_by_side(tls: Tls) -> None:
@@ -139,6 +140,36 @@ def test_new_keys_as_often_as_a_client_likes_and_then_a_request(tls: Tls) -> Non
             time.sleep(0.02)  # it takes a letter for a command at the beginning of a read alone
         assert peer.stdout.read().endswith(b"\r\n\r\na")
         assert peer.stderr.read().count(b"KEYUPDATE") >= 8
+
+
+def willing(session: bytes) -> bytes:
+    """A session (DER) as that of a server that would take early data: with `max_early_data` (tag 15) of 16 KiB."""
+    at = 4
+    while at < len(session) and session[at] < 0xAF:
+        long = session[at + 1] & 0x7F if session[at + 1] & 0x80 else 0
+        length = int.from_bytes(session[at + 2 : at + 2 + long], "big") if long else session[at + 1]
+        at += 2 + long + length
+    body = session[4:at] + bytes.fromhex("af0402024000") + session[at:]
+    return b"\x30\x82" + len(body).to_bytes(2, "big") + body
+
+
+def test_early_data_is_never_read(tls: Tls, tmp_path: Path) -> None:
+    """Whoever copies it could have it answered again (RFC 8446 §8): only what comes after the handshake is a request,
+    though a client with a ticket of ours sends it unasked."""
+    ask = "GET /{} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".format
+    ticket, early = tmp_path / "ticket", tmp_path / "early"
+    command = ["openssl", "s_client", "-connect", tls.open, "-CAfile", tls.ca, "-tls1_3", "-ign_eof"]
+    first = out([*command, "-sess_out", str(ticket)], ask("first").encode())
+    assert first.count("HTTP/1.1 200") == 1 and "Max Early Data: 0" in first
+    begin, *lines, end = ticket.read_text().splitlines()
+    session = base64.encodebytes(willing(base64.b64decode("".join(lines)))).decode()
+    ticket.write_text(f"{begin}\n{session}{end}\n")
+    early.write_text(ask("early"))
+    for _ in range(2):
+        again = out([*command, "-sess_in", str(ticket), "-early_data", str(early)], ask("late").encode())
+        assert "Early data was rejected" in again and again.count("HTTP/1.1 200") == 1, again
+    asked = [path for _, path in tls.model.seen]
+    assert (asked.count("/first"), asked.count("/early"), asked.count("/late")) == (1, 0, 2)
 
 
 def test_who_is_allowed_gets_in(tls: Tls) -> None:
