@@ -8,6 +8,7 @@ DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, as linkerd a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from proxy.contracts.bounds import clipped
@@ -96,12 +97,23 @@ _PLAIN: Final = frozenset(range(0x20, 0x7F)) - {0x25}
 
 
 def code_of(value: bytes | None, http: int) -> int:
-    """The code that an answer ended with: that of its `grpc-status`, and where it has none that of its HTTP status. One
-    that is no number, or beyond the known ones, is UNKNOWN."""
+    """The code that an answer ended with: that of its `grpc-status`, and where it has none that of its HTTP status.
+    That counts as well where it is not the 200 of all calls and the other says OK: clients take the call for failed.
+    One that is no number, or beyond the known ones, is UNKNOWN."""
     if value is None:
         return _OF_HTTP.get(http, UNKNOWN)
     code = int(value) if value.isdigit() and len(value) < 4 else UNKNOWN
+    if code == OK and http != 200:
+        return _OF_HTTP.get(http, UNKNOWN)
     return code if code in HTTP_STATUS else UNKNOWN
+
+
+def joined_status(values: Sequence[bytes]) -> bytes | None:
+    """The `grpc-status` of an answer that says it so often; b"", which is none, where it says different ones: clients
+    take the first or the last."""
+    if not values:
+        return None
+    return values[0] if len(set(values)) == 1 else b""
 
 
 def status_of(label: str) -> int | None:

@@ -5,6 +5,7 @@ bounds    what a peer may do on a connection
 codes     error codes
 cursor    where in a client's bytes the frames are
 fields    a block of fields as a list, and back
+indexing  which fields are kept out of a table that all streams of a peer share
 request   heads of requests, read and written
 response  heads of answers, read and written
 timeout   the time that a client of gRPC gives its call

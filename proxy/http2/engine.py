@@ -24,6 +24,7 @@ from proxy.contracts.compiler import mypyc_attr
 from proxy.http2.bounds import CONNECTION_WINDOW, HARD, UNKNOWN_STREAMS, WINDOW, Http2Bounds
 from proxy.http2.codes import ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, name_of
 from proxy.http2.fields import FieldList
+from proxy.http2.indexing import indexed
 
 _MAX_STREAMS: Final = 3
 _WINDOW_SIZE: Final = 4
@@ -157,7 +158,7 @@ class Http2Engine:
         """Queues a request's head; returns the number of its stream. Only while `room`. Raises Http2Error where the
         connection takes none any more."""
         try:
-            stream: int = self._engine.send_request(fields, end_stream=ended)
+            stream: int = self._engine.send_request(indexed(fields), end_stream=ended)
         except ngh2.NGH2Error as error:
             raise Http2Error(REFUSED_STREAM, said(error)) from error
         self.open.add(stream)
@@ -166,14 +167,14 @@ class Http2Engine:
     def respond(self, stream: int, fields: FieldList, ended: bool) -> None:
         """Queues an answer's head. Nothing happens where the stream has ended, likewise below."""
         try:
-            self._engine.send_response(stream, fields, end_stream=ended)
+            self._engine.send_response(stream, indexed(fields), end_stream=ended)
         except ngh2.NGH2Error:
             return
 
     def interim(self, stream: int, fields: FieldList) -> None:
         """Queues an interim answer's head (1xx)."""
         try:
-            self._engine.send_informational_response(stream, fields)
+            self._engine.send_informational_response(stream, indexed(fields))
         except ngh2.NGH2Error:
             return
 
@@ -187,7 +188,7 @@ class Http2Engine:
     def trailers(self, stream: int, fields: FieldList) -> None:
         """Queues the fields after the body, which end it."""
         try:
-            self._engine.send_trailers(stream, fields)
+            self._engine.send_trailers(stream, indexed(fields))
         except ngh2.NGH2Error:
             return
 

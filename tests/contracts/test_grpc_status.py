@@ -19,6 +19,7 @@ from proxy.contracts.grpc_status import (
     code_of_failure,
     escaped,
     is_grpc,
+    joined_status,
     label_of,
     status_of,
     unescaped,
@@ -51,10 +52,22 @@ def test_a_version_is_charged_with_the_codes_of_servers() -> None:
         (None, 401, 16),
         (None, 200, 2),
         (None, 500, 2),
+        (b"0", 500, 2),
+        (b"0", 404, 12),
+        (b"0", 204, 2),
+        (b"3", 500, 3),
     ],
 )
 def test_the_code_of_an_answer(value: bytes | None, http: int, code: int) -> None:
     assert code_of(value, http) == code
+
+
+@given(
+    st.lists(st.sampled_from([b"0", b"00", b"2", b"13", b"", b"x"]), max_size=4), st.sampled_from([200, 204, 404, 500])
+)
+def test_an_answer_is_ok_only_where_every_client_takes_it_for_that(values: list[bytes], http: int) -> None:
+    code = code_of(joined_status(values), http)
+    assert (code == 0) == (http == 200 and set(values) in ({b"0"}, {b"00"}))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from proxy.contracts.grpc_status import OK, code_of, is_grpc
+from proxy.contracts.grpc_status import OK, code_of, is_grpc, joined_status
 from proxy.contracts.message import RequestHead
 from proxy.contracts.table import Version
 from proxy.dataplane.endpoints import ANYWHERE, ServerEndpoint
@@ -50,6 +50,8 @@ NO_HTTP2: Final = "the server ended the connection before it spoke HTTP/2"
 
 NO_STATUS: Final = b"no grpc-status"
 """What is said of a call that ends without one."""
+
+_GOOD: Final = [b"0"]
 
 RENEW: Final = MAX_STREAM_ID // 2
 """Number of a stream from which on a connection is not used any more."""
@@ -290,16 +292,17 @@ class Http2ServerStream(Waiter, ServerStream):
 
 def _grade(user: StreamUser, fields: tuple[tuple[bytes, bytes], ...], status: int) -> None:
     """Tells how a call of gRPC ended, by the fields behind its answer, or by those of a head alone."""
-    told: bytes | None = None
+    statuses: list[bytes] = []
     message = b""
     for name, value in fields:
         if name == b"grpc-status":
-            told = value if told is None else told
+            statuses.append(value)
         elif name == b"grpc-message":
             message = message or value
-    if told == b"0":
+    if status == 200 and statuses == _GOOD:
         user.graded(OK, b"")  # nearly all
         return
+    told = joined_status(statuses)
     user.graded(code_of(told, status), NO_STATUS if told is None else message)
 
 

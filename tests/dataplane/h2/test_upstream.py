@@ -413,10 +413,12 @@ def test_a_call_that_is_cut_has_no_status_of_its_own() -> None:
         (says(b"answer", (b"grpc-status", b"14")), "grpc:14", "failed"),
         (says(b"answer", (b"grpc-status", b"3")), "grpc:3", "refused"),
         (says(b"answer", (b"grpc-status", b"nonsense")), "grpc:2", "failed"),
+        (says(b"answer", (b"grpc-status", b"0"), (b"grpc-status", b"13")), "grpc:2", "failed"),
+        (says(b"answer", (b"grpc-status", b"13"), (b"grpc-status", b"0")), "grpc:2", "failed"),
         (says(b"answer", (b"x-other", b"1")), "grpc:2", "failed"),
         (says(b"answer"), "grpc:2", "failed"),
     ],
-    ids=["ok", "unavailable", "invalid", "nonsense", "no status", "no trailers"],
+    ids=["ok", "unavailable", "invalid", "nonsense", "ok first", "ok last", "no status", "no trailers"],
 )
 def test_a_call_counts_by_its_own_status(script: Script, code: str, outcome: str) -> None:
     async def test() -> None:
