@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.support.running import Running, eventually
+from tests.support.running import PATIENCE, Running, eventually
 from tests.support.upstream import Upstream
 
 USERS = [f"user-{number}" for number in range(150)]
@@ -48,7 +48,7 @@ def test_a_bad_arm_leaves_and_labels_make_the_better_one_primary(tmp_path: Path,
         c.body = b"[1]"
         running = stack.enter_context(Running(config(tmp_path / "penumbra.yaml", a, b, c)))
         host, _, port = running.data.rpartition(":")
-        connection = stack.enter_context(closing(HTTPConnection(host, int(port), timeout=10)))
+        connection = stack.enter_context(closing(HTTPConnection(host, int(port), timeout=PATIENCE)))
         users = Users(connection)
         arms = {user: version for user, _, version in users.all()}
         assert set(arms.values()) == {"a", "b", "c"}

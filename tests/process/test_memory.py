@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.conftest import Start
-from tests.support.running import Running, call, eventually
+from tests.support.running import PATIENCE, Running, call, eventually
 
 LIMIT = "limits: {memory: 192MiB}"
 BODY = 8 * 1024 * 1024
@@ -30,7 +30,7 @@ def clients() -> Iterator[list[socket.socket]]:
 
 def connect(running: Running) -> socket.socket:
     host, _, port = running.data.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=1.0)
+    return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
 
 def begin(client: socket.socket, length: int, sent: int) -> None:

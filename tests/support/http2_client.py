@@ -12,7 +12,7 @@ import h2.connection
 import h2.events
 
 Fields = list[tuple[bytes, bytes]]
-PATIENCE = 20.0
+PATIENCE = 60.0
 GOAWAY = 7
 """Type of the frame (RFC 9113 §6.8)."""
 

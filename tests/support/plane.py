@@ -31,7 +31,7 @@ from tests.support.tls_peer import trusting
 
 T = TypeVar("T")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a test gives up on something that takes milliseconds."""
 
 
