@@ -350,7 +350,7 @@ class Pool(ConnectionOwner):
             connection.join(self._members.of(connection.endpoint()))
             if self._open > ROOMY:
                 connection.narrow()
-            connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()), self.idle)
+            connection.retire(now + self.age * (1.0 - JITTER + 2.0 * JITTER * self._chance()), self.idle, now)
         except Exception as error:
             unexpected(error)
             connection.close()  # and says `lost`

@@ -266,8 +266,9 @@ class Connection(Narrow):
         elsewhere, or other certificates are in force."""
         raise NotImplementedError
 
-    def retire(self, at: float, idle: float) -> None:
-        """From `at` on it takes no further request."""
+    def retire(self, at: float, idle: float, now: float) -> None:
+        """From `at` on it takes no further request, and none once it has been idle for `idle` seconds: from now on, as
+        it may have been made before anybody wants it."""
         raise NotImplementedError
 
     def close(self) -> None:

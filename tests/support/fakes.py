@@ -307,7 +307,7 @@ class FakeConnection(Connection):
     def has_expired(self, now: float) -> bool:
         return self.expired and not self.open
 
-    def retire(self, at: float, idle: float) -> None:
+    def retire(self, at: float, idle: float, now: float) -> None:
         self.retires, self.idle = at, idle
 
     def close(self) -> None:

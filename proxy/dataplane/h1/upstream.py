@@ -101,8 +101,8 @@ class Upstream(ResponseReader, Connection, ServerStream, asyncio.Protocol):
     def has_expired(self, now: float) -> bool:
         return not self._busy and (self._idle_since < now - self._max_idle or self._is_spent(now))
 
-    def retire(self, at: float, idle: float) -> None:
-        self._retires, self._max_idle = at, idle
+    def retire(self, at: float, idle: float, now: float) -> None:
+        self._retires, self._max_idle, self._idle_since = at, idle, now
 
     def _is_spent(self, now: float) -> bool:
         return now >= self._retires or self._endpoint.gone or self._trust.gone

@@ -397,8 +397,8 @@ class Http2Upstream(Http2Connection, Connection):
         self._going = self._going or spent  # no further stream, and closed with the last one
         return not self.lent and (self._idle_since < now - self._max_idle or self._going)
 
-    def retire(self, at: float, idle: float) -> None:
-        self._retires, self._max_idle = at, idle
+    def retire(self, at: float, idle: float, now: float) -> None:
+        self._retires, self._max_idle, self._idle_since = at, idle, now
 
     def close(self) -> None:
         self._going = True

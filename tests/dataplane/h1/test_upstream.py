@@ -291,7 +291,7 @@ def test_a_stream_on_which_nothing_was_begun_is_given_back() -> None:
 
 def test_it_expires_while_it_is_idle() -> None:
     line, limit = Line(), 5.0
-    line.up.retire(1e8, limit)
+    line.up.retire(1e8, limit, 100.0)
     line.ask()
     assert not line.up.has_expired(1e9)
     line.hear(OK)
@@ -301,12 +301,19 @@ def test_it_expires_while_it_is_idle() -> None:
     assert line.socket.ends == ["close"]
 
 
+def test_one_that_nobody_has_wanted_yet_is_idle_since_it_was_made() -> None:
+    up, limit = Upstream(V1, Owner(), Timings()), 5.0
+    up.retire(1e8, limit, 100.0)
+    assert not up.has_expired(100.0 + limit - 1)
+    assert up.has_expired(100.0 + limit + 1)
+
+
 def test_a_connection_that_is_too_old_or_whose_name_has_moved_ends_with_its_exchange() -> None:
     for old, gone in ((True, False), (False, True)):
         line, endpoint = Line(), ServerEndpoint((2, "10.0.0.1", 80))
         line.up.adopt(line.owner, endpoint)
         line.ask()
-        line.up.retire(100.0 if old else 1e9, 1e9)
+        line.up.retire(100.0 if old else 1e9, 1e9, 100.0)
         endpoint.gone = gone
         line.hear(OK)
         assert line.user.log == ["200", "end", "flush"], "the exchange is whole"
