@@ -200,18 +200,25 @@ def models(models_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Penumbra]]:
-    """Starts Penumbra with one route, to the model of its name: `start(urls, primary=..., shadows=...)`."""
+    """Starts Penumbra with one route, to the model of its name: `start(urls, primary=..., shadows=...)`. `tls`: the
+    section of each version."""
     running: list[Front] = []
 
     def start(
-        urls: dict[str, str], name: str = ROUTE, http: int = 1, capture: dict[str, Any] | None = None, **route: Any
+        urls: dict[str, str],
+        name: str = ROUTE,
+        http: int = 1,
+        capture: dict[str, Any] | None = None,
+        tls: dict[str, Any] | None = None,
+        **route: Any,
     ) -> Penumbra:
+        spoken: dict[str, Any] = {"http": http} | ({"tls": tls} if tls else {})
         section = {"match": {"path": f"/v2/models/{name}/"}, "protocol": "oip"} | route
         content = {
             "listen": "127.0.0.1:0",
             "admin": {"listen": "127.0.0.1:0"},
             "state": str(tmp_path / "penumbra.db"),
-            "versions": {version: {"url": url, "http": http} for version, url in urls.items()},
+            "versions": {version: {"url": url} | spoken for version, url in urls.items()},
             "routes": {name: section},
         } | ({"capture": capture} if capture else {})
         running.append(front.start(content, tmp_path))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.certificates import Authority, Paths, written
+from tests.support.certificates import Authority, written
 from tests.support.running import Answer, Running, call, eventually
+from tests.support.terminator import free, program, served, terminated
 from tests.support.upstream import Upstream
 
 CA = Authority()
@@ -40,28 +37,6 @@ routes:
   weak: {{match: {{path: /weak}}, protocol: json, primary: weak}}
   envoy: {{match: {{path: /envoy}}, protocol: json, primary: envoy}}
   nobody: {{match: {{path: /nobody}}, protocol: json, primary: nobody}}
-"""
-
-NGINX = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log stderr crit;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        ssl_certificate {own.certificate};
-        ssl_certificate_key {own.key};
-        location / {{ proxy_pass {model}; }}
-    }}
-}}
 """
 
 TYPES = "type.googleapis.com/envoy.extensions"
@@ -127,29 +102,6 @@ static_resources:
 """
 
 
-def free() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-    return port
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def program(name: str) -> str:
-    beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
 class Peers:
     """The program between its peers. `envoy` is the port of the one in front of it."""
 
@@ -157,8 +109,8 @@ class Peers:
         self._stack, self._folder = stack, folder
         self.own, self.ours = written(folder / "own", SERVER, CA), written(folder / "ours", OURS, CA)
         self.model = stack.enter_context(Upstream("model"))
-        self.behind, self.nginx, self.old, self.envoy = free(), free(), free(), free()
-        self._nginx(self.own)
+        self.behind, self.old, self.envoy = free(), free(), free()
+        self.nginx = stack.enter_context(terminated(folder, self.own, self.model.url))
         versions = ["-tls1_2", "-www", "-quiet", "-accept", str(self.old)]
         files = ["-cert", self.own.certificate, "-key", self.own.key]
         self._start([program("openssl"), "s_server", *versions, *files], self.old)
@@ -168,17 +120,7 @@ class Peers:
         self._envoy(int(self.running.event("listening")["data"].rpartition(":")[2]))
 
     def _start(self, command: list[str], port: int) -> None:
-        log = self._stack.enter_context((self._folder / f"{port}.log").open("wb"))
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._stack.callback(process.wait)
-        self._stack.callback(process.kill)
-        eventually(lambda: listens(port) or process.poll() is not None, f"{command[0]} at {port}")
-        assert process.poll() is None, (self._folder / f"{port}.log").read_text()
-
-    def _nginx(self, own: Paths) -> None:
-        config = self._folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=self._folder, port=self.nginx, own=own, model=self.model.url))
-        self._start([program("nginx"), "-p", str(self._folder), "-e", "stderr", "-c", str(config)], self.nginx)
+        self._stack.enter_context(served(command, port, self._folder / f"{port}.log"))
 
     def _envoy(self, us: int) -> None:
         config = self._folder / "envoy.yaml"
