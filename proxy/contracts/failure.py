@@ -29,7 +29,7 @@ class Failure(Struct, frozen=True):
 FAILURES: dict[str, Failure] = {
     failure.reason: failure
     for failure in (
-        Failure("bad_request", "downstream", 400, "The request is not valid HTTP/1.1"),
+        Failure("bad_request", "downstream", 400, "The request is not valid HTTP"),
         Failure("no_route", "downstream", 404, "No route matches this request"),
         Failure("head_timeout", "downstream", 408, "The request head did not arrive in time"),
         Failure("body_timeout", "downstream", 408, "The request body did not arrive in time"),
@@ -61,7 +61,7 @@ FAILURES: dict[str, Failure] = {
         Failure("tls_failed", "upstream", 502, "The model server and this proxy do not agree on TLS"),
         Failure("reset", "upstream", 502, "The model server closed the connection before its answer was complete"),
         Failure("answer_too_large", "internal", 502, "The answer of a shadow is larger than is read"),
-        Failure("malformed", "upstream", 502, "The model server's answer is not valid HTTP/1.1"),
+        Failure("malformed", "upstream", 502, "The model server's answer is not valid HTTP"),
         Failure("response_timeout", "upstream", 504, "The model server did not answer in time"),
         Failure("idle_timeout", "upstream", 504, "The model server stopped in the middle of its answer"),
         Failure("total_timeout", "upstream", 504, "The whole exchange took longer than this route allows"),

@@ -35,7 +35,8 @@ from proxy.payload.content import CONTENT_OF, judged
 from proxy.payload.cost import refuse_costly
 from proxy.payload.encoding import coding_of, decompress
 from proxy.payload.ending import content_of_beginning, content_of_ending
-from proxy.payload.grpc.frames import is_call
+from proxy.payload.grpc.calls import is_unary
+from proxy.payload.grpc.frames import is_call, is_taken
 from proxy.payload.grpc.stream import CallReader
 from proxy.payload.grpc.usual import ANSWERS, REQUESTS
 from proxy.payload.language.stream import StreamReader
@@ -194,7 +195,11 @@ def _read_answer(
     if not data.strip():
         return EMPTY if record.inference else NO_ANSWER
     body = Body(data, record.response_fields.lower(), analysis, record.chunks, record.ends)
-    return _judged(record, codec, inputs, body, *_read(codec.response, body))
+    body.unary = codec.calls is not None and is_unary(record.path)
+    content, unread = _read(codec.response, body)
+    if unread == "coding" and is_call(body) and not is_taken(body.fields, record.request_fields.lower()):
+        unread = "encoding"  # its client cannot read it either
+    return _judged(record, codec, inputs, body, content, unread)
 
 
 def _read_stream(

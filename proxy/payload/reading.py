@@ -65,6 +65,8 @@ class Body(Struct, gc=False):
     """What the answer says of who gave it, as far as it was read."""
     asked: str = ""
     """The model that a request names."""
+    unary: bool = False
+    """An answer by gRPC is of a call that has exactly one message."""
 
     @property
     def one_row(self) -> bool:

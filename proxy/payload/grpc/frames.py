@@ -15,9 +15,11 @@ from proxy.payload.reading import Body, Unreadable, field
 MAX_MESSAGES = 65_536
 """Messages of one body that are read: an empty one is five bytes."""
 
-ENCODING = b"grpc-encoding"
+ENCODING, ACCEPTED = b"grpc-encoding", b"grpc-accept-encoding"
 CODINGS = frozenset((b"gzip", b"deflate"))
 """Codings that gRPC names; `identity` needs no reader."""
+NO_CODING = frozenset((b"", b"identity"))
+"""With which a message that says it is compressed is broken: every client fails such a call (`compression.md`)."""
 
 
 def is_call(body: Body) -> bool:
@@ -27,7 +29,8 @@ def is_call(body: Body) -> bool:
 
 def messages_of(data: bytes, fields: bytes) -> Iterator[tuple[bytes, int]]:
     """The messages in `data`, unpacked, each with the offset of its end. `fields`: header lines in lower case. Raises
-    Unreadable: `binary` for a length that leads beyond the end, `coding`, `encoding`, `expansion`."""
+    Unreadable: `binary` for a length that leads beyond the end, and for a compressed message of a call that has no
+    coding; `coding`, `encoding`, `expansion`."""
     end = 0
     for message, end in whole_messages(data, fields):
         yield message, end
@@ -66,6 +69,15 @@ def only_message(data: bytes) -> bytes | None:
 
 def _unpacked(message: bytes, fields: bytes) -> bytes:
     coding = field(fields, ENCODING)
+    if coding in NO_CODING:
+        raise Unreadable("binary")
     if coding not in CODINGS:
         raise Unreadable("coding")
     return decompress(message, coding)
+
+
+def is_taken(fields: bytes, asked: bytes) -> bool:
+    """Whether the client takes the coding of an answer's messages; True where it does not say what it takes. `fields`,
+    `asked`: header lines of the answer and of the request, in lower case."""
+    taken = field(asked, ACCEPTED)
+    return not taken or field(fields, ENCODING) in [each.strip() for each in taken.split(b",")]

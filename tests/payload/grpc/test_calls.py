@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.contracts.record import Record
 from proxy.contracts.settings import DEFAULT_ANALYSIS
@@ -18,6 +21,7 @@ from tests.support.oip_messages import framed, message, tensor
 
 GRPC = b"content-type: application/grpc\r\n"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
+STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
 X, Y = [5.1, 3.5, 1.4, 0.2], [0.9, 0.1]
 
 
@@ -129,18 +133,24 @@ def test_strings_of_a_stream_are_a_text_with_times() -> None:
 
 
 def test_an_error_in_a_message_of_a_stream_has_failed_the_call() -> None:
-    seen = decode(record(framed(request(X)), streamed(response(Y), error="out of memory")), "oip", (0, "a"))
+    seen = decode(
+        record(framed(request(X)), streamed(response(Y), error="out of memory"), path=STREAM), "oip", (0, "a")
+    )
     assert seen.content == "error_in_stream"
 
 
 def test_a_nan_in_a_message_of_a_stream_has_failed_the_call() -> None:
-    seen = decode(record(framed(request(X)), streamed(response(Y), response([float("nan"), 0.5]))), "oip", (0, "a"))
+    seen = decode(
+        record(framed(request(X)), streamed(response(Y), response([float("nan"), 0.5])), path=STREAM), "oip", (0, "a")
+    )
     assert (seen.content, seen.outputs[0].rows) == ("not_a_number", 2)
 
 
 def test_a_stream_of_a_server_without_messages_of_its_own_for_it_is_read() -> None:
     """MLServer answers ModelStreamInfer with ModelInferResponse."""
-    seen = decode(record(framed(request(X), request(X)), framed(response(Y), response(Y))), "oip", (0, "a"))
+    seen = decode(
+        record(framed(request(X), request(X)), framed(response(Y), response(Y)), path=STREAM), "oip", (0, "a")
+    )
     assert (seen.inputs[0].rows, seen.inputs[0].data) == (2, X + X)
     assert (seen.outputs[0].rows, seen.outputs[0].data, seen.content) == (2, Y + Y, "")
     assert (seen.identity, seen.asked) == ("model_name=iris, model_version=3", "iris")
@@ -151,3 +161,33 @@ def test_requests_of_a_stream_are_rows_of_all_its_messages() -> None:
     assert [(each.rows, each.width, each.data) for each in found] == [(2, 4, X + X)]
     with pytest.raises(Unreadable, match="empty_body"):
         read_request(body(b""))
+
+
+# -- what no client takes
+
+
+@given(st.lists(st.sampled_from([b"", response([0.5]), response([0.5, 0.25]), b"\x0a\x04iris"]), max_size=3))
+def test_a_unary_answer_is_good_only_as_one_message_with_tensors(messages: list[bytes]) -> None:
+    seen = decode(record(framed(request(X)), framed(*messages)), "grpc", (0, "a"))
+    assert (seen.content == "") == (messages in ([response([0.5])], [response([0.5, 0.25])]))
+    assert seen.content != "error_in_stream"
+
+
+@pytest.mark.parametrize("coding", [b"", b"grpc-encoding: identity\r\n"])
+def test_a_compressed_message_of_a_call_without_a_coding_has_failed_it(coding: bytes) -> None:
+    answer = b"\1" + framed(response([0.5]))[1:]
+    for path in (INFER, STREAM):
+        seen = decode(record(framed(request(X)), answer, GRPC + coding, path), "grpc", (0, "a"))
+        assert (seen.unreadable_response, seen.content) == ("binary", "unreadable_body")
+
+
+@pytest.mark.parametrize(
+    ("taken", "content"), [(b"identity, gzip", "unreadable_body"), (b"gzip,snappy", ""), (b"", "")]
+)
+def test_a_coding_that_is_not_read_has_failed_the_call_where_its_client_does_not_take_it(
+    taken: bytes, content: str
+) -> None:
+    answer = b"\1" + framed(response([0.5]))[1:]
+    made = record(framed(request(X)), answer, GRPC + b"grpc-encoding: snappy\r\n")
+    asked = msgspec.structs.replace(made, request_fields=GRPC + b"Grpc-Accept-Encoding: %b\r\n" % taken)
+    assert decode(asked, "grpc", (0, "a")).content == content
